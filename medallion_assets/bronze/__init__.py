@@ -1,0 +1,1 @@
+"""Bronze: raw records, exactly as exported; one file a table."""

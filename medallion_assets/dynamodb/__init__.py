@@ -1,0 +1,1 @@
+"""DynamoDB, without Dagster: the export format (reader and writer), the publisher, the capacity limiter."""

@@ -1,0 +1,49 @@
+"""The one tree of errors: what is permanent, and what may be tried again.
+
+Belongs here: the types that decide between "tell a person" and "try again".
+Does not: the wording of a single error; each place that raises says what it expected, what it found, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class MedallionError(Exception):
+    """Anything this project raises on purpose.
+
+    `what` names the thing that is wrong and where (table, export, file); the other parts make the message one that
+    a person can act on without reading code.
+    """
+
+    def __init__(self, what: str, *, expected: object = None, found: object = None, do: str | None = None) -> None:
+        self.what = what
+        self.expected = expected
+        self.found = found
+        self.do = do
+        parts = [what]
+        if expected is not None:
+            parts.append(f"expected: {expected}")
+        if found is not None:
+            parts.append(f"found: {found}")
+        if do is not None:
+            parts.append(f"what to do: {do}")
+        super().__init__("; ".join(parts))
+
+
+class PermanentError(MedallionError):
+    """Repeating the same call cannot help: bad input, a wrong setting, a rule that is broken. Never retried."""
+
+
+class TransientError(MedallionError):
+    """The same call may succeed later: network, throttling, a commit that lost a race. Retried with backoff."""
+
+
+class SettingsError(PermanentError):
+    """A setting has a value that is not allowed."""
+
+
+class QualityGateError(PermanentError):
+    """An export failed its quality gate: nothing of it was published, and a person decides (rule C4)."""
+
+
+class CommitConflictError(TransientError):
+    """Another writer changed the table between our read and our commit, on every attempt."""

@@ -1,0 +1,1 @@
+"""Gold: what the business asks; one file a table."""

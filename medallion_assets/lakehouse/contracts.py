@@ -1,0 +1,137 @@
+"""Contracts: what a table is. Every other place that needs a fact about a table asks its contract.
+
+Belongs here: the vocabulary (Table, Column, the column types) in which `bronze/`, `silver/`, `gold/` and `serving/` describe their tables.
+Does not: any single table; how a type is decoded (lakehouse.decode) or stored (lakehouse.delta).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from medallion_assets.lakehouse.expectations import Expectation
+
+BUSINESS_TIME_ZONE = "America/Los_Angeles"
+"""Business days are days in this zone (rule T5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string (DynamoDB `S`); trimmed and put in one case unless it is a key (rule T3)."""
+
+    case: Literal["upper", "lower"] | None = None
+    trim: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """A whole number of 64 bits (DynamoDB `N`, judged by value: `3.0` is 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decimal:
+    """An exact number (DynamoDB `N`) of `precision` digits, `scale` of them decimals."""
+
+    precision: int = 18
+    scale: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TimestampUtc:
+    """A moment in UTC, in microseconds (DynamoDB `S`, ISO 8601 with a zone; rule T1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """A day (DynamoDB `S`, `YYYY-MM-DD`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean:
+    """True or false (DynamoDB `BOOL`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextList:
+    """A list of strings; made by this project, never read from an item."""
+
+
+Type = Text | Integer | Decimal | TimestampUtc | Date | Boolean | TextList
+Money = Decimal(18, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    `source` is the item's attribute that fills it. `business_date_of` names a TimestampUtc column of the same table whose
+    day in BUSINESS_TIME_ZONE fills it. A column with neither is filled by the stage that writes the table.
+    A column that is not `nullable` is required: an item without it is bad (`missing`).
+    """
+
+    name: str
+    type: Type
+    description: str
+    source: str | None = None
+    business_date_of: str | None = None
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table's contract.
+
+    `name` is `layer.table`. `key` identifies a row. `history` keeps every version of a key (rule H1) instead of its present state.
+    `quality_threshold` (a share from 0 to 1) and `quality_min_bad_records` are the gate of rule C3.
+    `chain_starts_at` lets a chain of incremental exports begin without a full export (rule C1).
+    """
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    partition_by: str | None = None
+    expectations: tuple[Expectation, ...] = ()
+    quality_threshold: float = 0.98
+    quality_min_bad_records: int = 10
+    history: bool = False
+    chain_starts_at: datetime | None = None
+    owners: tuple[str, ...] = field(default=("team:data-platform",))
+
+    @property
+    def layer(self) -> str:
+        """`bronze`, `silver`, `gold`, `serving`, `quarantine` or `operations`."""
+        return self.name.split(".", 1)[0]
+
+    @property
+    def short_name(self) -> str:
+        """The name without its layer: also the name of the DynamoDB table that an exported table comes from."""
+        return self.name.split(".", 1)[1]
+
+    @property
+    def path(self) -> str:
+        """Where the table lies below the lakehouse URL."""
+        return f"{self.layer}/{self.short_name}"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Every column, in the order of the contract."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def decoded_columns(self) -> tuple[Column, ...]:
+        """The columns that come from the item, directly or as a business date."""
+        return tuple(column for column in self.columns if column.source or column.business_date_of)
+
+    @property
+    def business_columns(self) -> tuple[str, ...]:
+        """The columns whose change restates a day (rule H3): all that do not start with `_`."""
+        return tuple(name for name in self.column_names if not name.startswith("_"))
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError when the contract has none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name!r}; it has {', '.join(self.column_names)}")

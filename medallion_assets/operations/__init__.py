@@ -1,0 +1,1 @@
+"""Operations: what a person looks at and decides: explain, verify, quarantine."""

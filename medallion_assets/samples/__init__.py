@@ -1,0 +1,1 @@
+"""Samples: seeded, realistic tables, written as byte-faithful DynamoDB exports."""

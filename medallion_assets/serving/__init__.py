@@ -1,0 +1,1 @@
+"""Serving: what the API reads from DynamoDB; one file a DynamoDB table."""
