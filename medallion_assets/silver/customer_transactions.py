@@ -13,7 +13,16 @@ from medallion_assets.lakehouse.expectations import expect, expect_or_drop
 
 CURRENCIES = ("USD",)
 STATUSES = ("completed", "refunded", "pending", "cancelled")
-PAYMENT_METHODS = ("credit_card", "debit_card", "paypal", "apple_pay", "google_pay", "bank_transfer", "gift_card", "cash")
+PAYMENT_METHODS = (
+    "credit_card",
+    "debit_card",
+    "paypal",
+    "apple_pay",
+    "google_pay",
+    "bank_transfer",
+    "gift_card",
+    "cash",
+)
 
 CUSTOMER_TRANSACTIONS = Table(
     name="silver.customer_transactions",

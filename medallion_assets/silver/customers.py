@@ -20,17 +20,22 @@ CUSTOMERS = Table(
         Column("customer_id", Text(trim=False), "the customer's key in DynamoDB", source="customer_id"),
         Column("customer_name", Text(), "full name", source="customer_name", nullable=True),
         Column("email", Text(), "e-mail address", source="email", nullable=True),
-        Column("customer_segment", Text(case="lower"), "what the customer counts as in the figures", source="customer_segment"),
+        Column(
+            "customer_segment",
+            Text(case="lower"),
+            "what the customer counts as in the figures",
+            source="customer_segment",
+        ),
         Column("region", Text(case="lower"), "where the customer counts in the figures", source="region"),
         Column("signup_date", Date(), "the day the customer signed up", source="signup_date"),
         Column("valid_from", TimestampUtc(), "from when this version held, inclusive"),
-        Column("valid_to", TimestampUtc(), "until when this version held, exclusive; null while it does", nullable=True),
+        Column(
+            "valid_to", TimestampUtc(), "until when this version held, exclusive; null while it does", nullable=True
+        ),
         Column("is_current", Boolean(), "the last version of a customer that is not deleted"),
         Column("is_deleted", Boolean(), "this version ended because the customer was deleted"),
         Column("_sequence_micros", Integer(), "valid_from in microseconds since 1970 (rule R1)"),
         Column("_export_id", Text(), "the export that first brought this version"),
     ),
-    expectations=(
-        expect("email_malformed", nw.col("email").str.contains(r"^[^@]+@[^@]+$"), "email"),
-    ),
+    expectations=(expect("email_malformed", nw.col("email").str.contains(r"^[^@]+@[^@]+$"), "email"),),
 )
