@@ -1,1 +1,1 @@
-"""DynamoDB exports become a trustworthy lakehouse (Delta tables, Bronze -> Silver -> Gold), and the metrics return to DynamoDB."""
+"""DynamoDB exports become a trustworthy lakehouse (Bronze -> Silver -> Gold); the metrics return to DynamoDB."""

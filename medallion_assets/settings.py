@@ -1,7 +1,7 @@
 """Settings: the only reader of the environment.
 
 Belongs here: every `MEDALLION_*` variable, its default, and the error for a value that is not allowed.
-Does not: AWS settings; boto3, deltalake, polars and obstore read the standard AWS variables themselves (`aws_options` hands them over).
+Does not: AWS settings of our own; the standard AWS variables hold (`aws_options` hands them to every client).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Contracts: what a table is. Every other place that needs a fact about a table asks its contract.
 
-Belongs here: the vocabulary (Table, Column, the column types) in which `bronze/`, `silver/`, `gold/` and `serving/` describe their tables.
+Belongs here: the vocabulary (Table, Column, the column types) in which the layers describe their tables.
 Does not: any single table; how a type is decoded (lakehouse.decode) or stored (lakehouse.delta).
 """
 
@@ -65,8 +65,8 @@ Money = Decimal(18, 4)
 class Column:
     """One column.
 
-    `source` is the item's attribute that fills it. `business_date_of` names a TimestampUtc column of the same table whose
-    day in BUSINESS_TIME_ZONE fills it. A column with neither is filled by the stage that writes the table.
+    `source` is the item's attribute that fills it. `business_date_of` names a TimestampUtc column of the same table
+    whose day in BUSINESS_TIME_ZONE fills it. A column with neither is filled by the stage that writes the table.
     A column that is not `nullable` is required: an item without it is bad (`missing`).
     """
 
@@ -82,7 +82,8 @@ class Column:
 class Table:
     """A table's contract.
 
-    `name` is `layer.table`. `key` identifies a row. `history` keeps every version of a key (rule H1) instead of its present state.
+    `name` is `layer.table`. `key` identifies a row.
+    `history` keeps every version of a key (rule H1) instead of its present state.
     `quality_threshold` (a share from 0 to 1) and `quality_min_bad_records` are the gate of rule C3.
     `chain_starts_at` lets a chain of incremental exports begin without a full export (rule C1).
     """

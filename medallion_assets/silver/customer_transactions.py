@@ -1,7 +1,7 @@
 """Silver customer transactions: typed, judged, one live row a transaction.
 
 Belongs here: what a transaction is and what makes one valid.
-Does not: decoding (lakehouse.decode), ordering and deletes (lakehouse.state), enrichment (silver/enriched_transactions.py).
+Does not: decoding (lakehouse.decode), ordering and deletes (lakehouse.state), enrichment (enriched_transactions.py).
 """
 
 from __future__ import annotations
