@@ -1,0 +1,59 @@
+"""What the oracle is given: exports as they lie in the bucket, and what a person decided about them.
+
+Belongs here: the input, and nothing that interprets it.
+Does not: the rules (the modules beside this one), or how histories are made (strategies.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+TRANSACTIONS = "customer_transactions"
+CUSTOMERS = "customers"
+TABLES = (TRANSACTIONS, CUSTOMERS)
+FULL: Final = "FULL_EXPORT"
+INCREMENTAL: Final = "INCREMENTAL_EXPORT"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class ExportInput:
+    """One complete export.
+
+    `from_at` and `to_at` are UTC; a full export has its exportTime in both. `files` holds the raw lines of each data
+    file, `file_names` their names, in the same order; the names' own order (as text) breaks ties.
+    """
+
+    table: str
+    export_id: str
+    export_type: Literal["FULL_EXPORT", "INCREMENTAL_EXPORT"]
+    from_at: datetime
+    to_at: datetime
+    files: tuple[tuple[str, ...], ...]
+    file_names: tuple[str, ...]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether this is the whole table at `to_at`."""
+        return self.export_type == FULL
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a person said about an export that fails the gate (rule C4)."""
+
+    table: str
+    export_id: str
+    action: Literal["accept", "reject"]
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970 of an aware moment."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_micros(value: int) -> datetime:
+    """The UTC moment of that many microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=value)

@@ -1,0 +1,84 @@
+"""The events of a key and its state (rules K1 to K4, R3).
+
+Belongs here: which event wins, and what full exports say by leaving a key out.
+Does not: which exports count (chain.py), or the versions of a customer (history.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medallion_assets_tests.oracle.decode import FIELDS, KEYS, Row
+from medallion_assets_tests.oracle.model import TRANSACTIONS, ExportInput, micros
+from medallion_assets_tests.oracle.records import read_once
+
+
+@dataclass(frozen=True)
+class Event:
+    """What one export says of one key at one moment. `row` is None for a delete and for a full export's absence."""
+
+    key: str
+    sequence: int
+    is_full: bool
+    export_id: str
+    row: Row | None
+
+
+def _recorded(export: ExportInput) -> list[Event]:
+    """The export's valid upserts and deletes; bad records say nothing (rule R4)."""
+    return [
+        Event(record.key, record.sequence, export.is_full, export.export_id, record.row)
+        for record in read_once(export)
+        if record.is_good and record.key is not None and record.sequence is not None
+    ]
+
+
+def _absences(export: ExportInput, earliest: dict[str, int]) -> list[Event]:
+    """Every older key that a full export lacks is deleted at its time; a bad item is not an absence (rule K1)."""
+    present = {record.key for record in read_once(export)}
+    at = micros(export.to_at)
+    return [
+        Event(key, at, True, export.export_id, None)
+        for key, sequence in earliest.items()
+        if sequence < at and key not in present
+    ]
+
+
+def events(applied: Sequence[ExportInput]) -> dict[str, list[Event]]:
+    """By key, the event that counts at every sequence, ascending (rules K2, R3).
+
+    At an equal sequence a window's record beats whatever a full export says; then the lowest export id.
+    """
+    found = [event for export in applied for event in _recorded(export)]
+    earliest: dict[str, int] = {}
+    for event in found:
+        earliest[event.key] = min(event.sequence, earliest.get(event.key, event.sequence))
+    for export in applied:
+        if export.is_full:
+            found.extend(_absences(export, earliest))
+    found.sort(key=lambda event: (event.key, event.sequence, event.is_full, event.export_id))
+    timeline: dict[str, list[Event]] = {}
+    for event in found:
+        winners = timeline.setdefault(event.key, [])
+        if not winners or winners[-1].sequence != event.sequence:
+            winners.append(event)
+    return timeline
+
+
+def transactions(applied: Sequence[ExportInput]) -> list[Row]:
+    """`silver/customer_transactions`: one row a key, tombstones among them, by key (rules K2, K3)."""
+    columns = [field.name for field in FIELDS[TRANSACTIONS]] + ["transaction_date"]
+    rows = []
+    for key, winners in sorted(events(applied).items()):
+        last = winners[-1]
+        business = last.row or {KEYS[TRANSACTIONS]: key}
+        rows.append(
+            {
+                **{column: business.get(column) for column in columns},
+                "is_deleted": last.row is None,
+                "_sequence_micros": last.sequence,
+                "_export_id": last.export_id,
+            }
+        )
+    return rows

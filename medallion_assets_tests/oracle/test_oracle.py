@@ -1,0 +1,213 @@
+"""The oracle's own examples for records, state, chain and gate: small enough to be worked out by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from medallion_assets_tests.oracle.chain import Gap
+from medallion_assets_tests.oracle.lines import (
+    Item,
+    compact,
+    delete_line,
+    full,
+    item_line,
+    transaction,
+    upsert_line,
+    window,
+)
+from medallion_assets_tests.oracle.model import TRANSACTIONS, Decision, ExportInput, micros
+from medallion_assets_tests.oracle.oracle import Expected, expected
+
+START = datetime(2025, 3, 8, tzinfo=UTC)
+BAD = "not json"
+
+
+def at(hour: float) -> datetime:
+    """A moment, in hours from START."""
+    return START + timedelta(hours=hour)
+
+
+def seq(hour: float) -> int:
+    """The same as a sequence."""
+    return micros(at(hour))
+
+
+def keys(key: str) -> Item:
+    return {"transaction_id": {"S": key}}
+
+
+def states(result: Expected) -> dict[str, tuple[Any, bool, int, str]]:
+    """Amount, is_deleted, sequence and export of every Silver transaction."""
+    return {
+        row["transaction_id"]: (row["amount"], row["is_deleted"], row["_sequence_micros"], row["_export_id"])
+        for row in result.silver_transactions
+    }
+
+
+def amount(value: str, key: str = "t1") -> Item:
+    return transaction(key, amount={"N": value})
+
+
+def test_lines_that_are_no_records() -> None:
+    """Rule R4: each has its reason, its file and its line."""
+    base = full(TRANSACTIONS, "1", at(0), [])
+    lines = [
+        BAD,
+        "[]",
+        '{"NewImage":{}}',
+        delete_line({"N": "x"}, keys("t1")),
+        delete_line(5, {}),
+        delete_line(5, {"transaction_id": {"N": "5"}}),
+        upsert_line(5, transaction("t2"), keys={}),
+    ]
+    result = expected([base, window(TRANSACTIONS, "2", at(0), at(1), [], lines)])
+    reasons = ["malformed_json", "malformed_json", "unknown_record", "sequence_malformed", "missing", "wrong_type"]
+    assert result.quarantine[TRANSACTIONS] == {
+        ("2", "b", line, frozenset({reason})) for line, reason in enumerate([*reasons, "missing"], start=1)
+    }
+    assert result.silver_transactions == []
+
+
+def test_a_sequence_may_be_typed_or_bare() -> None:
+    """Rule R1, and the three spellings of the export format."""
+    base = full(TRANSACTIONS, "1", at(0), [])
+    lines = [
+        upsert_line({"N": str(seq(0.1))}, amount("1", "t1")),
+        upsert_line(str(seq(0.2)), amount("1", "t2")),
+        compact({"Metadata": {"WriteTimestampMicros": seq(0.3)}, "Keys": keys("t3"), "NewImage": amount("1", "t3")}),
+    ]
+    result = expected([base, window(TRANSACTIONS, "2", at(0), at(1), lines)])
+    assert [row["_sequence_micros"] for row in result.silver_transactions] == [seq(0.1), seq(0.2), seq(0.3)]
+
+
+def test_identical_records_count_once_and_differing_ones_are_bad() -> None:
+    """Rule R3: order of attributes and of sets does not make a difference; a bad record can be a duplicate too."""
+    first = '{"Item":{"transaction_id":{"S":"t1"},"amount":{"N":"x"},"tags":{"SS":["a","b"]}}}'
+    again = '{"Item":{"tags":{"SS":["b","a"]},"amount":{"N":"x"},"transaction_id":{"S":"t1"}}}'
+    lines = [item_line(amount("1", "t2")), item_line(amount("1.0", "t2")), item_line(amount("1", "t2"))]
+    good = [item_line(amount("1", "t3"))] * 2
+    result = expected([full(TRANSACTIONS, "1", at(24), lines, [first], [again, *good])])
+    assert result.quarantine[TRANSACTIONS] == {
+        ("1", "a", 1, frozenset({"conflicting_duplicate"})),
+        ("1", "a", 2, frozenset({"conflicting_duplicate"})),
+        ("1", "b", 1, frozenset({"not_a_number", "missing"})),
+    }
+    assert list(states(result)) == ["t3"]
+
+
+def test_equal_sequences_window_beats_full_then_lowest_export_id() -> None:
+    """Rule R3, across exports."""
+    exports = [
+        full(TRANSACTIONS, "1", at(1), [item_line(amount("1", "t1")), item_line(amount("1", "t2"))]),
+        full(TRANSACTIONS, "2", at(1), [item_line(amount("2", "t1")), item_line(amount("2", "t2"))]),
+        window(TRANSACTIONS, "4", at(0), at(2), [upsert_line(seq(1), amount("4", "t2"))]),
+        window(TRANSACTIONS, "3", at(0), at(2), [upsert_line(seq(1), amount("3", "t2"))]),
+    ]
+    result = expected(exports)
+    assert states(result) == {"t1": (1, False, seq(1), "1"), "t2": (3, False, seq(1), "3")}
+
+
+def test_a_full_export_decides_every_older_key() -> None:
+    """Rules K1, K2, K3: present, absent, present but bad, newer, and an unknown key's delete."""
+    base = full(TRANSACTIONS, "1", at(0), [item_line(amount("1", key)) for key in ("t1", "t2", "t3")])
+    changes = [upsert_line(seq(9), amount("2", "t4")), delete_line(seq(3), keys("t5"))]
+    later = full(TRANSACTIONS, "3", at(6), [item_line(amount("3", "t1")), item_line(amount("x", "t3"))])
+    result = expected([base, window(TRANSACTIONS, "2", at(0), at(10), changes), later])
+    assert states(result) == {
+        "t1": (3, False, seq(6), "3"),
+        "t2": (None, True, seq(6), "3"),
+        "t3": (1, False, seq(0), "1"),
+        "t4": (2, False, seq(9), "2"),
+        "t5": (None, True, seq(6), "3"),
+    }
+    tombstone = result.silver_transactions[1]
+    assert {name for name, value in tombstone.items() if value is not None} == {
+        "transaction_id",
+        "is_deleted",
+        "_sequence_micros",
+        "_export_id",
+    }
+    assert "transaction_date" in tombstone
+
+
+def test_a_bad_record_neither_replaces_nor_deletes() -> None:
+    """Rules R4, K2: the last valid state stays."""
+    base = full(TRANSACTIONS, "1", at(0), [item_line(amount("1"))])
+    result = expected([base, window(TRANSACTIONS, "2", at(0), at(1), [upsert_line(seq(0.5), amount("-1"))])])
+    assert states(result) == {"t1": (1, False, seq(0), "1")}
+
+
+def test_an_absence_loses_against_a_window_at_the_same_moment() -> None:
+    """Rules R3, K1: the key is older than the full export, lacks in it, and was written at its very moment."""
+    base = full(TRANSACTIONS, "1", at(0), [item_line(amount("1"))])
+    change = window(TRANSACTIONS, "3", at(0), at(2), [upsert_line(seq(1), amount("3"))])
+    assert states(expected([base, full(TRANSACTIONS, "2", at(1), []), change])) == {"t1": (3, False, seq(1), "3")}
+
+
+def test_arrival_and_repetition_do_not_matter() -> None:
+    """Rules K4, B5; the same id with other contents is a mistake of the test."""
+    base = full(TRANSACTIONS, "1", at(0), [item_line(amount("1"))])
+    change = window(TRANSACTIONS, "2", at(0), at(1), [delete_line(seq(0.5), keys("t1"))])
+    assert expected([base, change]) == expected([change, base, change])
+    with pytest.raises(ValueError, match="two contents"):
+        expected([base, full(TRANSACTIONS, "1", at(0), [])])
+
+
+def settled(*exports: ExportInput, decisions: tuple[Decision, ...] = ()) -> tuple[set[str], dict[str, Gap], str | None]:
+    result = expected(exports, decisions)
+    return set(result.settled[TRANSACTIONS]), result.waiting[TRANSACTIONS], result.stuck[TRANSACTIONS]
+
+
+def test_windows_join_up_or_wait() -> None:
+    """Rule C1: nothing before the first full export; overlaps are fine; a gap is named with both edges."""
+    early, late = window(TRANSACTIONS, "2", at(0), at(2), []), window(TRANSACTIONS, "3", at(3), at(4), [])
+    assert settled(early) == (set(), {"2": Gap(None, at(0))}, None)
+    assert settled(full(TRANSACTIONS, "1", at(1), []), early, late) == ({"1", "2"}, {"3": Gap(at(2), at(3))}, None)
+
+
+def test_a_later_full_export_closes_a_gap() -> None:
+    """Rule C2: the window that waited settles as well, and state follows K2."""
+    late = window(TRANSACTIONS, "2", at(3), at(4), [upsert_line(seq(3), amount("2"))])
+    exports = [full(TRANSACTIONS, "1", at(1), []), late, full(TRANSACTIONS, "3", at(5), [item_line(amount("3"))])]
+    assert settled(*exports) == ({"1", "2", "3"}, {}, None)
+    assert states(expected(exports)) == {"t1": (3, False, seq(5), "3")}
+
+
+def test_the_gate_stops_at_the_first_failing_export() -> None:
+    """Rules C3, C4: ten bad of a hundred; nothing after it, nothing of it, and no quarantine yet."""
+    base = full(TRANSACTIONS, "1", at(0), [])
+    bad = window(TRANSACTIONS, "2", at(0), at(1), [upsert_line(seq(0.5), amount("2", "t2"))] + [BAD] * 10)
+    after = window(TRANSACTIONS, "3", at(1), at(2), [upsert_line(seq(1), amount("3", "t3"))])
+    beyond = window(TRANSACTIONS, "4", at(9), at(10), [])
+    result = expected([after, beyond, bad, base])
+    assert (set(result.settled[TRANSACTIONS]), result.stuck[TRANSACTIONS]) == ({"1"}, "2")
+    assert (set(result.held[TRANSACTIONS]), set(result.waiting[TRANSACTIONS])) == ({"3"}, {"4"})
+    assert (result.silver_transactions, result.quarantine[TRANSACTIONS]) == ([], set())
+
+    accepted = expected([base, bad, after], [Decision(TRANSACTIONS, "2", "accept")])
+    assert list(states(accepted)) == ["t2", "t3"]
+    assert len(accepted.quarantine[TRANSACTIONS]) == 10
+
+    rejected = expected([base, bad, after], [Decision(TRANSACTIONS, "2", "reject")])
+    assert (len(rejected.settled[TRANSACTIONS]), set(rejected.rejected[TRANSACTIONS])) == (3, {"2"})
+    assert (list(states(rejected)), rejected.quarantine[TRANSACTIONS]) == (["t3"], set())
+
+
+def test_a_rejected_full_export_was_never_delivered() -> None:
+    """Rule C4: it covers nothing and deletes nothing."""
+    base = full(TRANSACTIONS, "1", at(0), [item_line(amount("1"))])
+    bad, late = full(TRANSACTIONS, "2", at(5), [BAD] * 10), window(TRANSACTIONS, "3", at(4), at(6), [])
+    reject = Decision(TRANSACTIONS, "2", "reject")
+    assert settled(base, bad, late, decisions=(reject,)) == ({"1", "2"}, {"3": Gap(at(0), at(4))}, None)
+    assert states(expected([base, bad, late], [reject])) == {"t1": (1, False, seq(0), "1")}
+
+
+@pytest.mark.parametrize(("good", "bad", "fails"), [(0, 9, False), (490, 10, False), (489, 10, True), (0, 0, False)])
+def test_the_gate_needs_a_low_score_and_ten_bad_records(good: int, bad: int, fails: bool) -> None:
+    """Rule C3: 0.98 itself passes."""
+    lines = [item_line(transaction(f"t{number}")) for number in range(good)] + [BAD] * bad
+    result = expected([full(TRANSACTIONS, "1", at(0), lines)])
+    assert (result.stuck[TRANSACTIONS] == "1") is fails
