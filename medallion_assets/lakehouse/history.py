@@ -1,0 +1,83 @@
+"""History: the versions of a key, built from the set of its valid events (rule H1).
+
+Belongs here: which versions a key had and when each was valid, from events in any order.
+Does not: which records are valid events, which keys a full export lacks (lakehouse.state), or who uses the versions
+(silver/enriched_transactions.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+from operator import and_
+from typing import Any
+
+import narwhals as nw
+
+from medallion_assets.lakehouse.contracts import Table
+
+SEQUENCE = "_sequence_micros"
+PREVIOUS = "_previous_"
+
+
+def versions(events: nw.LazyFrame[Any], table: Table) -> nw.LazyFrame[Any]:
+    """Every version of every key: one row a version, with the columns of `table`, in no particular order.
+
+    `events` has one row for each valid event of a key: the key, the contract's decoded columns (null on a delete),
+    `_sequence_micros`, `_is_delete`, `_is_incremental` and `_export_id`. An absence from a full export is a delete that
+    the caller adds. At most one event for each (key, sequence, `_is_incremental`, `_export_id`), unless they are
+    identical (rule R3 makes differing ones bad).
+
+    Only windows decide, so neither the order nor the grouping in which events arrived matters (rule K4).
+
+    On PySpark one line differs: there a cast from whole numbers to timestamps counts seconds, not microseconds.
+    """
+    key = table.key
+    state = tuple(column.name for column in table.decoded_columns if column.name not in key)
+    followed = "_followed_by_delete"
+    return (
+        _winners(events, key)
+        .with_columns(
+            nw.col(*state, SEQUENCE, "_is_delete").shift(1).over(*key, order_by=SEQUENCE).name.prefix(PREVIOUS)
+        )
+        .filter(_is_edge(state))
+        .with_columns(
+            nw.col(SEQUENCE).shift(-1).over(*key, order_by=SEQUENCE).alias("_until_micros"),
+            nw.col("_is_delete").shift(-1).over(*key, order_by=SEQUENCE).fill_null(value=False).alias(followed),
+        )
+        .filter(~nw.col("_is_delete"))
+        .with_columns(
+            _moment(SEQUENCE).alias("valid_from"),
+            _moment("_until_micros").alias("valid_to"),
+            nw.col("_until_micros").is_null().alias("is_current"),
+            nw.col(followed).alias("is_deleted"),
+        )
+        .select(*table.column_names)
+    )
+
+
+def _winners(events: nw.LazyFrame[Any], key: Iterable[str]) -> nw.LazyFrame[Any]:
+    """The event that counts for each key and sequence: incremental beats full, then the lowest export id (rule R3)."""
+    place = nw.col(SEQUENCE).cum_count().over(*key, SEQUENCE, order_by=("_is_full", "_export_id"))
+    return (
+        events.with_columns((~nw.col("_is_incremental")).alias("_is_full"))
+        .with_columns(place.alias("_place"))
+        .filter(nw.col("_place") == 1)
+    )
+
+
+def _is_edge(state: Iterable[str]) -> nw.Expr:
+    """Whether an event begins a version (an upsert of a new state) or ends one (the first delete after an upsert)."""
+    follows_upsert = (~nw.col(f"{PREVIOUS}_is_delete")).fill_null(value=False)
+    repeats = reduce(and_, (_same(name, PREVIOUS + name) for name in state), follows_upsert)
+    return nw.when(nw.col("_is_delete")).then(follows_upsert).otherwise(~repeats)
+
+
+def _same(left: str, right: str) -> nw.Expr:
+    """Whether two columns are equal, where null equals null; never null itself."""
+    one, other = nw.col(left), nw.col(right)
+    return (one == other).fill_null(value=False) | (one.is_null() & other.is_null())
+
+
+def _moment(micros: str) -> nw.Expr:
+    return nw.col(micros).cast(nw.Datetime("us", "UTC"))

@@ -1,0 +1,1 @@
+"""Tests of gold/: what the business asks."""

@@ -1,0 +1,1 @@
+"""Tests of lakehouse/: Delta tables, without Dagster."""

@@ -1,0 +1,219 @@
+"""History is a function of the set of events (rule H1)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medallion_assets.lakehouse.contracts import Boolean, Column, Integer, Table, Text, TimestampUtc
+from medallion_assets.lakehouse.history import versions
+
+PLACES = Table(
+    name="silver.places",
+    description="A table with a key of two columns.",
+    key=("city", "street"),
+    history=True,
+    columns=(
+        Column("city", Text(trim=False), "key", source="city"),
+        Column("street", Text(trim=False), "key", source="street"),
+        Column("colour", Text(), "a state", source="colour", nullable=True),
+        Column("floors", Integer(), "a state", source="floors", nullable=True),
+        Column("valid_from", TimestampUtc(), "inclusive"),
+        Column("valid_to", TimestampUtc(), "exclusive", nullable=True),
+        Column("is_current", Boolean(), "last and not deleted"),
+        Column("is_deleted", Boolean(), "ended by a delete"),
+        Column("_sequence_micros", Integer(), "of the earliest record"),
+        Column("_export_id", Text(), "of the earliest record"),
+    ),
+)
+
+
+class Event(NamedTuple):
+    """One valid event of a key; without colour and floors a delete or an absence may be meant."""
+
+    at: int
+    colour: str | None = None
+    floors: int | None = None
+    delete: bool = False
+    incremental: bool = True
+    export: str = "e1"
+    city: str = "Rome"
+    street: str = "a"
+
+
+EVENT_SCHEMA = {
+    "_sequence_micros": pl.Int64,
+    "colour": pl.String,
+    "floors": pl.Int64,
+    "_is_delete": pl.Boolean,
+    "_is_incremental": pl.Boolean,
+    "_export_id": pl.String,
+    "city": pl.String,
+    "street": pl.String,
+}
+
+
+def history(*events: Event) -> list[dict[str, Any]]:
+    frame = nw.from_native(pl.LazyFrame(list(events), schema=EVENT_SCHEMA, orient="row"))
+    native: pl.DataFrame = versions(frame, PLACES).collect().to_native()
+    assert native.columns == list(PLACES.column_names)
+    return native.sort("city", "street", "valid_from").to_dicts()
+
+
+def moment(micros: int | None) -> datetime | None:
+    return None if micros is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+
+
+def figures(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """(colour, valid_from, valid_to, current, deleted, export) of each version."""
+    names = ("colour", "valid_from", "valid_to", "is_current", "is_deleted", "_export_id")
+    return [tuple(row[name] for name in names) for row in rows]
+
+
+def test_a_version_holds_until_the_next_one() -> None:
+    """Rule H1."""
+    rows = history(Event(20, "blue", export="e2"), Event(10, "red"))
+    assert figures(rows) == [
+        ("red", moment(10), moment(20), False, False, "e1"),
+        ("blue", moment(20), None, True, False, "e2"),
+    ]
+    assert [row["_sequence_micros"] for row in rows] == [10, 20]
+
+
+def test_equal_consecutive_states_are_one_version_from_the_earliest_moment() -> None:
+    """Rule H1; null equals null, and a null differs from a value."""
+    rows = history(
+        Event(10, None, 1),
+        Event(20, None, 1, export="e2"),
+        Event(30, "red", 1),
+        Event(40, "red", None),
+        Event(50, "red"),
+    )
+    assert [(row["colour"], row["floors"], row["_sequence_micros"], row["_export_id"]) for row in rows] == [
+        (None, 1, 10, "e1"),
+        ("red", 1, 30, "e1"),
+        ("red", None, 40, "e1"),
+    ]
+
+
+def test_a_state_that_comes_back_later_is_a_new_version() -> None:
+    """Rule H1: only consecutive equal states merge."""
+    rows = history(Event(10, "red"), Event(20, "blue"), Event(30, "red"))
+    assert [row["colour"] for row in rows] == ["red", "blue", "red"]
+
+
+def test_the_earliest_delete_ends_a_version_and_a_return_begins_another() -> None:
+    """Rule H1: equal states with a delete between stay two versions; deletes of what is gone say nothing."""
+    rows = history(
+        Event(5, delete=True),
+        Event(10, "red"),
+        Event(20, delete=True),
+        Event(25, delete=True, incremental=False),
+        Event(30, "red"),
+    )
+    assert figures(rows) == [
+        ("red", moment(10), moment(20), False, True, "e1"),
+        ("red", moment(30), None, True, False, "e1"),
+    ]
+
+
+def test_a_key_that_is_gone_has_no_current_version() -> None:
+    """Rule H1."""
+    assert figures(history(Event(10, "red"), Event(20, delete=True))) == [
+        ("red", moment(10), moment(20), False, True, "e1")
+    ]
+
+
+def test_a_key_with_deletes_only_has_no_version() -> None:
+    """Rule H1: versions come from upserts."""
+    assert history(Event(10, delete=True)) == []
+
+
+def test_at_an_equal_sequence_incremental_beats_full_then_the_lowest_export_counts() -> None:
+    """Rule R3."""
+    rows = history(
+        Event(10, "red", incremental=False, export="e1"),
+        Event(10, "blue", incremental=True, export="e3"),
+        Event(10, "green", incremental=True, export="e2"),
+        Event(20, delete=True, incremental=False, export="e1"),
+        Event(20, "pink", incremental=False, export="e2"),
+    )
+    assert figures(rows) == [("green", moment(10), moment(20), False, True, "e2")]
+
+
+def test_every_column_of_the_key_tells_keys_apart() -> None:
+    """Rule H1: a history for each key, whatever the key's number of columns."""
+    rows = history(
+        Event(10, "red"),
+        Event(20, "blue", street="b"),
+        Event(30, "pink", city="Bonn"),
+        Event(40, delete=True, city="Bonn"),
+    )
+    assert [(row["city"], row["street"], row["colour"], row["is_current"]) for row in rows] == [
+        ("Bonn", "a", "pink", False),
+        ("Rome", "a", "red", True),
+        ("Rome", "b", "blue", True),
+    ]
+
+
+def expected_history(events: list[Event]) -> list[dict[str, Any]]:
+    """Rule H1 as a person would do it: one key after the other, one event after the other."""
+    rows: list[dict[str, Any]] = []
+    for (city, street), of_key in groupby(
+        sorted(events, key=lambda e: (e.city, e.street)), lambda e: (e.city, e.street)
+    ):
+        open_row: dict[str, Any] | None = None
+        last_at = None
+        for event in sorted(of_key, key=lambda e: (e.at, not e.incremental, e.export)):
+            if event.at == last_at:
+                continue
+            last_at = event.at
+            state = {"colour": event.colour, "floors": event.floors}
+            if open_row and not event.delete and {name: open_row[name] for name in state} == state:
+                continue
+            if open_row:
+                open_row.update(valid_to=moment(event.at), is_current=False, is_deleted=event.delete)
+                open_row = None
+            if not event.delete:
+                open_row = {
+                    "city": city,
+                    "street": street,
+                    **state,
+                    "valid_from": moment(event.at),
+                    "valid_to": None,
+                    "is_current": True,
+                    "is_deleted": False,
+                    "_sequence_micros": event.at,
+                    "_export_id": event.export,
+                }
+                rows.append(open_row)
+    return rows
+
+
+upserts = st.builds(
+    Event,
+    at=st.integers(1, 8),
+    colour=st.sampled_from(["red", "blue", None]),
+    floors=st.sampled_from([1, None]),
+    incremental=st.booleans(),
+    export=st.sampled_from(["e1", "e2", "e3"]),
+    city=st.sampled_from(["Rome", "Bonn"]),
+    street=st.sampled_from(["a", "b"]),
+)
+deletes = upserts.map(lambda event: event._replace(colour=None, floors=None, delete=True))
+event_sets = st.lists(
+    upserts | deletes, max_size=25, unique_by=lambda e: (e.city, e.street, e.at, e.incremental, e.export)
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(event_sets)
+def test_any_set_of_events_gives_the_history_that_plain_python_finds(events: list[Event]) -> None:
+    """Rule H1, and rule K4: hypothesis plants the events in any order."""
+    assert history(*events) == expected_history(events)
