@@ -1,0 +1,152 @@
+"""Where exports lie: a local folder or S3, through one store whose keys are relative to its URL.
+
+Belongs here: opening a store, reading and writing bytes, and turning the store's errors into ours.
+Does not: what the bytes mean (dynamodb.manifests, dynamodb.exports).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import LocalStore, ObjectStore, S3Store
+
+from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.settings import aws_options, normalise_url
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta  # exists for type checkers only
+
+CHUNK_BYTES = 4 * 1024 * 1024
+"""How much of a file is held in memory while it is copied or hashed."""
+
+
+def open_store(url: str) -> ObjectStore:
+    """A store rooted at `url`, so that its keys are relative to it.
+
+    `url` is a local path (created when absent) or `s3://bucket/prefix`; S3 takes the standard AWS variables.
+
+    Raises:
+        SettingsError: another kind of URL.
+    """
+    place = normalise_url(url, name="the URL of the exports")
+    if not place.startswith("s3://"):
+        return LocalStore(place, mkdir=True)
+    options = aws_options()
+    # obstore's S3 config panics on this name; it is an option of the HTTP client there.
+    allow_http = options.pop("AWS_ALLOW_HTTP", "false").lower() in ("1", "true", "yes")
+    return S3Store.from_url(place, config=options, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
+
+
+def bucket_and_prefix(store: ObjectStore) -> tuple[str | None, str]:
+    """The bucket, and what a key of this store needs in front to be a key of the bucket (empty, or ending in `/`)."""
+    if not isinstance(store, S3Store):
+        return None, ""
+    prefix = str(store.prefix or "").strip("/")
+    return store.config.get("bucket"), f"{prefix}/" if prefix else ""
+
+
+def read_bytes(store: ObjectStore, key: str) -> bytes | None:
+    """The whole object, or None when there is none. For manifests: they fit in memory."""
+    with _our_errors(key):
+        try:
+            return bytes(obstore.get(store, key).bytes())
+        except FileNotFoundError:
+            return None
+
+
+def stat(store: ObjectStore, key: str) -> ObjectMeta | None:
+    """Size, time and tag of an object, or None when there is none."""
+    with _our_errors(key):
+        try:
+            return obstore.head(store, key)
+        except FileNotFoundError:
+            return None
+
+
+def list_objects(store: ObjectStore, folder: str, *, after: str | None = None) -> Iterator[ObjectMeta]:
+    """Every object below `folder`, at any depth, whose key is greater than `after`; page by page, in order on S3."""
+    with _our_errors(folder):
+        for page in obstore.list(store, folder or None, offset=after, chunk_size=1000):
+            yield from page
+
+
+def list_folders(store: ObjectStore, folder: str) -> list[str]:
+    """The folders directly below `folder`, as keys without a trailing slash."""
+    with _our_errors(folder):
+        return list(obstore.list_with_delimiter(store, folder or None)["common_prefixes"])
+
+
+def is_ordered(store: ObjectStore) -> bool:
+    """Whether a listing comes in the order of keys (S3), so that it can be left early."""
+    return isinstance(store, S3Store)
+
+
+@contextmanager
+def local_path(store: ObjectStore, key: str) -> Iterator[Path | None]:
+    """A local path with the object's bytes, or None when there is no such object.
+
+    For a local store that is the file itself; for S3 a temporary download, streamed, removed on leaving.
+    """
+    if isinstance(store, LocalStore):
+        path = Path(str(store.prefix)) / key
+        yield path if path.is_file() else None
+        return
+    with tempfile.TemporaryDirectory(prefix="medallion-export-") as folder:
+        path = Path(folder) / key.rsplit("/", 1)[-1]
+        yield path if _download(store, key, path) else None
+
+
+def write_chunks(store: ObjectStore, key: str, chunks: Iterable[bytes]) -> None:
+    """Write an object from chunks, in bounded memory; it becomes visible when it is whole."""
+    with _our_errors(key), obstore.open_writer(store, key) as writer:
+        for chunk in chunks:
+            writer.write(chunk)
+
+
+def write_bytes(store: ObjectStore, key: str, data: bytes) -> None:
+    """Write a small object at once."""
+    with _our_errors(key):
+        obstore.put(store, key, data)
+
+
+def _download(store: ObjectStore, key: str, path: Path) -> bool:
+    with _our_errors(key):
+        try:
+            stream = obstore.get(store, key).stream(min_chunk_size=CHUNK_BYTES)
+        except FileNotFoundError:
+            return False
+        with path.open("wb") as file:
+            for chunk in stream:
+                file.write(chunk)
+    return True
+
+
+@contextmanager
+def _our_errors(key: str) -> Iterator[None]:
+    """Errors of the store as ours: access is for a person to grant, everything else is worth another try."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (PermissionDeniedError, UnauthenticatedError) as error:
+        raise PermanentError(
+            f"no access to {key or 'the exports'}",
+            found=_first_line(error),
+            do="check the AWS credentials and that they may list and read this bucket",
+        ) from error
+    except BaseError as error:
+        raise TransientError(
+            f"the store did not answer for {key or 'the exports'}",
+            found=_first_line(error),
+            do="it is tried again; if it stays, check the network, the endpoint URL and the bucket's name",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
