@@ -1,0 +1,263 @@
+"""Records of small and nasty exports: few keys, moments at the edges of days and windows, flaws of every kind.
+
+Belongs here: the lines of one export.
+Does not: which exports there are (strategies.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from medallion_assets_tests.oracle.lines import (
+    Item,
+    compact,
+    customer,
+    delete_line,
+    item_line,
+    key_of,
+    transaction,
+    upsert_line,
+)
+from medallion_assets_tests.oracle.model import TRANSACTIONS, micros
+
+CUTS = tuple(datetime(2025, 3, 8, tzinfo=UTC) + timedelta(hours=4 * step) for step in range(19))
+"""Where windows and full exports begin and end: three days around the change to summer time in Los Angeles."""
+
+TRANSACTION_KEYS = ("t1", "t2", " t3", "té4")
+CUSTOMER_KEYS = ("c1", "c2", "c2 ")
+_MICROSECOND = timedelta(microseconds=1)
+# Midnights of Los Angeles on both sides of the change, each with the last microsecond before; the hour that is skipped.
+_SPELLINGS = (
+    "2025-03-07T12:00:00Z",
+    "2025-03-08T07:59:59.999999Z",
+    "2025-03-08T00:00:00-08:00",
+    "2025-03-09T07:59:59Z",
+    "2025-03-09T08:00:00.000Z",
+    "2025-03-09T01:59:59.9-08:00",
+    "2025-03-09T03:00:00-07:00",
+    "2025-03-10T12:29:59.999999+05:30",
+    "2025-03-10T07:00:00Z",
+    "2025-03-10T21:00:00+14:00",
+    *(cut.strftime("%Y-%m-%dT%H:%M:%SZ") for cut in CUTS[::3]),
+)
+_MOMENTS = tuple((datetime.fromisoformat(spelling), spelling) for spelling in _SPELLINGS)
+
+_AMOUNTS = ("10", "0.0005", "12.50", "1E2", "33.33", "999999.9999", "0.0001")
+_STATUSES = ("completed", "completed", "refunded", "pending", " Completed ", "cancelled")
+_CATEGORIES = ("books", "toys", " Books", "\u00a0toys", "ÉTÉ")
+_QUANTITIES = ("1", "3.0", "1E1", "10000")
+_PAYMENTS: tuple[Any, ...] = ({"S": "PayPal"}, {"NULL": True}, {"S": " "}, {"S": "bitcoin"}, None)
+_NAMES: tuple[Any, ...] = ({"S": "Ada"}, {"S": " Ada "}, {"NULL": True}, {"S": "Zoë"}, None)
+_SEGMENTS = ("retail", "vip", " VIP", "retail")
+_REGIONS = ("west", "east", "West ")
+
+Flaw = tuple[str, Any]
+
+
+def _flaws(attributes: str, *values: Any) -> tuple[Flaw, ...]:
+    """Every value on every attribute; None leaves the attribute out."""
+    return tuple((attribute, value) for attribute in attributes.split() for value in values)
+
+
+def _numbers(attributes: str, *spellings: str) -> tuple[Flaw, ...]:
+    return _flaws(attributes, *({"N": spelling} for spelling in spellings))
+
+
+def _texts(attributes: str, *spellings: str) -> tuple[Flaw, ...]:
+    return _flaws(attributes, *({"S": spelling} for spelling in spellings))
+
+
+_CODES = "customer_id currency product_id product_category status"
+_ALL = f"{_CODES} transaction_timestamp amount quantity"
+_BAD_TYPES: tuple[Any, ...] = ({"BOOL": True}, {"B": "aGk="}, {"L": [{"S": "1"}]}, {"SS": ["1"]}, {"M": {}})
+# One line a kind, so that each comes about equally often.
+_TRANSACTION_FLAWS: tuple[tuple[Flaw, ...], ...] = (
+    _flaws(_ALL, None, {"NULL": True}) + _texts(_CODES, "", " \t"),
+    _flaws(f"{_ALL} payment_method", *_BAD_TYPES) + _numbers(f"{_CODES} payment_method", "1") + _texts("amount", "1"),
+    _numbers("amount quantity", "NaN", "Infinity", "1_000", " 1", "", "--1", "0x1"),
+    _numbers("amount", "1E-9", "1.00001") + _numbers("quantity", "2.5", "1E-9"),
+    _numbers("amount quantity", "1" * 38, "-1E37") + _numbers("amount", "1E14") + _numbers("quantity", str(2**63)),
+    _numbers("amount", "0.00", "-3", "1000000", "99999999999999.9999"),
+    _numbers("quantity", "0", "-1", "10001", str(2**63 - 1)),
+    _texts("currency", "EUR", "US D"),
+    _texts("status", "done"),
+    _texts("transaction_timestamp", "2025-03-09T02:30:00", "2025-03-08T00:00:00.5"),
+    _texts("transaction_timestamp", "1989-12-31T23:59:59.999999Z", "1990-01-01T00:00:00+00:01", "0001-01-01T00:00:00Z"),
+    _texts("transaction_timestamp", "2025-02-30T00:00:00Z", "2025-03-08T23:59:60Z", "2025-03-08T24:00:00Z", "")
+    + _texts("transaction_timestamp", "2025-03-08T00:00:00.1234567Z", " 2025-03-08T00:00:00Z", "2025-03-08"),
+)
+_CUSTOMER_FLAWS: tuple[tuple[Flaw, ...], ...] = (
+    _flaws("customer_segment region signup_date", None, {"NULL": True}) + _texts("customer_segment region", "", " "),
+    _flaws("customer_name email customer_segment region signup_date", {"N": "1"}, *_BAD_TYPES),
+    _texts("signup_date", "2025-02-29", "2025-3-1", "2025-03-01T00:00:00Z", "20250301", "0000-01-01"),
+)
+_BAD_KEYS: tuple[Any, ...] = (None, {"N": "1"}, {"NULL": True})
+_BAD_LINES = ("not json", "", "[]", '{"Item":', "null", "{}", '{"Metadata":{}}', '{"NewImage":{"amount":{"N":"1"}}}')
+_BAD_SEQUENCES: tuple[Any, ...] = ({"N": "x"}, {"N": ""}, "soon", {"N": "17413056000000.5"}, None)
+_UNKNOWN: Item = {"discount code": {"SS": ["b", "a"]}, "_note": {"M": {"ü": {"L": [{"NULL": True}, {"N": "1" * 38}]}}}}
+
+
+@dataclass(frozen=True)
+class Span:
+    """The window of an export, both in UTC; a full export has its exportTime in both."""
+
+    from_at: datetime
+    to_at: datetime
+
+
+def _rarely(draw: st.DrawFn, one_in: int) -> bool:
+    """True once in so many; shrinks to False."""
+    return draw(st.integers(1, one_in)) == one_in
+
+
+@st.composite
+def _transactions(draw: st.DrawFn, key: str, span: Span) -> Item:
+    known = [spelling for moment, spelling in _MOMENTS if moment <= span.to_at]
+    return transaction(
+        key,
+        customer_id={"S": draw(st.sampled_from((*CUSTOMER_KEYS, "c9")))},
+        transaction_timestamp={"S": draw(st.sampled_from(known))},
+        amount={"N": draw(st.sampled_from(_AMOUNTS))},
+        product_category={"S": draw(st.sampled_from(_CATEGORIES))},
+        quantity={"N": draw(st.sampled_from(_QUANTITIES))},
+        payment_method=draw(st.sampled_from(_PAYMENTS)),
+        status={"S": draw(st.sampled_from(_STATUSES))},
+    )
+
+
+@st.composite
+def _customers(draw: st.DrawFn, key: str) -> Item:
+    return customer(
+        key,
+        customer_name=draw(st.sampled_from(_NAMES)),
+        customer_segment={"S": draw(st.sampled_from(_SEGMENTS))},
+        region={"S": draw(st.sampled_from(_REGIONS))},
+    )
+
+
+@st.composite
+def _items(draw: st.DrawFn, table: str, key: str, span: Span) -> Item:
+    """An item, now and then with one or two flaws or with attributes that the contract does not know."""
+    item = draw(_transactions(key, span) if table == TRANSACTIONS else _customers(key))
+    flaws = _TRANSACTION_FLAWS if table == TRANSACTIONS else _CUSTOMER_FLAWS
+    if _rarely(draw, 8):
+        for kind in draw(st.lists(st.sampled_from(flaws), min_size=1, max_size=2)):
+            attribute, value = draw(st.sampled_from(kind))
+            item = {name: old for name, old in item.items() if name != attribute}
+            item |= {} if value is None else {attribute: value}
+    elif table == TRANSACTIONS and _rarely(draw, 8):
+        # The very edge of rule T1: the export's own moment is fine, a microsecond later is the future.
+        moment = span.to_at + draw(st.sampled_from([timedelta(), _MICROSECOND]))
+        item["transaction_timestamp"] = {"S": moment.isoformat()}
+    return item | (_UNKNOWN if _rarely(draw, 10) else {})
+
+
+def _keys(table: str) -> tuple[str, ...]:
+    return TRANSACTION_KEYS if table == TRANSACTIONS else CUSTOMER_KEYS
+
+
+@st.composite
+def full_lines(draw: st.DrawFn, table: str, span: Span) -> list[str]:
+    """A full export's lines: most keys, in some order."""
+    lines = []
+    for key in _keys(table):
+        if draw(st.integers(0, 3)):
+            item = draw(_items(table, key, span))
+            if _rarely(draw, 25):
+                item = _with_key(item, draw(st.sampled_from(_BAD_KEYS)))
+            lines.append(item_line(item))
+    return lines[::-1] if draw(st.booleans()) else lines
+
+
+@st.composite
+def window_lines(draw: st.DrawFn, table: str, span: Span) -> list[str]:
+    """A window's lines: upserts and deletes of some keys, written in the window, at its edges or just outside."""
+    moments = [span.from_at, span.to_at - _MICROSECOND, span.to_at, span.from_at - _MICROSECOND, CUTS[6]]
+    middle = span.from_at + (span.to_at - span.from_at) / 2
+    moments += [span.from_at + timedelta(hours=1), middle, middle, middle]
+    has_old_images = draw(st.booleans())
+    lines = []
+    for key in _keys(table):
+        change = draw(st.sampled_from(["none", "none", "upsert", "upsert", "upsert", "delete"]))
+        if change == "none":
+            continue
+        written = micros(draw(st.sampled_from(moments)))
+        sequence: Any = draw(st.sampled_from([written, written, str(written)]))
+        if _rarely(draw, 30):
+            sequence = draw(st.sampled_from(_BAD_SEQUENCES))
+        item = draw(_items(table, key, span))
+        keys = key_of(item)
+        if _rarely(draw, 30):
+            keys = key_of(_with_key(item, draw(st.sampled_from(_BAD_KEYS[1:])))) if draw(st.booleans()) else {}
+        old = item if has_old_images else None
+        lines.append(
+            upsert_line(sequence, item, keys=keys, old=old)
+            if change == "upsert"
+            else delete_line(sequence, keys, old=old)
+        )
+    return lines
+
+
+def _with_key(item: Item, value: Any) -> Item:
+    """The item with another key attribute, or with none."""
+    (name,) = key_of(item)
+    rest = {other: attribute for other, attribute in item.items() if other != name}
+    return rest if value is None else {name: value, **rest}
+
+
+@st.composite
+def with_flaws(draw: st.DrawFn, table: str, lines: Sequence[str]) -> list[str]:
+    """The lines, now and then with a duplicate (identical, spelled otherwise, or differing) and with a broken one."""
+    made = list(lines)
+    if made and _rarely(draw, 4):
+        line = draw(st.sampled_from(made))
+        kind = draw(st.sampled_from(["identical", "respelled", "differing"]))
+        copies = {"identical": line, "respelled": _respelled(line), "differing": _differing(table, line)}
+        made.append(copies[kind])
+    if _rarely(draw, 8):
+        made.insert(draw(st.integers(0, len(made))), draw(st.sampled_from(_BAD_LINES)))
+    return made
+
+
+def _reversed(value: Any) -> Any:
+    """The same JSON with every object's members, and every set, the other way round."""
+    if isinstance(value, dict):
+        return {
+            name: inner[::-1] if name in {"SS", "NS", "BS"} else _reversed(inner)
+            for name, inner in reversed(value.items())
+        }
+    return [_reversed(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _respelled(line: str) -> str:
+    """The same record in other bytes."""
+    return json.dumps(_reversed(json.loads(line)))
+
+
+def _differing(table: str, line: str) -> str:
+    """Another record of the same key."""
+    record = json.loads(line)
+    attribute = "status" if table == TRANSACTIONS else "region"
+    image = record.get("Item") or record.get("NewImage")
+    if image is None:
+        return compact({**record, "NewImage": {**record["Keys"], attribute: {"S": "refunded"}}})
+    image[attribute] = {"S": "refunded"} if image.get(attribute) != {"S": "refunded"} else {"S": "completed"}
+    return compact(record)
+
+
+@st.composite
+def poison_lines(draw: st.DrawFn, table: str, span: Span, *, is_full: bool) -> list[str]:
+    """Bad records enough to fail the gate (rule C3)."""
+    count = draw(st.integers(10, 11))
+    if draw(st.booleans()):
+        return ["not json"] * count
+    attribute = "amount" if table == TRANSACTIONS else "region"
+    make = transaction if table == TRANSACTIONS else customer
+    items = [make(f"bad{number}", **{attribute: None}) for number in range(count)]
+    return [item_line(item) if is_full else upsert_line(micros(span.from_at), item) for item in items]

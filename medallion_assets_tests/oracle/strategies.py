@@ -1,0 +1,179 @@
+"""Small and nasty histories of exports, and the ways in which they can arrive.
+
+Belongs here: which exports there are, how they join up, and how they arrive.
+Does not: single records (record_strategies.py), or what a history means (oracle.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from hypothesis import strategies as st
+
+from medallion_assets_tests.oracle.model import (
+    CUSTOMERS,
+    FULL,
+    INCREMENTAL,
+    TABLES,
+    TRANSACTIONS,
+    Decision,
+    ExportInput,
+    micros,
+)
+from medallion_assets_tests.oracle.record_strategies import (
+    CUTS,
+    Span,
+    full_lines,
+    poison_lines,
+    window_lines,
+    with_flaws,
+)
+from medallion_assets_tests.oracle.records import verdict
+
+HOUR_MILLIS = 3_600_000
+
+
+@dataclass(frozen=True)
+class History:
+    """Exports of both tables and what a person decided about those that fail the gate."""
+
+    exports: tuple[ExportInput, ...]
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One export to come: its span, in indices of CUTS (a full export: both equal)."""
+
+    start: int
+    end: int
+    is_full: bool
+    is_poisoned: bool
+
+
+@st.composite
+def _plans(draw: st.DrawFn, *, count: int, allow_gaps: bool) -> list[_Step]:
+    """How one table's exports lie in time. Without gaps every window joins up with what healthy exports cover."""
+    last = len(CUTS) - 1
+    covered = draw(st.integers(2, 6))
+    steps = [_Step(covered, covered, is_full=True, is_poisoned=False)]
+    kinds = ["next"] * 4 + ["overlap", "overlap", "full", "full", "again", "early", "twin"] + ["gap"] * 2 * allow_gaps
+    while len(steps) < count:
+        kind = draw(st.sampled_from(kinds))
+        length = draw(st.integers(1, 3))  # times 4 hours; an overlapping window has twice that, a day at most
+        windows = [step for step in steps if not step.is_full]
+        fulls = [step for step in steps if step.is_full]
+        start, end = min(covered, last - 1), min(covered + length, last)
+        if kind == "overlap":
+            start = max(0, covered - length)
+        elif kind == "gap":
+            start = min(covered + length, last - 1)
+            end = min(start + length, last)
+        elif kind == "early":
+            start, end = 0, draw(st.integers(1, fulls[0].start))
+        elif kind == "again" and windows:
+            again = draw(st.sampled_from(windows))
+            start, end = again.start, again.end
+        elif kind == "full":
+            start = end = draw(st.integers(1, last))
+        elif kind == "twin":
+            start = end = draw(st.sampled_from(fulls)).start
+        step = _Step(start, end, start == end, draw(st.integers(0, 15)) == 15)
+        # A poisoned full export may get rejected, and then it covers nothing.
+        if step.start <= covered or (step.is_full and not step.is_poisoned):
+            covered = max(covered, covered if step.is_full and step.is_poisoned else step.end)
+        steps.append(step)
+    if allow_gaps and draw(st.integers(0, 3)) == 3:
+        del steps[0]
+    return steps
+
+
+@st.composite
+def _exports(draw: st.DrawFn, *, table: str, number: int, step: _Step) -> ExportInput:
+    """The step's export: its id, its records, and how they lie in 1 to 3 data files, some of them empty."""
+    span = Span(CUTS[step.start], CUTS[step.end])
+    lines = draw(full_lines(table, span) if step.is_full else window_lines(table, span))
+    lines = draw(with_flaws(table, lines))
+    if step.is_poisoned:
+        lines += draw(poison_lines(table, span, is_full=step.is_full))
+    files: list[list[str]] = [[] for _ in range(draw(st.integers(1, 3)))]
+    for line in lines:
+        files[draw(st.integers(0, len(files) - 1)) if len(files) > 1 else 0].append(line)
+    return ExportInput(
+        table=table,
+        export_id=_export_id(table, number, span.to_at, draw(st.sampled_from([0, 1, 30])), draw(st.sampled_from("0f"))),
+        export_type=FULL if step.is_full else INCREMENTAL,
+        from_at=span.from_at,
+        to_at=span.to_at,
+        files=tuple(map(tuple, files)),
+        file_names=tuple(_file_name(table, number, position) for position in range(len(files))),
+    )
+
+
+def _export_id(table: str, number: int, to_at: datetime, hours_later: int, rank: str) -> str:
+    """Unique by table and number; neither the order of time nor of making is that of the ids."""
+    started = micros(to_at) // 1000 + hours_later * HOUR_MILLIS
+    return f"0{started:013d}-{rank}{TABLES.index(table)}{number:06x}"
+
+
+def _file_name(table: str, number: int, position: int) -> str:
+    """26 letters, unique even in the folder that all incremental exports share, ascending in an export."""
+    letters = "abcdefghijklmnop"
+    return f"{letters[position]}{letters[TABLES.index(table)]}{letters[number]}".ljust(26, "2") + ".json.gz"
+
+
+@st.composite
+def histories(draw: st.DrawFn, *, allow_gaps: bool = True) -> tuple[ExportInput, ...]:
+    """Exports of both tables: 2 to 6 of transactions, none to 4 of customers.
+
+    With gaps, windows may wait and the first full export may lack; without, every export settles once those that fail
+    the gate are decided.
+    """
+    made: list[ExportInput] = []
+    for table, count in ((TRANSACTIONS, draw(st.integers(2, 6))), (CUSTOMERS, draw(st.integers(0, 4)))):
+        steps = draw(_plans(count=count, allow_gaps=allow_gaps)) if count else []
+        made += [draw(_exports(table=table, number=number, step=step)) for number, step in enumerate(steps)]
+    return tuple(made)
+
+
+@st.composite
+def decisions(draw: st.DrawFn, exports: Sequence[ExportInput], *, decide_all: bool = False) -> tuple[Decision, ...]:
+    """Accept, reject or (unless `decide_all`) nothing for every export that fails the gate."""
+    made: list[Decision] = []
+    for export in exports:
+        if verdict(export).fails:
+            accept = Decision(export.table, export.export_id, "accept")
+            reject = Decision(export.table, export.export_id, "reject")
+            made += draw(st.sampled_from([[accept], [reject]] if decide_all else [[accept], [reject], []]))
+    return tuple(made)
+
+
+@st.composite
+def settled_histories(draw: st.DrawFn) -> History:
+    """Histories in which every export settles: the ones that rule K4 speaks of."""
+    exports = draw(histories(allow_gaps=False))
+    return History(exports, draw(decisions(exports, decide_all=True)))
+
+
+@st.composite
+def any_histories(draw: st.DrawFn) -> History:
+    """Histories in which windows may wait and exports may stand at the gate."""
+    exports = draw(histories())
+    return History(exports, draw(decisions(exports)))
+
+
+@st.composite
+def arrivals(draw: st.DrawFn, exports: Sequence[ExportInput]) -> tuple[tuple[ExportInput, ...], ...]:
+    """The exports in any order, up to two of them twice, cut into consecutive batches; none of the batches is empty."""
+    if not exports:
+        return ()
+    again = draw(st.lists(st.sampled_from(list(exports)), max_size=2))
+    order = draw(st.permutations([*exports, *again]))
+    batches: list[list[ExportInput]] = [[order[0]]]
+    for export in order[1:]:
+        if draw(st.booleans()):
+            batches.append([])
+        batches[-1].append(export)
+    return tuple(map(tuple, batches))
