@@ -1,0 +1,197 @@
+"""Publishing a day as a whole: rows under a new version, then one conditional write moves the day's pointer (rule P1).
+
+Belongs here: the order of the steps, which makes every one of them safe to repeat or to be killed in.
+Does not: charging and repeating requests (dynamodb.budgeted_table), or how a day is read (dynamodb.reader).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from medallion_assets.dynamodb.attributes import Item, number, to_item
+from medallion_assets.dynamodb.budgeted_table import BudgetedTable, Condition
+from medallion_assets.dynamodb.limiter import CapacityLimiter
+from medallion_assets.dynamodb.publisher import Outcome, Published, checked_version
+from medallion_assets.errors import PermanentError, TransientError
+
+DAY, ROW = "metric_date", "row_key"
+POINTER = "#current"
+EXPIRES_AT = "expires_at"
+EXPIRE_AFTER_SECONDS = 86_400
+"""Superseded rows stay a day: longer than any reader holds on to a pointer."""
+MOST_ROW_KEY_BYTES = 1024
+
+
+def publish_day(
+    client: Any,
+    *,
+    table_name: str,
+    day: date,
+    version: int,
+    rows: Iterable[Mapping[str, object]],
+    key_columns: Sequence[str],
+    run_id: str,
+    limiter: CapacityLimiter,
+    now: datetime,
+    progress: Callable[[int], None] | None = None,
+    ttl_seconds: int = EXPIRE_AFTER_SECONDS,
+) -> Published:
+    """Make `rows` what readers see of `day`, unless they see this version or a newer one.
+
+    `version` is the Gold table's; `key_columns` tell the rows of a day apart. `progress` is told how many rows are in.
+    An interrupted call is completed by calling again with the same arguments. Superseded rows expire `ttl_seconds`
+    after `now`.
+
+    Raises:
+        PermanentError: two rows have the same key, a value has no exact form, or DynamoDB refuses for good.
+        TransientError: DynamoDB gave no answer or no capacity for about a minute, or lost rows.
+    """
+    table = BudgetedTable(client, table_name, limiter)
+    began_at = limiter.clock()
+    items = _row_items(day, checked_version(version), rows, key_columns)
+    tally = _Tally(progress)
+    current = _pointer_version(table.get(_key(day, POINTER)))
+    outcome: Outcome = "superseded"
+    if current is None or current < version:
+        _write_rows(table, day, version, items, tally)
+        _check_count(table, day, version, len(items))
+        outcome, current = _move_pointer(table, day, version, len(items), run_id, now)
+    elif current == version:
+        outcome = "unchanged"
+    expired = _expire_superseded(table, day, current, int(now.timestamp()) + ttl_seconds)
+    return Published(
+        outcome=outcome,
+        version=version,
+        items_written=tally.count,
+        items_deleted=expired,
+        consumed_wcu=table.consumed_wcu,
+        throttled_requests=table.throttled_requests,
+        seconds=limiter.clock() - began_at,
+    )
+
+
+def version_prefix(version: int) -> str:
+    """What the row keys of a version begin with."""
+    return f"{version:012d}#"
+
+
+def rows_of_version(day: date, version: int) -> dict[str, Any]:
+    """The query that finds the rows of one version of one day."""
+    return {
+        "KeyConditionExpression": f"{DAY} = :day AND begins_with({ROW}, :version)",
+        "ExpressionAttributeValues": {":day": {"S": day.isoformat()}, ":version": {"S": version_prefix(version)}},
+    }
+
+
+def row_key(version: int, values: Sequence[str]) -> str:
+    """`<version>#value#value#value`; `#` and `%` within a value are percent-encoded, so that no two rows share a key.
+
+    Values too long for a DynamoDB key (1,024 bytes) are replaced by their hash: the key only has to tell rows apart.
+    """
+    parts = "#".join(value.replace("%", "%25").replace("#", "%23") for value in values)
+    key = version_prefix(version) + parts
+    if len(key.encode()) <= MOST_ROW_KEY_BYTES:
+        return key
+    return f"{version_prefix(version)}%sha256:{hashlib.sha256(parts.encode()).hexdigest()}"
+
+
+class _Tally:
+    """Counts rows over several threads and passes the count on."""
+
+    def __init__(self, progress: Callable[[int], None] | None) -> None:
+        self.count = 0
+        self._progress = progress
+        self._counting = threading.Lock()
+
+    def add(self, more: int) -> None:
+        with self._counting:
+            self.count += more
+            if self._progress is not None:
+                self._progress(self.count)
+
+
+def _row_items(
+    day: date, version: int, rows: Iterable[Mapping[str, object]], key_columns: Sequence[str]
+) -> dict[str, Item]:
+    """The items of a version by row key."""
+    items: dict[str, Item] = {}
+    for row in rows:
+        key = row_key(version, [str(row[column]) for column in key_columns])
+        if key in items:
+            raise PermanentError(
+                f"two Gold rows of {day} have the same key",
+                expected=f"one row for each {', '.join(key_columns)}",
+                found=key,
+                do="recompute the Gold partition of that day",
+            )
+        items[key] = to_item(row) | _key(day, key)
+    return items
+
+
+def _key(day: date, key: str) -> Item:
+    return {DAY: {"S": day.isoformat()}, ROW: {"S": key}}
+
+
+def _pointer_version(pointer: Item | None) -> int | None:
+    return number(pointer["version"]) if pointer else None
+
+
+def _write_rows(table: BudgetedTable, day: date, version: int, items: Mapping[str, Item], tally: _Tally) -> None:
+    """Put what is not there yet: an interrupted publish of the same version left some of it, or something else."""
+    there = {str(item[ROW]["S"]): item for item in table.query(**rows_of_version(day, version))}
+    table.delete_all((_key(day, key) for key in there if key not in items), lambda _: None)
+    table.put_all((item for key, item in items.items() if there.get(key) != item), tally.add)
+
+
+def _check_count(table: BudgetedTable, day: date, version: int, expected: int) -> None:
+    found = table.count(**rows_of_version(day, version))
+    if found != expected:
+        raise TransientError(
+            f"{table.name} does not hold all rows of {day} at version {version}; its pointer was not moved",
+            expected=f"{expected} rows",
+            found=f"{found} rows",
+            do="run this publish again: it puts what is missing",
+        )
+
+
+def _move_pointer(
+    table: BudgetedTable, day: date, version: int, row_count: int, run_id: str, now: datetime
+) -> tuple[Outcome, int]:
+    """What became of the pointer, and the version that it has afterwards."""
+    pointer = _key(day, POINTER) | to_item(
+        {"version": version, "row_count": row_count, "published_at": now.isoformat(), "run_id": run_id}
+    )
+    lower = Condition(f"attribute_not_exists({ROW}) OR version < :version", {":version": pointer["version"]})
+    answer = table.put(pointer, lower)
+    if answer.accepted:
+        return "published", version
+    current = number(answer.existing["version"])
+    if current > version:
+        return "superseded", current
+    # The same version: another run moved it, or this one did and the answer was lost.
+    return ("published" if answer.existing["run_id"] == pointer["run_id"] else "unchanged"), current
+
+
+def _expire_superseded(table: BudgetedTable, day: date, current: int, expires_at: int) -> int:
+    """Give rows of versions below `current` their expiry; returns how many had none yet.
+
+    Versions above `current` are being written by somebody. A row is put whole: as nothing reads or changes rows of a
+    superseded version, that is safe without a condition, and 25 fit in a request.
+    """
+    superseded = table.query(
+        KeyConditionExpression=f"{DAY} = :day AND {ROW} BETWEEN :first AND :current",
+        FilterExpression=f"attribute_not_exists({EXPIRES_AT})",
+        ExpressionAttributeValues={
+            ":day": {"S": day.isoformat()},
+            ":first": {"S": version_prefix(0)},
+            ":current": {"S": f"{current:012d}"},
+        },
+    )
+    expired = _Tally(None)
+    expiry = to_item({EXPIRES_AT: expires_at})
+    table.put_all((item | expiry for item in superseded), expired.add)
+    return expired.count
