@@ -1,0 +1,171 @@
+"""Ingest: every complete export of a table that Bronze does not hold, each loaded whole or not at all (rules B1 to B5).
+
+Belongs here: putting the export format (dynamodb.exports) and the Bronze table (lakehouse.raw_exports) together.
+Does not: either of them, or when to run (triggers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+from obstore.store import ObjectStore
+
+from medallion_assets.bronze.verdicts import RefusedExport, read_refusals, record_refusals
+from medallion_assets.dynamodb.exports import DataFile, Export, FoundExport, find_exports, read_export
+from medallion_assets.dynamodb.storage import open_store
+from medallion_assets.dynamodb.verification import ExportRefusedError, check_lines, expect_table, verified_file
+from medallion_assets.errors import PermanentError
+from medallion_assets.lakehouse.decisions import Action, read_decisions
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, StagedFile
+from medallion_assets.lakehouse.raw_exports import (
+    RawExport,
+    bronze_table,
+    latest_export,
+    load_export,
+    loaded_ids,
+    stage_data_file,
+)
+
+TABLE_RECREATED = "table_recreated"
+
+
+class TableRecreatedError(PermanentError):
+    """The DynamoDB table was dropped and made anew: loading stops until a person confirms it (rule B3)."""
+
+
+@dataclass(kw_only=True)
+class Ingested:
+    """What a run of ingest did. `waiting` are exports without a summary, `refused` those that do not verify."""
+
+    version: int = 0
+    loaded: list[RawExport] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    refused: list[RefusedExport] = field(default_factory=list)
+
+    @property
+    def lines(self) -> int:
+        """Lines that were loaded."""
+        return sum(export.records for export in self.loaded)
+
+
+def ingest(
+    lakehouse: Lakehouse,
+    raw_url: str,
+    table_name: str,
+    *,
+    now: datetime,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Ingested:
+    """Load every complete export below `<raw_url>/<table_name>` that is not in; the others get a named verdict.
+
+    What is loaded follows from what lies there and what Bronze holds, never from a trigger. An export that was refused
+    is looked at again when its listing has changed (rule B2). One that is bad stops no other, except that a table made
+    anew stops its successors (rule B3).
+
+    Raises:
+        TransientError: the store or a table did not answer.
+    """
+    store = open_store(f"{raw_url}/{table_name}")
+    bronze = lakehouse.open(bronze_table(table_name))
+    refusals = read_refusals(lakehouse, table_name)
+    held = loaded_ids(bronze)
+    done = Ingested()
+    fresh: list[RefusedExport] = []
+    try:
+        for found in find_exports(store, settled=held):
+            known = refusals.get((found.export_id, found.prefix))
+            if found.export_id in held:
+                continue
+            if not found.has_summary:
+                done.waiting.append(found.export_id)
+            elif known is not None and known.fingerprint == found.fingerprint and known.verdict != TABLE_RECREATED:
+                done.refused.append(known)
+            else:
+                progress(f"{bronze.table.name}: reading export {found.export_id}")
+                refusal = _load(lakehouse, store, found, bronze.table.short_name, now, done)
+                if refusal is None:
+                    held.add(found.export_id)
+                    continue
+                fresh.append(refusal)
+                if refusal.verdict == TABLE_RECREATED:
+                    break
+    finally:
+        known_before = ((one, refusals.get((one.export_id, one.prefix))) for one in fresh)
+        record_refusals(lakehouse, [one for one, before in known_before if not one.says_the_same(before)])
+    done.refused += fresh
+    done.version = lakehouse.open(bronze.table).version
+    return done
+
+
+def _load(
+    lakehouse: Lakehouse, store: ObjectStore, found: FoundExport, table_name: str, now: datetime, done: Ingested
+) -> RefusedExport | None:
+    """Load one export, or give its refusal."""
+    try:
+        bronze = lakehouse.open(bronze_table(table_name))
+        export = read_export(store, found)
+        expect_table(export, table_name)
+        _expect_same_table(lakehouse, bronze, export)
+        raw = RawExport(
+            export_id=export.export_id,
+            export_type=export.export_type.value,
+            from_at=export.from_at,
+            to_at=export.to_at,
+            started_at=export.started_at,
+            records=export.item_count,
+            table_id=export.table_id,
+        )
+        staged = [_stage(store, bronze, export, raw, file, now) for file in export.files]
+        if load_export(lakehouse, bronze.table, raw, [file for file in staged if file.rows]) is not None:
+            done.loaded.append(raw)
+    except (ExportRefusedError, TableRecreatedError) as refusal:
+        verdict = refusal.verdict.value if isinstance(refusal, ExportRefusedError) else TABLE_RECREATED
+        return RefusedExport(
+            table_name=table_name,
+            export_id=found.export_id,
+            prefix=found.prefix,
+            verdict=verdict,
+            message=str(refusal),
+            fingerprint=found.fingerprint,
+            judged_at=now,
+        )
+    return None
+
+
+def _stage(
+    store: ObjectStore, bronze: Snapshot, export: Export, raw: RawExport, file: DataFile, now: datetime
+) -> StagedFile:
+    """Verify one data file and write its lines; nothing of it is in before the export's commit."""
+    with verified_file(store, export, file) as path:
+        source_file = file.key.removeprefix(export.prefix)
+        try:
+            staged = stage_data_file(bronze, raw, path=path, source_file=source_file, now=now)
+        except pl.exceptions.PolarsError:
+            check_lines(export, file, path)  # names what is wrong; where nothing is, Polars' own error stands
+            raise
+        if staged.rows != file.item_count:
+            check_lines(export, file, path)
+        return staged
+
+
+def _expect_same_table(lakehouse: Lakehouse, bronze: Snapshot, export: Export) -> None:
+    """Rule B3. A table that was confirmed begins a new chain, so its first export has to be a full one."""
+    latest = latest_export(bronze)
+    if latest is None or latest.table_id in (None, export.table_id):
+        return
+    table_name = bronze.table.short_name
+    decision = read_decisions(lakehouse, table_name).get(export.table_id)
+    confirmed = decision is not None and decision.action is Action.CONFIRM_TABLE
+    if confirmed and export.export_type.value == "FULL_EXPORT":
+        return
+    raise TableRecreatedError(
+        f"{bronze.table.name}: export {export.export_id} is of a table {table_name} that was dropped and made anew",
+        expected=f"tableId {latest.table_id}, as in export {latest.export_id}",
+        found=f"tableId {export.table_id}",
+        do="make a full export of the new table; its incremental exports follow that"
+        if confirmed
+        else f"if that was meant, run bronze/{table_name} with confirm_table_id: {export.table_id}",
+    )

@@ -1,0 +1,75 @@
+"""Verdicts that Bronze remembers: exports that were refused, and what their listing was then (rule B2).
+
+Belongs here: the `operations.export_verdicts` table, so that an export that cannot be loaded is read again only when
+its files have changed, and a person finds every refusal in one place.
+Does not: making the verdict (dynamodb.verification, bronze.ingest).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+
+import polars as pl
+
+from medallion_assets.errors import CommitConflictError
+from medallion_assets.lakehouse.contracts import Column, Table, Text, TimestampUtc
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.schema import polars_schema
+
+EXPORT_VERDICTS = Table(
+    name="operations.export_verdicts",
+    description="Exports that were refused: which, why, and what to do.",
+    columns=(
+        Column("table_name", Text(), "the table whose folder the export lies in"),
+        Column("export_id", Text(), "the export"),
+        Column("prefix", Text(), "what stands before AWSDynamoDB in its place"),
+        Column("verdict", Text(), "the name of what is wrong"),
+        Column("message", Text(), "what, where, expected, found, what to do"),
+        Column("fingerprint", Text(), "of its listing when it was judged"),
+        Column("judged_at", TimestampUtc(), "when it was judged"),
+    ),
+)
+COMMIT_ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedExport:
+    """One refusal; the columns of EXPORT_VERDICTS."""
+
+    table_name: str
+    export_id: str
+    prefix: str
+    verdict: str
+    message: str
+    fingerprint: str
+    judged_at: datetime
+
+    def says_the_same(self, other: RefusedExport | None) -> bool:
+        """Whether another refusal told of the same files the same thing."""
+        return other is not None and replace(other, judged_at=self.judged_at) == self
+
+
+def read_refusals(lakehouse: Lakehouse, table_name: str) -> dict[tuple[str, str], RefusedExport]:
+    """The latest refusal of each (export id, prefix) of a table."""
+    if not lakehouse.exists(EXPORT_VERDICTS):
+        return {}
+    rows = lakehouse.open(EXPORT_VERDICTS).scan().filter(pl.col("table_name") == table_name).sort("judged_at")
+    refusals = (RefusedExport(**row) for row in rows.collect().iter_rows(named=True))
+    return {(refusal.export_id, refusal.prefix): refusal for refusal in refusals}
+
+
+def record_refusals(lakehouse: Lakehouse, refusals: list[RefusedExport]) -> None:
+    """Append refusals in one commit."""
+    if not refusals:
+        return
+    rows = pl.DataFrame([asdict(refusal) for refusal in refusals], schema=polars_schema(EXPORT_VERDICTS))
+    for attempt in range(COMMIT_ATTEMPTS):
+        snapshot = lakehouse.open(EXPORT_VERDICTS)
+        try:
+            snapshot.commit([snapshot.stage(rows.lazy())])
+        except CommitConflictError:
+            if attempt == COMMIT_ATTEMPTS - 1:
+                raise
+        else:
+            return

@@ -1,0 +1,112 @@
+"""Building Gold: a partition is computed from Silver and replaced as a whole (rules G1 to G5).
+
+Belongs here: reading Silver, writing partitions, and which partitions are there.
+Does not: the figures (gold/daily_sales_summary.py, gold/customer_ltv.py), or which days (gold/restatement.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import narwhals as nw
+import polars as pl
+
+from medallion_assets.gold.customer_ltv import CUSTOMER_LTV, customer_days, lifetime_value
+from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY, summarise
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.partitions import conform, replace_days, stage_day
+from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
+
+SOURCE_NOTE = "medallion_enriched_version"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """What a build wrote: the table's version, and rows read and written."""
+
+    version: int
+    rows_in: int
+    rows_out: int
+
+
+def build_daily_sales(
+    lakehouse: Lakehouse, days: Sequence[date], *, progress: Callable[[str], None] = lambda _: None
+) -> Built:
+    """Replace the summaries of some days."""
+    enriched = lakehouse.open(ENRICHED_TRANSACTIONS)
+    progress(f"{DAILY_SALES_SUMMARY.name}: summarising {len(days)} day(s)")
+    rows = daily_sales(enriched, days)
+    gold = lakehouse.open(DAILY_SALES_SUMMARY)
+    staged = [stage_day(gold, rows.filter(pl.col("transaction_date") == day), day) for day in days]
+    version = replace_days(
+        lakehouse,
+        DAILY_SALES_SUMMARY,
+        days,
+        [file for file in staged if file is not None],
+        notes={SOURCE_NOTE: enriched.version},
+    )
+    return Built(version=version, rows_in=_rows(enriched, days), rows_out=rows.height)
+
+
+def build_customer_ltv(
+    lakehouse: Lakehouse, as_of_days: Sequence[date], *, progress: Callable[[str], None] = lambda _: None
+) -> Built:
+    """Replace the lifetime values as of some days; Silver is read once for all of them."""
+    enriched = lakehouse.open(ENRICHED_TRANSACTIONS)
+    base = _base(enriched)
+    gold = lakehouse.open(CUSTOMER_LTV)
+    staged = []
+    rows_out = 0
+    for number, as_of in enumerate(as_of_days, start=1):
+        progress(f"{CUSTOMER_LTV.name}: as of {as_of} ({number} of {len(as_of_days)})")
+        rows = _lifetime_value(base, as_of)
+        rows_out += rows.height
+        staged.append(stage_day(gold, rows, as_of))
+    version = replace_days(
+        lakehouse,
+        CUSTOMER_LTV,
+        as_of_days,
+        [file for file in staged if file is not None],
+        notes={SOURCE_NOTE: enriched.version},
+    )
+    return Built(version=version, rows_in=base.height, rows_out=rows_out)
+
+
+def daily_sales(enriched: Snapshot, days: Sequence[date]) -> pl.DataFrame:
+    """The summaries of some days, computed from Silver."""
+    rows = summarise(nw.from_native(enriched.scan(partitions=days)))
+    return conform(rows.to_native(), DAILY_SALES_SUMMARY).collect(engine="streaming")
+
+
+def customer_ltv(enriched: Snapshot, as_of: date) -> pl.DataFrame:
+    """The lifetime values as of one day, computed from Silver."""
+    return _lifetime_value(_base(enriched), as_of)
+
+
+def partition(gold: Snapshot, day: date) -> pl.DataFrame:
+    """What a Gold table holds for a day, in the order of its key."""
+    return gold.scan(partitions=[day]).collect().sort(list(gold.table.key))
+
+
+def _base(enriched: Snapshot) -> pl.DataFrame:
+    base = customer_days(nw.from_native(enriched.scan())).to_native()
+    frame: pl.DataFrame = base.collect(engine="streaming")
+    return frame
+
+
+def _lifetime_value(base: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    return conform(lifetime_value(nw.from_native(base.lazy()), as_of).to_native(), CUSTOMER_LTV).collect()
+
+
+def _rows(snapshot: Snapshot, days: Sequence[date]) -> int:
+    return int(snapshot.partition_files(days)["num_records"].sum()) if snapshot.files.height else 0
+
+
+def silver_revenue(transactions: Snapshot, days: Sequence[date]) -> Decimal:
+    """The net revenue of some days, straight from silver.customer_transactions: what Gold has to reconcile with."""
+    rows = transactions.scan(partitions=days).filter(~pl.col("is_deleted"), pl.col("status") == "completed")
+    total = rows.select(pl.col("amount").sum()).collect(engine="streaming").item()
+    return Decimal(total or 0)

@@ -1,0 +1,101 @@
+"""Decisions of people about exports: accept, reject, or confirm a table that was made anew (rules C4, B3).
+
+Belongs here: the `operations.decisions` table, written before a stage acts on it and read by every later run.
+Does not: acting on a decision (lakehouse.refine, bronze.ingest).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import polars as pl
+
+from medallion_assets.errors import CommitConflictError, PermanentError
+from medallion_assets.lakehouse.contracts import Column, Table, Text, TimestampUtc
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.schema import polars_schema
+
+DECISIONS = Table(
+    name="operations.decisions",
+    description="What people decided about exports, with who, when and why.",
+    columns=(
+        Column("table_name", Text(), "the table the export belongs to, without its layer"),
+        Column("subject", Text(), "the export id; for confirm_table the new table id"),
+        Column("action", Text(), "accept, reject or confirm_table"),
+        Column("reason", Text(), "why, in the person's words"),
+        Column("decided_by", Text(), "who"),
+        Column("decided_at", TimestampUtc(), "when"),
+    ),
+)
+COMMIT_ATTEMPTS = 8
+
+
+class Action(StrEnum):
+    """What a person can decide."""
+
+    ACCEPT = "accept"
+    """Quarantine the export's bad rows and apply the rest."""
+    REJECT = "reject"
+    """An incremental export then counts as covered and empty, a full one as never delivered."""
+    CONFIRM_TABLE = "confirm_table"
+    """The DynamoDB table was made anew on purpose; go on loading."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One decision; the first one about a subject holds."""
+
+    table_name: str
+    subject: str
+    action: Action
+    reason: str
+    decided_by: str
+    decided_at: datetime
+
+
+def read_decisions(lakehouse: Lakehouse, table_name: str) -> dict[str, Decision]:
+    """The decisions about one table's exports, by subject; of several about one subject the first."""
+    if not lakehouse.exists(DECISIONS):
+        return {}
+    rows = (
+        lakehouse.open(DECISIONS).scan().filter(pl.col("table_name") == table_name).sort("decided_at", descending=True)
+    )
+    return {
+        row["subject"]: Decision(**{**row, "action": Action(row["action"])})
+        for row in rows.collect().iter_rows(named=True)
+    }
+
+
+def record_decisions(lakehouse: Lakehouse, decisions: Collection[Decision]) -> None:
+    """Record decisions that are not known yet, in one commit.
+
+    Raises:
+        PermanentError: a decision says otherwise than one that is recorded; what was decided has had its effect.
+    """
+    for attempt in range(COMMIT_ATTEMPTS):
+        new = []
+        for decision in decisions:
+            known = read_decisions(lakehouse, decision.table_name).get(decision.subject)
+            if known is None:
+                new.append(decision)
+            elif known.action != decision.action:
+                raise PermanentError(
+                    f"{decision.table_name}: export {decision.subject} was decided before",
+                    expected=f"no other decision than {known.action} by {known.decided_by} at {known.decided_at}",
+                    found=decision.action,
+                    do="leave this export out of the run config",
+                )
+        if not new:
+            return
+        snapshot = lakehouse.open(DECISIONS)
+        rows = pl.DataFrame([asdict(decision) for decision in new], schema=polars_schema(DECISIONS))
+        try:
+            snapshot.commit([snapshot.stage(rows.lazy())])
+        except CommitConflictError:
+            if attempt == COMMIT_ATTEMPTS - 1:
+                raise
+        else:
+            return

@@ -1,0 +1,306 @@
+"""Delta tables: snapshots to read from, and the one way to commit.
+
+Belongs here: opening, scanning files, staging parquet files, and commits that are exactly once.
+Does not: what is written, or when; this module knows no rule of the business.
+
+A commit is made on the snapshot that its content was computed from and never rebased: it lands as that snapshot's next
+version or not at all. A lost answer is found again by the commit's own id. The snapshot's application transactions
+(`Snapshot.transaction`) are therefore as true as its rows.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import obstore
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+from obstore.store import from_url
+
+from medallion_assets.errors import CommitConflictError, TransientError
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.schema import delta_schema, polars_schema
+
+NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+COMMIT_ID = "medallion_commit_id"
+RESTATED = "medallion_restated_dates"
+"""The commit note that lists the days a commit restates (rule H3)."""
+CONFIGURATION: dict[str, str | None] = {"delta.logRetentionDuration": "interval 3650 days"}
+"""The log is a ledger (which export came with which commit), so it is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lakehouse:
+    """Where the tables lie and who writes: `<url>/<layer>/<table>`, an absolute local path or `s3://bucket/prefix`.
+
+    `author` goes into the metadata of every commit: the run, and who started it.
+    """
+
+    url: str
+    storage_options: Mapping[str, str] = field(default_factory=dict)
+    author: Mapping[str, str] = field(default_factory=dict)
+
+    def uri(self, table: Table) -> str:
+        """Where a table lies."""
+        return f"{self.url}/{table.path}"
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table has been made."""
+        return DeltaTable.is_deltatable(self.uri(table), storage_options=dict(self.storage_options))
+
+    def open(self, table: Table, version: int | None = None) -> Snapshot:
+        """The table at its latest (or a given) version; made, empty, when it is not there yet."""
+        uri, options = self.uri(table), dict(self.storage_options)
+        try:
+            delta = DeltaTable(uri, version=version, storage_options=options)
+        except TableNotFoundError:
+            DeltaTable.create(
+                uri,
+                schema=delta_schema(table),
+                mode="ignore",
+                partition_by=[table.partition_by] if table.partition_by else None,
+                name=table.name,
+                description=table.description,
+                configuration=CONFIGURATION,
+                storage_options=options,
+            )
+            delta = DeltaTable(uri, storage_options=options)
+        return Snapshot(lakehouse=self, table=table, delta=delta)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedFile:
+    """A parquet file that is written but belongs to no version yet; an orphan unless it is committed."""
+
+    path: str
+    size: int
+    rows: int
+    partition: str | None
+    bounds: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """One version of one table."""
+
+    lakehouse: Lakehouse
+    table: Table
+    delta: DeltaTable
+
+    @property
+    def version(self) -> int:
+        """The Delta version of this snapshot."""
+        return self.delta.version()
+
+    @property
+    def uri(self) -> str:
+        """Where the table lies."""
+        return self.lakehouse.uri(self.table)
+
+    @cached_property
+    def files(self) -> pl.DataFrame:
+        """The live data files, one row each: path, size_bytes, num_records, min.*, max.*, partition.*."""
+        return pl.DataFrame(self.delta.get_add_actions(flatten=True))
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the table, as its log says."""
+        return int(self.files["num_records"].sum()) if self.files.height else 0
+
+    def transaction(self, app_id: str) -> int | None:
+        """The version last committed under an application id, or None."""
+        return self.delta.transaction_version(app_id)
+
+    def scan(
+        self, *, partitions: Collection[date | None] | None = None, paths: Iterable[str] | None = None
+    ) -> pl.LazyFrame:
+        """The rows, lazily, in the order of the contract; of some partitions or data files alone if named."""
+        if paths is None:
+            paths = self.files["path"] if partitions is None else self.partition_files(partitions)["path"]
+        sources = [f"{self.uri}/{path}" for path in paths]
+        schema = polars_schema(self.table)
+        if not sources:
+            return pl.LazyFrame(schema=schema)
+        partition = self.table.partition_by
+        return pl.scan_parquet(
+            sources,
+            glob=False,
+            hive_partitioning=partition is not None,
+            hive_schema={partition: schema[partition]} if partition else None,
+            missing_columns="insert",
+            schema={name: kind for name, kind in schema.items() if name != partition},
+            storage_options=dict(self.lakehouse.storage_options) or None,
+        ).select(schema.names())
+
+    def partition_files(self, partitions: Collection[date | None]) -> pl.DataFrame:
+        """The rows of `files` that lie in some partitions."""
+        if not self.files.height:
+            return self.files
+        column = pl.col(f"partition.{self.table.partition_by}")
+        named = [value for value in partitions if value is not None]
+        return self.files.filter(column.is_in(named) | (column.is_null() & pl.lit(None in partitions)))
+
+    @property
+    def partitions(self) -> list[date | None]:
+        """The partitions that hold files, the null partition last."""
+        if not self.files.height or self.table.partition_by is None:
+            return []
+        values = self.files[f"partition.{self.table.partition_by}"].unique().to_list()
+        return sorted(values, key=lambda value: (value is None, value or date.min))
+
+    def stage(self, rows: pl.LazyFrame, *, partition: date | None = None, bounds: Collection[str] = ()) -> StagedFile:
+        """Write rows as one parquet file of the table, to be committed later.
+
+        `rows` has the contract's columns; `bounds` names those whose least and greatest value go into the log.
+        """
+        folder = ""
+        if self.table.partition_by is not None:
+            folder = f"{self.table.partition_by}={NULL_PARTITION if partition is None else partition}/"
+            rows = rows.drop(self.table.partition_by, strict=False)
+        path = f"{folder}part-{uuid.uuid4().hex}.parquet"
+        options = dict(self.lakehouse.storage_options) or None
+        target = f"{self.uri}/{path}"
+        rows.sink_parquet(target, mkdir=True, storage_options=options, compression_level=1, engine="streaming")
+        written = pl.scan_parquet(target, glob=False, hive_partitioning=False, storage_options=options).select(
+            pl.len().alias("rows"),
+            *(pl.col(name).min().alias(f"min.{name}") for name in bounds),
+            *(pl.col(name).max().alias(f"max.{name}") for name in bounds),
+        )
+        figures = written.collect().row(0, named=True)
+        return StagedFile(
+            path=path,
+            size=_size(target, self.lakehouse.storage_options),
+            rows=figures["rows"],
+            partition=None if partition is None else str(partition),
+            bounds={name: (figures[f"min.{name}"], figures[f"max.{name}"]) for name in bounds},
+        )
+
+    def commit(
+        self,
+        add: Iterable[StagedFile] = (),
+        *,
+        remove: Iterable[str] = (),
+        transactions: Mapping[str, int] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        data_change: bool = True,
+    ) -> int:
+        """Commit staged files and removals as the snapshot's next version, and give its number.
+
+        `remove` holds paths of `files`; `transactions` application ids with their versions; `metadata` is put into the
+        commit beside the author, every value as JSON.
+
+        Raises:
+            CommitConflictError: the table has moved on since this snapshot; read again and decide again.
+            TransientError: the storage failed and the commit is certainly not in.
+        """
+        commit_id = uuid.uuid4().hex
+        notes = {**self.lakehouse.author, COMMIT_ID: commit_id}
+        notes.update({name: json.dumps(value, default=str) for name, value in (metadata or {}).items()})
+        properties = CommitProperties(
+            custom_metadata=notes,
+            max_commit_retries=0,
+            app_transactions=[Transaction(app_id, version) for app_id, version in (transactions or {}).items()],
+        )
+        actions = [self._add_action(staged, data_change) for staged in add] + list(self._removals(remove, data_change))
+        partition_by = [self.table.partition_by] if self.table.partition_by else None
+        try:
+            self.delta.create_write_transaction(
+                actions, "append", self.delta.schema(), partition_by, commit_properties=properties
+            )
+        except (DeltaError, OSError) as error:
+            return self._find_commit(commit_id, error)
+        return self.version + 1
+
+    def _find_commit(self, commit_id: str, error: Exception) -> int:
+        """After a failure: the version of our commit when it is in after all (a lost answer), else raise."""
+        try:
+            latest = DeltaTable(self.uri, storage_options=dict(self.lakehouse.storage_options))
+            newer = latest.version() - self.version
+            commits = latest.history(newer) if newer > 0 else []
+        except (DeltaError, OSError) as again:
+            raise TransientError(
+                f"{self.table.name}: a commit failed and the log cannot be read", found=again
+            ) from error
+        for commit in commits:
+            if commit.get(COMMIT_ID) == commit_id:
+                return int(commit["version"])
+        if newer > 0:
+            raise CommitConflictError(
+                f"{self.table.name}: another writer committed first",
+                expected=f"version {self.version} to be the latest",
+                found=f"version {latest.version()}",
+                do="nothing: the stage reads again and retries",
+            ) from error
+        raise TransientError(f"{self.table.name}: a commit failed", found=error, do="run the stage again") from error
+
+    def _add_action(self, staged: StagedFile, data_change: bool) -> AddAction:
+        bounds = {name: pair for name, pair in staged.bounds.items() if pair[0] is not None}
+        stats = {
+            "numRecords": staged.rows,
+            "minValues": {name: _stat(low) for name, (low, _) in bounds.items()},
+            "maxValues": {name: _stat(high) for name, (_, high) in bounds.items()},
+            "nullCount": {},
+        }
+        values = {self.table.partition_by: staged.partition} if self.table.partition_by else {}
+        return AddAction(staged.path, staged.size, values, _now_millis(), data_change, json.dumps(stats))
+
+    def _removals(self, paths: Iterable[str], data_change: bool) -> Iterable[RemoveAction]:
+        wanted = set(paths)
+        if not wanted:
+            return
+        partition = self.table.partition_by
+        for row in self.files.filter(pl.col("path").is_in(wanted)).iter_rows(named=True):
+            value = row[f"partition.{partition}"] if partition else None
+            values = {partition: None if value is None else str(value)} if partition else {}
+            yield RemoveAction(
+                path=row["path"],
+                data_change=data_change,
+                deletion_timestamp=_now_millis(),
+                partition_values=values,
+                size=row["size_bytes"],
+            )
+
+
+def restated_since(snapshot: Snapshot, version: int) -> set[date]:
+    """The days that the commits after `version` restated, as they say themselves."""
+    newer = snapshot.version - version
+    commits = snapshot.delta.history(newer) if newer > 0 else []
+    return {
+        date.fromisoformat(day)
+        for commit in commits
+        if commit["version"] > version
+        for day in commit_note(commit, RESTATED) or []
+    }
+
+
+def commit_note(commit: Mapping[str, Any], name: str) -> Any:
+    """A value that `Snapshot.commit` put into a commit's metadata, or None."""
+    text = commit.get(name)
+    return None if text is None else json.loads(text)
+
+
+def _stat(value: Any) -> Any:
+    return value if isinstance(value, (int, str)) else value.isoformat().replace("+00:00", "Z")
+
+
+def _size(target: str, storage_options: Mapping[str, str]) -> int:
+    if not target.startswith("s3://"):
+        return Path(target).stat().st_size
+    folder, _, name = target.rpartition("/")
+    options: dict[str, Any] = {key.lower(): value for key, value in storage_options.items()}
+    return int(obstore.head(from_url(folder, **options), name)["size"])
+
+
+def _now_millis() -> int:
+    """The clock of the log alone: when a file was added or removed, which no rule reads."""
+    return time.time_ns() // 1_000_000

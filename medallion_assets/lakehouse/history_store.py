@@ -1,0 +1,148 @@
+"""History tables: every version of a key, kept right under events in any order (rule H1).
+
+Belongs here: the log of valid events that versions are made from, and putting new versions in the place of old ones.
+Does not: how versions follow from events (lakehouse.history).
+
+Equal states merge into one version, so the versions alone cannot be taken apart again when an older record arrives. The
+events are therefore kept beside them, in `<table>_events`. Absences from full exports are not: they follow from the
+events and from which full exports were applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import narwhals as nw
+import polars as pl
+
+from medallion_assets.lakehouse.contracts import Boolean, Column, Integer, Table, Text
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.history import versions
+from medallion_assets.lakehouse.partitions import conform
+from medallion_assets.lakehouse.records import beats, event_schema
+from medallion_assets.lakehouse.schema import polars_schema
+from medallion_assets.lakehouse.state import Change, FullExports, micros
+
+EVENTS_AT_ONCE = 1_000_000
+NEVER_MICROS = 2**62
+
+
+def events_table(table: Table) -> Table:
+    """The contract of the log of valid events behind a history table."""
+    return Table(
+        name=f"{table.name}_events",
+        description=f"Every valid upsert and delete of {table.name}: what its versions are made from.",
+        key=(*table.key, "_export_id"),
+        columns=(
+            *(replace(column, nullable=True) for column in table.decoded_columns),
+            Column("_sequence_micros", Integer(), "when it was written, microseconds since 1970 (rule R1)"),
+            Column("_is_delete", Boolean(), "the key was deleted"),
+            Column("_is_incremental", Boolean(), "it came with an incremental export"),
+            Column("_export_id", Text(), "the export that brought it"),
+        ),
+    )
+
+
+def fold_history(
+    lakehouse: Lakehouse,
+    silver: Snapshot,
+    good: Sequence[pl.LazyFrame],
+    fulls: FullExports,
+    ignored: Collection[str],
+    workspace: Path,
+) -> Change:
+    """Log good records as events and rebuild the versions of the keys they touch.
+
+    `good` are parts of events (`records.event_schema`); `ignored` are exports whose events do not count (yet).
+
+    Raises:
+        CommitConflictError: another writer logged events meanwhile.
+    """
+    table = silver.table
+    _log(lakehouse, table, good)
+    counted = lakehouse.open(events_table(table)).scan().filter(~pl.col("_export_id").is_in(list(ignored)))
+    keys = pl.concat([part.select(table.key) for part in good]).unique().collect(engine="streaming")
+    touched = counted if fulls.applying else counted.join(keys.lazy(), on=table.key, how="semi")
+    buckets = -(-touched.select(pl.len()).collect(engine="streaming").item() // EVENTS_AT_ONCE) or 1
+    change = Change()
+    parts = [silver.scan().clear()] if fulls.applying else [silver.scan().join(keys.lazy(), on=table.key, how="anti")]
+    for bucket in range(buckets):
+        chosen = pl.struct(table.key).hash() % buckets == bucket
+        events = touched.filter(chosen).collect(engine="streaming")
+        after = _versions(events, fulls, table)
+        before = silver.scan().join(events.lazy(), on=table.key, how="semi").collect(engine="streaming")
+        order = [*table.key, "valid_from"]
+        if not after.sort(order).equals(before.sort(order)):
+            change.rows += after.join(before, on=after.columns, how="anti", nulls_equal=True).height
+            change.removed = silver.files["path"].to_list() if silver.files.height else []
+        parts.append(_kept(after, None if buckets == 1 else workspace / f"versions-{bucket}.parquet"))
+    if change.rows or change.removed:
+        staged = silver.stage(pl.concat(parts), bounds=("_sequence_micros",))
+        change.staged = [staged] if staged.rows else []
+    return change
+
+
+def _log(lakehouse: Lakehouse, table: Table, good: Sequence[pl.LazyFrame]) -> None:
+    """Append the events that the log lacks: an export has one valid event a key."""
+    log = lakehouse.open(events_table(table))
+    identity = list(log.table.key)
+    events = pl.concat([part.select(event_schema(table).names()) for part in good])
+    exports = events.select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"]
+    logged = log.scan().filter(pl.col("_export_id").is_in(exports.implode())).select(identity)
+    new = events.join(logged.collect(engine="streaming").lazy(), on=identity, how="anti")
+    staged = log.stage(new.select(polars_schema(log.table).names()), bounds=("_export_id",))
+    if staged.rows:
+        log.commit([staged])
+
+
+def _versions(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataFrame:
+    absent = absences(events, fulls, table)
+    every = pl.concat([events.select(event_schema(table).names()), absent])
+    found: pl.LazyFrame = versions(nw.from_native(every.lazy()), table).to_native()
+    return conform(found, table).collect()
+
+
+def absences(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataFrame:
+    """Deletes that no line tells: a full export lacks a key of which it beats an event (rule K1).
+
+    Gives events; for each event the full exports up to the key's next event are looked at.
+    """
+    key = list(table.key)
+    schema = event_schema(table)
+    exports = [*fulls.applied, fulls.applying] if fulls.applying else list(fulls.applied)
+    pictures = pl.DataFrame(
+        [(micros(full), False, full.export_id) for full in exports],
+        schema={"_full_sequence_micros": pl.Int64, "_full_is_incremental": pl.Boolean, "_full_export_id": pl.String},
+        orient="row",
+    )
+    next_micros = pl.col("_sequence_micros").shift(-1).over(key, order_by="_sequence_micros").fill_null(NEVER_MICROS)
+    spans = events.lazy().with_columns(next_micros.alias("_next_micros"))
+    known = pl.concat([events.select(*key, "_export_id"), fulls.bad_keys.select(*key, "_export_id")])
+    lacking = (
+        spans.join_where(
+            pictures.lazy(),
+            pl.col("_full_sequence_micros") >= pl.col("_sequence_micros"),
+            pl.col("_full_sequence_micros") <= pl.col("_next_micros"),
+        )
+        .filter(beats("_full", ""))
+        .join(known.lazy(), left_on=[*key, "_full_export_id"], right_on=[*key, "_export_id"], how="anti")
+        .select(
+            *key,
+            pl.col("_full_sequence_micros").alias("_sequence_micros"),
+            pl.col("_full_export_id").alias("_export_id"),
+        )
+        .unique()
+        .with_columns(pl.lit(value=True).alias("_is_delete"), pl.lit(value=False).alias("_is_incremental"))
+        .collect()
+    )
+    missing = [name for name in schema.names() if name not in lacking.columns]
+    return lacking.with_columns(pl.lit(None, dtype=schema[name]).alias(name) for name in missing).select(schema.names())
+
+
+def _kept(rows: pl.DataFrame, spill: Path | None) -> pl.LazyFrame:
+    if spill is None:
+        return rows.lazy()
+    rows.write_parquet(spill, compression="lz4")
+    return pl.scan_parquet(spill, glob=False)

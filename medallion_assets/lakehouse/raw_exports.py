@@ -1,0 +1,209 @@
+"""Bronze: raw lines exactly as exported, one Delta commit an export, and the list of exports read back from that.
+
+Belongs here: the Bronze contract (rule B4), loading an export exactly once (rule B5), and which exports Bronze holds.
+Does not: the export format and its verification (dynamodb.exports), or what lines mean (lakehouse.decode).
+
+Bronze's own Delta log is the ledger. A file of Bronze holds lines of one export, and its bounds in the log name that
+export, its type and its window; an export without any line leaves one file without rows. So what is in, and what each
+commit brought, is read from the log and can say nothing that the data does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from medallion_assets.errors import CommitConflictError, PermanentError
+from medallion_assets.lakehouse.contracts import Column, Date, Integer, Table, Text, TimestampUtc
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, StagedFile, commit_note
+from medallion_assets.lakehouse.schema import polars_schema
+
+FULL = "FULL_EXPORT"
+INCREMENTAL = "INCREMENTAL_EXPORT"
+EXPORT_NOTE = "medallion_export"
+LEDGER_BOUNDS = ("_export_id", "_export_type", "_export_from_at", "_export_to_at")
+COMMIT_ATTEMPTS = 8
+RECENT_COMMITS = 10
+
+
+def bronze_table(name: str) -> Table:
+    """The contract of the Bronze table that keeps the exports of one DynamoDB table (rule B4)."""
+    return Table(
+        name=f"bronze.{name}",
+        description=f"Every record of every complete export of {name}, exactly as exported.",
+        partition_by="_export_date",
+        columns=(
+            Column("raw", Text(trim=False), "the line, unchanged"),
+            Column("_export_id", Text(), "the export that brought the line"),
+            Column("_export_type", Text(), f"{FULL} or {INCREMENTAL}"),
+            Column("_export_from_at", TimestampUtc(), "start of the window; a full export: its exportTime"),
+            Column("_export_to_at", TimestampUtc(), "end of the window; a full export: its exportTime"),
+            Column("_source_file", Text(), "the data file, below the table's export folder"),
+            Column("_line_number", Integer(), "the line in that file, from 1"),
+            Column("_ingested_at", TimestampUtc(), "when we loaded it; the only column that depends on that"),
+            Column("_export_date", Date(), "UTC day of the export's start"),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawExport:
+    """What Bronze knows of an export. `records` counts lines; `version` is the Bronze version that brought it."""
+
+    export_id: str
+    export_type: str
+    from_at: datetime
+    to_at: datetime
+    records: int
+    started_at: datetime
+    table_id: str | None = None
+    version: int | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is a picture of the whole table."""
+        return self.export_type == FULL
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """Exports are judged in this order (rule C3)."""
+        return self.to_at, self.export_id
+
+
+def stage_data_file(bronze: Snapshot, export: RawExport, *, path: Path, source_file: str, now: datetime) -> StagedFile:
+    """Write the lines of one gzip-compressed data file as one parquet file, streaming.
+
+    Raises:
+        polars.exceptions.ComputeError: the file is not valid gzip or not UTF-8.
+    """
+    lines = pl.scan_lines(path, name="raw", row_index_name="_line_number", row_index_offset=1, glob=False)
+    return bronze.stage(
+        lines.with_columns(_facts(export, now), pl.lit(source_file).alias("_source_file")).select(
+            pl.col(name).cast(kind) for name, kind in polars_schema(bronze.table).items() if name != "_export_date"
+        ),
+        partition=export.started_at.date(),
+        bounds=LEDGER_BOUNDS,
+    )
+
+
+def load_export(lakehouse: Lakehouse, table: Table, export: RawExport, staged: Sequence[StagedFile]) -> int | None:
+    """Commit an export's files under its id; give the version, or None when the export was already in.
+
+    Raises:
+        CommitConflictError: other writers were faster, every time.
+    """
+    for _ in range(COMMIT_ATTEMPTS):
+        bronze = lakehouse.open(table)
+        if holds(bronze, export.export_id):
+            return None
+        files = list(staged) or [_empty_file(bronze, export)]
+        known = bronze.transaction(export.export_id) or 0
+        try:
+            return bronze.commit(
+                files,
+                transactions={export.export_id: known + 1},
+                metadata={EXPORT_NOTE: asdict(export)},
+            )
+        except CommitConflictError as error:
+            conflict = error
+    raise conflict
+
+
+def holds(bronze: Snapshot, export_id: str) -> bool:
+    """Whether an export is in: by its files, so that a table that was rolled back is loaded again."""
+    return bool(bronze.files.height) and export_id in bronze.files["min._export_id"]
+
+
+def loaded_ids(bronze: Snapshot) -> set[str]:
+    """The ids of all exports that are in."""
+    return set(bronze.files["min._export_id"]) if bronze.files.height else set()
+
+
+def latest_export(bronze: Snapshot) -> RawExport | None:
+    """The export that was loaded last, with its table id; None when the log names none."""
+    for commits in (RECENT_COMMITS, None):  # nearly always the last commit tells
+        for commit in bronze.delta.history(commits):
+            if (facts := commit_note(commit, EXPORT_NOTE)) is not None:
+                return _export_of(facts, commit["version"])
+    return None
+
+
+def exports_in(bronze: Snapshot) -> list[RawExport]:
+    """Every export that Bronze holds, in the order of judging; `version` and `table_id` are not known from here."""
+    if not bronze.files.height:
+        return []
+    if bronze.files.filter(pl.col("min._export_id") != pl.col("max._export_id")).height:
+        raise PermanentError(
+            f"{bronze.table.name}: a data file mixes exports, so the ledger cannot be read from the log",
+            expected="one export a file",
+            do="restore the version before the table was compacted; Bronze is never compacted across exports",
+        )
+    rows = bronze.files.group_by("min._export_id").agg(
+        pl.col("min._export_type").first().alias("export_type"),
+        pl.col("min._export_from_at").first().alias("from_at"),
+        pl.col("min._export_to_at").first().alias("to_at"),
+        pl.col("num_records").sum().alias("records"),
+        pl.col("partition._export_date").first().alias("day"),
+    )
+    exports = [
+        RawExport(
+            export_id=row["min._export_id"],
+            export_type=row["export_type"],
+            from_at=row["from_at"],
+            to_at=row["to_at"],
+            records=row["records"],
+            started_at=datetime(row["day"].year, row["day"].month, row["day"].day, tzinfo=UTC),
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+    return sorted(exports, key=lambda export: export.order)
+
+
+def exports_since(bronze: Snapshot, version: int) -> list[RawExport]:
+    """The exports that commits after `version` brought, oldest commit first, with their Bronze version."""
+    newer = bronze.version - version
+    if newer <= 0:
+        return []
+    exports = []
+    for commit in bronze.delta.history(newer):
+        facts = commit_note(commit, EXPORT_NOTE)
+        if facts is not None and commit["version"] > version:
+            exports.append(_export_of(facts, commit["version"]))
+    return exports[::-1]
+
+
+def scan_export(bronze: Snapshot, export_id: str) -> pl.LazyFrame:
+    """The lines of one export."""
+    return bronze.scan(paths=export_files(bronze, export_id)["path"])
+
+
+def export_files(bronze: Snapshot, export_id: str) -> pl.DataFrame:
+    """The rows of `Snapshot.files` that hold an export."""
+    return bronze.files.filter(pl.col("min._export_id") == export_id).sort("path")
+
+
+def _export_of(facts: dict[str, Any], version: int) -> RawExport:
+    moments = {name: datetime.fromisoformat(facts[name]) for name in ("from_at", "to_at", "started_at")}
+    return RawExport(**{**facts, **moments, "version": version})
+
+
+def _facts(export: RawExport, now: datetime) -> list[pl.Expr]:
+    return [
+        pl.lit(export.export_id).alias("_export_id"),
+        pl.lit(export.export_type).alias("_export_type"),
+        pl.lit(export.from_at).alias("_export_from_at"),
+        pl.lit(export.to_at).alias("_export_to_at"),
+        pl.lit(now).alias("_ingested_at"),
+    ]
+
+
+def _empty_file(bronze: Snapshot, export: RawExport) -> StagedFile:
+    schema = {name: kind for name, kind in polars_schema(bronze.table).items() if name != "_export_date"}
+    staged = bronze.stage(pl.LazyFrame(schema=schema), partition=export.started_at.date())
+    facts = (export.export_id, export.export_type, export.from_at, export.to_at)
+    return replace(staged, bounds={name: (fact, fact) for name, fact in zip(LEDGER_BOUNDS, facts, strict=True)})

@@ -1,0 +1,61 @@
+"""Judged records: the frame between decoding and the tables, and the order in which records win (rules R1 to R4).
+
+Belongs here: the names of its columns, the total order, and frames of (export, file, line).
+Does not: making the frame (lakehouse.judging), or applying it (lakehouse.state, lakehouse.history_store).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.schema import polars_schema, polars_type
+
+POSITION = ("_export_id", "_source_file", "_line_number")
+"""What identifies a line for ever."""
+
+WINS_DESCENDING = {"_sequence_micros": True, "_is_incremental": True, "_export_id": False}
+"""Rule R3: highest sequence, incremental before full, lowest export id; an export has one good record a key."""
+
+
+def event_schema(table: Table) -> pl.Schema:
+    """The columns of a good record on its way into a table: an upsert, a delete, or an absence from a full export."""
+    return pl.Schema(
+        {
+            **{column.name: polars_type(column.type) for column in table.decoded_columns},
+            "_sequence_micros": pl.Int64(),
+            "_is_delete": pl.Boolean(),
+            "_is_incremental": pl.Boolean(),
+            "_export_id": pl.String(),
+        }
+    )
+
+
+def winners(events: pl.LazyFrame, key: Sequence[str]) -> pl.LazyFrame:
+    """One event a key: the one that wins by the total order."""
+    return events.sort(list(WINS_DESCENDING), descending=list(WINS_DESCENDING.values())).unique(
+        list(key), keep="first", maintain_order=True
+    )
+
+
+def beats(left: str, right: str) -> pl.Expr:
+    """Whether the event in columns prefixed `left` wins over that in columns prefixed `right` (null: nothing there)."""
+    sequence, other_sequence = pl.col(f"{left}_sequence_micros"), pl.col(f"{right}_sequence_micros")
+    incremental, other_incremental = pl.col(f"{left}_is_incremental"), pl.col(f"{right}_is_incremental")
+    tie = (incremental & ~other_incremental) | (
+        (incremental == other_incremental) & (pl.col(f"{left}_export_id") < pl.col(f"{right}_export_id"))
+    )
+    return other_sequence.is_null() | (sequence > other_sequence) | ((sequence == other_sequence) & tie)
+
+
+def tombstones(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:
+    """Rows of the table for deleted keys: key, sequence, export and `is_deleted`; everything else null (rule K3)."""
+    kept = {*table.key, "_sequence_micros", "_export_id"}
+    return events.select(
+        pl.col(name)
+        if name in kept
+        else (pl.lit(value=True) if name == "is_deleted" else pl.lit(None, dtype=kind)).alias(name)
+        for name, kind in polars_schema(table).items()
+    )

@@ -1,0 +1,183 @@
+"""Refine: take what Bronze holds and Silver has not settled, judge it, publish it (rules C1 to C6).
+
+Belongs here: the order of the steps, which makes a crash between any two of them harmless.
+Does not: the steps themselves (settlement, judging, gate, quarantine, state, history_store).
+
+One round settles one group of exports in one commit of Silver. Before it, and under transactions of their own, the bad
+records go to quarantine; a repeated round finds them there. Data, checkpoint and the days restated are one commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from medallion_assets.errors import CommitConflictError
+from medallion_assets.lakehouse.chain import Gap
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.decisions import read_decisions
+from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot
+from medallion_assets.lakehouse.gate import Gate, Tally
+from medallion_assets.lakehouse.history_store import fold_history
+from medallion_assets.lakehouse.judging import CHUNK_RECORDS, Judged, judge_exports
+from medallion_assets.lakehouse.quarantine import bad_keys, quarantine
+from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
+from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.lakehouse.state import Change, FullExports, fold
+
+EXPORTS_NOTE = "medallion_settled_exports"
+ROUND_ATTEMPTS = 5
+SAMPLE_ROWS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failing:
+    """An export that failed the gate: its figures and some of its bad records."""
+
+    export: RawExport
+    tally: Tally
+    sample: pl.DataFrame
+
+
+@dataclass(kw_only=True)
+class Refined:
+    """What a run of refine did. `version` is Silver's version after it."""
+
+    version: int = 0
+    applied: list[Tally] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
+    restated: set[date] = field(default_factory=set)
+    rows_changed: int = 0
+    failing: Failing | None = None
+    gaps: list[Gap] = field(default_factory=list)
+
+    @property
+    def total(self) -> Tally:
+        """All applied exports counted together."""
+        total = Tally(export_id="")
+        for tally in self.applied:
+            total = total.plus(tally)
+        return total
+
+
+def refine(
+    lakehouse: Lakehouse,
+    table: Table,
+    *,
+    now: datetime,
+    threshold: float | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Refined:
+    """Settle every export that can be settled, up to the first that fails the gate.
+
+    `threshold` overrides the contract's for this run. `now` dates quarantine rows and nothing else.
+
+    Raises:
+        CommitConflictError: other writers were faster, every time.
+    """
+    done = Refined()
+    gate = Gate.of(table, threshold)
+    conflicts = 0
+    while True:
+        try:
+            settlement = _round(lakehouse, table, gate, now, done, progress)
+        except CommitConflictError:
+            conflicts += 1
+            if conflicts == ROUND_ATTEMPTS:
+                raise
+            continue
+        if settlement is not None:
+            done.gaps = settlement.gaps
+            return done
+
+
+def _round(
+    lakehouse: Lakehouse, table: Table, gate: Gate, now: datetime, done: Refined, progress: Callable[[str], None]
+) -> Settlement | None:
+    """Settle one group; give the settlement when nothing more can be settled."""
+    bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.open(table)
+    done.version = silver.version
+    settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
+    group = settlement.next_group(CHUNK_RECORDS)
+    if not group:
+        return settlement
+    kept = [export for export in group if not settlement.is_rejected(export)]
+    progress(f"{table.name}: judging {', '.join(export.export_id for export in group)}")
+    with TemporaryDirectory(prefix="medallion-") as folder:
+        judged = judge_exports(bronze, table, kept, Path(folder))
+        failing = _first_failing(kept, judged, settlement, gate)
+        settled = group if failing is None else group[: group.index(failing)]
+        if settled:
+            _publish(lakehouse, silver, settlement, settled, judged, now, Path(folder), done)
+            progress(f"{table.name}: settled {len(settled)} export(s), {done.rows_changed:,} keys changed so far")
+        if failing is not None:
+            done.failing = _failing(failing, judged)
+            return Settlement.read(bronze, lakehouse.open(table), settlement.decisions)
+    return None
+
+
+def _first_failing(exports: list[RawExport], judged: Judged, settlement: Settlement, gate: Gate) -> RawExport | None:
+    for export in exports:
+        if not gate.lets_through(judged.tallies[export.export_id]) and not settlement.is_accepted(export):
+            return export
+    return None
+
+
+def _publish(
+    lakehouse: Lakehouse,
+    silver: Snapshot,
+    settlement: Settlement,
+    settled: list[RawExport],
+    judged: Judged,
+    now: datetime,
+    workspace: Path,
+    done: Refined,
+) -> None:
+    """Quarantine, then one commit of Silver that settles the exports."""
+    rejected = [export.export_id for export in settled if settlement.is_rejected(export)]
+    applied = [export for export in settled if export.export_id not in rejected]
+    ids = [export.export_id for export in applied]
+    table = silver.table
+    change = Change()
+    if ids:
+        chosen = pl.col("_export_id").is_in(ids)
+        good = [part.filter(chosen) for part in judged.good]
+        quarantine(lakehouse, table, pl.concat([part.filter(chosen) for part in judged.bad]), ids, now=now)
+        applying = next((export for export in applied if export.is_full), None)
+        before = settlement.applied_fulls
+        keys = bad_keys(lakehouse, table, [*before, applying] if applying else before)
+        fulls = FullExports(applied=before, applying=applying, bad_keys=keys)
+        if table.history:
+            change = fold_history(lakehouse, silver, good, fulls, settlement.ignored - set(ids), workspace)
+        else:
+            change = fold(silver, good, fulls, workspace)
+    done.version = commit_change(silver, change, settlement.transactions(settled), {EXPORTS_NOTE: ids})
+    done.applied += [judged.tallies[export_id] for export_id in ids]
+    done.rejected += rejected
+    done.restated |= change.restated
+    done.rows_changed += change.rows
+
+
+def commit_change(
+    silver: Snapshot, change: Change, transactions: Mapping[str, int], notes: Mapping[str, object]
+) -> int:
+    """Commit a change with the days that it restates."""
+    return silver.commit(
+        change.staged,
+        remove=change.removed,
+        transactions=transactions,
+        metadata={RESTATED: sorted(str(day) for day in change.restated), **notes},
+    )
+
+
+def _failing(export: RawExport, judged: Judged) -> Failing:
+    bad = pl.concat(judged.bad).filter(pl.col("_export_id") == export.export_id)
+    columns = ["_source_file", "_line_number", "_reasons", "raw"]
+    return Failing(
+        export=export, tally=judged.tallies[export.export_id], sample=bad.select(columns).head(SAMPLE_ROWS).collect()
+    )

@@ -1,0 +1,113 @@
+"""Settlement: which exports Silver has settled, and which it takes next (rules C1 to C5).
+
+Belongs here: the checkpoint that Silver's own log carries, read against Bronze's log and people's decisions.
+Does not: judging or applying an export (lakehouse.judging, lakehouse.state).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from medallion_assets.lakehouse.chain import Gap, covered_until, gaps, next_export
+from medallion_assets.lakehouse.decisions import Action, Decision
+from medallion_assets.lakehouse.delta import Snapshot
+from medallion_assets.lakehouse.raw_exports import RawExport, exports_in, exports_since
+
+APPLIED, REJECTED = 1, 2
+"""The versions under which an export's application transaction is committed to Silver."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """The exports of one table, as one version of Bronze and one of Silver see them.
+
+    `pending` are exports that are not settled, with their Bronze versions, in the order of judging.
+    """
+
+    exports: list[RawExport]
+    pending: list[RawExport]
+    decisions: Mapping[str, Decision]
+    chain_starts_at: datetime | None
+    bronze_name: str
+    bronze_version: int
+
+    @classmethod
+    def read(cls, bronze: Snapshot, silver: Snapshot, decisions: Mapping[str, Decision]) -> Settlement:
+        """Read it from the two logs."""
+        checkpoint = silver.transaction(bronze.table.name) or 0
+        newer = {export.export_id: export for export in exports_since(bronze, checkpoint)}
+        pending = [export for export_id, export in newer.items() if silver.transaction(export_id) is None]
+        return cls(
+            exports=exports_in(bronze),
+            pending=sorted(pending, key=lambda export: export.order),
+            decisions=decisions,
+            chain_starts_at=silver.table.chain_starts_at,
+            bronze_name=bronze.table.name,
+            bronze_version=bronze.version,
+        )
+
+    @property
+    def pending_ids(self) -> set[str]:
+        """The ids of the pending exports."""
+        return {export.export_id for export in self.pending}
+
+    def is_rejected(self, export: RawExport) -> bool:
+        """Whether a person rejected the export."""
+        return self._decided(export, Action.REJECT)
+
+    def is_accepted(self, export: RawExport) -> bool:
+        """Whether a person accepted the export although it fails the gate."""
+        return self._decided(export, Action.ACCEPT)
+
+    @property
+    def covered(self) -> datetime | None:
+        """How far the chain of settled exports reaches."""
+        settled = [export for export in self.exports if export.export_id not in self.pending_ids]
+        return covered_until(self._delivered(settled), self.chain_starts_at)
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """The windows that wait, each with what is missing before it."""
+        return gaps(self.pending, self.covered)
+
+    @property
+    def applied_fulls(self) -> list[RawExport]:
+        """The full exports that are settled and were not rejected."""
+        settled = [export for export in self.exports if export.is_full and export.export_id not in self.pending_ids]
+        return self._delivered(settled)
+
+    @property
+    def ignored(self) -> set[str]:
+        """The exports whose records do not count: not settled yet, or rejected."""
+        return self.pending_ids | {export.export_id for export in self.exports if self.is_rejected(export)}
+
+    def next_group(self, records_at_most: int) -> list[RawExport]:
+        """The exports to judge next, in order: one full export, or incremental ones of a bounded number of records."""
+        group: list[RawExport] = []
+        left = list(self.pending)
+        covered = self.covered
+        while (export := next_export(left, covered)) is not None:
+            records = sum(one.records for one in (*group, export))
+            if group and (export.is_full or group[-1].is_full or records > records_at_most):
+                break
+            group.append(export)
+            left.remove(export)
+            if not export.is_full:
+                covered = covered_until(group, covered)
+        return group
+
+    def transactions(self, settled: Collection[RawExport]) -> dict[str, int]:
+        """What Silver's commit carries when it settles some exports: each of them, and the checkpoint (rule C5)."""
+        ids = {export.export_id for export in settled}
+        waiting = [export.version or 0 for export in self.pending if export.export_id not in ids]
+        marks = {one.export_id: REJECTED if self.is_rejected(one) else APPLIED for one in settled}
+        return {**marks, self.bronze_name: min(waiting) - 1 if waiting else self.bronze_version}
+
+    def _delivered(self, exports: list[RawExport]) -> list[RawExport]:
+        return [export for export in exports if not (export.is_full and self.is_rejected(export))]
+
+    def _decided(self, export: RawExport, action: Action) -> bool:
+        decision = self.decisions.get(export.export_id)
+        return decision is not None and decision.action is action

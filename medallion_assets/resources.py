@@ -1,0 +1,50 @@
+"""Resources: what doorways are handed, and what they share.
+
+Belongs here: the lakehouse, the raw exports and DynamoDB as Dagster resources.
+Does not: any logic of a stage; assets call the rooms below and report (reporting.py).
+"""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from medallion_assets.dynamodb.publisher import publishing_client
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.settings import aws_options
+
+
+class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The Delta tables, and where raw exports lie. Both URLs are absolute paths or `s3://bucket/prefix`."""
+
+    url: str
+    raw_url: str
+
+    def connect(self, context: dg.AssetExecutionContext) -> Lakehouse:
+        """The lakehouse as this run sees it; every commit carries the run's id and who started it."""
+        author = {"dagster_run_id": context.run.run_id, "started_by": started_by(context)}
+        return Lakehouse(url=self.url, storage_options=aws_options(), author=author)
+
+    def now(self) -> datetime:
+        """The clock of this run's stages."""
+        return datetime.now(UTC)
+
+
+class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """DynamoDB, by the standard AWS variables (endpoint included)."""
+
+    def client(self) -> Any:
+        """A client that leaves repeating to the limiter."""
+        return publishing_client()
+
+
+def started_by(context: dg.AssetExecutionContext) -> str:
+    """Who started the run: its `user` tag, what launched it, or the account of the process."""
+    tags = context.run.tags
+    for tag in ("user", "dagster/schedule_name", "dagster/sensor_name"):
+        if tag in tags:
+            return tags[tag]
+    return getpass.getuser()

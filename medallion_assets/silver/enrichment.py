@@ -1,0 +1,128 @@
+"""Keeping silver.enriched_transactions right: only the days that a change of transactions or customers touches.
+
+Belongs here: finding these days, enriching them, and one commit that also says up to where both sources are in.
+Does not: what enrichment means (silver/enriched_transactions.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+import narwhals as nw
+import polars as pl
+from deltalake.exceptions import DeltaError
+
+from medallion_assets.errors import CommitConflictError
+from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot, StagedFile, restated_since
+from medallion_assets.lakehouse.partitions import conform, stage_day
+from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.silver.customers import CUSTOMERS
+from medallion_assets.silver.enriched_transactions import (
+    ENRICHED_TRANSACTIONS,
+    affected_days,
+    changed_periods,
+    customer_periods,
+    enrich,
+)
+
+ROWS_AT_ONCE = 500_000
+ATTEMPTS = 5
+
+
+@dataclass(kw_only=True)
+class Enriched:
+    """What a run of `update_enriched` did."""
+
+    version: int = 0
+    rows_in: int = 0
+    rows_out: int = 0
+    restated: set[date] = field(default_factory=set)
+
+
+def update_enriched(lakehouse: Lakehouse, *, progress: Callable[[str], None] = lambda _: None) -> Enriched:
+    """Bring the table up to the latest transactions and customers.
+
+    Raises:
+        CommitConflictError: other writers were faster, every time.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            return _update(lakehouse, progress)
+        except CommitConflictError:
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable: the last attempt returned or raised")
+
+
+def _update(lakehouse: Lakehouse, progress: Callable[[str], None]) -> Enriched:
+    transactions, customers = lakehouse.open(CUSTOMER_TRANSACTIONS), lakehouse.open(CUSTOMERS)
+    enriched = lakehouse.open(ENRICHED_TRANSACTIONS)
+    done = Enriched(version=enriched.version)
+    marks = {source.table.name: source.version for source in (transactions, customers)}
+    if all(enriched.transaction(name) == version for name, version in marks.items()):
+        return done
+    days = _touched(transactions, customers, enriched)
+    periods = customer_periods(nw.from_native(customers.scan())).collect().to_native().lazy()
+    staged: list[StagedFile] = []
+    removed: list[str] = []
+    for group in _groups(transactions, sorted(days)):
+        progress(f"{enriched.table.name}: enriching {group[0]} to {group[-1]}")
+        rows = _enrich(transactions, group, periods)
+        done.rows_in += int(transactions.partition_files(group)["num_records"].sum())
+        done.rows_out += rows.height
+        for day in group:
+            new = rows.filter(pl.col("transaction_date") == day)
+            if _same(enriched, day, new):
+                continue
+            done.restated.add(day)
+            removed += enriched.partition_files([day])["path"].to_list() if enriched.files.height else []
+            if (file := stage_day(enriched, new, day)) is not None:
+                staged.append(file)
+    notes = {RESTATED: sorted(str(day) for day in done.restated)}
+    done.version = enriched.commit(staged, remove=removed, transactions=marks, metadata=notes)
+    return done
+
+
+def _enrich(transactions: Snapshot, days: list[date], periods: pl.LazyFrame) -> pl.DataFrame:
+    rows = enrich(nw.from_native(transactions.scan(partitions=days)), nw.from_native(periods))
+    return conform(rows.to_native(), ENRICHED_TRANSACTIONS).collect(engine="streaming")
+
+
+def _same(enriched: Snapshot, day: date, new: pl.DataFrame) -> bool:
+    key = list(enriched.table.key)
+    return enriched.scan(partitions=[day]).collect().sort(key).equals(new.sort(key))
+
+
+def _touched(transactions: Snapshot, customers: Snapshot, enriched: Snapshot) -> set[date]:
+    """The days that may change; all of them where the logs do not tell."""
+    every = {day for one in (transactions, enriched) for day in one.partitions if day is not None}
+    seen = enriched.transaction(transactions.table.name)
+    seen_customers = enriched.transaction(customers.table.name)
+    if seen is None or seen_customers is None or seen > transactions.version or seen_customers > customers.version:
+        return every
+    days = restated_since(transactions, seen)
+    if seen_customers < customers.version:
+        try:
+            before = customers.lakehouse.open(customers.table, version=seen_customers)
+            changes = changed_periods(nw.from_native(before.scan()), nw.from_native(customers.scan()))
+            affected = affected_days(nw.from_native(transactions.scan()), changes)
+            days |= set(affected.to_native().collect(engine="streaming")["transaction_date"])
+        except (DeltaError, FileNotFoundError):
+            return every  # the old version was vacuumed away
+    return days
+
+
+def _groups(transactions: Snapshot, days: list[date]) -> Iterator[list[date]]:
+    """The days in groups of about ROWS_AT_ONCE rows."""
+    group: list[date] = []
+    rows = 0
+    for day in days:
+        group.append(day)
+        rows += int(transactions.partition_files([day])["num_records"].sum()) if transactions.files.height else 0
+        if rows >= ROWS_AT_ONCE:
+            yield group
+            group, rows = [], 0
+    if group:
+        yield group
