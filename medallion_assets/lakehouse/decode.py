@@ -1,0 +1,148 @@
+"""Bronze lines become typed columns, each with the reasons why a record is bad.
+
+Belongs here: the frame that comes out, which columns a record is asked for, and its list of reasons.
+Does not: reading JSON (lakehouse.decode_lines), values (lakehouse.decode_values), judging (lakehouse.expectations).
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import polars as pl
+
+from medallion_assets.lakehouse.contracts import (
+    Boolean,
+    Column,
+    Date,
+    Decimal,
+    Integer,
+    Table,
+    Text,
+    TextList,
+    TimestampUtc,
+    Type,
+)
+from medallion_assets.lakehouse.decode_lines import LineReader
+from medallion_assets.lakehouse.decode_records import attributes_of
+from medallion_assets.lakehouse.decode_timestamps import business_dates
+from medallion_assets.lakehouse.decode_values import reasons, suspect, typed
+
+SEQUENCE_MALFORMED = "sequence_malformed"
+BLOCK_LINES = 65_536
+"""Lines that one thread takes from text to typed columns: what bounds memory beyond the batch and its result."""
+
+_CARRIED = ("raw", "_export_id", "_export_type", "_source_file", "_line_number")
+_LISTS = ("_reasons", "_reason_columns")
+
+
+def decode(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Decode Bronze rows of one or several exports into the columns of `table`, same order, same height.
+
+    `lines` has `raw`, `_export_id`, `_export_type`, `_export_to_at` (UTC), `_source_file`, `_line_number` (rule B4).
+    The result has, in this order:
+    - every column of `table.decoded_columns` in the contract's type; null where it has a reason, and in a delete unless
+      it belongs to the key;
+    - `_sequence_micros` (rule R1), null where the record has none; `_is_delete` (rule R2);
+    - `_reasons`, `_reason_columns`: lists of equal length in the order of the contract, a reason of the whole record
+      last and with a null column. Empty lists: a good record, as far as types go (rules T1 to T5);
+    - `_unknown_attributes`: names in the item that the contract does not know, sorted; null when there are none;
+    - the columns `raw`, `_export_id`, `_export_type`, `_source_file`, `_line_number` as they came.
+
+    No line fails the call: what cannot be read is a reason (`malformed_json`, `unknown_record`).
+    """
+    reader = LineReader(attributes_of(table), lines["raw"])
+    blocks = [lines.slice(start, BLOCK_LINES) for start in range(0, max(1, lines.height), BLOCK_LINES)]
+    with ThreadPoolExecutor(min(len(blocks), pl.thread_pool_size())) as threads:
+        return pl.concat(threads.map(lambda block: _decode_block(block, table, reader), blocks), rechunk=False)
+
+
+def dtype_of(column_type: Type) -> pl.DataType:
+    """The Polars type of a column's type."""
+    match column_type:
+        case Text():
+            return pl.String()
+        case Integer():
+            return pl.Int64()
+        case Decimal():
+            return pl.Decimal(column_type.precision, column_type.scale)
+        case TimestampUtc():
+            return pl.Datetime("us", "UTC")
+        case Date():
+            return pl.Date()
+        case Boolean():
+            return pl.Boolean()
+        case TextList():
+            return pl.List(pl.String())
+
+
+def _decode_block(lines: pl.DataFrame, table: Table, reader: LineReader) -> pl.DataFrame:
+    texts = reader.read(lines["raw"]).with_columns(lines["_export_to_at"])
+    sourced = [column for column in table.decoded_columns if column.source]
+    values = texts.select(
+        *(typed(texts, column) for column in sourced),
+        _sequence_micros().alias("_sequence_micros"),
+        "_is_delete",
+        "_unknown_attributes",
+    )
+    values = values.with_columns(
+        business_dates(pl.col(column.business_date_of)).alias(column.name)
+        for column in table.decoded_columns
+        if column.business_date_of
+    )
+    return values.hstack(_reason_lists(texts, values, sourced, table)).select(
+        *(column.name for column in table.decoded_columns),
+        "_sequence_micros",
+        "_is_delete",
+        *_LISTS,
+        "_unknown_attributes",
+        *(lines[name] for name in _CARRIED),
+    )
+
+
+def _reason_lists(texts: pl.DataFrame, values: pl.DataFrame, columns: list[Column], table: Table) -> list[pl.Series]:
+    """`_reasons` and `_reason_columns`; only the rows that may have one are asked why."""
+    asked = texts.with_columns(values.select(pl.all().name.prefix("typed:")))
+    is_suspect = asked.select(
+        pl.any_horizontal(
+            pl.col("_verdict").is_not_null(),
+            pl.col("typed:_sequence_micros").is_null(),
+            *(suspect(column, pl.col(f"typed:{column.name}")) & _is_asked(column, table) for column in columns),
+        )
+    ).to_series()
+    few = asked.filter(is_suspect)
+    of_columns = few.select(
+        pl.when(_is_asked(column, table)).then(reasons(few, column)).alias(column.name) for column in columns
+    )
+    of_record = few.select(
+        pl.when(pl.col("_verdict").is_null() & pl.col("typed:_sequence_micros").is_null())
+        .then(pl.lit(SEQUENCE_MALFORMED))
+        .otherwise("_verdict")
+        .alias("_of_record")
+    )
+    of_column = [pl.when(pl.col(column.name).is_not_null()).then(pl.lit(column.name)) for column in columns]
+    has_record_reason = pl.col("_of_record").is_not_null()
+    lists = of_columns.hstack(of_record).select(
+        pl.concat_list(pl.all()).list.drop_nulls().alias("_reasons"),
+        pl.when(has_record_reason)
+        .then(pl.concat_list(pl.concat_list(of_column).list.drop_nulls(), pl.lit(None, pl.String)))
+        .otherwise(pl.concat_list(of_column).list.drop_nulls())
+        .alias("_reason_columns"),
+    )
+    # Row 0 is the empty list of all rows that were not asked.
+    place = (is_suspect.cast(pl.UInt32).cum_sum() * is_suspect.cast(pl.UInt32)).rename("_place")
+    nothing = pl.DataFrame({name: [[]] for name in _LISTS}, schema=dict.fromkeys(_LISTS, pl.List(pl.String)))
+    return pl.concat([nothing, lists])[place].get_columns()
+
+
+def _is_asked(column: Column, table: Table) -> pl.Expr:
+    """Whether the record must answer for the column: a delete only for its key, an unreadable one for nothing."""
+    is_read = pl.col("_verdict").is_null()
+    return is_read if column.name in table.key else is_read & ~pl.col("_is_delete")
+
+
+def _sequence_micros() -> pl.Expr:
+    """`WriteTimestampMicros`, or the time of a full export (rule R1)."""
+    digits = pl.col("_sequence")
+    written = pl.when(digits.str.contains("^[+-]?[0-9]+$")).then(digits).cast(pl.Int64, strict=False)
+    exported = pl.col("_export_to_at").dt.timestamp("us")
+    return pl.when(pl.col("_is_full")).then(exported).otherwise(written)

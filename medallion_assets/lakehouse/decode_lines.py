@@ -1,0 +1,139 @@
+"""Many lines at once: raw DynamoDB JSON becomes one column of text for each attribute of the contract.
+
+Belongs here: running `json_decode` so that a malformed line costs the others only time, and handing every line whose
+    row is not proved (lakehouse.decode_shapes) to the exact reader.
+Does not: what a single record means (lakehouse.decode_records), or what a value means (lakehouse.decode_values).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from medallion_assets.lakehouse.decode_records import MALFORMED_JSON, Attribute, RecordReader, unknown_names
+from medallion_assets.lakehouse.decode_shapes import SHAPES, Shape, wrong
+
+CHUNK_LINES = 4096
+"""Lines decoded together: beyond some thousands `json_decode` outgrows the CPU's caches and takes twice the time."""
+LEAF_LINES = 64
+"""When a chunk fails, this many lines around each cause go to the exact reader."""
+SAMPLED_LINES = 200
+MOST_UNKNOWN_NAMES = 60
+"""How many names beyond the contract the fast path can tell apart: each is one bit of an integer."""
+
+
+class LineReader:
+    """Reads lines for one contract; `read` may be called from several threads.
+
+    `sample` is a column of lines like those to be read: names that it has and the contract lacks are expected in them.
+    """
+
+    def __init__(self, attributes: Sequence[Attribute], sample: pl.Series) -> None:
+        some = sample.drop_nulls().gather_every(max(1, sample.len() // SAMPLED_LINES))
+        self._unknown = sorted(unknown_names(some, attributes))[:MOST_UNKNOWN_NAMES]
+        self._attributes = attributes
+        self._exact = RecordReader(attributes)
+
+    def read(self, lines: pl.Series) -> pl.DataFrame:
+        """One row a line, in order.
+
+        Columns: `_verdict`, `_is_full`, `_is_delete`, `_sequence` (text), `_unknown_attributes` (null: none), and for
+        each attribute its column as text (null: missing or NULL) and `wrong(column)`.
+        """
+        shape = pl.coalesce(*(pl.when(shape.lines).then(pl.lit(n, pl.UInt8)) for n, shape in enumerate(SHAPES)))
+        rows = pl.DataFrame({"_line": lines.fill_null("")}).with_row_index("_row").with_columns(shape.alias("_shape"))
+        parts = [self._read_exactly(rows.filter(pl.col("_shape").is_null()))]
+        for n, form in enumerate(SHAPES):
+            of_shape = rows.filter(pl.col("_shape") == n)
+            if of_shape.height:
+                parts += self._read_fast(of_shape, form)
+        filled = [part for part in parts if part.height] or parts[:1]
+        return (filled[0] if len(filled) == 1 else pl.concat(filled).sort("_row")).drop("_row")
+
+    def _read_fast(self, rows: pl.DataFrame, shape: Shape) -> list[pl.DataFrame]:
+        pieces = list(_decode(rows["_line"], shape.schema(self._attributes, self._unknown), CHUNK_LINES))
+        is_decoded = pl.concat([pl.repeat(records is not None, height, eager=True) for height, records in pieces])
+        if not is_decoded.any():
+            return [self._read_exactly(rows)]
+        number = [pl.repeat(n, height, dtype=pl.UInt32, eager=True) for n, (height, _) in enumerate(pieces)]
+        records = pl.concat([records for _, records in pieces if records is not None]).alias("_record")
+        decoded = rows.with_columns(pl.concat(number).alias("_piece")).filter(is_decoded).with_columns(records)
+        trusted = self._proved(decoded, shape)
+        parts = [self._read_exactly(rows.filter(~is_decoded)), self._read_exactly(decoded.filter(~trusted))]
+        # A decoded piece with a line that is not JSON: its rows may have moved against its lines.
+        malformed = parts[1].filter(pl.col("_verdict") == MALFORMED_JSON)["_row"]
+        moved = decoded["_piece"].is_in(decoded.filter(pl.col("_row").is_in(malformed.implode()))["_piece"].implode())
+        if malformed.len():
+            parts.append(self._read_exactly(decoded.filter(trusted & moved)))
+            trusted &= ~moved
+        return [*parts, self._columns(decoded.filter(trusted), shape)]
+
+    def _proved(self, decoded: pl.DataFrame, shape: Shape) -> pl.Series:
+        """Which rows say what their lines say."""
+        proved = decoded.with_columns(shape.accounts_for_every_byte(self._attributes).alias("_proved"))["_proved"]
+        open_rows = (~proved).arg_true()
+        if open_rows.len():
+            by_name = shape.accounts_for_every_name(self._attributes, self._unknown)
+            proved = proved.scatter(open_rows, decoded.filter(~proved).select(by_name).to_series())
+        return proved
+
+    def _columns(self, decoded: pl.DataFrame, shape: Shape) -> pl.DataFrame:
+        return decoded.select(
+            "_row",
+            pl.lit(None, pl.String).alias("_verdict"),
+            pl.lit(shape.is_full).alias("_is_full"),
+            shape.is_delete.alias("_is_delete"),
+            shape.sequence.alias("_sequence"),
+            self._unknown_attributes(decoded, shape),
+            *shape.columns(self._attributes),
+        )
+
+    def _unknown_attributes(self, decoded: pl.DataFrame, shape: Shape) -> pl.Series:
+        name = "_unknown_attributes"
+        bits = decoded.with_columns(shape.unknown_bits(self._unknown).alias(name)).get_column(name)
+        sets = bits.unique()
+        names = [[name for n, name in enumerate(self._unknown) if 1 << n & some] or None for some in sets]
+        return (
+            bits.to_frame()
+            .join(
+                pl.DataFrame({name: sets, "names": pl.Series(names, dtype=pl.List(pl.String))}),
+                on=name,
+                maintain_order="left",
+            )["names"]
+            .alias(name)
+        )
+
+    def _read_exactly(self, rows: pl.DataFrame) -> pl.DataFrame:
+        records = [self._exact.read(line) for line in rows["_line"]]
+        verdicts, full, deletes, sequences, unknown, values, wrongs = (
+            zip(*records, strict=True) if records else ((),) * 7
+        )
+        columns = {
+            "_row": rows["_row"],
+            "_verdict": pl.Series(verdicts, dtype=pl.String),
+            "_is_full": pl.Series(full, dtype=pl.Boolean),
+            "_is_delete": pl.Series(deletes, dtype=pl.Boolean),
+            "_sequence": pl.Series(sequences, dtype=pl.String),
+            "_unknown_attributes": pl.Series(unknown, dtype=pl.List(pl.String)),
+        }
+        for n, attribute in enumerate(self._attributes):
+            columns[attribute.column] = pl.Series([value[n] for value in values], dtype=pl.String)
+            columns[wrong(attribute.column)] = pl.Series([is_wrong[n] for is_wrong in wrongs], dtype=pl.Boolean)
+        return pl.DataFrame(columns)
+
+
+def _decode(lines: pl.Series, schema: pl.Struct, size: int) -> Iterator[tuple[int, pl.Series | None]]:
+    """The records of successive pieces of `lines`: (height, records), or (height, None) where a line prevents it."""
+    for start in range(0, lines.len(), size):
+        chunk = lines.slice(start, size)
+        try:
+            records = chunk.str.json_decode(schema)
+        except pl.exceptions.ComputeError:
+            records = None
+        if records is not None and records.len() == chunk.len():
+            yield chunk.len(), records
+        elif size > LEAF_LINES:
+            yield from _decode(chunk, schema, LEAF_LINES)
+        else:
+            yield chunk.len(), None
