@@ -11,7 +11,7 @@ from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.gold.sales import UNITS, count, counted, half_up, to_money, to_units
+from medallion_assets.gold.sales import UNITS, counted, half_up, to_money, to_units, whole
 from medallion_assets.lakehouse.contracts import Column, Date, Integer, Money, Table, Text
 
 CUSTOMER_LTV = Table(
@@ -48,7 +48,7 @@ def customer_days(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     return (
         counted(enriched)
         .group_by("customer_id", "transaction_date")
-        .agg(count(nw.len()).alias("order_count"), gross.sum(), refunded.sum())
+        .agg(whole(nw.len()).alias("order_count"), whole(gross.sum()), whole(refunded.sum()))
         .select(
             "customer_id",
             "transaction_date",
@@ -66,7 +66,7 @@ def lifetime_value(days: nw.LazyFrame[Any], as_of: date) -> nw.LazyFrame[Any]:
     """
     gross, net, orders = nw.col("gross_units"), nw.col("net_units"), nw.col("order_count")
     day = nw.col("transaction_date")
-    tenure = nw.max_horizontal(nw.col("tenure_days"), nw.lit(1)).cast(nw.Int64)
+    tenure = whole(nw.max_horizontal(nw.col("tenure_days"), nw.lit(1)))
     return (
         days.filter(day <= nw.lit(as_of))
         .with_columns(to_units("gross_revenue").alias("gross_units"), to_units("net_revenue").alias("net_units"))
@@ -74,9 +74,9 @@ def lifetime_value(days: nw.LazyFrame[Any], as_of: date) -> nw.LazyFrame[Any]:
         .agg(
             day.min().alias("first_order_date"),
             day.max().alias("last_order_date"),
-            orders.sum(),
-            gross.sum(),
-            net.sum(),
+            whole(orders.sum()),
+            whole(gross.sum()),
+            whole(net.sum()),
         )
         .with_columns(
             nw.lit(as_of).alias("as_of_date"),
@@ -98,9 +98,9 @@ def lifetime_value(days: nw.LazyFrame[Any], as_of: date) -> nw.LazyFrame[Any]:
 
 def _score(measure: str) -> nw.Expr:
     """ceil(5 * r / n), r the rank from 1 by (`measure`, customer_id) ascending among all n rows (rule G4)."""
-    rank = count(nw.col("customer_id").cum_count().over(order_by=(measure, "customer_id")))
-    customers = count(nw.len())
-    return (rank * 5 + customers - 1) // customers
+    rank = whole(nw.col("customer_id").cum_count().over(order_by=(measure, "customer_id")))
+    customers = whole(nw.len())
+    return whole((rank * 5 + customers - 1) // customers)
 
 
 def _rfm_segment() -> nw.Expr:
@@ -124,6 +124,6 @@ def _rfm_segment() -> nw.Expr:
 
 def _day_number(day: str) -> nw.Expr:
     """`date.toordinal` of a column, in integers only: Narwhals cannot subtract dates on PySpark."""
-    past_years = nw.col(day).dt.year().cast(nw.Int64) - 1
+    past_years = whole(nw.col(day).dt.year()) - 1
     leap_days = past_years // 4 - past_years // 100 + past_years // 400
-    return past_years * 365 + leap_days + nw.col(day).dt.ordinal_day().cast(nw.Int64)
+    return whole(past_years * 365 + leap_days + whole(nw.col(day).dt.ordinal_day()))

@@ -10,7 +10,7 @@ from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.gold.sales import count, counted, half_up, to_money
+from medallion_assets.gold.sales import counted, half_up, to_money, whole
 from medallion_assets.lakehouse.contracts import Column, Date, Integer, Money, Table, Text
 
 DIMENSIONS = ("transaction_date", "product_category", "customer_segment", "region")
@@ -43,11 +43,11 @@ def summarise(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         counted(enriched)
         .group_by(*DIMENSIONS)
         .agg(
-            count(nw.len()).alias("transaction_count"),
-            count(nw.col("customer_id").n_unique()).alias("customer_count"),
-            nw.col("quantity").sum().alias("units_sold"),
-            gross.sum(),
-            refunded.sum(),
+            whole(nw.len()).alias("transaction_count"),
+            whole(nw.col("customer_id").n_unique()).alias("customer_count"),
+            whole(nw.col("quantity").sum()).alias("units_sold"),
+            whole(gross.sum()),
+            whole(refunded.sum()),
         )
         .with_columns(
             to_money(gross).alias("gross_revenue"),

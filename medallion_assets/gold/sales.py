@@ -24,13 +24,13 @@ def counted(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     units = to_units("amount")
     refunded = nw.when(nw.col("status") == REFUNDED).then(units).otherwise(nw.lit(0))
     return enriched.filter(nw.col("status").is_in(COUNTED_STATUSES)).with_columns(
-        units.alias("gross_units"), refunded.cast(nw.Int64).alias("refunded_units")
+        units.alias("gross_units"), whole(refunded).alias("refunded_units")
     )
 
 
 def to_units(money: str) -> nw.Expr:
     """A Money column in whole units of 1/UNITS."""
-    return (nw.col(money) * nw.lit(UNITS)).cast(nw.Int64)
+    return whole(nw.col(money).cast(nw.Decimal(24, Money.scale)) * nw.lit(UNITS))
 
 
 def to_money(units: nw.Expr) -> nw.Expr:
@@ -44,9 +44,9 @@ def half_up(dividend: nw.Expr, divisor: nw.Expr) -> nw.Expr:
 
     Spark divides integers as floats: there it is exact while 2 * `dividend` < 2**53.
     """
-    return (dividend * 2 + divisor) // (divisor * 2)
+    return whole((dividend * 2 + divisor) // (divisor * 2))
 
 
-def count(expression: nw.Expr) -> nw.Expr:
-    """A count as a 64-bit integer, which engines type differently."""
+def whole(expression: nw.Expr) -> nw.Expr:
+    """A count, sum or quotient of integers as 64 bits; engines type them differently (u32, decimal(38, 0), double)."""
     return expression.cast(nw.Int64)

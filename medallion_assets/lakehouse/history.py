@@ -28,18 +28,18 @@ def versions(events: nw.LazyFrame[Any], table: Table) -> nw.LazyFrame[Any]:
     the caller adds. At most one event for each (key, sequence, `_is_incremental`, `_export_id`), unless they are
     identical (rule R3 makes differing ones bad).
 
-    Only windows decide, so neither the order nor the grouping in which events arrived matters (rule K4).
+    Give every event of a key, never its stored versions: a version hides the later equal states that merged into it,
+    and an event that arrives late may part them again. Only windows decide, so neither the order nor the grouping in
+    which events arrived matters (rule K4).
 
-    On PySpark one line differs: there a cast from whole numbers to timestamps counts seconds, not microseconds.
+    Not yet for PySpark: its casts from integers to timestamps count seconds (`_moment`), and Narwhals has no other way.
     """
     key = table.key
     state = tuple(column.name for column in table.decoded_columns if column.name not in key)
     followed = "_followed_by_delete"
     return (
         _winners(events, key)
-        .with_columns(
-            nw.col(*state, SEQUENCE, "_is_delete").shift(1).over(*key, order_by=SEQUENCE).name.prefix(PREVIOUS)
-        )
+        .with_columns(nw.col(*state, "_is_delete").shift(1).over(*key, order_by=SEQUENCE).name.prefix(PREVIOUS))
         .filter(_is_edge(state))
         .with_columns(
             nw.col(SEQUENCE).shift(-1).over(*key, order_by=SEQUENCE).alias("_until_micros"),
@@ -67,10 +67,10 @@ def _winners(events: nw.LazyFrame[Any], key: Iterable[str]) -> nw.LazyFrame[Any]
 
 
 def _is_edge(state: Iterable[str]) -> nw.Expr:
-    """Whether an event begins a version (an upsert of a new state) or ends one (the first delete after an upsert)."""
+    """Whether an event can end the version before it: any delete, and an upsert that does not repeat that version."""
     follows_upsert = (~nw.col(f"{PREVIOUS}_is_delete")).fill_null(value=False)
     repeats = reduce(and_, (_same(name, PREVIOUS + name) for name in state), follows_upsert)
-    return nw.when(nw.col("_is_delete")).then(follows_upsert).otherwise(~repeats)
+    return nw.col("_is_delete") | ~repeats
 
 
 def _same(left: str, right: str) -> nw.Expr:

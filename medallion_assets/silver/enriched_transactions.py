@@ -101,11 +101,14 @@ def changed_periods(before: nw.LazyFrame[Any], after: nw.LazyFrame[Any]) -> nw.L
 
 
 def affected_days(transactions: nw.LazyFrame[Any], changes: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """The days (`transaction_date`, the only column) of live transactions within `changes` of `changed_periods`."""
+    """The days (`transaction_date`, the only column) with live transactions within `changes` of `changed_periods`.
+
+    `transactions` are rows of silver.customer_transactions or silver.enriched_transactions; a tombstone has no customer
+    (rule K3), so it never matches.
+    """
     at = nw.col("transaction_at")
     return (
-        transactions.filter(~nw.col("is_deleted"))
-        .join(changes, on="customer_id", how="inner")
+        transactions.join(changes, on="customer_id", how="inner")
         .filter((nw.col("starts_at") <= at) & (nw.col("ends_at").is_null() | (at < nw.col("ends_at"))))
         .select("transaction_date")
         .unique()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medallion_assets.gold.customer_ltv import CUSTOMER_LTV, customer_days, lifetime_value
+from medallion_assets.gold.customer_ltv import CUSTOMER_LTV, _rfm_segment, customer_days, lifetime_value
 from medallion_assets_tests.gold.planting import Sale, enriched, polars_types
 
 DAY = date(2025, 3, 1)
@@ -126,8 +126,6 @@ def test_each_score_ranks_by_its_own_measure() -> None:
 )
 def test_the_first_segment_that_fits(figures: tuple[int, int, int, int], segment: str) -> None:
     """Rule G4: recency, frequency and monetary score, order_count."""
-    from medallion_assets.gold.customer_ltv import _rfm_segment
-
     names = ("recency_score", "frequency_score", "monetary_score", "order_count")
     frame = nw.from_native(pl.LazyFrame([figures], schema=dict.fromkeys(names, pl.Int64), orient="row"))
     assert frame.select(_rfm_segment()).collect().to_native().item() == segment

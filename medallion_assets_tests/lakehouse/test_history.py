@@ -123,6 +123,18 @@ def test_the_earliest_delete_ends_a_version_and_a_return_begins_another() -> Non
     ]
 
 
+def test_an_event_that_arrives_late_parts_equal_states() -> None:
+    """Rules H1 and K4: red at 10 and 30 was one version; blue at 20 makes three."""
+    known = (Event(30, "red", export="e2"), Event(10, "red"))
+    assert [row["_sequence_micros"] for row in history(*known)] == [10]
+    parted = history(*known, Event(20, "blue", export="e3"))
+    assert [(row["colour"], row["_sequence_micros"], row["_export_id"]) for row in parted] == [
+        ("red", 10, "e1"),
+        ("blue", 20, "e3"),
+        ("red", 30, "e2"),
+    ]
+
+
 def test_a_key_that_is_gone_has_no_current_version() -> None:
     """Rule H1."""
     assert figures(history(Event(10, "red"), Event(20, delete=True))) == [

@@ -198,7 +198,9 @@ def test_only_days_with_live_transactions_in_the_changed_time_are_affected() -> 
     """Rule H3: the start counts, the end does not."""
     before, after = customers(("c1", 0, "a", "west")), customers(("c1", 0, "a", "west"), ("c1", 24, "b", "west"))
     reverted = customers(("c1", 0, "a", "west"), ("c1", 24, "b", "west"), ("c1", 72, "a", "west"))
-    sold = transactions(("t0", "c1", 23), ("t1", "c1", 24), ("t2", "c2", 50), ("t3", "c1", 72), ("t4", None, None))
+    sold = transactions(
+        ("t0", "c1", 23), ("t1", "c1", 24), ("t2", "c2", 50), ("t3", "c1", 72), ("t3b", "c1", 73), ("t4", None, None)
+    )
     assert rows_of(affected_days(sold, changed_periods(before, after)), "transaction_date") == [
         (date(2025, 3, 2),),
         (date(2025, 3, 4),),
