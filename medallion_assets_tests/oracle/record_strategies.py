@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -48,14 +49,18 @@ _SPELLINGS = (
 )
 _MOMENTS = tuple((datetime.fromisoformat(spelling), spelling) for spelling in _SPELLINGS)
 
-_AMOUNTS = ("10", "0.0005", "12.50", "1E2", "33.33", "999999.9999", "0.0001")
-_STATUSES = ("completed", "completed", "refunded", "pending", " Completed ", "cancelled")
-_CATEGORIES = ("books", "toys", " Books", "\u00a0toys", "ÉTÉ")
-_QUANTITIES = ("1", "3.0", "1E1", "10000")
-_PAYMENTS: tuple[Any, ...] = ({"S": "PayPal"}, {"NULL": True}, {"S": " "}, {"S": "bitcoin"}, None)
-_NAMES: tuple[Any, ...] = ({"S": "Ada"}, {"S": " Ada "}, {"NULL": True}, {"S": "Zoë"}, None)
-_SEGMENTS = ("retail", "vip", " VIP", "retail")
-_REGIONS = ("west", "east", "West ")
+# Strategies are made once: making and checking them costs more than drawing.
+_CUSTOMERS = st.sampled_from((*CUSTOMER_KEYS, "c9"))
+_AMOUNTS = st.sampled_from(("10", "0.0005", "12.50", "1E2", "33.33", "999999.9999", "0.0001"))
+_STATUSES = st.sampled_from(("completed", "completed", "refunded", "pending", " Completed ", "cancelled"))
+_CATEGORIES = st.sampled_from(("books", "toys", " Books", "\u00a0toys", "ÉTÉ"))
+_QUANTITIES = st.sampled_from(("1", "3.0", "1E1", "10000"))
+_PAYMENTS = st.sampled_from(({"S": "PayPal"}, {"NULL": True}, {"S": " "}, {"S": "bitcoin"}, None))
+_NAMES = st.sampled_from(({"S": "Ada"}, {"S": " Ada "}, {"NULL": True}, {"S": "Zoë"}, None))
+_SEGMENTS = st.sampled_from(("retail", "vip", " VIP", "retail"))
+_REGIONS = st.sampled_from(("west", "east", "West "))
+_EDGES = st.sampled_from((timedelta(), _MICROSECOND))
+_CHANGES = st.sampled_from(("none", "none", "upsert", "upsert", "upsert", "delete"))
 
 Flaw = tuple[str, Any]
 
@@ -73,11 +78,15 @@ def _texts(attributes: str, *spellings: str) -> tuple[Flaw, ...]:
     return _flaws(attributes, *({"S": spelling} for spelling in spellings))
 
 
+def _kinds(*kinds: tuple[Flaw, ...]) -> st.SearchStrategy[list[Flaw]]:
+    """One or two flaws; each kind comes about equally often."""
+    return st.lists(st.one_of(*map(st.sampled_from, kinds)), min_size=1, max_size=2)
+
+
 _CODES = "customer_id currency product_id product_category status"
 _ALL = f"{_CODES} transaction_timestamp amount quantity"
 _BAD_TYPES: tuple[Any, ...] = ({"BOOL": True}, {"B": "aGk="}, {"L": [{"S": "1"}]}, {"SS": ["1"]}, {"M": {}})
-# One line a kind, so that each comes about equally often.
-_TRANSACTION_FLAWS: tuple[tuple[Flaw, ...], ...] = (
+_TRANSACTION_FLAWS = _kinds(
     _flaws(_ALL, None, {"NULL": True}) + _texts(_CODES, "", " \t"),
     _flaws(f"{_ALL} payment_method", *_BAD_TYPES) + _numbers(f"{_CODES} payment_method", "1") + _texts("amount", "1"),
     _numbers("amount quantity", "NaN", "Infinity", "1_000", " 1", "", "--1", "0x1"),
@@ -92,14 +101,16 @@ _TRANSACTION_FLAWS: tuple[tuple[Flaw, ...], ...] = (
     _texts("transaction_timestamp", "2025-02-30T00:00:00Z", "2025-03-08T23:59:60Z", "2025-03-08T24:00:00Z", "")
     + _texts("transaction_timestamp", "2025-03-08T00:00:00.1234567Z", " 2025-03-08T00:00:00Z", "2025-03-08"),
 )
-_CUSTOMER_FLAWS: tuple[tuple[Flaw, ...], ...] = (
+_CUSTOMER_FLAWS = _kinds(
     _flaws("customer_segment region signup_date", None, {"NULL": True}) + _texts("customer_segment region", "", " "),
     _flaws("customer_name email customer_segment region signup_date", {"N": "1"}, *_BAD_TYPES),
     _texts("signup_date", "2025-02-29", "2025-3-1", "2025-03-01T00:00:00Z", "20250301", "0000-01-01"),
 )
-_BAD_KEYS: tuple[Any, ...] = (None, {"N": "1"}, {"NULL": True})
-_BAD_LINES = ("not json", "", "[]", '{"Item":', "null", "{}", '{"Metadata":{}}', '{"NewImage":{"amount":{"N":"1"}}}')
-_BAD_SEQUENCES: tuple[Any, ...] = ({"N": "x"}, {"N": ""}, "soon", {"N": "17413056000000.5"}, None)
+_BAD_KEYS = st.sampled_from((None, {"N": "1"}, {"NULL": True}))
+_BAD_LINES = st.sampled_from(
+    ("not json", "", "[]", '{"Item":', "null", "{}", '{"Metadata":{}}', '{"NewImage":{"amount":{"N":"1"}}}')
+)
+_BAD_SEQUENCES = st.sampled_from(({"N": "x"}, {"N": ""}, "soon", {"N": "17413056000000.5"}, None))
 _UNKNOWN: Item = {"discount code": {"SS": ["b", "a"]}, "_note": {"M": {"ü": {"L": [{"NULL": True}, {"N": "1" * 38}]}}}}
 
 
@@ -111,23 +122,42 @@ class Span:
     to_at: datetime
 
 
+@lru_cache
+def _one_of(count: int) -> st.SearchStrategy[int]:
+    return st.integers(1, count)
+
+
+@lru_cache
+def _spellings(to_at: datetime) -> st.SearchStrategy[str]:
+    """Timestamps of transactions that an export of that moment may hold."""
+    return st.sampled_from([spelling for moment, spelling in _MOMENTS if moment <= to_at])
+
+
+@lru_cache
+def _writes(span: Span) -> st.SearchStrategy[Any]:
+    """Sequences in the window, at its edges, just outside, or where another export may have one too."""
+    middle = span.from_at + (span.to_at - span.from_at) / 2
+    edges = [span.from_at, span.to_at - _MICROSECOND, span.to_at, span.from_at - _MICROSECOND, CUTS[6]]
+    moments = [micros(moment) for moment in (*edges, span.from_at + timedelta(hours=1), *[middle] * 3)]
+    return st.sampled_from([*moments, *moments, *map(str, moments)])
+
+
 def _rarely(draw: st.DrawFn, one_in: int) -> bool:
     """True once in so many; shrinks to False."""
-    return draw(st.integers(1, one_in)) == one_in
+    return draw(_one_of(one_in)) == one_in
 
 
 @st.composite
 def _transactions(draw: st.DrawFn, key: str, span: Span) -> Item:
-    known = [spelling for moment, spelling in _MOMENTS if moment <= span.to_at]
     return transaction(
         key,
-        customer_id={"S": draw(st.sampled_from((*CUSTOMER_KEYS, "c9")))},
-        transaction_timestamp={"S": draw(st.sampled_from(known))},
-        amount={"N": draw(st.sampled_from(_AMOUNTS))},
-        product_category={"S": draw(st.sampled_from(_CATEGORIES))},
-        quantity={"N": draw(st.sampled_from(_QUANTITIES))},
-        payment_method=draw(st.sampled_from(_PAYMENTS)),
-        status={"S": draw(st.sampled_from(_STATUSES))},
+        customer_id={"S": draw(_CUSTOMERS)},
+        transaction_timestamp={"S": draw(_spellings(span.to_at))},
+        amount={"N": draw(_AMOUNTS)},
+        product_category={"S": draw(_CATEGORIES)},
+        quantity={"N": draw(_QUANTITIES)},
+        payment_method=draw(_PAYMENTS),
+        status={"S": draw(_STATUSES)},
     )
 
 
@@ -135,9 +165,9 @@ def _transactions(draw: st.DrawFn, key: str, span: Span) -> Item:
 def _customers(draw: st.DrawFn, key: str) -> Item:
     return customer(
         key,
-        customer_name=draw(st.sampled_from(_NAMES)),
-        customer_segment={"S": draw(st.sampled_from(_SEGMENTS))},
-        region={"S": draw(st.sampled_from(_REGIONS))},
+        customer_name=draw(_NAMES),
+        customer_segment={"S": draw(_SEGMENTS)},
+        region={"S": draw(_REGIONS)},
     )
 
 
@@ -147,13 +177,12 @@ def _items(draw: st.DrawFn, table: str, key: str, span: Span) -> Item:
     item = draw(_transactions(key, span) if table == TRANSACTIONS else _customers(key))
     flaws = _TRANSACTION_FLAWS if table == TRANSACTIONS else _CUSTOMER_FLAWS
     if _rarely(draw, 8):
-        for kind in draw(st.lists(st.sampled_from(flaws), min_size=1, max_size=2)):
-            attribute, value = draw(st.sampled_from(kind))
+        for attribute, value in draw(flaws):
             item = {name: old for name, old in item.items() if name != attribute}
             item |= {} if value is None else {attribute: value}
     elif table == TRANSACTIONS and _rarely(draw, 8):
         # The very edge of rule T1: the export's own moment is fine, a microsecond later is the future.
-        moment = span.to_at + draw(st.sampled_from([timedelta(), _MICROSECOND]))
+        moment = span.to_at + draw(_EDGES)
         item["transaction_timestamp"] = {"S": moment.isoformat()}
     return item | (_UNKNOWN if _rarely(draw, 10) else {})
 
@@ -167,10 +196,10 @@ def full_lines(draw: st.DrawFn, table: str, span: Span) -> list[str]:
     """A full export's lines: most keys, in some order."""
     lines = []
     for key in _keys(table):
-        if draw(st.integers(0, 3)):
+        if not _rarely(draw, 4):
             item = draw(_items(table, key, span))
             if _rarely(draw, 25):
-                item = _with_key(item, draw(st.sampled_from(_BAD_KEYS)))
+                item = _with_key(item, draw(_BAD_KEYS))
             lines.append(item_line(item))
     return lines[::-1] if draw(st.booleans()) else lines
 
@@ -178,23 +207,20 @@ def full_lines(draw: st.DrawFn, table: str, span: Span) -> list[str]:
 @st.composite
 def window_lines(draw: st.DrawFn, table: str, span: Span) -> list[str]:
     """A window's lines: upserts and deletes of some keys, written in the window, at its edges or just outside."""
-    moments = [span.from_at, span.to_at - _MICROSECOND, span.to_at, span.from_at - _MICROSECOND, CUTS[6]]
-    middle = span.from_at + (span.to_at - span.from_at) / 2
-    moments += [span.from_at + timedelta(hours=1), middle, middle, middle]
     has_old_images = draw(st.booleans())
     lines = []
     for key in _keys(table):
-        change = draw(st.sampled_from(["none", "none", "upsert", "upsert", "upsert", "delete"]))
+        change = draw(_CHANGES)
         if change == "none":
             continue
-        written = micros(draw(st.sampled_from(moments)))
-        sequence: Any = draw(st.sampled_from([written, written, str(written)]))
+        sequence = draw(_writes(span))
         if _rarely(draw, 30):
-            sequence = draw(st.sampled_from(_BAD_SEQUENCES))
+            sequence = draw(_BAD_SEQUENCES)
         item = draw(_items(table, key, span))
         keys = key_of(item)
         if _rarely(draw, 30):
-            keys = key_of(_with_key(item, draw(st.sampled_from(_BAD_KEYS[1:])))) if draw(st.booleans()) else {}
+            bad = draw(_BAD_KEYS)
+            keys = key_of(_with_key(item, bad)) if bad else {}
         old = item if has_old_images else None
         lines.append(
             upsert_line(sequence, item, keys=keys, old=old)
@@ -221,7 +247,7 @@ def with_flaws(draw: st.DrawFn, table: str, lines: Sequence[str]) -> list[str]:
         copies = {"identical": line, "respelled": _respelled(line), "differing": _differing(table, line)}
         made.append(copies[kind])
     if _rarely(draw, 8):
-        made.insert(draw(st.integers(0, len(made))), draw(st.sampled_from(_BAD_LINES)))
+        made.insert(draw(st.integers(0, len(made))), draw(_BAD_LINES))
     return made
 
 

@@ -73,7 +73,7 @@ def _sequence(record: dict[str, Any]) -> int | None:
     value = metadata.get("WriteTimestampMicros") if isinstance(metadata, dict) else None
     if isinstance(value, dict):
         value = value.get("N") if list(value) == ["N"] and isinstance(value["N"], str) else None
-    if isinstance(value, bool) or not isinstance(value, (str, int)) or not _INTEGER.fullmatch(str(value)):
+    if not isinstance(value, (str, int)) or not _INTEGER.fullmatch(str(value)):
         return None
     return int(value)
 

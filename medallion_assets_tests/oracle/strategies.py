@@ -80,7 +80,7 @@ def _plans(draw: st.DrawFn, *, count: int, allow_gaps: bool) -> list[_Step]:
             start = end = draw(st.integers(1, last))
         elif kind == "twin":
             start = end = draw(st.sampled_from(fulls)).start
-        step = _Step(start, end, start == end, draw(st.integers(0, 15)) == 15)
+        step = _Step(start, end, start == end, draw(st.integers(1, 12)) == 12)
         # A poisoned full export may get rejected, and then it covers nothing.
         if step.start <= covered or (step.is_full and not step.is_poisoned):
             covered = max(covered, covered if step.is_full and step.is_poisoned else step.end)
@@ -146,7 +146,7 @@ def decisions(draw: st.DrawFn, exports: Sequence[ExportInput], *, decide_all: bo
         if verdict(export).fails:
             accept = Decision(export.table, export.export_id, "accept")
             reject = Decision(export.table, export.export_id, "reject")
-            made += draw(st.sampled_from([[accept], [reject]] if decide_all else [[accept], [reject], []]))
+            made += draw(st.sampled_from([[accept], [reject]] if decide_all else [[], [accept], [reject]]))
     return tuple(made)
 
 

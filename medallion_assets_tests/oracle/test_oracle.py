@@ -104,7 +104,7 @@ def test_equal_sequences_window_beats_full_then_lowest_export_id() -> None:
         full(TRANSACTIONS, "1", at(1), [item_line(amount("1", "t1")), item_line(amount("1", "t2"))]),
         full(TRANSACTIONS, "2", at(1), [item_line(amount("2", "t1")), item_line(amount("2", "t2"))]),
         window(TRANSACTIONS, "4", at(0), at(2), [upsert_line(seq(1), amount("4", "t2"))]),
-        window(TRANSACTIONS, "3", at(0), at(2), [upsert_line(seq(1), amount("3", "t2"))]),
+        window(TRANSACTIONS, "3", at(0), at(3), [upsert_line(seq(1), amount("3", "t2"))]),
     ]
     result = expected(exports)
     assert states(result) == {"t1": (1, False, seq(1), "1"), "t2": (3, False, seq(1), "3")}
@@ -145,6 +145,15 @@ def test_an_absence_loses_against_a_window_at_the_same_moment() -> None:
     base = full(TRANSACTIONS, "1", at(0), [item_line(amount("1"))])
     change = window(TRANSACTIONS, "3", at(0), at(2), [upsert_line(seq(1), amount("3"))])
     assert states(expected([base, full(TRANSACTIONS, "2", at(1), []), change])) == {"t1": (3, False, seq(1), "3")}
+
+
+@pytest.mark.parametrize(("older", "deleted"), [([item_line(amount("1"))], True), ([], False)])
+def test_two_full_exports_of_one_moment(older: list[str], deleted: bool) -> None:
+    """Rules K1, R3: the lower export id decides a key that is older than both; it cannot delete one that is not."""
+    base = full(TRANSACTIONS, "1", at(0), older)
+    without, having = full(TRANSACTIONS, "2", at(1), []), full(TRANSACTIONS, "3", at(1), [item_line(amount("3"))])
+    (row,) = expected([base, without, having]).silver_transactions
+    assert (row["is_deleted"], row["_export_id"]) == (deleted, "2" if deleted else "3")
 
 
 def test_arrival_and_repetition_do_not_matter() -> None:
@@ -194,6 +203,13 @@ def test_the_gate_stops_at_the_first_failing_export() -> None:
     rejected = expected([base, bad, after], [Decision(TRANSACTIONS, "2", "reject")])
     assert (len(rejected.settled[TRANSACTIONS]), set(rejected.rejected[TRANSACTIONS])) == (3, {"2"})
     assert (list(states(rejected)), rejected.quarantine[TRANSACTIONS]) == (["t3"], set())
+
+
+def test_exports_are_judged_by_time_before_id() -> None:
+    """Rule C3: the window that ends first stops the one with the lower id."""
+    base = full(TRANSACTIONS, "1", at(0), [])
+    bad, later = window(TRANSACTIONS, "9", at(0), at(1), [BAD] * 10), window(TRANSACTIONS, "0", at(0), at(2), [])
+    assert settled(base, bad, later) == ({"1"}, {}, "9")
 
 
 def test_a_rejected_full_export_was_never_delivered() -> None:

@@ -39,6 +39,7 @@ def at(hour: float) -> datetime:
         ("transaction_timestamp", {"S": "2025-03-08T24:00:00Z"}, "timestamp_malformed"),
         ("transaction_timestamp", {"S": "2025-03-08T00:00:00.1234567Z"}, "timestamp_malformed"),
         ("transaction_timestamp", {"S": " 2025-03-08T00:00:00Z"}, "timestamp_malformed"),
+        ("transaction_timestamp", {"S": "2025-03-08T00:00:00+24:00"}, "timestamp_malformed"),
         ("transaction_timestamp", {"S": "2025-03-08 00:00:00Z"}, "timestamp_malformed"),
         # T2
         ("amount", {"N": "1.00001"}, "too_many_decimals"),
@@ -61,6 +62,7 @@ def at(hour: float) -> datetime:
         # T4
         ("amount", {"N": "0"}, "amount_out_of_range"),
         ("amount", {"N": "1000000"}, "amount_out_of_range"),
+        ("amount", {"N": "99999999999999.9999"}, "amount_out_of_range"),
         ("quantity", {"N": "10001"}, "quantity_out_of_range"),
         ("quantity", {"N": "0"}, "quantity_out_of_range"),
         ("currency", {"S": "EUR"}, "currency_unsupported"),
@@ -85,7 +87,7 @@ def test_a_record_carries_every_reason() -> None:
 
 @pytest.mark.parametrize(
     ("spelling", "value"),
-    [("3.0", 3), ("1E2", 100), ("+5", 5), (".5e1", 5), ("5.", 5), ("0.0007E4", 7), ("00012", 12)],
+    [("3.0", 3), ("1E2", 100), ("+5", 5), (".5e1", 5), ("5.", 5), ("0.0007E4", 7), ("00012", 12), ("10000.0", 10_000)],
 )
 def test_numbers_count_by_value(spelling: str, value: int) -> None:
     """Rule T2: spelling does not matter."""
