@@ -1,0 +1,60 @@
+"""Starting a server process, waiting until it answers, and ending it.
+
+Belongs here: what every service shares. Does not: any one service (dynamodb_local, s3).
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+READY_SECONDS = 60.0
+POLL_SECONDS = 0.1
+
+
+class ServiceMissingError(Exception):
+    """A service is not installed here; the message says how to get it."""
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def running(
+    command: Sequence[str], *, environment: Mapping[str, str], log: Path, ready: Callable[[], bool]
+) -> Iterator[None]:
+    """The command as a server while the block runs; its output goes to `log`.
+
+    Raises:
+        RuntimeError: it ended, or was not `ready` within a minute; the message holds the end of its log.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=dict(environment))
+        try:
+            _wait(process, ready, log)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            state = "is not ready" if process.returncode is None else f"ended with {process.returncode}"
+            raise RuntimeError(f"{process.args!r} {state}:\n{log.read_text(errors='replace')[-2000:]}")
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,45 @@
+"""The real services start, answer as AWS does where the suite relies on it, and are skipped or required by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
+from medallion_assets_tests.services.s3 import S3Server
+
+pytest_plugins = ("pytester",)
+
+
+def test_dynamodb_local_answers_by_its_environment(
+    dynamodb_local: DynamoDBLocal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in dynamodb_local.environment.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("dynamodb")
+    assert isinstance(client.list_tables()["TableNames"], list)
+    client.close()
+
+
+def test_s3_server_refuses_a_second_put_if_none_match(s3_server: S3Server) -> None:
+    bucket = s3_server.make_bucket()
+    s3_server.client.put_object(Bucket=bucket, Key="a", Body=b"1", IfNoneMatch="*")
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3_server.client.put_object(Bucket=bucket, Key="a", Body=b"2", IfNoneMatch="*")
+    assert s3_server.client.get_object(Bucket=bucket, Key="a")["Body"].read() == b"1"
+
+
+@pytest.mark.parametrize(("required", "outcome"), [("s3", "skipped"), ("s3, dynamodb_local", "errors")])
+def test_a_missing_service_is_skipped_unless_required(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, required: str, outcome: str
+) -> None:
+    monkeypatch.setenv("DYNAMODB_LOCAL_HOME", str(tmp_path))
+    monkeypatch.setenv("MEDALLION_REQUIRE", required)
+    pytester.makeconftest("from medallion_assets_tests.conftest import *")
+    pytester.makepyfile("def test_publish(dynamodb_local): pass")
+    result = pytester.runpytest_inprocess("-rs", "-p", "no:cacheprovider")
+    assert result.parseoutcomes() == {outcome: 1}
+    result.stdout.fnmatch_lines(["*run .ci/services*"])
