@@ -1,0 +1,54 @@
+"""Events: from what happens to the items of a table to what its exports hold.
+
+Belongs here: the state of every item at a moment, and what changed in a window, exactly as DynamoDB exports tell it.
+Does not: what happens (samples.customers, samples.transactions); how it is written (samples.lines).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+
+def lives(events: pl.DataFrame, changing: Sequence[str]) -> pl.DataFrame:
+    """Every event with the full state after it; what comes after a delete is left out.
+
+    `events` have `index`, `at_micros`, `is_delete` and the `changing` columns, in which null means: as before.
+    """
+    ends = events.filter("is_delete").group_by("index").agg(ends_micros=pl.col("at_micros").min())
+    return (
+        events.join(ends, on="index", how="left")
+        .filter(pl.col("ends_micros").is_null() | (pl.col("at_micros") <= pl.col("ends_micros")))
+        .drop("ends_micros")
+        # Of events in one microsecond a delete comes last.
+        .sort("index", "at_micros", "is_delete")
+        .with_columns(pl.col(*changing).forward_fill().over("index"))
+    )
+
+
+def table_at(history: pl.DataFrame, moment_micros: int) -> pl.DataFrame:
+    """The items that are there at a moment: what a full export holds. `history` comes from `lives`."""
+    return _last(history.filter(pl.col("at_micros") < moment_micros)).filter(~pl.col("is_delete"))
+
+
+def changes_in(history: pl.DataFrame, from_micros: int, to_micros: int, changing: Sequence[str]) -> pl.DataFrame:
+    """The last state of every item written in [from, to), and its state before: what an incremental export holds.
+
+    Adds `change` (insert, update, delete), `written_micros`, and `old_<column>` for each changing column. An item that
+    came and went within the window has no record.
+    """
+    written = pl.col("at_micros")
+    new = _last(history.filter((written >= from_micros) & (written < to_micros)))
+    old = table_at(history, from_micros).select("index", pl.col(*changing).name.prefix("old_"), existed=True)
+    is_delete, existed = pl.col("is_delete"), pl.col("existed").fill_null(value=False)
+    change = pl.when(is_delete).then(pl.lit("delete")).when(existed).then(pl.lit("update")).otherwise(pl.lit("insert"))
+    return (
+        new.join(old, on="index", how="left")
+        .filter(existed | ~is_delete)
+        .select("index", *changing, *(f"old_{name}" for name in changing), change=change, written_micros=written)
+    )
+
+
+def _last(history: pl.DataFrame) -> pl.DataFrame:
+    return history.unique("index", keep="last", maintain_order=True)
