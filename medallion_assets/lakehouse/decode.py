@@ -10,22 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
-from medallion_assets.lakehouse.contracts import (
-    Boolean,
-    Column,
-    Date,
-    Decimal,
-    Integer,
-    Table,
-    Text,
-    TextList,
-    TimestampUtc,
-    Type,
-)
+from medallion_assets.lakehouse.contracts import Column, Table
 from medallion_assets.lakehouse.decode_lines import LineReader
 from medallion_assets.lakehouse.decode_records import attributes_of
 from medallion_assets.lakehouse.decode_timestamps import business_dates
 from medallion_assets.lakehouse.decode_values import reasons, suspect, typed
+from medallion_assets.lakehouse.verdict_lists import spread
 
 SEQUENCE_MALFORMED = "sequence_malformed"
 BLOCK_LINES = 65_536
@@ -45,7 +35,7 @@ def decode(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
     - `_sequence_micros` (rule R1), null where the record has none; `_is_delete` (rule R2);
     - `_reasons`, `_reason_columns`: lists of equal length in the order of the contract, a reason of the whole record
       last and with a null column. Empty lists: a good record, as far as types go (rules T1 to T5);
-    - `_unknown_attributes`: names in the item that the contract does not know, sorted; null when there are none;
+    - `_unknown_attributes`: names in the item that the contract does not know, sorted; an empty list: none;
     - the columns `raw`, `_export_id`, `_export_type`, `_source_file`, `_line_number` as they came.
 
     No line fails the call: what cannot be read is a reason (`malformed_json`, `unknown_record`).
@@ -54,25 +44,6 @@ def decode(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
     blocks = [lines.slice(start, BLOCK_LINES) for start in range(0, max(1, lines.height), BLOCK_LINES)]
     with ThreadPoolExecutor(min(len(blocks), pl.thread_pool_size())) as threads:
         return pl.concat(threads.map(lambda block: _decode_block(block, table, reader), blocks), rechunk=False)
-
-
-def dtype_of(column_type: Type) -> pl.DataType:
-    """The Polars type of a column's type."""
-    match column_type:
-        case Text():
-            return pl.String()
-        case Integer():
-            return pl.Int64()
-        case Decimal():
-            return pl.Decimal(column_type.precision, column_type.scale)
-        case TimestampUtc():
-            return pl.Datetime("us", "UTC")
-        case Date():
-            return pl.Date()
-        case Boolean():
-            return pl.Boolean()
-        case TextList():
-            return pl.List(pl.String())
 
 
 def _decode_block(lines: pl.DataFrame, table: Table, reader: LineReader) -> pl.DataFrame:
@@ -128,10 +99,7 @@ def _reason_lists(texts: pl.DataFrame, values: pl.DataFrame, columns: list[Colum
         .otherwise(pl.concat_list(of_column).list.drop_nulls())
         .alias("_reason_columns"),
     )
-    # Row 0 is the empty list of all rows that were not asked.
-    place = (is_suspect.cast(pl.UInt32).cum_sum() * is_suspect.cast(pl.UInt32)).rename("_place")
-    nothing = pl.DataFrame({name: [[]] for name in _LISTS}, schema=dict.fromkeys(_LISTS, pl.List(pl.String)))
-    return pl.concat([nothing, lists])[place].get_columns()
+    return [spread(lists[name], is_suspect) for name in _LISTS]
 
 
 def _is_asked(column: Column, table: Table) -> pl.Expr:
@@ -143,6 +111,6 @@ def _is_asked(column: Column, table: Table) -> pl.Expr:
 def _sequence_micros() -> pl.Expr:
     """`WriteTimestampMicros`, or the time of a full export (rule R1)."""
     digits = pl.col("_sequence")
-    written = pl.when(digits.str.contains("^[+-]?[0-9]+$")).then(digits).cast(pl.Int64, strict=False)
+    written = pl.when(digits.str.contains("^[0-9]{1,18}$")).then(digits).cast(pl.Int64)
     exported = pl.col("_export_to_at").dt.timestamp("us")
     return pl.when(pl.col("_is_full")).then(exported).otherwise(written)

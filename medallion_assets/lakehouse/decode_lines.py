@@ -13,6 +13,7 @@ import polars as pl
 
 from medallion_assets.lakehouse.decode_records import MALFORMED_JSON, Attribute, RecordReader, unknown_names
 from medallion_assets.lakehouse.decode_shapes import SHAPES, Shape, wrong
+from medallion_assets.lakehouse.verdict_lists import listed
 
 CHUNK_LINES = 4096
 """Lines decoded together: beyond some thousands `json_decode` outgrows the CPU's caches and takes twice the time."""
@@ -20,7 +21,7 @@ LEAF_LINES = 64
 """When a chunk fails, this many lines around each cause go to the exact reader."""
 SAMPLED_LINES = 200
 MOST_UNKNOWN_NAMES = 60
-"""How many names beyond the contract the fast path can tell apart: each is one bit of an integer."""
+"""How many names beyond the contract the fast path looks for: names that are data themselves must not be its schema."""
 
 
 class LineReader:
@@ -38,7 +39,7 @@ class LineReader:
     def read(self, lines: pl.Series) -> pl.DataFrame:
         """One row a line, in order.
 
-        Columns: `_verdict`, `_is_full`, `_is_delete`, `_sequence` (text), `_unknown_attributes` (null: none), and for
+        Columns: `_verdict`, `_is_full`, `_is_delete`, `_sequence` (text), `_unknown_attributes` (lists), and for
         each attribute its column as text (null: missing or NULL) and `wrong(column)`.
         """
         shape = pl.coalesce(*(pl.when(shape.lines).then(pl.lit(n, pl.UInt8)) for n, shape in enumerate(SHAPES)))
@@ -79,29 +80,16 @@ class LineReader:
         return proved
 
     def _columns(self, decoded: pl.DataFrame, shape: Shape) -> pl.DataFrame:
+        present = decoded.select(shape.present(self._unknown))
+        unknown = listed(present, self._unknown, height=decoded.height)
         return decoded.select(
             "_row",
             pl.lit(None, pl.String).alias("_verdict"),
             pl.lit(shape.is_full).alias("_is_full"),
             shape.is_delete.alias("_is_delete"),
             shape.sequence.alias("_sequence"),
-            self._unknown_attributes(decoded, shape),
+            unknown.alias("_unknown_attributes"),
             *shape.columns(self._attributes),
-        )
-
-    def _unknown_attributes(self, decoded: pl.DataFrame, shape: Shape) -> pl.Series:
-        name = "_unknown_attributes"
-        bits = decoded.with_columns(shape.unknown_bits(self._unknown).alias(name)).get_column(name)
-        sets = bits.unique()
-        names = [[name for n, name in enumerate(self._unknown) if 1 << n & some] or None for some in sets]
-        return (
-            bits.to_frame()
-            .join(
-                pl.DataFrame({name: sets, "names": pl.Series(names, dtype=pl.List(pl.String))}),
-                on=name,
-                maintain_order="left",
-            )["names"]
-            .alias(name)
         )
 
     def _read_exactly(self, rows: pl.DataFrame) -> pl.DataFrame:

@@ -41,8 +41,8 @@ class Record(NamedTuple):
     is_delete: bool
     sequence: str | None
     """`WriteTimestampMicros` as it is spelled; None when it is missing, or of neither known form."""
-    unknown: list[str] | None
-    """The names of the attributes that the contract does not know, sorted; None when there are none."""
+    unknown: list[str]
+    """The names of the attributes that the contract does not know, sorted."""
     values: Sequence[str | None]
     wrong: Sequence[bool]
 
@@ -64,7 +64,7 @@ class RecordReader:
         self._known = frozenset(attribute.source for attribute in attributes)
         none = (None,) * len(attributes)
         self._malformed, self._unrecognised = (
-            Record(verdict, False, False, None, None, none, (False,) * len(attributes))
+            Record(verdict, False, False, None, [], none, (False,) * len(attributes))
             for verdict in (MALFORMED_JSON, UNKNOWN_RECORD)
         )
 
@@ -98,8 +98,8 @@ class RecordReader:
             wrong.append(is_wrong)
         return values, wrong
 
-    def _unknown(self, *images: dict[str, Any]) -> list[str] | None:
-        return sorted(set().union(*images) - self._known) or None
+    def _unknown(self, *images: dict[str, Any]) -> list[str]:
+        return sorted(set().union(*images) - self._known)
 
 
 def unknown_names(lines: Iterable[str], attributes: Sequence[Attribute]) -> set[str]:

@@ -89,11 +89,9 @@ class Shape:
             columns.append((variants.is_not_null() & value.is_null() & ~is_null).alias(wrong(attribute.column)))
         return columns
 
-    def unknown_bits(self, unknown: Sequence[str]) -> pl.Expr:
-        """Which of the names beyond the contract the record has: bit n is set for the n-th."""
-        image = self._image(is_key=False)
-        bits = (image.struct.field(name).is_not_null().cast(pl.Int64) * (1 << n) for n, name in enumerate(unknown))
-        return pl.sum_horizontal(pl.lit(0, pl.Int64), *bits)
+    def present(self, unknown: Sequence[str]) -> list[pl.Expr]:
+        """For each name beyond the contract, whether the record's item or new image has it."""
+        return [self._image(is_key=False).struct.field(name).is_not_null().alias(name) for name in unknown]
 
     def accounts_for_every_byte(self, attributes: Sequence[Attribute]) -> pl.Expr:
         """True where the line is as long as what was decoded, written compactly: then there is nothing else in it.

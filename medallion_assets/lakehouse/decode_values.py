@@ -26,7 +26,7 @@ def typed(frame: pl.DataFrame, column: Column) -> pl.Expr | pl.Series:
     text = pl.col(column.name)
     match column.type:
         case Text() as kind:
-            return _text(text, kind, nullable=column.nullable).alias(column.name)
+            return _text(text, kind).alias(column.name)
         case Integer() | Decimal() as kind:
             return numbers(frame[column.name], kind)
         case TimestampUtc():
@@ -60,17 +60,16 @@ def reasons(frame: pl.DataFrame, column: Column) -> pl.Expr:
             of_value = date_reasons(text)
         case _:
             of_value = pl.lit(None, pl.String)
-    absent = _text(text, column.type, nullable=False).is_null() if isinstance(column.type, Text) else text.is_null()
+    absent = _text(text, column.type).is_null() if isinstance(column.type, Text) else text.is_null()
     missing = pl.lit(MISSING if not column.nullable else None, pl.String)
     reason = pl.when(is_wrong).then(pl.lit(WRONG_TYPE)).when(absent).then(missing).otherwise(of_value)
     return reason.alias(column.name)
 
 
-def _text(text: pl.Expr, kind: Text, *, nullable: bool) -> pl.Expr:
-    """Trimmed and in one case, unless it is a key (rule T3); empty text is null."""
+def _text(text: pl.Expr, kind: Text) -> pl.Expr:
+    """Trimmed and in one case, unless it is a key (rule T3); null where nothing but white space is left."""
     trimmed = text.str.strip_chars(ASCII_WHITESPACE)
     if not kind.trim:
-        # White space alone identifies nothing, but where nothing is required it stays as it is.
-        return pl.when((text if nullable else trimmed) != "").then(text)
+        return pl.when(trimmed != "").then(text)
     cased = {"upper": trimmed.str.to_uppercase(), "lower": trimmed.str.to_lowercase(), None: trimmed}[kind.case]
     return pl.when(trimmed != "").then(cased)
