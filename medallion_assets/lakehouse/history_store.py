@@ -21,7 +21,7 @@ from medallion_assets.lakehouse.contracts import Boolean, Column, Integer, Table
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.history import versions
 from medallion_assets.lakehouse.partitions import conform
-from medallion_assets.lakehouse.records import beats, event_schema
+from medallion_assets.lakehouse.records import event_schema
 from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.lakehouse.state import Change, FullExports, micros
 
@@ -105,16 +105,17 @@ def _versions(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.Data
 
 
 def absences(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataFrame:
-    """Deletes that no line tells: a full export lacks a key of which it beats an event (rule K1).
+    """Deletes that no line tells: a full export lacks a key that has an older event (rule K1).
 
-    Gives events; for each event the full exports up to the key's next event are looked at.
+    Gives events. For each event, the full exports between it and the key's next event are looked at: one at the time of
+    an event changes nothing, since at an equal sequence a record wins over an absence.
     """
     key = list(table.key)
     schema = event_schema(table)
     exports = [*fulls.applied, fulls.applying] if fulls.applying else list(fulls.applied)
     pictures = pl.DataFrame(
-        [(micros(full), False, full.export_id) for full in exports],
-        schema={"_full_sequence_micros": pl.Int64, "_full_is_incremental": pl.Boolean, "_full_export_id": pl.String},
+        [(micros(full), full.export_id) for full in exports],
+        schema={"_full_sequence_micros": pl.Int64, "_full_export_id": pl.String},
         orient="row",
     )
     next_micros = pl.col("_sequence_micros").shift(-1).over(key, order_by="_sequence_micros").fill_null(NEVER_MICROS)
@@ -123,10 +124,9 @@ def absences(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataF
     lacking = (
         spans.join_where(
             pictures.lazy(),
-            pl.col("_full_sequence_micros") >= pl.col("_sequence_micros"),
-            pl.col("_full_sequence_micros") <= pl.col("_next_micros"),
+            pl.col("_full_sequence_micros") > pl.col("_sequence_micros"),
+            pl.col("_full_sequence_micros") < pl.col("_next_micros"),
         )
-        .filter(beats("_full", ""))
         .join(known.lazy(), left_on=[*key, "_full_export_id"], right_on=[*key, "_export_id"], how="anti")
         .select(
             *key,

@@ -30,7 +30,10 @@ BAD_COLUMNS = ("_reasons", "_reason_columns", "raw", *POSITION)
 
 @dataclass(slots=True, kw_only=True)
 class Judged:
-    """What judging gave, in parts: `good` are events (`records.event_schema`), `bad` judged records with reasons."""
+    """What judging gave, in parts: `good` are events (`records.event_schema`), `bad` judged records with reasons.
+
+    There are several parts for one large export only: each of its keys is then in one of them.
+    """
 
     good: list[pl.LazyFrame] = field(default_factory=list)
     bad: list[pl.LazyFrame] = field(default_factory=list)
@@ -43,7 +46,7 @@ def judge_exports(bronze: Snapshot, table: Table, exports: Sequence[RawExport], 
     What does not fit in one chunk is put into `workspace`, an empty folder that lives as long as the result is used.
     """
     judged = Judged(tallies={export.export_id: Tally(export_id=export.export_id) for export in exports})
-    chunks = list(_chunks(bronze, exports))
+    chunks = list(_chunks(bronze, exports)) or [bronze.scan(paths=[])]
     for number, chunk in enumerate(chunks):
         records = judge_lines(chunk.collect(engine="streaming"), table)
         spill = None if len(chunks) == 1 else workspace / f"judged-{number}"
@@ -131,9 +134,12 @@ def _settle_duplicates(bronze: Snapshot, table: Table, judged: Judged) -> None:
     settled = settle(records, table.key)
     _count(judged.tallies, records, sign=-1)
     _count(judged.tallies, settled)
+    one_chunk = len(judged.good) == 1
     judged.good = without(judged.good, hashes)
     judged.bad = without(judged.bad, hashes)
     _put(judged, settled, table, None)
+    if one_chunk:
+        judged.good, judged.bad = [pl.concat(judged.good)], [pl.concat(judged.bad)]
 
 
 def _occurrences(lists: pl.Series) -> Counter[str]:

@@ -17,7 +17,10 @@ POSITION = ("_export_id", "_source_file", "_line_number")
 """What identifies a line for ever."""
 
 WINS_DESCENDING = {"_sequence_micros": True, "_is_incremental": True, "_export_id": False}
-"""Rule R3: highest sequence, incremental before full, lowest export id; an export has one good record a key."""
+"""Rule R3: highest sequence, incremental before full, lowest export id; an export has one good record a key.
+
+An absence from a full export is no record: at an equal sequence every record wins over it, and of two the lowest id.
+"""
 
 
 def event_schema(table: Table) -> pl.Schema:
@@ -38,16 +41,6 @@ def winners(events: pl.LazyFrame, key: Sequence[str]) -> pl.LazyFrame:
     return events.sort(list(WINS_DESCENDING), descending=list(WINS_DESCENDING.values())).unique(
         list(key), keep="first", maintain_order=True
     )
-
-
-def beats(left: str, right: str) -> pl.Expr:
-    """Whether the event in columns prefixed `left` wins over that in columns prefixed `right` (null: nothing there)."""
-    sequence, other_sequence = pl.col(f"{left}_sequence_micros"), pl.col(f"{right}_sequence_micros")
-    incremental, other_incremental = pl.col(f"{left}_is_incremental"), pl.col(f"{right}_is_incremental")
-    tie = (incremental & ~other_incremental) | (
-        (incremental == other_incremental) & (pl.col(f"{left}_export_id") < pl.col(f"{right}_export_id"))
-    )
-    return other_sequence.is_null() | (sequence > other_sequence) | ((sequence == other_sequence) & tie)
 
 
 def tombstones(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:

@@ -20,7 +20,7 @@ import polars as pl
 from medallion_assets.errors import CommitConflictError
 from medallion_assets.lakehouse.chain import Gap
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.decisions import read_decisions
+from medallion_assets.lakehouse.decisions import Action, read_decisions
 from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot
 from medallion_assets.lakehouse.gate import Gate, Tally
 from medallion_assets.lakehouse.history_store import fold_history
@@ -106,61 +106,81 @@ def _round(
     group = settlement.next_group(CHUNK_RECORDS)
     if not group:
         return settlement
-    kept = [export for export in group if not settlement.is_rejected(export)]
     progress(f"{table.name}: judging {', '.join(export.export_id for export in group)}")
     with TemporaryDirectory(prefix="medallion-") as folder:
-        judged = judge_exports(bronze, table, kept, Path(folder))
-        failing = _first_failing(kept, judged, settlement, gate)
-        settled = group if failing is None else group[: group.index(failing)]
-        if settled:
-            _publish(lakehouse, silver, settlement, settled, judged, now, Path(folder), done)
-            progress(f"{table.name}: settled {len(settled)} export(s), {done.rows_changed:,} keys changed so far")
-        if failing is not None:
-            done.failing = _failing(failing, judged)
+        judged = judge_exports(bronze, table, group, Path(folder))
+        sorted_out = _sort_out(group, judged, settlement, gate)
+        if sorted_out.applied or sorted_out.rejected:
+            change = _publish(lakehouse, silver, settlement, sorted_out, judged, now, Path(folder))
+            done.version = commit_change(
+                silver,
+                change,
+                settlement.transactions(sorted_out.ids, sorted_out.rejected),
+                {EXPORTS_NOTE: sorted_out.ids},
+            )
+            done.applied += [judged.tallies[export_id] for export_id in sorted_out.ids]
+            done.rejected += sorted_out.rejected
+            done.restated |= change.restated
+            done.rows_changed += change.rows
+            progress(f"{table.name}: version {done.version}, {done.rows_changed:,} keys changed so far")
+        if sorted_out.failing is not None:
+            done.failing = _failing(sorted_out.failing, judged)
             return Settlement.read(bronze, lakehouse.open(table), settlement.decisions)
     return None
 
 
-def _first_failing(exports: list[RawExport], judged: Judged, settlement: Settlement, gate: Gate) -> RawExport | None:
-    for export in exports:
-        if not gate.lets_through(judged.tallies[export.export_id]) and not settlement.is_accepted(export):
-            return export
-    return None
+@dataclass(kw_only=True)
+class _SortedOut:
+    """What the gate and people's decisions make of a group: what comes after `failing` is in none of the three."""
+
+    applied: list[RawExport] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
+    failing: RawExport | None = None
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the applied ones."""
+        return [export.export_id for export in self.applied]
+
+
+def _sort_out(group: list[RawExport], judged: Judged, settlement: Settlement, gate: Gate) -> _SortedOut:
+    """Rule C4: in order, up to the first that fails the gate and about which nobody decided."""
+    sorted_out = _SortedOut()
+    for export in group:
+        decision = settlement.decision(export)
+        if gate.lets_through(judged.tallies[export.export_id]) or decision is Action.ACCEPT:
+            sorted_out.applied.append(export)
+        elif decision is Action.REJECT:
+            sorted_out.rejected.append(export.export_id)
+        else:
+            sorted_out.failing = export
+            break
+    return sorted_out
 
 
 def _publish(
     lakehouse: Lakehouse,
     silver: Snapshot,
     settlement: Settlement,
-    settled: list[RawExport],
+    sorted_out: _SortedOut,
     judged: Judged,
     now: datetime,
     workspace: Path,
-    done: Refined,
-) -> None:
-    """Quarantine, then one commit of Silver that settles the exports."""
-    rejected = [export.export_id for export in settled if settlement.is_rejected(export)]
-    applied = [export for export in settled if export.export_id not in rejected]
-    ids = [export.export_id for export in applied]
-    table = silver.table
-    change = Change()
-    if ids:
-        chosen = pl.col("_export_id").is_in(ids)
-        good = [part.filter(chosen) for part in judged.good]
-        quarantine(lakehouse, table, pl.concat([part.filter(chosen) for part in judged.bad]), ids, now=now)
-        applying = next((export for export in applied if export.is_full), None)
-        before = settlement.applied_fulls
-        keys = bad_keys(lakehouse, table, [*before, applying] if applying else before)
-        fulls = FullExports(applied=before, applying=applying, bad_keys=keys)
-        if table.history:
-            change = fold_history(lakehouse, silver, good, fulls, settlement.ignored - set(ids), workspace)
-        else:
-            change = fold(silver, good, fulls, workspace)
-    done.version = commit_change(silver, change, settlement.transactions(settled), {EXPORTS_NOTE: ids})
-    done.applied += [judged.tallies[export_id] for export_id in ids]
-    done.rejected += rejected
-    done.restated |= change.restated
-    done.rows_changed += change.rows
+) -> Change:
+    """Quarantine the applied exports' bad records, and stage what their good ones change in Silver."""
+    table, ids = silver.table, sorted_out.ids
+    if not ids:
+        return Change()
+    chosen = pl.col("_export_id").is_in(ids)
+    good = [part.filter(chosen) for part in judged.good]
+    quarantine(lakehouse, table, pl.concat([part.filter(chosen) for part in judged.bad]), ids, now=now)
+    applying = next((export for export in sorted_out.applied if export.is_full), None)
+    before = settlement.applied_fulls
+    keys = bad_keys(lakehouse, table, [*before, applying] if applying else before)
+    fulls = FullExports(applied=before, applying=applying, bad_keys=keys)
+    if table.history:
+        return fold_history(lakehouse, silver, good, fulls, settlement.ignored - set(ids), workspace)
+    return fold(silver, good, fulls, workspace)
 
 
 def commit_change(

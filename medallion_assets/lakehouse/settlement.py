@@ -23,11 +23,13 @@ APPLIED, REJECTED = 1, 2
 class Settlement:
     """The exports of one table, as one version of Bronze and one of Silver see them.
 
-    `pending` are exports that are not settled, with their Bronze versions, in the order of judging.
+    `pending` are exports that are not settled, with their Bronze versions, in the order of judging. `rejected` are
+    settled exports that a person rejected. `decisions` may be about any export; they count for one that fails the gate.
     """
 
     exports: list[RawExport]
     pending: list[RawExport]
+    rejected: frozenset[str]
     decisions: Mapping[str, Decision]
     chain_starts_at: datetime | None
     bronze_name: str
@@ -42,6 +44,11 @@ class Settlement:
         return cls(
             exports=exports_in(bronze),
             pending=sorted(pending, key=lambda export: export.order),
+            rejected=frozenset(
+                export_id
+                for export_id, decision in decisions.items()
+                if decision.action is Action.REJECT and silver.transaction(export_id) == REJECTED
+            ),
             decisions=decisions,
             chain_starts_at=silver.table.chain_starts_at,
             bronze_name=bronze.table.name,
@@ -53,13 +60,10 @@ class Settlement:
         """The ids of the pending exports."""
         return {export.export_id for export in self.pending}
 
-    def is_rejected(self, export: RawExport) -> bool:
-        """Whether a person rejected the export."""
-        return self._decided(export, Action.REJECT)
-
-    def is_accepted(self, export: RawExport) -> bool:
-        """Whether a person accepted the export although it fails the gate."""
-        return self._decided(export, Action.ACCEPT)
+    def decision(self, export: RawExport) -> Action | None:
+        """What a person decided about an export, should it fail the gate."""
+        decision = self.decisions.get(export.export_id)
+        return None if decision is None else decision.action
 
     @property
     def covered(self) -> datetime | None:
@@ -81,7 +85,7 @@ class Settlement:
     @property
     def ignored(self) -> set[str]:
         """The exports whose records do not count: not settled yet, or rejected."""
-        return self.pending_ids | {export.export_id for export in self.exports if self.is_rejected(export)}
+        return self.pending_ids | self.rejected
 
     def next_group(self, records_at_most: int) -> list[RawExport]:
         """The exports to judge next, in order: one full export, or incremental ones of a bounded number of records."""
@@ -98,16 +102,11 @@ class Settlement:
                 covered = covered_until(group, covered)
         return group
 
-    def transactions(self, settled: Collection[RawExport]) -> dict[str, int]:
+    def transactions(self, applied: Collection[str], rejected: Collection[str]) -> dict[str, int]:
         """What Silver's commit carries when it settles some exports: each of them, and the checkpoint (rule C5)."""
-        ids = {export.export_id for export in settled}
-        waiting = [export.version or 0 for export in self.pending if export.export_id not in ids]
-        marks = {one.export_id: REJECTED if self.is_rejected(one) else APPLIED for one in settled}
+        marks = {**dict.fromkeys(applied, APPLIED), **dict.fromkeys(rejected, REJECTED)}
+        waiting = [export.version or 0 for export in self.pending if export.export_id not in marks]
         return {**marks, self.bronze_name: min(waiting) - 1 if waiting else self.bronze_version}
 
     def _delivered(self, exports: list[RawExport]) -> list[RawExport]:
-        return [export for export in exports if not (export.is_full and self.is_rejected(export))]
-
-    def _decided(self, export: RawExport, action: Action) -> bool:
-        decision = self.decisions.get(export.export_id)
-        return decision is not None and decision.action is action
+        return [export for export in exports if not (export.is_full and export.export_id in self.rejected)]

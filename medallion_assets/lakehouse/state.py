@@ -21,7 +21,7 @@ import polars as pl
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Snapshot, StagedFile
 from medallion_assets.lakehouse.raw_exports import RawExport
-from medallion_assets.lakehouse.records import beats, tombstones, winners
+from medallion_assets.lakehouse.records import tombstones, winners
 from medallion_assets.lakehouse.schema import polars_schema
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -135,6 +135,7 @@ def _winning_part(silver: Snapshot, part: pl.LazyFrame, fulls: FullExports) -> p
     held = silver.scan().select(
         *key,
         *(pl.col(name).alias(f"_old{name}") for name in STATE),
+        pl.col("is_deleted").alias("_old_is_deleted"),
         pl.col(partition).alias("_old_partition"),
     )
     found = held.join(best.lazy().select(key), on=key, how="semi").collect(engine="streaming")
@@ -142,7 +143,7 @@ def _winning_part(silver: Snapshot, part: pl.LazyFrame, fulls: FullExports) -> p
         (~pl.col("_old_export_id").is_in(fulls.ids)).alias("_old_is_incremental"),
         pl.lit(value=True).alias("_old_exists"),
     )
-    won = best.join(found, on=key, how="left").filter(beats("", "_old"))
+    won = best.join(found, on=key, how="left").filter(_wins_over_held())
     won = won.with_columns(pl.col("_old_exists").fill_null(value=False))
     late = _apply_late_absences(won, table, fulls)
     upserts = late.filter(~pl.col("_is_delete"))
@@ -163,7 +164,7 @@ def _apply_late_absences(won: pl.DataFrame, table: Table, fulls: FullExports) ->
     for full in newest_first:
         if not remaining.filter(pl.col("_sequence_micros") <= micros(full)).height:
             break
-        overruled = _older_than(full) & ~_bad_in(full, table, fulls)
+        overruled = (pl.col("_sequence_micros") < micros(full)) & ~_bad_in(full, table, fulls)
         done.append(
             remaining.filter(overruled).with_columns(
                 pl.lit(micros(full), dtype=pl.Int64).alias("_sequence_micros"),
@@ -177,10 +178,23 @@ def _apply_late_absences(won: pl.DataFrame, table: Table, fulls: FullExports) ->
 
 
 def _older_than(full: RawExport) -> pl.Expr:
-    """Events and rows that an absence from this export beats; `_is_incremental` says what they came from."""
-    tie = ~pl.col("_is_incremental") & (pl.lit(full.export_id) < pl.col("_export_id"))
+    """Rows over which an absence from this export wins: older ones, and absences from a later id at the same time."""
+    tie = pl.col("is_deleted") & ~pl.col("_is_incremental") & (pl.lit(full.export_id) < pl.col("_export_id"))
     sequence = pl.col("_sequence_micros")
     return (sequence < micros(full)) | ((sequence == micros(full)) & tie)
+
+
+def _wins_over_held() -> pl.Expr:
+    """Whether a record wins over the row that the table holds for its key (columns `_old_*`; null: none)."""
+    sequence, held = pl.col("_sequence_micros"), pl.col("_old_sequence_micros")
+    held_is_absence = pl.col("_old_is_deleted") & ~pl.col("_old_is_incremental")
+    same_kind = pl.col("_is_incremental") == pl.col("_old_is_incremental")
+    tie = (
+        held_is_absence
+        | (pl.col("_is_incremental") & ~pl.col("_old_is_incremental"))
+        | (same_kind & (pl.col("_export_id") < pl.col("_old_export_id")))
+    )
+    return held.is_null() | (sequence > held) | ((sequence == held) & tie)
 
 
 def _bad_in(full: RawExport, table: Table, fulls: FullExports) -> pl.Expr:

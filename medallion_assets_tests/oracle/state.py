@@ -24,6 +24,11 @@ class Event:
     export_id: str
     row: Row | None
 
+    @property
+    def is_absence(self) -> bool:
+        """Whether a full export says it by leaving the key out."""
+        return self.is_full and self.row is None
+
 
 def _recorded(export: ExportInput) -> list[Event]:
     """The export's valid upserts and deletes; bad records say nothing (rule R4)."""
@@ -48,7 +53,8 @@ def _absences(export: ExportInput, earliest: dict[str, int]) -> list[Event]:
 def events(applied: Sequence[ExportInput]) -> dict[str, list[Event]]:
     """By key, the event that counts at every sequence, ascending (rules K2, R3).
 
-    At an equal sequence a window's record beats whatever a full export says; then the lowest export id.
+    At an equal sequence a window's record wins over a full export's, and any record over an absence, which is none;
+    then the lowest export id.
     """
     found = [event for export in applied for event in _recorded(export)]
     earliest: dict[str, int] = {}
@@ -57,7 +63,7 @@ def events(applied: Sequence[ExportInput]) -> dict[str, list[Event]]:
     for export in applied:
         if export.is_full:
             found.extend(_absences(export, earliest))
-    found.sort(key=lambda event: (event.key, event.sequence, event.is_full, event.export_id))
+    found.sort(key=lambda event: (event.key, event.sequence, event.is_full, event.is_absence, event.export_id))
     timeline: dict[str, list[Event]] = {}
     for event in found:
         winners = timeline.setdefault(event.key, [])

@@ -1,0 +1,130 @@
+"""The pipeline in process, for tests: exports land, every stage runs, tables come out as plain rows.
+
+Belongs here: short ways to land exports and read tables.
+Does not: expectations of any kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from medallion_assets.gold.build import build_customer_ltv, build_daily_sales
+from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
+from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.decisions import Action, Decision, record_decisions
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.quarantine import quarantine_table
+from medallion_assets.lakehouse.raw_exports import LEDGER_BOUNDS, RawExport, bronze_table, load_export
+from medallion_assets.lakehouse.refine import Refined, refine
+from medallion_assets.lakehouse.schema import polars_schema
+from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.silver.customers import CUSTOMERS
+from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.silver.enrichment import update_enriched
+from medallion_assets_tests.oracle.model import Decision as DecisionInput
+from medallion_assets_tests.oracle.model import ExportInput
+
+NOW = datetime(2025, 6, 1, tzinfo=UTC)
+SILVER = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
+
+
+def lakehouse_at(folder: Path) -> Lakehouse:
+    """A lakehouse in a folder."""
+    return Lakehouse(url=str(folder))
+
+
+def land(lakehouse: Lakehouse, export: ExportInput) -> int | None:
+    """Load an export's lines into Bronze, as ingest does once it has verified them."""
+    table = bronze_table(export.table)
+    bronze = lakehouse.open(table)
+    raw = RawExport(
+        export_id=export.export_id,
+        export_type=export.export_type,
+        from_at=export.from_at,
+        to_at=export.to_at,
+        records=sum(map(len, export.files)),
+        started_at=datetime.fromtimestamp(int(export.export_id[1:14]) / 1000, UTC),
+    )
+    staged = []
+    for name, lines in zip(export.file_names, export.files, strict=True):
+        rows = [
+            (line, raw.export_id, raw.export_type, raw.from_at, raw.to_at, name, number, NOW, raw.started_at.date())
+            for number, line in enumerate(lines, start=1)
+        ]
+        if rows:
+            frame = pl.DataFrame(rows, schema=polars_schema(table), orient="row")
+            staged.append(bronze.stage(frame.lazy(), partition=raw.started_at.date(), bounds=LEDGER_BOUNDS))
+    return load_export(lakehouse, table, raw, staged)
+
+
+def decide(lakehouse: Lakehouse, decisions: Iterable[DecisionInput]) -> None:
+    """Record people's decisions."""
+    made = [
+        Decision(
+            table_name=one.table,
+            subject=one.export_id,
+            action=Action(one.action),
+            reason="looked at it",
+            decided_by="tester",
+            decided_at=NOW,
+        )
+        for one in decisions
+    ]
+    record_decisions(lakehouse, made)
+
+
+def run_silver(lakehouse: Lakehouse) -> dict[str, Refined]:
+    """Refine both tables and enrich; what refine reported, by table."""
+    done = {table.short_name: refine(lakehouse, table, now=NOW) for table in SILVER}
+    update_enriched(lakehouse)
+    return done
+
+
+def run_gold(lakehouse: Lakehouse, as_of_days: Iterable[date] = ()) -> None:
+    """Build the summary of every day, and lifetime values as of some."""
+    days = [day for day in lakehouse.open(ENRICHED_TRANSACTIONS).partitions if day is not None]
+    if days:
+        build_daily_sales(lakehouse, days)
+    if as_of_days:
+        build_customer_ltv(lakehouse, list(as_of_days))
+
+
+def rows(lakehouse: Lakehouse, table: Table, *sort: str) -> list[dict[str, Any]]:
+    """Every row of a table, in the order of its key (or of some columns)."""
+    frame = lakehouse.open(table).scan().collect()
+    return frame.sort(list(sort) or list(table.key)).to_dicts()
+
+
+def quarantined(lakehouse: Lakehouse, table: Table) -> set[tuple[str, str, int, frozenset[str]]]:
+    """What is in quarantine: export, file, line, reasons."""
+    frame = lakehouse.open(quarantine_table(table)).scan().collect()
+    columns = frame.select("_export_id", "_source_file", "_line_number", "reasons").iter_rows()
+    return {(export, file, line, frozenset(reasons)) for export, file, line, reasons in columns}
+
+
+def ltv(lakehouse: Lakehouse, as_of: date) -> list[dict[str, Any]]:
+    """The lifetime values as of a day."""
+    frame = lakehouse.open(CUSTOMER_LTV).scan(partitions=[as_of]).collect()
+    return frame.sort("customer_id").to_dicts()
+
+
+__all__ = [
+    "CUSTOMERS",
+    "CUSTOMER_TRANSACTIONS",
+    "DAILY_SALES_SUMMARY",
+    "ENRICHED_TRANSACTIONS",
+    "decide",
+    "lakehouse_at",
+    "land",
+    "ltv",
+    "quarantined",
+    "rows",
+    "run_gold",
+    "run_silver",
+]

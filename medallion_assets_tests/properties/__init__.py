@@ -1,0 +1,1 @@
+"""Properties: whole histories of exports, against the oracle."""
