@@ -132,20 +132,20 @@ def _our_errors(key: str) -> Iterator[None]:
     """Errors of the store as ours: access is for a person to grant, everything else is worth another try."""
     try:
         yield
-    except FileNotFoundError:
-        raise
-    except (PermissionDeniedError, UnauthenticatedError) as error:
-        raise PermanentError(
-            f"no access to {key or 'the exports'}",
-            found=_first_line(error),
-            do="check the AWS credentials and that they may list and read this bucket",
-        ) from error
-    except BaseError as error:
-        raise TransientError(
-            f"the store did not answer for {key or 'the exports'}",
-            found=_first_line(error),
-            do="it is tried again; if it stays, check the network, the endpoint URL and the bucket's name",
-        ) from error
+    except (FileNotFoundError, BaseError) as error:
+        raise _our_error(error, key or "the exports") from error
+
+
+def _our_error(error: Exception, what: str) -> PermanentError | TransientError:
+    # A missing object is no error where it is read; here the place as a whole is missing.
+    if isinstance(error, FileNotFoundError) or "NoSuchBucket" in str(error):
+        do = "check the bucket's name and region"
+        return PermanentError(f"there is no place to look for {what}", found=_first_line(error), do=do)
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        do = "check the AWS credentials and that they may list and read this bucket"
+        return PermanentError(f"no access to {what}", found=_first_line(error), do=do)
+    do = "it is tried again; if it stays, check the network and the endpoint URL"
+    return TransientError(f"the store did not answer for {what}", found=_first_line(error), do=do)
 
 
 def _first_line(error: Exception) -> str:
