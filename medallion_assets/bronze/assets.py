@@ -2,9 +2,9 @@
 
 Belongs here: how ingest looks in Dagster: run config, check, metadata.
 Does not: ingest itself (bronze/ingest.py).
-"""
 
-from __future__ import annotations
+Dagster reads the annotations of an asset itself, so they are not postponed here.
+"""
 
 from collections.abc import Iterator
 

@@ -2,9 +2,9 @@
 
 Belongs here: how building Gold looks in Dagster: partitions, checks, metadata.
 Does not: building (gold/build.py), or asking for the days that changed (triggers).
-"""
 
-from __future__ import annotations
+Dagster reads the annotations of an asset itself, so they are not postponed here.
+"""
 
 from collections.abc import Iterator
 from datetime import date

@@ -83,7 +83,7 @@ def stage_data_file(bronze: Snapshot, export: RawExport, *, path: Path, source_f
     """
     lines = pl.scan_lines(path, name="raw", row_index_name="_line_number", row_index_offset=1, glob=False)
     return bronze.stage(
-        lines.with_columns(_facts(export, now), pl.lit(source_file).alias("_source_file")).select(
+        lines.with_columns(*_facts(export, now), pl.lit(source_file).alias("_source_file")).select(
             pl.col(name).cast(kind) for name, kind in polars_schema(bronze.table).items() if name != "_export_date"
         ),
         partition=export.started_at.date(),

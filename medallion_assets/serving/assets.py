@@ -2,9 +2,9 @@
 
 Belongs here: how publishing looks in Dagster: run config, checks, metadata.
 Does not: publishing itself (dynamodb.day_publisher, dynamodb.item_publisher).
-"""
 
-from __future__ import annotations
+Dagster reads the annotations of an asset itself, so they are not postponed here.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date

@@ -2,9 +2,9 @@
 
 Belongs here: how refine and enrichment look in Dagster: run config, checks, metadata, and the failure of the gate.
 Does not: refine (lakehouse/refine.py), enrichment (silver/enrichment.py).
-"""
 
-from __future__ import annotations
+Dagster reads the annotations of an asset itself, so they are not postponed here.
+"""
 
 from collections.abc import Iterator
 from typing import Any
