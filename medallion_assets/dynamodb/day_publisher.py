@@ -187,7 +187,7 @@ def _expire_superseded(table: BudgetedTable, day: date, current: int, expires_at
         FilterExpression=f"attribute_not_exists({EXPIRES_AT})",
         ExpressionAttributeValues={
             ":day": {"S": day.isoformat()},
-            ":first": {"S": version_prefix(0)},
+            ":first": {"S": "0"},
             ":current": {"S": f"{current:012d}"},
         },
     )

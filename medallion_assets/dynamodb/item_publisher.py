@@ -121,6 +121,7 @@ class _Publish:
         written meanwhile by a slower publish, is not among the rows.
         """
         for_each(self._differing(rows, before), self._put)
+        self._tell(self.written % PROGRESS_ITEMS != 0)
         lower = (str(item[self.key]["S"]) for item in self._items() if not self._carries_ours(item))
         for_each(self._until_overtaken(lower if write_all else before), self._delete)
 
@@ -147,8 +148,11 @@ class _Publish:
         accepted = self._accepted(self.table.put(item, self._lower))
         with self._counting:
             self.written += accepted
-            if accepted and self._progress is not None and self.written % PROGRESS_ITEMS == 0:
-                self._progress(self.written)
+            self._tell(accepted and self.written % PROGRESS_ITEMS == 0)
+
+    def _tell(self, due: bool) -> None:
+        if due and self._progress is not None:
+            self._progress(self.written)
 
     def _delete(self, key: str) -> None:
         accepted = self._accepted(self.table.delete({self.key: {"S": key}}, self._lower))
