@@ -25,6 +25,7 @@ REMEDIES = {
     "ResourceNotFoundException": "create the table, or correct its name, region and endpoint",
     "AccessDeniedException": "grant the role this action on the table; deploy/ holds the policy that is needed",
     "UnrecognizedClientException": "correct the AWS credentials of this process",
+    "NoCredentialsError": "give this process AWS credentials (environment, profile or role)",
     "ExpiredTokenException": "renew the AWS credentials of this process",
 }
 BATCH_ITEMS = 25
