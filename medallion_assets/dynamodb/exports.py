@@ -92,7 +92,7 @@ def find_exports(
     for root in _roots(store, ""):
         for meta in _objects_of_exports(store, root, after):
             match = _KEY.match(meta["path"])
-            if match is None or match[2] in settled or (after is not None and match[2] <= after):
+            if match is None or match[2] in settled:
                 continue
             folder = found.setdefault((match[2], match[1]), _Folder())
             folder.add(meta, is_data=match[3].startswith("data/"))
@@ -161,10 +161,12 @@ def _check_md5(store: ObjectStore, found: FoundExport, name: str, data: bytes) -
 
 
 def _roots(store: ObjectStore, folder: str) -> Iterator[str]:
-    """Every folder named AWSDynamoDB; looked for above, not below, such folders."""
+    """Every folder named AWSDynamoDB. Below one only another is looked for: a copy made one level too deep."""
     for child in list_folders(store, folder):
         if child.rsplit("/", 1)[-1] == ROOT:
             yield child
+            if list_folders(store, nested := f"{child}/{ROOT}"):
+                yield nested
         else:
             yield from _roots(store, child)
 

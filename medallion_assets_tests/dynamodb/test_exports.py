@@ -63,6 +63,13 @@ def test_foreign_files_and_folders_are_passed_over(store: ObjectStore) -> None:
     assert [found.export_id for found in find_exports(store)] == [export.export_id]
 
 
+def test_a_copy_one_level_too_deep_is_found_once(store: ObjectStore) -> None:
+    export = write_window(store, prefix="AWSDynamoDB")
+    assert only(store).prefix == "AWSDynamoDB/"
+    assert len(only(store).listing) == 5
+    assert find_exports(store, after=export.export_id) == []
+
+
 def test_nothing_below_the_store_is_no_export(store: ObjectStore) -> None:
     assert find_exports(store) == []
 
