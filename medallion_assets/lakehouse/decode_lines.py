@@ -32,7 +32,8 @@ class LineReader:
 
     def __init__(self, attributes: Sequence[Attribute], sample: pl.Series) -> None:
         some = sample.drop_nulls().gather_every(max(1, sample.len() // SAMPLED_LINES))
-        self._unknown = sorted(unknown_names(some, attributes))[:MOST_UNKNOWN_NAMES]
+        names = (name for name in unknown_names(some, attributes) if not _is_pattern(name))
+        self._unknown = sorted(names)[:MOST_UNKNOWN_NAMES]
         self._attributes = attributes
         self._exact = RecordReader(attributes)
 
@@ -42,13 +43,14 @@ class LineReader:
         Columns: `_verdict`, `_is_full`, `_is_delete`, `_sequence` (text), `_unknown_attributes` (lists), and for
         each attribute its column as text (null: missing or NULL) and `wrong(column)`.
         """
-        shape = pl.coalesce(*(pl.when(shape.lines).then(pl.lit(n, pl.UInt8)) for n, shape in enumerate(SHAPES)))
-        rows = pl.DataFrame({"_line": lines.fill_null("")}).with_row_index("_row").with_columns(shape.alias("_shape"))
-        parts = [self._read_exactly(rows.filter(pl.col("_shape").is_null()))]
-        for n, form in enumerate(SHAPES):
-            of_shape = rows.filter(pl.col("_shape") == n)
-            if of_shape.height:
-                parts += self._read_fast(of_shape, form)
+        rows = pl.DataFrame({"_line": lines.fill_null("")}).with_row_index("_row")
+        parts = []
+        for shape in SHAPES:
+            has_shape = rows.select(shape.lines).to_series()
+            if has_shape.any():
+                parts += self._read_fast(rows.filter(has_shape), shape)
+                rows = rows.filter(~has_shape)
+        parts.append(self._read_exactly(rows))
         filled = [part for part in parts if part.height] or parts[:1]
         return (filled[0] if len(filled) == 1 else pl.concat(filled).sort("_row")).drop("_row")
 
@@ -109,6 +111,11 @@ class LineReader:
             columns[attribute.column] = pl.Series([value[n] for value in values], dtype=pl.String)
             columns[wrong(attribute.column)] = pl.Series([is_wrong[n] for is_wrong in wrongs], dtype=pl.Boolean)
         return pl.DataFrame(columns)
+
+
+def _is_pattern(name: str) -> bool:
+    """Polars takes such a name for a pattern of names."""
+    return name in ("", "*") or (name.startswith("^") and name.endswith("$"))
 
 
 def _decode(lines: pl.Series, schema: pl.Struct, size: int) -> Iterator[tuple[int, pl.Series | None]]:

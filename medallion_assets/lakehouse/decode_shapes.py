@@ -22,8 +22,9 @@ RECORD = pl.col("_record")
 
 _PRESENCE = pl.Struct({"?": pl.String()})
 """Decodes any attribute, and tells only that it is there."""
-_UNFAITHFUL = r'"[SN]":[^"]|\\u[dD][89a-fA-F]'
-"""Where `json_decode` changes values: no string in S or N, and surrogates."""
+_UNCOUNTABLE = r'"[SN]":[^"]|\\u[dD][89a-fA-F]|":\{\}|"[ \t\r\n]+:'
+"""Where `json_decode` changes values (no string in S or N, surrogates), and where there could be fewer names than it
+seems: an attribute without a type, and white space between a name and its colon."""
 _INCREMENTAL = LINE.str.starts_with('{"') & LINE.str.ends_with("}}") & ~LINE.str.starts_with('{"Item"')
 
 
@@ -96,8 +97,8 @@ class Shape:
     def accounts_for_every_byte(self, attributes: Sequence[Attribute]) -> pl.Expr:
         """True where the line is as long as what was decoded, written compactly: then there is nothing else in it.
 
-        Text takes at least its own length in JSON, so nothing can hide behind an escape. Cheap, but only the item of a
-        full export without names beyond the contract passes.
+        Cheap, but only the item of a full export passes, without names beyond the contract and without escapes: those
+        could make up for what the decoder changes.
         """
         if not self.is_full:
             return pl.lit(False)
@@ -109,7 +110,8 @@ class Shape:
             null = len(f',"{name}":{{"NULL":true}}'.encode())
             lengths.append(pl.coalesce(value + around, variants.struct.field("NULL").cast(pl.UInt32) * null))
         # The first attribute has no comma before it.
-        return pl.sum_horizontal(lengths) + len('{"Item":{}}') - 1 == LINE.str.len_bytes()
+        fits = pl.sum_horizontal(lengths) + len('{"Item":{}}') - 1 == LINE.str.len_bytes()
+        return fits & ~LINE.str.contains("\\", literal=True)
 
     def accounts_for_every_name(self, attributes: Sequence[Attribute], unknown: Sequence[str]) -> pl.Expr:
         """True where the line has as many names as what was decoded, and no value that the decoder changes."""
@@ -123,7 +125,7 @@ class Shape:
             names.append(_names_in(RECORD.struct.field("Keys"), tuple(keys)))
             names += [_names_in(RECORD.struct.field(image), everything) for image in ("NewImage", "OldImage")]
         counted = LINE.str.count_matches('":', literal=True)
-        return (pl.sum_horizontal(names) == counted) & ~LINE.str.contains(_UNFAITHFUL)
+        return (pl.sum_horizontal(names) == counted) & ~LINE.str.contains(_UNCOUNTABLE)
 
     def _image(self, *, is_key: bool) -> pl.Expr:
         if self.is_full:

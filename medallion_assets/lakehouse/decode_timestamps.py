@@ -24,28 +24,32 @@ DATE_MALFORMED = "date_malformed"
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """The first moment that a timestamp may name (rule T1)."""
 
+_NO_YEAR = "0000"
+"""Polars parses the year 0; neither Python nor Spark can hold it."""
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
 _ZONE = "(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 _LOCAL = f"^{_DATE}T{_TIME}$"
 _ZONED = f"^{_DATE}T{_TIME}{_ZONE}$"
+_SECONDS = len("2025-01-01T00:00:00")
+_MICROSECOND_DIGITS = 6
 
 
-def timestamps(text: pl.Expr, *, not_after: pl.Expr) -> pl.Expr:
+def timestamps(text: pl.Series, *, not_after: pl.Series) -> pl.Series:
     """The moments, Datetime("us", "UTC"); null where the text is null or has a reason.
 
-    `not_after` is the moment the export was taken, inclusive.
+    `not_after` is the moment of the export that holds the text, inclusive.
     """
-    moment = _moment(text)
-    return pl.when(moment.is_between(EARLIEST, not_after)).then(moment)
+    moments = _moments(text)
+    return moments.zip_with(moments.is_between(EARLIEST, not_after), pl.Series([None], dtype=moments.dtype))
 
 
-def timestamp_reasons(text: pl.Expr, *, not_after: pl.Expr) -> pl.Expr:
+def timestamp_reasons(text: pl.Series, *, not_after: pl.Series) -> pl.Series:
     """The reason of each text, null for a good one and for null."""
-    moment = _moment(text)
-    without_zone = text.str.contains(_LOCAL) & _moment(text + "Z").is_not_null()
-    return (
-        pl.when(without_zone)
+    moment = _moments(text)
+    has_no_zone = text.str.contains(_LOCAL) & _moments(text + "Z").is_not_null()
+    reason = (
+        pl.when(has_no_zone)
         .then(pl.lit(TIMESTAMP_WITHOUT_ZONE))
         .when(text.is_not_null() & moment.is_null())
         .then(pl.lit(TIMESTAMP_MALFORMED))
@@ -54,16 +58,19 @@ def timestamp_reasons(text: pl.Expr, *, not_after: pl.Expr) -> pl.Expr:
         .when(moment > not_after)
         .then(pl.lit(TIMESTAMP_IN_FUTURE))
     )
+    return pl.select(reason.alias(text.name)).to_series()
 
 
-def dates(text: pl.Expr) -> pl.Expr:
+def dates(text: pl.Series) -> pl.Series:
     """The days; null where the text is null or no real day of the years 1 to 9999 in the form YYYY-MM-DD."""
-    return pl.when(text.str.contains(f"^{_DATE}$") & _has_year(text)).then(text.str.to_date("%Y-%m-%d", strict=False))
+    is_day = text.str.contains(f"^{_DATE}$") & ~text.str.starts_with(_NO_YEAR)
+    return pl.select(pl.when(is_day).then(text).alias(text.name)).to_series().str.to_date("%Y-%m-%d", strict=False)
 
 
-def date_reasons(text: pl.Expr) -> pl.Expr:
+def date_reasons(text: pl.Series) -> pl.Series:
     """`date_malformed` where the text is no day, null elsewhere."""
-    return pl.when(text.is_not_null() & dates(text).is_null()).then(pl.lit(DATE_MALFORMED))
+    is_malformed = text.is_not_null() & dates(text).is_null()
+    return pl.select(pl.when(is_malformed).then(pl.lit(DATE_MALFORMED)).alias(text.name)).to_series()
 
 
 def business_dates(moment: pl.Expr) -> pl.Expr:
@@ -71,11 +78,23 @@ def business_dates(moment: pl.Expr) -> pl.Expr:
     return moment.dt.convert_time_zone(BUSINESS_TIME_ZONE).dt.date()
 
 
-def _moment(text: pl.Expr) -> pl.Expr:
-    parsed = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", time_zone="UTC", strict=False)
-    return pl.when(text.str.contains(_ZONED) & _has_year(text)).then(parsed)
+def _moments(text: pl.Series) -> pl.Series:
+    """The moments that the texts name, whatever their range; null where a text is malformed or has no zone."""
+    is_moment = text.str.contains(_ZONED) & ~text.str.starts_with(_NO_YEAR)
+    is_utc = is_moment & text.str.ends_with("Z")
+    moments = _utc_moments(pl.select(pl.when(is_utc).then(text)).to_series())
+    has_offset = is_moment & ~is_utc
+    if has_offset.any():
+        parsed = text.filter(has_offset).str.to_datetime(
+            "%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", time_zone="UTC", strict=False
+        )
+        moments = moments.scatter(has_offset.arg_true(), parsed)
+    return moments.alias(text.name)
 
 
-def _has_year(text: pl.Expr) -> pl.Expr:
-    # Neither Python nor Spark can hold the year 0.
-    return ~text.str.starts_with("0000")
+def _utc_moments(text: pl.Series) -> pl.Series:
+    """For texts that end in Z: the seconds and their fraction apart, in a third of the time of parsing the whole."""
+    seconds = text.str.slice(0, _SECONDS).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False)
+    fraction = text.str.slice(_SECONDS + 1).str.strip_chars_end("Z").str.pad_end(_MICROSECOND_DIGITS, "0")
+    micros = seconds.dt.timestamp("us") + fraction.cast(pl.Int64)
+    return micros.cast(pl.Datetime("us", "UTC"))

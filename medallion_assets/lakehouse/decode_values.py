@@ -17,24 +17,24 @@ MISSING = "missing"
 WRONG_TYPE = "wrong_type"
 ASCII_WHITESPACE = " \t\n\r\x0b\x0c"
 
-NOT_AFTER = pl.col("_export_to_at")
+NOT_AFTER = "_export_to_at"
 """No timestamp is later than the export that holds it (rule T1)."""
 
 
-def typed(frame: pl.DataFrame, column: Column) -> pl.Expr | pl.Series:
+def typed(frame: pl.DataFrame, column: Column) -> pl.Series:
     """The column in the contract's type, null where there is a reason; `frame` is what LineReader.read gives."""
-    text = pl.col(column.name)
+    text = frame[column.name]
     match column.type:
         case Text() as kind:
-            return _text(text, kind).alias(column.name)
+            return _texts(text, kind)
         case Integer() | Decimal() as kind:
-            return numbers(frame[column.name], kind)
+            return numbers(text, kind)
         case TimestampUtc():
-            return timestamps(text, not_after=NOT_AFTER).alias(column.name)
+            return timestamps(text, not_after=frame[NOT_AFTER])
         case Date():
-            return dates(text).alias(column.name)
+            return dates(text)
         case Boolean():
-            return (text == "true").alias(column.name)
+            return text == "true"
         case _:
             raise TypeError(f"no item holds a {column.type}, yet column {column.name} has a source")
 
@@ -42,34 +42,36 @@ def typed(frame: pl.DataFrame, column: Column) -> pl.Expr | pl.Series:
 def suspect(column: Column, value: pl.Expr) -> pl.Expr:
     """True where the column may have a reason, and surely where it has one: rows worth asking `reasons` about."""
     text, is_wrong = pl.col(column.name), pl.col(wrong(column.name))
-    if not column.nullable:
-        return value.is_null()
-    return value.is_null() & (text.is_not_null() | is_wrong)
+    return value.is_null() & (text.is_not_null() | is_wrong) if column.nullable else value.is_null()
 
 
-def reasons(frame: pl.DataFrame, column: Column) -> pl.Expr:
+def reasons(frame: pl.DataFrame, column: Column) -> pl.Series:
     """The column's reason in each row of what LineReader.read gives, or null."""
-    text, is_wrong = pl.col(column.name), pl.col(wrong(column.name))
-    of_value: pl.Expr
+    text = frame[column.name]
+    absent = text.is_null()
     match column.type:
+        case Text() as kind:
+            absent = _texts(text, kind).is_null()
+            of_value = pl.Series([None], dtype=pl.String)
         case Integer() | Decimal() as kind:
-            of_value = pl.lit(number_reasons(frame[column.name], kind))
+            of_value = number_reasons(text, kind)
         case TimestampUtc():
-            of_value = timestamp_reasons(text, not_after=NOT_AFTER)
+            of_value = timestamp_reasons(text, not_after=frame[NOT_AFTER])
         case Date():
             of_value = date_reasons(text)
         case _:
-            of_value = pl.lit(None, pl.String)
-    absent = _text(text, column.type).is_null() if isinstance(column.type, Text) else text.is_null()
-    missing = pl.lit(MISSING if not column.nullable else None, pl.String)
-    reason = pl.when(is_wrong).then(pl.lit(WRONG_TYPE)).when(absent).then(missing).otherwise(of_value)
-    return reason.alias(column.name)
+            of_value = pl.Series([None], dtype=pl.String)
+    missing = pl.lit(None if column.nullable else MISSING, pl.String)
+    reason = pl.when(frame[wrong(column.name)]).then(pl.lit(WRONG_TYPE)).when(absent).then(missing).otherwise(of_value)
+    return pl.select(reason.alias(column.name)).to_series()
 
 
-def _text(text: pl.Expr, kind: Text) -> pl.Expr:
+def _texts(text: pl.Series, kind: Text) -> pl.Series:
     """Trimmed and in one case, unless it is a key (rule T3); null where nothing but white space is left."""
     trimmed = text.str.strip_chars(ASCII_WHITESPACE)
-    if not kind.trim:
-        return pl.when(trimmed != "").then(text)
-    cased = {"upper": trimmed.str.to_uppercase(), "lower": trimmed.str.to_lowercase(), None: trimmed}[kind.case]
-    return pl.when(trimmed != "").then(cased)
+    values = trimmed if kind.trim else text
+    if kind.case == "upper":
+        values = values.str.to_uppercase()
+    elif kind.case == "lower":
+        values = values.str.to_lowercase()
+    return pl.select(pl.when(trimmed != "").then(values).alias(text.name)).to_series()
