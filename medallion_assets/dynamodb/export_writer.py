@@ -140,7 +140,7 @@ def to_dynamodb(value: object) -> dict[str, Any]:
     Raises:
         TypeError: a type that DynamoDB does not have, float above all.
     """
-    from boto3.dynamodb.types import TypeSerializer  # type: ignore[import-untyped]
+    from boto3.dynamodb.types import TypeSerializer
 
     return {kind: _as_json(content) for kind, content in TypeSerializer().serialize(value).items()}
 
