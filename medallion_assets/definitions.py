@@ -6,6 +6,8 @@ Does not: anything else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from medallion_assets.bronze.assets import bronze_asset
@@ -14,15 +16,16 @@ from medallion_assets.resources import DynamoDBResource, LakehouseResource
 from medallion_assets.serving.assets import serving_assets
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets.silver.assets import enriched_transactions, silver_asset
-from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.silver.customers import CUSTOMERS
-
-EXPORTED_TABLES = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
-"""The Silver contracts of the DynamoDB tables whose exports come in; add yours here."""
+from medallion_assets.tables import EXPORTED_TABLES
 
 
-def build_defs(settings: Settings) -> dg.Definitions:
-    """The whole asset graph for some settings."""
+def build_defs(
+    settings: Settings,
+    *,
+    dynamodb: DynamoDBResource | None = None,
+    loggers: Mapping[str, dg.LoggerDefinition] | None = None,
+) -> dg.Definitions:
+    """The whole asset graph for some settings; `dynamodb` and `loggers` stand in for the usual ones."""
     return dg.Definitions(
         assets=[
             *(bronze_asset(table.short_name) for table in EXPORTED_TABLES),
@@ -33,8 +36,9 @@ def build_defs(settings: Settings) -> dg.Definitions:
         ],
         resources={
             "lakehouse": LakehouseResource(url=settings.lakehouse_url, raw_url=settings.raw_url),
-            "dynamodb": DynamoDBResource(),
+            "dynamodb": dynamodb or DynamoDBResource(),
         },
+        loggers=loggers,
     )
 
 

@@ -34,11 +34,22 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """DynamoDB, by the standard AWS variables (endpoint included)."""
+    """DynamoDB, by the standard AWS variables (endpoint included) where a field is not set."""
+
+    endpoint_url: str | None = None
+    region: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
 
     def client(self) -> Any:
         """A client that leaves repeating to the limiter."""
-        return publishing_client()
+        options = {
+            "endpoint_url": self.endpoint_url,
+            "region_name": self.region,
+            "aws_access_key_id": self.access_key_id,
+            "aws_secret_access_key": self.secret_access_key,
+        }
+        return publishing_client(**{name: value for name, value in options.items() if value is not None})
 
 
 def started_by(context: dg.AssetExecutionContext) -> str:

@@ -1,0 +1,55 @@
+# Everything sets itself up: Python 3.11 or newer, make and a package index are all that is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+MEDALLION_HOME ?= .medallion
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo ui test test-all lint types format lock bench clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## create .venv and install the locked dependencies and the package
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+demo: $(INSTALLED) ## run the whole pipeline on sample tables, on this machine
+	$(BIN)/medallion demo
+
+ui: $(INSTALLED) ## open the Dagster UI on what the demo (or you) ran
+	@mkdir -p $(MEDALLION_HOME)/dagster_home && touch $(MEDALLION_HOME)/dagster_home/dagster.yaml
+	DAGSTER_HOME=$(abspath $(MEDALLION_HOME))/dagster_home $(BIN)/dagster dev -m medallion_assets.definitions
+
+test: $(INSTALLED) ## run the tests; what needs Java or an S3 server is skipped with its reason
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+test-all: $(INSTALLED) ## the same with thousands of generated histories, and coverage
+	MEDALLION_EXAMPLES=2000 $(BIN)/python -m pytest -n auto --cov=medallion_assets --cov-report=term-missing:skip-covered
+
+lint: $(INSTALLED) ## ruff and the import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: $(INSTALLED) ## mypy, strict
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## let ruff write the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(INSTALLED) ## resolve the dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --extra dev --extra demo pyproject.toml -o requirements.lock
+
+bench: $(INSTALLED) ## the benchmarks, each beside a floor or a peer
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what the above made
+	rm -rf $(VENV) .medallion .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage

@@ -1,0 +1,105 @@
+"""How the demo looks in a terminal: steps with progress, checks, and the tables at the end.
+
+Belongs here: everything that is printed.
+Does not: what happens (demo.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.status import Status
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from medallion_assets.demo import DemoResult
+
+WIDTH_OF_PROGRESS = 96
+
+
+class DemoView:
+    """Prints the story. With `quiet` nothing is printed, for `--json`."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.console = Console(quiet=quiet, highlight=False)
+        self._status: Status | None = None
+        self._title = ""
+
+    @contextmanager
+    def step(self, title: str, *, stops: bool = False) -> Iterator[None]:
+        """A step with a spinner that tells what is under way; `stops` marks one that is meant to be stopped."""
+        began = monotonic()
+        self._title = title
+        if not self.console.is_terminal:
+            self.console.print(f"[bold]…[/] {title}")
+        with self.console.status(f"[bold]{title}[/]") as self._status:
+            yield
+        sign = "[yellow]■[/]" if stops else "[green]✔[/]"
+        self.console.print(f"{sign} {title} [dim]{monotonic() - began:.1f} s[/]")
+
+    def progress(self, message: str) -> None:
+        """What is under way within the step."""
+        if self._status is not None:
+            self._status.update(f"[bold]{self._title}[/] [dim]{message[:WIDTH_OF_PROGRESS]}[/]")
+
+    def note(self, message: str) -> None:
+        """A line below the step."""
+        self.console.print(Padding(message, (0, 0, 0, 4)))
+
+    def check(self, asset: str, name: str, *, passed: bool) -> None:
+        """The verdict of an asset check; passed ones are not worth a line."""
+        if not passed:
+            self.console.print(f"    [yellow]check {name} of {asset} found something; see it in the UI[/]")
+
+    def summary(self, result: DemoResult, home: str) -> None:
+        """The tables, what readers see, and what to type next."""
+        tables = Table(title="Tables", title_justify="left")
+        for name in ("table", "rows", "version", "quality", "quarantined"):
+            tables.add_column(name, justify="left" if name == "table" else "right")
+        for line in result.tables:
+            quality = "" if line.quality is None else f"{line.quality:.2%}"
+            bad = "" if line.quarantined is None else f"{line.quarantined:,}"
+            tables.add_row(line.name, f"{line.rows:,}", str(line.version), quality, bad)
+        self.console.print(tables)
+        self.console.print(_sales_table(result.sales))
+        unchanged = "unchanged" if result.readable_unchanged else "[red]changed[/]"
+        self.console.print(
+            f"The bad export [bold]{result.bad_export}[/] was stopped; what readers of DynamoDB see is {unchanged}."
+        )
+        self.console.print(f"Done in [bold]{result.seconds:.0f} s[/]. All of it lies in {home}. What to type next:")
+        for command, what in NEXT:
+            self.console.print(f"  [cyan]{command}[/] [dim]# {what}[/]", soft_wrap=True)
+
+
+NEXT = (
+    ("make ui", "the runs, assets and checks in the Dagster UI"),
+    (".venv/bin/medallion verify", "prove the lakehouse: ledger, files, row counts"),
+    (".venv/bin/medallion quarantine show customer_transactions", "the bad rows and their reasons"),
+    (".venv/bin/medallion exports verify .medallion/raw-dynamodb-exports", "every export and its verdict"),
+)
+
+
+def _sales_table(sales: list[Mapping[str, object]] | list[dict[str, object]]) -> Table:
+    table = Table(title="Sales of the days published to DynamoDB", title_justify="left")
+    names = list(sales[0]) if sales else []
+    for name in names:
+        table.add_column(name.removeprefix("transaction_").replace("_", " "), justify="right")
+    for row in sales:
+        table.add_row(*(_figure(row[name]) for name in names))
+    return table
+
+
+def _figure(value: object) -> str:
+    match value:
+        case Decimal():
+            return f"{value:,.2f}"
+        case int():
+            return f"{value:,}"
+        case _:
+            return str(value)
