@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-import botocore.exceptions as botocore  # type: ignore[import-untyped]
+import botocore.exceptions as botocore
 
 from medallion_assets.dynamodb.attributes import Item, write_units
 from medallion_assets.dynamodb.limiter import CapacityLimiter

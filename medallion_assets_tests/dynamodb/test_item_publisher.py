@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from medallion_assets.dynamodb.attributes import from_item
+from medallion_assets.dynamodb.attributes import from_item, to_item
 from medallion_assets.dynamodb.item_publisher import publish_items
 from medallion_assets.dynamodb.limiter import CapacityLimiter
 from medallion_assets.dynamodb.publisher import Published
@@ -183,6 +183,20 @@ def test_a_publish_within_another_at_any_step_leaves_the_newer_one(
         gold.publish({**NEWER, "ann": 4}, 4, as_of=as_of)
         assert gold.seen == {**NEWER, "ann": 4}
     assert at >= 5
+
+
+def test_what_a_slower_publish_brings_meanwhile_is_gone_at_the_end(gold: Gold) -> None:
+    """The publish of version 2 has begun and goes on beside that of version 3, which reads the table before and after."""
+    gold.publish(START, 1)
+    with pytest.raises(KilledError):
+        gold.publish(OLDER, 2, client=FaultyClient(gold.serving.client, at=2, answer_lost=False, error=KilledError()))
+    eve = to_item({"customer_id": "eve", "lifetime_value": 2, "as_of_date": DAY, "gold_version": 2})
+
+    def late_write() -> None:
+        gold.serving.client.put_item(TableName=gold.serving.items, Item=eve)
+
+    gold.publish(NEWER, 3, client=InterleavedClient(gold.serving.client, at=4, meanwhile=late_write))
+    assert gold.seen == NEWER
 
 
 @pytest.mark.parametrize("customer_id", ["#watermark", "", "x" * 2049])
