@@ -16,6 +16,7 @@ import polars as pl
 
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV, customer_days, lifetime_value
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY, summarise
+from medallion_assets.gold.restatement import housekeeping
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.partitions import conform, replace_days, stage_day
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
@@ -54,7 +55,11 @@ def build_daily_sales(
 def build_customer_ltv(
     lakehouse: Lakehouse, as_of_days: Sequence[date], *, progress: Callable[[str], None] = lambda _: None
 ) -> Built:
-    """Replace the lifetime values as of some days; Silver is read once for all of them."""
+    """Replace the lifetime values as of some days, and remove the days that are not kept (rule G5).
+
+    Silver is read once for all of them. A day that is asked for is built although it is not kept; the next build
+    removes it.
+    """
     enriched = lakehouse.open(ENRICHED_TRANSACTIONS)
     base = _base(enriched)
     gold = lakehouse.open(CUSTOMER_LTV)
@@ -65,10 +70,12 @@ def build_customer_ltv(
         rows = _lifetime_value(base, as_of)
         rows_out += rows.height
         staged.append(stage_day(gold, rows, as_of))
+    greatest = max((day for day in enriched.partitions if day is not None), default=None)
+    outdated = set(housekeeping([day for day in gold.partitions if day is not None], greatest)) - set(as_of_days)
     version = replace_days(
         lakehouse,
         CUSTOMER_LTV,
-        as_of_days,
+        [*as_of_days, *outdated],
         [file for file in staged if file is not None],
         notes={SOURCE_NOTE: enriched.version},
     )
