@@ -25,9 +25,9 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
-from obstore.store import from_url
+from obstore.store import S3Store
 
-from medallion_assets.errors import CommitConflictError, TransientError
+from medallion_assets.errors import CommitConflictError, PermanentError, TransientError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.schema import delta_schema, polars_schema
 
@@ -50,6 +50,16 @@ class Lakehouse:
     storage_options: Mapping[str, str] = field(default_factory=dict)
     author: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse places where delta-rs finds a table, yet not its history: exports would count as never loaded."""
+        if set(self.url) & set("#?%"):
+            raise PermanentError(
+                "the lakehouse cannot lie there",
+                expected="a path or URL without #, ? and %",
+                found=repr(self.url),
+                do="move it, and set MEDALLION_LAKEHOUSE_URL or MEDALLION_HOME to the new place",
+            )
+
     def uri(self, table: Table) -> str:
         """Where a table lies."""
         return f"{self.url}/{table.path}"
@@ -59,23 +69,38 @@ class Lakehouse:
         return DeltaTable.is_deltatable(self.uri(table), storage_options=dict(self.storage_options))
 
     def open(self, table: Table, version: int | None = None) -> Snapshot:
-        """The table at its latest (or a given) version; made, empty, when it is not there yet."""
+        """The table at its latest (or a given) version; made, empty, when it is not there yet.
+
+        Raises:
+            TransientError: the storage did not answer.
+        """
         uri, options = self.uri(table), dict(self.storage_options)
         try:
-            delta = DeltaTable(uri, version=version, storage_options=options)
-        except TableNotFoundError:
+            try:
+                delta = DeltaTable(uri, version=version, storage_options=options)
+            except TableNotFoundError:
+                self._make(table)
+                delta = DeltaTable(uri, storage_options=options)
+        except OSError as error:
+            raise TransientError(f"{table.name}: the storage did not answer", found=error, do="run it again") from error
+        return Snapshot(lakehouse=self, table=table, delta=delta)
+
+    def _make(self, table: Table) -> None:
+        """Make the table, unless another writer does at this moment."""
+        try:
             DeltaTable.create(
-                uri,
+                self.uri(table),
                 schema=delta_schema(table),
                 mode="ignore",
                 partition_by=[table.partition_by] if table.partition_by else None,
                 name=table.name,
                 description=table.description,
                 configuration=CONFIGURATION,
-                storage_options=options,
+                storage_options=dict(self.storage_options),
             )
-            delta = DeltaTable(uri, storage_options=options)
-        return Snapshot(lakehouse=self, table=table, delta=delta)
+        except (DeltaError, OSError):
+            if not self.exists(table):
+                raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +157,13 @@ class Snapshot:
         if not sources:
             return pl.LazyFrame(schema=schema)
         partition = self.table.partition_by
+        # Polars takes a folder such as env=prod above the table for a partition as well.
+        above = dict.fromkeys((part.split("=")[0] for part in self.uri.split("/") if "=" in part), pl.String())
         return pl.scan_parquet(
             sources,
             glob=False,
             hive_partitioning=partition is not None,
-            hive_schema={partition: schema[partition]} if partition else None,
+            hive_schema={**above, partition: schema[partition]} if partition else None,
             missing_columns="insert",
             schema={name: kind for name, kind in schema.items() if name != partition},
             storage_options=dict(self.lakehouse.storage_options) or None,
@@ -297,8 +324,11 @@ def _size(target: str, storage_options: Mapping[str, str]) -> int:
     if not target.startswith("s3://"):
         return Path(target).stat().st_size
     folder, _, name = target.rpartition("/")
-    options: dict[str, Any] = {key.lower(): value for key, value in storage_options.items()}
-    return int(obstore.head(from_url(folder, **options), name)["size"])
+    config = dict(storage_options)
+    # obstore's S3 config panics on this name; it is an option of the HTTP client there.
+    allow_http = config.pop("AWS_ALLOW_HTTP", "false").lower() in ("1", "true", "yes")
+    store = S3Store.from_url(folder, config=config, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
+    return int(obstore.head(store, name)["size"])
 
 
 def _now_millis() -> int:

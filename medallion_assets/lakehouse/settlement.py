@@ -39,10 +39,12 @@ class Settlement:
     def read(cls, bronze: Snapshot, silver: Snapshot, decisions: Mapping[str, Decision]) -> Settlement:
         """Read it from the two logs."""
         checkpoint = silver.transaction(bronze.table.name) or 0
-        newer = {export.export_id: export for export in exports_since(bronze, checkpoint)}
+        exports = exports_in(bronze)
+        held = {export.export_id for export in exports}  # the log also tells of exports that were rolled back
+        newer = {export.export_id: export for export in exports_since(bronze, checkpoint) if export.export_id in held}
         pending = [export for export_id, export in newer.items() if silver.transaction(export_id) is None]
         return cls(
-            exports=exports_in(bronze),
+            exports=exports,
             pending=sorted(pending, key=lambda export: export.order),
             rejected=frozenset(
                 export_id
