@@ -186,10 +186,10 @@ def test_a_publish_within_another_at_any_step_leaves_the_newer_one(
 
 
 def test_what_a_slower_publish_brings_meanwhile_is_gone_at_the_end(gold: Gold) -> None:
-    """The publish of version 2 has begun and goes on beside that of version 3, which reads the table before and after."""
+    """Version 2 has begun and goes on beside version 3, which reads the table before and after it writes."""
     gold.publish(START, 1)
     with pytest.raises(KilledError):
-        gold.publish(OLDER, 2, client=FaultyClient(gold.serving.client, at=2, answer_lost=False, error=KilledError()))
+        gold.publish(OLDER, 2, client=FaultyClient(gold.serving.client, at=1, answer_lost=True, error=KilledError()))
     eve = to_item({"customer_id": "eve", "lifetime_value": 2, "as_of_date": DAY, "gold_version": 2})
 
     def late_write() -> None:
