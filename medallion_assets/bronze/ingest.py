@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 from obstore.store import ObjectStore
@@ -23,6 +24,7 @@ from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, StagedFile
 from medallion_assets.lakehouse.raw_exports import (
     RawExport,
     bronze_table,
+    exports_since,
     latest_export,
     load_export,
     loaded_ids,
@@ -30,10 +32,19 @@ from medallion_assets.lakehouse.raw_exports import (
 )
 
 TABLE_RECREATED = "table_recreated"
+"""The DynamoDB table was dropped and made anew: loading stops until a person confirms it (rule B3)."""
+FULL_EXPORT_MISSING = "full_export_missing"
+"""A person confirmed the new table, and this export of it waits for the full one that begins its chain."""
+LOOKED_AT_AGAIN = (TABLE_RECREATED, FULL_EXPORT_MISSING)
+"""What a decision or another export mends, while the export's own files stay as they are."""
 
 
 class TableRecreatedError(PermanentError):
-    """The DynamoDB table was dropped and made anew: loading stops until a person confirms it (rule B3)."""
+    """An export of a table that was made anew cannot be loaded yet; `verdict` is one of the two above."""
+
+    def __init__(self, verdict: str, what: str, **parts: Any) -> None:
+        super().__init__(what, **parts)
+        self.verdict = verdict
 
 
 @dataclass(kw_only=True)
@@ -81,7 +92,7 @@ def ingest(
                 continue
             if not found.has_summary:
                 done.waiting.append(found.export_id)
-            elif known is not None and known.fingerprint == found.fingerprint and known.verdict != TABLE_RECREATED:
+            elif known is not None and known.fingerprint == found.fingerprint and known.verdict not in LOOKED_AT_AGAIN:
                 done.refused.append(known)
             else:
                 progress(f"{bronze.table.name}: reading export {found.export_id}")
@@ -122,12 +133,11 @@ def _load(
         if load_export(lakehouse, bronze.table, raw, [file for file in staged if file.rows]) is not None:
             done.loaded.append(raw)
     except (ExportRefusedError, TableRecreatedError) as refusal:
-        verdict = refusal.verdict.value if isinstance(refusal, ExportRefusedError) else TABLE_RECREATED
         return RefusedExport(
             table_name=table_name,
             export_id=found.export_id,
             prefix=found.prefix,
-            verdict=verdict,
+            verdict=str(refusal.verdict),
             message=str(refusal),
             fingerprint=found.fingerprint,
             judged_at=now,
@@ -143,18 +153,29 @@ def _stage(
         source_file = file.key.removeprefix(export.prefix)
         try:
             staged = stage_data_file(bronze, raw, path=path, source_file=source_file, now=now)
-        except pl.exceptions.PolarsError:
-            check_lines(export, file, path)  # names what is wrong; where nothing is, Polars' own error stands
+        except (pl.exceptions.PolarsError, OSError):  # broken gzip is an OSError
+            check_lines(export, file, path)  # names what is wrong; where nothing is, the error as it came stands
             raise
         if staged.rows != file.item_count:
-            check_lines(export, file, path)
+            lines = check_lines(export, file, path)
+            raise PermanentError(
+                f"{bronze.table.name}: file {file.key} was not read whole",
+                expected=f"{lines} lines",
+                found=f"{staged.rows} lines",
+                do="report this with the file: it was read otherwise than it was verified",
+            )
         return staged
 
 
 def _expect_same_table(lakehouse: Lakehouse, bronze: Snapshot, export: Export) -> None:
-    """Rule B3. A table that was confirmed begins a new chain, so its first export has to be a full one."""
+    """Rule B3. A table that was confirmed begins a new chain, so its first export has to be a full one.
+
+    A late export of a table that was loaded from before is older than the new table, and its records lose to that.
+    """
     latest = latest_export(bronze)
     if latest is None or latest.table_id in (None, export.table_id):
+        return
+    if export.table_id in {loaded.table_id for loaded in exports_since(bronze, -1)}:
         return
     table_name = bronze.table.short_name
     decision = read_decisions(lakehouse, table_name).get(export.table_id)
@@ -162,6 +183,7 @@ def _expect_same_table(lakehouse: Lakehouse, bronze: Snapshot, export: Export) -
     if confirmed and export.export_type.value == "FULL_EXPORT":
         return
     raise TableRecreatedError(
+        FULL_EXPORT_MISSING if confirmed else TABLE_RECREATED,
         f"{bronze.table.name}: export {export.export_id} is of a table {table_name} that was dropped and made anew",
         expected=f"tableId {latest.table_id}, as in export {latest.export_id}",
         found=f"tableId {export.table_id}",

@@ -1,0 +1,1 @@
+"""Bronze: exports as they lie in a bucket become raw lines."""
