@@ -31,11 +31,16 @@ def listed(flags: pl.DataFrame, names: Sequence[str | None], *, height: int) -> 
 def spread(lists: pl.Series, where: pl.Series) -> pl.Series:
     """A column as high as `where`, with the next of `lists` where it is true and an empty list elsewhere."""
     place = where.cast(pl.UInt32)
-    return pl.concat([pl.Series(lists.name, [[]], dtype=LIST), lists])[place.cum_sum() * place]
+    return pl.concat([pl.Series(lists.name, [[]], dtype=LIST), lists], rechunk=True)[place.cum_sum() * place]
 
 
 def appended(lists: pl.Series, more: pl.Series) -> pl.Series:
     """The lists, each with the list of the same row in `more` behind it."""
-    if not more.list.len().max():
+    grows = more.list.len() > 0
+    if not grows.any():
         return lists
-    return pl.select(pl.concat_list(lists, more).alias(lists.name)).to_series()
+    grown = pl.select(pl.concat_list(lists.filter(grows), more.filter(grows)).alias(lists.name)).to_series()
+    # Row n stays where it is, or moves to the next of the grown ones behind all that were there.
+    place = grows.cast(pl.UInt32)
+    places = pl.int_range(lists.len(), dtype=pl.UInt32, eager=True).zip_with(~grows, place.cum_sum() + lists.len() - 1)
+    return pl.concat([lists, grown], rechunk=True)[places]

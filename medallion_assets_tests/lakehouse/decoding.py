@@ -29,7 +29,7 @@ VISITS = Table(
     columns=(
         Column("visit_id", Text(trim=False), "key", source="pk"),
         Column("country", Text(case="upper"), "required text", source="country"),
-        Column("note", Text(), "nullable text", source="a note", nullable=True),
+        Column("note", Text(case="lower"), "nullable text", source="a note", nullable=True),
         Column("price", Decimal(18, 4), "money", source="price"),
         Column("pages", Integer(), "count", source="pages", nullable=True),
         Column("visited_at", TimestampUtc(), "moment", source="at"),

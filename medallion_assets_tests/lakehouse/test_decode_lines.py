@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medallion_assets.lakehouse import decode_lines
@@ -82,6 +82,7 @@ _SPELLINGS = st.sampled_from(
 _LINES = st.builds(lambda record, spell: spell(record), _RECORDS, st.just(compact) | _SPELLINGS)
 
 
+@settings(deadline=None)  # a machine that is busy says nothing about the code
 @given(st.lists(_LINES, max_size=12))
 def test_neighbours_make_no_difference(lines: list[str]) -> None:
     """Any lines together, and each alone: the same."""
@@ -161,3 +162,18 @@ def test_strange_lines_are_read_and_harm_nobody(line: str) -> None:
     before, strange, after = read([item(), line, item()], sample=[item()])
     assert [strange] == exactly([line])
     assert [before, after] == exactly([item(), item()])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        item(pk={}, country={"S": "US", "N": "1"}),
+        item(country={"S": "US", "N": "1"}).replace('"pk":', '"pk" :'),
+        item(country={"S": 5}, **{"a note": {"S": '""'}}),
+        change({"country": {"S": "US", "N": "1"}}, OldImage={"pk": {}}),
+    ],
+    ids=["type missing, type too many", "space, type too many", "quotes missing, escapes", "in the old image"],
+)
+def test_flaws_that_make_up_for_each_other_are_found(line: str) -> None:
+    """Neither the number of bytes nor of names tells of these."""
+    assert read([line, item()]) == exactly([line, item()])

@@ -7,7 +7,7 @@ import re
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medallion_assets.lakehouse.contracts import Decimal, Integer
@@ -54,6 +54,7 @@ _NUMBERS = st.builds(
 )
 
 
+@settings(deadline=None)  # a machine that is busy says nothing about the code
 @given(_NUMBERS | st.text("0123456789.eE+-_ x", max_size=8), st.sampled_from(TYPES))
 def test_every_spelling_has_the_value_or_reason_of_the_reference(text: str, column_type: Integer | Decimal) -> None:
     """No rounding, no overflow, no spelling that a parser happens to like."""
