@@ -1,0 +1,99 @@
+"""Measuring one piece of work in a process of its own: wall seconds, CPU seconds and peak memory.
+
+Belongs here: what every benchmark shares.
+Does not: what is measured, or its limits.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+CACHE = Path(__file__).resolve().parents[1] / ".cache" / "benchmarks"
+"""Where generated input is kept between runs."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a piece of work took. `peak_mb` is of the whole process, imports included."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """One result: a figure, its limit, and whether it holds."""
+
+    benchmark: str
+    what: str
+    figure: float
+    unit: str
+    at_most: float | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the limit, if there is one, is kept."""
+        return self.at_most is None or self.figure <= self.at_most
+
+
+def measure(work: Callable[..., None], *arguments: Any) -> Cost:
+    """Run `work`, a function of a module, in a fresh process."""
+    context = multiprocessing.get_context("spawn")
+    receive, send = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(send, work, arguments))
+    process.start()
+    send.close()
+    try:
+        return Cost(**receive.recv())
+    except EOFError:
+        raise SystemExit(f"{work.__name__} failed") from None
+    finally:
+        process.join()
+
+
+def _run(send: Connection, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    import polars  # noqa: F401, ICN001  (its import is nobody's work)
+
+    began, cpu = time.perf_counter(), _cpu_seconds()
+    work(*arguments)
+    cost = Cost(
+        wall_seconds=time.perf_counter() - began,
+        cpu_seconds=_cpu_seconds() - cpu,
+        peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )
+    send.send(asdict(cost))
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def report(lines: Sequence[Line], *, as_json: bool) -> None:
+    """Print the results; exit with 1 when a limit is not kept."""
+    if as_json:
+        print(json.dumps([asdict(line) | {"holds": line.holds} for line in lines], indent=2))
+    else:
+        table = Table(title=f"{os.cpu_count()} cores")
+        for name in ("benchmark", "what", "figure", "at most", ""):
+            table.add_column(name, justify="right" if name in {"figure", "at most"} else "left")
+        for line in lines:
+            limit = "" if line.at_most is None else f"{line.at_most:,.2f} {line.unit}"
+            mark = "" if line.at_most is None else "[green]✔[/]" if line.holds else "[red]✘[/]"
+            table.add_row(line.benchmark, line.what, f"{line.figure:,.2f} {line.unit}", limit, mark)
+        Console().print(table)
+    sys.exit(0 if all(line.holds for line in lines) else 1)
