@@ -143,5 +143,5 @@ def _settle_duplicates(bronze: Snapshot, table: Table, judged: Judged) -> None:
 
 
 def _occurrences(lists: pl.Series) -> Counter[str]:
-    exploded = lists.explode().drop_nulls()
+    exploded = lists.filter(lists.list.len() > 0).explode().drop_nulls()
     return Counter(dict(exploded.value_counts().iter_rows()))

@@ -107,7 +107,7 @@ def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
     schema = {name: kind for name, kind in polars_schema(table).items() if name in table.key}
     won = _Won(partition_by=str(table.partition_by), moved=pl.DataFrame(schema={**schema, "_old_partition": pl.Date}))
     for number, part in enumerate(good):
-        rows = _winning_part(silver, part, fulls)
+        rows = _winning_part(silver, part if len(good) > 1 else winners(part, table.key), fulls)
         leaves = pl.col("_old_exists") & ~pl.col("_old_partition").eq_missing(pl.col(won.partition_by))
         won.moved.extend(rows.filter(leaves).select(won.moved.columns))
         won.partitions |= set(rows[won.partition_by].unique())
@@ -128,10 +128,10 @@ def _kept(rows: pl.DataFrame, partition_by: str, spill: Path | None) -> pl.LazyF
 
 
 def _winning_part(silver: Snapshot, part: pl.LazyFrame, fulls: FullExports) -> pl.DataFrame:
-    """The rows that a part brings into the table, with the partition their key sat in before."""
+    """The rows that events, one a key, bring into the table, with the partition their key sat in before."""
     table = silver.table
     key, partition = list(table.key), str(table.partition_by)
-    best = winners(part, key).collect()
+    best = part.collect()
     held = silver.scan().select(
         *key,
         *(pl.col(name).alias(f"_old{name}") for name in STATE),
