@@ -1,0 +1,1 @@
+"""Tests of operations: explain, verify, quarantine."""
