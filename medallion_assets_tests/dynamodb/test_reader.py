@@ -71,6 +71,7 @@ def test_rows_that_stay_away_are_an_error_and_not_a_smaller_day(
 def test_a_day_larger_than_a_page_is_read_whole(serving: ServingTables, limiter: CapacityLimiter) -> None:
     """1.5 MB: a query answers at most 1 MB at a time."""
     rows: list[dict[str, Any]] = [{"region": f"r{i}", "note": "x" * 50_000} for i in range(30)]
+    told: list[int] = []
     publish_day(
         serving.client,
         table_name=serving.days,
@@ -81,8 +82,9 @@ def test_a_day_larger_than_a_page_is_read_whole(serving: ServingTables, limiter:
         run_id="run-1",
         limiter=limiter,
         now=NOW,
+        progress=told.append,
     )
-    assert len(read_day(serving.client, serving.days, DAY)) == 30
+    assert len(read_day(serving.client, serving.days, DAY)) == told[-1] == 30
 
 
 def test_a_customer_is_read_with_what_only_the_clock_changes(serving: ServingTables, limiter: CapacityLimiter) -> None:
