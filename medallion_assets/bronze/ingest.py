@@ -19,8 +19,9 @@ from medallion_assets.dynamodb.exports import DataFile, Export, FoundExport, fin
 from medallion_assets.dynamodb.storage import open_store
 from medallion_assets.dynamodb.verification import ExportRefusedError, check_lines, expect_table, verified_file
 from medallion_assets.errors import PermanentError
+from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.decisions import Action, read_decisions
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, StagedFile
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.raw_exports import (
     RawExport,
     bronze_table,

@@ -17,18 +17,16 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-import obstore
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
-from obstore.store import S3Store
 
 from medallion_assets.errors import CommitConflictError, PermanentError, TransientError
 from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.data_files import StagedFile, add_action, remove_action, size_of
 from medallion_assets.lakehouse.schema import delta_schema, polars_schema
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -101,17 +99,6 @@ class Lakehouse:
         except (DeltaError, OSError):
             if not self.exists(table):
                 raise
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StagedFile:
-    """A parquet file that is written but belongs to no version yet; an orphan unless it is committed."""
-
-    path: str
-    size: int
-    rows: int
-    partition: str | None
-    bounds: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +193,7 @@ class Snapshot:
         figures = written.collect().row(0, named=True)
         return StagedFile(
             path=path,
-            size=_size(target, self.lakehouse.storage_options),
+            size=size_of(target, self.lakehouse.storage_options),
             rows=figures["rows"],
             partition=None if partition is None else str(partition),
             bounds={name: (figures[f"min.{name}"], figures[f"max.{name}"]) for name in bounds},
@@ -238,21 +225,30 @@ class Snapshot:
             max_commit_retries=0,
             app_transactions=[Transaction(app_id, version) for app_id, version in (transactions or {}).items()],
         )
-        actions = [self._add_action(staged, data_change) for staged in add] + list(self._removals(remove, data_change))
+        base, now_millis = self.version, time.time_ns() // 1_000_000
+        actions: list[AddAction | RemoveAction] = [
+            add_action(staged, self.table, now_millis=now_millis, data_change=data_change) for staged in add
+        ]
+        removed = set(remove)
+        if removed:
+            actions += [
+                remove_action(row, self.table, now_millis=now_millis, data_change=data_change)
+                for row in self.files.filter(pl.col("path").is_in(removed)).iter_rows(named=True)
+            ]
         partition_by = [self.table.partition_by] if self.table.partition_by else None
         try:
             self.delta.create_write_transaction(
                 actions, "append", self.delta.schema(), partition_by, commit_properties=properties
             )
         except (DeltaError, OSError) as error:
-            return self._find_commit(commit_id, error)
-        return self.version + 1
+            return self._find_commit(commit_id, base, error)
+        return base + 1
 
-    def _find_commit(self, commit_id: str, error: Exception) -> int:
+    def _find_commit(self, commit_id: str, base: int, error: Exception) -> int:
         """After a failure: the version of our commit when it is in after all (a lost answer), else raise."""
         try:
             latest = DeltaTable(self.uri, storage_options=dict(self.lakehouse.storage_options))
-            newer = latest.version() - self.version
+            newer = latest.version() - base
             commits = latest.history(newer) if newer > 0 else []
         except (DeltaError, OSError) as again:
             raise TransientError(
@@ -264,38 +260,11 @@ class Snapshot:
         if newer > 0:
             raise CommitConflictError(
                 f"{self.table.name}: another writer committed first",
-                expected=f"version {self.version} to be the latest",
+                expected=f"version {base} to be the latest",
                 found=f"version {latest.version()}",
                 do="nothing: the stage reads again and retries",
             ) from error
         raise TransientError(f"{self.table.name}: a commit failed", found=error, do="run the stage again") from error
-
-    def _add_action(self, staged: StagedFile, data_change: bool) -> AddAction:
-        bounds = {name: pair for name, pair in staged.bounds.items() if pair[0] is not None}
-        stats = {
-            "numRecords": staged.rows,
-            "minValues": {name: _stat(low) for name, (low, _) in bounds.items()},
-            "maxValues": {name: _stat(high) for name, (_, high) in bounds.items()},
-            "nullCount": {},
-        }
-        values = {self.table.partition_by: staged.partition} if self.table.partition_by else {}
-        return AddAction(staged.path, staged.size, values, _now_millis(), data_change, json.dumps(stats))
-
-    def _removals(self, paths: Iterable[str], data_change: bool) -> Iterable[RemoveAction]:
-        wanted = set(paths)
-        if not wanted:
-            return
-        partition = self.table.partition_by
-        for row in self.files.filter(pl.col("path").is_in(wanted)).iter_rows(named=True):
-            value = row[f"partition.{partition}"] if partition else None
-            values = {partition: None if value is None else str(value)} if partition else {}
-            yield RemoveAction(
-                path=row["path"],
-                data_change=data_change,
-                deletion_timestamp=_now_millis(),
-                partition_values=values,
-                size=row["size_bytes"],
-            )
 
 
 def restated_since(snapshot: Snapshot, version: int) -> set[date]:
@@ -314,23 +283,3 @@ def commit_note(commit: Mapping[str, Any], name: str) -> Any:
     """A value that `Snapshot.commit` put into a commit's metadata, or None."""
     text = commit.get(name)
     return None if text is None else json.loads(text)
-
-
-def _stat(value: Any) -> Any:
-    return value if isinstance(value, (int, str)) else value.isoformat().replace("+00:00", "Z")
-
-
-def _size(target: str, storage_options: Mapping[str, str]) -> int:
-    if not target.startswith("s3://"):
-        return Path(target).stat().st_size
-    folder, _, name = target.rpartition("/")
-    config = dict(storage_options)
-    # obstore's S3 config panics on this name; it is an option of the HTTP client there.
-    allow_http = config.pop("AWS_ALLOW_HTTP", "false").lower() in ("1", "true", "yes")
-    store = S3Store.from_url(folder, config=config, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
-    return int(obstore.head(store, name)["size"])
-
-
-def _now_millis() -> int:
-    """The clock of the log alone: when a file was added or removed, which no rule reads."""
-    return time.time_ns() // 1_000_000

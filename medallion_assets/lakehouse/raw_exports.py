@@ -20,7 +20,8 @@ import polars as pl
 
 from medallion_assets.errors import CommitConflictError, PermanentError
 from medallion_assets.lakehouse.contracts import Column, Date, Integer, Table, Text, TimestampUtc
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, StagedFile, commit_note
+from medallion_assets.lakehouse.data_files import StagedFile
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, commit_note
 from medallion_assets.lakehouse.schema import polars_schema
 
 FULL = "FULL_EXPORT"

@@ -19,7 +19,8 @@ from pathlib import Path
 import polars as pl
 
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Snapshot, StagedFile
+from medallion_assets.lakehouse.data_files import StagedFile
+from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.raw_exports import RawExport
 from medallion_assets.lakehouse.records import tombstones, winners
 from medallion_assets.lakehouse.schema import polars_schema

@@ -15,7 +15,8 @@ import polars as pl
 from deltalake.exceptions import DeltaError
 
 from medallion_assets.errors import CommitConflictError
-from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot, StagedFile, restated_since
+from medallion_assets.lakehouse.data_files import StagedFile
+from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot, restated_since
 from medallion_assets.lakehouse.partitions import conform, stage_day
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
@@ -57,8 +58,8 @@ def update_enriched(lakehouse: Lakehouse, *, progress: Callable[[str], None] = l
 
 
 def _update(lakehouse: Lakehouse, progress: Callable[[str], None]) -> Enriched:
+    enriched = lakehouse.open(ENRICHED_TRANSACTIONS)  # before its sources, which then are no older than it is
     transactions, customers = lakehouse.open(CUSTOMER_TRANSACTIONS), lakehouse.open(CUSTOMERS)
-    enriched = lakehouse.open(ENRICHED_TRANSACTIONS)
     done = Enriched(version=enriched.version)
     marks = {source.table.name: source.version for source in (transactions, customers)}
     if all(enriched.transaction(name) == version for name, version in marks.items()):

@@ -1,0 +1,75 @@
+"""Data files of a Delta table: written first, and entered in or taken out of the log by a commit.
+
+Belongs here: what the log says of a file.
+Does not: writing files, or committing (lakehouse.delta).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import obstore
+from deltalake.transaction import AddAction, RemoveAction
+from obstore.store import S3Store
+
+from medallion_assets.lakehouse.contracts import Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedFile:
+    """A parquet file that is written but belongs to no version yet; an orphan unless it is committed.
+
+    `path` is below the table; `bounds` gives the least and greatest value of some columns, for the log.
+    """
+
+    path: str
+    size: int
+    rows: int
+    partition: str | None
+    bounds: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+def add_action(staged: StagedFile, table: Table, *, now_millis: int, data_change: bool) -> AddAction:
+    """The log entry that makes a staged file part of its table."""
+    bounds = {name: pair for name, pair in staged.bounds.items() if pair[0] is not None}
+    stats = {
+        "numRecords": staged.rows,
+        "minValues": {name: _stat(low) for name, (low, _) in bounds.items()},
+        "maxValues": {name: _stat(high) for name, (_, high) in bounds.items()},
+        "nullCount": {},
+    }
+    values = {table.partition_by: staged.partition} if table.partition_by else {}
+    return AddAction(staged.path, staged.size, values, now_millis, data_change, json.dumps(stats))
+
+
+def remove_action(file: Mapping[str, Any], table: Table, *, now_millis: int, data_change: bool) -> RemoveAction:
+    """The log entry that takes a live file (a row of `Snapshot.files`) out of its table."""
+    value = file[f"partition.{table.partition_by}"] if table.partition_by else None
+    values = {table.partition_by: None if value is None else str(value)} if table.partition_by else {}
+    return RemoveAction(
+        path=file["path"],
+        data_change=data_change,
+        deletion_timestamp=now_millis,
+        partition_values=values,
+        size=file["size_bytes"],
+    )
+
+
+def size_of(target: str, storage_options: Mapping[str, str]) -> int:
+    """The size of a file in bytes: at a local path, or at `s3://bucket/key`."""
+    if not target.startswith("s3://"):
+        return Path(target).stat().st_size
+    folder, _, name = target.rpartition("/")
+    config = dict(storage_options)
+    # obstore's S3 config panics on this name; it is an option of the HTTP client there.
+    allow_http = config.pop("AWS_ALLOW_HTTP", "false").lower() in ("1", "true", "yes")
+    store = S3Store.from_url(folder, config=config, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
+    return int(obstore.head(store, name)["size"])
+
+
+def _stat(value: Any) -> Any:
+    return value if isinstance(value, (int, str)) else value.isoformat().replace("+00:00", "Z")
