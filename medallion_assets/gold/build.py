@@ -18,10 +18,8 @@ from medallion_assets.gold.customer_ltv import CUSTOMER_LTV, customer_days, life
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY, summarise
 from medallion_assets.gold.restatement import housekeeping
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
-from medallion_assets.lakehouse.partitions import conform, replace_days, stage_day
+from medallion_assets.lakehouse.partitions import conform, replace_days, stage_day, until_committed
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
-
-SOURCE_NOTE = "medallion_enriched_version"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,20 +34,22 @@ class Built:
 def build_daily_sales(
     lakehouse: Lakehouse, days: Sequence[date], *, progress: Callable[[str], None] = lambda _: None
 ) -> Built:
-    """Replace the summaries of some days."""
-    enriched = lakehouse.open(ENRICHED_TRANSACTIONS)
-    progress(f"{DAILY_SALES_SUMMARY.name}: summarising {len(days)} day(s)")
-    rows = daily_sales(enriched, days)
-    gold = lakehouse.open(DAILY_SALES_SUMMARY)
-    staged = [stage_day(gold, rows.filter(pl.col("transaction_date") == day), day) for day in days]
-    version = replace_days(
-        lakehouse,
-        DAILY_SALES_SUMMARY,
-        days,
-        [file for file in staged if file is not None],
-        notes={SOURCE_NOTE: enriched.version},
-    )
-    return Built(version=version, rows_in=_rows(enriched, days), rows_out=rows.height)
+    """Replace the summaries of some days.
+
+    Raises:
+        CommitConflictError: other writers were faster, every time.
+    """
+
+    def build() -> Built:
+        gold, enriched = lakehouse.open(DAILY_SALES_SUMMARY), lakehouse.open(ENRICHED_TRANSACTIONS)
+        progress(f"{DAILY_SALES_SUMMARY.name}: summarising {len(days)} day(s)")
+        rows = daily_sales(enriched, days)
+        staged = [stage_day(gold, rows.filter(pl.col("transaction_date") == day), day) for day in days]
+        files = [file for file in staged if file is not None]
+        version = replace_days(gold, days, files, source_version=enriched.version)
+        return Built(version=version, rows_in=_rows(enriched, days), rows_out=rows.height)
+
+    return until_committed(build)
 
 
 def build_customer_ltv(
@@ -59,27 +59,25 @@ def build_customer_ltv(
 
     Silver is read once for all of them. A day that is asked for is built although it is not kept; the next build
     removes it.
+
+    Raises:
+        CommitConflictError: other writers were faster, every time.
     """
-    enriched = lakehouse.open(ENRICHED_TRANSACTIONS)
-    base = _base(enriched)
-    gold = lakehouse.open(CUSTOMER_LTV)
-    staged = []
-    rows_out = 0
-    for number, as_of in enumerate(as_of_days, start=1):
-        progress(f"{CUSTOMER_LTV.name}: as of {as_of} ({number} of {len(as_of_days)})")
-        rows = _lifetime_value(base, as_of)
-        rows_out += rows.height
-        staged.append(stage_day(gold, rows, as_of))
-    greatest = max((day for day in enriched.partitions if day is not None), default=None)
-    outdated = set(housekeeping([day for day in gold.partitions if day is not None], greatest)) - set(as_of_days)
-    version = replace_days(
-        lakehouse,
-        CUSTOMER_LTV,
-        [*as_of_days, *outdated],
-        [file for file in staged if file is not None],
-        notes={SOURCE_NOTE: enriched.version},
-    )
-    return Built(version=version, rows_in=base.height, rows_out=rows_out)
+
+    def build() -> Built:
+        gold, enriched = lakehouse.open(CUSTOMER_LTV), lakehouse.open(ENRICHED_TRANSACTIONS)
+        base = _base(enriched)
+        files = []
+        for number, as_of in enumerate(as_of_days, start=1):
+            progress(f"{CUSTOMER_LTV.name}: as of {as_of} ({number} of {len(as_of_days)})")
+            if (file := stage_day(gold, _lifetime_value(base, as_of), as_of)) is not None:
+                files.append(file)
+        greatest = max((day for day in enriched.partitions if day is not None), default=None)
+        outdated = set(housekeeping([day for day in gold.partitions if day is not None], greatest)) - set(as_of_days)
+        version = replace_days(gold, [*as_of_days, *outdated], files, source_version=enriched.version)
+        return Built(version=version, rows_in=base.height, rows_out=sum(file.rows for file in files))
+
+    return until_committed(build)
 
 
 def daily_sales(enriched: Snapshot, days: Sequence[date]) -> pl.DataFrame:

@@ -6,17 +6,23 @@ Does not: which days, or what is in them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import date
+from typing import TypeVar
 
 import polars as pl
 
 from medallion_assets.errors import CommitConflictError
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, StagedFile
+from medallion_assets.lakehouse.data_files import StagedFile
+from medallion_assets.lakehouse.delta import Snapshot, commit_note
 from medallion_assets.lakehouse.schema import polars_schema
 
 COMMIT_ATTEMPTS = 8
+SOURCE_NOTE = "medallion_source_version"
+"""The commit note that says from which version of its source a partition was computed."""
+
+Result = TypeVar("Result")
 
 
 def conform(rows: pl.LazyFrame, table: Table) -> pl.LazyFrame:
@@ -31,25 +37,40 @@ def stage_day(snapshot: Snapshot, rows: pl.DataFrame, day: date) -> StagedFile |
     return snapshot.stage(rows.sort(list(snapshot.table.key)).lazy(), partition=day)
 
 
-def replace_days(
-    lakehouse: Lakehouse,
-    table: Table,
-    days: Iterable[date],
-    staged: Iterable[StagedFile],
-    *,
-    notes: Mapping[str, object] | None = None,
-) -> int:
+def replace_days(base: Snapshot, days: Iterable[date], staged: Iterable[StagedFile], *, source_version: int) -> int:
     """Put staged files in the place of everything that some days hold, in one commit; give its version.
 
+    `base` was opened before the source was, of whose `source_version` the files were made: so a commit of older figures
+    over newer ones is noticed. Commits of other days are no hindrance.
+
     Raises:
-        CommitConflictError: other writers were faster, every time.
+        CommitConflictError: another writer committed figures of a newer source meanwhile; compute again.
     """
     days, staged = list(days), list(staged)
+    snapshot = base
     for attempt in range(COMMIT_ATTEMPTS):
-        snapshot = lakehouse.open(table)
         removed = snapshot.partition_files(days)["path"].to_list() if snapshot.files.height else []
         try:
-            return snapshot.commit(staged, remove=removed, metadata=notes)
+            return snapshot.commit(staged, remove=removed, metadata={SOURCE_NOTE: source_version})
+        except CommitConflictError:
+            snapshot = base.lakehouse.open(base.table)
+            newer = snapshot.delta.history(snapshot.version - base.version)
+            if attempt == COMMIT_ATTEMPTS - 1 or any(
+                (commit_note(one, SOURCE_NOTE) or 0) > source_version for one in newer
+            ):
+                raise
+    raise AssertionError("unreachable: the last attempt returned or raised")
+
+
+def until_committed(build: Callable[[], Result]) -> Result:
+    """Run what reads, computes and commits, and run it again while other writers are faster.
+
+    Raises:
+        CommitConflictError: they were, every time.
+    """
+    for attempt in range(COMMIT_ATTEMPTS):
+        try:
+            return build()
         except CommitConflictError:
             if attempt == COMMIT_ATTEMPTS - 1:
                 raise

@@ -100,7 +100,8 @@ def _round(
     lakehouse: Lakehouse, table: Table, gate: Gate, now: datetime, done: Refined, progress: Callable[[str], None]
 ) -> Settlement | None:
     """Settle one group; give the settlement when nothing more can be settled."""
-    bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.open(table)
+    # Silver first: Bronze then knows of everything that Silver has settled.
+    silver, bronze = lakehouse.open(table), lakehouse.open(bronze_table(table.short_name))
     done.version = silver.version
     settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
     group = settlement.next_group(CHUNK_RECORDS)

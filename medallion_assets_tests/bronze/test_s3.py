@@ -65,7 +65,8 @@ def test_from_exports_to_gold_in_one_bucket(bucket: str) -> None:
         ("t3", False),
     ]
     enriched = pipeline.rows(lakehouse, pipeline.ENRICHED_TRANSACTIONS)
-    assert [(row["transaction_id"], row["customer_segment"]) for row in enriched] == [("t1", "retail"), ("t3", "retail")]
+    segments = [(row["transaction_id"], row["customer_segment"]) for row in enriched]
+    assert segments == [("t1", "retail"), ("t3", "retail")]
     day = enriched[1]["transaction_date"]
     pipeline.run_gold(lakehouse, [day])
     assert [row["transaction_count"] for row in pipeline.rows(lakehouse, pipeline.DAILY_SALES_SUMMARY)] == [1, 1]

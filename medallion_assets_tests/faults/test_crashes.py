@@ -1,0 +1,82 @@
+"""A run that dies or fails at any step is simply repeated: same tables, nothing twice, one ledger (B5, C5, C6, K4)."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import count
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from medallion_assets.errors import TransientError
+from medallion_assets_tests.faults.injection import (
+    CHANGES,
+    Call,
+    Disturb,
+    KilledError,
+    disturbed,
+    fails,
+    is_killed_after,
+    is_killed_before,
+    loses_its_answer,
+)
+from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
+from medallion_assets_tests.pipeline import lakehouse_at
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
+    """What every table holds after one run in peace."""
+    lakehouse = lakehouse_at(tmp_path_factory.mktemp("undisturbed"))
+    run(lakehouse)
+    check_ledger(lakehouse)
+    return dump(lakehouse)
+
+
+@pytest.mark.parametrize("disturb", [fails, loses_its_answer, is_killed_before, is_killed_after])
+def test_a_run_that_is_disturbed_a_step_later_each_time_gets_there(
+    tmp_path: Path, undisturbed: dict[str, pl.DataFrame], disturb: Disturb
+) -> None:
+    """The run is disturbed at its first change, the repeated one at its second, and so on until one goes through."""
+    lakehouse = lakehouse_at(tmp_path)
+    failures = 0
+    for at in count():
+        with disturbed(at, disturb) as disturbance:
+            try:
+                run(lakehouse)
+            except (OSError, TransientError, KilledError):
+                failures += 1
+        if not disturbance.has_happened:
+            break
+    assert failures > 5
+    assert_same(dump(lakehouse), undisturbed)
+    check_ledger(lakehouse)
+
+
+def test_every_commit_may_lose_its_answer(tmp_path: Path, undisturbed: dict[str, pl.DataFrame]) -> None:
+    """A commit whose answer is lost is found again by its id, so that the run need not even be repeated."""
+    lakehouse = lakehouse_at(tmp_path)
+    with disturbed(None, loses_its_answer, CHANGES[1:]) as disturbance:
+        run(lakehouse)
+    assert disturbance.calls > 20
+    assert_same(dump(lakehouse), undisturbed)
+    check_ledger(lakehouse)
+
+
+def test_a_crash_after_any_commit_is_harmless(tmp_path: Path, undisturbed: dict[str, pl.DataFrame]) -> None:
+    """What the storage holds after each commit is kept, and a run goes on from there."""
+    lakehouse = lakehouse_at(tmp_path / "run")
+    states: list[Path] = []
+
+    def is_kept(call: Call) -> None:
+        call()
+        states.append(Path(shutil.copytree(lakehouse.url, tmp_path / f"state-{len(states)}")))
+
+    with disturbed(None, is_kept, CHANGES[1:2]):
+        run(lakehouse)
+    assert len(states) > 15
+    for state in states:
+        run(lakehouse_at(state))
+        assert_same(dump(lakehouse_at(state)), undisturbed)
+        check_ledger(lakehouse_at(state))
