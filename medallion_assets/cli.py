@@ -1,0 +1,156 @@
+"""`medallion`: what the Dagster UI and CLI do not already do.
+
+Belongs here: commands, their options, and nothing else; each calls one function and prints its answer.
+Does not: any answer (operations, lakehouse, samples), or how it is printed (terminal, operations.pages).
+
+Rooms are imported inside the commands: `medallion --help` answers at once, and only what needs Dagster loads it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from medallion_assets.terminal import Terminal
+
+if TYPE_CHECKING:
+    from medallion_assets.lakehouse.delta import Lakehouse
+
+app = typer.Typer(
+    name="medallion",
+    help="DynamoDB exports as a trustworthy lakehouse. Places are set by MEDALLION_* and the standard AWS variables.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+exports_app = typer.Typer(help="Exports as they lie in a bucket or folder.", no_args_is_help=True)
+quarantine_app = typer.Typer(help="Records that were not valid.", no_args_is_help=True)
+app.add_typer(exports_app, name="exports")
+app.add_typer(quarantine_app, name="quarantine")
+
+TableName = Annotated[str, typer.Argument(help="An exported table, such as customer_transactions.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else.")]
+Exports = Annotated[list[str] | None, typer.Option("--export", help="Only this export; may be repeated.")]
+Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only this reason code; may be repeated.")]
+
+
+@app.command()
+def explain(
+    table: TableName,
+    key: Annotated[str, typer.Argument(help="The key; the columns of a composite key joined by commas.")],
+    json: Json = False,
+) -> None:
+    """Show every record of a key, what became of each, and which one decided the row. Exit 1: Silver disagrees."""
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.operations.explain import explain as explain_key
+        from medallion_assets.operations.pages import explanation_page
+        from medallion_assets.tables import exported_table
+
+        with terminal.progress("looking through Bronze") as progress:
+            found = explain_key(_lakehouse("explain"), exported_table(table), key, progress=progress)
+        terminal.answer(found, lambda: explanation_page(found), found=bool(found.disagreements))
+
+
+@app.command()
+def sample(
+    table: Annotated[str, typer.Option(help="customer_transactions or customers.")],
+    out: Annotated[str, typer.Option(help="Write below this URL, in a folder of the table's name.")],
+    items: Annotated[int, typer.Option(help="How many records.")] = 1_000,
+    kind: Annotated[Literal["full", "incremental"], typer.Option(help="The kind of export.")] = "full",
+    seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 0,
+    bad_share: Annotated[float, typer.Option(help="The share of bad records, from 0 to 1.")] = 0.0,
+    files: Annotated[int, typer.Option(help="How many data files.")] = 4,
+    json: Json = False,
+) -> None:
+    """Write a sample export, byte for byte as DynamoDB writes them."""
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.operations.pages import sample_page
+        from medallion_assets.samples.exports import write_sample
+        from medallion_assets.settings import normalise_url
+
+        url = normalise_url(out, name="--out")
+        export = write_sample(
+            url, table=table, items=items, kind=kind, seed=seed, bad_share=bad_share, data_files=files
+        )
+        terminal.answer({"url": f"{url}/{table}", "export": export}, lambda: sample_page(f"{url}/{table}", export))
+
+
+@exports_app.command("verify")
+def verify_exports(
+    url: Annotated[str, typer.Argument(help="A local path, file:// or s3:// URL; every export below it is verified.")],
+    json: Json = False,
+) -> None:
+    """Say of every export whether it is all there, and what is missing before it. Exit 1: not all is well."""
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.operations.export_report import verify_exports as verify
+        from medallion_assets.operations.pages import exports_page
+
+        with terminal.progress("verifying exports") as progress:
+            exports = verify(url, progress=progress)
+        is_well = all(export.is_well for export in exports)
+        terminal.answer({"exports": exports, "is_well": is_well}, lambda: exports_page(exports), found=not is_well)
+
+
+@quarantine_app.command("show")
+def quarantine_show(
+    table: TableName,
+    export: Exports = None,
+    reason: Reasons = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many rows to show.")] = 20,
+    json: Json = False,
+) -> None:
+    """Show rows in quarantine with their reasons."""
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.operations.pages import quarantine_page
+        from medallion_assets.operations.quarantine_listing import list_quarantine
+        from medallion_assets.tables import exported_table
+
+        listing = list_quarantine(
+            _lakehouse("quarantine show"),
+            exported_table(table),
+            exports=export or (),
+            reasons=reason or (),
+            limit=limit,
+        )
+        terminal.answer(listing, lambda: quarantine_page(listing))
+
+
+@quarantine_app.command("redrive")
+def quarantine_redrive(
+    table: TableName,
+    export: Exports = None,
+    reason: Reasons = None,
+    why: Annotated[str, typer.Option(help="Why; goes into the commit.")] = "",
+    json: Json = False,
+) -> None:
+    """Judge quarantined rows again with the present contract, and apply those that are good now."""
+    with Terminal(as_json=json) as terminal:
+        from datetime import UTC, datetime
+
+        from medallion_assets.lakehouse.redrive import redrive
+        from medallion_assets.operations.pages import redriven_page
+        from medallion_assets.tables import exported_table
+
+        contract, lakehouse = exported_table(table), _lakehouse("quarantine redrive")
+        with terminal.progress("judging again") as progress:
+            done = redrive(
+                lakehouse,
+                contract,
+                now=datetime.now(UTC),
+                exports=export or (),
+                reasons=reason or (),
+                why=why,
+                progress=progress,
+            )
+        terminal.answer(done, lambda: redriven_page(contract.name, done))
+
+
+def _lakehouse(command: str) -> Lakehouse:
+    """The lakehouse of the settings; commits carry the command and who gave it."""
+    import getpass
+
+    from medallion_assets.lakehouse.delta import Lakehouse
+    from medallion_assets.settings import aws_options, load_settings
+
+    author = {"command": f"medallion {command}", "started_by": getpass.getuser()}
+    return Lakehouse(url=load_settings().lakehouse_url, storage_options=aws_options(), author=author)

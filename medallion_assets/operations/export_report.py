@@ -1,0 +1,91 @@
+"""Every export below a URL, verified: what `medallion exports verify` answers.
+
+Belongs here: going through the exports one by one, and the facts about each.
+Does not: the verdicts (dynamodb.verification), gaps (dynamodb.coverage), or what Bronze makes of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from medallion_assets.dynamodb.coverage import Gap, open_gaps
+from medallion_assets.dynamodb.exports import find_exports
+from medallion_assets.dynamodb.storage import open_store
+from medallion_assets.dynamodb.verification import Standing, Verdict, VerifiedExport, verify_export
+from medallion_assets.errors import PermanentError
+from medallion_assets.settings import normalise_url
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportFacts:
+    """One export. What its manifests say is null where they cannot be read; `items` and `files` count what verified.
+
+    `gap_before` is set where no export covers the time before its window (rule C1).
+    """
+
+    export_id: str
+    prefix: str
+    table: str | None
+    export_type: str | None
+    from_at: datetime | None
+    to_at: datetime | None
+    standing: Standing
+    verdict: Verdict
+    items: int
+    files: int
+    gap_before: Gap | None
+    problem: str | None
+    do: str | None
+
+    @property
+    def is_well(self) -> bool:
+        """Complete, and joined to what comes before it."""
+        return self.standing is Standing.COMPLETE and self.gap_before is None
+
+
+def verify_exports(url: str, *, progress: Callable[[int, int], None] = lambda _done, _total: None) -> list[ExportFacts]:
+    """Verify every export below a URL (a local path, `file://` or `s3://`), in the order of (export id, prefix).
+
+    Raises:
+        PermanentError: there is no such folder, or no export lies below it.
+        TransientError: the store did not answer.
+    """
+    place = normalise_url(url, name="the URL of the exports")
+    # A local store would make the folder; a reader makes nothing.
+    found = find_exports(store := open_store(place)) if place.startswith("s3://") or Path(place).is_dir() else []
+    if not found:
+        raise PermanentError(
+            f"no export lies below {place}",
+            expected="folders [prefix/]AWSDynamoDB/<ExportId>/ below it, at any depth",
+            found="none",
+            do="check the URL; `medallion sample` writes exports to try with",
+        )
+    verified = []
+    for number, export in enumerate(found, start=1):
+        verified.append(verify_export(store, export))
+        progress(number, len(found))
+    gaps = open_gaps(one.export for one in verified if one.export is not None and one.verdict is Verdict.COMPLETE)
+    return [_facts(one, gaps) for one in verified]
+
+
+def _facts(verified: VerifiedExport, gaps: dict[str, Gap]) -> ExportFacts:
+    export, detail = verified.export, verified.detail
+    is_complete = verified.verdict is Verdict.COMPLETE
+    return ExportFacts(
+        export_id=verified.found.export_id,
+        prefix=verified.found.prefix,
+        table=export.table_name if export else detail.table if detail else None,
+        export_type=export.export_type.value if export else None,
+        from_at=export.from_at if export else None,
+        to_at=export.to_at if export else None,
+        standing=verified.standing,
+        verdict=verified.verdict,
+        items=verified.items,
+        files=verified.files,
+        gap_before=gaps.get(verified.found.export_id) if is_complete else None,
+        problem=f"expected: {detail.expected}; found: {detail.found}" if detail else None,
+        do=detail.do if detail else None,
+    )

@@ -1,0 +1,116 @@
+"""The terminal: one answer a command, as a page for people or as one JSON document, and errors that help.
+
+Belongs here: what is printed where, progress, and exit codes (0 well, 1 something was found, 2 an error).
+Does not: what an answer says (operations), or how its page is laid out (operations.pages).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import date
+from enum import Enum
+from types import TracebackType
+from typing import Any, Self
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from medallion_assets.errors import MedallionError
+
+FOUND, FAILED = 1, 2
+PIPE_WIDTH = 200
+"""Columns of a page that goes to a file or a pipe: ids and file names stay whole."""
+
+
+class Terminal:
+    """The output of one command; a context that turns every error into a page and an exit code.
+
+    With `as_json` stdout gets one document and nothing else; stderr gets nothing.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        out = Console()
+        self._out = out if out.is_terminal else Console(width=PIPE_WIDTH)
+        self._err = Console(stderr=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not isinstance(error, Exception) or isinstance(error, typer.Exit):
+            return
+        if self._as_json:
+            typer.echo(json.dumps({"error": _error_facts(error)}, indent=2))
+        else:
+            self._err.print(_error_panel(error))
+            if not isinstance(error, MedallionError):
+                self._err.print_exception()
+        raise typer.Exit(FAILED) from error
+
+    def answer(self, facts: object, page: Callable[[], RenderableType], *, found: bool = False) -> None:
+        """Print the answer, as JSON made from `facts` or as the page; with `found` the command exits with 1."""
+        if self._as_json:
+            typer.echo(json.dumps(plain(facts), indent=2, ensure_ascii=False))
+        else:
+            self._out.print(page())
+        if found:
+            raise typer.Exit(FOUND)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar on stderr while the context lasts; call it with how much is done, of how much."""
+        if self._as_json or not self._err.is_terminal:
+            yield lambda _done, _total: None
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._err, transient=True) as bars:
+            task = bars.add_task(what, total=None)
+            yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold: dataclasses as objects, days and times in ISO 8601, exact numbers as text, sets sorted."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): plain(member) for name, member in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted(plain(member) for member in value)
+    if isinstance(value, list | tuple):
+        return [plain(member) for member in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, date):  # datetimes too
+        return value.isoformat()
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _error_facts(error: Exception) -> dict[str, str | None]:
+    if not isinstance(error, MedallionError):
+        return {"kind": type(error).__name__, "what": str(error), "expected": None, "found": None, "do": None}
+    return {
+        "kind": type(error).__name__,
+        "what": error.what,
+        "expected": None if error.expected is None else str(error.expected),
+        "found": None if error.found is None else str(error.found),
+        "do": error.do,
+    }
+
+
+def _error_panel(error: Exception) -> Panel:
+    facts = _error_facts(error)
+    title = "error" if isinstance(error, MedallionError) else f"unexpected {facts['kind']}"
+    lines = [Text(facts["what"] or title, style="bold")]
+    for name, label in (("expected", "expected"), ("found", "found"), ("do", "what to do")):
+        if facts[name] is not None:
+            lines.append(Text.assemble((f"{label}: ", "dim"), str(facts[name])))
+    return Panel(Group(*lines), title=title, title_align="left", border_style="red")
