@@ -44,13 +44,21 @@ from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 
 SEED = 7
-DAYS = 60
-PUBLISHED_DAYS = 7
 MARKER = "demo.json"
 """Marks a home whose data the demo made, and may therefore make anew."""
 DAGSTER_YAML = "telemetry:\n  enabled: false\n"
 INGEST = [bronze_table("customer_transactions"), bronze_table("customers")]
 REFINE = [CUSTOMER_TRANSACTIONS, CUSTOMERS, ENRICHED_TRANSACTIONS]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSize:
+    """How large the sample tables are."""
+
+    transactions: int = 50_000
+    customers: int = 1_000
+    days: int = 60
+    published_days: int = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,17 +85,25 @@ class DemoResult:
     seconds: float
 
 
-def run_demo(settings: Settings, view: DemoView) -> DemoResult:
+def run_demo(settings: Settings, view: DemoView, size: DemoSize | None = None) -> DemoResult:
     """Run the story; everything it makes lies in `settings.home`.
 
     Raises:
         PermanentError: the home holds data that no demo made, or a stage failed that should not have.
     """
     began = time.monotonic()
+    size = size or DemoSize()
     _prepare_home(settings)
     first_day = settings.first_day + timedelta(days=1)  # the business day before midnight UTC is a partition as well
-    story: dict[str, Any] = {"seed": SEED, "days": DAYS, "first_day": first_day}
-    with view.step("Writing sample exports: 50,000 transactions of 60 days, 1,000 customers"):
+    story: dict[str, Any] = {
+        "seed": SEED,
+        "transactions": size.transactions,
+        "customers": size.customers,
+        "days": size.days,
+        "first_day": first_day,
+    }
+    figures = f"{size.transactions:,} transactions of {size.days} days, {size.customers:,} customers"
+    with view.step(f"Writing sample exports: {figures}"):
         exports = write_demo_history(settings.raw_url, **story)
         view.note(f"{len(exports)} exports: a full one of each table, the others incremental")
     with _embedded_dynamodb() as dynamodb:
@@ -95,10 +111,15 @@ def run_demo(settings: Settings, view: DemoView) -> DemoResult:
         pipeline.run("Bronze and Silver: load, judge, publish, enrich", [*INGEST, *REFINE])
         days = pipeline.days()
         pipeline.run("Gold: daily sales of every day", [DAILY_SALES_SUMMARY], days[0], days[-1])
-        kept = restated_partitions(days, days[-1]).ltv_days[-PUBLISHED_DAYS:]
+        kept = restated_partitions(days, days[-1]).ltv_days[-size.published_days :]
         pipeline.run("Gold: customer lifetime value of the last days", [CUSTOMER_LTV], kept[0], kept[-1])
-        published = days[-PUBLISHED_DAYS:]
-        pipeline.run("Serving: the last 7 days to DynamoDB", [DAILY_SALES_METRICS], published[0], published[-1])
+        published = days[-size.published_days :]
+        pipeline.run(
+            f"Serving: the last {size.published_days} days to DynamoDB",
+            [DAILY_SALES_METRICS],
+            published[0],
+            published[-1],
+        )
         pipeline.run("Serving: the last day's lifetime values", [CUSTOMER_LTV_METRICS], days[-1], days[-1])
         before = pipeline.readable(published)
         bad = write_bad_export(settings.raw_url, **story)
@@ -220,7 +241,7 @@ def _prepare_home(settings: Settings) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     (settings.dagster_home / "dagster.yaml").write_text(DAGSTER_YAML)
-    marker.write_text(json.dumps({"seed": SEED, "days": DAYS}))
+    marker.write_text(json.dumps({"seed": SEED}))
 
 
 @contextmanager

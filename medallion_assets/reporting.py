@@ -1,16 +1,20 @@
 """Reporting: what every asset shows in the Dagster UI, made from contracts and tables.
 
-Belongs here: an asset's specification from its contract, and the metadata of a materialization.
+Belongs here: an asset's specification from its contract, the metadata of a materialization, checks, and how an error
+of this project looks in Dagster.
 Does not: figures; stages count, this room only shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
+from medallion_assets.errors import MedallionError, TransientError
 from medallion_assets.lakehouse.contracts import Column, Table
 from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.schema import polars_type
@@ -41,28 +45,97 @@ def column_schema(table: Table) -> dg.TableSchema:
     return dg.TableSchema(columns=[_column(table, column) for column in table.columns])
 
 
-def table_metadata(
-    snapshot: Snapshot, *, rows_in: int, rows_out: int, quarantined: int = 0, quality_score: float = 1.0
+def check_specs(
+    table: Table, described: Mapping[str, str], *, blocking: Collection[str] = ()
+) -> list[dg.AssetCheckSpec]:
+    """The checks of an asset, by name with what each proves; those that are `blocking` stop what comes after it."""
+    key = asset_key(table)
+    return [
+        dg.AssetCheckSpec(name, asset=key, description=description, blocking=name in blocking)
+        for name, description in described.items()
+    ]
+
+
+def check(table: Table, name: str, *, passed: bool, warn: bool = False, **figures: Any) -> dg.AssetCheckResult:
+    """The verdict of a check; `warn` makes a failure a warning."""
+    severity = dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR
+    return dg.AssetCheckResult(
+        asset_key=asset_key(table), check_name=name, passed=passed, severity=severity, metadata=figures
+    )
+
+
+def stage_metadata(
+    *,
+    rows_in: int,
+    rows_out: int,
+    quarantined: int,
+    quality_score: float,
+    table_version: int,
+    row_count: int,
+    location: str | dg.MetadataValue[Any],
+    sample: list[dict[str, Any]],
+    **more: Any,
 ) -> dict[str, Any]:
-    """What a materialization tells: rows, version, quality, location, and a few rows to look at."""
+    """What every materialization tells: rows, quality, version, what is particular to the stage, place, a few rows."""
     return {
         "rows_in": rows_in,
         "rows_out": rows_out,
         "rows_quarantined": quarantined,
         "quality_score": quality_score,
-        "table_version": snapshot.version,
-        "dagster/row_count": snapshot.row_count,
-        "location": dg.MetadataValue.path(snapshot.uri),
-        "preview": dg.MetadataValue.md(markdown_table(preview(snapshot))),
+        "table_version": table_version,
+        "dagster/row_count": row_count,
+        **more,
+        "location": location,
+        "preview": as_table(sample[:PREVIEW_ROWS]),
     }
 
 
-def preview(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """A few rows of a table, as they come."""
-    return snapshot.scan().head(PREVIEW_ROWS).collect().to_dicts()
+def table_result(
+    snapshot: Snapshot,
+    *,
+    rows_in: int,
+    rows_out: int,
+    quarantined: int = 0,
+    quality_score: float = 1.0,
+    sample: pl.LazyFrame | None = None,
+    **more: Any,
+) -> dg.MaterializeResult[None]:
+    """The materialization of a Delta table at a version. The preview shows `sample`, or else rows as they come."""
+    rows = snapshot.scan() if sample is None else sample
+    metadata = stage_metadata(
+        rows_in=rows_in,
+        rows_out=rows_out,
+        quarantined=quarantined,
+        quality_score=quality_score,
+        table_version=snapshot.version,
+        row_count=snapshot.row_count,
+        location=dg.MetadataValue.path(snapshot.uri),
+        sample=rows.head(PREVIEW_ROWS).collect().to_dicts(),
+        **more,
+    )
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(str(snapshot.version)))
 
 
-def markdown_table(rows: list[Mapping[str, Any]] | list[dict[str, Any]]) -> str:
+@contextmanager
+def stage_errors() -> Iterator[None]:
+    """Turn an error of this project into a failure of the step: Dagster may retry it only when it is transient."""
+    try:
+        yield
+    except MedallionError as error:
+        parts = {"expected": error.expected, "found": error.found, "what to do": error.do}
+        raise dg.Failure(
+            str(error),
+            metadata={name: str(part) for name, part in parts.items() if part is not None},
+            allow_retries=isinstance(error, TransientError),
+        ) from error
+
+
+def as_table(rows: list[dict[str, Any]]) -> dg.MarkdownMetadataValue:
+    """Rows as Dagster shows them."""
+    return dg.MetadataValue.md(markdown_table(rows))
+
+
+def markdown_table(rows: list[dict[str, Any]]) -> str:
     """Rows as a Markdown table; long values are cut."""
     if not rows:
         return "no rows"

@@ -7,6 +7,8 @@ Does not: any logic of a stage; assets call the rooms below and report (reportin
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +16,7 @@ import dagster as dg
 
 from medallion_assets.dynamodb.publisher import publishing_client
 from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.reporting import stage_errors
 from medallion_assets.settings import aws_options
 
 
@@ -23,10 +26,16 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     url: str
     raw_url: str
 
-    def connect(self, context: dg.AssetExecutionContext) -> Lakehouse:
-        """The lakehouse as this run sees it; every commit carries the run's id and who started it."""
+    @contextmanager
+    def stage(self, context: dg.AssetExecutionContext) -> Iterator[Lakehouse]:
+        """The lakehouse as this run sees it, for the whole body of an asset.
+
+        Every commit carries the run's id and who started it; an error of this project fails the step, and only a
+        transient one may be retried.
+        """
         author = {"dagster_run_id": context.run.run_id, "started_by": started_by(context)}
-        return Lakehouse(url=self.url, storage_options=aws_options(), author=author)
+        with stage_errors():
+            yield Lakehouse(url=self.url, storage_options=aws_options(), author=author)
 
     def now(self) -> datetime:
         """The clock of this run's stages."""

@@ -7,9 +7,11 @@ A service that is not installed skips its tests with the reason, unless MEDALLIO
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from moto import mock_aws
@@ -21,6 +23,11 @@ from medallion_assets_tests.services import dynamodb_local as local
 from medallion_assets_tests.services import s3
 from medallion_assets_tests.services.processes import ServiceMissingError
 from medallion_assets_tests.services.serving_tables import ServingTables, make_serving_tables
+
+if TYPE_CHECKING:  # Dagster takes seconds to import, which only some tests need
+    import dagster as dg
+
+    from medallion_assets_tests.graph import Graph
 
 SERVICES = {"dynamodb_local": "Amazon's DynamoDB Local (java)", "s3": "an S3 server (versitygw)"}
 
@@ -73,6 +80,44 @@ def serving(request: pytest.FixtureRequest) -> Iterator[ServingTables]:
 def real_serving(dynamodb_local: local.DynamoDBLocal) -> ServingTables:
     """Empty serving tables in DynamoDB Local only, for what moto gets wrong: races and capacity."""
     return make_serving_tables(dynamodb_local.client)
+
+
+@pytest.fixture(scope="session")
+def dagster_instance() -> Iterator[dg.DagsterInstance]:
+    """An instance in memory; runs in it know nothing of each other but what a test looks up."""
+    import dagster as dg
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def graph(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> Iterator[Graph]:
+    """The asset graph over an empty home, with a DynamoDB of its own (moto)."""
+    from medallion_assets_tests.graph import graph_at
+
+    with mock_aws():
+        yield graph_at(tmp_path / "home", dagster_instance)
+
+
+@pytest.fixture(scope="session")
+def refined_home(tmp_path_factory: pytest.TempPathFactory, dagster_instance: dg.DagsterInstance) -> Path:
+    """A home in which the small history of samples is loaded, judged and enriched; to be copied, not changed."""
+    from medallion_assets.samples.history import write_demo_history
+    from medallion_assets_tests.graph import BRONZE, SILVER, STORY, graph_at
+
+    home = tmp_path_factory.mktemp("refined") / "home"
+    graph = graph_at(home, dagster_instance)
+    write_demo_history(graph.settings.raw_url, **STORY)
+    assert graph.run(*BRONZE, *SILVER).success
+    return home
+
+
+@pytest.fixture
+def refined(graph: Graph, refined_home: Path) -> Graph:
+    """The asset graph over a copy of that home: Bronze and Silver are there, Gold and serving are not."""
+    shutil.copytree(refined_home, graph.settings.home)
+    return graph
 
 
 @pytest.fixture

@@ -6,75 +6,80 @@ Does not: ingest itself (bronze/ingest.py).
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
 
+from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 
 import dagster as dg
+from pydantic import Field
 
 from medallion_assets.bronze.ingest import Ingested, ingest
+from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, Decision, record_decisions
 from medallion_assets.lakehouse.raw_exports import bronze_table
-from medallion_assets.reporting import asset_key, counts, doorway, markdown_table, table_metadata
+from medallion_assets.reporting import as_table, check, check_specs, counts, doorway, table_result
 from medallion_assets.resources import LakehouseResource, started_by
 
-EXPORTS_VERIFIED = "exports_verified"
+CHECKS = {"exports_verified": "Every complete export that lies there verified and is in."}
 
 
 class IngestConfig(dg.Config):
     """Run config of a Bronze asset. Nothing is needed; every complete export that is not in is loaded."""
 
-    confirm_table_id: str = ""
-    """The new tableId of a DynamoDB table that was dropped and made anew on purpose (rule B3)."""
-    reason: str = ""
-    """Why; goes into the record of the decision."""
+    confirm_table_id: str = Field(
+        default="", description="the new tableId of a DynamoDB table that was dropped and made anew on purpose"
+    )
+    reason: str = Field(default="", description="why; goes into the record of that decision")
+
+    def decisions(self, table_name: str, *, by: str, at: datetime) -> list[Decision]:
+        """The decision of this run config, if there is one (rule B3)."""
+        if not self.confirm_table_id:
+            return []
+        return [
+            Decision(
+                table_name=table_name,
+                subject=self.confirm_table_id,
+                action=Action.CONFIRM_TABLE,
+                reason=self.reason,
+                decided_by=by,
+                decided_at=at,
+            )
+        ]
 
 
 def bronze_asset(table_name: str) -> dg.AssetsDefinition:
     """The asset `bronze/<table_name>`: the exports below `<raw>/<table_name>`, loaded exactly once."""
     table = bronze_table(table_name)
-    check = dg.AssetCheckSpec(
-        EXPORTS_VERIFIED, asset=asset_key(table), description="Every export that lies there verified and is in."
-    )
 
-    @dg.asset(**doorway(table, kinds={"dynamodb", "deltalake", "bronze"}), check_specs=[check])
+    @dg.asset(**doorway(table, kinds={"dynamodb", "deltalake", "bronze"}), check_specs=check_specs(table, CHECKS))
     def bronze(
         context: dg.AssetExecutionContext, config: IngestConfig, lakehouse: LakehouseResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        lake, now = lakehouse.connect(context), lakehouse.now()
-        if config.confirm_table_id:
-            decision = Decision(
-                table_name=table_name,
-                subject=config.confirm_table_id,
-                action=Action.CONFIRM_TABLE,
-                reason=config.reason,
-                decided_by=started_by(context),
-                decided_at=now,
+        with lakehouse.stage(context) as lake:
+            now = lakehouse.now()
+            record_decisions(lake, config.decisions(table_name, by=started_by(context), at=now))
+            done = ingest(lake, lakehouse.raw_url, table_name, now=now, progress=context.log.info)
+            yield exports_verified(table, done)
+            yield table_result(
+                lake.open(table),
+                rows_in=done.lines,
+                rows_out=done.lines,
+                exports_loaded=[export.export_id for export in done.loaded],
+                exports_waiting=done.waiting,
             )
-            record_decisions(lake, [decision])
-        done = ingest(lake, lakehouse.raw_url, table_name, now=now, progress=context.log.info)
-        yield _verified(table_name, done)
-        metadata = table_metadata(lake.open(table), rows_in=done.lines, rows_out=done.lines)
-        exports = {"exports_loaded": [export.export_id for export in done.loaded], "exports_waiting": done.waiting}
-        yield dg.MaterializeResult(metadata={**metadata, **exports}, data_version=dg.DataVersion(str(done.version)))
 
     return bronze
 
 
-def _verified(table_name: str, done: Ingested) -> dg.AssetCheckResult:
-    rows = [
-        {"export": refusal.export_id, "verdict": refusal.verdict, "message": refusal.message}
-        for refusal in done.refused
-    ]
-    verdicts: dict[str, int] = {}
-    for refusal in done.refused:
-        verdicts[refusal.verdict] = verdicts.get(refusal.verdict, 0) + 1
-    return dg.AssetCheckResult(
-        asset_key=asset_key(bronze_table(table_name)),
-        check_name=EXPORTS_VERIFIED,
+def exports_verified(table: Table, done: Ingested) -> dg.AssetCheckResult:
+    """Rule B1: each refused export with its verdict, and what to do about it."""
+    rows = [{"export": one.export_id, "verdict": one.verdict, "message": one.message} for one in done.refused]
+    return check(
+        table,
+        "exports_verified",
         passed=not done.refused,
-        metadata={
-            "refused": dg.MetadataValue.md(markdown_table(rows)),
-            "verdicts": counts(verdicts),
-            "loaded": len(done.loaded),
-            "waiting": len(done.waiting),
-        },
+        refused=as_table(rows),
+        verdicts=counts(Counter(one.verdict for one in done.refused)),
+        loaded=len(done.loaded),
+        waiting=len(done.waiting),
     )

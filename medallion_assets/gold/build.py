@@ -6,10 +6,9 @@ Does not: the figures (gold/daily_sales_summary.py, gold/customer_ltv.py), or wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
 import narwhals as nw
 import polars as pl
@@ -86,9 +85,11 @@ def daily_sales(enriched: Snapshot, days: Sequence[date]) -> pl.DataFrame:
     return conform(rows.to_native(), DAILY_SALES_SUMMARY).collect(engine="streaming")
 
 
-def customer_ltv(enriched: Snapshot, as_of: date) -> pl.DataFrame:
-    """The lifetime values as of one day, computed from Silver."""
-    return _lifetime_value(_base(enriched), as_of)
+def customer_ltv(enriched: Snapshot, as_of_days: Sequence[date]) -> Iterator[pl.DataFrame]:
+    """The lifetime values as of each of some days, computed from Silver, which is read once."""
+    base = _base(enriched)
+    for as_of in as_of_days:
+        yield _lifetime_value(base, as_of)
 
 
 def partition(gold: Snapshot, day: date) -> pl.DataFrame:
@@ -108,10 +109,3 @@ def _lifetime_value(base: pl.DataFrame, as_of: date) -> pl.DataFrame:
 
 def _rows(snapshot: Snapshot, days: Sequence[date]) -> int:
     return int(snapshot.partition_files(days)["num_records"].sum()) if snapshot.files.height else 0
-
-
-def silver_revenue(transactions: Snapshot, days: Sequence[date]) -> Decimal:
-    """The net revenue of some days, straight from silver.customer_transactions: what Gold has to reconcile with."""
-    rows = transactions.scan(partitions=days).filter(~pl.col("is_deleted"), pl.col("status") == "completed")
-    total = rows.select(pl.col("amount").sum()).collect(engine="streaming").item()
-    return Decimal(total or 0)

@@ -7,18 +7,23 @@ Dagster reads the annotations of an asset itself, so they are not postponed here
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
+import polars as pl
 from pydantic import Field
 
+from medallion_assets.errors import QualityGateError
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.decisions import Action, Decision, record_decisions
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.decide import decide
+from medallion_assets.lakehouse.decisions import Action, Decision
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.gate import Gate
 from medallion_assets.lakehouse.integrity import leaked_tombstones, repeated_keys
 from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.lakehouse.refine import Failing, Refined, refine
-from medallion_assets.reporting import asset_key, counts, doorway, markdown_table, table_metadata
+from medallion_assets.reporting import as_table, asset_key, check, check_specs, counts, doorway, table_result
 from medallion_assets.resources import LakehouseResource, started_by
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
@@ -26,6 +31,17 @@ from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.silver.enrichment import update_enriched
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
+DATA_VERSION_TAG = "dagster/data_version"
+REFINE_CHECKS = {
+    "quality_threshold": "Every export that was judged passed the quality gate, or a person accepted it.",
+    "unique_live_key": "No key has two live rows.",
+    "no_gaps": "No export waits for a window that is missing.",
+    "schema_drift": "Items have no attribute that the contract lacks.",
+}
+ENRICHED_CHECKS = {
+    "no_tombstone_leaks": "No deleted transaction has a row.",
+    "unique_live_key": "No transaction has two rows.",
+}
 
 
 class ExportDecision(dg.Config):
@@ -42,31 +58,44 @@ class RefineConfig(dg.Config):
     accept: list[ExportDecision] = Field(default=[], description="exports to publish although they fail the gate")
     reject: list[ExportDecision] = Field(default=[], description="exports to leave out for good")
 
+    def decisions(self, table: Table, *, by: str, at: datetime) -> list[Decision]:
+        """The decisions of this run config."""
+        chosen = [(Action.ACCEPT, one) for one in self.accept] + [(Action.REJECT, one) for one in self.reject]
+        return [
+            Decision(
+                table_name=table.short_name,
+                subject=one.export_id,
+                action=action,
+                reason=one.reason,
+                decided_by=by,
+                decided_at=at,
+            )
+            for action, one in chosen
+        ]
+
 
 def silver_asset(table: Table) -> dg.AssetsDefinition:
     """The asset of a judged Silver table: every export of its Bronze table, judged before it is published."""
-    key = asset_key(table)
-    checks = [
-        dg.AssetCheckSpec("quality_threshold", asset=key, blocking=True, description="Every export passed the gate."),
-        dg.AssetCheckSpec("unique_live_key", asset=key, description="No key has two live rows."),
-        dg.AssetCheckSpec("no_gaps", asset=key, description="No export waits for a window that is missing."),
-        dg.AssetCheckSpec("schema_drift", asset=key, description="Items have no attribute that the contract lacks."),
-    ]
 
-    @dg.asset(**doorway(table), check_specs=checks, deps=[asset_key(bronze_table(table.short_name))])
+    @dg.asset(
+        **doorway(table),
+        check_specs=check_specs(table, REFINE_CHECKS, blocking={"quality_threshold", "unique_live_key"}),
+        deps=[asset_key(bronze_table(table.short_name))],
+    )
     def silver(
         context: dg.AssetExecutionContext, config: RefineConfig, lakehouse: LakehouseResource
     ) -> Iterator[Event]:
-        lake, now = lakehouse.connect(context), lakehouse.now()
-        record_decisions(lake, _decisions(table, config, started_by(context), lakehouse))
-        done = refine(lake, table, now=now, threshold=config.threshold, progress=context.log.info)
-        yield from _checks(lake, table, done)
-        result = _result(lake, table, done)
-        if done.failing is None:
-            yield result
-            return
-        context.log_event(dg.AssetMaterialization(key, metadata=result.metadata or {}))
-        raise dg.Failure(_gate_message(table, done.failing), allow_retries=False)
+        with lakehouse.stage(context) as lake:
+            now = lakehouse.now()
+            decide(lake, table, config.decisions(table, by=started_by(context), at=now))
+            done = refine(lake, table, now=now, threshold=config.threshold, progress=context.log.info)
+            yield from refine_checks(lake, table, done)
+            result = refine_result(lake, table, done)
+            if done.failing is None:
+                yield result
+            else:
+                report_unfinished(context, result, done)
+                raise gate_error(table, done.failing, Gate.of(table, config.threshold))
 
     return silver
 
@@ -74,98 +103,94 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
 @dg.asset(
     **doorway(ENRICHED_TRANSACTIONS),
     deps=[asset_key(CUSTOMER_TRANSACTIONS), asset_key(CUSTOMERS)],
-    check_specs=[
-        dg.AssetCheckSpec("no_tombstone_leaks", asset=asset_key(ENRICHED_TRANSACTIONS)),
-        dg.AssetCheckSpec("unique_live_key", asset=asset_key(ENRICHED_TRANSACTIONS)),
-    ],
+    check_specs=check_specs(ENRICHED_TRANSACTIONS, ENRICHED_CHECKS, blocking=ENRICHED_CHECKS),
 )
 def enriched_transactions(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Iterator[Event]:
     """Each live transaction with the customer as of then; only the days that changed are made anew."""
-    lake = lakehouse.connect(context)
-    done = update_enriched(lake, progress=context.log.info)
-    snapshot = lake.open(ENRICHED_TRANSACTIONS)
-    leaks, repeated = leaked_tombstones(lake.open(CUSTOMER_TRANSACTIONS), snapshot), repeated_keys(snapshot)
-    yield _check(ENRICHED_TRANSACTIONS, "no_tombstone_leaks", passed=leaks == 0, leaked=leaks)
-    yield _check(ENRICHED_TRANSACTIONS, "unique_live_key", passed=repeated == 0, repeated_keys=repeated)
-    metadata = table_metadata(snapshot, rows_in=done.rows_in, rows_out=done.rows_out)
-    days = [str(day) for day in sorted(done.restated)]
-    yield dg.MaterializeResult(
-        metadata={**metadata, "restated_dates": days}, data_version=dg.DataVersion(str(done.version))
-    )
-
-
-def _decisions(table: Table, config: RefineConfig, who: str, lakehouse: LakehouseResource) -> list[Decision]:
-    return [
-        Decision(
-            table_name=table.short_name,
-            subject=one.export_id,
-            action=action,
-            reason=one.reason,
-            decided_by=who,
-            decided_at=lakehouse.now(),
+    with lakehouse.stage(context) as lake:
+        done = update_enriched(lake, progress=context.log.info)
+        yield from enriched_checks(lake)
+        yield table_result(
+            lake.open(ENRICHED_TRANSACTIONS),
+            rows_in=done.rows_in,
+            rows_out=done.rows_out,
+            restated_dates=[str(day) for day in sorted(done.restated)],
         )
-        for action, chosen in ((Action.ACCEPT, config.accept), (Action.REJECT, config.reject))
-        for one in chosen
-    ]
 
 
-def _checks(lake: Lakehouse, table: Table, done: Refined) -> Iterator[dg.AssetCheckResult]:
-    total = done.total
+def refine_checks(lake: Lakehouse, table: Table, done: Refined) -> Iterator[dg.AssetCheckResult]:
+    """What a run of refine found, and whether Silver is sound."""
+    yield quality_threshold(table, done)
+    yield unique_live_key(lake.open(table))
+    yield check(table, "no_gaps", passed=not done.gaps, warn=True, gaps=[str(gap) for gap in done.gaps])
+    drift = done.total.unknown_attributes
+    yield check(table, "schema_drift", passed=not drift, warn=True, unknown_attributes=counts(drift))
+
+
+def enriched_checks(lake: Lakehouse) -> Iterator[dg.AssetCheckResult]:
+    """Whether the enriched table is sound."""
+    enriched = lake.open(ENRICHED_TRANSACTIONS)
+    leaked = leaked_tombstones(lake.open(CUSTOMER_TRANSACTIONS), enriched)
+    yield check(ENRICHED_TRANSACTIONS, "no_tombstone_leaks", passed=leaked == 0, leaked=leaked)
+    yield unique_live_key(enriched)
+
+
+def quality_threshold(table: Table, done: Refined) -> dg.AssetCheckResult:
+    """Rule C4: of the export that failed the gate the figures and some bad rows, else the figures of all."""
+    tally = done.total if done.failing is None else done.failing.tally
+    figures: dict[str, Any] = {
+        "quality_score": tally.score,
+        "records": tally.records,
+        "bad_records": tally.bad,
+        "reasons": counts(tally.reasons),
+        "failures": counts(tally.failures),
+    }
     if done.failing is None:
-        yield _check(table, "quality_threshold", passed=True, quality_score=total.score, reasons=counts(total.reasons))
-    else:
-        failing = done.failing
-        yield _check(
-            table,
-            "quality_threshold",
-            passed=False,
-            export_id=failing.export.export_id,
-            quality_score=failing.tally.score,
-            records=failing.tally.records,
-            bad_records=failing.tally.bad,
-            reasons=counts(failing.tally.reasons),
-            sample=dg.MetadataValue.md(markdown_table(failing.sample.to_dicts())),
-        )
-    repeated = repeated_keys(lake.open(table))
-    yield _check(table, "unique_live_key", passed=repeated == 0, repeated_keys=repeated)
-    yield _warn(table, "no_gaps", passed=not done.gaps, gaps=[str(gap) for gap in done.gaps])
-    drift = total.unknown_attributes
-    yield _warn(table, "schema_drift", passed=not drift, unknown_attributes=counts(drift))
+        return check(table, "quality_threshold", passed=True, **figures)
+    sample = as_table(done.failing.sample.to_dicts())
+    export_id = done.failing.export.export_id
+    return check(table, "quality_threshold", passed=False, export_id=export_id, **figures, sample=sample)
 
 
-def _result(lake: Lakehouse, table: Table, done: Refined) -> dg.MaterializeResult[None]:
-    total = done.total
-    metadata = table_metadata(
-        lake.open(table),
+def unique_live_key(snapshot: Snapshot) -> dg.AssetCheckResult:
+    """Rule K2: a key has one live row."""
+    repeated = repeated_keys(snapshot)
+    return check(snapshot.table, "unique_live_key", passed=repeated == 0, repeated_keys=repeated)
+
+
+def refine_result(lake: Lakehouse, table: Table, done: Refined) -> dg.MaterializeResult[None]:
+    """What a run of refine published."""
+    total, snapshot = done.total, lake.open(table)
+    return table_result(
+        snapshot,
         rows_in=total.records,
         rows_out=done.rows_changed,
         quarantined=total.bad,
         quality_score=total.score,
+        sample=snapshot.scan().filter(~pl.col("is_deleted")),
+        reasons=counts(total.reasons),
+        warnings=counts(total.warnings),
+        exports_applied=[tally.export_id for tally in done.applied],
+        exports_rejected=done.rejected,
+        restated_dates=[str(day) for day in sorted(done.restated)],
     )
-    more: dict[str, Any] = {
-        "exports_applied": [tally.export_id for tally in done.applied],
-        "exports_rejected": done.rejected,
-        "restated_dates": [str(day) for day in sorted(done.restated)],
-        "reasons": counts(total.reasons),
-        "warnings": counts(total.warnings),
-    }
-    return dg.MaterializeResult(metadata={**metadata, **more}, data_version=dg.DataVersion(str(done.version)))
 
 
-def _gate_message(table: Table, failing: Failing) -> str:
+def report_unfinished(context: dg.AssetExecutionContext, result: dg.MaterializeResult[None], done: Refined) -> None:
+    """Tell what was published before the export that failed the gate; nothing when nothing was."""
+    if done.applied or done.rejected:
+        tags = {DATA_VERSION_TAG: str(done.version)}
+        context.log_event(dg.AssetMaterialization(context.asset_key, metadata=result.metadata or {}, tags=tags))
+
+
+def gate_error(table: Table, failing: Failing, gate: Gate) -> QualityGateError:
+    """What a person reads when an export fails the gate."""
     export_id, tally = failing.export.export_id, failing.tally
-    return (
-        f"{table.name}: export {export_id} failed the quality gate and nothing of it was published; "
-        f"expected: a score of at least {table.quality_threshold} or fewer than {table.quality_min_bad_records} bad "
-        f"records; found: {tally.score:.4f}, {tally.bad:,} bad of {tally.records:,} ({counts(tally.reasons)}"
-        f"{'; failed: ' + counts(tally.failures) if tally.failures else ''}); what to do: look at the rows in the "
-        f"check quality_threshold, then run {table.path} with accept or reject for this export in the run config"
+    failures = f"; failed: {counts(tally.failures)}" if tally.failures else ""
+    return QualityGateError(
+        f"{table.name}: export {export_id} failed the quality gate and nothing of it was published",
+        expected=f"a score of at least {gate.threshold}, or fewer than {gate.min_bad_records} bad records",
+        found=f"{tally.score:.4f}, {tally.bad:,} bad of {tally.records:,} ({counts(tally.reasons)}{failures})",
+        do=f"look at the rows in the check quality_threshold, then run {table.path} with accept or reject for this "
+        "export in the run config",
     )
-
-
-def _check(table: Table, name: str, *, passed: bool, **metadata: object) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(asset_key=asset_key(table), check_name=name, passed=passed, metadata=metadata)  # type: ignore[arg-type]
-
-
-def _warn(table: Table, name: str, *, passed: bool, **metadata: object) -> dg.AssetCheckResult:
-    return _check(table, name, passed=passed, **metadata)._replace(severity=dg.AssetCheckSeverity.WARN)

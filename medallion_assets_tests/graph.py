@@ -1,0 +1,126 @@
+"""The asset graph run through Dagster in this process, for tests: what every room's doorway shows and does.
+
+Belongs here: a graph over a home of its own, and short ways to read what a run told Dagster.
+Does not: expectations of any kind; exports and tables without Dagster (pipeline.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from medallion_assets.definitions import build_defs
+from medallion_assets.dynamodb.publisher import publishing_client
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.resources import DynamoDBResource
+from medallion_assets.settings import Settings, load_settings
+
+REGION = "us-east-1"
+BRONZE = ("bronze/customer_transactions", "bronze/customers")
+SILVER = ("silver/customer_transactions", "silver/customers", "silver/enriched_transactions")
+GOLD = ("gold/daily_sales_summary", "gold/customer_ltv")
+SERVING = ("serving/daily_sales_metrics", "serving/customer_ltv_metrics")
+STORY: dict[str, Any] = {"seed": 7, "transactions": 400, "customers": 40, "days": 12, "first_day": date(2025, 1, 2)}
+"""A small history of samples; its first business day is the day before, as UTC is ahead."""
+STORY_DAYS = (date(2025, 1, 1), date(2025, 1, 13))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run told Dagster. Assets are named `layer/table`."""
+
+    result: dg.ExecuteInProcessResult
+
+    @property
+    def success(self) -> bool:
+        return self.result.success
+
+    @property
+    def checks(self) -> dict[tuple[str, str], dg.AssetCheckEvaluation]:
+        """Every check that was evaluated, by asset and name."""
+        evaluations = self.result.get_asset_check_evaluations()
+        return {(one.asset_key.to_user_string(), one.check_name): one for one in evaluations}
+
+    @property
+    def failed_checks(self) -> set[tuple[str, str]]:
+        return {name for name, one in self.checks.items() if not one.passed}
+
+    @property
+    def materializations(self) -> dict[str, dg.AssetMaterialization]:
+        """The last materialization of each asset."""
+        events = self.result.get_asset_materialization_events()
+        found = [event.materialization for event in events]
+        return {one.asset_key.to_user_string(): one for one in found}
+
+    def figures(self, asset: str, check: str | None = None) -> dict[str, Any]:
+        """The metadata of an asset's materialization, or of one of its checks, as plain values."""
+        event = self.materializations[asset] if check is None else self.checks[asset, check]
+        return {name: value.value for name, value in event.metadata.items()}
+
+    @property
+    def failure(self) -> dg.Failure:
+        """What the one step that failed said."""
+        (event,) = [event for event in self.result.all_events if event.is_step_failure]
+        error = event.step_failure_data.user_failure_data
+        assert error is not None, event.step_failure_data.error_display_string
+        return dg.Failure(error.description, metadata=error.metadata, allow_retries=error.allow_retries)
+
+    @property
+    def started(self) -> set[str]:
+        """The assets whose step began."""
+        return {str(event.step_key).replace("__", "/") for event in self.result.all_events if event.is_step_start}
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The graph over one home, with an instance that is forgotten afterwards. DynamoDB is whatever boto3 finds."""
+
+    settings: Settings
+    instance: dg.DagsterInstance
+
+    @cached_property
+    def definitions(self) -> dg.Definitions:
+        return build_defs(self.settings, dynamodb=DynamoDBResource(region=REGION))
+
+    @property
+    def lakehouse(self) -> Lakehouse:
+        return Lakehouse(url=self.settings.lakehouse_url)
+
+    @property
+    def dynamodb(self) -> Any:
+        return publishing_client(region_name=REGION)
+
+    def run(
+        self,
+        *assets: str,
+        first: date | None = None,
+        last: date | None = None,
+        config: Mapping[str, Mapping[str, Any]] | None = None,
+        tags: Mapping[str, str] | None = None,
+        job: dg.JobDefinition | None = None,
+    ) -> Run:
+        """Materialize assets (`layer/table`) in one run; `config` is by asset, `first` to `last` are partitions."""
+        ops = {asset.replace("/", "__"): {"config": dict(values)} for asset, values in (config or {}).items()}
+        days = {
+            "dagster/asset_partition_range_start": str(first),
+            "dagster/asset_partition_range_end": str(last or first),
+        }
+        result = (job or self.definitions.resolve_implicit_global_asset_job_def()).execute_in_process(
+            asset_selection=[dg.AssetKey(asset.split("/")) for asset in assets],
+            instance=self.instance,
+            run_config={"ops": ops},
+            tags={**(days if first else {}), **(tags or {})},
+            raise_on_error=False,
+        )
+        return Run(result)
+
+
+def graph_at(home: Path, instance: dg.DagsterInstance) -> Graph:
+    """The graph over a home, which need not exist yet."""
+    return Graph(load_settings({"MEDALLION_HOME": str(home)}), instance)

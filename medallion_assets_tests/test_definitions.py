@@ -1,0 +1,74 @@
+"""What Dagster loads: the whole graph, as it stands in a file, without reading any data."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import dagster as dg
+import pytest
+
+from medallion_assets.definitions import build_defs
+from medallion_assets.errors import SettingsError
+from medallion_assets.settings import load_settings
+from medallion_assets_tests.asset_graph import SNAPSHOT, describe
+from medallion_assets_tests.services.processes import free_port
+
+
+def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> ModuleType:
+    """The module that Dagster loads, loaded anew in some environment."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    spec = importlib.util.find_spec("medallion_assets.definitions")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_graph_is_what_the_picture_says() -> None:
+    """Assets, groups, kinds, owners, dependencies, partitions, checks, jobs, schedules and sensors."""
+    drawn = describe(build_defs(load_settings({})))
+    assert drawn == SNAPSHOT.read_text(), "if that was meant: python -m medallion_assets_tests.asset_graph"
+
+
+def test_the_definitions_are_sound() -> None:
+    dg.Definitions.validate_loadable(build_defs(load_settings({})))
+
+
+def test_the_first_partition_is_a_setting() -> None:
+    definitions = build_defs(load_settings({"MEDALLION_FIRST_DAY": "2024-02-29"}))
+    for node in definitions.resolve_asset_graph().asset_nodes:
+        if node.partitions_def is not None:
+            assert node.partitions_def.get_first_partition_key() == "2024-02-29"
+
+
+def test_loading_reads_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither folders, which are not even made, nor a store, which does not answer here."""
+    home, nobody = tmp_path / "home", f"http://127.0.0.1:{free_port()}"
+    load(monkeypatch, MEDALLION_HOME=str(home), AWS_ENDPOINT_URL=nobody)
+    load(monkeypatch, MEDALLION_LAKEHOUSE_URL="s3://lake/tables", MEDALLION_RAW_URL="s3://lake/raw")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("MEDALLION_ENGINE", "duckdb", "one of polars"),
+        ("MEDALLION_FIRST_DAY", "2025-02-30", "YYYY-MM-DD"),
+        ("MEDALLION_RAW_URL", "gs://bucket/raw", "s3://bucket/prefix"),
+        ("MEDALLION_LAKEHOUSE_URL", "s3:///no-bucket", "s3://bucket/prefix"),
+    ],
+)
+def test_a_wrong_setting_is_refused_at_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, allowed: str
+) -> None:
+    """With the name of the setting, what is allowed, and what was found."""
+    with pytest.raises(SettingsError) as refused:
+        load(monkeypatch, **{name: value})
+    message = str(refused.value)
+    assert name in message
+    assert allowed in message
+    assert repr(value) in message
