@@ -66,7 +66,8 @@ def judge_lines(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
 def tally(records: pl.DataFrame) -> dict[str, Tally]:
     """Count judged records by export."""
     result = {}
-    for (export_id,), part in records.partition_by("_export_id", as_dict=True).items():
+    judged = records.select("_export_id", "_reasons", "_warnings", "_failures", "_unknown_attributes")
+    for (export_id,), part in judged.partition_by("_export_id", as_dict=True).items():
         bad = part.filter(pl.col("_reasons").list.len() > 0)
         result[str(export_id)] = Tally(
             export_id=str(export_id),

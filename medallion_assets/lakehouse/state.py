@@ -11,7 +11,8 @@ late: where Silver holds nothing as new as such a full export, the export lacked
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -71,23 +72,41 @@ def fold(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
     touched: set[date | None] = {*won.partitions, *won.moved["_old_partition"].unique()}
     if fulls.applying:
         touched |= set(silver.partitions)
-    change = Change(rows=won.count)
-    absent = [
-        _replace_day(silver, day, won.rows_of(day), won.moved_from(day), fulls, change)
-        for day in sorted(day for day in touched if day is not None)
-    ]
-    if None in touched or any(part.height for part in absent):
-        deleted = pl.concat([won.rows_of(None), *absent])
-        _replace_tombstones(silver, deleted, won.moved_from(None), fulls, change)
-    return change
+    days = sorted(day for day in touched if day is not None)
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        replaced = list(threads.map(lambda day: _replace_day(silver, day, won, fulls), days))
+    if None in touched or any(day.absent.height for day in replaced):
+        absent = [day.absent for day in replaced]
+        replaced.append(_replace_tombstones(silver, pl.concat([won.rows_of(None), *absent]), won, fulls))
+    return Change(
+        staged=[day.staged for day in replaced if day.staged is not None],
+        removed=[path for day in replaced for path in day.removed],
+        restated={day.partition for day in replaced if day.restated and day.partition is not None},
+        rows=won.count + sum(day.absent.height for day in replaced if day.partition is not None),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Replaced:
+    """One partition made anew; `absent` holds tombstones of its keys that the full export being applied lacks."""
+
+    partition: date | None
+    absent: pl.DataFrame
+    staged: StagedFile | None = None
+    removed: Sequence[str] = ()
+    restated: bool = False
 
 
 @dataclass(kw_only=True)
 class _Won:
-    """The rows that win over what the table holds, and the keys that change their partition."""
+    """The rows that win over what the table holds, by part, and the keys that change their partition.
+
+    A part is in memory, cut into partitions, or (one of several) in a parquet file in the order of its partitions.
+    """
 
     partition_by: str
-    rows: list[pl.LazyFrame] = field(default_factory=list)
+    parts: list[Mapping[date | None, pl.DataFrame] | Path] = field(default_factory=list)
+    schema: pl.Schema
     moved: pl.DataFrame
     partitions: set[date | None] = field(default_factory=set)
     count: int = 0
@@ -95,7 +114,15 @@ class _Won:
     def rows_of(self, partition: date | None) -> pl.DataFrame:
         """The new rows of a partition."""
         chosen = pl.col(self.partition_by).eq_missing(pl.lit(partition, dtype=pl.Date))
-        return pl.concat([part.filter(chosen).collect() for part in self.rows])
+        nothing = pl.DataFrame(schema=self.schema)
+        return pl.concat(
+            [
+                pl.scan_parquet(part, glob=False).filter(chosen).collect()
+                if isinstance(part, Path)
+                else part.get(partition, nothing)
+                for part in self.parts
+            ]
+        )
 
     def moved_from(self, partition: date | None) -> pl.DataFrame:
         """The keys that were in a partition and are not any more."""
@@ -103,29 +130,24 @@ class _Won:
 
 
 def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Path) -> _Won:
-    table = silver.table
-    names = polars_schema(table).names()
-    schema = {name: kind for name, kind in polars_schema(table).items() if name in table.key}
-    won = _Won(partition_by=str(table.partition_by), moved=pl.DataFrame(schema={**schema, "_old_partition": pl.Date}))
+    table, schema = silver.table, polars_schema(silver.table)
+    partition_by = str(table.partition_by)
+    moved_schema = pl.Schema({**{name: schema[name] for name in table.key}, "_old_partition": pl.Date()})
+    won = _Won(partition_by=partition_by, schema=schema, moved=pl.DataFrame(schema=moved_schema))
     for number, part in enumerate(good):
         rows = _winning_part(silver, part if len(good) > 1 else winners(part, table.key), fulls)
-        leaves = pl.col("_old_exists") & ~pl.col("_old_partition").eq_missing(pl.col(won.partition_by))
+        leaves = pl.col("_old_exists") & ~pl.col("_old_partition").eq_missing(pl.col(partition_by))
         won.moved.extend(rows.filter(leaves).select(won.moved.columns))
-        won.partitions |= set(rows[won.partition_by].unique())
+        won.partitions |= set(rows[partition_by].unique())
         won.count += rows.height
-        won.rows.append(
-            _kept(rows.select(names), won.partition_by, None if len(good) == 1 else workspace / f"won-{number}")
-        )
+        rows = rows.select(schema.names())
+        if len(good) == 1:
+            won.parts.append({key[0]: one for key, one in rows.partition_by(partition_by, as_dict=True).items()})
+        else:
+            spill = workspace / f"won-{number}.parquet"
+            rows.sort(partition_by).write_parquet(spill, compression="lz4", row_group_size=20_000)
+            won.parts.append(spill)
     return won
-
-
-def _kept(rows: pl.DataFrame, partition_by: str, spill: Path | None) -> pl.LazyFrame:
-    """The rows, in memory or on disk; there in the order of their partition, so that one is read without the others."""
-    if spill is None:
-        return rows.lazy()
-    path = spill.with_suffix(".parquet")
-    rows.sort(partition_by).write_parquet(path, compression="lz4", row_group_size=20_000)
-    return pl.scan_parquet(path, glob=False)
 
 
 def _winning_part(silver: Snapshot, part: pl.LazyFrame, fulls: FullExports) -> pl.DataFrame:
@@ -205,13 +227,11 @@ def _bad_in(full: RawExport, table: Table, fulls: FullExports) -> pl.Expr:
     return pl.struct(*table.key).is_in(keys.select(pl.struct(*table.key).alias("key"))["key"].implode())
 
 
-def _replace_day(
-    silver: Snapshot, day: date, new: pl.DataFrame, gone: pl.DataFrame, fulls: FullExports, change: Change
-) -> pl.DataFrame:
-    """Put a day's new rows in place of its old ones; give the tombstones of keys that a full export lacks."""
+def _replace_day(silver: Snapshot, day: date, won: _Won, fulls: FullExports) -> _Replaced:
+    """Put a day's new rows in place of its old ones."""
     table = silver.table
     key = list(table.key)
-    old = silver.scan(partitions=[day]).collect()
+    old, new, gone = silver.scan(partitions=[day]).collect(), won.rows_of(day), won.moved_from(day)
     kept = old.join(new, on=key, how="anti").join(gone, on=key, how="anti")
     absent = kept.clear()
     if fulls.applying:
@@ -219,26 +239,24 @@ def _replace_day(
         missing = older.filter(_older_than(fulls.applying) & ~_bad_in(fulls.applying, table, fulls))
         absent = _absent_rows(missing, fulls.applying, table)
         kept = kept.join(absent, on=key, how="anti")
-    change.rows += absent.height
     if not (new.height or gone.height or absent.height):
-        return absent
+        return _Replaced(partition=day, absent=absent)
     rows = pl.concat([kept, new]).sort(key)
     business = list(table.business_columns)
-    if not rows.select(business).equals(old.sort(key).select(business)):
-        change.restated.add(day)
-    change.removed += silver.partition_files([day])["path"].to_list()
-    if rows.height:
-        change.staged.append(silver.stage(rows.lazy(), partition=day, bounds=STATE[:1]))
-    return absent
+    return _Replaced(
+        partition=day,
+        absent=absent,
+        staged=silver.stage(rows.lazy(), partition=day, bounds=STATE[:1]) if rows.height else None,
+        removed=silver.partition_files([day])["path"].to_list(),
+        restated=not rows.select(business).equals(old.sort(key).select(business)),
+    )
 
 
-def _replace_tombstones(
-    silver: Snapshot, new: pl.DataFrame, gone: pl.DataFrame, fulls: FullExports, change: Change
-) -> None:
+def _replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: _Won, fulls: FullExports) -> _Replaced:
     """Put new tombstones beside the old ones; a full export being applied moves the older ones to its time."""
     table = silver.table
-    key = list(table.key)
-    kept = silver.scan(partitions=[None]).join(new.lazy(), on=key, how="anti").join(gone.lazy(), on=key, how="anti")
+    key, gone = list(table.key), won.moved_from(None).lazy()
+    kept = silver.scan(partitions=[None]).join(new.lazy(), on=key, how="anti").join(gone, on=key, how="anti")
     if fulls.applying:
         full = fulls.applying
         marked = kept.with_columns((~pl.col("_export_id").is_in(fulls.ids)).alias("_is_incremental"))
@@ -248,10 +266,13 @@ def _replace_tombstones(
             pl.when(older).then(pl.lit(micros(full))).otherwise("_sequence_micros").alias("_sequence_micros"),
             pl.when(older).then(pl.lit(full.export_id)).otherwise("_export_id").alias("_export_id"),
         ).select(names)
-    change.removed += silver.partition_files([None])["path"].to_list()
     staged = silver.stage(pl.concat([kept, new.lazy()]), partition=None, bounds=STATE[:1])
-    if staged.rows:
-        change.staged.append(staged)
+    return _Replaced(
+        partition=None,
+        absent=new.clear(),
+        staged=staged if staged.rows else None,
+        removed=silver.partition_files([None])["path"].to_list(),
+    )
 
 
 def _absent_rows(missing: pl.DataFrame, full: RawExport, table: Table) -> pl.DataFrame:
