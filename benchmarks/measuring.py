@@ -42,12 +42,22 @@ class Line:
     what: str
     figure: float
     unit: str
-    at_most: float | None
+    at_most: float | None = None
+    at_least: float | None = None
 
     @property
     def holds(self) -> bool:
-        """Whether the limit, if there is one, is kept."""
-        return self.at_most is None or self.figure <= self.at_most
+        """Whether the limits, if there are any, are kept."""
+        return (self.at_most is None or self.figure <= self.at_most) and (
+            self.at_least is None or self.figure >= self.at_least
+        )
+
+    @property
+    def limit(self) -> str:
+        """The limit in words; empty where there is none."""
+        if self.at_most is not None:
+            return f"at most {self.at_most:,.2f} {self.unit}"
+        return "" if self.at_least is None else f"at least {self.at_least:,.2f} {self.unit}"
 
 
 def measure(work: Callable[..., None], *arguments: Any) -> Cost:
@@ -89,11 +99,10 @@ def report(lines: Sequence[Line], *, as_json: bool) -> None:
         print(json.dumps([asdict(line) | {"holds": line.holds} for line in lines], indent=2))
     else:
         table = Table(title=f"{os.cpu_count()} cores")
-        for name in ("benchmark", "what", "figure", "at most", ""):
-            table.add_column(name, justify="right" if name in {"figure", "at most"} else "left")
+        for name in ("benchmark", "what", "figure", "limit", ""):
+            table.add_column(name, justify="right" if name == "figure" else "left")
         for line in lines:
-            limit = "" if line.at_most is None else f"{line.at_most:,.2f} {line.unit}"
-            mark = "" if line.at_most is None else "[green]✔[/]" if line.holds else "[red]✘[/]"
-            table.add_row(line.benchmark, line.what, f"{line.figure:,.2f} {line.unit}", limit, mark)
+            mark = "" if not line.limit else "[green]✔[/]" if line.holds else "[red]✘[/]"
+            table.add_row(line.benchmark, line.what, f"{line.figure:,.2f} {line.unit}", line.limit, mark)
         Console().print(table)
     sys.exit(0 if all(line.holds for line in lines) else 1)

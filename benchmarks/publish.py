@@ -1,17 +1,15 @@
 """Publishing to DynamoDB within a write budget: how much of it is used, and how often DynamoDB has to refuse.
 
 Runs against Amazon's DynamoDB Local (`.ci/services` fetches it) behind an emulated budget, as DynamoDB Local never
-throttles. One run publishes a day, one a table of items by conditional writes. Exit code 1 when a floor is missed.
+throttles. One run publishes a day, one a table of items by conditional writes. The emulated budget is the tests' own.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,11 +17,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
-from rich.table import Table
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the emulated budget lives beside the tests
-
+from benchmarks.measuring import Line, report
 from medallion_assets.dynamodb.day_publisher import publish_day
 from medallion_assets.dynamodb.item_publisher import publish_items
 from medallion_assets.dynamodb.limiter import CapacityLimiter
@@ -35,6 +30,8 @@ from medallion_assets_tests.services.dynamodb_local import dynamodb_local
 from medallion_assets_tests.services.processes import ServiceMissingError
 from medallion_assets_tests.services.serving_tables import ServingTables, make_serving_tables
 
+ITEMS = 50_000
+TARGET_WCU = 500.0
 LEAST_USED_PERCENT = 95.0
 MOST_THROTTLED_PERCENT = 1.0
 DAY = date(2025, 3, 4)
@@ -52,11 +49,6 @@ class Measured:
     used_percent: float
     requests: int
     throttled_percent: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether both floors are kept."""
-        return self.used_percent >= LEAST_USED_PERCENT and self.throttled_percent <= MOST_THROTTLED_PERCENT
 
 
 def day_rows(items: int) -> Iterator[dict[str, object]]:
@@ -154,49 +146,37 @@ def measure(
     )
 
 
-def main(
-    items: Annotated[int, typer.Option(help="items a run; under 5,000 the start of the server outweighs")] = 50_000,
-    wcu: Annotated[float, typer.Option(help="the budget, write capacity units a second")] = 500.0,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
-) -> None:
-    """Publish a day and a table of items within a budget, and compare with the floors."""
-    console = Console(stderr=True)
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    results = []
-    with tempfile.TemporaryDirectory() as folder, Progress(*columns, console=console) as progress:
+def run(items: int = ITEMS, wcu: float = TARGET_WCU, tell: Callable[[str], None] = lambda _: None) -> list[Line]:
+    """How much of the budget is used, and what share of the requests DynamoDB refused, for both kinds of publish."""
+    lines: list[Line] = []
+    with tempfile.TemporaryDirectory() as folder:
         try:
             with dynamodb_local(Path(folder)) as server:
-                for run, name in ((a_day, "a day"), (a_table_of_items, "items")):
-                    task = progress.add_task(name, total=items)
-                    tell = lambda done, task=task: progress.update(task, completed=done)  # noqa: E731
-                    results.append(measure(run, name, server.client, items, wcu, tell))
+                for publish, name in ((a_day, "a day"), (a_table_of_items, "items")):
+                    title = f"publishing {items:,} rows as {name} within {wcu:g} WCU"
+                    measured = measure(
+                        publish, name, server.client, items, wcu, lambda done, title=title: tell(f"{title}: {done:,}")
+                    )
+                    what, used = f"{items:,} rows as {name}", measured.used_percent
+                    lines += [
+                        Line("publish", f"{what}: budget used", used, "%", at_least=LEAST_USED_PERCENT),
+                        Line("publish", f"{what}: throttled", measured.throttled_percent, "%", MOST_THROTTLED_PERCENT),
+                        Line("publish", f"{what}: speed", measured.items_per_second, "/s"),
+                    ]
         except ServiceMissingError as missing:
-            console.print(f"[red]{missing}")
-            raise typer.Exit(1) from None
-    if as_json:
-        print(json.dumps([{**asdict(result), "holds": result.holds} for result in results], indent=2))
-    else:
-        Console().print(_table(results, wcu))
-    raise typer.Exit(0 if all(result.holds for result in results) else 1)
+            raise SystemExit(str(missing)) from None
+    return lines
 
 
-def _table(results: list[Measured], wcu: float) -> Table:
-    floors = f"used >= {LEAST_USED_PERCENT:g} %, throttled <= {MOST_THROTTLED_PERCENT:g} %"
-    table = Table(title=f"Publishing within {wcu:g} WCU ({floors})")
-    for column in ("run", "items", "seconds", "items/s", "WCU", "used", "throttled", ""):
-        table.add_column(column, justify="left" if column in {"run", ""} else "right", no_wrap=True)
-    for result in results:
-        table.add_row(
-            result.run,
-            f"{result.items:,}",
-            f"{result.seconds:.1f}",
-            f"{result.items_per_second:,.0f}",
-            f"{result.consumed_wcu:,.0f}",
-            f"{result.used_percent:.1f} %",
-            f"{result.throttled_percent:.2f} %",
-            "[green]holds" if result.holds else "[red]missed",
-        )
-    return table
+def main(
+    items: Annotated[int, typer.Option(help="items a run; under 5,000 the start of the server outweighs")] = ITEMS,
+    wcu: Annotated[float, typer.Option(help="the budget, write capacity units a second")] = TARGET_WCU,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Publish a day and a table of items within a budget, and compare with the limits."""
+    with Console(stderr=True).status("") as status:
+        lines = run(items, wcu, status.update)
+    report(lines, as_json=json)
 
 
 if __name__ == "__main__":

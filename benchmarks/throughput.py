@@ -87,7 +87,7 @@ def run(records: int = RECORDS, tell: Callable[[str], None] = lambda _: None) ->
     both = small["bronze"].wall_seconds + small["silver"].wall_seconds
     name = "throughput"
     return [
-        Line(name, f"floor, {records:,} records", least, "s", None),
+        Line(name, f"floor, {records:,} records", least, "s"),
         Line(name, "Bronze / floor", small["bronze"].wall_seconds / least, "x", BRONZE_AT_MOST),
         Line(name, "Bronze and Silver / floor", both / least, "x", BOTH_AT_MOST),
         Line(name, "peak memory", peak, "MB", PEAK_MB_AT_MOST),

@@ -156,8 +156,8 @@ def _lines(name: str, costs: dict[str, Cost]) -> list[Line]:
         limits = [Line("upsert", f"{name}: wall", ours.wall_seconds, "s", at_most)]
     return [
         *limits,
-        Line("upsert", f"{name}: CPU / merge's", ours.cpu_seconds / peer.cpu_seconds, "x", None),
-        Line("upsert", f"{name}: peak / merge's", ours.peak_mb / peer.peak_mb, "x", None),
+        Line("upsert", f"{name}: CPU / merge's", ours.cpu_seconds / peer.cpu_seconds, "x"),
+        Line("upsert", f"{name}: peak / merge's", ours.peak_mb / peer.peak_mb, "x"),
     ]
 
 
