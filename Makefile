@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+UV_VERSION := 0.13.8
 MEDALLION_HOME ?= .medallion
+LOCK := pyproject.toml --quiet --upgrade --universal --generate-hashes --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-all lint types format lock bench clean
+.PHONY: help setup setup-spark demo ui test test-all lint types format lock bench clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,10 +17,13 @@ setup: $(INSTALLED) ## create .venv and install the locked dependencies and the 
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
+
+setup-spark: $(INSTALLED) ## add Spark's Python packages (477 MB); only work on the Spark engine needs them
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock
 
 demo: $(INSTALLED) ## run the whole pipeline on sample tables, on this machine
 	$(BIN)/medallion demo
@@ -46,7 +51,8 @@ format: $(INSTALLED) ## let ruff write the code
 	$(BIN)/ruff format
 
 lock: $(INSTALLED) ## resolve the dependencies anew
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --extra dev --extra demo pyproject.toml -o requirements.lock
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile $(LOCK) --extra dev --extra demo -o requirements.lock
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile $(LOCK) --extra spark -c requirements.lock -o requirements-spark.lock
 
 bench: $(INSTALLED) ## the benchmarks, each beside a floor or a peer
 	$(BIN)/python -m benchmarks
