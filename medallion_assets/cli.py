@@ -35,6 +35,20 @@ Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only this r
 
 
 @app.command()
+def demo(json: Json = False) -> None:
+    """Run the whole pipeline on sample tables in MEDALLION_HOME, then land a bad export and see it stopped."""
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.demo import run_demo
+        from medallion_assets.demo_view import DemoView, summary_page
+        from medallion_assets.settings import load_settings
+
+        settings = load_settings()
+        result = run_demo(settings, DemoView(quiet=json))
+        home = str(settings.home)
+        terminal.answer(result, lambda: summary_page(result, home), found=not result.readable_unchanged)
+
+
+@app.command()
 def explain(
     table: TableName,
     key: Annotated[str, typer.Argument(help="The key; the columns of a composite key joined by commas.")],
@@ -73,6 +87,21 @@ def sample(
             url, table=table, items=items, kind=kind, seed=seed, bad_share=bad_share, data_files=files
         )
         terminal.answer({"url": f"{url}/{table}", "export": export}, lambda: sample_page(f"{url}/{table}", export))
+
+
+@app.command()
+def verify(
+    deep: Annotated[bool, typer.Option("--deep", help="Also make Silver again from Bronze, and compare.")] = False,
+    json: Json = False,
+) -> None:
+    """Look at the whole lakehouse: logs, data files, ledger, keys. Exit 1: something is wrong."""
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.operations.pages import verification_page
+        from medallion_assets.operations.verify import verify as verify_lakehouse
+
+        with terminal.phases() as progress:
+            answer = verify_lakehouse(_lakehouse("verify"), deep=deep, progress=progress)
+        terminal.answer(answer, lambda: verification_page(answer), found=bool(answer.findings))
 
 
 @exports_app.command("verify")

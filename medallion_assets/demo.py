@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 
 SEED = 7
+FIRST_DAY = date(2025, 1, 1)
 MARKER = "demo.json"
 """Marks a home whose data the demo made, and may therefore make anew."""
 DAGSTER_YAML = "telemetry:\n  enabled: false\n"
@@ -93,14 +94,14 @@ def run_demo(settings: Settings, view: DemoView, size: DemoSize | None = None) -
     """
     began = time.monotonic()
     size = size or DemoSize()
+    settings = replace(settings, first_day=FIRST_DAY)
     _prepare_home(settings)
-    first_day = settings.first_day + timedelta(days=1)  # the business day before midnight UTC is a partition as well
     story: dict[str, Any] = {
         "seed": SEED,
         "transactions": size.transactions,
         "customers": size.customers,
         "days": size.days,
-        "first_day": first_day,
+        "first_day": FIRST_DAY + timedelta(days=1),  # UTC: it begins on the evening before in Los Angeles
     }
     figures = f"{size.transactions:,} transactions of {size.days} days, {size.customers:,} customers"
     with view.step(f"Writing sample exports: {figures}"):

@@ -12,10 +12,11 @@ from decimal import Decimal
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from medallion_assets.demo import DemoResult
@@ -57,24 +58,27 @@ class DemoView:
         if not passed:
             self.console.print(f"    [yellow]check {name} of {asset} found something; see it in the UI[/]")
 
-    def summary(self, result: DemoResult, home: str) -> None:
-        """The tables, what readers see, and what to type next."""
-        tables = Table(title="Tables", title_justify="left")
-        for name in ("table", "rows", "version", "quality", "quarantined"):
-            tables.add_column(name, justify="left" if name == "table" else "right")
-        for line in result.tables:
-            quality = "" if line.quality is None else f"{line.quality:.2%}"
-            bad = "" if line.quarantined is None else f"{line.quarantined:,}"
-            tables.add_row(line.name, f"{line.rows:,}", str(line.version), quality, bad)
-        self.console.print(tables)
-        self.console.print(_sales_table(result.sales))
-        unchanged = "unchanged" if result.readable_unchanged else "[red]changed[/]"
-        self.console.print(
-            f"The bad export [bold]{result.bad_export}[/] was stopped; what readers of DynamoDB see is {unchanged}."
-        )
-        self.console.print(f"Done in [bold]{result.seconds:.0f} s[/]. All of it lies in {home}. What to type next:")
-        for command, what in NEXT:
-            self.console.print(f"  [cyan]{command}[/] [dim]# {what}[/]", soft_wrap=True)
+
+def summary_page(result: DemoResult, home: str) -> Group:
+    """The tables, what readers see, and what to type next."""
+    tables = Table(title="Tables", title_justify="left")
+    for name in ("table", "rows", "version", "quality", "quarantined"):
+        tables.add_column(name, justify="left" if name == "table" else "right")
+    for line in result.tables:
+        quality = "" if line.quality is None else f"{line.quality:.2%}"
+        bad = "" if line.quarantined is None else f"{line.quarantined:,}"
+        tables.add_row(line.name, f"{line.rows:,}", str(line.version), quality, bad)
+    unchanged = "unchanged" if result.readable_unchanged else "[red]changed[/]"
+    return Group(
+        tables,
+        _sales_table(result.sales),
+        f"The bad export [bold]{result.bad_export}[/] was stopped; what readers of DynamoDB see is {unchanged}.",
+        f"Done in [bold]{result.seconds:.0f} s[/]. All of it lies in {home}. What to type next:",
+        *(
+            Text.assemble("  ", (command, "cyan"), (f"  # {what}", "dim"), no_wrap=True, overflow="ignore")
+            for command, what in NEXT
+        ),
+    )
 
 
 NEXT = (
