@@ -6,13 +6,37 @@ Does not: a contract itself (silver, gold), or assets (definitions.py).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from medallion_assets.bronze.verdicts import EXPORT_VERDICTS
 from medallion_assets.errors import PermanentError
+from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
+from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.decisions import DECISIONS
+from medallion_assets.lakehouse.history_store import events_table
+from medallion_assets.lakehouse.quarantine import quarantine_table
+from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
+from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 
 EXPORTED_TABLES = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
 """The Silver contracts of the DynamoDB tables whose exports come in; add yours here."""
+
+MADE_TABLES = (ENRICHED_TRANSACTIONS, DAILY_SALES_SUMMARY, CUSTOMER_LTV, DECISIONS, EXPORT_VERDICTS)
+"""The Delta tables that are made from those, or kept beside them."""
+
+
+def every_table() -> Iterator[Table]:
+    """Every Delta table that this project makes, in the order in which data flows."""
+    for table in EXPORTED_TABLES:
+        yield bronze_table(table.short_name)
+        yield table
+        if table.history:
+            yield events_table(table)
+        yield quarantine_table(table)
+    yield from MADE_TABLES
 
 
 def exported_table(name: str) -> Table:

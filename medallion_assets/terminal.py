@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import date
 from enum import Enum
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -68,13 +69,19 @@ class Terminal:
     @contextmanager
     def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
         """A bar on stderr while the context lasts; call it with how much is done, of how much."""
+        with self.phases() as progress:
+            yield partial(progress, what)
+
+    @contextmanager
+    def phases(self) -> Iterator[Callable[[str, int, int], None]]:
+        """A bar for work in several parts; call it with what is done as well."""
         if self._as_json or not self._err.is_terminal:
-            yield lambda _done, _total: None
+            yield lambda _what, _done, _total: None
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._err, transient=True) as bars:
-            task = bars.add_task(what, total=None)
-            yield lambda done, total: bars.update(task, completed=done, total=total)
+            task = bars.add_task("", total=None)
+            yield lambda what, done, total: bars.update(task, description=what, completed=done, total=total)
 
 
 def plain(value: Any) -> Any:

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -19,6 +22,7 @@ from medallion_assets.lakehouse.redrive import Redriven
 from medallion_assets.lakehouse.state import EPOCH
 from medallion_assets.operations.explain import Explanation
 from medallion_assets.operations.export_report import ExportFacts
+from medallion_assets.operations.findings import Verification
 from medallion_assets.operations.key_verdicts import KeyRecord, Verdict
 from medallion_assets.operations.quarantine_listing import QuarantineListing
 
@@ -52,7 +56,7 @@ def explanation_page(explanation: Explanation) -> RenderableType:
             record.kind.value,
             Text(record.verdict.value, style=VERDICT_STYLES[record.verdict]),
             record.export_id,
-            record.source_file or "",
+            _file(record.source_file),
             "" if record.line_number is None else str(record.line_number),
             _detail(record),
         )
@@ -109,7 +113,7 @@ def quarantine_page(listing: QuarantineListing) -> RenderableType:
     grid = _grid("export", "file", "line", "reasons", "redriven", "raw")
     for row in listing.rows:
         raw = row["raw"] if len(row["raw"]) <= RAW_CHARACTERS else row["raw"][: RAW_CHARACTERS - 1] + "…"
-        place = (row["_export_id"], row["_source_file"], str(row["_line_number"]))
+        place = (row["_export_id"], _file(row["_source_file"]), str(row["_line_number"]))
         grid.add_row(*place, ", ".join(row["reasons"]), _minute(row["redriven_at"]), Text(raw))
     shown = f"{len(listing.rows):,} of {listing.total:,} rows shown; --limit shows more, --json shows them whole"
     return Group(head, reasons, grid, Text(shown, style="dim"))
@@ -135,6 +139,25 @@ def redriven_page(table: str, done: Redriven) -> RenderableType:
     return Group(*lines)
 
 
+def verification_page(answer: Verification) -> RenderableType:
+    """Every table, what is worth knowing, and every finding with what to do."""
+    broken = {finding.table for finding in answer.findings}
+    grid = _grid("table", "version", "files", "rows", "verdict")
+    for table in answer.tables:
+        if table.version is None:
+            grid.add_row(table.table, "", "", "", Text("not made yet", style="dim"))
+        else:
+            verdict = Text("broken", style="bold red") if table.table in broken else Text("well", style="green")
+            grid.add_row(table.table, f"{table.version:,}", f"{table.files:,}", f"{table.rows:,}", verdict)
+    parts: list[RenderableType] = [grid, *(Text(f"note: {note}", style="yellow") for note in answer.notes)]
+    for one in answer.findings:
+        title = f"{one.table}: {one.check}" + (f", {one.file}" if one.file else "")
+        lines = [f"expected: {one.expected}", f"found: {one.found}", f"what to do: {one.do}"]
+        parts.append(Panel("\n".join(map(escape, lines)), title=escape(title), title_align="left", border_style="red"))
+    last = f"{len(answer.findings)} findings" if answer.findings else "nothing found: every table is well"
+    return Group(*parts, Text(last, style="bold red" if answer.findings else "bold green"))
+
+
 def sample_page(url: str, export: Export) -> RenderableType:
     """What was written, and where."""
     window = _minute(export.to_at)
@@ -148,11 +171,16 @@ def sample_page(url: str, export: Export) -> RenderableType:
 
 
 def _grid(*columns: str) -> Grid:
-    grid = Grid(header_style="bold")
+    grid = Grid(header_style="bold", box=SIMPLE_HEAD)
     for name in columns:
-        right = name in ("line", "items", "files")
+        right = name in ("line", "items", "files", "version", "rows")
         grid.add_column(name, justify="right" if right else "left", overflow="fold")
     return grid
+
+
+def _file(source_file: str | None) -> str:
+    """The name alone: the export's id stands beside it."""
+    return "" if source_file is None else source_file.rsplit("/", 1)[-1]
 
 
 def _detail(record: KeyRecord) -> str:

@@ -1,0 +1,189 @@
+"""Verify: the whole lakehouse, from the bytes of its logs to what its tables promise each other.
+
+Belongs here: which table is looked at for what, and in which order.
+Does not: the looking (operations.verify_*, operations.recomputation), or the exports in their bucket.
+
+Each look needs what the one before it found well: a table whose log is broken is not opened, and one whose files are
+broken is not asked what its rows say. Nothing is ever written to the lakehouse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from deltalake.exceptions import DeltaError
+
+from medallion_assets.dynamodb.storage import list_folders, open_store
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.quarantine import quarantine_table
+from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
+from medallion_assets.operations.findings import Finding, TableFacts, Verification, rebuild
+from medallion_assets.operations.recomputation import differences, recompute
+from medallion_assets.operations.verify_bronze import verify_bronze
+from medallion_assets.operations.verify_files import verify_files
+from medallion_assets.operations.verify_log import LOG, verify_log
+from medallion_assets.operations.verify_silver import is_behind, verify_enriched, verify_quarantine, verify_silver
+from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.silver.customers import CUSTOMERS
+from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.silver.enrichment import update_enriched
+from medallion_assets.tables import EXPORTED_TABLES, every_table
+
+Progress = Callable[[str, int, int], None]
+
+
+def verify(
+    lakehouse: Lakehouse, *, deep: bool = False, progress: Progress = lambda _what, _done, _total: None
+) -> Verification:
+    """Look at every table. `deep` also makes Silver again from Bronze, in a temporary folder, and compares.
+
+    `progress` is told what is being looked at, how much of it is done, and of how much: files, or lines.
+
+    Raises:
+        TransientError: the store did not answer.
+    """
+    look = _Look(lakehouse=lakehouse, progress=progress)
+    look.open_tables()
+    look.read_files()
+    look.compare_tables()
+    if deep:
+        look.recompute()
+    return look.answer
+
+
+@dataclass(kw_only=True)
+class _Look:
+    """One pass over the lakehouse. `well` holds the tables that nothing was found about so far, by name."""
+
+    lakehouse: Lakehouse
+    progress: Progress
+    answer: Verification = field(default_factory=Verification)
+    well: dict[str, Snapshot] = field(default_factory=dict)
+
+    def open_tables(self) -> None:
+        """Read the logs as they are, then as delta-rs does."""
+        tables = [*every_table(), *self._others()]
+        for number, table in enumerate(tables, start=1):
+            if not self.lakehouse.exists(table):
+                self.answer.tables.append(TableFacts(table=table.name, version=None))
+            elif broken := verify_log(self.lakehouse, table):
+                self.answer.findings.extend(broken)
+                self.answer.notes.append(f"{table.name} was not looked at further: its log comes first")
+            else:
+                self._open(table)
+            self.progress("reading logs", number, len(tables))
+
+    def read_files(self) -> None:
+        """Every live data file of every table."""
+        total = sum(snapshot.files.height for snapshot in self.well.values())
+        done = 0
+
+        def one_more() -> None:
+            nonlocal done
+            done += 1
+            self.progress("reading data files", done, total)
+
+        for name, snapshot in list(self.well.items()):
+            if broken := verify_files(snapshot, progress=one_more):
+                self._found(name, broken)
+                self.answer.notes.append(f"{name} was not looked at further: its files come first")
+
+    def compare_tables(self) -> None:
+        """What tables promise, by themselves and to each other."""
+        for number, table in enumerate(EXPORTED_TABLES, start=1):
+            self._compare_exported(table)
+            self.progress("comparing tables", number, len(EXPORTED_TABLES))
+        enriched, transactions = self.well.get(ENRICHED_TRANSACTIONS.name), self.well.get(CUSTOMER_TRANSACTIONS.name)
+        if enriched and transactions:
+            self._found(ENRICHED_TRANSACTIONS.name, list(verify_enriched(enriched, transactions)))
+            for source in (transactions, self.well.get(CUSTOMERS.name)):
+                if source and is_behind(enriched, source):
+                    self.answer.notes.append(f"{enriched.table.name} has not taken the latest of {source.table.name}")
+
+    def recompute(self) -> None:
+        """Silver once more, from Bronze."""
+        with TemporaryDirectory(prefix="medallion-verify-") as folder:
+            scratch = Lakehouse(url=folder)
+            made = [table for table in EXPORTED_TABLES if self._recompute_one(table, scratch)]
+            enriched = self.well.get(ENRICHED_TRANSACTIONS.name)
+            sources = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
+            if enriched and all(source in made for source in sources):
+                if any(is_behind(enriched, self.well[source.name]) for source in sources):
+                    return
+                update_enriched(scratch)
+                self.answer.findings.extend(differences(enriched, scratch.open(ENRICHED_TRANSACTIONS)))
+
+    def _recompute_one(self, table: Table, scratch: Lakehouse) -> bool:
+        """Whether the table could be made again and compared."""
+        stored, bronze = self.well.get(table.name), self.well.get(bronze_table(table.short_name).name)
+        if stored is None or bronze is None:
+            return False
+        total, done = sum(export.records for export in exports_in(bronze)), 0
+
+        def lines(count: int) -> None:
+            nonlocal done
+            done += count
+            self.progress(f"making {table.name} again", done, total)
+
+        if stricter := recompute(self.lakehouse, table, scratch, progress=lines):
+            words = f"{stricter:,} records that were good when they were judged are bad under the present contract"
+            self.answer.notes.append(f"{table.name} was not made again: {words}")
+            return False
+        self.answer.findings.extend(differences(stored, scratch.open(table)))
+        return True
+
+    def _compare_exported(self, table: Table) -> None:
+        """A Bronze table, what is judged from it, and its quarantine."""
+        contract = bronze_table(table.short_name)
+        bronze = self.well.get(contract.name)
+        if bronze:
+            self._found(contract.name, list(verify_bronze(bronze)))
+        elif self.lakehouse.exists(contract):
+            return  # there is a finding about it, and whatever is compared with it would be another of the same
+        if silver := self.well.get(table.name):
+            self._found(table.name, list(verify_silver(silver, bronze)))
+        kept = quarantine_table(table)
+        if quarantine := self.well.get(kept.name):
+            self._found(kept.name, list(verify_quarantine(quarantine, bronze)))
+
+    def _open(self, table: Table) -> None:
+        try:
+            snapshot = self.lakehouse.open(table)
+            facts = TableFacts(
+                table=table.name, version=snapshot.version, files=snapshot.files.height, rows=snapshot.row_count
+            )
+        except (DeltaError, OSError) as error:
+            words = (str(error).splitlines() or [type(error).__name__])[0]
+            finding = Finding(
+                table=table.name,
+                check="table_opens",
+                expected="a Delta table",
+                found=words,
+                do=f"take {LOG} from a backup; else {rebuild(table.name)}",
+            )
+            self.answer.findings.append(finding)
+            return
+        self.answer.tables.append(facts)
+        self.well[table.name] = snapshot
+
+    def _found(self, name: str, findings: list[Finding]) -> None:
+        self.answer.findings.extend(findings)
+        if findings:
+            self.well.pop(name, None)
+
+    def _others(self) -> list[Table]:
+        """Tables that lie in the lakehouse without a contract: their logs and files are looked at all the same."""
+        url = self.lakehouse.url
+        if not url.startswith("s3://") and not Path(url).is_dir():
+            return []
+        store, known = open_store(url), {table.path for table in every_table()}
+        paths = [path for layer in list_folders(store, "") for path in list_folders(store, layer)]
+        names = [path.replace("/", ".", 1) for path in sorted(paths) if path not in known]
+        return [Table(name=name, description="", columns=()) for name in names if self._is_table(name)]
+
+    def _is_table(self, name: str) -> bool:
+        return self.lakehouse.exists(Table(name=name, description="", columns=()))

@@ -1,0 +1,67 @@
+"""A small lakehouse, whole and sound, for tests that break it.
+
+Belongs here: making it, and the ways of changing it that several tests need.
+Does not: what is found in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets_tests.oracle.lines import customer, delete_line, full, item_line, transaction, upsert_line, window
+from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, ExportInput, micros
+from medallion_assets_tests.pipeline import lakehouse_at, land, run_silver
+
+AT = datetime(2025, 5, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+FIRST, SECOND = "01746057600000-0000000a", "01746144000000-0000000b"
+
+
+def exports() -> list[ExportInput]:
+    """A full export and a window of each table: an update, a delete, a new segment, a row for quarantine."""
+    in_euro = item_line(transaction("t3", currency={"S": "EUR"}))
+    transactions = [item_line(transaction("t1")), item_line(transaction("t2")), in_euro]
+    changes = [
+        upsert_line(micros(AT) + 5, transaction("t1", amount={"N": "11"})),
+        delete_line(micros(AT) + 6, {"transaction_id": {"S": "t2"}}),
+    ]
+    moved = upsert_line(micros(AT) + 5, customer("c1", region={"S": "east"}))
+    return [
+        full(TRANSACTIONS, FIRST, AT, [], transactions[:2], transactions[2:]),
+        window(TRANSACTIONS, SECOND, AT, AT + DAY, changes),
+        full(CUSTOMERS, FIRST, AT, [item_line(customer("c1"))]),
+        window(CUSTOMERS, SECOND, AT, AT + DAY, [moved]),
+    ]
+
+
+def make_lakehouse(folder: Path) -> Lakehouse:
+    """Land all of it and run every stage up to enrichment; each export settles in a commit of its own."""
+    lakehouse = lakehouse_at(folder)
+    for export in exports():
+        land(lakehouse, export)
+        run_silver(lakehouse)
+    return lakehouse
+
+
+def data_file(lakehouse: Lakehouse, table: Table) -> Path:
+    """One live data file that has rows."""
+    snapshot = lakehouse.open(table)
+    names = snapshot.files.filter(snapshot.files["num_records"] > 0)["path"].sort()
+    return Path(snapshot.uri) / names[0]
+
+
+def log_file(lakehouse: Lakehouse, table: Table, version: int) -> Path:
+    """The commit file of a version."""
+    return Path(lakehouse.uri(table)) / "_delta_log" / f"{version:020d}.json"
+
+
+def rewrite_commit(path: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+    """Change the actions of a commit file in place."""
+    actions = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("\n".join(json.dumps(action) for action in change(actions)))
