@@ -114,7 +114,6 @@ def merge(lake: str, source: str) -> None:
             predicate="t.transaction_id = s.transaction_id",
             source_alias="s",
             target_alias="t",
-            streamed_exec=False,  # its fast way for a table of this size
         )
         .when_matched_update_all(predicate="s._sequence_micros > t._sequence_micros")
         .when_not_matched_insert_all()
