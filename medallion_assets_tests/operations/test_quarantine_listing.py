@@ -1,0 +1,58 @@
+"""What lies in quarantine: figures, order, and what the figures leave out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.quarantine import quarantine_table
+from medallion_assets.operations.quarantine_listing import list_quarantine
+from medallion_assets_tests.oracle.lines import full, item_line, transaction
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, lakehouse_at, land, run_silver
+
+AT = datetime(2025, 5, 1, tzinfo=UTC)
+FIRST = "01746057600000-0000000a"
+
+
+@pytest.fixture
+def lakehouse(tmp_path: Path) -> Lakehouse:
+    """Three rows in quarantine: one for its amount, one for amount and currency, one that was driven again."""
+    lakehouse = lakehouse_at(tmp_path)
+    zero = {"amount": {"N": "0"}}
+    items = [transaction("t1", **zero), transaction("t2", **zero, currency={"S": "EUR"}), transaction("t3", **zero)]
+    land(lakehouse, full("customer_transactions", FIRST, AT, [item_line(item) for item in items]))
+    run_silver(lakehouse)
+    quarantine = lakehouse.open(quarantine_table(CUSTOMER_TRANSACTIONS))
+    rows = quarantine.scan().collect()
+    marked = rows.with_columns(redriven_at=rows["redriven_at"].set(rows["_line_number"] == 1, NOW))
+    quarantine.commit([quarantine.stage(marked.lazy())], remove=quarantine.files["path"])
+    return lakehouse
+
+
+def test_figures_count_what_waits_and_rows_that_wait_come_first(lakehouse: Lakehouse) -> None:
+    """A row with two reasons counts for both; one that was driven again for none."""
+    listing = list_quarantine(lakehouse, CUSTOMER_TRANSACTIONS)
+    assert (listing.total, listing.redriven) == (3, 1)
+    assert listing.waiting_by_reason == {"amount_out_of_range": 2, "currency_unsupported": 1}
+    assert [row["_line_number"] for row in listing.rows] == [2, 3, 1]
+
+
+def test_the_limit_bounds_rows_not_figures(lakehouse: Lakehouse) -> None:
+    listing = list_quarantine(lakehouse, CUSTOMER_TRANSACTIONS, limit=1)
+    assert (listing.total, len(listing.rows)) == (3, 1)
+
+
+def test_exports_and_reasons_choose(lakehouse: Lakehouse) -> None:
+    """Any of the reasons named is enough."""
+    chosen = list_quarantine(lakehouse, CUSTOMER_TRANSACTIONS, reasons=["currency_unsupported", "missing"])
+    assert [row["_line_number"] for row in chosen.rows] == [2]
+    assert list_quarantine(lakehouse, CUSTOMER_TRANSACTIONS, exports=["another"]).total == 0
+
+
+def test_no_quarantine_table_holds_nothing_and_is_not_made(tmp_path: Path) -> None:
+    lakehouse = lakehouse_at(tmp_path)
+    assert list_quarantine(lakehouse, CUSTOMER_TRANSACTIONS).rows == []
+    assert list(tmp_path.iterdir()) == []
