@@ -1,0 +1,61 @@
+"""Explain, verify and redrive on S3: the same answers from a bucket."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import obstore
+import pytest
+
+from medallion_assets.dynamodb.storage import open_store, write_bytes
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.lakehouse.redrive import redrive
+from medallion_assets.operations.explain import explain
+from medallion_assets.operations.verify import verify
+from medallion_assets.settings import aws_options
+from medallion_assets_tests.operations.small_lakehouse import exports
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, land, run_silver
+from medallion_assets_tests.services.s3 import S3Server
+
+WITH_EURO = replace(
+    CUSTOMER_TRANSACTIONS,
+    expectations=tuple(one for one in CUSTOMER_TRANSACTIONS.expectations if one.name != "currency_unsupported"),
+)
+
+
+@pytest.fixture
+def lakehouse(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Lakehouse:
+    """The small lakehouse in a bucket."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    lakehouse = Lakehouse(url=f"s3://{s3_server.make_bucket()}/lake", storage_options=aws_options())
+    for export in exports():
+        land(lakehouse, export)
+    run_silver(lakehouse)
+    return lakehouse
+
+
+def test_a_bucket_is_verified_and_what_is_broken_in_it_is_found(lakehouse: Lakehouse) -> None:
+    """An object that is gone, one that was cut, a commit that is empty: each in its table."""
+    answer = verify(lakehouse, deep=True)
+    assert (answer.findings, answer.notes) == ([], [])
+    store = open_store(lakehouse.url)
+    silver = lakehouse.open(CUSTOMER_TRANSACTIONS)
+    obstore.delete(store, f"silver/customer_transactions/{silver.files['path'][0]}")
+    write_bytes(store, f"silver/customers/{lakehouse.open(CUSTOMERS).files['path'][0]}", b"PAR1")
+    last = lakehouse.open(bronze_table("customers")).version
+    write_bytes(store, f"bronze/customers/_delta_log/{last:020d}.json", b"")
+    assert sorted((finding.table, finding.check) for finding in verify(lakehouse).findings) == [
+        ("bronze.customers", "commit_is_whole"),
+        ("silver.customer_transactions", "file_is_present"),
+        ("silver.customers", "file_has_its_size"),
+    ]
+
+
+def test_a_row_is_driven_again_and_explained(lakehouse: Lakehouse) -> None:
+    """C6: on S3 as on disk."""
+    assert redrive(lakehouse, WITH_EURO, now=NOW).redriven == 1
+    found = explain(lakehouse, WITH_EURO, "t3")
+    assert [(record.kind.value, record.redriven_at) for record in found.records] == [("upsert", NOW)]
+    assert not found.disagreements
