@@ -31,6 +31,8 @@ from medallion_assets.lakehouse.schema import delta_schema, polars_schema
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 COMMIT_ID = "medallion_commit_id"
+VERSION = "medallion_version"
+"""The commit note that says which version it made: see `commits_since`."""
 RESTATED = "medallion_restated_dates"
 """The commit note that lists the days a commit restates (rule H3)."""
 CONFIGURATION: dict[str, str | None] = {"delta.logRetentionDuration": "interval 3650 days"}
@@ -217,15 +219,15 @@ class Snapshot:
             CommitConflictError: the table has moved on since this snapshot; read again and decide again.
             TransientError: the storage failed and the commit is certainly not in.
         """
-        commit_id = uuid.uuid4().hex
-        notes = {**self.lakehouse.author, COMMIT_ID: commit_id}
+        commit_id, base = uuid.uuid4().hex, self.version
+        notes = {**self.lakehouse.author, COMMIT_ID: commit_id, VERSION: str(base + 1)}
         notes.update({name: json.dumps(value, default=str) for name, value in (metadata or {}).items()})
         properties = CommitProperties(
             custom_metadata=notes,
             max_commit_retries=0,
             app_transactions=[Transaction(app_id, version) for app_id, version in (transactions or {}).items()],
         )
-        base, now_millis = self.version, time.time_ns() // 1_000_000
+        now_millis = time.time_ns() // 1_000_000
         actions: list[AddAction | RemoveAction] = [
             add_action(staged, self.table, now_millis=now_millis, data_change=data_change) for staged in add
         ]
@@ -254,9 +256,8 @@ class Snapshot:
             raise TransientError(
                 f"{self.table.name}: a commit failed and the log cannot be read", found=again
             ) from error
-        for commit in commits:
-            if commit.get(COMMIT_ID) == commit_id:
-                return int(commit["version"])
+        if any(commit.get(COMMIT_ID) == commit_id for commit in commits):
+            return base + 1
         if newer > 0:
             raise CommitConflictError(
                 f"{self.table.name}: another writer committed first",
@@ -267,14 +268,24 @@ class Snapshot:
         raise TransientError(f"{self.table.name}: a commit failed", found=error, do="run the stage again") from error
 
 
-def restated_since(snapshot: Snapshot, version: int) -> set[date]:
-    """The days that the commits after `version` restated, as they say themselves."""
+def commits_since(snapshot: Snapshot, version: int) -> list[dict[str, Any]]:
+    """The commits after `version`, up to the snapshot's own, newest first; each has its `version` and its notes.
+
+    delta-rs lists what others committed since the snapshot as well, and numbers all as if that was not there. Commits
+    of this module say their version themselves, so the others' follow from it.
+    """
     newer = snapshot.version - version
     commits = snapshot.delta.history(newer) if newer > 0 else []
+    ahead = next((int(commit[VERSION]) - commit["version"] for commit in commits if VERSION in commit), 0)
+    numbered = [{**commit, "version": commit["version"] + ahead} for commit in commits]
+    return [commit for commit in numbered if version < commit["version"] <= snapshot.version]
+
+
+def restated_since(snapshot: Snapshot, version: int) -> set[date]:
+    """The days that the commits after `version` restated, as they say themselves."""
     return {
         date.fromisoformat(day)
-        for commit in commits
-        if commit["version"] > version
+        for commit in commits_since(snapshot, version)
         for day in commit_note(commit, RESTATED) or []
     }
 

@@ -15,7 +15,7 @@ import polars as pl
 from medallion_assets.errors import CommitConflictError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.data_files import StagedFile
-from medallion_assets.lakehouse.delta import Snapshot, commit_note
+from medallion_assets.lakehouse.delta import Snapshot, commit_note, commits_since
 from medallion_assets.lakehouse.schema import polars_schema
 
 COMMIT_ATTEMPTS = 8
@@ -54,7 +54,7 @@ def replace_days(base: Snapshot, days: Iterable[date], staged: Iterable[StagedFi
             return snapshot.commit(staged, remove=removed, metadata={SOURCE_NOTE: source_version})
         except CommitConflictError:
             snapshot = base.lakehouse.open(base.table)
-            newer = snapshot.delta.history(snapshot.version - base.version)
+            newer = commits_since(snapshot, base.version)
             if attempt == COMMIT_ATTEMPTS - 1 or any(
                 (commit_note(one, SOURCE_NOTE) or 0) > source_version for one in newer
             ):

@@ -21,7 +21,7 @@ import polars as pl
 from medallion_assets.errors import CommitConflictError, PermanentError
 from medallion_assets.lakehouse.contracts import Column, Date, Integer, Table, Text, TimestampUtc
 from medallion_assets.lakehouse.data_files import StagedFile
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, commit_note
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, commit_note, commits_since
 from medallion_assets.lakehouse.schema import polars_schema
 
 FULL = "FULL_EXPORT"
@@ -127,8 +127,8 @@ def loaded_ids(bronze: Snapshot) -> set[str]:
 
 def latest_export(bronze: Snapshot) -> RawExport | None:
     """The export that was loaded last, with its table id; None when the log names none."""
-    for commits in (RECENT_COMMITS, None):  # nearly always the last commit tells
-        for commit in bronze.delta.history(commits):
+    for version in (bronze.version - RECENT_COMMITS, -1):  # nearly always the last commit tells
+        for commit in commits_since(bronze, max(version, -1)):
             if (facts := commit_note(commit, EXPORT_NOTE)) is not None:
                 return _export_of(facts, commit["version"])
     return None
@@ -167,15 +167,8 @@ def exports_in(bronze: Snapshot) -> list[RawExport]:
 
 def exports_since(bronze: Snapshot, version: int) -> list[RawExport]:
     """The exports that commits after `version` brought, oldest commit first, with their Bronze version."""
-    newer = bronze.version - version
-    if newer <= 0:
-        return []
-    exports = []
-    for commit in bronze.delta.history(newer):
-        facts = commit_note(commit, EXPORT_NOTE)
-        if facts is not None and commit["version"] > version:
-            exports.append(_export_of(facts, commit["version"]))
-    return exports[::-1]
+    notes = [(commit_note(commit, EXPORT_NOTE), commit["version"]) for commit in commits_since(bronze, version)]
+    return [_export_of(facts, number) for facts, number in reversed(notes) if facts is not None]
 
 
 def scan_export(bronze: Snapshot, export_id: str) -> pl.LazyFrame:

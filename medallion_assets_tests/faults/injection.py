@@ -21,7 +21,9 @@ CHANGES: tuple[tuple[type, str], ...] = (
     (DeltaTable, "create"),
 )
 """The calls that change what is stored."""
-CALLS: tuple[tuple[type, str], ...] = (*CHANGES, (Lakehouse, "open"))
+COMMITS = CHANGES[1:2]
+READS_AND_COMMITS = (*COMMITS, (Lakehouse, "open"))
+"""Between any two of these another run may come."""
 
 Call = Callable[[], Any]
 Disturb = Callable[[Call], Any]

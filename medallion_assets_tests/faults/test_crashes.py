@@ -12,6 +12,7 @@ import pytest
 from medallion_assets.errors import TransientError
 from medallion_assets_tests.faults.injection import (
     CHANGES,
+    COMMITS,
     Call,
     Disturb,
     KilledError,
@@ -73,7 +74,7 @@ def test_a_crash_after_any_commit_is_harmless(tmp_path: Path, undisturbed: dict[
         call()
         states.append(Path(shutil.copytree(lakehouse.url, tmp_path / f"state-{len(states)}")))
 
-    with disturbed(None, is_kept, CHANGES[1:2]):
+    with disturbed(None, is_kept, COMMITS):
         run(lakehouse)
     assert len(states) > 15
     for state in states:

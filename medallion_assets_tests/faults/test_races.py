@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -12,9 +13,20 @@ import pytest
 
 from medallion_assets.gold.build import build_customer_ltv, build_daily_sales
 from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.refine import refine
 from medallion_assets_tests import pipeline
-from medallion_assets_tests.faults.injection import CALLS, Call, disturbed
-from medallion_assets_tests.faults.scenario import AS_OF, EXPORTS, assert_same, check_ledger, dump, run
+from medallion_assets_tests.faults.injection import (
+    COMMITS,
+    READS_AND_COMMITS,
+    Call,
+    KilledError,
+    disturbed,
+    is_killed_after,
+)
+from medallion_assets_tests.faults.scenario import AS_OF, AT, EXPORTS, HOUR, assert_same, check_ledger, dump, run
+from medallion_assets_tests.oracle.lines import full, item_line, transaction, upsert_line, window
+from medallion_assets_tests.oracle.model import TRANSACTIONS, micros
+from medallion_assets_tests.oracle.oracle import expected
 
 FIRST, LATER = EXPORTS[:2] + EXPORTS[3:4], EXPORTS[2:3] + EXPORTS[4:]
 
@@ -45,18 +57,22 @@ def refined(tmp_path_factory: pytest.TempPathFactory, landed: Path) -> Path:
 
 
 def interleave(
-    start: Path, folder: Path, stage: Callable[[Lakehouse], object], check: Callable[[Lakehouse], None]
+    start: Path,
+    folder: Path,
+    stage: Callable[[Lakehouse], object],
+    another: Callable[[Lakehouse], object],
+    check: Callable[[Lakehouse], object],
 ) -> int:
-    """Run the stage from `start` once for each of its steps, with a whole run (new exports included) just before it."""
+    """Run the stage from `start` once for each of its steps, with another run just before it; how many steps it has."""
     at = 0
     while True:
         lakehouse = pipeline.lakehouse_at(Path(shutil.copytree(start, folder / str(at))))
 
         def another_run_comes_first(call: Call, lakehouse: Lakehouse = lakehouse) -> object:
-            run(lakehouse)
+            another(lakehouse)
             return call()
 
-        with disturbed(at, another_run_comes_first, CALLS) as disturbance:
+        with disturbed(at, another_run_comes_first, READS_AND_COMMITS) as disturbance:
             stage(lakehouse)
         if not disturbance.has_happened:
             return at
@@ -64,17 +80,52 @@ def interleave(
         at += 1
 
 
-def test_a_whole_run_between_any_two_steps_of_silver(
+def test_another_run_between_any_two_steps_of_silver(
     tmp_path: Path, landed: Path, undisturbed: dict[str, pl.DataFrame]
 ) -> None:
     """K4, C5: the slower run has read less than is settled by the time it writes; nothing is lost or brought back."""
+    truth = {name: frame for name, frame in undisturbed.items() if not name.startswith("gold.")}
+
+    def later_exports(lakehouse: Lakehouse) -> None:
+        for export in LATER:
+            pipeline.land(lakehouse, export)
+        pipeline.run_silver(lakehouse)
 
     def check(lakehouse: Lakehouse) -> None:
-        found, expected = dump(lakehouse), undisturbed
-        assert_same(found, expected)
+        found = dump(lakehouse)
+        assert_same({name: found[name] for name in truth}, truth)
         check_ledger(lakehouse)
 
-    assert interleave(landed, tmp_path, pipeline.run_silver, check) > 20
+    assert interleave(landed, tmp_path, pipeline.run_silver, later_exports, check) > 20
+
+
+def test_a_full_export_settled_meanwhile_is_known(tmp_path: Path) -> None:
+    """K1: another run settles a full export and dies; the slower run applies older records that the export lacked."""
+    begin = full(TRANSACTIONS, "01741435200001-00000001", AT, [item_line(transaction("t1"))])
+    late = window(
+        TRANSACTIONS, "01741435200002-00000002", AT, AT + 4 * HOUR, [upsert_line(micros(AT) + 1, transaction("t9"))]
+    )
+    meanwhile = full(TRANSACTIONS, "01741435200003-00000003", AT + 2 * HOUR, [item_line(transaction("t1"))])
+    start = pipeline.lakehouse_at(tmp_path / "start")
+    pipeline.land(start, begin)
+    pipeline.run_silver(start)
+    pipeline.land(start, late)
+    truth = expected([begin, late, meanwhile]).silver_transactions
+    assert [row["is_deleted"] for row in truth] == [False, True]
+
+    def refined(lakehouse: Lakehouse) -> object:
+        return refine(lakehouse, pipeline.CUSTOMER_TRANSACTIONS, now=pipeline.NOW)
+
+    def settles_it_and_dies(lakehouse: Lakehouse) -> None:
+        pipeline.land(lakehouse, meanwhile)
+        with disturbed(None, is_killed_after, COMMITS), suppress(KilledError):
+            refined(lakehouse)
+
+    def check(lakehouse: Lakehouse) -> None:
+        refined(lakehouse)
+        assert pipeline.rows(lakehouse, pipeline.CUSTOMER_TRANSACTIONS) == truth
+
+    assert interleave(Path(start.url), tmp_path, refined, settles_it_and_dies, check) > 5
 
 
 @pytest.mark.parametrize("stage", [build_daily_sales, build_customer_ltv])
@@ -85,10 +136,10 @@ def test_gold_is_never_left_with_older_figures(
     summary_days = undisturbed["gold.daily_sales_summary"]["transaction_date"].unique().sort()
     days = [AS_OF] if stage is build_customer_ltv else list(summary_days)
 
-    def check(lakehouse: Lakehouse) -> None:
-        assert_same(dump(lakehouse), undisturbed)
+    def build(lakehouse: Lakehouse) -> None:
+        stage(lakehouse, days)
 
-    assert interleave(refined, tmp_path, lambda lakehouse: stage(lakehouse, days), check) > 3
+    assert interleave(refined, tmp_path, build, run, lambda lakehouse: assert_same(dump(lakehouse), undisturbed)) > 2
 
 
 def test_runs_at_the_same_time_make_the_tables_of_one(tmp_path: Path, undisturbed: dict[str, pl.DataFrame]) -> None:
