@@ -15,7 +15,7 @@ import polars as pl
 
 from medallion_assets.errors import CommitConflictError, PermanentError
 from medallion_assets.lakehouse.contracts import Column, Table, Text, TimestampUtc
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.schema import polars_schema
 
 DECISIONS = Table(
@@ -58,11 +58,11 @@ class Decision:
 
 def read_decisions(lakehouse: Lakehouse, table_name: str) -> dict[str, Decision]:
     """The decisions about one table's exports, by subject; of several about one subject the first."""
-    if not lakehouse.exists(DECISIONS):
-        return {}
-    rows = (
-        lakehouse.open(DECISIONS).scan().filter(pl.col("table_name") == table_name).sort("decided_at", descending=True)
-    )
+    return _decisions(lakehouse.open(DECISIONS), table_name) if lakehouse.exists(DECISIONS) else {}
+
+
+def _decisions(recorded: Snapshot, table_name: str) -> dict[str, Decision]:
+    rows = recorded.scan().filter(pl.col("table_name") == table_name).sort("decided_at", descending=True)
     return {
         row["subject"]: Decision(**{**row, "action": Action(row["action"])})
         for row in rows.collect().iter_rows(named=True)
@@ -76,9 +76,10 @@ def record_decisions(lakehouse: Lakehouse, decisions: Collection[Decision]) -> N
         PermanentError: a decision says otherwise than one that is recorded; what was decided has had its effect.
     """
     for attempt in range(COMMIT_ATTEMPTS):
+        snapshot = lakehouse.open(DECISIONS)  # read and committed on one version: of two who differ one is told
         new = []
         for decision in decisions:
-            known = read_decisions(lakehouse, decision.table_name).get(decision.subject)
+            known = _decisions(snapshot, decision.table_name).get(decision.subject)
             if known is None:
                 new.append(decision)
             elif known.action != decision.action:
@@ -90,7 +91,6 @@ def record_decisions(lakehouse: Lakehouse, decisions: Collection[Decision]) -> N
                 )
         if not new:
             return
-        snapshot = lakehouse.open(DECISIONS)
         rows = pl.DataFrame([asdict(decision) for decision in new], schema=polars_schema(DECISIONS))
         try:
             snapshot.commit([snapshot.stage(rows.lazy())])

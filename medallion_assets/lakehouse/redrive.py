@@ -133,7 +133,7 @@ class _JudgedAgain:
 
 
 def _judge_again(lakehouse: Lakehouse, table: Table, rows: pl.DataFrame) -> _JudgedAgain:
-    bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.open(table)
+    silver, bronze = lakehouse.open(table), lakehouse.open(bronze_table(table.short_name))  # in this order, as refine
     settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
     # A row can lie here before its export is settled: quarantine is written first, and then came a crash.
     settled = {one.export_id: one for one in settlement.exports if one.export_id not in settlement.ignored}
