@@ -64,12 +64,17 @@ class Run:
         return {name: value.value for name, value in event.metadata.items()}
 
     @property
-    def failure(self) -> dg.Failure:
-        """What the one step that failed said."""
+    def failure(self) -> str:
+        """What the one step that failed said; raised by this project on purpose."""
         (event,) = [event for event in self.result.all_events if event.is_step_failure]
         error = event.step_failure_data.user_failure_data
         assert error is not None, event.step_failure_data.error_display_string
-        return dg.Failure(error.description, metadata=error.metadata, allow_retries=error.allow_retries)
+        return error.description or ""
+
+    @property
+    def retries(self) -> int:
+        """How many steps were tried again."""
+        return sum(event.is_step_restarted for event in self.result.all_events)
 
     @property
     def started(self) -> set[str]:

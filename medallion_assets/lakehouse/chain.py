@@ -53,9 +53,15 @@ def next_export(pending: Collection[RawExport], covered: datetime | None) -> Raw
 
 
 def gaps(pending: Iterable[RawExport], covered: datetime | None) -> list[Gap]:
-    """The pending windows that begin after what is covered, in order of judging."""
+    """The pending windows that wait for one that is missing, in order of judging.
+
+    One that only waits for pending exports to be judged, such as an export at the gate, has no gap before it.
+    """
+    waiting = list(pending)
+    while (export := next_export(waiting, covered)) is not None:
+        waiting.remove(export)
+        covered = export.to_at if covered is None else max(covered, export.to_at)
     return [
         Gap(export_id=export.export_id, covered_until=covered, window_from=export.from_at)
-        for export in sorted(pending, key=lambda export: export.order)
-        if not export.is_full and (covered is None or export.from_at > covered)
+        for export in sorted(waiting, key=lambda export: export.order)
     ]

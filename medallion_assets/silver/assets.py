@@ -31,7 +31,6 @@ from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.silver.enrichment import update_enriched
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
-DATA_VERSION_TAG = "dagster/data_version"
 REFINE_CHECKS = {
     "quality_threshold": "Every export that was judged passed the quality gate, or a person accepted it.",
     "unique_live_key": "No key has two live rows.",
@@ -90,11 +89,9 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
             decide(lake, table, config.decisions(table, by=started_by(context), at=now))
             done = refine(lake, table, now=now, threshold=config.threshold, progress=context.log.info)
             yield from refine_checks(lake, table, done)
-            result = refine_result(lake, table, done)
-            if done.failing is None:
-                yield result
-            else:
-                report_unfinished(context, result, done)
+            if done.failing is None or done.applied or done.rejected:
+                yield refine_result(lake, table, done)
+            if done.failing is not None:
                 raise gate_error(table, done.failing, Gate.of(table, config.threshold))
 
     return silver
@@ -174,13 +171,6 @@ def refine_result(lake: Lakehouse, table: Table, done: Refined) -> dg.Materializ
         exports_rejected=done.rejected,
         restated_dates=[str(day) for day in sorted(done.restated)],
     )
-
-
-def report_unfinished(context: dg.AssetExecutionContext, result: dg.MaterializeResult[None], done: Refined) -> None:
-    """Tell what was published before the export that failed the gate; nothing when nothing was."""
-    if done.applied or done.rejected:
-        tags = {DATA_VERSION_TAG: str(done.version)}
-        context.log_event(dg.AssetMaterialization(context.asset_key, metadata=result.metadata or {}, tags=tags))
 
 
 def gate_error(table: Table, failing: Failing, gate: Gate) -> QualityGateError:

@@ -121,7 +121,7 @@ def test_records_that_wait_are_named_with_what_they_wait_for(tmp_path: Path) -> 
         (SECOND, "upsert", "not settled"),
         (FIRST, "upsert", "decided the row"),
     ]
-    assert found.records[0].detail.startswith(f"export {THIRD} waits: nothing covers 2025-05-01")
+    assert found.records[0].detail.startswith(f"export {THIRD} waits: nothing covers 2025-05-02")
     lakehouse = lakehouse_at(tmp_path)
     pipeline.decide(lakehouse, [Decision("customer_transactions", SECOND, "reject")])
     run_silver(lakehouse)
