@@ -1,0 +1,86 @@
+"""Duplicates within one export: identical records count once, differing ones are all bad (rule R3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from medallion_assets.lakehouse import duplicates
+from medallion_assets.lakehouse.duplicates import KEY_HASH, canonical, suspects
+from medallion_assets_tests import pipeline
+from medallion_assets_tests.lakehouse.planting import AT_MICROS, full_of, lake, live, refined, window_of
+from medallion_assets_tests.oracle.lines import delete_line, full, item_line, key_of, transaction, upsert_line
+from medallion_assets_tests.oracle.model import TRANSACTIONS
+
+SILVER = pipeline.CUSTOMER_TRANSACTIONS
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "same"),
+    [
+        ('{"Item":{"a":{"S":"x"},"b":{"N":"1"}}}', '{"Item": {"b": {"N": "1"}, "a": {"S": "x"}}}', True),
+        ('{"Item":{"a":{"SS":["x","y"]}}}', '{"Item":{"a":{"SS":["y","x"]}}}', True),
+        ('{"Item":{"a":{"L":[{"SS":["x","y"]}]}}}', '{"Item":{"a":{"L":[{"SS":["y","x"]}]}}}', True),
+        ('{"Item":{"a":{"L":[{"S":"x"},{"S":"y"}]}}}', '{"Item":{"a":{"L":[{"S":"y"},{"S":"x"}]}}}', False),
+        ('{"Item":{"a":{"S":"\\u00e9"}}}', '{"Item":{"a":{"S":"é"}}}', True),
+        ('{"Item":{"a":{"N":"1"}}}', '{"Item":{"a":{"N":"1.0"}}}', False),
+        ("not json", "not json ", False),
+    ],
+)
+def test_records_are_identical_whatever_their_spelling(left: str, right: str, same: bool) -> None:
+    """Attributes and members of sets have no order; lists do; numbers count as they are written."""
+    assert (canonical(left) == canonical(right)) is same
+
+
+def test_json_too_deep_to_read_is_its_own_spelling() -> None:
+    deep = '{"a":' * 100_000
+    assert canonical(deep) == deep
+
+
+def test_of_identical_records_the_first_counts(tmp_path: Path) -> None:
+    """R3: by file, then by line; the tally counts them once and nothing is bad."""
+    item = transaction("a")
+    export = full(TRANSACTIONS, full_of(1).export_id, full_of(1).to_at, ["", item_line(item)], [item_line(item)])
+    (done,) = refined(lake(tmp_path), export).applied
+    assert (done.records, done.bad) == (2, 1)
+    assert set(live(lake(tmp_path))) == {"a"}
+    assert {line for _, _, line, _ in pipeline.quarantined(lake(tmp_path), SILVER)} == {1}
+
+
+def test_differing_records_are_all_bad_and_touch_nothing(tmp_path: Path) -> None:
+    """R3: an upsert and a delete of one key differ; a reason that a record had before stays in front."""
+    lakehouse = lake(tmp_path)
+    before = full_of(1, item_line(transaction("a")), item_line(transaction("b")))
+    change = window_of(
+        2,
+        upsert_line(AT_MICROS + 5, transaction("a")),
+        delete_line(AT_MICROS + 6, key_of(transaction("a"))),
+        upsert_line(AT_MICROS + 5, transaction("b", amount={"N": "-1"})),
+        upsert_line(AT_MICROS + 5, transaction("b", amount={"N": "2"})),
+        upsert_line(AT_MICROS + 5, transaction("c")),
+    )
+    done = refined(lakehouse, before, change)
+    assert live(lakehouse) == {"a": before.export_id, "b": before.export_id, "c": change.export_id}
+    reasons = {line: set(reasons) for _, _, line, reasons in pipeline.quarantined(lakehouse, SILVER)}
+    conflict = {"conflicting_duplicate"}
+    assert reasons == {1: conflict, 2: conflict, 3: {"amount_out_of_range", *conflict}, 4: conflict}
+    assert done.applied[1].reasons == {"conflicting_duplicate": 4, "amount_out_of_range": 1}
+
+
+def test_the_same_key_in_two_exports_is_no_duplicate(tmp_path: Path) -> None:
+    """These are versions, which their sequence orders."""
+    lakehouse = lake(tmp_path)
+    later = window_of(3, upsert_line(AT_MICROS + 2, transaction("a", amount={"N": "2"})))
+    refined(lakehouse, full_of(1), window_of(2, upsert_line(AT_MICROS + 1, transaction("a"))), later)
+    assert live(lakehouse) == {"a": later.export_id}
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 1_000_000])
+def test_suspects_are_found_a_bounded_number_of_hashes_at_a_time(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    """In any number of passes; records without a key are no suspects."""
+    monkeypatch.setattr(duplicates, "HASHES_AT_ONCE", at_once)
+    hashes = [[1, 2, None, 2**63], [3, 1, None], [2**63, 5, 2**63]]
+    parts = [pl.LazyFrame({KEY_HASH: part}, schema={KEY_HASH: pl.UInt64}) for part in hashes]
+    assert sorted(suspects(parts, 10)[KEY_HASH]) == [1, 2**63]

@@ -1,0 +1,104 @@
+"""Whole days are replaced, and never by older figures (rule G5)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from medallion_assets.errors import CommitConflictError
+from medallion_assets.lakehouse.delta import Lakehouse, commit_note, commits_since
+from medallion_assets.lakehouse.partitions import (
+    COMMIT_ATTEMPTS,
+    SOURCE_NOTE,
+    conform,
+    replace_days,
+    stage_day,
+    until_committed,
+)
+from medallion_assets_tests.lakehouse.planting import DAY, NEXT_DAY, STOCK, lake, put, stock
+
+
+def rows(lakehouse: Lakehouse) -> list[tuple[object, ...]]:
+    return lakehouse.open(STOCK).scan().sort("item_id").collect().rows()
+
+
+def replace(lakehouse: Lakehouse, day: object, pieces: int, source_version: int) -> int:
+    snapshot = lakehouse.open(STOCK)
+    staged = stage_day(snapshot, stock(("a", day, pieces)).collect(), day)  # type: ignore[arg-type]
+    assert staged is not None
+    return replace_days(snapshot, [day], [staged], source_version=source_version)  # type: ignore[list-item]
+
+
+def test_a_day_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    lakehouse = lake(tmp_path)
+    put(lakehouse, ("x", DAY, 1), ("y", DAY, 2), ("z", NEXT_DAY, 3))
+    assert replace(lakehouse, DAY, 9, 7) == 2
+    assert rows(lakehouse) == [("a", DAY, 9), ("z", NEXT_DAY, 3)]
+    (commit,) = commits_since(lakehouse.open(STOCK), 1)
+    assert commit_note(commit, SOURCE_NOTE) == 7
+
+
+def test_a_day_without_rows_is_emptied(tmp_path: Path) -> None:
+    lakehouse = lake(tmp_path)
+    put(lakehouse, ("x", DAY, 1), ("z", NEXT_DAY, 3))
+    snapshot = lakehouse.open(STOCK)
+    assert stage_day(snapshot, stock().collect(), DAY) is None
+    replace_days(snapshot, [DAY], [], source_version=1)
+    assert rows(lakehouse) == [("z", NEXT_DAY, 3)]
+
+
+def test_a_days_rows_lie_in_the_order_of_the_key(tmp_path: Path) -> None:
+    snapshot = lake(tmp_path).open(STOCK)
+    staged = stage_day(snapshot, stock(("b", DAY, 1), ("a", DAY, 2)).collect(), DAY)
+    assert staged is not None
+    snapshot.commit([staged])
+    assert lake(tmp_path).open(STOCK).scan().collect()["item_id"].to_list() == ["a", "b"]
+
+
+@pytest.mark.parametrize(("ours", "committed"), [(5, True), (6, True), (4, False)])
+def test_figures_of_an_older_source_do_not_replace_newer_ones(tmp_path: Path, ours: int, committed: bool) -> None:
+    """G5: another writer committed figures of source version 5 since our snapshot was opened."""
+    lakehouse = lake(tmp_path)
+    snapshot = lakehouse.open(STOCK)
+    staged = snapshot.stage(stock(("a", DAY, ours)), partition=DAY)
+    replace(lakehouse, DAY, 5, source_version=5)
+    if committed:
+        assert replace_days(snapshot, [DAY], [staged], source_version=ours) == 2
+    else:
+        with pytest.raises(CommitConflictError):
+            replace_days(snapshot, [DAY], [staged], source_version=ours)
+    assert rows(lakehouse) == [("a", DAY, ours if committed else 5)]
+
+
+def test_a_build_that_lost_is_made_again() -> None:
+    """And given up after some attempts."""
+    attempts: list[int] = []
+
+    def build() -> str:
+        attempts.append(1)
+        if len(attempts) < 3:
+            raise CommitConflictError("another was faster")
+        return "built"
+
+    assert until_committed(build) == "built"
+    assert len(attempts) == 3
+
+    def never() -> None:
+        attempts.append(1)
+        raise CommitConflictError("another was faster")
+
+    attempts.clear()
+    with pytest.raises(CommitConflictError):
+        until_committed(never)
+    assert len(attempts) == COMMIT_ATTEMPTS
+
+
+def test_columns_take_the_contracts_order_and_types() -> None:
+    frame = pl.LazyFrame(
+        {"pieces": [1], "counted_date": [DAY], "item_id": ["a"]}, schema_overrides={"pieces": pl.UInt32}
+    )
+    conformed = conform(frame, STOCK).collect()
+    assert conformed.schema == stock().collect().schema
+    assert conformed.rows() == [("a", DAY, 1)]
