@@ -114,7 +114,10 @@ class Shape:
         return fits & ~LINE.str.contains("\\", literal=True)
 
     def accounts_for_every_name(self, attributes: Sequence[Attribute], unknown: Sequence[str]) -> pl.Expr:
-        """True where the line has as many names as what was decoded, and no value that the decoder changes."""
+        """True where the line has as many names as what was decoded, and no value that the decoder changes.
+
+        A change without Keys is no record, and is left to the exact reader.
+        """
         sources = {attribute.source for attribute in attributes}
         keys = {attribute.source for attribute in attributes if attribute.is_key}
         everything = (*sources, *unknown)
@@ -125,7 +128,8 @@ class Shape:
             names.append(_names_in(RECORD.struct.field("Keys"), tuple(keys)))
             names += [_names_in(RECORD.struct.field(image), everything) for image in ("NewImage", "OldImage")]
         counted = LINE.str.count_matches('":', literal=True)
-        return (pl.sum_horizontal(names) == counted) & ~LINE.str.contains(_UNCOUNTABLE)
+        has_keys = pl.lit(True) if self.is_full else RECORD.struct.field("Keys").is_not_null()
+        return has_keys & (pl.sum_horizontal(names) == counted) & ~LINE.str.contains(_UNCOUNTABLE)
 
     def _image(self, *, is_key: bool) -> pl.Expr:
         if self.is_full:

@@ -73,7 +73,7 @@ def test_a_day_that_loses_its_last_row_has_no_partition(tmp_path: Path) -> None:
 
 
 def test_a_deleted_key_stays_as_a_tombstone(tmp_path: Path) -> None:
-    """K3: key, sequence, export, is_deleted; everything else null, in the null partition. A late older one is no way back."""
+    """K3: key, sequence, export and is_deleted alone, in the null partition; a late older record is no way back."""
     lakehouse = lake(tmp_path)
     gone = window_of(2, deleted("a", AT_MICROS + 9), deleted("never", AT_MICROS + 9))
     assert refined(lakehouse, full_of(1, item_line(sale("a")), item_line(sale("b"))), gone).restated == {FIRST}

@@ -1,0 +1,88 @@
+"""Settings: defaults, and every wrong value refused with what is allowed."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.errors import SettingsError
+from medallion_assets.settings import aws_options, load_settings, normalise_url
+
+
+def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative to the working directory, and absolute from then on; an empty value counts as none."""
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / ".medallion"
+    for environment in ({}, {"MEDALLION_HOME": "", "MEDALLION_ENGINE": "", "MEDALLION_FIRST_DAY": ""}):
+        settings = load_settings(environment)
+        assert settings.home == home
+        assert settings.raw_url == str(home / "raw-dynamodb-exports")
+        assert settings.lakehouse_url == str(home / "lakehouse")
+        assert (settings.engine, settings.first_day) == ("polars", date(2025, 1, 1))
+        assert settings.dagster_home == home / "dagster_home"
+
+
+def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDALLION_HOME", "/srv/medallion")
+    monkeypatch.setenv("MEDALLION_RAW_URL", "s3://lake/raw/")
+    monkeypatch.setenv("MEDALLION_FIRST_DAY", "2024-02-29")
+    settings = load_settings()
+    assert (settings.raw_url, settings.lakehouse_url) == ("s3://lake/raw", "/srv/medallion/lakehouse")
+    assert settings.first_day == date(2024, 2, 29)
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ("/data/lake/", "/data/lake"),
+        ("file:///data/my%20lake", "/data/my lake"),
+        ("file://localhost/data", "/data"),
+        ("s3://bucket", "s3://bucket"),
+        ("s3://bucket/a/b/", "s3://bucket/a/b"),
+    ],
+)
+def test_places_are_absolute_paths_or_s3(value: str, place: str) -> None:
+    assert normalise_url(value, name="MEDALLION_RAW_URL") == place
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("MEDALLION_ENGINE", "pandas", "one of polars"),
+        ("MEDALLION_FIRST_DAY", "tomorrow", "YYYY-MM-DD"),
+        ("MEDALLION_FIRST_DAY", "2025-02-29", "YYYY-MM-DD"),
+        ("MEDALLION_RAW_URL", "gs://bucket/raw", "s3://bucket/prefix"),
+        ("MEDALLION_RAW_URL", "s3:///raw", "s3://bucket/prefix"),
+        ("MEDALLION_LAKEHOUSE_URL", "file://elsewhere/lake", "file:///absolute/path"),
+        ("MEDALLION_LAKEHOUSE_URL", "https://host/lake", "a local path"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_is_allowed(name: str, value: str, allowed: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({name: value})
+    assert name in str(refused.value)
+    assert allowed in str(refused.value.expected)
+    assert value in str(refused.value.found)
+    assert name in str(refused.value.do) or "unset it" in str(refused.value.do)
+
+
+def test_aws_variables_are_handed_on_as_they_stand() -> None:
+    """Only those that are set; the endpoint of S3 alone comes before the general one, the region before its default."""
+    assert aws_options({"PATH": "/bin", "AWS_REGION": ""}) == {}
+    assert aws_options(
+        {
+            "AWS_ENDPOINT_URL": "http://all",
+            "AWS_ENDPOINT_URL_S3": "http://s3",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_ALLOW_HTTP": "true",
+        }
+    ) == {"AWS_ENDPOINT_URL": "http://s3", "AWS_REGION": "eu-west-1", "AWS_ALLOW_HTTP": "true"}
+    assert aws_options({"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "eu-west-1"}) == {"AWS_REGION": "us-east-1"}
+
+
+def test_secrets_do_not_show_in_settings() -> None:
+    """Credentials are no settings: they go from the environment to the clients."""
+    settings = load_settings({"AWS_SECRET_ACCESS_KEY": "hush", "MEDALLION_HOME": "/srv"})
+    assert "hush" not in repr(settings)
