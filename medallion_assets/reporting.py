@@ -130,18 +130,18 @@ def stage_errors() -> Iterator[None]:
         ) from error
 
 
-def as_table(rows: list[dict[str, Any]]) -> dg.MarkdownMetadataValue:
-    """Rows as Dagster shows them."""
-    return dg.MetadataValue.md(markdown_table(rows))
+def as_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> dg.MarkdownMetadataValue:
+    """Rows as Dagster shows them; values of more than `longest` characters are cut."""
+    return dg.MetadataValue.md(markdown_table(rows, longest=longest))
 
 
-def markdown_table(rows: list[dict[str, Any]]) -> str:
-    """Rows as a Markdown table; long values are cut."""
+def markdown_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> str:
+    """Rows as a Markdown table; values of more than `longest` characters are cut."""
     if not rows:
         return "no rows"
     names = list(rows[0])
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
-    lines += ["| " + " | ".join(_cell(row[name]) for name in names) + " |" for row in rows]
+    lines += ["| " + " | ".join(_cell(row[name], longest) for name in names) + " |" for row in rows]
     return "\n".join(lines)
 
 
@@ -151,9 +151,9 @@ def counts(figures: Mapping[str, int]) -> str:
     return ", ".join(f"{name}: {count:,}" for name, count in ordered) or "none"
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, longest: int) -> str:
     text = "" if value is None else str(value)
-    text = text if len(text) <= PREVIEW_CHARACTERS else text[: PREVIEW_CHARACTERS - 1] + "…"
+    text = text if len(text) <= longest else text[: longest - 1] + "…"
     return text.replace("|", "\\|").replace("\n", " ")
 
 

@@ -21,6 +21,9 @@ from medallion_assets.reporting import as_table, check, check_specs, counts, doo
 from medallion_assets.resources import LakehouseResource, started_by
 
 CHECKS = {"exports_verified": "Every complete export that lies there verified and is in."}
+REFUSALS_SHOWN = 20
+MESSAGE_CHARACTERS = 1_000
+"""A message says what to do at its end, so it is shown whole."""
 
 
 class IngestConfig(dg.Config):
@@ -78,7 +81,7 @@ def exports_verified(table: Table, done: Ingested) -> dg.AssetCheckResult:
         table,
         "exports_verified",
         passed=not done.refused,
-        refused=as_table(rows),
+        refused=as_table(rows[:REFUSALS_SHOWN], longest=MESSAGE_CHARACTERS),
         verdicts=counts(Counter(one.verdict for one in done.refused)),
         loaded=len(done.loaded),
         waiting=len(done.waiting),
