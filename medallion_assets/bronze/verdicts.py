@@ -12,7 +12,7 @@ from datetime import datetime
 
 import polars as pl
 
-from medallion_assets.errors import CommitConflictError
+from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Column, Table, Text, TimestampUtc
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.schema import polars_schema
@@ -30,7 +30,6 @@ EXPORT_VERDICTS = Table(
         Column("judged_at", TimestampUtc(), "when it was judged"),
     ),
 )
-COMMIT_ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +63,9 @@ def record_refusals(lakehouse: Lakehouse, refusals: list[RefusedExport]) -> None
     if not refusals:
         return
     rows = pl.DataFrame([asdict(refusal) for refusal in refusals], schema=polars_schema(EXPORT_VERDICTS))
-    for attempt in range(COMMIT_ATTEMPTS):
+
+    def record() -> None:
         snapshot = lakehouse.open(EXPORT_VERDICTS)
-        try:
-            snapshot.commit([snapshot.stage(rows.lazy())])
-        except CommitConflictError:
-            if attempt == COMMIT_ATTEMPTS - 1:
-                raise
-        else:
-            return
+        snapshot.commit([snapshot.stage(rows.lazy())])
+
+    until_committed(record)

@@ -16,8 +16,9 @@ import polars as pl
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV, customer_days, lifetime_value
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY, summarise
 from medallion_assets.gold.restatement import housekeeping
+from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
-from medallion_assets.lakehouse.partitions import conform, replace_days, stage_day, until_committed
+from medallion_assets.lakehouse.partitions import conform, replace_days, stage_day
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 
 

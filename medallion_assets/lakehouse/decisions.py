@@ -13,7 +13,8 @@ from enum import StrEnum
 
 import polars as pl
 
-from medallion_assets.errors import CommitConflictError, PermanentError
+from medallion_assets.errors import PermanentError
+from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Column, Table, Text, TimestampUtc
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.schema import polars_schema
@@ -30,7 +31,6 @@ DECISIONS = Table(
         Column("decided_at", TimestampUtc(), "when"),
     ),
 )
-COMMIT_ATTEMPTS = 8
 
 
 class Action(StrEnum):
@@ -75,7 +75,8 @@ def record_decisions(lakehouse: Lakehouse, decisions: Collection[Decision]) -> N
     Raises:
         PermanentError: a decision says otherwise than one that is recorded; what was decided has had its effect.
     """
-    for attempt in range(COMMIT_ATTEMPTS):
+
+    def record() -> None:
         snapshot = lakehouse.open(DECISIONS)  # read and committed on one version: of two who differ one is told
         new = []
         for decision in decisions:
@@ -92,10 +93,6 @@ def record_decisions(lakehouse: Lakehouse, decisions: Collection[Decision]) -> N
         if not new:
             return
         rows = pl.DataFrame([asdict(decision) for decision in new], schema=polars_schema(DECISIONS))
-        try:
-            snapshot.commit([snapshot.stage(rows.lazy())])
-        except CommitConflictError:
-            if attempt == COMMIT_ATTEMPTS - 1:
-                raise
-        else:
-            return
+        snapshot.commit([snapshot.stage(rows.lazy())])
+
+    until_committed(record)

@@ -6,23 +6,20 @@ Does not: which days, or what is in them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date
-from typing import TypeVar
 
 import polars as pl
 
 from medallion_assets.errors import CommitConflictError
+from medallion_assets.lakehouse.commits import COMMIT_ATTEMPTS
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import Snapshot, commit_note, commits_since
 from medallion_assets.lakehouse.schema import polars_schema
 
-COMMIT_ATTEMPTS = 8
 SOURCE_NOTE = "medallion_source_version"
 """The commit note that says from which version of its source a partition was computed."""
-
-Result = TypeVar("Result")
 
 
 def conform(rows: pl.LazyFrame, table: Table) -> pl.LazyFrame:
@@ -58,20 +55,5 @@ def replace_days(base: Snapshot, days: Iterable[date], staged: Iterable[StagedFi
             if attempt == COMMIT_ATTEMPTS - 1 or any(
                 (commit_note(one, SOURCE_NOTE) or 0) > source_version for one in newer
             ):
-                raise
-    raise AssertionError("unreachable: the last attempt returned or raised")
-
-
-def until_committed(build: Callable[[], Result]) -> Result:
-    """Run what reads, computes and commits, and run it again while other writers are faster.
-
-    Raises:
-        CommitConflictError: they were, every time.
-    """
-    for attempt in range(COMMIT_ATTEMPTS):
-        try:
-            return build()
-        except CommitConflictError:
-            if attempt == COMMIT_ATTEMPTS - 1:
                 raise
     raise AssertionError("unreachable: the last attempt returned or raised")

@@ -11,14 +11,12 @@ from datetime import datetime
 
 import polars as pl
 
-from medallion_assets.errors import CommitConflictError
+from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Column, Integer, Table, Text, TextList, TimestampUtc
 from medallion_assets.lakehouse.decode import decode
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.raw_exports import FULL, RawExport
 from medallion_assets.lakehouse.schema import polars_schema
-
-COMMIT_ATTEMPTS = 8
 
 
 def quarantine_table(table: Table) -> Table:
@@ -47,7 +45,8 @@ def quarantine(
     `bad` holds judged records (`_reasons`, `_reason_columns`, `raw`, position) of at least these exports.
     """
     contract = quarantine_table(table)
-    for attempt in range(COMMIT_ATTEMPTS):
+
+    def append() -> int | None:
         snapshot = lakehouse.open(contract)
         new = [export_id for export_id in export_ids if snapshot.transaction(export_id) is None]
         rows = bad.filter(pl.col("_export_id").is_in(new)).select(
@@ -62,12 +61,9 @@ def quarantine(
         )
         if not new or not rows.head(1).collect().height:
             return None
-        try:
-            return snapshot.commit([snapshot.stage(rows)], transactions=dict.fromkeys(new, 1))
-        except CommitConflictError:
-            if attempt == COMMIT_ATTEMPTS - 1:
-                raise
-    return None
+        return snapshot.commit([snapshot.stage(rows)], transactions=dict.fromkeys(new, 1))
+
+    return until_committed(append)
 
 
 def bad_keys(lakehouse: Lakehouse, table: Table, fulls: Iterable[RawExport]) -> pl.DataFrame:

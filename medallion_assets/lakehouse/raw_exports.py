@@ -18,7 +18,8 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.errors import CommitConflictError, PermanentError
+from medallion_assets.errors import PermanentError
+from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Column, Date, Integer, Table, Text, TimestampUtc
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, commit_note, commits_since
@@ -28,7 +29,6 @@ FULL = "FULL_EXPORT"
 INCREMENTAL = "INCREMENTAL_EXPORT"
 EXPORT_NOTE = "medallion_export"
 LEDGER_BOUNDS = ("_export_id", "_export_type", "_export_from_at", "_export_to_at")
-COMMIT_ATTEMPTS = 8
 RECENT_COMMITS = 10
 
 
@@ -98,21 +98,20 @@ def load_export(lakehouse: Lakehouse, table: Table, export: RawExport, staged: S
     Raises:
         CommitConflictError: other writers were faster, every time.
     """
-    for _ in range(COMMIT_ATTEMPTS):
+
+    def load() -> int | None:
         bronze = lakehouse.open(table)
         if holds(bronze, export.export_id):
             return None
         files = list(staged) or [_empty_file(bronze, export)]
         known = bronze.transaction(export.export_id) or 0
-        try:
-            return bronze.commit(
-                files,
-                transactions={export.export_id: known + 1},
-                metadata={EXPORT_NOTE: asdict(export)},
-            )
-        except CommitConflictError as error:
-            conflict = error
-    raise conflict
+        return bronze.commit(
+            files,
+            transactions={export.export_id: known + 1},
+            metadata={EXPORT_NOTE: asdict(export)},
+        )
+
+    return until_committed(load)
 
 
 def holds(bronze: Snapshot, export_id: str) -> bool:

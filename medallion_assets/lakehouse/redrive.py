@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from medallion_assets.errors import CommitConflictError
+from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
@@ -36,7 +36,6 @@ from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.lakehouse.state import Change, FullExports, fold
 
 REDRIVEN_NOTE = "medallion_redriven"
-ATTEMPTS = 8
 
 
 @dataclass(kw_only=True)
@@ -101,18 +100,16 @@ def redrive(
 def _redrive_rows(
     lakehouse: Lakehouse, table: Table, rows: pl.DataFrame, now: datetime, why: str, done: Redriven
 ) -> None:
-    for attempt in range(ATTEMPTS):
-        try:
-            judged = _judge_again(lakehouse, table, rows)
-            if judged.redriven.height:
-                change, version = _apply(lakehouse, table, judged, why)
-                done.rows_changed += change.rows
-                done.restated |= change.restated
-                done.version = version
-            break
-        except CommitConflictError:
-            if attempt == ATTEMPTS - 1:
-                raise
+    def apply() -> _JudgedAgain:
+        judged = _judge_again(lakehouse, table, rows)
+        if judged.redriven.height:
+            change, version = _apply(lakehouse, table, judged, why)
+            done.rows_changed += change.rows
+            done.restated |= change.restated
+            done.version = version
+        return judged
+
+    judged = until_committed(apply)
     _mark(lakehouse, table, judged.redriven, now)
     done.looked_at += judged.looked_at
     done.redriven += judged.redriven.height
@@ -206,7 +203,8 @@ def _mark(lakehouse: Lakehouse, table: Table, positions: pl.DataFrame, now: date
     if not positions.height:
         return
     marks = positions.lazy().with_columns(pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("_now"))
-    for attempt in range(ATTEMPTS):
+
+    def mark() -> None:
         kept = lakehouse.open(quarantine_table(table))
         held = {path: kept.scan(paths=[path]) for path in kept.files["path"]}
         unmarked = pl.col("redriven_at").is_null()
@@ -222,14 +220,10 @@ def _mark(lakehouse: Lakehouse, table: Table, positions: pl.DataFrame, now: date
             )
             for path in paths
         ]
-        try:
-            if staged:
-                kept.commit(staged, remove=paths)
-        except CommitConflictError:
-            if attempt == ATTEMPTS - 1:
-                raise
-        else:
-            return
+        if staged:
+            kept.commit(staged, remove=paths)
+
+    until_committed(mark)
 
 
 def _height(rows: pl.LazyFrame) -> int:

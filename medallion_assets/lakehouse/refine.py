@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from medallion_assets.errors import CommitConflictError
 from medallion_assets.lakehouse.chain import Gap
+from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, read_decisions
 from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot
@@ -31,7 +31,6 @@ from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.lakehouse.state import Change, FullExports, fold
 
 EXPORTS_NOTE = "medallion_settled_exports"
-ROUND_ATTEMPTS = 5
 SAMPLE_ROWS = 5
 
 
@@ -82,15 +81,8 @@ def refine(
     """
     done = Refined()
     gate = Gate.of(table, threshold)
-    conflicts = 0
     while True:
-        try:
-            settlement = _round(lakehouse, table, gate, now, done, progress)
-        except CommitConflictError:
-            conflicts += 1
-            if conflicts == ROUND_ATTEMPTS:
-                raise
-            continue
+        settlement = until_committed(lambda: _round(lakehouse, table, gate, now, done, progress))
         if settlement is not None:
             done.gaps = settlement.gaps
             return done

@@ -14,7 +14,7 @@ import narwhals as nw
 import polars as pl
 from deltalake.exceptions import DeltaError
 
-from medallion_assets.errors import CommitConflictError
+from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot, restated_since
 from medallion_assets.lakehouse.partitions import conform, stage_day
@@ -29,7 +29,6 @@ from medallion_assets.silver.enriched_transactions import (
 )
 
 ROWS_AT_ONCE = 500_000
-ATTEMPTS = 5
 
 
 @dataclass(kw_only=True)
@@ -48,13 +47,7 @@ def update_enriched(lakehouse: Lakehouse, *, progress: Callable[[str], None] = l
     Raises:
         CommitConflictError: other writers were faster, every time.
     """
-    for attempt in range(ATTEMPTS):
-        try:
-            return _update(lakehouse, progress)
-        except CommitConflictError:
-            if attempt == ATTEMPTS - 1:
-                raise
-    raise AssertionError("unreachable: the last attempt returned or raised")
+    return until_committed(lambda: _update(lakehouse, progress))
 
 
 def _update(lakehouse: Lakehouse, progress: Callable[[str], None]) -> Enriched:
