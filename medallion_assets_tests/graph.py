@@ -58,6 +58,12 @@ class Run:
         found = [event.materialization for event in events]
         return {one.asset_key.to_user_string(): one for one in found}
 
+    def partitions(self, asset: str) -> set[str | None]:
+        """The partitions of an asset that were materialized."""
+        events = self.result.get_asset_materialization_events()
+        found = [event.materialization for event in events]
+        return {one.partition for one in found if one.asset_key.to_user_string() == asset}
+
     def figures(self, asset: str, check: str | None = None) -> dict[str, Any]:
         """The metadata of an asset's materialization, or of one of its checks, as plain values."""
         event = self.materializations[asset] if check is None else self.checks[asset, check]

@@ -13,12 +13,12 @@ from typing import Any
 import dagster as dg
 
 from medallion_assets.daily import daily_asset, partition_days
-from medallion_assets.gold.audit import Audit, audit_customer_ltv, audit_daily_sales
+from medallion_assets.gold.audit import Audit, audit_customer_ltv, audit_daily_sales, source_of
 from medallion_assets.gold.build import Built, build_customer_ltv, build_daily_sales
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.reporting import as_table, asset_key, check, check_specs, doorway, table_result
 from medallion_assets.resources import LakehouseResource
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
@@ -40,16 +40,18 @@ def gold_assets(first_day: date) -> list[dg.AssetsDefinition]:
         with lakehouse.stage(context) as lake:
             days = partition_days(context)
             built = build_daily_sales(lake, days, progress=context.log.info)
-            yield from audit_checks(DAILY_SALES_SUMMARY, audit_daily_sales(lake, days))
-            yield _result(lake, DAILY_SALES_SUMMARY, days, built)
+            gold = lake.open(DAILY_SALES_SUMMARY, version=built.version)
+            yield from audit_checks(DAILY_SALES_SUMMARY, audit_daily_sales(gold, source_of(gold), days))
+            yield _result(gold, days, built)
 
     @daily_asset(first_day, **_doorway(CUSTOMER_LTV), deps=source)
     def customer_ltv(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Iterator[Event]:
         with lakehouse.stage(context) as lake:
             days = partition_days(context)
             built = build_customer_ltv(lake, days, progress=context.log.info)
-            yield from audit_checks(CUSTOMER_LTV, audit_customer_ltv(lake, days))
-            yield _result(lake, CUSTOMER_LTV, days, built)
+            gold = lake.open(CUSTOMER_LTV, version=built.version)
+            yield from audit_checks(CUSTOMER_LTV, audit_customer_ltv(gold, source_of(gold), days))
+            yield _result(gold, days, built)
 
     return [daily_sales_summary, customer_ltv]
 
@@ -81,12 +83,11 @@ def _doorway(table: Table) -> dict[str, Any]:
     return {**doorway(table), "check_specs": check_specs(table, CHECKS, blocking=CHECKS)}
 
 
-def _result(lake: Lakehouse, table: Table, days: Sequence[date], built: Built) -> dg.MaterializeResult[None]:
-    snapshot = lake.open(table)
+def _result(gold: Snapshot, days: Sequence[date], built: Built) -> dg.MaterializeResult[None]:
     return table_result(
-        snapshot,
+        gold,
         rows_in=built.rows_in,
         rows_out=built.rows_out,
-        sample=snapshot.scan(partitions=days[-1:]),
+        sample=gold.scan(partitions=days[-1:]),
         partitions_replaced=len(days),
     )

@@ -1,6 +1,7 @@
 """Auditing Gold: what is stored against what Silver gives now, partition by partition.
 
-Belongs here: comparing and reconciling, as values that say which days differ.
+Belongs here: comparing and reconciling, as values that say which days differ. Gold is compared with the versions of
+Silver that it was built from: what Silver took in meanwhile is the next build's.
 Does not: building (gold/build.py), or how a verdict looks in Dagster (gold/assets.py).
 """
 
@@ -14,11 +15,10 @@ from decimal import Decimal
 import polars as pl
 
 from medallion_assets.gold.build import customer_ltv, daily_sales, partition
-from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
-from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
-from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.lakehouse.delta import Snapshot, commit_note
+from medallion_assets.lakehouse.partitions import SOURCE_NOTE
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.silver.enrichment import transactions_of
 
 ZERO = Decimal(0)
 
@@ -46,28 +46,33 @@ class Audit:
         return {day: (gold, silver) for day, (gold, silver) in self.revenue.items() if gold != silver}
 
 
-def audit_daily_sales(lakehouse: Lakehouse, days: Sequence[date]) -> Audit:
+def source_of(gold: Snapshot) -> Snapshot:
+    """The version of Silver's enriched table that this version of a Gold table was built from."""
+    version = commit_note(gold.delta.history(1)[0], SOURCE_NOTE)
+    return gold.lakehouse.open(ENRICHED_TRANSACTIONS, version=version)
+
+
+def audit_daily_sales(gold: Snapshot, enriched: Snapshot, days: Sequence[date]) -> Audit:
     """Audit the summaries of some days (rules G1, G2)."""
-    stored = lakehouse.open(DAILY_SALES_SUMMARY).scan(partitions=days).collect()
-    expected = daily_sales(lakehouse.open(ENRICHED_TRANSACTIONS), days)
-    by_day = revenue_by_day(lakehouse.open(CUSTOMER_TRANSACTIONS))
+    stored = gold.scan(partitions=days).collect()
+    by_day = revenue_by_day(transactions_of(enriched))
     silver = {day: by_day.get(day, ZERO) for day in days}
-    return _audit([(stored, expected)], _revenue(stored, "transaction_date", "net_revenue"), silver)
+    revenue = _revenue(stored, "transaction_date", "net_revenue")
+    return _audit([(stored, daily_sales(enriched, days))], revenue, silver)
 
 
-def audit_customer_ltv(lakehouse: Lakehouse, as_of_days: Sequence[date]) -> Audit:
+def audit_customer_ltv(gold: Snapshot, enriched: Snapshot, as_of_days: Sequence[date]) -> Audit:
     """Audit the lifetime values as of some days (rules G1, G3); their revenue is that of all days up to then."""
-    gold, by_day = lakehouse.open(CUSTOMER_LTV), revenue_by_day(lakehouse.open(CUSTOMER_TRANSACTIONS))
+    by_day = revenue_by_day(transactions_of(enriched))
+    silver = {as_of: sum((by_day[day] for day in by_day if day <= as_of), ZERO) for as_of in as_of_days}
     revenue: dict[date, Decimal] = {}
 
     def pairs() -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-        recomputed = customer_ltv(lakehouse.open(ENRICHED_TRANSACTIONS), as_of_days)
-        for as_of, expected in zip(as_of_days, recomputed, strict=True):
+        for as_of, expected in zip(as_of_days, customer_ltv(enriched, as_of_days), strict=True):
             stored = partition(gold, as_of)
             revenue.update(_revenue(stored, "as_of_date", "lifetime_value"))
             yield stored, expected
 
-    silver = {as_of: sum((by_day[day] for day in by_day if day <= as_of), ZERO) for as_of in as_of_days}
     return _audit(pairs(), revenue, silver)
 
 

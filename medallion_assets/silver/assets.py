@@ -18,7 +18,7 @@ from medallion_assets.errors import QualityGateError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decide import decide
 from medallion_assets.lakehouse.decisions import Action, Decision
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.gate import Gate
 from medallion_assets.lakehouse.integrity import leaked_tombstones, repeated_keys
 from medallion_assets.lakehouse.raw_exports import bronze_table
@@ -28,7 +28,7 @@ from medallion_assets.resources import LakehouseResource, started_by
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.silver.enrichment import update_enriched
+from medallion_assets.silver.enrichment import transactions_of, update_enriched
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 REFINE_CHECKS = {
@@ -88,9 +88,10 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
             now = lakehouse.now()
             decide(lake, table, config.decisions(table, by=started_by(context), at=now))
             done = refine(lake, table, now=now, threshold=config.threshold, progress=context.log.info)
-            yield from refine_checks(lake, table, done)
+            snapshot = lake.open(table, version=done.version)
+            yield from refine_checks(snapshot, done)
             if done.failing is None or done.applied or done.rejected:
-                yield refine_result(lake, table, done)
+                yield refine_result(snapshot, done)
             if done.failing is not None:
                 raise gate_error(table, done.failing, Gate.of(table, config.threshold))
 
@@ -106,28 +107,29 @@ def enriched_transactions(context: dg.AssetExecutionContext, lakehouse: Lakehous
     """Each live transaction with the customer as of then; only the days that changed are made anew."""
     with lakehouse.stage(context) as lake:
         done = update_enriched(lake, progress=context.log.info)
-        yield from enriched_checks(lake)
+        enriched = lake.open(ENRICHED_TRANSACTIONS, version=done.version)
+        yield from enriched_checks(enriched)
         yield table_result(
-            lake.open(ENRICHED_TRANSACTIONS),
+            enriched,
             rows_in=done.rows_in,
             rows_out=done.rows_out,
             restated_dates=[str(day) for day in sorted(done.restated)],
         )
 
 
-def refine_checks(lake: Lakehouse, table: Table, done: Refined) -> Iterator[dg.AssetCheckResult]:
+def refine_checks(silver: Snapshot, done: Refined) -> Iterator[dg.AssetCheckResult]:
     """What a run of refine found, and whether Silver is sound."""
+    table = silver.table
     yield quality_threshold(table, done)
-    yield unique_live_key(lake.open(table))
+    yield unique_live_key(silver)
     yield check(table, "no_gaps", passed=not done.gaps, warn=True, gaps=[str(gap) for gap in done.gaps])
     drift = done.total.unknown_attributes
     yield check(table, "schema_drift", passed=not drift, warn=True, unknown_attributes=counts(drift))
 
 
-def enriched_checks(lake: Lakehouse) -> Iterator[dg.AssetCheckResult]:
-    """Whether the enriched table is sound."""
-    enriched = lake.open(ENRICHED_TRANSACTIONS)
-    leaked = leaked_tombstones(lake.open(CUSTOMER_TRANSACTIONS), enriched)
+def enriched_checks(enriched: Snapshot) -> Iterator[dg.AssetCheckResult]:
+    """Whether the enriched table is sound, against the transactions that it was made from."""
+    leaked = leaked_tombstones(transactions_of(enriched), enriched)
     yield check(ENRICHED_TRANSACTIONS, "no_tombstone_leaks", passed=leaked == 0, leaked=leaked)
     yield unique_live_key(enriched)
 
@@ -155,16 +157,16 @@ def unique_live_key(snapshot: Snapshot) -> dg.AssetCheckResult:
     return check(snapshot.table, "unique_live_key", passed=repeated == 0, repeated_keys=repeated)
 
 
-def refine_result(lake: Lakehouse, table: Table, done: Refined) -> dg.MaterializeResult[None]:
+def refine_result(silver: Snapshot, done: Refined) -> dg.MaterializeResult[None]:
     """What a run of refine published."""
-    total, snapshot = done.total, lake.open(table)
+    total = done.total
     return table_result(
-        snapshot,
+        silver,
         rows_in=total.records,
         rows_out=done.rows_changed,
         quarantined=total.bad,
         quality_score=total.score,
-        sample=snapshot.scan().filter(~pl.col("is_deleted")),
+        sample=silver.scan().filter(~pl.col("is_deleted")),
         reasons=counts(total.reasons),
         warnings=counts(total.warnings),
         exports_applied=[tally.export_id for tally in done.applied],

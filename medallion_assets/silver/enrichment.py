@@ -50,6 +50,12 @@ def update_enriched(lakehouse: Lakehouse, *, progress: Callable[[str], None] = l
     return until_committed(lambda: _update(lakehouse, progress))
 
 
+def transactions_of(enriched: Snapshot) -> Snapshot:
+    """The version of silver.customer_transactions that a version of the enriched table was made from."""
+    version = enriched.transaction(CUSTOMER_TRANSACTIONS.name)
+    return enriched.lakehouse.open(CUSTOMER_TRANSACTIONS, version=version)
+
+
 def _update(lakehouse: Lakehouse, progress: Callable[[str], None]) -> Enriched:
     enriched = lakehouse.open(ENRICHED_TRANSACTIONS)  # before its sources, which then are no older than it is
     transactions, customers = lakehouse.open(CUSTOMER_TRANSACTIONS), lakehouse.open(CUSTOMERS)

@@ -272,11 +272,11 @@ def test_a_tombstone_in_the_enriched_table_is_found(graph: Graph) -> None:
     lake, deletion = graph.lakehouse, lines.delete_line(micros(at(0.5)), {"transaction_id": {"S": "t0"}})
     land(graph, base(), window(1, deletion))
     assert graph.run(*SILVER).success
-    assert [one.passed for one in enriched_checks(lake)] == [True, True]
+    assert [one.passed for one in enriched_checks(lake.open(ENRICHED_TRANSACTIONS))] == [True, True]
     (row,) = pipeline.rows(lake, ENRICHED_TRANSACTIONS)
     plant(lake, ENRICHED_TRANSACTIONS, **{**row, "transaction_id": "t0"})
     plant(lake, ENRICHED_TRANSACTIONS, **row)
-    verdicts = {one.check_name: one for one in enriched_checks(lake)}
+    verdicts = {one.check_name: one for one in enriched_checks(lake.open(ENRICHED_TRANSACTIONS))}
     assert not verdicts["no_tombstone_leaks"].passed
     assert verdicts["no_tombstone_leaks"].metadata["leaked"].value == 1
     assert not verdicts["unique_live_key"].passed
