@@ -28,7 +28,7 @@ from medallion_assets_tests.oracle.lines import full, item_line, transaction, up
 from medallion_assets_tests.oracle.model import TRANSACTIONS, micros
 from medallion_assets_tests.oracle.oracle import expected
 
-FIRST, LATER = EXPORTS[:2] + EXPORTS[3:4], EXPORTS[2:3] + EXPORTS[4:]
+FIRST, LATER = (EXPORTS[0], EXPORTS[3]), (EXPORTS[1], EXPORTS[2], EXPORTS[4])
 
 
 @pytest.fixture(scope="module")

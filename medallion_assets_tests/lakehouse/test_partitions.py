@@ -10,12 +10,10 @@ import pytest
 from medallion_assets.errors import CommitConflictError
 from medallion_assets.lakehouse.delta import Lakehouse, commit_note, commits_since
 from medallion_assets.lakehouse.partitions import (
-    COMMIT_ATTEMPTS,
     SOURCE_NOTE,
     conform,
     replace_days,
     stage_day,
-    until_committed,
 )
 from medallion_assets_tests.lakehouse.planting import DAY, NEXT_DAY, STOCK, lake, put, stock
 
@@ -70,29 +68,6 @@ def test_figures_of_an_older_source_do_not_replace_newer_ones(tmp_path: Path, ou
         with pytest.raises(CommitConflictError):
             replace_days(snapshot, [DAY], [staged], source_version=ours)
     assert rows(lakehouse) == [("a", DAY, ours if committed else 5)]
-
-
-def test_a_build_that_lost_is_made_again() -> None:
-    """And given up after some attempts."""
-    attempts: list[int] = []
-
-    def build() -> str:
-        attempts.append(1)
-        if len(attempts) < 3:
-            raise CommitConflictError("another was faster")
-        return "built"
-
-    assert until_committed(build) == "built"
-    assert len(attempts) == 3
-
-    def never() -> None:
-        attempts.append(1)
-        raise CommitConflictError("another was faster")
-
-    attempts.clear()
-    with pytest.raises(CommitConflictError):
-        until_committed(never)
-    assert len(attempts) == COMMIT_ATTEMPTS
 
 
 def test_columns_take_the_contracts_order_and_types() -> None:

@@ -1,0 +1,43 @@
+"""Rule K4 once more, a few records at a time: chunks, parts on disk and passes change nothing."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest import mock
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medallion_assets.lakehouse import duplicates, history_store, judging, refine
+from medallion_assets.silver import enrichment
+from medallion_assets_tests import pipeline
+from medallion_assets_tests.oracle.oracle import expected
+from medallion_assets_tests.oracle.strategies import History, arrivals, settled_histories
+from medallion_assets_tests.properties.test_order_of_arrival import EXAMPLES, PROPERTY, check_silver
+
+BOUNDS = (
+    (judging, "CHUNK_RECORDS"),
+    (refine, "CHUNK_RECORDS"),
+    (duplicates, "HASHES_AT_ONCE"),
+    (history_store, "EVENTS_AT_ONCE"),
+    (enrichment, "ROWS_AT_ONCE"),
+)
+
+
+@settings(PROPERTY, max_examples=-(-EXAMPLES // 6))
+@given(data=st.data(), history=settled_histories(), records=st.integers(1, 4))
+def test_tables_do_not_depend_on_how_much_is_in_memory(data: st.DataObject, history: History, records: int) -> None:
+    """K4, R3, H1: every bound on what is in memory at a time is a few records."""
+    batches = data.draw(arrivals(history.exports))
+    with TemporaryDirectory() as folder, ExitStack() as patches:
+        for module, name in BOUNDS:
+            patches.enter_context(mock.patch.object(module, name, records))
+        lakehouse = pipeline.lakehouse_at(Path(folder))
+        pipeline.decide(lakehouse, history.decisions)
+        for batch in batches:
+            for export in batch:
+                pipeline.land(lakehouse, export)
+            pipeline.run_silver(lakehouse)
+        check_silver(lakehouse, expected(history.exports, history.decisions))
