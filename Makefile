@@ -17,6 +17,7 @@ setup: $(INSTALLED) ## create .venv and install the locked dependencies and the 
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
@@ -57,5 +58,5 @@ lock: $(INSTALLED) ## resolve the dependencies anew
 bench: $(INSTALLED) ## the benchmarks, each beside a floor or a peer
 	$(BIN)/python -m benchmarks
 
-clean: ## remove what the above made
-	rm -rf $(VENV) .medallion .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage
+clean: ## remove the environment and caches; data stays
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage

@@ -54,7 +54,7 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """A client that leaves repeating to the limiter."""
         options = {
             "endpoint_url": self.endpoint_url,
-            "region_name": self.region,
+            "region_name": self.region or aws_options().get("AWS_REGION"),  # boto3 reads AWS_DEFAULT_REGION alone
             "aws_access_key_id": self.access_key_id,
             "aws_secret_access_key": self.secret_access_key,
         }

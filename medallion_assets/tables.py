@@ -12,7 +12,7 @@ from medallion_assets.bronze.verdicts import EXPORT_VERDICTS
 from medallion_assets.errors import PermanentError
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.contracts import Table, judged
 from medallion_assets.lakehouse.decisions import DECISIONS
 from medallion_assets.lakehouse.history_store import events_table
 from medallion_assets.lakehouse.quarantine import quarantine_table
@@ -23,6 +23,9 @@ from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 
 EXPORTED_TABLES = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
 """The Silver contracts of the DynamoDB tables whose exports come in; add yours here."""
+
+for _table in EXPORTED_TABLES:
+    judged(_table)  # a contract that cannot work is refused here, not in its first run
 
 MADE_TABLES = (ENRICHED_TRANSACTIONS, DAILY_SALES_SUMMARY, CUSTOMER_LTV, DECISIONS, EXPORT_VERDICTS)
 """The Delta tables that are made from those, or kept beside them."""

@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import Field
 
 from medallion_assets.bronze.ingest import Ingested, ingest
+from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, Decision, record_decisions
 from medallion_assets.lakehouse.raw_exports import bronze_table
@@ -38,6 +39,10 @@ class IngestConfig(dg.Config):
         """The decision of this run config, if there is one (rule B3)."""
         if not self.confirm_table_id:
             return []
+        if not self.reason.strip():
+            raise PermanentError(
+                f"bronze.{table_name}: a table is confirmed without a reason", do="set reason in the run config as well"
+            )
         return [
             Decision(
                 table_name=table_name,

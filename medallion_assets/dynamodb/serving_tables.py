@@ -1,6 +1,6 @@
 """Creating the DynamoDB tables that are published to, with the keys and the expiry that publishing relies on.
 
-Belongs here: key schema, billing, TTL. Does not: which tables there are (serving/), or alarms and policies (deploy/).
+Belongs here: key schema, billing, TTL. Does not: which tables there are (serving/).
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.expectations import Expectation
 
 BUSINESS_TIME_ZONE = "America/Los_Angeles"
@@ -100,6 +101,28 @@ class Table:
     chain_starts_at: datetime | None = None
     owners: tuple[str, ...] = field(default=("team:data-platform",))
 
+    def __post_init__(self) -> None:
+        """Refuse a contract that contradicts itself, where it is written and not in the first run.
+
+        Raises:
+            PermanentError: with the table, what is missing, and what to add.
+        """
+        names = self.column_names
+        if "." not in self.name:
+            raise self.wrong("a name of the form layer.table", self.name)
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise self.wrong("columns of different names", f"several of {', '.join(repeated)}")
+        used = [*self.key, *([self.partition_by] if self.partition_by else [])]
+        used += [column.business_date_of for column in self.columns if column.business_date_of]
+        if missing := [name for name in used if name not in names]:
+            raise self.wrong(f"columns {', '.join(missing)}", f"only {', '.join(names)}")
+
+    def wrong(self, expected: str, found: str) -> PermanentError:
+        """The error for a contract that cannot be kept."""
+        return PermanentError(
+            f"the contract of {self.name} cannot be kept", expected=expected, found=found, do="correct the contract"
+        )
+
     @property
     def layer(self) -> str:
         """`bronze`, `silver`, `gold`, `serving`, `quarantine` or `operations`."""
@@ -136,3 +159,20 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(f"{self.name} has no column {name!r}; it has {', '.join(self.column_names)}")
+
+
+def judged(table: Table) -> Table:
+    """The contract itself, if the exports of a DynamoDB table can be judged and published by it.
+
+    Raises:
+        PermanentError: with the table, what is missing, and what to add.
+    """
+    if not table.key or not (table.history or table.partition_by):
+        raise table.wrong("a key, and partition_by or history", f"key={table.key}, partition_by={table.partition_by}")
+    if table.partition_by and table.column(table.partition_by).nullable:
+        raise table.wrong(f"{table.partition_by} not nullable: rows without it are tombstones", "nullable=True")
+    versions = ("valid_from", "valid_to", "is_current") if table.history else ()
+    needed = ("is_deleted", "_sequence_micros", "_export_id", *versions)
+    if missing := [name for name in needed if name not in table.column_names]:
+        raise table.wrong(f"columns {', '.join(missing)}", f"only {', '.join(table.column_names)}")
+    return table

@@ -27,7 +27,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from medallion_assets.errors import CommitConflictError, PermanentError, TransientError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.data_files import StagedFile, add_action, remove_action, size_of
-from medallion_assets.lakehouse.schema import delta_schema, polars_schema
+from medallion_assets.lakehouse.schema import delta_schema, evolve, polars_schema
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 COMMIT_ID = "medallion_commit_id"
@@ -80,6 +80,8 @@ class Lakehouse:
                 delta = DeltaTable(uri, version=version, storage_options=options)
             except TableNotFoundError:
                 self._make(table)
+                delta = DeltaTable(uri, storage_options=options)
+            if version is None and evolve(delta, table):
                 delta = DeltaTable(uri, storage_options=options)
         except OSError as error:
             raise TransientError(f"{table.name}: the storage did not answer", found=error, do="run it again") from error

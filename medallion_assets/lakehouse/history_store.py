@@ -36,7 +36,7 @@ def events_table(table: Table) -> Table:
         description=f"Every valid upsert and delete of {table.name}: what its versions are made from.",
         key=(*table.key, "_export_id"),
         columns=(
-            *(replace(column, nullable=True) for column in table.decoded_columns),
+            *(replace(column, source=None, business_date_of=None) for column in table.decoded_columns),
             Column("_sequence_micros", Integer(), "when it was written, microseconds since 1970 (rule R1)"),
             Column("_is_delete", Boolean(), "the key was deleted"),
             Column("_is_incremental", Boolean(), "it came with an incremental export"),

@@ -31,6 +31,8 @@ from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.lakehouse.state import Change, FullExports, fold
 
 EXPORTS_NOTE = "medallion_settled_exports"
+THRESHOLD_NOTE = "medallion_quality_threshold"
+"""What the gate asked for: the contract's threshold, or that of the run config."""
 SAMPLE_ROWS = 5
 
 
@@ -109,7 +111,7 @@ def _round(
                 silver,
                 change,
                 settlement.transactions(sorted_out.ids, sorted_out.rejected),
-                {EXPORTS_NOTE: sorted_out.ids},
+                {EXPORTS_NOTE: sorted_out.ids, THRESHOLD_NOTE: gate.threshold},
             )
             done.applied += [judged.tallies[export_id] for export_id in sorted_out.ids]
             done.rejected += sorted_out.rejected

@@ -1,15 +1,17 @@
 """How the contract's types are stored: one table from contract type to Polars and Delta type.
 
-Belongs here: the mapping, both ways that are needed.
+Belongs here: the mapping, both ways that are needed, and giving a table the columns that its contract has gained.
 Does not: decoding an item's attribute into a type (lakehouse.decode).
 """
 
 from __future__ import annotations
 
 import polars as pl
-from deltalake import Field, Schema
+from deltalake import DeltaTable, Field, Schema
+from deltalake.exceptions import DeltaError
 from deltalake.schema import ArrayType, PrimitiveType
 
+from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import (
     Boolean,
     Date,
@@ -50,6 +52,34 @@ def polars_schema(table: Table) -> pl.Schema:
 def delta_schema(table: Table) -> Schema:
     """The table's Delta schema; every column may be null there, since tombstones are (rule K3)."""
     return Schema([Field(column.name, _delta_type(column.type), nullable=True) for column in table.columns])
+
+
+def evolve(delta: DeltaTable, table: Table) -> bool:
+    """Add the columns that the contract has gained to the table's schema; give whether there were any.
+
+    Rows that came before hold null in them.
+
+    Raises:
+        PermanentError: a column has another type than the contract says; no rows are converted silently.
+    """
+    held = {field.name: field.type for field in delta.schema().fields}
+    gained = []
+    for field in delta_schema(table).fields:
+        if field.name not in held:
+            gained.append(field)
+        elif held[field.name] != field.type:
+            raise PermanentError(
+                f"{table.name}: column {field.name} has another type than its contract",
+                expected=str(field.type),
+                found=str(held[field.name]),
+                do="give the changed column a new name, or move the table away and let it be made again from Bronze",
+            )
+    if gained:
+        try:
+            delta.alter.add_columns(gained)
+        except DeltaError:  # another writer added them at this moment, or the next open tries again
+            return True
+    return bool(gained)
 
 
 def _delta_type(column_type: Type) -> PrimitiveType | ArrayType:
