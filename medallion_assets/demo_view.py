@@ -25,10 +25,10 @@ WIDTH_OF_PROGRESS = 96
 
 
 class DemoView:
-    """Prints the story. With `quiet` nothing is printed, for `--json`."""
+    """Prints the story, to the terminal unless told otherwise. With `quiet` nothing is printed, for `--json`."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self.console = Console(quiet=quiet, highlight=False)
+    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+        self.console = console or Console(quiet=quiet, highlight=False)
         self._status: Status | None = None
         self._title = ""
 
@@ -51,7 +51,7 @@ class DemoView:
 
     def note(self, message: str) -> None:
         """A line below the step."""
-        self.console.print(Padding(message, (0, 0, 0, 4)))
+        self.console.print(Padding(Text(message), (0, 0, 0, 4)))
 
     def check(self, asset: str, name: str, *, passed: bool) -> None:
         """The verdict of an asset check; passed ones are not worth a line."""
