@@ -6,6 +6,7 @@ import gzip
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from medallion_assets.dynamodb.exports import Export, ExportType
 from medallion_assets.dynamodb.manifests import SUMMARY_NAME
 from medallion_assets.dynamodb.storage import open_store, read_bytes, write_bytes
 from medallion_assets.dynamodb.verdicts import Verdict
-from medallion_assets.errors import TransientError
+from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.lakehouse.decisions import Action, Decision, record_decisions
 from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in, latest_export
 from medallion_assets_tests.bronze.landing import AT, HOUR, NOW, TABLE, Landing, ids, keys
@@ -244,6 +245,37 @@ def test_a_verdict_is_kept_when_the_storage_fails_later(landing: Landing, monkey
     assert set(read_refusals(landing.lakehouse, TABLE)) == {(bad.export_id, "")}
     monkeypatch.setattr(module, "load_export", load)
     assert [one.export_id for one in landing.ingest().loaded] == ids(good)
+
+
+def test_lines_that_get_lost_between_verifying_and_writing_are_noticed(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B1: should the engine ever read a file otherwise than it was verified, nothing of the export is loaded."""
+    landing.full("a", "b")
+    stage = module.stage_data_file
+
+    def loses_half(*args: Any, **facts: Any) -> Any:
+        staged = stage(*args, **facts)
+        return replace(staged, rows=staged.rows // 2)
+
+    monkeypatch.setattr(module, "stage_data_file", loses_half)
+    with pytest.raises(PermanentError, match="was not read whole; expected: 2 lines; found: 1 lines"):
+        landing.ingest()
+    assert landing.lines() == []
+
+
+def test_an_error_that_is_not_the_files_fault_stands(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B1: a full disk is no verdict on the export; the next run loads it."""
+    export = landing.full("a")
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patches:
+        patches.setattr(module, "stage_data_file", fails)
+        with pytest.raises(OSError, match="no space left"):
+            landing.ingest()
+    assert [one.export_id for one in landing.ingest().loaded] == ids(export)
 
 
 @pytest.mark.skipif(not REAL_EXPORT.is_dir(), reason="the real export (../shared/data) is not here")

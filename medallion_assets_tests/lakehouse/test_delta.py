@@ -148,6 +148,12 @@ def test_a_table_that_another_makes_at_the_same_moment_is_opened(lakehouse: Lake
     assert (snapshot.row_count, snapshot.transaction("e1")) == (1, 1)
 
 
+def test_a_table_that_cannot_be_made_is_tried_again_later(lakehouse: Lakehouse) -> None:
+    with disturbed(0, fails, CHANGES[2:]), pytest.raises(TransientError, match="the storage did not answer"):
+        lakehouse.open(STOCK)
+    assert lakehouse.open(STOCK).version == 0
+
+
 def test_a_table_that_several_make_at_once_is_there_for_all(tmp_path: Path) -> None:
     lakehouse = lake(tmp_path)
     opened: list[int] = []

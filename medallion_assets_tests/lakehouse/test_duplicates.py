@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from medallion_assets.lakehouse import duplicates
-from medallion_assets.lakehouse.duplicates import KEY_HASH, canonical, suspects
+from medallion_assets.lakehouse.duplicates import KEY_HASH, canonical, settle, suspects
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.lakehouse.planting import AT_MICROS, full_of, lake, live, refined, window_of
 from medallion_assets_tests.oracle.lines import delete_line, full, item_line, key_of, transaction, upsert_line
@@ -47,6 +47,16 @@ def test_of_identical_records_the_first_counts(tmp_path: Path) -> None:
     assert (done.records, done.bad) == (2, 1)
     assert set(live(lake(tmp_path))) == {"a"}
     assert {line for _, _, line, _ in pipeline.quarantined(lake(tmp_path), SILVER)} == {1}
+
+
+def test_the_record_that_is_kept_is_the_lowest_by_file_and_line() -> None:
+    """R3: whatever the order in which they are read."""
+    raw = [item_line(transaction("a"))] * 3
+    places = {"_export_id": ["e"] * 3, "_source_file": ["b", "a", "a"], "_line_number": [1, 2, 1]}
+    nothing = pl.Series([[], [], []], dtype=pl.List(pl.String))
+    records = pl.DataFrame({"pk": ["a"] * 3, "raw": raw, **places, "_reasons": nothing, "_reason_columns": nothing})
+    (kept,) = settle(records, ["pk"]).select("_source_file", "_line_number", "_reasons").rows()
+    assert kept == ("a", 1, [])
 
 
 def test_differing_records_are_all_bad_and_touch_nothing(tmp_path: Path) -> None:

@@ -96,6 +96,24 @@ def test_a_customer_that_a_full_export_lacks_ends_there(tmp_path: Path) -> None:
     assert versions(lakehouse, "c3") == [("retail", 0, 60, False, True), ("vip", 70, None, True, False)]
 
 
+def test_of_two_full_exports_of_one_moment_a_record_wins_over_an_absence(tmp_path: Path) -> None:
+    """R3, K1: whichever id is lower."""
+    lakehouse = lake(tmp_path)
+    refined(lakehouse, full_of(1, item_line(customer())), full_of(2, hour=1), full_of(3, item_line(customer()), hour=1))
+    assert versions(lakehouse) == [("retail", 0, None, True, False)]
+
+
+def test_events_that_were_logged_before_a_crash_are_not_logged_again(tmp_path: Path) -> None:
+    """C6: the log knows them by key and export."""
+    lakehouse = lake(tmp_path)
+    pipeline.land(lakehouse, full_of(1, item_line(customer()), item_line(customer("c2"))))
+    with disturbed(0, is_killed_after, COMMITS), suppress(KilledError):
+        refined(lakehouse)
+    assert lakehouse.open(SILVER).row_count == 0
+    refined(lakehouse)
+    assert lakehouse.open(events_table(SILVER)).row_count == lakehouse.open(SILVER).row_count == 2
+
+
 def test_valid_events_are_logged_once_each(tmp_path: Path) -> None:
     """Bad records are no events; a run that is repeated logs nothing twice; nothing new makes no commit of data."""
     lakehouse = lake(tmp_path)

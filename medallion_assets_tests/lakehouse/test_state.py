@@ -128,6 +128,24 @@ def test_a_late_record_is_overruled_by_the_full_exports_that_lack_it(tmp_path: P
     assert tombstones(lakehouse) == {"older": (micros(AT + HOUR), picture.export_id)}
 
 
+def test_a_record_of_the_very_moment_of_a_full_export_stands(tmp_path: Path) -> None:
+    """K1: the export lacks it, and only what is older than the export is decided by it."""
+    lakehouse = lake(tmp_path)
+    change = window_of(
+        2,
+        upsert_line(micros(AT + HOUR), sale("same")),
+        upsert_line(micros(AT + HOUR) - 1, sale("older")),
+        deleted("gone", micros(AT + HOUR)),
+        length=2 * HOUR,
+    )
+    picture = full_of(3, at=AT + HOUR)
+    refined(lakehouse, full_of(1), change)
+    refined(lakehouse, picture)
+    assert live(lakehouse) == {"same": change.export_id}
+    then = micros(AT + HOUR)
+    assert tombstones(lakehouse) == {"older": (then, picture.export_id), "gone": (then, change.export_id)}
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_at_equal_sequence_incremental_beats_full_and_then_the_lowest_id(
     tmp_path: Path, order: tuple[int, int]
