@@ -23,7 +23,7 @@ NO_ANSWER = (botocore.HTTPClientError, botocore.ConnectionError)
 CONDITION_FAILED = "ConditionalCheckFailedException"
 REMEDIES = {
     "ResourceNotFoundException": "create the table, or correct its name, region and endpoint",
-    "AccessDeniedException": "grant the role of this process that action on the table",
+    "AccessDeniedException": "grant the role this action on the table",
     "UnrecognizedClientException": "correct the AWS credentials of this process",
     "NoCredentialsError": "give this process AWS credentials (environment, profile or role)",
     "ExpiredTokenException": "renew the AWS credentials of this process",
