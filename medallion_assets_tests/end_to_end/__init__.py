@@ -1,0 +1,1 @@
+"""Tests of end_to_end: the commands that people type, in processes of their own."""

@@ -1,0 +1,96 @@
+"""`dagster asset materialize`, from any working directory, given the settings."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from medallion_assets.dynamodb.publisher import publishing_client
+from medallion_assets.dynamodb.reader import read_day
+from medallion_assets.dynamodb.watermark import read_watermark
+from medallion_assets.gold.build import partition
+from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.samples.history import write_demo_history
+from medallion_assets.settings import load_settings
+from medallion_assets_tests.graph import STORY
+
+IN_PROCESS = '{"execution": {"config": {"in_process": {}}}}'
+"""The default executor starts a process for each asset, which takes longer and shows no more."""
+DAYS = [date(2025, 1, 9), date(2025, 1, 10)]
+
+
+@pytest.fixture
+def dynamodb() -> Iterator[dict[str, str]]:
+    """The AWS variables of a DynamoDB (moto) on a port of its own."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_REGION": "us-west-2",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+    finally:
+        server.stop()
+
+
+def materialize(environment: dict[str, str], folder: Path, *options: str) -> None:
+    """Run the command in a folder, and fail with its output if it fails."""
+    command = Path(sys.executable).with_name("dagster")
+    done = subprocess.run(
+        [command, "asset", "materialize", "-m", "medallion_assets.definitions", "--config-json", IN_PROCESS, *options],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_whole_graph_from_another_working_directory(tmp_path: Path, dynamodb: dict[str, str]) -> None:
+    """One partition from exports to Gold, then a range of days to DynamoDB; nothing is left where it was typed."""
+    home, elsewhere, dagster_home = (tmp_path / name for name in ("home", "elsewhere", "dagster_home"))
+    elsewhere.mkdir()
+    dagster_home.mkdir()
+    (dagster_home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MEDALLION_", "AWS_", "DAGSTER_"))
+    }
+    environment = {**kept, **dynamodb, "MEDALLION_HOME": str(home), "DAGSTER_HOME": str(dagster_home)}
+    settings = load_settings(environment)
+    write_demo_history(settings.raw_url, **STORY)
+
+    to_gold = "key:bronze/*,key:silver/*,gold/daily_sales_summary"
+    materialize(environment, elsewhere, "--select", to_gold, "--partition", str(DAYS[0]))
+    lakehouse = Lakehouse(url=settings.lakehouse_url)
+    assert lakehouse.open(DAILY_SALES_SUMMARY).partitions == DAYS[:1]
+
+    materialize(
+        environment, elsewhere, "--select", "key:gold/*,key:serving/*", "--partition-range", "...".join(map(str, DAYS))
+    )
+    gold = lakehouse.open(DAILY_SALES_SUMMARY)
+    assert gold.partitions == DAYS
+    client = publishing_client(
+        endpoint_url=dynamodb["AWS_ENDPOINT_URL"],
+        region_name=dynamodb["AWS_REGION"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    for day in DAYS:
+        assert len(read_day(client, "daily_sales_metrics", day)) == partition(gold, day).height > 0
+    assert read_watermark(client, "customer_ltv_metrics") == (DAYS[1], 1)
+    assert list(elsewhere.iterdir()) == []
