@@ -64,10 +64,18 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             found=repr(engine),
             do="unset it, or set it to an allowed value",
         )
+    lakehouse_url = _url(env, "MEDALLION_LAKEHOUSE_URL", home / "lakehouse")
+    if set(lakehouse_url) & set("#?%"):
+        raise SettingsError(
+            "MEDALLION_LAKEHOUSE_URL names a place where delta-rs would not find the history of a table",
+            expected="a path or URL without #, ? and %",
+            found=repr(lakehouse_url),
+            do="set MEDALLION_LAKEHOUSE_URL or MEDALLION_HOME to another place",
+        )
     return Settings(
         home=home,
         raw_url=_url(env, "MEDALLION_RAW_URL", home / "raw-dynamodb-exports"),
-        lakehouse_url=_url(env, "MEDALLION_LAKEHOUSE_URL", home / "lakehouse"),
+        lakehouse_url=lakehouse_url,
         engine=engine,
         first_day=_day(env, "MEDALLION_FIRST_DAY", date(2025, 1, 1)),
     )

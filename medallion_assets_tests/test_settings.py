@@ -57,6 +57,7 @@ def test_places_are_absolute_paths_or_s3(value: str, place: str) -> None:
         ("MEDALLION_RAW_URL", "s3:///raw", "s3://bucket/prefix"),
         ("MEDALLION_LAKEHOUSE_URL", "file://elsewhere/lake", "file:///absolute/path"),
         ("MEDALLION_LAKEHOUSE_URL", "https://host/lake", "a local path"),
+        ("MEDALLION_LAKEHOUSE_URL", "/srv/100%", "without #, ? and %"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_allowed(name: str, value: str, allowed: str) -> None:

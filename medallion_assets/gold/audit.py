@@ -15,7 +15,7 @@ from decimal import Decimal
 import polars as pl
 
 from medallion_assets.gold.build import customer_ltv, daily_sales, partition
-from medallion_assets.lakehouse.delta import Snapshot, commit_note
+from medallion_assets.lakehouse.delta import Snapshot, commit_note, commits_since
 from medallion_assets.lakehouse.partitions import SOURCE_NOTE
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.silver.enrichment import transactions_of
@@ -48,7 +48,8 @@ class Audit:
 
 def source_of(gold: Snapshot) -> Snapshot:
     """The version of Silver's enriched table that this version of a Gold table was built from."""
-    version = commit_note(gold.delta.history(1)[0], SOURCE_NOTE)
+    (commit,) = commits_since(gold, gold.version - 1)
+    version = commit_note(commit, SOURCE_NOTE)
     return gold.lakehouse.open(ENRICHED_TRANSACTIONS, version=version)
 
 

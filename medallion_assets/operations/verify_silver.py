@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.lakehouse.delta import Snapshot, commit_note
+from medallion_assets.lakehouse.delta import Snapshot, commit_note, commits_since
 from medallion_assets.lakehouse.integrity import leaked_tombstones, repeated_keys
 from medallion_assets.lakehouse.raw_exports import loaded_ids
 from medallion_assets.lakehouse.records import POSITION
@@ -121,7 +121,8 @@ def _unique(snapshot: Snapshot, do: str) -> Iterator[Finding]:
 
 
 def _history(snapshot: Snapshot) -> list[Mapping[str, Any]]:
-    return sorted(snapshot.delta.history(), key=lambda commit: int(commit["version"]))
+    """Every commit of the table, the first one first."""
+    return [*reversed(commits_since(snapshot, -1))]
 
 
 def _effective(commits: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
