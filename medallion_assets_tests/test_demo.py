@@ -16,6 +16,7 @@ from medallion_assets.demo_view import DemoView, summary_page
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings import Settings, load_settings
 
+pytestmark = pytest.mark.xdist_group("demo")  # told once, not by every worker
 SMALL = DemoSize(transactions=2_500, customers=50, days=9, published_days=2)
 
 
