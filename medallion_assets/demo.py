@@ -48,7 +48,7 @@ SEED = 7
 FIRST_DAY = date(2025, 1, 1)
 MARKER = "demo.json"
 """Marks a home whose data the demo made, and may therefore make anew."""
-DAGSTER_YAML = "telemetry:\n  enabled: false\n"
+DAGSTER_YAML = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 INGEST = [bronze_table("customer_transactions"), bronze_table("customers")]
 REFINE = [CUSTOMER_TRANSACTIONS, CUSTOMERS, ENRICHED_TRANSACTIONS]
 

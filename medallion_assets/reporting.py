@@ -15,9 +15,19 @@ import dagster as dg
 import polars as pl
 
 from medallion_assets.errors import MedallionError, TransientError
-from medallion_assets.lakehouse.contracts import Column, Table
+from medallion_assets.lakehouse.contracts import (
+    Boolean,
+    Column,
+    Date,
+    Decimal,
+    Integer,
+    Table,
+    Text,
+    TextList,
+    TimestampUtc,
+    Type,
+)
 from medallion_assets.lakehouse.delta import Snapshot
-from medallion_assets.lakehouse.schema import polars_type
 
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 120
@@ -76,7 +86,11 @@ def stage_metadata(
     sample: list[dict[str, Any]],
     **more: Any,
 ) -> dict[str, Any]:
-    """What every materialization tells: rows, quality, version, what is particular to the stage, place, a few rows."""
+    """What every materialization tells: rows, quality, version, place, what is particular to the stage, a few rows.
+
+    Lists come last: they may be long, and nothing below them would be seen.
+    """
+    lists = {name: value for name, value in more.items() if isinstance(value, list)}
     return {
         "rows_in": rows_in,
         "rows_out": rows_out,
@@ -84,9 +98,10 @@ def stage_metadata(
         "quality_score": quality_score,
         "table_version": table_version,
         "dagster/row_count": row_count,
-        **more,
         "location": location,
+        **{name: value for name, value in more.items() if name not in lists},
         "preview": as_table(sample[:PREVIEW_ROWS]),
+        **lists,
     }
 
 
@@ -157,11 +172,30 @@ def _cell(value: Any, longest: int) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+def _type_name(kind: Type) -> str:
+    """A contract's type, as people who do not know the engine call it."""
+    match kind:
+        case Text():
+            return "string"
+        case Integer():
+            return "int64"
+        case Decimal():
+            return f"decimal({kind.precision}, {kind.scale})"
+        case TimestampUtc():
+            return "timestamp (UTC)"
+        case Date():
+            return "date"
+        case Boolean():
+            return "boolean"
+        case TextList():
+            return "list of string"
+
+
 def _column(table: Table, column: Column) -> dg.TableColumn:
     unique = table.key == (column.name,) and not table.history
     return dg.TableColumn(
         name=column.name,
-        type=str(polars_type(column.type)),
+        type=_type_name(column.type),
         description=column.description,
         constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=unique),
     )

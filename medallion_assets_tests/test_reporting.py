@@ -45,6 +45,14 @@ def test_a_whole_run_shows_everything_of_every_asset(graph: Graph) -> None:
     assert checked == set(ASSETS)
 
 
+def test_lists_come_last(refined: Graph) -> None:
+    """A year of restated days would hide what stands below it."""
+    names = list(refined.run("silver/customers").materializations["silver/customers"].metadata)
+    lists = ["exports_applied", "exports_rejected", "restated_dates"]
+    assert names[names.index("preview") + 1 :][: len(lists)] == lists
+    assert names.index("location") < names.index("reasons") < names.index("preview")
+
+
 def test_every_asset_is_described() -> None:
     """Its contract's description, owners, kinds, group, and a description of every column."""
     graph = build_defs(load_settings({})).resolve_asset_graph()
@@ -62,7 +70,8 @@ def test_every_asset_is_described() -> None:
 
 def test_a_column_shows_its_contract() -> None:
     columns = {column.name: column for column in column_schema(CUSTOMER_TRANSACTIONS).columns}
-    assert columns["amount"].type == "Decimal(precision=18, scale=4)"
+    types = [columns[name].type for name in ("amount", "transaction_at", "quantity", "is_deleted")]
+    assert types == ["decimal(18, 4)", "timestamp (UTC)", "int64", "boolean"]
     assert columns["transaction_id"].constraints == dg.TableColumnConstraints(nullable=False, unique=True)
     assert columns["customer_id"].constraints.unique is False
 
