@@ -33,7 +33,7 @@ class StagedFile:
     bounds: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
 
-def add_action(staged: StagedFile, table: Table, *, now_millis: int, data_change: bool) -> AddAction:
+def add_action(staged: StagedFile, table: Table, *, now_millis: int) -> AddAction:
     """The log entry that makes a staged file part of its table."""
     bounds = {name: pair for name, pair in staged.bounds.items() if pair[0] is not None}
     stats = {
@@ -43,16 +43,16 @@ def add_action(staged: StagedFile, table: Table, *, now_millis: int, data_change
         "nullCount": {},
     }
     values = {table.partition_by: staged.partition} if table.partition_by else {}
-    return AddAction(staged.path, staged.size, values, now_millis, data_change, json.dumps(stats))
+    return AddAction(staged.path, staged.size, values, now_millis, True, json.dumps(stats))
 
 
-def remove_action(file: Mapping[str, Any], table: Table, *, now_millis: int, data_change: bool) -> RemoveAction:
+def remove_action(file: Mapping[str, Any], table: Table, *, now_millis: int) -> RemoveAction:
     """The log entry that takes a live file (a row of `Snapshot.files`) out of its table."""
     value = file[f"partition.{table.partition_by}"] if table.partition_by else None
     values = {table.partition_by: None if value is None else str(value)} if table.partition_by else {}
     return RemoveAction(
         path=file["path"],
-        data_change=data_change,
+        data_change=True,
         deletion_timestamp=now_millis,
         partition_values=values,
         size=file["size_bytes"],

@@ -210,7 +210,6 @@ class Snapshot:
         remove: Iterable[str] = (),
         transactions: Mapping[str, int] | None = None,
         metadata: Mapping[str, object] | None = None,
-        data_change: bool = True,
     ) -> int:
         """Commit staged files and removals as the snapshot's next version, and give its number.
 
@@ -231,12 +230,12 @@ class Snapshot:
         )
         now_millis = time.time_ns() // 1_000_000
         actions: list[AddAction | RemoveAction] = [
-            add_action(staged, self.table, now_millis=now_millis, data_change=data_change) for staged in add
+            add_action(staged, self.table, now_millis=now_millis) for staged in add
         ]
         removed = set(remove)
         if removed:
             actions += [
-                remove_action(row, self.table, now_millis=now_millis, data_change=data_change)
+                remove_action(row, self.table, now_millis=now_millis)
                 for row in self.files.filter(pl.col("path").is_in(removed)).iter_rows(named=True)
             ]
         partition_by = [self.table.partition_by] if self.table.partition_by else None

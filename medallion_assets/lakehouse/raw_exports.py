@@ -170,11 +170,6 @@ def exports_since(bronze: Snapshot, version: int) -> list[RawExport]:
     return [_export_of(facts, number) for facts, number in reversed(notes) if facts is not None]
 
 
-def scan_export(bronze: Snapshot, export_id: str) -> pl.LazyFrame:
-    """The lines of one export."""
-    return bronze.scan(paths=export_files(bronze, export_id)["path"])
-
-
 def export_files(bronze: Snapshot, export_id: str) -> pl.DataFrame:
     """The rows of `Snapshot.files` that hold an export."""
     return bronze.files.filter(pl.col("min._export_id") == export_id).sort("path")

@@ -18,13 +18,13 @@ from medallion_assets.lakehouse.raw_exports import (
     RECENT_COMMITS,
     RawExport,
     bronze_table,
+    export_files,
     exports_in,
     exports_since,
     holds,
     latest_export,
     load_export,
     loaded_ids,
-    scan_export,
 )
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.injection import COMMITS, Call, disturbed
@@ -129,7 +129,9 @@ def test_an_empty_export_is_remembered(tmp_path: Path) -> None:
     (known,) = exports_in(bronze(lakehouse))
     assert (known.export_id, known.export_type, known.records) == (empty.export_id, INCREMENTAL, 0)
     assert (known.from_at, known.to_at) == (AT, AT + HOUR)
-    assert scan_export(bronze(lakehouse), empty.export_id).collect().height == 0
+    files = export_files(bronze(lakehouse), empty.export_id)
+    assert files.height == 1
+    assert bronze(lakehouse).scan(paths=files["path"]).collect().height == 0
 
 
 def test_the_ledger_tells_every_export_in_the_order_of_judging(tmp_path: Path) -> None:
