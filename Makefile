@@ -52,7 +52,7 @@ format: $(INSTALLED) ## let ruff write the code
 	$(BIN)/ruff format
 
 lock: $(INSTALLED) ## resolve the dependencies anew
-	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile $(LOCK) --extra dev --extra demo -o requirements.lock
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile $(LOCK) --extra dev --extra demo --extra production -o requirements.lock
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile $(LOCK) --extra spark -c requirements.lock -o requirements-spark.lock
 
 bench: $(INSTALLED) ## the benchmarks, each beside a floor or a peer
