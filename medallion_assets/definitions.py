@@ -17,6 +17,7 @@ from medallion_assets.serving.assets import serving_assets
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets.silver.assets import enriched_transactions, silver_asset
 from medallion_assets.tables import EXPORTED_TABLES
+from medallion_assets.triggers.jobs import jobs
 
 
 def build_defs(
@@ -35,9 +36,16 @@ def build_defs(
             *serving_assets(settings.first_day),
         ],
         resources={
-            "lakehouse": LakehouseResource(url=settings.lakehouse_url, raw_url=settings.raw_url),
+            "lakehouse": LakehouseResource(
+                url=settings.lakehouse_url,
+                raw_url=settings.raw_url,
+                repetitions=settings.repetitions,
+                first_wait_seconds=settings.first_wait_seconds,
+            ),
             "dynamodb": dynamodb or DynamoDBResource(),
         },
+        jobs=jobs(),
+        executor=dg.in_process_executor,
         loggers=loggers,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -20,6 +21,7 @@ from medallion_assets.lakehouse.contracts import (
     Column,
     Date,
     Decimal,
+    Float,
     Integer,
     Table,
     Text,
@@ -31,10 +33,13 @@ from medallion_assets.lakehouse.delta import Snapshot
 
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 120
+STEP_RETRY_SECONDS = 10.0
+"""Before a step's own retry; what failed transiently has waited within the step already (stage.Repeating)."""
 
 
 def doorway(table: Table, *, kinds: set[str] | None = None) -> dict[str, Any]:
-    """What `@dg.asset` takes from a contract: key, group, description, owners, kinds and column schema."""
+    """What `@dg.asset` takes from a contract: how it looks, its pool and retries, and when it counts as stale."""
+    fresh = table.freshness_hours
     return {
         "key": asset_key(table),
         "group_name": table.layer,
@@ -42,7 +47,20 @@ def doorway(table: Table, *, kinds: set[str] | None = None) -> dict[str, Any]:
         "owners": list(table.owners),
         "kinds": kinds or {"polars", "deltalake", table.layer},
         "metadata": {"dagster/column_schema": column_schema(table)},
+        "pool": pool(table),
+        "retry_policy": dg.RetryPolicy(
+            max_retries=table.limits.retries,
+            delay=STEP_RETRY_SECONDS,
+            backoff=dg.Backoff.EXPONENTIAL,
+            jitter=dg.Jitter.PLUS_MINUS,
+        ),
+        "freshness_policy": fresh and dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=fresh)),
     }
+
+
+def pool(table: Table) -> str:
+    """The pool of one slot that keeps two runs from writing one table at the same time."""
+    return table.name.replace(".", "_")
 
 
 def asset_key(table: Table) -> dg.AssetKey:
@@ -181,6 +199,8 @@ def _type_name(kind: Type) -> str:
             return "int64"
         case Decimal():
             return f"decimal({kind.precision}, {kind.scale})"
+        case Float():
+            return "double"
         case TimestampUtc():
             return "timestamp (UTC)"
         case Date():

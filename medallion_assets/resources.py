@@ -7,7 +7,7 @@ Does not: any logic of a stage; assets call the rooms below and report (reportin
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +15,11 @@ from typing import Any
 import dagster as dg
 
 from medallion_assets.dynamodb.publisher import publishing_client
+from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.reporting import stage_errors
 from medallion_assets.settings import aws_options
+from medallion_assets.stage import Repeating, Stage
 
 
 class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -25,17 +27,30 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     url: str
     raw_url: str
+    repetitions: int = Repeating.attempts
+    first_wait_seconds: float = Repeating.first_wait_seconds
 
     @contextmanager
-    def stage(self, context: dg.AssetExecutionContext) -> Iterator[Lakehouse]:
-        """The lakehouse as this run sees it, for the whole body of an asset.
+    def stage(self, context: dg.AssetExecutionContext, table: Table) -> Iterator[Stage]:
+        """The stage that writes `table`, for the whole body of an asset.
 
         Every commit carries the run's id and who started it; an error of this project fails the step, and only a
-        transient one may be retried.
+        transient one may be retried. Whatever becomes of it is a row of operations.pipeline_runs.
         """
         author = {"dagster_run_id": context.run.run_id, "started_by": started_by(context)}
-        with stage_errors():
-            yield Lakehouse(url=self.url, storage_options=aws_options(), author=author)
+        stage = Stage(
+            context=context,
+            table=table,
+            lake=self.lakehouse(author=author),
+            now=self.now(),
+            repeating=Repeating(attempts=self.repetitions, first_wait_seconds=self.first_wait_seconds),
+        )
+        with stage_errors(), stage.recorded():
+            yield stage
+
+    def lakehouse(self, *, author: Mapping[str, str] | None = None) -> Lakehouse:
+        """The lakehouse, for who reads it without a stage."""
+        return Lakehouse(url=self.url, storage_options=aws_options(), author=author or {})
 
     def now(self) -> datetime:
         """The clock of this run's stages."""

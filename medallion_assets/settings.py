@@ -6,16 +6,25 @@ Does not: AWS settings of our own; the standard AWS variables hold (`aws_options
 
 from __future__ import annotations
 
+import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from medallion_assets.errors import SettingsError
 
 ENGINES = ("polars",)
+ALERT_KINDS = ("failure", "warning", "skipped", "success")
+"""What a person may be told of, each kind with a list of URLs of its own."""
+ALERT_CHOICES = ("failures", "every_run")
+NIGHTLY = {"daily_gold_and_publish": ("0 1 * * *",)}
+"""Yesterday is closed at 01:00, unless MEDALLION_SCHEDULES says otherwise."""
 AWS_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -34,6 +43,11 @@ class Settings:
     """Every setting, validated; made once by `load_settings`.
 
     `home` is an absolute path; `raw_url` and `lakehouse_url` are absolute paths without a scheme, or `s3://bucket/prefix`.
+    `uses_timers` is false when every timer of the contracts counts as 0. `schedules` are cron lines by job.
+    `closes_missed_days`: days that nobody closed while the daemon was down are closed, or else skipped.
+    `daily_done_by` is a time of day in the business time zone. `creates_tables`: DynamoDB tables that are missing are
+    made. `repetitions` of what failed transiently begin after `first_wait_seconds`. `alert_urls` holds Apprise URLs
+    (secrets) for each kind of alert, `alert_jobs` of which runs of a job (`every_run` or `failures`) people are told.
     """
 
     home: Path
@@ -41,6 +55,17 @@ class Settings:
     lakehouse_url: str
     engine: str
     first_day: date
+    uses_timers: bool
+    schedules: Mapping[str, tuple[str, ...]]
+    schedule_time_zone: str
+    closes_missed_days: bool
+    daily_done_by: time
+    creates_tables: bool
+    repetitions: int
+    first_wait_seconds: float
+    alert_urls: Mapping[str, tuple[str, ...]]
+    alert_jobs: Mapping[str, str]
+    ui_url: str
 
     @property
     def dagster_home(self) -> Path:
@@ -56,14 +81,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if environment is None else environment
     home = Path(env.get("MEDALLION_HOME") or ".medallion").expanduser().absolute()
-    engine = env.get("MEDALLION_ENGINE") or "polars"
-    if engine not in ENGINES:
-        raise SettingsError(
-            "MEDALLION_ENGINE is not allowed",
-            expected=f"one of {', '.join(ENGINES)}",
-            found=repr(engine),
-            do="unset it, or set it to an allowed value",
-        )
+    engine = _choice(env, "MEDALLION_ENGINE", ENGINES)
     lakehouse_url = _url(env, "MEDALLION_LAKEHOUSE_URL", home / "lakehouse")
     if set(lakehouse_url) & set("#?%"):
         raise SettingsError(
@@ -78,6 +96,17 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         lakehouse_url=lakehouse_url,
         engine=engine,
         first_day=_day(env, "MEDALLION_FIRST_DAY", date(2025, 1, 1)),
+        uses_timers=_choice(env, "MEDALLION_TIMERS", ("contract", "none")) == "contract",
+        schedules=_schedules(env),
+        schedule_time_zone=_time_zone(env, "MEDALLION_TIME_ZONE", "America/Los_Angeles"),
+        closes_missed_days=_choice(env, "MEDALLION_MISSED_DAYS", ("close", "skip")) == "close",
+        daily_done_by=_time_of_day(env, "MEDALLION_DAILY_DONE_BY", "06:00"),
+        creates_tables=_choice(env, "MEDALLION_CREATE_TABLES", ("no", "yes")) == "yes",
+        repetitions=int(_number(env, "MEDALLION_RETRIES", 3)),
+        first_wait_seconds=_number(env, "MEDALLION_RETRY_SECONDS", 30.0),
+        alert_urls={kind: tuple(env.get(f"MEDALLION_ALERTS_{kind.upper()}", "").split()) for kind in ALERT_KINDS},
+        alert_jobs=_alert_jobs(env),
+        ui_url=(env.get("MEDALLION_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
     )
 
 
@@ -129,3 +158,74 @@ def _day(env: Mapping[str, str], name: str, default: date) -> date:
         raise SettingsError(
             f"{name} is not a day", expected="YYYY-MM-DD, such as 2025-01-01", found=repr(text), do=f"correct {name}"
         ) from None
+
+
+def _choice(env: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
+    """One of `allowed`, the first of which is the default."""
+    value = env.get(name) or allowed[0]
+    if value not in allowed:
+        raise _not_allowed(name, f"one of {', '.join(allowed)}", value)
+    return value
+
+
+def _number(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name)
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < math.inf:
+        raise _not_allowed(name, "a number that is not negative", text)
+    return value
+
+
+def _time_of_day(env: Mapping[str, str], name: str, default: str) -> time:
+    text = env.get(name) or default
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise _not_allowed(name, "a time of day such as 06:00", text) from None
+
+
+def _time_zone(env: Mapping[str, str], name: str, default: str) -> str:
+    text = env.get(name) or default
+    try:
+        return ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise _not_allowed(name, "a time zone such as America/Los_Angeles or UTC", text) from None
+
+
+def _schedules(env: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Cron lines by job; those of a job that is named replace its own."""
+    lines = _json_object(env, "MEDALLION_SCHEDULES", 'such as {"refine": "0 */6 * * *", "ingest": ["5 * * * *"]}')
+    return {**NIGHTLY, **{job: (value,) if isinstance(value, str) else tuple(value) for job, value in lines.items()}}
+
+
+def _alert_jobs(env: Mapping[str, str]) -> dict[str, str]:
+    example = 'such as {"ingest": "failures", "daily_gold_and_publish": "every_run"}'
+    chosen = _json_object(env, "MEDALLION_ALERT_JOBS", example)
+    for choice in chosen.values():
+        if choice not in ALERT_CHOICES:
+            raise _not_allowed("MEDALLION_ALERT_JOBS", f"{' or '.join(ALERT_CHOICES)} for each job", choice)
+    return {job: str(choice) for job, choice in chosen.items()}
+
+
+def _json_object(env: Mapping[str, str], name: str, example: str) -> dict[str, Any]:
+    text = env.get(name) or "{}"
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict) or not all(_is_text(one) for one in value.values()):
+        raise _not_allowed(name, f"a JSON object of job names, {example}", text)
+    return value
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+
+
+def _not_allowed(name: str, expected: str, found: object) -> SettingsError:
+    return SettingsError(
+        f"{name} is not allowed", expected=expected, found=repr(found), do=f"unset {name}, or set it to such a value"
+    )

@@ -14,9 +14,13 @@ from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.lakehouse.contracts import Table, judged
 from medallion_assets.lakehouse.decisions import DECISIONS
+from medallion_assets.lakehouse.expectation_results import EXPECTATION_RESULTS
 from medallion_assets.lakehouse.history_store import events_table
+from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.lakehouse.quarantine import quarantine_table
 from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.serving.customer_ltv_metrics import CUSTOMER_LTV_METRICS
+from medallion_assets.serving.daily_sales_metrics import DAILY_SALES_METRICS
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
@@ -27,7 +31,13 @@ EXPORTED_TABLES = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
 for _table in EXPORTED_TABLES:
     judged(_table)  # a contract that cannot work is refused here, not in its first run
 
-MADE_TABLES = (ENRICHED_TRANSACTIONS, DAILY_SALES_SUMMARY, CUSTOMER_LTV, DECISIONS, EXPORT_VERDICTS)
+PUBLISHED_TABLES = ((DAILY_SALES_SUMMARY, DAILY_SALES_METRICS), (CUSTOMER_LTV, CUSTOMER_LTV_METRICS))
+"""The Gold tables, each with the DynamoDB table that it is published to."""
+
+STAGE_TABLES = (PIPELINE_RUNS, EXPECTATION_RESULTS)
+"""What the stages tell of themselves."""
+
+MADE_TABLES = (ENRICHED_TRANSACTIONS, DAILY_SALES_SUMMARY, CUSTOMER_LTV, DECISIONS, EXPORT_VERDICTS, *STAGE_TABLES)
 """The Delta tables that are made from those, or kept beside them."""
 
 

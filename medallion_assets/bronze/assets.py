@@ -9,6 +9,7 @@ Dagster reads the annotations of an asset itself, so they are not postponed here
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 
 import dagster as dg
 from pydantic import Field
@@ -17,9 +18,11 @@ from medallion_assets.bronze.ingest import Ingested, ingest
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, Decision, record_decisions
+from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.reporting import as_table, check, check_specs, counts, doorway, table_result
 from medallion_assets.resources import LakehouseResource, started_by
+from medallion_assets.trigger_context import TriggerContext, shown
 
 CHECKS = {"exports_verified": "Every complete export that lies there verified and is in."}
 REFUSALS_SHOWN = 20
@@ -34,6 +37,8 @@ class IngestConfig(dg.Config):
         default="", description="the new tableId of a DynamoDB table that was dropped and made anew on purpose"
     )
     reason: str = Field(default="", description="why; goes into the record of that decision")
+    exports: list[str] = Field(default=[], description="the only exports to load; none: every one that is not in")
+    trigger: TriggerContext = Field(default=TriggerContext(), description="what caused the run; changes nothing")
 
     def decisions(self, table_name: str, *, by: str, at: datetime) -> list[Decision]:
         """The decision of this run config, if there is one (rule B3)."""
@@ -63,20 +68,28 @@ def bronze_asset(table_name: str) -> dg.AssetsDefinition:
     def bronze(
         context: dg.AssetExecutionContext, config: IngestConfig, lakehouse: LakehouseResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        with lakehouse.stage(context) as lake:
-            now = lakehouse.now()
+        with lakehouse.stage(context, table) as stage:
+            lake, now, done = stage.lake, stage.now, Ingested()
             record_decisions(lake, config.decisions(table_name, by=started_by(context), at=now))
-            done = ingest(lake, lakehouse.raw_url, table_name, now=now, progress=context.log.info)
+            only = frozenset(config.exports)
+            load = partial(ingest, lake, lakehouse.raw_url, table_name, now=now, only=only, done=done)
+            stage.attempt(partial(load, progress=context.log.info))
             yield exports_verified(table, done)
-            yield table_result(
-                lake.open(table),
-                rows_in=done.lines,
-                rows_out=done.lines,
-                exports_loaded=[export.export_id for export in done.loaded],
-                exports_waiting=done.waiting,
-            )
+            yield stage.report(ingest_result(lake.open(table), done, config.trigger))
 
     return bronze
+
+
+def ingest_result(bronze: Snapshot, done: Ingested, trigger: TriggerContext) -> dg.MaterializeResult[None]:
+    """What a run of ingest loaded, and why it ran."""
+    return table_result(
+        bronze,
+        rows_in=done.lines,
+        rows_out=done.lines,
+        trigger=shown(trigger),
+        exports_loaded=[export.export_id for export in done.loaded],
+        exports_waiting=done.waiting,
+    )
 
 
 def exports_verified(table: Table, done: Ingested) -> dg.AssetCheckResult:

@@ -6,7 +6,7 @@ Does not: either of them, or when to run (triggers).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -69,13 +69,16 @@ def ingest(
     table_name: str,
     *,
     now: datetime,
+    only: Collection[str] = (),
+    done: Ingested | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Ingested:
     """Load every complete export below `<raw_url>/<table_name>` that is not in; the others get a named verdict.
 
     What is loaded follows from what lies there and what Bronze holds, never from a trigger. An export that was refused
     is looked at again when its listing has changed (rule B2). One that is bad stops no other, except that a table made
-    anew stops its successors (rule B3).
+    anew stops its successors (rule B3). `only` names the exports to look at; empty means all. `done` is what an earlier
+    call, which an error ended, had done: this one adds to it.
 
     Raises:
         TransientError: the store or a table did not answer.
@@ -84,12 +87,13 @@ def ingest(
     bronze = lakehouse.open(bronze_table(table_name))
     refusals = read_refusals(lakehouse, table_name)
     held = loaded_ids(bronze)
-    done = Ingested()
+    done = done or Ingested()
+    done.waiting, done.refused = [], []
     fresh: list[RefusedExport] = []
     try:
         for found in find_exports(store, settled=held):
             known = refusals.get((found.export_id, found.prefix))
-            if found.export_id in held:
+            if found.export_id in held or (only and found.export_id not in only):
                 continue
             if not found.has_summary:
                 done.waiting.append(found.export_id)

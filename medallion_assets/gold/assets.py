@@ -8,6 +8,7 @@ Dagster reads the annotations of an asset itself, so they are not postponed here
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -22,6 +23,7 @@ from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.reporting import as_table, asset_key, check, check_specs, doorway, table_result
 from medallion_assets.resources import LakehouseResource
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.trigger_context import TriggerContext, TriggeredConfig, shown
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 CHECKS = {
@@ -36,22 +38,26 @@ def gold_assets(first_day: date) -> list[dg.AssetsDefinition]:
     source = [asset_key(ENRICHED_TRANSACTIONS)]
 
     @daily_asset(first_day, **_doorway(DAILY_SALES_SUMMARY), deps=source)
-    def daily_sales_summary(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Iterator[Event]:
-        with lakehouse.stage(context) as lake:
+    def daily_sales_summary(
+        context: dg.AssetExecutionContext, config: TriggeredConfig, lakehouse: LakehouseResource
+    ) -> Iterator[Event]:
+        with lakehouse.stage(context, DAILY_SALES_SUMMARY) as stage:
             days = partition_days(context)
-            built = build_daily_sales(lake, days, progress=context.log.info)
-            gold = lake.open(DAILY_SALES_SUMMARY, version=built.version)
+            built = stage.attempt(partial(build_daily_sales, stage.lake, days, progress=context.log.info))
+            gold = stage.lake.open(DAILY_SALES_SUMMARY, version=built.version)
             yield from audit_checks(DAILY_SALES_SUMMARY, audit_daily_sales(gold, source_of(gold), days))
-            yield _result(gold, days, built)
+            yield stage.report(_result(gold, days, built, config.trigger))
 
     @daily_asset(first_day, **_doorway(CUSTOMER_LTV), deps=source)
-    def customer_ltv(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Iterator[Event]:
-        with lakehouse.stage(context) as lake:
+    def customer_ltv(
+        context: dg.AssetExecutionContext, config: TriggeredConfig, lakehouse: LakehouseResource
+    ) -> Iterator[Event]:
+        with lakehouse.stage(context, CUSTOMER_LTV) as stage:
             days = partition_days(context)
-            built = build_customer_ltv(lake, days, progress=context.log.info)
-            gold = lake.open(CUSTOMER_LTV, version=built.version)
+            built = stage.attempt(partial(build_customer_ltv, stage.lake, days, progress=context.log.info))
+            gold = stage.lake.open(CUSTOMER_LTV, version=built.version)
             yield from audit_checks(CUSTOMER_LTV, audit_customer_ltv(gold, source_of(gold), days))
-            yield _result(gold, days, built)
+            yield stage.report(_result(gold, days, built, config.trigger))
 
     return [daily_sales_summary, customer_ltv]
 
@@ -83,11 +89,12 @@ def _doorway(table: Table) -> dict[str, Any]:
     return {**doorway(table), "check_specs": check_specs(table, CHECKS, blocking=CHECKS)}
 
 
-def _result(gold: Snapshot, days: Sequence[date], built: Built) -> dg.MaterializeResult[None]:
+def _result(gold: Snapshot, days: Sequence[date], built: Built, trigger: TriggerContext) -> dg.MaterializeResult[None]:
     return table_result(
         gold,
         rows_in=built.rows_in,
         rows_out=built.rows_out,
         sample=gold.scan(partitions=days[-1:]),
+        trigger=shown(trigger),
         partitions_replaced=len(days),
     )

@@ -39,6 +39,11 @@ class Decimal:
 
 
 @dataclass(frozen=True, slots=True)
+class Float:
+    """A number of 64 bits that need not be exact; made by this project, never read from an item."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimestampUtc:
     """A moment in UTC, in microseconds (DynamoDB `S`, ISO 8601 with a zone; rule T1)."""
 
@@ -58,7 +63,7 @@ class TextList:
     """A list of strings; made by this project, never read from an item."""
 
 
-Type = Text | Integer | Decimal | TimestampUtc | Date | Boolean | TextList
+Type = Text | Integer | Decimal | Float | TimestampUtc | Date | Boolean | TextList
 Money = Decimal(18, 4)
 
 
@@ -80,6 +85,37 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timers:
+    """When a change may trigger a run: both must hold, and both may be 0. They mean what Lakeflow Jobs' do.
+
+    `min_time_between_triggers_seconds` counts from the last trigger; `wait_after_last_change_seconds` starts anew with
+    every change.
+    """
+
+    min_time_between_triggers_seconds: int = 300
+    wait_after_last_change_seconds: int = 60
+
+
+AT_ONCE = Timers(min_time_between_triggers_seconds=0, wait_after_last_change_seconds=0)
+"""Right after the change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long the stage that writes a table may take, how often it is tried again, and when it counts as unhealthy.
+
+    A run ends after `time_limit_seconds`, which counts as one of its `retries` if `retry_on_timeout`. A run that lasts
+    over `health_seconds` (attempts and waits included) or a process over `health_peak_bytes` is told of, not ended.
+    """
+
+    time_limit_seconds: int = 3600
+    retries: int = 1
+    retry_on_timeout: bool = False
+    health_seconds: int = 7200
+    health_peak_bytes: int = 8 * 1024**3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table's contract.
 
@@ -87,6 +123,8 @@ class Table:
     `history` keeps every version of a key (rule H1) instead of its present state.
     `quality_threshold` (a share from 0 to 1) and `quality_min_bad_records` are the gate of rule C3.
     `chain_starts_at` lets a chain of incremental exports begin without a full export (rule C1).
+    `arrival_timers` (an exported table) delay loading its exports, `update_timers` what an update of its source starts.
+    `freshness_hours` is the age at which the table counts as stale; None when nothing promises one.
     """
 
     name: str
@@ -99,6 +137,10 @@ class Table:
     quality_min_bad_records: int = 10
     history: bool = False
     chain_starts_at: datetime | None = None
+    arrival_timers: Timers = Timers()
+    update_timers: Timers = Timers(wait_after_last_change_seconds=120)
+    limits: Limits = Limits()
+    freshness_hours: float | None = None
     owners: tuple[str, ...] = field(default=("team:data-platform",))
 
     def __post_init__(self) -> None:

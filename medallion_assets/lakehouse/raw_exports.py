@@ -20,7 +20,7 @@ import polars as pl
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.commits import until_committed
-from medallion_assets.lakehouse.contracts import Column, Date, Integer, Table, Text, TimestampUtc
+from medallion_assets.lakehouse.contracts import Column, Date, Integer, Limits, Table, Text, TimestampUtc
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, commit_note, commits_since
 from medallion_assets.lakehouse.schema import polars_schema
@@ -38,6 +38,7 @@ def bronze_table(name: str) -> Table:
         name=f"bronze.{name}",
         description=f"Every record of every complete export of {name}, exactly as exported.",
         partition_by="_export_date",
+        limits=Limits(retries=2, retry_on_timeout=True),
         columns=(
             Column("raw", Text(trim=False), "the line, unchanged"),
             Column("_export_id", Text(), "the export that brought the line"),

@@ -72,16 +72,18 @@ def refine(
     *,
     now: datetime,
     threshold: float | None = None,
+    done: Refined | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Refined:
     """Settle every export that can be settled, up to the first that fails the gate.
 
-    `threshold` overrides the contract's for this run. `now` dates quarantine rows and nothing else.
+    `threshold` overrides the contract's for this run. `now` dates quarantine rows and nothing else. `done` is
+    what an earlier call, which an error ended, had done: this one adds to it.
 
     Raises:
         CommitConflictError: other writers were faster, every time.
     """
-    done = Refined()
+    done = done or Refined()
     gate = Gate.of(table, threshold)
     while True:
         settlement = until_committed(lambda: _round(lakehouse, table, gate, now, done, progress))

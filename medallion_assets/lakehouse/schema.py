@@ -16,6 +16,7 @@ from medallion_assets.lakehouse.contracts import (
     Boolean,
     Date,
     Decimal,
+    Float,
     Integer,
     Table,
     Text,
@@ -34,6 +35,8 @@ def polars_type(column_type: Type) -> pl.DataType:
             return pl.Int64()
         case Decimal(precision, scale):
             return pl.Decimal(precision, scale)
+        case Float():
+            return pl.Float64()
         case TimestampUtc():
             return pl.Datetime("us", "UTC")
         case Date():
@@ -90,6 +93,8 @@ def _delta_type(column_type: Type) -> PrimitiveType | ArrayType:
             return PrimitiveType("long")
         case Decimal(precision, scale):
             return PrimitiveType(f"decimal({precision},{scale})")
+        case Float():
+            return PrimitiveType("double")
         case TimestampUtc():
             return PrimitiveType("timestamp")
         case Date():

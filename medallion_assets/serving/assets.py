@@ -9,6 +9,7 @@ Dagster reads the annotations of an asset itself, so they are not postponed here
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -20,12 +21,13 @@ from medallion_assets.dynamodb.publisher import Published
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.reporting import asset_key, check, check_specs, counts, doorway, stage_metadata
 from medallion_assets.resources import DynamoDBResource, LakehouseResource
 from medallion_assets.serving.customer_ltv_metrics import CUSTOMER_LTV_METRICS
 from medallion_assets.serving.daily_sales_metrics import DAILY_SALES_METRICS
 from medallion_assets.serving.publish import Publisher, ReadBack, read_back_customer_ltv, read_back_daily_sales
+from medallion_assets.stage import Stage
+from medallion_assets.trigger_context import TriggerContext, TriggeredConfig, shown
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 CHECKS = {
@@ -33,7 +35,7 @@ CHECKS = {
 }
 
 
-class PublishConfig(dg.Config):
+class PublishConfig(TriggeredConfig):
     """Run config of a serving asset."""
 
     target_wcu: float = Field(default=500, gt=0, description="write capacity units a second that publishing may use")
@@ -49,12 +51,12 @@ def serving_assets(first_day: date) -> list[dg.AssetsDefinition]:
         lakehouse: LakehouseResource,
         dynamodb: DynamoDBResource,
     ) -> Iterator[Event]:
-        with lakehouse.stage(context) as lake:
-            publisher = _publisher(context, config, lakehouse, lake, dynamodb)
-            published = publisher.daily_sales(partition_days(context))
-            found = read_back_daily_sales(publisher, published)
+        with lakehouse.stage(context, DAILY_SALES_METRICS) as stage:
+            publisher = _publisher(stage, config, dynamodb)
+            published = stage.attempt(partial(publisher.daily_sales, partition_days(context)))
+            found = stage.attempt(partial(read_back_daily_sales, publisher, published))
             yield count_equals_gold(DAILY_SALES_METRICS, found)
-            yield _result(DAILY_SALES_METRICS, published, found)
+            yield stage.report(_result(DAILY_SALES_METRICS, published, found, config.trigger))
 
     @daily_asset(first_day, **_doorway(CUSTOMER_LTV_METRICS), deps=[asset_key(CUSTOMER_LTV)])
     def customer_ltv_metrics(
@@ -63,12 +65,12 @@ def serving_assets(first_day: date) -> list[dg.AssetsDefinition]:
         lakehouse: LakehouseResource,
         dynamodb: DynamoDBResource,
     ) -> Iterator[Event]:
-        with lakehouse.stage(context) as lake:
-            publisher = _publisher(context, config, lakehouse, lake, dynamodb)
-            published = publisher.customer_ltv(partition_days(context)[-1])
-            found = read_back_customer_ltv(publisher, published)
+        with lakehouse.stage(context, CUSTOMER_LTV_METRICS) as stage:
+            publisher = _publisher(stage, config, dynamodb)
+            published = stage.attempt(partial(publisher.customer_ltv, partition_days(context)[-1]))
+            found = stage.attempt(partial(read_back_customer_ltv, publisher, published))
             yield count_equals_gold(CUSTOMER_LTV_METRICS, found)
-            yield _result(CUSTOMER_LTV_METRICS, published, found)
+            yield stage.report(_result(CUSTOMER_LTV_METRICS, published, found, config.trigger))
 
     return [daily_sales_metrics, customer_ltv_metrics]
 
@@ -88,24 +90,20 @@ def _doorway(table: Table) -> dict[str, Any]:
     return {**doorway(table, kinds={"dynamodb", "serving"}), "check_specs": check_specs(table, CHECKS)}
 
 
-def _publisher(
-    context: dg.AssetExecutionContext,
-    config: PublishConfig,
-    lakehouse: LakehouseResource,
-    lake: Lakehouse,
-    dynamodb: DynamoDBResource,
-) -> Publisher:
+def _publisher(stage: Stage, config: PublishConfig, dynamodb: DynamoDBResource) -> Publisher:
     return Publisher(
         client=dynamodb.client(),
-        lakehouse=lake,
+        lakehouse=stage.lake,
         limiter=CapacityLimiter(config.target_wcu),
-        run_id=context.run.run_id,
-        now=lakehouse.now(),
-        progress=context.log.info,
+        run_id=stage.context.run.run_id,
+        now=stage.now,
+        progress=stage.context.log.info,
     )
 
 
-def _result(table: Table, published: Mapping[date, Published], found: ReadBack) -> dg.MaterializeResult[None]:
+def _result(
+    table: Table, published: Mapping[date, Published], found: ReadBack, trigger: TriggerContext
+) -> dg.MaterializeResult[None]:
     version = max(one.version for one in published.values())
     outcomes = Counter[str](one.outcome for one in published.values())
     metadata = stage_metadata(
@@ -117,6 +115,7 @@ def _result(table: Table, published: Mapping[date, Published], found: ReadBack) 
         row_count=found.rows_readable,
         location=f"DynamoDB table {table.short_name}",
         sample=found.sample,
+        trigger=shown(trigger),
         outcomes=counts(outcomes),
         items_removed=sum(one.items_deleted for one in published.values()),
         consumed_wcu=sum(one.consumed_wcu for one in published.values()),

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from medallion_assets.lakehouse.contracts import Column, Date, Integer, Money, Table, Text
+from medallion_assets.lakehouse.contracts import Column, Date, Integer, Limits, Money, Table, Text
 
 CUSTOMER_LTV_METRICS = Table(
     name="serving.customer_ltv_metrics",
     description="Lifetime value, orders and RFM scores of every customer, as the API reads them.",
     key=("customer_id",),
+    limits=Limits(retries=2),
+    freshness_hours=24,
     columns=(
         Column("customer_id", Text(trim=False), "the customer; the partition key, #watermark is the publisher's"),
         Column("as_of_date", Date(), "the business day as of which these figures were last written"),

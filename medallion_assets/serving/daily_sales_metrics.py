@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from medallion_assets.lakehouse.contracts import Column, Integer, Money, Table, Text
+from medallion_assets.lakehouse.contracts import Column, Integer, Limits, Money, Table, Text
 
 ROW_KEY_COLUMNS = ("product_category", "customer_segment", "region")
 
@@ -16,6 +16,8 @@ DAILY_SALES_METRICS = Table(
     name="serving.daily_sales_metrics",
     description="Sales of a business day by product category, customer segment and region, as the API reads them.",
     key=("metric_date", "row_key"),
+    limits=Limits(retries=2),
+    freshness_hours=24,
     columns=(
         Column("metric_date", Text(trim=False), "the business day, YYYY-MM-DD; the partition key"),
         Column("row_key", Text(trim=False), "version#category#segment#region; #current is the pointer"),

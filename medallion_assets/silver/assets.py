@@ -8,6 +8,7 @@ Dagster reads the annotations of an asset itself, so they are not postponed here
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -19,6 +20,7 @@ from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decide import decide
 from medallion_assets.lakehouse.decisions import Action, Decision
 from medallion_assets.lakehouse.delta import Snapshot
+from medallion_assets.lakehouse.expectation_results import results_of
 from medallion_assets.lakehouse.gate import Gate
 from medallion_assets.lakehouse.integrity import leaked_tombstones, repeated_keys
 from medallion_assets.lakehouse.raw_exports import bronze_table
@@ -29,6 +31,7 @@ from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.silver.enrichment import transactions_of, update_enriched
+from medallion_assets.trigger_context import TriggerContext, TriggeredConfig, shown
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 REFINE_CHECKS = {
@@ -56,6 +59,7 @@ class RefineConfig(dg.Config):
     threshold: float | None = Field(default=None, ge=0, le=1, description="share of good records, for this run alone")
     accept: list[ExportDecision] = Field(default=[], description="exports to publish although they fail the gate")
     reject: list[ExportDecision] = Field(default=[], description="exports to leave out for good")
+    trigger: TriggerContext = Field(default=TriggerContext(), description="what caused the run; changes nothing")
 
     def decisions(self, table: Table, *, by: str, at: datetime) -> list[Decision]:
         """The decisions of this run config."""
@@ -84,14 +88,16 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
     def silver(
         context: dg.AssetExecutionContext, config: RefineConfig, lakehouse: LakehouseResource
     ) -> Iterator[Event]:
-        with lakehouse.stage(context) as lake:
-            now = lakehouse.now()
+        with lakehouse.stage(context, table) as stage:
+            lake, now, done = stage.lake, stage.now, Refined()
             decide(lake, table, config.decisions(table, by=started_by(context), at=now))
-            done = refine(lake, table, now=now, threshold=config.threshold, progress=context.log.info)
+            judge = partial(refine, lake, table, now=now, threshold=config.threshold, done=done)
+            stage.attempt(partial(judge, progress=context.log.info))
+            stage.judged(expectation_results(table, done))
             snapshot = lake.open(table, version=done.version)
             yield from refine_checks(snapshot, done)
             if done.failing is None or done.applied or done.rejected:
-                yield refine_result(snapshot, done)
+                yield stage.report(refine_result(snapshot, done, config.trigger))
             if done.failing is not None:
                 raise gate_error(table, done.failing, Gate.of(table, config.threshold))
 
@@ -103,18 +109,31 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
     deps=[asset_key(CUSTOMER_TRANSACTIONS), asset_key(CUSTOMERS)],
     check_specs=check_specs(ENRICHED_TRANSACTIONS, ENRICHED_CHECKS, blocking=ENRICHED_CHECKS),
 )
-def enriched_transactions(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Iterator[Event]:
+def enriched_transactions(
+    context: dg.AssetExecutionContext, config: TriggeredConfig, lakehouse: LakehouseResource
+) -> Iterator[Event]:
     """Each live transaction with the customer as of then; only the days that changed are made anew."""
-    with lakehouse.stage(context) as lake:
-        done = update_enriched(lake, progress=context.log.info)
-        enriched = lake.open(ENRICHED_TRANSACTIONS, version=done.version)
+    with lakehouse.stage(context, ENRICHED_TRANSACTIONS) as stage:
+        done = stage.attempt(partial(update_enriched, stage.lake, progress=context.log.info))
+        enriched = stage.lake.open(ENRICHED_TRANSACTIONS, version=done.version)
         yield from enriched_checks(enriched)
-        yield table_result(
-            enriched,
-            rows_in=done.rows_in,
-            rows_out=done.rows_out,
-            restated_dates=[str(day) for day in sorted(done.restated)],
+        yield stage.report(
+            table_result(
+                enriched,
+                rows_in=done.rows_in,
+                rows_out=done.rows_out,
+                trigger=shown(config.trigger),
+                restated_dates=[str(day) for day in sorted(done.restated)],
+            )
         )
+
+
+def expectation_results(table: Table, done: Refined) -> Iterator[dict[str, Any]]:
+    """What judging found in each export, rule by rule."""
+    for tally in done.applied:
+        yield from results_of(table, tally, is_published=True)
+    if done.failing is not None:
+        yield from results_of(table, done.failing.tally, is_published=False)
 
 
 def refine_checks(silver: Snapshot, done: Refined) -> Iterator[dg.AssetCheckResult]:
@@ -157,7 +176,7 @@ def unique_live_key(snapshot: Snapshot) -> dg.AssetCheckResult:
     return check(snapshot.table, "unique_live_key", passed=repeated == 0, repeated_keys=repeated)
 
 
-def refine_result(silver: Snapshot, done: Refined) -> dg.MaterializeResult[None]:
+def refine_result(silver: Snapshot, done: Refined, trigger: TriggerContext) -> dg.MaterializeResult[None]:
     """What a run of refine published."""
     total = done.total
     return table_result(
@@ -167,6 +186,7 @@ def refine_result(silver: Snapshot, done: Refined) -> dg.MaterializeResult[None]
         quarantined=total.bad,
         quality_score=total.score,
         sample=silver.scan().filter(~pl.col("is_deleted")),
+        trigger=shown(trigger),
         reasons=counts(total.reasons),
         warnings=counts(total.warnings),
         exports_applied=[tally.export_id for tally in done.applied],

@@ -12,7 +12,7 @@ from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.lakehouse.contracts import Column, Table
+from medallion_assets.lakehouse.contracts import AT_ONCE, Column, Limits, Table
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
 
@@ -35,6 +35,8 @@ ENRICHED_TRANSACTIONS = Table(
     description="Every live transaction, with the segment and region that its customer had when it happened.",
     key=CUSTOMER_TRANSACTIONS.key,
     partition_by=CUSTOMER_TRANSACTIONS.partition_by,
+    limits=Limits(time_limit_seconds=1800),
+    update_timers=AT_ONCE,
     columns=tuple(
         _without_source(CUSTOMER_TRANSACTIONS.column(name))
         for name in CUSTOMER_TRANSACTIONS.business_columns

@@ -1,0 +1,72 @@
+"""Expectation results: what judging found in each export, rule by rule.
+
+Belongs here: the `operations.expectation_results` table.
+Does not: judging (lakehouse.judging), or what counts as far above the usual (operations).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from medallion_assets.lakehouse.appending import append_rows
+from medallion_assets.lakehouse.contracts import Boolean, Column, Date, Integer, Table, Text, TimestampUtc
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.gate import Tally
+from medallion_assets.lakehouse.schema import polars_schema
+
+EXPECTATION_RESULTS = Table(
+    name="operations.expectation_results",
+    description="How many records of an export kept each rule, and how many broke it, every time it was judged.",
+    key=("run_id", "table_name", "export_id", "expectation"),
+    partition_by="judged_date",
+    columns=(
+        Column("run_id", Text(), "the Dagster run that judged it"),
+        Column("table_name", Text(), "layer.table"),
+        Column("export_id", Text(), "the export"),
+        Column("expectation", Text(), "the rule, or the reason code of a type"),
+        Column("kind", Text(), "expect, expect_or_drop, expect_or_fail, or type"),
+        Column("passed", Integer(), "records that kept it"),
+        Column("failed", Integer(), "records that broke it"),
+        Column("is_published", Boolean(), "false when the export failed the gate in that run"),
+        Column("judged_at", TimestampUtc(), "when"),
+        Column("judged_date", Date(), "UTC day of judged_at"),
+    ),
+)
+TYPE = "type"
+"""The kind of a reason that no expectation of the contract has: a value that does not fit its column."""
+
+
+def results_of(table: Table, tally: Tally, *, is_published: bool) -> Iterator[dict[str, Any]]:
+    """A row for every rule of the contract and every other reason that was found; the run and time are not in it."""
+    kinds = {one.name: str(one.action) for one in table.expectations}
+    failed = {**tally.reasons, **tally.warnings, **tally.failures}
+    for name in sorted({*kinds, *failed}):
+        count = failed.get(name, 0)
+        yield {
+            "table_name": table.name,
+            "export_id": tally.export_id,
+            "expectation": name,
+            "kind": kinds.get(name, TYPE),
+            "passed": tally.records - count,
+            "failed": count,
+            "is_published": is_published,
+        }
+
+
+def record_results(lakehouse: Lakehouse, results: Iterable[dict[str, Any]], *, run_id: str, now: datetime) -> None:
+    """Append what a run judged, in one commit."""
+    rows = [{**row, "run_id": run_id, "judged_at": now, "judged_date": now.date()} for row in results]
+    append_rows(lakehouse, EXPECTATION_RESULTS, rows, day=now.date())
+
+
+def read_results(lakehouse: Lakehouse, *, since: date | None = None) -> pl.DataFrame:
+    """The results of `since` (UTC) or later, or all of them, oldest first; the columns of EXPECTATION_RESULTS."""
+    if not lakehouse.exists(EXPECTATION_RESULTS):
+        return pl.DataFrame(schema=polars_schema(EXPECTATION_RESULTS))
+    snapshot = lakehouse.open(EXPECTATION_RESULTS)
+    days = [day for day in snapshot.partitions if since is None or (day is not None and day >= since)]
+    return snapshot.scan(partitions=days).sort("judged_at", "export_id", "expectation").collect()

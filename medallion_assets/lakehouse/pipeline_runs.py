@@ -1,0 +1,95 @@
+"""Pipeline runs: one row for every attempt of a stage, whatever became of it.
+
+Belongs here: the `operations.pipeline_runs` table, appended to by the stages themselves.
+Does not: reading it for people (operations), or the attempts that a killed process could not tell of
+(operations.lost_attempts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+import polars as pl
+
+from medallion_assets.lakehouse.appending import append_rows
+from medallion_assets.lakehouse.contracts import Column, Date, Float, Integer, Table, Text, TimestampUtc
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.schema import polars_schema
+
+PIPELINE_RUNS = Table(
+    name="operations.pipeline_runs",
+    description="Every attempt of every stage: what it read and wrote, how long it took, and what became of it.",
+    key=("run_id", "stage", "attempt"),
+    partition_by="run_date",
+    columns=(
+        Column("run_id", Text(), "the Dagster run"),
+        Column("job", Text(), "the Dagster job", nullable=True),
+        Column("stage", Text(), "the table that the stage writes: layer.table"),
+        Column("attempt", Integer(), "from 1 in its run; Dagster's retries count"),
+        Column("partition", Text(), "the day, or first...last of several; null without partitions", nullable=True),
+        Column("trigger", Text(), "what asked for the run; null when a person did", nullable=True),
+        Column("started_at", TimestampUtc(), "when the attempt began"),
+        Column("records_in", Integer(), "rows or records read; null when the attempt did not get there", nullable=True),
+        Column("records_out", Integer(), "rows written", nullable=True),
+        Column("records_quarantined", Integer(), "records that went to quarantine", nullable=True),
+        Column("duration_seconds", Float(), "of the attempt, its waits before retries included"),
+        Column("quality_score", Float(), "good records over all records, 0 to 1", nullable=True),
+        Column("table_version", Integer(), "the table's version after it", nullable=True),
+        Column("peak_memory_bytes", Integer(), "the most that its process held; null when it was lost", nullable=True),
+        Column("outcome", Text(), "succeeded, failed, canceled or lost"),
+        Column("error", Text(), "what a person needs to know; null when it succeeded", nullable=True),
+        Column("run_date", Date(), "UTC day of started_at"),
+    ),
+)
+
+
+class Outcome(StrEnum):
+    """What became of an attempt."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    LOST = "lost"
+    """Its process ended without a word: killed, out of memory, or over its time limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageAttempt:
+    """One row of PIPELINE_RUNS; `run_date` follows from `started_at`."""
+
+    run_id: str
+    stage: str
+    attempt: int
+    started_at: datetime
+    duration_seconds: float
+    outcome: Outcome
+    job: str | None = None
+    partition: str | None = None
+    trigger: str | None = None
+    records_in: int | None = None
+    records_out: int | None = None
+    records_quarantined: int | None = None
+    quality_score: float | None = None
+    table_version: int | None = None
+    peak_memory_bytes: int | None = None
+    error: str | None = None
+
+
+def record_attempts(lakehouse: Lakehouse, attempts: Collection[StageAttempt]) -> None:
+    """Append attempts, one commit for each day on which they began."""
+    days = sorted({attempt.started_at.date() for attempt in attempts})
+    for day in days:
+        rows = [{**asdict(one), "run_date": day} for one in attempts if one.started_at.date() == day]
+        append_rows(lakehouse, PIPELINE_RUNS, rows, day=day)
+
+
+def read_attempts(lakehouse: Lakehouse, *, since: date | None = None) -> pl.DataFrame:
+    """The attempts that began on `since` (UTC) or later, or all of them, oldest first; the columns of PIPELINE_RUNS."""
+    if not lakehouse.exists(PIPELINE_RUNS):
+        return pl.DataFrame(schema=polars_schema(PIPELINE_RUNS))
+    snapshot = lakehouse.open(PIPELINE_RUNS)
+    days = [day for day in snapshot.partitions if since is None or (day is not None and day >= since)]
+    return snapshot.scan(partitions=days).sort("started_at", "run_id", "stage", "attempt").collect()

@@ -1,0 +1,132 @@
+"""A stage at work: what the body of an asset is handed, and the row that tells what became of it.
+
+Belongs here: trying again what may succeed later, and one row of operations.pipeline_runs for each attempt.
+Does not: any logic of a stage; assets call the rooms below and report (reporting.py).
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import dagster as dg
+import tenacity
+
+from medallion_assets.errors import MedallionError, TransientError
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.expectation_results import record_results
+from medallion_assets.lakehouse.pipeline_runs import Outcome, StageAttempt, record_attempts
+from medallion_assets.trigger_context import TRIGGER_TAG
+
+Result = TypeVar("Result")
+FIGURES = {
+    "rows_in": "records_in",
+    "rows_out": "records_out",
+    "rows_quarantined": "records_quarantined",
+    "quality_score": "quality_score",
+    "table_version": "table_version",
+}
+"""What a materialization's metadata calls the columns of operations.pipeline_runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeating:
+    """How often and how long a stage tries again what failed transiently, before its attempt counts as failed."""
+
+    attempts: int = 3
+    first_wait_seconds: float = 30.0
+
+    def run(self, work: Callable[[], Result], tell: Callable[[str], object]) -> Result:
+        """Do the work, and again after each TransientError: after the first wait, then twice as long, with jitter.
+
+        Raises:
+            TransientError: it still fails after `attempts` repetitions.
+        """
+
+        def before_sleep(state: tenacity.RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            wait = state.next_action.sleep if state.next_action else 0.0
+            tell(f"repetition {state.attempt_number} of {self.attempts} in {wait:.0f} s: {error}")
+
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(TransientError),
+            stop=tenacity.stop_after_attempt(self.attempts + 1),
+            wait=tenacity.wait_exponential_jitter(self.first_wait_seconds, jitter=self.first_wait_seconds / 2),
+            before_sleep=before_sleep,
+            reraise=True,
+        )(work)
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """One attempt of the stage that writes `table`, in one run."""
+
+    context: dg.AssetExecutionContext
+    table: Table
+    lake: Lakehouse
+    now: datetime
+    repeating: Repeating = Repeating()
+    _figures: dict[str, Any] = field(default_factory=dict)
+    _results: list[dict[str, Any]] = field(default_factory=list)
+
+    def attempt(self, work: Callable[[], Result]) -> Result:
+        """Do work that can be done twice without harm, and again while it fails transiently."""
+        return self.repeating.run(work, self.context.log.warning)
+
+    def report(self, result: dg.MaterializeResult[None]) -> dg.MaterializeResult[None]:
+        """The result itself, whose figures go into the row of this attempt."""
+        metadata = result.metadata or {}
+        self._figures = {column: metadata[name] for name, column in FIGURES.items() if name in metadata}
+        return result
+
+    def judged(self, results: Iterable[dict[str, Any]]) -> None:
+        """Rows for operations.expectation_results, written when the attempt ends."""
+        self._results += results
+
+    def end(self, outcome: Outcome, error: str | None) -> None:
+        """Write what became of the attempt. That it cannot be written is told, and fails nothing."""
+        context, ended = self.context, datetime.now(UTC)
+        attempt = StageAttempt(
+            run_id=context.run.run_id,
+            job=context.run.job_name,
+            stage=self.table.name,
+            attempt=context.retry_number + 1,
+            partition=_partition(context),
+            trigger=context.run.tags.get(TRIGGER_TAG),
+            started_at=self.now,
+            duration_seconds=(ended - self.now).total_seconds(),
+            peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            outcome=outcome,
+            error=error,
+            **self._figures,
+        )
+        try:
+            record_results(self.lake, self._results, run_id=context.run.run_id, now=self.now)
+            record_attempts(self.lake, [attempt])
+        except (MedallionError, OSError) as failure:
+            context.log.warning("operations.pipeline_runs lacks this attempt: %s", failure)
+
+    @contextmanager
+    def recorded(self) -> Iterator[Stage]:
+        """The body of the asset; whatever becomes of it is written."""
+        try:
+            yield self
+        except (GeneratorExit, KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+            self.end(Outcome.CANCELED, "the run was ended")
+            raise
+        except Exception as error:
+            self.end(Outcome.FAILED, str(error) or type(error).__name__)
+            raise
+        self.end(Outcome.SUCCEEDED, None)
+
+
+def _partition(context: dg.AssetExecutionContext) -> str | None:
+    if not context.has_partition_key and not context.has_partition_key_range:
+        return None
+    keys = context.partition_keys
+    return keys[0] if len(keys) == 1 else f"{keys[0]}...{keys[-1]}"

@@ -1,0 +1,69 @@
+"""Trigger context: what caused a run, as typed run config for its assets and as tags of the run.
+
+Belongs here: the shape that sensors and schedules fill in and assets show.
+Does not: deciding anything. A stage takes what lies there and what its ledger lacks; the context only says why it runs.
+
+Dagster reads the annotations of a config itself, so they are not postponed here.
+"""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+TRIGGER_TAG = "medallion/trigger"
+"""Which trigger asked for the run: file_arrival, table_update, restated, schedule or run_if."""
+CAUSE_TAG = "medallion/cause"
+"""The exports or table versions that it was asked for, in short."""
+TAG_CHARACTERS = 200
+
+
+class ArrivedExport(dg.Config):
+    """An export that was seen, complete or about to be."""
+
+    export_id: str
+    prefix: str = Field(default="", description="what stands before AWSDynamoDB in its place")
+    files: int = Field(default=0, description="objects that its folder held when it was seen")
+
+
+class UpdatedTable(dg.Config):
+    """A table that has a new version."""
+
+    table: str = Field(description="layer.table")
+    version: int = Field(description="its Delta version")
+
+
+class TriggerContext(dg.Config):
+    """What caused the run; empty when a person started it."""
+
+    trigger: str = Field(default="", description="file_arrival, table_update, restated, schedule or run_if")
+    exports: list[ArrivedExport] = Field(default=[], description="exports that arrived")
+    tables: list[UpdatedTable] = Field(default=[], description="tables that were updated, with their versions")
+
+    @property
+    def cause(self) -> str:
+        """The exports or table versions in one line."""
+        return ", ".join(
+            [*(one.export_id for one in self.exports), *(f"{one.table}@{one.version}" for one in self.tables)]
+        )
+
+    def run_config(self) -> dict[str, Any]:
+        """The context as the value of an asset's `trigger` config."""
+        return self.model_dump()
+
+    def tags(self) -> dict[str, str]:
+        """The context as tags of the run; a long cause is cut."""
+        cause = self.cause
+        short = cause if len(cause) <= TAG_CHARACTERS else f"{cause[: TAG_CHARACTERS - 1]}…"
+        return {TRIGGER_TAG: self.trigger, **({CAUSE_TAG: short} if short else {})}
+
+
+class TriggeredConfig(dg.Config):
+    """Run config of an asset that takes nothing but its trigger context."""
+
+    trigger: TriggerContext = Field(default=TriggerContext(), description="what caused the run; changes nothing")
+
+
+def shown(context: TriggerContext) -> str:
+    """The context as an asset's metadata tells it."""
+    return f"{context.trigger}: {context.cause}".rstrip(": ") if context.trigger else "a person"

@@ -1,0 +1,53 @@
+"""Jobs: which stages a run may hold, with its limits as Dagster's tags.
+
+Belongs here: the jobs, and the tags that every run of some stages carries.
+Does not: when they run (the sensors and schedules of this room).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import dagster as dg
+
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.reporting import asset_key
+from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.tables import EXPORTED_TABLES, PUBLISHED_TABLES
+
+INGEST, REFINE, DAILY = "ingest", "refine", "daily_gold_and_publish"
+LIVE_PRIORITY, CATCH_UP_PRIORITY = 10, 5
+"""Priorities of runs: live work goes first, then what was missed; backfills have 0."""
+
+
+def run_tags(tables: Collection[Table], *, priority: int = LIVE_PRIORITY) -> dict[str, str]:
+    """The tags of a run of some stages: its time limit, and how often it is started anew after that or a crash."""
+    again = [table.limits.retries for table in tables if table.limits.retry_on_timeout]
+    return {
+        "dagster/max_runtime": str(sum(table.limits.time_limit_seconds for table in tables)),
+        "dagster/max_retries": str(max(again, default=0)),
+        "dagster/priority": str(priority),
+    }
+
+
+def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
+    """Every job that moves data. Steps of a run go one after another in its process: that starts fastest."""
+    bronze = [bronze_table(table.short_name) for table in EXPORTED_TABLES]
+    silver = [*EXPORTED_TABLES, ENRICHED_TRANSACTIONS]
+    daily = [table for pair in PUBLISHED_TABLES for table in pair]
+    return [
+        _job(INGEST, bronze, "Load every complete export that is not in, each exactly once."),
+        _job(REFINE, silver, "Judge and publish what Bronze holds; enrich the days that this touches."),
+        _job(DAILY, daily, "Build days of Gold and publish them to DynamoDB."),
+    ]
+
+
+def _job(name: str, tables: Sequence[Table], description: str) -> dg.UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        name,
+        selection=dg.AssetSelection.assets(*(asset_key(table) for table in tables)),
+        description=description,
+        tags=run_tags(tables, priority=0),
+        executor_def=dg.in_process_executor,
+    )

@@ -1,0 +1,1 @@
+"""What starts runs, with a clock that is passed in."""
