@@ -56,7 +56,7 @@ class Repeating:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientError),
             stop=tenacity.stop_after_attempt(self.attempts + 1),
-            wait=tenacity.wait_exponential_jitter(self.first_wait_seconds, jitter=self.first_wait_seconds / 2),
+            wait=tenacity.wait_exponential_jitter(multiplier=self.first_wait_seconds, jitter=self.first_wait_seconds / 2),
             before_sleep=before_sleep,
             reraise=True,
         )(work)
