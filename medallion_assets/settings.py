@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ class Settings:
     creates_tables: bool
     repetitions: int
     first_wait_seconds: float
-    alert_urls: Mapping[str, tuple[str, ...]]
+    alert_urls: Mapping[str, tuple[str, ...]] = field(repr=False)
     alert_jobs: Mapping[str, str]
     ui_url: str
 

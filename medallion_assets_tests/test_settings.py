@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,11 @@ def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert settings.lakehouse_url == str(home / "lakehouse")
         assert (settings.engine, settings.first_day) == ("polars", date(2025, 1, 1))
         assert settings.dagster_home == home / "dagster_home"
+        assert (settings.uses_timers, settings.closes_missed_days, settings.creates_tables) == (True, True, False)
+        assert (settings.schedule_time_zone, settings.daily_done_by) == ("America/Los_Angeles", time(6))
+        assert settings.schedules == {"daily_gold_and_publish": ("0 1 * * *",)}
+        assert (settings.repetitions, settings.first_wait_seconds) == (3, 30.0)
+        assert settings.alert_jobs == {}
 
 
 def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,6 +63,19 @@ def test_places_are_absolute_paths_or_s3(value: str, place: str) -> None:
         ("MEDALLION_LAKEHOUSE_URL", "file://elsewhere/lake", "file:///absolute/path"),
         ("MEDALLION_LAKEHOUSE_URL", "https://host/lake", "a local path"),
         ("MEDALLION_LAKEHOUSE_URL", "/srv/100%", "without #, ? and %"),
+        ("MEDALLION_TIMERS", "0", "one of contract, none"),
+        ("MEDALLION_SCHEDULES", "0 1 * * *", "a JSON object of job names"),
+        ("MEDALLION_SCHEDULES", '["0 1 * * *"]', "a JSON object of job names"),
+        ("MEDALLION_SCHEDULES", '{"refine": 5}', "a JSON object of job names"),
+        ("MEDALLION_TIME_ZONE", "Los Angeles", "America/Los_Angeles or UTC"),
+        ("MEDALLION_TIME_ZONE", "../../etc/passwd", "America/Los_Angeles or UTC"),
+        ("MEDALLION_MISSED_DAYS", "ask", "one of close, skip"),
+        ("MEDALLION_DAILY_DONE_BY", "six", "a time of day"),
+        ("MEDALLION_CREATE_TABLES", "perhaps", "one of no, yes"),
+        ("MEDALLION_RETRIES", "many", "not negative"),
+        ("MEDALLION_RETRY_SECONDS", "-1", "not negative"),
+        ("MEDALLION_RETRY_SECONDS", "inf", "not negative"),
+        ("MEDALLION_ALERT_JOBS", "ingest", "a JSON object of job names"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_allowed(name: str, value: str, allowed: str) -> None:
@@ -67,6 +85,34 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(name: str, value: str, al
     assert allowed in str(refused.value.expected)
     assert value in str(refused.value.found)
     assert name in str(refused.value.do) or "unset it" in str(refused.value.do)
+
+
+def test_of_which_runs_people_are_told_is_one_of_two_choices() -> None:
+    with pytest.raises(SettingsError, match="failures or every_run for each job"):
+        load_settings({"MEDALLION_ALERT_JOBS": '{"ingest": "never"}'})
+
+
+def test_schedules_name_jobs_and_replace_their_own() -> None:
+    """One cron line or several; the nightly one stays unless its job is named."""
+    several = load_settings({"MEDALLION_SCHEDULES": '{"refine": "0 */6 * * *", "ingest": ["5 * * * *", "0 4 * * 1"]}'})
+    assert several.schedules == {
+        "daily_gold_and_publish": ("0 1 * * *",),
+        "refine": ("0 */6 * * *",),
+        "ingest": ("5 * * * *", "0 4 * * 1"),
+    }
+    assert load_settings({"MEDALLION_SCHEDULES": '{"daily_gold_and_publish": []}'}).schedules == {
+        "daily_gold_and_publish": ()
+    }
+
+
+def test_each_kind_of_alert_has_urls_of_its_own() -> None:
+    settings = load_settings({"MEDALLION_ALERTS_FAILURE": "mailto://a  json://b", "MEDALLION_ALERTS_SKIPPED": ""})
+    assert settings.alert_urls == {
+        "failure": ("mailto://a", "json://b"),
+        "warning": (),
+        "skipped": (),
+        "success": (),
+    }
 
 
 def test_aws_variables_are_handed_on_as_they_stand() -> None:
@@ -84,6 +130,6 @@ def test_aws_variables_are_handed_on_as_they_stand() -> None:
 
 
 def test_secrets_do_not_show_in_settings() -> None:
-    """Credentials are no settings: they go from the environment to the clients."""
-    settings = load_settings({"AWS_SECRET_ACCESS_KEY": "hush", "MEDALLION_HOME": "/srv"})
+    """Credentials are no settings: they go from the environment to the clients. URLs of alerts hold passwords."""
+    settings = load_settings({"AWS_SECRET_ACCESS_KEY": "hush", "MEDALLION_ALERTS_FAILURE": "slack://hush"})
     assert "hush" not in repr(settings)
