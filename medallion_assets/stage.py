@@ -30,6 +30,9 @@ FIGURES = {
     "rows_quarantined": "records_quarantined",
     "quality_score": "quality_score",
     "table_version": "table_version",
+    "consumed_wcu": "consumed_wcu",
+    "target_wcu": "target_wcu",
+    "publishing_seconds": "publishing_seconds",
 }
 """What a materialization's metadata calls the columns of operations.pipeline_runs."""
 

@@ -38,6 +38,9 @@ PIPELINE_RUNS = Table(
         Column("duration_seconds", Float(), "of the attempt, its waits before retries included"),
         Column("quality_score", Float(), "good records over all records, 0 to 1", nullable=True),
         Column("table_version", Integer(), "the table's version after it", nullable=True),
+        Column("consumed_wcu", Float(), "write capacity units that publishing was charged", nullable=True),
+        Column("target_wcu", Float(), "write capacity units a second that it might use", nullable=True),
+        Column("publishing_seconds", Float(), "of duration_seconds, those in which it wrote", nullable=True),
         Column("peak_memory_bytes", Integer(), "the most that its process held; null when it was lost", nullable=True),
         Column("outcome", Text(), "succeeded, failed, canceled or lost"),
         Column("error", Text(), "what a person needs to know; null when it succeeded", nullable=True),
@@ -74,6 +77,9 @@ class StageAttempt:
     records_quarantined: int | None = None
     quality_score: float | None = None
     table_version: int | None = None
+    consumed_wcu: float | None = None
+    target_wcu: float | None = None
+    publishing_seconds: float | None = None
     peak_memory_bytes: int | None = None
     error: str | None = None
 

@@ -27,7 +27,7 @@ from medallion_assets.serving.customer_ltv_metrics import CUSTOMER_LTV_METRICS
 from medallion_assets.serving.daily_sales_metrics import DAILY_SALES_METRICS
 from medallion_assets.serving.publish import Publisher, ReadBack, read_back_customer_ltv, read_back_daily_sales
 from medallion_assets.stage import Stage
-from medallion_assets.trigger_context import TriggerContext, TriggeredConfig, shown
+from medallion_assets.trigger_context import TriggeredConfig, shown
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 CHECKS = {
@@ -56,7 +56,7 @@ def serving_assets(first_day: date) -> list[dg.AssetsDefinition]:
             published = stage.attempt(partial(publisher.daily_sales, partition_days(context)))
             found = stage.attempt(partial(read_back_daily_sales, publisher, published))
             yield count_equals_gold(DAILY_SALES_METRICS, found)
-            yield stage.report(_result(DAILY_SALES_METRICS, published, found, config.trigger))
+            yield stage.report(_result(DAILY_SALES_METRICS, published, found, config))
 
     @daily_asset(first_day, **_doorway(CUSTOMER_LTV_METRICS), deps=[asset_key(CUSTOMER_LTV)])
     def customer_ltv_metrics(
@@ -70,7 +70,7 @@ def serving_assets(first_day: date) -> list[dg.AssetsDefinition]:
             published = stage.attempt(partial(publisher.customer_ltv, partition_days(context)[-1]))
             found = stage.attempt(partial(read_back_customer_ltv, publisher, published))
             yield count_equals_gold(CUSTOMER_LTV_METRICS, found)
-            yield stage.report(_result(CUSTOMER_LTV_METRICS, published, found, config.trigger))
+            yield stage.report(_result(CUSTOMER_LTV_METRICS, published, found, config))
 
     return [daily_sales_metrics, customer_ltv_metrics]
 
@@ -102,7 +102,7 @@ def _publisher(stage: Stage, config: PublishConfig, dynamodb: DynamoDBResource) 
 
 
 def _result(
-    table: Table, published: Mapping[date, Published], found: ReadBack, trigger: TriggerContext
+    table: Table, published: Mapping[date, Published], found: ReadBack, config: PublishConfig
 ) -> dg.MaterializeResult[None]:
     version = max(one.version for one in published.values())
     outcomes = Counter[str](one.outcome for one in published.values())
@@ -115,10 +115,12 @@ def _result(
         row_count=found.rows_readable,
         location=f"DynamoDB table {table.short_name}",
         sample=found.sample,
-        trigger=shown(trigger),
+        trigger=shown(config.trigger),
         outcomes=counts(outcomes),
         items_removed=sum(one.items_deleted for one in published.values()),
         consumed_wcu=sum(one.consumed_wcu for one in published.values()),
+        target_wcu=config.target_wcu,
+        publishing_seconds=sum(one.seconds for one in published.values()),
         throttled_requests=sum(one.throttled_requests for one in published.values()),
     )
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(str(version)))
