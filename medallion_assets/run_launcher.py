@@ -1,0 +1,87 @@
+"""The run launcher: Dagster's own, which also tells whether the process of a run still lives.
+
+Belongs here: finding the process of a run among those of this host, so that run monitoring ends what died with it.
+Does not: starting and ending runs (Dagster's launcher), time limits (run monitoring), asking again (triggers).
+
+Dagster's launcher answers no question about a run's health: after a crash of the host, or a kill of everything, runs
+would stand in STARTED until their time limit, and hold their pools.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import dataclass
+
+import dagster as dg
+import psutil  # type: ignore[import-untyped]
+from dagster._core.events import DagsterEventType
+from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, LaunchRunContext, WorkerStatus
+from dagster._core.storage.tags import GRPC_INFO_TAG
+
+HOST_TAG = "medallion/launched_on"
+"""The host whose daemon started the run."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+SAME_MOMENT_SECONDS = 2.0
+"""How much later than it told of itself a process may seem to have begun: clocks are rounded and corrected."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """The process of a run: its id, and when it told of itself (UNIX seconds)."""
+
+    pid: int
+    told_at: float
+
+
+class WatchedRunLauncher(DefaultRunLauncher):
+    """Dagster's default launcher, whose runs on this host are watched. It takes no configuration."""
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Start the run; from where is written down first, so that a kill in between loses nothing."""
+        self._instance.add_run_tags(context.dagster_run.run_id, {HOST_TAG: socket.gethostname()})
+        super().launch_run(context)
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Run monitoring may ask."""
+        return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """FAILED when the process of a run on this host is gone; RUNNING when it lives, or nobody here can know."""
+        if not _is_here(run):
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "not watched: its process is on another host")
+        worker = self._worker(run.run_id)
+        if worker is None:
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "it has not told its process yet")
+        if lives(worker):
+            return CheckRunHealthResult(WorkerStatus.RUNNING, run_worker_id=str(worker.pid))
+        message = f"process {worker.pid} of this run is gone from {socket.gethostname()}"
+        return CheckRunHealthResult(WorkerStatus.FAILED, message, run_worker_id=str(worker.pid))
+
+    def _worker(self, run_id: str) -> Worker | None:
+        """The process that told last that it carries out the run."""
+        for entry in reversed(self._instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT)):
+            event = entry.dagster_event
+            pid = event.engine_event_data.metadata.get("pid") if event else None
+            if pid is not None:
+                return Worker(int(str(pid.value)), entry.timestamp)
+        return None
+
+
+def lives(worker: Worker) -> bool:
+    """Whether the process is there, and is not a younger one that was given the same id."""
+    try:
+        process = psutil.Process(worker.pid)
+        gone = process.status() == psutil.STATUS_ZOMBIE
+        return not gone and process.create_time() <= worker.told_at + SAME_MOMENT_SECONDS
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _is_here(run: dg.DagsterRun) -> bool:
+    """Whether a daemon of this host started the run, by a code server of this host."""
+    here = socket.gethostname()
+    server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
+    is_local = bool(server.get("socket")) or server.get("host") in (*LOOPBACK, here)
+    return is_local and run.tags.get(HOST_TAG) == here
