@@ -90,6 +90,19 @@ def sample(
 
 
 @app.command()
+def status(json: Json = False) -> None:
+    """Show how fresh every table is, how far every stage has come, and its last runs. Exit 1: stale, or failed."""
+    with Terminal(as_json=json) as terminal:
+        from datetime import UTC, datetime
+
+        from medallion_assets.operations.status import read_status, status_facts
+        from medallion_assets.operations.status_page import status_page
+
+        found = read_status(_lakehouse("status"), datetime.now(UTC))
+        terminal.answer(status_facts(found), lambda: status_page(found), found=bool(found.problems))
+
+
+@app.command()
 def verify(
     deep: Annotated[bool, typer.Option("--deep", help="Also make Silver again from Bronze, and compare.")] = False,
     json: Json = False,

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 import polars as pl
 
@@ -47,6 +48,7 @@ PIPELINE_RUNS = Table(
         Column("run_date", Date(), "UTC day of started_at"),
     ),
 )
+DAYS_AT_ONCE = 30
 
 
 class Outcome(StrEnum):
@@ -56,7 +58,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     CANCELED = "canceled"
     LOST = "lost"
-    """Its process ended without a word: killed, out of memory, or over its time limit."""
+    """Its process ended without a word: killed, or out of memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +86,51 @@ class StageAttempt:
     error: str | None = None
 
 
-def record_attempts(lakehouse: Lakehouse, attempts: Collection[StageAttempt]) -> None:
-    """Append attempts, one commit for each day on which they began."""
+def record_attempts(lakehouse: Lakehouse, attempts: Collection[StageAttempt], *, if_unknown: bool = False) -> None:
+    """Append attempts, one commit for each day on which they began; with `if_unknown` those alone that have no row."""
     days = sorted({attempt.started_at.date() for attempt in attempts})
     for day in days:
         rows = [{**asdict(one), "run_date": day} for one in attempts if one.started_at.date() == day]
-        append_rows(lakehouse, PIPELINE_RUNS, rows, day=day)
+        append_rows(lakehouse, PIPELINE_RUNS, rows, day=day, if_unknown=if_unknown)
 
 
 def read_attempts(lakehouse: Lakehouse, *, since: date | None = None) -> pl.DataFrame:
-    """The attempts that began on `since` (UTC) or later, or all of them, oldest first; the columns of PIPELINE_RUNS."""
+    """The attempts that began on `since` (UTC) or later, or all of them, oldest first; the columns of PIPELINE_RUNS.
+
+    Of an attempt that was taken for lost and told of itself after all, its own word counts.
+    """
     if not lakehouse.exists(PIPELINE_RUNS):
         return pl.DataFrame(schema=polars_schema(PIPELINE_RUNS))
     snapshot = lakehouse.open(PIPELINE_RUNS)
-    days = [day for day in snapshot.partitions if since is None or (day is not None and day >= since)]
-    return snapshot.scan(partitions=days).sort("started_at", "run_id", "stage", "attempt").collect()
+    days = [day for day in snapshot.partitions if day is not None and (since is None or day >= since)]
+    return (
+        snapshot.scan(partitions=days)
+        .sort(pl.col("outcome") != Outcome.LOST, "started_at")
+        .unique(PIPELINE_RUNS.key, keep="last", maintain_order=True)
+        .sort("started_at", *PIPELINE_RUNS.key)
+        .collect()
+    )
+
+
+def last_successes(lakehouse: Lakehouse, stages: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The row of each stage's attempt that succeeded and ended last, with `ended_at`; stages without one are absent.
+
+    Days are read from the newest back, until every stage has one.
+    """
+    if not lakehouse.exists(PIPELINE_RUNS):
+        return {}
+    snapshot, found = lakehouse.open(PIPELINE_RUNS), dict[str, dict[str, Any]]()
+    days = [day for day in reversed(snapshot.partitions) if day is not None]
+    for chunk in (days[first : first + DAYS_AT_ONCE] for first in range(0, len(days), DAYS_AT_ONCE)):
+        ended_at = pl.col("started_at") + pl.duration(microseconds=(pl.col("duration_seconds") * 1e6).cast(pl.Int64))
+        rows = (
+            snapshot.scan(partitions=chunk)
+            .filter(pl.col("outcome") == Outcome.SUCCEEDED, pl.col("stage").is_in(sorted(set(stages) - found.keys())))
+            .with_columns(ended_at.alias("ended_at"))
+            .sort("ended_at", *PIPELINE_RUNS.key)
+            .collect()
+        )
+        found.update({row["stage"]: row for row in rows.iter_rows(named=True)})
+        if found.keys() >= set(stages):
+            break
+    return found

@@ -1,0 +1,159 @@
+"""The checkpoint: how far every stage has come, as the tables' own logs tell it.
+
+Belongs here: reading it. A commit of a stage carries what it was made from, so the answer cannot differ from the data.
+Does not: the table that keeps it (operations.monitoring), or deciding what to run (triggers).
+
+What is published lies in DynamoDB, which this does not ask: for serving the last attempt that succeeded tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.decisions import read_decisions
+from medallion_assets.lakehouse.delta import COMMIT_ID, Lakehouse, Snapshot, commit_note, commits_since
+from medallion_assets.lakehouse.partitions import SOURCE_NOTE
+from medallion_assets.lakehouse.pipeline_runs import last_successes
+from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
+from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.operations.stages import JOBS, stages
+from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.silver.customers import CUSTOMERS
+from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.tables import PUBLISHED_TABLES
+
+RECENT_COMMITS = 10
+LOG, PIPELINE_RUNS_TABLE = "log", "pipeline_runs"
+RUN_ID = "dagster_run_id"
+"""What a commit's author calls the run (resources.LakehouseResource)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """One row of operations.pipeline_checkpoint."""
+
+    pipeline: str
+    stage: str
+    told_by: str
+    last_success: datetime | None = None
+    watermark: str | None = None
+    covered_until: datetime | None = None
+    last_day: date | None = None
+    waiting: int | None = None
+    table_version: int | None = None
+    run_id: str | None = None
+
+
+def read_checkpoints(lakehouse: Lakehouse) -> list[Checkpoint]:
+    """One checkpoint a stage, in the order in which data flows. Tables that are not there are not made.
+
+    Raises:
+        TransientError: the storage did not answer.
+    """
+    published = last_successes(lakehouse, [serving.name for _, serving in PUBLISHED_TABLES])
+    return [
+        _published(table, published) if table.layer == "serving" else _committed(lakehouse, table) for table in stages()
+    ]
+
+
+def last_commit(snapshot: Snapshot, note: str = COMMIT_ID) -> dict[str, Any] | None:
+    """The last commit of this project that carries a note, or None. Making or altering a table is no such commit."""
+    for version in (snapshot.version - RECENT_COMMITS, -1):  # nearly always one of the last tells
+        for commit in commits_since(snapshot, max(version, -1)):
+            if note in commit:
+                return commit
+    return None
+
+
+def committed_at(commit: Mapping[str, Any]) -> datetime:
+    """When a commit was made."""
+    return datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
+
+
+def _committed(lakehouse: Lakehouse, table: Table) -> Checkpoint:
+    empty = Checkpoint(pipeline=JOBS[table.layer], stage=table.name, told_by=LOG)
+    if not lakehouse.exists(table):
+        return empty
+    snapshot = lakehouse.open(table)
+    commit = last_commit(snapshot)
+    if commit is not None:
+        empty = replace(empty, last_success=committed_at(commit), run_id=commit.get(RUN_ID))
+    found = replace(empty, table_version=snapshot.version)
+    if table.layer == "bronze":
+        return _loaded(snapshot, found)
+    if table.layer == "gold":
+        return _built(snapshot, found)
+    if table.name == ENRICHED_TRANSACTIONS.name:
+        return _enriched(snapshot, found)
+    return _settled(snapshot, found)
+
+
+def _loaded(bronze: Snapshot, found: Checkpoint) -> Checkpoint:
+    """Bronze: the export whose window ends last. What waits lies outside the lakehouse."""
+    exports = exports_in(bronze)
+    return replace(found, watermark=exports[-1].export_id, covered_until=exports[-1].to_at) if exports else found
+
+
+def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
+    """Silver: the version of Bronze up to which every export is settled, and how far their chain reaches."""
+    table, lakehouse = silver.table, silver.lakehouse
+    source = bronze_table(table.short_name)
+    if not lakehouse.exists(source):
+        return found
+    settlement = Settlement.read(lakehouse.open(source), silver, read_decisions(lakehouse, table.short_name))
+    return replace(
+        found,
+        watermark=_mark(silver, source),
+        covered_until=settlement.covered,
+        last_day=_last_day(silver),
+        waiting=len(settlement.pending),
+    )
+
+
+def _enriched(enriched: Snapshot, found: Checkpoint) -> Checkpoint:
+    """The enriched table: the version of both its sources."""
+    lakehouse = enriched.lakehouse
+    sources = [source for source in (CUSTOMER_TRANSACTIONS, CUSTOMERS) if lakehouse.exists(source)]
+    marks = [mark for source in sources if (mark := _mark(enriched, source)) is not None]
+    missing = (lakehouse.open(one).version - (enriched.transaction(one.name) or 0) for one in sources)
+    waiting = sum(max(versions, 0) for versions in missing)
+    return replace(found, watermark=", ".join(marks) or None, last_day=_last_day(enriched), waiting=waiting)
+
+
+def _built(gold: Snapshot, found: Checkpoint) -> Checkpoint:
+    """Gold: the enriched version that was built from last. Which days an update touches is the sensors' business."""
+    commit = last_commit(gold, SOURCE_NOTE)
+    mark = None if commit is None else f"{ENRICHED_TRANSACTIONS.name}@{commit_note(commit, SOURCE_NOTE)}"
+    return replace(found, watermark=mark, last_day=_last_day(gold))
+
+
+def _published(table: Table, successes: Mapping[str, Mapping[str, Any]]) -> Checkpoint:
+    """Serving: the last attempt that succeeded, with the Gold version and the last day that it published."""
+    empty = Checkpoint(pipeline=JOBS[table.layer], stage=table.name, told_by=PIPELINE_RUNS_TABLE)
+    success = successes.get(table.name)
+    if success is None:
+        return empty
+    gold = next(gold for gold, serving in PUBLISHED_TABLES if serving.name == table.name)
+    version, partition = success["table_version"], success["partition"]
+    return replace(
+        empty,
+        last_success=success["ended_at"],
+        watermark=None if version is None else f"{gold.name}@{version}",
+        last_day=date.fromisoformat(partition.rsplit("...", 1)[-1]) if partition else None,
+        table_version=version,
+        run_id=success["run_id"],
+    )
+
+
+def _mark(snapshot: Snapshot, source: Table) -> str | None:
+    version = snapshot.transaction(source.name)
+    return None if version is None else f"{source.name}@{version}"
+
+
+def _last_day(snapshot: Snapshot) -> date | None:
+    """The greatest partition, of a table that has a partition a business day."""
+    return max((day for day in snapshot.partitions if day is not None), default=None)

@@ -1,0 +1,87 @@
+"""Freshness: when each table was last refreshed, and whether that is too long ago.
+
+Belongs here: what counts as a refresh, and the judgement as a pure function.
+Does not: the table that keeps it (operations.monitoring), or telling anybody (operations.alert_rules).
+
+A refresh is a commit of the table, or an attempt of its stage that succeeded: one that found nothing new has looked,
+and the table is as fresh as its source. A table that was never refreshed is as old as the lakehouse, so that a Gold
+table that is never built becomes stale as well, and a lakehouse of this morning has nothing stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.pipeline_runs import last_successes
+from medallion_assets.operations.checkpoint import committed_at, last_commit
+from medallion_assets.operations.stages import data_tables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshed:
+    """What is known of a table: its last commit, its stage's last success, its rows, and when the lakehouse began."""
+
+    table: Table
+    committed_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    row_count: int | None = None
+    began_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """One row of operations.data_freshness."""
+
+    table: str
+    last_refreshed: datetime | None
+    row_count: int | None
+    sla_hours: float | None
+    is_stale: bool
+
+
+def freshness(one: Refreshed, now: datetime) -> Freshness:
+    """The judgement on one table. A table without a limit is never stale; one at its limit is not stale yet."""
+    known = [moment for moment in (one.committed_at, one.succeeded_at) if moment is not None]
+    last_refreshed = max(known, default=None)
+    counted_from, limit = last_refreshed or one.began_at, one.table.freshness_hours
+    is_stale = limit is not None and counted_from is not None and now - counted_from > timedelta(hours=limit)
+    return Freshness(
+        table=one.table.name,
+        last_refreshed=last_refreshed,
+        row_count=one.row_count,
+        sla_hours=limit,
+        is_stale=is_stale,
+    )
+
+
+def read_freshness(lakehouse: Lakehouse, now: datetime) -> list[Freshness]:
+    """How fresh every data table is, in the order in which data flows. Tables that are not there are not made.
+
+    Raises:
+        TransientError: the storage did not answer.
+    """
+    return [freshness(one, now) for one in _refreshed(lakehouse)]
+
+
+def _refreshed(lakehouse: Lakehouse) -> Iterable[Refreshed]:
+    tables = list(data_tables())
+    successes = last_successes(lakehouse, [table.name for table in tables])
+    snapshots = {
+        table.name: lakehouse.open(table) for table in tables if table.layer != "serving" and lakehouse.exists(table)
+    }
+    made = [one.delta.metadata().created_time for one in snapshots.values()]
+    began_at = min((datetime.fromtimestamp(each / 1000, UTC) for each in made if each), default=None)
+    for table in tables:
+        snapshot, success = snapshots.get(table.name), successes.get(table.name)
+        commit = None if snapshot is None else last_commit(snapshot)
+        yield Refreshed(
+            table=table,
+            committed_at=None if commit is None else committed_at(commit),
+            succeeded_at=None if success is None else success["ended_at"],
+            row_count=None if snapshot is None else snapshot.row_count,
+            began_at=began_at,
+        )

@@ -1,0 +1,173 @@
+"""The status of the pipeline: what a person wants to know first, read from Delta tables alone.
+
+Belongs here: the one answer that `medallion status` prints and that the dashboard shows, and what of it is a problem.
+Does not: how it looks (operations.status_page, the dashboard), or telling anybody by itself (alerts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.pipeline_runs import Outcome, StageAttempt, read_attempts
+from medallion_assets.operations.alerts import read_alerts
+from medallion_assets.operations.checkpoint import Checkpoint, read_checkpoints
+from medallion_assets.operations.freshness import Freshness, read_freshness
+from medallion_assets.operations.stages import stages
+from medallion_assets.tables import EXPORTED_TABLES
+
+WINDOW = timedelta(days=7)
+"""What figures over several attempts are made of."""
+ALERTS_SHOWN = 10
+ERROR_CHARACTERS = 300
+BROKEN = (Outcome.FAILED, Outcome.LOST)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageStatus:
+    """What one stage did in the 7 days before: its last attempt, and figures of all attempts.
+
+    `quality` is the share of good records over all that were judged; null where nothing was. `quality_threshold` is
+    null of stages that judge nothing.
+    """
+
+    stage: str
+    last: StageAttempt | None
+    attempts: int
+    succeeded: int
+    median_seconds: float | None
+    longest_seconds: float | None
+    records_in: int
+    records_out: int
+    records_quarantined: int
+    quality: float | None
+    quality_threshold: float | None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether its last attempt failed or was lost."""
+        return self.last is not None and self.last.outcome in BROKEN
+
+    @property
+    def is_below_threshold(self) -> bool:
+        """Whether too many of its records were bad."""
+        return self.quality is not None and self.quality_threshold is not None and self.quality < self.quality_threshold
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """The whole answer. `alerts` are the last ones, newest first, with the columns of `operations.alerts.read_alerts`.
+
+    `problems` are tables that are stale and stages whose last attempt failed or was lost; `warnings` what else a person
+    should know.
+    """
+
+    at: datetime
+    lakehouse: str
+    freshness: list[Freshness]
+    checkpoints: list[Checkpoint]
+    stages: list[StageStatus]
+    alerts: list[dict[str, Any]]
+    problems: list[str]
+    warnings: list[str]
+
+
+def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
+    """Read it; nothing is written, and no table is made.
+
+    Raises:
+        TransientError: the storage did not answer.
+    """
+    since = now - WINDOW
+    attempts = read_attempts(lakehouse, since=since.date()).filter(pl.col("started_at").is_between(since, now))
+    fresh = read_freshness(lakehouse, now)
+    found = [stage_status(table, attempts) for table in stages()]
+    alerts = read_alerts(lakehouse, since=since.date()).reverse().head(ALERTS_SHOWN).to_dicts()
+    return Status(
+        at=now,
+        lakehouse=lakehouse.url,
+        freshness=fresh,
+        checkpoints=read_checkpoints(lakehouse),
+        stages=found,
+        alerts=alerts,
+        problems=problems(fresh, found),
+        warnings=warnings(found),
+    )
+
+
+def stage_status(table: Table, attempts: pl.DataFrame) -> StageStatus:
+    """The figures of one stage, from attempts (columns of PIPELINE_RUNS, oldest first) of any stages."""
+    own = attempts.filter(pl.col("stage") == table.name)
+    succeeded = own.filter(pl.col("outcome") == Outcome.SUCCEEDED)
+    durations = succeeded["duration_seconds"].to_list()
+    is_judged = table.name in {one.name for one in EXPORTED_TABLES}
+    return StageStatus(
+        stage=table.name,
+        last=_attempt(own.row(-1, named=True)) if own.height else None,
+        attempts=own.height,
+        succeeded=succeeded.height,
+        median_seconds=sorted(durations)[len(durations) // 2] if durations else None,
+        longest_seconds=max(durations, default=None),
+        records_in=int(own["records_in"].sum()),
+        records_out=int(own["records_out"].sum()),
+        records_quarantined=int(own["records_quarantined"].sum()),
+        quality=quality(own) if is_judged else None,
+        quality_threshold=table.quality_threshold if is_judged else None,
+    )
+
+
+def quality(attempts: pl.DataFrame) -> float | None:
+    """The share of good records over all records of some attempts; None when they judged no record."""
+    judged = attempts.filter(pl.col("quality_score").is_not_null(), pl.col("records_in") > 0)
+    good = float((judged["quality_score"] * judged["records_in"]).sum())
+    return good / int(judged["records_in"].sum()) if judged.height else None
+
+
+def problems(fresh: Sequence[Freshness], found: Sequence[StageStatus]) -> list[str]:
+    """What must not stay as it is, each with where and since when."""
+    stale = [
+        f"{one.table} is stale: last refreshed {_moment(one.last_refreshed)}, limit {one.sla_hours:g} h"
+        for one in fresh
+        if one.is_stale
+    ]
+    broken = [
+        f"{one.stage}: its last attempt ({_moment(one.last.started_at)}) {_became(one.last)}"
+        for one in found
+        if one.last is not None and one.is_broken
+    ]
+    return stale + broken
+
+
+def warnings(found: Sequence[StageStatus]) -> list[str]:
+    """What a person should know, although nothing is stale or failed."""
+    return [
+        f"{one.stage}: {one.quality:.4f} of its records were good in {WINDOW.days} days, under {one.quality_threshold}"
+        for one in found
+        if one.is_below_threshold
+    ]
+
+
+def _attempt(row: dict[str, Any]) -> StageAttempt:
+    facts = {name: value for name, value in row.items() if name != "run_date"}
+    return StageAttempt(**{**facts, "outcome": Outcome(row["outcome"])})
+
+
+def _became(attempt: StageAttempt) -> str:
+    words = "was lost" if attempt.outcome is Outcome.LOST else "failed"
+    error = attempt.error or ""
+    return f"{words}: {error if len(error) <= ERROR_CHARACTERS else error[: ERROR_CHARACTERS - 1] + '…'}"
+
+
+def _moment(moment: datetime | None) -> str:
+    return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def status_facts(status: Status) -> dict[str, Any]:
+    """The status as JSON shows it: with the verdict first."""
+    return {"is_well": not status.problems, **{name: getattr(status, name) for name in Status.__dataclass_fields__}}
