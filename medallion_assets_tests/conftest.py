@@ -1,7 +1,7 @@
 """Fixtures of the whole suite: real services, started once a session (each xdist worker starts its own).
 
 A service that is not installed skips its tests with the reason, unless MEDALLION_REQUIRE (a comma list of
-`dynamodb_local`, `s3`) names it: then they fail.
+`dynamodb_local`, `s3`, `postgres`) names it: then they fail.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from medallion_assets.dynamodb.publisher import publishing_client
 from medallion_assets_tests.dynamodb.fake_clock import FakeClock
 from medallion_assets_tests.services import dynamodb_local as local
 from medallion_assets_tests.services import s3
+from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
 from medallion_assets_tests.services.processes import ServiceMissingError
 from medallion_assets_tests.services.serving_tables import ServingTables, make_serving_tables
 
@@ -29,7 +30,11 @@ if TYPE_CHECKING:  # Dagster takes seconds to import, which only some tests need
 
     from medallion_assets_tests.graph import Graph
 
-SERVICES = {"dynamodb_local": "Amazon's DynamoDB Local (java)", "s3": "an S3 server (versitygw)"}
+SERVICES = {
+    "dynamodb_local": "Amazon's DynamoDB Local (java)",
+    "s3": "an S3 server (versitygw)",
+    "postgres": "PostgreSQL",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses a service, so that `-m "not dynamodb_local and not s3"` leaves it out."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        for fixture, marker in (("dynamodb_local", "dynamodb_local"), ("s3_server", "s3")):
+        for fixture, marker in (("dynamodb_local", "dynamodb_local"), ("s3_server", "s3"), ("postgres", "postgres")):
             if fixture in fixtures:
                 item.add_marker(marker)
 
@@ -64,6 +69,16 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.S3Server]
             yield server
     except ServiceMissingError as missing:
         _without("s3", missing)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """PostgreSQL: `.make_database()` gives the URL of an empty database; a test that stops it starts it again."""
+    try:
+        with postgres_server() as server:
+            yield server
+    except ServiceMissingError as missing:
+        _without("postgres", missing)
 
 
 @pytest.fixture(params=["moto", pytest.param("dynamodb_local", marks=pytest.mark.dynamodb_local)])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import boto3
+import psycopg2
 import pytest
 from botocore.exceptions import ClientError
 
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
+from medallion_assets_tests.services.postgres import PostgresServer
 from medallion_assets_tests.services.s3 import S3Server
 
 pytest_plugins = ("pytester",)
@@ -30,6 +33,25 @@ def test_s3_server_refuses_a_second_put_if_none_match(s3_server: S3Server) -> No
     with pytest.raises(ClientError, match="PreconditionFailed"):
         s3_server.client.put_object(Bucket=bucket, Key="a", Body=b"2", IfNoneMatch="*")
     assert s3_server.client.get_object(Bucket=bucket, Key="a")["Body"].read() == b"1"
+
+
+def test_postgres_keeps_what_was_committed_before_a_kill(postgres: PostgresServer) -> None:
+    url = postgres.make_database().replace("+psycopg2", "")
+    query(url, "CREATE TABLE kept AS SELECT 7 AS number")
+    postgres.stop(signal.SIGKILL)
+    assert not postgres.answers()
+    postgres.start()
+    assert query(url, "SELECT number FROM kept") == [(7,)]
+
+
+def query(url: str, statement: str) -> list[tuple[object, ...]]:
+    connection = psycopg2.connect(url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize(("required", "outcome"), [("s3", "skipped"), ("s3, dynamodb_local", "errors")])

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Health of a deployment: every part of it, what was found, and what to do. Exit code 1: a part is not well.
+
+Belongs here: looking at the parts from outside, as a load balancer, a monitoring system or a person at 3 AM does.
+Does not: how well the tables are (`medallion status`, `medallion verify`).
+
+The processes read the same variables (deploy/medallion.env.example). `--wait` repeats until all is well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+SECONDS = 5
+"""How long a part may take to answer."""
+HEARTBEAT_SECONDS = 120
+"""A daemon's loop tells every 30 s that it lives."""
+LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
+  name locationOrLoadError { __typename ... on PythonError { message } } } } ... on PythonError { message } } }"""
+
+
+class NotWellError(Exception):
+    """What was found, and what to do about it."""
+
+    def __init__(self, found: str, do: str) -> None:
+        super().__init__(found)
+        self.do = do
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How one part is."""
+
+    part: str
+    is_well: bool
+    found: str
+    do: str = ""
+
+
+def settings() -> str:
+    """The MEDALLION_* variables are allowed values."""
+    from medallion_assets.errors import MedallionError
+    from medallion_assets.settings import load_settings
+
+    try:
+        return f"lakehouse {load_settings().lakehouse_url}"
+    except MedallionError as error:
+        raise NotWellError(str(error), "correct the settings file, then restart") from error
+
+
+def postgresql() -> str:
+    """The database of Dagster's runs answers."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+    try:
+        url = make_url(os.environ.get("DAGSTER_POSTGRES_URL", ""))
+        engine = create_engine(url, connect_args={"connect_timeout": SECONDS})
+    except (ArgumentError, SQLAlchemyError, ImportError) as error:
+        form = "postgresql+psycopg2://user:password@host:5432/database"
+        raise NotWellError("DAGSTER_POSTGRES_URL is not the URL of a database", f"set it to {form}") from error
+    place = f"{url.host}:{url.port or 5432}/{url.database}"
+    try:
+        engine.connect().close()
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", error)).strip().splitlines()[-1].strip()
+        do = "start PostgreSQL, or correct DAGSTER_POSTGRES_URL"
+        raise NotWellError(f"no connection to {place} as {url.username}: {reason}", do) from error
+    return place
+
+
+def code_server() -> str:
+    """The process that holds the definitions answers."""
+    import grpc
+    from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+    from grpc_health.v1.health_pb2_grpc import HealthStub
+
+    place = f"127.0.0.1:{os.environ.get('MEDALLION_CODE_SERVER_PORT', '4266')}"
+    with grpc.insecure_channel(place) as channel:
+        try:
+            answer = HealthStub(channel).Check(HealthCheckRequest(service="DagsterApi"), timeout=SECONDS)
+        except grpc.RpcError as error:
+            raise NotWellError(f"nothing answers at {place}: {error.code().name}", _log("code-server")) from error
+    if answer.status != HealthCheckResponse.SERVING:
+        raise NotWellError(f"{place} says {answer.status}", _log("code-server"))
+    return place
+
+
+def webserver() -> str:
+    """The UI answers, and knows the definitions."""
+    import requests
+
+    base = f"http://{_host()}:{os.environ.get('MEDALLION_UI_PORT', '3000')}"
+    try:
+        version = requests.get(f"{base}/server_info", timeout=SECONDS).json()["dagster_version"]
+        answer = requests.post(f"{base}/graphql", json={"query": LOCATIONS}, timeout=SECONDS)
+        workspace = answer.json()["data"]["workspaceOrError"]
+    except (requests.RequestException, ValueError, KeyError) as error:
+        raise NotWellError(f"nothing answers at {base}: {error}", _log("webserver")) from error
+    for entry in workspace.get("locationEntries", [{"name": "workspace", "locationOrLoadError": workspace}]):
+        loaded = entry["locationOrLoadError"] or {"message": "it is still loading"}
+        if loaded.get("__typename") != "RepositoryLocation":
+            message = loaded.get("message", "").strip().splitlines()
+            raise NotWellError(f"{entry['name']} is not loaded: {message[0] if message else ''}", _log("code-server"))
+    return f"{base}, Dagster {version}"
+
+
+def daemon() -> str:
+    """Every loop of the daemon has told lately that it lives."""
+    import dagster as dg
+    from dagster._daemon.controller import get_daemon_statuses
+
+    try:
+        with dg.DagsterInstance.get() as instance:
+            statuses = get_daemon_statuses(
+                instance,
+                instance.get_required_daemon_types(),
+                ignore_errors=True,
+                heartbeat_tolerance_seconds=HEARTBEAT_SECONDS,
+            )
+    except Exception as error:
+        found = f"Dagster's instance cannot be read: {type(error).__name__}: {error}"
+        raise NotWellError(found, "see postgresql above; DAGSTER_HOME must hold dagster.yaml") from error
+    silent = sorted(name.lower() for name, status in statuses.items() if not status.healthy)
+    if silent:
+        raise NotWellError(f"silent for {HEARTBEAT_SECONDS} s or more: {', '.join(silent)}", _log("daemon"))
+    return f"{len(statuses)} loops live"
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "postgresql": postgresql,
+    "code-server": code_server,
+    "daemon": daemon,
+    "webserver": webserver,
+}
+
+
+def look(part: str) -> Answer:
+    """How a part is."""
+    try:
+        return Answer(part, True, PARTS[part]())
+    except NotWellError as error:
+        return Answer(part, False, str(error), error.do)
+
+
+def main(
+    only: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(PARTS)}; may be repeated.")] = None,
+    wait: Annotated[float, typer.Option(help="Look again for so many seconds until all is well.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Say how every part of the deployment is. Exit 1: not all is well."""
+    unknown = sorted(set(only or ()) - set(PARTS))
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}: expected {', '.join(PARTS)}")
+    deadline = time.monotonic() + wait
+    while True:
+        answers = [look(part) for part in only or PARTS]
+        is_well = all(answer.is_well for answer in answers)
+        if is_well or time.monotonic() >= deadline:
+            break
+        time.sleep(1)
+    console = Console() if Console().is_terminal else Console(width=200)
+    if as_json:
+        console.print_json(json.dumps({"is_well": is_well, "parts": [asdict(answer) for answer in answers]}))
+    else:
+        page = Table("part", "state", "found", "what to do")
+        for answer in answers:
+            page.add_row(answer.part, "well" if answer.is_well else "NOT WELL", answer.found, answer.do)
+        console.print(page)
+    raise typer.Exit(0 if is_well else 1)
+
+
+def _host() -> str:
+    """The address at which the UI is reached from this host."""
+    host = os.environ.get("MEDALLION_UI_HOST", "127.0.0.1")
+    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
+
+
+def _log(process: str) -> str:
+    return f"read its log (journalctl -u medallion-{process})"
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,186 @@
+"""The production deployment as it ships: `deploy/run` starts code server, daemon and web server on PostgreSQL.
+
+Belongs here: starting it, asking it by GraphQL as the UI does, and killing every one of its processes.
+Does not: expectations of any kind (end_to_end), the services below it (postgres, dynamodb_local).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from medallion_assets_tests.services.processes import REPOSITORY, free_port
+
+START_SECONDS = 120.0
+POLL_SECONDS = 0.5
+LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename } } } } }"
+RUNS = """query ($limit: Int!) { runsOrError(limit: $limit) { ... on Runs {
+  results { runId status jobName creationTime startTime endTime tags { key value } } } } }"""
+LAUNCH = """mutation ($params: ExecutionParams!) { launchRun(executionParams: $params) {
+  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+REPOSITORY_OF_RUNS = {"repositoryLocationName": "medallion_assets", "repositoryName": "__repository__"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as the UI knows it; times are UNIX seconds."""
+
+    run_id: str
+    job: str
+    status: str
+    created_at: float
+    ended_at: float | None
+    tags: Mapping[str, str]
+
+
+class Deployment:
+    """A deployment in a folder of its own, that can be killed and started again."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.log = folder / "deployment.log"
+        self._port = free_port()
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        self.environment = {
+            **kept,
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]]),
+            "MEDALLION_HOME": str(folder / "home"),
+            "DAGSTER_HOME": str(folder / "dagster_home"),
+            "MEDALLION_UI_PORT": str(self._port),
+            "MEDALLION_CODE_SERVER_PORT": str(free_port()),
+            **environment,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def launch(self) -> None:
+        """Start the processes, and wait for nothing."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [REPOSITORY / "deploy" / "run"],
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def start(self) -> None:
+        """Start the processes, and wait until the web server knows the definitions."""
+        self.launch()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Wait until the web server knows the definitions."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self.is_ready():
+            if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the deployment is not ready:\n{self.end_of_log()}")
+            time.sleep(POLL_SECONDS)
+
+    def is_ready(self) -> bool:
+        """Whether the web server answers and has loaded the definitions."""
+        try:
+            entries = self.ask(LOCATIONS)["workspaceOrError"]["locationEntries"]
+        except requests.ConnectionError:
+            return False
+        return [(entry["locationOrLoadError"] or {}).get("__typename") for entry in entries] == ["RepositoryLocation"]
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The answer of Dagster's GraphQL."""
+        url = f"http://127.0.0.1:{self._port}/graphql"
+        answer = requests.post(url, json={"query": query, "variables": variables}, timeout=30)
+        answer.raise_for_status()
+        return dict(answer.json()["data"])
+
+    def runs(self, limit: int = 1000) -> list[Run]:
+        """The runs, the newest first."""
+        return [
+            Run(
+                run_id=run["runId"],
+                job=run["jobName"],
+                status=run["status"],
+                created_at=run["creationTime"],
+                ended_at=run["endTime"],
+                tags={tag["key"]: tag["value"] for tag in run["tags"]},
+            )
+            for run in self.ask(RUNS, limit=limit)["runsOrError"]["results"]
+        ]
+
+    def launch_run(self, job: str, *assets: str, tags: Mapping[str, str] | None = None) -> str:
+        """Ask for a run of some assets (`layer/table`) of a job; returns its id."""
+        selector = {
+            **REPOSITORY_OF_RUNS,
+            "jobName": job,
+            "assetSelection": [{"path": one.split("/")} for one in assets],
+        }
+        metadata = {"tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]}
+        answer = self.ask(LAUNCH, params={"selector": selector, "executionMetadata": metadata})["launchRun"]
+        assert answer["__typename"] == "LaunchRunSuccess", answer
+        return str(answer["run"]["runId"])
+
+    def end_of_log(self, characters: int = 4000) -> str:
+        """The last lines that the processes wrote."""
+        return self.log.read_text(errors="replace")[-characters:] if self.log.exists() else ""
+
+    def kill(self) -> int:
+        """SIGKILL for every process, the runs' included, all at one moment; returns how many there were."""
+        if self._process is None:
+            return 0
+        frozen: dict[int, psutil.Process] = {}
+        root = psutil.Process(self._process.pid)
+        while new := [one for one in [root, *_children(root, frozen.values())] if one.pid not in frozen]:
+            for process in new:
+                frozen[process.pid] = process
+                _send(process, "suspend")  # what is frozen starts no process that nobody would know of
+        for process in frozen.values():
+            _send(process, "kill")
+        self._process.wait()
+        psutil.wait_procs(list(frozen.values()), timeout=30)
+        self._process = None
+        return len(frozen)
+
+    def stop(self) -> int:
+        """End it as an operator does (SIGTERM); returns the exit code."""
+        if self._process is None:
+            return 0
+        self._process.terminate()
+        code = self._process.wait(timeout=60)
+        self._process = None
+        return code
+
+
+@contextmanager
+def deployment(folder: Path, environment: Mapping[str, str]) -> Iterator[Deployment]:
+    """A deployment that is not started yet; nothing of it outlives the block."""
+    one = Deployment(folder, environment)
+    try:
+        yield one
+    finally:
+        one.kill()
+
+
+def _children(root: psutil.Process, known: Any) -> list[psutil.Process]:
+    """Every process that descends from the root, or from one that is known and may have lost its parent."""
+    found: list[psutil.Process] = []
+    for process in [root, *known]:
+        try:
+            found += process.children(recursive=True)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _send(process: psutil.Process, what: str) -> None:
+    try:
+        getattr(process, what)()
+    except psutil.NoSuchProcess:
+        return
