@@ -13,7 +13,7 @@ export, the version, the failure streak, or, for what goes on until a person act
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -132,12 +132,12 @@ def read_alerts(lakehouse: Lakehouse, *, since: date) -> pl.DataFrame:
     return raised.sort("raised_at", "key").unique("key", keep="first", maintain_order=True).collect()
 
 
-def append_events(lakehouse: Lakehouse, events: Collection[dict[str, object]], now: datetime) -> None:
+def append_events(lakehouse: Lakehouse, events: Collection[Mapping[str, object]], now: datetime) -> None:
     """Append events (columns of ALERTS; those that are not named are null) that happen now."""
     append_rows(lakehouse, ALERTS, [event_row(event, now) for event in events], day=now.date())
 
 
-def event_row(event: dict[str, object], now: datetime) -> dict[str, object]:
+def event_row(event: Mapping[str, object], now: datetime) -> dict[str, object]:
     """The whole row of an event that happens now."""
     return {**dict.fromkeys(ALERTS.column_names), **event, "happened_at": now, "event_date": now.date()}
 
