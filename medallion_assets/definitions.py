@@ -42,7 +42,7 @@ def build_defs(
                 repetitions=settings.repetitions,
                 first_wait_seconds=settings.first_wait_seconds,
             ),
-            "dynamodb": dynamodb or DynamoDBResource(),
+            "dynamodb": dynamodb or DynamoDBResource(creates_tables=settings.creates_tables),
         },
         jobs=jobs(),
         executor=dg.in_process_executor,

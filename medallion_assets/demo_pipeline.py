@@ -61,6 +61,7 @@ class DemoPipeline:
             region=dynamodb["region_name"],
             access_key_id=dynamodb["aws_access_key_id"],
             secret_access_key=dynamodb["aws_secret_access_key"],
+            creates_tables=True,
         )
         definitions = build_defs(settings, dynamodb=resource, loggers={"demo": _logger(view)})
         self.job = definitions.resolve_implicit_global_asset_job_def()

@@ -58,15 +58,23 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """DynamoDB, by the standard AWS variables (endpoint included) where a field is not set."""
+    """DynamoDB, by the standard AWS variables (endpoint included) where a field is not set.
+
+    `creates_tables`: serving tables that are missing are made.
+    """
 
     endpoint_url: str | None = None
     region: str | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = None
+    creates_tables: bool = False
 
     def client(self) -> Any:
-        """A client that leaves repeating to the limiter."""
+        """A client that leaves repeating to the limiter.
+
+        Raises:
+            PermanentError: the settings name no region, or an endpoint that is no URL.
+        """
         options = {
             "endpoint_url": self.endpoint_url,
             "region_name": self.region or aws_options().get("AWS_REGION"),  # boto3 reads AWS_DEFAULT_REGION alone

@@ -7,7 +7,7 @@ Does not: expectations of any kind; exports and tables without Dagster (pipeline
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -94,10 +94,13 @@ class Graph:
 
     settings: Settings
     instance: dg.DagsterInstance
+    dynamodb_resource: DynamoDBResource = field(
+        default_factory=lambda: DynamoDBResource(region=REGION, creates_tables=True)
+    )
 
     @cached_property
     def definitions(self) -> dg.Definitions:
-        return build_defs(self.settings, dynamodb=DynamoDBResource(region=REGION))
+        return build_defs(self.settings, dynamodb=self.dynamodb_resource)
 
     @property
     def lakehouse(self) -> Lakehouse:

@@ -1,7 +1,8 @@
 """One DynamoDB table, written within a budget: every request asks the limiter, and is repeated until it is answered.
 
-Belongs here: charging, throttling, unprocessed items, lost answers, and DynamoDB's errors as ours.
-Does not: what is written in which order (dynamodb.day_publisher, dynamodb.item_publisher).
+Belongs here: charging, throttling, unprocessed items and lost answers.
+Does not: what is written in which order (dynamodb.day_publisher, dynamodb.item_publisher), or DynamoDB's errors as
+ours (dynamodb.failures).
 """
 
 from __future__ import annotations
@@ -13,21 +14,12 @@ from typing import Any, NamedTuple
 import botocore.exceptions as botocore
 
 from medallion_assets.dynamodb.attributes import Item, write_units
+from medallion_assets.dynamodb.failures import RESUMES, THROTTLED, code_of, failure, is_lost, passes
 from medallion_assets.dynamodb.limiter import CapacityLimiter
 from medallion_assets.dynamodb.parallel import for_each
-from medallion_assets.errors import MedallionError, PermanentError, TransientError
+from medallion_assets.errors import TransientError
 
-THROTTLED = frozenset({"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"})
-LOST = frozenset({"InternalServerError", "ServiceUnavailable", "InternalFailure", "RequestTimeout"})
-NO_ANSWER = (botocore.HTTPClientError, botocore.ConnectionError)
 CONDITION_FAILED = "ConditionalCheckFailedException"
-REMEDIES = {
-    "ResourceNotFoundException": "create the table, or correct its name, region and endpoint",
-    "AccessDeniedException": "grant the role this action on the table",
-    "UnrecognizedClientException": "correct the AWS credentials of this process",
-    "NoCredentialsError": "give this process AWS credentials (environment, profile or role)",
-    "ExpiredTokenException": "renew the AWS credentials of this process",
-}
 BATCH_ITEMS = 25
 """The most that BatchWriteItem takes."""
 BATCH_SECONDS = 0.25
@@ -151,20 +143,20 @@ class BudgetedTable:
             try:
                 answer = getattr(self._client, operation)(ReturnConsumedCapacity="TOTAL", **request)
             except botocore.ClientError as error:
-                reason = error.response["Error"]["Code"]
+                reason = code_of(error)
                 if reason == CONDITION_FAILED:
                     self._settle(cost, cost)
                     raise
                 if reason in THROTTLED:
                     self._settle(cost, 0.0, throttled=True)
                     continue
-                if reason not in LOST:
+                if not is_lost(error):
                     self._settle(cost, 0.0)
-                    raise self._refused(operation, error) from error
-            except NO_ANSWER as error:
-                reason = type(error).__name__
+                    raise failure(operation, self.name, error) from error
             except botocore.BotoCoreError as error:
-                raise self._refused(operation, error) from error
+                if not passes(error):
+                    raise failure(operation, self.name, error) from error
+                reason = code_of(error)
             else:
                 self._settle(cost, _charged(answer, cost), throttled=bool(answer.get("UnprocessedItems")))
                 return dict(answer)
@@ -178,14 +170,10 @@ class BudgetedTable:
         for _ in range(MOST_ATTEMPTS):
             try:
                 return dict(getattr(self._client, operation)(TableName=self.name, **request))
-            except botocore.ClientError as error:
-                reason = error.response["Error"]["Code"]
-                if reason not in THROTTLED | LOST:
-                    raise self._refused(operation, error) from error
-            except NO_ANSWER as error:
-                reason = type(error).__name__
-            except botocore.BotoCoreError as error:
-                raise self._refused(operation, error) from error
+            except (botocore.ClientError, botocore.BotoCoreError) as error:
+                if not passes(error):
+                    raise failure(operation, self.name, error) from error
+                reason = code_of(error)
             self.limiter.back_off()
         raise self._gave_up(operation, reason)
 
@@ -195,20 +183,12 @@ class BudgetedTable:
             self.consumed_wcu += consumed
             self.throttled_requests += throttled
 
-    def _refused(self, operation: str, error: botocore.ClientError | botocore.BotoCoreError) -> MedallionError:
-        code = error.response["Error"]["Code"] if isinstance(error, botocore.ClientError) else type(error).__name__
-        return PermanentError(
-            f"DynamoDB refused {operation} on table {self.name}",
-            found=str(error),
-            do=REMEDIES.get(code, "correct what DynamoDB names, then run this publish again: it resumes"),
-        )
-
-    def _gave_up(self, operation: str, reason: str) -> MedallionError:
+    def _gave_up(self, operation: str, reason: str) -> TransientError:
         return TransientError(
             f"DynamoDB did not take {operation} on table {self.name}",
             expected=f"an answer within {MOST_ATTEMPTS} attempts",
             found=reason,
-            do="compare the table's write capacity with target_wcu, then run this publish again: it resumes",
+            do=f"compare the table's write capacity with target_wcu, {RESUMES}",
         )
 
 

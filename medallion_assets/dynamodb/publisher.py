@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
+from medallion_assets.dynamodb.failures import ENDPOINT, remedy
 from medallion_assets.dynamodb.parallel import WORKERS
 from medallion_assets.errors import PermanentError
 
@@ -44,6 +46,9 @@ def publishing_client(**options: Any) -> Any:
     """A boto3 DynamoDB client that leaves repeating to the limiter, which else would not see what was throttled.
 
     `options` go to `boto3.client`; credentials, region and endpoint come from the standard AWS variables.
+
+    Raises:
+        PermanentError: no region, or an endpoint that is no URL.
     """
     config = Config(
         retries={"total_max_attempts": 1},
@@ -52,7 +57,17 @@ def publishing_client(**options: Any) -> Any:
         read_timeout=10,
         tcp_keepalive=True,
     )
-    return boto3.client("dynamodb", config=config, **options)
+    try:
+        return boto3.client("dynamodb", config=config, **options)
+    except BotoCoreError as error:
+        raise PermanentError("there is no way to DynamoDB", found=str(error), do=remedy(error)) from error
+    except ValueError as error:
+        raise PermanentError(
+            "the endpoint of DynamoDB is no URL",
+            expected="an address such as http://127.0.0.1:8000",
+            found=str(error),
+            do=f"correct {ENDPOINT} (or AWS_ENDPOINT_URL), or unset it to use AWS",
+        ) from error
 
 
 def checked_version(version: int) -> int:

@@ -97,6 +97,7 @@ def _publisher(stage: Stage, config: PublishConfig, dynamodb: DynamoDBResource) 
         limiter=CapacityLimiter(config.target_wcu),
         run_id=stage.context.run.run_id,
         now=stage.now,
+        creates_tables=dynamodb.creates_tables,
         progress=stage.context.log.info,
     )
 

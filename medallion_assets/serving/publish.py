@@ -17,11 +17,12 @@ from deltalake.exceptions import DeltaError
 from medallion_assets.dynamodb.attributes import from_item
 from medallion_assets.dynamodb.budgeted_table import BudgetedTable
 from medallion_assets.dynamodb.day_publisher import publish_day
+from medallion_assets.dynamodb.failures import dynamodb_errors
 from medallion_assets.dynamodb.item_publisher import publish_items
 from medallion_assets.dynamodb.limiter import CapacityLimiter
 from medallion_assets.dynamodb.publisher import Published
 from medallion_assets.dynamodb.reader import read_day
-from medallion_assets.dynamodb.serving_tables import ensure_day_table, ensure_item_table
+from medallion_assets.dynamodb.serving_tables import day_table, ensure_table, item_table
 from medallion_assets.dynamodb.watermark import WATERMARK, read_watermark
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.gold.build import customer_ltv, daily_sales, partition
@@ -33,6 +34,8 @@ from medallion_assets.serving.daily_sales_metrics import DAILY_SALES_METRICS, RO
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 
 SAMPLE_ROWS = 5
+DAYS_TABLE = day_table(DAILY_SALES_METRICS.short_name)
+ITEMS_TABLE = item_table(CUSTOMER_LTV_METRICS.short_name, key=KEY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,38 +49,45 @@ class ReadBack:
 
 @dataclass(frozen=True, kw_only=True)
 class Publisher:
-    """Publishes from one lakehouse within one budget, on behalf of one run. `now` dates pointers and expiries."""
+    """Publishes from one lakehouse within one budget, on behalf of one run.
+
+    `now` dates pointers and expiries; a table that is missing is made if `creates_tables`.
+    """
 
     client: Any
     lakehouse: Lakehouse
     limiter: CapacityLimiter
     run_id: str
     now: datetime
+    creates_tables: bool = False
     progress: Callable[[str], None] = lambda _: None
 
+    @dynamodb_errors("publishing", DAYS_TABLE.name)
     def daily_sales(self, days: Sequence[date]) -> dict[date, Published]:
         """Publish the summaries of some days, each whole or not at all (rule P1).
 
         Raises:
-            PermanentError: Silver has sales of a day that Gold has not built.
+            PermanentError: Silver has sales of a day that Gold has not built; the table is missing; DynamoDB refuses.
             TransientError: DynamoDB gave no answer or no capacity.
         """
-        ensure_day_table(self.client, DAILY_SALES_METRICS.short_name)
+        ensure_table(self.client, DAYS_TABLE, creates=self.creates_tables)
         gold = self.lakehouse.open(DAILY_SALES_SUMMARY)
         return {day: self._publish_day(gold, day) for day in days}
 
+    @dynamodb_errors("publishing", ITEMS_TABLE.name)
     def customer_ltv(self, as_of: date) -> dict[date, Published]:
         """Publish the lifetime values as of a day: what differs from those that are published (rule P2).
 
         Raises:
-            PermanentError: Silver has sales up to that day, and Gold has not built it (or keeps it no more).
+            PermanentError: Silver has sales up to that day, and Gold has not built it (or keeps it no more); the table
+                is missing; DynamoDB refuses.
             TransientError: DynamoDB gave no answer or no capacity.
         """
         table_name, gold = CUSTOMER_LTV_METRICS.short_name, self.lakehouse.open(CUSTOMER_LTV)
         rows = partition(gold, as_of)
         if rows.is_empty():
             _expect_nothing(gold, as_of, next(customer_ltv(self.lakehouse.open(ENRICHED_TRANSACTIONS), [as_of])))
-        ensure_item_table(self.client, table_name, key=KEY)
+        ensure_table(self.client, ITEMS_TABLE, creates=self.creates_tables)
         watermark = read_watermark(self.client, table_name)
         published = publish_items(
             self.client,
@@ -123,6 +133,7 @@ class Publisher:
         return tell
 
 
+@dynamodb_errors("reading back", DAYS_TABLE.name)
 def read_back_daily_sales(publisher: Publisher, published: Mapping[date, Published]) -> ReadBack:
     """Read the published days as an API does. A day that does not show all its rows counts as unreadable."""
     gold = publisher.lakehouse.open(DAILY_SALES_SUMMARY)
@@ -139,6 +150,7 @@ def read_back_daily_sales(publisher: Publisher, published: Mapping[date, Publish
     return ReadBack(rows_gold=expected, rows_readable=readable, sample=sample)
 
 
+@dynamodb_errors("reading back", ITEMS_TABLE.name)
 def read_back_customer_ltv(publisher: Publisher, published: Mapping[date, Published]) -> ReadBack:
     """Count the customers that an API can read, against the partition that was published."""
     gold = publisher.lakehouse.open(CUSTOMER_LTV)

@@ -70,7 +70,13 @@ def test_the_whole_graph_from_another_working_directory(tmp_path: Path, dynamodb
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("MEDALLION_", "AWS_", "DAGSTER_"))
     }
-    environment = {**kept, **dynamodb, "MEDALLION_HOME": str(home), "DAGSTER_HOME": str(dagster_home)}
+    environment = {
+        **kept,
+        **dynamodb,
+        "MEDALLION_HOME": str(home),
+        "MEDALLION_CREATE_TABLES": "yes",
+        "DAGSTER_HOME": str(dagster_home),
+    }
     settings = load_settings(environment)
     write_demo_history(settings.raw_url, **STORY)
 

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from medallion_assets.dynamodb.serving_tables import ensure_day_table, ensure_item_table
+from medallion_assets.dynamodb.serving_tables import day_table, ensure_table, item_table
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,6 @@ def make_serving_tables(client: Any) -> ServingTables:
     """New, empty tables under names that nobody else has."""
     name = uuid.uuid4().hex
     tables = ServingTables(client=client, days=f"days-{name}", items=f"items-{name}")
-    ensure_day_table(client, tables.days)
-    ensure_item_table(client, tables.items, key="customer_id")
+    ensure_table(client, day_table(tables.days), creates=True)
+    ensure_table(client, item_table(tables.items, key="customer_id"), creates=True)
     return tables

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import dagster as dg
 import pytest
 
+from medallion_assets.definitions import build_defs
 from medallion_assets.dynamodb.limiter import CapacityLimiter
 from medallion_assets.dynamodb.reader import read_day, read_ltv
 from medallion_assets.dynamodb.watermark import read_watermark
 from medallion_assets.gold.build import partition
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.resources import DynamoDBResource
 from medallion_assets.serving.assets import count_equals_gold
 from medallion_assets.serving.customer_ltv_metrics import CUSTOMER_LTV_METRICS
 from medallion_assets.serving.daily_sales_metrics import DAILY_SALES_METRICS
 from medallion_assets.serving.publish import Publisher, read_back_customer_ltv, read_back_daily_sales
-from medallion_assets_tests.graph import GOLD, SERVING, STORY_DAYS, Graph
+from medallion_assets.settings import load_settings
+from medallion_assets_tests.graph import GOLD, REGION, SERVING, STORY_DAYS, Graph
 from medallion_assets_tests.pipeline import NOW
+from medallion_assets_tests.services.processes import free_port
 
 SALES, LTV = SERVING
 LAST = STORY_DAYS[1] - timedelta(days=1)
@@ -35,7 +41,9 @@ def built(refined: Graph) -> Graph:
 @pytest.fixture
 def publisher(built: Graph, limiter: CapacityLimiter) -> Publisher:
     """Publishes what `built` has, without Dagster."""
-    return Publisher(client=built.dynamodb, lakehouse=built.lakehouse, limiter=limiter, run_id="run", now=NOW)
+    return Publisher(
+        client=built.dynamodb, lakehouse=built.lakehouse, limiter=limiter, run_id="run", now=NOW, creates_tables=True
+    )
 
 
 def days_read(graph: Graph) -> dict[date, int]:
@@ -151,3 +159,47 @@ def test_the_budget_is_run_config(built: Graph, monkeypatch: pytest.MonkeyPatch)
     built.run(SALES, first=LAST, config={SALES: {"target_wcu": 50}})
     assert budgets == [500, 50]
     assert not built.run(SALES, first=LAST, config={SALES: {"target_wcu": 0}}).success
+
+
+@pytest.mark.parametrize("asset", SERVING)
+def test_a_missing_table_is_not_made_unasked(built: Graph, asset: str) -> None:
+    """The failure has the command that makes it, and nothing is tried again."""
+    careful = replace(built, dynamodb_resource=DynamoDBResource(region=REGION))
+    run = careful.run(asset, first=LAST)
+    assert f"create it: aws dynamodb create-table --table-name {asset.split('/')[1]} " in run.failure
+    assert run.retries == 0
+    assert built.dynamodb.list_tables()["TableNames"] == []
+    assert built.run(asset, first=LAST).success
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({"endpoint_url": "localhost:8000", "region": REGION}, "correct AWS_ENDPOINT_URL_DYNAMODB"),
+        ({"region": "us west"}, "set AWS_DEFAULT_REGION"),
+    ],
+)
+def test_settings_that_lead_to_no_dynamodb_say_what_to_set(built: Graph, options: dict[str, str], remedy: str) -> None:
+    run = replace(built, dynamodb_resource=DynamoDBResource(**options)).run(SALES, first=LAST)
+    assert remedy in run.failure
+    assert run.retries == 0
+
+
+def test_an_endpoint_where_nobody_listens_is_asked_again(built: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within the step first, then by the step's own retries; in the end the error says what to set."""
+    monkeypatch.setattr("medallion_assets.reporting.STEP_RETRY_SECONDS", 0.0)
+    nowhere = DynamoDBResource(endpoint_url=f"http://127.0.0.1:{free_port()}", region=REGION)
+    settings = load_settings({"MEDALLION_HOME": str(built.settings.home), "MEDALLION_RETRY_SECONDS": "0"})
+    run = replace(built, settings=settings, dynamodb_resource=nowhere).run(SALES, first=LAST)
+    assert not run.success
+    assert run.retries == DAILY_SALES_METRICS.limits.retries
+    failure = [event for event in run.result.all_events if event.event_type is dg.DagsterEventType.STEP_FAILURE][-1]
+    assert "AWS_ENDPOINT_URL_DYNAMODB" in str(failure.step_failure_data.user_failure_data)
+
+
+def test_tables_are_made_when_the_settings_say_so(built: Graph) -> None:
+    """What Dagster loads hands the setting on."""
+    for said, creates in (("yes", True), ("no", False)):
+        settings = load_settings({"MEDALLION_HOME": str(built.settings.home), "MEDALLION_CREATE_TABLES": said})
+        resources = build_defs(settings).resources or {}
+        assert resources["dynamodb"].creates_tables is creates
