@@ -31,6 +31,7 @@ from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.silver.enrichment import transactions_of, update_enriched
+from medallion_assets.task_values import Value, read_value, task_values
 from medallion_assets.trigger_context import TriggerContext, TriggeredConfig, shown
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
@@ -39,6 +40,7 @@ REFINE_CHECKS = {
     "unique_live_key": "No key has two live rows.",
     "no_gaps": "No export waits for a window that is missing.",
     "schema_drift": "Items have no attribute that the contract lacks.",
+    "new_records": "The run found records to judge; if it did not, there was nothing new, or something is stuck.",
 }
 ENRICHED_CHECKS = {
     "no_tombstone_leaks": "No deleted transaction has a row.",
@@ -95,7 +97,9 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
             stage.attempt(partial(judge, progress=context.log.info))
             stage.judged(expectation_results(table, done))
             snapshot = lake.open(table, version=done.version)
-            yield from refine_checks(snapshot, done)
+            yield from stage.checked(refine_checks(snapshot, done))
+            loaded = read_value(context, bronze_table(table.short_name).path, "rows_in", default=None)
+            yield new_records(table, done, bronze_loaded=loaded)
             if done.failing is None or done.applied or done.rejected:
                 yield stage.report(refine_result(snapshot, done, config.trigger))
             if done.failing is not None:
@@ -116,7 +120,7 @@ def enriched_transactions(
     with lakehouse.stage(context, ENRICHED_TRANSACTIONS) as stage:
         done = stage.attempt(partial(update_enriched, stage.lake, progress=context.log.info))
         enriched = stage.lake.open(ENRICHED_TRANSACTIONS, version=done.version)
-        yield from enriched_checks(enriched)
+        yield from stage.checked(enriched_checks(enriched))
         yield stage.report(
             table_result(
                 enriched,
@@ -170,6 +174,13 @@ def quality_threshold(table: Table, done: Refined) -> dg.AssetCheckResult:
     return check(table, "quality_threshold", passed=False, export_id=export_id, **figures, sample=sample)
 
 
+def new_records(table: Table, done: Refined, *, bronze_loaded: Value) -> dg.AssetCheckResult:
+    """Whether the run judged a record or left an export out, and how many Bronze's last run loaded (null: unknown)."""
+    records = done.total.records + (0 if done.failing is None else done.failing.tally.records)
+    is_new = records > 0 or bool(done.rejected)
+    return check(table, "new_records", passed=is_new, warn=True, records=records, bronze_loaded=bronze_loaded)
+
+
 def unique_live_key(snapshot: Snapshot) -> dg.AssetCheckResult:
     """Rule K2: a key has one live row."""
     repeated = repeated_keys(snapshot)
@@ -189,6 +200,7 @@ def refine_result(silver: Snapshot, done: Refined, trigger: TriggerContext) -> d
         trigger=shown(trigger),
         reasons=counts(total.reasons),
         warnings=counts(total.warnings),
+        **task_values({"new_records": total.records}),
         exports_applied=[tally.export_id for tally in done.applied],
         exports_rejected=done.rejected,
         restated_dates=[str(day) for day in sorted(done.restated)],

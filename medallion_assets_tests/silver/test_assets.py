@@ -13,17 +13,19 @@ from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import DECISIONS, Action, read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.schema import polars_schema
+from medallion_assets.samples.history import write_demo_history
 from medallion_assets.silver.assets import enriched_checks, unique_live_key
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets_tests import pipeline
-from medallion_assets_tests.graph import SILVER, Graph, Run
+from medallion_assets_tests.graph import SILVER, STORY, Graph, Run
 from medallion_assets_tests.oracle import lines
 from medallion_assets_tests.oracle.model import ExportInput, micros
 
 TRANSACTIONS = "silver/customer_transactions"
 GATE = (TRANSACTIONS, "quality_threshold")
+NEW = (TRANSACTIONS, "new_records")
 START = datetime(2025, 3, 8, tzinfo=UTC)
 BAD = "not json"
 
@@ -82,7 +84,7 @@ def test_a_bad_export_stops_before_it_is_published(graph: Graph) -> None:
     bad = land_bad_second_window(graph)
     run = graph.run(*SILVER)
     assert not run.success
-    assert run.failed_checks == {GATE}
+    assert run.failed_checks == {GATE, ("silver/customers", "new_records")}
     figures = run.figures(*GATE)
     assert (figures["export_id"], figures["records"], figures["bad_records"]) == (bad, 11, 10)
     assert figures["reasons"] == "malformed_json: 10"
@@ -250,7 +252,7 @@ def test_a_second_live_row_of_a_key_stops_the_run(graph: Graph) -> None:
     (row,) = pipeline.rows(graph.lakehouse, CUSTOMER_TRANSACTIONS)
     plant(graph.lakehouse, CUSTOMER_TRANSACTIONS, **row)
     run = graph.run(TRANSACTIONS, "silver/enriched_transactions")
-    assert run.failed_checks == {(TRANSACTIONS, "unique_live_key")}
+    assert run.failed_checks == {(TRANSACTIONS, "unique_live_key"), NEW}
     assert run.figures(TRANSACTIONS, "unique_live_key") == {"repeated_keys": 1}
     assert run.started == {TRANSACTIONS}
 
@@ -293,3 +295,28 @@ def test_a_run_that_finds_nothing_new_changes_nothing(graph: Graph) -> None:
     ]
     assert versions[0] == versions[1]
     assert second.figures(TRANSACTIONS)["rows_in"] == 0
+
+
+def test_a_run_that_finds_no_new_records_warns(graph: Graph) -> None:
+    """Something before it may be stuck: the warning says what Bronze's last run loaded, in whatever run that was."""
+    write_demo_history(graph.settings.raw_url, **STORY)
+    both = graph.run("bronze/customer_transactions", TRANSACTIONS)
+    loaded = both.figures("bronze/customer_transactions")["rows_in"]
+    judged = both.figures(TRANSACTIONS)["value/new_records"]
+    assert both.figures(*NEW) == {"records": judged, "bronze_loaded": loaded}
+    assert both.checks[NEW].passed
+    again = graph.run(TRANSACTIONS)
+    assert again.success
+    assert again.failed_checks == {NEW}
+    assert again.checks[NEW].severity is dg.AssetCheckSeverity.WARN
+    assert again.figures(*NEW) == {"records": 0, "bronze_loaded": loaded}
+    assert graph.run("bronze/customer_transactions", TRANSACTIONS).figures(*NEW) == {"records": 0, "bronze_loaded": 0}
+
+
+def test_records_of_an_export_that_fails_or_is_left_out_are_new_as_well(graph: Graph) -> None:
+    """The gate speaks for them; a second warning would mislead."""
+    land(graph, base(), window(1))
+    assert graph.run(TRANSACTIONS).success
+    land(graph, window(2, *[BAD] * 10))
+    assert graph.run(TRANSACTIONS).failed_checks == {GATE}
+    assert decide(graph, "reject", export_id(2)).failed_checks == set()

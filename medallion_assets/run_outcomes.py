@@ -1,0 +1,114 @@
+"""Run outcomes: what became of a run and of each of its stages, as Dagster's event log tells.
+
+Belongs here: the one place that reads a stage's end out of the events of a run.
+Does not: what follows from it (triggers/run_if.py, operations/incident.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import dagster as dg
+from dagster import DagsterEventType as Kind
+
+from medallion_assets.errors import PermanentError
+
+WILL_RETRY_TAG = "dagster/will_retry"
+FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+ENDS = {Kind.STEP_SUCCESS, Kind.STEP_FAILURE, Kind.STEP_SKIPPED}
+BEGINNINGS = {Kind.STEP_START, Kind.STEP_RESTARTED, Kind.STEP_UP_FOR_RETRY}
+TOLD = {Kind.ASSET_MATERIALIZATION_PLANNED, Kind.ASSET_MATERIALIZATION, *ENDS, *BEGINNINGS}
+
+
+class Status(StrEnum):
+    """What became of a job or an asset in a run."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """It did not get to run, because something before it failed or a person ended the run."""
+    PENDING = "pending"
+    """It has not ended yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageEnd:
+    """What became of an asset in a run, and the step that makes it."""
+
+    step: str
+    status: Status
+
+
+def run_status(run: dg.DagsterRun, *, retries_enabled: bool = False) -> Status:
+    """What became of a run; one that Dagster starts anew has not ended.
+
+    `retries_enabled`: Dagster tags every failed run with whether it does; until then it is not known.
+    """
+    if run.status is dg.DagsterRunStatus.SUCCESS:
+        return Status.SUCCEEDED
+    if run.status is dg.DagsterRunStatus.CANCELED:
+        return Status.SKIPPED
+    if run.status is not dg.DagsterRunStatus.FAILURE:
+        return Status.PENDING
+    again = run.tags.get(WILL_RETRY_TAG, str(retries_enabled)).lower()
+    return Status.PENDING if again == "true" else Status.FAILED
+
+
+def stage_ends(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, StageEnd]:
+    """What became of each asset (`layer/table`) that a finished run was to make."""
+    events = [entry.dagster_event for entry in instance.all_logs(run.run_id, of_type=TOLD)]
+    return ends_of([event for event in events if event], run.status)
+
+
+def ends_of(events: Iterable[dg.DagsterEvent], ended: dg.DagsterRunStatus) -> dict[str, StageEnd]:
+    """The same, from the events themselves and how the run ended.
+
+    A step that began and never ended was cut off: it failed, or was skipped if a person ended the run. When a run
+    failed and no step of it did, its process could not even begin: then all that it did not make failed.
+    """
+    steps: dict[str, str] = {}
+    made: set[str] = set()
+    last: dict[str, Kind] = {}
+    for event in events:
+        kind, step = event.event_type, event.step_key or ""
+        if kind in ENDS or kind in BEGINNINGS:
+            last[step] = kind
+        elif event.asset_key is not None:
+            asset = event.asset_key.to_user_string()
+            steps.setdefault(asset, step)
+            if kind is Kind.ASSET_MATERIALIZATION:
+                made.add(asset)
+    cut_off = Status.SKIPPED if ended is dg.DagsterRunStatus.CANCELED else Status.FAILED
+    broke = any(kind is Kind.STEP_FAILURE or kind in BEGINNINGS for kind in last.values())
+    is_lost = ended is dg.DagsterRunStatus.FAILURE and not broke
+
+    def status(asset: str, step: str) -> Status:
+        kind = last.get(step)
+        if kind is Kind.STEP_FAILURE:
+            return Status.FAILED
+        if kind in BEGINNINGS:
+            return cut_off
+        if asset in made:
+            return Status.SUCCEEDED
+        return Status.FAILED if is_lost else Status.SKIPPED
+
+    return {asset: StageEnd(step=step, status=status(asset, step)) for asset, step in sorted(steps.items())}
+
+
+def finished_run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
+    """A run that has ended, by its id.
+
+    Raises:
+        PermanentError: there is no such run, or it has not ended.
+    """
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.status not in FINISHED:
+        raise PermanentError(
+            f"run {run_id!r} cannot be looked into",
+            expected="the id of a run that has ended, as the runs page of the UI shows it",
+            found="no such run" if run is None else f"a run that is {run.status.value}",
+            do="correct run_id in the run config, or wait until that run has ended",
+        )
+    return run

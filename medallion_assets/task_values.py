@@ -1,0 +1,114 @@
+"""Task values: small values that one stage sets and a later one reads, in the same run or in another.
+
+Belongs here: setting them as metadata of a materialization, and reading them from Dagster's event log.
+Does not: data. What is larger than a few figures goes into a table.
+
+A stage sets a value in what it reports: `dg.MaterializeResult(metadata={**task_values({"files": 3}), ...})`. Every
+other entry of the metadata can be read as well: `rows_in`, `table_version`, and `row_count` for `dagster/row_count`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Literal, cast
+
+import dagster as dg
+
+from medallion_assets.errors import PermanentError
+
+Value = bool | int | float | str | list[Any] | dict[str, Any] | None
+"""What JSON can say."""
+PREFIX = "value/"
+"""What the metadata entry of a value that was set begins with."""
+LARGEST_BYTES = 48 * 1024
+"""The most that a value may take as JSON; the limit that Databricks has for its task values."""
+MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
+
+
+class _Absent(Enum):
+    """No default was given."""
+
+    ABSENT = 0
+
+
+def task_values(values: Mapping[str, Value]) -> dict[str, Value]:
+    """The metadata entries that set some values, by name.
+
+    Raises:
+        PermanentError: a value is nothing that JSON can say, or is larger than LARGEST_BYTES.
+    """
+    return {f"{PREFIX}{name}": _checked(name, value) for name, value in values.items()}
+
+
+def read_value(
+    context: dg.AssetExecutionContext,
+    task: str,
+    name: str,
+    default: Value | Literal[_Absent.ABSENT] = _Absent.ABSENT,
+    *,
+    partition: str | None = None,
+) -> Value:
+    """The value `name` of the stage `task` (`layer/table`): of this run, or else of the stage's latest materialization.
+
+    `partition` names the day whose materialization counts; without it the last one counts, whatever its day.
+
+    Raises:
+        PermanentError: there is no such value and no default; the message lists those that there are.
+    """
+    key = dg.AssetKey(task.split("/"))
+    found = _of_run(context, key, partition) or _latest(context.instance, key, partition)
+    values = {} if found is None else found.metadata
+    for entry in (f"{PREFIX}{name}", name, f"dagster/{name}"):
+        if entry in values:
+            return cast("Value", values[entry].value)
+    if default is not _Absent.ABSENT:
+        return default
+    known = ", ".join(sorted(entry.removeprefix(PREFIX).removeprefix("dagster/") for entry in values))
+    raise PermanentError(
+        f"{task} has set no task value {name!r}",
+        expected=f"one of {known}" if known else f"a materialization of {task}",
+        found="none of that name" if known else "none",
+        do="correct the name, run that asset first, or give a default",
+    )
+
+
+def _checked(name: str, value: Value) -> Value:
+    try:
+        size = len(json.dumps(value, allow_nan=False).encode())
+    except (TypeError, ValueError) as error:
+        raise PermanentError(
+            f"the task value {name!r} cannot be set",
+            expected="what JSON can say: text, a finite number, true, false, null, or lists and objects of these",
+            found=error,
+            do="set such a value",
+        ) from None
+    if size > LARGEST_BYTES:
+        raise PermanentError(
+            f"the task value {name!r} is too large",
+            expected=f"at most {LARGEST_BYTES:,} bytes as JSON",
+            found=f"{size:,} bytes",
+            do="write it to a table, and set its version as the value",
+        )
+    return value
+
+
+def _of_run(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, partition: str | None
+) -> dg.AssetMaterialization | None:
+    """The last materialization of the asset in this run."""
+    entries = context.instance.all_logs(context.run.run_id, of_type=MATERIALIZED)
+    found = [one.asset_materialization for one in reversed(entries)]
+    return next((one for one in found if one and one.asset_key == key and _counts(one, partition)), None)
+
+
+def _latest(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> dg.AssetMaterialization | None:
+    """The last materialization of the asset in any run."""
+    days = None if partition is None else [partition]
+    found = instance.fetch_materializations(dg.AssetRecordsFilter(asset_key=key, asset_partitions=days), limit=1)
+    return found.records[0].asset_materialization if found.records else None
+
+
+def _counts(materialization: dg.AssetMaterialization, partition: str | None) -> bool:
+    return partition is None or materialization.partition == partition
