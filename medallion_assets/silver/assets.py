@@ -34,6 +34,8 @@ from medallion_assets.silver.enrichment import transactions_of, update_enriched
 from medallion_assets.task_values import Value, read_value, task_values
 from medallion_assets.trigger_context import TriggerContext, TriggeredConfig, shown
 
+SAMPLE_CHARACTERS = 500
+"""Of a bad row's value: a record is known by what stands in its middle."""
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 REFINE_CHECKS = {
     "quality_threshold": "Every export that was judged passed the quality gate, or a person accepted it.",
@@ -169,7 +171,7 @@ def quality_threshold(table: Table, done: Refined) -> dg.AssetCheckResult:
     }
     if done.failing is None:
         return check(table, "quality_threshold", passed=True, **figures)
-    sample = as_table(done.failing.sample.to_dicts())
+    sample = as_table(done.failing.sample.to_dicts(), longest=SAMPLE_CHARACTERS)
     export_id = done.failing.export.export_id
     return check(table, "quality_threshold", passed=False, export_id=export_id, **figures, sample=sample)
 

@@ -1,0 +1,152 @@
+"""Run if: a job that runs when some of a set of assets or jobs succeeded, failed or were skipped.
+
+Belongs here: when such a condition is met, and which runs it asks for, as pure decisions.
+Does not: what became of a run (run_outcomes.py), or the sensors (triggers/run_if_sensors.py).
+
+Runs that ended are taken in the order in which they ended. A condition about one of the set asks once for each run that
+meets it. A condition about all of them asks by rounds: a round ends when each of the set has an outcome since the last
+round, and of several outcomes of one the latest counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+
+from medallion_assets.run_outcomes import Status
+
+OVERLAP_SECONDS = 600.0
+"""A run that ended may be seen this much later than runs that ended after it."""
+
+
+class Condition(StrEnum):
+    """What must be true of a set of assets or jobs; each means what Databricks' "run if" means."""
+
+    ALL_SUCCEEDED = "all_succeeded"
+    AT_LEAST_ONE_SUCCEEDED = "at_least_one_succeeded"
+    NONE_FAILED = "none_failed"
+    """No one failed, and at least one ran."""
+    ALL_DONE = "all_done"
+    """Every one has ended, whatever became of it."""
+    ALL_FAILED = "all_failed"
+    AT_LEAST_ONE_FAILED = "at_least_one_failed"
+    AT_LEAST_ONE_SKIPPED = "at_least_one_skipped"
+
+
+AT_LEAST_ONE = {
+    Condition.AT_LEAST_ONE_SUCCEEDED: Status.SUCCEEDED,
+    Condition.AT_LEAST_ONE_FAILED: Status.FAILED,
+    Condition.AT_LEAST_ONE_SKIPPED: Status.SKIPPED,
+}
+"""The conditions that one outcome alone can meet, and which one."""
+NEVER = {
+    Condition.ALL_SUCCEEDED: {Status.FAILED, Status.SKIPPED},
+    Condition.ALL_FAILED: {Status.SUCCEEDED, Status.SKIPPED},
+    Condition.NONE_FAILED: {Status.FAILED},
+    Condition.ALL_DONE: set[Status](),
+}
+"""The conditions about all, and the outcomes of which not even one may be there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedRun:
+    """A run that ended, and what became of those in it that a condition is about. `ended_at` is in epoch seconds."""
+
+    run_id: str
+    ended_at: float
+    outcomes: Mapping[str, Status]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """An outcome that a run is asked for because of."""
+
+    upstream: str
+    run_id: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A run to ask for. `key` is the id of the run whose end met the condition: it meets it once."""
+
+    key: str
+    ended_at: float
+    causes: tuple[Cause, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """What is known already: runs that ended until `settled_until`, those after it in `handled`, and a round begun.
+
+    `handled` holds when each run ended, by its id; `begun` what ended in this round, by its name.
+    """
+
+    settled_until: float
+    handled: Mapping[str, float] = field(default_factory=dict)
+    begun: Mapping[str, Cause] = field(default_factory=dict)
+
+    def dumps(self) -> str:
+        """The cursor as text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def loads(cls, text: str | None) -> Cursor | None:
+        """The cursor of a text; None when there is none, or one that this version did not write."""
+        try:
+            held = json.loads(text or "")
+            begun = {name: Cause(**{**one, "status": Status(one["status"])}) for name, one in held["begun"].items()}
+            handled = {str(run_id): float(ended) for run_id, ended in held["handled"].items()}
+            return cls(settled_until=float(held["settled_until"]), handled=handled, begun=begun)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
+
+
+def condition_met(condition: Condition, statuses: Collection[Status]) -> bool | None:
+    """Whether outcomes meet a condition; None while that is open, because it depends on those that are pending."""
+    if condition in AT_LEAST_ONE:
+        if AT_LEAST_ONE[condition] in statuses:
+            return True
+        return None if not statuses or Status.PENDING in statuses else False
+    if NEVER[condition] & set(statuses):
+        return False
+    if not statuses or Status.PENDING in statuses:
+        return None
+    return condition is not Condition.NONE_FAILED or Status.SUCCEEDED in statuses
+
+
+def decide(
+    condition: Condition, upstream: Collection[str], now: float, cursor: Cursor, runs: Iterable[FinishedRun]
+) -> tuple[list[Ask], Cursor]:
+    """The runs to ask for, and the next cursor. `runs` holds every run that ended after `cursor.settled_until`.
+
+    Only the names in `upstream` count. `now` is in epoch seconds.
+    """
+    fresh = [run for run in runs if run.run_id not in cursor.handled and run.ended_at > cursor.settled_until]
+    begun = {name: cause for name, cause in cursor.begun.items() if name in upstream}
+    asks = []
+    for run in sorted(fresh, key=lambda run: (run.ended_at, run.run_id)):
+        ended = {
+            name: Cause(upstream=name, run_id=run.run_id, status=run.outcomes[name])
+            for name in sorted(upstream)
+            if run.outcomes.get(name, Status.PENDING) is not Status.PENDING
+        }
+        if condition in AT_LEAST_ONE:
+            met = [cause for cause in ended.values() if cause.status is AT_LEAST_ONE[condition]]
+        else:
+            begun |= ended
+            is_complete = bool(ended) and set(begun) == set(upstream)
+            met = sorted(begun.values(), key=lambda cause: cause.upstream) if is_complete else []
+            begun = {} if is_complete else begun
+        if met and condition_met(condition, [cause.status for cause in met]):
+            asks.append(Ask(key=run.run_id, ended_at=run.ended_at, causes=tuple(met)))
+    until = max(cursor.settled_until, now - OVERLAP_SECONDS)
+    handled = {**cursor.handled, **{run.run_id: run.ended_at for run in fresh}}
+    return asks, replace(
+        cursor,
+        settled_until=until,
+        handled={run_id: ended for run_id, ended in sorted(handled.items()) if ended > until},
+        begun=begun,
+    )
