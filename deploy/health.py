@@ -137,6 +137,19 @@ def daemon() -> str:
     return f"{len(statuses)} loops live"
 
 
+def idle() -> str:
+    """No run is in progress: the code server can be stopped without ending one."""
+    import dagster as dg
+    from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+
+    with dg.DagsterInstance.get() as instance:
+        runs = instance.get_runs(dg.RunsFilter(statuses=[*IN_PROGRESS_RUN_STATUSES, dg.DagsterRunStatus.CANCELING]))
+    if runs:
+        found = ", ".join(f"{run.job_name} {run.run_id}" for run in runs)
+        raise NotWellError(f"in progress: {found}", "stop the daemon, so that no more begin, and wait (--wait 7200)")
+    return "no run is in progress"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "postgresql": postgresql,
@@ -144,25 +157,29 @@ PARTS: dict[str, Callable[[], str]] = {
     "daemon": daemon,
     "webserver": webserver,
 }
+ON_DEMAND = {"idle": idle}
+"""What is looked at only when it is named."""
+NAMES = ", ".join(PARTS | ON_DEMAND)
 
 
 def look(part: str) -> Answer:
     """How a part is."""
     try:
-        return Answer(part, True, PARTS[part]())
+        return Answer(part, True, (PARTS | ON_DEMAND)[part]())
     except NotWellError as error:
         return Answer(part, False, str(error), error.do)
 
 
 def main(
-    only: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(PARTS)}; may be repeated.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(PARTS | ON_DEMAND)}; may be repeated.")
+    ] = None,
     wait: Annotated[float, typer.Option(help="Look again for so many seconds until all is well.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Say how every part of the deployment is. Exit 1: not all is well."""
-    unknown = sorted(set(only or ()) - set(PARTS))
-    if unknown:
-        raise typer.BadParameter(f"{', '.join(unknown)}: expected {', '.join(PARTS)}")
+    if unknown := sorted(set(only or ()) - set(PARTS | ON_DEMAND)):
+        raise typer.BadParameter(f"{', '.join(unknown)}: expected {NAMES}")
     deadline = time.monotonic() + wait
     while True:
         answers = [look(part) for part in only or PARTS]

@@ -1,0 +1,83 @@
+"""What is deployed says one thing in one way: Dagster's files, the processes, the settings."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dagster._core.instance.config import dagster_instance_config
+from dagster._core.workspace.config_schema import process_workspace_config
+
+from medallion_assets_tests.services.processes import REPOSITORY
+
+DEPLOY = REPOSITORY / "deploy"
+PROCESSES = ("code-server", "daemon", "webserver")
+
+
+def read(name: str) -> dict[str, Any]:
+    found = yaml.safe_load((DEPLOY / name).read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("name", ["dagster.yaml", "dagster.dev.yaml"])
+def test_dagster_accepts_its_settings(name: str, tmp_path: Path) -> None:
+    shutil.copy(DEPLOY / name, tmp_path / "dagster.yaml")
+    values, _ = dagster_instance_config(str(tmp_path))
+    assert values["concurrency"]["runs"]["max_concurrent_runs"] == 3
+    assert values["telemetry"]["enabled"] is False
+
+
+def test_development_differs_from_production_in_its_storage_alone() -> None:
+    production = read("dagster.yaml")
+    assert set(production.pop("storage")) == {"postgres"}
+    assert read("dagster.dev.yaml") == production
+
+
+def test_the_code_server_stands_in_the_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDALLION_CODE_SERVER_PORT", "4266")
+    assert process_workspace_config(read("workspace.yaml")).success
+
+
+def commands() -> dict[str, str]:
+    """The Procfile's processes: name and command."""
+    lines = (DEPLOY / "Procfile").read_text().splitlines()
+    return {name: command.removeprefix("exec ") for name, command in (line.split(": ", 1) for line in lines)}
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_systemd_and_honcho_start_the_same_command(process: str) -> None:
+    unit = (DEPLOY / "systemd" / f"medallion-{process}.service").read_text()
+    (started,) = re.findall(r"^ExecStart=/opt/medallion/.venv/bin/(.*)$", unit, re.MULTILINE)
+    assert re.sub(r"\$\{(\w+)\}", r"$\1", started) == commands()[process]
+    assert set(commands()) == set(PROCESSES)
+
+
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    """Each with the paths of this checkout, as systemd wants to see the programs."""
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("there is no systemd-analyze here")
+    units = []
+    for unit in sorted((DEPLOY / "systemd").iterdir()):
+        text = unit.read_text().replace("/opt/medallion/.venv", f"{REPOSITORY}/.venv")
+        units.append(tmp_path / unit.name)
+        units[-1].write_text(text.replace("/opt/medallion", str(REPOSITORY)))
+    done = subprocess.run([program, "verify", *units], capture_output=True, text=True, check=False, timeout=60)
+    found = [line for line in done.stderr.splitlines() if "medallion" in line]
+    assert (found, done.returncode) == ([], 0)
+
+
+def test_the_example_names_every_setting_and_no_other() -> None:
+    """Those of settings.py, and those that only the processes' command lines take."""
+    example = set(re.findall(r"^#?(MEDALLION_\w+)=", (DEPLOY / "medallion.env.example").read_text(), re.MULTILINE))
+    source = (REPOSITORY / "medallion_assets" / "settings.py").read_text()
+    known = set(re.findall(r'"(MEDALLION_[A-Z_]+)"', source))
+    known |= {f"MEDALLION_ALERTS_{kind}" for kind in ("FAILURE", "WARNING", "SKIPPED", "SUCCESS")}
+    on_command_lines = set(re.findall(r"\$(MEDALLION_\w+)", (DEPLOY / "Procfile").read_text()))
+    assert example == known | on_command_lines

@@ -1,0 +1,61 @@
+"""`deploy/health.py` tells what is wrong and what to do, and its exit code says so to a machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from medallion_assets_tests.services.postgres import PostgresServer
+from medallion_assets_tests.services.processes import REPOSITORY, free_port
+
+
+def health(*options: str, **environment: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    """The exit code, and the answers by part."""
+    done = subprocess.run(
+        [sys.executable, REPOSITORY / "deploy" / "health.py", "--json", *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, {answer["part"]: answer for answer in json.loads(done.stdout)["parts"]}
+
+
+def test_a_database_that_answers_is_well(postgres: PostgresServer) -> None:
+    code, parts = health("--only", "postgresql", DAGSTER_POSTGRES_URL=postgres.make_database())
+    assert (code, parts["postgresql"]["is_well"]) == (0, True)
+
+
+def test_a_database_that_is_down_is_told_without_its_password() -> None:
+    port = free_port()
+    url = f"postgresql+psycopg2://medallion:secret@127.0.0.1:{port}/dagster"
+    code, parts = health("--only", "postgresql", DAGSTER_POSTGRES_URL=url)
+    answer = parts["postgresql"]
+    assert code == 1
+    assert f"no connection to 127.0.0.1:{port}/dagster as medallion" in answer["found"]
+    assert answer["do"] == "start PostgreSQL, or correct DAGSTER_POSTGRES_URL"
+    assert "secret" not in json.dumps(parts)
+
+
+def test_a_url_that_is_none_is_told_with_the_form_of_one() -> None:
+    code, parts = health("--only", "postgresql", DAGSTER_POSTGRES_URL="localhost")
+    assert (code, parts["postgresql"]["found"]) == (1, "DAGSTER_POSTGRES_URL is not the URL of a database")
+    assert "postgresql+psycopg2://user:password@host:5432/database" in parts["postgresql"]["do"]
+
+
+def test_a_wrong_setting_is_told() -> None:
+    code, parts = health("--only", "settings", MEDALLION_TIMERS="often")
+    assert code == 1
+    assert "MEDALLION_TIMERS" in parts["settings"]["found"]
+
+
+def test_processes_that_are_down_are_told() -> None:
+    ports = {"MEDALLION_CODE_SERVER_PORT": str(free_port()), "MEDALLION_UI_PORT": str(free_port())}
+    code, parts = health("--only", "code-server", "--only", "webserver", **ports)
+    assert code == 1
+    assert [answer["is_well"] for answer in parts.values()] == [False, False]
+    assert "journalctl -u medallion-webserver" in parts["webserver"]["do"]
