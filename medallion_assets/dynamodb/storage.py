@@ -109,10 +109,11 @@ def write_chunks(store: ObjectStore, key: str, chunks: Iterable[bytes]) -> None:
             writer.write(chunk)
 
 
-def write_bytes(store: ObjectStore, key: str, data: bytes) -> None:
-    """Write a small object at once."""
+def write_bytes(store: ObjectStore, key: str, data: bytes, *, content_type: str | None = None) -> None:
+    """Write a small object at once; what was there before is read until then. A local file has no content type."""
+    attributes = {"Content-Type": content_type} if content_type and not isinstance(store, LocalStore) else None
     with _our_errors(key):
-        obstore.put(store, key, data)
+        obstore.put(store, key, data, attributes=attributes)
 
 
 def _download(store: ObjectStore, key: str, path: Path) -> bool:

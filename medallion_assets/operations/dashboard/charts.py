@@ -1,0 +1,62 @@
+"""Charts: what every chart of the dashboard shares.
+
+Belongs here: an empty figure, the palette, and texts that come from data: escaped, as Plotly reads some HTML in texts.
+Does not: what a chart shows (run_charts.py, quality_charts.py); colours of text and grid, which page.js takes from
+page.css, light or dark.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import plotly.graph_objects as go
+
+POINTS = 500
+"""A chart shows so many of the newest attempts at most."""
+BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#8A8F98"
+"""Okabe and Ito's palette, which people who see fewer colours can tell apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A figure with a title and a line that says the same in short."""
+
+    title: str
+    note: str
+    figure: go.Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The time that every chart shows, so that a pause can be seen."""
+
+    since: datetime
+    now: datetime
+
+
+def figure_over(span: Span) -> go.Figure:
+    """An empty figure whose x axis is the span."""
+    figure = plain_figure(height=190)
+    figure.update_xaxes(type="date", range=[span.since.isoformat(), span.now.isoformat()], tickformat="%d %b", nticks=6)
+    return figure
+
+
+def plain_figure(*, height: int) -> go.Figure:
+    """An empty figure."""
+    return go.Figure(
+        layout={
+            "template": go.layout.Template(),  # Plotly's own would weigh more than the data
+            "height": height,
+            "margin": {"l": 48, "r": 8, "t": 8, "b": 28},
+            "showlegend": False,
+            "hovermode": "closest",
+        }
+    )
+
+
+def hover_text(parts: Sequence[str]) -> str:
+    """Lines to show at a point; empty ones are left out."""
+    return "<br>".join(html.escape(part) for part in parts if part)

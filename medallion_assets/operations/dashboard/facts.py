@@ -1,0 +1,84 @@
+"""Facts: everything that the page shows, read once; of what happened the last DAYS alone.
+
+Belongs here: which tables are read. Those that are not there are not made.
+Does not: how the facts look (sections.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from medallion_assets.bronze.verdicts import RefusedExport, read_refusals
+from medallion_assets.lakehouse.chain import Gap
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.decisions import read_decisions
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.expectation_results import read_results
+from medallion_assets.lakehouse.pipeline_runs import read_attempts
+from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
+from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.operations.incident import read_incidents
+from medallion_assets.operations.status import Status, read_status
+from medallion_assets.tables import EXPORTED_TABLES
+
+DAYS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known now. Frames have the columns of their tables, oldest first.
+
+    `refusals` are exports that were refused and are still not in; `gaps` exports that wait, with their table.
+    """
+
+    status: Status
+    attempts: pl.DataFrame
+    results: pl.DataFrame
+    incidents: pl.DataFrame
+    refusals: list[RefusedExport]
+    gaps: list[tuple[str, Gap]]
+
+    @property
+    def now(self) -> datetime:
+        """When all this was so."""
+        return self.status.at
+
+    @property
+    def since(self) -> datetime:
+        """Where the charts begin."""
+        return self.now - timedelta(days=DAYS)
+
+
+def read_facts(lakehouse: Lakehouse, now: datetime) -> Facts:
+    """Everything, as it is now.
+
+    Raises:
+        TransientError: the storage did not answer.
+    """
+    since = (now - timedelta(days=DAYS)).date()
+    return Facts(
+        status=read_status(lakehouse, now),
+        attempts=read_attempts(lakehouse, since=since),
+        results=read_results(lakehouse, since=since),
+        incidents=read_incidents(lakehouse, since=since),
+        refusals=[one for table in EXPORTED_TABLES for one in _refusals(lakehouse, table)],
+        gaps=[(table.name, gap) for table in EXPORTED_TABLES for gap in _gaps(lakehouse, table)],
+    )
+
+
+def _refusals(lakehouse: Lakehouse, table: Table) -> list[RefusedExport]:
+    bronze = bronze_table(table.short_name)
+    loaded = {one.export_id for one in exports_in(lakehouse.open(bronze))} if lakehouse.exists(bronze) else set()
+    refusals = read_refusals(lakehouse, table.short_name).values()
+    return [one for one in refusals if one.export_id not in loaded]
+
+
+def _gaps(lakehouse: Lakehouse, table: Table) -> list[Gap]:
+    bronze = bronze_table(table.short_name)
+    if not lakehouse.exists(bronze) or not lakehouse.exists(table):
+        return []
+    decisions = read_decisions(lakehouse, table.short_name)
+    return Settlement.read(lakehouse.open(bronze), lakehouse.open(table), decisions).gaps

@@ -1,0 +1,38 @@
+"""Writing the page where the lakehouse is.
+
+Belongs here: its place, and that a reader finds the old page or the new one, whole.
+Does not: what the page says (sections.py, page.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from medallion_assets.dynamodb.storage import open_store, write_bytes
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.operations.dashboard.facts import Facts, read_facts
+from medallion_assets.operations.dashboard.page import render
+
+HTML = "text/html; charset=utf-8"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What was written: the facts that the page shows, and its size."""
+
+    facts: Facts
+    size_bytes: int
+
+
+def write_dashboard(lakehouse: Lakehouse, now: datetime) -> Written:
+    """Write the page as of now; it takes the place of the one before when it is whole.
+
+    Raises:
+        PermanentError: no access to the place.
+        TransientError: the storage did not answer.
+    """
+    facts = read_facts(lakehouse, now)
+    page = render(facts).encode()
+    write_bytes(open_store(f"{lakehouse.url}/operations"), "dashboard.html", page, content_type=HTML)
+    return Written(facts=facts, size_bytes=len(page))
