@@ -74,7 +74,7 @@ def build_customer_ltv(
                 files.append(file)
         greatest = max((day for day in enriched.partitions if day is not None), default=None)
         outdated = set(housekeeping([day for day in gold.partitions if day is not None], greatest)) - set(as_of_days)
-        version = replace_days(gold, [*as_of_days, *outdated], files, source_version=enriched.version)
+        version = replace_days(gold, as_of_days, files, source_version=enriched.version, outdated=outdated)
         return Built(version=version, rows_in=base.height, rows_out=sum(file.rows for file in files))
 
     return until_committed(build)

@@ -20,6 +20,10 @@ from medallion_assets.lakehouse.schema import polars_schema
 
 SOURCE_NOTE = "medallion_source_version"
 """The commit note that says from which version of its source a partition was computed."""
+REPLACED = "medallion_replaced_dates"
+"""The commit note that lists the days a commit replaced, those that became empty too."""
+REMOVED = "medallion_removed_dates"
+"""The commit note that lists the days a commit removed because they are not kept (rule G5)."""
 
 
 def conform(rows: pl.LazyFrame, table: Table) -> pl.LazyFrame:
@@ -34,21 +38,30 @@ def stage_day(snapshot: Snapshot, rows: pl.DataFrame, day: date) -> StagedFile |
     return snapshot.stage(rows.sort(list(snapshot.table.key)).lazy(), partition=day)
 
 
-def replace_days(base: Snapshot, days: Iterable[date], staged: Iterable[StagedFile], *, source_version: int) -> int:
+def replace_days(
+    base: Snapshot,
+    days: Iterable[date],
+    staged: Iterable[StagedFile],
+    *,
+    source_version: int,
+    outdated: Iterable[date] = (),
+) -> int:
     """Put staged files in the place of everything that some days hold, in one commit; give its version.
 
     `base` was opened before the source was, of whose `source_version` the files were made: so a commit of older figures
-    over newer ones is noticed. Commits of other days are no hindrance.
+    over newer ones is noticed. Commits of other days are no hindrance. Days that are `outdated` are removed. The commit
+    says which days it replaced and which it removed: the log is the ledger of what was built from which source.
 
     Raises:
         CommitConflictError: another writer committed figures of a newer source meanwhile; compute again.
     """
-    days, staged = list(days), list(staged)
+    days, staged, outdated = sorted(days), list(staged), sorted(outdated)
+    notes = {SOURCE_NOTE: source_version, REPLACED: days, REMOVED: outdated}
     snapshot = base
     for attempt in range(COMMIT_ATTEMPTS):
-        removed = snapshot.partition_files(days)["path"].to_list() if snapshot.files.height else []
+        removed = snapshot.partition_files([*days, *outdated])["path"].to_list() if snapshot.files.height else []
         try:
-            return snapshot.commit(staged, remove=removed, metadata={SOURCE_NOTE: source_version})
+            return snapshot.commit(staged, remove=removed, metadata=notes)
         except CommitConflictError:
             snapshot = base.lakehouse.open(base.table)
             newer = commits_since(snapshot, base.version)

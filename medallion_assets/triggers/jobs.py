@@ -6,7 +6,7 @@ Does not: when they run (the sensors and schedules of this room).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import dagster as dg
 
@@ -17,6 +17,12 @@ from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.tables import EXPORTED_TABLES, PUBLISHED_TABLES
 
 INGEST, REFINE, DAILY = "ingest", "refine", "daily_gold_and_publish"
+JOB_TABLES: dict[str, tuple[Table, ...]] = {
+    INGEST: tuple(bronze_table(table.short_name) for table in EXPORTED_TABLES),
+    REFINE: (*EXPORTED_TABLES, ENRICHED_TRANSACTIONS),
+    DAILY: tuple(table for pair in PUBLISHED_TABLES for table in pair),
+}
+"""The tables whose stages a job may hold."""
 LIVE_PRIORITY, CATCH_UP_PRIORITY = 10, 5
 """Priorities of runs: live work goes first, then what was missed; backfills have 0."""
 
@@ -33,17 +39,15 @@ def run_tags(tables: Collection[Table], *, priority: int = LIVE_PRIORITY) -> dic
 
 def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
     """Every job that moves data. Steps of a run go one after another in its process: that starts fastest."""
-    bronze = [bronze_table(table.short_name) for table in EXPORTED_TABLES]
-    silver = [*EXPORTED_TABLES, ENRICHED_TRANSACTIONS]
-    daily = [table for pair in PUBLISHED_TABLES for table in pair]
     return [
-        _job(INGEST, bronze, "Load every complete export that is not in, each exactly once."),
-        _job(REFINE, silver, "Judge and publish what Bronze holds; enrich the days that this touches."),
-        _job(DAILY, daily, "Build days of Gold and publish them to DynamoDB."),
+        _job(INGEST, "Load every complete export that is not in, each exactly once."),
+        _job(REFINE, "Judge and publish what Bronze holds; enrich the days that this touches."),
+        _job(DAILY, "Build days of Gold and publish them to DynamoDB."),
     ]
 
 
-def _job(name: str, tables: Sequence[Table], description: str) -> dg.UnresolvedAssetJobDefinition:
+def _job(name: str, description: str) -> dg.UnresolvedAssetJobDefinition:
+    tables = JOB_TABLES[name]
     return dg.define_asset_job(
         name,
         selection=dg.AssetSelection.assets(*(asset_key(table) for table in tables)),

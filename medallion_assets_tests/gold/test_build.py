@@ -11,7 +11,8 @@ import polars as pl
 from medallion_assets.gold.build import build_customer_ltv, build_daily_sales, partition
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.delta import Lakehouse, commit_note, commits_since
+from medallion_assets.lakehouse.partitions import REMOVED, REPLACED
 from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets_tests.gold.planting import Sale, enriched
@@ -67,4 +68,7 @@ def test_as_of_days_that_are_not_kept_are_removed(tmp_path: Path) -> None:
     build_customer_ltv(lakehouse, [greatest])
     assert lakehouse.open(CUSTOMER_LTV).partitions == [month_end, DAY, greatest]
     build_customer_ltv(lakehouse, [old])
-    assert lakehouse.open(CUSTOMER_LTV).partitions == [old, month_end, DAY, greatest]
+    gold = lakehouse.open(CUSTOMER_LTV)
+    assert gold.partitions == [old, month_end, DAY, greatest]
+    notes = [(commit_note(commit, REPLACED), commit_note(commit, REMOVED)) for commit in commits_since(gold, 1)]
+    assert notes == [([str(old)], []), ([str(greatest)], [str(old)])]

@@ -10,6 +10,8 @@ import pytest
 from medallion_assets.errors import CommitConflictError
 from medallion_assets.lakehouse.delta import Lakehouse, commit_note, commits_since
 from medallion_assets.lakehouse.partitions import (
+    REMOVED,
+    REPLACED,
     SOURCE_NOTE,
     conform,
     replace_days,
@@ -45,6 +47,17 @@ def test_a_day_without_rows_is_emptied(tmp_path: Path) -> None:
     assert stage_day(snapshot, stock().collect(), DAY) is None
     replace_days(snapshot, [DAY], [], source_version=1)
     assert rows(lakehouse) == [("z", NEXT_DAY, 3)]
+
+
+def test_a_commit_says_which_days_it_replaced_and_removed(tmp_path: Path) -> None:
+    """The ledger of what was built from which source: days that became empty are built too."""
+    lakehouse = lake(tmp_path)
+    put(lakehouse, ("x", DAY, 1), ("z", NEXT_DAY, 3))
+    replace_days(lakehouse.open(STOCK), [DAY], [], source_version=4, outdated=[NEXT_DAY])
+    assert rows(lakehouse) == []
+    (commit,) = commits_since(lakehouse.open(STOCK), 1)
+    notes = [commit_note(commit, name) for name in (SOURCE_NOTE, REPLACED, REMOVED)]
+    assert notes == [4, [str(DAY)], [str(NEXT_DAY)]]
 
 
 def test_a_days_rows_lie_in_the_order_of_the_key(tmp_path: Path) -> None:

@@ -1,0 +1,224 @@
+"""Restated days: which days of a Gold table Silver has changed since they were built, and which wait to be published.
+
+Belongs here: the decision, as pure functions of what the tables' logs and Dagster's event log say.
+Does not: reading these logs (restated_logs.py), or asking for runs (restated_sensors.py).
+
+A day is to be built when Silver restated it (for `as_of` tables: it or an earlier day) at a later version than the one
+that Gold last built it from, and for an `as_of` table also when it is kept and was never built (rules G5, K4). A day
+that is built is to be published until serving has published the version of Gold that built it, or a later one.
+An `as_of` table publishes its greatest day alone: a lower one would publish nothing (rule P2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+from medallion_assets.gold.restatement import LTV_KEEP_DAYS, kept_as_of_days, missing_as_of_days
+
+NEVER = -1
+"""Lower than any version of a table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restating:
+    """A commit of Silver that restated some days."""
+
+    version: int
+    days: Collection[date]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Building:
+    """A commit of Gold that replaced days by figures of a version of Silver, or removed some that are not kept."""
+
+    version: int
+    source_version: int
+    replaced: Collection[date]
+    removed: Collection[date] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publishing:
+    """A publish of a day that had read a version of Gold."""
+
+    day: date
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What is known of one Gold table and its days, from all logs up to where they were read.
+
+    `restated` maps days to the version of Silver that restated them last, as long as Gold has not built them from it;
+    for an `as_of` table to the version that every day from there on needs, built or not. `built` maps the days of an
+    `as_of` table to the version of Silver they were built from. `unpublished` maps days to the version of Gold that
+    built them. `published` is the greatest as-of day that was published, and its version of Silver.
+    `first_day` and `greatest_day` are Silver's, null while it is empty.
+    """
+
+    as_of: bool
+    first_day: date | None = None
+    greatest_day: date | None = None
+    restated: Mapping[date, int] = field(default_factory=dict)
+    built: Mapping[date, int] = field(default_factory=dict)
+    unpublished: Mapping[date, int] = field(default_factory=dict)
+    published: tuple[date, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Days to ask one run for, `first` to `last`: `builds` Gold from `version` of Silver, or only publishes it.
+
+    Without `builds`, `version` is Gold's. `publishes` is false for as-of days that readers would never see.
+    """
+
+    first: date
+    last: date
+    version: int
+    builds: bool
+    publishes: bool
+
+    @property
+    def days(self) -> list[date]:
+        """Its days, ascending."""
+        return [self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1)]
+
+
+def advance(
+    ledger: Ledger,
+    *,
+    restatings: Iterable[Restating] = (),
+    buildings: Iterable[Building] = (),
+    publishings: Iterable[Publishing] = (),
+) -> Ledger:
+    """The ledger after what the logs say next, each in its log's order.
+
+    No building may be of a version of Silver, and no publishing of a version of Gold, that the ledger does not hold
+    then: so read the event log first, then Gold's, then Silver's.
+    """
+    restated = dict(ledger.restated)
+    for restating in restatings:
+        if restating.days:
+            days = [min(restating.days)] if ledger.as_of else restating.days
+            restated.update(dict.fromkeys(days, restating.version))
+    built, unpublished = dict(ledger.built), dict(ledger.unpublished)
+    sources = dict(built)
+    for building in buildings:
+        for day in building.removed:
+            built.pop(day, None)
+            unpublished.pop(day, None)
+        for day in building.replaced:
+            built[day] = sources[day] = building.source_version
+            unpublished[day] = building.version
+    now_published = [one for one in publishings if unpublished.get(one.day, NEVER) <= one.version]
+    for publishing in now_published:
+        unpublished.pop(publishing.day, None)
+    if not ledger.as_of:
+        restated = {day: version for day, version in restated.items() if version > built.get(day, NEVER)}
+        return replace(ledger, restated=restated, unpublished=unpublished)
+    published = _greatest_published(ledger.published, now_published, sources)
+    return replace(
+        ledger,
+        restated=_steps(restated, ledger.greatest_day),
+        built=built,
+        unpublished={day: version for day, version in unpublished.items() if published is None or day >= published[0]},
+        published=published,
+    )
+
+
+def _greatest_published(
+    known: tuple[date, int] | None, publishings: Iterable[Publishing], sources: Mapping[date, int]
+) -> tuple[date, int] | None:
+    for day in sorted(one.day for one in publishings):
+        if known is None or day >= known[0]:
+            before = known[1] if known is not None and known[0] == day else NEVER
+            known = (day, sources.get(day, before))
+    return known
+
+
+def to_build(ledger: Ledger) -> dict[date, int]:
+    """The days that Gold has to build, each with the version of Silver that it has to be built from at least."""
+    if not ledger.as_of:
+        return dict(ledger.restated)
+    wanted: set[date] = set(kept_as_of_days(ledger.built, ledger.greatest_day))
+    if ledger.first_day is not None:
+        wanted.update(missing_as_of_days(ledger.built, ledger.first_day, ledger.greatest_day))
+    known = dict(ledger.built)
+    if ledger.published is not None:
+        day, source = ledger.published
+        known[day] = max(source, known.get(day, NEVER))
+        if ledger.greatest_day is None or day > ledger.greatest_day:
+            wanted.add(day)  # not kept, but readers have its figures, and those of no lower day would reach them
+    needed = {day: _needed(ledger.restated, day) for day in wanted}
+    return {day: version for day, version in needed.items() if version > known.get(day, NEVER)}
+
+
+def to_publish(ledger: Ledger) -> dict[date, int]:
+    """The days that are built and wait to be published, each with the version of Gold that built it."""
+    if not ledger.as_of:
+        return dict(ledger.unpublished)
+    greatest = max(ledger.built, default=None)
+    return {day: version for day, version in ledger.unpublished.items() if day == greatest}
+
+
+def stretches(ledger: Ledger, *, first: date, last: date) -> list[Stretch]:
+    """What to ask for of the days `first` to `last`: contiguous days of one kind are one stretch; the latest first.
+
+    Days outside have no partition (yet): they wait.
+    """
+    building = {day: version for day, version in to_build(ledger).items() if first <= day <= last}
+    built = {day for day in ledger.built if first <= day <= last}
+    publishing = {
+        day: version for day, version in to_publish(ledger).items() if day not in building and first <= day <= last
+    }
+    greatest = max({*building, *built}, default=None)
+    asked = [
+        Stretch(
+            first=days[0],
+            last=days[-1],
+            version=max(versions[day] for day in days),
+            builds=builds,
+            publishes=not ledger.as_of or days[-1] == greatest,
+        )
+        for builds, versions in ((True, building), (False, publishing))
+        for days in contiguous(versions)
+    ]
+    return sorted(asked, key=lambda one: (one.last, one.builds), reverse=True)
+
+
+def contiguous(days: Iterable[date]) -> list[list[date]]:
+    """Days in groups without a gap, ascending."""
+    groups: list[list[date]] = []
+    for day in sorted(days):
+        if groups and groups[-1][-1] == day - timedelta(days=1):
+            groups[-1].append(day)
+        else:
+            groups.append([day])
+    return groups
+
+
+def _needed(restated: Mapping[date, int], as_of: date) -> int:
+    """The version of Silver that restated any day up to `as_of` last."""
+    return max((version for day, version in restated.items() if day <= as_of), default=NEVER)
+
+
+def _steps(restated: Mapping[date, int], greatest_day: date | None) -> dict[date, int]:
+    """What every day from each of these on needs, without what a later version of an earlier day says already.
+
+    Of days so old that only month ends are kept, the steps of a month are one: that may ask for a day too many, never
+    for one too few, and keeps the ledger small.
+    """
+    recent = greatest_day - timedelta(days=LTV_KEEP_DAYS) if greatest_day is not None else date.max
+    steps: dict[date, int] = {}
+    last: date | None = None
+    for day in sorted(restated):
+        version = restated[day]
+        if last is not None and version <= steps[last]:
+            continue
+        if last is not None and day < recent and (last.year, last.month) == (day.year, day.month):
+            steps[last] = version
+        else:
+            steps[day], last = version, day
+    return steps

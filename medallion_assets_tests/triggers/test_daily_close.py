@@ -1,0 +1,46 @@
+"""Which days a nightly tick closes: yesterday, and those that nobody closed."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from medallion_assets.lakehouse.contracts import BUSINESS_TIME_ZONE
+from medallion_assets.triggers.daily_close import day_to_close, missed_days
+
+DAY = date(2025, 3, 9)
+
+
+@pytest.mark.parametrize(
+    ("scheduled_at", "day"),
+    [
+        ("2025-03-09T01:00:00-08:00", date(2025, 3, 8)),
+        ("2025-03-10T01:00:00-07:00", date(2025, 3, 9)),
+        ("2025-11-02T01:00:00-07:00", date(2025, 11, 1)),
+        ("2025-11-03T01:00:00-08:00", date(2025, 11, 2)),
+        ("2025-01-10T07:59:00+00:00", date(2025, 1, 8)),
+        ("2025-01-10T08:00:00+00:00", date(2025, 1, 9)),
+    ],
+)
+def test_a_tick_closes_the_business_day_before_its_own(scheduled_at: str, day: date) -> None:
+    """T5: also around the two days on which clocks change, and when the schedule's zone is another."""
+    moment = datetime.fromisoformat(scheduled_at)
+    assert day_to_close(moment) == day
+    assert day_to_close(moment.astimezone(ZoneInfo(BUSINESS_TIME_ZONE))) == day
+
+
+def test_days_that_nobody_closed_since_the_first_publish_are_missed() -> None:
+    first = DAY - timedelta(days=5)
+    closed = {first, DAY - timedelta(days=2)}
+    missed = [DAY - timedelta(days=number) for number in (4, 3, 1)]
+    assert missed_days(DAY, first=first, closed=closed) == missed
+    assert missed_days(DAY, first=first, closed=closed, limit=3) == missed[1:]
+
+
+def test_a_fresh_lakehouse_has_missed_nothing() -> None:
+    """Its past is restated days; hundreds of empty ones are nobody's work."""
+    assert missed_days(DAY, first=None, closed=()) == []
+    assert missed_days(DAY, first=DAY, closed=()) == []
+    assert len(missed_days(DAY, first=date(2020, 1, 1), closed=())) == 31

@@ -1,0 +1,186 @@
+"""Which days Gold lacks, from what the logs say; batches and order of reading do not matter (rules G5, K4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medallion_assets.gold.restatement import kept_as_of_days
+from medallion_assets.triggers.restated import (
+    Building,
+    Ledger,
+    Publishing,
+    Restating,
+    Stretch,
+    advance,
+    stretches,
+    to_build,
+    to_publish,
+)
+
+DAY = date(2025, 3, 9)
+
+
+def day(number: int) -> date:
+    return DAY + timedelta(days=number)
+
+
+SALES = Ledger(as_of=False, first_day=day(0), greatest_day=day(3))
+LTV = replace(SALES, as_of=True)
+
+
+def asked(ledger: Ledger, *, first: date = date(2025, 1, 1), last: date = date(2025, 12, 31)) -> list[Stretch]:
+    return stretches(ledger, first=first, last=last)
+
+
+def test_a_restated_day_is_built_from_that_version_or_a_later_one() -> None:
+    """G5: an older build that was committed after the change does not count."""
+    ledger = advance(SALES, restatings=[Restating(version=7, days=[day(0), day(1)])])
+    assert to_build(ledger) == {day(0): 7, day(1): 7}
+    ledger = advance(ledger, buildings=[Building(version=1, source_version=6, replaced=[day(0), day(1)])])
+    assert to_build(ledger) == {day(0): 7, day(1): 7}
+    ledger = advance(ledger, buildings=[Building(version=2, source_version=8, replaced=[day(1)])])
+    assert to_build(ledger) == {day(0): 7}
+
+
+def test_a_restated_day_touches_every_kept_as_of_day_from_it_on() -> None:
+    """G5: as of earlier days nothing changed."""
+    built = Building(version=1, source_version=1, replaced=[day(number) for number in range(4)])
+    ledger = advance(LTV, restatings=[Restating(version=1, days=[day(0)])], buildings=[built])
+    assert to_build(ledger) == {}
+    ledger = advance(ledger, restatings=[Restating(version=2, days=[day(2)])])
+    assert to_build(ledger) == {day(2): 2, day(3): 2}
+
+
+def test_kept_as_of_days_that_were_never_built_are_built() -> None:
+    """K4: the greatest day jumped over days without sales; what was removed and is kept again counts as never built."""
+    restated = Restating(version=1, days=[day(0), day(3)])
+    built = Building(version=1, source_version=1, replaced=[day(0), day(1), day(3)])
+    removed = Building(version=2, source_version=1, replaced=[], removed=[day(1)])
+    ledger = advance(LTV, restatings=[restated], buildings=[built, removed])
+    assert to_build(ledger) == {day(1): 1, day(2): 1}
+
+
+def test_only_recent_days_and_month_ends_are_kept_as_of() -> None:
+    """G5: 28 February is 40 days before the greatest day."""
+    ledger = replace(LTV, first_day=date(2025, 2, 10), greatest_day=date(2025, 4, 9))
+    ledger = advance(ledger, restatings=[Restating(version=1, days=[date(2025, 2, 10)])])
+    assert [one.first for one in asked(ledger)] == [date(2025, 3, 5), date(2025, 2, 28)]
+    assert [one.publishes for one in asked(ledger)] == [True, False]
+
+
+def test_a_published_as_of_day_after_the_greatest_is_kept_up_to_date() -> None:
+    """P2: nothing lower would reach readers, so what they have must follow Silver, though Gold does not keep it."""
+    closed = Building(version=1, source_version=1, replaced=[day(number) for number in range(6)])
+    ledger = advance(
+        LTV,
+        restatings=[Restating(version=1, days=[day(0)])],
+        buildings=[closed],
+        publishings=[Publishing(day=day(5), version=1)],
+    )
+    removing = Building(version=2, source_version=1, replaced=[], removed=[day(4), day(5)])
+    ledger = advance(ledger, buildings=[removing])
+    assert asked(ledger) == []
+    ledger = advance(ledger, restatings=[Restating(version=2, days=[day(3)])])
+    assert asked(ledger) == [
+        Stretch(first=day(5), last=day(5), version=2, builds=True, publishes=True),
+        Stretch(first=day(3), last=day(3), version=2, builds=True, publishes=False),
+    ]
+
+
+def test_a_day_is_published_once_for_the_commit_that_built_it() -> None:
+    """Later commits of Gold touch other days: that its version grew means nothing for this one."""
+    built = [Building(version=number + 1, source_version=1, replaced=[day(number)]) for number in range(2)]
+    ledger = advance(SALES, buildings=built)
+    assert to_publish(ledger) == {day(0): 1, day(1): 2}
+    ledger = advance(ledger, publishings=[Publishing(day=day(0), version=1), Publishing(day=day(1), version=1)])
+    assert to_publish(ledger) == {day(1): 2}
+    assert asked(ledger) == [Stretch(first=day(1), last=day(1), version=2, builds=False, publishes=True)]
+
+
+def test_of_as_of_days_the_greatest_alone_is_published() -> None:
+    """P2: a lower pair publishes nothing."""
+    built = Building(version=1, source_version=1, replaced=[day(0), day(1)])
+    ledger = advance(replace(LTV, greatest_day=day(1)), buildings=[built])
+    assert to_publish(ledger) == {day(1): 1}
+    assert to_publish(advance(ledger, publishings=[Publishing(day=day(1), version=1)])) == {}
+
+
+def test_contiguous_days_are_one_stretch_and_the_latest_comes_first() -> None:
+    ledger = advance(
+        SALES,
+        restatings=[Restating(version=3, days=[day(0), day(1)]), Restating(version=4, days=[day(3)])],
+        buildings=[Building(version=1, source_version=4, replaced=[day(2)])],
+    )
+    assert asked(ledger) == [
+        Stretch(first=day(3), last=day(3), version=4, builds=True, publishes=True),
+        Stretch(first=day(2), last=day(2), version=1, builds=False, publishes=True),
+        Stretch(first=day(0), last=day(1), version=3, builds=True, publishes=True),
+    ]
+
+
+def test_days_that_are_no_partition_wait() -> None:
+    """Before the first day of the settings, and after today in the business zone."""
+    ledger = advance(SALES, restatings=[Restating(version=1, days=[day(number) for number in range(4)])])
+    (stretch,) = asked(ledger, first=day(1), last=day(2))
+    assert (stretch.first, stretch.last) == (day(1), day(2))
+    (later,) = asked(ledger, first=day(1), last=day(3))
+    assert (later.first, later.last) == (day(1), day(3))
+
+
+SPAN = 100
+numbers = st.integers(0, SPAN - 1)
+days_of = st.sets(numbers, max_size=4)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[tuple[str, set[int], int]]:
+    """Silver restates days, Gold builds days from a version that is the latest or a bit older, serving publishes."""
+    events: list[tuple[str, set[int], int]] = []
+    for _ in range(draw(st.integers(1, 12))):
+        kind = draw(st.sampled_from(["restate", "build", "publish"]))
+        events.append((kind, draw(days_of), draw(st.integers(0, 2))))
+    return events
+
+
+@given(histories(), st.booleans(), st.data())
+def test_the_logs_may_be_read_in_any_batches(
+    history: list[tuple[str, set[int], int]], as_of: bool, data: st.DataObject
+) -> None:
+    """A cursor that was kept gives what one full reading gives; and both what the definition says."""
+    silver = gold = source = 0
+    start = Ledger(as_of=as_of, first_day=day(0), greatest_day=day(SPAN - 1))
+    first = Restating(version=0, days=[day(0)])
+    whole: tuple[list[Restating], list[Building], list[Publishing]] = ([first], [], [])
+    batch: tuple[list[Restating], list[Building], list[Publishing]] = ([first], [], [])
+    ledger = start
+    for kind, chosen, lag in history:
+        named = [day(number) for number in sorted(chosen)]
+        if kind == "restate":
+            silver += 1
+            new: Restating | Building | Publishing = Restating(version=silver, days=named)
+            for log in (whole, batch):
+                log[0].append(new)
+        elif kind == "build":
+            gold, source = gold + 1, max(source, silver - lag)
+            for log in (whole, batch):
+                log[1].append(Building(version=gold, source_version=source, replaced=named))
+        else:
+            for log in (whole, batch):
+                log[2].extend(Publishing(day=one, version=gold) for one in named)
+        if data.draw(st.booleans()):
+            ledger = advance(ledger, restatings=batch[0], buildings=batch[1], publishings=batch[2])
+            batch = ([], [], [])
+    ledger = advance(ledger, restatings=batch[0], buildings=batch[1], publishings=batch[2])
+    at_once = advance(start, restatings=whole[0], buildings=whole[1], publishings=whole[2])
+    assert to_build(ledger) == to_build(at_once)
+    last = {one: restating.version for restating in whole[0] for one in restating.days}
+    built = {one: building.source_version for building in whole[1] for one in building.replaced}
+    needed = last
+    if as_of:
+        kept = kept_as_of_days([day(number) for number in range(SPAN)], day(SPAN - 1))
+        needed = {one: max((last[other] for other in last if other <= one), default=-1) for one in kept}
+    assert to_build(ledger).keys() == {one for one, version in needed.items() if version > built.get(one, -1)}
