@@ -1,0 +1,136 @@
+"""Facts: what the alert rules judge, read from the tables.
+
+Belongs here: reading, bounded to the last days, so that it costs little every few minutes.
+Does not: judging (operations.alert_rules), or what only Dagster knows (triggers.run_outcomes hands it in).
+
+A table that cannot be read blinds its own rule alone; that is a fact as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from typing import Any, TypeVar
+
+import polars as pl
+from deltalake.exceptions import DeltaError
+
+from medallion_assets.bronze.verdicts import RefusedExport, read_refusals
+from medallion_assets.errors import MedallionError
+from medallion_assets.lakehouse.decisions import read_decisions
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.expectation_results import EXPECTATION_RESULTS, read_results
+from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS, read_attempts
+from medallion_assets.lakehouse.raw_exports import bronze_table, loaded_ids
+from medallion_assets.lakehouse.schema import polars_schema
+from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.operations.alert_failures import WINDOW_DAYS
+from medallion_assets.operations.freshness import Freshness, read_freshness
+from medallion_assets.tables import EXPORTED_TABLES
+
+Fact = TypeVar("Fact")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingExport:
+    """An export of a Silver table that waits for a window that is missing, and where its own window ends."""
+
+    table: str
+    export_id: str
+    why: str
+    to_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningStage:
+    """A stage that is at work now, in a run; `started_at` is its first attempt's."""
+
+    run_id: str
+    job: str
+    stage: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """Facts that could not be read, and why."""
+
+    what: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the rules judge. `attempts` are rows of PIPELINE_RUNS, `results` of EXPECTATION_RESULTS, oldest first.
+
+    `daily_done_by` is the time of day (business zone) by which yesterday is to be published, None when no schedule
+    closes days; `first_day` is the first business day there is.
+    """
+
+    attempts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=polars_schema(PIPELINE_RUNS)))
+    results: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=polars_schema(EXPECTATION_RESULTS)))
+    freshness: Sequence[Freshness] = ()
+    refused: Sequence[RefusedExport] = ()
+    waiting: Sequence[WaitingExport] = ()
+    running: Sequence[RunningStage] = ()
+    unread: Sequence[Unread] = ()
+    daily_done_by: time | None = None
+    first_day: date = date.min
+
+
+def read_facts(
+    lakehouse: Lakehouse,
+    now: datetime,
+    *,
+    running: Collection[RunningStage] = (),
+    daily_done_by: time | None = None,
+    first_day: date = date.min,
+) -> Facts:
+    """The facts of the last WINDOW_DAYS; tables that are not there are not made. What cannot be read is `unread`."""
+    since = (now - timedelta(days=WINDOW_DAYS)).date()
+    readers: dict[str, Callable[[], Any]] = {
+        "attempts": lambda: read_attempts(lakehouse, since=since),
+        "results": lambda: read_results(lakehouse, since=since),
+        "freshness": lambda: read_freshness(lakehouse, now),
+        "refused": lambda: refused_exports(lakehouse, now),
+        "waiting": lambda: waiting_exports(lakehouse),
+    }
+    read: dict[str, Any] = {}
+    unread: list[Unread] = []
+    for name, reader in readers.items():
+        try:
+            read[name] = reader()
+        except (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError) as error:
+            unread.append(Unread(what=name, error=str(error)))
+    facts = Facts(running=list(running), unread=unread, daily_done_by=daily_done_by, first_day=first_day)
+    return replace(facts, **read)
+
+
+def refused_exports(lakehouse: Lakehouse, now: datetime) -> list[RefusedExport]:
+    """The exports that were refused in the last days and are not in yet, in order of their ids."""
+    found: list[RefusedExport] = []
+    for table in EXPORTED_TABLES:
+        bronze = bronze_table(table.short_name)
+        refusals = read_refusals(lakehouse, table.short_name).values()
+        recent = [one for one in refusals if one.judged_at >= now - timedelta(days=WINDOW_DAYS)]
+        held = loaded_ids(lakehouse.open(bronze)) if recent and lakehouse.exists(bronze) else set()
+        found += [one for one in recent if one.export_id not in held]
+    return sorted(found, key=lambda one: (one.table_name, one.export_id, one.prefix))
+
+
+def waiting_exports(lakehouse: Lakehouse) -> list[WaitingExport]:
+    """The exports that Bronze holds and Silver cannot judge, as a window before them is missing."""
+    found: list[WaitingExport] = []
+    for table in EXPORTED_TABLES:
+        bronze = bronze_table(table.short_name)
+        if not lakehouse.exists(bronze) or not lakehouse.exists(table):
+            continue
+        decisions = read_decisions(lakehouse, table.short_name)
+        settlement = Settlement.read(lakehouse.open(bronze), lakehouse.open(table), decisions)
+        ends = {export.export_id: export.to_at for export in settlement.pending}
+        found += [
+            WaitingExport(table=table.name, export_id=gap.export_id, why=str(gap), to_at=ends[gap.export_id])
+            for gap in settlement.gaps
+        ]
+    return found

@@ -1,0 +1,66 @@
+"""Notices: alerts of what only triggers know, each with its key and words.
+
+Belongs here: what schedules, sensors and the ends of runs tell.
+Does not: raising them (triggers), or what follows from tables (operations.alert_rules).
+
+A skipped run is one that was asked for and did not come to its end without having failed: a person, or a program on
+their behalf, canceled it, in the queue or at work; or its days were missed while the daemon was down, and settings say
+that such days are not closed afterwards. Sensors that wait (a timer, a run for the same table at work) skip nothing:
+they ask later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from medallion_assets.operations.alerts import Alert
+
+
+def given_up(trigger: str, *, target: str, cause: str, attempts: int, run_id: str | None = None) -> Alert:
+    """What a trigger says that stops asking for `target` (a table or job), as `cause` failed `attempts` times."""
+    return Alert(
+        key=f"given_up/{trigger}/{target}/{cause}",
+        kind="failure",
+        what=f"{trigger} no longer asks for {target}: {attempts} runs for {cause} failed",
+        where=target,
+        do="mend what the last of these runs says, then run it from the UI; a new export or version is asked for again",
+        run_id=run_id,
+    )
+
+
+def days_skipped(table: str, days: Sequence[date]) -> Alert:
+    """What a schedule says that leaves days unclosed, as settings tell it to; `days` ascend, one at least."""
+    return Alert(
+        key=f"days_skipped/{table}/{days[0]}...{days[-1]}",
+        kind="skipped",
+        what=f"nobody closed {', '.join(map(str, days))} while the daemon was down, and MEDALLION_MISSED_DAYS is skip",
+        where=table,
+        do="start a backfill of these days in the UI, if they are wanted",
+    )
+
+
+def run_succeeded(run_id: str, *, job: str, what: str) -> Alert:
+    """What is told of a run that succeeded, where settings ask for every run of its job."""
+    return Alert(
+        key=f"succeeded/{run_id}",
+        kind="success",
+        what=f"{job} succeeded",
+        where=what,
+        do="nothing",
+        run_id=run_id,
+        job=job,
+    )
+
+
+def run_canceled(run_id: str, *, job: str, what: str) -> Alert:
+    """What is told of a run that was ended before its time, or never began."""
+    return Alert(
+        key=f"canceled/{run_id}",
+        kind="skipped",
+        what=f"{job} was canceled before it was done",
+        where=what,
+        do="nothing, if that was meant: sensors ask again for what is new; else run it again from the UI",
+        run_id=run_id,
+        job=job,
+    )
