@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 UV_VERSION := 0.13.8
 MEDALLION_HOME ?= .medallion
+DEV_HOME ?= .medallion/dev
 LOCK := pyproject.toml --quiet --upgrade --universal --generate-hashes --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark demo ui test test-all lint types format lock bench clean
+.PHONY: help setup setup-spark demo dev sample-export ui test test-all lint types format lock bench clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## create .venv and install the locked dependencies and the package
 
@@ -28,6 +29,12 @@ setup-spark: $(INSTALLED) ## add Spark's Python packages (477 MB); only work on 
 
 demo: $(INSTALLED) ## run the whole pipeline on sample tables, on this machine
 	$(BIN)/medallion demo
+
+dev: $(INSTALLED) ## run everything by itself until Ctrl-C: sensors, schedules, the UI, a DynamoDB
+	MEDALLION_HOME=$(DEV_HOME) $(BIN)/medallion dev
+
+sample-export: $(INSTALLED) ## drop new exports for `make dev` (in a second terminal)
+	@MEDALLION_HOME=$(DEV_HOME) $(BIN)/medallion sample-export
 
 ui: $(INSTALLED) ## open the Dagster UI on what the demo (or you) ran
 	@mkdir -p $(MEDALLION_HOME)/dagster_home && touch $(MEDALLION_HOME)/dagster_home/dagster.yaml

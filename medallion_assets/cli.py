@@ -49,6 +49,26 @@ def demo(json: Json = False) -> None:
 
 
 @app.command()
+def dev(
+    port: Annotated[int, typer.Option(help="The port of the Dagster UI.")] = 3000,
+    dynamodb_port: Annotated[int, typer.Option(help="The port of the embedded DynamoDB.")] = 8001,
+) -> None:
+    """Run everything on this machine until Ctrl-C: sensors, schedules, the UI, and a DynamoDB inside the process."""
+    with Terminal(as_json=False) as terminal:
+        from medallion_assets.dev import run_dev
+        from medallion_assets.dev_view import dev_page
+        from medallion_assets.settings import inherited_environment, load_settings
+
+        run_dev(
+            load_settings(),
+            inherited_environment(),
+            port=port,
+            dynamodb_port=dynamodb_port,
+            tell=lambda server: terminal.answer(server, lambda: dev_page(server)),
+        )
+
+
+@app.command()
 def explain(
     table: TableName,
     key: Annotated[str, typer.Argument(help="The key; the columns of a composite key joined by commas.")],
@@ -100,6 +120,26 @@ def status(json: Json = False) -> None:
 
         found = read_status(_lakehouse("status"), datetime.now(UTC))
         terminal.answer(status_facts(found), lambda: status_page(found), found=bool(found.problems))
+
+
+@app.command("sample-export")
+def sample_export(
+    items: Annotated[int, typer.Option(min=10, help="How many records of transactions.")] = 400,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same records.")] = 0,
+    bad_share: Annotated[float, typer.Option(min=0, max=1, help="The share of bad transactions.")] = 0.006,
+    json: Json = False,
+) -> None:
+    """Drop the next export of each sample table where the settings say, from the end of the last ones until now."""
+    with Terminal(as_json=json) as terminal:
+        from datetime import UTC, datetime
+
+        from medallion_assets.operations.pages import sample_exports_page
+        from medallion_assets.samples.next_exports import write_next_exports
+        from medallion_assets.settings import load_settings
+
+        url = load_settings().raw_url
+        exports = write_next_exports(url, now=datetime.now(UTC), seed=seed, records=items, bad_share=bad_share)
+        terminal.answer({"url": url, "exports": exports}, lambda: sample_exports_page(url, exports))
 
 
 @app.command()

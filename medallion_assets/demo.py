@@ -7,11 +7,8 @@ Does not: the samples (samples/history.py), running the pipeline (demo_pipeline.
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,6 +16,7 @@ from typing import Any
 
 from medallion_assets.demo_pipeline import INGEST, REFINE, DemoPipeline, TableSummary
 from medallion_assets.demo_view import DemoView
+from medallion_assets.embedded_dynamodb import embedded_dynamodb
 from medallion_assets.errors import PermanentError
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
@@ -79,8 +77,8 @@ def run_demo(settings: Settings, view: DemoView, size: DemoSize | None = None) -
     with view.step(f"Writing sample exports: {figures}"):
         exports = write_demo_history(settings.raw_url, **story)
         view.note(f"{len(exports)} exports: a full one of each table, the others incremental")
-    with _embedded_dynamodb() as dynamodb:
-        pipeline = DemoPipeline(settings, dynamodb, view)
+    with embedded_dynamodb() as dynamodb:
+        pipeline = DemoPipeline(settings, dynamodb.client_options, view)
         pipeline.run("Bronze and Silver: load, judge, publish, enrich", [*INGEST, *REFINE])
         days = pipeline.days()
         pipeline.run("Gold: daily sales of every day", [DAILY_SALES_SUMMARY], days[0], days[-1])
@@ -133,23 +131,3 @@ def _prepare_home(settings: Settings) -> None:
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     (settings.dagster_home / "dagster.yaml").write_text(DAGSTER_YAML)
     marker.write_text(json.dumps({"seed": SEED}))
-
-
-@contextmanager
-def _embedded_dynamodb() -> Iterator[dict[str, str]]:
-    """A DynamoDB in this process (moto): the options of its client."""
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it prints a line for every request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        yield {
-            "endpoint_url": f"http://{host}:{port}",
-            "region_name": "us-west-2",
-            "aws_access_key_id": "demo",
-            "aws_secret_access_key": "demo",
-        }
-    finally:
-        server.stop()

@@ -123,6 +123,11 @@ def aws_options(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     return options
 
 
+def inherited_environment() -> dict[str, str]:
+    """The environment of this process, for a process that it starts."""
+    return dict(os.environ)
+
+
 def normalise_url(value: str, *, name: str) -> str:
     """An absolute local path, or an `s3://` URL, without a trailing slash.
 

@@ -160,14 +160,23 @@ def verification_page(answer: Verification) -> RenderableType:
 
 def sample_page(url: str, export: Export) -> RenderableType:
     """What was written, and where."""
+    return sample_exports_page(url, [export])
+
+
+def sample_exports_page(url: str, exports: Iterable[Export]) -> RenderableType:
+    """What was written, and where."""
+    return Group(
+        *(Text(_sample_line(export), style="bold") for export in exports),
+        Text(f"what to do: look at it with `medallion exports verify {url}`"),
+    )
+
+
+def _sample_line(export: Export) -> str:
     window = _minute(export.to_at)
     if export.from_at != export.to_at:
         window = f"{_minute(export.from_at)} to {window}"
     words = f"{export.item_count:,} items of {export.table_name} in {len(export.files)} files, {window}"
-    return Group(
-        Text(f"export {export.export_id}: {words}", style="bold"),
-        Text(f"what to do: look at it with `medallion exports verify {url}`"),
-    )
+    return f"export {export.export_id}: {words}"
 
 
 def _grid(*columns: str) -> Grid:

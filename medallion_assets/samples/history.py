@@ -87,6 +87,21 @@ def write_bad_export(
     return _write_window(url, story, end, bad_share=bad_share)
 
 
+def write_opening_export(
+    url: str, *, table: str, seed: int, transactions: int, customers: int, days: int, at: datetime
+) -> Export:
+    """Write a full export of a table, taken at a moment (whole seconds): what the shop has after so many days.
+
+    It begins (`started_at`) at that moment, so that an export of a moment later has a greater id.
+    """
+    start = at - days * DAY
+    if table == CUSTOMERS.name:
+        story = _customer_story(seed, customers, start, at)
+    else:
+        story = _transaction_story(seed, transactions, customers, start, at)
+    return _write_full(url, story, at, started_at=at)
+
+
 def _span(first_day: date, days: int) -> tuple[datetime, datetime]:
     start = datetime.combine(first_day, time(), tzinfo=UTC)
     return start, start + days * DAY
@@ -132,10 +147,10 @@ def _bad_share(story: _Story) -> float:
     return BAD_SHARE if story.table is TRANSACTIONS else 0.0
 
 
-def _write_full(url: str, story: _Story, at: datetime) -> Export:
+def _write_full(url: str, story: _Story, at: datetime, *, started_at: datetime | None = None) -> Export:
     rows = table_at(story.history, _micros(at)).select("index", *story.changing).join(story.rows, on="index")
     rows = spoil(rows, story.table, share=BAD_SHARE, seed=story.seed, stream="full")
-    return _write(url, story, ExportType.FULL, at, at, _files(rows, story, FULL_FILES, "full"))
+    return _write(url, story, ExportType.FULL, at, at, _files(rows, story, FULL_FILES, "full"), started_at)
 
 
 def _write_window(url: str, story: _Story, begin: datetime, *, bad_share: float) -> Export:
@@ -156,7 +171,13 @@ def _files(rows: pl.DataFrame, story: _Story, count: int, stream: str) -> list[l
 
 
 def _write(
-    url: str, story: _Story, kind: ExportType, from_at: datetime, to_at: datetime, files: list[list[str]]
+    url: str,
+    story: _Story,
+    kind: ExportType,
+    from_at: datetime,
+    to_at: datetime,
+    files: list[list[str]],
+    started_at: datetime | None = None,
 ) -> Export:
     return write_export(
         open_store(f"{url.rstrip('/')}/{story.table.name}"),
@@ -165,6 +186,7 @@ def _write(
         from_at=from_at,
         to_at=to_at,
         files=files,
+        started_at=started_at,
         seed=story.seed,
     )
 

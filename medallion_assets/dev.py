@@ -1,0 +1,170 @@
+"""Development: everything switched on, on this machine, until Ctrl-C.
+
+Belongs here: what `medallion dev` starts, under which variables, and that nothing of it is left behind.
+Does not: sensors and schedules (triggers), samples (samples/next_exports.py), Dagster in production (deploy/).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from medallion_assets.embedded_dynamodb import KEY, REGION, embedded_dynamodb
+from medallion_assets.errors import PermanentError
+from medallion_assets.settings import Settings
+
+HOST = "127.0.0.1"
+ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
+DEFAULTS = {
+    "MEDALLION_TIMERS": "none",
+    "MEDALLION_CREATE_TABLES": "yes",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_ACCESS_KEY_ID": KEY,
+    "AWS_SECRET_ACCESS_KEY": KEY,
+}
+"""What holds unless the environment says otherwise: no timers, tables made when missing, and some AWS credentials."""
+POLL_SECONDS = 0.25
+END_SECONDS = 75.0
+"""Dagster gives each of its services a minute to end; what is left then is killed."""
+DAGSTER_YAML = "dagster.dev.yaml"
+HUSHED = "ignore:Function `dev_command` is superseded"
+"""`dg dev` needs a package that only developers of this project have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevServer:
+    """What is up: where the UI is, and the variables under which other terminals see the same."""
+
+    ui_url: str
+    home: Path
+    endpoint: str
+    is_embedded: bool
+    variables: Mapping[str, str]
+
+
+def run_dev(
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    port: int,
+    dynamodb_port: int,
+    tell: Callable[[DevServer], object],
+) -> None:
+    """Run Dagster's web server, daemon and code server, and a DynamoDB unless `environment` names one, until Ctrl-C.
+
+    `tell` is called once the UI answers.
+
+    Raises:
+        PermanentError: a port is taken, or Dagster ended by itself.
+    """
+    with ExitStack() as stack:
+        _check_port(port, "--port")
+        endpoint = environment.get(ENDPOINT)
+        is_embedded = not endpoint
+        if not endpoint:
+            _check_port(dynamodb_port, "--dynamodb-port")
+            endpoint = stack.enter_context(embedded_dynamodb(dynamodb_port)).endpoint
+        ui_url = f"http://{HOST}:{port}"
+        variables = {
+            "MEDALLION_HOME": str(settings.home),
+            "DAGSTER_HOME": str(settings.dagster_home),
+            ENDPOINT: endpoint,
+        }
+        _install_dagster_yaml(settings.dagster_home)
+        everything = {**DEFAULTS, **environment, **variables, "MEDALLION_UI_URL": ui_url}
+        process = stack.enter_context(_dagster_dev(port, everything))
+        _wait_until(lambda: _answers(ui_url), process)
+        shown = variables | {name: everything[name] for name in DEFAULTS if name.startswith("AWS_DEFAULT")}
+        if is_embedded:
+            shown |= {name: everything[name] for name in DEFAULTS if everything[name] == KEY}
+        tell(DevServer(ui_url=ui_url, home=settings.home, endpoint=endpoint, is_embedded=is_embedded, variables=shown))
+        _wait_until(lambda: False, process)
+
+
+def dagster_yaml() -> Path:
+    """Dagster's settings for one machine: within the package where it was installed from a wheel, else in deploy/."""
+    package = Path(__file__).parent
+    packaged = package / DAGSTER_YAML
+    return packaged if packaged.exists() else package.parent / "deploy" / DAGSTER_YAML
+
+
+def _install_dagster_yaml(dagster_home: Path) -> None:
+    dagster_home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(dagster_yaml(), dagster_home / "dagster.yaml")
+
+
+@contextmanager
+def _dagster_dev(port: int, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """`dagster dev` in a process group of its own; SIGINT and SIGTERM of this process end it, and then the block.
+
+    Whoever starts a process in the background may have it ignore SIGINT, and its children as well. They do not ignore
+    a signal for which this process has a handler.
+    """
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    command = [sys.executable, "-W", HUSHED, "-m", "dagster", "dev", "-m", "medallion_assets.definitions"]
+    command += ["--host", HOST, "--port", str(port)]
+    process = subprocess.Popen(command, env=dict(environment), process_group=0)  # noqa: S603 - our own command
+    try:
+        with suppress(KeyboardInterrupt):
+            yield process
+    finally:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)  # it is ending: a second Ctrl-C must leave nothing behind
+        _end(process)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask `dagster dev` to end its services and itself; kill what is left of its group."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(END_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    while not ready():
+        if process.poll() is not None:
+            raise PermanentError(
+                "dagster dev ended by itself", found=f"exit code {process.returncode}", do="read what it said above"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(f"{url}/server_info", timeout=2):  # noqa: S310 - our own address
+            return True
+    except (URLError, OSError):
+        return False
+
+
+def _check_port(port: int, option: str) -> None:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            raise PermanentError(
+                f"port {port} cannot be had", found=str(error), do=f"end what uses it, or name another with {option}"
+            ) from error

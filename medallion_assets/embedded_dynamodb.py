@@ -1,0 +1,59 @@
+"""A DynamoDB inside this process (moto), for the demo and for development.
+
+Belongs here: starting it, and the options of its clients.
+Does not: what is published to it. It is empty at first, and forgets everything when the process ends.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from medallion_assets.errors import PermanentError
+
+REGION = "us-west-2"
+KEY = "embedded"
+"""Both halves of the credentials: moto takes any."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedDynamoDB:
+    """Where it answers."""
+
+    endpoint: str
+
+    @property
+    def client_options(self) -> dict[str, str]:
+        """The options of its boto3 client."""
+        return {
+            "endpoint_url": self.endpoint,
+            "region_name": REGION,
+            "aws_access_key_id": KEY,
+            "aws_secret_access_key": KEY,
+        }
+
+
+@contextmanager
+def embedded_dynamodb(port: int = 0) -> Iterator[EmbeddedDynamoDB]:
+    """A DynamoDB on a port of the loopback (0: any that is free) while the block runs.
+
+    Raises:
+        PermanentError: moto is not installed.
+    """
+    try:
+        from moto.server import ThreadedMotoServer
+    except ImportError:
+        raise PermanentError(
+            "the embedded DynamoDB needs moto",
+            do="install medallion-assets[demo], or set AWS_ENDPOINT_URL_DYNAMODB to another DynamoDB",
+        ) from None
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it prints a line for every request
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield EmbeddedDynamoDB(f"http://{host}:{port}")
+    finally:
+        server.stop()
