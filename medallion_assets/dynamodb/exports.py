@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -44,9 +44,12 @@ if TYPE_CHECKING:
 __all__ = ["DataFile", "Export", "ExportType", "FoundExport", "find_exports", "read_export"]
 
 _KEY = re.compile(rf"^((?:.*/)?){ROOT}/({EXPORT_ID})/(.+)$")
+_ID = re.compile(EXPORT_ID)
 _AFTER_EVERY_ID = "1"
 """Ids begin with `0`: what sorts from here on below an `AWSDynamoDB` folder (`data/` above all) is no export folder."""
 _READERS = 16
+_FOLDERS_LISTED_ALONE = 1_000
+"""So many export folders are listed one by one, which spares a walk through all that are settled."""
 _HASH_BYTES = 16
 
 
@@ -79,26 +82,32 @@ class FoundExport:
 
 
 def find_exports(
-    store: ObjectStore, *, after: str | None = None, settled: Collection[str] = frozenset()
+    store: ObjectStore,
+    *,
+    after: str | None = None,
+    settled: Collection[str] = frozenset(),
+    shares_files: Callable[[FoundExport], bool] = lambda _: True,
 ) -> list[FoundExport]:
     """Every export folder `[prefix/]AWSDynamoDB/<ExportId>/` below the store, sorted by (export id, prefix).
 
     Only ids greater than `after`, and none in `settled` (ids that need no second look: loaded, or refused for good).
     Foreign files and folders are passed over. An export delivered under two prefixes is found twice: whoever loads
     takes the first complete copy (rule B5). Memory grows with the exports, not with their data files; on S3 the folder
-    that all incremental exports share is not listed.
+    that all incremental exports share is not listed. Where `shares_files` is false, data files outside an export's own
+    folder are not looked at: its fingerprint is of that folder alone.
     """
     found: dict[tuple[str, str], _Folder] = {}
     for root in _roots(store, ""):
-        for meta in _objects_of_exports(store, root, after):
+        for meta in _objects_of_exports(store, root, after, settled):
             match = _KEY.match(meta["path"])
             if match is None or match[2] in settled:
                 continue
             folder = found.setdefault((match[2], match[1]), _Folder())
             folder.add(meta, is_data=match[3].startswith("data/"))
-    exports = [folder.found(*identity) for identity, folder in sorted(found.items())]
+    exports = [(folder.found(*identity), folder) for identity, folder in sorted(found.items())]
+    looked_at = [(export, shares_files(export) and not folder.has_data) for export, folder in exports]
     with ThreadPoolExecutor(_READERS) as pool:
-        return list(pool.map(lambda export: _with_shared_files(store, export, found), exports))
+        return list(pool.map(lambda one: _with_shared_files(store, one[0]) if one[1] else one[0], looked_at))
 
 
 def read_export(store: ObjectStore, found: FoundExport) -> Export:
@@ -171,8 +180,17 @@ def _roots(store: ObjectStore, folder: str) -> Iterator[str]:
             yield from _roots(store, child)
 
 
-def _objects_of_exports(store: ObjectStore, root: str, after: str | None) -> Iterator[ObjectMeta]:
-    """The objects below a root that may belong to an export folder after `after`."""
+def _objects_of_exports(
+    store: ObjectStore, root: str, after: str | None, settled: Collection[str]
+) -> Iterator[ObjectMeta]:
+    """The objects below a root that may belong to an export folder after `after` that is not settled."""
+    if after is None or not is_ordered(store):
+        folders = [one for one in list_folders(store, root) if _is_wanted(one.rsplit("/", 1)[-1], after, settled)]
+        if len(folders) <= _FOLDERS_LISTED_ALONE:
+            with ThreadPoolExecutor(_READERS) as pool:
+                for objects in pool.map(lambda folder: list(list_objects(store, folder)), folders):
+                    yield from objects
+            return
     # "0" is the character after "/": the first key that is behind everything in the folder of `after`.
     for meta in list_objects(store, root, after=f"{root}/{after}0" if after else None):
         if meta["path"][len(root) + 1 :] >= _AFTER_EVERY_ID:
@@ -180,6 +198,10 @@ def _objects_of_exports(store: ObjectStore, root: str, after: str | None) -> Ite
                 return
             continue
         yield meta
+
+
+def _is_wanted(name: str, after: str | None, settled: Collection[str]) -> bool:
+    return _ID.fullmatch(name) is not None and (after is None or name > after) and name not in settled
 
 
 class _Folder:
@@ -204,9 +226,9 @@ class _Folder:
         return FoundExport(export_id=export_id, prefix=prefix, listing=listing, fingerprint=f"{self.digest:032x}")
 
 
-def _with_shared_files(store: ObjectStore, found: FoundExport, folders: dict[tuple[str, str], _Folder]) -> FoundExport:
+def _with_shared_files(store: ObjectStore, found: FoundExport) -> FoundExport:
     """The fingerprint extended by the data files outside the export's folder, as incremental exports have them."""
-    if folders[(found.export_id, found.prefix)].has_data or not found.has(FILE_LIST_NAME):
+    if not found.has(FILE_LIST_NAME):
         return found
     file_list = read_bytes(store, f"{found.folder}/{FILE_LIST_NAME}") or b""
     digest = int(found.fingerprint, 16)

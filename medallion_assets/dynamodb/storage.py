@@ -33,10 +33,19 @@ def open_store(url: str) -> ObjectStore:
 
     Raises:
         SettingsError: another kind of URL.
+        PermanentError: there is no such folder, and none can be made.
     """
     place = normalise_url(url, name="the URL of the exports")
     if not place.startswith("s3://"):
-        return LocalStore(place, mkdir=True)
+        try:
+            return LocalStore(place, mkdir=True)
+        except OSError as error:
+            raise PermanentError(
+                f"there is no place for exports at {place}",
+                expected="a folder, or one that can be made",
+                found=_first_line(error),
+                do="set MEDALLION_RAW_URL to a folder or bucket that this account can read",
+            ) from error
     options = aws_options()
     # obstore's S3 config panics on this name; it is an option of the HTTP client there.
     allow_http = options.pop("AWS_ALLOW_HTTP", "false").lower() in ("1", "true", "yes")

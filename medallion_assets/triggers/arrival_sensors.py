@@ -1,0 +1,151 @@
+"""File-arrival sensors: one for each exported table, which asks for a run when exports wait to be loaded.
+
+Belongs here: looking at what lies there and what is known of it, and the sensors themselves.
+Does not: the decision (file_arrival.py).
+
+Dagster reads the annotations of a sensor itself, so they are not postponed here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+import dagster as dg
+
+from medallion_assets.bronze.ingest import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN
+from medallion_assets.bronze.verdicts import RefusedExport, read_refusals
+from medallion_assets.dynamodb.exports import FoundExport, find_exports
+from medallion_assets.dynamodb.storage import open_store
+from medallion_assets.lakehouse.contracts import Table, Timers
+from medallion_assets.lakehouse.decisions import Decision, read_decisions
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.raw_exports import bronze_table, latest_export, loaded_ids
+from medallion_assets.resources import LakehouseResource
+from medallion_assets.settings import Settings
+from medallion_assets.tables import EXPORTED_TABLES
+from medallion_assets.trigger_context import ArrivedExport, TriggerContext
+from medallion_assets.triggers.asking import (
+    INTERVAL_SECONDS,
+    give_up,
+    is_at_work,
+    readable_tables,
+    request,
+    timers_of,
+)
+from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, while_active
+from medallion_assets.triggers.jobs import INGEST
+
+EXPORTS_TOLD = 100
+"""A run names so many of the exports that it was asked for; it loads them all."""
+
+
+def arrival_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """The sensors `file_arrival_<table>`."""
+    return [arrival_sensor(table, timers_of(settings, table.arrival_timers)) for table in EXPORTED_TABLES]
+
+
+def arrival_sensor(table: Table, timers: Timers) -> dg.SensorDefinition:
+    """The sensor that asks for runs of bronze/<table>; `table` is the Silver contract."""
+    bronze = bronze_table(table.short_name)
+
+    @dg.sensor(
+        name=f"file_arrival_{table.short_name}",
+        job_name=INGEST,
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Asks for {bronze.path} when complete exports below <raw>/{table.short_name} are not in.",
+    )
+    def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
+        now, cursor = lakehouse.now(), Cursor.load(context.cursor)
+        if is_at_work(context.instance, INGEST, [bronze]):
+            held = while_active(now, cursor, timers)
+            return dg.SensorResult(skip_reason=held.reason, cursor=held.cursor.dump())
+        with readable_tables(lakehouse):
+            known = Known(lakehouse.lakehouse(), bronze)
+            decision = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
+            if decision.gives_up:
+                give_up(context, lakehouse, key=decision.cursor.state.signature or "", what=told(decision.exports))
+            if decision.ask is None:
+                return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor.dump())
+            # The version is in the key: exports that a restored table lacks again are asked for again.
+            run_key = f"{decision.ask.signature}/{known.bronze.version}/{decision.ask.attempt}"
+            asked = request(INGEST, [bronze], trigger_context(decision.exports), of=bronze, run_key=run_key)
+            return dg.SensorResult(run_requests=[asked], cursor=decision.cursor.dump())
+
+    return sensor
+
+
+@dataclass
+class Known:
+    """What is known of a table's exports, read when it is first needed: mostly nothing is."""
+
+    lakehouse: Lakehouse
+    table: Table
+
+    @cached_property
+    def bronze(self) -> Snapshot:
+        """The Bronze table; made when it is not there yet, as ingest would."""
+        return self.lakehouse.open(self.table)
+
+    @cached_property
+    def loaded(self) -> set[str]:
+        """The ids of the exports that are in."""
+        return loaded_ids(self.bronze) if self.lakehouse.exists(self.table) else set()
+
+    @cached_property
+    def refusals(self) -> Mapping[tuple[str, str], RefusedExport]:
+        """What was refused, and why."""
+        return read_refusals(self.lakehouse, self.table.short_name)
+
+    @property
+    def decisions(self) -> Mapping[str, Decision]:
+        """What people decided, where it can make a difference."""
+        if not any(one.verdict in LOOKED_AT_AGAIN for one in self.refusals.values()):
+            return {}
+        return read_decisions(self.lakehouse, self.table.short_name)
+
+    @property
+    def latest_table_id(self) -> str | None:
+        """Which DynamoDB table the export was of that was loaded last, where it can make a difference."""
+        if not any(one.verdict == FULL_EXPORT_MISSING for one in self.refusals.values()):
+            return None
+        latest = latest_export(self.bronze)
+        return None if latest is None else latest.table_id
+
+
+def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
+    """What lies below the table's folder: after the cursor's position, or everything when that is due."""
+    store = open_store(f"{raw_url}/{known.table.short_name}")
+    is_whole = cursor.lists_everything(now)
+    listing = find_exports(
+        store,
+        after=None if is_whole else cursor.position,
+        settled=known.loaded if is_whole else (),
+        shares_files=lambda one: (one.export_id, one.prefix) in known.refusals,
+    )
+    if not listing and not is_whole:
+        return Arrivals()
+    return sort_out(
+        listing,
+        loaded=known.loaded,
+        refusals=known.refusals,
+        decisions=known.decisions,
+        latest_table_id=known.latest_table_id,
+        is_whole=is_whole,
+    )
+
+
+def trigger_context(exports: list[FoundExport]) -> TriggerContext:
+    """What the run is told of why it runs."""
+    arrived = [
+        ArrivedExport(export_id=one.export_id, prefix=one.prefix, files=len(one.listing))
+        for one in exports[:EXPORTS_TOLD]
+    ]
+    return TriggerContext(trigger="file_arrival", exports=arrived)
+
+
+def told(exports: list[FoundExport]) -> str:
+    """The exports for people, the first few by name."""
+    names = ", ".join(one.export_id for one in exports[:3])
+    return f"{len(exports)} exports wait to be loaded: {names}{', ...' if len(exports) > 3 else ''}"

@@ -1,0 +1,95 @@
+"""Asking Dagster for runs: is one at work already, how a decision is answered, and what happens when asking ends.
+
+Belongs here: what the sensors of this room share.
+Does not: decisions (debounce.py and what uses it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+import dagster as dg
+from deltalake.exceptions import DeltaError
+
+from medallion_assets.errors import PermanentError
+from medallion_assets.lakehouse.contracts import AT_ONCE, Table, Timers
+from medallion_assets.operations.alerts import Alert, raise_alerts
+from medallion_assets.reporting import asset_key
+from medallion_assets.resources import LakehouseResource
+from medallion_assets.settings import Settings
+from medallion_assets.trigger_context import TriggerContext
+from medallion_assets.triggers.debounce import ATTEMPTS
+from medallion_assets.triggers.jobs import run_tags
+
+INTERVAL_SECONDS = 5
+"""Dagster's daemon looks no oftener."""
+IN_PROGRESS = (
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
+BY_HAND = "__ASSET_JOB"
+"""What Dagster calls the job of assets that a person materializes in the UI."""
+RUNS_LOOKED_AT = 100
+
+
+def timers_of(settings: Settings, timers: Timers) -> Timers:
+    """A contract's timers, unless the settings say that all are 0."""
+    return timers if settings.uses_timers else AT_ONCE
+
+
+def is_at_work(instance: dg.DagsterInstance, job: str, tables: Collection[Table]) -> bool:
+    """Whether a run that writes one of some tables is queued or running: of that job, or started by hand in the UI."""
+    keys = {asset_key(table) for table in tables}
+    for name in (job, BY_HAND):
+        filters = dg.RunsFilter(job_name=name, statuses=list(IN_PROGRESS))
+        for run in instance.get_runs(filters, limit=RUNS_LOOKED_AT):
+            if run.asset_selection is None or keys & run.asset_selection:
+                return True
+    return False
+
+
+def request(job: str, tables: Sequence[Table], context: TriggerContext, *, of: Table, run_key: str) -> dg.RunRequest:
+    """A run of `job` that writes some tables; the config of every one of them tells why, as the run's tags do."""
+    config = {"config": {"trigger": context.run_config()}}
+    return dg.RunRequest(
+        run_key=f"{of.path}/{run_key}",
+        job_name=job,
+        asset_selection=[asset_key(table) for table in tables],
+        run_config={"ops": {table.path.replace("/", "__"): config for table in tables}},
+        tags={**run_tags(tables), **context.tags()},
+    )
+
+
+def give_up(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, *, key: str, what: str) -> None:
+    """Tell people, once, that a sensor asks no more: `what` waits, and `key` names the occurrence."""
+    last = context.instance.get_runs(dg.RunsFilter(tags={"dagster/sensor_name": context.sensor_name}), limit=1)
+    run_id = last[0].run_id if last else None
+    context.log.warning("given up after %d attempts: %s; the last run was %s", ATTEMPTS, what, run_id)
+    alert = Alert(
+        key=f"given_up/{context.sensor_name}/{key}",
+        kind="failure",
+        what=f"given up after {ATTEMPTS} attempts: {what}",
+        where=context.sensor_name,
+        do="look at the run; new exports, a decision or a run by hand start it again",
+        run_id=run_id,
+        job=last[0].job_name if last else None,
+    )
+    raise_alerts(lakehouse.lakehouse(), [alert], lakehouse.now())
+
+
+@contextmanager
+def readable_tables(lakehouse: LakehouseResource) -> Iterator[None]:
+    """Turn what delta-rs says of a place that holds no table into an error that a person can act on."""
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        raise PermanentError(
+            f"a table below {lakehouse.url} cannot be read",
+            expected="a Delta table, or nothing yet",
+            found=(str(error).splitlines() or [type(error).__name__])[0],
+            do="set MEDALLION_LAKEHOUSE_URL to the place of the tables, or move away what lies in the table's place",
+        ) from error

@@ -1,0 +1,185 @@
+"""Debouncing: when what is pending is asked for, how often again, and when asking ends.
+
+Belongs here: the one decision that file arrival and table updates share, as a pure function of the clock, what was seen
+before, and what is there now.
+Does not: what counts as pending (file_arrival.py, table_update.py), or runs (asking.py).
+
+The timers mean what Lakeflow Jobs' do (lakehouse.contracts.Timers). What is still pending after the run that was asked
+for it has ended, is asked for again: ever later, a bounded number of times, until something changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from medallion_assets.lakehouse.contracts import Timers
+
+ATTEMPTS = 8
+"""Seven waits after failed runs are two hours together: longer than most outages, and no noise for a whole night."""
+FIRST_WAIT_SECONDS = 60
+"""A stage has tried again what is over in a moment by itself; each further wait is twice as long."""
+LONGEST_WAIT_SECONDS = 3600
+"""So an outage that ends is noticed within the hour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What is pending, by a signature that changes when it does, and when it changed last."""
+
+    signature: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What is remembered from one look to the next. An empty one does no harm: it asks once too often at most.
+
+    `asked_at` is the last trigger, whatever it was for; `attempts` counts those for `signature`. `active_at` is when a
+    run for it was last asked for or seen. `given_up` stays until the signature changes.
+    """
+
+    signature: str | None = None
+    changed_at: datetime | None = None
+    asked_at: datetime | None = None
+    active_at: datetime | None = None
+    attempts: int = 0
+    given_up: bool = False
+
+    def dump(self) -> dict[str, Any]:
+        """The state as JSON values."""
+        values = asdict(self)
+        return {name: one.isoformat() if isinstance(one, datetime) else one for name, one in values.items()}
+
+    @classmethod
+    def load(cls, values: Mapping[str, Any]) -> State:
+        """The state that was dumped.
+
+        Raises:
+            ValueError, TypeError, KeyError: it was not.
+        """
+        signature, attempts, given_up = values["signature"], values["attempts"], values["given_up"]
+        if not isinstance(signature, str | None) or type(attempts) is not int or type(given_up) is not bool:
+            raise TypeError(values)
+        if attempts < 0:
+            raise ValueError(attempts)
+        return cls(
+            signature=signature,
+            changed_at=moment(values["changed_at"]),
+            asked_at=moment(values["asked_at"]),
+            active_at=moment(values["active_at"]),
+            attempts=attempts,
+            given_up=given_up,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A run is wanted now; `attempt` counts from 1 for each signature."""
+
+    signature: str
+    attempt: int
+
+
+def decide(
+    now: datetime, state: State, observation: Observation | None, timers: Timers, *, is_active: bool = False
+) -> tuple[Ask | None, State]:
+    """Whether to ask for a run now, and the next state.
+
+    `observation` is None when nothing is pending. `is_active` says that a run for it is queued or running: then nothing
+    is asked for, and nobody needs to look (None leaves the state as it is). Look whether it is before looking what is
+    pending, or what the run does in between counts as left undone.
+    """
+    state = _not_after(state, now)
+    if observation is not None:
+        state = _observed(state, observation, now)
+    if is_active:
+        return None, replace(state, active_at=now)
+    if observation is None:
+        return None, State(asked_at=state.asked_at)
+    if state.attempts >= ATTEMPTS:
+        return None, replace(state, given_up=True)
+    if now < due_at(state, timers):
+        return None, state
+    attempt = state.attempts + 1
+    return Ask(signature=observation.signature, attempt=attempt), replace(
+        state, attempts=attempt, asked_at=now, active_at=now
+    )
+
+
+def due_at(state: State, timers: Timers) -> datetime:
+    """When what is pending is asked for, should nothing change until then."""
+    return max(_reasons_to_wait(state, timers))[0]
+
+
+def waiting(now: datetime, state: State, timers: Timers) -> str:
+    """What is waited for, for people: `the quiet time: 34 s`."""
+    moment, reason = max(_reasons_to_wait(state, timers))
+    return f"{reason}: {math.ceil((moment - now).total_seconds())} s"
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long after the end of the last of some failed runs the next one is asked for."""
+    return timedelta(seconds=min(FIRST_WAIT_SECONDS * 2 ** (attempts - 1), LONGEST_WAIT_SECONDS))
+
+
+def signature_of(*parts: object) -> str:
+    """A short text that differs when any part does; parts are made of what JSON knows."""
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
+
+
+def moment(value: str | None) -> datetime | None:
+    """A moment that was written into a cursor.
+
+    Raises:
+        ValueError, TypeError: it is none, or has no time zone.
+    """
+    if value is None:
+        return None
+    read = datetime.fromisoformat(value)
+    if read.tzinfo is None:
+        raise ValueError(value)
+    return read
+
+
+def _reasons_to_wait(state: State, timers: Timers) -> list[tuple[datetime, str]]:
+    reasons = []
+    if state.changed_at is not None:
+        quiet = timedelta(seconds=timers.wait_after_last_change_seconds)
+        reasons.append((state.changed_at + quiet, "the quiet time"))
+    if state.asked_at is not None:
+        between = timedelta(seconds=timers.min_time_between_triggers_seconds)
+        reasons.append((state.asked_at + between, "the time between two triggers"))
+    if state.attempts and state.active_at is not None:
+        again = f"attempt {state.attempts + 1} of {ATTEMPTS}"
+        reasons.append((state.active_at + backoff(state.attempts), again))
+    return reasons
+
+
+def _observed(state: State, observation: Observation, now: datetime) -> State:
+    """A new signature begins its attempts anew; the same one may have changed later than it was known to."""
+    changed_at = min(observation.changed_at, now)
+    if state.signature != observation.signature or state.changed_at is None:
+        return replace(
+            state, signature=observation.signature, changed_at=changed_at, attempts=0, active_at=None, given_up=False
+        )
+    return replace(state, changed_at=max(state.changed_at, changed_at))
+
+
+def _not_after(state: State, now: datetime) -> State:
+    """The state without moments that are still to come: a clock that was set back must stop nothing."""
+    return replace(
+        state,
+        changed_at=_earlier(state.changed_at, now),
+        asked_at=_earlier(state.asked_at, now),
+        active_at=_earlier(state.active_at, now),
+    )
+
+
+def _earlier(known: datetime | None, now: datetime) -> datetime | None:
+    return None if known is None else min(known, now)

@@ -1,0 +1,227 @@
+"""File arrival: which exports wait to be loaded, and whether to ask for a run that loads them.
+
+Belongs here: the decision, as pure functions of the clock, the cursor, and what lies there and is known of it.
+Does not: looking (arrival_sensors.py), when and how often to ask (debounce.py), or loading (bronze.ingest), which takes
+every complete export that is not in, whatever was asked for.
+
+A tick lists what comes after the cursor's position. That never passes the oldest export that is neither loaded nor
+refused for good (rule B2). A copy that lands late, with an id below the position, is found by the listing of everything
+that comes every FULL_LISTING_SECONDS. The quiet time counts from the tick that saw the change: copies may keep the
+times of their originals.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from medallion_assets.bronze.ingest import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
+from medallion_assets.bronze.verdicts import RefusedExport
+from medallion_assets.dynamodb.exports import FoundExport
+from medallion_assets.dynamodb.manifests import EXPORT_ID
+from medallion_assets.dynamodb.verdicts import Verdict
+from medallion_assets.lakehouse.contracts import Timers
+from medallion_assets.lakehouse.decisions import Action, Decision
+from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, moment, signature_of, waiting
+from medallion_assets.triggers.debounce import decide as debounce
+
+CURSOR_VERSION = 1
+FULL_LISTING_SECONDS = 600
+REFUSED_FOR_GOOD = frozenset(str(verdict) for verdict in Verdict if verdict.is_final)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """What a sensor remembers; an empty one looks at everything once more.
+
+    `listing` stands for all unsettled exports as they were seen last, and `changed_at` is when that changed.
+    """
+
+    position: str | None = None
+    listed_whole_at: datetime | None = None
+    listing: str | None = None
+    changed_at: datetime | None = None
+    state: State = field(default_factory=State)
+
+    def dump(self) -> str:
+        """The cursor as text."""
+        moments = {"listed_whole_at": self.listed_whole_at, "changed_at": self.changed_at}
+        texts = {name: value.isoformat() if value else None for name, value in moments.items()}
+        known = {"position": self.position, "listing": self.listing, **texts, "state": self.state.dump()}
+        return json.dumps({"version": CURSOR_VERSION, **known})
+
+    @classmethod
+    def load(cls, text: str | None) -> Cursor:
+        """The cursor that was dumped; an empty one when it is lost, corrupt, or of another version."""
+        try:
+            values = json.loads(text or "{}")
+            position, listing = values["position"], values["listing"]
+            if values["version"] != CURSOR_VERSION or not isinstance(listing, str | None):
+                return cls()
+            if position is not None and not re.fullmatch(EXPORT_ID, position):
+                return cls()
+            return cls(
+                position=position,
+                listed_whole_at=moment(values["listed_whole_at"]),
+                listing=listing,
+                changed_at=moment(values["changed_at"]),
+                state=State.load(values["state"]),
+            )
+        except (ValueError, TypeError, KeyError):
+            return cls()
+
+    def lists_everything(self, now: datetime) -> bool:
+        """Whether this tick lists everything, not only what comes after the position."""
+        if self.position is None or self.listed_whole_at is None or now < self.listed_whole_at:
+            return True
+        return now >= self.listed_whole_at + timedelta(seconds=FULL_LISTING_SECONDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrivals:
+    """What lies there. `settled` are ids that need no second look; the other four are disjoint.
+
+    `waiting` have no summary yet. `refused` are as they were when they were refused. `behind` come after an export of
+    a table that was made anew, and nobody has confirmed that table yet (rule B3).
+    """
+
+    pending: Sequence[FoundExport] = ()
+    waiting: Sequence[FoundExport] = ()
+    refused: Sequence[FoundExport] = ()
+    behind: Sequence[FoundExport] = ()
+    settled: Collection[str] = frozenset()
+    is_whole: bool = False
+
+    @property
+    def unsettled(self) -> list[FoundExport]:
+        """All but the settled ones."""
+        return [*self.pending, *self.waiting, *self.refused, *self.behind]
+
+    def __str__(self) -> str:
+        """Say for people what lies there and is not asked for."""
+        parts = {"without a summary": self.waiting, "refused": self.refused, "behind a table made anew": self.behind}
+        told = [f"{len(exports)} {what}" for what, exports in parts.items() if exports]
+        return f"no new export ({', '.join(told)})" if told else "no new export"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivalDecision:
+    """What to ask for (`exports` are all that wait), the next cursor, and if nothing is asked for, why.
+
+    `gives_up` is true for the one tick in which asking ends.
+    """
+
+    cursor: Cursor
+    ask: Ask | None = None
+    exports: list[FoundExport] = field(default_factory=list)
+    reason: str = ""
+    gives_up: bool = False
+
+
+def sort_out(
+    listing: Iterable[FoundExport],
+    *,
+    loaded: Collection[str],
+    refusals: Mapping[tuple[str, str], RefusedExport],
+    decisions: Mapping[str, Decision],
+    latest_table_id: str | None = None,
+    is_whole: bool = False,
+) -> Arrivals:
+    """Which of the exports wait for what, in the order in which ingest takes them.
+
+    `loaded` are the ids that Bronze holds; `latest_table_id` is the DynamoDB table of the export that it loaded last.
+    """
+    pending: list[FoundExport] = []
+    waiting: list[FoundExport] = []
+    refused: list[FoundExport] = []
+    behind: list[FoundExport] = []
+    for_good: set[str] = set()
+    is_stopped = False
+    for found in sorted(listing, key=lambda one: (one.export_id, one.prefix)):
+        refusal = refusals.get((found.export_id, found.prefix))
+        if found.export_id in loaded:
+            continue
+        if refusal is not None and refusal.verdict in REFUSED_FOR_GOOD:
+            for_good.add(found.export_id)
+        elif not found.has_summary:
+            waiting.append(found)
+        elif refusal is not None and _stands(refusal, found, decisions, latest_table_id):
+            refused.append(found)
+            is_stopped = is_stopped or refusal.verdict == TABLE_RECREATED
+        else:
+            (behind if is_stopped else pending).append(found)
+    return Arrivals(
+        pending=pending,
+        waiting=waiting,
+        refused=refused,
+        behind=behind,
+        settled={*loaded, *for_good},
+        is_whole=is_whole,
+    )
+
+
+def decide(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) -> ArrivalDecision:
+    """Whether to ask for a run now. Nobody decides while a run is at work: see `while_active`."""
+    listing = signature_of([[one.export_id, one.prefix, one.fingerprint] for one in arrivals.unsettled])
+    changed_at = now if cursor.changed_at is None or listing != cursor.listing else min(cursor.changed_at, now)
+    observation = None
+    if arrivals.pending:
+        wanted = [[one.export_id, one.prefix, one.fingerprint] for one in arrivals.pending]
+        observation = Observation(signature=signature_of(wanted), changed_at=changed_at)
+    ask, state = debounce(now, cursor.state, observation, timers)
+    after = Cursor(
+        position=_position(cursor, arrivals),
+        listed_whole_at=now if arrivals.is_whole else cursor.listed_whole_at,
+        listing=listing,
+        changed_at=changed_at,
+        state=state,
+    )
+    return ArrivalDecision(
+        cursor=after,
+        ask=ask,
+        exports=list(arrivals.pending),
+        reason=_reason(now, arrivals, state, timers),
+        gives_up=state.given_up and not cursor.state.given_up,
+    )
+
+
+def while_active(now: datetime, cursor: Cursor, timers: Timers) -> ArrivalDecision:
+    """Nothing is asked for, and nobody needs to look, while a run that loads exports is queued or at work."""
+    _, state = debounce(now, cursor.state, None, timers, is_active=True)
+    return ArrivalDecision(cursor=replace(cursor, state=state), reason="a run for this table is queued or at work")
+
+
+def _stands(
+    refusal: RefusedExport, found: FoundExport, decisions: Mapping[str, Decision], latest_table_id: str | None
+) -> bool:
+    """Whether a refusal holds: no file has changed, and no decision or other export has mended it since."""
+    if refusal.fingerprint != found.fingerprint:
+        return False
+    confirmed = [one for one in decisions.values() if one.action is Action.CONFIRM_TABLE]
+    if refusal.verdict not in LOOKED_AT_AGAIN or not confirmed:
+        return True
+    latest = max(confirmed, key=lambda one: (one.decided_at, one.subject))
+    if refusal.verdict == FULL_EXPORT_MISSING:
+        return latest.subject != latest_table_id
+    return latest.decided_at <= refusal.judged_at
+
+
+def _position(cursor: Cursor, arrivals: Arrivals) -> str | None:
+    """The greatest settled id below every unsettled one (rule B2); a late copy takes the position back."""
+    known = set(arrivals.settled)
+    if cursor.position is not None and not arrivals.is_whole:
+        known.add(cursor.position)
+    oldest = min((one.export_id for one in arrivals.unsettled), default=None)
+    return max((one for one in known if oldest is None or one < oldest), default=None)
+
+
+def _reason(now: datetime, arrivals: Arrivals, state: State, timers: Timers) -> str:
+    if not arrivals.pending:
+        return str(arrivals)
+    count = f"{len(arrivals.pending)} export{'s' if len(arrivals.pending) > 1 else ''}"
+    if state.given_up:
+        return f"given up after {ATTEMPTS} attempts: {count}; new files or a run by hand start it again"
+    return f"{count} wait for {waiting(now, state, timers)}"

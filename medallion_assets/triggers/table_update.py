@@ -1,0 +1,124 @@
+"""Table updates: whether one or several tables have versions that their consumer has not taken in, and what to do.
+
+Belongs here: the decision, as a pure function of the clock, the cursor and the tables' versions.
+Does not: reading versions and what was consumed (update_sensors.py), or when and how often to ask (debounce.py).
+
+What was consumed comes from the consumer's own log, never from the cursor, so a lost cursor asks for nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from medallion_assets.lakehouse.contracts import Timers
+from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, signature_of, waiting
+from medallion_assets.triggers.debounce import decide as debounce
+
+CURSOR_VERSION = 1
+
+
+class Mode(StrEnum):
+    """Which of several tables have to have an update."""
+
+    ANY = "any"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A table (`layer.table`) at its latest `version`, which was committed at `changed_at`.
+
+    `consumed` is the version that the consumer has taken in; None while it has taken nothing. `note` is anything else
+    that makes it worth another try, such as a person's decision; `waits` says why an update cannot be taken in yet.
+    """
+
+    table: str
+    version: int
+    changed_at: datetime
+    consumed: int | None = None
+    note: str = ""
+    waits: str = ""
+
+    @property
+    def is_updated(self) -> bool:
+        """Whether there is something to take in. Version 0 is the table as it was made, empty."""
+        return not self.waits and self.version > (self.consumed or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateDecision:
+    """What to ask for (`updated` are the tables that have an update), the next cursor, and else why not.
+
+    `gives_up` is true for the one tick in which asking ends.
+    """
+
+    cursor: str
+    state: State
+    ask: Ask | None = None
+    updated: Sequence[Watched] = ()
+    reason: str = ""
+    gives_up: bool = False
+
+
+def decide(now: datetime, cursor: str | None, tables: Sequence[Watched], mode: Mode, timers: Timers) -> UpdateDecision:
+    """Whether to ask for a run now: any or all of the tables have an update, and the timers hold.
+
+    Nobody decides while a run is at work: see `while_active`.
+    """
+    before = load(cursor)
+    updated = [table for table in tables if table.is_updated]
+    observation = None
+    if updated and (mode is Mode.ANY or len(updated) == len(tables)):
+        seen = sorted([table.table, table.version, table.note] for table in updated)
+        observation = Observation(signature=signature_of(seen), changed_at=max(table.changed_at for table in updated))
+    ask, state = debounce(now, before, observation, timers)
+    return UpdateDecision(
+        cursor=dump(state),
+        state=state,
+        ask=ask,
+        updated=updated,
+        reason=_reason(now, tables, observation, state, timers),
+        gives_up=state.given_up and not before.given_up,
+    )
+
+
+def while_active(now: datetime, cursor: str | None, timers: Timers) -> UpdateDecision:
+    """Nothing is asked for, and nobody needs to look, while a run of the consumer is queued or at work."""
+    _, state = debounce(now, load(cursor), None, timers, is_active=True)
+    return UpdateDecision(cursor=dump(state), state=state, reason="a run for this table is queued or at work")
+
+
+def dump(state: State) -> str:
+    """The cursor as text."""
+    return json.dumps({"version": CURSOR_VERSION, "state": state.dump()})
+
+
+def load(cursor: str | None) -> State:
+    """What the cursor says; nothing when it is lost, corrupt, or of another version."""
+    try:
+        values = json.loads(cursor or "{}")
+        return State.load(values["state"]) if values["version"] == CURSOR_VERSION else State()
+    except (ValueError, TypeError, KeyError):
+        return State()
+
+
+def told(tables: Sequence[Watched]) -> str:
+    """Updates for people."""
+    return ", ".join(f"version {table.version} of {table.table}" for table in tables)
+
+
+def _reason(
+    now: datetime, tables: Sequence[Watched], observation: Observation | None, state: State, timers: Timers
+) -> str:
+    updated = [table for table in tables if table.is_updated]
+    if observation is None:
+        waits = [table.waits for table in tables if table.waits]
+        return "; ".join(["no new version" if not updated else f"only {told(updated)}", *waits])
+    if state.given_up:
+        do = "a new version, a decision or a run by hand starts it again"
+        return f"given up after {ATTEMPTS} attempts: {told(updated)}; {do}"
+    return f"{told(updated)} waits for {waiting(now, state, timers)}"

@@ -1,0 +1,103 @@
+"""Table-update sensors: Silver is asked for when Bronze has what it can settle, the enriched table when it lags behind.
+
+Belongs here: the sensors.
+Does not: what has an update (watching.py), or the decision (table_update.py).
+
+A run of Silver enriches in the same run; `enriched_update` repairs what a run that failed halfway left behind.
+Dagster reads the annotations of a sensor itself, so they are not postponed here.
+"""
+
+from collections.abc import Callable, Sequence
+
+import dagster as dg
+
+from medallion_assets.lakehouse.contracts import Table, Timers
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.resources import LakehouseResource
+from medallion_assets.settings import Settings
+from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.tables import EXPORTED_TABLES
+from medallion_assets.trigger_context import TriggerContext, UpdatedTable
+from medallion_assets.triggers.asking import (
+    INTERVAL_SECONDS,
+    give_up,
+    is_at_work,
+    readable_tables,
+    request,
+    timers_of,
+)
+from medallion_assets.triggers.jobs import REFINE
+from medallion_assets.triggers.table_update import Mode, Watched, decide, told, while_active
+from medallion_assets.triggers.watching import watch_bronze, watch_enriched_sources
+
+
+def update_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """The sensors `table_update_<table>` for each exported table, and `enriched_update`."""
+    silver = [
+        update_sensor(
+            f"table_update_{table.short_name}",
+            watch=_watching(table),
+            made=[table, ENRICHED_TRANSACTIONS],
+            timers=timers_of(settings, table.update_timers),
+            description=f"Asks for {table.path} and what follows when Bronze holds exports that it can settle.",
+        )
+        for table in EXPORTED_TABLES
+    ]
+    enriched = update_sensor(
+        "enriched_update",
+        watch=watch_enriched_sources,
+        made=[ENRICHED_TRANSACTIONS],
+        timers=timers_of(settings, ENRICHED_TRANSACTIONS.update_timers),
+        description=f"Asks for {ENRICHED_TRANSACTIONS.path} when one of its sources is newer and no run is about to.",
+    )
+    return [*silver, enriched]
+
+
+def update_sensor(
+    name: str,
+    *,
+    watch: Callable[[Lakehouse], Sequence[Watched]],
+    made: Sequence[Table],
+    timers: Timers,
+    description: str,
+    mode: Mode = Mode.ANY,
+) -> dg.SensorDefinition:
+    """A sensor that asks for a run of `refine` which makes some tables, when any or all of those it watches are newer.
+
+    It asks for nothing while a run is at work that writes the first of `made`.
+    """
+    (first, *_) = made
+
+    @dg.sensor(
+        name=name,
+        job_name=REFINE,
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=description,
+    )
+    def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
+        now = lakehouse.now()
+        if is_at_work(context.instance, REFINE, [first]):
+            held = while_active(now, context.cursor, timers)
+            return dg.SensorResult(skip_reason=held.reason, cursor=held.cursor)
+        with readable_tables(lakehouse):
+            decision = decide(now, context.cursor, watch(lakehouse.lakehouse()), mode, timers)
+        if decision.gives_up:
+            give_up(context, lakehouse, key=decision.state.signature or "", what=told(decision.updated))
+        if decision.ask is None:
+            return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor)
+        run_key = f"{decision.ask.signature}/{decision.ask.attempt}"
+        asked = request(REFINE, made, trigger_context(decision.updated), of=first, run_key=run_key)
+        return dg.SensorResult(run_requests=[asked], cursor=decision.cursor)
+
+    return sensor
+
+
+def trigger_context(updated: Sequence[Watched]) -> TriggerContext:
+    """What the run is told of why it runs."""
+    tables = [UpdatedTable(table=one.table, version=one.version) for one in updated]
+    return TriggerContext(trigger="table_update", tables=tables)
+
+
+def _watching(table: Table) -> Callable[[Lakehouse], list[Watched]]:
+    return lambda lakehouse: watch_bronze(lakehouse, table)

@@ -1,0 +1,81 @@
+"""Watching tables: their versions, and what those who are made from them have taken in, read from the tables' own logs.
+
+Belongs here: what Silver can settle of its Bronze table, and which sources the enriched table was made from.
+Does not: deciding (table_update.py). A table that is not there yet is nothing to take in, and is not made by looking.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.decisions import read_decisions
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.expectation_results import read_results
+from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
+from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.silver.customers import CUSTOMERS
+from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.triggers.table_update import Watched
+
+ENRICHED_SOURCES = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
+
+
+def watch_bronze(lakehouse: Lakehouse, table: Table) -> list[Watched]:
+    """The Bronze table of a Silver contract, against what Silver has settled (rule C5); empty when it is not there.
+
+    Exports that wait for a gap, or behind one that failed the gate and about which nobody decided, are no update.
+    """
+    source = bronze_table(table.short_name)
+    if not lakehouse.exists(source):
+        return []
+    silver = lakehouse.open(table)  # before Bronze, which then knows of everything that Silver has settled
+    bronze = lakehouse.open(source)
+    checkpoint = silver.transaction(source.name)
+    if bronze.version == checkpoint:
+        return [_watched(bronze, checkpoint)]
+    settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
+    group = settlement.next_group(1)
+    if not group:
+        return [_watched(bronze, checkpoint, waits="; ".join(str(gap) for gap in settlement.gaps[:1]))]
+    decision = settlement.decision(group[0])
+    if decision is None and failed_gate(lakehouse, table, group[0]):
+        waits = f"export {group[0].export_id} failed the quality gate: accept or reject it, or run {table.path} by hand"
+        return [_watched(bronze, checkpoint, waits=waits)]
+    return [_watched(bronze, checkpoint, note=decision or "")]
+
+
+def watch_enriched_sources(lakehouse: Lakehouse) -> list[Watched]:
+    """The two sources of silver.enriched_transactions, against the versions that it was made from."""
+    if not all(lakehouse.exists(source) for source in ENRICHED_SOURCES):
+        return []
+    enriched = lakehouse.open(ENRICHED_TRANSACTIONS) if lakehouse.exists(ENRICHED_TRANSACTIONS) else None
+    return [
+        _watched(lakehouse.open(source), enriched.transaction(source.name) if enriched else None)
+        for source in ENRICHED_SOURCES
+    ]
+
+
+def failed_gate(lakehouse: Lakehouse, table: Table, export: RawExport) -> bool:
+    """Whether an export that is not settled was judged before: it did not pass then (rule C4)."""
+    results = read_results(lakehouse, since=export.started_at.date())
+    of_export = (results["table_name"] == table.name) & (results["export_id"] == export.export_id)
+    return bool((of_export & ~results["is_published"]).any())
+
+
+def _watched(snapshot: Snapshot, consumed: int | None, *, note: str = "", waits: str = "") -> Watched:
+    return Watched(
+        table=snapshot.table.name,
+        version=snapshot.version,
+        changed_at=_committed_at(snapshot),
+        consumed=consumed,
+        note=note,
+        waits=waits,
+    )
+
+
+def _committed_at(snapshot: Snapshot) -> datetime:
+    """When the latest version was committed, as its writer's clock had it."""
+    (commit,) = snapshot.delta.history(1)
+    return datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
