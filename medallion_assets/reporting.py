@@ -38,7 +38,10 @@ STEP_RETRY_SECONDS = 10.0
 
 
 def doorway(table: Table, *, kinds: set[str] | None = None) -> dict[str, Any]:
-    """What `@dg.asset` takes from a contract: how it looks, its pool and retries, and when it counts as stale."""
+    """What `@dg.asset` takes from a contract: how it looks, its pool, and when it counts as stale.
+
+    Its retries are not a policy of Dagster's (see `step_retries`).
+    """
     fresh = table.freshness_hours
     return {
         "key": asset_key(table),
@@ -48,12 +51,6 @@ def doorway(table: Table, *, kinds: set[str] | None = None) -> dict[str, Any]:
         "kinds": kinds or {"polars", "deltalake", table.layer},
         "metadata": {"dagster/column_schema": column_schema(table)},
         "pool": pool(table),
-        "retry_policy": dg.RetryPolicy(
-            max_retries=table.limits.retries,
-            delay=STEP_RETRY_SECONDS,
-            backoff=dg.Backoff.EXPONENTIAL,
-            jitter=dg.Jitter.PLUS_MINUS,
-        ),
         "freshness_policy": fresh and dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=fresh)),
     }
 
@@ -161,6 +158,30 @@ def stage_errors() -> Iterator[None]:
             metadata={name: str(part) for name, part in parts.items() if part is not None},
             allow_retries=isinstance(error, TransientError),
         ) from error
+
+
+@contextmanager
+def step_retries(table: Table, *, attempt: int) -> Iterator[None]:
+    """Ask Dagster to try the step again, as often as the table's contract says, after what may not be permanent.
+
+    With a retry policy Dagster also tries again what was ended by a person, by its time limit or with its host: in the
+    same process, which then works on for a run that is over.
+    """
+    policy = dg.RetryPolicy(
+        max_retries=table.limits.retries,
+        delay=STEP_RETRY_SECONDS,
+        backoff=dg.Backoff.EXPONENTIAL,
+        jitter=dg.Jitter.PLUS_MINUS,
+    )
+    try:
+        yield
+    except (dg.DagsterError, dg.RetryRequested):
+        raise
+    except Exception as error:
+        if isinstance(error, dg.Failure) and not error.allow_retries:
+            raise
+        wait = policy.calculate_delay(attempt)
+        raise dg.RetryRequested(max_retries=policy.max_retries, seconds_to_wait=wait) from error
 
 
 def as_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> dg.MarkdownMetadataValue:

@@ -17,7 +17,7 @@ import dagster as dg
 from medallion_assets.dynamodb.publisher import publishing_client
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.reporting import stage_errors
+from medallion_assets.reporting import stage_errors, step_retries
 from medallion_assets.settings import aws_options
 from medallion_assets.stage import Repeating, Stage
 
@@ -45,7 +45,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             now=self.now(),
             repeating=Repeating(attempts=self.repetitions, first_wait_seconds=self.first_wait_seconds),
         )
-        with stage_errors(), stage.recorded():
+        with step_retries(table, attempt=context.retry_number + 1), stage_errors(), stage.recorded():
             yield stage
 
     def lakehouse(self, *, author: Mapping[str, str] | None = None) -> Lakehouse:

@@ -7,20 +7,23 @@ Does not: any logic of a stage; assets call the rooms below and report (reportin
 from __future__ import annotations
 
 import resource
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import dagster as dg
+import polars as pl
 import tenacity
+from deltalake.exceptions import DeltaError
 
 from medallion_assets.errors import MedallionError, TransientError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.expectation_results import record_results
-from medallion_assets.lakehouse.pipeline_runs import Outcome, StageAttempt, record_attempts
+from medallion_assets.lakehouse.expectation_results import EXPECTATION_RESULTS, record_results
+from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, record_attempts
 from medallion_assets.trigger_context import TRIGGER_TAG
 
 Result = TypeVar("Result")
@@ -35,6 +38,11 @@ FIGURES = {
     "publishing_seconds": "publishing_seconds",
 }
 """What a materialization's metadata calls the columns of operations.pipeline_runs."""
+OUT_OF_TIME = "maximum runtime"
+"""What Dagster's run monitoring says of a run that it ends for its time limit."""
+ENDING = dg.DagsterEventType.RUN_CANCELING
+NOT_WRITTEN = (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError)
+"""What a lakehouse that cannot be written raises."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +67,9 @@ class Repeating:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientError),
             stop=tenacity.stop_after_attempt(self.attempts + 1),
-            wait=tenacity.wait_exponential_jitter(multiplier=self.first_wait_seconds, jitter=self.first_wait_seconds / 2),
+            wait=tenacity.wait_exponential_jitter(
+                multiplier=self.first_wait_seconds, jitter=self.first_wait_seconds / 2
+            ),
             before_sleep=before_sleep,
             reraise=True,
         )(work)
@@ -74,8 +84,10 @@ class Stage:
     lake: Lakehouse
     now: datetime
     repeating: Repeating = Repeating()
+    _began: float = field(default_factory=time.monotonic)
     _figures: dict[str, Any] = field(default_factory=dict)
     _results: list[dict[str, Any]] = field(default_factory=list)
+    _broken: list[str] = field(default_factory=list)
 
     def attempt(self, work: Callable[[], Result]) -> Result:
         """Do work that can be done twice without harm, and again while it fails transiently."""
@@ -91,9 +103,17 @@ class Stage:
         """Rows for operations.expectation_results, written when the attempt ends."""
         self._results += results
 
+    def checked(self, checks: Iterable[dg.AssetCheckResult]) -> Iterator[dg.AssetCheckResult]:
+        """The checks themselves. One that blocks and failed makes this attempt a failed one, as it does the step."""
+        blocking = {spec.name for spec in self.context.assets_def.check_specs if spec.blocking}
+        for one in checks:
+            if one.check_name in blocking and not one.passed and one.severity is dg.AssetCheckSeverity.ERROR:
+                self._broken.append(str(one.check_name))
+            yield one
+
     def end(self, outcome: Outcome, error: str | None) -> None:
         """Write what became of the attempt. That it cannot be written is told, and fails nothing."""
-        context, ended = self.context, datetime.now(UTC)
+        context = self.context
         attempt = StageAttempt(
             run_id=context.run.run_id,
             job=context.run.job_name,
@@ -102,30 +122,45 @@ class Stage:
             partition=_partition(context),
             trigger=context.run.tags.get(TRIGGER_TAG),
             started_at=self.now,
-            duration_seconds=(ended - self.now).total_seconds(),
+            duration_seconds=time.monotonic() - self._began,
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             outcome=outcome,
             error=error,
             **self._figures,
         )
-        try:
-            record_results(self.lake, self._results, run_id=context.run.run_id, now=self.now)
-            record_attempts(self.lake, [attempt])
-        except (MedallionError, OSError) as failure:
-            context.log.warning("operations.pipeline_runs lacks this attempt: %s", failure)
+        self._write(PIPELINE_RUNS, lambda: record_attempts(self.lake, [attempt]))
+        run_id = context.run.run_id
+        self._write(EXPECTATION_RESULTS, lambda: record_results(self.lake, self._results, run_id=run_id, now=self.now))
 
     @contextmanager
     def recorded(self) -> Iterator[Stage]:
         """The body of the asset; whatever becomes of it is written."""
         try:
             yield self
-        except (GeneratorExit, KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-            self.end(Outcome.CANCELED, "the run was ended")
-            raise
         except Exception as error:
             self.end(Outcome.FAILED, str(error) or type(error).__name__)
             raise
-        self.end(Outcome.SUCCEEDED, None)
+        except BaseException:  # a signal, or Dagster closes the body where it stands
+            why = self._why_ended()
+            self.end(Outcome.FAILED if OUT_OF_TIME in why else Outcome.CANCELED, why)
+            raise
+        if self._broken:
+            self.end(Outcome.FAILED, f"blocking checks failed: {', '.join(self._broken)}; what to do: look at them")
+        else:
+            self.end(Outcome.SUCCEEDED, None)
+
+    def _write(self, table: Table, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except NOT_WRITTEN as failure:
+            self.context.log.warning("%s lacks this attempt: %s", table.name, failure)
+
+    def _why_ended(self) -> str:
+        """What Dagster says of a run that ends before its stage is done."""
+        run_id = self.context.run.run_id
+        entries = self.context.instance.all_logs(run_id, of_type=ENDING)
+        said = (entry.dagster_event and entry.dagster_event.message for entry in entries)
+        return "; ".join(["the run was ended", *filter(None, said)])
 
 
 def _partition(context: dg.AssetExecutionContext) -> str | None:

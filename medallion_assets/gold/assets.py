@@ -45,7 +45,8 @@ def gold_assets(first_day: date) -> list[dg.AssetsDefinition]:
             days = partition_days(context)
             built = stage.attempt(partial(build_daily_sales, stage.lake, days, progress=context.log.info))
             gold = stage.lake.open(DAILY_SALES_SUMMARY, version=built.version)
-            yield from audit_checks(DAILY_SALES_SUMMARY, audit_daily_sales(gold, source_of(gold), days))
+            audit = audit_daily_sales(gold, source_of(gold), days)
+            yield from stage.checked(audit_checks(DAILY_SALES_SUMMARY, audit))
             yield stage.report(_result(gold, days, built, config.trigger))
 
     @daily_asset(first_day, **_doorway(CUSTOMER_LTV), deps=source)
@@ -56,7 +57,8 @@ def gold_assets(first_day: date) -> list[dg.AssetsDefinition]:
             days = partition_days(context)
             built = stage.attempt(partial(build_customer_ltv, stage.lake, days, progress=context.log.info))
             gold = stage.lake.open(CUSTOMER_LTV, version=built.version)
-            yield from audit_checks(CUSTOMER_LTV, audit_customer_ltv(gold, source_of(gold), days))
+            audit = audit_customer_ltv(gold, source_of(gold), days)
+            yield from stage.checked(audit_checks(CUSTOMER_LTV, audit))
             yield stage.report(_result(gold, days, built, config.trigger))
 
     return [daily_sales_summary, customer_ltv]
