@@ -12,12 +12,22 @@ import dagster as dg
 
 from medallion_assets.bronze.assets import bronze_asset
 from medallion_assets.gold.assets import gold_assets
+from medallion_assets.operations.assets import monitor_job, operations_assets
+from medallion_assets.operations.dashboard.assets import KEY as DASHBOARD
+from medallion_assets.operations.dashboard.assets import dashboard_asset
+from medallion_assets.operations.incident_assets import diagnose_job, incident
 from medallion_assets.resources import DynamoDBResource, LakehouseResource
 from medallion_assets.serving.assets import serving_assets
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets.silver.assets import enriched_transactions, silver_asset
 from medallion_assets.tables import EXPORTED_TABLES
+from medallion_assets.triggers.alert_sensors import outcome_sensors
+from medallion_assets.triggers.arrival_sensors import arrival_sensors
 from medallion_assets.triggers.jobs import jobs
+from medallion_assets.triggers.restated_sensors import restated_sensors
+from medallion_assets.triggers.run_if_sensors import run_if_sensors
+from medallion_assets.triggers.schedules import schedules
+from medallion_assets.triggers.update_sensors import update_sensors
 
 
 def build_defs(
@@ -34,6 +44,9 @@ def build_defs(
             enriched_transactions,
             *gold_assets(settings.first_day),
             *serving_assets(settings.first_day),
+            *operations_assets(),
+            dashboard_asset(settings),
+            incident,
         ],
         resources={
             "lakehouse": LakehouseResource(
@@ -44,7 +57,15 @@ def build_defs(
             ),
             "dynamodb": dynamodb or DynamoDBResource(creates_tables=settings.creates_tables),
         },
-        jobs=jobs(),
+        jobs=[*jobs(), monitor_job(also=[DASHBOARD]), diagnose_job()],
+        schedules=schedules(settings),
+        sensors=[
+            *arrival_sensors(settings),
+            *update_sensors(settings),
+            *restated_sensors(settings),
+            *run_if_sensors(),
+            *outcome_sensors(settings),
+        ],
         executor=dg.in_process_executor,
         loggers=loggers,
     )

@@ -23,8 +23,8 @@ ENGINES = ("polars",)
 ALERT_KINDS = ("failure", "warning", "skipped", "success")
 """What a person may be told of, each kind with a list of URLs of its own."""
 ALERT_CHOICES = ("failures", "every_run")
-NIGHTLY = {"daily_gold_and_publish": ("0 1 * * *",)}
-"""Yesterday is closed at 01:00, unless MEDALLION_SCHEDULES says otherwise."""
+SCHEDULES = {"daily_gold_and_publish": ("0 1 * * *",), "monitor": ("*/15 * * * *",)}
+"""Yesterday is closed at 01:00, and the monitor runs four times an hour, unless settings say otherwise."""
 AWS_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -203,7 +203,7 @@ def _time_zone(env: Mapping[str, str], name: str, default: str) -> str:
 def _schedules(env: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """Cron lines by job; those of a job that is named replace its own."""
     lines = _json_object(env, "MEDALLION_SCHEDULES", 'such as {"refine": "0 */6 * * *", "ingest": ["5 * * * *"]}')
-    return {**NIGHTLY, **{job: (value,) if isinstance(value, str) else tuple(value) for job, value in lines.items()}}
+    return {**SCHEDULES, **{job: (value,) if isinstance(value, str) else tuple(value) for job, value in lines.items()}}
 
 
 def _alert_jobs(env: Mapping[str, str]) -> dict[str, str]:

@@ -24,7 +24,7 @@ def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert settings.dagster_home == home / "dagster_home"
         assert (settings.uses_timers, settings.closes_missed_days, settings.creates_tables) == (True, True, False)
         assert (settings.schedule_time_zone, settings.daily_done_by) == ("America/Los_Angeles", time(6))
-        assert settings.schedules == {"daily_gold_and_publish": ("0 1 * * *",)}
+        assert settings.schedules == {"daily_gold_and_publish": ("0 1 * * *",), "monitor": ("*/15 * * * *",)}
         assert (settings.repetitions, settings.first_wait_seconds) == (3, 30.0)
         assert settings.alert_jobs == {}
 
@@ -97,12 +97,12 @@ def test_schedules_name_jobs_and_replace_their_own() -> None:
     several = load_settings({"MEDALLION_SCHEDULES": '{"refine": "0 */6 * * *", "ingest": ["5 * * * *", "0 4 * * 1"]}'})
     assert several.schedules == {
         "daily_gold_and_publish": ("0 1 * * *",),
+        "monitor": ("*/15 * * * *",),
         "refine": ("0 */6 * * *",),
         "ingest": ("5 * * * *", "0 4 * * 1"),
     }
-    assert load_settings({"MEDALLION_SCHEDULES": '{"daily_gold_and_publish": []}'}).schedules == {
-        "daily_gold_and_publish": ()
-    }
+    without = load_settings({"MEDALLION_SCHEDULES": '{"daily_gold_and_publish": []}'})
+    assert without.schedules["daily_gold_and_publish"] == ()
 
 
 def test_each_kind_of_alert_has_urls_of_its_own() -> None:

@@ -13,6 +13,7 @@ import dagster as dg
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.operations.assets import MONITOR
 from medallion_assets.settings import Settings
 from medallion_assets.tables import PUBLISHED_TABLES
 from medallion_assets.trigger_context import TriggerContext
@@ -30,8 +31,9 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     Raises:
         SettingsError: there is no such job, or a cron line makes no sense.
     """
-    if unknown := sorted(set(settings.schedules) - set(JOB_TABLES)):
-        raise _refused(f"jobs among {', '.join(JOB_TABLES)}", ", ".join(unknown))
+    names = (*JOB_TABLES, MONITOR)
+    if unknown := sorted(set(settings.schedules) - set(names)):
+        raise _refused(f"jobs among {', '.join(names)}", ", ".join(unknown))
     return [_schedule(settings, job, lines) for job, lines in settings.schedules.items() if lines]
 
 
@@ -73,7 +75,7 @@ def _schedule(settings: Settings, job: str, lines: Sequence[str]) -> dg.Schedule
         "execution_timezone": settings.schedule_time_zone,
         "default_status": dg.DefaultScheduleStatus.RUNNING,
     }
-    tables = JOB_TABLES[job]
+    tables = JOB_TABLES.get(job, ())
     try:
         if job == DAILY:
             return dg.ScheduleDefinition(
@@ -84,7 +86,7 @@ def _schedule(settings: Settings, job: str, lines: Sequence[str]) -> dg.Schedule
         return dg.ScheduleDefinition(
             **options,
             run_config=triggered_config(tables, SCHEDULED),
-            tags={**run_tags(tables, priority=LIVE_PRIORITY), **SCHEDULED.tags()},
+            tags={**(run_tags(tables, priority=LIVE_PRIORITY) if tables else {}), **SCHEDULED.tags()},
         )
     except dg.DagsterInvalidDefinitionError as error:
         raise _refused("cron lines such as 0 1 * * * (minute, hour, day, month, weekday)", list(lines)) from error
