@@ -64,8 +64,9 @@ class Unread:
 class Facts:
     """What the rules judge. `attempts` are rows of PIPELINE_RUNS, `results` of EXPECTATION_RESULTS, oldest first.
 
-    `daily_done_by` is the time of day (business zone) by which yesterday is to be published, None when no schedule
-    closes days; `first_day` is the first business day there is.
+    `known_runs` are the ids of runs of these attempts that Dagster knows: their ends are told as such. `daily_done_by`
+    is the time of day (business zone) by which yesterday is to be published, None when no schedule closes days;
+    `first_day` is the first business day there is.
     """
 
     attempts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=polars_schema(PIPELINE_RUNS)))
@@ -75,6 +76,7 @@ class Facts:
     waiting: Sequence[WaitingExport] = ()
     running: Sequence[RunningStage] = ()
     unread: Sequence[Unread] = ()
+    known_runs: frozenset[str] = frozenset()
     daily_done_by: time | None = None
     first_day: date = date.min
 

@@ -1,6 +1,6 @@
 """Notices: alerts of what only triggers know, each with its key and words.
 
-Belongs here: what schedules, sensors and the ends of runs tell.
+Belongs here: what schedules and the ends of runs tell.
 Does not: raising them (triggers), or what follows from tables (operations.alert_rules).
 
 A skipped run is one that was asked for and did not come to its end without having failed: a person, or a program on
@@ -15,18 +15,6 @@ from collections.abc import Sequence
 from datetime import date
 
 from medallion_assets.operations.alerts import Alert
-
-
-def given_up(trigger: str, *, target: str, cause: str, attempts: int, run_id: str | None = None) -> Alert:
-    """What a trigger says that stops asking for `target` (a table or job), as `cause` failed `attempts` times."""
-    return Alert(
-        key=f"given_up/{trigger}/{target}/{cause}",
-        kind="failure",
-        what=f"{trigger} no longer asks for {target}: {attempts} runs for {cause} failed",
-        where=target,
-        do="mend what the last of these runs says, then run it from the UI; a new export or version is asked for again",
-        run_id=run_id,
-    )
 
 
 def days_skipped(table: str, days: Sequence[date]) -> Alert:

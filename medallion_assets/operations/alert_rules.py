@@ -37,8 +37,8 @@ def judge(facts: Facts, now: datetime) -> list[Alert]:
 
 
 def stage_failed(facts: Facts, now: datetime) -> Iterator[Alert]:
-    """A stage failed, and the end of its run was not seen."""
-    return untold_failures(facts.attempts, now)
+    """A stage failed, in a run that Dagster does not know any more."""
+    return untold_failures(facts.attempts, now, known_runs=facts.known_runs)
 
 
 def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:

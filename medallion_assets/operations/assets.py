@@ -66,7 +66,7 @@ def operations_assets() -> list[dg.AssetsDefinition]:
     return [pipeline_runs, pipeline_checkpoint, data_freshness]
 
 
-def monitor_job(also: Collection[dg.AssetKey] = ()) -> dg.UnresolvedAssetJobDefinition:
+def monitor_job(also: Collection[dg.AssetKey] = ()) -> "dg.UnresolvedAssetJobDefinition":
     """The job that renews what people want to know of the pipeline; `also` names assets of other rooms."""
     own = [asset_key(table) for table in (PIPELINE_RUNS, PIPELINE_CHECKPOINT, DATA_FRESHNESS)]
     return dg.define_asset_job(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,16 +27,13 @@ VALUE_CHARACTERS = 500
 SAMPLE_ROWS = 5
 TOLD = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, Kind.RUN_FAILURE}
 CELL_BORDER = re.compile(r"(?<!\\)\|")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Error:
-    """What a stage said when it failed, and its parts where it is an error of this project."""
-
-    text: str
-    expected: str | None = None
-    found: str | None = None
-    do: str | None = None
+WRAPPERS = {"DagsterExecutionStepExecutionError", "RetryRequested"}
+"""What Dagster puts around the error of a step."""
+OWN_WORDS = re.compile(r"(dagster\._core\.definitions\.events|medallion_assets\.errors)\.\w+: ")
+PARTS = re.compile(
+    r"(?P<headline>.*?)(; expected: (?P<expected>.*?))?(; found: (?P<found>.*?))?(; what to do: (?P<do>.*))?", re.DOTALL
+)
+"""The parts that errors.MedallionError puts into its words."""
 
 
 def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime) -> list[Incident]:
@@ -54,7 +50,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     incidents = []
     for asset, step in failed.items():
         failure = failures.get(step)
-        error = _step_error(failure) if failure else Error(text=_run_error(told))
+        error = _step_error(failure) if failure else _run_error(told)
         checks = [one for one in _failed_checks(told) if one.asset_key.to_user_string() == asset]
         version, made_at = _last_good(instance, asset)
         incidents.append(
@@ -65,10 +61,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
                 partition=_partition(run),
                 trigger=run.tags.get(TRIGGER_TAG),
                 cause=run.tags.get(CAUSE_TAG),
-                error=error.text,
-                expected=error.expected,
-                found=error.found,
-                do=error.do,
+                **parts_of(error),
                 **_findings(checks),
                 last_good_version=version,
                 last_good_at=made_at,
@@ -86,26 +79,30 @@ def table_rows(markdown: str) -> list[dict[str, str]]:
     return [dict(zip(cells[0], row, strict=False)) for row in cells[2:]]
 
 
-def _step_error(event: dg.DagsterEvent) -> Error:
+def parts_of(error: str) -> dict[str, Any]:
+    """What an error says, whole (`error`) and in parts (`headline`, `expected`, `found`, `do`), long ones cut.
+
+    An error that is not of this project is all headline; the other parts are None.
+    """
+    match = PARTS.fullmatch(error)
+    parts = {"error": error, **(match.groupdict() if match else {"headline": error})}
+    return {name: part and _cut(part, ERROR_CHARACTERS) for name, part in parts.items()}
+
+
+def _step_error(event: dg.DagsterEvent) -> str:
     failure = event.step_failure_data
-    if failure.user_failure_data is None or not failure.user_failure_data.description:
-        error = failure.error
-        while error is not None and error.cause is not None:
-            error = error.cause
-        return Error(text=_cut(error.message.strip() if error else event.message or "no word", ERROR_CHARACTERS))
-    parts = {name: str(value.value) for name, value in failure.user_failure_data.metadata.items()}
-    return Error(
-        text=_cut(failure.user_failure_data.description, ERROR_CHARACTERS),
-        expected=parts.get("expected"),
-        found=parts.get("found"),
-        do=parts.get("what to do"),
-    )
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error
+    while error is not None and error.cause is not None and error.cls_name in WRAPPERS:
+        error = error.cause
+    return OWN_WORDS.sub("", error.message.strip(), count=1) if error else event.message or "it said nothing"
 
 
 def _run_error(told: Sequence[dg.DagsterEvent]) -> str:
     """What Dagster said of a run whose stage could not speak for itself."""
     messages = [event.message for event in told if event.event_type is Kind.RUN_FAILURE and event.message]
-    return _cut(messages[-1], ERROR_CHARACTERS) if messages else "the run was ended, and nothing says why"
+    return messages[-1] if messages else "the run was ended, and nothing says why"
 
 
 def _failed_checks(told: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckEvaluation]:

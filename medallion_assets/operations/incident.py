@@ -31,7 +31,8 @@ INCIDENTS = Table(
         Column("trigger", Text(), "what asked for the run; null when a person did", nullable=True),
         Column("cause", Text(), "the exports or table versions that it was asked for", nullable=True),
         Column("export_id", Text(), "the export that failed its check, where one did", nullable=True),
-        Column("error", Text(), "what the stage said"),
+        Column("error", Text(), "what the stage said, whole"),
+        Column("headline", Text(), "the part of the error that says what is wrong, and where"),
         Column("expected", Text(), "the part of the error that says so", nullable=True),
         Column("found", Text(), "the part of the error that says so", nullable=True),
         Column("do", Text(), "the part of the error that says what to do", nullable=True),
@@ -55,6 +56,7 @@ class Incident:
     job: str
     stage: str
     error: str
+    headline: str
     failed_at: datetime
     raised_at: datetime
     partition: str | None = None
@@ -74,11 +76,6 @@ class Incident:
     def incident_id(self) -> str:
         """What names the incident: looking into a run twice finds the same ones."""
         return f"{self.run_id}/{self.stage}"
-
-    @property
-    def headline(self) -> str:
-        """What happened, without the parts of the error that have columns of their own."""
-        return self.error.split("; expected: ")[0].split("; found: ")[0].split("; what to do: ")[0]
 
     @property
     def row(self) -> dict[str, object]:

@@ -8,15 +8,21 @@ Dagster reads the annotations of an asset itself, so they are not postponed here
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
+import polars as pl
 from pydantic import Field
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.pipeline_runs import read_attempts
+from medallion_assets.operations.alert_failures import WINDOW_DAYS, key_of
 from medallion_assets.operations.alerts import Alert, raise_alerts
 from medallion_assets.operations.diagnosis import diagnose
 from medallion_assets.operations.incident import INCIDENTS, Incident, record_incidents
+from medallion_assets.operations.lost_attempts import record_lost_attempts
 from medallion_assets.reporting import column_schema, markdown_table, stage_errors
 from medallion_assets.resources import LakehouseResource, started_by
 from medallion_assets.run_outcomes import finished_run
@@ -55,7 +61,8 @@ def incident(
             author={"dagster_run_id": context.run.run_id, "started_by": started_by(context)},
         )
         new = record_incidents(lake, incidents)
-        raise_alerts(lake, [failure_alert(incidents)], now)
+        record_lost_attempts(lake, context.instance, run)
+        raise_alerts(lake, failure_alerts(lake, incidents), now)
         return dg.MaterializeResult(
             metadata={
                 "diagnosis": dg.MetadataValue.md("\n\n".join(shown(one) for one in incidents)),
@@ -101,20 +108,36 @@ def failed_stages(run: dg.DagsterRun, incidents: list[Incident]) -> list[Inciden
     )
 
 
-def failure_alert(incidents: Sequence[Incident]) -> Alert:
-    """What people are told of a run that failed: its first failure whole, the others by name."""
-    first, *others = incidents
-    found = f"; found: {first.found}" if first.found else ""
-    more = f"; {', '.join(one.stage for one in others)} failed as well" if others else ""
-    places = [first.stage, first.partition, first.export_id and f"export {first.export_id}"]
+def failure_alerts(lakehouse: Lakehouse, incidents: Sequence[Incident]) -> list[Alert]:
+    """What people are told: an alert for each stage that failed.
+
+    Its key is that of the alert rule about failed stages, which knows them by what they wrote themselves: whoever is
+    first tells it, and the same cause is told once.
+    """
+    first = min(incident.failed_at for incident in incidents).date()
+    attempts = read_attempts(lakehouse, since=first - timedelta(days=WINDOW_DAYS))
+    return [_alert(incident, attempts) for incident in incidents]
+
+
+def _alert(incident: Incident, attempts: pl.DataFrame) -> Alert:
+    own = attempts.filter(run_id=incident.run_id, stage=incident.stage).select("error", "started_at").rows()
+    error, failed_at = own[-1] if own else (None, incident.failed_at)
+    found = f"; found: {incident.found}" if incident.found else ""
+    places = [incident.stage, incident.partition, incident.export_id and f"export {incident.export_id}"]
     return Alert(
-        key=f"run_failed/{first.run_id}",
+        key=key_of(
+            attempts,
+            stage=incident.stage,
+            error=error or incident.error,
+            failed_at=failed_at,
+            export_id=incident.export_id,
+        ),
         kind="failure",
-        what=f"{first.headline}{found}{more}",
+        what=f"{incident.stage} failed: {incident.headline.removeprefix(f'{incident.stage}: ')}{found}",
         where=", ".join(place for place in places if place),
-        do=first.do or "read the diagnosis of operations/incident in the UI, and the log of the run",
-        run_id=first.run_id,
-        job=first.job,
+        do=incident.do or "read the diagnosis of operations/incident in the UI, and the log of the run",
+        run_id=incident.run_id,
+        job=incident.job,
     )
 
 

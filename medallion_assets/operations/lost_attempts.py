@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -99,17 +100,17 @@ def record_recently_lost(lakehouse: Lakehouse, instance: dg.DagsterInstance, now
 
 
 def _record(lakehouse: Lakehouse, instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> int:
-    events = {run: list(_step_events(instance, run.run_id)) for run in runs if run.is_finished}
-    began = [own[0].at for own in events.values() if own]
+    found = [(run, list(_step_events(instance, run.run_id))) for run in runs if run.is_finished]
+    began = [events[0].at for _, events in found if events]
     if not began:
         return 0
     since = (min(began) - timedelta(days=1)).date()
     known = set(read_attempts(lakehouse, since=since).select("run_id", "stage", "attempt").rows())
     lost = [
         attempt
-        for run, own in events.items()
-        if own
-        for attempt in lost_attempts(_ended_run(instance, run, last=own[-1].at), own, known)
+        for run, events in found
+        if events
+        for attempt in lost_attempts(_ended_run(instance, run, last=events[-1].at), events, known)
     ]
     record_attempts(lakehouse, lost, if_unknown=True)
     return len(lost)
@@ -147,12 +148,13 @@ def _ending(event: dg.DagsterEvent) -> tuple[Outcome | None, str | None]:
     outcome = ENDINGS.get(event.event_type)
     if outcome is not Outcome.FAILED:
         return outcome, None
-    data = event.event_specific_data
-    source = getattr(data, "error_source", None)
-    told = getattr(data, "user_failure_data", None)
-    error = (told and told.description) or getattr(getattr(data, "error", None), "message", None)
-    ended = Outcome.CANCELED if source is not None and source.name == "INTERRUPT" else outcome
-    return ended, error and error.strip()[:ERROR_CHARACTERS]
+    data: Any = event.event_specific_data
+    error, source = data.error, getattr(data, "error_source", None)
+    while error is not None and error.cause is not None:
+        error = error.cause
+    is_interrupt = source is not None and source.name == "INTERRUPT"
+    words = None if error is None else error.message.strip()[:ERROR_CHARACTERS]
+    return Outcome.CANCELED if is_interrupt else outcome, words
 
 
 def _ended_run(instance: dg.DagsterInstance, run: dg.DagsterRun, *, last: datetime) -> EndedRun:

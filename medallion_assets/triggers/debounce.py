@@ -162,13 +162,16 @@ def _reasons_to_wait(state: State, timers: Timers) -> list[tuple[datetime, str]]
 
 
 def _observed(state: State, observation: Observation, now: datetime) -> State:
-    """A new signature begins its attempts anew; the same one may have changed later than it was known to."""
+    """A new signature begins its attempts anew; the same one may have changed later than it was known to.
+
+    A change that is dated later than now (by another clock) counts from when it was first seen.
+    """
     changed_at = min(observation.changed_at, now)
     if state.signature != observation.signature or state.changed_at is None:
         return replace(
             state, signature=observation.signature, changed_at=changed_at, attempts=0, active_at=None, given_up=False
         )
-    return replace(state, changed_at=max(state.changed_at, changed_at))
+    return replace(state, changed_at=max(state.changed_at, changed_at)) if observation.changed_at <= now else state
 
 
 def _not_after(state: State, now: datetime) -> State:

@@ -221,7 +221,7 @@ def _position(cursor: Cursor, arrivals: Arrivals) -> str | None:
 def _reason(now: datetime, arrivals: Arrivals, state: State, timers: Timers) -> str:
     if not arrivals.pending:
         return str(arrivals)
-    count = f"{len(arrivals.pending)} export{'s' if len(arrivals.pending) > 1 else ''}"
+    count = f"{len(arrivals.pending)} exports" if len(arrivals.pending) > 1 else "1 export"
     if state.given_up:
         return f"given up after {ATTEMPTS} attempts: {count}; new files or a run by hand start it again"
-    return f"{count} wait for {waiting(now, state, timers)}"
+    return f"{count} wait{'s' if len(arrivals.pending) == 1 else ''} for {waiting(now, state, timers)}"

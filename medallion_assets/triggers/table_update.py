@@ -121,4 +121,4 @@ def _reason(
     if state.given_up:
         do = "a new version, a decision or a run by hand starts it again"
         return f"given up after {ATTEMPTS} attempts: {told(updated)}; {do}"
-    return f"{told(updated)} waits for {waiting(now, state, timers)}"
+    return f"{told(updated)} wait{'s' if len(updated) == 1 else ''} for {waiting(now, state, timers)}"

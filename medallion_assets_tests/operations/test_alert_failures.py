@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.pipeline_runs import Outcome, record_attempts
-from medallion_assets.operations.alert_failures import failure_key, key_of, untold_failures
+from medallion_assets.lakehouse.pipeline_runs import Outcome
+from medallion_assets.operations.alert_failures import key_of, untold_failures
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
 
 EXPORT = "01746057600000-0000000a"
@@ -46,11 +44,9 @@ def test_the_same_words_after_a_success_are_another_failure() -> None:
     assert key("broken").endswith("since the beginning")
 
 
-def test_the_key_is_read_from_the_table(tmp_path: Path) -> None:
-    lake = Lakehouse(url=str(tmp_path / "lakehouse"))
-    assert failure_key(lake, stage=SILVER, error="broken", failed_at=NOW) == key("broken")
-    record_attempts(lake, [attempt()])
-    assert failure_key(lake, stage=SILVER, error="broken", failed_at=NOW) == key("broken", attempt())
+def test_a_lost_attempt_is_the_same_failure_as_dagster_tells_of() -> None:
+    row = "its process ended without a word; Dagster says: Run is being terminated; Exceeded maximum runtime of 60 s"
+    assert key(row) == key("Exceeded maximum runtime of 60 s")
 
 
 def test_a_stage_that_failed_last_some_time_ago_is_told() -> None:
@@ -58,6 +54,11 @@ def test_a_stage_that_failed_last_some_time_ago_is_told() -> None:
     assert alert.what == f"{SILVER} failed: the network broke"
     assert (alert.kind, alert.run_id, alert.job) == ("failure", "r2", "refine")
     assert alert.key == key("the network broke", attempt(ago=9000))
+
+
+def test_a_run_that_dagster_knows_is_told_of_by_its_end() -> None:
+    rows = attempts(attempt(ago=5000, **FAILED), attempt(run_id="r2", stage="silver.customers", ago=5000, **FAILED))
+    assert [one.run_id for one in untold_failures(rows, NOW, known_runs={"r1"})] == ["r2"]
 
 
 @pytest.mark.parametrize(

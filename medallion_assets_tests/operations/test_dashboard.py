@@ -10,7 +10,7 @@ from plotly.offline import get_plotlyjs
 
 from medallion_assets.bronze.verdicts import RefusedExport, record_refusals
 from medallion_assets.lakehouse.pipeline_runs import Outcome, record_attempts
-from medallion_assets.operations.dashboard.sections import NEWEST
+from medallion_assets.operations.dashboard.listings import NEWEST
 from medallion_assets_tests.operations.dashboard_page import (
     NOW,
     TRANSACTIONS,
@@ -25,7 +25,7 @@ from medallion_assets_tests.operations.small_lakehouse import FIRST, make_lakeho
 SECTIONS = {
     "freshness": ("gold.customer_ltv stale 30 h 24 h", "silver.customer_transactions 3 h"),
     "stages": ("silver.customer_transactions failed 2026-03-02 10:00 1 of 2 60.0 s 97.00%",),
-    "incidents": ("the gate stopped it", "currency_unsupported: 40", "accept or reject", "run-2 (refine)"),
+    "incidents": ("2026-03-02 10:00 silver.customer_transactions the gate stopped it 0.60 currency_unsupported: 40",),
     "alerts": ("2026-03-02 11:00 warning gold a table is stale look",),
     "exports": ("customers e3 tampered a file was changed",),
     "quality": ("97.00% in the last 7 days, threshold 98.00%, 1 held at the gate",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -65,6 +66,19 @@ def test_an_export_that_lands_is_asked_for_and_loaded_once(graph: Graph) -> None
     assert loaded_ids(graph.lakehouse.open(BRONZE)) == {export.export_id}
     assert sensor.tick(10) is None
     assert sensor.reason == "no new export"
+
+
+def test_dagster_takes_what_is_asked_for(graph: Graph) -> None:
+    """As the daemon does: the sensor of the whole graph, with the check of job, assets and config behind it."""
+    landing(graph).full("a")
+    definitions = Graph(replace(graph.settings, uses_timers=False), graph.instance).definitions
+    repository = definitions.get_repository_def()
+    name = "file_arrival_customer_transactions"
+    context = dg.build_sensor_context(instance=graph.instance, repository_def=repository, sensor_name=name)
+    (request,) = definitions.get_sensor_def(name).evaluate_tick(context).run_requests or []
+    assert (request.job_name, request.tags["medallion/trigger"]) == ("ingest", "file_arrival")
+    job = definitions.resolve_job_def("ingest")
+    assert dg.validate_run_config(job.get_subset(asset_selection=set(request.asset_selection)), request.run_config)
 
 
 def test_a_tick_that_dagster_repeats_asks_for_the_same_run(graph: Graph) -> None:

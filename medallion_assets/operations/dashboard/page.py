@@ -1,7 +1,7 @@
 """The page: sections as one HTML document that needs nothing but a browser.
 
 Belongs here: putting template, styles, scripts and figures together, and what the browser may do with them.
-Does not: what the page says (sections.py), or where it is written (assets.py).
+Does not: what the page says (contents.py), or where it is written (assets.py).
 
 Every text is escaped by Jinja. Should one slip through, it does nothing: the page's policy lets its own scripts run,
 which it knows by their hashes, and forbids all else and every request.
@@ -21,8 +21,9 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from medallion_assets.lakehouse.contracts import BUSINESS_TIME_ZONE
+from medallion_assets.operations.dashboard.contents import sections_of, tiles_of
 from medallion_assets.operations.dashboard.facts import DAYS, Facts
-from medallion_assets.operations.dashboard.sections import Section, sections_of, tiles_of
+from medallion_assets.operations.dashboard.sections import Section
 
 TITLE = "Medallion: how the pipeline does"
 

@@ -1,7 +1,7 @@
 """Writing the page where the lakehouse is.
 
 Belongs here: its place, and that a reader finds the old page or the new one, whole.
-Does not: what the page says (sections.py, page.py).
+Does not: what the page says (contents.py, page.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.operations.dashboard.facts import Facts, read_facts
 from medallion_assets.operations.dashboard.page import render
 
+PAGE = "operations/dashboard.html"
+"""Where the page lies below the lakehouse URL."""
 HTML = "text/html; charset=utf-8"
 
 
@@ -34,5 +36,5 @@ def write_dashboard(lakehouse: Lakehouse, now: datetime) -> Written:
     """
     facts = read_facts(lakehouse, now)
     page = render(facts).encode()
-    write_bytes(open_store(f"{lakehouse.url}/operations"), "dashboard.html", page, content_type=HTML)
+    write_bytes(open_store(lakehouse.url), PAGE, page, content_type=HTML)
     return Written(facts=facts, size_bytes=len(page))

@@ -1,0 +1,129 @@
+"""Contents: what the page says, from top to bottom.
+
+Belongs here: the order of the sections, those that are charts with their legends, and the figures at the top.
+Does not: the tables (listings.py), figures (run_charts.py, quality_charts.py), reading the facts (facts.py).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from medallion_assets.operations.dashboard.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Span
+from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.dashboard.listings import (
+    alerts_section,
+    exports_section,
+    failures_section,
+    freshness_section,
+    incidents_section,
+    not_succeeded,
+    stages_section,
+)
+from medallion_assets.operations.dashboard.quality_charts import quality_charts, reasons_chart
+from medallion_assets.operations.dashboard.run_charts import duration_charts, publish_charts, record_charts
+from medallion_assets.operations.dashboard.sections import Mark, Section, Tile
+
+OUTCOMES = (
+    Mark(BLUE, "●", "succeeded"),
+    Mark(RED, "✖", "failed"),
+    Mark(GREY, "■", "canceled"),
+    Mark(PURPLE, "◆", "lost"),
+)
+
+
+def sections_of(facts: Facts) -> list[Section]:
+    """The whole page: first what may ask for a person, then how things went."""
+    span = Span(since=facts.since, now=facts.now)
+    return [
+        freshness_section(facts),
+        stages_section(facts),
+        incidents_section(facts),
+        alerts_section(facts),
+        exports_section(facts),
+        _quality(facts, span),
+        _reasons(facts),
+        _durations(facts, span),
+        _records(facts, span),
+        _publishing(facts, span),
+        failures_section(facts),
+    ]
+
+
+def tiles_of(facts: Facts) -> list[Tile]:
+    """The figures at the top."""
+    yesterday = facts.now - timedelta(days=1)
+    failed = not_succeeded(facts.attempts).filter(pl.col("started_at") > yesterday).height
+    incidents = facts.incidents.filter(pl.col("raised_at") > yesterday).height
+    limited = [one for one in facts.status.freshness if one.sla_hours is not None]
+    stale = sum(one.is_stale for one in limited)
+    waiting = len(facts.refusals) + len(facts.gaps)
+    return [
+        Tile(figure=f"{stale} of {len(limited)}", label="tables stale", section="freshness", is_bad=stale > 0),
+        Tile(figure=str(incidents), label="incidents in 24 hours", section="incidents", is_bad=incidents > 0),
+        Tile(figure=str(waiting), label="exports refused or waiting", section="exports", is_bad=waiting > 0),
+        Tile(figure=str(failed), label="failed attempts in 24 hours", section="failures", is_bad=failed > 0),
+    ]
+
+
+def _quality(facts: Facts, span: Span) -> Section:
+    return Section(
+        name="quality",
+        title="Quality",
+        lead="The share of good records of each run, and the threshold that an export has to reach. An export that was "
+        "held at the gate is shown with the best score that it can have had.",
+        nothing="Nothing has been judged yet.",
+        charts=quality_charts(facts.attempts, facts.results, facts.status.stages, span),
+        legend=(
+            Mark(BLUE, "●", "run"),
+            Mark(GREEN, "━", "the 7 days before"),
+            Mark(ORANGE, "╍", "threshold"),
+            Mark(RED, "✖", "held at the gate"),
+        ),
+    )
+
+
+def _reasons(facts: Facts) -> Section:
+    chart = reasons_chart(facts.results)
+    return Section(
+        name="reasons",
+        title="Why records were bad",
+        lead="Records that broke a rule or did not fit a type. A record with several reasons counts once for each.",
+        nothing="No record was bad.",
+        charts=[] if chart is None else [chart],
+        legend=(Mark(RED, "■", "in quarantine"), Mark(ORANGE, "■", "held at the gate")),
+    )
+
+
+def _durations(facts: Facts, span: Span) -> Section:
+    return Section(
+        name="durations",
+        title="Run durations",
+        lead="Every attempt of each stage: when it began, how long it took, and what became of it.",
+        nothing="No stage has run yet.",
+        charts=duration_charts(facts.attempts, span),
+        legend=OUTCOMES,
+    )
+
+
+def _records(facts: Facts, span: Span) -> Section:
+    return Section(
+        name="records",
+        title="Records a day",
+        lead="What each stage read, wrote, and put into quarantine, by UTC day.",
+        nothing="No stage has run yet.",
+        charts=record_charts(facts.attempts, span),
+        legend=(Mark(BLUE, "■", "in"), Mark(GREEN, "■", "out"), Mark(RED, "■", "quarantined")),
+    )
+
+
+def _publishing(facts: Facts, span: Span) -> Section:
+    return Section(
+        name="publishing",
+        title="Publish rate against budget",
+        lead="Write capacity units (WCU) that DynamoDB charged a second of publishing, and the budget of the run.",
+        nothing="Nothing has been published yet.",
+        charts=publish_charts(facts.attempts, span),
+        legend=(Mark(BLUE, "●", "used"), Mark(ORANGE, "╍", "budget")),
+    )

@@ -1,0 +1,125 @@
+"""Alert sensors: what people are told of is judged every few minutes, and sent as soon as a channel takes it.
+
+Belongs here: the sensors, and what only Dagster knows of the facts.
+Does not: the rules (operations.alert_rules), sending (operations.alert_delivery), or runs that end (run_outcomes.py).
+
+Dagster reads the annotations of a sensor itself, so they are not postponed here.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.operations.alert_delivery import channels_of, check_alert_urls, deliver_due
+from medallion_assets.operations.alert_facts import Facts, RunningStage, read_facts
+from medallion_assets.operations.alert_outbox import Outlook
+from medallion_assets.operations.alert_rules import judge
+from medallion_assets.operations.alerts import ALERTS, raise_alerts
+from medallion_assets.operations.stages import stages
+from medallion_assets.reporting import asset_key
+from medallion_assets.resources import LakehouseResource
+from medallion_assets.settings import Settings
+from medallion_assets.triggers.jobs import DAILY
+from medallion_assets.triggers.run_outcomes import run_outcome_sensor
+
+RULES_SECONDS, SENDER_SECONDS = 300, 30
+MOST_RUNNING = 20
+"""Runs whose stages are looked at while they are at work; there are 3 at once, unless somebody raised that."""
+
+
+def outcome_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """The sensors that tell people: `run_outcomes`, `alert_rules` and `alert_sender`.
+
+    Raises:
+        SettingsError: an alert URL makes no sense; the message names its variable and position alone.
+    """
+    check_alert_urls(settings)
+    return [run_outcome_sensor(settings), alert_rules_sensor(settings), alert_sender_sensor(settings)]
+
+
+def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor that judges the facts."""
+
+    @dg.sensor(
+        name="alert_rules",
+        minimum_interval_seconds=RULES_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Raises alerts: quality, freshness, gaps, refused exports, slow runs, the daily close.",
+    )
+    def alert_rules(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SkipReason:
+        lake, now = lakehouse.lakehouse(), lakehouse.now()
+        fresh = raise_alerts(lake, judge(facts_of(lake, context.instance, settings, now), now), now)
+        return dg.SkipReason(f"raised: {', '.join(one.key for one in fresh) or 'nothing new'}")
+
+    return alert_rules
+
+
+def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor that sends alerts; it reads the table only when that has changed or something is due."""
+    channels = channels_of(settings.alert_urls)
+
+    @dg.sensor(
+        name="alert_sender",
+        minimum_interval_seconds=SENDER_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Sends alerts to {', '.join(one.name for one in channels) or 'nobody: no channel is set'}.",
+    )
+    def alert_sender(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
+        lake, now = lakehouse.lakehouse(), lakehouse.now()
+        if not channels or not lake.exists(ALERTS):
+            return dg.SensorResult(skip_reason="no channel is set" if not channels else "no alert was ever raised")
+        cursor = (context.cursor or "") and context.cursor
+        if is_quiet(cursor, version=lake.open(ALERTS).version, now=now):
+            return dg.SensorResult(skip_reason="nothing is due", cursor=cursor)
+        outlook = deliver_due(lake, channels, ui_url=settings.ui_url, now=now)
+        return dg.SensorResult(skip_reason=f"{len(outlook.due)} were due", cursor=remembered(outlook))
+
+    return alert_sender
+
+
+def is_quiet(cursor: str | None, *, version: int, now: datetime) -> bool:
+    """Whether nothing can be due: the table is as it was when it was last read, and nothing was due until now."""
+    try:
+        seen = json.loads(cursor or "")
+        due_at = seen["next_due_at"] and datetime.fromisoformat(seen["next_due_at"])
+        return bool(seen["version"] == version and (due_at is None or now < due_at))
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def remembered(outlook: Outlook) -> str:
+    """What the sender found, for `is_quiet`."""
+    due_at = outlook.next_due_at and outlook.next_due_at.isoformat()
+    return json.dumps({"version": outlook.version, "next_due_at": due_at})
+
+
+def facts_of(lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Settings, now: datetime) -> Facts:
+    """The facts of the tables, with what only Dagster and the settings know."""
+    facts = read_facts(
+        lakehouse,
+        now,
+        running=list(running_stages(instance)),
+        daily_done_by=settings.daily_done_by if settings.schedules.get(DAILY) else None,
+        first_day=settings.first_day,
+    )
+    last = facts.attempts.unique("stage", keep="last", maintain_order=True)["run_id"].unique().to_list()
+    known = instance.get_runs(dg.RunsFilter(run_ids=last)) if last else []
+    return replace(facts, known_runs=frozenset(run.run_id for run in known))
+
+
+def running_stages(instance: dg.DagsterInstance) -> Iterator[RunningStage]:
+    """The stages that are at work now, waits before retries included."""
+    names = {asset_key(table).to_python_identifier(): table.name for table in stages()}
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]), limit=MOST_RUNNING):
+        for step in instance.get_run_step_stats(run.run_id):
+            if step.step_key in names and step.start_time is not None and step.end_time is None:
+                yield RunningStage(
+                    run_id=run.run_id,
+                    job=run.job_name,
+                    stage=names[step.step_key],
+                    started_at=datetime.fromtimestamp(step.start_time, UTC),
+                )

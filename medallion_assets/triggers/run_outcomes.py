@@ -1,0 +1,152 @@
+"""What became of runs: each that has ended is looked at once, and people are told of it.
+
+Belongs here: the sensor that sees runs end, and which alert follows from an end.
+Does not: what became of a run's stages (medallion_assets/run_outcomes.py), or the words (operations.alert_notices).
+
+A run that failed and that Dagster starts anew has not ended. A run that failed is told once for each cause
+(operations.alert_failures), one that was canceled counts as skipped (operations.alert_notices), one that succeeded is
+told where settings ask for every run of its job.
+
+The cursor saves work and nothing else: without one the runs of the last day are looked at again, and the keys of their
+alerts see to it that nobody is told twice.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.operations.alert_notices import run_canceled, run_succeeded
+from medallion_assets.operations.alerts import Alert, raise_alerts
+from medallion_assets.operations.diagnosis import diagnose
+from medallion_assets.operations.incident_assets import failure_alerts
+from medallion_assets.operations.lost_attempts import record_lost_attempts
+from medallion_assets.resources import LakehouseResource
+from medallion_assets.run_outcomes import FINISHED, Status, run_status
+from medallion_assets.settings import Settings
+from medallion_assets.trigger_context import CAUSE_TAG
+
+INTERVAL_SECONDS = 15
+LOOK_BACK_HOURS = 24.0
+"""How far back runs are looked at without a cursor."""
+OVERLAP_SECONDS = 60.0
+"""Runs become visible up to so long after others that ended after them."""
+MOST_RUNS = 20
+"""So many are looked at in one tick: it costs some reading of event logs, and other sensors wait for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """Runs that were updated before `until` were looked at; those around it that were, with when they were updated."""
+
+    until: datetime
+    handled: Mapping[str, datetime] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, text: str | None, now: datetime) -> "Cursor":
+        """The cursor of the last tick; one that looks back a day where there is none that can be read."""
+        try:
+            values = json.loads(text or "")
+            handled = {run_id: datetime.fromisoformat(at) for run_id, at in values["handled"].items()}
+            return cls(until=datetime.fromisoformat(values["until"]), handled=handled)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return cls(until=now - timedelta(hours=LOOK_BACK_HOURS))
+
+    def dump(self) -> str:
+        """The cursor as text."""
+        handled = {run_id: at.isoformat() for run_id, at in self.handled.items()}
+        return json.dumps({"until": self.until.isoformat(), "handled": handled}, separators=(",", ":"))
+
+    @property
+    def since(self) -> datetime:
+        """Runs that were updated later are to be looked at, but those that were handled."""
+        return self.until - timedelta(seconds=OVERLAP_SECONDS)
+
+    def after(self, run_id: str, updated_at: datetime) -> "Cursor":
+        """The cursor after a run was looked at; what is too old to be seen again is forgotten."""
+        moved = replace(self, until=max(self.until, updated_at))
+        handled = {**self.handled, run_id: updated_at}
+        return replace(moved, handled={one: at for one, at in handled.items() if at >= moved.since})
+
+
+def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor that looks at each run of this code location when it has ended."""
+
+    @dg.sensor(
+        name="run_outcomes",
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells people of runs that failed, were canceled, or (where settings ask for it) succeeded.",
+    )
+    def run_outcomes(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
+        now, lake, seen = lakehouse.now(), lakehouse.lakehouse(), 0
+        cursor = Cursor.load(context.cursor, now)
+        for run, updated_at in ended_runs(context, cursor):
+            alerts = outcome_alerts(lake, context.instance, run, settings.alert_jobs, now)
+            raise_alerts(lake, alerts, now)
+            cursor, seen = cursor.after(run.run_id, updated_at), seen + 1
+        return dg.SensorResult(skip_reason=f"{seen} runs have ended", cursor=cursor.dump())
+
+    return run_outcomes
+
+
+def ended_runs(context: dg.SensorEvaluationContext, cursor: Cursor) -> Iterator[tuple[dg.DagsterRun, datetime]]:
+    """The runs of this code location that ended and were not handled, oldest first, with when they were updated."""
+    instance, repository = context.instance, context.repository_def
+    records = instance.get_run_records(
+        dg.RunsFilter(statuses=list(FINISHED), updated_after=cursor.since), order_by="update_timestamp", ascending=True
+    )
+    found = 0
+    for record in records:
+        run = record.dagster_run
+        is_ours = repository is None or run.job_name in repository.job_names
+        if not is_ours or run.run_id in cursor.handled or found == MOST_RUNS:
+            continue
+        if run_status(run, retries_enabled=instance.run_retries_enabled) is not Status.PENDING:
+            found += 1
+            yield run, record.update_timestamp.replace(tzinfo=UTC)
+
+
+def outcome_alerts(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, run: dg.DagsterRun, alert_jobs: Mapping[str, str], now: datetime
+) -> list[Alert]:
+    """What people are told of a run that has ended; its lost attempts get their rows.
+
+    Raises:
+        TransientError: the storage did not answer.
+    """
+    if run.status is dg.DagsterRunStatus.SUCCESS:
+        is_wanted = alert_jobs.get(run.job_name) == "every_run"
+        return [run_succeeded(run.run_id, job=run.job_name, what=_subject(run))] if is_wanted else []
+    record_lost_attempts(lakehouse, instance, run)
+    if run.status is dg.DagsterRunStatus.CANCELED:
+        return [run_canceled(run.run_id, job=run.job_name, what=_subject(run))]
+    incidents = diagnose(instance, run, now=now)
+    return failure_alerts(lakehouse, incidents) if incidents else [_failed(run)]
+
+
+def _failed(run: dg.DagsterRun) -> Alert:
+    """A run that failed though every stage of it was done."""
+    return Alert(
+        key=f"failed/{run.run_id}",
+        kind="failure",
+        what=f"{run.job_name} failed, and no stage of it says why",
+        where=_subject(run),
+        do="read the log of the run",
+        run_id=run.run_id,
+        job=run.job_name,
+    )
+
+
+def _subject(run: dg.DagsterRun) -> str:
+    """The assets, days and cause of a run, as far as it names them."""
+    tags: Mapping[str, Any] = run.tags
+    assets = ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ()))
+    first = tags.get("dagster/asset_partition_range_start") or tags.get("dagster/partition")
+    last = tags.get("dagster/asset_partition_range_end", first)
+    days = first if first == last else f"{first} to {last}"
+    return "; ".join(part for part in (assets or run.job_name, days, tags.get(CAUSE_TAG)) if part)

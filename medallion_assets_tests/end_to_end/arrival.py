@@ -1,0 +1,115 @@
+"""Exports that land one by one, and how far each of them has come: Bronze, Silver, Gold, DynamoDB.
+
+Belongs here: landing an export as DynamoDB delivers it, and what the tables still lack by their logs and rows.
+Does not: who moves the data, or how long it may take.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from medallion_assets.dynamodb.exports import Export
+from medallion_assets.dynamodb.reader import read_day
+from medallion_assets.dynamodb.watermark import read_watermark
+from medallion_assets.gold.build import customer_ltv, daily_sales, partition
+from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
+from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
+from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.operations.verify_silver import is_behind
+from medallion_assets.serving.customer_ltv_metrics import CUSTOMER_LTV_METRICS
+from medallion_assets.serving.daily_sales_metrics import DAILY_SALES_METRICS
+from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.tables import EXPORTED_TABLES
+
+
+def land(export: Export, source: Path, target: Path) -> None:
+    """Copy an export from one folder of exports to another: data files first, the manifest that completes it last."""
+    source, target = source / export.table_name, target / export.table_name
+    folder = f"{export.prefix}AWSDynamoDB/{export.export_id}"
+    manifests = sorted(path.name for path in (source / folder).iterdir() if path.is_file())
+    last = [name for name in manifests if name.startswith("manifest-summary.json")]
+    rest = [name for name in manifests if name not in last]
+    for key in [*(file.key for file in export.files), *(f"{folder}/{name}" for name in [*rest, *last])]:
+        (target / key).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source / key, target / key)
+
+
+@dataclass(frozen=True)
+class Destination:
+    """The lakehouse and the DynamoDB that exports are to arrive in."""
+
+    lakehouse: Lakehouse
+    dynamodb: Any
+
+    def lacks(self, exports: Sequence[Export]) -> list[str]:
+        """What is missing until these exports, and no others, are in everywhere; empty when all is there."""
+        return list(self._missing(exports))
+
+    def _missing(self, exports: Sequence[Export]) -> Iterator[str]:
+        for table in EXPORTED_TABLES:
+            landed = Counter(one.export_id for one in exports if one.table_name == table.short_name)
+            yield from self._missing_in_bronze(bronze_table(table.short_name), landed)
+        silver = [ENRICHED_TRANSACTIONS, *EXPORTED_TABLES]
+        absent = {table.name for table in [*silver, DAILY_SALES_SUMMARY, CUSTOMER_LTV] if self._open(table) is None}
+        if absent:
+            yield f"{', '.join(sorted(absent))}: not made yet"
+            return
+        enriched = self.lakehouse.open(ENRICHED_TRANSACTIONS)
+        for table in EXPORTED_TABLES:
+            source = self.lakehouse.open(table)
+            bronze = self.lakehouse.open(bronze_table(table.short_name))
+            pending = Settlement.read(bronze, source, {}).pending_ids
+            if pending or source.transaction(bronze.table.name) != bronze.version:
+                yield f"{table.name}: {sorted(pending)} not settled"
+            if is_behind(enriched, source):
+                yield f"{enriched.table.name}: behind {table.name}"
+        served = {DAILY_SALES_METRICS.short_name, CUSTOMER_LTV_METRICS.short_name}
+        if absent := served - set(self.dynamodb.list_tables()["TableNames"]):
+            yield f"{', '.join(sorted(absent))}: not made in DynamoDB yet"
+            return
+        yield from self._missing_figures(enriched)
+
+    def _missing_in_bronze(self, table: Table, landed: Counter[str]) -> Iterator[str]:
+        bronze = self._open(table)
+        held = Counter(one.export_id for one in exports_in(bronze)) if bronze else Counter[str]()
+        if held != landed:
+            yield f"{table.name}: holds {sorted(held.elements())}, landed are {sorted(landed.elements())}"
+
+    def _missing_figures(self, enriched: Snapshot) -> Iterator[str]:
+        days = [day for day in enriched.partitions if day is not None]
+        sales, values = self.lakehouse.open(DAILY_SALES_SUMMARY), self.lakehouse.open(CUSTOMER_LTV)
+        for day in days:
+            expected = daily_sales(enriched, [day])
+            if not partition(sales, day).equals(expected.sort(list(sales.table.key))):
+                yield f"{sales.table.name}: {day} is not what Silver gives"
+            served = read_day(self.dynamodb, DAILY_SALES_METRICS.short_name, day)
+            if _revenue(served) != _revenue(expected.to_dicts()) or len(served) != expected.height:
+                yield f"{DAILY_SALES_METRICS.name}: {day} is not what Silver gives"
+        last = max(days)
+        (expected,) = customer_ltv(enriched, [last])
+        if not partition(values, last).equals(expected.sort(list(values.table.key))):
+            yield f"{values.table.name}: {last} is not what Silver gives"
+        watermark = read_watermark(self.dynamodb, CUSTOMER_LTV_METRICS.short_name)
+        if watermark is None or watermark[0] != last:
+            yield f"{CUSTOMER_LTV_METRICS.name}: published as of {watermark and watermark[0]}, not {last}"
+        elif (
+            partition(self.lakehouse.open(CUSTOMER_LTV, version=watermark[1]), last).to_dicts()
+            != expected.sort(list(values.table.key)).to_dicts()
+        ):
+            yield f"{CUSTOMER_LTV_METRICS.name}: published figures of {last} are older than Silver"
+
+    def _open(self, table: Table) -> Snapshot | None:
+        return self.lakehouse.open(table) if self.lakehouse.exists(table) else None
+
+
+def _revenue(rows: Sequence[dict[str, Any]]) -> Decimal:
+    return sum((Decimal(row["net_revenue"]) for row in rows), Decimal(0))

@@ -1,0 +1,230 @@
+"""Sensors on real tables: exactly the touched days, once for each version of Silver, whatever is lost in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import dagster as dg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from medallion_assets.gold.build import build_daily_sales, customer_ltv, daily_sales, partition
+from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
+from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.gold.restatement import kept_as_of_days
+from medallion_assets.operations.alerts import read_alerts
+from medallion_assets.reporting import asset_key
+from medallion_assets.settings import load_settings
+from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.triggers.debounce import ATTEMPTS
+from medallion_assets.triggers.jobs import CATCH_UP_PRIORITY, DAILY, LIVE_PRIORITY
+from medallion_assets.triggers.restated_sensors import ASKED_TAG
+from medallion_assets_tests.triggers.restated_days import NOON, Follower, assets_of, cause_of, days_of, plant
+
+SALES, LTV = DAILY_SALES_SUMMARY, CUSTOMER_LTV
+DAY = date(2025, 3, 9)
+
+
+def day(number: int) -> date:
+    return DAY + timedelta(days=number)
+
+
+@pytest.fixture
+def follower(tmp_path: Path) -> Iterator[Follower]:
+    """Sensors over an empty lakehouse, with a Dagster of their own."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Follower(load_settings({"MEDALLION_HOME": str(tmp_path)}), instance)
+
+
+def run_of(follower: Follower, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
+    """A run of the request, as Dagster keeps it, that did nothing."""
+    follower.instance.add_run(
+        dg.DagsterRun(
+            job_name=DAILY,
+            tags=dict(request.tags),
+            status=status,
+            asset_selection=frozenset(request.asset_selection or ()),
+        )
+    )
+
+
+def settle(follower: Follower) -> None:
+    """Do what the sensors ask for until they ask for nothing."""
+    for _ in range(5):
+        requests = [request for gold in (SALES, LTV) for request in follower.tick(gold)]
+        if not requests:
+            return
+        for request in requests:
+            follower.do(request)
+    raise AssertionError(requests)
+
+
+def test_nothing_is_asked_for_before_silver_is_there(follower: Follower) -> None:
+    assert follower.tick(SALES) == []
+    assert not follower.lakehouse.exists(SALES)
+
+
+def test_late_data_restates_exactly_the_days_it_touches(follower: Follower) -> None:
+    """G5: its own summary, and every kept as-of day from it on; Gold and serving in one run."""
+    plant(follower.lakehouse, {day(number): "10" for number in range(4)})
+    settle(follower)
+    version = plant(follower.lakehouse, {day(number): "99" if number == 2 else "10" for number in range(4)})
+    (sales,), (ltv,) = follower.tick(SALES), follower.tick(LTV)
+    assert (days_of(sales), assets_of(sales)) == ([day(2)], ["gold/daily_sales_summary", "serving/daily_sales_metrics"])
+    assert (days_of(ltv), assets_of(ltv)) == ([day(2), day(3)], ["gold/customer_ltv", "serving/customer_ltv_metrics"])
+    assert cause_of(sales) == cause_of(ltv) == [(ENRICHED_TRANSACTIONS.name, version)]
+    assert sales.run_key == f"build:daily_sales_summary:{day(2)}...{day(2)}@{version}#1"
+    assert sales.tags["dagster/priority"] == str(LIVE_PRIORITY)
+    settle(follower)
+
+
+def test_the_batches_of_silver_do_not_matter(follower: Follower) -> None:
+    """K4: two commits between two ticks are one request; a day touched twice is built once, from the later one."""
+    plant(follower.lakehouse, {day(0): "10", day(1): "10"})
+    settle(follower)
+    plant(follower.lakehouse, {day(0): "20", day(1): "10"})
+    version = plant(follower.lakehouse, {day(0): "30", day(1): "30"})
+    (request,) = follower.tick(SALES)
+    assert (days_of(request), cause_of(request)) == ([day(0), day(1)], [(ENRICHED_TRANSACTIONS.name, version)])
+    follower.do(request)
+    assert follower.tick(SALES) == []
+
+
+def test_a_tick_that_is_evaluated_twice_asks_for_the_same(follower: Follower) -> None:
+    plant(follower.lakehouse, {day(0): "10", day(2): "10"})
+    keys = [[request.run_key for request in follower.tick(SALES, keeps_cursor=False)] for _ in range(2)]
+    assert keys[0] == keys[1] == [f"build:daily_sales_summary:{day(one)}...{day(one)}@1#1" for one in (2, 0)]
+
+
+@pytest.mark.parametrize("cursor", [None, "nonsense", "[]", '{"reading": {"ledger": {"as_of": false}}, "memory": 3}'])
+def test_a_lost_cursor_costs_a_reading_and_nothing_else(follower: Follower, cursor: str | None) -> None:
+    plant(follower.lakehouse, {day(0): "10", day(3): "10"})
+    settle(follower)
+    plant(follower.lakehouse, {day(0): "10", day(3): "20"})
+    expected = {gold.name: [one.run_key for one in follower.tick(gold, keeps_cursor=False)] for gold in (SALES, LTV)}
+    follower.cursors = dict.fromkeys(follower.cursors, cursor)
+    assert {gold.name: [one.run_key for one in follower.tick(gold)] for gold in (SALES, LTV)} == expected
+
+
+def test_tables_that_were_made_anew_are_read_from_their_beginning(follower: Follower, tmp_path: Path) -> None:
+    plant(follower.lakehouse, {day(0): "10"})
+    settle(follower)
+    (tmp_path / "lakehouse").rename(tmp_path / "away")
+    for amount in ("10", "20", "30"):
+        plant(follower.lakehouse, {day(0): amount})
+    (request,) = follower.tick(SALES)
+    assert days_of(request) == [day(0)]
+
+
+def test_what_is_built_and_audited_is_only_published(follower: Follower) -> None:
+    """Gold succeeded and DynamoDB was down. Figures that no audit found right are built anew instead."""
+    plant(follower.lakehouse, {day(0): "10"})
+    (request,) = follower.tick(SALES)
+    follower.do(request, publishes=False)
+    (again,) = follower.tick(SALES)
+    assert (assets_of(again), cause_of(again)) == (assets_of(request), cause_of(request))
+    follower.tell(SALES, [day(0)], 1)
+    (publishing,) = follower.tick(SALES)
+    assert (assets_of(publishing), cause_of(publishing)) == (["serving/daily_sales_metrics"], [(SALES.name, 1)])
+    follower.do(publishing)
+    assert follower.tick(SALES) == []
+
+
+def test_figures_that_failed_their_audit_are_never_published_alone(follower: Follower) -> None:
+    """The blocking check stopped serving; asking for serving alone would bring to readers what it stopped."""
+    plant(follower.lakehouse, {day(0): "10"})
+    follower.tick(SALES)
+    build_daily_sales(follower.lakehouse, [day(0)])
+
+    @dg.asset(
+        key=asset_key(SALES),
+        partitions_def=dg.DailyPartitionsDefinition("2025-01-01"),
+        check_specs=[dg.AssetCheckSpec("equals_recomputation", asset=asset_key(SALES), blocking=True)],
+    )
+    def gold() -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+        yield dg.AssetCheckResult(passed=False)
+        yield dg.MaterializeResult(metadata={"table_version": 1})
+
+    dg.materialize([gold], instance=follower.instance, partition_key=str(day(0)), raise_on_error=False)
+    (request,) = follower.tick(SALES)
+    assert assets_of(request) == ["gold/daily_sales_summary", "serving/daily_sales_metrics"]
+
+
+def test_days_that_a_run_is_at_work_on_are_not_asked_for(follower: Follower) -> None:
+    plant(follower.lakehouse, {day(0): "10", day(2): "10"})
+    latest, first = follower.tick(SALES)
+    for status in (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED):
+        run_of(follower, latest, status)
+        assert [days_of(one) for one in follower.tick(SALES)] == [days_of(first)]
+
+
+def test_a_failed_run_is_asked_for_again_and_at_last_given_up(follower: Follower) -> None:
+    """By another key each time, also when the cursor is lost: Dagster starts nothing twice under one key."""
+    plant(follower.lakehouse, {day(0): "10"})
+    now = datetime.now(UTC)
+    for attempt in range(1, ATTEMPTS + 1):
+        follower.cursors.clear()
+        (request,) = follower.tick(SALES, now=now + timedelta(days=attempt))
+        assert str(request.run_key).endswith(f"@1#{attempt}")
+        run_of(follower, request, dg.DagsterRunStatus.FAILURE)
+        assert follower.tick(SALES, now=now) == []
+    for attempt in range(2):
+        assert follower.tick(SALES, now=now + timedelta(days=30 + attempt)) == []
+        alerts = read_alerts(follower.lakehouse, since=now.date())
+        assert alerts["key"].to_list() == [f"given_up:{request.tags[ASKED_TAG]}"]
+    plant(follower.lakehouse, {day(0): "20"})
+    assert len(follower.tick(SALES, now=now + timedelta(days=40))) == 1
+
+
+def test_tomorrow_waits_for_its_day_and_a_long_stretch_lets_live_work_go_first(follower: Follower) -> None:
+    """Days are business days in Los Angeles; 60 days are catching up."""
+    plant(follower.lakehouse, {day(number): "10" for number in range(60)})
+    evening = datetime(2025, 5, 7, 6, 59, tzinfo=UTC)
+    (request,) = follower.tick(SALES, now=evening)
+    assert (days_of(request)[0], days_of(request)[-1]) == (DAY, date(2025, 5, 6))
+    assert request.tags["dagster/priority"] == str(CATCH_UP_PRIORITY)
+    (request,) = follower.tick(SALES, now=evening + timedelta(minutes=1))
+    assert days_of(request)[-1] == date(2025, 5, 7)
+
+
+amounts = st.dictionaries(st.integers(0, 45).map(day), st.sampled_from(["10", "20"]), max_size=3)
+steps = st.lists(st.tuples(amounts, st.sampled_from(["wait", "tick", "do", "fail", "lose"])), min_size=1, max_size=5)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps, amounts.filter(bool))
+def test_once_all_that_was_asked_for_is_done_gold_equals_its_recomputation(
+    history: list[tuple[dict[date, str], str]], final: dict[date, str]
+) -> None:
+    """G5, K4: Silver's days come and go, requests are done, half done or never; in the end nothing is pending."""
+    with TemporaryDirectory() as home, dg.DagsterInstance.ephemeral() as instance:
+        follower = Follower(load_settings({"MEDALLION_HOME": home}), instance)
+        for sales, then in [*history, (final, "wait")]:
+            plant(follower.lakehouse, sales)
+            for gold in (SALES, LTV) if then in ("tick", "do", "fail") else ():
+                for request in follower.tick(gold):
+                    if then != "tick":
+                        follower.do(request, publishes=then == "do")
+            if then == "lose":
+                follower.cursors.clear()
+        settle(follower)
+        follower.cursors.clear()
+        settle(follower)
+        silver, sold, worth = (follower.lakehouse.open(one) for one in (ENRICHED_TRANSACTIONS, SALES, LTV))
+        assert [one for one in sold.partitions if one] == sorted(final)
+        for one in final:
+            assert partition(sold, one).equals(daily_sales(silver, [one]).sort(SALES.key))
+        days = [day(number) for number in range(46) if day(number) >= min(final)]
+        kept = kept_as_of_days(days, max(final))
+        assert set(kept) <= set(worth.partitions)
+        held = [one for one in worth.partitions if one is not None]
+        for one, expected in zip(held, customer_ltv(silver, held), strict=True):
+            assert partition(worth, one).equals(expected.sort(LTV.key))
+
+
+def test_now_is_after_every_planted_day() -> None:
+    assert day(60) < NOON.date()

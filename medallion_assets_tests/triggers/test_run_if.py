@@ -1,0 +1,158 @@
+"""Run-if conditions, against what their names say; and that each thing that happens is asked for once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medallion_assets.run_outcomes import Status
+from medallion_assets.triggers.run_if import (
+    AT_LEAST_ONE,
+    OVERLAP_SECONDS,
+    Ask,
+    Condition,
+    Cursor,
+    FinishedRun,
+    condition_met,
+    decide,
+)
+
+UPSTREAM = ("a", "b", "c")
+S, F, K, P = Status.SUCCEEDED, Status.FAILED, Status.SKIPPED, Status.PENDING
+ENDED = (S, F, K)
+NOTHING_KNOWN = Cursor(settled_until=0)
+
+
+def is_so(condition: Condition, ended: Sequence[Status]) -> bool:
+    """What the name of the condition says, of outcomes none of which is pending."""
+    match condition:
+        case Condition.ALL_SUCCEEDED:
+            return ended.count(S) == len(ended)
+        case Condition.AT_LEAST_ONE_SUCCEEDED:
+            return ended.count(S) >= 1
+        case Condition.NONE_FAILED:
+            return ended.count(F) == 0 and ended.count(K) < len(ended)
+        case Condition.ALL_DONE:
+            return True
+        case Condition.ALL_FAILED:
+            return ended.count(F) == len(ended)
+        case Condition.AT_LEAST_ONE_FAILED:
+            return ended.count(F) >= 1
+        case Condition.AT_LEAST_ONE_SKIPPED:
+            return ended.count(K) >= 1
+
+
+@pytest.mark.parametrize("condition", [one for one in Condition if one is not Condition.ALL_DONE])
+def test_a_condition_is_decided_as_soon_as_what_is_pending_cannot_change_it(condition: Condition) -> None:
+    """Every list of up to four outcomes, against all that could become of the pending ones."""
+    for length in range(1, 5):
+        for statuses in itertools.product(Status, repeat=length):
+            futures = itertools.product(*(ENDED if one is P else (one,) for one in statuses))
+            possible = {is_so(condition, future) for future in futures}
+            expected = possible.pop() if len(possible) == 1 else None
+            if expected is True and P in statuses and condition not in AT_LEAST_ONE:
+                expected = None  # a condition about all is met when all have ended
+            assert condition_met(condition, statuses) is expected, statuses
+
+
+def test_all_done_waits_for_all() -> None:
+    assert condition_met(Condition.ALL_DONE, [S, F, K]) is True
+    assert condition_met(Condition.ALL_DONE, [S, F, P]) is None
+
+
+@pytest.mark.parametrize("condition", Condition)
+def test_nothing_decides_nothing(condition: Condition) -> None:
+    assert condition_met(condition, []) is None
+
+
+def history(outcomes: Sequence[dict[str, Status]]) -> list[FinishedRun]:
+    """Runs that ended a second after each other."""
+    return [
+        FinishedRun(run_id=f"run{number:03}", ended_at=float(number), outcomes=one)
+        for number, one in enumerate(outcomes, 1)
+    ]
+
+
+def expected_asks(condition: Condition, runs: Sequence[FinishedRun]) -> list[str]:
+    """Told plainly: the runs that meet the condition, or those that end a round which does."""
+    if condition in AT_LEAST_ONE:
+        return [run.run_id for run in runs if AT_LEAST_ONE[condition] in run.outcomes.values()]
+    keys, first = [], 0
+    for last, run in enumerate(runs):
+        window = runs[first : last + 1]
+        latest = {name: [one.outcomes[name] for one in window if name in one.outcomes][-1:] for name in UPSTREAM}
+        if all(latest.values()):
+            first = last + 1
+            if is_so(condition, [status for (status,) in latest.values()]):
+                keys.append(run.run_id)
+    return keys
+
+
+def keys(asks: Sequence[Ask]) -> list[str]:
+    return [ask.key for ask in asks]
+
+
+HISTORIES = st.lists(st.dictionaries(st.sampled_from(UPSTREAM), st.sampled_from(ENDED)), max_size=20).map(history)
+
+
+@given(condition=st.sampled_from(Condition), runs=HISTORIES, cuts=st.lists(st.integers(0, 20)), seed=st.integers())
+def test_however_ticks_cut_the_history_each_run_or_round_is_asked_for_once(
+    condition: Condition, runs: list[FinishedRun], cuts: list[int], seed: int
+) -> None:
+    """Each tick sees all runs so far in any order, those of earlier ticks too; the cursor goes through text."""
+    cursor, asked = NOTHING_KNOWN, []
+    for end in [*sorted(cuts), len(runs)]:
+        seen = runs[:end]
+        Random(seed).shuffle(seen)
+        first, _ = decide(condition, UPSTREAM, 30.0, cursor, seen)
+        again, following = decide(condition, UPSTREAM, 30.0, cursor, seen)
+        assert first == again
+        asked += again
+        cursor = Cursor.loads(following.dumps()) or NOTHING_KNOWN
+    assert keys(asked) == expected_asks(condition, runs)
+
+
+def test_the_causes_of_a_round_are_the_latest_outcome_of_each() -> None:
+    runs = history([{"a": F}, {"b": S}, {"a": S, "c": S}])
+    ((ask,), _) = decide(Condition.ALL_SUCCEEDED, UPSTREAM, 30.0, NOTHING_KNOWN, runs)
+    assert [(one.upstream, one.run_id) for one in ask.causes] == [("a", "run003"), ("b", "run002"), ("c", "run003")]
+    assert (ask.key, ask.ended_at) == ("run003", 3.0)
+
+
+def test_the_causes_of_a_run_are_those_that_met_the_condition() -> None:
+    runs = history([{"a": F, "b": S, "c": F, "d": F}])
+    ((ask,), _) = decide(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, 30.0, NOTHING_KNOWN, runs)
+    assert [one.upstream for one in ask.causes] == ["a", "c"]
+
+
+def test_a_run_that_is_seen_late_is_not_missed() -> None:
+    """Its end was stored after that of a run that ended later."""
+    late, early = history([{"a": F}, {"a": F}])
+    now = early.ended_at + 5
+    first, cursor = decide(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, now, NOTHING_KNOWN, [early])
+    second, _ = decide(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, now, cursor, [early, late])
+    assert (keys(first), keys(second)) == (["run002"], ["run001"])
+
+
+def test_the_cursor_forgets_runs_that_cannot_be_seen_again() -> None:
+    """It stays small for ever."""
+    _, cursor = decide(Condition.ALL_DONE, UPSTREAM, OVERLAP_SECONDS + 2.0, NOTHING_KNOWN, history([{}, {}, {}]))
+    assert (cursor.settled_until, dict(cursor.handled)) == (2.0, {"run003": 3.0})
+    asks, _ = decide(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, 2000.0, cursor, history([{"a": F}]))
+    assert asks == []
+
+
+def test_a_round_goes_on_without_what_is_watched_no_more() -> None:
+    _, cursor = decide(Condition.ALL_DONE, UPSTREAM, 3.0, NOTHING_KNOWN, history([{"a": S}, {"b": S}]))
+    asks, _ = decide(Condition.ALL_DONE, ("b", "c"), 4.0, cursor, history([{"a": S}, {"b": S}, {"c": F}]))
+    assert keys(asks) == ["run003"]
+
+
+@pytest.mark.parametrize("text", [None, "", "no json", "[]", "7", '{"version": 1}', '{"settled_until": 1, "begun": 2}'])
+def test_a_cursor_that_cannot_be_read_counts_as_lost(text: str | None) -> None:
+    assert Cursor.loads(text) is None
