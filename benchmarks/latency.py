@@ -1,7 +1,8 @@
 """From an export that is visible to figures in DynamoDB, with the production deployment: how long each leg takes.
 
 Runs code server, daemon and web server on PostgreSQL and Amazon's DynamoDB Local (`.ci/services` says what they need)
-with timers of 0. Exports land one after another at moments that no sensor knows; each is waited for until nothing lacks.
+with timers of 0. Exports land one after another at moments that no sensor knows; each is waited for until nothing is
+missing.
 The legs are read from operations.pipeline_runs afterwards, so that looking on costs the pipeline nothing.
 """
 
