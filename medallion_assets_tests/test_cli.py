@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from medallion_assets import tables
 from medallion_assets.cli import app
 from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets_tests.operations.small_lakehouse import FIRST, SECOND, data_file, make_lakehouse
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS
 
@@ -65,7 +66,7 @@ assert not {"dagster", "polars", "deltalake", "boto3"} & set(sys.modules), sorte
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("explain", "sample", "verify", "exports", "quarantine"):
+    for command in ("explain", "sample", "status", "verify", "exports", "quarantine"):
         assert command in done.stdout
 
 
@@ -76,6 +77,7 @@ def test_no_command_loads_dagster(lakehouse: Lakehouse) -> None:
         ["exports", "verify", f"{lakehouse.url}/../raw"],
         ["explain", "customers", "c1"],
         ["verify", "--deep"],
+        ["status"],
         ["quarantine", "show", "customer_transactions"],
         ["quarantine", "redrive", "customer_transactions"],
     ]
@@ -88,6 +90,36 @@ assert "dagster" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+# Status
+
+
+@pytest.mark.usefixtures("lakehouse")
+def test_status_tells_how_far_every_stage_has_come() -> None:
+    page = run("status")
+    assert page.exit_code == 0
+    assert "bronze.customer_transactions@2" in page.stdout
+    facts = answer("status")
+    assert facts["is_well"]
+    assert {one["stage"]: one["waiting"] for one in facts["checkpoints"]}["silver.customers"] == 0
+
+
+def test_status_exits_with_1_when_a_stage_failed_last(lakehouse: Lakehouse) -> None:
+    failed = StageAttempt(
+        run_id="r1",
+        stage=CUSTOMERS.name,
+        attempt=1,
+        started_at=datetime.now(UTC),
+        duration_seconds=1,
+        outcome=Outcome.FAILED,
+        error="no [red] answer",
+    )
+    record_attempts(lakehouse, [failed])
+    page = run("status")
+    assert page.exit_code == 1
+    assert "no [red] answer" in page.stdout
+    assert not answer("status")["is_well"]
 
 
 # Explain

@@ -19,12 +19,15 @@ from medallion_assets.lakehouse.pipeline_runs import Outcome, StageAttempt, read
 from medallion_assets.operations.alerts import read_alerts
 from medallion_assets.operations.checkpoint import Checkpoint, read_checkpoints
 from medallion_assets.operations.freshness import Freshness, read_freshness
+from medallion_assets.operations.incident import read_incidents
 from medallion_assets.operations.stages import stages
 from medallion_assets.tables import EXPORTED_TABLES
 
 WINDOW = timedelta(days=7)
 """What figures over several attempts are made of."""
-ALERTS_SHOWN = 10
+SHOWN = 10
+"""How many alerts, and how many incidents."""
+INCIDENT_COLUMNS = ("failed_at", "stage", "partition", "export_id", "headline", "do", "run_id")
 ERROR_CHARACTERS = 300
 BROKEN = (Outcome.FAILED, Outcome.LOST)
 
@@ -62,8 +65,9 @@ class StageStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """The whole answer. `alerts` are the last ones, newest first, with the columns of `operations.alerts.read_alerts`.
+    """The whole answer. `alerts` and `incidents` are the last ones of 7 days, newest first.
 
+    Their columns are those of `operations.alerts.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
     `problems` are tables that are stale and stages whose last attempt failed or was lost; `warnings` what else a person
     should know.
     """
@@ -74,6 +78,7 @@ class Status:
     checkpoints: list[Checkpoint]
     stages: list[StageStatus]
     alerts: list[dict[str, Any]]
+    incidents: list[dict[str, Any]]
     problems: list[str]
     warnings: list[str]
 
@@ -88,7 +93,8 @@ def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
     attempts = read_attempts(lakehouse, since=since.date()).filter(pl.col("started_at").is_between(since, now))
     fresh = read_freshness(lakehouse, now)
     found = [stage_status(table, attempts) for table in stages()]
-    alerts = read_alerts(lakehouse, since=since.date()).reverse().head(ALERTS_SHOWN).to_dicts()
+    alerts = read_alerts(lakehouse, since=since.date()).reverse().head(SHOWN).to_dicts()
+    incidents = read_incidents(lakehouse, since=since.date()).select(INCIDENT_COLUMNS)
     return Status(
         at=now,
         lakehouse=lakehouse.url,
@@ -96,6 +102,7 @@ def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
         checkpoints=read_checkpoints(lakehouse),
         stages=found,
         alerts=alerts,
+        incidents=incidents.reverse().head(SHOWN).to_dicts(),
         problems=problems(fresh, found),
         warnings=warnings(found),
     )

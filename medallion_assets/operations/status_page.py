@@ -49,6 +49,8 @@ def status_page(status: Status) -> RenderableType:
     ]
     if status.alerts:
         parts.append(_alerts(status))
+    if status.incidents:
+        parts.append(_incidents(status))
     parts += [Text(f"warning: {one}", style="yellow") for one in status.warnings]
     parts += [Text(f"problem: {one}", style="bold red") for one in status.problems]
     if not status.problems:
@@ -115,6 +117,14 @@ def _alerts(status: Status) -> Grid:
     grid = _grid("The last alerts", "raised", "kind", "where", "what", "what to do")
     for one in status.alerts:
         grid.add_row(_minute(one["raised_at"]), one["kind"], Text(one["where"]), Text(one["what"]), Text(one["do"]))
+    return grid
+
+
+def _incidents(status: Status) -> Grid:
+    grid = _grid("The last incidents", "failed", "stage", "day", "export", "what", "what to do")
+    for one in status.incidents:
+        place = (one["stage"], one["partition"] or "", one["export_id"] or "")
+        grid.add_row(_minute(one["failed_at"]), *place, Text(one["headline"]), Text(one["do"] or ""))
     return grid
 
 

@@ -1,0 +1,158 @@
+"""What `medallion status` says: figures of each stage, and what counts as a problem."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from rich.console import Console
+
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.pipeline_runs import (
+    PIPELINE_RUNS,
+    Outcome,
+    StageAttempt,
+    read_attempts,
+    record_attempts,
+)
+from medallion_assets.operations.alerts import Alert, raise_alerts
+from medallion_assets.operations.freshness import Freshness
+from medallion_assets.operations.incident import Incident, record_incidents
+from medallion_assets.operations.status import Status, problems, quality, read_status, stage_status, status_facts
+from medallion_assets.operations.status_page import status_page
+from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, lakehouse_at
+
+NOW = datetime(2025, 5, 8, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ONE = StageAttempt(
+    run_id="r1",
+    stage=CUSTOMER_TRANSACTIONS.name,
+    attempt=1,
+    started_at=NOW - HOUR,
+    duration_seconds=3.0,
+    outcome=Outcome.SUCCEEDED,
+    records_in=100,
+    records_out=90,
+    records_quarantined=1,
+    quality_score=0.99,
+)
+BAD = replace(ONE, run_id="r2", started_at=NOW - HOUR / 2, outcome=Outcome.FAILED, error="gate", records_in=None)
+
+
+@pytest.fixture
+def lakehouse(tmp_path: Path) -> Lakehouse:
+    return lakehouse_at(tmp_path / "lakehouse")
+
+
+def attempts(lakehouse: Lakehouse, given: Iterable[StageAttempt]) -> pl.DataFrame:
+    record_attempts(lakehouse, list(given))
+    return read_attempts(lakehouse)
+
+
+def page(status: Status) -> str:
+    out = io.StringIO()
+    Console(file=out, width=250).print(status_page(status))
+    return out.getvalue()
+
+
+def test_figures_of_a_stage(lakehouse: Lakehouse) -> None:
+    """Durations of those that succeeded; the last attempt whatever became of it; no other stage's."""
+    other = replace(ONE, stage="silver.customers", records_in=10_000)
+    long = replace(
+        ONE, run_id="r3", started_at=NOW - 3 * HOUR, duration_seconds=9.0, records_in=300, quality_score=0.95
+    )
+    slow = replace(BAD, duration_seconds=99.0)
+    found = stage_status(CUSTOMER_TRANSACTIONS, attempts(lakehouse, [ONE, long, slow, other]))
+    assert found.last == slow
+    assert found.is_broken
+    assert (found.attempts, found.succeeded) == (3, 2)
+    assert (found.median_seconds, found.longest_seconds) == (9.0, 9.0)
+    assert (found.records_in, found.records_out, found.records_quarantined) == (400, 270, 3)
+    assert found.quality_threshold == 0.98
+    assert found.quality == pytest.approx(0.96), "300 of 400 records scored 0.95"
+    assert found.is_below_threshold
+
+
+def test_quality_counts_records_and_not_runs(lakehouse: Lakehouse) -> None:
+    """A run that judged nothing scores 1.0, and must not hide the others."""
+    idle = [replace(ONE, run_id=f"i{n}", records_in=0, quality_score=1.0) for n in range(50)]
+    bad = replace(ONE, quality_score=0.5)
+    assert quality(attempts(lakehouse, [*idle, bad])) == 0.5
+    assert quality(attempts(lakehouse, []).filter(pl.col("records_in") == 0)) is None
+
+
+def test_what_is_a_problem(lakehouse: Lakehouse) -> None:
+    """Stale, failed, lost; not a run that a person canceled, nor a failure that was made good."""
+    stale = Freshness(table="gold.t", last_refreshed=None, row_count=0, sla_hours=24, is_stale=True)
+    fresh = replace(stale, is_stale=False)
+    assert problems([fresh, stale], []) == ["gold.t is stale: last refreshed never, limit 24 h"]
+    told = {}
+    for outcome in Outcome:
+        last = replace(ONE, run_id=outcome, started_at=NOW, outcome=outcome, error="e" * 1000)
+        frame = attempts(lakehouse_at(Path(lakehouse.url) / outcome), [BAD, last])
+        told[outcome] = problems([], [stage_status(CUSTOMER_TRANSACTIONS, frame)])
+    assert told[Outcome.SUCCEEDED] == told[Outcome.CANCELED] == []
+    (lost,) = told[Outcome.LOST]
+    assert lost.startswith("silver.customer_transactions: its last attempt (2025-05-08 00:00 UTC) was lost: eee")
+    assert len(lost) < 400
+    assert "failed: eee" in told[Outcome.FAILED][0]
+
+
+def test_only_seven_days_count(lakehouse: Lakehouse) -> None:
+    """An hour too old is too old; what begins after the moment of asking is not known yet."""
+    given = [replace(ONE, run_id=f"r{age}", started_at=NOW - age * HOUR) for age in (-1, 1, 7 * 24, 7 * 24 + 1)]
+    record_attempts(lakehouse, given)
+    (found,) = [one for one in read_status(lakehouse, NOW).stages if one.stage == CUSTOMER_TRANSACTIONS.name]
+    assert found.attempts == 2
+
+
+def test_an_empty_lakehouse_is_well(lakehouse: Lakehouse) -> None:
+    """And stays empty."""
+    status = read_status(lakehouse, NOW)
+    assert (status.problems, status.warnings, status.alerts, status.incidents) == ([], [], [], [])
+    assert "every table is fresh, and no stage failed last" in page(status)
+    assert not lakehouse.exists(PIPELINE_RUNS)
+    assert not Path(lakehouse.url).exists()
+
+
+def test_a_page_tells_everything(tmp_path: Path) -> None:
+    lakehouse, now = make_lakehouse(tmp_path), datetime.now(UTC) + 25 * HOUR
+    alert = Alert(key="k", kind="failure", what="the [gate] failed", where="silver", do="look at it")
+    raise_alerts(lakehouse, [alert], now - HOUR)
+    incident = Incident(
+        run_id="r2",
+        job="refine",
+        stage=BAD.stage,
+        error="gate",
+        headline="export e9 failed",
+        failed_at=now,
+        raised_at=now,
+    )
+    record_incidents(lakehouse, [incident])
+    poor = replace(ONE, started_at=now - 2 * HOUR, quality_score=0.5)
+    record_attempts(lakehouse, [poor, replace(BAD, started_at=now - HOUR)])
+    status = read_status(lakehouse, now)
+    assert [one["what"] for one in status.alerts] == ["the [gate] failed"]
+    assert [one["headline"] for one in status.incidents] == ["export e9 failed"]
+    text = page(status)
+    for words in (
+        "bronze.customer_transactions@2",
+        "the [gate] failed",
+        "export e9 failed",
+        "problem: gold.daily_sales_summary is stale: last refreshed never, limit 24 h",
+        "problem: silver.customer_transactions: its last attempt",
+        "warning: silver.customer_transactions: 0.5000 of its records were good in 7 days, under 0.98",
+    ):
+        assert words in text, text
+
+
+def test_json_begins_with_the_verdict(lakehouse: Lakehouse) -> None:
+    facts = status_facts(read_status(lakehouse, NOW))
+    assert next(iter(facts.items())) == ("is_well", True)
+    assert {"freshness", "checkpoints", "stages", "alerts", "incidents", "problems", "warnings"} <= facts.keys()
