@@ -15,7 +15,7 @@ from typing import Any
 
 import dagster as dg
 
-from medallion_assets.lakehouse.contracts import AT_ONCE, Table
+from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.operations.alerts import Alert, raise_alerts
 from medallion_assets.reporting import asset_key
 from medallion_assets.resources import LakehouseResource
@@ -23,6 +23,7 @@ from medallion_assets.settings import Settings
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.tables import PUBLISHED_TABLES
 from medallion_assets.trigger_context import TriggerContext, UpdatedTable
+from medallion_assets.triggers.asking import BY_HAND, IN_PROGRESS, INTERVAL_SECONDS, readable_tables, timers_of
 from medallion_assets.triggers.daily_close import business_day
 from medallion_assets.triggers.daily_requests import RANGE_END, RANGE_START, days_request
 from medallion_assets.triggers.jobs import DAILY
@@ -32,12 +33,6 @@ from medallion_assets.triggers.restated_logs import Reading, is_as_of, is_audite
 
 ASKED_TAG = "medallion/asked_for"
 """What of a Gold table a run was asked for: every attempt at it carries the same."""
-AT_WORK = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 def restated_sensors(settings: Settings) -> list[dg.SensorDefinition]:
@@ -46,12 +41,12 @@ def restated_sensors(settings: Settings) -> list[dg.SensorDefinition]:
 
 
 def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinition:
-    timers = gold.update_timers if settings.uses_timers else AT_ONCE
+    timers = timers_of(settings, gold.update_timers)
 
     @dg.sensor(
         name=f"restated_{gold.short_name}",
         job_name=DAILY,
-        minimum_interval_seconds=5,
+        minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Builds and publishes the days of {gold.name} that Silver changed, each once for every change.",
     )
@@ -61,7 +56,9 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
             return dg.SkipReason(f"{ENRICHED_TRANSACTIONS.name} is not there yet")
         kept = _kept(context.cursor)
         busy = days_at_work(instance, gold, serving)  # before the logs, or what a run does meanwhile counts as undone
-        reading = read_on(parse_reading(kept.get("reading"), as_of=is_as_of(gold)), lake, instance, gold, serving)
+        before = parse_reading(kept.get("reading"), as_of=is_as_of(gold))
+        with readable_tables(lakehouse):
+            reading = read_on(before, lake, instance, gold, serving)
         found = stretches(reading.ledger, first=settings.first_day, last=business_day(now))
         lacking = {asked_for(gold, one): one for one in _with_audits(instance, gold, found, reading)}
         chosen = choose(
@@ -122,8 +119,8 @@ def days_at_work(instance: dg.DagsterInstance, gold: Table, serving: Table) -> l
     """First and last day of each run that is queued or at work on the table or on what serves it."""
     keys = {asset_key(gold), asset_key(serving)}
     found = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=AT_WORK)):
-        if keys & run.asset_selection if run.asset_selection is not None else run.job_name == DAILY:
+    for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS))):
+        if keys & run.asset_selection if run.asset_selection is not None else run.job_name in (DAILY, BY_HAND):
             day = run.tags.get("dagster/partition")
             first, last = run.tags.get(RANGE_START, day), run.tags.get(RANGE_END, day)
             found.append((date.fromisoformat(first or str(date.min)), date.fromisoformat(last or str(date.max))))

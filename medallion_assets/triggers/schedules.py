@@ -80,7 +80,7 @@ def _schedule(settings: Settings, job: str, lines: Sequence[str]) -> dg.Schedule
         if job == DAILY:
             return dg.ScheduleDefinition(
                 **options,
-                execution_fn=lambda context: list(close_requests(settings, context)),
+                execution_fn=lambda context: close_requests(settings, context),
                 description="Closes the business day before: builds it and publishes it.",
             )
         return dg.ScheduleDefinition(

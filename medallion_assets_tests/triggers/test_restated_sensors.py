@@ -195,7 +195,7 @@ amounts = st.dictionaries(st.integers(0, 45).map(day), st.sampled_from(["10", "2
 steps = st.lists(st.tuples(amounts, st.sampled_from(["wait", "tick", "do", "fail", "lose"])), min_size=1, max_size=5)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps, amounts.filter(bool))
 def test_once_all_that_was_asked_for_is_done_gold_equals_its_recomputation(
     history: list[tuple[dict[date, str], str]], final: dict[date, str]
