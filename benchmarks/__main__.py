@@ -8,10 +8,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import publish, throughput, upsert
+from benchmarks import publish, throughput, trigger_tick, upsert
 from benchmarks.measuring import Line, report
 
-BENCHMARKS: tuple[Callable[..., list[Line]], ...] = (throughput.run, upsert.run, publish.run)
+BENCHMARKS: tuple[Callable[..., list[Line]], ...] = (
+    throughput.run,
+    upsert.run,
+    publish.run,
+    trigger_tick.run,
+)
 
 
 def main(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:

@@ -35,7 +35,14 @@ from medallion_assets.dynamodb.manifests import (
     ExportType,
     md5_base64,
 )
-from medallion_assets.dynamodb.storage import is_ordered, list_folders, list_objects, read_bytes, stat
+from medallion_assets.dynamodb.storage import (
+    is_ordered,
+    list_folder_names,
+    list_folders,
+    list_objects,
+    read_bytes,
+    stat,
+)
 from medallion_assets.dynamodb.verdicts import ExportRefusedError, Verdict
 
 if TYPE_CHECKING:
@@ -185,7 +192,8 @@ def _objects_of_exports(
 ) -> Iterator[ObjectMeta]:
     """The objects below a root that may belong to an export folder after `after` that is not settled."""
     if after is None or not is_ordered(store):
-        folders = [one for one in list_folders(store, root) if _is_wanted(one.rsplit("/", 1)[-1], after, settled)]
+        names = list_folder_names(store, root)
+        folders = [f"{root}/{name}" for name in names if _is_wanted(name, after, settled)]
         if len(folders) <= _FOLDERS_LISTED_ALONE:
             with ThreadPoolExecutor(_READERS) as pool:
                 for objects in pool.map(lambda folder: list(list_objects(store, folder)), folders):

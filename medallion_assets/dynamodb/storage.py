@@ -6,6 +6,7 @@ Does not: what the bytes mean (dynamodb.manifests, dynamodb.exports).
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -91,6 +92,17 @@ def list_folders(store: ObjectStore, folder: str) -> list[str]:
         return list(obstore.list_with_delimiter(store, folder or None)["common_prefixes"])
 
 
+def list_folder_names(store: ObjectStore, folder: str) -> list[str]:
+    """The names of the folders directly below `folder`, which is there; of a local store ten times as fast."""
+    if not isinstance(store, LocalStore):
+        return [child.rsplit("/", 1)[-1] for child in list_folders(store, folder)]
+    try:
+        with os.scandir(Path(str(store.prefix)) / folder) as entries:
+            return [entry.name for entry in entries if entry.is_dir()]
+    except OSError as error:
+        raise _our_error(error, folder) from error
+
+
 def is_ordered(store: ObjectStore) -> bool:
     """Whether a listing comes in the order of keys (S3), so that it can be left early."""
     return isinstance(store, S3Store)
@@ -151,7 +163,7 @@ def _our_error(error: Exception, what: str) -> PermanentError | TransientError:
     if isinstance(error, FileNotFoundError) or "NoSuchBucket" in str(error):
         do = "check the bucket's name and region"
         return PermanentError(f"there is no place to look for {what}", found=_first_line(error), do=do)
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+    if isinstance(error, PermissionError | PermissionDeniedError | UnauthenticatedError):
         do = "check the AWS credentials and that they may list and read this bucket"
         return PermanentError(f"no access to {what}", found=_first_line(error), do=do)
     do = "it is tried again; if it stays, check the network and the endpoint URL"

@@ -15,6 +15,7 @@ from medallion_assets.errors import MedallionError, PermanentError
 from medallion_assets.lakehouse.contracts import AT_ONCE, Timers
 from medallion_assets.lakehouse.raw_exports import bronze_table, loaded_ids
 from medallion_assets.operations.alerts import ALERTS
+from medallion_assets.resources import LakehouseResource
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.triggers.arrival_sensors import arrival_sensor, arrival_sensors
 from medallion_assets.triggers.debounce import ATTEMPTS
@@ -71,11 +72,15 @@ def test_an_export_that_lands_is_asked_for_and_loaded_once(graph: Graph) -> None
 def test_dagster_takes_what_is_asked_for(graph: Graph) -> None:
     """As the daemon does: the sensor of the whole graph, with the check of job, assets and config behind it."""
     landing(graph).full("a")
-    definitions = Graph(replace(graph.settings, uses_timers=False), graph.instance).definitions
+    settings = replace(graph.settings, uses_timers=False)
+    definitions = Graph(settings, graph.instance).definitions
     repository = definitions.get_repository_def()
     name = "file_arrival_customer_transactions"
-    context = dg.build_sensor_context(instance=graph.instance, repository_def=repository, sensor_name=name)
-    (request,) = definitions.get_sensor_def(name).evaluate_tick(context).run_requests or []
+    lakehouse = LakehouseResource(url=settings.lakehouse_url, raw_url=settings.raw_url)
+    context = dg.build_sensor_context(
+        instance=graph.instance, repository_def=repository, sensor_name=name, resources={"lakehouse": lakehouse}
+    )
+    (request,) = repository.get_sensor_def(name).evaluate_tick(context).run_requests or []
     assert (request.job_name, request.tags["medallion/trigger"]) == ("ingest", "file_arrival")
     job = definitions.resolve_job_def("ingest")
     assert dg.validate_run_config(job.get_subset(asset_selection=set(request.asset_selection)), request.run_config)

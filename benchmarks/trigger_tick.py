@@ -1,0 +1,131 @@
+"""A tick of the file-arrival sensor where 100,000 exports are known.
+
+The exports lie in a local folder and are in Bronze, whose log is one checkpoint; one more has just landed. What is
+timed is everything a tick does but Dagster's own part: opening, listing, deciding; the best of three.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from benchmarks.measuring import CACHE, Line, report
+from medallion_assets.dynamodb.manifests import ROOT, SUMMARY_NAME
+from medallion_assets.lakehouse.contracts import AT_ONCE
+from medallion_assets.lakehouse.data_files import StagedFile
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.raw_exports import INCREMENTAL, LEDGER_BOUNDS, bronze_table
+from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.triggers.arrival_sensors import Known, look
+from medallion_assets.triggers.file_arrival import ArrivalDecision, Cursor, decide
+from medallion_assets.triggers.table_update import Watched
+from medallion_assets.triggers.watching import watch_bronze
+
+EXPORTS = 100_000
+A_COMMIT = 10_000
+FIRST = datetime(2024, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TABLE = bronze_table(CUSTOMER_TRANSACTIONS.short_name)
+FILES = ("_started", "manifest-files.json", "manifest-files.md5", SUMMARY_NAME, "manifest-summary.md5")
+
+
+def export_id(number: int) -> str:
+    """Exports begin a minute apart."""
+    return f"0{int((FIRST + timedelta(minutes=number)).timestamp() * 1000)}-{number:08x}"
+
+
+def land(raw: Path, number: int) -> None:
+    """The files of one export, empty: a sensor does not read them."""
+    folder = raw / TABLE.short_name / ROOT / export_id(number)
+    folder.mkdir(parents=True)
+    for name in FILES:
+        (folder / name).touch()
+    data = raw / TABLE.short_name / ROOT / "data"
+    data.mkdir(exist_ok=True)
+    (data / f"{number:08x}.json.gz").touch()
+
+
+def staged(number: int) -> StagedFile:
+    """The file of one export as the log has it; nobody reads it here."""
+    begin = FIRST + timedelta(minutes=number)
+    facts = (export_id(number), INCREMENTAL, begin, begin + timedelta(minutes=1))
+    return StagedFile(
+        path=f"_export_date={begin.date()}/part-{number:032x}.parquet",
+        size=1_000,
+        rows=10,
+        partition=str(begin.date()),
+        bounds={name: (fact, fact) for name, fact in zip(LEDGER_BOUNDS, facts, strict=True)},
+    )
+
+
+def prepare(place: Path, total: int) -> None:
+    """Exports in a folder and, all but the last, in Bronze; Silver has settled them."""
+    for number in range(total + 1):
+        land(place / "raw", number)
+    lakehouse = Lakehouse(url=str(place / "lake"))
+    for start in range(0, total, A_COMMIT):
+        numbers = range(start, min(start + A_COMMIT, total))
+        transactions = {export_id(number): 1 for number in numbers}
+        lakehouse.open(TABLE).commit([staged(number) for number in numbers], transactions=transactions)
+    bronze = lakehouse.open(TABLE)
+    bronze.delta.create_checkpoint()
+    lakehouse.open(CUSTOMER_TRANSACTIONS).commit(transactions={TABLE.name: bronze.version})
+
+
+def tick(place: Path, cursor: Cursor, now: datetime) -> ArrivalDecision:
+    """What the sensor does in a tick."""
+    known = Known(Lakehouse(url=str(place / "lake")), TABLE)
+    return decide(now, cursor, look(known, str(place / "raw"), cursor, now), AT_ONCE)
+
+
+def run(total: int = EXPORTS, tell: Callable[[str], None] = lambda _: None) -> list[Line]:
+    """How long ticks take: the first, one that lists what is new, and Silver's, which has nothing to do."""
+    place = CACHE / f"trigger-tick-{total}"
+    if not (place / "complete").exists():
+        shutil.rmtree(place, ignore_errors=True)
+        tell(f"landing {total:,} exports (kept in .cache)")
+        prepare(place, total)
+        (place / "complete").touch()
+    tell("ticking")
+    everything, after = Cursor(), tick(place, Cursor(), NOW).cursor
+    later = NOW + timedelta(seconds=5)
+    cases: dict[str, Callable[[], int]] = {
+        "everything is listed": lambda: len(tick(place, everything, NOW).exports),
+        "what is new is listed": lambda: len(tick(place, after, later).exports),
+        "Silver has settled them all": lambda: sum(one.is_updated for one in watched(place)),
+    }
+    lines = []
+    for what, work in cases.items():
+        seconds, found = min(_timed(work) for _ in range(3))
+        assert found == (0 if "Silver" in what else 1)
+        lines.append(Line("trigger tick", f"{total:,} known exports, {what}", seconds, "s", 1.0))
+    return lines
+
+
+def watched(place: Path) -> list[Watched]:
+    """What the sensor of Silver looks at in a tick."""
+    return watch_bronze(Lakehouse(url=str(place / "lake")), CUSTOMER_TRANSACTIONS)
+
+
+def _timed(work: Callable[[], int]) -> tuple[float, int]:
+    began = time.perf_counter()
+    found = work()
+    return time.perf_counter() - began, found
+
+
+def main(exports: int = EXPORTS, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Run it and print its table."""
+    with Console(stderr=True).status("") as status:
+        lines = run(exports, status.update)
+    report(lines, as_json=json)
+
+
+if __name__ == "__main__":
+    typer.run(main)
