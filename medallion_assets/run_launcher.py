@@ -4,7 +4,8 @@ Belongs here: finding the process of a run among those of this host, so that run
 Does not: starting and ending runs (Dagster's launcher), time limits (run monitoring), asking again (triggers).
 
 Dagster's launcher answers no question about a run's health: after a crash of the host, or a kill of everything, runs
-would stand in STARTED until their time limit, and hold their pools.
+would stand in STARTED until their time limit, and hold their pools. A run that is lost so did nothing wrong: it is
+started anew at once, a few times, where a run that failed waits for its trigger to ask again.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import dagster as dg
 import psutil  # type: ignore[import-untyped]
 from dagster._core.events import DagsterEventType
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, LaunchRunContext, WorkerStatus
-from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._core.storage.tags import GRPC_INFO_TAG, MAX_RETRIES_TAG, RETRY_NUMBER_TAG
 
 HOST_TAG = "medallion/launched_on"
 """The host whose daemon started the run."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+RESTARTS = 2
+"""How often a run is started anew because its process was lost; after that it waits for its trigger."""
 SAME_MOMENT_SECONDS = 2.0
 """How much later than it told of itself a process may seem to have begun: clocks are rounded and corrected."""
 
@@ -58,6 +61,21 @@ class WatchedRunLauncher(DefaultRunLauncher):
             return CheckRunHealthResult(WorkerStatus.RUNNING, run_worker_id=str(worker.pid))
         message = f"process {worker.pid} of this run is gone from {socket.gethostname()}"
         return CheckRunHealthResult(WorkerStatus.FAILED, message, run_worker_id=str(worker.pid))
+
+    def get_run_worker_debug_info(
+        self,
+        run: dg.DagsterRun,
+        include_container_logs: bool | None = True,  # noqa: ARG002 (there are no containers)
+    ) -> str | None:
+        """What is known of a run that run monitoring is about to give up: its process is gone, or it never began.
+
+        Here it gets one retry more, if it has not had too many: Dagster decides about that by its tags right after.
+        """
+        restarts, allowed = int(run.tags.get(RETRY_NUMBER_TAG, "0")), int(run.tags.get(MAX_RETRIES_TAG, "0"))
+        if run.status is dg.DagsterRunStatus.CANCELING or restarts >= RESTARTS:
+            return None
+        self._instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: str(max(allowed, restarts + 1))})
+        return f"Its process was lost, not its work: it may be started anew ({restarts + 1} of {RESTARTS})."
 
     def _worker(self, run_id: str) -> Worker | None:
         """The process that told last that it carries out the run."""

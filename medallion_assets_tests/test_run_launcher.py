@@ -15,7 +15,7 @@ import psutil
 import pytest
 from dagster._core.events import EngineEventData
 from dagster._core.launcher import DefaultRunLauncher, LaunchRunContext, WorkerStatus
-from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._core.storage.tags import GRPC_INFO_TAG, MAX_RETRIES_TAG, RETRY_NUMBER_TAG
 from dagster._core.test_utils import instance_for_test
 
 from medallion_assets.run_launcher import HOST_TAG, SAME_MOMENT_SECONDS, WatchedRunLauncher, Worker, lives
@@ -134,6 +134,32 @@ def test_the_host_is_written_down_before_the_run_starts(
     monkeypatch.setattr(DefaultRunLauncher, "launch_run", start)
     instance.run_launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
     assert seen == [HERE]
+
+
+@pytest.mark.parametrize(
+    ("tags", "allowed"),
+    [
+        pytest.param({}, "1", id="a run that has no retries"),
+        pytest.param({MAX_RETRIES_TAG: "0"}, "1", id="nor by its tags"),
+        pytest.param({MAX_RETRIES_TAG: "1", RETRY_NUMBER_TAG: "1"}, "2", id="one that was lost before"),
+        pytest.param({MAX_RETRIES_TAG: "2", RETRY_NUMBER_TAG: "2"}, "2", id="no more than twice"),
+        pytest.param({MAX_RETRIES_TAG: "5"}, "5", id="what its tables allow stays"),
+    ],
+)
+def test_a_lost_run_is_started_anew(instance: dg.DagsterInstance, tags: dict[str, str], allowed: str) -> None:
+    run = instance.create_run_for_job(dg.job(name="nothing")(lambda: None), tags=tags)
+    instance.run_launcher.get_run_worker_debug_info(run)
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.tags[MAX_RETRIES_TAG] == allowed
+
+
+def test_a_run_that_was_to_be_ended_is_not_started_anew(instance: dg.DagsterInstance) -> None:
+    run = instance.create_run_for_job(dg.job(name="nothing")(lambda: None), status=dg.DagsterRunStatus.CANCELING)
+    assert instance.run_launcher.get_run_worker_debug_info(run) is None
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert MAX_RETRIES_TAG not in found.tags
 
 
 def dead_pid() -> int:
