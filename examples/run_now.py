@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Start a run with parameters, and follow it to its end: a client of Dagster's GraphQL, to be copied and changed.
 
-Needs nothing but Python. Exit code 0: the run succeeded; 1: it failed or was canceled; 2: it was not started.
+Needs nothing but Python. Exit code 0: the run succeeded; 1: it failed or was canceled; 2: it was not started; 3: it was
+lost sight of, and may go on.
 
     run_now.py ingest --config '{"bronze/customers": {"exports": ["01741046415415-ea525ddc"]}}'
     run_now.py refine --asset silver/customers --config '{"silver/customers": {"threshold": 0.95}}'
@@ -95,7 +96,7 @@ def follow(url: str, run_id: str, *, seconds: float = 1.0) -> str:
         for event in events["events"]:
             failure = (event.get("failureMetadata") or {}).get("description")
             if failure or event.get("level") in ("INFO", "WARNING", "ERROR", "CRITICAL"):
-                pass
+                print(failure or event["message"], flush=True)
         status = str(answer["runOrError"]["status"])
         if status in ENDED and not events["events"]:
             return status
@@ -114,9 +115,16 @@ def main(arguments: list[str] | None = None) -> int:
     url = given.url.rstrip("/")
     try:
         run_id = start(url, given.job, assets=given.asset, config=given.config, days=given.days)
-    except (NotStartedError, OSError):
+    except (NotStartedError, OSError) as error:
+        print(f"not started: {error}", file=sys.stderr)
         return 2
-    status = follow(url, run_id)
+    print(f"{url}/runs/{run_id}", flush=True)
+    try:
+        status = follow(url, run_id)
+    except OSError as error:
+        print(f"lost sight of the run: {error}", file=sys.stderr)
+        return 3
+    print(status)
     return ENDED[status]
 
 

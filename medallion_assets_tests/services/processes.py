@@ -30,17 +30,22 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    command: Sequence[str], *, environment: Mapping[str, str], log: Path, ready: Callable[[], bool]
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    log: Path,
+    ready: Callable[[], bool],
+    seconds: float = READY_SECONDS,
 ) -> Iterator[None]:
     """The command as a server while the block runs; its output goes to `log`.
 
     Raises:
-        RuntimeError: it ended, or was not `ready` within a minute; the message holds the end of its log.
+        RuntimeError: it ended, or was not `ready` within so many seconds; the message holds the end of its log.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=dict(environment))
         try:
-            _wait(process, ready, log)
+            _wait(process, ready, log, seconds)
             yield
         finally:
             process.terminate()
@@ -51,8 +56,8 @@ def running(
                 process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path) -> None:
-    deadline = time.monotonic() + READY_SECONDS
+def _wait(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
             state = "is not ready" if process.returncode is None else f"ended with {process.returncode}"
