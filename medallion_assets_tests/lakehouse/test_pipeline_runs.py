@@ -71,10 +71,10 @@ def test_the_last_success_is_the_one_that_ended_last(tmp_path: Path, monkeypatch
     long = replace(ONE, run_id="long", duration_seconds=600.0)
     short = replace(ONE, run_id="short", started_at=AT + timedelta(seconds=30))
     failed = [replace(ONE, run_id=f"f{n}", started_at=AT + n * DAY, outcome=Outcome.FAILED) for n in (1, 2, 3)]
-    other = replace(ONE, stage="gold.t", started_at=AT + 2 * DAY)
-    record_attempts(lakehouse, [long, short, *failed, other])
+    other = [replace(ONE, stage="gold.t", started_at=AT + n * DAY, run_id=f"g{n}") for n in (0, 2)]
+    record_attempts(lakehouse, [long, short, *failed, *other])
     found = last_successes(lakehouse, ["silver.t", "gold.t", "serving.t"])
     assert {stage: (row["run_id"], row["ended_at"]) for stage, row in found.items()} == {
         "silver.t": ("long", AT + timedelta(minutes=10)),
-        "gold.t": ("r1", AT + 2 * DAY + timedelta(seconds=2.5)),
+        "gold.t": ("g2", AT + 2 * DAY + timedelta(seconds=2.5)),
     }
