@@ -18,9 +18,12 @@ from medallion_assets.operations.alerts import Alert
 
 
 def days_skipped(table: str, days: Sequence[date]) -> Alert:
-    """What a schedule says that leaves days unclosed, as settings tell it to; `days` ascend, one at least."""
+    """What a schedule says that leaves days unclosed, as settings tell it to; `days` ascend, one at least.
+
+    The last of them names the occurrence: as long as no other day is missed, nothing new is to be told.
+    """
     return Alert(
-        key=f"days_skipped/{table}/{days[0]}...{days[-1]}",
+        key=f"days_skipped/{table}/{days[-1]}",
         kind="skipped",
         what=f"nobody closed {', '.join(map(str, days))} while the daemon was down, and MEDALLION_MISSED_DAYS is skip",
         where=table,

@@ -16,13 +16,16 @@ import dagster as dg
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.operations.alert_delivery import channels_of, check_alert_urls, deliver_due
 from medallion_assets.operations.alert_facts import Facts, RunningStage, read_facts
+from medallion_assets.operations.alert_notices import days_skipped
 from medallion_assets.operations.alert_outbox import Outlook
 from medallion_assets.operations.alert_rules import judge
-from medallion_assets.operations.alerts import ALERTS, raise_alerts
+from medallion_assets.operations.alerts import ALERTS, KEPT_DAYS, Alert, raise_alerts
 from medallion_assets.operations.stages import stages
 from medallion_assets.reporting import asset_key
 from medallion_assets.resources import LakehouseResource
 from medallion_assets.settings import Settings
+from medallion_assets.tables import PUBLISHED_TABLES
+from medallion_assets.triggers.daily_close import closed_days, day_to_close, first_published, missed_days
 from medallion_assets.triggers.jobs import DAILY
 from medallion_assets.triggers.run_outcomes import run_outcome_sensor
 
@@ -52,7 +55,8 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def alert_rules(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SkipReason:
         lake, now = lakehouse.lakehouse(), lakehouse.now()
-        fresh = raise_alerts(lake, judge(facts_of(lake, context.instance, settings, now), now), now)
+        found = judge(facts_of(lake, context.instance, settings, now), now)
+        fresh = raise_alerts(lake, [*found, *skipped_days(context.instance, settings, now)], now)
         return dg.SkipReason(f"raised: {', '.join(one.key for one in fresh) or 'nothing new'}")
 
     return alert_rules
@@ -109,6 +113,19 @@ def facts_of(lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Setti
     last = facts.attempts.unique("stage", keep="last", maintain_order=True)["run_id"].unique().to_list()
     known = instance.get_runs(dg.RunsFilter(run_ids=last)) if last else []
     return replace(facts, known_runs=frozenset(run.run_id for run in known))
+
+
+def skipped_days(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> Iterator[Alert]:
+    """What is told of days that nobody closed, where settings say that they stay so."""
+    if settings.closes_missed_days or not settings.schedules.get(DAILY):
+        return
+    for _, serving in PUBLISHED_TABLES:
+        first = first_published(instance, serving)
+        days = missed_days(
+            day_to_close(now), first=first and max(first, settings.first_day), closed=(), limit=KEPT_DAYS - 1
+        )
+        if missed := sorted(set(days) - closed_days(instance, serving, days)):
+            yield days_skipped(serving.name, missed)
 
 
 def running_stages(instance: dg.DagsterInstance) -> Iterator[RunningStage]:

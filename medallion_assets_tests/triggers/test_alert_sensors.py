@@ -25,6 +25,7 @@ from medallion_assets.triggers.alert_sensors import (
     outcome_sensors,
     remembered,
     running_stages,
+    skipped_days,
 )
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
@@ -98,6 +99,23 @@ def test_a_stage_at_work_is_known_with_when_its_first_attempt_began() -> None:
     assert first == again
     assert (first.run_id, first.job, first.stage) == (run, "__ephemeral_asset_job__", "silver.customers")
     assert timedelta(0) <= datetime.now(UTC) - first.started_at < timedelta(minutes=5)
+
+
+def test_days_that_settings_leave_unclosed_are_told_once(lake: Lakehouse) -> None:
+    """NOW is the 8th: the 4th was published, and nobody closed the days up to the 6th; yesterday is not missed yet."""
+    skips, closes = load_settings({"MEDALLION_MISSED_DAYS": "skip"}), load_settings({})
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert list(skipped_days(instance, skips, NOW)) == []
+        published = dg.AssetMaterialization(["serving", "daily_sales_metrics"], partition="2025-05-04")
+        instance.report_runless_asset_event(published)
+        assert list(skipped_days(instance, closes, NOW)) == []
+        (alert,) = skipped_days(instance, skips, NOW)
+        sensor = alert_rules_sensor(skips)
+        key = "days_skipped/serving.daily_sales_metrics/2025-05-06"
+        assert tick(sensor, lake, instance).skip_message == f"raised: {key}"
+        assert tick(sensor, lake, instance, now=NOW + timedelta(hours=5)).skip_message == "raised: nothing new"
+    assert (alert.kind, alert.where) == ("skipped", "serving.daily_sales_metrics")
+    assert "nobody closed 2025-05-05, 2025-05-06 while" in alert.what
 
 
 def test_the_sender_sends_once_and_is_quiet_then(lake: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
