@@ -19,6 +19,9 @@ from medallion_assets.lakehouse.history_store import events_table
 from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.lakehouse.quarantine import quarantine_table
 from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.operations.alerts import ALERTS
+from medallion_assets.operations.incident import INCIDENTS
+from medallion_assets.operations.monitoring import MONITORING_TABLES
 from medallion_assets.serving.customer_ltv_metrics import CUSTOMER_LTV_METRICS
 from medallion_assets.serving.daily_sales_metrics import DAILY_SALES_METRICS
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
@@ -37,7 +40,17 @@ PUBLISHED_TABLES = ((DAILY_SALES_SUMMARY, DAILY_SALES_METRICS), (CUSTOMER_LTV, C
 STAGE_TABLES = (PIPELINE_RUNS, EXPECTATION_RESULTS)
 """What the stages tell of themselves."""
 
-MADE_TABLES = (ENRICHED_TRANSACTIONS, DAILY_SALES_SUMMARY, CUSTOMER_LTV, DECISIONS, EXPORT_VERDICTS, *STAGE_TABLES)
+MADE_TABLES = (
+    ENRICHED_TRANSACTIONS,
+    DAILY_SALES_SUMMARY,
+    CUSTOMER_LTV,
+    DECISIONS,
+    EXPORT_VERDICTS,
+    *STAGE_TABLES,
+    *MONITORING_TABLES,
+    ALERTS,
+    INCIDENTS,
+)
 """The Delta tables that are made from those, or kept beside them."""
 
 

@@ -97,9 +97,9 @@ def real_serving(dynamodb_local: local.DynamoDBLocal) -> ServingTables:
     return make_serving_tables(dynamodb_local.client)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def dagster_instance() -> Iterator[dg.DagsterInstance]:
-    """An instance in memory; runs in it know nothing of each other but what a test looks up."""
+    """An instance in memory of a test's own: sensors look at the runs that they find there."""
     import dagster as dg
 
     with dg.DagsterInstance.ephemeral() as instance:
@@ -116,15 +116,18 @@ def graph(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> Iterator[Grap
 
 
 @pytest.fixture(scope="session")
-def refined_home(tmp_path_factory: pytest.TempPathFactory, dagster_instance: dg.DagsterInstance) -> Path:
+def refined_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which the small history of samples is loaded, judged and enriched; to be copied, not changed."""
+    import dagster as dg
+
     from medallion_assets.samples.history import write_demo_history
     from medallion_assets_tests.graph import BRONZE, SILVER, STORY, graph_at
 
     home = tmp_path_factory.mktemp("refined") / "home"
-    graph = graph_at(home, dagster_instance)
-    write_demo_history(graph.settings.raw_url, **STORY)
-    assert graph.run(*BRONZE, *SILVER).success
+    with dg.DagsterInstance.ephemeral() as instance:
+        graph = graph_at(home, instance)
+        write_demo_history(graph.settings.raw_url, **STORY)
+        assert graph.run(*BRONZE, *SILVER).success
     return home
 
 

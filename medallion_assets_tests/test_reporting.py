@@ -56,8 +56,9 @@ def test_lists_come_last(refined: Graph) -> None:
 def test_every_asset_is_described() -> None:
     """Its contract's description, owners, kinds, group, and a description of every column."""
     graph = build_defs(load_settings({})).resolve_asset_graph()
-    assert {key.to_user_string() for key in graph.materializable_asset_keys} == set(ASSETS)
-    for node in graph.asset_nodes:
+    moving = [node for node in graph.asset_nodes if node.group_name != "operations"]
+    assert {node.key.to_user_string() for node in moving} == set(ASSETS)
+    for node in moving:
         schema = node.metadata["dagster/column_schema"]
         assert node.description, node.key
         assert node.owners, node.key

@@ -23,7 +23,7 @@ from medallion_assets.operations.alerts import Alert, raise_alerts
 from medallion_assets.operations.diagnosis import diagnose
 from medallion_assets.operations.incident import INCIDENTS, Incident, record_incidents
 from medallion_assets.operations.lost_attempts import record_lost_attempts
-from medallion_assets.reporting import column_schema, markdown_table, stage_errors
+from medallion_assets.reporting import column_schema, markdown_table, stage_errors, step_retries
 from medallion_assets.resources import LakehouseResource, started_by
 from medallion_assets.run_outcomes import finished_run
 from medallion_assets.trigger_context import TriggerContext
@@ -48,13 +48,12 @@ class IncidentConfig(dg.Config):
     kinds={"deltalake"},
     owners=list(INCIDENTS.owners),
     metadata={"dagster/column_schema": column_schema(INCIDENTS)},
-    retry_policy=dg.RetryPolicy(max_retries=2, delay=10.0, backoff=dg.Backoff.EXPONENTIAL),
 )
 def incident(
     context: dg.AssetExecutionContext, config: IncidentConfig, lakehouse: LakehouseResource
 ) -> dg.MaterializeResult[None]:
     """Why a run failed: the stage, the export, the reasons with some rows, and what to do; an alert tells it."""
-    with stage_errors():
+    with step_retries(INCIDENTS, attempt=context.retry_number + 1), stage_errors():
         run, now = finished_run(context.instance, config.run_id), lakehouse.now()
         incidents = failed_stages(run, diagnose(context.instance, run, now=now))
         lake = lakehouse.lakehouse(

@@ -23,7 +23,6 @@ from medallion_assets.samples.history import write_demo_history
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import STORY
 
-IN_PROCESS = '{"execution": {"config": {"in_process": {}}}}'
 """The default executor starts a process for each asset, which takes longer and shows no more."""
 DAYS = [date(2025, 1, 9), date(2025, 1, 10)]
 
@@ -50,7 +49,7 @@ def materialize(environment: dict[str, str], folder: Path, *options: str) -> Non
     """Run the command in a folder, and fail with its output if it fails."""
     command = Path(sys.executable).with_name("dagster")
     done = subprocess.run(
-        [command, "asset", "materialize", "-m", "medallion_assets.definitions", "--config-json", IN_PROCESS, *options],
+        [command, "asset", "materialize", "-m", "medallion_assets.definitions", *options],
         env=environment,
         cwd=folder,
         capture_output=True,

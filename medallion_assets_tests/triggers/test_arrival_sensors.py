@@ -23,6 +23,7 @@ from medallion_assets_tests import pipeline
 from medallion_assets_tests.bronze.landing import AT, HOUR, Landing
 from medallion_assets_tests.dynamodb.planted_exports import key_of
 from medallion_assets_tests.graph import Graph
+from medallion_assets_tests.services.s3 import S3Server
 from medallion_assets_tests.triggers.sensing import Sensing, at_work
 
 TABLE = "customer_transactions"
@@ -247,3 +248,27 @@ def test_a_lakehouse_location_that_is_no_table_fails_the_tick_with_what_to_do(gr
     sensor.url = str(tmp_path / "lake")
     with pytest.raises(MedallionError, match=r"cannot be read.*MEDALLION_LAKEHOUSE_URL"):
         sensor.tick()
+
+
+def test_exports_in_a_bucket_are_asked_for_and_a_wrong_bucket_is_named(
+    graph: Graph, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    sensor, place = sensing(graph), landing(graph)
+    sensor.raw_url = place.raw_url = f"s3://{s3_server.make_bucket()}/raw"
+    assert sensor.tick() is None
+    export = place.window("a")
+    request = sensor.tick(5)
+    assert request is not None
+    assert request.tags["medallion/cause"] == export.export_id
+    place.ingest()
+    assert sensor.tick(10) is None
+    assert json.loads(sensor.cursor or "")["position"] == export.export_id
+    later = place.window("b", begin=AT + HOUR)
+    request = sensor.tick(15)
+    assert request is not None
+    assert request.tags["medallion/cause"] == later.export_id
+    sensor.raw_url = "s3://no-such-bucket/raw"
+    with pytest.raises(PermanentError, match="there is no place to look for"):
+        sensor.tick(20)

@@ -165,6 +165,11 @@ def test_a_late_copy_takes_the_position_back() -> None:
     assert decide(at(0), cursor, late, AT_ONCE).cursor.position == export_id(3)
 
 
+def test_a_position_that_is_wrong_lasts_until_everything_is_listed() -> None:
+    decision = decide(at(0), Cursor(position=export_id(9)), sorted_out(loaded=(3,), is_whole=True), AT_ONCE)
+    assert decision.cursor.position == export_id(3)
+
+
 @given(st.sets(st.integers(0, 20)), st.sets(st.integers(0, 20)), st.sets(st.integers(0, 20)), st.booleans())
 def test_everything_unsettled_comes_after_the_position(
     there: set[int], loaded: set[int], final: set[int], is_whole: bool

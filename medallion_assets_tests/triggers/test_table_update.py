@@ -44,6 +44,13 @@ def test_an_empty_table_is_no_update() -> None:
     assert table("silver.a", 1).is_updated
 
 
+def test_what_cannot_be_taken_in_yet_is_no_update_and_says_why() -> None:
+    waiting = Watched(table="silver.a", version=3, changed_at=at(0), consumed=2, waits="export x failed the gate")
+    decision = decide(at(0), None, [waiting], Mode.ANY, AT_ONCE)
+    assert decision.ask is None
+    assert decision.reason == "no new version; export x failed the gate"
+
+
 def test_the_updated_tables_are_named_and_the_others_are_not() -> None:
     decision = decide(at(0), None, [A, B_DONE], Mode.ANY, AT_ONCE)
     assert [one.table for one in decision.updated] == ["silver.a"]

@@ -1,0 +1,93 @@
+"""A diagnosis reads errors and tables of rows back as they were told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.operations.diagnosis import ERROR_CHARACTERS, diagnose, parts_of, table_rows
+from medallion_assets.operations.incident import Incident
+from medallion_assets.reporting import markdown_table, stage_errors
+
+NOW = datetime(2025, 5, 8, tzinfo=UTC)
+STAGE = dg.AssetKey(["gold", "daily_sales_summary"])
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as one:
+        yield one
+
+
+def incidents_of(
+    instance: dg.DagsterInstance, error: BaseException, *, cause: BaseException | None = None, retried: bool = False
+) -> list[Incident]:
+    """What is found out about a run whose one stage raises an error, perhaps after a step's own retries."""
+
+    @dg.asset(key=STAGE)
+    def stage() -> None:
+        try:
+            with stage_errors():
+                raise error from cause
+        except dg.Failure as failure:
+            if retried:
+                raise dg.RetryRequested(max_retries=0) from failure
+            raise
+
+    result = dg.materialize([stage], instance=instance, raise_on_error=False, tags={"dagster/partition": "2025-05-07"})
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    return diagnose(instance, run, now=NOW)
+
+
+@pytest.mark.parametrize("retried", [False, True])
+@pytest.mark.parametrize("kind", [PermanentError, TransientError])
+def test_an_error_of_this_project_is_told_in_its_parts(
+    instance: dg.DagsterInstance, kind: type[PermanentError | TransientError], retried: bool
+) -> None:
+    """Also when the step's retries are used up, and when another error was its cause."""
+    error = kind("gold.x: no", expected="a; b", found=3, do="this; that")
+    (one,) = incidents_of(instance, error, cause=OSError("disk"), retried=retried)
+    assert (one.error, one.headline) == (str(error), "gold.x: no")
+    assert (one.expected, one.found, one.do) == ("a; b", "3", "this; that")
+    assert (one.stage, one.partition, one.raised_at) == ("gold.daily_sales_summary", "2025-05-07", NOW)
+    assert (one.last_good_version, one.sample, one.failed_checks) == (None, None, None)
+
+
+def test_any_other_error_is_told_by_its_type_and_words(instance: dg.DagsterInstance) -> None:
+    (one,) = incidents_of(instance, KeyError("amount"), cause=ValueError("inner"))
+    assert (one.headline, one.expected, one.do) == ("KeyError: 'amount'", None, None)
+
+
+def test_a_long_error_is_cut_and_keeps_what_to_do() -> None:
+    parts = parts_of(str(PermanentError("x" * ERROR_CHARACTERS * 2, found="y", do="mend it")))
+    assert len(parts["error"]) == len(parts["headline"]) == ERROR_CHARACTERS
+    assert (parts["found"], parts["do"]) == ("y", "mend it")
+
+
+def test_a_run_without_stages_is_told_by_its_job(instance: dg.DagsterInstance) -> None:
+    @dg.op
+    def breaks() -> None:
+        raise RuntimeError
+
+    @dg.job
+    def chores() -> None:
+        breaks()
+
+    run_id = chores.execute_in_process(instance=instance, raise_on_error=False).run_id
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    (one,) = diagnose(instance, run, now=NOW)
+    assert (one.stage, one.job) == ("chores", "chores")
+    assert "breaks" in one.error
+
+
+def test_rows_are_read_back_from_the_table_that_shows_them() -> None:
+    rows = [{"raw": '{"a": "x|y"}', "reason": "bad\\|"}, {"raw": "", "reason": "| |"}]
+    assert table_rows(markdown_table(rows)) == rows
+    assert table_rows(markdown_table([])) == []
+    assert table_rows("") == []
