@@ -23,7 +23,6 @@ from medallion_assets.samples.history import write_demo_history
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import STORY
 
-"""The default executor starts a process for each asset, which takes longer and shows no more."""
 DAYS = [date(2025, 1, 9), date(2025, 1, 10)]
 
 
