@@ -29,7 +29,6 @@ TOLD = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, Kind.RUN_FAILURE}
 CELL_BORDER = re.compile(r"(?<!\\)\|")
 WRAPPERS = {"DagsterExecutionStepExecutionError", "RetryRequested"}
 """What Dagster puts around the error of a step."""
-OWN_WORDS = re.compile(r"(dagster\._core\.definitions\.events|medallion_assets\.errors)\.\w+: ")
 PARTS = re.compile(
     r"(?P<headline>.*?)(; expected: (?P<expected>.*?))?(; found: (?P<found>.*?))?(; what to do: (?P<do>.*))?", re.DOTALL
 )
@@ -96,7 +95,7 @@ def _step_error(event: dg.DagsterEvent) -> str:
     error = failure.error
     while error is not None and error.cause is not None and error.cls_name in WRAPPERS:
         error = error.cause
-    return OWN_WORDS.sub("", error.message.strip(), count=1) if error else event.message or "it said nothing"
+    return error.message.strip() if error else event.message or "it said nothing"
 
 
 def _run_error(told: Sequence[dg.DagsterEvent]) -> str:

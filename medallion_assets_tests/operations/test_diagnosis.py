@@ -28,12 +28,15 @@ def incidents_of(
 ) -> list[Incident]:
     """What is found out about a run whose one stage raises an error, perhaps after a step's own retries."""
 
+    def fail() -> None:
+        raise error from cause
+
     @dg.asset(key=STAGE)
     def stage() -> None:
         try:
             with stage_errors():
-                raise error from cause
-        except dg.Failure as failure:
+                fail()
+        except Exception as failure:
             if retried:
                 raise dg.RetryRequested(max_retries=0) from failure
             raise
@@ -58,8 +61,10 @@ def test_an_error_of_this_project_is_told_in_its_parts(
     assert (one.last_good_version, one.sample, one.failed_checks) == (None, None, None)
 
 
-def test_any_other_error_is_told_by_its_type_and_words(instance: dg.DagsterInstance) -> None:
-    (one,) = incidents_of(instance, KeyError("amount"), cause=ValueError("inner"))
+@pytest.mark.parametrize("retried", [False, True])
+def test_any_other_error_is_told_by_its_type_and_words(instance: dg.DagsterInstance, retried: bool) -> None:
+    """Its own, and neither those of what caused it nor what Dagster puts around it."""
+    (one,) = incidents_of(instance, KeyError("amount"), cause=ValueError("inner"), retried=retried)
     assert (one.headline, one.expected, one.do) == ("KeyError: 'amount'", None, None)
 
 
