@@ -1,7 +1,7 @@
 """Fixtures of the whole suite: real services, started once a session (each xdist worker starts its own).
 
 A service that is not installed skips its tests with the reason, unless MEDALLION_REQUIRE (a comma list of
-`dynamodb_local`, `s3`, `postgres`) names it: then they fail.
+`dynamodb_local`, `s3`, `postgres`, `chromium`) names it: then they fail.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from medallion_assets_tests.services.serving_tables import ServingTables, make_s
 
 if TYPE_CHECKING:  # Dagster takes seconds to import, which only some tests need
     import dagster as dg
+    from playwright.sync_api import Browser
 
     from medallion_assets_tests.graph import Graph
 
@@ -34,7 +35,11 @@ SERVICES = {
     "dynamodb_local": "Amazon's DynamoDB Local (java)",
     "s3": "an S3 server (versitygw)",
     "postgres": "PostgreSQL",
+    "chromium": "a headless Chromium",
 }
+
+FIXTURES = {"s3": "s3_server"}
+"""The fixtures that are not named like their service."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,9 +51,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses a service, so that `-m "not dynamodb_local and not s3"` leaves it out."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        for fixture, marker in (("dynamodb_local", "dynamodb_local"), ("s3_server", "s3"), ("postgres", "postgres")):
-            if fixture in fixtures:
-                item.add_marker(marker)
+        for service in SERVICES:
+            if FIXTURES.get(service, service) in fixtures:
+                item.add_marker(service)
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +84,18 @@ def postgres() -> Iterator[PostgresServer]:
             yield server
     except ServiceMissingError as missing:
         _without("postgres", missing)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser; each test opens its own page."""
+    from medallion_assets_tests.services.chromium import chromium as a_chromium
+
+    try:
+        with a_chromium() as browser:
+            yield browser
+    except ServiceMissingError as missing:
+        _without("chromium", missing)
 
 
 @pytest.fixture(params=["moto", pytest.param("dynamodb_local", marks=pytest.mark.dynamodb_local)])

@@ -1,0 +1,137 @@
+"""Dagster's UI in a browser: what a person sees of the tables, of a run, and of an export that the gate stopped.
+
+Every test leaves a picture in build/screenshots.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+from dagster._core.instance.ref import InstanceRef
+from moto import mock_aws
+from playwright.sync_api import Browser, Page, expect
+
+from medallion_assets.samples.history import write_bad_export, write_demo_history
+from medallion_assets_tests.graph import BRONZE, GOLD, SERVING, SILVER, STORY, STORY_DAYS, graph_at
+from medallion_assets_tests.services.processes import REPOSITORY
+from medallion_assets_tests.services.web_server import make_dagster_home, web_server
+
+pytestmark = pytest.mark.xdist_group("web_server")
+SCREENSHOTS = REPOSITORY / "build" / "screenshots"
+SECONDS = 60
+"""How long the UI may take to show something, on a machine that is busy with other tests."""
+LAST = STORY_DAYS[1] - timedelta(days=1)
+GROUPS = ("bronze", "silver", "gold", "serving", "operations")
+Open = Callable[[str], Page]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the UI shows: a story whose last run the gate stopped."""
+
+    url: str
+    failed_run: str
+    bad_export: str
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    folder = tmp_path_factory.mktemp("shown")
+    dagster_home = make_dagster_home(folder / "dagster_home")
+    ref = InstanceRef.from_dir(str(dagster_home))
+    with mock_aws(), dg.DagsterInstance.from_ref(ref) as instance:
+        graph = graph_at(folder / "home", instance)
+        write_demo_history(graph.settings.raw_url, **STORY)
+        assert graph.run(*BRONZE, *SILVER).success
+        assert graph.run(*GOLD, *SERVING, first=LAST).success
+        bad = write_bad_export(graph.settings.raw_url, **STORY, bad_share=0.9)
+        stopped = graph.run(*BRONZE, *SILVER)
+        assert not stopped.success
+    with web_server(dagster_home, {"MEDALLION_HOME": str(folder / "home")}) as url:
+        yield Shown(url, stopped.result.run_id, bad.export_id)
+
+
+@pytest.fixture
+def open_page(shown: Shown, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Opens a place of the UI; what it shows in the end becomes a picture named like the test."""
+    page = chromium.new_page(viewport={"width": 1600, "height": 1000})
+    page.set_default_timeout(SECONDS * 1000)
+    expect.set_options(timeout=SECONDS * 1000)
+
+    def open_it(place: str) -> Page:
+        page.goto(f"{shown.url}{place}")
+        return page
+
+    yield open_it
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"\W+", "_", request.node.name.removeprefix("test_")).strip("_")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    page.close()
+
+
+def test_the_asset_graph_shows_the_groups(open_page: Open) -> None:
+    """Each in the list and as a box of the graph, whose arrows lead from Bronze to serving."""
+    page = open_page("/asset-groups")
+    boxes = {group: page.locator(f"[data-tooltip={group}]") for group in GROUPS}
+    for group, box in boxes.items():
+        expect(page.get_by_text(group, exact=True).first).to_be_visible()
+        expect(box).to_be_visible()
+    left = [boxes[group].bounding_box() for group in GROUPS[:4]]
+    across = [box["x"] for box in left if box is not None]
+    assert len(across) == 4
+    assert across == sorted(across)
+
+
+@pytest.mark.parametrize(
+    ("asset", "metadata"),
+    [
+        ("silver/customer_transactions", ["quality_score", "rows_quarantined", "exports_applied"]),
+        ("serving/daily_sales_metrics", ["outcomes", "consumed_wcu", "throttled_requests"]),
+    ],
+)
+def test_a_materialization_shows_its_metadata(open_page: Open, asset: str, metadata: list[str]) -> None:
+    view = "events" if asset.startswith("silver") else f"partitions&partition={LAST}"
+    page = open_page(f"/assets/{asset}?view={view}")
+    for name in ["rows_in", "rows_out", "table_version", "location", *metadata]:
+        expect(page.get_by_text(name, exact=True).first).to_be_visible()
+
+
+def test_an_asset_shows_its_checks(open_page: Open) -> None:
+    page = open_page("/assets/silver/customer_transactions?view=checks")
+    for name in ("quality_threshold", "unique_live_key", "no_gaps", "schema_drift", "new_records"):
+        expect(page.get_by_text(name, exact=True).first).to_be_visible()
+    expect(page.get_by_text("Succeeded", exact=True)).to_have_count(4)
+    expect(page.get_by_text("Failed", exact=True)).to_have_count(1)
+
+
+def test_a_failed_gate_shows_its_reasons(open_page: Open, shown: Shown) -> None:
+    """The export, its figures, and every reason with a count."""
+    page = open_page("/assets/silver/customer_transactions?view=checks&checkDetail=quality_threshold")
+    expect(page.get_by_text(shown.bad_export, exact=True)).to_be_visible()
+    expect(page.get_by_text(re.compile(r"too_many_decimals: \d+, .*status_unknown: \d+"))).to_be_visible()
+    for name in ("quality_score", "bad_records", "records"):
+        expect(page.get_by_text(name, exact=True).first).to_be_visible()
+
+
+def test_the_failed_run_says_what_to_do(open_page: Open, shown: Shown) -> None:
+    page = open_page(f"/runs/{shown.failed_run}?logs=type:STEP_FAILURE")
+    said = page.get_by_text(re.compile(f"export {shown.bad_export} failed the quality gate and nothing of it was"))
+    expect(said.first).to_be_visible()
+    expect(page.get_by_text(re.compile("accept or reject for this export in the run config")).first).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("job", "parameter"),
+    [("ingest", "exports"), ("refine", "reject"), ("daily_gold_and_publish", "target_wcu")],
+)
+def test_the_launchpad_shows_the_parameters(open_page: Open, job: str, parameter: str) -> None:
+    """Run now with parameters: they stand there with their defaults, ready to be launched."""
+    page = open_page(f"/locations/medallion_assets.definitions/jobs/{job}/playground")
+    expect(page.locator(".CodeMirror-line").filter(has_text=f"{parameter}: ").first).to_be_visible()
+    expect(page.get_by_text("No errors")).to_be_visible()
+    expect(page.get_by_role("button", name="Launch Run")).to_be_enabled()

@@ -1,0 +1,34 @@
+"""A headless Chromium, driven by Playwright.
+
+The browser is the one that is installed (Debian's package `chromium`); Playwright downloads none.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
+from medallion_assets_tests.services.processes import ServiceMissingError
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser while the block runs. Playwright keeps an event loop in this thread: nothing else here may want one.
+
+    Raises:
+        ServiceMissingError: no Chromium is installed.
+    """
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        raise ServiceMissingError("the web UI needs a browser: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
