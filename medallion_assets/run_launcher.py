@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from dataclasses import dataclass
 
 import dagster as dg
@@ -23,6 +24,8 @@ from dagster._core.storage.tags import GRPC_INFO_TAG, MAX_RETRIES_TAG, RETRY_NUM
 HOST_TAG = "medallion/launched_on"
 """The host whose daemon started the run."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+ONE_AT_A_TIME = threading.Lock()
+"""Runs are launched by several threads of one daemon."""
 RESTARTS = 2
 """How often a run is started anew because its process was lost; after that it waits for its trigger."""
 SAME_MOMENT_SECONDS = 2.0
@@ -42,6 +45,7 @@ class WatchedRunLauncher(DefaultRunLauncher):
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Start the run; from where is written down first, so that a kill in between loses nothing."""
+        self._make_pools(context.dagster_run)
         self._instance.add_run_tags(context.dagster_run.run_id, {HOST_TAG: socket.gethostname()})
         super().launch_run(context)
 
@@ -76,6 +80,17 @@ class WatchedRunLauncher(DefaultRunLauncher):
             return None
         self._instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: str(max(allowed, restarts + 1))})
         return f"Its process was lost, not its work: it may be started anew ({restarts + 1} of {RESTARTS})."
+
+    def _make_pools(self, run: dg.DagsterRun) -> None:
+        """Make the pools of a run that are not there yet.
+
+        Otherwise its steps make them, and of two runs that make one pool at the same moment PostgreSQL fails one.
+        """
+        storage, concurrency = self._instance.event_log_storage, run.run_op_concurrency
+        wanted = (concurrency.all_pools or set()) if concurrency else set()
+        with ONE_AT_A_TIME:
+            for pool in sorted(wanted - storage.get_concurrency_keys()):
+                storage.initialize_concurrency_limit_to_default(pool)
 
     def _worker(self, run_id: str) -> Worker | None:
         """The process that told last that it carries out the run."""

@@ -9,16 +9,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
 import psutil
 import pytest
 from dagster._core.events import EngineEventData
 from dagster._core.launcher import DefaultRunLauncher, LaunchRunContext, WorkerStatus
+from dagster._core.storage.dagster_run import RunOpConcurrency
 from dagster._core.storage.tags import GRPC_INFO_TAG, MAX_RETRIES_TAG, RETRY_NUMBER_TAG
 from dagster._core.test_utils import instance_for_test
 
 from medallion_assets.run_launcher import HOST_TAG, SAME_MOMENT_SECONDS, WatchedRunLauncher, Worker, lives
+from medallion_assets_tests.services.postgres import PostgresServer
 
 HERE = "this-host"
 
@@ -160,6 +163,26 @@ def test_a_run_that_was_to_be_ended_is_not_started_anew(instance: dg.DagsterInst
     found = instance.get_run_by_id(run.run_id)
     assert found is not None
     assert MAX_RETRIES_TAG not in found.tags
+
+
+def test_two_runs_launched_at_once_make_their_pools_once(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster's steps make them otherwise, and PostgreSQL fails one of two that do so at the same moment."""
+    monkeypatch.setattr(DefaultRunLauncher, "launch_run", lambda *_: None)
+    settings = {
+        "run_launcher": {"module": "medallion_assets.run_launcher", "class": "WatchedRunLauncher"},
+        "storage": {"postgres": {"postgres_url": postgres.make_database()}},
+        "concurrency": {"pools": {"default_limit": 1}},
+    }
+    pools = {f"silver/{number}" for number in range(5)}
+    with instance_for_test(settings) as one:
+        runs = [one.create_run_for_job(dg.job(name="nothing")(lambda: None)) for _ in range(4)]
+        wanted = RunOpConcurrency(root_key_counts={}, has_unconstrained_root_nodes=False, all_pools=pools)
+        contexts = [LaunchRunContext(run._replace(run_op_concurrency=wanted), workspace=None) for run in runs]
+        with ThreadPoolExecutor(len(runs)) as threads:
+            list(threads.map(one.run_launcher.launch_run, contexts))
+        assert {pool.name: pool.limit for pool in one.event_log_storage.get_pool_limits()} == dict.fromkeys(pools, 1)
 
 
 def dead_pid() -> int:
