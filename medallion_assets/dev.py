@@ -114,7 +114,7 @@ def _dagster_dev(port: int, environment: Mapping[str, str]) -> Iterator[subproce
     """
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     command = [sys.executable, "-W", HUSHED, "-m", "dagster", "dev", "-m", "medallion_assets.definitions"]
-    command += ["--host", HOST, "--port", str(port)]
+    command += ["--host", HOST, "--port", str(port), "--log-level", "warning"]  # the UI shows the rest
     process = subprocess.Popen(command, env=dict(environment), process_group=0)  # noqa: S603 - our own command
     try:
         with suppress(KeyboardInterrupt):
