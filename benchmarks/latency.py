@@ -83,6 +83,9 @@ def run(
 
 @contextmanager
 def _services(folder: Path) -> Iterator[tuple[Deployment, Destination]]:
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise SystemExit(f"latency: {folder} is not empty; name a folder of its own for the deployment")
     with dynamodb_local(folder) as dynamodb, postgres_server() as postgres:
         environment = {
             **dynamodb.environment,
@@ -145,7 +148,7 @@ def _seconds(done: pl.DataFrame, stages: Sequence[str], arrival: Arrival) -> flo
 
 def main(
     exports: Annotated[int, typer.Option(help="How many exports land.")] = EXPORTS,
-    keep: Annotated[Path | None, typer.Option(help="An empty folder for the deployment, to look at it after.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="A new folder for the deployment, to look at it after.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure the latency of the production deployment; about a quarter of an hour."""
