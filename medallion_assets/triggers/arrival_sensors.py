@@ -17,12 +17,13 @@ from medallion_assets.bronze.ingest import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN
 from medallion_assets.bronze.verdicts import RefusedExport, read_refusals
 from medallion_assets.dynamodb.exports import FoundExport, find_exports
 from medallion_assets.dynamodb.storage import open_store
-from medallion_assets.lakehouse.contracts import Table, Timers
+from medallion_assets.lakehouse.contracts import AT_ONCE, Table, Timers
 from medallion_assets.lakehouse.decisions import Decision, read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.raw_exports import bronze_table, latest_export, loaded_ids
 from medallion_assets.resources import LakehouseResource
 from medallion_assets.settings import Settings
+from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.tables import EXPORTED_TABLES
 from medallion_assets.trigger_context import ArrivedExport, TriggerContext
 from medallion_assets.triggers.asking import (
@@ -34,7 +35,7 @@ from medallion_assets.triggers.asking import (
     timers_of,
 )
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, while_active
-from medallion_assets.triggers.jobs import INGEST
+from medallion_assets.triggers.jobs import INGEST, INGEST_AND_REFINE
 
 EXPORTS_TOLD = 100
 """A run names so many of the exports that it was asked for; it loads them all."""
@@ -42,23 +43,36 @@ EXPORTS_TOLD = 100
 
 def arrival_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     """The sensors `file_arrival_<table>`."""
-    return [arrival_sensor(table, timers_of(settings, table.arrival_timers)) for table in EXPORTED_TABLES]
+    return [
+        arrival_sensor(
+            table,
+            timers_of(settings, table.arrival_timers),
+            refines=timers_of(settings, table.update_timers) == AT_ONCE,
+        )
+        for table in EXPORTED_TABLES
+    ]
 
 
-def arrival_sensor(table: Table, timers: Timers) -> dg.SensorDefinition:
-    """The sensor that asks for runs of bronze/<table>; `table` is the Silver contract."""
+def arrival_sensor(table: Table, timers: Timers, *, refines: bool = False) -> dg.SensorDefinition:
+    """The sensor that asks for runs of bronze/<table>; `table` is the Silver contract.
+
+    A run that `refines` goes on to Silver and its enrichment at once: where no timer keeps these waiting, this spares
+    the wait for another sensor and the start of another process.
+    """
     bronze = bronze_table(table.short_name)
+    job = INGEST_AND_REFINE if refines else INGEST
+    made = [bronze, table, ENRICHED_TRANSACTIONS] if refines else [bronze]
 
     @dg.sensor(
         name=f"file_arrival_{table.short_name}",
-        job_name=INGEST,
+        job_name=job,
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Asks for {bronze.path} when complete exports below <raw>/{table.short_name} are not in.",
     )
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         now, cursor = lakehouse.now(), Cursor.load(context.cursor)
-        if is_at_work(context.instance, INGEST, [bronze]):
+        if is_at_work(context.instance, [bronze]):
             held = while_active(now, cursor, timers)
             return dg.SensorResult(skip_reason=held.reason, cursor=held.cursor.dump())
         with readable_tables(lakehouse):
@@ -70,7 +84,7 @@ def arrival_sensor(table: Table, timers: Timers) -> dg.SensorDefinition:
                 return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor.dump())
             # The version is in the key: exports that a restored table lacks again are asked for again.
             run_key = f"{decision.ask.signature}/{known.bronze.version}/{decision.ask.attempt}"
-            asked = request(INGEST, [bronze], trigger_context(decision.exports), of=bronze, run_key=run_key)
+            asked = request(job, made, trigger_context(decision.exports), of=bronze, run_key=run_key)
             return dg.SensorResult(run_requests=[asked], cursor=decision.cursor.dump())
 
     return sensor

@@ -20,7 +20,7 @@ from medallion_assets.resources import LakehouseResource
 from medallion_assets.settings import Settings
 from medallion_assets.trigger_context import TriggerContext
 from medallion_assets.triggers.debounce import ATTEMPTS
-from medallion_assets.triggers.jobs import run_tags
+from medallion_assets.triggers.jobs import JOB_TABLES, run_tags
 
 INTERVAL_SECONDS = 5
 """Dagster's daemon looks no oftener."""
@@ -33,7 +33,6 @@ IN_PROGRESS = (
 )
 BY_HAND = "__ASSET_JOB"
 """What Dagster calls the job of assets that a person materializes in the UI."""
-RUNS_LOOKED_AT = 100
 
 
 def timers_of(settings: Settings, timers: Timers) -> Timers:
@@ -41,15 +40,17 @@ def timers_of(settings: Settings, timers: Timers) -> Timers:
     return timers if settings.uses_timers else AT_ONCE
 
 
-def is_at_work(instance: dg.DagsterInstance, job: str, tables: Collection[Table]) -> bool:
-    """Whether a run that writes one of some tables is queued or running: of that job, or started by hand in the UI."""
+def is_at_work(instance: dg.DagsterInstance, tables: Collection[Table]) -> bool:
+    """Whether a run that writes one of some tables is queued or running, whatever started it."""
     keys = {asset_key(table) for table in tables}
-    for name in (job, BY_HAND):
-        filters = dg.RunsFilter(job_name=name, statuses=list(IN_PROGRESS))
-        for run in instance.get_runs(filters, limit=RUNS_LOOKED_AT):
-            if run.asset_selection is None or keys & run.asset_selection:
-                return True
-    return False
+    return any(writes(run, keys) for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS))))
+
+
+def writes(run: dg.DagsterRun, keys: Collection[dg.AssetKey]) -> bool:
+    """Whether a run writes one of some assets: those selected, or every one of its job."""
+    if run.asset_selection is not None:
+        return not run.asset_selection.isdisjoint(keys)
+    return run.job_name == BY_HAND or not {asset_key(one) for one in JOB_TABLES.get(run.job_name, ())}.isdisjoint(keys)
 
 
 def request(job: str, tables: Sequence[Table], context: TriggerContext, *, of: Table, run_key: str) -> dg.RunRequest:

@@ -17,9 +17,13 @@ from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.tables import EXPORTED_TABLES, PUBLISHED_TABLES
 
 INGEST, REFINE, DAILY = "ingest", "refine", "daily_gold_and_publish"
+INGEST_AND_REFINE = "ingest_and_refine"
+_BRONZE = tuple(bronze_table(table.short_name) for table in EXPORTED_TABLES)
+_SILVER = (*EXPORTED_TABLES, ENRICHED_TRANSACTIONS)
 JOB_TABLES: dict[str, tuple[Table, ...]] = {
-    INGEST: tuple(bronze_table(table.short_name) for table in EXPORTED_TABLES),
-    REFINE: (*EXPORTED_TABLES, ENRICHED_TRANSACTIONS),
+    INGEST: _BRONZE,
+    REFINE: _SILVER,
+    INGEST_AND_REFINE: (*_BRONZE, *_SILVER),
     DAILY: tuple(table for pair in PUBLISHED_TABLES for table in pair),
 }
 """The tables whose stages a job may hold."""
@@ -42,6 +46,7 @@ def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
     return [
         _job(INGEST, "Load every complete export that is not in, each exactly once."),
         _job(REFINE, "Judge and publish what Bronze holds; enrich the days that this touches."),
+        _job(INGEST_AND_REFINE, "Both in one run: what an export is loaded by when no timer keeps Silver waiting."),
         _job(DAILY, "Build days of Gold and publish them to DynamoDB."),
     ]
 

@@ -23,7 +23,7 @@ from medallion_assets.settings import Settings
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.tables import PUBLISHED_TABLES
 from medallion_assets.trigger_context import TriggerContext, UpdatedTable
-from medallion_assets.triggers.asking import BY_HAND, IN_PROGRESS, INTERVAL_SECONDS, readable_tables, timers_of
+from medallion_assets.triggers.asking import IN_PROGRESS, INTERVAL_SECONDS, readable_tables, timers_of, writes
 from medallion_assets.triggers.daily_close import business_day
 from medallion_assets.triggers.daily_requests import RANGE_END, RANGE_START, days_request
 from medallion_assets.triggers.jobs import DAILY
@@ -120,7 +120,7 @@ def days_at_work(instance: dg.DagsterInstance, gold: Table, serving: Table) -> l
     keys = {asset_key(gold), asset_key(serving)}
     found = []
     for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS))):
-        if keys & run.asset_selection if run.asset_selection is not None else run.job_name in (DAILY, BY_HAND):
+        if writes(run, keys):
             day = run.tags.get("dagster/partition")
             first, last = run.tags.get(RANGE_START, day), run.tags.get(RANGE_END, day)
             found.append((date.fromisoformat(first or str(date.min)), date.fromisoformat(last or str(date.max))))

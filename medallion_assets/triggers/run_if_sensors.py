@@ -31,7 +31,7 @@ UNTIL_TAG = "medallion/run_if_until"
 
 def run_if_sensors() -> list[dg.SensorDefinition]:
     """The sensors of this project: whatever stage fails, its incident is looked into."""
-    stages = [table for tables in JOB_TABLES.values() for table in tables]
+    stages = {table.path: table for tables in JOB_TABLES.values() for table in tables}.values()
     return [
         run_if(
             "diagnose_failures",

@@ -4,6 +4,8 @@ Belongs here: the sensors.
 Does not: what has an update (watching.py), or the decision (table_update.py).
 
 A run of Silver enriches in the same run; `enriched_update` repairs what a run that failed halfway left behind.
+Without timers the run that loads an export refines it too (arrival_sensors.py), and these sensors find work only when
+that failed, or when somebody decided about an export.
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
@@ -77,7 +79,7 @@ def update_sensor(
     )
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         now = lakehouse.now()
-        if is_at_work(context.instance, REFINE, [first]):
+        if is_at_work(context.instance, [first]):
             held = while_active(now, context.cursor, timers)
             return dg.SensorResult(skip_reason=held.reason, cursor=held.cursor)
         with readable_tables(lakehouse):

@@ -19,6 +19,7 @@ from medallion_assets.resources import LakehouseResource
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.triggers.arrival_sensors import arrival_sensor, arrival_sensors
 from medallion_assets.triggers.debounce import ATTEMPTS
+from medallion_assets.triggers.update_sensors import update_sensors
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.bronze.landing import AT, HOUR, Landing
 from medallion_assets_tests.dynamodb.planted_exports import key_of
@@ -82,9 +83,32 @@ def test_dagster_takes_what_is_asked_for(graph: Graph) -> None:
         instance=graph.instance, repository_def=repository, sensor_name=name, resources={"lakehouse": lakehouse}
     )
     (request,) = repository.get_sensor_def(name).evaluate_tick(context).run_requests or []
-    assert (request.job_name, request.tags["medallion/trigger"]) == ("ingest", "file_arrival")
-    job = definitions.resolve_job_def("ingest")
+    assert (request.job_name, request.tags["medallion/trigger"]) == ("ingest_and_refine", "file_arrival")
+    job = definitions.resolve_job_def("ingest_and_refine")
     assert dg.validate_run_config(job.get_subset(asset_selection=set(request.asset_selection)), request.run_config)
+
+
+def test_without_timers_the_run_that_loads_an_export_refines_it_too(graph: Graph) -> None:
+    place, sensor = landing(graph), Sensing(graph, arrival_sensor(CUSTOMER_TRANSACTIONS, AT_ONCE, refines=True))
+    export = place.full("a")
+    request = load(sensor)
+    assert [key.to_user_string() for key in request.asset_selection or []] == [
+        f"bronze/{TABLE}",
+        f"silver/{TABLE}",
+        "silver/enriched_transactions",
+    ]
+    assert {op["config"]["trigger"]["exports"][0]["export_id"] for op in request.run_config["ops"].values()} == {
+        export.export_id
+    }
+    (silver,) = [one for one in update_sensors(graph.settings) if one.name == f"table_update_{TABLE}"]
+    watching = Sensing(graph, silver)
+    assert watching.tick(5) is None
+    assert watching.reason == "no new version"
+
+
+def test_silver_has_its_own_run_when_a_timer_holds_it_back(graph: Graph) -> None:
+    made = {uses: arrival_sensors(replace(graph.settings, uses_timers=uses))[0].job_name for uses in (True, False)}
+    assert made == {True: "ingest", False: "ingest_and_refine"}
 
 
 def test_a_tick_that_dagster_repeats_asks_for_the_same_run(graph: Graph) -> None:

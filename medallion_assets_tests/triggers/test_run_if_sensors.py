@@ -202,4 +202,4 @@ def test_failures_of_every_stage_are_looked_into_and_of_nothing_else() -> None:
     assert sensor.job_name == DIAGNOSE
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     watched = str(sensor.description).split(" of ")[1].rstrip(".").split(", ")
-    assert watched == sorted(table.path for tables in JOB_TABLES.values() for table in tables)
+    assert watched == sorted({table.path for tables in JOB_TABLES.values() for table in tables})

@@ -135,7 +135,11 @@ def test_nothing_is_asked_for_while_a_run_is_at_work(graph: Graph) -> None:
     land(graph, base())
     with at_work(graph, "refine", CUSTOMER_TRANSACTIONS, ENRICHED_TRANSACTIONS):
         assert sensor.tick(0) is None
-    with at_work(graph, "refine", CUSTOMERS):
+    with at_work(
+        graph, "ingest_and_refine", bronze_table("customer_transactions"), CUSTOMER_TRANSACTIONS, ENRICHED_TRANSACTIONS
+    ):
+        assert sensor.tick(1) is None
+    with at_work(graph, "refine", CUSTOMERS), at_work(graph, "ingest", bronze_table("customer_transactions")):
         assert sensor.tick(5) is not None
 
 
