@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import publish, throughput, trigger_tick, upsert
+from benchmarks import latency, publish, throughput, trigger_tick, upsert
 from benchmarks.measuring import Line, report
 
 BENCHMARKS: tuple[Callable[..., list[Line]], ...] = (
@@ -16,11 +16,12 @@ BENCHMARKS: tuple[Callable[..., list[Line]], ...] = (
     upsert.run,
     publish.run,
     trigger_tick.run,
+    latency.run,
 )
 
 
 def main(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Run all benchmarks; they take about ten minutes."""
+    """Run all benchmarks; they take about twenty minutes."""
     lines: list[Line] = []
     with Console(stderr=True).status("") as status:
         for benchmark in BENCHMARKS:
