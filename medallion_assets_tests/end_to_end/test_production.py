@@ -35,9 +35,10 @@ MOMENTS = (
     ("ingest_and_refine", "STARTING", 0.0),
     ("daily_gold_and_publish", "STARTED", 3.0),
     ("ingest_and_refine", "STARTED", 0.2),
+    ("daily_gold_and_publish", "STARTED", 0.5),
 )
-"""When everything is killed, in turn: seconds after a run of a job came so far. Every second export is of transactions,
-which restate days for certain."""
+"""When everything is killed, in turn: seconds after a run of a job came so far. Only every second export is of
+transactions and restates days for certain, so every second moment may wait for a run that does."""
 ARRIVAL_SECONDS = 120.0
 """After a restart everything is in within this time."""
 FIRST_SECONDS = 300.0
