@@ -1,0 +1,1 @@
+"""A week of the whole pipeline on a virtual clock."""

@@ -1,0 +1,212 @@
+"""The same seven days: what the operations tables hold of them, and what people were told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from medallion_assets.lakehouse.expectation_results import read_results
+from medallion_assets.lakehouse.pipeline_runs import read_attempts
+from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.operations.alerts import ALERTS
+from medallion_assets.operations.incident import read_incidents
+from medallion_assets.operations.monitoring import DATA_FRESHNESS, PIPELINE_CHECKPOINT
+from medallion_assets.tables import PUBLISHED_TABLES
+from medallion_assets_tests import pipeline
+from medallion_assets_tests.graph import SERVING
+from medallion_assets_tests.oracle.model import TABLES, TRANSACTIONS
+from medallion_assets_tests.simulation.shop import BAD_SALES, BAD_WINDOW
+from medallion_assets_tests.simulation.story import (
+    DAYS,
+    OUTAGE_DAY,
+    Lived,
+)
+from medallion_assets_tests.simulation.week import DAY, HOUR, MINUTE, Asked, days_between
+
+SALES, LTV = PUBLISHED_TABLES
+SERVING_TRIES = 3
+"""A run of serving tries its step three times: its contract has 2 retries."""
+
+
+def attempts(story: Lived) -> pl.DataFrame:
+    return read_attempts(story.daemon.graph.lakehouse)
+
+
+# The operations tables
+
+
+def test_pipeline_runs_has_every_attempt_of_every_stage(story: Lived) -> None:
+    """Each at its time, with what asked for it; those that failed with their error."""
+    started = {
+        (one.run_id, stage.replace("/", ".")): one
+        for one in story.asked
+        for stage in one.run.started
+        if one.job in {"ingest", "refine", "daily_gold_and_publish"}
+    }
+    found = attempts(story)
+    assert set(found.select("run_id", "stage").rows()) == set(started)
+    for row in found.iter_rows(named=True):
+        one = started[row["run_id"], row["stage"]]
+        assert (row["started_at"], row["job"]) == (one.at, one.job)
+        assert row["trigger"] == one.tags.get("medallion/trigger")
+        assert row["partition"] == _partition_of(one)
+        assert (row["outcome"], row["error"] is None) in {("succeeded", True), ("failed", False)}
+    failed = found.filter(outcome="failed")
+    gate = failed.filter(stage="silver.customer_transactions")
+    assert story.bad.export_id in gate["error"].item()
+    outage = failed.filter(pl.col("stage").str.starts_with("serving."))
+    assert outage["error"].str.contains("DynamoDB did not answer").all()
+    assert outage["error"].str.contains("AWS_ENDPOINT_URL_DYNAMODB").all()
+    down = [one for one in story.failed if one.assets[-1] in SERVING]
+    assert sorted(outage.select("run_id", "attempt").rows()) == sorted(
+        (one.run_id, number) for one in down for number in range(1, SERVING_TRIES + 1)
+    )
+    assert failed.height == gate.height + outage.height
+
+
+def test_pipeline_runs_counts_every_record_once(story: Lived) -> None:
+    done, truth = attempts(story).filter(outcome="succeeded"), story.truth()
+    for table in TABLES:
+        lines = sum(len(file) for (of, _), one in story.landed.items() if of == table for file in one.files)
+        assert done.filter(stage=f"bronze.{table}")["records_in"].sum() == lines
+        silver = done.filter(stage=f"silver.{table}")
+        left_out = sum(map(len, story.bad.files)) if table == TRANSACTIONS and story.week.decision == "reject" else 0
+        assert silver["records_in"].sum() == lines - left_out
+        assert silver["records_quarantined"].sum() == len(truth.quarantine[table])
+    score = done.filter(stage="silver.customer_transactions")["quality_score"].to_list()
+    assert score[1] == pytest.approx(60 / 61)
+    assert done.filter(stage=SERVING[0].replace("/", "."))["records_out"].sum() > 0
+
+
+def test_expectation_results_say_what_was_judged_and_when_it_was_published(story: Lived) -> None:
+    results = read_results(story.daemon.graph.lakehouse).filter(table_name="silver.customer_transactions")
+    judged = Counter(results.select("export_id", "is_published").unique().rows())
+    accepted = story.week.decision == "accept"
+    published = {story.landed[TRANSACTIONS, number].export_id for number in range(DAYS + 1)} - (
+        set() if accepted else {story.bad.export_id}
+    )
+    assert judged == Counter([(story.bad.export_id, False), *((one, True) for one in published)])
+    bad = results.filter(export_id=story.bad.export_id, is_published=False)
+    found = {row["expectation"]: (row["passed"], row["failed"]) for row in bad.iter_rows(named=True)}
+    assert found["amount_out_of_range"] == (61 - BAD_SALES, BAD_SALES)
+    assert found["currency_unsupported"] == (60, 1)
+    assert found["status_unknown"] == (61, 0)
+    wanted = Counter(reason for *_, reasons in story.truth().quarantine[TRANSACTIONS] for reason in reasons)
+    counted = (
+        results.filter(pl.col("is_published") & (pl.col("failed") > 0)).group_by("expectation").agg(pl.sum("failed"))
+    )
+    assert dict(counted.rows()) == dict(wanted)
+
+
+def test_the_checkpoint_says_how_far_every_stage_has_come(story: Lived) -> None:
+    """And said in between that two exports waited for a decision."""
+    week, lakehouse = story.week, story.daemon.graph.lakehouse
+    assert story.waiting["silver.customer_transactions"] == 2
+    assert story.waiting["silver.customers"] == 0
+    found = {row["stage"]: row for row in pipeline.rows(lakehouse, PIPELINE_CHECKPOINT)}
+    for table in TABLES:
+        assert found[f"bronze.{table}"]["watermark"] == story.landed[table, DAYS].export_id
+        assert found[f"bronze.{table}"]["covered_until"] == week.start + DAYS * DAY
+        assert found[f"silver.{table}"]["covered_until"] == week.start + DAYS * DAY
+        assert found[f"silver.{table}"]["waiting"] == 0
+        version = lakehouse.open(bronze_table(table)).version
+        assert found[f"silver.{table}"]["watermark"] == f"bronze.{table}@{version}"
+    for gold, serving in PUBLISHED_TABLES:
+        close = [one for one in story.asked if one.assets == (gold.path, serving.path)][-1]
+        version = lakehouse.open(gold).version
+        assert found[gold.name]["last_day"] == week.day(DAYS)
+        assert found[serving.name]["last_day"] == week.day(DAYS)
+        assert found[serving.name]["watermark"] == f"{gold.name}@{version}"
+        assert found[serving.name]["run_id"] == found[gold.name]["run_id"] == close.run_id
+        assert found[gold.name]["last_success"] == close.at
+        assert timedelta(0) <= found[serving.name]["last_success"] - close.at < MINUTE
+    assert found["silver.enriched_transactions"]["waiting"] == 0
+
+
+def test_data_freshness_says_when_each_table_was_refreshed(story: Lived) -> None:
+    week, lakehouse = story.week, story.daemon.graph.lakehouse
+    found = {row["table"]: row for row in pipeline.rows(lakehouse, DATA_FRESHNESS)}
+    truth = story.truth()
+    assert not [name for name, row in found.items() if row["is_stale"]]
+    for pair in PUBLISHED_TABLES:
+        for table in pair:
+            assert found[table.name]["sla_hours"] == 24
+            assert timedelta(0) <= found[table.name]["last_refreshed"] - week.at(DAYS + 1, 1) < MINUTE
+    for table in TABLES:
+        assert week.lands_at(DAYS) < found[f"bronze.{table}"]["last_refreshed"] < week.lands_at(DAYS) + HOUR / 2
+    assert found["silver.customer_transactions"]["row_count"] == len(truth.silver_transactions)
+    assert found["silver.enriched_transactions"]["row_count"] == len(truth.enriched)
+    assert found["gold.daily_sales_summary"]["row_count"] == len(truth.daily_sales_summary)
+
+
+def test_each_failed_stage_of_each_run_is_an_incident(story: Lived) -> None:
+    found = read_incidents(story.daemon.graph.lakehouse)
+    stages = {one.run_id: one.assets[-1] for one in story.failed}
+    gate = next(one for one in story.failed if one.job == "refine")
+    stages[gate.run_id] = "silver/customer_transactions"
+    assert sorted(found.select("run_id", "stage").rows()) == sorted(
+        (run_id, stage.replace("/", ".")) for run_id, stage in stages.items()
+    )
+    incident = found.row(by_predicate=pl.col("run_id") == gate.run_id, named=True)
+    assert incident["export_id"] == story.bad.export_id
+    assert f"amount_out_of_range: {BAD_SALES}" in incident["reasons"]
+
+
+# What people are told
+
+
+def told(story: Lived) -> list[tuple[str, str]]:
+    """What each channel received: the kind, and what the message is about."""
+    subjects = (*(table.name for pair in PUBLISHED_TABLES for table in pair), "silver.customer_transactions")
+    return [(path.strip("/"), next(one for one in subjects if one in body["title"])) for path, body in story.hook.posts]
+
+
+def test_people_are_told_once_of_each_cause_and_of_nothing_on_quiet_days(story: Lived) -> None:
+    """Accepted bad records are a share of the last 7 days: of that people are reminded once a day (UTC)."""
+    week = story.week
+    first, last = week.decided_at.date(), week.end.date()
+    reminders = len(days_between(first, last)) if week.decision == "accept" else 0
+    assert sorted(told(story)) == sorted(
+        [
+            ("failure", "silver.customer_transactions"),
+            ("failure", SALES[1].name),
+            ("failure", LTV[1].name),
+            *[("warning", "silver.customer_transactions")] * reminders,
+        ]
+    )
+
+
+def test_each_alert_says_what_to_do_and_where_to_look(story: Lived) -> None:
+    gate = next(one for one in story.failed if one.job == "refine")
+    close = {one.assets[-1]: one for one in story.failed if one.by == "daily_gold_and_publish_schedule"}
+    messages = [body["message"] for path, body in story.hook.posts if path == "/failure"]
+    (of_gate,) = [one for one in messages if f"/runs/{gate.run_id}" in one]
+    assert story.bad.export_id in of_gate
+    assert "accept or reject" in of_gate
+    for serving in SERVING:
+        (of_outage,) = [one for one in messages if f"/runs/{close[serving].run_id}" in one]
+        assert "AWS_ENDPOINT_URL_DYNAMODB" in of_outage
+
+
+def test_alerts_are_raised_and_sent_within_minutes(story: Lived) -> None:
+    found = story.daemon.graph.lakehouse.open(ALERTS).scan().collect()
+    sent = found.pivot("event", index="alert_key", values="happened_at", aggregate_function="len")
+    assert sent.select("raised", "sending", "delivered").unique().rows() == [(1, 1, 1)]
+    assert sent.width == 4
+    raised = {row["alert_key"]: row["happened_at"] for row in found.filter(event="raised").iter_rows(named=True)}
+    for row in found.filter(event="delivered").iter_rows(named=True):
+        assert row["happened_at"] - raised[row["alert_key"]] <= 5 * MINUTE
+    told_at = sorted(raised[key] for key in raised if key.startswith("failed/"))
+    week = story.week
+    assert timedelta(0) < told_at[0] - week.lands_at(BAD_WINDOW) < HOUR / 2
+    assert all(timedelta(0) < at - week.at(OUTAGE_DAY, 1) < 5 * MINUTE for at in told_at[1:])
+
+
+def _partition_of(asked: Asked) -> str | None:
+    if not asked.days:
+        return None
+    first, last = asked.days[0], asked.days[-1]
+    return str(first) if first == last else f"{first}...{last}"
