@@ -41,6 +41,10 @@ class SettingsError(PermanentError):
     """A setting has a value that is not allowed."""
 
 
+class UnreadableTableError(PermanentError):
+    """Where a table should lie there is something else, a broken table, or not the version that was asked for."""
+
+
 class QualityGateError(PermanentError):
     """An export failed its quality gate: nothing of it was published, and a person decides (rule C4)."""
 

@@ -18,6 +18,8 @@ from obstore.store import S3Store
 
 from medallion_assets.lakehouse.contracts import Table
 
+LOG_FOLDER = "_delta_log"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedFile:
@@ -64,11 +66,24 @@ def size_of(target: str, storage_options: Mapping[str, str]) -> int:
     if not target.startswith("s3://"):
         return Path(target).stat().st_size
     folder, _, name = target.rpartition("/")
+    return int(obstore.head(_store(folder, storage_options), name)["size"])
+
+
+def file_without_log(uri: str, storage_options: Mapping[str, str]) -> str | None:
+    """A file in the place of a table that is in no log, as far as a first look tells; None when there is none."""
+    if uri.startswith("s3://"):
+        pages = obstore.list(_store(uri, storage_options), chunk_size=100)
+        names = [meta["path"] for meta in next(iter(pages), [])]
+    else:
+        names = [child.name for child in Path(uri).iterdir()] if Path(uri).is_dir() else []
+    return min((name for name in names if name.split("/")[0] != LOG_FOLDER), default=None)
+
+
+def _store(url: str, storage_options: Mapping[str, str]) -> S3Store:
     config = dict(storage_options)
     # obstore's S3 config panics on this name; it is an option of the HTTP client there.
     allow_http = config.pop("AWS_ALLOW_HTTP", "false").lower() in ("1", "true", "yes")
-    store = S3Store.from_url(folder, config=config, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
-    return int(obstore.head(store, name)["size"])
+    return S3Store.from_url(url, config=config, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
 
 
 def _stat(value: Any) -> Any:

@@ -26,8 +26,9 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from medallion_assets.errors import CommitConflictError, PermanentError, TransientError
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.data_files import StagedFile, add_action, remove_action, size_of
+from medallion_assets.lakehouse.data_files import StagedFile, add_action, file_without_log, remove_action, size_of
 from medallion_assets.lakehouse.schema import delta_schema, evolve, polars_schema
+from medallion_assets.lakehouse.storage_errors import not_a_table, storage_errors
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 COMMIT_ID = "medallion_commit_id"
@@ -65,17 +66,18 @@ class Lakehouse:
         return f"{self.url}/{table.path}"
 
     def exists(self, table: Table) -> bool:
-        """Whether the table has been made."""
-        return DeltaTable.is_deltatable(self.uri(table), storage_options=dict(self.storage_options))
+        """Whether the table has been made; raises as `open` does."""
+        with storage_errors(table.name, self.uri(table)):
+            return DeltaTable.is_deltatable(self.uri(table), storage_options=dict(self.storage_options))
 
     def open(self, table: Table, version: int | None = None) -> Snapshot:
-        """The table at its latest (or a given) version; made, empty, when it is not there yet.
+        """The table at its latest (or a given) version; made, empty, when nothing lies in its place yet.
 
         Raises:
-            TransientError: the storage did not answer.
+            UnreadableTableError, PermanentError, TransientError: see `storage_errors`.
         """
         uri, options = self.uri(table), dict(self.storage_options)
-        try:
+        with storage_errors(table.name, uri):
             try:
                 delta = DeltaTable(uri, version=version, storage_options=options)
             except TableNotFoundError:
@@ -83,12 +85,12 @@ class Lakehouse:
                 delta = DeltaTable(uri, storage_options=options)
             if version is None and evolve(delta, table):
                 delta = DeltaTable(uri, storage_options=options)
-        except OSError as error:
-            raise TransientError(f"{table.name}: the storage did not answer", found=error, do="run it again") from error
         return Snapshot(lakehouse=self, table=table, delta=delta)
 
     def _make(self, table: Table) -> None:
-        """Make the table, unless another writer does at this moment."""
+        """Make the table, unless another writer does at this moment. We write a log before any file."""
+        if (stranger := file_without_log(self.uri(table), self.storage_options)) and not self.exists(table):
+            raise not_a_table(table.name, self.uri(table), f"files without a _delta_log, such as {stranger}")
         try:
             DeltaTable.create(
                 self.uri(table),
@@ -188,7 +190,8 @@ class Snapshot:
         path = f"{folder}part-{uuid.uuid4().hex}.parquet"
         options = dict(self.lakehouse.storage_options) or None
         target = f"{self.uri}/{path}"
-        rows.sink_parquet(target, mkdir=True, storage_options=options, compression_level=1, engine="streaming")
+        with storage_errors(self.table.name, target):
+            rows.sink_parquet(target, mkdir=True, storage_options=options, compression_level=1, engine="streaming")
         written = pl.scan_parquet(target, glob=False, hive_partitioning=False, storage_options=options).select(
             pl.len().alias("rows"),
             *(pl.col(name).min().alias(f"min.{name}") for name in bounds),

@@ -63,9 +63,18 @@ def evolve(delta: DeltaTable, table: Table) -> bool:
     Rows that came before hold null in them.
 
     Raises:
-        PermanentError: a column has another type than the contract says; no rows are converted silently.
+        PermanentError: it is somebody else's table, with none of the contract's columns or without its key; or a
+            column has another type than the contract says: no rows are converted silently.
     """
     held = {field.name: field.type for field in delta.schema().fields}
+    ours = set(table.key or table.column_names)
+    if ours and not (held.keys() >= ours if table.key else held.keys() & ours):
+        raise PermanentError(
+            f"in the place of {table.name} lies another table",
+            expected=f"columns {', '.join(table.key or table.column_names)}",
+            found=f"columns {', '.join(held)}",
+            do="set MEDALLION_LAKEHOUSE_URL to the place of this project's tables, or move that table away",
+        )
     gained = []
     for field in delta_schema(table).fields:
         if field.name not in held:

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from deltalake.exceptions import DeltaError
 
 from medallion_assets.dynamodb.storage import list_folders, open_store
+from medallion_assets.errors import PermanentError, UnreadableTableError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.quarantine import quarantine_table
@@ -156,13 +157,13 @@ class _Look:
             facts = TableFacts(
                 table=table.name, version=snapshot.version, files=snapshot.files.height, rows=snapshot.row_count
             )
-        except (DeltaError, OSError) as error:
-            words = (str(error).splitlines() or [type(error).__name__])[0]
+        except (PermanentError, DeltaError, OSError) as error:
+            found = error.found if isinstance(error, UnreadableTableError) else error
             finding = Finding(
                 table=table.name,
                 check="table_opens",
                 expected="a Delta table",
-                found=words,
+                found=str(found),
                 do=f"take {LOG} from a backup; else {rebuild(table.name)}",
             )
             self.answer.findings.append(finding)

@@ -12,7 +12,6 @@ from datetime import date, datetime
 from typing import Any
 
 import polars as pl
-from deltalake.exceptions import DeltaError
 
 from medallion_assets.dynamodb.attributes import from_item
 from medallion_assets.dynamodb.budgeted_table import BudgetedTable
@@ -24,7 +23,7 @@ from medallion_assets.dynamodb.publisher import Published
 from medallion_assets.dynamodb.reader import read_day
 from medallion_assets.dynamodb.serving_tables import day_table, ensure_table, item_table
 from medallion_assets.dynamodb.watermark import WATERMARK, read_watermark
-from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.errors import PermanentError, TransientError, UnreadableTableError
 from medallion_assets.gold.build import customer_ltv, daily_sales, partition
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
@@ -191,5 +190,5 @@ def _rows_at(lakehouse: Lakehouse, watermark: tuple[date, int] | None) -> list[d
     try:
         gold = lakehouse.open(CUSTOMER_LTV, version=version)
         return [metrics_item(row) for row in partition(gold, as_of).to_dicts()]
-    except (DeltaError, OSError, TransientError):
+    except (UnreadableTableError, OSError, TransientError):
         return None

@@ -12,8 +12,8 @@ from datetime import date
 
 import narwhals as nw
 import polars as pl
-from deltalake.exceptions import DeltaError
 
+from medallion_assets.errors import UnreadableTableError
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot, restated_since
@@ -109,7 +109,7 @@ def _touched(transactions: Snapshot, customers: Snapshot, enriched: Snapshot) ->
             changes = changed_periods(nw.from_native(before.scan()), nw.from_native(customers.scan()))
             affected = affected_days(nw.from_native(transactions.scan()), changes)
             days |= set(affected.to_native().collect(engine="streaming")["transaction_date"])
-        except (DeltaError, FileNotFoundError):
+        except (UnreadableTableError, FileNotFoundError):
             return every  # the old version was vacuumed away
     return days
 

@@ -1,0 +1,69 @@
+"""What a storage says of a table that it cannot read or write, as errors of ours.
+
+Belongs here: which of it passes by itself, and what a person does about the rest.
+Does not: commits that fail: they look first whether they are in after all (lakehouse.delta).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from deltalake.exceptions import DeltaError
+
+from medallion_assets.errors import PermanentError, TransientError, UnreadableTableError
+
+REFUSED = re.compile(
+    r"\bos error (?:1|13|17|20|21|30)\b"  # not permitted, denied, a file in the way, read-only
+    r"|Could not create local directory|lacked the necessary privileges|NoSuchBucket|URL scheme is not allowed"
+)
+"""What no repetition helps against, in the words of a local disk or of S3."""
+COLOURS = re.compile(r"\x1b\[\d*m")
+FRAMES = re.compile(r"^\s*0: .*", re.MULTILINE | re.DOTALL)
+LONGEST = 400
+
+
+@contextmanager
+def storage_errors(table_name: str, uri: str) -> Iterator[None]:
+    """Turn what Delta, Polars and the storage raise about the table at `uri` into errors of ours.
+
+    Raises:
+        UnreadableTableError: what lies there is no Delta table, or a broken one.
+        PermanentError: the storage refuses: no access, a file in the way, a read-only disk.
+        TransientError: the storage did not answer.
+    """
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        found = words(error)
+        if REFUSED.search(str(error)) or isinstance(error, PermissionError):
+            raise PermanentError(
+                f"{table_name} cannot be read or written",
+                expected=f"a place where this account may read and write, at {uri}",
+                found=found,
+                do="give it access, or move away what stands in the way; or set MEDALLION_LAKEHOUSE_URL (on S3 also "
+                "the AWS variables) to the place of the tables",
+            ) from error
+        if isinstance(error, OSError):
+            do = "run it again; if it stays, check the disk, or the network and the AWS variables"
+            raise TransientError(f"{table_name}: the storage did not answer", found=found, do=do) from error
+        raise not_a_table(table_name, uri, found) from error
+
+
+def not_a_table(table_name: str, uri: str, found: str) -> UnreadableTableError:
+    """The error for a place that holds something else than a whole Delta table."""
+    return UnreadableTableError(
+        f"{table_name} cannot be read",
+        expected=f"a Delta table, or nothing yet, at {uri}",
+        found=found,
+        do="set MEDALLION_LAKEHOUSE_URL to the place of the tables; or, if that is the place, take the table's "
+        "_delta_log from a backup, or move away what lies there",
+    )
+
+
+def words(error: Exception) -> str:
+    """An error of these libraries in one line, without colours and stack frames."""
+    lines = (line.strip(" ↳") for line in FRAMES.sub("", COLOURS.sub("", str(error))).splitlines())
+    text = ": ".join(filter(None, lines)) or type(error).__name__
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
