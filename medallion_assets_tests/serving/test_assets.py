@@ -8,6 +8,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from medallion_assets.definitions import build_defs
 from medallion_assets.dynamodb.limiter import CapacityLimiter
@@ -195,6 +197,34 @@ def test_an_endpoint_where_nobody_listens_is_asked_again(built: Graph, monkeypat
     assert run.retries == DAILY_SALES_METRICS.limits.retries
     failure = [event for event in run.result.all_events if event.event_type is dg.DagsterEventType.STEP_FAILURE][-1]
     assert "AWS_ENDPOINT_URL_DYNAMODB" in str(failure.step_failure_data.user_failure_data)
+
+
+def test_throttling_that_lasts_shows_readers_nothing_and_ends_with_what_to_do(
+    built: Graph, limiter: CapacityLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every request to write is throttled: transient, tried again by the step; when it is over the day is published."""
+    monkeypatch.setattr("medallion_assets.reporting.STEP_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("medallion_assets.serving.assets.CapacityLimiter", lambda _: limiter)
+    settings = load_settings({"MEDALLION_HOME": str(built.settings.home), "MEDALLION_RETRIES": "0"})
+    patient = replace(built, settings=settings)
+    call = BaseClient._make_api_call
+
+    def throttled(client: Any, operation: str, arguments: Any) -> Any:
+        if operation in ("PutItem", "UpdateItem", "BatchWriteItem", "TransactWriteItems"):
+            error = {"Code": "ProvisionedThroughputExceededException", "Message": "too fast"}
+            raise ClientError({"Error": error}, operation)
+        return call(client, operation, arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseClient, "_make_api_call", throttled)
+        run = patient.run(SALES, first=LAST)
+    assert (run.success, run.retries) == (False, DAILY_SALES_METRICS.limits.retries)
+    failure = [event for event in run.result.all_events if event.event_type is dg.DagsterEventType.STEP_FAILURE][-1]
+    said = str(failure.step_failure_data.user_failure_data)
+    assert "ProvisionedThroughputExceededException" in said
+    assert "compare the table's write capacity with target_wcu" in said
+    assert days_read(built)[LAST] == 0
+    assert patient.run(SALES, first=LAST).success
 
 
 def test_tables_are_made_when_the_settings_say_so(built: Graph) -> None:
