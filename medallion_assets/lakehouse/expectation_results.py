@@ -15,7 +15,7 @@ import polars as pl
 from medallion_assets.lakehouse.appending import append_rows
 from medallion_assets.lakehouse.contracts import Boolean, Column, Date, Integer, Table, Text, TimestampUtc
 from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.gate import Tally
+from medallion_assets.lakehouse.gate import Tally, rules_of
 from medallion_assets.lakehouse.schema import polars_schema
 
 EXPECTATION_RESULTS = Table(
@@ -32,6 +32,7 @@ EXPECTATION_RESULTS = Table(
         Column("passed", Integer(), "records that kept it"),
         Column("failed", Integer(), "records that broke it"),
         Column("is_published", Boolean(), "false when the export failed the gate in that run"),
+        Column("rules", Text(), "names the rules that it was judged by; null: not known", nullable=True),
         Column("judged_at", TimestampUtc(), "when"),
         Column("judged_date", Date(), "UTC day of judged_at"),
     ),
@@ -44,6 +45,7 @@ def results_of(table: Table, tally: Tally, *, is_published: bool) -> Iterator[di
     """A row for every rule of the contract and every other reason that was found; the run and time are not in it."""
     kinds = {one.name: str(one.action) for one in table.expectations}
     failed = {**tally.reasons, **tally.warnings, **tally.failures}
+    rules = rules_of(table)
     for name in sorted({*kinds, *failed}):
         count = failed.get(name, 0)
         yield {
@@ -54,6 +56,7 @@ def results_of(table: Table, tally: Tally, *, is_published: bool) -> Iterator[di
             "passed": tally.records - count,
             "failed": count,
             "is_published": is_published,
+            "rules": rules,
         }
 
 

@@ -6,9 +6,10 @@ Does not: judging single records (lakehouse.decode, lakehouse.expectations).
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from medallion_assets.lakehouse.contracts import Table
 
@@ -41,6 +42,14 @@ class Tally:
             failures=_plus(self.failures, other.failures, sign),
             unknown_attributes=_plus(self.unknown_attributes, other.unknown_attributes, sign),
         )
+
+
+def rules_of(table: Table) -> str:
+    """Names what an export is judged by: another name when the contract's columns, expectations or gate change."""
+    columns = [repr(replace(column, description="")) for column in table.columns]
+    expectations = [f"{one.name} {one.action} {one.column} {one.condition!r}" for one in table.expectations]
+    gate = f"{table.key} {table.quality_threshold} {table.quality_min_bad_records} {table.chain_starts_at}"
+    return hashlib.sha256("\n".join([*columns, *expectations, gate]).encode()).hexdigest()[:12]
 
 
 def _plus(left: Mapping[str, int], right: Mapping[str, int], sign: int) -> Counter[str]:

@@ -33,7 +33,8 @@ class Watched:
     """A table (`layer.table`) at its latest `version`, which was committed at `changed_at`.
 
     `consumed` is the version that the consumer has taken in; None while it has taken nothing. `note` is anything else
-    that makes it worth another try, such as a person's decision; `waits` says why an update cannot be taken in yet.
+    that makes it worth another try, such as a person's decision or other rules; `waits` says why an update cannot be
+    taken in yet.
     """
 
     table: str

@@ -12,6 +12,7 @@ from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.expectation_results import read_results
+from medallion_assets.lakehouse.gate import rules_of
 from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
 from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
@@ -25,7 +26,8 @@ ENRICHED_SOURCES = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
 def watch_bronze(lakehouse: Lakehouse, table: Table) -> list[Watched]:
     """The Bronze table of a Silver contract, against what Silver has settled (rule C5); empty when it is not there.
 
-    Exports that wait for a gap, or behind one that failed the gate and about which nobody decided, are no update.
+    Exports that wait for a gap, or behind one that failed the gate and about which nobody decided, are no update; one
+    that failed by other rules than those that the contract has now is.
     """
     source = bronze_table(table.short_name)
     if not lakehouse.exists(source):
@@ -40,10 +42,11 @@ def watch_bronze(lakehouse: Lakehouse, table: Table) -> list[Watched]:
     if not group:
         return [_watched(bronze, checkpoint, waits="; ".join(str(gap) for gap in settlement.gaps[:1]))]
     decision = settlement.decision(group[0])
-    if decision is None and failed_gate(lakehouse, table, group[0]):
+    rules = rules_of(table)
+    if decision is None and failed_gate(lakehouse, table, group[0], rules):
         waits = f"export {group[0].export_id} failed the quality gate: accept or reject it, or run {table.path} by hand"
         return [_watched(bronze, checkpoint, waits=waits)]
-    return [_watched(bronze, checkpoint, note=decision or "")]
+    return [_watched(bronze, checkpoint, note=f"{decision or ''} {rules}".strip())]
 
 
 def watch_enriched_sources(lakehouse: Lakehouse) -> list[Watched]:
@@ -57,11 +60,12 @@ def watch_enriched_sources(lakehouse: Lakehouse) -> list[Watched]:
     ]
 
 
-def failed_gate(lakehouse: Lakehouse, table: Table, export: RawExport) -> bool:
-    """Whether an export that is not settled was judged before: it did not pass then (rule C4)."""
+def failed_gate(lakehouse: Lakehouse, table: Table, export: RawExport, rules: str) -> bool:
+    """Whether an export that is not settled was judged by these rules before: it did not pass then (rule C4)."""
     results = read_results(lakehouse, since=export.started_at.date())
     of_export = (results["table_name"] == table.name) & (results["export_id"] == export.export_id)
-    return bool((of_export & ~results["is_published"]).any())
+    same_rules = results["rules"].fill_null(rules) == rules
+    return bool((of_export & same_rules & ~results["is_published"]).any())
 
 
 def _watched(snapshot: Snapshot, consumed: int | None, *, note: str = "", waits: str = "") -> Watched:

@@ -13,7 +13,7 @@ from medallion_assets.lakehouse.expectation_results import (
     record_results,
     results_of,
 )
-from medallion_assets.lakehouse.gate import Tally
+from medallion_assets.lakehouse.gate import Tally, rules_of
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets_tests.pipeline import lakehouse_at
 
@@ -34,6 +34,7 @@ def test_every_rule_has_its_row_and_so_has_every_other_reason() -> None:
         "passed": 8,
         "failed": 2,
         "is_published": False,
+        "rules": rules_of(CUSTOMER_TRANSACTIONS),
     }
     assert (rows["missing"]["kind"], rows["missing"]["failed"]) == (TYPE, 1)
     assert {row["failed"] for name, row in rows.items() if name not in (RULE.name, "missing")} == {0}

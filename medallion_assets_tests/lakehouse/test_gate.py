@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
+import narwhals as nw
 import pytest
 
-from medallion_assets.lakehouse.gate import Gate, Tally
+from medallion_assets.lakehouse.expectations import expect, expect_or_drop
+from medallion_assets.lakehouse.gate import Gate, Tally, rules_of
 from medallion_assets_tests.lakehouse.planting import STOCK
 
 GATE = Gate(threshold=0.98, min_bad_records=10)
@@ -46,3 +49,21 @@ def test_tallies_add_up_and_can_be_taken_back() -> None:
     assert (both.records, both.bad, both.reasons) == (6, 3, {"missing": 3, "wrong_type": 1})
     assert both.score == 0.5
     assert both.plus(two, sign=-1) == one
+
+
+def test_rules_have_another_name_when_anything_that_judges_changes() -> None:
+    """Not when only its words do."""
+    rule = expect_or_drop("counted", nw.col("count") >= 0)
+    table = replace(STOCK, expectations=(rule,))
+    others = [
+        replace(table, quality_threshold=0.9),
+        replace(table, quality_min_bad_records=3),
+        replace(table, expectations=()),
+        replace(table, expectations=(expect("counted", nw.col("count") >= 0),)),
+        replace(table, expectations=(expect_or_drop("counted", nw.col("count") >= 1),)),
+        replace(table, columns=tuple(replace(one, nullable=not one.nullable) for one in table.columns)),
+    ]
+    assert len({rules_of(one) for one in (table, *others)}) == 1 + len(others)
+    same = expect_or_drop("counted", nw.col("count") >= 0)
+    said = tuple(replace(one, description="in other words") for one in table.columns)
+    assert rules_of(replace(table, expectations=(same,), columns=said)) == rules_of(table)

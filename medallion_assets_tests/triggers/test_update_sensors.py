@@ -109,6 +109,22 @@ def test_a_failed_gate_is_not_asked_for_again_before_a_decision(graph: Graph) ->
     assert [watched.is_updated for watched in watch_bronze(graph.lakehouse, CUSTOMER_TRANSACTIONS)] == [False]
 
 
+def test_a_failed_gate_is_asked_for_again_when_the_rules_have_changed(graph: Graph) -> None:
+    """C4: the contract's threshold is lower now; nobody has to run it by hand."""
+    land(graph, base(), window(1, *[BAD] * 10))
+    assert not refined_run(sensing(graph), 0).success
+    (same,) = watch_bronze(graph.lakehouse, CUSTOMER_TRANSACTIONS)
+    (other,) = watch_bronze(graph.lakehouse, replace(CUSTOMER_TRANSACTIONS, quality_threshold=0.0))
+    assert (same.is_updated, other.is_updated) == (False, True)
+
+
+def test_what_was_given_up_begins_anew_when_the_rules_have_changed(graph: Graph) -> None:
+    land(graph, base())
+    (same,) = watch_bronze(graph.lakehouse, CUSTOMER_TRANSACTIONS)
+    (other,) = watch_bronze(graph.lakehouse, replace(CUSTOMER_TRANSACTIONS, quality_threshold=0.0))
+    assert same.note != other.note
+
+
 def test_an_export_that_waits_for_a_gap_is_no_update(graph: Graph) -> None:
     sensor = sensing(graph)
     land(graph, base())
