@@ -99,6 +99,10 @@ class Stage:
         self._figures = {column: metadata[name] for name, column in FIGURES.items() if name in metadata}
         return result
 
+    def found(self, **figures: Any) -> None:
+        """Columns of this attempt's row, over those that a materialization reported before."""
+        self._figures |= figures
+
     def judged(self, results: Iterable[dict[str, Any]]) -> None:
         """Rows for operations.expectation_results, written when the attempt ends."""
         self._results += results

@@ -130,8 +130,13 @@ def stage_status(table: Table, attempts: pl.DataFrame) -> StageStatus:
 
 
 def quality(attempts: pl.DataFrame) -> float | None:
-    """The share of good records over all records of some attempts; None when they judged no record."""
-    judged = attempts.filter(pl.col("quality_score").is_not_null(), pl.col("records_in") > 0)
+    """The share of good records over all records of the attempts that succeeded; None when they judged no record.
+
+    What the gate holds back was not published, and is judged again when a person has decided.
+    """
+    judged = attempts.filter(
+        pl.col("quality_score").is_not_null(), pl.col("records_in") > 0, pl.col("outcome") == Outcome.SUCCEEDED
+    )
     good = float((judged["quality_score"] * judged["records_in"]).sum())
     return good / int(judged["records_in"].sum()) if judged.height else None
 

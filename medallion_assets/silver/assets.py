@@ -105,6 +105,7 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
             if done.failing is None or done.applied or done.rejected:
                 yield stage.report(refine_result(snapshot, done, config.trigger))
             if done.failing is not None:
+                stage.found(**judged_figures(done))
                 raise gate_error(table, done.failing, Gate.of(table, config.threshold))
 
     return silver
@@ -207,6 +208,18 @@ def refine_result(silver: Snapshot, done: Refined, trigger: TriggerContext) -> d
         exports_rejected=done.rejected,
         restated_dates=[str(day) for day in sorted(done.restated)],
     )
+
+
+def judged_figures(done: Refined) -> dict[str, Any]:
+    """What the row of an attempt says that ended at the gate: every record counts that was judged, published or not."""
+    judged = done.total if done.failing is None else done.total.plus(done.failing.tally)
+    return {
+        "records_in": judged.records,
+        "records_out": done.rows_changed,
+        "records_quarantined": done.total.bad,
+        "quality_score": judged.score,
+        "table_version": done.version,
+    }
 
 
 def gate_error(table: Table, failing: Failing, gate: Gate) -> QualityGateError:

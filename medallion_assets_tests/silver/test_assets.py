@@ -12,6 +12,7 @@ import pytest
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import DECISIONS, Action, read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.pipeline_runs import read_attempts
 from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.samples.history import write_demo_history
 from medallion_assets.silver.assets import enriched_checks, unique_live_key
@@ -77,6 +78,28 @@ def plant(lakehouse: Lakehouse, table: Table, **values: Any) -> None:
     row = pl.DataFrame([values], schema=polars_schema(table))
     day = values.get(table.partition_by) if table.partition_by else None
     snapshot.commit([snapshot.stage(row.lazy(), partition=day)])
+
+
+def test_an_attempt_that_ends_at_the_gate_tells_every_record_that_it_judged(graph: Graph) -> None:
+    """One good record in each of two exports that were published, one good and ten bad in the third."""
+    land_bad_second_window(graph)
+    assert not graph.run(TRANSACTIONS).success
+    (row,) = read_attempts(graph.lakehouse).to_dicts()
+    assert (row["outcome"], row["records_in"], row["records_out"], row["records_quarantined"]) == ("failed", 13, 2, 0)
+    assert row["quality_score"] == pytest.approx(3 / 13)
+    assert row["table_version"] == graph.lakehouse.open(CUSTOMER_TRANSACTIONS).version
+
+
+def test_an_attempt_that_publishes_nothing_has_its_score_as_well(graph: Graph) -> None:
+    land(graph, window_from_the_start())
+    assert not graph.run(TRANSACTIONS).success
+    (row,) = read_attempts(graph.lakehouse).to_dicts()
+    assert (row["records_in"], row["records_out"], row["quality_score"]) == (20, 0, 0.0)
+
+
+def window_from_the_start() -> ExportInput:
+    """A full export of bad records alone."""
+    return lines.full("customer_transactions", export_id(0), at(0), [BAD + str(number) for number in range(20)])
 
 
 def test_a_bad_export_stops_before_it_is_published(graph: Graph) -> None:

@@ -14,6 +14,7 @@ import polars as pl
 
 from medallion_assets.lakehouse.expectation_results import TYPE
 from medallion_assets.lakehouse.expectations import Action
+from medallion_assets.lakehouse.pipeline_runs import Outcome
 from medallion_assets.operations.dashboard.charts import (
     BLUE,
     GREEN,
@@ -40,7 +41,9 @@ def quality_charts(
 
     An export that failed the gate is shown with the share that its most frequent reason alone leaves.
     """
-    scored = attempts.filter(pl.col("quality_score").is_not_null(), pl.col("records_in") > 0)
+    scored = attempts.filter(
+        pl.col("quality_score").is_not_null(), pl.col("records_in") > 0, pl.col("outcome") == Outcome.SUCCEEDED
+    )
     held = held_exports(results)
     return [
         _quality(one, one.quality_threshold, scored.filter(stage=one.stage), held.filter(table_name=one.stage), span)
