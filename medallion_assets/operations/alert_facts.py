@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 import polars as pl
@@ -64,9 +64,8 @@ class Unread:
 class Facts:
     """What the rules judge. `attempts` are rows of PIPELINE_RUNS, `results` of EXPECTATION_RESULTS, oldest first.
 
-    `known_runs` are the ids of runs of these attempts that Dagster knows: their ends are told as such. `daily_done_by`
-    is the time of day (business zone) by which yesterday is to be published, None when no schedule closes days;
-    `first_day` is the first business day there is.
+    `known_runs` are the ids of runs of these attempts that Dagster knows: their ends are told as such. `day_due` is the
+    business day that a schedule was to have published by now, None when none was; `first_day` is the first there is.
     """
 
     attempts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=polars_schema(PIPELINE_RUNS)))
@@ -77,7 +76,7 @@ class Facts:
     running: Sequence[RunningStage] = ()
     unread: Sequence[Unread] = ()
     known_runs: frozenset[str] = frozenset()
-    daily_done_by: time | None = None
+    day_due: date | None = None
     first_day: date = date.min
 
 
@@ -86,7 +85,7 @@ def read_facts(
     now: datetime,
     *,
     running: Collection[RunningStage] = (),
-    daily_done_by: time | None = None,
+    day_due: date | None = None,
     first_day: date = date.min,
 ) -> Facts:
     """The facts of the last WINDOW_DAYS; tables that are not there are not made. What cannot be read is `unread`."""
@@ -105,7 +104,7 @@ def read_facts(
             read[name] = reader()
         except (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError) as error:
             unread.append(Unread(what=name, error=str(error)))
-    facts = Facts(running=list(running), unread=unread, daily_done_by=daily_done_by, first_day=first_day)
+    facts = Facts(running=list(running), unread=unread, day_due=day_due, first_day=first_day)
     return replace(facts, **read)
 
 

@@ -11,7 +11,7 @@ it goes on (operations.alerts).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -63,7 +63,8 @@ def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
                 what=f"over {QUALITY_DAYS} days {quality:.2%} of the records of {name} were good; "
                 f"expected: at least {contract.quality_threshold:.2%} of {records:,}",
                 where=name,
-                do="look at the reasons in quarantine (medallion quarantine), and mend what sends such records",
+                do="look at the reasons in quarantine (medallion quarantine show), and mend what sends such records",
+                **_run_of(rows),
             )
 
 
@@ -79,6 +80,7 @@ def stale_table(facts: Facts, now: datetime) -> Iterator[Alert]:
                 where=row.table,
                 do="see whether its runs fail, wait in the queue, or are not asked for: are exports arriving, is the "
                 "daemon up, are its sensors and schedules on?",
+                **_run_of(facts.attempts.filter(pl.col("stage") == row.table)),
             )
 
 
@@ -107,29 +109,30 @@ def gap(facts: Facts, now: datetime) -> Iterator[Alert]:
             )
 
 
-def daily_not_done(facts: Facts, now: datetime) -> Iterator[Alert]:
-    """It is past the set time of day, and yesterday is not published by a run that began after it had ended.
+def daily_not_done(facts: Facts, _now: datetime) -> Iterator[Alert]:
+    """The day that is due is not published by a run that began after it had ended.
 
-    A pipeline that began to work only after yesterday had ended has not missed it.
+    A pipeline that began to work only after that day had ended has not missed it.
     """
-    local = now.astimezone(ZoneInfo(BUSINESS_TIME_ZONE))
-    day = local.date() - timedelta(days=1)
-    over_at = datetime(local.year, local.month, local.day, tzinfo=local.tzinfo).astimezone(UTC)
-    if facts.daily_done_by is None or local.time() < facts.daily_done_by or day < facts.first_day:
+    day = facts.day_due
+    if day is None or day < facts.first_day:
         return
+    over_at = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(BUSINESS_TIME_ZONE)).astimezone(UTC)
     if facts.attempts.filter(pl.col("started_at") < over_at).is_empty():
         return
     done = facts.attempts.filter(pl.col("started_at") >= over_at, pl.col("outcome") == Outcome.SUCCEEDED)
     for _, serving in PUBLISHED_TABLES:
         partitions = done.filter(pl.col("stage") == serving.name)["partition"].to_list()
         if not any(_covers(partition, day) for partition in partitions):
+            tried = facts.attempts.filter(pl.col("stage") == serving.name, pl.col("started_at") >= over_at)
             yield Alert(
                 key=f"daily_not_done/{serving.name}/{day}",
                 kind="failure",
-                what=f"{day} is not closed: expected: {serving.name} published by "
-                f"{facts.daily_done_by:%H:%M} {BUSINESS_TIME_ZONE}; found: no run that did",
+                what=f"{day} is not closed: expected: {serving.name} published by now, as MEDALLION_SCHEDULES and "
+                "MEDALLION_DAILY_DONE_BY say; found: no run that did",
                 where=f"{serving.name}, {day}",
                 do=f"see why its run fails or waits; run gold and {serving.path} for {day} when that is mended",
+                **_run_of(tried),
             )
 
 
@@ -156,6 +159,11 @@ RULES: tuple[Callable[[Facts, datetime], Iterator[Alert]], ...] = (
     daily_not_done,
     blind,
 )
+
+
+def _run_of(attempts: pl.DataFrame) -> dict[str, str | None]:
+    """The run that an alert links: that of the last of some attempts, if there is one."""
+    return attempts.tail(1).select("run_id", "job").to_dicts()[0] if attempts.height else {}
 
 
 def _covers(partition: str | None, day: date) -> bool:

@@ -25,7 +25,7 @@ from medallion_assets.reporting import asset_key
 from medallion_assets.resources import LakehouseResource
 from medallion_assets.settings import Settings
 from medallion_assets.tables import PUBLISHED_TABLES
-from medallion_assets.triggers.daily_close import closed_days, day_to_close, first_published, missed_days
+from medallion_assets.triggers.daily_close import closed_days, day_due, day_to_close, first_published, missed_days
 from medallion_assets.triggers.jobs import DAILY
 from medallion_assets.triggers.run_outcomes import run_outcome_sensor
 
@@ -107,7 +107,7 @@ def facts_of(lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Setti
         lakehouse,
         now,
         running=list(running_stages(instance)),
-        daily_done_by=settings.daily_done_by if settings.schedules.get(DAILY) else None,
+        day_due=day_due(settings.schedules.get(DAILY, ()), settings.schedule_time_zone, settings.daily_done_by, now),
         first_day=settings.first_day,
     )
     last = facts.attempts.unique("stage", keep="last", maintain_order=True)["run_id"].unique().to_list()

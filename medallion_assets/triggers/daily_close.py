@@ -12,11 +12,12 @@ missed nothing: its past is restated days, which have a sensor of their own.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+from dagster._utils.schedules import reverse_cron_string_iterator
 
 from medallion_assets.lakehouse.contracts import BUSINESS_TIME_ZONE, Table
 from medallion_assets.reporting import asset_key
@@ -32,6 +33,20 @@ def business_day(moment: datetime) -> date:
 def day_to_close(scheduled_at: datetime) -> date:
     """The business day before the one in which a tick was due."""
     return business_day(scheduled_at) - timedelta(days=1)
+
+
+def day_due(cron_lines: Sequence[str], time_zone: str, done_by: time, now: datetime) -> date | None:
+    """The day that is to be closed by now: what the last tick asked for in the day before `done_by` (business zone).
+
+    None before that time of day, and on days that no tick comes before, such as most of a weekly schedule's.
+    """
+    zone = ZoneInfo(BUSINESS_TIME_ZONE)
+    due_at = datetime.combine(business_day(now), done_by, zone)
+    if now < due_at:
+        return None
+    begin = datetime.combine(business_day(now) - timedelta(days=1), done_by, zone)
+    ticks = (_last_tick(line, time_zone, due_at) for line in cron_lines)
+    return max((day_to_close(tick) for tick in ticks if tick > begin), default=None)
 
 
 def missed_days(
@@ -64,6 +79,12 @@ def closed_days(instance: dg.DagsterInstance, serving: Table, days: Collection[d
         if records and _began(instance, records[0]) >= ended:
             closed.add(day)
     return closed
+
+
+def _last_tick(cron_line: str, time_zone: str, moment: datetime) -> datetime:
+    """When a cron line was due last, at `moment` or before it."""
+    just_after = moment.timestamp() + 1
+    return next(reverse_cron_string_iterator(just_after, cron_line, time_zone))
 
 
 def _began(instance: dg.DagsterInstance, record: dg.EventLogRecord) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from medallion_assets.bronze.verdicts import RefusedExport, record_refusals
@@ -31,7 +31,7 @@ REFUSED = RefusedExport(
 
 
 def test_an_empty_place_has_no_facts_and_gets_no_tables(tmp_path: Path) -> None:
-    facts = read_facts(Lakehouse(url=str(tmp_path / "lakehouse")), NOW, daily_done_by=time(6))
+    facts = read_facts(Lakehouse(url=str(tmp_path / "lakehouse")), NOW, day_due=NOW.date())
     assert judge(facts, NOW) == []
     assert not (tmp_path / "lakehouse").exists()
 

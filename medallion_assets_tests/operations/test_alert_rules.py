@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from medallion_assets.bronze.verdicts import RefusedExport
 from medallion_assets.lakehouse.pipeline_runs import Outcome
+from medallion_assets.operations.alert_delivery import message
 from medallion_assets.operations.alert_facts import Facts, Unread, WaitingExport
 from medallion_assets.operations.alert_rules import (
     blind,
@@ -21,7 +22,7 @@ from medallion_assets.operations.alert_rules import (
     stale_table,
 )
 from medallion_assets.operations.freshness import Freshness
-from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
+from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results
 
 DAY = 24 * 3600.0
 SERVING = ("serving.daily_sales_metrics", "serving.customer_ltv_metrics")
@@ -29,8 +30,61 @@ YESTERDAY = "2025-05-07"
 
 
 def test_facts_of_a_quiet_day_are_no_alert() -> None:
-    assert judge(Facts(attempts=attempts(attempt()), daily_done_by=time(6)), NOW) == []
+    assert judge(Facts(attempts=attempts(attempt())), NOW) == []
     assert judge(Facts(), NOW) == []
+
+
+FAILED = attempt(run_id="r9", stage=SERVING[0], job="daily", ago=4000, outcome=Outcome.FAILED, error="no answer")
+EVERYTHING = Facts(
+    attempts=attempts(
+        attempt(ago=2 * DAY),
+        attempt(run_id="poor", ago=20_000, records_in=1000, quality_score=0.9, duration_seconds=7201.0),
+        FAILED,
+    ),
+    results=results(*[(1, 100)] * 5, (40, 1000)),
+    freshness=[Freshness(table=SERVING[0], last_refreshed=None, row_count=None, sla_hours=24.0, is_stale=True)],
+    refused=[
+        RefusedExport(
+            table_name="customers",
+            export_id="01746057600000-0000000a",
+            prefix="",
+            verdict="checksum_mismatch",
+            message="md5 differs",
+            fingerprint="f1",
+            judged_at=NOW,
+        )
+    ],
+    waiting=[WaitingExport(table=SILVER, export_id="e2", why="e2 waits", to_at=NOW - timedelta(days=1))],
+    unread=[Unread(what="decisions", error="the storage did not answer")],
+    day_due=date(2025, 5, 7),
+)
+RUNS = {
+    "failed": {"r9"},
+    "quality": {"poor"},
+    "stale": {"r9"},
+    "slow": {"poor"},
+    "over_limit": {"poor"},
+    "expectation": {"r1"},
+    "refused": {None},
+    "gap": {None},
+    "daily_not_done": {"r9", None},
+    "blind": {None},
+}
+"""By rule, the runs that its alerts link; where no run did it, they link the UI."""
+
+
+def test_every_rule_says_what_happened_where_what_to_do_and_links_the_run() -> None:
+    found = judge(EVERYTHING, NOW)
+    runs: dict[str, set[str | None]] = {}
+    for alert in found:
+        runs.setdefault(alert.key.partition("/")[0], set()).add(alert.run_id)
+        title, body = message(alert, ui_url="http://ui")
+        assert alert.kind.capitalize() in title
+        for line in (alert.what, f"Where: {alert.where}", f"What to do: {alert.do}"):
+            assert line in body
+        assert min(len(alert.what), len(alert.where), len(alert.do)) > 5
+        assert body.endswith(f"Look: http://ui/runs/{alert.run_id}" if alert.run_id else "Look: http://ui")
+    assert runs == RUNS
 
 
 @pytest.mark.parametrize(("bad", "is_told"), [(0.0199, False), (0.0201, True)])
@@ -96,16 +150,16 @@ def test_a_gap_is_told_when_the_missing_window_is_late(ago: float, is_told: bool
     assert [one.key for one in gap(Facts(waiting=[waiting]), NOW)] == ([f"gap/{SILVER}/e2"] if is_told else [])
 
 
-def daily(*rows: Any, now: datetime = NOW, first_day: date = date(2025, 1, 1), by: time | None = time(6)) -> set[str]:
-    facts = Facts(attempts=attempts(attempt(ago=2 * DAY), *rows), daily_done_by=by, first_day=first_day)
-    return {one.key.removeprefix("daily_not_done/") for one in daily_not_done(facts, now)}
+def daily(*rows: Any, first_day: date = date(2025, 1, 1), day: date | None = date(2025, 5, 7)) -> set[str]:
+    facts = Facts(attempts=attempts(attempt(ago=2 * DAY), *rows), day_due=day, first_day=first_day)
+    return {one.key.removeprefix("daily_not_done/") for one in daily_not_done(facts, NOW)}
 
 
 def published(stage: str = SERVING[0], partition: str = YESTERDAY, *, ago: float = 6 * 3600, **facts: Any) -> Any:
     return attempt(stage=stage, partition=partition, ago=ago, **facts)
 
 
-def test_yesterday_is_missed_until_every_serving_table_has_it() -> None:
+def test_the_day_that_is_due_is_missed_until_every_serving_table_has_it() -> None:
     both = {f"{stage}/{YESTERDAY}" for stage in SERVING}
     assert daily() == both
     assert daily(published()) == {f"{SERVING[1]}/{YESTERDAY}"}
@@ -119,34 +173,28 @@ def test_a_publish_before_the_day_had_ended_does_not_close_it() -> None:
     assert f"{SERVING[0]}/{YESTERDAY}" in daily(published(ago=midnight + 1))
 
 
-def test_yesterday_is_asked_about_from_the_set_time_on() -> None:
-    six = datetime(2025, 5, 8, 13, tzinfo=UTC)
-    assert daily(now=six)
-    assert not daily(now=six - timedelta(seconds=1))
-    assert not daily(by=None)
-
-
-def test_a_day_before_the_first_one_is_not_missed_nor_one_before_the_pipeline_began() -> None:
+def test_no_day_is_missed_that_is_not_due_or_lies_before_the_first_one_or_before_the_pipeline_began() -> None:
+    assert not daily(day=None)
     assert not daily(first_day=date(2025, 5, 8))
     assert daily(first_day=date(2025, 5, 7))
-    young = Facts(attempts=attempts(attempt(ago=8 * 3600)), daily_done_by=time(6))
+    young = Facts(attempts=attempts(attempt(ago=8 * 3600)), day_due=date(2025, 5, 7))
     assert list(daily_not_done(young, NOW)) == []
 
 
 @pytest.mark.parametrize(
-    ("now", "over_at"),
+    "over_at",
     [
-        (datetime(2025, 3, 10, 14, tzinfo=UTC), datetime(2025, 3, 10, 7, tzinfo=UTC)),  # the day had 23 hours
-        (datetime(2025, 11, 3, 15, tzinfo=UTC), datetime(2025, 11, 3, 8, tzinfo=UTC)),  # the day had 25 hours
+        datetime(2025, 3, 10, 7, tzinfo=UTC),  # the day had 23 hours
+        datetime(2025, 11, 3, 8, tzinfo=UTC),  # the day had 25 hours
     ],
 )
-def test_a_day_ends_at_local_midnight_when_clocks_change(now: datetime, over_at: datetime) -> None:
-    day = str(over_at.date() - timedelta(days=1))
-    before = attempt(run_id="r0", started_at=now - timedelta(days=2))
+def test_a_day_ends_at_local_midnight_when_clocks_change(over_at: datetime) -> None:
+    day = over_at.date() - timedelta(days=1)
+    before = attempt(run_id="r0", started_at=over_at - timedelta(days=2))
 
     def missed(began_at: datetime) -> int:
-        rows = [attempt(stage=stage, partition=day, started_at=began_at) for stage in SERVING]
-        return len(list(daily_not_done(Facts(attempts=attempts(before, *rows), daily_done_by=time(6)), now)))
+        rows = [attempt(stage=stage, partition=str(day), started_at=began_at) for stage in SERVING]
+        return len(list(daily_not_done(Facts(attempts=attempts(before, *rows), day_due=day), NOW)))
 
     assert missed(over_at) == 0
     assert missed(over_at - timedelta(seconds=1)) == 2

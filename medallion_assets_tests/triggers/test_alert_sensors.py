@@ -3,7 +3,7 @@
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +70,20 @@ def test_runs_that_dagster_knows_are_left_to_their_end(graph: Graph, lake: Lakeh
     assert facts_of(lake, graph.instance, load_settings({}), NOW).known_runs == {run.run_id}
 
 
-@pytest.mark.parametrize(("schedules", "done_by"), [("{}", time(5, 30)), ('{"daily_gold_and_publish": []}', None)])
-def test_days_are_closed_in_time_where_a_schedule_closes_them(
-    lake: Lakehouse, dagster_instance: dg.DagsterInstance, schedules: str, done_by: time | None
+@pytest.mark.parametrize(
+    ("schedules", "day"),
+    [
+        ("{}", date(2025, 5, 7)),
+        ('{"daily_gold_and_publish": []}', None),
+        ('{"daily_gold_and_publish": "0 1 * * 1"}', None),  # NOW is a Thursday
+        ('{"daily_gold_and_publish": "0 1 * * 4"}', date(2025, 5, 7)),
+    ],
+)
+def test_a_day_is_due_where_a_schedule_closes_it(
+    lake: Lakehouse, dagster_instance: dg.DagsterInstance, schedules: str, day: date | None
 ) -> None:
     settings = load_settings({"MEDALLION_SCHEDULES": schedules, "MEDALLION_DAILY_DONE_BY": "05:30"})
-    assert facts_of(lake, dagster_instance, settings, NOW).daily_done_by == done_by
+    assert facts_of(lake, dagster_instance, settings, NOW).day_due == day
 
 
 def test_a_stage_at_work_is_known_with_when_its_first_attempt_began() -> None:
