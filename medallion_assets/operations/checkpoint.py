@@ -139,14 +139,25 @@ def _published(table: Table, successes: Mapping[str, Mapping[str, Any]]) -> Chec
         return empty
     gold = next(gold for gold, serving in PUBLISHED_TABLES if serving.name == table.name)
     version, partition = success["table_version"], success["partition"]
+    day = _last_of(partition)
+    told_by = PIPELINE_RUNS_TABLE if day or not partition else f"{PIPELINE_RUNS_TABLE}; {partition!r} is no day"
     return replace(
         empty,
+        told_by=told_by,
         last_success=success["ended_at"],
         watermark=None if version is None else f"{gold.name}@{version}",
-        last_day=date.fromisoformat(partition.rsplit("...", 1)[-1]) if partition else None,
+        last_day=day,
         table_version=version,
         run_id=success["run_id"],
     )
+
+
+def _last_of(partition: str | None) -> date | None:
+    """The last day of `day` or `first...last`; None when that is none."""
+    try:
+        return date.fromisoformat((partition or "").rsplit("...", 1)[-1])
+    except ValueError:
+        return None
 
 
 def _mark(snapshot: Snapshot, source: Table) -> str | None:

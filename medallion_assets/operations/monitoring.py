@@ -31,7 +31,7 @@ PIPELINE_CHECKPOINT = Table(
         Column("waiting", Integer(), "exports or source versions that are not in; null: not known here", nullable=True),
         Column("table_version", Integer(), "the table's version; serving: the Gold version published", nullable=True),
         Column("run_id", Text(), "the Dagster run of the last success; null when a command did it", nullable=True),
-        Column("told_by", Text(), "log, or pipeline_runs: where all this is known from"),
+        Column("told_by", Text(), "log, or pipeline_runs: where all this is known from, and what of it makes no sense"),
     ),
 )
 DATA_FRESHNESS = Table(

@@ -31,6 +31,7 @@ from medallion_assets_tests.pipeline import (
     run_silver,
 )
 
+GOOD = Outcome.SUCCEEDED
 SALES_DAY = date(2025, 3, 7)
 THIRD = "01746230400000-0000000c"
 
@@ -156,3 +157,15 @@ def test_serving_tells_the_last_attempt_that_succeeded(lakehouse: Lakehouse) -> 
         run_id="r1",
     )
     assert checkpoint(lakehouse, "serving.customer_ltv_metrics").last_success is None
+
+
+def test_a_success_of_a_day_that_is_none_is_told_not_fatal(lakehouse: Lakehouse) -> None:
+    """Whoever wrote that row: what else it says is still known."""
+    stage = "serving.daily_sales_metrics"
+    odd = StageAttempt(
+        run_id="r1", stage=stage, attempt=1, partition="2025-02-30", started_at=AT, duration_seconds=5, outcome=GOOD
+    )
+    record_attempts(lakehouse, [odd])
+    found = checkpoint(lakehouse, stage)
+    assert (found.last_day, found.run_id) == (None, "r1")
+    assert found.told_by == "pipeline_runs; '2025-02-30' is no day"
