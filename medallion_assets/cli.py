@@ -55,8 +55,8 @@ def dev(
 ) -> None:
     """Run everything on this machine until Ctrl-C: sensors, schedules, the UI, and a DynamoDB inside the process."""
     with Terminal(as_json=False) as terminal:
-        from medallion_assets.dev import run_dev
-        from medallion_assets.dev_view import dev_page
+        from medallion_assets.dev import run_dev, ui_address
+        from medallion_assets.dev_view import LogView, dev_page
         from medallion_assets.settings import inherited_environment, load_settings
 
         run_dev(
@@ -65,6 +65,7 @@ def dev(
             port=port,
             dynamodb_port=dynamodb_port,
             tell=lambda server: terminal.answer(server, lambda: dev_page(server)),
+            show=LogView(ui_address(port)),
         )
 
 

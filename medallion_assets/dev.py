@@ -1,7 +1,8 @@
 """Development: everything switched on, on this machine, until Ctrl-C.
 
 Belongs here: what `medallion dev` starts, under which variables, and that nothing of it is left behind.
-Does not: sensors and schedules (triggers), samples (samples/next_exports.py), Dagster in production (deploy/).
+Does not: what the DynamoDB is given back (dev_serving.py), what is shown (dev_log.py, dev_view.py), sensors, schedules
+(triggers), samples (samples/next_exports.py), Dagster in production (deploy/).
 """
 
 from __future__ import annotations
@@ -12,18 +13,25 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from medallion_assets.embedded_dynamodb import KEY, REGION, embedded_dynamodb
+from medallion_assets.dynamodb.publisher import publishing_client
+from medallion_assets.embedded_dynamodb import KEY, REGION, EmbeddedDynamoDB, embedded_dynamodb
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings import Settings
+
+if TYPE_CHECKING:  # it loads Dagster, which a command that is refused need not wait for
+    from medallion_assets.dev_serving import PublishedAgain
 
 HOST = "127.0.0.1"
 ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
@@ -38,6 +46,7 @@ DEFAULTS = {
 POLL_SECONDS = 0.25
 END_SECONDS = 75.0
 """Dagster gives each of its services a minute to end; what is left then is killed."""
+LAST_LINES_SECONDS = 5.0
 DAGSTER_YAML = "dagster.dev.yaml"
 HUSHED = "ignore:Function `dev_command` is superseded"
 """`dg dev` needs a package that only developers of this project have."""
@@ -45,12 +54,15 @@ HUSHED = "ignore:Function `dev_command` is superseded"
 
 @dataclass(frozen=True, kw_only=True)
 class DevServer:
-    """What is up: where the UI is, and the variables under which other terminals see the same."""
+    """What is up: where the UI is, and the variables under which other terminals see the same.
+
+    `published_again` is what the embedded DynamoDB was given back; null where another one is used.
+    """
 
     ui_url: str
     home: Path
     endpoint: str
-    is_embedded: bool
+    published_again: PublishedAgain | None
     variables: Mapping[str, str]
 
 
@@ -61,36 +73,53 @@ def run_dev(
     port: int,
     dynamodb_port: int,
     tell: Callable[[DevServer], object],
+    show: Callable[[str], object],
 ) -> None:
     """Run Dagster's web server, daemon and code server, and a DynamoDB unless `environment` names one, until Ctrl-C.
 
-    `tell` is called once the UI answers.
+    `tell` is called once the UI answers, `show` with every line that Dagster prints. The embedded DynamoDB forgets all
+    when this ends: what was published before is published again at first.
 
     Raises:
-        PermanentError: a port is taken, or Dagster ended by itself.
+        PermanentError: a port is taken, Dagster ended by itself, or a table that was published cannot be read.
+        TransientError: a storage did not answer.
     """
     with ExitStack() as stack:
         _check_port(port, "--port")
         endpoint = environment.get(ENDPOINT)
-        is_embedded = not endpoint
+        _install_dagster_yaml(settings.dagster_home)
+        published_again = None
         if not endpoint:
             _check_port(dynamodb_port, "--dynamodb-port")
-            endpoint = stack.enter_context(embedded_dynamodb(dynamodb_port)).endpoint
-        ui_url = f"http://{HOST}:{port}"
+            dynamodb = stack.enter_context(embedded_dynamodb(dynamodb_port))
+            endpoint, published_again = dynamodb.endpoint, _publish_again(settings, dynamodb)
+        ui_url = ui_address(port)
         variables = {
             "MEDALLION_HOME": str(settings.home),
             "DAGSTER_HOME": str(settings.dagster_home),
             ENDPOINT: endpoint,
         }
-        _install_dagster_yaml(settings.dagster_home)
         everything = {**DEFAULTS, **environment, **variables, "MEDALLION_UI_URL": ui_url}
-        process = stack.enter_context(_dagster_dev(port, everything))
+        process = stack.enter_context(_dagster_dev(port, everything, show))
         _wait_until(lambda: _answers(ui_url), process)
         shown = variables | {name: everything[name] for name in DEFAULTS if name.startswith("AWS_DEFAULT")}
-        if is_embedded:
+        if published_again:
             shown |= {name: everything[name] for name in DEFAULTS if everything[name] == KEY}
-        tell(DevServer(ui_url=ui_url, home=settings.home, endpoint=endpoint, is_embedded=is_embedded, variables=shown))
+        tell(
+            DevServer(
+                ui_url=ui_url,
+                home=settings.home,
+                endpoint=endpoint,
+                published_again=published_again,
+                variables=shown,
+            )
+        )
         _wait_until(lambda: False, process)
+
+
+def ui_address(port: int) -> str:
+    """Where the UI is."""
+    return f"http://{HOST}:{port}"
 
 
 def dagster_yaml() -> Path:
@@ -105,8 +134,16 @@ def _install_dagster_yaml(dagster_home: Path) -> None:
     shutil.copyfile(dagster_yaml(), dagster_home / "dagster.yaml")
 
 
+def _publish_again(settings: Settings, dynamodb: EmbeddedDynamoDB) -> PublishedAgain:
+    from medallion_assets.dev_serving import publish_again
+
+    return publish_again(settings, publishing_client(**dynamodb.client_options), datetime.now(UTC))
+
+
 @contextmanager
-def _dagster_dev(port: int, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _dagster_dev(
+    port: int, environment: Mapping[str, str], show: Callable[[str], object]
+) -> Iterator[subprocess.Popen[bytes]]:
     """`dagster dev` in a process group of its own; SIGINT and SIGTERM of this process end it, and then the block.
 
     Whoever starts a process in the background may have it ignore SIGINT, and its children as well. They do not ignore
@@ -115,7 +152,11 @@ def _dagster_dev(port: int, environment: Mapping[str, str]) -> Iterator[subproce
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     command = [sys.executable, "-W", HUSHED, "-m", "dagster", "dev", "-m", "medallion_assets.definitions"]
     command += ["--host", HOST, "--port", str(port), "--log-level", "warning"]  # the UI shows the rest
-    process = subprocess.Popen(command, env=dict(environment), process_group=0)  # noqa: S603 - our own command
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        command, env=dict(environment), process_group=0, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    reader = threading.Thread(target=_pass_on, args=(process, show), daemon=True)
+    reader.start()
     try:
         with suppress(KeyboardInterrupt):
             yield process
@@ -123,8 +164,18 @@ def _dagster_dev(port: int, environment: Mapping[str, str]) -> Iterator[subproce
         for number in before:
             signal.signal(number, signal.SIG_IGN)  # it is ending: a second Ctrl-C must leave nothing behind
         _end(process)
+        reader.join(LAST_LINES_SECONDS)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _pass_on(process: subprocess.Popen[bytes], show: Callable[[str], object]) -> None:
+    """Hand on every line; go on reading when nobody can be shown it any more, or Dagster would wait for a reader."""
+    if process.stdout is not None:
+        with process.stdout as lines:
+            for line in lines:
+                with suppress(OSError):
+                    show(line.decode(errors="replace"))
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -1,17 +1,18 @@
 """How `medallion dev` looks in a terminal.
 
-Belongs here: what it prints once the UI answers.
-Does not: what is started (dev.py).
+Belongs here: what it prints once the UI answers, and colours.
+Does not: what is started (dev.py), or which lines of Dagster's are shown (dev_log.py).
 """
 
 from __future__ import annotations
 
 import shlex
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.text import Text
 
 from medallion_assets.dev import DevServer
+from medallion_assets.dev_log import DagsterLog, Line
 
 NEXT = (
     ("make sample-export", "new exports land; watch them come through to serving in the UI"),
@@ -22,17 +23,47 @@ NEXT = (
 
 def dev_page(server: DevServer) -> Group:
     """Where everything is, what other terminals need, and what to type next."""
-    forgets = "inside this process: it forgets everything when this ends" if server.is_embedded else "as it was set"
     return Group(
         _line("Dagster UI", server.ui_url, "asset graph: /asset-groups"),
-        _line("DynamoDB", server.endpoint, forgets),
+        _line("DynamoDB", server.endpoint, _contents(server)),
         _line("data", str(server.home), "exports, tables, Dagster's runs"),
         Text("In other terminals, for commands that are to see the same:", style="bold"),
         *(_command(f"export {name}={shlex.quote(value)}") for name, value in server.variables.items()),
         Text("What to type there next:", style="bold"),
         *(_command(command, what) for command, what in NEXT),
-        Text("Ctrl-C ends all of it.", style="bold"),
+        Text("Ctrl-C ends all of it. What happens, with the time, job and stage:", style="bold"),
     )
+
+
+class LogView:
+    """Prints the lines of Dagster that are worth showing; call it with each."""
+
+    def __init__(self, ui_url: str, console: Console | None = None) -> None:
+        self._log = DagsterLog(ui_url)
+        self._console = console or Console(highlight=False)
+
+    def __call__(self, line: str) -> None:
+        """Print a line, or what it comes to, or nothing."""
+        shown = self._log.read(line)
+        if shown is not None:
+            self._console.print(log_line(shown), soft_wrap=True)
+
+
+def log_line(line: Line) -> Text:
+    """A line that happened."""
+    style = {"told": "", "warned": "yellow", "failed": "red"}[line.kind]
+    return Text.assemble(
+        (f"{line.time} " if line.time else "", "dim"), (f"{line.subject}  ", "cyan"), (line.message, style)
+    )
+
+
+def _contents(server: DevServer) -> str:
+    again = server.published_again
+    if again is None:
+        return "as it was set"
+    if not again.days:
+        return "inside this process: empty, as nothing was published yet"
+    return f"inside this process: given back what was published, {again.items:,} items"
 
 
 def _line(name: str, value: str, what: str) -> Text:

@@ -1,0 +1,132 @@
+"""`medallion dev` as a newcomer uses it: an export dropped by hand is served by itself, and Ctrl-C ends everything.
+
+The next start serves the same again, though its DynamoDB forgot it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from medallion_assets.dynamodb.exports import Export, find_exports, read_export
+from medallion_assets.dynamodb.publisher import publishing_client
+from medallion_assets.dynamodb.storage import open_store
+from medallion_assets.embedded_dynamodb import EmbeddedDynamoDB
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.settings import load_settings
+from medallion_assets.tables import EXPORTED_TABLES
+from medallion_assets_tests.end_to_end.arrival import Destination
+from medallion_assets_tests.services.processes import free_port
+
+pytestmark = pytest.mark.xdist_group("web_server")
+SECONDS = 90.0
+"""How long any step may take, on a machine that is busy with other tests."""
+MEDALLION = [sys.executable, "-c", "from medallion_assets.cli import app; app()"]
+
+
+class Dev:
+    """`medallion dev` over a home, started as often as one likes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = load_settings({"MEDALLION_HOME": str(folder / "home")})
+        self.log = folder / "dev.log"
+        self.ports = {"--port": free_port(), "--dynamodb-port": free_port()}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        self.environment = {**kept, "MEDALLION_HOME": str(self.settings.home)}
+        self._process: psutil.Popen | None = None
+        self._before = 0
+
+    @property
+    def printed(self) -> str:
+        """What it said since it was started last."""
+        return self.log.read_text()[self._before :]
+
+    @property
+    def dynamodb(self) -> Any:
+        return publishing_client(**EmbeddedDynamoDB(f"http://127.0.0.1:{self.ports['--dynamodb-port']}").client_options)
+
+    def start(self) -> None:
+        """Start it as a shell starts a job in the background (SIGINT ignored), and wait until it says that it is up."""
+        self._before = self.log.stat().st_size if self.log.exists() else 0
+        words = [str(word) for option in self.ports.items() for word in option]
+        with self.log.open("ab") as log:
+            self._process = psutil.Popen(
+                [*MEDALLION, "dev", *words],
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+            )
+        self.wait_until(lambda: "Ctrl-C ends all of it" in self.printed)
+
+    def wait_until(self, is_so: Callable[[], object]) -> None:
+        """Ask every second: whoever asks all the time takes from those who work."""
+        deadline = time.monotonic() + SECONDS
+        while not is_so():
+            if self._process is None or not self._process.is_running() or time.monotonic() > deadline:
+                pytest.fail(f"it did not come to that:\n{self.log.read_text()[-4000:]}")
+            time.sleep(1)
+
+    def end(self) -> list[psutil.Process]:
+        """Ctrl-C; gives the processes that are left a moment after it has ended."""
+        if self._process is None:
+            return []
+        process, self._process = self._process, None
+        family = process.children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(timeout=SECONDS) == 0, self.printed
+        finally:
+            if process.is_running():
+                process.kill()
+            _, left = psutil.wait_procs(family, timeout=5)
+            for one in left:
+                one.kill()
+        assert len(family) > 2, "web server, daemon and code server"
+        return left
+
+    def sample_export(self) -> list[Export]:
+        """Drop new exports as a second terminal does; gives all that lie there."""
+        subprocess.run([*MEDALLION, "sample-export"], env=self.environment, check=True, timeout=SECONDS)
+        stores = [open_store(f"{self.settings.raw_url}/{table.short_name}") for table in EXPORTED_TABLES]
+        return [read_export(store, found) for store in stores for found in find_exports(store)]
+
+
+@pytest.fixture
+def dev(tmp_path: Path) -> Iterator[Dev]:
+    one = Dev(tmp_path)
+    yield one
+    one.end()
+
+
+def test_an_export_is_served_by_itself_and_again_after_a_restart(dev: Dev) -> None:
+    dev.start()
+    url = f"http://127.0.0.1:{dev.ports['--port']}"
+    assert f"Dagster UI {url}" in dev.printed
+    assert requests.get(f"{url}/server_info", timeout=10).ok
+    landed = dev.sample_export()
+    destination = Destination(Lakehouse(url=dev.settings.lakehouse_url), dev.dynamodb)
+    dev.wait_until(lambda: destination.lacks(landed) == [])
+    customers = dev.dynamodb.scan(TableName="customer_ltv_metrics", Select="COUNT")["Count"]
+    dev.wait_until(lambda: "items written" in dev.printed)
+    assert "Traceback" not in dev.printed
+    assert "Stack Trace" not in dev.printed
+    assert dev.end() == []
+
+    dev.start()
+    assert "given back what was published" in dev.printed
+    assert destination.lacks(landed) == [], "the DynamoDB of before is gone, and readers must not see that"
+    assert dev.dynamodb.scan(TableName="customer_ltv_metrics", Select="COUNT")["Count"] == customers > 100
+    dev.sample_export()
+    dev.wait_until(lambda: "reading export" in dev.printed)
+    assert dev.end() == [], "in the middle of a run as well"
