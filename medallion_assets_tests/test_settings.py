@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, time
 from pathlib import Path
 
 import pytest
 
 from medallion_assets.errors import SettingsError
-from medallion_assets.settings import aws_options, load_settings, normalise_url
+from medallion_assets.settings import ALERT_KINDS, AWS_VARIABLES, aws_options, load_settings, normalise_url
+from medallion_assets_tests.services.processes import REPOSITORY
 
 
 def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,3 +135,19 @@ def test_secrets_do_not_show_in_settings() -> None:
     """Credentials are no settings: they go from the environment to the clients. URLs of alerts hold passwords."""
     settings = load_settings({"AWS_SECRET_ACCESS_KEY": "hush", "MEDALLION_ALERTS_FAILURE": "slack://hush"})
     assert "hush" not in repr(settings)
+
+
+def test_the_readme_lists_every_setting_and_no_other() -> None:
+    """Its table, where a row may name several of one beginning; and what only tests take."""
+    source = (REPOSITORY / "medallion_assets" / "settings.py").read_text()
+    known = set(re.findall(r'"(MEDALLION_[A-Z_]+)"', source)) | {
+        f"MEDALLION_ALERTS_{one.upper()}" for one in ALERT_KINDS
+    }
+    _, _, after = (REPOSITORY / "README.md").read_text().partition("\n## Settings\n")
+    rows = [line for line in after.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    names = " ".join(line.split("|")[1].replace("`...", "`MEDALLION_ALERTS") for line in rows)
+    listed = re.findall(r"`(\w+)`", names)
+    of_tests = {"MEDALLION_REQUIRE", "MEDALLION_EXAMPLES", "MEDALLION_KILLS"}
+    assert {one for one in listed if one.startswith("MEDALLION_")} == known | of_tests
+    assert set(AWS_VARIABLES) - {"AWS_REGION"} <= set(listed)
+    assert len(listed) == len(set(listed))
