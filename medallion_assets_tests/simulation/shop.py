@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from medallion_assets.dynamodb.export_writer import write_export
 from medallion_assets.dynamodb.exports import ExportType
@@ -51,7 +52,7 @@ class Shop:
             started_at=end + timedelta(seconds=30),
         )
         names = tuple(file.key.removeprefix(export.prefix) for file in export.files)
-        kind = FULL if number == 0 else INCREMENTAL
+        kind: Literal["FULL_EXPORT", "INCREMENTAL_EXPORT"] = FULL if number == 0 else INCREMENTAL
         return ExportInput(table, export.export_id, kind, begin, end, files, names)
 
     def _window(self, number: int) -> tuple[datetime, datetime]:

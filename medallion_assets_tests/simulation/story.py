@@ -4,7 +4,7 @@ Belongs here: living through it once, and what it looked like from outside meanw
 Does not: how time passes (week.py), or what must come of it (test_week.py).
 
 Day 0 is the afternoon on which the pipeline begins to work; the days 1 to 7 are the week. The window of a day lands in
-its afternoon and ends with it. The one of day 3 is bad; DynamoDB is down from the midnight before day 4; in the morning
+its afternoon and ends with it. The one of day 3 is bad; DynamoDB is down in the night to day 4; in the morning
 of day 5 somebody decides about the bad export.
 """
 
@@ -36,7 +36,8 @@ ZONE = ZoneInfo(BUSINESS_TIME_ZONE)
 LANDS_AFTER = 10 * MINUTE
 DAYS = 7
 OUTAGE_DAY, DECIDING_DAY = 4, 5
-OUTAGE_HOURS = 2.5
+OUTAGE_HOURS = (-2, 1.4)
+"""From the midnight on which its day begins."""
 KINDS = ("FAILURE", "WARNING", "SKIPPED")
 
 
@@ -61,7 +62,8 @@ class Week:
 
     @property
     def outage(self) -> tuple[datetime, datetime]:
-        return self.at(OUTAGE_DAY), self.at(OUTAGE_DAY, OUTAGE_HOURS)
+        begin, end = OUTAGE_HOURS
+        return self.at(OUTAGE_DAY, begin), self.at(OUTAGE_DAY, end)
 
     @property
     def decided_at(self) -> datetime:
@@ -132,10 +134,10 @@ def lived(week: Week, home: Path) -> Iterator[Lived]:
         yield story
 
 
-def _events(story: Lived) -> Mapping[datetime, Callable[[], object]]:
+def _events(story: Lived) -> Mapping[datetime, Callable[[], bool]]:
     """What happens around the pipeline, and when somebody looks at it."""
     week = story.week
-    events: dict[datetime, Callable[[], object]] = {}
+    events: dict[datetime, Callable[[], bool]] = {}
     for number in range(DAYS + 1):
         events[week.lands_at(number)] = lambda number=number: _land(story, number)  # type: ignore[misc]
         events[week.at(number + 1, 5.5)] = lambda number=number: _read(story, number)  # type: ignore[misc]
@@ -144,23 +146,26 @@ def _events(story: Lived) -> Mapping[datetime, Callable[[], object]]:
     return events
 
 
-def _land(story: Lived, number: int) -> None:
+def _land(story: Lived, number: int) -> bool:
     raw_url = story.daemon.graph.settings.raw_url
     for table in (TRANSACTIONS, CUSTOMERS):
         story.landed[table, number] = Shop(story.week.start).land(raw_url, table, number)
+    return True
 
 
-def _read(story: Lived, number: int) -> None:
+def _read(story: Lived, number: int) -> bool:
     day = story.week.day(number)
     story.mornings[day] = read_day(story.daemon.graph.dynamodb, "daily_sales_metrics", day)
+    return False
 
 
-def _look_at_checkpoint(story: Lived) -> None:
+def _look_at_checkpoint(story: Lived) -> bool:
     found = rows(story.daemon.graph.lakehouse, PIPELINE_CHECKPOINT)
     story.waiting = {row["stage"]: row["waiting"] for row in found}
+    return False
 
 
-def _decide(story: Lived) -> None:
+def _decide(story: Lived) -> bool:
     """Somebody says in the run config what becomes of the bad export."""
     said = {story.week.decision: [{"export_id": story.bad.export_id, "reason": "looked at it"}]}
     request = dg.RunRequest(
@@ -169,3 +174,4 @@ def _decide(story: Lived) -> None:
         run_config={"ops": {"silver__customer_transactions": {"config": said}}},
     )
     story.daemon.carry_out("ada", "refine", "user", request)
+    return True

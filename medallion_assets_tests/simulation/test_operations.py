@@ -135,8 +135,8 @@ def test_data_freshness_says_when_each_table_was_refreshed(story: Lived) -> None
         for table in pair:
             assert found[table.name]["sla_hours"] == 24
             assert timedelta(0) <= found[table.name]["last_refreshed"] - week.at(DAYS + 1, 1) < MINUTE
-    for table in TABLES:
-        assert week.lands_at(DAYS) < found[f"bronze.{table}"]["last_refreshed"] < week.lands_at(DAYS) + HOUR / 2
+    for name in TABLES:
+        assert week.lands_at(DAYS) < found[f"bronze.{name}"]["last_refreshed"] < week.lands_at(DAYS) + HOUR / 2
     assert found["silver.customer_transactions"]["row_count"] == len(truth.silver_transactions)
     assert found["silver.enriched_transactions"]["row_count"] == len(truth.enriched)
     assert found["gold.daily_sales_summary"]["row_count"] == len(truth.daily_sales_summary)

@@ -31,9 +31,11 @@ from medallion_assets_tests.services.processes import free_port
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 RUN_TAKES = timedelta(seconds=10)
-FIRST_STEP, GROWTH, LONGEST_STEP = MINUTE, 3, 4 * HOUR
+FIRST_STEP, GROWTH, LONGEST_STEP = MINUTE, 8, 6 * HOUR
 """After something happened the sensors are looked at a minute later; as long as nothing does, ever more rarely."""
-RARELY = {"alert_rules": HOUR}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Run config: a run tells Dagster's event log alone what it does."""
+RARELY = {"alert_rules": 3 * HOUR}
 """Sensors that are evaluated more rarely than they ask for: this one reads every table."""
 
 
@@ -139,9 +141,9 @@ class Daemon:
             one for one in self.graph.definitions.schedules or () if isinstance(one, dg.ScheduleDefinition)
         ]
 
-    def live(self, until: datetime, events: Mapping[datetime, Callable[[], object]]) -> None:
-        """Let time pass. Events happen at their moments; schedules when their own cron lines say."""
-        happens: dict[datetime, list[Callable[[], object]]] = {at: [event] for at, event in events.items()}
+    def live(self, until: datetime, events: Mapping[datetime, Callable[[], bool]]) -> None:
+        """Let time pass. Events happen at their moments, and say if there is more to see now; schedules when due."""
+        happens: dict[datetime, list[Callable[[], bool]]] = {at: [event] for at, event in events.items()}
         for schedule in self.schedules:
             for at in self.due(schedule, until):
                 happens.setdefault(at, []).append(lambda schedule=schedule, at=at: self.close(schedule, at))  # type: ignore[misc]
@@ -150,9 +152,8 @@ class Daemon:
             coming = min((at for at in happens if at > self.clock.now), default=until)
             self.clock.now = min(self.clock.now + step, coming, until)
             passed = [happens.pop(at) for at in sorted(happens) if at <= self.clock.now]
-            for event in (one for some in passed for one in some):
-                event()
-            is_busy = self.look() or bool(passed)
+            is_news = [event() for some in passed for event in some]
+            is_busy = self.look() or any(is_news)
             step = FIRST_STEP if is_busy else min(GROWTH * step, LONGEST_STEP)
 
     def due(self, schedule: dg.ScheduleDefinition, until: datetime) -> list[datetime]:
@@ -162,10 +163,11 @@ class Daemon:
         )
         return [moment.astimezone(UTC) for moment in takewhile(lambda moment: moment < until, moments)]
 
-    def close(self, schedule: dg.ScheduleDefinition, at: datetime) -> None:
+    def close(self, schedule: dg.ScheduleDefinition, at: datetime) -> bool:
         """A tick of a schedule."""
         for request in schedule.evaluate_tick(Tick(self.graph.instance, at)).run_requests or ():
             self.carry_out(schedule.name, str(schedule.job_name), "dagster/schedule_name", request)
+        return True
 
     def look(self) -> bool:
         """Evaluate every sensor whose interval is over, then do what they asked for; whether that was anything."""
@@ -207,7 +209,7 @@ class Daemon:
         result = graph.definitions.resolve_job_def(job).execute_in_process(
             asset_selection=list(request.asset_selection) if request.asset_selection else None,
             instance=graph.instance,
-            run_config=request.run_config,
+            run_config={**request.run_config, **QUIET},
             tags=tags,
             raise_on_error=False,
         )
