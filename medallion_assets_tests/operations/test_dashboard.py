@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from plotly.offline import get_plotlyjs
 
 from medallion_assets.bronze.verdicts import RefusedExport, record_refusals
 from medallion_assets.lakehouse.pipeline_runs import Outcome, record_attempts
+from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.listings import NEWEST
 from medallion_assets_tests.operations.dashboard_page import (
     NOW,
@@ -125,6 +127,14 @@ def test_what_is_older_than_the_charts_is_left_out(tmp_path: Path) -> None:
     page = page_of(lakehouse)
     assert page.charts == {}
     assert "long ago" not in page.texts["failures"]
+
+
+@pytest.mark.parametrize(("hours", "days"), [(1, 1), (24 * 5, 5), (24 * 29, 29)])
+def test_charts_begin_where_something_happened(tmp_path: Path, hours: int, days: int) -> None:
+    """A pipeline of yesterday is not a dot at the end of an empty month; a day is shown at least."""
+    lakehouse = lakehouse_in(tmp_path)
+    record_attempts(lakehouse, [attempt(TRANSACTIONS, hours), attempt(TRANSACTIONS, 0.5, run_id="run-2")])
+    assert read_facts(lakehouse, NOW).since == NOW - timedelta(days=days)
 
 
 def test_an_export_that_came_in_after_all_is_no_longer_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from medallion_assets.lakehouse.expectation_results import EXPECTATION_RESULTS
 from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt
 from medallion_assets.lakehouse.schema import polars_schema
-from medallion_assets.operations.dashboard.charts import POINTS, Span
+from medallion_assets.operations.dashboard.charts import POINTS, Span, figure_over
 from medallion_assets.operations.dashboard.quality_charts import quality_charts, reasons_chart
 from medallion_assets.operations.dashboard.run_charts import duration_charts, publish_charts, record_charts
 from medallion_assets.operations.status import stage_status
@@ -82,6 +82,19 @@ def test_a_chart_shows_its_newest_points_alone() -> None:
     assert (len(drawn), max(drawn)) == (POINTS, POINTS - 1)
 
 
+def test_what_happened_just_now_is_not_cut_off() -> None:
+    """A point at the very edge would be half a point."""
+    (chart,) = duration_charts(attempts(attempt(TRANSACTIONS, 0)), SPAN)
+    since, until = chart.figure.layout.xaxis.range
+    assert since < SPAN.since.isoformat()
+    assert until > SPAN.now.isoformat()
+
+
+@pytest.mark.parametrize(("days", "labels"), [(30, "%d %b"), (1, "%H:%M\n%d %b")])
+def test_a_short_span_is_labelled_with_times(days: int, labels: str) -> None:
+    assert figure_over(Span(since=NOW - timedelta(days=days), now=NOW)).layout.xaxis.tickformat == labels
+
+
 def test_records_are_summed_by_day() -> None:
     runs = attempts(
         attempt(TRANSACTIONS, 2, records_in=10, records_out=8, records_quarantined=2),
@@ -93,6 +106,8 @@ def test_records_are_summed_by_day() -> None:
     drawn = {name: trace.y for name, trace in traces(silver.figure).items()}
     assert drawn == {"in": (3, 15), "out": (3, 13), "quarantined": (0, 2)}
     assert set(traces(gold.figure)) == {"in", "out"}, "Gold quarantines nothing"
+    bars = [(trace.offset, trace.offset + trace.width) for trace in silver.figure.data]
+    assert [end for _, end in bars[:-1]] == pytest.approx([begin for begin, _ in bars[1:]]), "side by side"
 
 
 def test_quality_is_held_against_the_threshold() -> None:
@@ -153,7 +168,8 @@ def test_a_publish_is_held_against_its_budget() -> None:
     (chart,) = publish_charts(runs, SPAN)
     drawn = traces(chart.figure)
     assert drawn["used"].y == (450.0, 550.0)
-    assert drawn["budget"].y == (500.0, 500.0)
+    assert set(drawn["budget"].y) == {500.0}
+    assert (drawn["budget"].x[0], drawn["budget"].x[-1]) == (SPAN.since, SPAN.now), "one run alone has a line as well"
     assert "1 of 2 over budget" in chart.note
 
 

@@ -5,14 +5,19 @@ The browser is the one that is installed (Debian's package `chromium`); Playwrig
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from medallion_assets_tests.services.processes import ServiceMissingError
+from medallion_assets_tests.services.processes import REPOSITORY, ServiceMissingError
 
+SCREENSHOTS = REPOSITORY / "build" / "screenshots"
+"""Not in git."""
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -32,3 +37,10 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def screenshot_path(request: pytest.FixtureRequest) -> Path:
+    """Where the picture of a test goes, named like the test."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"\W+", "_", request.node.name.removeprefix("test_")).strip("_")
+    return SCREENSHOTS / f"{name}.png"

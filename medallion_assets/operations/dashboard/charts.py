@@ -10,12 +10,14 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import plotly.graph_objects as go
 
 POINTS = 500
 """A chart shows so many of the newest attempts at most."""
+HOURS_ARE_SHOWN = timedelta(days=4)
+"""A span so short is labelled with times of day."""
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#8A8F98"
 """Okabe and Ito's palette, which people who see fewer colours can tell apart."""
 
@@ -38,9 +40,12 @@ class Span:
 
 
 def figure_over(span: Span) -> go.Figure:
-    """An empty figure whose x axis is the span."""
+    """An empty figure whose x axis is the span, and a little more: what happened just now is not cut off."""
+    margin = (span.now - span.since) / 40
+    shown = [moment.isoformat() for moment in (span.since - margin, span.now + margin)]
+    tickformat = "%d %b" if span.now - span.since > HOURS_ARE_SHOWN else "%H:%M\n%d %b"
     figure = plain_figure(height=190)
-    figure.update_xaxes(type="date", range=[span.since.isoformat(), span.now.isoformat()], tickformat="%d %b", nticks=6)
+    figure.update_xaxes(type="date", range=shown, tickformat=tickformat, nticks=6)
     return figure
 
 
@@ -50,7 +55,7 @@ def plain_figure(*, height: int) -> go.Figure:
         layout={
             "template": go.layout.Template(),  # Plotly's own would weigh more than the data
             "height": height,
-            "margin": {"l": 48, "r": 8, "t": 8, "b": 28},
+            "margin": {"l": 52, "r": 12, "t": 12, "b": 36},
             "showlegend": False,
             "hovermode": "closest",
         }

@@ -35,6 +35,9 @@ OUTCOMES = {
     Outcome.LOST: (PURPLE, "diamond"),
 }
 RECORDS = {"records_in": (BLUE, "in"), "records_out": (GREEN, "out"), "records_quarantined": (RED, "quarantined")}
+FEWEST_DAYS = timedelta(days=6)
+"""Fewer bars would be as broad as the chart."""
+DAY_MILLISECONDS = 86_400_000
 OVER_BUDGET = 1.05
 """A publish counts as over its budget from here on; the limiter keeps it to within a few per cent."""
 
@@ -68,7 +71,8 @@ def _durations(stage: str, attempts: pl.DataFrame, span: Span) -> Chart:
     figure.update_yaxes(ticksuffix=" s", rangemode="tozero")
     took = sorted(attempts.filter(outcome=Outcome.SUCCEEDED.value)["duration_seconds"])
     usual = f"median {took[len(took) // 2]:,.1f} s" if took else "none succeeded"
-    note = f"{attempts.height:,} attempts, {attempts.height - len(took):,} did not succeed; {usual}"
+    attempted = "1 attempt" if attempts.height == 1 else f"{attempts.height:,} attempts"
+    note = f"{attempted}, {attempts.height - len(took):,} did not succeed; {usual}"
     return Chart(title=stage, note=note, figure=figure)
 
 
@@ -81,17 +85,20 @@ def record_charts(attempts: pl.DataFrame, span: Span) -> list[Chart]:
 
 def _records(stage: str, days: pl.DataFrame, span: Span) -> Chart:
     half = timedelta(hours=12)  # a day's bars stand around its midnight
-    figure = figure_over(Span(since=_midnight(span.since) - half, now=_midnight(span.now) + half))
+    since = min(span.since, span.now - FEWEST_DAYS)
+    figure = figure_over(Span(since=_midnight(since) - half, now=_midnight(span.now) + half))
     shown = {name: label for name, label in RECORDS.items() if name != "records_quarantined" or days[name].sum()}
-    for name, (colour, label) in shown.items():
+    width = DAY_MILLISECONDS * 0.8 / len(shown)
+    for number, (name, (colour, label)) in enumerate(shown.items()):
         figure.add_bar(
+            width=width,  # else the bars of a single day are as thin as a hair
+            offset=(number - len(shown) / 2) * width,
             x=days["run_date"].to_list(),
             y=days[name].to_list(),
             name=label,
             marker={"color": colour},
             hovertemplate=f"%{{x|%d %b}}: %{{y:,}} {label}<extra></extra>",
         )
-    figure.update_layout(barmode="group", bargap=0.25)
     figure.update_yaxes(rangemode="tozero", tickformat="~s")
     note = " · ".join(f"{int(days[name].sum()):,} {label}" for name, (_, label) in shown.items())
     return Chart(title=stage, note=note, figure=figure)
@@ -106,6 +113,7 @@ def publish_charts(attempts: pl.DataFrame, span: Span) -> list[Chart]:
 
 
 def _publishing(stage: str, published: pl.DataFrame, span: Span) -> Chart:
+    """The budget is drawn from edge to edge: each holds until the next run has another."""
     figure = figure_over(span)
     figure.add_scatter(
         x=published["started_at"].to_list(),
@@ -117,12 +125,11 @@ def _publishing(stage: str, published: pl.DataFrame, span: Span) -> Chart:
         hoverinfo="text",
     )
     figure.add_scatter(
-        x=published["started_at"].to_list(),
-        y=published["target_wcu"].to_list(),
-        mode="lines+markers",
+        x=[span.since, *published["started_at"], span.now],
+        y=[published["target_wcu"][0], *published["target_wcu"], published["target_wcu"][-1]],
+        mode="lines",
         name="budget",
         line={"color": ORANGE, "dash": "dash", "shape": "hv", "width": 2},
-        marker={"size": 3},
         hovertemplate="budget: %{y:,.0f} WCU a second<extra></extra>",
     )
     figure.update_yaxes(rangemode="tozero")
