@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -183,6 +184,25 @@ def test_a_missing_table_is_not_made_unasked(built: Graph, asset: str) -> None:
 )
 def test_settings_that_lead_to_no_dynamodb_say_what_to_set(built: Graph, options: dict[str, str], remedy: str) -> None:
     run = replace(built, dynamodb_resource=DynamoDBResource(**options)).run(SALES, first=LAST)
+    assert remedy in run.failure
+    assert run.retries == 0
+
+
+@pytest.mark.parametrize(
+    ("region", "remedy"), [(None, "set AWS_DEFAULT_REGION"), (REGION, "give this process AWS credentials: AWS_ACCESS")]
+)
+def test_without_an_endpoint_or_an_account_it_says_what_to_set(
+    built: Graph, monkeypatch: pytest.MonkeyPatch, region: str | None, remedy: str
+) -> None:
+    """As a newcomer has it who sets nothing at all."""
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers the credentials of before
+    run = replace(built, dynamodb_resource=DynamoDBResource(region=region)).run(SALES, first=LAST)
     assert remedy in run.failure
     assert run.retries == 0
 
