@@ -28,7 +28,7 @@ from medallion_assets.errors import CommitConflictError, PermanentError, Transie
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.data_files import StagedFile, add_action, file_without_log, remove_action, size_of
 from medallion_assets.lakehouse.schema import delta_schema, evolve, polars_schema
-from medallion_assets.lakehouse.storage_errors import not_a_table, storage_errors
+from medallion_assets.lakehouse.storage_errors import not_a_table, refusals, storage_errors
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 COMMIT_ID = "medallion_commit_id"
@@ -190,7 +190,7 @@ class Snapshot:
         path = f"{folder}part-{uuid.uuid4().hex}.parquet"
         options = dict(self.lakehouse.storage_options) or None
         target = f"{self.uri}/{path}"
-        with storage_errors(self.table.name, target):
+        with refusals(self.table, target):
             rows.sink_parquet(target, mkdir=True, storage_options=options, compression_level=1, engine="streaming")
         written = pl.scan_parquet(target, glob=False, hive_partitioning=False, storage_options=options).select(
             pl.len().alias("rows"),

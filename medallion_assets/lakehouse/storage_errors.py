@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from deltalake.exceptions import DeltaError
 
 from medallion_assets.errors import PermanentError, TransientError, UnreadableTableError
+from medallion_assets.lakehouse.contracts import Table
 
 REFUSED = re.compile(
     r"\bos error (?:1|13|17|20|21|30)\b"  # not permitted, denied, a file in the way, read-only
@@ -38,17 +39,28 @@ def storage_errors(table_name: str, uri: str) -> Iterator[None]:
     except (DeltaError, OSError) as error:
         found = words(error)
         if REFUSED.search(str(error)) or isinstance(error, PermissionError):
-            raise PermanentError(
-                f"{table_name} cannot be read or written",
-                expected=f"a place where this account may read and write, at {uri}",
-                found=found,
-                do="give it access, or move away what stands in the way; or set MEDALLION_LAKEHOUSE_URL (on S3 also "
-                "the AWS variables) to the place of the tables",
-            ) from error
+            raise _refused(table_name, uri, found) from error
         if isinstance(error, OSError):
             do = "run it again; if it stays, check the disk, or the network and the AWS variables"
             raise TransientError(f"{table_name}: the storage did not answer", found=found, do=do) from error
         raise not_a_table(table_name, uri, found) from error
+
+
+@contextmanager
+def refusals(table: Table, target: str) -> Iterator[None]:
+    """Turn what the storage raises because it refuses to write `target`, a file of the table, into an error of ours.
+
+    Other errors pass: rows are made while they are written, so what is raised may be about where they come from.
+
+    Raises:
+        PermanentError: the storage refuses.
+    """
+    try:
+        yield
+    except OSError as error:
+        if table.path in str(error) and REFUSED.search(str(error)):
+            raise _refused(table.name, target, words(error)) from error
+        raise
 
 
 def not_a_table(table_name: str, uri: str, found: str) -> UnreadableTableError:
@@ -59,6 +71,16 @@ def not_a_table(table_name: str, uri: str, found: str) -> UnreadableTableError:
         found=found,
         do="set MEDALLION_LAKEHOUSE_URL to the place of the tables; or, if that is the place, take the table's "
         "_delta_log from a backup, or move away what lies there",
+    )
+
+
+def _refused(table_name: str, uri: str, found: str) -> PermanentError:
+    return PermanentError(
+        f"{table_name} cannot be read or written",
+        expected=f"a place where this account may read and write, at {uri}",
+        found=found,
+        do="give it access, or move away what stands in the way; or set MEDALLION_LAKEHOUSE_URL (on S3 also the AWS "
+        "variables) to the place of the tables",
     )
 
 

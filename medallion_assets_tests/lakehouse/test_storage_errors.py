@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from deltalake.exceptions import DeltaError
 
 from medallion_assets.errors import MedallionError, PermanentError, TransientError, UnreadableTableError
 from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.storage_errors import storage_errors, words
+from medallion_assets.lakehouse.storage_errors import refusals, storage_errors, words
 from medallion_assets_tests.lakehouse.planting import DAY, STOCK, put, stock
 from medallion_assets_tests.services.s3 import S3Server
 
@@ -117,6 +118,20 @@ def test_a_place_that_becomes_unwritable_is_refused(lakehouse: Lakehouse) -> Non
     partition.write_text("a file in the way")
     error = refused(lambda: snapshot.stage(stock(("b", DAY, 2)), partition=DAY))
     assert "File exists" in str(error.found)
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        OSError("unexpected end of file"),
+        PermissionError("Permission denied (os error 13): /raw/customers/data.json.gz"),
+        OSError("No space left on device (os error 28): /lake/silver/stock/part-1.parquet"),
+    ],
+)
+def test_what_goes_wrong_where_rows_come_from_is_not_the_tables_fault(raised: OSError) -> None:
+    """Whoever writes them knows what their source is."""
+    with pytest.raises(OSError, match=re.escape(str(raised))), refusals(STOCK, "/lake/silver/stock/part-1.parquet"):
+        raise raised
 
 
 def test_looking_for_a_table_is_refused_as_opening_it_is(lakehouse: Lakehouse) -> None:
