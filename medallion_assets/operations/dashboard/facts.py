@@ -49,7 +49,11 @@ class Facts:
     @property
     def since(self) -> datetime:
         """Where the charts begin: with what happened first, a day ago at least and DAYS days at most."""
-        began = [*self.attempts["started_at"].head(1), *self.results["judged_at"].head(1), self.now - timedelta(days=1)]
+        began: list[datetime] = [
+            *self.attempts["started_at"].head(1),
+            *self.results["judged_at"].head(1),
+            self.now - timedelta(days=1),
+        ]
         return max(min(began), self.now - timedelta(days=DAYS))
 
 
