@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -31,6 +32,7 @@ from medallion_assets.lakehouse.raw_exports import (
     loaded_ids,
     stage_data_file,
 )
+from medallion_assets.settings import normalise_url
 
 TABLE_RECREATED = "table_recreated"
 """The DynamoDB table was dropped and made anew: loading stops until a person confirms it (rule B3)."""
@@ -81,12 +83,13 @@ def ingest(
     call, which an error ended, had done: this one adds to it.
 
     Raises:
+        PermanentError: the place of the exports is gone, or cannot be read.
         TransientError: the store or a table did not answer.
     """
-    store = open_store(f"{raw_url}/{table_name}")
     bronze = lakehouse.open(bronze_table(table_name))
     refusals = read_refusals(lakehouse, table_name)
     held = loaded_ids(bronze)
+    store = open_exports(raw_url, table_name, loaded=lambda: held)
     done = done or Ingested()
     done.waiting, done.refused = [], []
     fresh: list[RefusedExport] = []
@@ -114,6 +117,25 @@ def ingest(
     done.refused += fresh
     done.version = lakehouse.open(bronze.table).version
     return done
+
+
+def open_exports(raw_url: str, table_name: str, *, loaded: Callable[[], Collection[str]]) -> ObjectStore:
+    """The place of a table's exports; a local folder is made when there never was one.
+
+    Raises:
+        PermanentError: there was one, for exports of it are `loaded`: a disk that is not mounted must not look like a
+            place where nothing has arrived.
+    """
+    place = normalise_url(f"{raw_url}/{table_name}", name="the URL of the exports")
+    if not place.startswith("s3://") and not Path(place).is_dir() and (known := loaded()):
+        raise PermanentError(
+            f"the place of the exports of {table_name} is gone",
+            expected=f"the folder {place}, from which {len(known)} exports were loaded",
+            found="no such folder",
+            do="mount the disk, or set MEDALLION_RAW_URL to where the exports lie now; if they were removed on "
+            "purpose, make the folder again, empty",
+        )
+    return open_store(place)
 
 
 def _load(

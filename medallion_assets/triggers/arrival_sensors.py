@@ -13,10 +13,9 @@ from functools import cached_property
 
 import dagster as dg
 
-from medallion_assets.bronze.ingest import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN
+from medallion_assets.bronze.ingest import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, open_exports
 from medallion_assets.bronze.verdicts import RefusedExport, read_refusals
 from medallion_assets.dynamodb.exports import FoundExport, find_exports
-from medallion_assets.dynamodb.storage import open_store
 from medallion_assets.lakehouse.contracts import AT_ONCE, Table, Timers
 from medallion_assets.lakehouse.decisions import Decision, read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
@@ -130,7 +129,7 @@ class Known:
 
 def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
     """What lies below the table's folder: after the cursor's position, or everything when that is due."""
-    store = open_store(f"{raw_url}/{known.table.short_name}")
+    store = open_exports(raw_url, known.table.short_name, loaded=lambda: known.loaded)
     is_whole = cursor.lists_everything(now)
     listing = find_exports(
         store,

@@ -35,7 +35,7 @@ def test_it_waits_for_a_database_that_is_down_and_ends_when_told(tmp_path: Path)
         while "starting again in 5 s" not in log.read_text() and time.monotonic() < deadline:
             time.sleep(0.1)
         process.terminate()
-        process.wait(timeout=30)
+        assert process.wait(timeout=30) == 0
     finally:
         process.kill()
     said = " ".join(log.read_text().split())

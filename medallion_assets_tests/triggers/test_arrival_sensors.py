@@ -296,3 +296,19 @@ def test_exports_in_a_bucket_are_asked_for_and_a_wrong_bucket_is_named(
     sensor.raw_url = "s3://no-such-bucket/raw"
     with pytest.raises(PermanentError, match="there is no place to look for"):
         sensor.tick(20)
+
+
+def test_a_raw_folder_that_is_gone_is_no_folder_without_exports(graph: Graph) -> None:
+    """As when its disk is not mounted; before anything was loaded there may be none yet."""
+    place, sensor = landing(graph), sensing(graph)
+    assert sensor.tick() is None
+    place.full("a")
+    load(sensor, 5)
+    folder = Path(place.raw_url) / TABLE
+    folder.rename(folder.with_name("elsewhere"))
+    with pytest.raises(PermanentError, match="from which 1 exports were loaded"):
+        sensor.tick(10)
+    with pytest.raises(PermanentError, match="make the folder again"):
+        place.ingest()
+    folder.mkdir()
+    assert sensor.tick(15) is None
