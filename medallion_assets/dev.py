@@ -155,11 +155,13 @@ def _dagster_dev(
     process = subprocess.Popen(  # noqa: S603 - our own command
         command, env=dict(environment), process_group=0, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    reader = threading.Thread(target=_pass_on, args=(process, show), daemon=True)
+    is_ending = threading.Event()
+    reader = threading.Thread(target=_pass_on, args=(process, show, is_ending), daemon=True)
     reader.start()
     try:
-        with suppress(KeyboardInterrupt):
-            yield process
+        yield process
+    except KeyboardInterrupt:
+        is_ending.set()
     finally:
         for number in before:
             signal.signal(number, signal.SIG_IGN)  # it is ending: a second Ctrl-C must leave nothing behind
@@ -169,13 +171,17 @@ def _dagster_dev(
             signal.signal(number, handler)
 
 
-def _pass_on(process: subprocess.Popen[bytes], show: Callable[[str], object]) -> None:
-    """Hand on every line; go on reading when nobody can be shown it any more, or Dagster would wait for a reader."""
+def _pass_on(process: subprocess.Popen[bytes], show: Callable[[str], object], is_ending: threading.Event) -> None:
+    """Hand on every line; go on reading when nobody can be shown it any more, or Dagster would wait for a reader.
+
+    Once it `is_ending` no line is handed on: Dagster's parts complain of each other then.
+    """
     if process.stdout is not None:
         with process.stdout as lines:
             for line in lines:
                 with suppress(OSError):
-                    show(line.decode(errors="replace"))
+                    if not is_ending.is_set():
+                        show(line.decode(errors="replace"))
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
+import threading
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -85,3 +87,22 @@ def test_lines_are_printed_whole_and_as_they_are() -> None:
     view("2026-11-21 15:36:29 +0000 - dagster.daemon - WARNING - No cursor for event type X\n")
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert printed == "15:36:29 dagster.code_server  [red]odd[/red] and a long line of words\n"
+
+
+@pytest.mark.parametrize(("is_ending", "expected"), [(False, ["a\n", "\ufffd\n"]), (True, [])])
+def test_dagster_is_read_to_its_end_and_silent_once_it_is_ended(is_ending: bool, expected: list[str]) -> None:
+    """Also when a line cannot be shown, as the terminal is gone."""
+    shown: list[str] = []
+    ending = threading.Event()
+    if is_ending:
+        ending.set()
+
+    def show(line: str) -> None:
+        if line.startswith("gone"):
+            raise BrokenPipeError
+        shown.append(line)
+
+    with subprocess.Popen(["printf", r"a\ngone\n\377\n"], stdout=subprocess.PIPE) as process:
+        dev._pass_on(process, show, ending)
+        assert process.wait() == 0
+    assert shown == expected
