@@ -30,7 +30,7 @@ from medallion_assets_tests.services.processes import free_port
 
 pytestmark = pytest.mark.xdist_group("web_server")
 SECONDS = 180.0
-"""How long any step may take on a machine that is busy with other tests; all of it takes about one minute on a free one."""
+"""How long any step may take, on a machine that is busy with other tests."""
 MEDALLION = [sys.executable, "-c", "from medallion_assets.cli import app; app()"]
 
 
