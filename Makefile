@@ -40,7 +40,7 @@ ui: $(INSTALLED) ## open the Dagster UI on what the demo (or you) ran
 	@mkdir -p $(MEDALLION_HOME)/dagster_home && touch $(MEDALLION_HOME)/dagster_home/dagster.yaml
 	DAGSTER_HOME=$(abspath $(MEDALLION_HOME))/dagster_home $(BIN)/dagster dev -m medallion_assets.definitions
 
-test: $(INSTALLED) ## run the tests; what needs Java or an S3 server is skipped with its reason
+test: $(INSTALLED) ## run the tests; what needs a service that is not there is skipped with its reason
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 test-kills: $(INSTALLED) ## kill the production deployment ten times in the middle of runs; see that everything arrives
