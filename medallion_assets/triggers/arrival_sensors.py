@@ -29,7 +29,6 @@ from medallion_assets.triggers.asking import (
     INTERVAL_SECONDS,
     give_up,
     is_at_work,
-    readable_tables,
     request,
     timers_of,
 )
@@ -74,17 +73,16 @@ def arrival_sensor(table: Table, timers: Timers, *, refines: bool = False) -> dg
         if is_at_work(context.instance, [bronze]):
             held = while_active(now, cursor, timers)
             return dg.SensorResult(skip_reason=held.reason, cursor=held.cursor.dump())
-        with readable_tables(lakehouse):
-            known = Known(lakehouse.lakehouse(), bronze)
-            decision = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
-            if decision.gives_up:
-                give_up(context, lakehouse, key=decision.cursor.state.signature or "", what=told(decision.exports))
-            if decision.ask is None:
-                return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor.dump())
-            # The version is in the key: exports that a restored table lacks again are asked for again.
-            run_key = f"{decision.ask.signature}/{known.bronze.version}/{decision.ask.attempt}"
-            asked = request(job, made, trigger_context(decision.exports), of=bronze, run_key=run_key)
-            return dg.SensorResult(run_requests=[asked], cursor=decision.cursor.dump())
+        known = Known(lakehouse.lakehouse(), bronze)
+        decision = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
+        if decision.gives_up:
+            give_up(context, lakehouse, key=decision.cursor.state.signature or "", what=told(decision.exports))
+        if decision.ask is None:
+            return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor.dump())
+        # The version is in the key: exports that a restored table lacks again are asked for again.
+        run_key = f"{decision.ask.signature}/{known.bronze.version}/{decision.ask.attempt}"
+        asked = request(job, made, trigger_context(decision.exports), of=bronze, run_key=run_key)
+        return dg.SensorResult(run_requests=[asked], cursor=decision.cursor.dump())
 
     return sensor
 

@@ -6,13 +6,10 @@ Does not: decisions (debounce.py and what uses it).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 
 import dagster as dg
-from deltalake.exceptions import DeltaError
 
-from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import AT_ONCE, Table, Timers
 from medallion_assets.operations.alerts import Alert, raise_alerts
 from medallion_assets.reporting import asset_key
@@ -80,17 +77,3 @@ def give_up(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, *
         job=last[0].job_name if last else None,
     )
     raise_alerts(lakehouse.lakehouse(), [alert], lakehouse.now())
-
-
-@contextmanager
-def readable_tables(lakehouse: LakehouseResource) -> Iterator[None]:
-    """Turn what delta-rs says of a place that holds no table into an error that a person can act on."""
-    try:
-        yield
-    except (DeltaError, OSError) as error:
-        raise PermanentError(
-            f"a table below {lakehouse.url} cannot be read",
-            expected="a Delta table, or nothing yet",
-            found=(str(error).splitlines() or [type(error).__name__])[0],
-            do="set MEDALLION_LAKEHOUSE_URL to the place of the tables, or move away what lies in the table's place",
-        ) from error

@@ -23,7 +23,7 @@ from medallion_assets.settings import Settings
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.tables import PUBLISHED_TABLES
 from medallion_assets.trigger_context import TriggerContext, UpdatedTable
-from medallion_assets.triggers.asking import IN_PROGRESS, INTERVAL_SECONDS, readable_tables, timers_of, writes
+from medallion_assets.triggers.asking import IN_PROGRESS, INTERVAL_SECONDS, timers_of, writes
 from medallion_assets.triggers.daily_close import business_day
 from medallion_assets.triggers.daily_requests import RANGE_END, RANGE_START, days_request
 from medallion_assets.triggers.jobs import DAILY
@@ -57,8 +57,7 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
         kept = _kept(context.cursor)
         busy = days_at_work(instance, gold, serving)  # before the logs, or what a run does meanwhile counts as undone
         before = parse_reading(kept.get("reading"), as_of=is_as_of(gold))
-        with readable_tables(lakehouse):
-            reading = read_on(before, lake, instance, gold, serving)
+        reading = read_on(before, lake, instance, gold, serving)
         found = stretches(reading.ledger, first=settings.first_day, last=business_day(now))
         lacking = {asked_for(gold, one): one for one in _with_audits(instance, gold, found, reading)}
         chosen = choose(

@@ -24,7 +24,6 @@ from medallion_assets.triggers.asking import (
     INTERVAL_SECONDS,
     give_up,
     is_at_work,
-    readable_tables,
     request,
     timers_of,
 )
@@ -82,8 +81,7 @@ def update_sensor(
         if is_at_work(context.instance, [first]):
             held = while_active(now, context.cursor, timers)
             return dg.SensorResult(skip_reason=held.reason, cursor=held.cursor)
-        with readable_tables(lakehouse):
-            decision = decide(now, context.cursor, watch(lakehouse.lakehouse()), mode, timers)
+        decision = decide(now, context.cursor, watch(lakehouse.lakehouse()), mode, timers)
         if decision.gives_up:
             give_up(context, lakehouse, key=decision.state.signature or "", what=told(decision.updated))
         if decision.ask is None:
