@@ -76,9 +76,8 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
         lake, now = lakehouse.lakehouse(), lakehouse.now()
         if not channels or not lake.exists(ALERTS):
             return dg.SensorResult(skip_reason="no channel is set" if not channels else "no alert was ever raised")
-        cursor = (context.cursor or "") and context.cursor
-        if is_quiet(cursor, version=lake.open(ALERTS).version, now=now):
-            return dg.SensorResult(skip_reason="nothing is due", cursor=cursor)
+        if is_quiet(context.cursor, version=lake.open(ALERTS).version, now=now):
+            return dg.SensorResult(skip_reason="nothing is due", cursor=context.cursor)
         outlook = deliver_due(lake, channels, ui_url=settings.ui_url, now=now)
         return dg.SensorResult(skip_reason=f"{len(outlook.due)} were due", cursor=remembered(outlook))
 

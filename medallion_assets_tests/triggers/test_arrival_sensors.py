@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import dagster as dg
-import pytest
 
 from medallion_assets.dynamodb.manifests import SUMMARY_NAME
 from medallion_assets.dynamodb.storage import read_bytes, write_bytes
-from medallion_assets.errors import MedallionError, PermanentError
 from medallion_assets.lakehouse.contracts import AT_ONCE, Timers
 from medallion_assets.lakehouse.raw_exports import bronze_table, loaded_ids
 from medallion_assets.operations.alerts import ALERTS
@@ -24,7 +21,6 @@ from medallion_assets_tests import pipeline
 from medallion_assets_tests.bronze.landing import AT, HOUR, Landing
 from medallion_assets_tests.dynamodb.planted_exports import key_of
 from medallion_assets_tests.graph import Graph
-from medallion_assets_tests.services.s3 import S3Server
 from medallion_assets_tests.triggers.sensing import Sensing, at_work
 
 TABLE = "customer_transactions"
@@ -248,67 +244,3 @@ def test_what_stays_undone_is_given_up_with_one_alert(graph: Graph) -> None:
     assert (alert["kind"], alert["where"]) == ("failure", "file_arrival_customer_transactions")
     place.full("b", at=AT + HOUR)
     load(sensor, 4 * 3600)
-
-
-@pytest.mark.parametrize("place", ["a file", "below a file"])
-def test_a_raw_location_that_is_none_fails_the_tick_with_what_to_do(graph: Graph, tmp_path: Path, place: str) -> None:
-    (tmp_path / "file").touch()
-    sensor = sensing(graph)
-    sensor.raw_url = str(tmp_path / "file" / "x") if place == "below a file" else str(tmp_path / "file")
-    with pytest.raises(PermanentError, match=r"there is no place for exports at .*MEDALLION_RAW_URL"):
-        sensor.tick()
-
-
-def test_a_lakehouse_location_that_is_no_table_fails_the_tick_with_what_to_do(graph: Graph, tmp_path: Path) -> None:
-    landing(graph).full("a")
-    sensor = sensing(graph)
-    (tmp_path / "file").touch()
-    sensor.url = str(tmp_path / "file")
-    with pytest.raises(MedallionError, match=r"cannot be read.*MEDALLION_LAKEHOUSE_URL"):
-        sensor.tick()
-    log = tmp_path / "lake" / BRONZE.path / "_delta_log"
-    log.mkdir(parents=True)
-    (log / "00000000000000000000.json").write_text("garbage")
-    sensor.url = str(tmp_path / "lake")
-    with pytest.raises(MedallionError, match=r"cannot be read.*MEDALLION_LAKEHOUSE_URL"):
-        sensor.tick()
-
-
-def test_exports_in_a_bucket_are_asked_for_and_a_wrong_bucket_is_named(
-    graph: Graph, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
-    sensor, place = sensing(graph), landing(graph)
-    sensor.raw_url = place.raw_url = f"s3://{s3_server.make_bucket()}/raw"
-    assert sensor.tick() is None
-    export = place.window("a")
-    request = sensor.tick(5)
-    assert request is not None
-    assert request.tags["medallion/cause"] == export.export_id
-    place.ingest()
-    assert sensor.tick(10) is None
-    assert json.loads(sensor.cursor or "")["position"] == export.export_id
-    later = place.window("b", begin=AT + HOUR)
-    request = sensor.tick(15)
-    assert request is not None
-    assert request.tags["medallion/cause"] == later.export_id
-    sensor.raw_url = "s3://no-such-bucket/raw"
-    with pytest.raises(PermanentError, match="there is no place to look for"):
-        sensor.tick(20)
-
-
-def test_a_raw_folder_that_is_gone_is_no_folder_without_exports(graph: Graph) -> None:
-    """As when its disk is not mounted; before anything was loaded there may be none yet."""
-    place, sensor = landing(graph), sensing(graph)
-    assert sensor.tick() is None
-    place.full("a")
-    load(sensor, 5)
-    folder = Path(place.raw_url) / TABLE
-    folder.rename(folder.with_name("elsewhere"))
-    with pytest.raises(PermanentError, match="from which 1 exports were loaded"):
-        sensor.tick(10)
-    with pytest.raises(PermanentError, match="make the folder again"):
-        place.ingest()
-    folder.mkdir()
-    assert sensor.tick(15) is None
