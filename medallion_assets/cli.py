@@ -144,6 +144,32 @@ def sample_export(
 
 
 @app.command()
+def rebuild(
+    table: Annotated[str, typer.Argument(help="Such as silver.customers; a bare name is the Silver table.")],
+    why: Annotated[str, typer.Option(help="Why; goes into the commit.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    accept_all: Annotated[
+        bool, typer.Option("--accept-all", help="Let exports in that fail the gate by the present contract.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make a table again from what lies before it, by its present contract, as one new version of the same table."""
+    with Terminal(as_json=json) as terminal:
+        from datetime import UTC, datetime
+
+        from medallion_assets.operations.rebuild import Request, rebuildable_table
+        from medallion_assets.operations.rebuild import rebuild as rebuild_table
+        from medallion_assets.operations.rebuild_page import rebuilt_page
+        from medallion_assets.settings import load_settings
+
+        contract, request = rebuildable_table(table), Request(why=why, accept_all=accept_all, dry_run=dry_run)
+        lakehouse, raw_url = _lakehouse("rebuild"), load_settings().raw_url
+        with terminal.phases() as progress:
+            done = rebuild_table(lakehouse, raw_url, contract, request, now=datetime.now(UTC), progress=progress)
+        terminal.answer(done, lambda: rebuilt_page(done))
+
+
+@app.command()
 def verify(
     deep: Annotated[bool, typer.Option("--deep", help="Also make Silver again from Bronze, and compare.")] = False,
     json: Json = False,

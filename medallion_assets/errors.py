@@ -45,6 +45,10 @@ class UnreadableTableError(PermanentError):
     """Where a table should lie there is something else, a broken table, or not the version that was asked for."""
 
 
+class MissingTableError(PermanentError):
+    """A table that is read has not been made yet."""
+
+
 class QualityGateError(PermanentError):
     """An export failed its quality gate: nothing of it was published, and a person decides (rule C4)."""
 

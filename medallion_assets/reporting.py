@@ -138,6 +138,7 @@ def table_result(
         quarantined=quarantined,
         quality_score=quality_score,
         table_version=snapshot.version,
+        table_id=snapshot.table_id,
         row_count=snapshot.row_count,
         location=dg.MetadataValue.path(snapshot.uri),
         sample=rows.head(PREVIEW_ROWS).collect().to_dicts(),

@@ -42,7 +42,7 @@ def lakehouse_at(folder: Path) -> Lakehouse:
 def land(lakehouse: Lakehouse, export: ExportInput) -> int | None:
     """Load an export's lines into Bronze, as ingest does once it has verified them."""
     table = bronze_table(export.table)
-    bronze = lakehouse.open(table)
+    bronze = lakehouse.ready(table)
     raw = RawExport(
         export_id=export.export_id,
         export_type=export.export_type,
@@ -81,6 +81,8 @@ def decide(lakehouse: Lakehouse, decisions: Iterable[DecisionInput]) -> None:
 
 def run_silver(lakehouse: Lakehouse) -> dict[str, Refined]:
     """Refine both tables and enrich; what refine reported, by table."""
+    for table in SILVER:
+        lakehouse.ready(bronze_table(table.short_name))  # as ingest does, exports or none
     done = {table.short_name: refine(lakehouse, table, now=NOW) for table in SILVER}
     update_enriched(lakehouse)
     return done
@@ -97,14 +99,16 @@ def run_gold(lakehouse: Lakehouse, as_of_days: Iterable[date] = ()) -> None:
 
 def rows(lakehouse: Lakehouse, table: Table, *sort: str) -> list[dict[str, Any]]:
     """Every row of a table, in the order of its key (or of some columns)."""
-    frame = lakehouse.open(table).scan().collect()
-    return frame.sort(list(sort) or list(table.key)).to_dicts()
+    snapshot = lakehouse.find(table)
+    return snapshot.scan().collect().sort(list(sort) or list(table.key)).to_dicts() if snapshot else []
 
 
 def quarantined(lakehouse: Lakehouse, table: Table) -> set[tuple[str, str, int, frozenset[str]]]:
     """What is in quarantine: export, file, line, reasons."""
-    frame = lakehouse.open(quarantine_table(table)).scan().collect()
-    columns = frame.select("_export_id", "_source_file", "_line_number", "reasons").iter_rows()
+    snapshot = lakehouse.find(quarantine_table(table))
+    if snapshot is None:
+        return set()
+    columns = snapshot.scan().collect().select("_export_id", "_source_file", "_line_number", "reasons").iter_rows()
     return {(export, file, line, frozenset(reasons)) for export, file, line, reasons in columns}
 
 

@@ -15,13 +15,17 @@ import dagster as dg
 from pydantic import Field
 
 from medallion_assets.bronze.ingest import Ingested, ingest
+from medallion_assets.bronze.rebuild import rebuild_bronze
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, Decision, record_decisions
 from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.lakehouse.table_changes import Rebuilt
+from medallion_assets.rebuild_config import RebuildConfig, rebuild_figures
 from medallion_assets.reporting import as_table, check, check_specs, counts, doorway, table_result
 from medallion_assets.resources import LakehouseResource, started_by
+from medallion_assets.stage import Stage
 from medallion_assets.trigger_context import TriggerContext, shown
 
 CHECKS = {"exports_verified": "Every complete export that lies there verified and is in."}
@@ -38,6 +42,7 @@ class IngestConfig(dg.Config):
     )
     reason: str = Field(default="", description="why; goes into the record of that decision")
     exports: list[str] = Field(default=[], description="the only exports to load; none: every one that is not in")
+    rebuild: RebuildConfig = Field(default=RebuildConfig(), description="read the exports that are in again")
     trigger: TriggerContext = Field(default=TriggerContext(), description="what caused the run; changes nothing")
 
     def decisions(self, table_name: str, *, by: str, at: datetime) -> list[Decision]:
@@ -71,16 +76,25 @@ def bronze_asset(table_name: str) -> dg.AssetsDefinition:
         with lakehouse.stage(context, table) as stage:
             lake, now, done = stage.lake, stage.now, Ingested()
             record_decisions(lake, config.decisions(table_name, by=started_by(context), at=now))
+            again = rebuilt(stage, lakehouse.raw_url, config)
             only = frozenset(config.exports)
             load = partial(ingest, lake, lakehouse.raw_url, table_name, now=now, only=only, done=done)
             stage.attempt(partial(load, progress=context.log.info))
             yield exports_verified(table, done)
-            yield stage.report(ingest_result(lake.open(table), done, config.trigger))
+            yield stage.report(ingest_result(lake.open(table), done, config.trigger, again))
 
     return bronze
 
 
-def ingest_result(bronze: Snapshot, done: Ingested, trigger: TriggerContext) -> dg.MaterializeResult[None]:
+def rebuilt(stage: Stage, raw_url: str, config: IngestConfig) -> Rebuilt | None:
+    """The rebuild that the run config asks for, if it does."""
+    read = partial(rebuild_bronze, stage.lake, raw_url, stage.table.short_name, now=stage.now)
+    return config.rebuild.run(stage, read)
+
+
+def ingest_result(
+    bronze: Snapshot, done: Ingested, trigger: TriggerContext, again: Rebuilt | None
+) -> dg.MaterializeResult[None]:
     """What a run of ingest loaded, and why it ran."""
     return table_result(
         bronze,
@@ -89,6 +103,7 @@ def ingest_result(bronze: Snapshot, done: Ingested, trigger: TriggerContext) -> 
         trigger=shown(trigger),
         exports_loaded=[export.export_id for export in done.loaded],
         exports_waiting=done.waiting,
+        **rebuild_figures(again),
     )
 
 

@@ -86,7 +86,7 @@ def ingest(
         PermanentError: the place of the exports is gone, or cannot be read.
         TransientError: the store or a table did not answer.
     """
-    bronze = lakehouse.open(bronze_table(table_name))
+    bronze = lakehouse.ready(bronze_table(table_name))
     refusals = read_refusals(lakehouse, table_name)
     held = loaded_ids(bronze)
     store = open_exports(raw_url, table_name, loaded=lambda: held)
@@ -147,16 +147,8 @@ def _load(
         export = read_export(store, found)
         expect_table(export, table_name)
         _expect_same_table(lakehouse, bronze, export)
-        raw = RawExport(
-            export_id=export.export_id,
-            export_type=export.export_type.value,
-            from_at=export.from_at,
-            to_at=export.to_at,
-            started_at=export.started_at,
-            records=export.item_count,
-            table_id=export.table_id,
-        )
-        staged = [_stage(store, bronze, export, raw, file, now) for file in export.files]
+        raw = raw_export(export)
+        staged = [stage_file(store, bronze, export, file, now) for file in export.files]
         if load_export(lakehouse, bronze.table, raw, [file for file in staged if file.rows]) is not None:
             done.loaded.append(raw)
     except (ExportRefusedError, TableRecreatedError) as refusal:
@@ -172,10 +164,27 @@ def _load(
     return None
 
 
-def _stage(
-    store: ObjectStore, bronze: Snapshot, export: Export, raw: RawExport, file: DataFile, now: datetime
-) -> StagedFile:
-    """Verify one data file and write its lines; nothing of it is in before the export's commit."""
+def raw_export(export: Export) -> RawExport:
+    """An export as Bronze knows it."""
+    return RawExport(
+        export_id=export.export_id,
+        export_type=export.export_type.value,
+        from_at=export.from_at,
+        to_at=export.to_at,
+        started_at=export.started_at,
+        records=export.item_count,
+        table_id=export.table_id,
+    )
+
+
+def stage_file(store: ObjectStore, bronze: Snapshot, export: Export, file: DataFile, now: datetime) -> StagedFile:
+    """Verify one data file and write its lines; nothing of it is in before a commit.
+
+    Raises:
+        ExportRefusedError: the file does not verify.
+        PermanentError: it was read otherwise than it was verified.
+    """
+    raw = raw_export(export)
     with verified_file(store, export, file) as path:
         source_file = file.key.removeprefix(export.prefix)
         try:

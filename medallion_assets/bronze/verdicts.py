@@ -65,7 +65,7 @@ def record_refusals(lakehouse: Lakehouse, refusals: list[RefusedExport]) -> None
     rows = pl.DataFrame([asdict(refusal) for refusal in refusals], schema=polars_schema(EXPORT_VERDICTS))
 
     def record() -> None:
-        snapshot = lakehouse.open(EXPORT_VERDICTS)
+        snapshot = lakehouse.ready(EXPORT_VERDICTS)
         snapshot.commit([snapshot.stage(rows.lazy())])
 
     until_committed(record)

@@ -18,12 +18,15 @@ from medallion_assets.gold.audit import Audit, audit_customer_ltv, audit_daily_s
 from medallion_assets.gold.build import Built, build_customer_ltv, build_daily_sales
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.gold.rebuild import rebuild_gold
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Snapshot
+from medallion_assets.lakehouse.table_changes import Rebuilt
+from medallion_assets.rebuild_config import RebuildableConfig, rebuild_figures
 from medallion_assets.reporting import as_table, asset_key, check, check_specs, doorway, table_result
 from medallion_assets.resources import LakehouseResource
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.trigger_context import TriggerContext, TriggeredConfig, shown
+from medallion_assets.trigger_context import TriggerContext, shown
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 CHECKS = {
@@ -39,27 +42,29 @@ def gold_assets(first_day: date) -> list[dg.AssetsDefinition]:
 
     @daily_asset(first_day, **_doorway(DAILY_SALES_SUMMARY), deps=source)
     def daily_sales_summary(
-        context: dg.AssetExecutionContext, config: TriggeredConfig, lakehouse: LakehouseResource
+        context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
     ) -> Iterator[Event]:
         with lakehouse.stage(context, DAILY_SALES_SUMMARY) as stage:
+            again = config.rebuild.run(stage, partial(rebuild_gold, stage.lake, DAILY_SALES_SUMMARY))
             days = partition_days(context)
             built = stage.attempt(partial(build_daily_sales, stage.lake, days, progress=context.log.info))
             gold = stage.lake.open(DAILY_SALES_SUMMARY, version=built.version)
-            audit = audit_daily_sales(gold, source_of(gold), days)
+            audit = audit_daily_sales(gold, source_of(gold), _audited(days, again))
             yield from stage.checked(audit_checks(DAILY_SALES_SUMMARY, audit))
-            yield stage.report(_result(gold, days, built, config.trigger))
+            yield stage.report(_result(gold, days, built, config.trigger, again))
 
     @daily_asset(first_day, **_doorway(CUSTOMER_LTV), deps=source)
     def customer_ltv(
-        context: dg.AssetExecutionContext, config: TriggeredConfig, lakehouse: LakehouseResource
+        context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
     ) -> Iterator[Event]:
         with lakehouse.stage(context, CUSTOMER_LTV) as stage:
+            again = config.rebuild.run(stage, partial(rebuild_gold, stage.lake, CUSTOMER_LTV))
             days = partition_days(context)
             built = stage.attempt(partial(build_customer_ltv, stage.lake, days, progress=context.log.info))
             gold = stage.lake.open(CUSTOMER_LTV, version=built.version)
-            audit = audit_customer_ltv(gold, source_of(gold), days)
+            audit = audit_customer_ltv(gold, source_of(gold), _audited(days, again))
             yield from stage.checked(audit_checks(CUSTOMER_LTV, audit))
-            yield stage.report(_result(gold, days, built, config.trigger))
+            yield stage.report(_result(gold, days, built, config.trigger, again))
 
     return [daily_sales_summary, customer_ltv]
 
@@ -91,7 +96,15 @@ def _doorway(table: Table) -> dict[str, Any]:
     return {**doorway(table), "check_specs": check_specs(table, CHECKS, blocking=CHECKS)}
 
 
-def _result(gold: Snapshot, days: Sequence[date], built: Built, trigger: TriggerContext) -> dg.MaterializeResult[None]:
+def _audited(days: Sequence[date], again: Rebuilt | None) -> list[date]:
+    """The days of the run, and those that a rebuild before it has changed."""
+    rebuilt = again.changes.restated if again and not again.dry_run else set()
+    return sorted({*days, *rebuilt})
+
+
+def _result(
+    gold: Snapshot, days: Sequence[date], built: Built, trigger: TriggerContext, again: Rebuilt | None
+) -> dg.MaterializeResult[None]:
     return table_result(
         gold,
         rows_in=built.rows_in,
@@ -99,4 +112,5 @@ def _result(gold: Snapshot, days: Sequence[date], built: Built, trigger: Trigger
         sample=gold.scan(partitions=days[-1:]),
         trigger=shown(trigger),
         partitions_replaced=len(days),
+        **rebuild_figures(again),
     )

@@ -15,8 +15,8 @@ from decimal import Decimal
 import polars as pl
 
 from medallion_assets.gold.build import customer_ltv, daily_sales, partition
-from medallion_assets.lakehouse.delta import Snapshot, commit_note, commits_since
-from medallion_assets.lakehouse.partitions import SOURCE_NOTE
+from medallion_assets.lakehouse.delta import Snapshot, commits_since
+from medallion_assets.lakehouse.source_versions import SourceVersion, noted_version
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.silver.enrichment import transactions_of
 
@@ -49,8 +49,9 @@ class Audit:
 def source_of(gold: Snapshot) -> Snapshot:
     """The version of Silver's enriched table that this version of a Gold table was built from."""
     (commit,) = commits_since(gold, gold.version - 1)
-    version = commit_note(commit, SOURCE_NOTE)
-    return gold.lakehouse.open(ENRICHED_TRANSACTIONS, version=version)
+    latest = gold.lakehouse.open(ENRICHED_TRANSACTIONS)
+    version = noted_version(commit, SourceVersion.of(latest))
+    return latest if version is None else gold.lakehouse.open(ENRICHED_TRANSACTIONS, version=version)
 
 
 def audit_daily_sales(gold: Snapshot, enriched: Snapshot, days: Sequence[date]) -> Audit:

@@ -19,6 +19,7 @@ from medallion_assets.gold.restatement import housekeeping
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.partitions import conform, replace_days, stage_day
+from medallion_assets.lakehouse.source_versions import SourceVersion
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 
 
@@ -41,12 +42,12 @@ def build_daily_sales(
     """
 
     def build() -> Built:
-        gold, enriched = lakehouse.open(DAILY_SALES_SUMMARY), lakehouse.open(ENRICHED_TRANSACTIONS)
+        gold, enriched = lakehouse.ready(DAILY_SALES_SUMMARY), lakehouse.open(ENRICHED_TRANSACTIONS)
         progress(f"{DAILY_SALES_SUMMARY.name}: summarising {len(days)} day(s)")
         rows = daily_sales(enriched, days)
         staged = [stage_day(gold, rows.filter(pl.col("transaction_date") == day), day) for day in days]
         files = [file for file in staged if file is not None]
-        version = replace_days(gold, days, files, source_version=enriched.version)
+        version = replace_days(gold, days, files, source=SourceVersion.of(enriched))
         return Built(version=version, rows_in=_rows(enriched, days), rows_out=rows.height)
 
     return until_committed(build)
@@ -65,7 +66,7 @@ def build_customer_ltv(
     """
 
     def build() -> Built:
-        gold, enriched = lakehouse.open(CUSTOMER_LTV), lakehouse.open(ENRICHED_TRANSACTIONS)
+        gold, enriched = lakehouse.ready(CUSTOMER_LTV), lakehouse.open(ENRICHED_TRANSACTIONS)
         base = _base(enriched)
         files = []
         for number, as_of in enumerate(as_of_days, start=1):
@@ -74,7 +75,7 @@ def build_customer_ltv(
                 files.append(file)
         greatest = max((day for day in enriched.partitions if day is not None), default=None)
         outdated = set(housekeeping([day for day in gold.partitions if day is not None], greatest)) - set(as_of_days)
-        version = replace_days(gold, as_of_days, files, source_version=enriched.version, outdated=outdated)
+        version = replace_days(gold, as_of_days, files, source=SourceVersion.of(enriched), outdated=outdated)
         return Built(version=version, rows_in=base.height, rows_out=sum(file.rows for file in files))
 
     return until_committed(build)

@@ -39,7 +39,7 @@ def append_rows(
     given = pl.DataFrame([dict(row) for row in rows], schema=polars_schema(table), orient="row")
 
     def append() -> None:
-        snapshot = lakehouse.open(table)
+        snapshot = lakehouse.ready(table)
         fresh = given.join(_keys_around(snapshot, day), on=table.key, how="anti") if if_unknown else given
         if fresh.is_empty():
             return

@@ -33,7 +33,8 @@ def decide(lakehouse: Lakehouse, table: Table, decisions: Collection[Decision]) 
     _expect_once(table, decisions)
     known = read_decisions(lakehouse, table.short_name)
     bronze = lakehouse.open(bronze_table(table.short_name))
-    settlement = Settlement.read(bronze, lakehouse.open(table), known)
+    silver = lakehouse.find(table)
+    settlement = Settlement.read(bronze, silver, known) if silver else Settlement.of_nothing(bronze, table, known)
     held = {export.export_id for export in settlement.exports}
     for subject in sorted({decision.subject for decision in decisions} - settlement.pending_ids - set(known)):
         raise PermanentError(

@@ -77,7 +77,7 @@ def record_decisions(lakehouse: Lakehouse, decisions: Collection[Decision]) -> N
     """
 
     def record() -> None:
-        snapshot = lakehouse.open(DECISIONS)  # read and committed on one version: of two who differ one is told
+        snapshot = lakehouse.ready(DECISIONS)  # read and committed on one version: of two who differ one is told
         new = []
         for decision in decisions:
             known = _decisions(snapshot, decision.table_name).get(decision.subject)

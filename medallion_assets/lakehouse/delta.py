@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -24,10 +24,10 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from medallion_assets.errors import CommitConflictError, PermanentError, TransientError
+from medallion_assets.errors import CommitConflictError, MissingTableError, PermanentError, TransientError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.data_files import StagedFile, add_action, file_without_log, remove_action, size_of
-from medallion_assets.lakehouse.schema import delta_schema, evolve, polars_schema
+from medallion_assets.lakehouse.schema import delta_schema, expect_readable, migrate, polars_schema
 from medallion_assets.lakehouse.storage_errors import not_a_table, refusals, storage_errors
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -36,6 +36,7 @@ VERSION = "medallion_version"
 """The commit note that says which version it made: see `commits_since`."""
 RESTATED = "medallion_restated_dates"
 """The commit note that lists the days a commit restates (rule H3)."""
+RECENT_COMMITS = 10
 CONFIGURATION: dict[str, str | None] = {"delta.logRetentionDuration": "interval 3650 days"}
 """The log is a ledger (which export came with which commit), so it is kept."""
 
@@ -71,21 +72,71 @@ class Lakehouse:
             return DeltaTable.is_deltatable(self.uri(table), storage_options=dict(self.storage_options))
 
     def open(self, table: Table, version: int | None = None) -> Snapshot:
-        """The table at its latest (or a given) version; made, empty, when nothing lies in its place yet.
+        """The table at its latest (or a given) version, as it lies there: nothing is written.
+
+        Columns that the contract has and the table lacks read as null; those that the contract lacks are not read.
+
+        Raises:
+            MissingTableError: nothing lies in its place; a stage that writes makes it (`ready`).
+            UnreadableTableError, PermanentError, TransientError: see `storage_errors` and `expect_readable`.
+        """
+        delta = self._load(table, version)
+        if version is None:
+            expect_readable(delta, table)
+        return Snapshot(lakehouse=self, table=table, delta=delta)
+
+    def open_any(self, table: Table) -> Snapshot:
+        """The table at its latest version, whatever its columns: for a rebuild, which brings it to its contract.
+
+        Raises:
+            MissingTableError, UnreadableTableError, PermanentError, TransientError: as `open` does.
+        """
+        return Snapshot(lakehouse=self, table=table, delta=self._load(table, None))
+
+    def find(self, table: Table) -> Snapshot | None:
+        """The table as `open` gives it; None when nothing lies in its place yet."""
+        try:
+            return self.open(table)
+        except MissingTableError:
+            return None
+
+    def ready(self, table: Table) -> Snapshot:
+        """The table for a stage that writes it: made, empty, when there is none yet, and with every column.
+
+        Raises:
+            UnreadableTableError, PermanentError, TransientError: see `storage_errors` and `migrate`.
+        """
+        try:
+            snapshot = self.open(table)
+        except MissingTableError:
+            self.create(table)
+            snapshot = self.open(table)
+        return self.open(table) if migrate(snapshot.delta, table) else snapshot
+
+    def create(self, table: Table) -> None:
+        """Make the table, empty, unless it is there.
 
         Raises:
             UnreadableTableError, PermanentError, TransientError: see `storage_errors`.
         """
-        uri, options = self.uri(table), dict(self.storage_options)
+        with storage_errors(table.name, self.uri(table)):
+            self._make(table)
+
+    def _load(self, table: Table, version: int | None) -> DeltaTable:
+        uri = self.uri(table)
         with storage_errors(table.name, uri):
             try:
-                delta = DeltaTable(uri, version=version, storage_options=options)
-            except TableNotFoundError:
-                self._make(table)
-                delta = DeltaTable(uri, storage_options=options)
-            if version is None and evolve(delta, table):
-                delta = DeltaTable(uri, storage_options=options)
-        return Snapshot(lakehouse=self, table=table, delta=delta)
+                return DeltaTable(uri, version=version, storage_options=dict(self.storage_options))
+            except TableNotFoundError as error:
+                if stranger := file_without_log(uri, self.storage_options):
+                    found = f"files without a _delta_log, such as {stranger}"
+                    raise not_a_table(table.name, uri, found) from error
+                raise MissingTableError(
+                    f"{table.name} has not been made yet",
+                    expected=f"a Delta table at {uri}",
+                    found="nothing",
+                    do=f"run {table.path} first; or set MEDALLION_LAKEHOUSE_URL to where the tables lie",
+                ) from error
 
     def _make(self, table: Table) -> None:
         """Make the table, unless another writer does at this moment. We write a log before any file."""
@@ -121,6 +172,16 @@ class Snapshot:
         return self.delta.version()
 
     @property
+    def table_id(self) -> str:
+        """The id that the table was made with: a version means something beside it alone."""
+        return str(self.delta.metadata().id)
+
+    @property
+    def made_at(self) -> datetime:
+        """When the table was made, by its maker's clock."""
+        return datetime.fromtimestamp((self.delta.metadata().created_time or 0) / 1000, UTC)
+
+    @property
     def uri(self) -> str:
         """Where the table lies."""
         return self.lakehouse.uri(self.table)
@@ -140,13 +201,20 @@ class Snapshot:
         return self.delta.transaction_version(app_id)
 
     def scan(
-        self, *, partitions: Collection[date | None] | None = None, paths: Iterable[str] | None = None
+        self,
+        *,
+        partitions: Collection[date | None] | None = None,
+        paths: Iterable[str] | None = None,
+        schema: pl.Schema | None = None,
     ) -> pl.LazyFrame:
-        """The rows, lazily, in the order of the contract; of some partitions or data files alone if named."""
+        """The rows, lazily, in the order of the contract; of some partitions or data files alone if named.
+
+        `schema` names other columns than the contract's, or with other types.
+        """
         if paths is None:
             paths = self.files["path"] if partitions is None else self.partition_files(partitions)["path"]
         sources = [f"{self.uri}/{path}" for path in paths]
-        schema = polars_schema(self.table)
+        schema = schema or polars_schema(self.table)
         if not sources:
             return pl.LazyFrame(schema=schema)
         partition = self.table.partition_by
@@ -158,6 +226,7 @@ class Snapshot:
             hive_partitioning=partition is not None,
             hive_schema={**above, partition: schema[partition]} if partition else None,
             missing_columns="insert",
+            extra_columns="ignore",
             schema={name: kind for name, kind in schema.items() if name != partition},
             storage_options=dict(self.lakehouse.storage_options) or None,
         ).select(schema.names())
@@ -213,11 +282,13 @@ class Snapshot:
         remove: Iterable[str] = (),
         transactions: Mapping[str, int] | None = None,
         metadata: Mapping[str, object] | None = None,
+        new_schema: bool = False,
     ) -> int:
         """Commit staged files and removals as the snapshot's next version, and give its number.
 
         `remove` holds paths of `files`; `transactions` application ids with their versions; `metadata` is put into the
-        commit beside the author, every value as JSON.
+        commit beside the author, every value as JSON. With `new_schema` the table takes its contract's columns, and
+        the staged files are all that it then holds: every file before, read by other columns, is removed.
 
         Raises:
             CommitConflictError: the table has moved on since this snapshot; read again and decide again.
@@ -235,7 +306,7 @@ class Snapshot:
         actions: list[AddAction | RemoveAction] = [
             add_action(staged, self.table, now_millis=now_millis) for staged in add
         ]
-        removed = set(remove)
+        removed = set() if new_schema else set(remove)
         if removed:
             actions += [
                 remove_action(row, self.table, now_millis=now_millis)
@@ -243,9 +314,8 @@ class Snapshot:
             ]
         partition_by = [self.table.partition_by] if self.table.partition_by else None
         try:
-            self.delta.create_write_transaction(
-                actions, "append", self.delta.schema(), partition_by, commit_properties=properties
-            )
+            mode, schema = ("overwrite", delta_schema(self.table)) if new_schema else ("append", self.delta.schema())
+            self.delta.create_write_transaction(actions, mode, schema, partition_by, commit_properties=properties)
         except (DeltaError, OSError) as error:
             return self._find_commit(commit_id, base, error)
         return base + 1
@@ -283,6 +353,15 @@ def commits_since(snapshot: Snapshot, version: int) -> list[dict[str, Any]]:
     ahead = next((int(commit[VERSION]) - commit["version"] for commit in commits if VERSION in commit), 0)
     numbered = [{**commit, "version": commit["version"] + ahead} for commit in commits]
     return [commit for commit in numbered if version < commit["version"] <= snapshot.version]
+
+
+def last_commit(snapshot: Snapshot, note: str) -> dict[str, Any] | None:
+    """The last commit of a snapshot that carries a note, or None."""
+    for version in (snapshot.version - RECENT_COMMITS, -1):  # nearly always one of the last does
+        for commit in commits_since(snapshot, max(version, -1)):
+            if note in commit:
+                return commit
+    return None
 
 
 def restated_since(snapshot: Snapshot, version: int) -> set[date]:

@@ -17,12 +17,14 @@ from pathlib import Path
 import narwhals as nw
 import polars as pl
 
+from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Boolean, Column, Integer, Table, Text
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.fingerprints import RULES_NOTE, fingerprint, rules_with
 from medallion_assets.lakehouse.history import versions
 from medallion_assets.lakehouse.partitions import conform
-from medallion_assets.lakehouse.records import event_schema
-from medallion_assets.lakehouse.schema import polars_schema
+from medallion_assets.lakehouse.records import event_schema, files_of_exports
+from medallion_assets.lakehouse.schema import fits_contract, polars_schema
 from medallion_assets.lakehouse.state import Change, FullExports, micros
 
 EVENTS_AT_ONCE = 1_000_000
@@ -52,16 +54,20 @@ def fold_history(
     fulls: FullExports,
     ignored: Collection[str],
     workspace: Path,
+    *,
+    whole: Collection[str] = (),
 ) -> Change:
     """Log good records as events and rebuild the versions of the keys they touch.
 
-    `good` are parts of events (`records.event_schema`); `ignored` are exports whose events do not count (yet).
+    `good` are parts of events (`records.event_schema`); `ignored` are exports whose events do not count (yet). `whole`
+    are exports of which `good` holds every valid event: what the log holds of them from a run that was cut off, and
+    perhaps judged by other rules, gives way.
 
     Raises:
         CommitConflictError: another writer logged events meanwhile.
     """
     table = silver.table
-    _log(lakehouse, table, good)
+    _log(lakehouse, table, good, whole)
     counted = lakehouse.open(events_table(table)).scan().filter(~pl.col("_export_id").is_in(list(ignored)))
     keys = pl.concat([part.select(table.key) for part in good]).unique().collect(engine="streaming")
     touched = counted if fulls.applying else counted.join(keys.lazy(), on=table.key, how="semi")
@@ -84,17 +90,42 @@ def fold_history(
     return change
 
 
-def _log(lakehouse: Lakehouse, table: Table, good: Sequence[pl.LazyFrame]) -> None:
-    """Append the events that the log lacks: an export has one valid event a key."""
-    log = lakehouse.open(events_table(table))
-    identity = list(log.table.key)
+def replace_events(lakehouse: Lakehouse, table: Table, made: Snapshot) -> None:
+    """Leave the events of `made`, a table of every event of every settled export, and nothing else.
+
+    What a run that was cut off left of an export that is not settled goes: it is logged when that export is applied.
+    """
+    contract = events_table(table)
+
+    def replace() -> None:
+        if not lakehouse.exists(contract):
+            lakehouse.create(contract)
+        log = lakehouse.open_any(contract)
+        staged = log.stage(made.scan(), bounds=("_export_id",))
+        log.commit(
+            [staged] if staged.rows else [],
+            remove=log.files["path"].to_list() if log.files.height else [],
+            metadata={RULES_NOTE: [fingerprint(table)]},
+            new_schema=not fits_contract(log.delta, contract),
+        )
+
+    until_committed(replace)
+
+
+def _log(lakehouse: Lakehouse, table: Table, good: Sequence[pl.LazyFrame], whole: Collection[str]) -> None:
+    """Put the events into the log that it lacks: an export has one valid event a key."""
+    log = lakehouse.ready(events_table(table))
+    identity, rules = list(log.table.key), fingerprint(table)
     events = pl.concat([part.select(event_schema(table).names()) for part in good])
+    removed, kept = files_of_exports(log, whole)
     exports = events.select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"]
-    logged = log.scan().filter(pl.col("_export_id").is_in(exports.implode())).select(identity)
+    others = exports.filter(~exports.is_in(list(whole)))
+    logged = log.scan().filter(pl.col("_export_id").is_in(others.implode())).select(identity)
     new = events.join(logged.collect(engine="streaming").lazy(), on=identity, how="anti")
-    staged = log.stage(new.select(polars_schema(log.table).names()), bounds=("_export_id",))
-    if staged.rows:
-        log.commit([staged])
+    names = polars_schema(log.table).names()
+    staged = log.stage(pl.concat([kept, new.select(names)]), bounds=("_export_id",))
+    if staged.rows or removed:
+        log.commit([staged] if staged.rows else [], remove=removed, metadata={RULES_NOTE: rules_with(log, [rules])})
 
 
 def _versions(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataFrame:

@@ -15,11 +15,10 @@ from medallion_assets.errors import CommitConflictError
 from medallion_assets.lakehouse.commits import COMMIT_ATTEMPTS
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.data_files import StagedFile
-from medallion_assets.lakehouse.delta import Snapshot, commit_note, commits_since
+from medallion_assets.lakehouse.delta import Snapshot, commits_since
 from medallion_assets.lakehouse.schema import polars_schema
+from medallion_assets.lakehouse.source_versions import SourceVersion, noted_version, source_notes
 
-SOURCE_NOTE = "medallion_source_version"
-"""The commit note that says from which version of its source a partition was computed."""
 REPLACED = "medallion_replaced_dates"
 """The commit note that lists the days a commit replaced, those that became empty too."""
 REMOVED = "medallion_removed_dates"
@@ -43,12 +42,12 @@ def replace_days(
     days: Iterable[date],
     staged: Iterable[StagedFile],
     *,
-    source_version: int,
+    source: SourceVersion,
     outdated: Iterable[date] = (),
 ) -> int:
     """Put staged files in the place of everything that some days hold, in one commit; give its version.
 
-    `base` was opened before the source was, of whose `source_version` the files were made: so a commit of older figures
+    `base` was opened before `source` was, of which the files were made: so a commit of older figures
     over newer ones is noticed. Commits of other days are no hindrance. Days that are `outdated` are removed. The commit
     says which days it replaced and which it removed: the log is the ledger of what was built from which source.
 
@@ -56,7 +55,7 @@ def replace_days(
         CommitConflictError: another writer committed figures of a newer source meanwhile; compute again.
     """
     days, staged, outdated = sorted(days), list(staged), sorted(outdated)
-    notes = {SOURCE_NOTE: source_version, REPLACED: days, REMOVED: outdated}
+    notes = {**source_notes(source), REPLACED: days, REMOVED: outdated}
     snapshot = base
     for attempt in range(COMMIT_ATTEMPTS):
         removed = snapshot.partition_files([*days, *outdated])["path"].to_list() if snapshot.files.height else []
@@ -66,7 +65,7 @@ def replace_days(
             snapshot = base.lakehouse.open(base.table)
             newer = commits_since(snapshot, base.version)
             if attempt == COMMIT_ATTEMPTS - 1 or any(
-                (commit_note(one, SOURCE_NOTE) or 0) > source_version for one in newer
+                (noted_version(commit, source) or 0) > source.version for commit in newer
             ):
                 raise
     raise AssertionError("unreachable: the last attempt returned or raised")

@@ -15,7 +15,9 @@ from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Column, Integer, Table, Text, TextList, TimestampUtc
 from medallion_assets.lakehouse.decode import decode
 from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.fingerprints import RULES_NOTE, fingerprint, rules_with
 from medallion_assets.lakehouse.raw_exports import FULL, RawExport
+from medallion_assets.lakehouse.records import POSITION, files_of_exports
 from medallion_assets.lakehouse.schema import polars_schema
 
 
@@ -40,30 +42,82 @@ def quarantine_table(table: Table) -> Table:
 def quarantine(
     lakehouse: Lakehouse, table: Table, bad: pl.LazyFrame, export_ids: Collection[str], *, now: datetime
 ) -> int | None:
-    """Append the bad records of exports that are not there yet, one commit; give the version, None if all were in.
+    """Put the bad records of exports that are being applied there, one commit; give the version, None if all were in.
 
-    `bad` holds judged records (`_reasons`, `_reason_columns`, `raw`, position) of at least these exports.
+    `bad` holds judged records (`_reasons`, `_reason_columns`, `raw`, position) of at least these exports. An export
+    that is there already, judged by the same rules, is left as it is: a run was cut off before Silver's commit. One
+    that was judged by other rules then is replaced, or its rows and Silver's would follow two contracts (rule C6).
     """
-    contract = quarantine_table(table)
+    contract, rules = quarantine_table(table), fingerprint(table)
 
-    def append() -> int | None:
-        snapshot = lakehouse.open(contract)
-        new = [export_id for export_id in export_ids if snapshot.transaction(export_id) is None]
-        rows = bad.filter(pl.col("_export_id").is_in(new)).select(
-            pl.col("_reasons").alias("reasons"),
-            pl.col("_reason_columns").alias("reason_columns"),
-            "raw",
-            "_export_id",
-            "_source_file",
-            "_line_number",
-            pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("failed_at"),
-            pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("redriven_at"),
-        )
-        if not new or not rows.head(1).collect().height:
+    def put() -> int | None:
+        snapshot = lakehouse.ready(contract)
+        new = [one for one in export_ids if snapshot.transaction(_judged_by(one, rules)) is None]
+        rows = quarantine_rows(bad.filter(pl.col("_export_id").is_in(new)), now)
+        files, kept = files_of_exports(snapshot, [one for one in new if snapshot.transaction(one) is not None])
+        if not files and not rows.head(1).collect().height:
             return None
-        return snapshot.commit([snapshot.stage(rows)], transactions=dict.fromkeys(new, 1))
+        staged = snapshot.stage(pl.concat([kept, rows]))
+        return snapshot.commit(
+            [staged] if staged.rows else [],
+            remove=files,
+            transactions={**dict.fromkeys(new, 1), **{_judged_by(one, rules): 1 for one in new}},
+            metadata={RULES_NOTE: rules_with(snapshot, [rules])},
+        )
 
-    return until_committed(append)
+    return until_committed(put)
+
+
+def add_missing_rows(lakehouse: Lakehouse, table: Table, rows: pl.LazyFrame) -> None:
+    """Add rows of the quarantine table whose place it does not hold yet; the others stay as they are."""
+
+    def add() -> None:
+        kept = lakehouse.ready(quarantine_table(table))
+        staged = kept.stage(rows.join(kept.scan(), on=POSITION, how="anti"))
+        if staged.rows:
+            kept.commit([staged], metadata={RULES_NOTE: rules_with(kept, [fingerprint(table)])})
+
+    until_committed(add)
+
+
+def replace_quarantine(lakehouse: Lakehouse, table: Table, rows: pl.LazyFrame, export_ids: Collection[str]) -> None:
+    """Leave `rows` of some exports, judged by the present contract, and nothing else of theirs.
+
+    A row that was there before keeps the time at which it first failed.
+    """
+    rules = fingerprint(table)
+
+    def replace() -> None:
+        kept = lakehouse.ready(quarantine_table(table))
+        files, others = files_of_exports(kept, export_ids)
+        before = kept.scan().select(*POSITION, pl.col("failed_at").alias("_before"))
+        again = rows.join(before, on=POSITION, how="left").with_columns(
+            pl.coalesce("_before", "failed_at").alias("failed_at")
+        )
+        staged = kept.stage(pl.concat([others, again.drop("_before")]))
+        marks = {_judged_by(one, rules): 1 for one in export_ids} | dict.fromkeys(export_ids, 1)
+        kept.commit([staged] if staged.rows else [], remove=files, transactions=marks, metadata={RULES_NOTE: [rules]})
+
+    until_committed(replace)
+
+
+def quarantine_rows(bad: pl.LazyFrame, now: datetime) -> pl.LazyFrame:
+    """Judged records as rows of quarantine, judged at `now`."""
+    return bad.select(
+        pl.col("_reasons").alias("reasons"),
+        pl.col("_reason_columns").alias("reason_columns"),
+        "raw",
+        "_export_id",
+        "_source_file",
+        "_line_number",
+        pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("failed_at"),
+        pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("redriven_at"),
+    )
+
+
+def _judged_by(export_id: str, rules: str) -> str:
+    """The application id that says that an export's bad records are in, as these rules have them."""
+    return f"{export_id}@{rules}"
 
 
 def bad_keys(lakehouse: Lakehouse, table: Table, fulls: Iterable[RawExport]) -> pl.DataFrame:

@@ -22,14 +22,14 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Column, Date, Integer, Limits, Table, Text, TimestampUtc
 from medallion_assets.lakehouse.data_files import StagedFile
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, commit_note, commits_since
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, commit_note, commits_since, last_commit
 from medallion_assets.lakehouse.schema import polars_schema
 
 FULL = "FULL_EXPORT"
 INCREMENTAL = "INCREMENTAL_EXPORT"
 EXPORT_NOTE = "medallion_export"
+REBUILT_EXPORTS_NOTE = "medallion_rebuilt_exports"
 LEDGER_BOUNDS = ("_export_id", "_export_type", "_export_from_at", "_export_to_at")
-RECENT_COMMITS = 10
 
 
 def bronze_table(name: str) -> Table:
@@ -101,10 +101,10 @@ def load_export(lakehouse: Lakehouse, table: Table, export: RawExport, staged: S
     """
 
     def load() -> int | None:
-        bronze = lakehouse.open(table)
+        bronze = lakehouse.ready(table)
         if holds(bronze, export.export_id):
             return None
-        files = list(staged) or [_empty_file(bronze, export)]
+        files = staged_or_empty(bronze, export, staged)
         known = bronze.transaction(export.export_id) or 0
         return bronze.commit(
             files,
@@ -113,6 +113,25 @@ def load_export(lakehouse: Lakehouse, table: Table, export: RawExport, staged: S
         )
 
     return until_committed(load)
+
+
+def staged_or_empty(bronze: Snapshot, export: RawExport, staged: Sequence[StagedFile]) -> list[StagedFile]:
+    """The files of an export to commit: of one without any line, a file without rows that names it."""
+    return [file for file in staged if file.rows] or [_empty_file(bronze, export)]
+
+
+def rebuilt_notes(exports: Sequence[RawExport]) -> dict[str, object]:
+    """The note of a commit that puts exports in the place of what Bronze held of them."""
+    return {REBUILT_EXPORTS_NOTE: [asdict(export) for export in exports]}
+
+
+def rebuilt_exports(bronze: Snapshot) -> dict[str, int]:
+    """The exports that were read again after they were loaded, with the Bronze version that did so last."""
+    return {
+        facts["export_id"]: commit["version"]
+        for commit in reversed(commits_since(bronze, -1))
+        for facts in commit_note(commit, REBUILT_EXPORTS_NOTE) or []
+    }
 
 
 def holds(bronze: Snapshot, export_id: str) -> bool:
@@ -127,11 +146,8 @@ def loaded_ids(bronze: Snapshot) -> set[str]:
 
 def latest_export(bronze: Snapshot) -> RawExport | None:
     """The export that was loaded last, with its table id; None when the log names none."""
-    for version in (bronze.version - RECENT_COMMITS, -1):  # nearly always the last commit tells
-        for commit in commits_since(bronze, max(version, -1)):
-            if (facts := commit_note(commit, EXPORT_NOTE)) is not None:
-                return _export_of(facts, commit["version"])
-    return None
+    commit = last_commit(bronze, EXPORT_NOTE)
+    return None if commit is None else _export_of(commit_note(commit, EXPORT_NOTE), commit["version"])
 
 
 def exports_in(bronze: Snapshot) -> list[RawExport]:
@@ -166,9 +182,16 @@ def exports_in(bronze: Snapshot) -> list[RawExport]:
 
 
 def exports_since(bronze: Snapshot, version: int) -> list[RawExport]:
-    """The exports that commits after `version` brought, oldest commit first, with their Bronze version."""
-    notes = [(commit_note(commit, EXPORT_NOTE), commit["version"]) for commit in commits_since(bronze, version)]
-    return [_export_of(facts, number) for facts, number in reversed(notes) if facts is not None]
+    """The exports that commits after `version` brought, oldest commit first, with their Bronze version.
+
+    One that was read again meanwhile is there once more, with its lines as they are now.
+    """
+    return [
+        _export_of(facts, commit["version"])
+        for commit in reversed(commits_since(bronze, version))
+        for facts in (commit_note(commit, EXPORT_NOTE), *(commit_note(commit, REBUILT_EXPORTS_NOTE) or ()))
+        if facts is not None
+    ]
 
 
 def export_files(bronze: Snapshot, export_id: str) -> pl.DataFrame:

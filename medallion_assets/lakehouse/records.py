@@ -1,16 +1,17 @@
 """Judged records: the frame between decoding and the tables, and the order in which records win (rules R1 to R4).
 
-Belongs here: the names of its columns, the total order, and frames of (export, file, line).
+Belongs here: the names of its columns, the total order, frames of (export, file, line), and the rows of an export.
 Does not: making the frame (lakehouse.judging), or applying it (lakehouse.state, lakehouse.history_store).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
 from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.schema import polars_schema, polars_type
 
 POSITION = ("_export_id", "_source_file", "_line_number")
@@ -41,6 +42,19 @@ def winners(events: pl.LazyFrame, key: Sequence[str]) -> pl.LazyFrame:
     return events.sort(list(WINS_DESCENDING), descending=list(WINS_DESCENDING.values())).unique(
         list(key), keep="first", maintain_order=True
     )
+
+
+def files_of_exports(snapshot: Snapshot, export_ids: Collection[str]) -> tuple[list[str], pl.LazyFrame]:
+    """The files of a table that hold rows of some exports, and what they hold of other exports."""
+    wanted, files = list(export_ids), snapshot.files
+    if not wanted or not files.height:
+        return [], snapshot.scan(paths=[])
+    if "min._export_id" in files.columns:  # null where the log has no bounds of a file
+        low, high = pl.col("min._export_id"), pl.col("max._export_id")
+        files = files.filter(((low <= max(wanted)) & (high >= min(wanted))).fill_null(value=True))
+    of_these = pl.col("_export_id").is_in(wanted)
+    paths = [path for path in files["path"] if snapshot.scan(paths=[path]).filter(of_these).head(1).collect().height]
+    return paths, snapshot.scan(paths=paths).filter(~of_these)
 
 
 def tombstones(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:

@@ -26,6 +26,7 @@ from medallion_assets.lakehouse.decisions import read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.duplicates import CONFLICTING
 from medallion_assets.lakehouse.expectations import UNREADABLE
+from medallion_assets.lakehouse.fingerprints import contract_notes, fingerprint
 from medallion_assets.lakehouse.history_store import fold_history
 from medallion_assets.lakehouse.judging import CHUNK_RECORDS, judge_exports, judge_lines
 from medallion_assets.lakehouse.quarantine import bad_keys, quarantine_table, with_window
@@ -195,7 +196,8 @@ def _apply(lakehouse: Lakehouse, table: Table, judged: _JudgedAgain, why: str) -
         return change, silver.version
     exports = judged.redriven["_export_id"].unique().sort().to_list()
     note = {"rows": judged.redriven.height, "exports": exports, "why": why}
-    return change, commit_change(silver, change, {}, {REDRIVEN_NOTE: note})
+    notes = {REDRIVEN_NOTE: note, **contract_notes(silver, [fingerprint(table)])}
+    return change, commit_change(silver, change, {}, notes)
 
 
 def _mark(lakehouse: Lakehouse, table: Table, positions: pl.DataFrame, now: datetime) -> None:

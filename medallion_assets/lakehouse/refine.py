@@ -22,12 +22,14 @@ from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, read_decisions
 from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot
+from medallion_assets.lakehouse.fingerprints import contract_notes, expect_same_key, fingerprint
 from medallion_assets.lakehouse.gate import Gate, Tally
 from medallion_assets.lakehouse.history_store import fold_history
 from medallion_assets.lakehouse.judging import CHUNK_RECORDS, Judged, judge_exports
 from medallion_assets.lakehouse.quarantine import bad_keys, quarantine
 from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
 from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.lakehouse.source_versions import SourceVersion, source_notes
 from medallion_assets.lakehouse.state import Change, FullExports, fold
 
 EXPORTS_NOTE = "medallion_settled_exports"
@@ -97,7 +99,8 @@ def _round(
 ) -> Settlement | None:
     """Settle one group; give the settlement when nothing more can be settled."""
     # Silver first: Bronze then knows of everything that Silver has settled.
-    silver, bronze = lakehouse.open(table), lakehouse.open(bronze_table(table.short_name))
+    silver, bronze = lakehouse.ready(table), lakehouse.open(bronze_table(table.short_name))
+    expect_same_key(silver)
     done.version = silver.version
     settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
     group = settlement.next_group(CHUNK_RECORDS)
@@ -113,7 +116,12 @@ def _round(
                 silver,
                 change,
                 settlement.transactions(sorted_out.ids, sorted_out.rejected),
-                {EXPORTS_NOTE: sorted_out.ids, THRESHOLD_NOTE: gate.threshold},
+                {
+                    EXPORTS_NOTE: sorted_out.ids,
+                    THRESHOLD_NOTE: gate.threshold,
+                    **contract_notes(silver, [fingerprint(table)] if sorted_out.ids else []),
+                    **source_notes(SourceVersion.of(bronze)),
+                },
             )
             done.applied += [judged.tallies[export_id] for export_id in sorted_out.ids]
             done.rejected += sorted_out.rejected
@@ -176,7 +184,7 @@ def _publish(
     keys = bad_keys(lakehouse, table, [*before, applying] if applying else before)
     fulls = FullExports(applied=before, applying=applying, bad_keys=keys)
     if table.history:
-        return fold_history(lakehouse, silver, good, fulls, settlement.ignored - set(ids), workspace)
+        return fold_history(lakehouse, silver, good, fulls, settlement.ignored - set(ids), workspace, whole=ids)
     return fold(silver, good, fulls, workspace)
 
 

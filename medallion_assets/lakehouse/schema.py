@@ -1,10 +1,12 @@
 """How the contract's types are stored: one table from contract type to Polars and Delta type.
 
-Belongs here: the mapping, both ways that are needed, and giving a table the columns that its contract has gained.
+Belongs here: the mapping, both ways that are needed, whether a table fits its contract, and the columns it has gained.
 Does not: decoding an item's attribute into a type (lakehouse.decode).
 """
 
 from __future__ import annotations
+
+import re
 
 import polars as pl
 from deltalake import DeltaTable, Field, Schema
@@ -24,6 +26,15 @@ from medallion_assets.lakehouse.contracts import (
     TimestampUtc,
     Type,
 )
+
+STORED_TYPES: dict[str, pl.DataType] = {
+    "string": pl.String(),
+    "long": pl.Int64(),
+    "double": pl.Float64(),
+    "timestamp": pl.Datetime("us", "UTC"),
+    "date": pl.Date(),
+    "boolean": pl.Boolean(),
+}
 
 
 def polars_type(column_type: Type) -> pl.DataType:
@@ -57,16 +68,15 @@ def delta_schema(table: Table) -> Schema:
     return Schema([Field(column.name, _delta_type(column.type), nullable=True) for column in table.columns])
 
 
-def evolve(delta: DeltaTable, table: Table) -> bool:
-    """Add the columns that the contract has gained to the table's schema; give whether there were any.
-
-    Rows that came before hold null in them.
+def expect_readable(delta: DeltaTable, table: Table) -> None:
+    """Refuse a table whose rows cannot be read by the contract.
 
     Raises:
         PermanentError: it is somebody else's table, with none of the contract's columns or without its key; or a
             column has another type than the contract says: no rows are converted silently.
     """
     held = {field.name: field.type for field in delta.schema().fields}
+    expect_partition(delta, table)
     ours = set(table.key or table.column_names)
     if ours and not (held.keys() >= ours if table.key else held.keys() & ours):
         raise PermanentError(
@@ -75,23 +85,85 @@ def evolve(delta: DeltaTable, table: Table) -> bool:
             found=f"columns {', '.join(held)}",
             do="set MEDALLION_LAKEHOUSE_URL to the place of this project's tables, or move that table away",
         )
-    gained = []
     for field in delta_schema(table).fields:
-        if field.name not in held:
-            gained.append(field)
-        elif held[field.name] != field.type:
+        if field.name in held and held[field.name] != field.type:
             raise PermanentError(
                 f"{table.name}: column {field.name} has another type than its contract",
                 expected=str(field.type),
                 found=str(held[field.name]),
-                do="give the changed column a new name, or move the table away and let it be made again from Bronze",
+                do=f"{rebuild_command(table)}; or give the changed column a new name",
             )
+
+
+def rebuild_command(table: Table) -> str:
+    """What a person types to have a table made again by its present contract."""
+    return f'medallion rebuild {table.name} --why "the contract has changed"'
+
+
+def expect_partition(delta: DeltaTable, table: Table) -> None:
+    """Refuse a contract whose partition is another one than the table was made with.
+
+    Raises:
+        PermanentError: with both, and what to do.
+    """
+    held, wanted = delta.metadata().partition_columns, [table.partition_by] if table.partition_by else []
+    if table.columns and held != wanted:
+        raise PermanentError(
+            f"{table.name} lies there with other partitions than its contract says",
+            expected=f"partitions by {', '.join(wanted) or 'nothing'}",
+            found=f"by {', '.join(held) or 'nothing'}",
+            do="set partition_by of the contract back: a table keeps the partitions that it was made with",
+        )
+
+
+def migrate(delta: DeltaTable, table: Table) -> bool:
+    """Add the columns that the contract has gained to the table's schema; give whether there were any.
+
+    Rows that came before hold null in them. Only stages that write call this: a look changes nothing.
+
+    Raises:
+        PermanentError: a gained column is required of every row (one that was renamed, for example), and there are
+            rows: they have to be made again.
+    """
+    held = {field.name for field in delta.schema().fields}
+    gained = [field for field in delta_schema(table).fields if field.name not in held]
+    required = [column.name for column in table.decoded_columns if not column.nullable and column.name not in held]
+    if required and delta.get_add_actions().num_rows:
+        raise PermanentError(
+            f"{table.name} has rows without {', '.join(required)}, which the contract requires of every row",
+            expected=f"columns {', '.join(table.column_names)}",
+            found=f"columns {', '.join(field.name for field in delta.schema().fields)}",
+            do=rebuild_command(table),
+        )
     if gained:
         try:
             delta.alter.add_columns(gained)
-        except DeltaError:  # another writer added them at this moment, or the next open tries again
+        except DeltaError:  # another writer added them at this moment, or the next stage that writes tries again
             return True
     return bool(gained)
+
+
+def stored_schema(delta: DeltaTable) -> pl.Schema:
+    """The columns that a table has by its own log, whatever its contract says; those of unknown types are left out."""
+    return pl.Schema(
+        {field.name: kind for field in delta.schema().fields if (kind := _stored_type(field.type)) is not None}
+    )
+
+
+def fits_contract(delta: DeltaTable, table: Table) -> bool:
+    """Whether the table has the columns of its contract, with their types, and no others."""
+    held = {field.name: field.type for field in delta.schema().fields}
+    return held == {field.name: field.type for field in delta_schema(table).fields}
+
+
+def _stored_type(stored: object) -> pl.DataType | None:
+    if isinstance(stored, ArrayType):
+        inner = _stored_type(stored.element_type)
+        return None if inner is None else pl.List(inner)
+    name = stored.type if isinstance(stored, PrimitiveType) else ""
+    if match := re.fullmatch(r"decimal\((\d+),\s*(\d+)\)", name):
+        return pl.Decimal(int(match[1]), int(match[2]))
+    return STORED_TYPES.get(name)
 
 
 def _delta_type(column_type: Type) -> PrimitiveType | ArrayType:

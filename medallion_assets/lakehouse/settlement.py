@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from medallion_assets.lakehouse.chain import Gap, covered_until, gaps, next_export
+from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, Decision
 from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.raw_exports import RawExport, exports_in, exports_since
+from medallion_assets.lakehouse.source_versions import source_app_id, taken_version
 
 APPLIED, REJECTED = 1, 2
 """The versions under which an export's application transaction is committed to Silver."""
@@ -32,13 +34,16 @@ class Settlement:
     rejected: frozenset[str]
     decisions: Mapping[str, Decision]
     chain_starts_at: datetime | None
-    bronze_name: str
+    bronze_app_id: str
     bronze_version: int
 
     @classmethod
     def read(cls, bronze: Snapshot, silver: Snapshot, decisions: Mapping[str, Decision]) -> Settlement:
-        """Read it from the two logs."""
-        checkpoint = silver.transaction(bronze.table.name) or 0
+        """Read it from the two logs.
+
+        What Silver's checkpoint says of another Bronze table than this one does not count: each export is looked up.
+        """
+        checkpoint = taken_version(silver, bronze) or 0
         exports = exports_in(bronze)
         held = {export.export_id for export in exports}  # the log also tells of exports that were rolled back
         newer = {export.export_id: export for export in exports_since(bronze, checkpoint) if export.export_id in held}
@@ -53,7 +58,20 @@ class Settlement:
             ),
             decisions=decisions,
             chain_starts_at=silver.table.chain_starts_at,
-            bronze_name=bronze.table.name,
+            bronze_app_id=source_app_id(bronze),
+            bronze_version=bronze.version,
+        )
+
+    @classmethod
+    def of_nothing(cls, bronze: Snapshot, table: Table, decisions: Mapping[str, Decision]) -> Settlement:
+        """As it stands while the Silver table has not been made: nothing is settled."""
+        return cls(
+            exports=exports_in(bronze),
+            pending=sorted(exports_since(bronze, 0), key=lambda export: export.order),
+            rejected=frozenset(),
+            decisions=decisions,
+            chain_starts_at=table.chain_starts_at,
+            bronze_app_id=source_app_id(bronze),
             bronze_version=bronze.version,
         )
 
@@ -108,7 +126,7 @@ class Settlement:
         """What Silver's commit carries when it settles some exports: each of them, and the checkpoint (rule C5)."""
         marks = {**dict.fromkeys(applied, APPLIED), **dict.fromkeys(rejected, REJECTED)}
         waiting = [export.version or 0 for export in self.pending if export.export_id not in marks]
-        return {**marks, self.bronze_name: min(waiting) - 1 if waiting else self.bronze_version}
+        return {**marks, self.bronze_app_id: min(waiting) - 1 if waiting else self.bronze_version}
 
     def _delivered(self, exports: list[RawExport]) -> list[RawExport]:
         return [export for export in exports if not (export.is_full and export.export_id in self.rejected)]

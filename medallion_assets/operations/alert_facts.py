@@ -112,10 +112,10 @@ def refused_exports(lakehouse: Lakehouse, now: datetime) -> list[RefusedExport]:
     """The exports that were refused in the last days and are not in yet, in order of their ids."""
     found: list[RefusedExport] = []
     for table in EXPORTED_TABLES:
-        bronze = bronze_table(table.short_name)
         refusals = read_refusals(lakehouse, table.short_name).values()
         recent = [one for one in refusals if one.judged_at >= now - timedelta(days=WINDOW_DAYS)]
-        held = loaded_ids(lakehouse.open(bronze)) if recent and lakehouse.exists(bronze) else set()
+        bronze = lakehouse.find(bronze_table(table.short_name)) if recent else None
+        held = loaded_ids(bronze) if bronze else set()
         found += [one for one in recent if one.export_id not in held]
     return sorted(found, key=lambda one: (one.table_name, one.export_id, one.prefix))
 
@@ -124,11 +124,10 @@ def waiting_exports(lakehouse: Lakehouse) -> list[WaitingExport]:
     """The exports that Bronze holds and Silver cannot judge, as a window before them is missing."""
     found: list[WaitingExport] = []
     for table in EXPORTED_TABLES:
-        bronze = bronze_table(table.short_name)
-        if not lakehouse.exists(bronze) or not lakehouse.exists(table):
+        silver, bronze = lakehouse.find(table), lakehouse.find(bronze_table(table.short_name))
+        if bronze is None or silver is None:
             continue
-        decisions = read_decisions(lakehouse, table.short_name)
-        settlement = Settlement.read(lakehouse.open(bronze), lakehouse.open(table), decisions)
+        settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
         ends = {export.export_id: export.to_at for export in settlement.pending}
         found += [
             WaitingExport(table=table.name, export_id=gap.export_id, why=str(gap), to_at=ends[gap.export_id])

@@ -101,7 +101,7 @@ def take_due(lakehouse: Lakehouse, channels: Mapping[str, str], now: datetime) -
     """
 
     def take() -> Outlook:
-        snapshot = lakehouse.open(ALERTS)
+        snapshot = lakehouse.ready(ALERTS)
         due, next_due_at = waiting(read_events(snapshot, now).iter_rows(named=True), channels, now)
         if due:
             events = [{"alert_key": one.alert.key, "event": Event.SENDING, "channel": one.channel} for one in due]

@@ -101,7 +101,7 @@ def raise_alerts(lakehouse: Lakehouse, alerts: Collection[Alert], now: datetime)
         wanted.setdefault(alert.key, alert)
     if not wanted:
         return []
-    known = read_events(lakehouse.open(ALERTS), now).filter(pl.col("event") == Event.RAISED)["alert_key"]
+    known = read_events(lakehouse.ready(ALERTS), now).filter(pl.col("event") == Event.RAISED)["alert_key"]
     fresh = [alert for alert in wanted.values() if alert.key not in set(known)]
     append_events(lakehouse, [{**_cut(alert), "event": Event.RAISED} for alert in fresh], now)
     return fresh

@@ -39,7 +39,7 @@ def operations_assets() -> list[dg.AssetsDefinition]:
             lake = _lake(context, lakehouse)
             lost = record_recently_lost(lake, context.instance, lakehouse.now())
             look_back = f"runs of {LOOK_BACK.days} days"
-            yield table_result(lake.open(PIPELINE_RUNS), rows_in=lost, rows_out=lost, looked_at=look_back)
+            yield table_result(lake.ready(PIPELINE_RUNS), rows_in=lost, rows_out=lost, looked_at=look_back)
 
     @dg.asset(**doorway(PIPELINE_CHECKPOINT), deps=[runs])
     def pipeline_checkpoint(

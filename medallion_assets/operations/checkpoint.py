@@ -15,18 +15,17 @@ from typing import Any
 
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import read_decisions
-from medallion_assets.lakehouse.delta import COMMIT_ID, Lakehouse, Snapshot, commit_note, commits_since
-from medallion_assets.lakehouse.partitions import SOURCE_NOTE
+from medallion_assets.lakehouse.delta import COMMIT_ID, Lakehouse, Snapshot, commit_note, last_commit
 from medallion_assets.lakehouse.pipeline_runs import last_successes
 from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
 from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.lakehouse.source_versions import SOURCE_NOTE, taken_version
 from medallion_assets.operations.stages import JOBS, stages
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.tables import PUBLISHED_TABLES
 
-RECENT_COMMITS = 10
 LOG, PIPELINE_RUNS_TABLE = "log", "pipeline_runs"
 RUN_ID = "dagster_run_id"
 """What a commit's author calls the run (resources.LakehouseResource)."""
@@ -60,15 +59,6 @@ def read_checkpoints(lakehouse: Lakehouse) -> list[Checkpoint]:
     ]
 
 
-def last_commit(snapshot: Snapshot, note: str = COMMIT_ID) -> dict[str, Any] | None:
-    """The last commit of this project that carries a note, or None. Making or altering a table is no such commit."""
-    for version in (snapshot.version - RECENT_COMMITS, -1):  # nearly always one of the last tells
-        for commit in commits_since(snapshot, max(version, -1)):
-            if note in commit:
-                return commit
-    return None
-
-
 def committed_at(commit: Mapping[str, Any]) -> datetime:
     """When a commit was made."""
     return datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
@@ -79,7 +69,7 @@ def _committed(lakehouse: Lakehouse, table: Table) -> Checkpoint:
     if not lakehouse.exists(table):
         return empty
     snapshot = lakehouse.open(table)
-    commit = last_commit(snapshot)
+    commit = last_commit(snapshot, COMMIT_ID)
     if commit is not None:
         empty = replace(empty, last_success=committed_at(commit), run_id=commit.get(RUN_ID))
     found = replace(empty, table_version=snapshot.version)
@@ -101,13 +91,13 @@ def _loaded(bronze: Snapshot, found: Checkpoint) -> Checkpoint:
 def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
     """Silver: the version of Bronze up to which every export is settled, and how far their chain reaches."""
     table, lakehouse = silver.table, silver.lakehouse
-    source = bronze_table(table.short_name)
-    if not lakehouse.exists(source):
+    bronze = lakehouse.find(bronze_table(table.short_name))
+    if bronze is None:
         return found
-    settlement = Settlement.read(lakehouse.open(source), silver, read_decisions(lakehouse, table.short_name))
+    settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
     return replace(
         found,
-        watermark=_mark(silver, source),
+        watermark=_mark(silver, bronze),
         covered_until=settlement.covered,
         last_day=_last_day(silver),
         waiting=len(settlement.pending),
@@ -117,9 +107,10 @@ def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
 def _enriched(enriched: Snapshot, found: Checkpoint) -> Checkpoint:
     """The enriched table: the version of both its sources."""
     lakehouse = enriched.lakehouse
-    sources = [source for source in (CUSTOMER_TRANSACTIONS, CUSTOMERS) if lakehouse.exists(source)]
+    found_sources = map(lakehouse.find, (CUSTOMER_TRANSACTIONS, CUSTOMERS))
+    sources = [source for source in found_sources if source is not None]
     marks = [mark for source in sources if (mark := _mark(enriched, source)) is not None]
-    missing = (lakehouse.open(one).version - (enriched.transaction(one.name) or 0) for one in sources)
+    missing = (source.version - (taken_version(enriched, source) or 0) for source in sources)
     waiting = sum(max(versions, 0) for versions in missing)
     return replace(found, watermark=", ".join(marks) or None, last_day=_last_day(enriched), waiting=waiting)
 
@@ -160,9 +151,9 @@ def _last_of(partition: str | None) -> date | None:
         return None
 
 
-def _mark(snapshot: Snapshot, source: Table) -> str | None:
-    version = snapshot.transaction(source.name)
-    return None if version is None else f"{source.name}@{version}"
+def _mark(snapshot: Snapshot, source: Snapshot) -> str | None:
+    version = taken_version(snapshot, source)
+    return None if version is None else f"{source.table.name}@{version}"
 
 
 def _last_day(snapshot: Snapshot) -> date | None:

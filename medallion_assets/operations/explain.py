@@ -9,7 +9,7 @@ where the two differ, something is wrong, and explain says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +17,10 @@ import polars as pl
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.decisions import Decision, read_decisions
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.decisions import read_decisions
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.quarantine import quarantine_table
-from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in, exports_since
+from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.lakehouse.records import POSITION
 from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.lakehouse.settlement import Settlement
@@ -74,10 +74,11 @@ def explain(
             found="nothing",
             do=f"check MEDALLION_LAKEHOUSE_URL, or run bronze/{table.short_name}",
         )
-    bronze = lakehouse.open(bronze_table(table.short_name))
-    silver = lakehouse.open(table) if lakehouse.exists(table) else None
+    bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.find(table)
     decisions = read_decisions(lakehouse, table.short_name)
-    settlement = _settlement(bronze, silver, table, decisions)
+    settlement = (
+        Settlement.read(bronze, silver, decisions) if silver else Settlement.of_nothing(bronze, table, decisions)
+    )
     found = _with_quarantine(lakehouse, table, records_of_key(bronze, table, key, progress=progress))
     judged = judge(found, settlement, decisions)
     is_valid = pl.Series([record.verdict is Verdict.SUPERSEDED for record in judged], dtype=pl.Boolean)
@@ -93,23 +94,6 @@ def explain(
         records=with_versions(records, expected) if table.history else with_winner(records),
         silver=held.to_dicts(),
         disagreements=_disagreements(records, events, expected, held),
-    )
-
-
-def _settlement(
-    bronze: Snapshot, silver: Snapshot | None, table: Table, decisions: Mapping[str, Decision]
-) -> Settlement:
-    """As `Settlement.read` has it; without a Silver table nothing is settled (and explaining does not make one)."""
-    if silver is not None:
-        return Settlement.read(bronze, silver, decisions)
-    return Settlement(
-        exports=exports_in(bronze),
-        pending=sorted(exports_since(bronze, 0), key=lambda export: export.order),
-        rejected=frozenset(),
-        decisions=decisions,
-        chain_starts_at=table.chain_starts_at,
-        bronze_name=bronze.table.name,
-        bronze_version=bronze.version,
     )
 
 

@@ -8,28 +8,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-AGAIN_FROM_BRONZE = (
-    "move the folders of this table (with <table>_events, where there is one) and of silver/enriched_transactions out "
-    "of the lakehouse and run their assets: they are made again from Bronze, with the decisions that people made"
-)
-AGAIN_FROM_SILVER = "move the table's folder out of the lakehouse and run its asset: it is made again from Silver"
-AGAIN_FROM_EXPORTS = (
-    "move the folders of this table and of everything in silver/ out of the lakehouse and run the assets: Bronze is "
-    "loaded again from the exports, and Silver made again from Bronze"
-)
 FROM_BACKUP = "take it from a backup: nothing else holds what was in it"
+
+MADE_ANEW = (
+    "without one, and if what lies before the table is whole: move its folder out of the lakehouse and run its asset, "
+    "which makes another table in its place"
+)
+"""For a table whose log is lost: it cannot be rebuilt as itself, and those that are made from it notice its new id."""
 
 
 def rebuild(table_name: str) -> str:
     """What makes a table anew from what lies before it."""
     layer, _, name = table_name.partition(".")
     match layer:
-        case "bronze":
-            return AGAIN_FROM_EXPORTS
-        case "silver":
-            return AGAIN_FROM_SILVER if name == "enriched_transactions" else AGAIN_FROM_BRONZE
-        case "gold":
-            return AGAIN_FROM_SILVER
+        case "bronze" | "silver" | "gold":
+            judged = f"{layer}.{name.removesuffix('_events')}"
+            return f'medallion rebuild {judged} --why "..."; its rows are made again from what lies before it'
+        case "quarantine":
+            return f'medallion rebuild silver.{name} --why "..."; it makes the table and its quarantine again'
         case _:
             return FROM_BACKUP
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.delta import COMMIT_ID, Lakehouse, last_commit
 from medallion_assets.lakehouse.pipeline_runs import last_successes
-from medallion_assets.operations.checkpoint import committed_at, last_commit
+from medallion_assets.operations.checkpoint import committed_at
 from medallion_assets.operations.stages import data_tables
 
 
@@ -77,7 +77,7 @@ def _refreshed(lakehouse: Lakehouse) -> Iterable[Refreshed]:
     began_at = min((datetime.fromtimestamp(each / 1000, UTC) for each in made if each), default=None)
     for table in tables:
         snapshot, success = snapshots.get(table.name), successes.get(table.name)
-        commit = None if snapshot is None else last_commit(snapshot)
+        commit = None if snapshot is None else last_commit(snapshot, COMMIT_ID)
         yield Refreshed(
             table=table,
             committed_at=None if commit is None else committed_at(commit),

@@ -109,7 +109,7 @@ def read_incidents(lakehouse: Lakehouse, *, since: date | None = None) -> pl.Dat
 
 def _record(lakehouse: Lakehouse, day: date, incidents: Collection[Incident]) -> list[Incident]:
     def record() -> list[Incident]:
-        snapshot = lakehouse.open(INCIDENTS)
+        snapshot = lakehouse.ready(INCIDENTS)
         held = snapshot.scan(partitions=[day]).collect()
         known = set(held["incident_id"])
         new = [incident for incident in incidents if incident.incident_id not in known]

@@ -65,7 +65,7 @@ def replace_rows(lakehouse: Lakehouse, table: Table, rows: Sequence[Mapping[str,
     wanted = pl.DataFrame([dict(row) for row in rows], schema=polars_schema(table), orient="row").sort(key)
 
     def replace() -> int:
-        snapshot = lakehouse.open(table)
+        snapshot = lakehouse.ready(table)
         if snapshot.scan().collect().sort(key).equals(wanted):
             return snapshot.version
         held = snapshot.files["path"].to_list() if snapshot.files.height else []

@@ -15,15 +15,13 @@ import polars as pl
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
-from medallion_assets.lakehouse.history_store import fold_history
-from medallion_assets.lakehouse.judging import CHUNK_RECORDS, judge_exports
-from medallion_assets.lakehouse.quarantine import bad_keys, quarantine_table
-from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
+from medallion_assets.lakehouse.judging import judge_exports
+from medallion_assets.lakehouse.quarantine import quarantine_table
+from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.lakehouse.records import POSITION
-from medallion_assets.lakehouse.refine import commit_change
+from medallion_assets.lakehouse.replay import Replay, export_groups
 from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.lakehouse.settlement import Settlement
-from medallion_assets.lakehouse.state import FullExports, fold
 from medallion_assets.operations.findings import Finding, rebuild
 
 SHOWN_KEYS = 5
@@ -41,24 +39,14 @@ def recompute(
     settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
     applied = [export for export in settlement.exports if export.export_id not in settlement.ignored]
     waiting = _waiting(lakehouse, table)
-    fulls: list[RawExport] = []
-    for group in _groups(applied):
-        applying = group[0] if group[0].is_full else None
+    replay = Replay(table=table, scratch=scratch, quarantined_in=lakehouse)
+    for group in export_groups(applied):
         with TemporaryDirectory(prefix="medallion-") as folder:
             judged = judge_exports(bronze, table, group, Path(folder))
             bad = pl.concat([part.select(POSITION) for part in judged.bad])
             if stricter := _height(bad.join(waiting, on=POSITION, how="anti")):
                 return stricter
-            good = [part.join(waiting, on=POSITION, how="anti") for part in judged.good]
-            keys = bad_keys(lakehouse, table, [*fulls, applying] if applying else fulls)
-            pictures = FullExports(applied=list(fulls), applying=applying, bad_keys=keys)
-            copy = scratch.open(table)
-            if table.history:
-                change = fold_history(scratch, copy, good, pictures, (), Path(folder))
-            else:
-                change = fold(copy, good, pictures, Path(folder))
-            commit_change(copy, change, {}, {})
-        fulls += [applying] if applying else []
+            replay.apply(group, [part.join(waiting, on=POSITION, how="anti") for part in judged.good], Path(folder))
         progress(sum(export.records for export in group))
     return 0
 
@@ -93,19 +81,6 @@ def _waiting(lakehouse: Lakehouse, table: Table) -> pl.LazyFrame:
     if not lakehouse.exists(contract):
         return pl.LazyFrame(schema={name: polars_schema(contract)[name] for name in POSITION})
     return lakehouse.open(contract).scan().filter(pl.col("redriven_at").is_null()).select(POSITION)
-
-
-def _groups(exports: list[RawExport]) -> Iterator[list[RawExport]]:
-    """One full export, or incremental ones of a bounded number of records."""
-    group: list[RawExport] = []
-    for export in exports:
-        full_group = sum(one.records for one in (*group, export)) > CHUNK_RECORDS
-        if group and (export.is_full or group[-1].is_full or full_group):
-            yield group
-            group = []
-        group.append(export)
-    if group:
-        yield group
 
 
 def _height(rows: pl.LazyFrame) -> int:

@@ -22,7 +22,7 @@ from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.quarantine import quarantine_table
 from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
-from medallion_assets.operations.findings import Finding, TableFacts, Verification, rebuild
+from medallion_assets.operations.findings import MADE_ANEW, Finding, TableFacts, Verification
 from medallion_assets.operations.recomputation import differences, recompute
 from medallion_assets.operations.verify_bronze import verify_bronze
 from medallion_assets.operations.verify_files import verify_files
@@ -149,7 +149,7 @@ class _Look:
             self._found(table.name, list(verify_silver(silver, bronze)))
         kept = quarantine_table(table)
         if quarantine := self.well.get(kept.name):
-            self._found(kept.name, list(verify_quarantine(quarantine, bronze)))
+            self._found(kept.name, list(verify_quarantine(quarantine, bronze, table)))
 
     def _open(self, table: Table) -> None:
         try:
@@ -164,7 +164,7 @@ class _Look:
                 check="table_opens",
                 expected="a Delta table",
                 found=str(found),
-                do=f"take {LOG} from a backup; else {rebuild(table.name)}",
+                do=f"take {LOG} from a backup; {MADE_ANEW}",
             )
             self.answer.findings.append(finding)
             return

@@ -12,7 +12,7 @@ import polars as pl
 
 from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.raw_exports import RawExport, exports_since, loaded_ids
-from medallion_assets.operations.findings import AGAIN_FROM_EXPORTS, Finding
+from medallion_assets.operations.findings import Finding, rebuild
 
 LOAD_AGAIN = "run the Bronze asset: ingest looks at the data, so it loads the export again from where it lies"
 
@@ -45,7 +45,7 @@ def _export(bronze: Snapshot, export_id: str, noted: RawExport | None, rows: int
             check="data_is_in_the_ledger",
             expected="a commit that says it brought the export",
             found=f"{rows} lines of export {export_id} that no commit mentions",
-            do=AGAIN_FROM_EXPORTS,
+            do=rebuild(name),
         )
     elif noted.records != rows:
         yield Finding(
@@ -53,7 +53,7 @@ def _export(bronze: Snapshot, export_id: str, noted: RawExport | None, rows: int
             check="export_is_whole",
             expected=f"{noted.records} lines of export {export_id}, as the commit that brought it says",
             found=f"{rows} lines",
-            do=AGAIN_FROM_EXPORTS,
+            do=rebuild(name),
         )
     if bronze.transaction(export_id) is None:
         yield Finding(
@@ -61,7 +61,7 @@ def _export(bronze: Snapshot, export_id: str, noted: RawExport | None, rows: int
             check="export_has_its_transaction",
             expected=f"an application transaction {export_id}",
             found="none",
-            do=AGAIN_FROM_EXPORTS,
+            do=rebuild(name),
         )
 
 
@@ -100,5 +100,5 @@ def _lines(bronze: Snapshot, export_id: str, files: pl.DataFrame) -> Iterator[Fi
                     file=path,
                     expected=f"every line of export {export_id} once, numbered from 1 in its source file",
                     found="; ".join(problems),
-                    do=AGAIN_FROM_EXPORTS,
+                    do=rebuild(bronze.table.name),
                 )

@@ -6,17 +6,20 @@ Does not: recomputing Silver (operations.recomputation).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
+from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Snapshot, commit_note, commits_since
+from medallion_assets.lakehouse.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.lakehouse.integrity import leaked_tombstones, repeated_keys
-from medallion_assets.lakehouse.raw_exports import loaded_ids
+from medallion_assets.lakehouse.raw_exports import loaded_ids, rebuilt_exports
 from medallion_assets.lakehouse.records import POSITION
 from medallion_assets.lakehouse.refine import EXPORTS_NOTE
-from medallion_assets.operations.findings import AGAIN_FROM_BRONZE, AGAIN_FROM_SILVER, FROM_BACKUP, Finding
+from medallion_assets.lakehouse.source_versions import SOURCE_ID_NOTE, SOURCE_NOTE, taken_version
+from medallion_assets.operations.findings import Finding, rebuild
 
 LOAD_BRONZE = "run the Bronze asset, which loads what is missing from where it lies; then look again"
 
@@ -26,14 +29,14 @@ def verify_silver(silver: Snapshot, bronze: Snapshot | None) -> Iterator[Finding
     name = silver.table.name
     bronze_name = f"bronze.{silver.table.short_name}"
     version = -1 if bronze is None else bronze.version
-    checkpoint = silver.transaction(bronze_name)
+    checkpoint = None if bronze is None else taken_version(silver, bronze)
     if checkpoint is not None and checkpoint > version:
         yield Finding(
             table=name,
             check="checkpoint_is_in_bronze",
             expected=f"a checkpoint of at most {version}, the version of {bronze_name}",
             found=f"{checkpoint}",
-            do=f"{bronze_name} was replaced or lost commits: {AGAIN_FROM_BRONZE}",
+            do=f"{bronze_name} lost commits: {rebuild(bronze_name)}; then {rebuild(name)}",
         )
     commits = _history(silver)
     settled = {export_id for commit in commits for export_id in commit_note(commit, EXPORTS_NOTE) or []}
@@ -52,13 +55,17 @@ def verify_silver(silver: Snapshot, bronze: Snapshot | None) -> Iterator[Finding
             check="settled_exports_are_in_the_data",
             expected="the rows of every export that counts as settled",
             found=f"the table was rolled back behind {len(lost)} of them: {_some(lost)}",
-            do=AGAIN_FROM_BRONZE,
+            do=rebuild(name),
         )
-    yield from _unique(silver, AGAIN_FROM_BRONZE)
+    if bronze is not None:
+        yield from _sources(silver, bronze, commits)
+    yield from _contracts(silver, silver.table)
+    yield from _unique(silver, rebuild(name))
 
 
-def verify_quarantine(quarantine: Snapshot, bronze: Snapshot | None) -> Iterator[Finding]:
-    """Each row once (rule C6), and of an export that Bronze holds."""
+def verify_quarantine(quarantine: Snapshot, bronze: Snapshot | None, judged: Table) -> Iterator[Finding]:
+    """Each row once (rule C6), judged by the contract of the table `judged`, and of an export that Bronze holds."""
+    yield from _contracts(quarantine, judged)
     places = quarantine.scan().select(pl.struct(POSITION).hash().alias("place")).collect(engine="streaming")["place"]
     if repeated := places.len() - places.n_unique():
         yield Finding(
@@ -66,7 +73,7 @@ def verify_quarantine(quarantine: Snapshot, bronze: Snapshot | None) -> Iterator
             check="rows_are_there_once",
             expected="one row for each (export, file, line)",
             found=f"{repeated} more",
-            do=FROM_BACKUP,
+            do=rebuild(quarantine.table.name),
         )
     exports = quarantine.scan().select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"]
     if lost := sorted(set(exports) - (loaded_ids(bronze) if bronze else set())):
@@ -91,7 +98,7 @@ def verify_enriched(enriched: Snapshot, transactions: Snapshot) -> Iterator[Find
                 check="rows_are_the_live_ones",
                 expected=f"{live} rows, the live ones of {transactions.table.name}",
                 found=f"{enriched.row_count} rows",
-                do=AGAIN_FROM_SILVER,
+                do=rebuild(name),
             )
         if leaked := leaked_tombstones(transactions, enriched):
             yield Finding(
@@ -99,14 +106,55 @@ def verify_enriched(enriched: Snapshot, transactions: Snapshot) -> Iterator[Find
                 check="no_tombstone_leaks",
                 expected="no row of a deleted key",
                 found=f"{leaked}",
-                do=AGAIN_FROM_SILVER,
+                do=rebuild(name),
             )
-    yield from _unique(enriched, AGAIN_FROM_SILVER)
+    yield from _unique(enriched, rebuild(name))
 
 
 def is_behind(enriched: Snapshot, source: Snapshot) -> bool:
     """Whether the source has versions that the table made from it has not taken yet."""
-    return enriched.transaction(source.table.name) != source.version
+    return taken_version(enriched, source) != source.version
+
+
+def _contracts(snapshot: Snapshot, judged: Table) -> Iterator[Finding]:
+    """Rule C6: all rows follow the contract that is in force."""
+    present = fingerprint(judged)
+    if others := sorted({*rules_of_rows(snapshot)} - {present}):
+        yield Finding(
+            table=snapshot.table.name,
+            check="judged_by_one_contract",
+            expected=f"rows that were judged by the present contract, {present}",
+            found=f"some that were judged by an older contract: {', '.join(others)}",
+            do=rebuild(judged.name),
+        )
+
+
+def _sources(silver: Snapshot, bronze: Snapshot, commits: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """What Silver was made from: this Bronze table, and the lines that it holds now."""
+    name, bronze_name = silver.table.name, bronze.table.name
+    made_from = [commit for commit in commits if SOURCE_ID_NOTE in commit]
+    if made_from and commit_note(made_from[-1], SOURCE_ID_NOTE) != bronze.table_id:
+        yield Finding(
+            table=name,
+            check="source_is_the_same_table",
+            expected=f"to be made from {bronze_name} with the table id {bronze.table_id}",
+            found=f"{commit_note(made_from[-1], SOURCE_ID_NOTE)}: {bronze_name} was removed and made again",
+            do=f"{rebuild(name)}; exports that the former {bronze_name} had and this one lacks are gone from it",
+        )
+    read_at = {
+        export_id: commit_note(commit, SOURCE_NOTE)
+        for commit in made_from
+        for export_id in commit_note(commit, EXPORTS_NOTE) or []
+    }
+    again = rebuilt_exports(bronze)
+    if stale := sorted(one for one, version in again.items() if one in read_at and read_at[one] < version):
+        yield Finding(
+            table=name,
+            check="source_has_the_same_lines",
+            expected=f"exports as {bronze_name} holds them",
+            found=f"{len(stale)} that were applied before {bronze_name} was rebuilt: {_some(stale)}",
+            do=rebuild(name),
+        )
 
 
 def _unique(snapshot: Snapshot, do: str) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from medallion_assets.dynamodb.publisher import Published
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.reporting import asset_key, check, check_specs, counts, doorway, stage_metadata
 from medallion_assets.resources import DynamoDBResource, LakehouseResource
 from medallion_assets.serving.customer_ltv_metrics import CUSTOMER_LTV_METRICS
@@ -56,7 +57,8 @@ def serving_assets(first_day: date) -> list[dg.AssetsDefinition]:
             published = stage.attempt(partial(publisher.daily_sales, partition_days(context)))
             found = stage.attempt(partial(read_back_daily_sales, publisher, published))
             yield count_equals_gold(DAILY_SALES_METRICS, found)
-            yield stage.report(_result(DAILY_SALES_METRICS, published, found, config))
+            gold = stage.lake.open(DAILY_SALES_SUMMARY)
+            yield stage.report(_result(DAILY_SALES_METRICS, gold, published, found, config))
 
     @daily_asset(first_day, **_doorway(CUSTOMER_LTV_METRICS), deps=[asset_key(CUSTOMER_LTV)])
     def customer_ltv_metrics(
@@ -70,7 +72,8 @@ def serving_assets(first_day: date) -> list[dg.AssetsDefinition]:
             published = stage.attempt(partial(publisher.customer_ltv, partition_days(context)[-1]))
             found = stage.attempt(partial(read_back_customer_ltv, publisher, published))
             yield count_equals_gold(CUSTOMER_LTV_METRICS, found)
-            yield stage.report(_result(CUSTOMER_LTV_METRICS, published, found, config))
+            gold = stage.lake.open(CUSTOMER_LTV)
+            yield stage.report(_result(CUSTOMER_LTV_METRICS, gold, published, found, config))
 
     return [daily_sales_metrics, customer_ltv_metrics]
 
@@ -103,7 +106,7 @@ def _publisher(stage: Stage, config: PublishConfig, dynamodb: DynamoDBResource) 
 
 
 def _result(
-    table: Table, published: Mapping[date, Published], found: ReadBack, config: PublishConfig
+    table: Table, gold: Snapshot, published: Mapping[date, Published], found: ReadBack, config: PublishConfig
 ) -> dg.MaterializeResult[None]:
     version = max(one.version for one in published.values())
     outcomes = Counter[str](one.outcome for one in published.values())
@@ -113,6 +116,7 @@ def _result(
         quarantined=0,
         quality_score=1.0,
         table_version=version,
+        table_id=gold.table_id,
         row_count=found.rows_readable,
         location=f"DynamoDB table {table.short_name}",
         sample=found.sample,

@@ -21,18 +21,24 @@ from medallion_assets.lakehouse.decide import decide
 from medallion_assets.lakehouse.decisions import Action, Decision
 from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.expectation_results import results_of
+from medallion_assets.lakehouse.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.lakehouse.gate import Gate
 from medallion_assets.lakehouse.integrity import leaked_tombstones, repeated_keys
 from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.lakehouse.rebuild import rebuild_judged
 from medallion_assets.lakehouse.refine import Failing, Refined, refine
+from medallion_assets.lakehouse.schema import rebuild_command
+from medallion_assets.lakehouse.table_changes import Rebuilt
+from medallion_assets.rebuild_config import JudgedRebuildConfig, RebuildableConfig, rebuild_figures
 from medallion_assets.reporting import as_table, asset_key, check, check_specs, counts, doorway, table_result
 from medallion_assets.resources import LakehouseResource, started_by
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.silver.enrichment import transactions_of, update_enriched
+from medallion_assets.silver.enrichment import rebuild_enriched, transactions_of, update_enriched
+from medallion_assets.stage import Stage
 from medallion_assets.task_values import Value, read_value, task_values
-from medallion_assets.trigger_context import TriggerContext, TriggeredConfig, shown
+from medallion_assets.trigger_context import TriggerContext, shown
 
 SAMPLE_CHARACTERS = 500
 """Of a bad row's value: a record is known by what stands in its middle."""
@@ -42,6 +48,7 @@ REFINE_CHECKS = {
     "unique_live_key": "No key has two live rows.",
     "no_gaps": "No export waits for a window that is missing.",
     "schema_drift": "Items have no attribute that the contract lacks.",
+    "one_contract": "All rows, and those in quarantine, were judged by the contract that is in force.",
     "new_records": "The run found records to judge; if it did not, there was nothing new, or something is stuck.",
 }
 ENRICHED_CHECKS = {
@@ -63,6 +70,9 @@ class RefineConfig(dg.Config):
     threshold: float | None = Field(default=None, ge=0, le=1, description="share of good records, for this run alone")
     accept: list[ExportDecision] = Field(default=[], description="exports to publish although they fail the gate")
     reject: list[ExportDecision] = Field(default=[], description="exports to leave out for good")
+    rebuild: JudgedRebuildConfig = Field(
+        default=JudgedRebuildConfig(), description="judge the exports that are in again, by the present contract"
+    )
     trigger: TriggerContext = Field(default=TriggerContext(), description="what caused the run; changes nothing")
 
     def decisions(self, table: Table, *, by: str, at: datetime) -> list[Decision]:
@@ -95,6 +105,7 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
         with lakehouse.stage(context, table) as stage:
             lake, now, done = stage.lake, stage.now, Refined()
             decide(lake, table, config.decisions(table, by=started_by(context), at=now))
+            again = rebuilt(stage, config)
             judge = partial(refine, lake, table, now=now, threshold=config.threshold, done=done)
             stage.attempt(partial(judge, progress=context.log.info))
             stage.judged(expectation_results(table, done))
@@ -103,7 +114,7 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
             loaded = read_value(context, bronze_table(table.short_name).path, "rows_in", default=None)
             yield new_records(table, done, bronze_loaded=loaded)
             if done.failing is None or done.applied or done.rejected:
-                yield stage.report(refine_result(snapshot, done, config.trigger))
+                yield stage.report(refine_result(snapshot, done, config.trigger, again))
             if done.failing is not None:
                 stage.found(**judged_figures(done))
                 raise gate_error(table, done.failing, Gate.of(table, config.threshold))
@@ -117,10 +128,11 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
     check_specs=check_specs(ENRICHED_TRANSACTIONS, ENRICHED_CHECKS, blocking=ENRICHED_CHECKS),
 )
 def enriched_transactions(
-    context: dg.AssetExecutionContext, config: TriggeredConfig, lakehouse: LakehouseResource
+    context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
 ) -> Iterator[Event]:
     """Each live transaction with the customer as of then; only the days that changed are made anew."""
     with lakehouse.stage(context, ENRICHED_TRANSACTIONS) as stage:
+        again = config.rebuild.run(stage, partial(rebuild_enriched, stage.lake))
         done = stage.attempt(partial(update_enriched, stage.lake, progress=context.log.info))
         enriched = stage.lake.open(ENRICHED_TRANSACTIONS, version=done.version)
         yield from stage.checked(enriched_checks(enriched))
@@ -131,8 +143,15 @@ def enriched_transactions(
                 rows_out=done.rows_out,
                 trigger=shown(config.trigger),
                 restated_dates=[str(day) for day in sorted(done.restated)],
+                **rebuild_figures(again),
             )
         )
+
+
+def rebuilt(stage: Stage, config: RefineConfig) -> Rebuilt | None:
+    """The rebuild that the run config asks for, if it does."""
+    judge = partial(rebuild_judged, stage.lake, stage.table, now=stage.now, accept_all=config.rebuild.accept_all)
+    return config.rebuild.run(stage, judge)
 
 
 def expectation_results(table: Table, done: Refined) -> Iterator[dict[str, Any]]:
@@ -149,8 +168,17 @@ def refine_checks(silver: Snapshot, done: Refined) -> Iterator[dg.AssetCheckResu
     yield quality_threshold(table, done)
     yield unique_live_key(silver)
     yield check(table, "no_gaps", passed=not done.gaps, warn=True, gaps=[str(gap) for gap in done.gaps])
+    yield one_contract(silver)
     drift = done.total.unknown_attributes
     yield check(table, "schema_drift", passed=not drift, warn=True, unknown_attributes=counts(drift))
+
+
+def one_contract(silver: Snapshot) -> dg.AssetCheckResult:
+    """Rule C6: a contract that has changed since rows were judged is reported, with the command that rebuilds."""
+    table = silver.table
+    others = sorted({*rules_of_rows(silver)} - {fingerprint(table)})
+    do = rebuild_command(table) if others else "nothing"
+    return check(table, "one_contract", passed=not others, warn=True, older_contracts=others, what_to_do=do)
 
 
 def enriched_checks(enriched: Snapshot) -> Iterator[dg.AssetCheckResult]:
@@ -190,9 +218,12 @@ def unique_live_key(snapshot: Snapshot) -> dg.AssetCheckResult:
     return check(snapshot.table, "unique_live_key", passed=repeated == 0, repeated_keys=repeated)
 
 
-def refine_result(silver: Snapshot, done: Refined, trigger: TriggerContext) -> dg.MaterializeResult[None]:
-    """What a run of refine published."""
+def refine_result(
+    silver: Snapshot, done: Refined, trigger: TriggerContext, again: Rebuilt | None = None
+) -> dg.MaterializeResult[None]:
+    """What a run of refine published, and what a rebuild before it changed."""
     total = done.total
+    restated = done.restated | (again.changes.restated if again and not again.dry_run else set())
     return table_result(
         silver,
         rows_in=total.records,
@@ -206,7 +237,8 @@ def refine_result(silver: Snapshot, done: Refined, trigger: TriggerContext) -> d
         **task_values({"new_records": total.records}),
         exports_applied=[tally.export_id for tally in done.applied],
         exports_rejected=done.rejected,
-        restated_dates=[str(day) for day in sorted(done.restated)],
+        restated_dates=[str(day) for day in sorted(restated)],
+        **rebuild_figures(again),
     )
 
 

@@ -18,6 +18,9 @@ from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot, restated_since
 from medallion_assets.lakehouse.partitions import conform, stage_day
+from medallion_assets.lakehouse.replacement import REBUILT_NOTE, Progress, Replacement
+from medallion_assets.lakehouse.source_versions import source_app_id, taken_version
+from medallion_assets.lakehouse.table_changes import Rebuilt, expect_reason
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import (
@@ -50,19 +53,59 @@ def update_enriched(lakehouse: Lakehouse, *, progress: Callable[[str], None] = l
     return until_committed(lambda: _update(lakehouse, progress))
 
 
+def rebuild_enriched(
+    lakehouse: Lakehouse,
+    *,
+    why: str,
+    dry_run: bool = False,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> Rebuilt:
+    """Enrich every day again, from the latest transactions and customers, or say what that would change.
+
+    Raises:
+        PermanentError: `why` is blank, or the table or one of its sources has not been made yet.
+        CommitConflictError: other writers were faster, every time.
+    """
+    expect_reason(ENRICHED_TRANSACTIONS.name, why)
+    return until_committed(lambda: _rebuild(lakehouse, why, progress, dry_run=dry_run))
+
+
+def _rebuild(lakehouse: Lakehouse, why: str, progress: Progress, *, dry_run: bool) -> Rebuilt:
+    enriched = lakehouse.open_any(ENRICHED_TRANSACTIONS)  # before its sources, as in `_update`
+    sources = transactions, customers = lakehouse.open(CUSTOMER_TRANSACTIONS), lakehouse.open(CUSTOMERS)
+    replacement = Replacement(table=enriched, stages=not dry_run)
+    days = sorted({day for one in (transactions, enriched) for day in one.partitions if day is not None})
+    periods = customer_periods(nw.from_native(customers.scan())).collect().to_native().lazy()
+    done = 0
+    for group in _groups(transactions, days):
+        rows = _enrich(transactions, group, periods)
+        for day in group:
+            replacement.partition(day, rows.filter(pl.col("transaction_date") == day))
+        done += len(group)
+        progress(f"enriching {enriched.table.name} again", done, len(days))
+    changes, version = replacement.changes(), enriched.version
+    if not dry_run:
+        marks = {source_app_id(source): source.version for source in sources}
+        notes = {RESTATED: sorted(str(day) for day in replacement.replaced), REBUILT_NOTE: {"why": why}}
+        version = replacement.commit(marks, notes)
+    return Rebuilt(table=enriched.table.name, version=version, dry_run=dry_run, changes=changes)
+
+
 def transactions_of(enriched: Snapshot) -> Snapshot:
     """The version of silver.customer_transactions that a version of the enriched table was made from."""
-    version = enriched.transaction(CUSTOMER_TRANSACTIONS.name)
-    return enriched.lakehouse.open(CUSTOMER_TRANSACTIONS, version=version)
+    latest = enriched.lakehouse.open(CUSTOMER_TRANSACTIONS)
+    version = taken_version(enriched, latest)
+    return latest if version is None else enriched.lakehouse.open(CUSTOMER_TRANSACTIONS, version=version)
 
 
 def _update(lakehouse: Lakehouse, progress: Callable[[str], None]) -> Enriched:
-    enriched = lakehouse.open(ENRICHED_TRANSACTIONS)  # before its sources, which then are no older than it is
+    enriched = lakehouse.ready(ENRICHED_TRANSACTIONS)  # before its sources, which then are no older than it is
     transactions, customers = lakehouse.open(CUSTOMER_TRANSACTIONS), lakehouse.open(CUSTOMERS)
     done = Enriched(version=enriched.version)
-    marks = {source.table.name: source.version for source in (transactions, customers)}
-    if all(enriched.transaction(name) == version for name, version in marks.items()):
+    sources = (transactions, customers)
+    if all(taken_version(enriched, source) == source.version for source in sources):
         return done
+    marks = {source_app_id(source): source.version for source in sources}
     days = _touched(transactions, customers, enriched)
     periods = customer_periods(nw.from_native(customers.scan())).collect().to_native().lazy()
     staged: list[StagedFile] = []
@@ -98,8 +141,7 @@ def _same(enriched: Snapshot, day: date, new: pl.DataFrame) -> bool:
 def _touched(transactions: Snapshot, customers: Snapshot, enriched: Snapshot) -> set[date]:
     """The days that may change; all of them where the logs do not tell."""
     every = {day for one in (transactions, enriched) for day in one.partitions if day is not None}
-    seen = enriched.transaction(transactions.table.name)
-    seen_customers = enriched.transaction(customers.table.name)
+    seen, seen_customers = taken_version(enriched, transactions), taken_version(enriched, customers)
     if seen is None or seen_customers is None or seen > transactions.version or seen_customers > customers.version:
         return every
     days = restated_since(transactions, seen)

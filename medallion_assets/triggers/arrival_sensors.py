@@ -80,7 +80,7 @@ def arrival_sensor(table: Table, timers: Timers, *, refines: bool = False) -> dg
         if decision.ask is None:
             return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor.dump())
         # The version is in the key: exports that a restored table lacks again are asked for again.
-        run_key = f"{decision.ask.signature}/{known.bronze.version}/{decision.ask.attempt}"
+        run_key = f"{decision.ask.signature}/{known.bronze_version}/{decision.ask.attempt}"
         asked = request(job, made, trigger_context(decision.exports), of=bronze, run_key=run_key)
         return dg.SensorResult(run_requests=[asked], cursor=decision.cursor.dump())
 
@@ -95,14 +95,19 @@ class Known:
     table: Table
 
     @cached_property
-    def bronze(self) -> Snapshot:
-        """The Bronze table; made when it is not there yet, as ingest would."""
-        return self.lakehouse.open(self.table)
+    def bronze(self) -> Snapshot | None:
+        """The Bronze table; None when nothing has been loaded yet."""
+        return self.lakehouse.find(self.table)
+
+    @property
+    def bronze_version(self) -> str:
+        """Which version of which table is there, for a run key."""
+        return f"{self.bronze.table_id}@{self.bronze.version}" if self.bronze else "none"
 
     @cached_property
     def loaded(self) -> set[str]:
         """The ids of the exports that are in."""
-        return loaded_ids(self.bronze) if self.lakehouse.exists(self.table) else set()
+        return loaded_ids(self.bronze) if self.bronze else set()
 
     @cached_property
     def refusals(self) -> Mapping[tuple[str, str], RefusedExport]:
@@ -119,7 +124,7 @@ class Known:
     @property
     def latest_table_id(self) -> str | None:
         """Which DynamoDB table the export was of that was loaded last, where it can make a difference."""
-        if not any(one.verdict == FULL_EXPORT_MISSING for one in self.refusals.values()):
+        if self.bronze is None or not any(one.verdict == FULL_EXPORT_MISSING for one in self.refusals.values()):
             return None
         latest = latest_export(self.bronze)
         return None if latest is None else latest.table_id

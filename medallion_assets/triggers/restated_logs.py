@@ -6,16 +6,17 @@ Does not: what follows from it (restated.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
 
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot, commit_note, commits_since
-from medallion_assets.lakehouse.partitions import REMOVED, REPLACED, SOURCE_NOTE
+from medallion_assets.lakehouse.partitions import REMOVED, REPLACED
+from medallion_assets.lakehouse.source_versions import SOURCE_NOTE, SourceVersion, noted_version
 from medallion_assets.reporting import asset_key
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.triggers.restated import NEVER, Building, Ledger, Publishing, Restating, advance
@@ -71,15 +72,16 @@ def is_as_of(gold: Table) -> bool:
 def read_on(
     reading: Reading, lakehouse: Lakehouse, instance: dg.DagsterInstance, gold: Table, serving: Table
 ) -> Reading:
-    """Read what the logs say after `reading`; both tables are there.
+    """Read what the logs say after `reading`; Silver is there, Gold may not have been made yet.
 
     Raises:
         TransientError: the storage did not answer.
     """
-    event_id, publishings = _publishings(instance, serving, reading.event_id)
-    built, silver = lakehouse.open(gold), lakehouse.open(ENRICHED_TRANSACTIONS)  # in this order: see `advance`
-    tables = (str(built.delta.metadata().id), str(silver.delta.metadata().id))
-    gone = silver.version < reading.silver_version or built.version < reading.gold_version
+    event_id, published = _published_after(instance, serving, reading.event_id)
+    built, silver = lakehouse.find(gold), lakehouse.open(ENRICHED_TRANSACTIONS)  # in this order: see `advance`
+    tables = (built.table_id if built else "", silver.table_id)
+    gold_version = built.version if built else NEVER
+    gone = silver.version < reading.silver_version or gold_version < reading.gold_version
     if gone or (reading.tables and reading.tables != tables):
         return read_on(Reading(ledger=Ledger(as_of=reading.ledger.as_of)), lakehouse, instance, gold, serving)
     ledger = reading.ledger
@@ -89,25 +91,25 @@ def read_on(
     ledger = advance(
         ledger,
         restatings=_restatings(silver, reading.silver_version),
-        buildings=_buildings(built, reading.gold_version),
-        publishings=publishings,
+        buildings=_buildings(built, silver, reading.gold_version) if built else (),
+        publishings=_publishings(built, published) if built else (),
     )
     return Reading(
         ledger=ledger,
         silver_version=silver.version,
-        gold_version=built.version,
+        gold_version=gold_version,
         event_id=event_id,
         tables=tables,
     )
 
 
-def is_audited(instance: dg.DagsterInstance, gold: Table, day: date, version: int) -> bool:
+def is_audited(instance: dg.DagsterInstance, gold: Snapshot, day: date, version: int) -> bool:
     """Whether what a version of Gold (or a later one) holds of a day passed its checks, in the run that built it."""
-    wanted = dg.AssetRecordsFilter(asset_key=asset_key(gold), asset_partitions=[str(day)])
+    wanted = dg.AssetRecordsFilter(asset_key=asset_key(gold.table), asset_partitions=[str(day)])
     return any(
-        built >= version and _passed(instance, record.run_id, gold)
+        built >= version and _passed(instance, record.run_id, gold.table)
         for record in instance.fetch_materializations(wanted, limit=1).records
-        if (built := _table_version(record)) is not None
+        if (built := _table_version(record, gold)) is not None
     )
 
 
@@ -126,39 +128,55 @@ def _restatings(silver: Snapshot, version: int) -> Iterator[Restating]:
         yield Restating(version=commit["version"], days=[date.fromisoformat(day) for day in days])
 
 
-def _buildings(gold: Snapshot, version: int) -> Iterator[Building]:
+def _buildings(gold: Snapshot, silver: Snapshot, version: int) -> Iterator[Building]:
+    """The builds after a version. What was built from a former Silver table is as if built from no version of this."""
     for commit in reversed(commits_since(gold, version)):
-        source = commit_note(commit, SOURCE_NOTE)
-        if source is not None:
+        if SOURCE_NOTE in commit:
+            source_version = noted_version(commit, SourceVersion.of(silver))
             yield Building(
                 version=commit["version"],
-                source_version=source,
+                source_version=NEVER if source_version is None else source_version,
                 replaced=[date.fromisoformat(day) for day in commit_note(commit, REPLACED) or []],
                 removed=[date.fromisoformat(day) for day in commit_note(commit, REMOVED) or []],
             )
 
 
-def _publishings(instance: dg.DagsterInstance, serving: Table, event_id: int) -> tuple[int, list[Publishing]]:
-    """The publishes after an event, and the id of the last event."""
-    found: list[Publishing] = []
+def _published_after(
+    instance: dg.DagsterInstance, serving: Table, event_id: int
+) -> tuple[int, list[dg.EventLogRecord]]:
+    """The materializations of serving after an event, and the id of the last event."""
+    found: list[dg.EventLogRecord] = []
     more = True
     while more:
         wanted = dg.AssetRecordsFilter(asset_key=asset_key(serving), after_storage_id=event_id)
         page = instance.fetch_materializations(wanted, limit=EVENTS_AT_ONCE, ascending=True)
         for record in page.records:
             event_id = max(event_id, record.storage_id)
-            version = _table_version(record)
-            if record.partition_key is not None and version is not None:
-                found.append(Publishing(day=date.fromisoformat(record.partition_key), version=version))
+            found.append(record)
         more = page.has_more
     return event_id, found
 
 
-def _table_version(record: dg.EventLogRecord) -> int | None:
-    """The version of Gold that a materialization of Gold or serving tells."""
+def _publishings(gold: Snapshot, published: Iterable[dg.EventLogRecord]) -> Iterator[Publishing]:
+    for record in published:
+        version = _table_version(record, gold)
+        if record.partition_key is not None and version is not None:
+            yield Publishing(day=date.fromisoformat(record.partition_key), version=version)
+
+
+def _table_version(record: dg.EventLogRecord, gold: Snapshot) -> int | None:
+    """The version of this Gold table that a materialization of Gold or serving names; None when it names another table.
+
+    One of a release that named no table is of this one if the table was there by then.
+    """
     materialization = record.asset_materialization
-    version = materialization.metadata.get("table_version") if materialization is not None else None
-    return version.value if isinstance(version, dg.IntMetadataValue) else None
+    metadata = materialization.metadata if materialization is not None else {}
+    version, table_id = metadata.get("table_version"), metadata.get("table_id")
+    if not isinstance(version, dg.IntMetadataValue):
+        return None
+    if table_id is None:
+        return version.value if gold.made_at <= datetime.fromtimestamp(record.timestamp, UTC) else None
+    return version.value if table_id.value == gold.table_id else None
 
 
 def _plain(value: Any) -> Any:

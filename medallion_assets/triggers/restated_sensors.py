@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 
 from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.operations.alerts import Alert, raise_alerts
 from medallion_assets.reporting import asset_key
 from medallion_assets.resources import LakehouseResource
@@ -59,7 +60,7 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
         before = parse_reading(kept.get("reading"), as_of=is_as_of(gold))
         reading = read_on(before, lake, instance, gold, serving)
         found = stretches(reading.ledger, first=settings.first_day, last=business_day(now))
-        lacking = {asked_for(gold, one): one for one in _with_audits(instance, gold, found, reading)}
+        lacking = {asked_for(gold, one): one for one in _with_audits(instance, lake.find(gold), found, reading)}
         chosen = choose(
             now,
             Memory.load(kept.get("memory")),
@@ -127,12 +128,12 @@ def days_at_work(instance: dg.DagsterInstance, gold: Table, serving: Table) -> l
 
 
 def _with_audits(
-    instance: dg.DagsterInstance, gold: Table, found: Sequence[Stretch], reading: Reading
+    instance: dg.DagsterInstance, gold: Snapshot | None, found: Sequence[Stretch], reading: Reading
 ) -> Iterator[Stretch]:
     """The stretches; what no audit has found right is built anew before it is published."""
     built_by = reading.ledger.unpublished
     for one in found:
-        if one.builds or all(is_audited(instance, gold, day, built_by[day]) for day in one.days):
+        if one.builds or (gold and all(is_audited(instance, gold, day, built_by[day]) for day in one.days)):
             yield one
         else:
             yield replace(one, builds=True, version=reading.silver_version)

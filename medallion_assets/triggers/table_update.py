@@ -30,7 +30,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A table (`layer.table`) at its latest `version`, which was committed at `changed_at`.
+    """A table (`layer.table`, with its Delta id) at its latest `version`, which was committed at `changed_at`.
 
     `consumed` is the version that the consumer has taken in; None while it has taken nothing. `note` is anything else
     that makes it worth another try, such as a person's decision or other rules; `waits` says why an update cannot be
@@ -40,6 +40,7 @@ class Watched:
     table: str
     version: int
     changed_at: datetime
+    table_id: str = ""
     consumed: int | None = None
     note: str = ""
     waits: str = ""
@@ -74,7 +75,7 @@ def decide(now: datetime, cursor: str | None, tables: Sequence[Watched], mode: M
     updated = [table for table in tables if table.is_updated]
     observation = None
     if updated and (mode is Mode.ANY or len(updated) == len(tables)):
-        seen = sorted([table.table, table.version, table.note] for table in updated)
+        seen = sorted([table.table, table.table_id, table.version, table.note] for table in updated)
         observation = Observation(signature=signature_of(seen), changed_at=max(table.changed_at for table in updated))
     ask, state = debounce(now, before, observation, timers)
     return UpdateDecision(

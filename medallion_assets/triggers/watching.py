@@ -15,6 +15,7 @@ from medallion_assets.lakehouse.expectation_results import read_results
 from medallion_assets.lakehouse.gate import rules_of
 from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
 from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.lakehouse.source_versions import taken_version
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
@@ -29,15 +30,17 @@ def watch_bronze(lakehouse: Lakehouse, table: Table) -> list[Watched]:
     Exports that wait for a gap, or behind one that failed the gate and about which nobody decided, are no update; one
     that failed by other rules than those that the contract has now is.
     """
-    source = bronze_table(table.short_name)
-    if not lakehouse.exists(source):
+    silver = lakehouse.find(table)  # before Bronze, which then knows of everything that Silver has settled
+    bronze = lakehouse.find(bronze_table(table.short_name))
+    if bronze is None:
         return []
-    silver = lakehouse.open(table)  # before Bronze, which then knows of everything that Silver has settled
-    bronze = lakehouse.open(source)
-    checkpoint = silver.transaction(source.name)
+    checkpoint = taken_version(silver, bronze) if silver else None
     if bronze.version == checkpoint:
         return [_watched(bronze, checkpoint)]
-    settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
+    decisions = read_decisions(lakehouse, table.short_name)
+    settlement = (
+        Settlement.read(bronze, silver, decisions) if silver else Settlement.of_nothing(bronze, table, decisions)
+    )
     group = settlement.next_group(1)
     if not group:
         return [_watched(bronze, checkpoint, waits="; ".join(str(gap) for gap in settlement.gaps[:1]))]
@@ -51,13 +54,12 @@ def watch_bronze(lakehouse: Lakehouse, table: Table) -> list[Watched]:
 
 def watch_enriched_sources(lakehouse: Lakehouse) -> list[Watched]:
     """The two sources of silver.enriched_transactions, against the versions that it was made from."""
-    if not all(lakehouse.exists(source) for source in ENRICHED_SOURCES):
+    enriched = lakehouse.find(ENRICHED_TRANSACTIONS)
+    sources = [lakehouse.find(source) for source in ENRICHED_SOURCES]
+    found = [source for source in sources if source is not None]
+    if len(found) < len(sources):
         return []
-    enriched = lakehouse.open(ENRICHED_TRANSACTIONS) if lakehouse.exists(ENRICHED_TRANSACTIONS) else None
-    return [
-        _watched(lakehouse.open(source), enriched.transaction(source.name) if enriched else None)
-        for source in ENRICHED_SOURCES
-    ]
+    return [_watched(source, taken_version(enriched, source) if enriched else None) for source in found]
 
 
 def failed_gate(lakehouse: Lakehouse, table: Table, export: RawExport, rules: str) -> bool:
@@ -71,6 +73,7 @@ def failed_gate(lakehouse: Lakehouse, table: Table, export: RawExport, rules: st
 def _watched(snapshot: Snapshot, consumed: int | None, *, note: str = "", waits: str = "") -> Watched:
     return Watched(
         table=snapshot.table.name,
+        table_id=snapshot.table_id,
         version=snapshot.version,
         changed_at=_committed_at(snapshot),
         consumed=consumed,

@@ -24,6 +24,7 @@ from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
 from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.lakehouse.source_versions import taken_version
 from medallion_assets.operations.verify_silver import is_behind
 from medallion_assets.serving.customer_ltv_metrics import CUSTOMER_LTV_METRICS
 from medallion_assets.serving.daily_sales_metrics import DAILY_SALES_METRICS
@@ -72,7 +73,7 @@ class Destination:
             source = self.lakehouse.open(table)
             bronze = self.lakehouse.open(bronze_table(table.short_name))
             pending = Settlement.read(bronze, source, {}).pending_ids
-            if pending or source.transaction(bronze.table.name) != bronze.version:
+            if pending or taken_version(source, bronze) != bronze.version:
                 yield f"{table.name}: {sorted(pending)} not settled"
             if is_behind(enriched, source):
                 yield f"{enriched.table.name}: behind {table.name}"

@@ -23,7 +23,7 @@ DAY = date(2025, 3, 10)
 
 def plant(lakehouse: Lakehouse, *sales: Sale) -> None:
     """Make these sales all that Silver holds."""
-    snapshot = lakehouse.open(ENRICHED_TRANSACTIONS)
+    snapshot = lakehouse.ready(ENRICHED_TRANSACTIONS)
     rows = enriched(*sales).collect().to_native()
     whole = rows.select(
         pl.col(name) if name in rows.columns else pl.lit(None, dtype=kind).alias(name)

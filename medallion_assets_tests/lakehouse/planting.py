@@ -49,7 +49,7 @@ def stock(*rows: tuple[Any, ...]) -> pl.LazyFrame:
 
 def put(lakehouse: Lakehouse, *rows: tuple[Any, ...], table: Table = STOCK, **options: Any) -> int:
     """Commit rows, each in its own partition's file."""
-    snapshot = lakehouse.open(table)
+    snapshot = lakehouse.ready(table)
     days = {row[1] for row in rows}
     staged = [snapshot.stage(stock(*(row for row in rows if row[1] == day)), partition=day) for day in days]
     return snapshot.commit(staged, **options)

@@ -40,7 +40,7 @@ def rows(lakehouse: Lakehouse, **options: object) -> list[tuple[object, ...]]:
 
 def test_a_table_is_made_when_it_is_opened(lakehouse: Lakehouse) -> None:
     assert not lakehouse.exists(STOCK)
-    snapshot = lakehouse.open(STOCK)
+    snapshot = lakehouse.ready(STOCK)
     assert lakehouse.exists(STOCK)
     assert (snapshot.version, snapshot.row_count, snapshot.partitions) == (0, 0, [])
     assert snapshot.scan().collect().schema == stock().collect().schema
@@ -76,7 +76,7 @@ def test_every_type_comes_back_as_it_was_written(lakehouse: Lakehouse) -> None:
         {"name": ["é"], "price": ["0.0001"], "at": [moment], "is_new": [True], "tags": [["a", None]]},
         schema_overrides={"at": pl.Datetime("us", "UTC"), "tags": pl.List(pl.String)},
     ).with_columns(pl.col("price").cast(pl.Decimal(18, 4)))
-    snapshot = lakehouse.open(KINDS)
+    snapshot = lakehouse.ready(KINDS)
     staged = snapshot.stage(frame.lazy(), bounds=["name", "at"])
     snapshot.commit([staged])
     snapshot = lakehouse.open(KINDS)
@@ -86,7 +86,7 @@ def test_every_type_comes_back_as_it_was_written(lakehouse: Lakehouse) -> None:
 
 
 def test_what_is_staged_is_in_no_version_before_its_commit(lakehouse: Lakehouse) -> None:
-    snapshot = lakehouse.open(STOCK)
+    snapshot = lakehouse.ready(STOCK)
     staged = snapshot.stage(stock(("a", DAY, 1)), partition=DAY)
     assert (rows(lakehouse), staged.rows) == ([], 1)
     assert snapshot.commit([staged]) == 1
@@ -106,7 +106,7 @@ def test_files_are_replaced_in_one_commit(lakehouse: Lakehouse) -> None:
 
 def test_a_commit_on_a_snapshot_that_is_not_the_latest_is_refused(lakehouse: Lakehouse) -> None:
     """Never rebased, not even when nothing would be lost by it; the snapshot's answers stay true until then."""
-    first, second = lakehouse.open(STOCK), lakehouse.open(STOCK)
+    first, second = lakehouse.ready(STOCK), lakehouse.ready(STOCK)
     assert first.commit([first.stage(stock(("a", DAY, 1)), partition=DAY)]) == 1
     with pytest.raises(CommitConflictError, match="version 0 to be the latest"):
         second.commit([second.stage(stock(("b", NEXT_DAY, 1)), partition=NEXT_DAY)])
@@ -115,7 +115,7 @@ def test_a_commit_on_a_snapshot_that_is_not_the_latest_is_refused(lakehouse: Lak
 
 def test_of_racing_commits_one_wins(lakehouse: Lakehouse) -> None:
     """Also among commits of the same application transaction, which delta-rs alone would take twice."""
-    snapshots = [lakehouse.open(STOCK) for _ in range(6)]
+    snapshots = [lakehouse.ready(STOCK) for _ in range(6)]
     staged = [one.stage(stock((str(number), DAY, 1)), partition=DAY) for number, one in enumerate(snapshots)]
     results: list[object] = []
     start = threading.Barrier(len(snapshots))
@@ -144,14 +144,14 @@ def test_a_table_that_another_makes_at_the_same_moment_is_opened(lakehouse: Lake
         call()
 
     with disturbed(0, another_makes_and_fills_it, CHANGES[2:]):
-        snapshot = lakehouse.open(STOCK)
+        snapshot = lakehouse.ready(STOCK)
     assert (snapshot.row_count, snapshot.transaction("e1")) == (1, 1)
 
 
 def test_a_table_that_cannot_be_made_is_tried_again_later(lakehouse: Lakehouse) -> None:
     with disturbed(0, fails, CHANGES[2:]), pytest.raises(TransientError, match="the storage did not answer"):
-        lakehouse.open(STOCK)
-    assert lakehouse.open(STOCK).version == 0
+        lakehouse.ready(STOCK)
+    assert lakehouse.ready(STOCK).version == 0
 
 
 def test_a_table_that_several_make_at_once_is_there_for_all(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_table_that_several_make_at_once_is_there_for_all(tmp_path: Path) -> N
 
     def make() -> None:
         start.wait()
-        opened.append(lakehouse.open(STOCK).row_count)
+        opened.append(lakehouse.ready(STOCK).row_count)
 
     threads = [threading.Thread(target=make) for _ in range(6)]
     for thread in threads:
@@ -173,7 +173,7 @@ def test_a_table_that_several_make_at_once_is_there_for_all(tmp_path: Path) -> N
 
 def test_a_lost_answer_is_found_by_the_commits_own_id(lakehouse: Lakehouse) -> None:
     """Even when others have committed since."""
-    snapshot = lakehouse.open(STOCK)
+    snapshot = lakehouse.ready(STOCK)
     staged = snapshot.stage(stock(("a", DAY, 1)), partition=DAY)
 
     def loses_it_and_others_commit(call: Call) -> None:
@@ -187,14 +187,14 @@ def test_a_lost_answer_is_found_by_the_commits_own_id(lakehouse: Lakehouse) -> N
 
 
 def test_a_commit_that_failed_says_so(lakehouse: Lakehouse) -> None:
-    snapshot = lakehouse.open(STOCK)
+    snapshot = lakehouse.ready(STOCK)
     with disturbed(0, fails, COMMITS), pytest.raises(TransientError, match="a commit failed"):
         snapshot.commit()
     assert lakehouse.open(STOCK).version == 0
 
 
 def test_a_commit_that_failed_while_others_committed_is_a_conflict(lakehouse: Lakehouse) -> None:
-    snapshot = lakehouse.open(STOCK)
+    snapshot = lakehouse.ready(STOCK)
     put(lakehouse, ("b", DAY, 2))
     with disturbed(0, fails, COMMITS), pytest.raises(CommitConflictError):
         snapshot.commit()
@@ -202,7 +202,7 @@ def test_a_commit_that_failed_while_others_committed_is_a_conflict(lakehouse: La
 
 def test_transactions_are_as_true_as_the_rows(lakehouse: Lakehouse) -> None:
     """Those of the snapshot's own version; an empty commit carries them as well."""
-    before = lakehouse.open(STOCK)
+    before = lakehouse.ready(STOCK)
     before.commit(transactions={"e1": 1, "bronze": 7})
     after = lakehouse.open(STOCK)
     assert (after.transaction("e1"), after.transaction("bronze"), after.transaction("e2")) == (1, 7, None)
@@ -210,7 +210,7 @@ def test_transactions_are_as_true_as_the_rows(lakehouse: Lakehouse) -> None:
 
 
 def test_a_commit_says_who_made_it_and_what_for(lakehouse: Lakehouse) -> None:
-    lakehouse.open(STOCK).commit(metadata={"note": ["é", {"n": 1}]})
+    lakehouse.ready(STOCK).commit(metadata={"note": ["é", {"n": 1}]})
     (commit,) = commits_since(lakehouse.open(STOCK), 0)
     assert (commit["started_by"], commit_note(commit, "note"), commit_note(commit, "other")) == (
         "ada",
@@ -222,7 +222,7 @@ def test_a_commit_says_who_made_it_and_what_for(lakehouse: Lakehouse) -> None:
 def test_the_history_of_a_snapshot_ends_with_it(lakehouse: Lakehouse) -> None:
     """Later commits of others neither show nor shift the numbers, foreign commits in between keep theirs."""
     for number in (1, 2):
-        lakehouse.open(STOCK).commit(metadata={"number": number})
+        lakehouse.ready(STOCK).commit(metadata={"number": number})
     DeltaTable(lakehouse.uri(STOCK)).alter.set_table_properties({"delta.checkpointInterval": "50"})
     lakehouse.open(STOCK).commit(metadata={"number": 4})
     snapshot = lakehouse.open(STOCK)
@@ -241,7 +241,7 @@ def test_the_history_of_a_snapshot_ends_with_it(lakehouse: Lakehouse) -> None:
 def test_restated_days_are_those_of_the_snapshots_commits(lakehouse: Lakehouse) -> None:
     """H3: from the commits' own notes, whatever was committed meanwhile."""
     for day in ("2025-03-08", "2025-03-09"):
-        lakehouse.open(STOCK).commit(metadata={RESTATED: [day]})
+        lakehouse.ready(STOCK).commit(metadata={RESTATED: [day]})
     snapshot = lakehouse.open(STOCK)
     lakehouse.open(STOCK).commit(metadata={RESTATED: ["2025-03-10"]})
     assert restated_since(snapshot, 0) == {DAY, NEXT_DAY}
@@ -262,7 +262,7 @@ def test_a_log_of_many_commits_and_checkpoints_reads_the_same(lakehouse: Lakehou
 
 def test_a_lost_answer_needs_a_log_to_look_into(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the log cannot be read either, the commit may be in: a repeated run will see."""
-    snapshot = lakehouse.open(STOCK)
+    snapshot = lakehouse.ready(STOCK)
 
     def unreachable(*_: object, **__: object) -> None:
         raise OSError("no route")

@@ -20,7 +20,7 @@ from medallion_assets_tests.lakehouse.planting import DAY, NEXT_DAY, STOCK, lake
 
 def table_of(folder: Path, table: Table, *rows: dict[str, Any]) -> Snapshot:
     """A table without partitions that holds these rows."""
-    snapshot = lake(folder).open(table)
+    snapshot = lake(folder).ready(table)
     snapshot.commit([snapshot.stage(pl.DataFrame(list(rows), schema=polars_schema(table)).lazy())])
     return lake(folder).open(table)
 
@@ -41,7 +41,7 @@ def test_repeated_keys_are_counted_in_bounded_memory(
     monkeypatch.setattr(integrity, "HASHES_AT_ONCE", at_once)
     put(lake(tmp_path), *((key, DAY, 1) for key in "abcdea"), ("b", NEXT_DAY, 1))
     assert repeated_keys(lake(tmp_path).open(STOCK)) == 2
-    assert repeated_keys(lake(tmp_path / "empty").open(STOCK)) == 0
+    assert repeated_keys(lake(tmp_path / "empty").ready(STOCK)) == 0
 
 
 def test_a_customer_with_two_current_versions_is_found(tmp_path: Path) -> None:

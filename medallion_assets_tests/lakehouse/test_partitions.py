@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -12,11 +13,11 @@ from medallion_assets.lakehouse.delta import Lakehouse, commit_note, commits_sin
 from medallion_assets.lakehouse.partitions import (
     REMOVED,
     REPLACED,
-    SOURCE_NOTE,
     conform,
     replace_days,
     stage_day,
 )
+from medallion_assets.lakehouse.source_versions import SOURCE_ID_NOTE, SOURCE_NOTE, SourceVersion
 from medallion_assets_tests.lakehouse.planting import DAY, NEXT_DAY, STOCK, lake, put, stock
 
 
@@ -24,11 +25,15 @@ def rows(lakehouse: Lakehouse) -> list[tuple[object, ...]]:
     return lakehouse.open(STOCK).scan().sort("item_id").collect().rows()
 
 
+def source_at(version: int, table_id: str = "silver-1") -> SourceVersion:
+    return SourceVersion(table_id=table_id, version=version, made_at=datetime(2025, 1, 1, tzinfo=UTC))
+
+
 def replace(lakehouse: Lakehouse, day: object, pieces: int, source_version: int) -> int:
     snapshot = lakehouse.open(STOCK)
     staged = stage_day(snapshot, stock(("a", day, pieces)).collect(), day)  # type: ignore[arg-type]
     assert staged is not None
-    return replace_days(snapshot, [day], [staged], source_version=source_version)  # type: ignore[list-item]
+    return replace_days(snapshot, [day], [staged], source=source_at(source_version))  # type: ignore[list-item]
 
 
 def test_a_day_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -45,7 +50,7 @@ def test_a_day_without_rows_is_emptied(tmp_path: Path) -> None:
     put(lakehouse, ("x", DAY, 1), ("z", NEXT_DAY, 3))
     snapshot = lakehouse.open(STOCK)
     assert stage_day(snapshot, stock().collect(), DAY) is None
-    replace_days(snapshot, [DAY], [], source_version=1)
+    replace_days(snapshot, [DAY], [], source=source_at(1))
     assert rows(lakehouse) == [("z", NEXT_DAY, 3)]
 
 
@@ -53,15 +58,15 @@ def test_a_commit_says_which_days_it_replaced_and_removed(tmp_path: Path) -> Non
     """The ledger of what was built from which source: days that became empty are built too."""
     lakehouse = lake(tmp_path)
     put(lakehouse, ("x", DAY, 1), ("z", NEXT_DAY, 3))
-    replace_days(lakehouse.open(STOCK), [DAY], [], source_version=4, outdated=[NEXT_DAY])
+    replace_days(lakehouse.open(STOCK), [DAY], [], source=source_at(4), outdated=[NEXT_DAY])
     assert rows(lakehouse) == []
     (commit,) = commits_since(lakehouse.open(STOCK), 1)
-    notes = [commit_note(commit, name) for name in (SOURCE_NOTE, REPLACED, REMOVED)]
-    assert notes == [4, [str(DAY)], [str(NEXT_DAY)]]
+    notes = [commit_note(commit, name) for name in (SOURCE_NOTE, SOURCE_ID_NOTE, REPLACED, REMOVED)]
+    assert notes == [4, "silver-1", [str(DAY)], [str(NEXT_DAY)]]
 
 
 def test_a_days_rows_lie_in_the_order_of_the_key(tmp_path: Path) -> None:
-    snapshot = lake(tmp_path).open(STOCK)
+    snapshot = lake(tmp_path).ready(STOCK)
     staged = stage_day(snapshot, stock(("b", DAY, 1), ("a", DAY, 2)).collect(), DAY)
     assert staged is not None
     snapshot.commit([staged])
@@ -72,14 +77,14 @@ def test_a_days_rows_lie_in_the_order_of_the_key(tmp_path: Path) -> None:
 def test_figures_of_an_older_source_do_not_replace_newer_ones(tmp_path: Path, ours: int, committed: bool) -> None:
     """G5: another writer committed figures of source version 5 since our snapshot was opened."""
     lakehouse = lake(tmp_path)
-    snapshot = lakehouse.open(STOCK)
+    snapshot = lakehouse.ready(STOCK)
     staged = snapshot.stage(stock(("a", DAY, ours)), partition=DAY)
     replace(lakehouse, DAY, 5, source_version=5)
     if committed:
-        assert replace_days(snapshot, [DAY], [staged], source_version=ours) == 2
+        assert replace_days(snapshot, [DAY], [staged], source=source_at(ours)) == 2
     else:
         with pytest.raises(CommitConflictError):
-            replace_days(snapshot, [DAY], [staged], source_version=ours)
+            replace_days(snapshot, [DAY], [staged], source=source_at(ours))
     assert rows(lakehouse) == [("a", DAY, ours if committed else 5)]
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.errors import CommitConflictError, PermanentError
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.delta import RECENT_COMMITS, Lakehouse, Snapshot
 from medallion_assets.lakehouse.raw_exports import (
     FULL,
     INCREMENTAL,
     LEDGER_BOUNDS,
-    RECENT_COMMITS,
     RawExport,
     bronze_table,
     export_files,
@@ -37,7 +36,7 @@ ONE, TWO = full_of(1, item_line(transaction("a"))), full_of(2, item_line(transac
 
 
 def bronze(lakehouse: Lakehouse) -> Snapshot:
-    return lakehouse.open(BRONZE)
+    return lakehouse.ready(BRONZE)
 
 
 def lines(lakehouse: Lakehouse) -> list[str]:
@@ -148,7 +147,7 @@ def test_the_ledger_tells_every_export_in_the_order_of_judging(tmp_path: Path) -
         (2, True, FULL),
         (1, True, FULL),
     ]
-    assert exports_in(lake(tmp_path / "other").open(BRONZE)) == []
+    assert exports_in(lake(tmp_path / "other").ready(BRONZE)) == []
 
 
 def test_commits_tell_which_exports_they_brought(tmp_path: Path) -> None:

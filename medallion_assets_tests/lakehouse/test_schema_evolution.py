@@ -19,9 +19,9 @@ LONGER = replace(NOTES, columns=(*NOTES.columns, Column("size", Integer(), "how 
 
 def test_a_gained_column_is_in_the_schema_and_null_in_older_rows(tmp_path: Path) -> None:
     lakehouse = lakehouse_at(tmp_path)
-    before = lakehouse.open(NOTES)
+    before = lakehouse.ready(NOTES)
     before.commit([before.stage(pl.LazyFrame({"note": ["old"]}))])
-    after = lakehouse.open(LONGER)
+    after = lakehouse.ready(LONGER)
     after.commit([after.stage(pl.LazyFrame({"note": ["new"], "size": [3]}))])
     rows = lakehouse.open(LONGER).scan().collect().sort("note").rows()
     assert rows == [("new", 3), ("old", None)]
@@ -32,6 +32,6 @@ def test_a_gained_column_is_in_the_schema_and_null_in_older_rows(tmp_path: Path)
 
 def test_a_changed_type_is_refused(tmp_path: Path) -> None:
     lakehouse = lakehouse_at(tmp_path)
-    lakehouse.open(NOTES)
+    lakehouse.ready(NOTES)
     with pytest.raises(PermanentError, match="column note has another type"):
         lakehouse.open(replace(NOTES, columns=(Column("note", Integer(), "what"),)))

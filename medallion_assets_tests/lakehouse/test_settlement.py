@@ -8,6 +8,7 @@ from medallion_assets.lakehouse.decisions import read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.lakehouse.settlement import APPLIED, REJECTED, Settlement
+from medallion_assets.lakehouse.source_versions import source_app_id, taken_version
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.lakehouse.planting import (
     AT,
@@ -35,7 +36,7 @@ def settlement(lakehouse: Lakehouse) -> Settlement:
 
 
 def checkpoint(lakehouse: Lakehouse) -> int | None:
-    return lakehouse.open(SILVER).transaction(BRONZE.name)
+    return taken_version(lakehouse.open(SILVER), lakehouse.open(BRONZE))
 
 
 def ids(*exports: ExportInput) -> list[str]:
@@ -74,11 +75,11 @@ def test_an_export_that_lands_while_the_log_is_read_hides_no_other(tmp_path: Pat
     lakehouse = lake(tmp_path)
     for export in (FULL, JOINS):
         pipeline.land(lakehouse, export)
-    bronze, silver = lakehouse.open(BRONZE), lakehouse.open(SILVER)
+    bronze, silver = lakehouse.open(BRONZE), lakehouse.ready(SILVER)
     pipeline.land(lakehouse, WAITS)
     seen = Settlement.read(bronze, silver, {})
     assert [(one.export_id, one.version) for one in seen.pending] == [(FULL.export_id, 1), (JOINS.export_id, 2)]
-    assert seen.transactions(ids(FULL), []) == {FULL.export_id: APPLIED, BRONZE.name: 1}
+    assert seen.transactions(ids(FULL), []) == {FULL.export_id: APPLIED, source_app_id(bronze): 1}
 
 
 def test_an_export_that_was_rolled_back_waits_until_it_is_loaded_again(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_somebody_elses_table_is_not_written_to(lakehouse: Lakehouse) -> None:
 
 def test_a_folder_that_is_only_made_yet_becomes_a_table(lakehouse: Lakehouse) -> None:
     (place(lakehouse) / LOG).mkdir(parents=True)
-    assert lakehouse.open(STOCK).version == 0
+    assert lakehouse.ready(STOCK).version == 0
 
 
 def test_a_version_that_is_gone_is_no_table(lakehouse: Lakehouse) -> None:
@@ -105,7 +105,7 @@ def test_a_version_that_is_gone_is_no_table(lakehouse: Lakehouse) -> None:
 @pytest.mark.parametrize("url", ["/proc/nothing/may/be/made/here", "/dev/null/lakehouse"])
 def test_a_place_where_nothing_can_be_made_is_refused(url: str) -> None:
     """The kernel's own folders, for not even the administrator may write there."""
-    error = refused(lambda: Lakehouse(url=url).open(STOCK))
+    error = refused(lambda: Lakehouse(url=url).ready(STOCK))
     assert error.what == "silver.stock cannot be read or written"
     assert "Could not create local directory" in str(error.found)
 

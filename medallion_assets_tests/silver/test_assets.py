@@ -74,7 +74,7 @@ def keys(graph: Graph) -> list[str]:
 
 def plant(lakehouse: Lakehouse, table: Table, **values: Any) -> None:
     """Add a row behind everybody's back."""
-    snapshot = lakehouse.open(table)
+    snapshot = lakehouse.ready(table)
     row = pl.DataFrame([values], schema=polars_schema(table))
     day = values.get(table.partition_by) if table.partition_by else None
     snapshot.commit([snapshot.stage(row.lazy(), partition=day)])

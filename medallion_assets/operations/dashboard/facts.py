@@ -18,7 +18,7 @@ from medallion_assets.lakehouse.decisions import read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.expectation_results import read_results
 from medallion_assets.lakehouse.pipeline_runs import read_attempts
-from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
+from medallion_assets.lakehouse.raw_exports import bronze_table, loaded_ids
 from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.operations.incident import read_incidents
 from medallion_assets.operations.status import Status, read_status
@@ -75,15 +75,14 @@ def read_facts(lakehouse: Lakehouse, now: datetime) -> Facts:
 
 
 def _refusals(lakehouse: Lakehouse, table: Table) -> list[RefusedExport]:
-    bronze = bronze_table(table.short_name)
-    loaded = {one.export_id for one in exports_in(lakehouse.open(bronze))} if lakehouse.exists(bronze) else set()
+    bronze = lakehouse.find(bronze_table(table.short_name))
+    loaded = loaded_ids(bronze) if bronze else set()
     refusals = read_refusals(lakehouse, table.short_name).values()
     return [one for one in refusals if one.export_id not in loaded]
 
 
 def _gaps(lakehouse: Lakehouse, table: Table) -> list[Gap]:
-    bronze = bronze_table(table.short_name)
-    if not lakehouse.exists(bronze) or not lakehouse.exists(table):
+    silver, bronze = lakehouse.find(table), lakehouse.find(bronze_table(table.short_name))
+    if bronze is None or silver is None:
         return []
-    decisions = read_decisions(lakehouse, table.short_name)
-    return Settlement.read(lakehouse.open(bronze), lakehouse.open(table), decisions).gaps
+    return Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name)).gaps

@@ -1,0 +1,170 @@
+"""Rebuilding Bronze: its exports read again from where they lie, and put in place where they differ, as one version.
+
+Belongs here: comparing the lines of an export with what Bronze holds of it.
+Does not: loading exports that Bronze lacks (bronze.ingest); those that the raw place no longer has stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from obstore.store import ObjectStore
+
+from medallion_assets.bronze.ingest import open_exports, raw_export, stage_file
+from medallion_assets.dynamodb.exports import DataFile, Export, FoundExport, find_exports, read_export
+from medallion_assets.dynamodb.verification import ExportRefusedError, expect_table, verified_file
+from medallion_assets.lakehouse.commits import until_committed
+from medallion_assets.lakehouse.data_files import StagedFile
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.raw_exports import (
+    bronze_table,
+    export_files,
+    exports_since,
+    loaded_ids,
+    rebuilt_notes,
+    staged_or_empty,
+)
+from medallion_assets.lakehouse.replacement import REBUILT_NOTE, Progress
+from medallion_assets.lakehouse.table_changes import Example, Rebuilt, TableChanges, expect_reason
+
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What reading a file raises that is gone or damaged."""
+Digest = tuple[int, int]
+"""How many lines, and a hash of them with their numbers."""
+
+
+def rebuild_bronze(
+    lakehouse: Lakehouse,
+    raw_url: str,
+    table_name: str,
+    *,
+    why: str,
+    now: datetime,
+    dry_run: bool = False,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> Rebuilt:
+    """Read every export that Bronze holds, or once held, again, or say what that would change.
+
+    The changes are counted in exports: `changed` are those whose lines differ or cannot be read any more, `added` those
+    that the ledger names and the data had lost. `kept` are those that the raw place has no more, or not whole.
+
+    Raises:
+        PermanentError: `why` is blank, the table has not been made yet, or the place of the exports is gone.
+        TransientError: the store did not answer.
+        CommitConflictError: other writers were faster, every time.
+    """
+    bronze = bronze_table(table_name)
+    expect_reason(bronze.name, why)
+    return until_committed(
+        lambda: _Work(
+            bronze=lakehouse.open(bronze), raw_url=raw_url, now=now, progress=progress, stages=not dry_run
+        ).run(why)
+    )
+
+
+@dataclass(kw_only=True)
+class _Work:
+    """One attempt: the exports are read in the order of their ids."""
+
+    bronze: Snapshot
+    raw_url: str
+    now: datetime
+    progress: Progress
+    stages: bool
+    changes: TableChanges = field(default_factory=TableChanges)
+    staged: list[StagedFile] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    rebuilt: list[Export] = field(default_factory=list)
+
+    def run(self, why: str) -> Rebuilt:
+        """Read, compare, and commit what differs."""
+        bronze, name = self.bronze, self.bronze.table.short_name
+        held = loaded_ids(bronze)
+        known = held | {export.export_id for export in exports_since(bronze, 0)}
+        store = open_exports(self.raw_url, name, loaded=lambda: known)
+        seen: set[str] = set()
+        for found in self._found(store, known):
+            if found.export_id not in seen and self._compare(store, found, is_held=found.export_id in held):
+                seen.add(found.export_id)
+            self.progress(f"reading {name} again", len(seen), len(known))
+        done = Rebuilt(
+            table=bronze.table.name,
+            version=bronze.version,
+            dry_run=not self.stages,
+            exports=len(seen),
+            kept=sorted(known - seen),
+            changes=self.changes,
+        )
+        if self.rebuilt:
+            done.next_steps = [f'medallion rebuild silver.{name} --why "bronze.{name} was rebuilt"']
+        if self.stages:
+            exports = [raw_export(export) for export in self.rebuilt]
+            notes = {REBUILT_NOTE: {"why": why}, **rebuilt_notes(exports)}
+            done.version = bronze.commit(self.staged, remove=self.removed, metadata=notes)
+        return done
+
+    def _found(self, store: ObjectStore, known: set[str]) -> Iterator[FoundExport]:
+        return (found for found in find_exports(store) if found.export_id in known and found.has_summary)
+
+    def _compare(self, store: ObjectStore, found: FoundExport, *, is_held: bool) -> bool:
+        """Whether the export could be read whole; what differs is staged."""
+        try:
+            export = read_export(store, found)
+            expect_table(export, self.bronze.table.short_name)
+            if is_held and self._is_same(store, export):
+                return True
+            staged = [self._stage(store, export, file) for file in export.files] if self.stages else []
+        except ExportRefusedError:
+            return False
+        files = export_files(self.bronze, export.export_id) if self.bronze.files.height else self.bronze.files
+        before = int(files["num_records"].sum()) if is_held else 0
+        self._count(export, before)
+        if self.stages:
+            self.staged += staged_or_empty(self.bronze, raw_export(export), staged)
+            self.removed += files["path"].to_list() if is_held else []
+        self.rebuilt.append(export)
+        return True
+
+    def _stage(self, store: ObjectStore, export: Export, file: DataFile) -> StagedFile:
+        return stage_file(store, self.bronze, export, file, self.now)
+
+    def _is_same(self, store: ObjectStore, export: Export) -> bool:
+        """Whether Bronze holds exactly the lines of the export."""
+        try:
+            held = self._held(export.export_id)
+        except UNREADABLE:
+            held = {}
+        read = {name: digest for name, digest in self._read(store, export) if digest[0]}
+        return held == read
+
+    def _held(self, export_id: str) -> dict[str, Digest]:
+        rows = self.bronze.scan(paths=export_files(self.bronze, export_id)["path"])
+        by_file = rows.group_by("_source_file").agg(*_digest()).collect(engine="streaming")
+        return {name: (lines, digest) for name, lines, digest in by_file.iter_rows()}
+
+    def _read(self, store: ObjectStore, export: Export) -> Iterator[tuple[str, Digest]]:
+        """Each data file, verified, with the digest of its lines."""
+        for file in export.files:
+            with verified_file(store, export, file) as path:
+                lines = pl.scan_lines(path, name="raw", row_index_name="_line_number", row_index_offset=1, glob=False)
+                typed = lines.with_columns(pl.col("_line_number").cast(pl.Int64))
+                count, digest = typed.select(*_digest()).collect(engine="streaming").row(0)
+            yield file.key.removeprefix(export.prefix), (count, digest or 0)
+
+    def _count(self, export: Export, before: int) -> None:
+        change = "changed" if before else "added"
+        if before:
+            self.changes.changed += 1
+        else:
+            self.changes.added += 1
+        lines: dict[str, Any] = {"lines": export.item_count}
+        example = Example(change=change, key={"_export_id": export.export_id}, before={"lines": before}, after=lines)
+        self.changes.examples.append(example)
+
+
+def _digest() -> Iterable[pl.Expr]:
+    return pl.len().alias("lines"), pl.struct("_line_number", "raw").hash().sum().alias("digest")

@@ -1,0 +1,225 @@
+"""Rebuild: a judged Silver table made again from Bronze by its present contract, as one new version of itself.
+
+Belongs here: judging every settled export again, and putting table, events and quarantine in place.
+Does not: other tables (bronze.rebuild, silver.enrichment, gold.rebuild), or the comparison (lakehouse.table_changes).
+
+The exports that Silver has settled are applied to a copy in a temporary folder, which therefore equals a table made
+from nothing. Decisions of people stay in force: what was rejected stays out, what was accepted comes in. Then the copy
+takes the table's place, in an order that loses nothing when it is cut off between two commits:
+
+1. bad records that quarantine lacks are added to it;
+2. the events behind a history table are replaced;
+3. Silver is replaced: one commit with the days that differ, every settled export and the checkpoint;
+4. quarantine is left with what is bad now.
+
+Until 3 Silver is as it was. After a cut the next rebuild begins anew; `medallion verify` says that it is needed, since
+the fingerprints differ. When exports were settled meanwhile, they are applied to the copy as well, and 1 to 4 follow.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from medallion_assets.errors import QualityGateError
+from medallion_assets.lakehouse.commits import until_committed
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.decisions import Action, Decision, read_decisions, record_decisions
+from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot
+from medallion_assets.lakehouse.fingerprints import KEY_NOTE, RULES_NOTE, fingerprint
+from medallion_assets.lakehouse.gate import Gate, Tally
+from medallion_assets.lakehouse.history_store import events_table, replace_events
+from medallion_assets.lakehouse.judging import Judged, judge_exports
+from medallion_assets.lakehouse.quarantine import (
+    add_missing_rows,
+    quarantine_rows,
+    quarantine_table,
+    replace_quarantine,
+)
+from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
+from medallion_assets.lakehouse.records import POSITION
+from medallion_assets.lakehouse.refine import EXPORTS_NOTE
+from medallion_assets.lakehouse.replacement import REBUILT_NOTE, Progress, Replacement
+from medallion_assets.lakehouse.replay import Replay, export_groups
+from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.lakehouse.source_versions import SourceVersion, source_notes
+from medallion_assets.lakehouse.table_changes import Rebuilt, expect_reason
+
+
+def rebuild_judged(
+    lakehouse: Lakehouse,
+    table: Table,
+    *,
+    why: str,
+    now: datetime,
+    accept_all: bool = False,
+    dry_run: bool = False,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> Rebuilt:
+    """Make a judged table, its events and its quarantine again from Bronze, or say what that would change.
+
+    `accept_all` lets exports in that fail the gate by the present contract, and records that as decisions. `progress`
+    is told what is done, how much of it, and of how much: lines, then partitions.
+
+    Raises:
+        QualityGateError: an export fails the gate that nobody accepted; nothing was changed.
+        PermanentError: `why` is empty; the table has not been made yet, or has other partitions than its contract.
+        CommitConflictError: other writers were faster, every time.
+    """
+    expect_reason(table.name, why)
+    with TemporaryDirectory(prefix="medallion-rebuild-") as folder:
+        work = _Work(
+            lakehouse=lakehouse,
+            table=table,
+            gate=Gate.of(table),
+            accept_all=accept_all,
+            now=now,
+            progress=progress,
+            scratch=Lakehouse(url=folder),
+        )
+        return until_committed(lambda: work.run(why, dry_run=dry_run))
+
+
+@dataclass(kw_only=True)
+class _Work:
+    """One rebuild: the copy, and what has been applied to it; a lost race goes on from there."""
+
+    lakehouse: Lakehouse
+    table: Table
+    gate: Gate
+    accept_all: bool
+    now: datetime
+    progress: Progress
+    scratch: Lakehouse
+    accepted: dict[str, Tally] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.copy = Replay(table=self.table, scratch=self.scratch, quarantined_in=self.scratch)
+
+    def run(self, why: str, *, dry_run: bool) -> Rebuilt:
+        """One attempt: bring the copy up to what is settled now, compare, and put it in place."""
+        silver, bronze = self.lakehouse.open_any(self.table), self.lakehouse.open(bronze_table(self.table.short_name))
+        replacement = Replacement(table=silver, stages=not dry_run)
+        settlement = Settlement.read(bronze, silver, read_decisions(self.lakehouse, self.table.short_name))
+        applied = [export for export in settlement.exports if export.export_id not in settlement.ignored]
+        self._replay(bronze, settlement, applied)
+        self.scratch.ready(quarantine_table(self.table))
+        self._compare(replacement)
+        changes = replacement.changes()
+        changes.newly_bad, changes.newly_good = self._verdicts({export.export_id for export in applied})
+        done = Rebuilt(
+            table=self.table.name,
+            version=silver.version,
+            dry_run=dry_run,
+            exports=len(applied),
+            accepted=sorted(self.accepted),
+            changes=changes,
+        )
+        if not dry_run:
+            record_decisions(self.lakehouse, self._decisions(why))
+            ids = [export.export_id for export in applied]
+            bad = self.scratch.open(quarantine_table(self.table)).scan()
+            add_missing_rows(self.lakehouse, self.table, bad)
+            if self.table.history:
+                replace_events(self.lakehouse, self.table, self.scratch.ready(events_table(self.table)))
+            notes = {
+                RESTATED: sorted(str(day) for day in changes.restated),
+                EXPORTS_NOTE: ids,
+                RULES_NOTE: [fingerprint(self.table)],
+                KEY_NOTE: list(self.table.key),
+                REBUILT_NOTE: {"why": why, "accepted": done.accepted},
+                **source_notes(SourceVersion.of(bronze)),
+            }
+            done.version = replacement.commit(settlement.transactions(ids, sorted(settlement.rejected)), notes)
+            replace_quarantine(self.lakehouse, self.table, bad, ids)
+        return done
+
+    def _replay(self, bronze: Snapshot, settlement: Settlement, applied: Sequence[RawExport]) -> None:
+        """Judge and apply the exports that the copy lacks."""
+        known = {export.export_id for export in self.copy.applied}
+        missing = [export for export in applied if export.export_id not in known]
+        total, done = sum(export.records for export in missing), 0
+        for group in export_groups(missing):
+            with TemporaryDirectory(prefix="medallion-") as folder:
+                judged = judge_exports(bronze, self.table, group, Path(folder))
+                self._expect_gate(settlement, group, judged)
+                self._quarantine(judged)
+                self.copy.apply(group, judged.good, Path(folder))
+            done += sum(export.records for export in group)
+            self.progress(f"judging {self.table.name} again", done, total)
+
+    def _compare(self, replacement: Replacement) -> None:
+        copy = self.scratch.ready(self.table)
+        if self.table.partition_by is None:
+            replacement.whole(copy, self.progress)
+            return
+        both = {*replacement.table.partitions, *copy.partitions}
+        for number, day in enumerate(sorted(both, key=lambda day: (day is None, day or date.min)), start=1):
+            replacement.partition(day, copy.scan(partitions=[day]).collect())
+            self.progress(f"comparing {self.table.name}", number, len(both))
+
+    def _expect_gate(self, settlement: Settlement, group: Sequence[RawExport], judged: Judged) -> None:
+        for export in group:
+            tally = judged.tallies[export.export_id]
+            if self.gate.lets_through(tally) or settlement.decision(export) is Action.ACCEPT:
+                continue
+            if not self.accept_all:
+                raise QualityGateError(
+                    f"{self.table.name}: export {export.export_id} fails the quality gate by the present contract; "
+                    "nothing was changed",
+                    expected=f"a score of {self.gate.threshold}, or under {self.gate.min_bad_records} bad records",
+                    found=f"{tally.score:.4f}, {tally.bad} bad of {tally.records} ({_some(tally.reasons)})",
+                    do="look at what would change with --dry-run --accept-all; then correct the contract, or rebuild "
+                    "with --accept-all",
+                )
+            self.accepted[export.export_id] = tally
+
+    def _quarantine(self, judged: Judged) -> None:
+        contract = quarantine_table(self.table)
+        kept = self.scratch.ready(contract)
+        staged = kept.stage(quarantine_rows(pl.concat(judged.bad), self.now))
+        if staged.rows:
+            kept.commit([staged])
+
+    def _verdicts(self, applied: set[str]) -> tuple[Counter[str], Counter[str]]:
+        """By reason: the records that are bad now and were not, and those that were bad and are not now."""
+        new = self.scratch.open(quarantine_table(self.table)).scan()
+        kept = self.lakehouse.find(quarantine_table(self.table))
+        if kept is None:
+            return _reasons(new), Counter()
+        of_these = pl.col("_export_id").is_in(sorted(applied))
+        old = kept.scan().filter(of_these & pl.col("redriven_at").is_null())
+        return (
+            _reasons(new.join(old, on=POSITION, how="anti")),
+            _reasons(old.join(new, on=POSITION, how="anti")),
+        )
+
+    def _decisions(self, why: str) -> list[Decision]:
+        by = self.lakehouse.author.get("started_by", "medallion rebuild")
+        return [
+            Decision(
+                table_name=self.table.short_name,
+                subject=export_id,
+                action=Action.ACCEPT,
+                reason=f"rebuild: {why}",
+                decided_by=by,
+                decided_at=self.now,
+            )
+            for export_id in sorted(self.accepted)
+        ]
+
+
+def _reasons(rows: pl.LazyFrame) -> Counter[str]:
+    counted = rows.select(pl.col("reasons").list.unique().explode().alias("reason")).drop_nulls()
+    return Counter(dict(counted.group_by("reason").agg(pl.len()).collect(engine="streaming").iter_rows()))
+
+
+def _some(reasons: Mapping[str, int]) -> str:
+    ordered = sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{name}: {count}" for name, count in ordered[:3])

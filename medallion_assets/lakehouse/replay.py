@@ -1,0 +1,63 @@
+"""Replay: a judged table made once more from Bronze, in a lakehouse of its own.
+
+Belongs here: the order of the exports, and applying one group of them to the copy.
+Does not: which exports count and which rows are good; `medallion verify --deep` repeats what was decided
+(operations.recomputation), a rebuild decides by the present contract (lakehouse.rebuild).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.history_store import fold_history
+from medallion_assets.lakehouse.judging import CHUNK_RECORDS
+from medallion_assets.lakehouse.quarantine import bad_keys
+from medallion_assets.lakehouse.raw_exports import RawExport
+from medallion_assets.lakehouse.refine import commit_change
+from medallion_assets.lakehouse.state import FullExports, fold
+
+
+@dataclass(kw_only=True)
+class Replay:
+    """A copy of a judged table in `scratch`; `applied` are the exports that it holds.
+
+    `quarantined_in` is the lakehouse whose quarantine knows which keys were bad in a full export (rule K1).
+    """
+
+    table: Table
+    scratch: Lakehouse
+    quarantined_in: Lakehouse
+    applied: list[RawExport] = field(default_factory=list)
+
+    def apply(self, group: Sequence[RawExport], good: Sequence[pl.LazyFrame], workspace: Path) -> None:
+        """Apply the good records of a group of exports; in which order groups come does not matter (rule K4)."""
+        before = [export for export in self.applied if export.is_full]
+        applying = next((export for export in group if export.is_full), None)
+        keys = bad_keys(self.quarantined_in, self.table, [*before, applying] if applying else before)
+        fulls = FullExports(applied=before, applying=applying, bad_keys=keys)
+        copy = self.scratch.ready(self.table)
+        if self.table.history:
+            change = fold_history(self.scratch, copy, good, fulls, (), workspace)
+        else:
+            change = fold(copy, good, fulls, workspace)
+        commit_change(copy, change, {}, {})
+        self.applied += group
+
+
+def export_groups(exports: Iterable[RawExport]) -> Iterator[list[RawExport]]:
+    """The exports in order: one full export at a time, or incremental ones of a bounded number of records."""
+    group: list[RawExport] = []
+    for export in exports:
+        is_too_much = sum(one.records for one in (*group, export)) > CHUNK_RECORDS
+        if group and (export.is_full or group[-1].is_full or is_too_much):
+            yield group
+            group = []
+        group.append(export)
+    if group:
+        yield group

@@ -1,0 +1,71 @@
+"""Source versions: up to which version of another table a table has come.
+
+Belongs here: how a table's log names a version of its source, and how that is read again.
+Does not: what follows from being behind (lakehouse.settlement, silver.enrichment, triggers).
+
+A version number means something only beside the id of its table (`metaData.id` of the Delta log): a table that was
+removed and made again under the same name counts from 0 once more. So an application transaction that stands for a
+source's version carries the id in its name, and a commit note carries both. What names another id says nothing about
+the table that lies there now: it is unknown, never settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from medallion_assets.lakehouse.delta import Snapshot, commit_note
+
+SOURCE_NOTE = "medallion_source_version"
+"""The commit note that says from which version of its source a partition was computed."""
+SOURCE_ID_NOTE = "medallion_source_table_id"
+"""The commit note that says of which table that is a version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceVersion:
+    """A version of one table: `table_id` is its Delta id, `made_at` when the table was made."""
+
+    table_id: str
+    version: int
+    made_at: datetime
+
+    @classmethod
+    def of(cls, source: Snapshot) -> SourceVersion:
+        """The version that a snapshot shows."""
+        return cls(table_id=source.table_id, version=source.version, made_at=source.made_at)
+
+
+def source_app_id(source: Snapshot) -> str:
+    """The application id under which a table's log keeps how far it has taken `source`."""
+    return f"{source.table.name}@{source.table_id}"
+
+
+def taken_version(table: Snapshot, source: Snapshot) -> int | None:
+    """The version of `source` that `table` has taken; None when it has taken none, or what it took was another table.
+
+    Marks of releases that kept the bare name say nothing: who reads one looks at everything once more.
+    """
+    return table.transaction(source_app_id(source))
+
+
+def source_notes(source: SourceVersion) -> dict[str, object]:
+    """The commit notes that name the version of the source that rows were computed from."""
+    return {SOURCE_NOTE: source.version, SOURCE_ID_NOTE: source.table_id}
+
+
+def noted_version(commit: Mapping[str, Any], source: SourceVersion) -> int | None:
+    """The version of the table of `source` that a commit was computed from; None when it names another table, or none.
+
+    A commit of a release that noted the bare version is of this table if the table was there by then.
+    """
+    version = commit_note(commit, SOURCE_NOTE)
+    if version is None:
+        return None
+    table_id = commit_note(commit, SOURCE_ID_NOTE)
+    if table_id is None:
+        committed_at = datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
+        return int(version) if source.made_at <= committed_at else None
+    return int(version) if table_id == source.table_id else None

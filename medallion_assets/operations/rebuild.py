@@ -1,0 +1,94 @@
+"""Rebuild: which tables can be made again, and by whom.
+
+Belongs here: finding a table by the name that a person types, and handing it to its layer.
+Does not: rebuilding (bronze.rebuild, lakehouse.rebuild, silver.enrichment, gold.rebuild).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from medallion_assets.bronze.rebuild import rebuild_bronze
+from medallion_assets.errors import PermanentError
+from medallion_assets.gold.rebuild import GOLD_TABLES, rebuild_gold
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.lakehouse.rebuild import rebuild_judged
+from medallion_assets.lakehouse.replacement import Progress
+from medallion_assets.lakehouse.table_changes import Rebuilt
+from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.silver.enrichment import rebuild_enriched
+from medallion_assets.tables import EXPORTED_TABLES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a person asked for: `why`, whether exports that fail the gate come in, and whether anything is written."""
+
+    why: str
+    accept_all: bool = False
+    dry_run: bool = False
+
+
+def rebuildable_tables() -> list[Table]:
+    """Every table that is made from what lies before it, in the order in which data flows."""
+    exported = [table for silver in EXPORTED_TABLES for table in (bronze_table(silver.short_name), silver)]
+    return [*exported, ENRICHED_TRANSACTIONS, *GOLD_TABLES]
+
+
+def rebuildable_table(name: str) -> Table:
+    """The table of that name: `customers` (the Silver table), `silver.customers` or `silver/customers`.
+
+    Raises:
+        PermanentError: no table has that name, or nothing lies before it; the message lists those that there are.
+    """
+    tables = rebuildable_tables()
+    found = [table for table in tables if name in (table.name, table.path)]
+    found += [table for table in tables if name == table.short_name and table.layer != "bronze"]
+    if not found:
+        raise PermanentError(
+            "there is no table of that name that can be made again",
+            expected=f"one of {', '.join(table.name for table in tables)}",
+            found=repr(name),
+            do="name one of these",
+        )
+    return found[0]
+
+
+def rebuild(
+    lakehouse: Lakehouse,
+    raw_url: str,
+    table: Table,
+    request: Request,
+    *,
+    now: datetime,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> Rebuilt:
+    """Make a table again from what lies before it, as one new version of the same table, or say what that would change.
+
+    Raises:
+        QualityGateError: an export fails the gate by the present contract, and nobody has accepted it.
+        PermanentError: there is no reason, or a table is missing; `accept_all` where no gate is.
+        CommitConflictError: other writers were faster, every time.
+    """
+    if request.accept_all and table not in EXPORTED_TABLES:
+        raise PermanentError(
+            f"{table.name} has no quality gate",
+            expected=f"accept_all for one of {', '.join(silver.name for silver in EXPORTED_TABLES)} alone",
+            found=f"accept_all for {table.name}",
+            do="leave it out",
+        )
+    why, dry_run = request.why, request.dry_run
+    if table.layer == "bronze":
+        name = table.short_name
+        return rebuild_bronze(lakehouse, raw_url, name, why=why, now=now, dry_run=dry_run, progress=progress)
+    if table in EXPORTED_TABLES:
+        accept_all = request.accept_all
+        return rebuild_judged(
+            lakehouse, table, why=why, now=now, accept_all=accept_all, dry_run=dry_run, progress=progress
+        )
+    if table is ENRICHED_TRANSACTIONS:
+        return rebuild_enriched(lakehouse, why=why, dry_run=dry_run, progress=progress)
+    return rebuild_gold(lakehouse, table, why=why, dry_run=dry_run, progress=progress)
