@@ -81,8 +81,6 @@ def decide(lakehouse: Lakehouse, decisions: Iterable[DecisionInput]) -> None:
 
 def run_silver(lakehouse: Lakehouse) -> dict[str, Refined]:
     """Refine both tables and enrich; what refine reported, by table."""
-    for table in SILVER:
-        lakehouse.ready(bronze_table(table.short_name))  # as ingest does, exports or none
     done = {table.short_name: refine(lakehouse, table, now=NOW) for table in SILVER}
     update_enriched(lakehouse)
     return done

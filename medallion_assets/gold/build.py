@@ -42,7 +42,7 @@ def build_daily_sales(
     """
 
     def build() -> Built:
-        gold, enriched = lakehouse.ready(DAILY_SALES_SUMMARY), lakehouse.open(ENRICHED_TRANSACTIONS)
+        gold, enriched = lakehouse.ready(DAILY_SALES_SUMMARY), lakehouse.source(ENRICHED_TRANSACTIONS)
         progress(f"{DAILY_SALES_SUMMARY.name}: summarising {len(days)} day(s)")
         rows = daily_sales(enriched, days)
         staged = [stage_day(gold, rows.filter(pl.col("transaction_date") == day), day) for day in days]
@@ -66,7 +66,7 @@ def build_customer_ltv(
     """
 
     def build() -> Built:
-        gold, enriched = lakehouse.ready(CUSTOMER_LTV), lakehouse.open(ENRICHED_TRANSACTIONS)
+        gold, enriched = lakehouse.ready(CUSTOMER_LTV), lakehouse.source(ENRICHED_TRANSACTIONS)
         base = _base(enriched)
         files = []
         for number, as_of in enumerate(as_of_days, start=1):

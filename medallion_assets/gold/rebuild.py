@@ -15,7 +15,7 @@ import polars as pl
 from medallion_assets.gold.build import customer_ltv, daily_sales
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.gold.restatement import kept_as_of_days
+from medallion_assets.gold.restatement import kept_as_of_days, missing_as_of_days
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
@@ -39,8 +39,8 @@ def rebuild_gold(
 ) -> Rebuilt:
     """Build a Gold table again from Silver as it is now, or say what that would change.
 
-    Days that do not differ keep their files, and are not published again. Of customer_ltv the days that it holds and
-    that are kept (rule G5) are built; days that it lacks are asked for by their own trigger.
+    Days that do not differ keep their files, and are not published again. Of customer_ltv every day that is kept is
+    built (rule G5), and the others are removed.
 
     Raises:
         PermanentError: `why` is blank, or the table or its source has not been made yet.
@@ -75,14 +75,17 @@ def _rebuild(lakehouse: Lakehouse, table: Table, why: str, progress: Progress, *
 
 
 def _days(table: Table, held: set[date], of_silver: set[date]) -> Iterable[date]:
-    if table is DAILY_SALES_SUMMARY:
+    if table.name == DAILY_SALES_SUMMARY.name:
         return held | of_silver
-    return kept_as_of_days(held, max(of_silver, default=None))
+    if not of_silver:
+        return ()
+    first, greatest = min(of_silver), max(of_silver)
+    return {*kept_as_of_days(held, greatest), *missing_as_of_days(held, first, greatest)}
 
 
 def _rows(table: Table, enriched: Snapshot, days: list[date]) -> Iterator[tuple[date, pl.DataFrame]]:
     """Each day with its rows, a few days of sales at a time."""
-    if table is not DAILY_SALES_SUMMARY:
+    if table.name != DAILY_SALES_SUMMARY.name:
         yield from zip(days, customer_ltv(enriched, days), strict=True)
         return
     for start in range(0, len(days), DAYS_AT_ONCE):

@@ -79,6 +79,13 @@ def file_without_log(uri: str, storage_options: Mapping[str, str]) -> str | None
     return min((name for name in names if name.split("/")[0] != LOG_FOLDER), default=None)
 
 
+def file_in_the_way(uri: str) -> str | None:
+    """A file where a folder above a local table should be, or in the table's own place; None when there is none."""
+    if uri.startswith("s3://"):
+        return None
+    return next((str(place) for place in (Path(uri), *Path(uri).parents) if place.is_file()), None)
+
+
 def _store(url: str, storage_options: Mapping[str, str]) -> S3Store:
     config = dict(storage_options)
     # obstore's S3 config panics on this name; it is an option of the HTTP client there.

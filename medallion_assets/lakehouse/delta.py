@@ -26,7 +26,14 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from medallion_assets.errors import CommitConflictError, MissingTableError, PermanentError, TransientError
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.data_files import StagedFile, add_action, file_without_log, remove_action, size_of
+from medallion_assets.lakehouse.data_files import (
+    StagedFile,
+    add_action,
+    file_in_the_way,
+    file_without_log,
+    remove_action,
+    size_of,
+)
 from medallion_assets.lakehouse.schema import delta_schema, expect_readable, migrate, polars_schema
 from medallion_assets.lakehouse.storage_errors import not_a_table, refusals, storage_errors
 
@@ -113,6 +120,14 @@ class Lakehouse:
             snapshot = self.open(table)
         return self.open(table) if migrate(snapshot.delta, table) else snapshot
 
+    def source(self, table: Table) -> Snapshot:
+        """The table for a stage that is about to read it: made, empty, when nothing has come in yet.
+
+        Raises:
+            UnreadableTableError, PermanentError, TransientError: see `open`.
+        """
+        return self.find(table) or self.ready(table)
+
     def create(self, table: Table) -> None:
         """Make the table, empty, unless it is there.
 
@@ -128,6 +143,8 @@ class Lakehouse:
             try:
                 return DeltaTable(uri, version=version, storage_options=dict(self.storage_options))
             except TableNotFoundError as error:
+                if file := file_in_the_way(uri):
+                    raise not_a_table(table.name, uri, f"the file {file}") from error
                 if stranger := file_without_log(uri, self.storage_options):
                     found = f"files without a _delta_log, such as {stranger}"
                     raise not_a_table(table.name, uri, found) from error

@@ -99,7 +99,7 @@ def _round(
 ) -> Settlement | None:
     """Settle one group; give the settlement when nothing more can be settled."""
     # Silver first: Bronze then knows of everything that Silver has settled.
-    silver, bronze = lakehouse.ready(table), lakehouse.open(bronze_table(table.short_name))
+    silver, bronze = lakehouse.ready(table), lakehouse.source(bronze_table(table.short_name))
     expect_same_key(silver)
     done.version = silver.version
     settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))

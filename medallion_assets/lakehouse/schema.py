@@ -36,6 +36,9 @@ STORED_TYPES: dict[str, pl.DataType] = {
     "boolean": pl.Boolean(),
 }
 
+MADE_AGAIN = ("silver", "gold")
+"""The layers whose rows can be made again from what lies before them, with a column that they lack."""
+
 
 def polars_type(column_type: Type) -> pl.DataType:
     """The Polars type that holds a contract type."""
@@ -76,7 +79,6 @@ def expect_readable(delta: DeltaTable, table: Table) -> None:
             column has another type than the contract says: no rows are converted silently.
     """
     held = {field.name: field.type for field in delta.schema().fields}
-    expect_partition(delta, table)
     ours = set(table.key or table.column_names)
     if ours and not (held.keys() >= ours if table.key else held.keys() & ours):
         raise PermanentError(
@@ -85,6 +87,7 @@ def expect_readable(delta: DeltaTable, table: Table) -> None:
             found=f"columns {', '.join(held)}",
             do="set MEDALLION_LAKEHOUSE_URL to the place of this project's tables, or move that table away",
         )
+    expect_partition(delta, table)
     for field in delta_schema(table).fields:
         if field.name in held and held[field.name] != field.type:
             raise PermanentError(
@@ -127,8 +130,8 @@ def migrate(delta: DeltaTable, table: Table) -> bool:
     """
     held = {field.name for field in delta.schema().fields}
     gained = [field for field in delta_schema(table).fields if field.name not in held]
-    required = [column.name for column in table.decoded_columns if not column.nullable and column.name not in held]
-    if required and delta.get_add_actions().num_rows:
+    required = [column.name for column in table.columns if not column.nullable and column.name not in held]
+    if required and table.layer in MADE_AGAIN and delta.get_add_actions().num_rows:
         raise PermanentError(
             f"{table.name} has rows without {', '.join(required)}, which the contract requires of every row",
             expected=f"columns {', '.join(table.column_names)}",

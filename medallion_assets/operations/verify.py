@@ -134,7 +134,7 @@ class _Look:
             words = f"{stricter:,} records that were good when they were judged are bad under the present contract"
             self.answer.notes.append(f"{table.name} was not made again: {words}")
             return False
-        self.answer.findings.extend(differences(stored, scratch.open(table)))
+        self.answer.findings.extend(differences(stored, scratch.ready(table)))
         return True
 
     def _compare_exported(self, table: Table) -> None:

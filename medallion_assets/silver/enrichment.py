@@ -100,7 +100,7 @@ def transactions_of(enriched: Snapshot) -> Snapshot:
 
 def _update(lakehouse: Lakehouse, progress: Callable[[str], None]) -> Enriched:
     enriched = lakehouse.ready(ENRICHED_TRANSACTIONS)  # before its sources, which then are no older than it is
-    transactions, customers = lakehouse.open(CUSTOMER_TRANSACTIONS), lakehouse.open(CUSTOMERS)
+    transactions, customers = lakehouse.source(CUSTOMER_TRANSACTIONS), lakehouse.source(CUSTOMERS)
     done = Enriched(version=enriched.version)
     sources = (transactions, customers)
     if all(taken_version(enriched, source) == source.version for source in sources):

@@ -37,6 +37,16 @@ class Reading:
     event_id: int = 0
     tables: tuple[str, ...] = ()
 
+    @property
+    def gold_id(self) -> str:
+        """The id of the Gold table; empty while there is none."""
+        return self.tables[0] if self.tables else ""
+
+    @property
+    def silver_id(self) -> str:
+        """The id of the Silver table."""
+        return self.tables[1] if self.tables else ""
+
     def dump(self) -> dict[str, Any]:
         """The reading as JSON values."""
         plain: dict[str, Any] = _plain(asdict(self))

@@ -60,7 +60,8 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
         before = parse_reading(kept.get("reading"), as_of=is_as_of(gold))
         reading = read_on(before, lake, instance, gold, serving)
         found = stretches(reading.ledger, first=settings.first_day, last=business_day(now))
-        lacking = {asked_for(gold, one): one for one in _with_audits(instance, lake.find(gold), found, reading)}
+        audited = _with_audits(instance, lake.find(gold), found, reading)
+        lacking = {asked_for(gold, stretch, reading): stretch for stretch in audited}
         chosen = choose(
             now,
             Memory.load(kept.get("memory")),
@@ -69,9 +70,11 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
             busy=busy,
             attempts=lambda key: attempts(instance, key),
         )
-        raise_alerts(lake, [given_up(gold, stretch) for stretch in chosen.given_up], now)
+        raise_alerts(lake, [given_up(gold, stretch, reading) for stretch in chosen.given_up], now)
         return dg.SensorResult(
-            run_requests=[request(gold, serving, stretch, attempt=ask.attempt) for stretch, ask in chosen.asks],
+            run_requests=[
+                request(gold, serving, stretch, reading, attempt=ask.attempt) for stretch, ask in chosen.asks
+            ],
             skip_reason=None if chosen.asks else f"{len(lacking)} stretches of days wait" if lacking else "up to date",
             cursor=json.dumps({"reading": reading.dump(), "memory": chosen.memory.dump()}, separators=(",", ":")),
         )
@@ -79,25 +82,29 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
     return restated
 
 
-def asked_for(gold: Table, stretch: Stretch) -> str:
-    """What a stretch is asked for, in short; another one when Silver (or Gold, to publish) has changed it again."""
+def asked_for(gold: Table, stretch: Stretch, reading: Reading) -> str:
+    """What a stretch is asked for, in short; another one when Silver (or Gold, to publish) has changed it again.
+
+    The version is that of the table that was read: of one that was made anew the same number is another version.
+    """
     what = "build" if stretch.builds else "publish"
-    return f"{what}:{gold.short_name}:{stretch.first}...{stretch.last}@{stretch.version}"
+    table_id = reading.silver_id if stretch.builds else reading.gold_id
+    return f"{what}:{gold.short_name}:{stretch.first}...{stretch.last}@{stretch.version}.{table_id[:8]}"
 
 
-def request(gold: Table, serving: Table, stretch: Stretch, *, attempt: int) -> dg.RunRequest:
+def request(gold: Table, serving: Table, stretch: Stretch, reading: Reading, *, attempt: int) -> dg.RunRequest:
     """A run for a stretch: Gold if it has to be built, serving if it has to be published."""
     source = ENRICHED_TRANSACTIONS if stretch.builds else gold
     trigger = TriggerContext(trigger="restated", tables=[UpdatedTable(table=source.name, version=stretch.version)])
     tables = [*([gold] if stretch.builds else []), *([serving] if stretch.publishes else [])]
-    key = asked_for(gold, stretch)
+    key = asked_for(gold, stretch, reading)
     made = days_request(tables, stretch.first, stretch.last, trigger=trigger, key=f"{key}#{attempt}")
     return made.with_replaced_attrs(tags={**made.tags, ASKED_TAG: key})
 
 
-def given_up(gold: Table, stretch: Stretch) -> Alert:
+def given_up(gold: Table, stretch: Stretch, reading: Reading) -> Alert:
     """What people are told when a stretch is not asked for any more."""
-    key, days = asked_for(gold, stretch), f"{stretch.first} to {stretch.last}"
+    key, days = asked_for(gold, stretch, reading), f"{stretch.first} to {stretch.last}"
     return Alert(
         key=f"given_up:{key}",
         kind="failure",

@@ -60,7 +60,6 @@ STRICT = replace(PRESENT, expectations=(*PRESENT.expectations, expect_or_drop("n
 def run(lakehouse: Lakehouse, table: Table, exports: Iterable[ExportInput]) -> None:
     for export in exports:
         land(lakehouse, export)
-    lakehouse.ready(bronze_table(table.short_name))
     assert refine(lakehouse, table, now=NOW).failing is None
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from medallion_assets.definitions import build_defs
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.delta import COMMIT_ID, Lakehouse, last_commit
 from medallion_assets.lakehouse.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.lakehouse.refine import refine
-from medallion_assets.operations.checkpoint import LOG, Checkpoint, committed_at, last_commit, read_checkpoints
+from medallion_assets.operations.checkpoint import LOG, Checkpoint, committed_at, read_checkpoints
 from medallion_assets.operations.stages import JOBS, stages
 from medallion_assets.settings import load_settings
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
@@ -64,7 +64,7 @@ def test_nothing_was_made_yet(tmp_path: Path) -> None:
 
 def test_bronze_tells_its_last_export(lakehouse: Lakehouse) -> None:
     table = bronze_table(TRANSACTIONS)
-    commit = last_commit(lakehouse.open(table))
+    commit = last_commit(lakehouse.open(table), COMMIT_ID)
     assert commit is not None
     assert checkpoint(lakehouse, table.name) == Checkpoint(
         pipeline="ingest",
@@ -118,7 +118,7 @@ def test_gold_tells_what_it_was_built_from(lakehouse: Lakehouse) -> None:
 
 
 def test_a_table_that_was_only_made_has_no_success(lakehouse: Lakehouse) -> None:
-    lakehouse.open(DAILY_SALES_SUMMARY)
+    lakehouse.ready(DAILY_SALES_SUMMARY)
     gold = checkpoint(lakehouse, DAILY_SALES_SUMMARY.name)
     assert (gold.last_success, gold.watermark, gold.table_version) == (None, None, 0)
 

@@ -10,9 +10,7 @@ import pytest
 
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.expectations import expect_or_drop
-from medallion_assets.lakehouse.raw_exports import FULL, INCREMENTAL, RawExport
 from medallion_assets.lakehouse.redrive import redrive
-from medallion_assets.operations import recomputation
 from medallion_assets.operations.recomputation import differences, recompute
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, lakehouse_at
@@ -60,22 +58,3 @@ def test_a_redriven_row_that_the_contract_refuses_again_is_counted(lakehouse: La
     """C6: Silver holds it, so the contract of today is the stricter one."""
     redrive(lakehouse, WITH_EURO, now=NOW)
     assert recompute(lakehouse, CUSTOMER_TRANSACTIONS, scratch) == 1
-
-
-def test_exports_go_in_groups_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One full export, or windows up to a number of records."""
-    monkeypatch.setattr(recomputation, "CHUNK_RECORDS", 5)
-    kinds = (("F", 9), ("w", 2), ("w", 3), ("w", 1), ("F", 1), ("F", 1))
-    exports = [
-        RawExport(
-            export_id=f"{kind}{records}",
-            export_type=FULL if kind == "F" else INCREMENTAL,
-            from_at=NOW,
-            to_at=NOW,
-            started_at=NOW,
-            records=records,
-        )
-        for kind, records in kinds
-    ]
-    groups = [[export.export_id for export in group] for group in recomputation._groups(exports)]
-    assert groups == [["F9"], ["w2", "w3"], ["w1"], ["F1"], ["F1"]]

@@ -46,7 +46,7 @@ class LakehouseAt(LakehouseResource):
 
 def plant(lakehouse: Lakehouse, amounts: Mapping[date, str]) -> int:
     """Make one sale a day all that Silver holds; the commit says which days it restates. Gives its version."""
-    snapshot = lakehouse.open(ENRICHED_TRANSACTIONS)
+    snapshot = lakehouse.ready(ENRICHED_TRANSACTIONS)
     held = (
         {} if not snapshot.files.height else dict(snapshot.scan().select("transaction_date", "amount").collect().rows())
     )

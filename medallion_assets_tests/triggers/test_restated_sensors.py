@@ -77,7 +77,8 @@ def test_late_data_restates_exactly_the_days_it_touches(follower: Follower) -> N
     assert (days_of(sales), assets_of(sales)) == ([day(2)], ["gold/daily_sales_summary", "serving/daily_sales_metrics"])
     assert (days_of(ltv), assets_of(ltv)) == ([day(2), day(3)], ["gold/customer_ltv", "serving/customer_ltv_metrics"])
     assert cause_of(sales) == cause_of(ltv) == [(ENRICHED_TRANSACTIONS.name, version)]
-    assert sales.run_key == f"build:daily_sales_summary:{day(2)}...{day(2)}@{version}#1"
+    table = follower.lakehouse.open(ENRICHED_TRANSACTIONS).table_id[:8]
+    assert sales.run_key == f"build:daily_sales_summary:{day(2)}...{day(2)}@{version}.{table}#1"
     assert sales.tags["dagster/priority"] == str(LIVE_PRIORITY)
     settle(follower)
 
@@ -97,7 +98,8 @@ def test_the_batches_of_silver_do_not_matter(follower: Follower) -> None:
 def test_a_tick_that_is_evaluated_twice_asks_for_the_same(follower: Follower) -> None:
     plant(follower.lakehouse, {day(0): "10", day(2): "10"})
     keys = [[request.run_key for request in follower.tick(SALES, keeps_cursor=False)] for _ in range(2)]
-    assert keys[0] == keys[1] == [f"build:daily_sales_summary:{day(one)}...{day(one)}@1#1" for one in (2, 0)]
+    table = follower.lakehouse.open(ENRICHED_TRANSACTIONS).table_id[:8]
+    assert keys[0] == keys[1] == [f"build:daily_sales_summary:{day(one)}...{day(one)}@1.{table}#1" for one in (2, 0)]
 
 
 @pytest.mark.parametrize("cursor", [None, "nonsense", "[]", '{"reading": {"ledger": {"as_of": false}}, "memory": 3}'])
@@ -174,7 +176,7 @@ def test_a_failed_run_is_asked_for_again_and_at_last_given_up(follower: Follower
     for attempt in range(1, ATTEMPTS + 1):
         follower.cursors.clear()
         (request,) = follower.tick(SALES, now=now + timedelta(days=attempt))
-        assert str(request.run_key).endswith(f"@1#{attempt}")
+        assert str(request.run_key).endswith(f"#{attempt}")
         run_of(follower, request, dg.DagsterRunStatus.FAILURE)
         assert follower.tick(SALES, now=now) == []
     for attempt in range(2):

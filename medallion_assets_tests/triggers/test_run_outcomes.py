@@ -171,7 +171,7 @@ def test_a_real_stage_that_failed_is_told_with_what_to_do(refined: Graph) -> Non
     tick(lake, refined.instance, definitions=refined.definitions)
     (alert,) = [one for one in told(lake) if one["run_id"] == failed]
     assert (alert["kind"], alert["where"]) == ("failure", "serving.daily_sales_metrics, 2025-01-02")
-    assert alert["do"] == "run gold/daily_sales_summary for 2025-01-02 first"
+    assert alert["do"].startswith("run gold/daily_sales_summary")
     attempts, now = read_attempts(lake), datetime.now(UTC) + timedelta(hours=1)
     assert [one.key for one in untold_failures(attempts, now) if one.run_id == failed] == [alert["key"]]
 
