@@ -51,7 +51,7 @@ def commands() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_systemd_and_honcho_start_the_same_command(process: str) -> None:
+def test_systemd_and_the_supervisor_start_the_same_command(process: str) -> None:
     unit = (DEPLOY / "systemd" / f"medallion-{process}.service").read_text()
     (started,) = re.findall(r"^ExecStart=/opt/medallion/.venv/bin/(.*)$", unit, re.MULTILINE)
     assert re.sub(r"\$\{(\w+)\}", r"$\1", started) == commands()[process]
