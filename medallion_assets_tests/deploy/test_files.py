@@ -68,7 +68,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
         text = unit.read_text().replace("/opt/medallion/.venv", f"{REPOSITORY}/.venv")
         units.append(tmp_path / unit.name)
         units[-1].write_text(text.replace("/opt/medallion", str(REPOSITORY)))
-    done = subprocess.run([program, "verify", *units], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([program, "verify", *units], capture_output=True, text=True, check=False, timeout=180)
     found = [line for line in done.stderr.splitlines() if "medallion" in line]
     assert (found, done.returncode) == ([], 0)
 
