@@ -13,7 +13,10 @@ import json
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import asdict, dataclass
+from threading import Thread
 from typing import Annotated
 
 import typer
@@ -22,6 +25,9 @@ from rich.table import Table
 
 SECONDS = 5
 """How long a part may take to answer."""
+LOOK_SECONDS = 30
+"""How long a look may take altogether. What it asks by (Dagster, a driver) would wait for ever for a database that has
+frozen, and so would whoever waits for this."""
 HEARTBEAT_SECONDS = 120
 """A daemon's loop tells every 30 s that it lives."""
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
@@ -163,7 +169,24 @@ NAMES = ", ".join(PARTS | ON_DEMAND)
 
 
 def look(part: str) -> Answer:
-    """How a part is."""
+    """How a part is. One that cannot be looked at in time is not well."""
+    answer: Future[Answer] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(_look(part))
+        except Exception as error:  # noqa: BLE001 - result() raises it
+            answer.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
+    try:
+        return answer.result(LOOK_SECONDS)
+    except FutureTimeoutError:
+        found = f"no answer within {LOOK_SECONDS} s"
+        return Answer(part, False, found, "see whether PostgreSQL answers and the host is overloaded")
+
+
+def _look(part: str) -> Answer:
     try:
         return Answer(part, True, (PARTS | ON_DEMAND)[part]())
     except NotWellError as error:

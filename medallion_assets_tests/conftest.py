@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
 from medallion_assets.dynamodb.limiter import CapacityLimiter
@@ -41,10 +43,18 @@ SERVICES = {
 FIXTURES = {"s3": "s3_server"}
 """The fixtures that are not named like their service."""
 
+# How long an example takes says nothing about the code where other tests run beside it.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     for name, service in SERVICES.items():
         config.addinivalue_line("markers", f"{name}: runs against {service}")
+    # A script's background jobs ignore SIGINT. Dagster makes SIGTERM what SIGINT is, and never takes that back: every
+    # process that a test starts would then ignore SIGTERM.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -228,7 +228,7 @@ def test_a_run_that_is_ended_tells_why(flow: Flow, said: str, outcome: str) -> N
 def test_a_process_that_is_told_to_end_is_not_tried_again(tmp_path: Path, ended_by: signal.Signals) -> None:
     """Whatever retries the table has: the run is over, and another may write the table."""
     command = [sys.executable, "-m", __name__, str(tmp_path), str(int(ended_by))]
-    subprocess.run(command, cwd=REPOSITORY, check=True, timeout=60, capture_output=True)
+    subprocess.run(command, cwd=REPOSITORY, check=True, timeout=180, capture_output=True)
     (row,) = read_attempts(lakehouse_at(tmp_path)).to_dicts()
     assert (row["outcome"], row["error"], row["attempt"]) == ("canceled", "the run was ended", 1)
 

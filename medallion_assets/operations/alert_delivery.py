@@ -104,6 +104,8 @@ def deliver_due(
     """
     by_name = {channel.name: channel for channel in channels}
     outlook = take_due(lakehouse, {name: channel.kind for name, channel in by_name.items()}, now)
+    if outlook.due:
+        _load_apprise()  # takes seconds, so before the time begins; not in threads: it turns warnings off for a moment
     ends, noting = clock() + BUDGET_SECONDS, Lock()
 
     def serve(parcels: list[Parcel]) -> None:
@@ -120,7 +122,6 @@ def deliver_due(
 
     batches = [list(parcels) for _, parcels in groupby(outlook.due, key=lambda parcel: parcel.channel)]
     if batches:
-        _load_apprise()  # not in the threads: it turns warnings off for a moment
         with ThreadPoolExecutor(min(len(batches), CHANNELS_AT_ONCE)) as threads:
             served = [threads.submit(serve, batch) for batch in batches]
         for one in served:

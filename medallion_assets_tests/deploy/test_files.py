@@ -51,7 +51,7 @@ def commands() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_systemd_and_honcho_start_the_same_command(process: str) -> None:
+def test_systemd_and_the_supervisor_start_the_same_command(process: str) -> None:
     unit = (DEPLOY / "systemd" / f"medallion-{process}.service").read_text()
     (started,) = re.findall(r"^ExecStart=/opt/medallion/.venv/bin/(.*)$", unit, re.MULTILINE)
     assert re.sub(r"\$\{(\w+)\}", r"$\1", started) == commands()[process]
@@ -68,7 +68,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
         text = unit.read_text().replace("/opt/medallion/.venv", f"{REPOSITORY}/.venv")
         units.append(tmp_path / unit.name)
         units[-1].write_text(text.replace("/opt/medallion", str(REPOSITORY)))
-    done = subprocess.run([program, "verify", *units], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([program, "verify", *units], capture_output=True, text=True, check=False, timeout=180)
     found = [line for line in done.stderr.splitlines() if "medallion" in line]
     assert (found, done.returncode) == ([], 0)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
+from threading import Event
 from typing import Any
+
+import pytest
 
 from medallion_assets_tests.services.postgres import PostgresServer
 from medallion_assets_tests.services.processes import REPOSITORY, free_port
@@ -19,7 +23,7 @@ def health(*options: str, **environment: str) -> tuple[int, dict[str, dict[str, 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert done.stdout, done.stderr
     return done.returncode, {answer["part"]: answer for answer in json.loads(done.stdout)["parts"]}
@@ -45,6 +49,15 @@ def test_a_url_that_is_none_is_told_with_the_form_of_one() -> None:
     code, parts = health("--only", "postgresql", DAGSTER_POSTGRES_URL="localhost")
     assert (code, parts["postgresql"]["found"]) == (1, "DAGSTER_POSTGRES_URL is not the URL of a database")
     assert "postgresql+psycopg2://user:password@host:5432/database" in parts["postgresql"]["do"]
+
+
+def test_a_part_that_does_not_answer_is_not_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a database does that has frozen: whatever asks it waits for ever."""
+    look = runpy.run_path(str(REPOSITORY / "deploy" / "health.py"))["look"]
+    monkeypatch.setitem(look.__globals__, "LOOK_SECONDS", 0.1)
+    monkeypatch.setitem(look.__globals__["PARTS"], "daemon", Event().wait)
+    answer = look("daemon")
+    assert (answer.is_well, answer.found) == (False, "no answer within 0.1 s")
 
 
 def test_a_wrong_setting_is_told() -> None:

@@ -54,7 +54,7 @@ def materialize(environment: dict[str, str], folder: Path, *options: str) -> Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

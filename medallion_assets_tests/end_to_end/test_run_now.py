@@ -29,7 +29,7 @@ from medallion_assets_tests.services.web_server import make_dagster_home, web_se
 
 pytestmark = pytest.mark.xdist_group("web_server")
 EXAMPLES = REPOSITORY / "examples"
-SECONDS = 180.0
+SECONDS = 600.0
 DAYS = [date(2025, 1, 9), date(2025, 1, 10), date(2025, 1, 11)]
 
 

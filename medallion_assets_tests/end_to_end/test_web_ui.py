@@ -23,7 +23,7 @@ from medallion_assets_tests.services.chromium import SCREENSHOTS, screenshot_pat
 from medallion_assets_tests.services.web_server import make_dagster_home, web_server
 
 pytestmark = pytest.mark.xdist_group("web_server")
-SECONDS = 60
+SECONDS = 180
 """How long the UI may take to show something, on a machine that is busy with other tests."""
 LAST = STORY_DAYS[1] - timedelta(days=1)
 GROUPS = ("bronze", "silver", "gold", "serving", "operations")

@@ -49,7 +49,7 @@ def test_a_process_killed_at_any_of_several_steps_is_made_good_by_the_next(tmp_p
 def child(lakehouse: Path, raw: Path, step: int) -> int:
     """A process of its own that runs everything and kills itself right after its change number `step`."""
     command = [sys.executable, "-m", __name__, str(lakehouse), str(raw), str(step)]
-    return subprocess.run(command, cwd=REPOSITORY, check=False, timeout=120).returncode
+    return subprocess.run(command, cwd=REPOSITORY, check=False, timeout=600).returncode
 
 
 def everything(url: Path, raw: Path) -> None:

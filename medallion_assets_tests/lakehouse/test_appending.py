@@ -45,7 +45,12 @@ def test_processes_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
     """Beginning with the making of the table, and across the folding of its files."""
     command = [sys.executable, "-m", __name__, str(tmp_path)]
     writers = [subprocess.Popen([*command, f"w{number}"], cwd=REPOSITORY) for number in range(WRITERS)]
-    assert [writer.wait(timeout=120) for writer in writers] == [0] * WRITERS
+    try:
+        assert [writer.wait(timeout=600) for writer in writers] == [0] * WRITERS
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.wait()
     assert held(lakehouse_at(tmp_path)) == [(f"w{w}", number, DAY) for w in range(WRITERS) for number in range(EACH)]
     assert lakehouse_at(tmp_path).open(NOTES).version == WRITERS * EACH, "one commit an append"
     assert lakehouse_at(tmp_path).open(NOTES).files.height < FILES_A_DAY, "they were folded"

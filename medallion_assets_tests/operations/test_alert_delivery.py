@@ -17,6 +17,7 @@ from medallion_assets.operations.alert_delivery import channels_of, check_alert_
 from medallion_assets.operations.alert_outbox import Outlook
 from medallion_assets.operations.alerts import ALERTS, Alert, raise_alerts, read_events
 from medallion_assets.settings import load_settings
+from medallion_assets_tests.dynamodb.fake_clock import FakeClock
 from medallion_assets_tests.services.listeners import Webhook, mail_server, web_server
 from medallion_assets_tests.services.processes import free_port
 
@@ -139,6 +140,19 @@ def test_nothing_is_begun_when_the_time_is_over(lake: Lakehouse, hook: Webhook) 
     assert hook.titles == ["Failure: a failed"]
     deliver_due(lake, channels, ui_url=UI, now=NOW + timedelta(seconds=60))
     assert hook.titles == ["Failure: a failed", "Failure: b failed"]
+
+
+def test_the_time_begins_once_what_sends_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, lake: Lakehouse, hook: Webhook
+) -> None:
+    """It takes seconds, on a busy machine more than there are."""
+    raise_alerts(lake, [alert("a")], NOW)
+    clock = FakeClock()
+    monkeypatch.setattr(alert_delivery, "_load_apprise", lambda: clock.sleep(10))
+    monkeypatch.setattr(alert_delivery, "send", lambda *_, **__: None)
+    channels = channels_of({"failure": [f"json://127.0.0.1:{hook.port}"]})
+    deliver_due(lake, channels, ui_url=UI, now=NOW, clock=clock)
+    assert events(lake) == [("a", "delivered", None)]
 
 
 def test_two_senders_at_once_send_once(lake: Lakehouse, hook: Webhook) -> None:

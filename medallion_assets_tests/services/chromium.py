@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from medallion_assets_tests.services.processes import REPOSITORY, ServiceMissingError
+from medallion_assets_tests.services.processes import READY_SECONDS, REPOSITORY, ServiceMissingError
 
 SCREENSHOTS = REPOSITORY / "build" / "screenshots"
 """Not in git."""
@@ -32,7 +32,9 @@ def chromium() -> Iterator[Browser]:
     if program is None:
         raise ServiceMissingError("the web UI needs a browser: apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox"], timeout=READY_SECONDS * 1000
+        )
         try:
             yield browser
         finally:

@@ -21,7 +21,7 @@ import requests
 
 from medallion_assets_tests.services.processes import REPOSITORY, free_port
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 POLL_SECONDS = 0.5
 LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename } } } } }"
 RUNS = """query ($limit: Int!) { runsOrError(limit: $limit) { ... on Runs {
@@ -90,7 +90,7 @@ class Deployment:
         """Whether the web server answers and has loaded the definitions."""
         try:
             entries = self.ask(LOCATIONS)["workspaceOrError"]["locationEntries"]
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
         return [(entry["locationOrLoadError"] or {}).get("__typename") for entry in entries] == ["RepositoryLocation"]
 
@@ -133,7 +133,7 @@ class Deployment:
 
     def kill(self) -> int:
         """SIGKILL for every process, the runs' included, all at one moment; returns how many there were."""
-        if self._process is None:
+        if self._process is None or self._process.poll() is not None:
             return 0
         frozen: dict[int, psutil.Process] = {}
         root = psutil.Process(self._process.pid)

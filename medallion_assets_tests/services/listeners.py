@@ -17,7 +17,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from medallion_assets_tests.services.processes import free_port
+from medallion_assets_tests.services.processes import READY_SECONDS, free_port
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Webhook:
 def mail_server() -> Iterator[Mailbox]:
     """An SMTP server while the block runs."""
     mailbox = Mailbox(free_port())
-    controller = Controller(mailbox, hostname="127.0.0.1", port=mailbox.port)
+    controller = Controller(mailbox, hostname="127.0.0.1", port=mailbox.port, ready_timeout=READY_SECONDS)
     controller.start()
     try:
         yield mailbox

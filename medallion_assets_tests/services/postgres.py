@@ -39,7 +39,8 @@ class PostgresServer:
     def make_database(self) -> str:
         """A new, empty database; returns its URL."""
         name = f"dagster_{secrets.token_hex(4)}"
-        subprocess.run([_program("createdb"), *self._place, "--username", ACCOUNT, name], check=True, timeout=30)
+        command = [_program("createdb"), *self._place, "--username", ACCOUNT, name]
+        subprocess.run(command, check=True, timeout=READY_SECONDS)
         return self.url(name)
 
     def create(self) -> None:
@@ -66,7 +67,7 @@ class PostgresServer:
     def answers(self) -> bool:
         """Whether somebody can connect now."""
         command = [_program("pg_isready"), *self._place, "--quiet"]
-        return subprocess.run(command, check=False, timeout=30).returncode == 0
+        return subprocess.run(command, check=False, timeout=READY_SECONDS).returncode == 0
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it: at once (SIGINT), or as a crash would (SIGKILL; its backends see that it is gone)."""

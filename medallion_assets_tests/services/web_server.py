@@ -20,8 +20,6 @@ telemetry: {enabled: false}
 nux: {enabled: false}
 run_coordinator: {module: dagster.core.run_coordinator, class: DefaultRunCoordinator}
 """
-READY_SECONDS = 180.0
-"""It loads the definitions first, on a machine that may be busy with other tests."""
 READ_WITH_OTHERS = ("MEDALLION_", "AWS_", "DAGSTER_")
 
 
@@ -49,7 +47,5 @@ def web_server(dagster_home: Path, variables: Mapping[str, str]) -> Iterator[str
 
     command = [sys.executable, "-m", "dagster_webserver", "-m", "medallion_assets.definitions"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
-    with running(
-        command, environment=environment, log=dagster_home / "web_server.log", ready=ready, seconds=READY_SECONDS
-    ):
+    with running(command, environment=environment, log=dagster_home / "web_server.log", ready=ready):
         yield url

@@ -1,0 +1,87 @@
+"""The supervisor starts all, all anew when one ends, and leaves nothing behind, whenever it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from medallion_assets_tests.deploy.stopping import STOPS, processes_of, said, started, stop, wait_until
+from medallion_assets_tests.services.processes import REPOSITORY
+
+SUPERVISOR = REPOSITORY / "deploy" / "supervisor.py"
+SLEEP = "exec sleep 600"
+
+
+def command(home: Path, *, check: str = "true", end_seconds: float = 60, **processes: str) -> list[str | Path]:
+    home.mkdir(parents=True, exist_ok=True)
+    procfile = home / "Procfile"
+    procfile.write_text("".join(f"{name}: {line}\n" for name, line in processes.items()))
+    options = ["--check", check, "--again-seconds", "0.1", "--end-seconds", str(end_seconds)]
+    return [sys.executable, SUPERVISOR, "--procfile", procfile, *options]
+
+
+def test_when_one_ends_all_are_started_anew(tmp_path: Path) -> None:
+    with started(command(tmp_path, stays=f"echo up; {SLEEP}", ends="exec sleep 0.2"), tmp_path) as process:
+        wait_until(lambda: said(tmp_path).count("up") > 2, "it is started three times")
+        assert "ends ended with exit code 0 starting again in 0.1 s" in said(tmp_path)
+        assert sum(one.info["environ"] is not None for one in processes_of(tmp_path)) <= 4
+        code, _ = stop(process)
+        assert (code, processes_of(tmp_path)) == (0, [])
+
+
+def test_nothing_is_started_while_the_check_fails(tmp_path: Path) -> None:
+    with started(command(tmp_path, check="false", one=f"echo up; {SLEEP}"), tmp_path) as process:
+        wait_until(lambda: said(tmp_path).count("starting again") > 1, "it checks again")
+        assert "up" not in said(tmp_path).split()
+        assert stop(process)[0] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_processes_and_their_children_are_asked_to_end(number: signal.Signals, tmp_path: Path) -> None:
+    polite = "trap 'echo over; exit' TERM; sleep 600 & echo up; wait"
+    with started(command(tmp_path, one=polite, two=SLEEP), tmp_path) as process:
+        wait_until(lambda: "up" in said(tmp_path).split(), "it is up")
+        code, _ = stop(process, number)
+        assert (code, processes_of(tmp_path)) == (0, [])
+    assert "over" in said(tmp_path).split()
+
+
+def test_what_does_not_end_is_killed_with_its_children(tmp_path: Path) -> None:
+    deaf = "trap '' TERM; sleep 600 & echo up; wait"
+    with started(command(tmp_path, end_seconds=0.2, one=deaf, two=SLEEP), tmp_path) as process:
+        wait_until(lambda: "up" in said(tmp_path).split(), "it is up")
+        code, _ = stop(process)
+        assert (code, processes_of(tmp_path)) == (0, [])
+
+
+def test_what_outlives_its_parent_ends_before_all_are_started_anew(tmp_path: Path) -> None:
+    """As runs do whose code server was killed: two that write one table must not be."""
+    orphan = "sleep 600 & echo $! >> $MEDALLION_HOME/orphans; exec sleep 0.2"
+    with started(command(tmp_path, one=orphan), tmp_path):
+        wait_until(lambda: said(tmp_path).count("starting again") > 1, "it is started anew")
+        first = int((tmp_path / "orphans").read_text().split()[0])
+        assert first not in [one.pid for one in processes_of(tmp_path)]
+
+
+def test_a_check_that_hangs_does_not_hold_it_up(tmp_path: Path) -> None:
+    deaf = "trap '' TERM; echo asked; while :; do sleep 600; done"
+    with started(command(tmp_path, check=deaf, one=SLEEP), tmp_path) as process:
+        wait_until(lambda: "asked" in said(tmp_path).split(), "it checks")
+        code, _ = stop(process)
+        assert (code, processes_of(tmp_path)) == (0, [])
+
+
+def test_it_ends_while_it_starts_them(tmp_path: Path) -> None:
+    random = Random(20250501)
+    for number in range(STOPS or 5):
+        home = tmp_path / str(number)
+        with started(command(home, one=SLEEP, two=SLEEP, three=SLEEP), home) as process:
+            wait_until(lambda at=home: said(at), "it says what it starts")
+            time.sleep(random.uniform(0, 0.3))  # the moment is what this is about
+            code, _ = stop(process)
+            assert (code, processes_of(home)) == (0, []), number
