@@ -104,7 +104,7 @@ def dump(lakehouse: Lakehouse) -> dict[str, pl.DataFrame]:
     """Every row of every table, sorted: repeated rows show."""
     tables = {}
     for table in every_table():
-        frame = lakehouse.open(table).scan().collect()
+        frame = lakehouse.source(table).scan().collect()
         tables[table.name] = frame.sort(frame.columns) if "reasons" not in frame.columns else frame.sort("raw")
     return tables
 
