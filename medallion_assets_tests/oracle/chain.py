@@ -22,12 +22,17 @@ class Gap:
     begins_at: datetime
 
 
+Unprotected = tuple[datetime, datetime]
+"""What is covered ends at the first moment, a window that joins all the same begins at the second (rule C1)."""
+
+
 @dataclass(frozen=True)
 class Chain:
     """What became of every export of one table.
 
     `applied` and `rejected` are settled. `stuck` fails the gate and has no decision; `held` are the exports that are
     not judged only because of it; `waiting` are the windows with a gap before them that no pending export would close.
+    `unprotected` are the stretches within a full export's minute whose writes may be in no export.
     """
 
     applied: tuple[ExportInput, ...]
@@ -35,6 +40,7 @@ class Chain:
     waiting: dict[str, Gap]
     stuck: ExportInput | None
     held: tuple[ExportInput, ...]
+    unprotected: tuple[Unprotected, ...]
 
     @property
     def settled(self) -> frozenset[str]:
@@ -52,13 +58,25 @@ def _once(exports: Iterable[ExportInput]) -> list[ExportInput]:
 
 
 def _covered(exports: Iterable[ExportInput]) -> datetime | None:
-    """The furthest moment that exports which join up reach (rule C1)."""
-    return max((export.to_at for export in exports), default=None)
+    """The furthest moment that exports which join up reach; a full one reaches its S (rule C1)."""
+    return max((export.holds_all_until for export in exports), default=None)
 
 
-def _eligible(export: ExportInput, covered: datetime | None) -> bool:
-    """Whether nothing is missing before the export (rules C1, C2)."""
-    return export.is_full or (covered is not None and export.from_at <= covered)
+def _eligible(export: ExportInput, covering: Sequence[ExportInput]) -> bool:
+    """Whether the export joins up: a window begins by the end of another, or by T of a full export (rules C1, C2)."""
+    return export.is_full or any(export.from_at <= one.to_at for one in covering)
+
+
+def _unprotected(covering: Sequence[ExportInput]) -> tuple[Unprotected, ...]:
+    """What no window covers between the newest full export's S and a window that joined later (rule C1)."""
+    found: list[Unprotected] = []
+    reached = _covered(export for export in covering if export.is_full)
+    for window in sorted((one for one in covering if not one.is_full), key=lambda one: one.from_at):
+        assert reached is not None, "no window joins before there is a full export"
+        if window.from_at > reached:
+            found.append((reached, window.from_at))
+        reached = max(reached, window.to_at)
+    return tuple(found)
 
 
 def settle(exports: Sequence[ExportInput], decisions: Sequence[Decision]) -> Chain:
@@ -74,7 +92,7 @@ def settle(exports: Sequence[ExportInput], decisions: Sequence[Decision]) -> Cha
 
     stuck = None
     while stuck is None:
-        export = next((one for one in pending if _eligible(one, _covered(covering()))), None)
+        export = next((one for one in pending if _eligible(one, covering())), None)
         if export is None:
             break
         action = actions.get(export.export_id) if verdict(export).fails else "accept"
@@ -87,9 +105,9 @@ def settle(exports: Sequence[ExportInput], decisions: Sequence[Decision]) -> Cha
     held: list[ExportInput] = []
     if stuck is not None:
         pending.remove(stuck)
-        while export := next((one for one in pending if _eligible(one, _covered([*covering(), stuck, *held]))), None):
+        while export := next((one for one in pending if _eligible(one, [*covering(), stuck, *held])), None):
             held.append(export)
             pending.remove(export)
     covered = _covered(covering())
     waiting = {export.export_id: Gap(covered, export.from_at) for export in pending}
-    return Chain(tuple(applied), tuple(rejected), waiting, stuck, tuple(held))
+    return Chain(tuple(applied), tuple(rejected), waiting, stuck, tuple(held), _unprotected(covering()))

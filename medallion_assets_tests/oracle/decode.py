@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS
+from medallion_assets_tests.oracle.model import CUSTOMERS, MINUTE, TRANSACTIONS
 
 WHITESPACE = " \t\n\r\x0b\x0c"
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
@@ -94,7 +94,7 @@ def integer(payload: str, _to_at: datetime) -> int:
 
 
 def timestamp(payload: str, to_at: datetime) -> datetime:
-    """ISO 8601 with a zone, matched whole, from 1990 to the export's moment, that included (rule T1)."""
+    """ISO 8601 with a zone, matched whole, from 1990 to a minute after the export's moment, both included (rule T1)."""
     match = _MOMENT.fullmatch(payload)
     if match is None:
         raise BadValueError("timestamp_malformed")
@@ -116,7 +116,7 @@ def timestamp(payload: str, to_at: datetime) -> datetime:
         raise BadValueError("timestamp_too_old" if local.year == 1 else "timestamp_in_future") from None
     if moment < OLDEST:
         raise BadValueError("timestamp_too_old")
-    if moment > to_at:
+    if moment > to_at + MINUTE:
         raise BadValueError("timestamp_in_future")
     return moment
 

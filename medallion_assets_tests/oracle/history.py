@@ -6,20 +6,39 @@ Does not: the events that versions are made of (state.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from itertools import groupby
 
 from medallion_assets_tests.oracle.decode import Row
-from medallion_assets_tests.oracle.model import ExportInput, from_micros
+from medallion_assets_tests.oracle.model import MINUTE, ExportInput, from_micros
 from medallion_assets_tests.oracle.state import Event, events
+
+TWO_MINUTES = 2 * MINUTE // timedelta(microseconds=1)
+
+
+def _began(run: Sequence[Event]) -> Event:
+    """The event with which a run of equal states began: its first, with one exception (rule H1).
+
+    A full export may have seen what was written until two minutes after its S. So when it is the first to tell a state,
+    and a record of those two minutes tells it too, the state is as old as that record.
+    """
+    first = run[0]
+    records = (event for event in run if not event.is_full and event.sequence - first.sequence <= TWO_MINUTES)
+    return next(records, first) if first.is_full else first
+
+
+def beginnings(winners: Sequence[Event]) -> Iterator[Event]:
+    """Where each state of a customer began, ascending: equal neighbours are one, a deleted customer is a state too."""
+    for _, run in groupby(winners, key=lambda event: event.row):
+        yield _began(list(run))
 
 
 def _versions(winners: Sequence[Event]) -> list[Row]:
     """The versions of one customer from its events, ascending (rule H1)."""
     versions: list[Row] = []
-    for event in winners:
+    for event in beginnings(winners):
         current = versions[-1] if versions and versions[-1]["is_current"] else None
-        if event.row is not None and current is not None and event.row.items() <= current.items():
-            continue
         if current is not None:
             current |= {
                 "valid_to": from_micros(event.sequence),

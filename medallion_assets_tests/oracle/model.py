@@ -1,6 +1,6 @@
 """What the oracle is given: exports as they lie in the bucket, and what a person decided about them.
 
-Belongs here: the input, and nothing that interprets it.
+Belongs here: the input, and what every rule asks of an export's moments.
 Does not: the rules (the modules beside this one), or how histories are made (strategies.py).
 """
 
@@ -15,6 +15,7 @@ CUSTOMERS = "customers"
 TABLES = (TRANSACTIONS, CUSTOMERS)
 FULL: Final = "FULL_EXPORT"
 INCREMENTAL: Final = "INCREMENTAL_EXPORT"
+MINUTE: Final = timedelta(seconds=60)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -23,7 +24,8 @@ class ExportInput:
     """One complete export.
 
     `from_at` and `to_at` are UTC; a full export has its exportTime in both. `files` holds the raw lines of each data
-    file, `file_names` their names, in the same order; the names' own order (as text) breaks ties.
+    file, `file_names` their names, in the same order; the names' own order (as text) breaks ties. `spread` is how far
+    from its time the items of a full export may be; nothing but a test of that very rule sets it.
     """
 
     table: str
@@ -33,11 +35,17 @@ class ExportInput:
     to_at: datetime
     files: tuple[tuple[str, ...], ...]
     file_names: tuple[str, ...]
+    spread: timedelta = MINUTE
 
     @property
     def is_full(self) -> bool:
-        """Whether this is the whole table at `to_at`."""
+        """Whether this is the whole table around `to_at`."""
         return self.export_type == FULL
+
+    @property
+    def holds_all_until(self) -> datetime:
+        """Nothing committed up to this moment can be missing: S of a full export (rule R1), the end of a window."""
+        return self.to_at - self.spread if self.is_full else self.to_at
 
 
 @dataclass(frozen=True)

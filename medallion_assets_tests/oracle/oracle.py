@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from medallion_assets_tests.oracle import gold, history, state
-from medallion_assets_tests.oracle.chain import Chain, Gap, settle
+from medallion_assets_tests.oracle.chain import Chain, Gap, Unprotected, settle
 from medallion_assets_tests.oracle.decode import Row
 from medallion_assets_tests.oracle.model import CUSTOMERS, TABLES, TRANSACTIONS, Decision, ExportInput
 from medallion_assets_tests.oracle.records import read_once
@@ -23,8 +23,8 @@ QuarantineRow = tuple[str, str, int, frozenset[str]]
 class Expected:
     """The tables, as plain rows sorted by key.
 
-    `quarantine`, `settled`, `waiting`, `stuck` and `held` are by table name and always name both tables.
-    A quarantine row is (export id, file, line, reasons).
+    `quarantine`, `settled`, `waiting`, `stuck`, `held` and `unprotected` are by table name and always name both tables.
+    A quarantine row is (export id, file, line, reasons); what is unprotected lies between two moments (rule C1).
     """
 
     silver_transactions: list[Row]
@@ -37,6 +37,7 @@ class Expected:
     waiting: dict[str, dict[str, Gap]]
     stuck: dict[str, str | None]
     held: dict[str, frozenset[str]]
+    unprotected: dict[str, list[Unprotected]]
 
     @property
     def is_settled(self) -> bool:
@@ -85,4 +86,5 @@ def expected(exports: Sequence[ExportInput], decisions: Sequence[Decision] = ())
         waiting={table: chain.waiting for table, chain in chains.items()},
         stuck={table: chain.stuck.export_id if chain.stuck else None for table, chain in chains.items()},
         held={table: frozenset(one.export_id for one in chain.held) for table, chain in chains.items()},
+        unprotected={table: list(chain.unprotected) for table, chain in chains.items()},
     )

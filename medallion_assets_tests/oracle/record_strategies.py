@@ -25,7 +25,7 @@ from medallion_assets_tests.oracle.lines import (
     transaction,
     upsert_line,
 )
-from medallion_assets_tests.oracle.model import TRANSACTIONS, micros
+from medallion_assets_tests.oracle.model import MINUTE, TRANSACTIONS, micros
 
 CUTS = tuple(datetime(2025, 3, 8, tzinfo=UTC) + timedelta(hours=4 * step) for step in range(19))
 """Where windows and full exports begin and end: three days around the change to summer time in Los Angeles."""
@@ -33,6 +33,7 @@ CUTS = tuple(datetime(2025, 3, 8, tzinfo=UTC) + timedelta(hours=4 * step) for st
 TRANSACTION_KEYS = ("t1", "t2", " t3", "té4")
 CUSTOMER_KEYS = ("c1", "c2", "c2 ")
 _MICROSECOND = timedelta(microseconds=1)
+_AFTER_S = (MINUTE / 2, MINUTE / 2, MINUTE, 2 * MINUTE, 2 * MINUTE + _MICROSECOND)
 # Midnights of Los Angeles on both sides of the change, each with the last microsecond before; the hour that is skipped.
 _SPELLINGS = (
     "2025-03-07T12:00:00Z",
@@ -59,6 +60,7 @@ _PAYMENTS = st.sampled_from(({"S": "PayPal"}, {"NULL": True}, {"S": " "}, {"S": 
 _NAMES = st.sampled_from(({"S": "Ada"}, {"S": " Ada "}, {"NULL": True}, {"S": "Zoë"}, None))
 _SEGMENTS = st.sampled_from(("retail", "vip", " VIP", "retail"))
 _REGIONS = st.sampled_from(("west", "east", "West "))
+_SAME = st.booleans()
 _EDGES = st.sampled_from((timedelta(), _MICROSECOND))
 _CHANGES = st.sampled_from(("none", "none", "upsert", "upsert", "upsert", "delete"))
 
@@ -138,7 +140,9 @@ def _writes(span: Span) -> st.SearchStrategy[Any]:
     """Sequences in the window, at its edges, just outside, or where another export may have one too."""
     middle = span.from_at + (span.to_at - span.from_at) / 2
     edges = [span.from_at, span.to_at - _MICROSECOND, span.to_at, span.from_at - _MICROSECOND, CUTS[6]]
-    moments = [micros(moment) for moment in (*edges, span.from_at + timedelta(hours=1), *[middle] * 3)]
+    # In the two minutes after the S of a full export (rule H1), which lies at a cut or up to a minute before it.
+    edges += [cut + after for cut in (span.from_at, CUTS[6]) for after in _AFTER_S]
+    moments = [micros(moment) for moment in (*edges, span.from_at + timedelta(hours=1), *[middle] * 5)]
     return st.sampled_from([*moments, *moments, *map(str, moments)])
 
 
@@ -163,6 +167,8 @@ def _transactions(draw: st.DrawFn, key: str, span: Span) -> Item:
 
 @st.composite
 def _customers(draw: st.DrawFn, key: str) -> Item:
+    if draw(_SAME):
+        return customer(key)
     return customer(
         key,
         customer_name=draw(_NAMES),
@@ -181,8 +187,8 @@ def _items(draw: st.DrawFn, table: str, key: str, span: Span) -> Item:
             item = {name: old for name, old in item.items() if name != attribute}
             item |= {} if value is None else {attribute: value}
     elif table == TRANSACTIONS and _rarely(draw, 8):
-        # The very edge of rule T1: the export's own moment is fine, a microsecond later is the future.
-        moment = span.to_at + draw(_EDGES)
+        # The very edge of rule T1: a minute after the export is fine, a microsecond later is the future.
+        moment = span.to_at + MINUTE + draw(_EDGES)
         item["transaction_timestamp"] = {"S": moment.isoformat()}
     return item | (_UNKNOWN if _rarely(draw, 10) else {})
 

@@ -97,7 +97,7 @@ def _read(export: ExportInput, file: str, line: int, raw: str) -> Record:
         key = decode_field(key_field, holder, export.to_at)
     except BadValueError as bad:
         reasons.add(str(bad.args[0]))
-    sequence = micros(export.to_at) if export.is_full else _sequence(parsed)
+    sequence = micros(export.holds_all_until) if export.is_full else _sequence(parsed)
     if sequence is None:
         reasons.add("sequence_malformed")
     image = holder if export.is_full else parsed.get("NewImage")

@@ -40,9 +40,9 @@ def _recorded(export: ExportInput) -> list[Event]:
 
 
 def _absences(export: ExportInput, earliest: dict[str, int]) -> list[Event]:
-    """Every older key that a full export lacks is deleted at its time; a bad item is not an absence (rule K1)."""
+    """Every key older than S that a full export lacks is deleted at S; a bad item is not an absence (rule K1)."""
     present = {record.key for record in read_once(export)}
-    at = micros(export.to_at)
+    at = micros(export.holds_all_until)
     return [
         Event(key, at, True, export.export_id, None)
         for key, sequence in earliest.items()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
 
@@ -33,6 +33,10 @@ from medallion_assets_tests.oracle.record_strategies import (
 from medallion_assets_tests.oracle.records import verdict
 
 HOUR_MILLIS = 3_600_000
+# How long after a cut a full export is: a window that begins at the cut begins at its S, a second after it, within its
+# minute, at its T; before its S. A second more, and there is a gap.
+_AFTER = tuple(timedelta(seconds=seconds) for seconds in (60, 60, 59, 30, 0, 61, 90))
+_TOO_EARLY = timedelta(seconds=-1)
 
 
 @dataclass(frozen=True)
@@ -45,27 +49,34 @@ class History:
 
 @dataclass(frozen=True)
 class _Step:
-    """One export to come: its span, in indices of CUTS (a full export: both equal)."""
+    """One export to come: its span, in indices of CUTS (a full export: both equal, and how long after it it is)."""
 
     start: int
     end: int
     is_full: bool
     is_poisoned: bool
+    after: timedelta = timedelta()
+
+    @property
+    def span(self) -> Span:
+        """The export's two moments."""
+        return Span(CUTS[self.start] + self.after, CUTS[self.end] + self.after)
 
 
 @st.composite
 def _plans(draw: st.DrawFn, *, count: int, allow_gaps: bool) -> list[_Step]:
     """How one table's exports lie in time. Without gaps every window joins up with what healthy exports cover."""
+    afters = st.sampled_from([*_AFTER, _TOO_EARLY] if allow_gaps else _AFTER)
     last = len(CUTS) - 1
     covered = draw(st.integers(2, 6))
-    steps = [_Step(covered, covered, is_full=True, is_poisoned=False)]
+    steps = [_Step(covered, covered, is_full=True, is_poisoned=False, after=draw(afters))]
     kinds = ["next"] * 4 + ["overlap", "overlap", "full", "full", "again", "early", "twin"] + ["gap"] * 2 * allow_gaps
     while len(steps) < count:
         kind = draw(st.sampled_from(kinds))
         length = draw(st.integers(1, 3))  # times 4 hours; an overlapping window has twice that, a day at most
         windows = [step for step in steps if not step.is_full]
         fulls = [step for step in steps if step.is_full]
-        start, end = min(covered, last - 1), min(covered + length, last)
+        start, end, after = min(covered, last - 1), min(covered + length, last), timedelta()
         if kind == "overlap":
             start = max(0, covered - length)
         elif kind == "gap":
@@ -73,14 +84,16 @@ def _plans(draw: st.DrawFn, *, count: int, allow_gaps: bool) -> list[_Step]:
             end = min(start + length, last)
         elif kind == "early":
             start, end = 0, draw(st.integers(1, fulls[0].start))
-        elif kind == "again" and windows:
-            again = draw(st.sampled_from(windows))
-            start, end = again.start, again.end
+        elif again := {"again": windows, "twin": fulls}.get(kind):
+            same = draw(st.sampled_from(again))
+            start, end, after = same.start, same.end, same.after
         elif kind == "full":
-            start = end = draw(st.integers(1, last))
-        elif kind == "twin":
-            start = end = draw(st.sampled_from(fulls)).start
-        step = _Step(start, end, start == end, draw(st.integers(1, 12)) == 12)
+            begins = [step.start for step in windows if step.start]
+            start = end = draw(st.sampled_from([*range(1, last + 1), *begins * 3]))
+        is_full = start == end
+        if is_full and kind != "twin":
+            after = draw(afters)
+        step = _Step(start, end, is_full, draw(st.integers(1, 12)) == 12, after)
         # A poisoned full export may get rejected, and then it covers nothing.
         if step.start <= covered or (step.is_full and not step.is_poisoned):
             covered = max(covered, covered if step.is_full and step.is_poisoned else step.end)
@@ -93,7 +106,7 @@ def _plans(draw: st.DrawFn, *, count: int, allow_gaps: bool) -> list[_Step]:
 @st.composite
 def _exports(draw: st.DrawFn, *, table: str, number: int, step: _Step) -> ExportInput:
     """The step's export: its id, its records, and how they lie in 1 to 3 data files, some of them empty."""
-    span = Span(CUTS[step.start], CUTS[step.end])
+    span = step.span
     lines = draw(full_lines(table, span) if step.is_full else window_lines(table, span))
     lines = draw(with_flaws(table, lines))
     if step.is_poisoned:

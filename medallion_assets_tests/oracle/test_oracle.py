@@ -23,6 +23,8 @@ from medallion_assets_tests.oracle.oracle import Expected, expected
 
 START = datetime(2025, 3, 8, tzinfo=UTC)
 BAD = "not json"
+MINUTE = 60_000_000
+SECOND = timedelta(seconds=1)
 
 
 def at(hour: float) -> datetime:
@@ -33,6 +35,11 @@ def at(hour: float) -> datetime:
 def seq(hour: float) -> int:
     """The same as a sequence."""
     return micros(at(hour))
+
+
+def as_of(hour: float) -> int:
+    """S of a full export of that moment (rule R1)."""
+    return seq(hour) - MINUTE
 
 
 def keys(key: str) -> Item:
@@ -103,11 +110,40 @@ def test_equal_sequences_window_beats_full_then_lowest_export_id() -> None:
     exports = [
         full(TRANSACTIONS, "1", at(1), [item_line(amount("1", "t1")), item_line(amount("1", "t2"))]),
         full(TRANSACTIONS, "2", at(1), [item_line(amount("2", "t1")), item_line(amount("2", "t2"))]),
-        window(TRANSACTIONS, "4", at(0), at(2), [upsert_line(seq(1), amount("4", "t2"))]),
-        window(TRANSACTIONS, "3", at(0), at(3), [upsert_line(seq(1), amount("3", "t2"))]),
+        window(TRANSACTIONS, "4", at(0), at(2), [upsert_line(as_of(1), amount("4", "t2"))]),
+        window(TRANSACTIONS, "3", at(0), at(3), [upsert_line(as_of(1), amount("3", "t2"))]),
     ]
     result = expected(exports)
-    assert states(result) == {"t1": (1, False, seq(1), "1"), "t2": (3, False, seq(1), "3")}
+    assert states(result) == {"t1": (1, False, as_of(1), "1"), "t2": (3, False, as_of(1), "3")}
+
+
+@pytest.mark.parametrize(("later", "winner"), [(-1, "1"), (0, "2"), (1, "2")])
+def test_an_item_of_a_full_export_is_as_old_as_a_minute_before_it(later: int, winner: str) -> None:
+    """Rules R1, K1: a record a microsecond before S loses, one at S or after it stands."""
+    change = window(TRANSACTIONS, "2", at(0), at(2), [upsert_line(as_of(1) + later, amount("2"))])
+    found = states(expected([full(TRANSACTIONS, "1", at(1), [item_line(amount("1"))]), change]))
+    assert found == {"t1": (int(winner), False, as_of(1) + (later if winner == "2" else 0), winner)}
+
+
+@pytest.mark.parametrize(("later", "is_deleted"), [(-1, True), (0, False), (1, False)])
+def test_a_full_export_deletes_what_it_lacks_as_of_a_minute_before_it(later: int, is_deleted: bool) -> None:
+    """Rules R1, K1: what was written at S or after it may have come too late for the full export."""
+    change = window(TRANSACTIONS, "2", at(0), at(2), [upsert_line(as_of(1) + later, amount("2"))])
+    (row,) = expected([full(TRANSACTIONS, "1", at(1), []), change]).silver_transactions
+    assert (row["is_deleted"], row["_sequence_micros"]) == (is_deleted, as_of(1) + (0 if is_deleted else later))
+
+
+def test_of_several_full_exports_each_decides_at_its_own_moment() -> None:
+    """Rule K1: the records between two full exports are newer than the one and older than the other."""
+    change = window(TRANSACTIONS, "2", at(0), at(2), [upsert_line(seq(1), amount("2", key)) for key in ("t1", "t2")])
+    later = full(TRANSACTIONS, "3", at(1) + timedelta(seconds=61), [item_line(amount("3", "t2"))])
+    base = full(TRANSACTIONS, "1", at(1), [item_line(amount("1", "t1"))])
+    decided = micros(later.to_at) - MINUTE
+    assert decided == seq(1) + 1_000_000
+    assert states(expected([base, change, later])) == {
+        "t1": (None, True, decided, "3"),
+        "t2": (3, False, decided, "3"),
+    }
 
 
 def test_a_full_export_decides_every_older_key() -> None:
@@ -117,11 +153,11 @@ def test_a_full_export_decides_every_older_key() -> None:
     later = full(TRANSACTIONS, "3", at(6), [item_line(amount("3", "t1")), item_line(amount("x", "t3"))])
     result = expected([base, window(TRANSACTIONS, "2", at(0), at(10), changes), later])
     assert states(result) == {
-        "t1": (3, False, seq(6), "3"),
-        "t2": (None, True, seq(6), "3"),
-        "t3": (1, False, seq(0), "1"),
+        "t1": (3, False, as_of(6), "3"),
+        "t2": (None, True, as_of(6), "3"),
+        "t3": (1, False, as_of(0), "1"),
         "t4": (2, False, seq(9), "2"),
-        "t5": (None, True, seq(6), "3"),
+        "t5": (None, True, as_of(6), "3"),
     }
     tombstone = result.silver_transactions[1]
     assert {name for name, value in tombstone.items() if value is not None} == {
@@ -137,14 +173,14 @@ def test_a_bad_record_neither_replaces_nor_deletes() -> None:
     """Rules R4, K2: the last valid state stays."""
     base = full(TRANSACTIONS, "1", at(0), [item_line(amount("1"))])
     result = expected([base, window(TRANSACTIONS, "2", at(0), at(1), [upsert_line(seq(0.5), amount("-1"))])])
-    assert states(result) == {"t1": (1, False, seq(0), "1")}
+    assert states(result) == {"t1": (1, False, as_of(0), "1")}
 
 
 def test_an_absence_loses_against_a_window_at_the_same_moment() -> None:
-    """Rules R3, K1: the key is older than the full export, lacks in it, and was written at its very moment."""
+    """Rules R3, K1: the key is older than the full export, lacks in it, and was written at its very S."""
     base = full(TRANSACTIONS, "1", at(0), [item_line(amount("1"))])
-    change = window(TRANSACTIONS, "3", at(0), at(2), [upsert_line(seq(1), amount("3"))])
-    assert states(expected([base, full(TRANSACTIONS, "2", at(1), []), change])) == {"t1": (3, False, seq(1), "3")}
+    change = window(TRANSACTIONS, "3", at(0), at(2), [upsert_line(as_of(1), amount("3"))])
+    assert states(expected([base, full(TRANSACTIONS, "2", at(1), []), change])) == {"t1": (3, False, as_of(1), "3")}
 
 
 @pytest.mark.parametrize("older", [[item_line(amount("1"))], []])
@@ -177,12 +213,74 @@ def test_windows_join_up_or_wait() -> None:
     assert settled(full(TRANSACTIONS, "1", at(1), []), early, late) == ({"1", "2"}, {"3": Gap(at(2), at(3))}, None)
 
 
+def unprotected(*exports: ExportInput, decisions: tuple[Decision, ...] = ()) -> list[tuple[datetime, datetime]]:
+    return expected(exports, decisions).unprotected[TRANSACTIONS]
+
+
+S = at(1) - timedelta(seconds=60)
+BASE = full(TRANSACTIONS, "1", at(1), [])
+
+
+@pytest.mark.parametrize(
+    ("begins", "joins", "warns"),
+    [
+        (S - SECOND, True, False),
+        (S, True, False),
+        (S + SECOND, True, True),
+        (at(1), True, True),
+        (at(1) + SECOND, False, False),
+    ],
+)
+def test_a_full_export_covers_until_its_s_and_joins_until_its_time(begins: datetime, joins: bool, warns: bool) -> None:
+    """Rule C1: both sides of S and of T; the warning and the gap name both moments, the earlier one is S."""
+    after = window(TRANSACTIONS, "2", begins, at(2), [])
+    assert settled(BASE, after)[:2] == ({"1", "2"} if joins else {"1"}, {} if joins else {"2": Gap(S, begins)})
+    assert unprotected(BASE, after) == ([(S, begins)] if warns else [])
+
+
+AFTER = window(TRANSACTIONS, "2", at(1), at(2), [])
+
+
+@pytest.mark.parametrize(
+    ("other", "left"),
+    [
+        (window(TRANSACTIONS, "3", at(0), at(1), []), []),
+        (window(TRANSACTIONS, "3", S, at(3), []), []),
+        (window(TRANSACTIONS, "3", at(0), at(1) - SECOND, []), [(at(1) - SECOND, at(1))]),
+        (window(TRANSACTIONS, "3", S + SECOND, at(3), []), [(S, S + SECOND)]),
+        (window(TRANSACTIONS, "3", at(0), S, []), [(S, at(1))]),
+        (full(TRANSACTIONS, "3", at(1) + timedelta(seconds=60), []), []),
+        (full(TRANSACTIONS, "3", at(1) + timedelta(seconds=59), []), [(at(1) - SECOND, at(1))]),
+        (full(TRANSACTIONS, "3", at(0), []), [(S, at(1))]),
+        (full(TRANSACTIONS, "3", at(9), []), []),
+        (window(TRANSACTIONS, "3", at(1) - 30 * SECOND, at(1) - 20 * SECOND, []),
+         [(S, at(1) - 30 * SECOND), (at(1) - 20 * SECOND, at(1))]),
+    ],
+)  # fmt: skip
+def test_a_window_that_overlaps_or_the_next_full_export_takes_the_warning_away(
+    other: ExportInput, left: list[tuple[datetime, datetime]]
+) -> None:
+    """Rule C1: what is left are the stretches that no window covers, from the S of the newest full export on."""
+    assert unprotected(BASE, AFTER, other) == left
+
+
+def test_only_what_is_settled_takes_the_warning_away() -> None:
+    """Rules C1, C4: a rejected window counts as covered, a rejected full export as never delivered."""
+    overlapping = window(TRANSACTIONS, "3", at(0), at(3), [BAD] * 10)
+    later = full(TRANSACTIONS, "4", at(9), [BAD] * 10)
+    assert unprotected(BASE, AFTER, overlapping) == [(S, at(1))]
+    assert unprotected(BASE, AFTER, overlapping, decisions=(Decision(TRANSACTIONS, "3", "reject"),)) == []
+    assert unprotected(BASE, AFTER, later) == [(S, at(1))]
+    assert unprotected(BASE, AFTER, later, decisions=(Decision(TRANSACTIONS, "4", "reject"),)) == [(S, at(1))]
+    assert unprotected(BASE, AFTER, later, decisions=(Decision(TRANSACTIONS, "4", "accept"),)) == []
+
+
 def test_a_later_full_export_closes_a_gap() -> None:
     """Rule C2: the window that waited settles as well, and state follows K2."""
     late = window(TRANSACTIONS, "2", at(3), at(4), [upsert_line(seq(3), amount("2"))])
     exports = [full(TRANSACTIONS, "1", at(1), []), late, full(TRANSACTIONS, "3", at(5), [item_line(amount("3"))])]
     assert settled(*exports) == ({"1", "2", "3"}, {}, None)
-    assert states(expected(exports)) == {"t1": (3, False, seq(5), "3")}
+    assert states(expected(exports)) == {"t1": (3, False, as_of(5), "3")}
 
 
 def test_the_gate_stops_at_the_first_failing_export() -> None:
@@ -217,8 +315,9 @@ def test_a_rejected_full_export_was_never_delivered() -> None:
     base = full(TRANSACTIONS, "1", at(0), [item_line(amount("1"))])
     bad, late = full(TRANSACTIONS, "2", at(5), [BAD] * 10), window(TRANSACTIONS, "3", at(4), at(6), [])
     reject = Decision(TRANSACTIONS, "2", "reject")
-    assert settled(base, bad, late, decisions=(reject,)) == ({"1", "2"}, {"3": Gap(at(0), at(4))}, None)
-    assert states(expected([base, bad, late], [reject])) == {"t1": (1, False, seq(0), "1")}
+    gap = Gap(at(0) - timedelta(seconds=60), at(4))
+    assert settled(base, bad, late, decisions=(reject,)) == ({"1", "2"}, {"3": gap}, None)
+    assert states(expected([base, bad, late], [reject])) == {"t1": (1, False, as_of(0), "1")}
 
 
 @pytest.mark.parametrize(("good", "bad", "fails"), [(0, 9, False), (490, 10, False), (489, 10, True), (0, 0, False)])

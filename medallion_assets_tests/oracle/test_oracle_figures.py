@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,11 @@ from medallion_assets_tests.oracle.oracle import expected
 def day(number: int, hour: int = 12) -> datetime:
     """A day of March 2025, at an hour of UTC."""
     return datetime(2025, 3, number, hour, tzinfo=UTC)
+
+
+def as_of(moment: datetime) -> datetime:
+    """S of a full export of that moment (rule R1)."""
+    return moment - timedelta(seconds=60)
 
 
 def in_segment(segment: str, key: str = "c1") -> dict[str, Any]:
@@ -44,13 +49,80 @@ def test_versions_of_a_customer() -> None:
         for row in expected(HISTORY).silver_customers
     ]
     assert versions == [
-        ("a", day(1), day(2, 13), False, False),
-        ("b", day(2, 13), day(4), False, True),
+        ("a", as_of(day(1)), day(2, 13), False, False),
+        ("b", day(2, 13), as_of(day(4)), False, True),
         ("b", day(5), day(6, 13), False, True),
-        ("z", day(4), None, True, False),
+        ("z", as_of(day(4)), None, True, False),
     ]
     first = expected(HISTORY).silver_customers[0]
-    assert (first["_sequence_micros"], first["_export_id"]) == (micros(day(1)), "1")
+    assert (first["_sequence_micros"], first["_export_id"]) == (micros(as_of(day(1))), "1")
+
+
+FULL = full(CUSTOMERS, "1", day(2), [item_line(in_segment("a"))])
+S = micros(as_of(day(2)))
+SECOND = 1_000_000
+
+
+def said(export_id: str, *changes: tuple[float, str | None]) -> ExportInput:
+    """A window around FULL's minute with changes of one customer: seconds after its S, and the segment or None."""
+    lines = [
+        upsert_line(S + int(after * SECOND), in_segment(segment))
+        if segment
+        else delete_line(S + int(after * SECOND), {"customer_id": {"S": "c1"}})
+        for after, segment in changes
+    ]
+    return window(CUSTOMERS, export_id, day(1), day(3), lines)
+
+
+def versions(*exports: ExportInput) -> list[tuple[str, float, float | None, str]]:
+    """Segment, begin and end in seconds after FULL's S, and the export that the begin comes from."""
+    return [
+        (
+            row["customer_segment"],
+            (row["_sequence_micros"] - S) / SECOND,
+            row["valid_to"] and (micros(row["valid_to"]) - S) / SECOND,
+            row["_export_id"],
+        )
+        for row in expected(exports).silver_customers
+    ]
+
+
+@pytest.mark.parametrize(
+    ("after", "begin"), [(-1e-6, -1e-6), (0, 0), (1e-6, 1e-6), (119, 119), (120, 120), (120.000001, 0), (121, 0)]
+)
+def test_a_version_that_a_full_export_saw_begins_at_the_record_of_its_two_minutes(after: float, begin: float) -> None:
+    """Rule H1: the full export has it at S, but may have seen what was written until two minutes later."""
+    export_id = "2" if begin == after else "1"
+    assert versions(FULL, said("2", (after, "a"))) == [("a", begin, None, export_id)]
+    (row,) = expected([FULL, said("2", (after, "a"))]).silver_customers
+    assert micros(row["valid_from"]) == row["_sequence_micros"]
+
+
+def test_versions_in_the_two_minutes_of_a_full_export() -> None:
+    """Rule H1, where the exception does and does not hold.
+
+    What was told before S stays; another state in the two minutes leaves the full export's at S; the earliest record
+    counts; of two full exports the first one's two minutes do; and what is new in the full export, or has come back in
+    it, is as old as the record that says so.
+    """
+    assert versions(FULL, said("2", (-500, "a")), said("3", (30, "a"))) == [("a", -500, None, "2")]
+    assert versions(FULL, said("2", (30, "b"))) == [("a", 0, 30, "1"), ("b", 30, None, "2")]
+    assert versions(FULL, said("2", (50, "a")), said("3", (30, "a"))) == [("a", 30, None, "3")]
+    again = full(CUSTOMERS, "4", day(2) + timedelta(seconds=100), [item_line(in_segment("a"))])
+    assert versions(FULL, again, said("2", (110, "a"))) == [("a", 110, None, "2")]
+    assert versions(FULL, again, said("2", (130, "a"))) == [("a", 0, None, "1")]
+    assert versions(FULL, said("2", (-500, "b")), said("3", (30, "a"))) == [("b", -500, 30, "2"), ("a", 30, None, "3")]
+    assert versions(FULL, said("2", (-500, "a")), said("3", (-400, None)), said("5", (30, "a"))) == [
+        ("a", -500, -400, "2"),
+        ("a", 30, None, "5"),
+    ]
+
+
+@pytest.mark.parametrize(("after", "end"), [(-1, -1), (0, 0), (1e-6, 1e-6), (120, 120), (120.000001, 0), (121, 0)])
+def test_a_version_that_a_full_export_lacks_ends_at_the_delete_of_its_two_minutes(after: float, end: float) -> None:
+    """Rule H1: what is absent at S may have been deleted until two minutes later, as the record says."""
+    absent = full(CUSTOMERS, "1", day(2), [])
+    assert versions(absent, said("2", (-500, "a")), said("3", (after, None))) == [("a", -500, end, "2")]
 
 
 def test_a_delete_of_an_unknown_customer_makes_no_version() -> None:

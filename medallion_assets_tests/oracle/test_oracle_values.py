@@ -13,8 +13,10 @@ from medallion_assets_tests.oracle.lines import (
     full,
     item_line,
     transaction,
+    upsert_line,
+    window,
 )
-from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS
+from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, micros
 from medallion_assets_tests.oracle.oracle import expected
 
 START = datetime(2025, 3, 8, tzinfo=UTC)
@@ -29,7 +31,7 @@ def at(hour: float) -> datetime:
     ("attribute", "value", "reason"),
     [
         # T1
-        ("transaction_timestamp", {"S": "2025-03-09T00:00:00.000001Z"}, "timestamp_in_future"),
+        ("transaction_timestamp", {"S": "2025-03-09T00:01:00.000001Z"}, "timestamp_in_future"),
         ("transaction_timestamp", {"S": "1989-12-31T23:59:59Z"}, "timestamp_too_old"),
         ("transaction_timestamp", {"S": "1990-01-01T00:59:59+01:00"}, "timestamp_too_old"),
         ("transaction_timestamp", {"S": "0001-01-01T00:00:00+01:00"}, "timestamp_too_old"),
@@ -130,13 +132,25 @@ def test_the_business_day_is_los_angeles(spelling: str, day: date) -> None:
     assert row["transaction_date"] == day
 
 
-def test_the_export_moment_itself_is_not_in_the_future() -> None:
-    """Rule T1: both ends are included."""
-    lines = [
-        item_line(transaction("t1", transaction_timestamp={"S": "2025-03-09T00:00:00Z"})),
-        item_line(transaction("t2", transaction_timestamp={"S": "1990-01-01T00:00:00Z"})),
+@pytest.mark.parametrize(
+    ("spelling", "is_good"),
+    [
+        ("1989-12-31T23:59:59.999999Z", False),
+        ("1990-01-01T00:00:00Z", True),
+        ("2025-03-09T00:00:00.000001Z", True),
+        ("2025-03-09T00:01:00Z", True),
+        ("2025-03-09T02:01:00+02:00", True),
+        ("2025-03-09T00:01:00.000001Z", False),
+    ],
+)
+def test_the_future_begins_a_minute_after_the_export(spelling: str, is_good: bool) -> None:
+    """Rule T1: from 1990 to exportTime or exportToTime plus 60 s, both ends included."""
+    items = [transaction(key, transaction_timestamp={"S": spelling}) for key in ("t1", "t2")]
+    exports = [
+        full(TRANSACTIONS, "1", at(24), [item_line(items[0])]),
+        window(TRANSACTIONS, "2", at(0), at(24), [upsert_line(micros(at(23)), items[1])]),
     ]
-    assert len(expected([full(TRANSACTIONS, "1", at(24), lines)]).silver_transactions) == 2
+    assert len(expected(exports).silver_transactions) == (2 if is_good else 0)
 
 
 def test_customers_need_a_real_date_a_segment_and_a_region() -> None:

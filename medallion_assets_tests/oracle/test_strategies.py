@@ -21,6 +21,7 @@ REASONS = """
     """.split()  # noqa: SIM905
 SITUATIONS = """
     waiting stuck held rejected empty_export tombstone enriched several_days deleted_version replaced_version
+    unprotected just_too_late
     """.split()  # noqa: SIM905
 quick = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
@@ -102,6 +103,9 @@ def test_histories_reach_every_reason_and_situation() -> None:
         seen["replaced_version"] += any(row["valid_to"] and not row["is_deleted"] for row in answer.silver_customers)
         seen["enriched"] += any(row["customer_segment"] != "unknown" for row in answer.enriched)
         seen["several_days"] += len({row["transaction_date"] for row in answer.enriched}) > 1
+        seen["unprotected"] += any(answer.unprotected.values())
+        gaps = [gap for waiting in answer.waiting.values() for gap in waiting.values()]
+        seen["just_too_late"] += any(gap.covered_until == gap.begins_at - timedelta(seconds=61) for gap in gaps)
         for export in history.exports:
             for record in read_once(export):
                 seen.update(record.reasons)
