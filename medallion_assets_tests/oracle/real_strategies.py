@@ -14,7 +14,7 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from medallion_assets_tests.oracle.model import CUSTOMERS, TABLES, TRANSACTIONS, ExportInput, micros
+from medallion_assets_tests.oracle.model import TABLES, ExportInput, micros
 from medallion_assets_tests.oracle.real_table import RealTable, busy_table
 
 START = datetime(2025, 3, 8, 7, 30, tzinfo=UTC)
@@ -73,16 +73,25 @@ def moment(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def real_history(
-    table: str, seed: int, plan: Plan, *, every: timedelta, shortest_life: timedelta = timedelta()
-) -> RealHistory:
-    """A busy table, and the exports of the plan."""
-    random = Random(seed)
-    begin, end = moment(plan.begin) - _EARLIER, moment(plan.ends[-1])
-    real = busy_table(table, random, begin, end + _LATER, every=every, shortest_life=shortest_life)
-    ids = _ids(random, table)
-    windows = [real.window(next(ids), from_at, to_at, random) for from_at, to_at in plan.windows]
-    return RealHistory(real, (*(real.full_export(next(ids), moment(at), random) for at in plan.fulls), *windows))
+@dataclass(frozen=True)
+class Recipe:
+    """What a history is made from, always the same one."""
+
+    table: str
+    seed: int
+    plan: Plan
+    every: timedelta
+    shortest_life: timedelta = timedelta()
+
+    def history(self) -> RealHistory:
+        """A busy table, and the exports of the plan."""
+        random, plan = Random(self.seed), self.plan
+        begin, end = moment(plan.begin) - _EARLIER, moment(plan.ends[-1]) + _LATER
+        real = busy_table(self.table, random, begin, end, every=self.every, shortest_life=self.shortest_life)
+        ids = _ids(random, self.table)
+        windows = [real.window(next(ids), from_at, to_at, random) for from_at, to_at in plan.windows]
+        fulls = [real.full_export(next(ids), moment(at), random) for at in plan.fulls]
+        return RealHistory(real, (*fulls, *windows))
 
 
 def _ids(random: Random, table: str) -> Iterator[str]:
@@ -115,11 +124,7 @@ def plans(draw: st.DrawFn, *, windows: int, fulls: int) -> Plan:
 
 
 @st.composite
-def real_histories(draw: st.DrawFn) -> dict[str, RealHistory]:
-    """A history of each table."""
-    found = {}
-    for table, windows, fulls in ((TRANSACTIONS, 3, 3), (CUSTOMERS, 2, 2)):
-        plan = draw(plans(windows=windows, fulls=fulls))
-        every = timedelta(seconds=draw(st.sampled_from((6, 12, 25))))
-        found[table] = real_history(table, draw(st.integers(0, 9999)), plan, every=every)
-    return found
+def recipes(draw: st.DrawFn, *, table: str, windows: int, fulls: int) -> Recipe:
+    """Any table of that name, written to every few seconds."""
+    every = timedelta(seconds=draw(st.sampled_from((6, 12, 25))))
+    return Recipe(table, draw(st.integers(0, 9999)), draw(plans(windows=windows, fulls=fulls)), every)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ HOUR_MILLIS = 3_600_000
 # How long after a cut a full export is: a window that begins at the cut begins at its S, a second after it, within its
 # minute, at its T; before its S. A second more, and there is a gap.
 _AFTER = tuple(timedelta(seconds=seconds) for seconds in (60, 60, 59, 30, 0, 61, 90))
+_Export = TypeVar("_Export")  # or what stands for one
 _TOO_EARLY = timedelta(seconds=-1)
 
 
@@ -178,13 +180,13 @@ def any_histories(draw: st.DrawFn) -> History:
 
 
 @st.composite
-def arrivals(draw: st.DrawFn, exports: Sequence[ExportInput]) -> tuple[tuple[ExportInput, ...], ...]:
+def arrivals(draw: st.DrawFn, exports: Sequence[_Export]) -> tuple[tuple[_Export, ...], ...]:
     """The exports in any order, up to two of them twice, cut into consecutive batches; none of the batches is empty."""
     if not exports:
         return ()
     again = draw(st.lists(st.sampled_from(list(exports)), max_size=2))
     order = draw(st.permutations([*exports, *again]))
-    batches: list[list[ExportInput]] = [[order[0]]]
+    batches: list[list[_Export]] = [[order[0]]]
     for export in order[1:]:
         if draw(st.booleans()):
             batches.append([])

@@ -12,7 +12,7 @@ from medallion_assets_tests.oracle.lines import Item, customer, transaction
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, ExportInput, micros
 from medallion_assets_tests.oracle.oracle import expected
 from medallion_assets_tests.oracle.real_state import differing, open_by_k1, open_by_overlap, revived
-from medallion_assets_tests.oracle.real_strategies import Plan, RealHistory, moment, real_history
+from medallion_assets_tests.oracle.real_strategies import Plan, RealHistory, Recipe, moment
 from medallion_assets_tests.oracle.real_table import RealTable, Write
 from medallion_assets_tests.oracle.records import read
 
@@ -118,9 +118,8 @@ def test_nothing_differs_from_a_table_that_is_written_to_all_the_time(name: str)
     With a full export's own time as the sequence of its items, most histories end with something lost, revived or old.
     """
     plan, fifteen_minutes = Plan(0, (900, 1800), (60, 930, 1740)), timedelta(minutes=15)
-    histories = [
-        real_history(name, seed, plan, every=timedelta(seconds=4), shortest_life=fifteen_minutes) for seed in range(8)
-    ]
+    recipes = [Recipe(name, seed, plan, timedelta(seconds=4), fifteen_minutes) for seed in range(8)]
+    histories = [recipe.history() for recipe in recipes]
     assert [differences(busy) for busy in histories] == [set()] * 8
     as_before = [
         replace(busy, exports=tuple(replace(export, spread=timedelta()) for export in busy.exports))
