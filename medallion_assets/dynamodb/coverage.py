@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from medallion_assets.dynamodb.manifests import Export, ExportType
+from medallion_assets.full_export_time import UnprotectedMinute, decides_at, unprotected_minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +25,48 @@ class Gap:
 def open_gaps(exports: Iterable[Export]) -> dict[str, Gap]:
     """The gap right before an export, by export id, of complete exports of any tables.
 
-    Each gap is named once, at the first window behind it. A full export at or after a gap's end closes it (rule C2).
+    Each gap is named once, at the first window behind it. A full export that is sure of a gap's end closes it (C2).
     """
+    return {export_id: gap for chain in _by_table(exports) for export_id, gap in _gaps_of_table(chain).items()}
+
+
+def unprotected_minutes(exports: Iterable[Export]) -> dict[str, UnprotectedMinute]:
+    """The minute right before a window, by export id, that the full export it joins is not sure of (rule C1)."""
+    found = [
+        unprotected_minute(filter(_is_full, chain), [export for export in chain if not _is_full(export)])
+        for chain in _by_table(exports)
+    ]
+    return {minute.export_id: minute for minute in found if minute is not None}
+
+
+def _by_table(exports: Iterable[Export]) -> Iterable[list[Export]]:
     by_table: dict[str, list[Export]] = {}
     for export in exports:
         by_table.setdefault(export.table_name, []).append(export)
-    return {export_id: gap for chain in by_table.values() for export_id, gap in _gaps_of_table(chain).items()}
+    return by_table.values()
 
 
 def _gaps_of_table(exports: list[Export]) -> dict[str, Gap]:
-    fulls = [export.to_at for export in exports if export.export_type is ExportType.FULL]
+    fulls = [_begins_at(export) for export in exports if _is_full(export)]
     gaps: dict[str, Gap] = {}
     covered_until: datetime | None = None
+    joins_until: datetime | None = None
     # By the window's start, not by its end as exports are judged (rule C3): a gap is where no window at all reaches.
-    for export in sorted(exports, key=lambda export: (export.from_at, export.to_at, export.export_id)):
-        joins = export.export_type is ExportType.FULL or (covered_until is not None and export.from_at <= covered_until)
+    for export in sorted(exports, key=lambda export: (_begins_at(export), export.to_at, export.export_id)):
+        joins = _is_full(export) or (joins_until is not None and export.from_at <= joins_until)
         closed = any(full >= export.from_at for full in fulls)
         if not joins and not closed:
             gaps[export.export_id] = Gap(covered_until, export.from_at)
-        covered_until = max(covered_until or export.to_at, export.to_at)
+        covers_until = _begins_at(export) if _is_full(export) else export.to_at
+        covered_until = max(covered_until or covers_until, covers_until)
+        joins_until = max(joins_until or export.to_at, export.to_at)
     return gaps
+
+
+def _is_full(export: Export) -> bool:
+    return export.export_type is ExportType.FULL
+
+
+def _begins_at(export: Export) -> datetime:
+    """The moment from which on windows have to follow a full export; a window's own beginning."""
+    return decides_at(export.to_at) if _is_full(export) else export.from_at

@@ -34,34 +34,56 @@ class Gap:
         )
 
 
-def covered_until(settled: Iterable[RawExport], starts_at: datetime | None) -> datetime | None:
-    """The furthest moment that the chain reaches; None before it has begun.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How far a chain goes (rule C1); both None before it has begun.
+
+    Every write until `covered_until` is in it. A window that begins by `joins_until` belongs to it: after a full export
+    this is the export's time, a minute more than it covers.
+    """
+
+    covered_until: datetime | None
+    joins_until: datetime | None
+
+    def joined_by(self, export: RawExport) -> bool:
+        """Whether an export belongs to the chain."""
+        return export.is_full or (self.joins_until is not None and export.from_at <= self.joins_until)
+
+    def after(self, export: RawExport) -> Reach:
+        """How far the chain goes with one more export that joins it."""
+        return Reach(
+            covered_until=max(self.covered_until or export.covers_until, export.covers_until),
+            joins_until=max(self.joins_until or export.to_at, export.to_at),
+        )
+
+
+def reach(settled: Iterable[RawExport], starts_at: datetime | None) -> Reach:
+    """How far the chain of the settled exports goes.
 
     `settled` leaves out full exports that were rejected: they count as never delivered. Every settled window joined the
-    chain when it was settled, so the furthest edge is the answer.
+    chain when it was settled, so the furthest edges are the answer.
     """
-    edges = [export.to_at for export in settled]
-    if starts_at is not None:
-        edges.append(starts_at)
-    return max(edges, default=None)
+    found = Reach(covered_until=starts_at, joins_until=starts_at)
+    for export in settled:
+        found = found.after(export)
+    return found
 
 
-def next_export(pending: Collection[RawExport], covered: datetime | None) -> RawExport | None:
+def next_export(pending: Collection[RawExport], reached: Reach) -> RawExport | None:
     """The pending export to judge next: the first in order of those that join the chain; None when all must wait."""
-    joined = [export for export in pending if export.is_full or (covered is not None and export.from_at <= covered)]
-    return min(joined, key=lambda export: export.order, default=None)
+    return min(filter(reached.joined_by, pending), key=lambda export: export.order, default=None)
 
 
-def gaps(pending: Iterable[RawExport], covered: datetime | None) -> list[Gap]:
+def gaps(pending: Iterable[RawExport], reached: Reach) -> list[Gap]:
     """The pending windows that wait for one that is missing, in order of judging.
 
     One that only waits for pending exports to be judged, such as an export at the gate, has no gap before it.
     """
     waiting = list(pending)
-    while (export := next_export(waiting, covered)) is not None:
+    while (export := next_export(waiting, reached)) is not None:
         waiting.remove(export)
-        covered = export.to_at if covered is None else max(covered, export.to_at)
+        reached = reached.after(export)
     return [
-        Gap(export_id=export.export_id, covered_until=covered, window_from=export.from_at)
+        Gap(export_id=export.export_id, covered_until=reached.covered_until, window_from=export.from_at)
         for export in sorted(waiting, key=lambda export: export.order)
     ]

@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
+from medallion_assets.full_export_time import UNCERTAINTY
 from medallion_assets.lakehouse.contracts import Column, Table
 from medallion_assets.lakehouse.decode_lines import LineReader
 from medallion_assets.lakehouse.decode_records import attributes_of
 from medallion_assets.lakehouse.decode_timestamps import business_dates
-from medallion_assets.lakehouse.decode_values import reasons, suspect, typed
+from medallion_assets.lakehouse.decode_values import NOT_AFTER, reasons, suspect, typed
 from medallion_assets.lakehouse.verdict_lists import spread
 
 SEQUENCE_MALFORMED = "sequence_malformed"
@@ -47,7 +48,9 @@ def decode(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
 
 
 def _decode_block(lines: pl.DataFrame, table: Table, reader: LineReader) -> pl.DataFrame:
-    texts = reader.read(lines["raw"]).with_columns(lines["_export_to_at"])
+    texts = reader.read(lines["raw"]).with_columns(
+        lines["_export_to_at"], (lines["_export_to_at"] + UNCERTAINTY).alias(NOT_AFTER)
+    )
     sourced = [column for column in table.decoded_columns if column.source]
     values = texts.select(
         *(typed(texts, column) for column in sourced),
@@ -109,8 +112,8 @@ def _is_asked(column: Column, table: Table) -> pl.Expr:
 
 
 def _sequence_micros() -> pl.Expr:
-    """`WriteTimestampMicros`, or the time of a full export (rule R1)."""
+    """`WriteTimestampMicros`, or the moment as of which a full export decides (rule R1)."""
     digits = pl.col("_sequence")
     written = pl.when(digits.str.contains("^[0-9]{1,18}$")).then(digits).cast(pl.Int64)
-    exported = pl.col("_export_to_at").dt.timestamp("us")
+    exported = (pl.col("_export_to_at") - UNCERTAINTY).dt.timestamp("us")
     return pl.when(pl.col("_is_full")).then(exported).otherwise(written)

@@ -38,7 +38,7 @@ _MICROSECOND_DIGITS = 6
 def timestamps(text: pl.Series, *, not_after: pl.Series) -> pl.Series:
     """The moments, Datetime("us", "UTC"); null where the text is null or has a reason.
 
-    `not_after` is the moment of the export that holds the text, inclusive.
+    `not_after` is the last moment that the export which holds the text allows, inclusive.
     """
     moments = _moments(text)
     return moments.zip_with(moments.is_between(EARLIEST, not_after), pl.Series([None], dtype=moments.dtype))

@@ -17,8 +17,8 @@ MISSING = "missing"
 WRONG_TYPE = "wrong_type"
 ASCII_WHITESPACE = " \t\n\r\x0b\x0c"
 
-NOT_AFTER = "_export_to_at"
-"""No timestamp is later than the export that holds it (rule T1)."""
+NOT_AFTER = "_not_after"
+"""The last moment that a timestamp may name: a minute after the end of the export that holds it (rule T1)."""
 
 
 def typed(frame: pl.DataFrame, column: Column) -> pl.Series:

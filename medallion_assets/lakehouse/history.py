@@ -8,16 +8,21 @@ Does not: which records are valid events, which keys a full export lacks (lakeho
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from functools import reduce
 from operator import and_
 from typing import Any
 
 import narwhals as nw
 
+from medallion_assets.full_export_time import UNCERTAINTY
 from medallion_assets.lakehouse.contracts import Table
 
 SEQUENCE = "_sequence_micros"
 PREVIOUS = "_previous_"
+READ_WITHIN_MICROS = 2 * UNCERTAINTY // timedelta(microseconds=1)
+"""How long after the moment as of which it decides a full export may have read an item."""
+NEVER_MICROS = 2**62
 
 
 def versions(events: nw.LazyFrame[Any], table: Table) -> nw.LazyFrame[Any]:
@@ -38,7 +43,7 @@ def versions(events: nw.LazyFrame[Any], table: Table) -> nw.LazyFrame[Any]:
     state = tuple(column.name for column in table.decoded_columns if column.name not in key)
     followed = "_followed_by_delete"
     return (
-        _winners(events, key)
+        _less_approximate(_winners(events, key), key, state)
         .with_columns(nw.col(*state, "_is_delete").shift(1).over(*key, order_by=SEQUENCE).name.prefix(PREVIOUS))
         .filter(_is_edge(state))
         .with_columns(
@@ -63,6 +68,24 @@ def _winners(events: nw.LazyFrame[Any], key: Iterable[str]) -> nw.LazyFrame[Any]
         events.with_columns((~nw.col("_is_incremental")).alias("_is_full"))
         .with_columns(place.alias("_place"))
         .filter(nw.col("_place") == 1)
+    )
+
+
+def _less_approximate(events: nw.LazyFrame[Any], key: Iterable[str], state: Iterable[str]) -> nw.LazyFrame[Any]:
+    """The events less those of a full export that a record dates: rule H1's exception.
+
+    A full export read each item up to READ_WITHIN_MICROS after the moment that its items are given. Where a record of
+    that time tells the same (this state, or that the key is deleted), the full export may have seen just that write,
+    and adds nothing to it. An earlier event of the same state keeps its version whole.
+    """
+    is_incremental, same = nw.col("_is_incremental"), (*key, *state, "_is_delete")
+    written = nw.when(is_incremental).then(nw.col(SEQUENCE)).otherwise(nw.lit(NEVER_MICROS))
+    return (
+        events.with_columns(written.alias("_written_micros"))
+        .with_columns(
+            nw.col("_written_micros").cum_min(reverse=True).over(*same, order_by=SEQUENCE).alias("_next_written_micros")
+        )
+        .filter(is_incremental | (nw.col("_next_written_micros") - nw.col(SEQUENCE) > READ_WITHIN_MICROS))
     )
 
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.full_export_time import decides_at
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Column, Date, Integer, Limits, Table, Text, TimestampUtc
 from medallion_assets.lakehouse.data_files import StagedFile
@@ -29,6 +30,7 @@ FULL = "FULL_EXPORT"
 INCREMENTAL = "INCREMENTAL_EXPORT"
 EXPORT_NOTE = "medallion_export"
 REBUILT_EXPORTS_NOTE = "medallion_rebuilt_exports"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LEDGER_BOUNDS = ("_export_id", "_export_type", "_export_from_at", "_export_to_at")
 
 
@@ -70,6 +72,16 @@ class RawExport:
     def is_full(self) -> bool:
         """Whether it is a picture of the whole table."""
         return self.export_type == FULL
+
+    @property
+    def decides_at_micros(self) -> int:
+        """The sequence of a full export's items and of what it lacks (rule R1)."""
+        return (decides_at(self.to_at) - EPOCH) // timedelta(microseconds=1)
+
+    @property
+    def covers_until(self) -> datetime:
+        """The moment up to which it holds every write (rule C1)."""
+        return decides_at(self.to_at) if self.is_full else self.to_at
 
     @property
     def order(self) -> tuple[datetime, str]:

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from medallion_assets.full_export_time import UnprotectedMinute
 from medallion_assets.lakehouse.chain import Gap
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Table
@@ -58,6 +59,7 @@ class Refined:
     rows_changed: int = 0
     failing: Failing | None = None
     gaps: list[Gap] = field(default_factory=list)
+    unprotected_minute: UnprotectedMinute | None = None
 
     @property
     def total(self) -> Tally:
@@ -90,7 +92,7 @@ def refine(
     while True:
         settlement = until_committed(lambda: _round(lakehouse, table, gate, now, done, progress))
         if settlement is not None:
-            done.gaps = settlement.gaps
+            done.gaps, done.unprotected_minute = settlement.gaps, settlement.unprotected_minute
             return done
 
 

@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from medallion_assets.lakehouse.chain import Gap, covered_until, gaps, next_export
+from medallion_assets.full_export_time import UnprotectedMinute, unprotected_minute
+from medallion_assets.lakehouse.chain import Gap, Reach, gaps, next_export, reach
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, Decision
 from medallion_assets.lakehouse.delta import Snapshot
@@ -88,19 +89,28 @@ class Settlement:
     @property
     def covered(self) -> datetime | None:
         """How far the chain of settled exports reaches."""
-        settled = [export for export in self.exports if export.export_id not in self.pending_ids]
-        return covered_until(self._delivered(settled), self.chain_starts_at)
+        return self._reach.covered_until
 
     @property
     def gaps(self) -> list[Gap]:
         """The windows that wait, each with what is missing before it."""
-        return gaps(self.pending, self.covered)
+        return gaps(self.pending, self._reach)
+
+    @property
+    def unprotected_minute(self) -> UnprotectedMinute | None:
+        """The window that joined the newest full export although writes between the two may be in neither."""
+        windows = [export for export in self.settled if not export.is_full]
+        return unprotected_minute(self.applied_fulls, windows, self.chain_starts_at)
+
+    @property
+    def settled(self) -> list[RawExport]:
+        """The exports that Silver has settled."""
+        return [export for export in self.exports if export.export_id not in self.pending_ids]
 
     @property
     def applied_fulls(self) -> list[RawExport]:
         """The full exports that are settled and were not rejected."""
-        settled = [export for export in self.exports if export.is_full and export.export_id not in self.pending_ids]
-        return self._delivered(settled)
+        return self._delivered([export for export in self.settled if export.is_full])
 
     @property
     def ignored(self) -> set[str]:
@@ -111,15 +121,15 @@ class Settlement:
         """The exports to judge next, in order: one full export, or incremental ones of a bounded number of records."""
         group: list[RawExport] = []
         left = list(self.pending)
-        covered = self.covered
-        while (export := next_export(left, covered)) is not None:
+        reached = self._reach
+        while (export := next_export(left, reached)) is not None:
             records = sum(one.records for one in (*group, export))
             if group and (export.is_full or group[-1].is_full or records > records_at_most):
                 break
             group.append(export)
             left.remove(export)
             if not export.is_full:
-                covered = covered_until(group, covered)
+                reached = reached.after(export)
         return group
 
     def transactions(self, applied: Collection[str], rejected: Collection[str]) -> dict[str, int]:
@@ -127,6 +137,10 @@ class Settlement:
         marks = {**dict.fromkeys(applied, APPLIED), **dict.fromkeys(rejected, REJECTED)}
         waiting = [export.version or 0 for export in self.pending if export.export_id not in marks]
         return {**marks, self.bronze_app_id: min(waiting) - 1 if waiting else self.bronze_version}
+
+    @property
+    def _reach(self) -> Reach:
+        return reach(self._delivered(self.settled), self.chain_starts_at)
 
     def _delivered(self, exports: list[RawExport]) -> list[RawExport]:
         return [export for export in exports if not (export.is_full and export.export_id in self.rejected)]

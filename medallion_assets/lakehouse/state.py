@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -26,7 +26,6 @@ from medallion_assets.lakehouse.raw_exports import RawExport
 from medallion_assets.lakehouse.records import tombstones, winners
 from medallion_assets.lakehouse.schema import polars_schema
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STATE = ("_sequence_micros", "_export_id")
 
 
@@ -56,11 +55,6 @@ class FullExports:
         """The ids of all of them."""
         exports = [*self.applied, self.applying] if self.applying else self.applied
         return [export.export_id for export in exports]
-
-
-def micros(export: RawExport) -> int:
-    """The sequence of a full export's items (rule R1)."""
-    return (export.to_at - EPOCH) // timedelta(microseconds=1)
 
 
 def fold(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Path) -> Change:
@@ -181,16 +175,16 @@ def _winning_part(silver: Snapshot, part: pl.LazyFrame, fulls: FullExports) -> p
 
 
 def _apply_late_absences(won: pl.DataFrame, table: Table, fulls: FullExports) -> pl.DataFrame:
-    """Turn events that an applied full export has already overruled into deletes at its time (rule K1)."""
+    """Turn events that an applied full export has already overruled into deletes as of its moment (rule K1)."""
     remaining, done = won, []
-    newest_first = sorted(fulls.applied, key=lambda export: (-micros(export), export.export_id))
+    newest_first = sorted(fulls.applied, key=lambda export: (-export.decides_at_micros, export.export_id))
     for full in newest_first:
-        if not remaining.filter(pl.col("_sequence_micros") <= micros(full)).height:
+        if not remaining.filter(pl.col("_sequence_micros") <= full.decides_at_micros).height:
             break
-        overruled = (pl.col("_sequence_micros") < micros(full)) & ~_bad_in(full, table, fulls)
+        overruled = (pl.col("_sequence_micros") < full.decides_at_micros) & ~_bad_in(full, table, fulls)
         done.append(
             remaining.filter(overruled).with_columns(
-                pl.lit(micros(full), dtype=pl.Int64).alias("_sequence_micros"),
+                pl.lit(full.decides_at_micros, dtype=pl.Int64).alias("_sequence_micros"),
                 pl.lit(full.export_id).alias("_export_id"),
                 pl.lit(value=False).alias("_is_incremental"),
                 pl.lit(value=True).alias("_is_delete"),
@@ -204,7 +198,7 @@ def _older_than(full: RawExport) -> pl.Expr:
     """Rows over which an absence from this export wins: older ones, and absences from a later id at the same time."""
     tie = pl.col("is_deleted") & ~pl.col("_is_incremental") & (pl.lit(full.export_id) < pl.col("_export_id"))
     sequence = pl.col("_sequence_micros")
-    return (sequence < micros(full)) | ((sequence == micros(full)) & tie)
+    return (sequence < full.decides_at_micros) | ((sequence == full.decides_at_micros) & tie)
 
 
 def _wins_over_held() -> pl.Expr:
@@ -253,7 +247,7 @@ def _replace_day(silver: Snapshot, day: date, won: _Won, fulls: FullExports) -> 
 
 
 def _replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: _Won, fulls: FullExports) -> _Replaced:
-    """Put new tombstones beside the old ones; a full export being applied moves the older ones to its time."""
+    """Put new tombstones beside the old ones; a full export being applied moves the older ones to its moment."""
     table = silver.table
     key, gone = list(table.key), won.moved_from(None).lazy()
     kept = silver.scan(partitions=[None]).join(new.lazy(), on=key, how="anti").join(gone, on=key, how="anti")
@@ -263,7 +257,7 @@ def _replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: _Won, fulls: F
         older = _older_than(full) & ~_bad_in(full, table, fulls)
         names = polars_schema(table).names()
         kept = marked.with_columns(
-            pl.when(older).then(pl.lit(micros(full))).otherwise("_sequence_micros").alias("_sequence_micros"),
+            pl.when(older).then(pl.lit(full.decides_at_micros)).otherwise("_sequence_micros").alias("_sequence_micros"),
             pl.when(older).then(pl.lit(full.export_id)).otherwise("_export_id").alias("_export_id"),
         ).select(names)
     staged = silver.stage(pl.concat([kept, new.lazy()]), partition=None, bounds=STATE[:1])
@@ -277,6 +271,7 @@ def _replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: _Won, fulls: F
 
 def _absent_rows(missing: pl.DataFrame, full: RawExport, table: Table) -> pl.DataFrame:
     at = missing.with_columns(
-        pl.lit(micros(full), dtype=pl.Int64).alias("_sequence_micros"), pl.lit(full.export_id).alias("_export_id")
+        pl.lit(full.decides_at_micros, dtype=pl.Int64).alias("_sequence_micros"),
+        pl.lit(full.export_id).alias("_export_id"),
     )
     return tombstones(at.lazy(), table).collect()

@@ -18,15 +18,15 @@ from deltalake.exceptions import DeltaError
 
 from medallion_assets.bronze.verdicts import RefusedExport, read_refusals
 from medallion_assets.errors import MedallionError
-from medallion_assets.lakehouse.decisions import read_decisions
+from medallion_assets.full_export_time import UnprotectedMinute
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.expectation_results import EXPECTATION_RESULTS, read_results
 from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS, read_attempts
 from medallion_assets.lakehouse.raw_exports import bronze_table, loaded_ids
 from medallion_assets.lakehouse.schema import polars_schema
-from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.operations.alert_failures import WINDOW_DAYS
 from medallion_assets.operations.freshness import Freshness, read_freshness
+from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.tables import EXPORTED_TABLES
 
 Fact = TypeVar("Fact")
@@ -64,8 +64,9 @@ class Unread:
 class Facts:
     """What the rules judge. `attempts` are rows of PIPELINE_RUNS, `results` of EXPECTATION_RESULTS, oldest first.
 
-    `known_runs` are the ids of runs of these attempts that Dagster knows: their ends are told as such. `day_due` is the
-    business day that a schedule was to have published by now, None when none was; `first_day` is the first there is.
+    `minutes` names Silver tables with the minute of a full export that no window covers. `known_runs` are the ids of
+    runs of these attempts that Dagster knows: their ends are told as such. `day_due` is the business day that a
+    schedule was to have published by now, None when none was; `first_day` is the first there is.
     """
 
     attempts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=polars_schema(PIPELINE_RUNS)))
@@ -73,6 +74,7 @@ class Facts:
     freshness: Sequence[Freshness] = ()
     refused: Sequence[RefusedExport] = ()
     waiting: Sequence[WaitingExport] = ()
+    minutes: Sequence[tuple[str, UnprotectedMinute]] = ()
     running: Sequence[RunningStage] = ()
     unread: Sequence[Unread] = ()
     known_runs: frozenset[str] = frozenset()
@@ -96,6 +98,7 @@ def read_facts(
         "freshness": lambda: read_freshness(lakehouse, now),
         "refused": lambda: refused_exports(lakehouse, now),
         "waiting": lambda: waiting_exports(lakehouse),
+        "minutes": lambda: unprotected_minutes(lakehouse),
     }
     read: dict[str, Any] = {}
     unread: list[Unread] = []
@@ -123,14 +126,16 @@ def refused_exports(lakehouse: Lakehouse, now: datetime) -> list[RefusedExport]:
 def waiting_exports(lakehouse: Lakehouse) -> list[WaitingExport]:
     """The exports that Bronze holds and Silver cannot judge, as a window before them is missing."""
     found: list[WaitingExport] = []
-    for table in EXPORTED_TABLES:
-        silver, bronze = lakehouse.find(table), lakehouse.find(bronze_table(table.short_name))
-        if bronze is None or silver is None:
-            continue
-        settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
+    for table, settlement in read_settlements(lakehouse):
         ends = {export.export_id: export.to_at for export in settlement.pending}
         found += [
             WaitingExport(table=table.name, export_id=gap.export_id, why=str(gap), to_at=ends[gap.export_id])
             for gap in settlement.gaps
         ]
     return found
+
+
+def unprotected_minutes(lakehouse: Lakehouse) -> list[tuple[str, UnprotectedMinute]]:
+    """The tables whose newest full export was joined by a window that leaves some of its minute out."""
+    found = [(table.name, settlement.unprotected_minute) for table, settlement in read_settlements(lakehouse)]
+    return [(table, minute) for table, minute in found if minute is not None]

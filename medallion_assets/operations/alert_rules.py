@@ -109,6 +109,19 @@ def gap(facts: Facts, now: datetime) -> Iterator[Alert]:
             )
 
 
+def unprotected_minute(facts: Facts, now: datetime) -> Iterator[Alert]:
+    """A window joined a full export, and writes in the minute before it may be in neither."""
+    for table, minute in facts.minutes:
+        if now - minute.window_from >= timedelta(seconds=GAP_PATIENCE_SECONDS):
+            yield Alert(
+                key=f"unprotected_minute/{table}/{minute.full_export_id}",
+                kind="warning",
+                what=str(minute),
+                where=f"{table}, export {minute.export_id}",
+                do="export a window that covers the minute, or make a full export; nothing waits for it",
+            )
+
+
 def daily_not_done(facts: Facts, _now: datetime) -> Iterator[Alert]:
     """The day that is due is not published by a run that began after it had ended.
 
@@ -156,6 +169,7 @@ RULES: tuple[Callable[[Facts, datetime], Iterator[Alert]], ...] = (
     unusual_failures,
     refused_export,
     gap,
+    unprotected_minute,
     daily_not_done,
     blind,
 )

@@ -26,6 +26,7 @@ from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.operations.key_records import key_rows, parse_key, records_of_key
 from medallion_assets.operations.key_states import expected_rows
+from medallion_assets.operations.key_uncertainty import unknown
 from medallion_assets.operations.key_verdicts import (
     KeyRecord,
     Verdict,
@@ -44,7 +45,8 @@ DECIDING = ("is_deleted", "_sequence_micros", "_export_id")
 class Explanation:
     """The records of a key, the winning order first (rule R3); what Silver holds, and what is wrong with that, if any.
 
-    `silver` has one row (a tombstone included) or none; of a history table, every version.
+    `silver` has one row (a tombstone included) or none; of a history table, every version. `unknown` is what no export
+    can tell of its present state.
     """
 
     table: str
@@ -52,6 +54,7 @@ class Explanation:
     records: list[KeyRecord]
     silver: list[dict[str, Any]]
     disagreements: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
 
 def explain(
@@ -94,6 +97,7 @@ def explain(
         records=with_versions(records, expected) if table.history else with_winner(records),
         silver=held.to_dicts(),
         disagreements=_disagreements(records, events, expected, held),
+        unknown=unknown(records, settlement),
     )
 
 

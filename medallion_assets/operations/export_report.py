@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from medallion_assets.dynamodb.coverage import Gap, open_gaps
+from medallion_assets.dynamodb.coverage import Gap, open_gaps, unprotected_minutes
 from medallion_assets.dynamodb.exports import find_exports
 from medallion_assets.dynamodb.storage import open_store
 from medallion_assets.dynamodb.verification import Standing, Verdict, VerifiedExport, verify_export
 from medallion_assets.errors import PermanentError
+from medallion_assets.full_export_time import UnprotectedMinute
 from medallion_assets.settings import normalise_url
 
 
@@ -23,7 +24,8 @@ from medallion_assets.settings import normalise_url
 class ExportFacts:
     """One export. What its manifests say is null where they cannot be read; `items` and `files` count what verified.
 
-    `gap_before` is set where no export covers the time before its window (rule C1).
+    `gap_before` is set where no export covers the time before its window (rule C1),
+    `unprotected_minute` where its window joins a full export and leaves some of its minute out, which is a warning.
     """
 
     export_id: str
@@ -37,6 +39,7 @@ class ExportFacts:
     items: int
     files: int
     gap_before: Gap | None
+    unprotected_minute: UnprotectedMinute | None
     problem: str | None
     do: str | None
 
@@ -67,11 +70,12 @@ def verify_exports(url: str, *, progress: Callable[[int, int], None] = lambda _d
     for number, export in enumerate(found, start=1):
         verified.append(verify_export(store, export))
         progress(number, len(found))
-    gaps = open_gaps(one.export for one in verified if one.export is not None and one.verdict is Verdict.COMPLETE)
-    return [_facts(one, gaps) for one in verified]
+    complete = [one.export for one in verified if one.export is not None and one.verdict is Verdict.COMPLETE]
+    gaps, minutes = open_gaps(complete), unprotected_minutes(complete)
+    return [_facts(one, gaps, minutes) for one in verified]
 
 
-def _facts(verified: VerifiedExport, gaps: dict[str, Gap]) -> ExportFacts:
+def _facts(verified: VerifiedExport, gaps: dict[str, Gap], minutes: dict[str, UnprotectedMinute]) -> ExportFacts:
     export, detail = verified.export, verified.detail
     is_complete = verified.verdict is Verdict.COMPLETE
     return ExportFacts(
@@ -86,6 +90,7 @@ def _facts(verified: VerifiedExport, gaps: dict[str, Gap]) -> ExportFacts:
         items=verified.items,
         files=verified.files,
         gap_before=gaps.get(verified.found.export_id) if is_complete else None,
+        unprotected_minute=minutes.get(verified.found.export_id) if is_complete else None,
         problem=f"expected: {detail.expected}; found: {detail.found}" if detail else None,
         do=detail.do if detail else None,
     )

@@ -16,9 +16,8 @@ import polars as pl
 
 from medallion_assets.lakehouse.decisions import Decision
 from medallion_assets.lakehouse.duplicates import canonical
-from medallion_assets.lakehouse.raw_exports import FULL, RawExport
+from medallion_assets.lakehouse.raw_exports import EPOCH, FULL, RawExport
 from medallion_assets.lakehouse.settlement import Settlement
-from medallion_assets.lakehouse.state import EPOCH, micros
 
 
 class Kind(StrEnum):
@@ -124,12 +123,12 @@ def absences(fulls: Sequence[RawExport], events: pl.DataFrame, present: pl.Serie
             export_type=FULL,
             source_file=None,
             line_number=None,
-            sequence_micros=micros(full),
+            sequence_micros=full.decides_at_micros,
             kind=Kind.ABSENT,
             verdict=Verdict.SUPERSEDED,
         )
         for full in fulls
-        if full.export_id not in present and isinstance(since, int) and micros(full) > since
+        if full.export_id not in present and isinstance(since, int) and full.decides_at_micros > since
     ]
 
 

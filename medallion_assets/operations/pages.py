@@ -18,8 +18,8 @@ from rich.text import Text
 
 from medallion_assets.dynamodb.manifests import Export
 from medallion_assets.dynamodb.verdicts import Standing
+from medallion_assets.lakehouse.raw_exports import EPOCH
 from medallion_assets.lakehouse.redrive import Redriven
-from medallion_assets.lakehouse.state import EPOCH
 from medallion_assets.operations.explain import Explanation
 from medallion_assets.operations.export_report import ExportFacts
 from medallion_assets.operations.findings import Verification
@@ -69,6 +69,7 @@ def explanation_page(explanation: Explanation) -> RenderableType:
         for name, value in row.items():
             held.add_row(name, "" if value is None else str(value))
         parts.append(held)
+    parts += [Text(f"not known: {one}", style="yellow") for one in explanation.unknown]
     parts += [Text(f"Silver disagrees: {one}", style="bold red") for one in explanation.disagreements]
     if explanation.disagreements:
         parts.append(Text("what to do: run `medallion verify --deep`; it finds what else differs and says what to do"))
@@ -96,6 +97,8 @@ def exports_page(exports: Iterable[ExportFacts]) -> RenderableType:
         )
         if one.problem:
             notes.append(Text(f"{one.export_id} {one.verdict.value}: {one.problem}; what to do: {one.do}"))
+        if one.unprotected_minute:
+            notes.append(Text(f"warning: {one.unprotected_minute}", style="yellow"))
     well = sum(one.is_well for one in exports)
     items = sum(one.items for one in exports)
     last = Text(f"{well} of {len(exports)} exports are complete and joined; {items:,} items verified")

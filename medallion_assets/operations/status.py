@@ -20,6 +20,7 @@ from medallion_assets.operations.alerts import read_alerts
 from medallion_assets.operations.checkpoint import Checkpoint, read_checkpoints
 from medallion_assets.operations.freshness import Freshness, read_freshness
 from medallion_assets.operations.incident import read_incidents
+from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.operations.stages import stages
 from medallion_assets.tables import EXPORTED_TABLES
 
@@ -104,7 +105,7 @@ def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
         alerts=alerts,
         incidents=incidents.reverse().head(SHOWN).to_dicts(),
         problems=problems(fresh, found),
-        warnings=warnings(found),
+        warnings=[*warnings(found), *unprotected_minutes(lakehouse)],
     )
 
 
@@ -162,6 +163,15 @@ def warnings(found: Sequence[StageStatus]) -> list[str]:
         f"{one.stage}: {one.quality:.4f} of its records were good in {WINDOW.days} days, under {one.quality_threshold}"
         for one in found
         if one.is_below_threshold
+    ]
+
+
+def unprotected_minutes(lakehouse: Lakehouse) -> list[str]:
+    """Where writes may be in no export, since a window begins within the minute of a full export (rule C1)."""
+    return [
+        f"{table.name}: {settlement.unprotected_minute}"
+        for table, settlement in read_settlements(lakehouse)
+        if settlement.unprotected_minute is not None
     ]
 
 

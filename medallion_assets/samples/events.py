@@ -7,8 +7,14 @@ Does not: what happens (samples.customers, samples.transactions); how it is writ
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import polars as pl
+
+from medallion_assets.full_export_time import UNCERTAINTY
+from medallion_assets.samples.randomness import below, uniform
+
+UNCERTAIN_MICROS = UNCERTAINTY // timedelta(microseconds=1)
 
 
 def lives(events: pl.DataFrame, changing: Sequence[str]) -> pl.DataFrame:
@@ -28,8 +34,15 @@ def lives(events: pl.DataFrame, changing: Sequence[str]) -> pl.DataFrame:
 
 
 def table_at(history: pl.DataFrame, moment_micros: int) -> pl.DataFrame:
-    """The items that are there at a moment: what a full export holds. `history` comes from `lives`."""
+    """The items that are there right before a moment. `history` comes from `lives`."""
     return _last(history.filter(pl.col("at_micros") < moment_micros)).filter(~pl.col("is_delete"))
+
+
+def picture(history: pl.DataFrame, export_micros: int, *, seed: int) -> pl.DataFrame:
+    """What a full export of a moment holds: each item as of a moment of its own, at most a minute before or after."""
+    of_its_own = below(uniform(pl.col("index"), seed, "picture"), 2 * UNCERTAIN_MICROS + 1)
+    read_micros = export_micros - UNCERTAIN_MICROS + of_its_own.cast(pl.Int64)
+    return _last(history.filter(pl.col("at_micros") <= read_micros)).filter(~pl.col("is_delete"))
 
 
 def changes_in(history: pl.DataFrame, from_micros: int, to_micros: int, changing: Sequence[str]) -> pl.DataFrame:

@@ -18,6 +18,7 @@ from medallion_assets.dynamodb.export_writer import write_export
 from medallion_assets.dynamodb.exports import Export, ExportType
 from medallion_assets.dynamodb.storage import open_store
 from medallion_assets.errors import PermanentError
+from medallion_assets.full_export_time import UNCERTAINTY
 from medallion_assets.samples.customers import CUSTOMERS, NEXT_SEGMENT, customers
 from medallion_assets.samples.lines import SampleTable, full_lines, incremental_lines, spoil
 from medallion_assets.samples.randomness import choose, uniform
@@ -55,8 +56,9 @@ def write_sample(
 ) -> Export:
     """Write one export of `items` records below `<url>/<table>`; `bad_share` (0 to 1) of them are bad.
 
-    A full export holds the `days` from `first_day` (UTC) on and is taken at their end; an incremental one covers the
-    day after: inserts, updates of what the full export of the same seed and size holds, and deletes.
+    A full export holds the `days` from `first_day` (UTC) on and is taken a minute after their end; an incremental one
+    covers the day after them: inserts, updates of what the full export of the same seed and size holds, and deletes.
+    Every item of a full export is read before what the window says of it.
 
     Raises:
         PermanentError: an argument that is not allowed.
@@ -94,8 +96,8 @@ def write_sample(
         open_store(f"{url.rstrip('/')}/{table}"),
         table_name=table,
         export_type=ExportType.FULL if is_full else ExportType.INCREMENTAL,
-        from_at=end,
-        to_at=end if is_full else end + WINDOW,
+        from_at=end + UNCERTAINTY if is_full else end,
+        to_at=end + UNCERTAINTY if is_full else end + WINDOW,
         files=(pieces(begin, stop) for begin, stop in itertools.pairwise(edges)),
         seed=seed,
         gzip_level=1,
@@ -104,7 +106,7 @@ def write_sample(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shape:
-    """The rows of a sample by index; its full export is taken at `end`."""
+    """The rows of a sample by index; its full export is taken a minute after `end`."""
 
     table: SampleTable
     items: int

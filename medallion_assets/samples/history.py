@@ -6,7 +6,7 @@ Does not: what happens to an item (samples.customers, samples.transactions); exp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
@@ -14,8 +14,9 @@ import polars as pl
 from medallion_assets.dynamodb.export_writer import write_export
 from medallion_assets.dynamodb.exports import Export, ExportType
 from medallion_assets.dynamodb.storage import open_store
+from medallion_assets.full_export_time import UNCERTAINTY, decides_at
 from medallion_assets.samples.customers import CUSTOMERS, customer_events, customers
-from medallion_assets.samples.events import changes_in, lives, table_at
+from medallion_assets.samples.events import changes_in, lives, picture
 from medallion_assets.samples.lines import SampleTable, full_lines, incremental_lines, spoil
 from medallion_assets.samples.randomness import uniform
 from medallion_assets.samples.transactions import TRANSACTIONS, moments, transaction_events, transactions
@@ -51,6 +52,9 @@ def write_demo_history(
 ) -> list[Export]:
     """Write the exports of both tables below `<url>/<table>`, and return them in the order in which they were taken.
 
+    The full exports are taken a minute after the first windows begin: they surely hold what was written before then,
+    and each item as of a moment of its own within two minutes, as AWS takes them.
+
     `days` (more than 7) from `first_day` on, in UTC. The transactions of these days are inserted, updated (pending to
     completed), refunded and deleted; some are written days late, a few are bad. Customers join, move, change their
     segment and leave. The same arguments write the same bytes.
@@ -61,7 +65,7 @@ def write_demo_history(
         _customer_story(seed, customers, start, end),
         _transaction_story(seed, transactions, customers, start, end),
     )
-    exports = [_write_full(url, story, full_at) for story in stories]
+    exports = [_write_full(url, story, full_at + UNCERTAINTY) for story in stories]
     for number in range(INCREMENTAL_DAYS):
         begin = full_at + number * DAY
         exports += [_write_window(url, story, begin, bad_share=_bad_share(story)) for story in stories]
@@ -92,14 +96,17 @@ def write_opening_export(
 ) -> Export:
     """Write a full export of a table, taken at a moment (whole seconds): what the shop has after so many days.
 
-    It begins (`started_at`) at that moment, so that an export of a moment later has a greater id.
+    It begins (`started_at`) at that moment, so that an export of a moment later has a greater id. Every item is read
+    before what is written within the minutes that the export is not sure of.
     """
-    start = at - days * DAY
+    end = decides_at(at)
+    start = end - days * DAY
     if table == CUSTOMERS.name:
-        story = _customer_story(seed, customers, start, at)
+        story = _customer_story(seed, customers, start, end)
     else:
-        story = _transaction_story(seed, transactions, customers, start, at)
-    return _write_full(url, story, at, started_at=at)
+        story = _transaction_story(seed, transactions, customers, start, end)
+    until = replace(story, history=story.history.filter(pl.col("at_micros") <= _micros(end)))
+    return _write_full(url, until, at, started_at=at)
 
 
 def _span(first_day: date, days: int) -> tuple[datetime, datetime]:
@@ -148,7 +155,8 @@ def _bad_share(story: _Story) -> float:
 
 
 def _write_full(url: str, story: _Story, at: datetime, *, started_at: datetime | None = None) -> Export:
-    rows = table_at(story.history, _micros(at)).select("index", *story.changing).join(story.rows, on="index")
+    there = picture(story.history, _micros(at), seed=story.seed)
+    rows = there.select("index", *story.changing).join(story.rows, on="index")
     rows = spoil(rows, story.table, share=BAD_SHARE, seed=story.seed, stream="full")
     return _write(url, story, ExportType.FULL, at, at, _files(rows, story, FULL_FILES, "full"), started_at)
 

@@ -22,6 +22,7 @@ from medallion_assets.dynamodb.exports import Export, ExportType, find_exports, 
 from medallion_assets.dynamodb.storage import open_store, read_bytes
 from medallion_assets.dynamodb.verdicts import ExportRefusedError
 from medallion_assets.errors import PermanentError
+from medallion_assets.full_export_time import decides_at
 from medallion_assets.samples.customers import CUSTOMERS, NEXT_SEGMENT, REGIONS, customers
 from medallion_assets.samples.exports import CHANGES, LATE_SHARE, TABLES
 from medallion_assets.samples.history import BAD_SHARE, write_opening_export
@@ -47,7 +48,8 @@ def write_next_exports(
     """Write an export of each sample table below `<url>/<table>`, ending at `now` (cut to the second).
 
     A table without exports gets a full one of the last 14 days, any other an incremental one that begins where its
-    last one ended: for customer_transactions of `records` records, of whose upserts `bad_share` are bad.
+    last one ended, and a minute earlier after a full one (rule C1): for customer_transactions of `records` records, of
+    whose upserts `bad_share` are bad.
 
     Raises:
         PermanentError: the exports that lie there are no samples, or the last one ends now or later.
@@ -102,7 +104,8 @@ class _Chain:
             )
 
     def write_next(self, url: str, at: datetime, *, seed: int, records: int, bad_share: float) -> Export:
-        from_at = self.exports[0].to_at
+        last = self.exports[0]
+        from_at = decides_at(last.to_at) if last.export_type is ExportType.FULL else last.to_at
         random = Random(f"{seed}|{self.table.name}|{from_at}")  # noqa: S311 - samples, no secrets
         is_transactions = self.table is TRANSACTIONS
         window = _Window(

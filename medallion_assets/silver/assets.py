@@ -47,6 +47,7 @@ REFINE_CHECKS = {
     "quality_threshold": "Every export that was judged passed the quality gate, or a person accepted it.",
     "unique_live_key": "No key has two live rows.",
     "no_gaps": "No export waits for a window that is missing.",
+    "unprotected_minute": "No write can have slipped between a full export and the window that follows it.",
     "schema_drift": "Items have no attribute that the contract lacks.",
     "one_contract": "All rows, and those in quarantine, were judged by the contract that is in force.",
     "new_records": "The run found records to judge; if it did not, there was nothing new, or something is stuck.",
@@ -168,6 +169,7 @@ def refine_checks(silver: Snapshot, done: Refined) -> Iterator[dg.AssetCheckResu
     yield quality_threshold(table, done)
     yield unique_live_key(silver)
     yield check(table, "no_gaps", passed=not done.gaps, warn=True, gaps=[str(gap) for gap in done.gaps])
+    yield unprotected_minute(table, done)
     yield one_contract(silver)
     drift = done.total.unknown_attributes
     yield check(table, "schema_drift", passed=not drift, warn=True, unknown_attributes=counts(drift))
@@ -210,6 +212,15 @@ def new_records(table: Table, done: Refined, *, bronze_loaded: Value) -> dg.Asse
     records = done.total.records + (0 if done.failing is None else done.failing.tally.records)
     is_new = records > 0 or bool(done.rejected)
     return check(table, "new_records", passed=is_new, warn=True, records=records, bronze_loaded=bronze_loaded)
+
+
+def unprotected_minute(table: Table, done: Refined) -> dg.AssetCheckResult:
+    """Rule C1: a full export is sure of what was written a minute before its time, and a window begins later."""
+    found = done.unprotected_minute
+    if found is None:
+        return check(table, "unprotected_minute", passed=True)
+    moments = {"covered_until": found.covered_until.isoformat(), "window_from": found.window_from.isoformat()}
+    return check(table, "unprotected_minute", passed=False, warn=True, found=str(found), **moments)
 
 
 def unique_live_key(snapshot: Snapshot) -> dg.AssetCheckResult:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from medallion_assets.dynamodb.coverage import Gap, open_gaps
+from medallion_assets.dynamodb.coverage import Gap, open_gaps, unprotected_minutes
 from medallion_assets.dynamodb.manifests import Export, ExportType
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
+MINUTE = 1 / 24 / 60
 
 
 def at(day: float) -> datetime:
@@ -51,7 +52,17 @@ def test_a_later_full_export_closes_a_gap() -> None:
     """Rule C2; one from within the gap does not."""
     exports = [export(0), export(0, 1), export(3, 4)]
     assert open_gaps([*exports, export(3)]) == {}
-    assert open_gaps([*exports, export(2)]) == {"3-4": Gap(at(2), at(3))}
+    assert open_gaps([*exports, export(2)]) == {"3-4": Gap(at(2 - MINUTE), at(3))}
+
+
+def test_a_full_export_covers_a_minute_less_than_its_time_and_is_joined_until_its_time() -> None:
+    """Rule C1; the gap behind it begins where it is sure of everything."""
+    assert open_gaps([export(0), export(-MINUTE / 2, 1)]) == {}
+    assert open_gaps([export(0), export(MINUTE / 60, 1)]) == {f"{MINUTE / 60}-1": Gap(at(-MINUTE), at(MINUTE / 60))}
+    assert unprotected_minutes([export(0), export(-MINUTE, 1)]) == {}
+    assert unprotected_minutes([export(0), export(0, 1), export(-1, 0)]) == {}
+    (minute,) = unprotected_minutes([export(0), export(0, 1), export(5, table="customers")]).values()
+    assert (minute.export_id, minute.covered_until, minute.window_from) == ("0-1", at(-MINUTE), at(0))
 
 
 def test_a_chain_without_a_full_export_has_no_beginning() -> None:

@@ -21,6 +21,8 @@ from medallion_assets.lakehouse.contracts import (
 
 TO_AT = datetime(2026, 1, 2, tzinfo=UTC)
 TO_MICROS = 1_767_312_000_000_000
+SURE_MICROS = TO_MICROS - 60_000_000
+"""The sequence of the items of a full export of TO_AT (rule R1)."""
 
 VISITS = Table(
     name="silver.visits",

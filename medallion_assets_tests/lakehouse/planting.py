@@ -23,6 +23,7 @@ from medallion_assets_tests.oracle.model import TRANSACTIONS, ExportInput, micro
 DAY, NEXT_DAY = date(2025, 3, 8), date(2025, 3, 9)
 AT = datetime(2025, 3, 8, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 AT_MICROS = micros(AT)
 
 STOCK = Table(

@@ -17,6 +17,7 @@ from medallion_assets_tests.lakehouse.planting import (
     AT,
     AT_MICROS,
     HOUR,
+    MINUTE,
     full_of,
     lake,
     live,
@@ -28,7 +29,7 @@ from medallion_assets_tests.oracle.model import TRANSACTIONS, ExportInput
 
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
 GOOD = [item_line(transaction(f"good{number}")) for number in range(3)]
-FUTURE = {"S": "2025-03-08T12:00:00.000001Z"}  # the export is of 12:00
+FUTURE = {"S": "2025-03-08T12:01:00.000001Z"}  # the export is of 12:00
 
 
 def bad(**attributes: Any) -> str:
@@ -161,7 +162,7 @@ def test_a_gap_holds_back_what_is_behind_it(tmp_path: Path) -> None:
     lakehouse = lake(tmp_path)
     behind = window_of(2, "no json", upsert_line(AT_MICROS, transaction("b")), begin=AT + HOUR)
     (gap,) = refined(lakehouse, full_of(1, *GOOD), behind).gaps
-    assert (gap.export_id, gap.covered_until, gap.window_from) == (behind.export_id, AT, AT + HOUR)
+    assert (gap.export_id, gap.covered_until, gap.window_from) == (behind.export_id, AT - MINUTE, AT + HOUR)
     assert set(live(lakehouse)) == {"good0", "good1", "good2"}
     assert pipeline.quarantined(lakehouse, SILVER) == set()
 

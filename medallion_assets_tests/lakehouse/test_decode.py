@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 from medallion_assets.lakehouse import decode as decode_module
 from medallion_assets.lakehouse.contracts import Column, Table, TextList
 from medallion_assets.lakehouse.decode import decode
-from medallion_assets_tests.lakehouse.decoding import ITEM, TO_MICROS, VISITS, bronze, change, item
+from medallion_assets_tests.lakehouse.decoding import ITEM, SURE_MICROS, VISITS, bronze, change, item
 
 GOOD: dict[str, Any] = {
     "visit_id": "v1",
@@ -43,7 +43,7 @@ def reasons(line: str) -> list[tuple[str, str | None]]:
 
 
 def test_a_good_item_has_every_column_in_its_type_and_no_reason() -> None:
-    """Rules T1 to T5; the sequence of a full export's item is the export's time (rule R1)."""
+    """Rules T1 to T5; the sequence of a full export's item is a minute less than the export's time (R1)."""
     frame = decode(bronze(item()), VISITS)
     assert frame.select(COLUMNS).row(0, named=True) == GOOD
     assert frame.schema == {
@@ -68,7 +68,7 @@ def test_a_good_item_has_every_column_in_its_type_and_no_reason() -> None:
         "_line_number": pl.Int64(),
     }
     assert frame.select(pl.col("^_.*$")).row(0) == (
-        *(TO_MICROS, False, [], [], []),
+        *(SURE_MICROS, False, [], [], []),
         *("01767312000123-0a1b2c3d", "FULL_EXPORT", "data/a.json.gz", 1),
     )
 
@@ -163,7 +163,7 @@ def test_what_cannot_be_read_has_one_reason_and_no_values(line: str, verdict: st
         ({"at": {"S": ""}}, [("timestamp_malformed", "visited_at")]),
         ({"at": {"S": "2026-01-01T00:00:00"}}, [("timestamp_without_zone", "visited_at")]),
         ({"at": {"S": "1989-12-31T23:59:59Z"}}, [("timestamp_too_old", "visited_at")]),
-        ({"at": {"S": "2026-01-02T00:00:01Z"}}, [("timestamp_in_future", "visited_at")]),
+        ({"at": {"S": "2026-01-02T00:01:00.000001Z"}}, [("timestamp_in_future", "visited_at")]),
         ({"at": None}, [("missing", "visited_at")]),
         ({"_born": {"S": "2025-02-29"}}, [("date_malformed", "born_date")]),
         ({"member": {"S": "true"}}, [("wrong_type", "is_member")]),
@@ -196,7 +196,12 @@ def test_one_call_may_hold_several_exports() -> None:
     late, early = bronze(item()), bronze(item(), to_at=datetime(2026, 1, 1, tzinfo=UTC))
     decoded = decode(pl.concat([late, early]), VISITS)
     assert decoded["_reasons"].to_list() == [[], ["timestamp_in_future"]]
-    assert decoded["_sequence_micros"].to_list() == [TO_MICROS, TO_MICROS - 86_400_000_000]
+    assert decoded["_sequence_micros"].to_list() == [SURE_MICROS, SURE_MICROS - 86_400_000_000]
+
+
+def test_a_timestamp_may_name_the_minute_after_the_export() -> None:
+    """Rule T1: an item of a full export may have been written until then."""
+    assert row(item(at={"S": "2026-01-02T00:01:00Z"}))["_reasons"] == []
 
 
 def test_unknown_attributes_are_listed_and_harmless() -> None:

@@ -34,6 +34,9 @@ PLACES = Table(
 )
 
 
+SECOND = 1_000_000
+
+
 class Event(NamedTuple):
     """One valid event of a key; without colour and floors a delete or an absence may be meant."""
 
@@ -159,6 +162,48 @@ def test_at_an_equal_sequence_incremental_beats_full_then_the_lowest_export_coun
     assert figures(rows) == [("green", moment(10), moment(20), False, True, "e2")]
 
 
+def test_a_record_dates_what_a_full_export_may_have_read_after_it() -> None:
+    """Rule H1's exception: a full export of 0 read the item up to 120 s later; the record says exactly when."""
+    picture = Event(0, "red", incremental=False)
+    within, after = Event(120 * SECOND, "red", export="e2"), Event(120 * SECOND + 1, "red", export="e2")
+    assert figures(history(picture, within)) == [("red", moment(120 * SECOND), None, True, False, "e2")]
+    assert figures(history(picture, after)) == [("red", moment(0), None, True, False, "e1")]
+    assert figures(history(picture, within._replace(incremental=False)))[0][1] == moment(0)
+    assert figures(history(picture, within._replace(floors=3)))[0][1] == moment(0)
+    assert figures(history(picture, within._replace(street="b")))[0][1] == moment(0)
+
+
+def test_a_state_that_was_told_before_keeps_its_beginning() -> None:
+    """Rule H1's exception is for a state that nothing earlier tells; another one before it ends with the record."""
+    picture, record = Event(0, "red", incremental=False, export="e2"), Event(SECOND, "red", export="e3")
+    assert figures(history(Event(-9, "red"), picture, record)) == [("red", moment(-9), None, True, False, "e1")]
+    assert figures(history(Event(-9, "blue"), picture, record)) == [
+        ("blue", moment(-9), moment(SECOND), False, False, "e1"),
+        ("red", moment(SECOND), None, True, False, "e3"),
+    ]
+
+
+def test_a_full_export_that_read_a_later_state_tells_no_version_before_it() -> None:
+    """Rule H1's exception: green was written and told between; red is the second record's, which it read."""
+    picture, green = Event(0, "red", incremental=False), Event(SECOND, "green", export="e2")
+    rows = history(picture, green, Event(2 * SECOND, "red", export="e3"))
+    assert [(row["colour"], row["valid_from"]) for row in rows] == [
+        ("green", moment(SECOND)),
+        ("red", moment(2 * SECOND)),
+    ]
+
+
+def test_a_delete_within_the_minutes_of_a_full_export_that_lacks_the_key_ends_its_version() -> None:
+    """Rule H1's exception: the full export lacks it as of 0, and the record says when it was deleted."""
+    known, absent = Event(-9, "red"), Event(0, delete=True, incremental=False, export="e2")
+    gone = Event(120 * SECOND, delete=True, export="e3")
+    assert figures(history(known, absent, gone)) == [("red", moment(-9), moment(120 * SECOND), False, True, "e1")]
+    later = gone._replace(at=gone.at + 1)
+    assert figures(history(known, absent, later)) == [("red", moment(-9), moment(0), False, True, "e1")]
+    back = Event(SECOND, "red", export="e3")
+    assert [row["valid_to"] for row in history(known, absent, back)] == [moment(0), None]
+
+
 def test_every_column_of_the_key_tells_keys_apart() -> None:
     """Rule H1: a history for each key, whatever the key's number of columns."""
     rows = history(
@@ -174,6 +219,12 @@ def test_every_column_of_the_key_tells_keys_apart() -> None:
     ]
 
 
+def dates(record: Event, of_full: Event) -> bool:
+    """Rule H1's exception: a record within 120 s after a full export's moment tells the same."""
+    told = (record.colour, record.floors, record.delete) == (of_full.colour, of_full.floors, of_full.delete)
+    return record.incremental and told and of_full.at < record.at <= of_full.at + 120 * SECOND
+
+
 def expected_history(events: list[Event]) -> list[dict[str, Any]]:
     """Rule H1 as a person would do it: one key after the other, one event after the other."""
     rows: list[dict[str, Any]] = []
@@ -181,11 +232,11 @@ def expected_history(events: list[Event]) -> list[dict[str, Any]]:
         sorted(events, key=lambda e: (e.city, e.street)), lambda e: (e.city, e.street)
     ):
         open_row: dict[str, Any] | None = None
-        last_at = None
-        for event in sorted(of_key, key=lambda e: (e.at, not e.incremental, e.export)):
-            if event.at == last_at:
+        ordered = sorted(of_key, key=lambda e: (e.at, not e.incremental, e.export))
+        winners = [event for number, event in enumerate(ordered) if number == 0 or event.at != ordered[number - 1].at]
+        for event in winners:
+            if not event.incremental and any(dates(record, event) for record in winners):
                 continue
-            last_at = event.at
             state = {"colour": event.colour, "floors": event.floors}
             if open_row and not event.delete and {name: open_row[name] for name in state} == state:
                 continue
@@ -210,7 +261,7 @@ def expected_history(events: list[Event]) -> list[dict[str, Any]]:
 
 upserts = st.builds(
     Event,
-    at=st.integers(1, 8),
+    at=st.integers(1, 8).map(lambda step: step * 40 * SECOND),
     colour=st.sampled_from(["red", "blue", None]),
     floors=st.sampled_from([1, None]),
     incremental=st.booleans(),

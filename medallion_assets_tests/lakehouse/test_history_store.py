@@ -20,6 +20,8 @@ from medallion_assets_tests.oracle.model import CUSTOMERS, Decision, ExportInput
 
 SILVER = pipeline.CUSTOMERS
 MINUTE = 60_000_000
+SURE = -1
+"""The minute as of which a full export of AT decides (rule R1)."""
 
 
 def full_of(number: int, *lines: str, hour: int = 0) -> ExportInput:
@@ -67,10 +69,10 @@ def test_a_late_record_parts_a_version_that_had_merged(tmp_path: Path) -> None:
     """H1: equal states merge from the earliest on; an older event between them parts them again."""
     lakehouse = lake(tmp_path)
     refined(lakehouse, full_of(1, item_line(customer())), window_of(2, at(30, "retail")))
-    assert versions(lakehouse) == [("retail", 0, None, True, False)]
+    assert versions(lakehouse) == [("retail", SURE, None, True, False)]
     assert refined(lakehouse, window_of(3, at(10, "vip"))).rows_changed == 3
     assert versions(lakehouse) == [
-        ("retail", 0, 10, False, False),
+        ("retail", SURE, 10, False, False),
         ("vip", 10, 30, False, False),
         ("retail", 30, None, True, False),
     ]
@@ -80,9 +82,9 @@ def test_a_return_after_a_delete_is_a_new_version(tmp_path: Path) -> None:
     """H1: the version before it ends with the delete."""
     lakehouse = lake(tmp_path)
     refined(lakehouse, full_of(1, item_line(customer())), window_of(2, gone(10)))
-    assert versions(lakehouse) == [("retail", 0, 10, False, True)]
+    assert versions(lakehouse) == [("retail", SURE, 10, False, True)]
     refined(lakehouse, window_of(3, at(20, "retail")))
-    assert versions(lakehouse) == [("retail", 0, 10, False, True), ("retail", 20, None, True, False)]
+    assert versions(lakehouse) == [("retail", SURE, 10, False, True), ("retail", 20, None, True, False)]
 
 
 def test_a_customer_that_a_full_export_lacks_ends_there(tmp_path: Path) -> None:
@@ -91,16 +93,16 @@ def test_a_customer_that_a_full_export_lacks_ends_there(tmp_path: Path) -> None:
     lines = [item_line(customer(key)) for key in ("c1", "c2", "c3")]
     bad = item_line(customer("c2", region={"N": "1"}))
     refined(lakehouse, full_of(1, *lines), window_of(2, at(70, "vip", "c3"), hour=1), full_of(3, bad, hour=1))
-    assert versions(lakehouse, "c1") == [("retail", 0, 60, False, True)]
-    assert versions(lakehouse, "c2") == [("retail", 0, None, True, False)]
-    assert versions(lakehouse, "c3") == [("retail", 0, 60, False, True), ("vip", 70, None, True, False)]
+    assert versions(lakehouse, "c1") == [("retail", SURE, 59, False, True)]
+    assert versions(lakehouse, "c2") == [("retail", SURE, None, True, False)]
+    assert versions(lakehouse, "c3") == [("retail", SURE, 59, False, True), ("vip", 70, None, True, False)]
 
 
 def test_of_two_full_exports_of_one_moment_a_record_wins_over_an_absence(tmp_path: Path) -> None:
     """R3, K1: whichever id is lower."""
     lakehouse = lake(tmp_path)
     refined(lakehouse, full_of(1, item_line(customer())), full_of(2, hour=1), full_of(3, item_line(customer()), hour=1))
-    assert versions(lakehouse) == [("retail", 0, None, True, False)]
+    assert versions(lakehouse) == [("retail", SURE, None, True, False)]
 
 
 def test_events_that_were_logged_before_a_crash_are_not_logged_again(tmp_path: Path) -> None:
@@ -150,6 +152,22 @@ def test_events_of_an_export_that_is_not_settled_do_not_count(tmp_path: Path) ->
     assert [version[0] for version in versions(lakehouse)] == ["retail", "gold", "silver"]
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_records_of_the_minutes_of_a_full_export_date_what_it_tells(tmp_path: Path, first: int) -> None:
+    """H1's exception, K4: born, changed and deleted around it, in either order of arrival."""
+    lakehouse = lake(tmp_path)
+    changed = item_line(customer("changed", customer_segment={"S": "vip"}))
+    lines = [item_line(customer(key)) for key in ("changed", "deleted")]
+    picture = full_of(3, item_line(customer("born")), changed, hour=1)
+    around = window_of(2, at(60, "retail", "born"), at(60, "vip", "changed"), gone(61, "deleted"))
+    refined(lakehouse, full_of(1, *lines))
+    for export in ((picture, around), (around, picture))[first]:
+        refined(lakehouse, export)
+    assert versions(lakehouse, "born") == [("retail", 60, None, True, False)]
+    assert versions(lakehouse, "changed") == [("retail", SURE, 60, False, False), ("vip", 60, None, True, False)]
+    assert versions(lakehouse, "deleted") == [("retail", SURE, 61, False, True)]
+
+
 @pytest.mark.parametrize("at_once", [1, 2, 1_000_000])
 def test_many_customers_are_rebuilt_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     """The same versions, however many events are in memory at a time."""
@@ -159,7 +177,7 @@ def test_many_customers_are_rebuilt_in_parts(tmp_path: Path, monkeypatch: pytest
     refined(lakehouse, full_of(1, *(item_line(customer(key)) for key in keys)))
     refined(lakehouse, window_of(2, *(at(number, "vip", key) for number, key in enumerate(keys[:5], start=1))))
     refined(lakehouse, full_of(3, *(item_line(customer(key)) for key in keys[2:]), hour=1))
-    assert versions(lakehouse, "c0") == [("retail", 0, 1, False, False), ("vip", 1, 60, False, True)]
-    assert versions(lakehouse, "c4")[1:] == [("vip", 5, 60, False, False), ("retail", 60, None, True, False)]
-    assert versions(lakehouse, "c7") == [("retail", 0, None, True, False)]
+    assert versions(lakehouse, "c0") == [("retail", SURE, 1, False, False), ("vip", 1, 59, False, True)]
+    assert versions(lakehouse, "c4")[1:] == [("vip", 5, 59, False, False), ("retail", 59, None, True, False)]
+    assert versions(lakehouse, "c7") == [("retail", SURE, None, True, False)]
     assert lakehouse.open(SILVER).row_count == 2 * 2 + 3 * 3 + 3

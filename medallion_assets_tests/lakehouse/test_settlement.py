@@ -14,6 +14,7 @@ from medallion_assets_tests.lakehouse.planting import (
     AT,
     AT_MICROS,
     HOUR,
+    MINUTE,
     full_of,
     lake,
     live,
@@ -147,9 +148,35 @@ def test_a_rejected_full_export_was_never_delivered(tmp_path: Path) -> None:
     pipeline.decide(lakehouse, [Decision(TRANSACTIONS, failing.export_id, "reject")])
     done = refined(lakehouse)
     assert [gap.export_id for gap in done.gaps] == ids(after)
-    assert (done.gaps[0].covered_until, live(lakehouse)) == (AT, {"a": FULL.export_id})
+    assert (done.gaps[0].covered_until, live(lakehouse)) == (AT - MINUTE, {"a": FULL.export_id})
     assert [one.export_id for one in settlement(lakehouse).applied_fulls] == ids(FULL)
     assert settlement(lakehouse).ignored == {failing.export_id, after.export_id}
+
+
+def test_a_window_that_begins_at_a_full_exports_time_leaves_the_minute_unprotected(tmp_path: Path) -> None:
+    """C1: it joins, and what lies between is named until another window covers it; one that waits covers nothing."""
+    lakehouse = lake(tmp_path)
+    assert refined(lakehouse, FULL).unprotected_minute is None
+    found = refined(lakehouse, JOINS).unprotected_minute
+    assert found is not None
+    assert (found.full_export_id, found.export_id) == (FULL.export_id, JOINS.export_id)
+    assert (found.covered_until, found.window_from) == (AT - MINUTE, AT)
+    over = window_of(4, *BAD, begin=AT - HOUR)
+    assert refined(lakehouse, over).unprotected_minute == found
+    pipeline.decide(lakehouse, [Decision(TRANSACTIONS, over.export_id, "accept")])
+    assert refined(lakehouse).unprotected_minute is None
+
+
+def test_a_rejected_full_export_takes_no_warning_away(tmp_path: Path) -> None:
+    """C4: it was never delivered; the next one that is applied does."""
+    lakehouse = lake(tmp_path)
+    failing = full_of(3, *BAD, at=AT + HOUR)
+    refined(lakehouse, FULL, JOINS, failing)
+    pipeline.decide(lakehouse, [Decision(TRANSACTIONS, failing.export_id, "reject")])
+    found = refined(lakehouse).unprotected_minute
+    assert found is not None
+    assert found.full_export_id == FULL.export_id
+    assert refined(lakehouse, full_of(4, at=AT + 2 * HOUR)).unprotected_minute is None
 
 
 def test_a_group_is_one_full_export_or_windows_of_a_bounded_size(tmp_path: Path) -> None:

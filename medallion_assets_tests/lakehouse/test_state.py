@@ -14,6 +14,7 @@ from medallion_assets_tests.lakehouse.planting import (
     AT,
     AT_MICROS,
     HOUR,
+    MINUTE,
     full_of,
     lake,
     live,
@@ -29,6 +30,8 @@ DAYS = {
     date(2025, 3, 7): {"S": "2025-03-07T20:00:00Z"},
 }
 FIRST, SECOND = DAYS
+SURE_MICROS = micros(AT + HOUR - MINUTE)
+"""As of which a full export of AT + HOUR decides (rule R1)."""
 
 
 def sale(key: str, day: date = FIRST, **attributes: Any) -> dict[str, Any]:
@@ -106,26 +109,26 @@ def test_a_full_export_deletes_what_it_lacks_and_what_is_older(tmp_path: Path) -
         "bad": full_of(1).export_id,
         "newer": changes.export_id,
     }
-    then = (micros(AT + HOUR), picture.export_id)
+    then = (SURE_MICROS, picture.export_id)
     assert tombstones(lakehouse) == {"absent": then, "gone": then}
 
 
 def test_a_late_record_is_overruled_by_the_full_exports_that_lack_it(tmp_path: Path) -> None:
-    """K1: whichever came first; at the very moment of a full export the record wins."""
+    """K1: whichever came first; at the very moment that a full export is sure of the record wins."""
     lakehouse = lake(tmp_path)
     picture = full_of(2, item_line(sale("a")), at=AT + HOUR)
     refined(lakehouse, full_of(1), picture)
     late = window_of(
         3,
-        upsert_line(micros(AT + HOUR) - 1, sale("older")),
-        upsert_line(micros(AT + HOUR), sale("same")),
-        upsert_line(micros(AT + HOUR) + 1, sale("newer")),
-        upsert_line(micros(AT + HOUR) - 1, sale("a", SECOND)),
+        upsert_line(SURE_MICROS - 1, sale("older")),
+        upsert_line(SURE_MICROS, sale("same")),
+        upsert_line(SURE_MICROS + 1, sale("newer")),
+        upsert_line(SURE_MICROS - 1, sale("a", SECOND)),
         length=2 * HOUR,
     )
     refined(lakehouse, late)
     assert live(lakehouse) == {"a": picture.export_id, "same": late.export_id, "newer": late.export_id}
-    assert tombstones(lakehouse) == {"older": (micros(AT + HOUR), picture.export_id)}
+    assert tombstones(lakehouse) == {"older": (SURE_MICROS, picture.export_id)}
 
 
 def test_a_record_of_the_very_moment_of_a_full_export_stands(tmp_path: Path) -> None:
@@ -133,16 +136,16 @@ def test_a_record_of_the_very_moment_of_a_full_export_stands(tmp_path: Path) -> 
     lakehouse = lake(tmp_path)
     change = window_of(
         2,
-        upsert_line(micros(AT + HOUR), sale("same")),
-        upsert_line(micros(AT + HOUR) - 1, sale("older")),
-        deleted("gone", micros(AT + HOUR)),
+        upsert_line(SURE_MICROS, sale("same")),
+        upsert_line(SURE_MICROS - 1, sale("older")),
+        deleted("gone", SURE_MICROS),
         length=2 * HOUR,
     )
     picture = full_of(3, at=AT + HOUR)
     refined(lakehouse, full_of(1), change)
     refined(lakehouse, picture)
     assert live(lakehouse) == {"same": change.export_id}
-    then = micros(AT + HOUR)
+    then = SURE_MICROS
     assert tombstones(lakehouse) == {"older": (then, picture.export_id), "gone": (then, change.export_id)}
 
 
@@ -151,7 +154,8 @@ def test_at_equal_sequence_incremental_beats_full_and_then_the_lowest_id(
     tmp_path: Path, order: tuple[int, int]
 ) -> None:
     """R3: in either order of arrival."""
-    windows = [window_of(number, upsert_line(AT_MICROS, sale("a"))) for number in (2, 3)]
+    record = upsert_line(micros(AT - MINUTE), sale("a"))
+    windows = [window_of(number, record, begin=AT - MINUTE) for number in (2, 3)]
     lakehouse = lake(tmp_path)
     refined(lakehouse, full_of(1, item_line(sale("a"))))
     for number in order:

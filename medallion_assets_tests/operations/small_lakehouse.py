@@ -20,6 +20,8 @@ from medallion_assets_tests.pipeline import lakehouse_at, land, run_silver
 
 AT = datetime(2025, 5, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
+BEGIN = AT - timedelta(minutes=1)
+"""Of the first window: as of then the full export is sure of everything (rule C1)."""
 FIRST, SECOND = "01746057600000-0000000a", "01746144000000-0000000b"
 
 
@@ -34,9 +36,9 @@ def exports() -> list[ExportInput]:
     moved = upsert_line(micros(AT) + 5, customer("c1", region={"S": "east"}))
     return [
         full(TRANSACTIONS, FIRST, AT, [], transactions[:2], transactions[2:]),
-        window(TRANSACTIONS, SECOND, AT, AT + DAY, changes),
+        window(TRANSACTIONS, SECOND, BEGIN, AT + DAY, changes),
         full(CUSTOMERS, FIRST, AT, [item_line(customer("c1"))]),
-        window(CUSTOMERS, SECOND, AT, AT + DAY, [moved]),
+        window(CUSTOMERS, SECOND, BEGIN, AT + DAY, [moved]),
     ]
 
 

@@ -12,9 +12,10 @@ from medallion_assets.lakehouse.expectation_results import record_results
 from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS, record_attempts
 from medallion_assets.operations.alert_facts import read_facts
 from medallion_assets.operations.alert_rules import judge
+from medallion_assets.operations.status import read_status
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
 from medallion_assets_tests.operations.small_lakehouse import AT, DAY, FIRST, log_file, make_lakehouse
-from medallion_assets_tests.oracle.lines import window
+from medallion_assets_tests.oracle.lines import full, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS
 from medallion_assets_tests.pipeline import land, run_silver
 
@@ -58,6 +59,24 @@ def test_a_window_that_waits_is_a_fact_until_the_missing_one_is_there(tmp_path: 
     land(lake, window(TRANSACTIONS, "01746230400000-0000000e", AT + DAY, AT + 3 * DAY, []))
     run_silver(lake)
     assert read_facts(lake, NOW).waiting == []
+
+
+def test_a_minute_that_no_window_covers_is_a_fact_until_one_does(tmp_path: Path) -> None:
+    """C1: the sound lakehouse's first windows begin a minute before their full exports."""
+    lake = make_lakehouse(tmp_path)
+    assert read_facts(lake, NOW).minutes == []
+    land(lake, full(TRANSACTIONS, LATE, AT + 2 * DAY, []))
+    land(lake, window(TRANSACTIONS, "01746316800000-0000000e", AT + 2 * DAY, AT + 3 * DAY, []))
+    run_silver(lake)
+    ((table, minute),) = read_facts(lake, NOW).minutes
+    assert (table, minute.full_export_id, minute.window_from) == (SILVER, LATE, AT + 2 * DAY)
+    (alert,) = judge(read_facts(lake, NOW), NOW)
+    assert (alert.key, alert.kind) == (f"unprotected_minute/{SILVER}/{LATE}", "warning")
+    (warning,) = read_status(lake, NOW).warnings
+    assert warning == f"{SILVER}: {minute}"
+    land(lake, window(TRANSACTIONS, "01746316800000-0000000f", AT + DAY, AT + 2 * DAY, []))
+    run_silver(lake)
+    assert (read_facts(lake, NOW).minutes, read_status(lake, NOW).warnings) == ([], [])
 
 
 def test_a_refusal_is_a_fact_while_the_export_is_not_in(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from medallion_assets.bronze.verdicts import RefusedExport
+from medallion_assets.full_export_time import UnprotectedMinute
 from medallion_assets.lakehouse.pipeline_runs import Outcome
 from medallion_assets.operations.alert_delivery import message
 from medallion_assets.operations.alert_facts import Facts, Unread, WaitingExport
@@ -20,6 +21,7 @@ from medallion_assets.operations.alert_rules import (
     low_quality,
     refused_export,
     stale_table,
+    unprotected_minute,
 )
 from medallion_assets.operations.freshness import Freshness
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results
@@ -27,6 +29,12 @@ from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, atte
 DAY = 24 * 3600.0
 SERVING = ("serving.daily_sales_metrics", "serving.customer_ltv_metrics")
 YESTERDAY = "2025-05-07"
+MINUTE = UnprotectedMinute(
+    full_export_id="e1",
+    export_id="e2",
+    covered_until=NOW - timedelta(days=1, minutes=1),
+    window_from=NOW - timedelta(days=1),
+)
 
 
 def test_facts_of_a_quiet_day_are_no_alert() -> None:
@@ -55,6 +63,7 @@ EVERYTHING = Facts(
         )
     ],
     waiting=[WaitingExport(table=SILVER, export_id="e2", why="e2 waits", to_at=NOW - timedelta(days=1))],
+    minutes=[(SILVER, MINUTE)],
     unread=[Unread(what="decisions", error="the storage did not answer")],
     day_due=date(2025, 5, 7),
 )
@@ -67,6 +76,7 @@ RUNS = {
     "expectation": {"r1"},
     "refused": {None},
     "gap": {None},
+    "unprotected_minute": {None},
     "daily_not_done": {"r9", None},
     "blind": {None},
 }
@@ -148,6 +158,13 @@ def test_a_refused_export_is_told_with_its_verdict_and_again_when_its_files_chan
 def test_a_gap_is_told_when_the_missing_window_is_late(ago: float, is_told: bool) -> None:
     waiting = WaitingExport(table=SILVER, export_id="e2", why="export e2 waits", to_at=NOW - timedelta(seconds=ago))
     assert [one.key for one in gap(Facts(waiting=[waiting]), NOW)] == ([f"gap/{SILVER}/e2"] if is_told else [])
+
+
+@pytest.mark.parametrize(("ago", "is_told"), [(3599, False), (3600, True)])
+def test_an_unprotected_minute_is_told_when_a_window_over_it_is_late(ago: float, is_told: bool) -> None:
+    late = replace(MINUTE, window_from=NOW - timedelta(seconds=ago))
+    told = [f"unprotected_minute/{SILVER}/e1"] if is_told else []
+    assert [one.key for one in unprotected_minute(Facts(minutes=[(SILVER, late)]), NOW)] == told
 
 
 def daily(*rows: Any, first_day: date = date(2025, 1, 1), day: date | None = date(2025, 5, 7)) -> set[str]:

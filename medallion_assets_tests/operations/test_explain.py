@@ -29,7 +29,7 @@ from medallion_assets_tests.oracle.strategies import History, any_histories
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, lakehouse_at, land, run_silver
 
 AT = datetime(2025, 5, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 FIRST, SECOND, THIRD = "01746057600000-0000000a", "01746144000000-0000000b", "01746230400000-0000000c"
 
 
@@ -66,7 +66,7 @@ def test_the_highest_sequence_decided_and_the_others_are_superseded(tmp_path: Pa
     assert told(found) == [(SECOND, "upsert", "decided the row"), (FIRST, "upsert", "superseded")]
     assert [(one.source_file, one.line_number, one.sequence_micros) for one in found.records] == [
         ("a", 1, micros(AT) + 5),
-        ("a", 2, micros(AT)),
+        ("a", 2, micros(AT - MINUTE)),
     ]
     assert [row["_export_id"] for row in found.silver] == [SECOND]
     assert not found.disagreements
@@ -157,14 +157,28 @@ def test_a_customers_versions_name_the_records_they_follow_from(tmp_path: Path) 
     key = {"customer_id": {"S": "c1"}}
     exports = [
         a_full(FIRST, item_line(customer("c1")), table=CUSTOMERS),
-        a_window(SECOND, upsert_line(micros(AT) + 5, customer("c1")), table=CUSTOMERS),
-        a_window(THIRD, delete_line(micros(AT) + 9, key), days=1, table=CUSTOMERS),
+        a_window(SECOND, upsert_line(micros(AT + MINUTE) + 1, customer("c1")), table=CUSTOMERS),
+        a_window(THIRD, delete_line(micros(AT + DAY) + 9, key), days=1, table=CUSTOMERS),
     ]
     found = explained(tmp_path, *exports, key="c1", table=CUSTOMERS)
     assert [(one.export_id, one.verdict.value, one.detail) for one in found.records] == [
-        (THIRD, "decided the row", "ended the version from 2025-05-01T00:00:00+00:00"),
+        (THIRD, "decided the row", "ended the version from 2025-04-30T23:59:00+00:00"),
         (SECOND, "superseded", "began and ended no version"),
-        (FIRST, "decided the row", "the version from 2025-05-01T00:00:00+00:00 to 2025-05-01T00:00:00.000009+00:00"),
+        (FIRST, "decided the row", "the version from 2025-04-30T23:59:00+00:00 to 2025-05-02T00:00:00.000009+00:00"),
+    ]
+    assert not found.disagreements
+
+
+def test_a_record_that_dates_what_a_full_export_tells_began_the_version(tmp_path: Path) -> None:
+    """H1's exception: within 120 s after the moment as of which the full export decides."""
+    exports = [
+        a_full(FIRST, item_line(customer("c1")), table=CUSTOMERS),
+        a_window(SECOND, upsert_line(micros(AT + MINUTE), customer("c1")), table=CUSTOMERS),
+    ]
+    found = explained(tmp_path, *exports, key="c1", table=CUSTOMERS)
+    assert [(one.export_id, one.verdict.value) for one in found.records] == [
+        (SECOND, "decided the row"),
+        (FIRST, "superseded"),
     ]
     assert not found.disagreements
 

@@ -30,6 +30,7 @@ def test_exports_of_every_prefix_with_their_gaps(tmp_path: Path) -> None:
         ("", Verdict.COMPLETE, 1, True),
         ("", Verdict.COMPLETE, 1, False),
     ]
+    assert [one.unprotected_minute is None for one in exports] == [True, False, True]
     gap = exports[2].gap_before
     assert gap is not None
     assert (gap.from_at, gap.to_at) == (EXPORT_AT + DAY, EXPORT_AT + 3 * DAY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from medallion_assets.samples.events import changes_in, lives, table_at
+from medallion_assets.samples.events import changes_in, lives, picture, table_at
 
 # 1 lives on, 2 is deleted (and changed "after" that), 3 comes and goes between 20 and 30, 4 comes last.
 EVENTS = [
@@ -37,6 +37,23 @@ def test_the_table_at_a_moment_is_what_was_written_before_and_not_deleted() -> N
         (3, "completed"),
     ]
     assert table_at(history(), 30).select("index", "status").rows() == [(1, "refunded")]
+
+
+def test_a_full_export_holds_each_item_as_of_a_moment_of_its_own() -> None:
+    """AWS: everything of a minute before, nothing of later than a minute after, and anything in between."""
+    minute, items = 60_000_000, 2_000
+    at = {"sure": -minute, "early": -minute + 1, "late": minute, "never": minute + 1}
+    events = [
+        (4 * number + place, moment, "x", False) for number in range(items) for place, moment in enumerate(at.values())
+    ]
+    schema = {"index": pl.UInt64, "at_micros": pl.Int64, "status": pl.String, "is_delete": pl.Boolean}
+    history = lives(pl.DataFrame(events, schema=schema, orient="row"), ("status",))
+    held = picture(history, 0, seed=1)["index"]
+    counts = [int((held % 4 == place).sum()) for place in range(4)]
+    assert counts == [items, items, 0, 0]
+    middle = picture(history.with_columns(at_micros=pl.lit(0, dtype=pl.Int64)), 0, seed=1).height
+    assert 0.48 < middle / (4 * items) < 0.52
+    assert picture(history, 0, seed=1).equals(picture(history, 0, seed=1))
 
 
 def test_a_window_holds_one_record_a_key_with_its_final_state() -> None:

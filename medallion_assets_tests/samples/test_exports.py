@@ -13,6 +13,7 @@ import pytest
 from medallion_assets.dynamodb.exports import ExportType
 from medallion_assets.dynamodb.verification import Verdict, verify_all
 from medallion_assets.errors import PermanentError
+from medallion_assets.full_export_time import decides_at
 from medallion_assets.samples import exports as samples
 from medallion_assets.samples.exports import write_sample
 from medallion_assets.silver.customer_transactions import PAYMENT_METHODS, STATUSES
@@ -72,7 +73,7 @@ def test_an_incremental_sample_changes_what_the_full_one_holds(tmp_path: Path, t
     full = write_sample(str(tmp_path), table=table, items=300, kind="full", seed=3)
     window = write_sample(str(tmp_path), table=table, items=300, kind="incremental", seed=3)
     assert window.export_type is ExportType.INCREMENTAL
-    assert (window.from_at, (window.to_at - window.from_at).days) == (full.to_at, 1)
+    assert (window.from_at, (window.to_at - window.from_at).days) == (decides_at(full.to_at), 1)
     items = {value(record["Item"], _key(table)): record["Item"] for record in records(tmp_path, full)}
     kinds: Counter[str] = Counter()
     for record in records(tmp_path, window):

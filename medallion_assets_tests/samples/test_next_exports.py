@@ -14,6 +14,7 @@ from medallion_assets.dynamodb.exports import Export, ExportType
 from medallion_assets.dynamodb.storage import open_store
 from medallion_assets.dynamodb.verification import Verdict, verify_all
 from medallion_assets.errors import PermanentError
+from medallion_assets.full_export_time import decides_at
 from medallion_assets.samples.history import write_demo_history
 from medallion_assets.samples.next_exports import write_next_exports
 from medallion_assets_tests.samples.reading import all_bytes, records, value
@@ -42,7 +43,8 @@ def test_every_export_is_complete_and_joins_the_one_before(exports: tuple[Path, 
     assert {(each.verdict, each.gap) for each in verify_all(str(exports[0]))} == {(Verdict.COMPLETE, None)}
     taken = [export for export, _ in chain]
     assert [export.export_type for export in taken] == [ExportType.FULL] + [ExportType.INCREMENTAL] * (len(STEPS) - 1)
-    assert [before.to_at for before in taken[:-1]] == [after.from_at for after in taken[1:]]
+    assert taken[1].from_at == decides_at(taken[0].to_at)
+    assert [before.to_at for before in taken[1:-1]] == [after.from_at for after in taken[2:]]
     assert [export.to_at for export in taken] == [(NOW + step).replace(microsecond=0) for step in STEPS]
     assert [export.export_id for export in taken] == sorted({export.export_id for export in taken})
 
@@ -99,7 +101,7 @@ def test_it_continues_the_history_of_the_demo(tmp_path: Path) -> None:
 def test_a_share_of_bad_records_can_be_asked_for(tmp_path: Path) -> None:
     """For trying the gate."""
     write_next_exports(str(tmp_path), now=NOW)
-    export, _ = write_next_exports(str(tmp_path), now=NOW + timedelta(hours=1), bad_share=1.0, records=50)
+    export, _ = write_next_exports(str(tmp_path), now=NOW + timedelta(hours=1), bad_share=1.0, records=50, seed=1)
     statuses = [record["NewImage"].get("status") for record in records(tmp_path, export) if "NewImage" in record]
     assert statuses.count({"S": "lost"}) > 0
 

@@ -40,8 +40,9 @@ def export_id(number: int) -> str:
     return f"0{micros(at(number)) // 1000}-{number:08x}"
 
 
-def base(*, table: str = "customer_transactions") -> ExportInput:
-    return lines.full(table, export_id(0), at(0), [lines.item_line(lines.transaction("t0"))])
+def base(*, table: str = "customer_transactions", taken: float = 1 / 60) -> ExportInput:
+    """A full export that is sure of everything until the first window begins, or taken at another hour."""
+    return lines.full(table, export_id(0), at(taken), [lines.item_line(lines.transaction("t0"))])
 
 
 def window(number: int, *more: str, missing_hours: int = 0, **attributes: Any) -> ExportInput:
@@ -255,6 +256,23 @@ def test_a_gap_is_a_warning_that_names_both_edges(graph: Graph) -> None:
     for part in (export_id(2), "2025-03-08T00:00:00+00:00", "2025-03-08T01:00:00+00:00"):
         assert part in gap
     assert keys(graph) == ["t0"]
+
+
+def test_a_window_that_begins_at_a_full_exports_time_is_a_warning_with_both_moments(graph: Graph) -> None:
+    """C1: nothing waits; a window over the minute takes the warning away."""
+    land(graph, base(taken=0), window(1))
+    run = graph.run(TRANSACTIONS)
+    assert run.failed_checks == {(TRANSACTIONS, "unprotected_minute")}
+    assert run.checks[TRANSACTIONS, "unprotected_minute"].severity is dg.AssetCheckSeverity.WARN
+    figures = run.figures(TRANSACTIONS, "unprotected_minute")
+    assert (figures["covered_until"], figures["window_from"]) == (
+        "2025-03-07T23:59:00+00:00",
+        "2025-03-08T00:00:00+00:00",
+    )
+    assert keys(graph) == ["t0", "t1"]
+    sale = lines.upsert_line(micros(at(-0.01)), lines.transaction("t9"))
+    land(graph, lines.window("customer_transactions", export_id(9), at(-1), at(0), [sale]))
+    assert graph.run(TRANSACTIONS).failed_checks == set()
 
 
 def test_an_unknown_attribute_is_a_warning_with_its_count(graph: Graph) -> None:

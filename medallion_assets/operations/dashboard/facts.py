@@ -14,13 +14,12 @@ import polars as pl
 from medallion_assets.bronze.verdicts import RefusedExport, read_refusals
 from medallion_assets.lakehouse.chain import Gap
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.decisions import read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.expectation_results import read_results
 from medallion_assets.lakehouse.pipeline_runs import read_attempts
 from medallion_assets.lakehouse.raw_exports import bronze_table, loaded_ids
-from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.operations.incident import read_incidents
+from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.operations.status import Status, read_status
 from medallion_assets.tables import EXPORTED_TABLES
 
@@ -70,7 +69,7 @@ def read_facts(lakehouse: Lakehouse, now: datetime) -> Facts:
         results=read_results(lakehouse, since=since),
         incidents=read_incidents(lakehouse, since=since),
         refusals=[one for table in EXPORTED_TABLES for one in _refusals(lakehouse, table)],
-        gaps=[(table.name, gap) for table in EXPORTED_TABLES for gap in _gaps(lakehouse, table)],
+        gaps=[(table.name, gap) for table, settlement in read_settlements(lakehouse) for gap in settlement.gaps],
     )
 
 
@@ -79,10 +78,3 @@ def _refusals(lakehouse: Lakehouse, table: Table) -> list[RefusedExport]:
     loaded = loaded_ids(bronze) if bronze else set()
     refusals = read_refusals(lakehouse, table.short_name).values()
     return [one for one in refusals if one.export_id not in loaded]
-
-
-def _gaps(lakehouse: Lakehouse, table: Table) -> list[Gap]:
-    silver, bronze = lakehouse.find(table), lakehouse.find(bronze_table(table.short_name))
-    if bronze is None or silver is None:
-        return []
-    return Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name)).gaps

@@ -1,0 +1,68 @@
+"""What the exports cannot tell of a key, although they are complete (rules K1 and C1).
+
+Belongs here: the two cases, each in words that name its moments.
+Does not: what the exports do tell (operations.key_verdicts, operations.explain).
+
+A full export read an item at some moment from S, as of which it decides, until two minutes later. A window holds no
+record of an item that is written and deleted within it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from medallion_assets.full_export_time import UNCERTAINTY
+from medallion_assets.lakehouse.raw_exports import EPOCH, FULL, RawExport
+from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.operations.key_verdicts import KeyRecord, Kind, Verdict
+
+
+def unknown(records: Sequence[KeyRecord], settlement: Settlement) -> list[str]:
+    """What is not known of the key's present state. `records` are all of them, the winning one first."""
+    counted = [record for record in records if record.verdict in (Verdict.SUPERSEDED, Verdict.DECIDED)]
+    applied = [export for export in settlement.settled if export.export_id not in settlement.rejected]
+    found = []
+    if counted and counted[0].kind is Kind.UPSERT and counted[0].export_type == FULL:
+        full = next(export for export in applied if export.export_id == counted[0].export_id)
+        windows = [export for export in applied if not export.is_full]
+        found += [_born_and_gone(full, window) for window in windows if _may_hide_its_end(window, full, counted)]
+    minute = settlement.unprotected_minute
+    if minute is not None and not any(_written_at(record) >= minute.window_from for record in counted):
+        found.append(
+            f"whether it was written between {minute.covered_until.isoformat()} and {minute.window_from.isoformat()}: "
+            f"{minute}"
+        )
+    return found
+
+
+def _may_hide_its_end(window: RawExport, full: RawExport, counted: Sequence[KeyRecord]) -> bool:
+    """K1's open case: an item born within a window, read by the full export, and deleted within the same window.
+
+    Not so where the window has a record of it, or where it surely was there before the window began: its end would
+    have left a record then.
+    """
+    if window.from_at > full.to_at + UNCERTAINTY or window.to_at <= full.covers_until:
+        return False
+    if any(record.export_id == window.export_id for record in counted):
+        return False
+    before = [record for record in counted if _known_by(record) <= window.from_at]
+    return not before or before[0].kind is not Kind.UPSERT
+
+
+def _born_and_gone(full: RawExport, window: RawExport) -> str:
+    return (
+        f"whether it still exists: full export {full.export_id} read it between {full.covers_until.isoformat()} and "
+        f"{(full.to_at + UNCERTAINTY).isoformat()}; had it been written since {window.from_at.isoformat()} and deleted "
+        f"by {window.to_at.isoformat()}, the window of export {window.export_id} would hold no record of it; the next "
+        "full export decides"
+    )
+
+
+def _written_at(record: KeyRecord) -> datetime:
+    return EPOCH + timedelta(microseconds=record.sequence_micros or 0)
+
+
+def _known_by(record: KeyRecord) -> datetime:
+    """The moment by which what the record tells surely was so."""
+    return _written_at(record) + (2 * UNCERTAINTY if record.export_type == FULL else timedelta(0))

@@ -1,0 +1,24 @@
+"""The settlement of every exported table, for those who only look.
+
+Belongs here: reading it where both tables have been made; none is made for that.
+Does not: what it says (lakehouse.settlement).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.decisions import read_decisions
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.tables import EXPORTED_TABLES
+
+
+def read_settlements(lakehouse: Lakehouse) -> Iterator[tuple[Table, Settlement]]:
+    """Each Silver table that has been made, with what is settled of its exports."""
+    for table in EXPORTED_TABLES:
+        silver, bronze = lakehouse.find(table), lakehouse.find(bronze_table(table.short_name))
+        if silver is not None and bronze is not None:
+            yield table, Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
