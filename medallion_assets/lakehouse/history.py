@@ -22,7 +22,6 @@ SEQUENCE = "_sequence_micros"
 PREVIOUS = "_previous_"
 READ_WITHIN_MICROS = 2 * UNCERTAINTY // timedelta(microseconds=1)
 """How long after the moment as of which it decides a full export may have read an item."""
-NEVER_MICROS = 2**62
 
 
 def versions(events: nw.LazyFrame[Any], table: Table) -> nw.LazyFrame[Any]:
@@ -43,9 +42,7 @@ def versions(events: nw.LazyFrame[Any], table: Table) -> nw.LazyFrame[Any]:
     state = tuple(column.name for column in table.decoded_columns if column.name not in key)
     followed = "_followed_by_delete"
     return (
-        _less_approximate(_winners(events, key), key, state)
-        .with_columns(nw.col(*state, "_is_delete").shift(1).over(*key, order_by=SEQUENCE).name.prefix(PREVIOUS))
-        .filter(_is_edge(state))
+        _beginnings(_winners(events, key), key, state)
         .with_columns(
             nw.col(SEQUENCE).shift(-1).over(*key, order_by=SEQUENCE).alias("_until_micros"),
             nw.col("_is_delete").shift(-1).over(*key, order_by=SEQUENCE).fill_null(value=False).alias(followed),
@@ -71,29 +68,33 @@ def _winners(events: nw.LazyFrame[Any], key: Iterable[str]) -> nw.LazyFrame[Any]
     )
 
 
-def _less_approximate(events: nw.LazyFrame[Any], key: Iterable[str], state: Iterable[str]) -> nw.LazyFrame[Any]:
-    """The events less those of a full export that a record dates: rule H1's exception.
+def _beginnings(events: nw.LazyFrame[Any], key: Iterable[str], state: Iterable[str]) -> nw.LazyFrame[Any]:
+    """The event with which each run of equal states began; being deleted is a state as well.
 
-    A full export read each item up to READ_WITHIN_MICROS after the moment that its items are given. Where a record of
-    that time tells the same (this state, or that the key is deleted), the full export may have seen just that write,
-    and adds nothing to it. An earlier event of the same state keeps its version whole.
+    It is the earliest of the run, with one exception (rule H1): a full export may have read the item up to
+    READ_WITHIN_MICROS after the moment that its items are given. So where it is the earliest, and a record of that time
+    tells the same, the run began with that record.
     """
-    is_incremental, same = nw.col("_is_incremental"), (*key, *state, "_is_delete")
-    written = nw.when(is_incremental).then(nw.col(SEQUENCE)).otherwise(nw.lit(NEVER_MICROS))
+    told = (*state, "_is_delete")
+    written = nw.when(nw.col("_is_incremental")).then(nw.col(SEQUENCE))
+    first, first_written = nw.col(SEQUENCE).min(), nw.col("_written_micros").min()
+    is_dated = (nw.col("_first_written") - nw.col("_first") <= READ_WITHIN_MICROS).fill_null(value=False)
+    began = nw.when(is_dated).then(nw.col("_first_written")).otherwise(nw.col("_first"))
     return (
-        events.with_columns(written.alias("_written_micros"))
+        events.with_columns(nw.col(*told).shift(1).over(*key, order_by=SEQUENCE).name.prefix(PREVIOUS))
+        .with_columns((~_repeats(told)).cast(nw.Int64).alias("_begins"), written.alias("_written_micros"))
+        .with_columns(nw.col("_begins").cum_sum().over(*key, order_by=SEQUENCE).alias("_run"))
         .with_columns(
-            nw.col("_written_micros").cum_min(reverse=True).over(*same, order_by=SEQUENCE).alias("_next_written_micros")
+            first.over(*key, "_run").alias("_first"), first_written.over(*key, "_run").alias("_first_written")
         )
-        .filter(is_incremental | (nw.col("_next_written_micros") - nw.col(SEQUENCE) > READ_WITHIN_MICROS))
+        .filter(nw.col(SEQUENCE) == began)
     )
 
 
-def _is_edge(state: Iterable[str]) -> nw.Expr:
-    """Whether an event can end the version before it: any delete, and an upsert that does not repeat that version."""
-    follows_upsert = (~nw.col(f"{PREVIOUS}_is_delete")).fill_null(value=False)
-    repeats = reduce(and_, (_same(name, PREVIOUS + name) for name in state), follows_upsert)
-    return nw.col("_is_delete") | ~repeats
+def _repeats(told: Iterable[str]) -> nw.Expr:
+    """Whether an event tells what the one before it told; false for the first."""
+    is_first = nw.col(f"{PREVIOUS}_is_delete").is_null()
+    return reduce(and_, (_same(name, PREVIOUS + name) for name in told), ~is_first)
 
 
 def _same(left: str, right: str) -> nw.Expr:

@@ -21,13 +21,14 @@ from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Boolean, Column, Integer, Table, Text
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.fingerprints import RULES_NOTE, fingerprint, rules_with
-from medallion_assets.lakehouse.history import NEVER_MICROS, versions
+from medallion_assets.lakehouse.history import versions
 from medallion_assets.lakehouse.partitions import conform
 from medallion_assets.lakehouse.records import event_schema, files_of_exports
 from medallion_assets.lakehouse.schema import fits_contract, polars_schema
 from medallion_assets.lakehouse.state import Change, FullExports
 
 EVENTS_AT_ONCE = 1_000_000
+NEVER_MICROS = 2**62
 
 
 def events_table(table: Table) -> Table:

@@ -183,11 +183,12 @@ def test_a_state_that_was_told_before_keeps_its_beginning() -> None:
     ]
 
 
-def test_a_full_export_that_read_a_later_state_tells_no_version_before_it() -> None:
-    """Rule H1's exception: green was written and told between; red is the second record's, which it read."""
+def test_a_record_that_does_not_follow_it_dates_nothing() -> None:
+    """Rule H1's exception is one to merging: with green between them the two reds are two versions."""
     picture, green = Event(0, "red", incremental=False), Event(SECOND, "green", export="e2")
     rows = history(picture, green, Event(2 * SECOND, "red", export="e3"))
     assert [(row["colour"], row["valid_from"]) for row in rows] == [
+        ("red", moment(0)),
         ("green", moment(SECOND)),
         ("red", moment(2 * SECOND)),
     ]
@@ -219,43 +220,37 @@ def test_every_column_of_the_key_tells_keys_apart() -> None:
     ]
 
 
-def dates(record: Event, of_full: Event) -> bool:
+def beginning(run: list[Event]) -> Event:
     """Rule H1's exception: a record within 120 s after a full export's moment tells the same."""
-    told = (record.colour, record.floors, record.delete) == (of_full.colour, of_full.floors, of_full.delete)
-    return record.incremental and told and of_full.at < record.at <= of_full.at + 120 * SECOND
+    dated = [event for event in run if event.incremental and event.at <= run[0].at + 120 * SECOND]
+    return dated[0] if dated else run[0]
 
 
 def expected_history(events: list[Event]) -> list[dict[str, Any]]:
-    """Rule H1 as a person would do it: one key after the other, one event after the other."""
+    """Rule H1 as a person would do it: one key after the other, one run of equal states after the other."""
     rows: list[dict[str, Any]] = []
-    for (city, street), of_key in groupby(
-        sorted(events, key=lambda e: (e.city, e.street)), lambda e: (e.city, e.street)
-    ):
-        open_row: dict[str, Any] | None = None
+    by_key = sorted(events, key=lambda e: (e.city, e.street))
+    for (city, street), of_key in groupby(by_key, lambda e: (e.city, e.street)):
         ordered = sorted(of_key, key=lambda e: (e.at, not e.incremental, e.export))
         winners = [event for number, event in enumerate(ordered) if number == 0 or event.at != ordered[number - 1].at]
-        for event in winners:
-            if not event.incremental and any(dates(record, event) for record in winners):
-                continue
-            state = {"colour": event.colour, "floors": event.floors}
-            if open_row and not event.delete and {name: open_row[name] for name in state} == state:
-                continue
-            if open_row:
-                open_row.update(valid_to=moment(event.at), is_current=False, is_deleted=event.delete)
-                open_row = None
+        runs = groupby(winners, lambda e: (e.colour, e.floors, e.delete))
+        begun = [beginning(list(run)) for _, run in runs]
+        for event, following in zip(begun, [*begun[1:], None], strict=True):
             if not event.delete:
-                open_row = {
-                    "city": city,
-                    "street": street,
-                    **state,
-                    "valid_from": moment(event.at),
-                    "valid_to": None,
-                    "is_current": True,
-                    "is_deleted": False,
-                    "_sequence_micros": event.at,
-                    "_export_id": event.export,
-                }
-                rows.append(open_row)
+                rows.append(
+                    {
+                        "city": city,
+                        "street": street,
+                        "colour": event.colour,
+                        "floors": event.floors,
+                        "valid_from": moment(event.at),
+                        "valid_to": moment(following.at) if following else None,
+                        "is_current": following is None,
+                        "is_deleted": following is not None and following.delete,
+                        "_sequence_micros": event.at,
+                        "_export_id": event.export,
+                    }
+                )
     return rows
 
 
