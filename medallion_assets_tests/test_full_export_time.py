@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from hypothesis import given, settings
+
 from medallion_assets.full_export_time import UnprotectedMinute, decides_at, unprotected_minute
+from medallion_assets_tests.oracle.model import TABLES
+from medallion_assets_tests.oracle.oracle import expected
+from medallion_assets_tests.oracle.strategies import History, any_histories
 
 AT = datetime(2025, 3, 8, 12, tzinfo=UTC)
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
@@ -63,3 +68,15 @@ def test_a_chain_that_the_contract_lets_begin_with_the_window_has_no_open_minute
     """A beginning before the full export changes nothing."""
     assert not open_minute(window(AT), starts_at=AT)
     assert open_minute(window(AT), starts_at=AT - HOUR)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(history=any_histories())
+def test_the_oracle_finds_the_same_minutes(history: History) -> None:
+    """C1, C4: of what each chain has settled; a full export that was rejected was never delivered."""
+    truth = expected(history.exports, history.decisions)
+    for table in TABLES:
+        settled = [one for one in history.exports if one.table == table and one.export_id in truth.settled[table]]
+        fulls = [one for one in settled if one.is_full and one.export_id not in truth.rejected[table]]
+        found = unprotected_minute(fulls, [one for one in settled if not one.is_full])
+        assert ([] if found is None else [(found.covered_until, found.window_from)]) == truth.unprotected[table]
