@@ -33,7 +33,9 @@ def open_gaps(exports: Iterable[Export]) -> dict[str, Gap]:
 def unprotected_minutes(exports: Iterable[Export]) -> dict[str, UnprotectedMinute]:
     """The minute right before a window, by export id, that the full export it joins is not sure of (rule C1)."""
     found = [
-        unprotected_minute(filter(_is_full, chain), [export for export in chain if not _is_full(export)])
+        unprotected_minute(
+            [export for export in chain if _is_full(export)], [export for export in chain if not _is_full(export)]
+        )
         for chain in _by_table(exports)
     ]
     return {minute.export_id: minute for minute in found if minute is not None}
