@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.full_export_time import SEQUENCE_RULE
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Snapshot, commit_note, last_commit
 from medallion_assets.lakehouse.expectations import Action
@@ -33,7 +34,7 @@ def fingerprint(table: Table) -> str:
     """Names the rules that decide the rows of a judged table and of its quarantine.
 
     Another name when a column, its source or type, the key, the partition or an expectation that drops or fails
-    changes. Descriptions, warnings and the limits of the gate decide no row.
+    changes, or the rule by which records are ordered (R1). Descriptions, warnings and the limits of the gate decide no row.
     """
     columns = sorted(repr(replace(column, description="")) for column in table.columns)
     expectations = [
@@ -42,7 +43,8 @@ def fingerprint(table: Table) -> str:
         if rule.action is not Action.WARN
     ]
     shape = f"{table.key} {table.partition_by} {table.history}"
-    return hashlib.sha256("\n".join([*columns, *expectations, shape]).encode()).hexdigest()[:12]
+    rules = [*columns, *expectations, shape, SEQUENCE_RULE]
+    return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:12]
 
 
 def rules_of_rows(snapshot: Snapshot) -> list[str]:

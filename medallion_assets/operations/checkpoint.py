@@ -85,7 +85,10 @@ def _committed(lakehouse: Lakehouse, table: Table) -> Checkpoint:
 def _loaded(bronze: Snapshot, found: Checkpoint) -> Checkpoint:
     """Bronze: the export whose window ends last. What waits lies outside the lakehouse."""
     exports = exports_in(bronze)
-    return replace(found, watermark=exports[-1].export_id, covered_until=exports[-1].to_at) if exports else found
+    if not exports:
+        return found
+    covered_until = max(export.covers_until for export in exports)
+    return replace(found, watermark=exports[-1].export_id, covered_until=covered_until)
 
 
 def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
