@@ -34,7 +34,7 @@ def fingerprint(table: Table) -> str:
     """Names the rules that decide the rows of a judged table and of its quarantine.
 
     Another name when a column, its source or type, the key, the partition or an expectation that drops or fails
-    changes, or the rule by which records are ordered (R1). Descriptions, warnings and the limits of the gate decide no row.
+    changes, or the rule by which records are ordered (R1). Descriptions, warnings and the gate decide no row.
     """
     columns = sorted(repr(replace(column, description="")) for column in table.columns)
     expectations = [
