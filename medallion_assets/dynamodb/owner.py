@@ -136,10 +136,21 @@ def claim(
 
 
 def read_owner(table: BudgetedTable, keys: Sequence[str]) -> Owner | None:
-    """The owner; None when the table has none (yet)."""
+    """The owner; None when the table has none (yet).
+
+    Raises:
+        PermanentError: an item under its key says something else.
+    """
     item = table.get(_key(keys))
     if item is None:
         return None
+    if lacking := {"lakehouse_id", "place", TABLE_ID, "generation", "since", "by"} - item.keys():
+        raise PermanentError(
+            f"DynamoDB table {table.name} has an item {OWNER} that says nothing of an owner",
+            expected="who publishes to the table",
+            found=f"no {', '.join(sorted(lacking))}",
+            do="remove that item if nobody needs it, or publish to tables of your own: set MEDALLION_SERVING_PREFIX",
+        )
     why = item.get("why", {}).get("S")
     return Owner(
         lakehouse_id=str(item["lakehouse_id"]["S"]),

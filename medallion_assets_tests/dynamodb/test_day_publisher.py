@@ -14,7 +14,8 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from medallion_assets.dynamodb.attributes import number
-from medallion_assets.dynamodb.day_publisher import publish_day, row_key
+from medallion_assets.dynamodb.budgeted_table import BudgetedTable
+from medallion_assets.dynamodb.day_publisher import publish_day, published_days, row_key
 from medallion_assets.dynamodb.limiter import CapacityLimiter
 from medallion_assets.dynamodb.publisher import Published, Source
 from medallion_assets.dynamodb.reader import read_day
@@ -214,6 +215,15 @@ def test_what_superseded_a_publish_is_told_within_its_generation(
     assert publish(serving, limiter, 6, [], generation=1).superseded_by == 7
     assert publish(serving, limiter, 9, [], generation=0).superseded_by is None
     assert publish(serving, limiter, 8, [], generation=1).superseded_by is None
+
+
+def test_the_pointers_tell_who_published(serving: ServingTables, limiter: CapacityLimiter) -> None:
+    """P5: one trace a day, among rows and the owner."""
+    for number_of_day in range(2):
+        publish(serving, limiter, 7, rows_of(3, "7"), day=DAY + timedelta(days=number_of_day), generation=number_of_day)
+    traces = published_days(BudgetedTable(serving.client, serving.days, limiter))
+    assert {one.number for one in traces} == {7, 1_000_000_007}
+    assert {(one.run_id, one.published_at, one.table_id) for one in traces} == {("run-1", NOW, GOLD)}
 
 
 def test_what_an_interrupted_publish_left_is_completed_and_cleaned(

@@ -163,6 +163,13 @@ def test_the_owner_is_replaced_only_if_it_is_the_one_that_was_seen(lakehouses: L
     assert lakehouses.owner == wish("b").owner(1)
 
 
+def test_an_item_of_somebody_else_under_the_key_is_no_owner(lakehouses: Lakehouses) -> None:
+    stranger = {DAY: {"S": "#owner"}, ROW: {"S": "#owner"}, "by": {"S": "somebody"}}
+    lakehouses.serving.client.put_item(TableName=lakehouses.serving.days, Item=stranger)
+    with pytest.raises(PermanentError, match="says nothing of an owner"):
+        lakehouses.claim("a")
+
+
 def suppressed(claims: Any) -> None:
     with suppress(PermanentError):
         claims()
