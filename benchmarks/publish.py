@@ -22,7 +22,7 @@ from benchmarks.measuring import Line, report
 from medallion_assets.dynamodb.day_publisher import publish_day
 from medallion_assets.dynamodb.item_publisher import publish_items
 from medallion_assets.dynamodb.limiter import CapacityLimiter
-from medallion_assets.dynamodb.publisher import Published
+from medallion_assets.dynamodb.publisher import Published, Source
 from medallion_assets.serving.customer_ltv_metrics import KEY
 from medallion_assets.serving.daily_sales_metrics import ROW_KEY_COLUMNS
 from medallion_assets_tests.dynamodb.emulated_budget import ThrottlingClient, TokenBucket
@@ -93,7 +93,7 @@ def a_day(
         client,
         table_name=tables.days,
         day=DAY,
-        version=1,
+        source=Source(table_id="gold", version=1),
         rows=day_rows(items),
         key_columns=ROW_KEY_COLUMNS,
         run_id="benchmark",
@@ -115,7 +115,7 @@ def a_table_of_items(
         previous_rows=None,
         previous_watermark=None,
         as_of=DAY,
-        version=1,
+        source=Source(table_id="gold", version=1),
         run_id="benchmark",
         limiter=limiter,
         now=datetime.now(UTC),

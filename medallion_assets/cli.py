@@ -27,6 +27,8 @@ exports_app = typer.Typer(help="Exports as they lie in a bucket or folder.", no_
 quarantine_app = typer.Typer(help="Records that were not valid.", no_args_is_help=True)
 app.add_typer(exports_app, name="exports")
 app.add_typer(quarantine_app, name="quarantine")
+serving_app = typer.Typer(help="The DynamoDB tables that are published to.", no_args_is_help=True)
+app.add_typer(serving_app, name="serving")
 
 TableName = Annotated[str, typer.Argument(help="An exported table, such as customer_transactions.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else.")]
@@ -252,6 +254,27 @@ def quarantine_redrive(
                 progress=progress,
             )
         terminal.answer(done, lambda: redriven_page(contract.name, done))
+
+
+@serving_app.command("hand-over")
+def serving_hand_over(
+    table: Annotated[str, typer.Argument(help="A serving table, such as daily_sales_metrics.")],
+    why: Annotated[str, typer.Option(help="Why; stays in the table.")],
+    json: Json = False,
+) -> None:
+    """Make this lakehouse the owner of a DynamoDB table, whoever it was; what is published from now on is newer."""
+    with Terminal(as_json=json) as terminal:
+        from datetime import UTC, datetime
+
+        from medallion_assets.operations.pages import handed_over_page
+        from medallion_assets.serving.hand_over import hand_over_table
+        from medallion_assets.settings import load_settings
+        from medallion_assets.tables import published_table
+
+        settings, lakehouse = load_settings(), _lakehouse("serving hand-over")
+        gold, serving = published_table(table, settings.serving_prefix)
+        done = hand_over_table(settings, lakehouse, gold, serving, why=why, now=datetime.now(UTC))
+        terminal.answer(done, lambda: handed_over_page(done))
 
 
 def _lakehouse(command: str) -> Lakehouse:

@@ -55,7 +55,12 @@ def build_defs(
                 repetitions=settings.repetitions,
                 first_wait_seconds=settings.first_wait_seconds,
             ),
-            "dynamodb": dynamodb or DynamoDBResource(creates_tables=settings.creates_tables),
+            "dynamodb": dynamodb
+            or DynamoDBResource(
+                creates_tables=settings.creates_tables,
+                prefix=settings.serving_prefix,
+                publish_samples=list(settings.publish_samples),
+            ),
         },
         jobs=[*jobs(), monitor_job(also=[DASHBOARD]), diagnose_job()],
         schedules=schedules(settings),

@@ -6,6 +6,7 @@ Does not: publishing (serving/publish.py), or days that nobody has published yet
 
 from __future__ import annotations
 
+import getpass
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,7 @@ from medallion_assets.tables import PUBLISHED_TABLES
 from medallion_assets.triggers.restated import Ledger
 from medallion_assets.triggers.restated_logs import Reading, is_as_of, read_on
 
+COMMAND = "medallion dev"
 NO_BUDGET = 1e6
 """Write units a second: nobody else writes to it, and nobody pays."""
 
@@ -41,14 +43,17 @@ def publish_again(settings: Settings, client: Any, now: datetime) -> PublishedAg
         PermanentError: a table cannot be read, or has not what its log says.
         TransientError: a storage did not answer.
     """
-    lake = Lakehouse(url=settings.lakehouse_url, storage_options=aws_options())
+    author = {"command": COMMAND, "started_by": getpass.getuser()}
+    lake = Lakehouse(url=settings.lakehouse_url, storage_options=aws_options(), author=author)
     publisher = Publisher(
         client=client,
         lakehouse=lake,
         limiter=CapacityLimiter(NO_BUDGET),
-        run_id="medallion dev",
+        run_id=COMMAND,
         now=now,
         creates_tables=True,
+        prefix=settings.serving_prefix,
+        publish_samples=settings.publish_samples,
     )
     built = [pair for pair in PUBLISHED_TABLES if lake.exists(pair[0]) and lake.exists(ENRICHED_TRANSACTIONS)]
     days = items = 0

@@ -60,7 +60,8 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """DynamoDB, by the standard AWS variables (endpoint included) where a field is not set.
 
-    `creates_tables`: serving tables that are missing are made.
+    `creates_tables`: serving tables that are missing are made. Their names begin with `prefix`. `publish_samples` names
+    tables, or the lakehouse, for which sample data may leave this machine.
     """
 
     endpoint_url: str | None = None
@@ -68,6 +69,8 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     access_key_id: str | None = None
     secret_access_key: str | None = None
     creates_tables: bool = False
+    prefix: str = ""
+    publish_samples: list[str] = []  # noqa: RUF012 - a field of pydantic, which copies it
 
     def client(self) -> Any:
         """A client that leaves repeating to the limiter.

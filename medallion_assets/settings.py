@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
@@ -36,6 +37,10 @@ AWS_VARIABLES = (
     "AWS_ALLOW_HTTP",
 )
 """The standard variables that every client of S3 in this project is given."""
+PREFIX = re.compile(r"[A-Za-z0-9_.-]{0,200}")
+"""What the name of a DynamoDB table may begin with; a whole name has at most 255 characters."""
+NO_NAMES = frozenset({"yes", "no", "true", "false", "1", "0", "on", "off", "all", "any", "*"})
+"""What somebody writes who means to be asked no more; samples are published by name alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +51,10 @@ class Settings:
     `uses_timers` is false when every timer of the contracts counts as 0. `schedules` are cron lines by job.
     `closes_missed_days`: days that nobody closed while the daemon was down are closed, or else skipped.
     `daily_done_by` is a time of day in the business time zone. `creates_tables`: DynamoDB tables that are missing are
-    made. `repetitions` of what failed transiently begin after `first_wait_seconds`. `alert_urls` holds Apprise URLs
-    (secrets) for each kind of alert, `alert_jobs` of which runs of a job (`every_run` or `failures`) people are told.
+    made. `serving_prefix`: what the names of serving tables begin with. `publish_samples` names serving tables, or the
+    lakehouse, for which sample data may be published to a DynamoDB that is not on this machine. `repetitions` of what
+    failed transiently begin after `first_wait_seconds`. `alert_urls` holds Apprise URLs (secrets) for each kind of
+    alert, `alert_jobs` of which runs of a job (`every_run` or `failures`) people are told.
     """
 
     home: Path
@@ -61,6 +68,8 @@ class Settings:
     closes_missed_days: bool
     daily_done_by: time
     creates_tables: bool
+    serving_prefix: str
+    publish_samples: tuple[str, ...]
     repetitions: int
     first_wait_seconds: float
     alert_urls: Mapping[str, tuple[str, ...]] = field(repr=False)
@@ -102,6 +111,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         closes_missed_days=_choice(env, "MEDALLION_MISSED_DAYS", ("close", "skip")) == "close",
         daily_done_by=_time_of_day(env, "MEDALLION_DAILY_DONE_BY", "06:00"),
         creates_tables=_choice(env, "MEDALLION_CREATE_TABLES", ("no", "yes")) == "yes",
+        serving_prefix=_prefix(env, "MEDALLION_SERVING_PREFIX"),
+        publish_samples=_names(env, "MEDALLION_PUBLISH_SAMPLES"),
         repetitions=int(_number(env, "MEDALLION_RETRIES", 3)),
         first_wait_seconds=_number(env, "MEDALLION_RETRY_SECONDS", 30.0),
         alert_urls={kind: tuple(env.get(f"MEDALLION_ALERTS_{kind.upper()}", "").split()) for kind in ALERT_KINDS},
@@ -171,6 +182,22 @@ def _choice(env: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise _not_allowed(name, f"one of {', '.join(allowed)}", value)
     return value
+
+
+def _prefix(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name, "")
+    if not PREFIX.fullmatch(value):
+        raise _not_allowed(name, "at most 200 of the characters A-Z a-z 0-9 _ . - such as staging_", value)
+    return value
+
+
+def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Names, separated by blanks or commas."""
+    text = env.get(name, "")
+    names = tuple(text.replace(",", " ").split())
+    if NO_NAMES & {one.lower() for one in names}:
+        raise _not_allowed(name, "names of DynamoDB tables, or the id of a lakehouse", text)
+    return names
 
 
 def _number(env: Mapping[str, str], name: str, default: float) -> float:

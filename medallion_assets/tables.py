@@ -16,6 +16,7 @@ from medallion_assets.lakehouse.contracts import Table, judged
 from medallion_assets.lakehouse.decisions import DECISIONS
 from medallion_assets.lakehouse.expectation_results import EXPECTATION_RESULTS
 from medallion_assets.lakehouse.history_store import events_table
+from medallion_assets.lakehouse.identity import LAKEHOUSE
 from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.lakehouse.quarantine import quarantine_table
 from medallion_assets.lakehouse.raw_exports import bronze_table
@@ -44,6 +45,7 @@ MADE_TABLES = (
     ENRICHED_TRANSACTIONS,
     DAILY_SALES_SUMMARY,
     CUSTOMER_LTV,
+    LAKEHOUSE,
     DECISIONS,
     EXPORT_VERDICTS,
     *STAGE_TABLES,
@@ -79,4 +81,21 @@ def exported_table(name: str) -> Table:
         expected=f"one of {', '.join(table.short_name for table in EXPORTED_TABLES)}",
         found=repr(name),
         do="name one of these; a new table is added in medallion_assets/tables.py",
+    )
+
+
+def published_table(name: str, prefix: str = "") -> tuple[Table, Table]:
+    """A Gold table and the contract it is published to, by the latter's name or that of its DynamoDB table.
+
+    Raises:
+        PermanentError: nothing is published under that name; the message lists the names that there are.
+    """
+    for gold, serving in PUBLISHED_TABLES:
+        if name in (serving.short_name, serving.name, serving.path, prefix + serving.short_name):
+            return gold, serving
+    raise PermanentError(
+        "nothing is published there",
+        expected=f"one of {', '.join(prefix + serving.short_name for _, serving in PUBLISHED_TABLES)}",
+        found=repr(name),
+        do="name one of these; MEDALLION_SERVING_PREFIX says how their names begin",
     )

@@ -26,6 +26,8 @@ BRONZE = ("bronze/customer_transactions", "bronze/customers")
 SILVER = ("silver/customer_transactions", "silver/customers", "silver/enriched_transactions")
 GOLD = ("gold/daily_sales_summary", "gold/customer_ltv")
 SERVING = ("serving/daily_sales_metrics", "serving/customer_ltv_metrics")
+TABLES = ("daily_sales_metrics", "customer_ltv_metrics")
+"""Samples go there: to boto3 moto is AWS."""
 STORY: dict[str, Any] = {"seed": 7, "transactions": 400, "customers": 40, "days": 12, "first_day": date(2025, 1, 2)}
 """A small history of samples; its first business day is the day before, as UTC is ahead."""
 STORY_DAYS = (date(2025, 1, 1), date(2025, 1, 13))
@@ -95,7 +97,7 @@ class Graph:
     settings: Settings
     instance: dg.DagsterInstance
     dynamodb_resource: DynamoDBResource = field(
-        default_factory=lambda: DynamoDBResource(region=REGION, creates_tables=True)
+        default_factory=lambda: DynamoDBResource(region=REGION, creates_tables=True, publish_samples=[*TABLES])
     )
 
     @cached_property
@@ -137,4 +139,5 @@ class Graph:
 
 def graph_at(home: Path, instance: dg.DagsterInstance) -> Graph:
     """The graph over a home, which need not exist yet."""
-    return Graph(load_settings({"MEDALLION_HOME": str(home)}), instance)
+    named = {"MEDALLION_PUBLISH_SAMPLES": " ".join(TABLES)}
+    return Graph(load_settings({"MEDALLION_HOME": str(home), **named}), instance)

@@ -6,17 +6,22 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
+from moto import mock_aws
 from typer.testing import CliRunner
 
 from medallion_assets import tables
 from medallion_assets.cli import app
+from medallion_assets.dynamodb.publisher import publishing_client
+from medallion_assets.dynamodb.serving_tables import day_table, ensure_table
+from medallion_assets.gold.build import build_daily_sales
 from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.identity import mark_as_sample
 from medallion_assets.lakehouse.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets_tests.operations.small_lakehouse import FIRST, SECOND, data_file, make_lakehouse
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS
@@ -66,7 +71,7 @@ assert not {"dagster", "polars", "deltalake", "boto3"} & set(sys.modules), sorte
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("explain", "sample", "status", "verify", "exports", "quarantine"):
+    for command in ("explain", "sample", "status", "verify", "exports", "quarantine", "serving"):
         assert command in done.stdout
 
 
@@ -102,7 +107,15 @@ def test_status_tells_how_far_every_stage_has_come() -> None:
     assert "bronze.customer_transactions@2" in page.stdout
     facts = answer("status")
     assert facts["is_well"]
+    assert facts["identity"] is None
     assert {one["stage"]: one["waiting"] for one in facts["checkpoints"]}["silver.customers"] == 0
+
+
+def test_status_tells_which_lakehouse_it_is_and_that_it_holds_samples(lakehouse: Lakehouse) -> None:
+    identity = mark_as_sample(lakehouse, now=datetime.now(UTC), note="export 1 of customers")
+    assert f"lakehouse {identity.lakehouse_id}, holds sample data (export 1 of customers)" in run("status").stdout
+    assert answer("status")["identity"]["is_sample"]
+    assert run("verify").exit_code == 0
 
 
 def test_status_exits_with_1_when_a_stage_failed_last(lakehouse: Lakehouse) -> None:
@@ -241,6 +254,40 @@ def test_redrive_applies_what_is_good_now(lakehouse: Lakehouse, monkeypatch: pyt
     assert datetime.fromisoformat(row["redriven_at"]) >= before
     assert answer("quarantine", "redrive", "customer_transactions")["looked_at"] == 0
     assert "0 rows wait, 1 were driven again" in run("quarantine", "show", "customer_transactions").stdout
+
+
+# Serving
+
+
+def test_a_table_is_handed_over_by_name_and_for_a_reason(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P5: another lakehouse owned it; what the former published counts as older from then on."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("MEDALLION_SERVING_PREFIX", "x.")
+    build_daily_sales(lakehouse, [date(2025, 3, 7)])
+    with mock_aws():
+        client = publishing_client(region_name="us-east-1")
+        ensure_table(client, day_table("x.daily_sales_metrics"), creates=True)
+        ours = answer("serving", "hand-over", "daily_sales_metrics", "--why", "a first owner")
+        assert (ours["table"], ours["former"], ours["owner"]["generation"]) == ("x.daily_sales_metrics", None, 0)
+        owner = {"metric_date": {"S": "#owner"}, "row_key": {"S": "#owner"}}
+        item = client.get_item(TableName="x.daily_sales_metrics", Key=owner)["Item"]
+        client.put_item(TableName="x.daily_sales_metrics", Item={**item, "lakehouse_id": {"S": "another"}})
+        page = run("serving", "hand-over", "x.daily_sales_metrics", "--why", "moved here")
+        assert page.exit_code == 0
+        assert "before: lakehouse another" in page.stdout
+        item = client.get_item(TableName="x.daily_sales_metrics", Key=owner)["Item"]
+        assert item["lakehouse_id"]["S"] == ours["owner"]["lakehouse_id"]
+        assert (item["generation"], item["why"]["S"]) == ({"N": "1"}, "moved here")
+        for arguments, words in (
+            (["orders", "--why", "x"], "nothing is published there"),
+            (["daily_sales_metrics", "--why", " "], "needs a reason"),
+            (["customer_ltv_metrics", "--why", "x"], "nothing to publish to customer_ltv_metrics"),
+        ):
+            refused = run("serving", "hand-over", *arguments)
+            assert (refused.exit_code, words in " ".join(refused.stderr.split())) == (2, True)
+        mark_as_sample(lakehouse, now=datetime.now(UTC), note="export 1")
+        refused = run("serving", "hand-over", "daily_sales_metrics", "--why", "x")
+        assert (refused.exit_code, "sample data is not published" in refused.stderr) == (2, True)
 
 
 # Errors

@@ -29,13 +29,17 @@ def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert settings.schedules == {"daily_gold_and_publish": ("0 1 * * *",), "monitor": ("*/15 * * * *",)}
         assert (settings.repetitions, settings.first_wait_seconds) == (3, 30.0)
         assert settings.alert_jobs == {}
+        assert (settings.serving_prefix, settings.publish_samples) == ("", ())
 
 
 def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEDALLION_HOME", "/srv/medallion")
     monkeypatch.setenv("MEDALLION_RAW_URL", "s3://lake/raw/")
     monkeypatch.setenv("MEDALLION_FIRST_DAY", "2024-02-29")
+    monkeypatch.setenv("MEDALLION_SERVING_PREFIX", "staging-2.")
+    monkeypatch.setenv("MEDALLION_PUBLISH_SAMPLES", "daily_sales_metrics, lake-7")
     settings = load_settings()
+    assert (settings.serving_prefix, settings.publish_samples) == ("staging-2.", ("daily_sales_metrics", "lake-7"))
     assert (settings.raw_url, settings.lakehouse_url) == ("s3://lake/raw", "/srv/medallion/lakehouse")
     assert settings.first_day == date(2024, 2, 29)
 
@@ -74,6 +78,10 @@ def test_places_are_absolute_paths_or_s3(value: str, place: str) -> None:
         ("MEDALLION_MISSED_DAYS", "ask", "one of close, skip"),
         ("MEDALLION_DAILY_DONE_BY", "six", "a time of day"),
         ("MEDALLION_CREATE_TABLES", "perhaps", "one of no, yes"),
+        ("MEDALLION_SERVING_PREFIX", "our tables/", "such as staging_"),
+        ("MEDALLION_SERVING_PREFIX", "x" * 201, "at most 200"),
+        ("MEDALLION_PUBLISH_SAMPLES", "yes", "names of DynamoDB tables, or the id of a lakehouse"),
+        ("MEDALLION_PUBLISH_SAMPLES", "sales, ALL", "names of DynamoDB tables"),
         ("MEDALLION_RETRIES", "many", "not negative"),
         ("MEDALLION_RETRY_SECONDS", "-1", "not negative"),
         ("MEDALLION_RETRY_SECONDS", "inf", "not negative"),

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 from obstore.store import ObjectStore
 
+from medallion_assets.bronze.samples import SampleMark
 from medallion_assets.bronze.verdicts import RefusedExport, read_refusals, record_refusals
 from medallion_assets.dynamodb.exports import DataFile, Export, FoundExport, find_exports, read_export
 from medallion_assets.dynamodb.storage import open_store
@@ -90,6 +91,7 @@ def ingest(
     refusals = read_refusals(lakehouse, table_name)
     held = loaded_ids(bronze)
     store = open_exports(raw_url, table_name, loaded=lambda: held)
+    mark = SampleMark(lakehouse, now)
     done = done or Ingested()
     done.waiting, done.refused = [], []
     fresh: list[RefusedExport] = []
@@ -104,7 +106,7 @@ def ingest(
                 done.refused.append(known)
             else:
                 progress(f"{bronze.table.name}: reading export {found.export_id}")
-                refusal = _load(lakehouse, store, found, bronze.table.short_name, now, done)
+                refusal = _load(lakehouse, store, found, bronze.table.short_name, now, mark, done)
                 if refusal is None:
                     held.add(found.export_id)
                     continue
@@ -139,7 +141,13 @@ def open_exports(raw_url: str, table_name: str, *, loaded: Callable[[], Collecti
 
 
 def _load(
-    lakehouse: Lakehouse, store: ObjectStore, found: FoundExport, table_name: str, now: datetime, done: Ingested
+    lakehouse: Lakehouse,
+    store: ObjectStore,
+    found: FoundExport,
+    table_name: str,
+    now: datetime,
+    mark: SampleMark,
+    done: Ingested,
 ) -> RefusedExport | None:
     """Load one export, or give its refusal."""
     try:
@@ -148,6 +156,7 @@ def _load(
         expect_table(export, table_name)
         _expect_same_table(lakehouse, bronze, export)
         raw = raw_export(export)
+        mark.before_loading(export)
         staged = [stage_file(store, bronze, export, file, now) for file in export.files]
         if load_export(lakehouse, bronze.table, raw, [file for file in staged if file.rows]) is not None:
             done.loaded.append(raw)

@@ -87,9 +87,9 @@ class BudgetedTable:
         """How many items a query finds, strongly consistent."""
         return sum(int(page["Count"]) for page in self._pages("query", {**request, "Select": "COUNT"}))
 
-    def scan(self) -> Iterator[Item]:
-        """Every item of the table, page by page, strongly consistent."""
-        for page in self._pages("scan", {}):
+    def scan(self, **request: Any) -> Iterator[Item]:
+        """Every item of the table that a filter leaves, page by page, strongly consistent."""
+        for page in self._pages("scan", request):
             yield from page["Items"]
 
     def _pages(self, operation: str, request: dict[str, Any]) -> Iterator[dict[str, Any]]:

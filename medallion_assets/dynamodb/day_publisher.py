@@ -15,7 +15,8 @@ from typing import Any
 from medallion_assets.dynamodb.attributes import Item, number, to_item
 from medallion_assets.dynamodb.budgeted_table import BudgetedTable, Condition
 from medallion_assets.dynamodb.limiter import CapacityLimiter
-from medallion_assets.dynamodb.publisher import Outcome, Published, checked_version
+from medallion_assets.dynamodb.owner import Trace, trace_of
+from medallion_assets.dynamodb.publisher import Outcome, Published, Source
 from medallion_assets.errors import PermanentError, TransientError
 
 DAY, ROW = "metric_date", "row_key"
@@ -31,7 +32,7 @@ def publish_day(
     *,
     table_name: str,
     day: date,
-    version: int,
+    source: Source,
     rows: Iterable[Mapping[str, object]],
     key_columns: Sequence[str],
     run_id: str,
@@ -42,9 +43,8 @@ def publish_day(
 ) -> Published:
     """Make `rows` what readers see of `day`, unless they see this version or a newer one.
 
-    `version` is the Gold table's; `key_columns` tell the rows of a day apart. `progress` is told how many rows are in.
-    An interrupted call is completed by calling again with the same arguments. Superseded rows expire `ttl_seconds`
-    after `now`.
+    `key_columns` tell the rows of a day apart. `progress` is told how many rows are in. An interrupted call is
+    completed by calling again with the same arguments. Superseded rows expire `ttl_seconds` after `now`.
 
     Raises:
         PermanentError: two rows have the same key, a value has no exact form, or DynamoDB refuses for good.
@@ -52,26 +52,38 @@ def publish_day(
     """
     table = BudgetedTable(client, table_name, limiter)
     began_at = limiter.clock()
-    items = _row_items(day, checked_version(version), rows, key_columns)
+    version = source.number
+    items = _row_items(day, version, rows, key_columns)
     tally = _Tally(progress)
     current = _pointer_version(table.get(_key(day, POINTER)))
     outcome: Outcome = "superseded"
     if current is None or current < version:
         _write_rows(table, day, version, items, tally)
         _check_count(table, day, version, len(items))
-        outcome, current = _move_pointer(table, day, version, len(items), run_id, now)
+        outcome, current = _move_pointer(table, day, source, len(items), run_id, now)
     elif current == version:
         outcome = "unchanged"
     expired = _expire_superseded(table, day, current, int(now.timestamp()) + ttl_seconds)
     return Published(
         outcome=outcome,
-        version=version,
+        table_id=source.table_id,
+        version=source.version,
         items_written=tally.count,
         items_deleted=expired,
         consumed_wcu=table.consumed_wcu,
         throttled_requests=table.throttled_requests,
         seconds=limiter.clock() - began_at,
+        superseded_by=source.version_of(current) if outcome == "superseded" else None,
     )
+
+
+def published_days(table: BudgetedTable) -> list[Trace]:
+    """What the pointers of all days say of the publishes that moved them; the whole table is scanned for them."""
+    found = table.scan(
+        FilterExpression=f"{ROW} = :pointer",
+        ExpressionAttributeValues=to_item({":pointer": POINTER}),
+    )
+    return [trace_of(pointer, number(pointer["version"])) for pointer in found]
 
 
 def version_prefix(version: int) -> str:
@@ -159,12 +171,12 @@ def _check_count(table: BudgetedTable, day: date, version: int, expected: int) -
 
 
 def _move_pointer(
-    table: BudgetedTable, day: date, version: int, row_count: int, run_id: str, now: datetime
+    table: BudgetedTable, day: date, source: Source, row_count: int, run_id: str, now: datetime
 ) -> tuple[Outcome, int]:
     """What became of the pointer, and the version that it has afterwards."""
-    pointer = _key(day, POINTER) | to_item(
-        {"version": version, "row_count": row_count, "published_at": now.isoformat(), "run_id": run_id}
-    )
+    version = source.number
+    facts = {"version": version, "table_id": source.table_id, "row_count": row_count}
+    pointer = _key(day, POINTER) | to_item({**facts, "published_at": now.isoformat(), "run_id": run_id})
     lower = Condition(f"attribute_not_exists({ROW}) OR version < :version", {":version": pointer["version"]})
     answer = table.put(pointer, lower)
     if answer.accepted:

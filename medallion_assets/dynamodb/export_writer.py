@@ -34,6 +34,7 @@ from medallion_assets.dynamodb.storage import bucket_and_prefix, write_bytes, wr
 from medallion_assets.errors import PermanentError
 
 ACCOUNT_ID = "111122223333"
+"""AWS's own example of an account: nobody has it, so an export of it is a sample (`is_sample`)."""
 REGION = "us-west-2"
 NEW_IMAGE = "NEW_IMAGE"
 NEW_AND_OLD_IMAGES = "NEW_AND_OLD_IMAGES"
@@ -95,7 +96,7 @@ def write_export(
     for lines in files:
         name = "".join(rng.choices(_NAME_LETTERS, k=_NAME_LENGTH))
         written.append(_write_data_file(store, f"{data_folder}/{name}.json.gz", lines, gzip_level))
-    table_arn = f"arn:aws:dynamodb:{region}:{account_id}:table/{table_name}"
+    table_arn = _arn(table_name, account_id, region)
     export = Export(
         export_id=export_id,
         export_type=export_type,
@@ -104,7 +105,7 @@ def write_export(
         started_at=started_at,
         table_name=table_name,
         table_arn=table_arn,
-        table_id=table_id or str(uuid.uuid5(uuid.NAMESPACE_URL, table_arn)),
+        table_id=table_id or _table_id(table_arn),
         item_count=sum(file.item_count for file in written),
         output_format=JSON_FORMAT,
         output_view=view if export_type is ExportType.INCREMENTAL else None,
@@ -113,6 +114,16 @@ def write_export(
     )
     _write_manifests(store, export)
     return export
+
+
+def is_sample(table_arn: str) -> bool:
+    """Whether an export of this table was written here, and not by DynamoDB."""
+    return f":{ACCOUNT_ID}:" in table_arn
+
+
+def sample_table_id(table_name: str) -> str:
+    """The table id of the samples of a table: what is known of an export once its ARN is forgotten."""
+    return _table_id(_arn(table_name, ACCOUNT_ID, REGION))
 
 
 def full_record(item: DynamoDbJson) -> str:
@@ -143,6 +154,14 @@ def to_dynamodb(value: object) -> dict[str, Any]:
     from boto3.dynamodb.types import TypeSerializer
 
     return {kind: _as_json(content) for kind, content in TypeSerializer().serialize(value).items()}
+
+
+def _arn(table_name: str, account_id: str, region: str) -> str:
+    return f"arn:aws:dynamodb:{region}:{account_id}:table/{table_name}"
+
+
+def _table_id(table_arn: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, table_arn))
 
 
 def _metadata(micros: int) -> dict[str, Any]:

@@ -16,13 +16,16 @@ from medallion_assets.dynamodb import watermark
 from medallion_assets.dynamodb.attributes import Item, to_item
 from medallion_assets.dynamodb.budgeted_table import Answer, BudgetedTable, Condition
 from medallion_assets.dynamodb.limiter import CapacityLimiter
+from medallion_assets.dynamodb.owner import OWNER
 from medallion_assets.dynamodb.parallel import for_each
-from medallion_assets.dynamodb.publisher import Outcome, Published, checked_version
-from medallion_assets.dynamodb.watermark import AS_OF, LOWER, VERSION, WATERMARK, Pair, pair_of, pair_values
+from medallion_assets.dynamodb.publisher import Outcome, Published, Source
+from medallion_assets.dynamodb.watermark import AS_OF, LOWER, VERSION, WATERMARK, Pair, lower_values, pair_of
 from medallion_assets.errors import PermanentError
 
 MOST_KEY_BYTES = 2048
 PROGRESS_ITEMS = 100
+PUBLISHERS = frozenset({WATERMARK, OWNER})
+"""The keys of items that are the publisher's own."""
 UNKNOWN = b""
 """The fingerprint of an item that has to be written whatever it holds."""
 
@@ -36,13 +39,13 @@ def publish_items(
     previous_rows: Iterable[Mapping[str, object]] | None,
     previous_watermark: tuple[date, int] | None,
     as_of: date,
-    version: int,
+    source: Source,
     run_id: str,
     limiter: CapacityLimiter,
     now: datetime,
     progress: Callable[[int], None] | None = None,
 ) -> Published:
-    """Make `rows` what the table holds, unless this pair (`as_of`, `version`) or a higher one is in or has begun.
+    """Make `rows` what the table holds, unless this pair (`as_of`, `source`) or a higher one is in or has begun.
 
     `rows` and `previous_rows` are the items as they shall be and as they were published under `previous_watermark`
     (what `read_watermark` said when `previous_rows` were read). Columns named as_of_date and gold_version are replaced
@@ -51,7 +54,7 @@ def publish_items(
     `progress` is told how many items are in. An interrupted call is completed by calling again.
 
     Raises:
-        PermanentError: a key is `#watermark`, empty, too long or there twice; a value has no exact form.
+        PermanentError: a key is the publisher's, empty, too long or there twice; a value has no exact form.
         TransientError: DynamoDB gave no answer or no capacity for about a minute.
     """
     began_at = limiter.clock()
@@ -60,7 +63,7 @@ def publish_items(
     publish = _Publish(
         table=BudgetedTable(client, table_name, limiter),
         key=key,
-        pair=Pair(as_of, checked_version(version)),
+        pair=Pair(as_of, source.number),
         progress=progress,
     )
     found, write_all = watermark.begin(publish.table, key, publish.pair)
@@ -71,19 +74,23 @@ def publish_items(
         known = previous_rows if found.published == previous_watermark and not write_all else None
         before = publish.read(write_all) if known is None else publish.fingerprints(known)
         publish.write(present, before, write_all)
-        if publish.overtaken or not watermark.finish(publish.table, key, publish.pair, run_id=run_id, now=now):
+        facts: dict[str, Any] = {"table_id": source.table_id, "run_id": run_id, "now": now}
+        if publish.overtaken or not watermark.finish(publish.table, key, publish.pair, **facts):
             if publish.written or publish.deleted:
                 watermark.report_overtaken(publish.table, key)
         else:
             outcome = "published"
+    newer = found.highest if found.refuses(publish.pair) else None
     return Published(
         outcome=outcome,
-        version=version,
+        table_id=source.table_id,
+        version=source.version,
         items_written=publish.written,
         items_deleted=publish.deleted,
         consumed_wcu=publish.table.consumed_wcu,
         throttled_requests=publish.table.throttled_requests,
         seconds=limiter.clock() - began_at,
+        superseded_by=newer and source.version_of(newer.version),
     )
 
 
@@ -100,7 +107,7 @@ class _Publish:
         self._progress = progress
         self._counting = threading.Lock()
         self._carried = to_item({AS_OF: pair.as_of, VERSION: pair.version})
-        self._lower = Condition(f"attribute_not_exists({VERSION}) OR {LOWER}", pair_values(pair))
+        self._lower = Condition(f"attribute_not_exists({VERSION}) OR {LOWER}", lower_values(pair))
 
     def fingerprints(self, rows: Iterable[Mapping[str, object]]) -> dict[str, bytes]:
         """What the table holds, by key, as far as the rows published before tell."""
@@ -126,11 +133,11 @@ class _Publish:
         for_each(self._until_overtaken(lower if write_all else before), self._delete)
 
     def _items(self) -> Iterator[Item]:
-        return (item for item in self.table.scan() if item[self.key]["S"] != WATERMARK)
+        return (item for item in self.table.scan() if item[self.key]["S"] not in PUBLISHERS)
 
     def _carries_ours(self, item: Item) -> bool:
         pair = pair_of(item)
-        return pair is not None and pair >= self.pair
+        return pair is not None and pair.rank >= self.pair.rank
 
     def _differing(self, rows: Iterable[Mapping[str, object]], before: dict[str, bytes]) -> Iterator[Item]:
         for row in self._until_overtaken(rows):
@@ -161,7 +168,7 @@ class _Publish:
 
     def _accepted(self, answer: Answer) -> bool:
         other = None if answer.accepted else pair_of(answer.existing)
-        if other is not None and other > self.pair:
+        if other is not None and other.rank > self.pair.rank:
             self.overtaken = True
         return answer.accepted
 
@@ -177,10 +184,10 @@ def _check_keys(key: str, rows: Iterable[Mapping[str, object]]) -> None:
     seen: set[str] = set()
     for row in rows:
         value = row[key]
-        if not isinstance(value, str) or not value or value == WATERMARK or len(value.encode()) > MOST_KEY_BYTES:
+        if not isinstance(value, str) or not value or value in PUBLISHERS or len(value.encode()) > MOST_KEY_BYTES:
             raise PermanentError(
                 f"a row's {key} cannot be the key of an item",
-                expected=f"text of 1 to {MOST_KEY_BYTES} bytes other than {WATERMARK}, which is kept for the publisher",
+                expected=f"text of 1 to {MOST_KEY_BYTES} bytes, and not {WATERMARK} or {OWNER}",
                 found=repr(value)[:100],
                 do=f"correct this {key} at its source, or drop its rows in Silver with an expectation",
             )

@@ -1,4 +1,4 @@
-"""What a publish returns, and the client it needs.
+"""What is published, what a publish returns, and the client it needs.
 
 Belongs here: what both kinds of publish share.
 Does not: the kinds themselves (dynamodb.day_publisher, dynamodb.item_publisher).
@@ -20,8 +20,44 @@ from medallion_assets.errors import PermanentError
 Outcome = Literal["published", "superseded", "unchanged"]
 """`published`: readers now see it. `unchanged`: it was in already. `superseded`: a newer one is in or on its way."""
 
-MAX_VERSION = 10**12 - 1
-"""Versions have 12 digits in a row key (rule P1)."""
+VERSIONS = 10**9
+"""Of a generation: Gold's versions stay below, and what is published is numbered generation * VERSIONS + version."""
+GENERATIONS = 1000
+"""Numbers have 12 digits in a row key (rule P1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The version of a Gold table that is published.
+
+    A version means nothing beside that of another Delta table. `generation` counts the changes of the serving table's
+    owner (dynamodb.owner), so that whatever was published before such a change counts as older, by one number.
+    """
+
+    table_id: str
+    version: int
+    generation: int = 0
+
+    @property
+    def number(self) -> int:
+        """What orders publishes: Gold's version within its generation.
+
+        Raises:
+            PermanentError: a row key cannot hold it.
+        """
+        if not (0 <= self.version < VERSIONS and 0 <= self.generation < GENERATIONS):
+            raise PermanentError(
+                "the Gold table's version does not fit a row key",
+                expected=f"a version of 0 to {VERSIONS - 1}, and a generation of 0 to {GENERATIONS - 1}",
+                found=f"version {self.version} of generation {self.generation}",
+                do="publish with the Delta version of the Gold table, to a new table if this one is used up",
+            )
+        return self.generation * VERSIONS + self.version
+
+    def version_of(self, number: int) -> int | None:
+        """Gold's version of a number that was published; None if it belongs to another generation."""
+        generation, version = divmod(number, VERSIONS)
+        return version if generation == self.generation else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,16 +66,19 @@ class Published:
 
     `items_written` counts rows put by this call, not those that an interrupted one had put. `items_deleted` counts, for
     a day, superseded rows that were given their expiry, for a table of items those that vanished. `consumed_wcu` is
-    everything charged (rule P3).
+    everything charged (rule P3). `version` is Gold's, of the table `table_id`; `superseded_by` too, where a publish of
+    that table superseded it.
     """
 
     outcome: Outcome
+    table_id: str
     version: int
     items_written: int
     items_deleted: int
     consumed_wcu: float
     throttled_requests: int
     seconds: float
+    superseded_by: int | None = None
 
 
 def publishing_client(**options: Any) -> Any:
@@ -68,19 +107,3 @@ def publishing_client(**options: Any) -> Any:
             found=str(error),
             do=f"correct {ENDPOINT} (or AWS_ENDPOINT_URL), or unset it to use AWS",
         ) from error
-
-
-def checked_version(version: int) -> int:
-    """The version, if a row key can hold it.
-
-    Raises:
-        PermanentError: negative, or more than 12 digits.
-    """
-    if not 0 <= version <= MAX_VERSION:
-        raise PermanentError(
-            "the Gold table's version does not fit a row key",
-            expected=f"0 to {MAX_VERSION}",
-            found=version,
-            do="publish with the Delta version of the Gold table",
-        )
-    return version

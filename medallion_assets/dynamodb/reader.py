@@ -14,6 +14,7 @@ from typing import Any
 
 from medallion_assets.dynamodb.attributes import Item, from_item, number
 from medallion_assets.dynamodb.day_publisher import DAY, EXPIRES_AT, POINTER, ROW, rows_of_version
+from medallion_assets.dynamodb.owner import OWNER
 from medallion_assets.dynamodb.watermark import VERSION, WATERMARK
 from medallion_assets.errors import TransientError
 
@@ -55,7 +56,7 @@ def read_ltv(
 
     Numbers are Decimal, counts and scores int, days `date`. `as_of_date` is the day the stored figures last changed.
     """
-    if customer_id == WATERMARK:
+    if customer_id in (WATERMARK, OWNER):
         return None
     key = {"customer_id": {"S": customer_id}}
     item = client.get_item(TableName=table_name, Key=key, ConsistentRead=consistent).get("Item")

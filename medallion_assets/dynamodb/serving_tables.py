@@ -17,6 +17,7 @@ from medallion_assets.dynamodb.failures import ENDPOINT, dynamodb_errors, not_dy
 from medallion_assets.errors import PermanentError
 
 AWS_DOMAIN = ".amazonaws.com"
+MOST_NAME_CHARACTERS = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,16 @@ class ServingTable:
     name: str
     keys: tuple[str, ...]
     expires_at: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a name that DynamoDB cannot have."""
+        if len(self.name) > MOST_NAME_CHARACTERS:
+            raise PermanentError(
+                "the name of a serving table is too long",
+                expected=f"at most {MOST_NAME_CHARACTERS} characters",
+                found=f"{len(self.name)}: {self.name}",
+                do="shorten MEDALLION_SERVING_PREFIX",
+            )
 
     @property
     def key_schema(self) -> list[dict[str, str]]:

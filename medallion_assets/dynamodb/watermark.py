@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 from medallion_assets.dynamodb.attributes import Item, number, to_item
 from medallion_assets.dynamodb.budgeted_table import BudgetedTable, Condition
+from medallion_assets.dynamodb.owner import TABLE_ID, Trace, trace_of
+from medallion_assets.dynamodb.publisher import VERSIONS
 from medallion_assets.errors import TransientError
 
 WATERMARK = "#watermark"
@@ -25,17 +27,32 @@ MOST_ATTEMPTS = 20
 
 
 class Pair(NamedTuple):
-    """What orders publishes: a later day wins, then a later Gold version."""
+    """What orders publishes; `version` is Gold's, numbered by generation (dynamodb.publisher.Source)."""
 
     as_of: date
     version: int
 
+    @property
+    def rank(self) -> tuple[int, date, int]:
+        """A later generation wins, then a later day, then a later version of Gold."""
+        return self.version // VERSIONS, self.as_of, self.version
 
-LOWER = f"{AS_OF} < :as_of OR ({AS_OF} = :as_of AND {VERSION} < :version)"
+
+LOWER = (
+    f"{VERSION} < :generation OR ({VERSION} < :next_generation AND "
+    f"({AS_OF} < :as_of OR ({AS_OF} = :as_of AND {VERSION} < :version)))"
+)
+"""The condition that an item carries a pair of lower rank than that of `lower_values`."""
+
+
+def lower_values(pair: Pair) -> Item:
+    """The values of LOWER."""
+    first = pair.version - pair.version % VERSIONS
+    return pair_values(pair) | to_item({":generation": first, ":next_generation": first + VERSIONS})
 
 
 def pair_values(pair: Pair) -> Item:
-    """The values of a condition that compares with `pair`."""
+    """The values of a change to `pair`."""
     return to_item({":as_of": pair.as_of, ":version": pair.version})
 
 
@@ -61,7 +78,12 @@ class Watermark:
 
     def refuses(self, pair: Pair) -> bool:
         """Whether a newer pair is in or has begun."""
-        return any(other is not None and other > pair for other in (self.published, self.begun))
+        return any(other is not None and other.rank > pair.rank for other in (self.published, self.begun))
+
+    @property
+    def highest(self) -> Pair | None:
+        """The pair that refuses the most."""
+        return max((pair for pair in (self.published, self.begun) if pair is not None), key=_rank, default=None)
 
     def must_write_all(self, pair: Pair) -> bool:
         """Whether a publish of `pair` may meet items that `published` does not tell of."""
@@ -70,10 +92,19 @@ class Watermark:
         return by_another or self.overtaken or (unfinished and self.write_all)
 
 
-def read_watermark(client: Any, table_name: str, *, key: str = "customer_id") -> tuple[date, int] | None:
-    """(as_of_date, Gold version) of what is published, whole; None before the first publish. Strongly consistent."""
+def read_watermark(client: Any, table_name: str, *, key: str = "customer_id") -> Pair | None:
+    """(as_of_date, version) of what is published, whole; None before the first publish. Strongly consistent."""
     item = client.get_item(TableName=table_name, Key={key: {"S": WATERMARK}}, ConsistentRead=True).get("Item", {})
     return pair_of(item)
+
+
+def published_items(table: BudgetedTable, key: str) -> list[Trace]:
+    """What the watermark says of the publishes before: at most one trace, which has the highest version known."""
+    item = table.get({key: {"S": WATERMARK}})
+    if item is None:
+        return []
+    versions = [number(item[name]) for name in (VERSION, "begun_version") if name in item]
+    return [trace_of(item, max(versions, default=0))]
 
 
 def load(table: BudgetedTable, key: str) -> Watermark:
@@ -109,12 +140,13 @@ def begin(table: BudgetedTable, key: str, pair: Pair) -> tuple[Watermark, bool]:
     )
 
 
-def finish(table: BudgetedTable, key: str, pair: Pair, *, run_id: str, now: datetime) -> bool:
-    """Move the watermark to `pair`; False when a newer publish has begun since."""
-    change = f"SET {AS_OF} = :as_of, {VERSION} = :version, published_at = :now, run_id = :run_id REMOVE write_all"
+def finish(table: BudgetedTable, key: str, pair: Pair, *, table_id: str, run_id: str, now: datetime) -> bool:
+    """Move the watermark to `pair` of the Gold table `table_id`; False when a newer publish has begun since."""
+    change = f"SET {AS_OF} = :as_of, {VERSION} = :version, {TABLE_ID} = :table_id, "
+    change += "published_at = :now, run_id = :run_id REMOVE write_all"
     condition = Condition(
         f"begun_as_of_date = :as_of AND begun_version = :version AND (attribute_not_exists({AS_OF}) OR {LOWER})",
-        pair_values(pair) | to_item({":now": now.isoformat(), ":run_id": run_id}),
+        lower_values(pair) | to_item({":now": now.isoformat(), ":run_id": run_id, ":table_id": table_id}),
     )
     answer = table.update({key: {"S": WATERMARK}}, change, condition)
     return answer.accepted or pair_of(answer.existing) == pair
@@ -141,3 +173,7 @@ def _still(found: Watermark, values: Item) -> Condition:
         parts.append(f"{AS_OF} = :in_as_of AND {VERSION} = :in_version")
         values = values | to_item({":in_as_of": found.published.as_of, ":in_version": found.published.version})
     return Condition(" AND ".join(parts), values)
+
+
+def _rank(pair: Pair) -> tuple[int, date, int]:
+    return pair.rank

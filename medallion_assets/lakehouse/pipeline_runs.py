@@ -112,6 +112,15 @@ def read_attempts(lakehouse: Lakehouse, *, since: date | None = None) -> pl.Data
     )
 
 
+def knows_run(lakehouse: Lakehouse, run_id: str) -> bool:
+    """Whether a stage of this lakehouse ever made an attempt in that run."""
+    found = lakehouse.find(PIPELINE_RUNS)
+    if found is None:
+        return False
+    rows = found.scan().filter(pl.col("run_id") == run_id)
+    return not rows.select("run_id").head(1).collect().is_empty()
+
+
 def last_successes(lakehouse: Lakehouse, stages: Collection[str]) -> dict[str, dict[str, Any]]:
     """The row of each stage's attempt that succeeded and ended last, with `ended_at`; stages without one are absent.
 

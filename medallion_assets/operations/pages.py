@@ -25,6 +25,7 @@ from medallion_assets.operations.export_report import ExportFacts
 from medallion_assets.operations.findings import Verification
 from medallion_assets.operations.key_verdicts import KeyRecord, Verdict
 from medallion_assets.operations.quarantine_listing import QuarantineListing
+from medallion_assets.serving.adoption import HandedOver
 
 STANDING_STYLES = {
     Standing.COMPLETE: "green",
@@ -139,6 +140,16 @@ def redriven_page(table: str, done: Redriven) -> RenderableType:
         lines.append(Text("what to do: nothing where the sensors run; else run enrichment, Gold and serving for these"))
     elif done.redriven:
         lines.append(Text(f"{done.rows_changed:,} keys changed; no day is restated"))
+    return Group(*lines)
+
+
+def handed_over_page(done: HandedOver) -> RenderableType:
+    """Who owns a serving table now, who did, and what follows from it."""
+    lines = [
+        Text(f"{done.table} belongs to {done.owner}", style="bold"),
+        Text(f"before: {done.former or 'nobody'}"),
+        Text("what to do: run the serving asset for every day that readers need; until then they see what was there"),
+    ]
     return Group(*lines)
 
 

@@ -15,6 +15,7 @@ import polars as pl
 
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.identity import Identity, read_identity
 from medallion_assets.lakehouse.pipeline_runs import Outcome, StageAttempt, read_attempts
 from medallion_assets.operations.alerts import read_alerts
 from medallion_assets.operations.checkpoint import Checkpoint, read_checkpoints
@@ -66,15 +67,17 @@ class StageStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """The whole answer. `alerts` and `incidents` are the last ones of 7 days, newest first.
+    """The whole answer. `identity` is null before a stage has given the lakehouse its id.
 
-    Their columns are those of `operations.alerts.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
+    `alerts` and `incidents` are the last ones of 7 days, newest first. Their columns are those of
+    `operations.alerts.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
     `problems` are tables that are stale and stages whose last attempt failed or was lost; `warnings` what else a person
     should know.
     """
 
     at: datetime
     lakehouse: str
+    identity: Identity | None
     freshness: list[Freshness]
     checkpoints: list[Checkpoint]
     stages: list[StageStatus]
@@ -99,6 +102,7 @@ def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
     return Status(
         at=now,
         lakehouse=lakehouse.url,
+        identity=read_identity(lakehouse),
         freshness=fresh,
         checkpoints=read_checkpoints(lakehouse),
         stages=found,

@@ -43,6 +43,7 @@ def status_page(status: Status) -> RenderableType:
     """What is wrong comes last, where a person looks first."""
     parts: list[RenderableType] = [
         Text(f"{status.lakehouse} at {_minute(status.at)} UTC", style="bold"),
+        *_identity(status),
         _freshness(status.freshness, status.at),
         _checkpoints(status.checkpoints),
         _stages(status.stages),
@@ -56,6 +57,13 @@ def status_page(status: Status) -> RenderableType:
     if not status.problems:
         parts.append(Text("every table is fresh, and no stage failed last", style="bold green"))
     return Group(*parts)
+
+
+def _identity(status: Status) -> list[Text]:
+    if status.identity is None:
+        return []
+    samples = f", holds sample data ({status.identity.note})" if status.identity.is_sample else ""
+    return [Text(f"lakehouse {status.identity.lakehouse_id}{samples}", style="dim")]
 
 
 def _freshness(tables: list[Freshness], now: datetime) -> Grid:

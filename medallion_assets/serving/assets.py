@@ -21,7 +21,6 @@ from medallion_assets.dynamodb.publisher import Published
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.reporting import asset_key, check, check_specs, counts, doorway, stage_metadata
 from medallion_assets.resources import DynamoDBResource, LakehouseResource
 from medallion_assets.serving.customer_ltv_metrics import CUSTOMER_LTV_METRICS
@@ -57,8 +56,7 @@ def serving_assets(first_day: date) -> list[dg.AssetsDefinition]:
             published = stage.attempt(partial(publisher.daily_sales, partition_days(context)))
             found = stage.attempt(partial(read_back_daily_sales, publisher, published))
             yield count_equals_gold(DAILY_SALES_METRICS, found)
-            gold = stage.lake.open(DAILY_SALES_SUMMARY)
-            yield stage.report(_result(DAILY_SALES_METRICS, gold, published, found, config))
+            yield stage.report(_result(DAILY_SALES_METRICS, publisher, published, found, config))
 
     @daily_asset(first_day, **_doorway(CUSTOMER_LTV_METRICS), deps=[asset_key(CUSTOMER_LTV)])
     def customer_ltv_metrics(
@@ -72,8 +70,7 @@ def serving_assets(first_day: date) -> list[dg.AssetsDefinition]:
             published = stage.attempt(partial(publisher.customer_ltv, partition_days(context)[-1]))
             found = stage.attempt(partial(read_back_customer_ltv, publisher, published))
             yield count_equals_gold(CUSTOMER_LTV_METRICS, found)
-            gold = stage.lake.open(CUSTOMER_LTV)
-            yield stage.report(_result(CUSTOMER_LTV_METRICS, gold, published, found, config))
+            yield stage.report(_result(CUSTOMER_LTV_METRICS, publisher, published, found, config))
 
     return [daily_sales_metrics, customer_ltv_metrics]
 
@@ -101,14 +98,16 @@ def _publisher(stage: Stage, config: PublishConfig, dynamodb: DynamoDBResource) 
         run_id=stage.context.run.run_id,
         now=stage.now,
         creates_tables=dynamodb.creates_tables,
+        prefix=dynamodb.prefix,
+        publish_samples=dynamodb.publish_samples,
         progress=stage.context.log.info,
     )
 
 
 def _result(
-    table: Table, gold: Snapshot, published: Mapping[date, Published], found: ReadBack, config: PublishConfig
+    table: Table, publisher: Publisher, published: Mapping[date, Published], found: ReadBack, config: PublishConfig
 ) -> dg.MaterializeResult[None]:
-    version = max(one.version for one in published.values())
+    version, table_id = max((one.version, one.table_id) for one in published.values())
     outcomes = Counter[str](one.outcome for one in published.values())
     metadata = stage_metadata(
         rows_in=found.rows_gold,
@@ -116,9 +115,9 @@ def _result(
         quarantined=0,
         quality_score=1.0,
         table_version=version,
-        table_id=gold.table_id,
+        table_id=table_id,
         row_count=found.rows_readable,
-        location=f"DynamoDB table {table.short_name}",
+        location=f"DynamoDB table {publisher.prefix}{table.short_name}",
         sample=found.sample,
         trigger=shown(config.trigger),
         outcomes=counts(outcomes),

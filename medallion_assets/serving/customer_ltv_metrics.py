@@ -18,9 +18,9 @@ CUSTOMER_LTV_METRICS = Table(
     limits=Limits(retries=2),
     freshness_hours=24,
     columns=(
-        Column("customer_id", Text(trim=False), "the customer; the partition key, #watermark is the publisher's"),
+        Column("customer_id", Text(trim=False), "the customer, the partition key; #watermark and #owner are none"),
         Column("as_of_date", Date(), "the business day as of which these figures were last written"),
-        Column("gold_version", Integer(), "the version of gold.customer_ltv they come from"),
+        Column("gold_version", Integer(), "the version of gold.customer_ltv they come from, numbered by rule P5"),
         Column("first_order_date", Date(), "business day of the first counted transaction"),
         Column("last_order_date", Date(), "business day of the last counted transaction"),
         Column("order_count", Integer(), "completed and refunded transactions"),

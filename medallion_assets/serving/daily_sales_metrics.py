@@ -20,7 +20,7 @@ DAILY_SALES_METRICS = Table(
     freshness_hours=24,
     columns=(
         Column("metric_date", Text(trim=False), "the business day, YYYY-MM-DD; the partition key"),
-        Column("row_key", Text(trim=False), "version#category#segment#region; #current is the pointer"),
+        Column("row_key", Text(trim=False), "version#category#segment#region, #current (the pointer), or #owner"),
         Column("product_category", Text(), "what was bought"),
         Column("customer_segment", Text(), "who bought, as of the transaction"),
         Column("region", Text(), "where the customer counts, as of the transaction"),

@@ -6,35 +6,36 @@ Does not: how a day or an item becomes visible (dynamodb.day_publisher, dynamodb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 
+from medallion_assets.bronze.samples import identify
 from medallion_assets.dynamodb.attributes import from_item
 from medallion_assets.dynamodb.budgeted_table import BudgetedTable
 from medallion_assets.dynamodb.day_publisher import publish_day
 from medallion_assets.dynamodb.failures import dynamodb_errors
-from medallion_assets.dynamodb.item_publisher import publish_items
+from medallion_assets.dynamodb.item_publisher import PUBLISHERS, publish_items
 from medallion_assets.dynamodb.limiter import CapacityLimiter
-from medallion_assets.dynamodb.publisher import Published
+from medallion_assets.dynamodb.publisher import Published, Source
 from medallion_assets.dynamodb.reader import read_day
-from medallion_assets.dynamodb.serving_tables import day_table, ensure_table, item_table
-from medallion_assets.dynamodb.watermark import WATERMARK, read_watermark
+from medallion_assets.dynamodb.serving_tables import ServingTable, ensure_table
+from medallion_assets.dynamodb.watermark import WATERMARK, Pair, read_watermark
 from medallion_assets.errors import PermanentError, TransientError, UnreadableTableError
 from medallion_assets.gold.build import customer_ltv, daily_sales, partition
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.serving.adoption import claim_of, take
 from medallion_assets.serving.customer_ltv_metrics import CUSTOMER_LTV_METRICS, KEY, metrics_item
 from medallion_assets.serving.daily_sales_metrics import DAILY_SALES_METRICS, ROW_KEY_COLUMNS, metrics_row
+from medallion_assets.serving.destination import refuse_samples, serving_table
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 
 SAMPLE_ROWS = 5
-DAYS_TABLE = day_table(DAILY_SALES_METRICS.short_name)
-ITEMS_TABLE = item_table(CUSTOMER_LTV_METRICS.short_name, key=KEY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,8 @@ class ReadBack:
 class Publisher:
     """Publishes from one lakehouse within one budget, on behalf of one run.
 
-    `now` dates pointers and expiries; a table that is missing is made if `creates_tables`.
+    `now` dates pointers and expiries; a table that is missing is made if `creates_tables`. Names of tables begin with
+    `prefix`; `publish_samples` names tables, or the lakehouse, for which sample data may leave this machine.
     """
 
     client: Any
@@ -59,67 +61,88 @@ class Publisher:
     run_id: str
     now: datetime
     creates_tables: bool = False
+    prefix: str = ""
+    publish_samples: Collection[str] = ()
     progress: Callable[[str], None] = lambda _: None
 
-    @dynamodb_errors("publishing", DAYS_TABLE.name)
     def daily_sales(self, days: Sequence[date]) -> dict[date, Published]:
         """Publish the summaries of some days, each whole or not at all (rule P1).
 
         Raises:
-            PermanentError: Silver has sales of a day that Gold has not built; the table is missing; DynamoDB refuses.
+            PermanentError: Silver has sales of a day that Gold has not built; the table is missing, of another
+                lakehouse, or ahead of Gold; samples would leave this machine; DynamoDB refuses.
             TransientError: DynamoDB gave no answer or no capacity.
         """
-        ensure_table(self.client, DAYS_TABLE, creates=self.creates_tables)
-        gold = self.lakehouse.open(DAILY_SALES_SUMMARY)
-        return {day: self._publish_day(gold, day) for day in days}
+        serving = serving_table(DAILY_SALES_METRICS, self.prefix)
+        with dynamodb_errors("publishing", serving.name):
+            gold = self.lakehouse.open(DAILY_SALES_SUMMARY)
+            source, charged = self._claim(serving, gold)
+            published = {day: self._publish_day(serving.name, gold, source, day) for day in days}
+        return _charged(published, charged)
 
-    @dynamodb_errors("publishing", ITEMS_TABLE.name)
     def customer_ltv(self, as_of: date) -> dict[date, Published]:
         """Publish the lifetime values as of a day: what differs from those that are published (rule P2).
 
         Raises:
             PermanentError: Silver has sales up to that day, and Gold has not built it (or keeps it no more); the table
-                is missing; DynamoDB refuses.
+                is missing, of another lakehouse, or ahead of Gold; samples would leave this machine; DynamoDB refuses.
             TransientError: DynamoDB gave no answer or no capacity.
         """
-        table_name, gold = CUSTOMER_LTV_METRICS.short_name, self.lakehouse.open(CUSTOMER_LTV)
-        rows = partition(gold, as_of)
-        if rows.is_empty():
-            _expect_nothing(gold, as_of, next(customer_ltv(self.lakehouse.open(ENRICHED_TRANSACTIONS), [as_of])))
-        ensure_table(self.client, ITEMS_TABLE, creates=self.creates_tables)
-        watermark = read_watermark(self.client, table_name)
-        published = publish_items(
-            self.client,
-            table_name=table_name,
-            key=KEY,
-            rows=[metrics_item(row) for row in rows.to_dicts()],
-            previous_rows=_rows_at(self.lakehouse, watermark),
-            previous_watermark=watermark,
-            as_of=as_of,
-            version=gold.version,
-            run_id=self.run_id,
-            limiter=self.limiter,
-            now=self.now,
-            progress=self._tenths(f"{table_name} as of {as_of}", rows.height),
-        )
-        return {as_of: published}
+        serving = serving_table(CUSTOMER_LTV_METRICS, self.prefix)
+        with dynamodb_errors("publishing", serving.name):
+            gold = self.lakehouse.open(CUSTOMER_LTV)
+            rows = partition(gold, as_of)
+            if rows.is_empty():
+                _expect_nothing(gold, as_of, next(customer_ltv(self.lakehouse.open(ENRICHED_TRANSACTIONS), [as_of])))
+            source, charged = self._claim(serving, gold)
+            watermark = read_watermark(self.client, serving.name)
+            if watermark is not None:
+                _expect_no_more(gold, serving.name, WATERMARK, source.version_of(watermark.version))
+            published = publish_items(
+                self.client,
+                table_name=serving.name,
+                key=KEY,
+                rows=[metrics_item(row) for row in rows.to_dicts()],
+                previous_rows=_rows_at(self.lakehouse, source, watermark),
+                previous_watermark=watermark,
+                as_of=as_of,
+                source=source,
+                run_id=self.run_id,
+                limiter=self.limiter,
+                now=self.now,
+                progress=self._tenths(f"{serving.name} as of {as_of}", rows.height),
+            )
+            _expect_no_more(gold, serving.name, WATERMARK, published.superseded_by)
+        return _charged({as_of: published}, charged)
 
-    def _publish_day(self, gold: Snapshot, day: date) -> Published:
+    def _claim(self, serving: ServingTable, gold: Snapshot) -> tuple[Source, float]:
+        """See that this lakehouse may publish there (rule P5): what is published, and what asking was charged."""
+        identity = identify(self.lakehouse, self.now)
+        endpoint = self.client.meta.endpoint_url
+        refuse_samples(self.lakehouse, identity, serving.name, endpoint=endpoint, named=self.publish_samples)
+        ensure_table(self.client, serving, creates=self.creates_tables)
+        table = BudgetedTable(self.client, serving.name, self.limiter)
+        owner = take(table, serving, claim_of(self.lakehouse, identity, gold, self.now), gold)
+        return Source(table_id=gold.table_id, version=gold.version, generation=owner.generation), table.consumed_wcu
+
+    def _publish_day(self, table_name: str, gold: Snapshot, source: Source, day: date) -> Published:
         rows = partition(gold, day)
         if rows.is_empty():
             _expect_nothing(gold, day, daily_sales(self.lakehouse.open(ENRICHED_TRANSACTIONS), [day]))
-        return publish_day(
+        published = publish_day(
             self.client,
-            table_name=DAILY_SALES_METRICS.short_name,
+            table_name=table_name,
             day=day,
-            version=gold.version,
+            source=source,
             rows=[metrics_row(row) for row in rows.to_dicts()],
             key_columns=ROW_KEY_COLUMNS,
             run_id=self.run_id,
             limiter=self.limiter,
             now=self.now,
-            progress=self._tenths(f"{DAILY_SALES_METRICS.short_name} of {day}", rows.height),
+            progress=self._tenths(f"{table_name} of {day}", rows.height),
         )
+        _expect_no_more(gold, table_name, f"the pointer of {day}", published.superseded_by)
+        return published
 
     def _tenths(self, what: str, total: int) -> Callable[[int], None]:
         """Tell about every tenth of the way."""
@@ -132,34 +155,35 @@ class Publisher:
         return tell
 
 
-@dynamodb_errors("reading back", DAYS_TABLE.name)
 def read_back_daily_sales(publisher: Publisher, published: Mapping[date, Published]) -> ReadBack:
     """Read the published days as an API does. A day that does not show all its rows counts as unreadable."""
+    table_name = serving_table(DAILY_SALES_METRICS, publisher.prefix).name
     gold = publisher.lakehouse.open(DAILY_SALES_SUMMARY)
     expected = readable = 0
     sample: list[dict[str, object]] = []
-    for day in _counted(published):
-        expected += partition(gold, day).height
-        try:
-            rows = read_day(publisher.client, DAILY_SALES_METRICS.short_name, day)
-        except TransientError:
-            continue  # a reader gets this error as well: it sees nothing of the day
-        readable += len(rows)
-        sample = rows[:SAMPLE_ROWS]
+    with dynamodb_errors("reading back", table_name):
+        for day in _counted(published):
+            expected += partition(gold, day).height
+            try:
+                rows = read_day(publisher.client, table_name, day)
+            except TransientError:
+                continue  # a reader gets this error as well: it sees nothing of the day
+            readable += len(rows)
+            sample = rows[:SAMPLE_ROWS]
     return ReadBack(rows_gold=expected, rows_readable=readable, sample=sample)
 
 
-@dynamodb_errors("reading back", ITEMS_TABLE.name)
 def read_back_customer_ltv(publisher: Publisher, published: Mapping[date, Published]) -> ReadBack:
     """Count the customers that an API can read, against the partition that was published."""
     gold = publisher.lakehouse.open(CUSTOMER_LTV)
-    table = BudgetedTable(publisher.client, CUSTOMER_LTV_METRICS.short_name, publisher.limiter)
+    table_name = serving_table(CUSTOMER_LTV_METRICS, publisher.prefix).name
+    table = BudgetedTable(publisher.client, table_name, publisher.limiter)
     expected = readable = 0
     sample: list[dict[str, object]] = []
     for as_of in _counted(published):
         expected += partition(gold, as_of).height
         for item in table.scan():
-            if item[KEY]["S"] == WATERMARK:
+            if item[KEY]["S"] in PUBLISHERS:
                 continue
             readable += 1
             if len(sample) < SAMPLE_ROWS:
@@ -182,13 +206,40 @@ def _expect_nothing(gold: Snapshot, day: date, recomputed: pl.DataFrame) -> None
         )
 
 
-def _rows_at(lakehouse: Lakehouse, watermark: tuple[date, int] | None) -> list[dict[str, object]] | None:
-    """The items that the watermark stands for; None when there are none, or Gold has forgotten that version."""
-    if watermark is None:
+def _expect_no_more(gold: Snapshot, table_name: str, what: str, version: int | None) -> None:
+    """A version that is published is one that Gold had, so Gold has it still: others may have added to it, no more.
+
+    Raises:
+        PermanentError: Gold went back behind it.
+    """
+    if version is None or version <= gold.version:
+        return
+    latest = gold.lakehouse.open(gold.table)
+    if latest.table_id == gold.table_id and version > latest.version:
+        raise PermanentError(
+            f"{what} of DynamoDB table {table_name} is ahead of {gold.table.name}",
+            expected=f"a version of at most {latest.version}, the latest of table {gold.table_id}",
+            found=f"version {version}: Gold was put back to an older version, and readers see what it lost",
+            do="restore the latest versions of the table; or, to publish it as it is now, run: medallion serving "
+            f"hand-over {table_name} --why '...', then its days again",
+        )
+
+
+def _charged(published: dict[date, Published], more: float) -> dict[date, Published]:
+    """Count what asking for the table was charged (rule P3) with the first publish."""
+    return {
+        day: replace(one, consumed_wcu=one.consumed_wcu + (0 if number else more))
+        for number, (day, one) in enumerate(published.items())
+    }
+
+
+def _rows_at(lakehouse: Lakehouse, source: Source, watermark: Pair | None) -> list[dict[str, object]] | None:
+    """The items that the watermark stands for; None when there are none, or Gold does not have that version."""
+    version = None if watermark is None else source.version_of(watermark.version)
+    if watermark is None or version is None:
         return None
-    as_of, version = watermark
     try:
         gold = lakehouse.open(CUSTOMER_LTV, version=version)
-        return [metrics_item(row) for row in partition(gold, as_of).to_dicts()]
+        return [metrics_item(row) for row in partition(gold, watermark.as_of).to_dicts()]
     except (UnreadableTableError, OSError, TransientError):
         return None

@@ -14,9 +14,10 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from medallion_assets.dynamodb.attributes import number
-from medallion_assets.dynamodb.day_publisher import publish_day, row_key
+from medallion_assets.dynamodb.budgeted_table import BudgetedTable
+from medallion_assets.dynamodb.day_publisher import publish_day, published_days, row_key
 from medallion_assets.dynamodb.limiter import CapacityLimiter
-from medallion_assets.dynamodb.publisher import Published
+from medallion_assets.dynamodb.publisher import Published, Source
 from medallion_assets.dynamodb.reader import read_day
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets_tests.dynamodb.emulated_budget import ThrottlingClient, TokenBucket
@@ -27,6 +28,7 @@ from medallion_assets_tests.services.serving_tables import ServingTables
 DAY = date(2025, 3, 4)
 NOW = datetime(2025, 3, 5, 9, tzinfo=UTC)
 KEY = ("product_category", "region")
+GOLD = "id-of-gold"
 Row = Mapping[str, object]
 
 
@@ -46,12 +48,13 @@ def publish(
     client: Any = None,
     run_id: str = "run-1",
     day: date = DAY,
+    generation: int = 0,
 ) -> Published:
     return publish_day(
         client or serving.client,
         table_name=serving.days,
         day=day,
-        version=version,
+        source=Source(table_id=GOLD, version=version, generation=generation),
         rows=rows,
         key_columns=KEY,
         run_id=run_id,
@@ -83,6 +86,7 @@ def test_a_day_is_read_as_it_was_published(serving: ServingTables, limiter: Capa
     ]
     pointer = stored(serving)["#current"]
     assert (number(pointer["version"]), number(pointer["row_count"]), pointer["run_id"]["S"]) == (7, 2, "run-1")
+    assert pointer["table_id"]["S"] == GOLD
     assert pointer["published_at"]["S"] == "2025-03-05T09:00:00+00:00"
 
 
@@ -164,6 +168,62 @@ def test_a_publish_within_another_at_any_step_leaves_the_newer_one(
         expiring = {key for key, item in stored(serving, day).items() if "expires_at" in item}
         assert expiring == {row_key(1, [f"c{i:03}", "west"]) for i in range(3)} & stored(serving, day).keys()
     assert at >= 6
+
+
+@pytest.mark.parametrize(("slow", "fast"), [(0, 1), (1, 0)])
+def test_another_generation_at_any_step_of_a_publish_neither_loses_nor_mixes(
+    serving: ServingTables, limiter: CapacityLimiter, slow: int, fast: int
+) -> None:
+    """P1, P5: a Gold table made anew has the versions of the one before; its rows never count among the former's."""
+    rows = {0: rows_of(3, "5"), 1: rows_of(4, "1")}
+    for at in count():
+        day = DAY + timedelta(days=at)
+        publish(serving, limiter, 4, rows_of(2, "4"), day=day)
+        meanwhile = partial(publish, serving, limiter, 5 - fast, rows[fast], day=day, generation=fast)
+        client = InterleavedClient(serving.client, at=at, meanwhile=meanwhile)
+        publish(serving, limiter, 5 - slow, rows[slow], client=client, day=day, generation=slow)
+        if client.calls <= at:
+            break
+        assert revenues(serving, day) == [Decimal(1)] * 4
+        assert number(stored(serving, day)["#current"]["version"]) == 1_000_000_004
+    assert at >= 6
+
+
+def test_readers_see_no_half_of_a_new_generation_under_the_same_version(
+    serving: ServingTables, limiter: CapacityLimiter
+) -> None:
+    """P1: killed at any step, the day is the former one or the new one; then it is completed."""
+    for at in count():
+        day = DAY + timedelta(days=at)
+        publish(serving, limiter, 1, rows_of(3, "5"), day=day)
+        faulty = FaultyClient(serving.client, at=at, answer_lost=True, error=KilledError())
+        try:
+            publish(serving, limiter, 1, rows_of(4, "1"), client=faulty, day=day, generation=1)
+        except KilledError:
+            assert revenues(serving, day) in ([Decimal(5)] * 3, [Decimal(1)] * 4)
+        publish(serving, limiter, 1, rows_of(4, "1"), day=day, generation=1)
+        assert revenues(serving, day) == [Decimal(1)] * 4
+        if faulty.calls <= at:
+            break
+    assert at >= 6
+
+
+def test_what_superseded_a_publish_is_told_within_its_generation(
+    serving: ServingTables, limiter: CapacityLimiter
+) -> None:
+    publish(serving, limiter, 7, rows_of(2, "7"), generation=1)
+    assert publish(serving, limiter, 6, [], generation=1).superseded_by == 7
+    assert publish(serving, limiter, 9, [], generation=0).superseded_by is None
+    assert publish(serving, limiter, 8, [], generation=1).superseded_by is None
+
+
+def test_the_pointers_tell_who_published(serving: ServingTables, limiter: CapacityLimiter) -> None:
+    """P5: one trace a day, among rows and the owner."""
+    for number_of_day in range(2):
+        publish(serving, limiter, 7, rows_of(3, "7"), day=DAY + timedelta(days=number_of_day), generation=number_of_day)
+    traces = published_days(BudgetedTable(serving.client, serving.days, limiter))
+    assert {one.number for one in traces} == {7, 1_000_000_007}
+    assert {(one.run_id, one.published_at, one.table_id) for one in traces} == {("run-1", NOW, GOLD)}
 
 
 def test_what_an_interrupted_publish_left_is_completed_and_cleaned(

@@ -14,7 +14,7 @@ from botocore.exceptions import ConnectionClosedError
 from medallion_assets.dynamodb.attributes import from_item, to_item
 from medallion_assets.dynamodb.item_publisher import publish_items
 from medallion_assets.dynamodb.limiter import CapacityLimiter
-from medallion_assets.dynamodb.publisher import Published
+from medallion_assets.dynamodb.publisher import VERSIONS, Published, Source
 from medallion_assets.dynamodb.watermark import read_watermark
 from medallion_assets.errors import PermanentError
 from medallion_assets_tests.dynamodb.faults import FaultyClient, InterleavedClient, KilledError
@@ -26,6 +26,7 @@ Figures = Mapping[str, int]
 START: Figures = {"ann": 1, "bob": 1, "cid": 1, "dan": 1}
 OLDER: Figures = {"ann": 2, "bob": 2, "cid": 1, "eve": 2}
 """Changes ann and bob, drops dan, brings eve."""
+OURS = ("#watermark", "#owner")
 NEWER: Figures = {"ann": 3, "bob": 1, "cid": 3, "dan": 1}
 """Leaves bob and dan as they were at the start, and knows nothing of eve."""
 
@@ -38,8 +39,10 @@ class Gold:
         self.limiter = limiter
         self.partitions: dict[tuple[date, int], Figures] = {}
 
-    def publish(self, figures: Figures, version: int, *, as_of: date = DAY, client: Any = None) -> Published:
-        self.partitions.setdefault((as_of, version), figures)
+    def publish(
+        self, figures: Figures, version: int, *, as_of: date = DAY, client: Any = None, generation: int = 0
+    ) -> Published:
+        self.partitions.setdefault((as_of, generation * VERSIONS + version), figures)
         watermark = read_watermark(self.serving.client, self.serving.items)
         return publish_items(
             client or self.serving.client,
@@ -49,7 +52,7 @@ class Gold:
             previous_rows=None if watermark is None else rows_of(self.partitions[watermark]),
             previous_watermark=watermark,
             as_of=as_of,
-            version=version,
+            source=Source(table_id=f"gold-{generation}", version=version, generation=generation),
             run_id="run-1",
             limiter=self.limiter,
             now=NOW,
@@ -58,7 +61,7 @@ class Gold:
     @property
     def stored(self) -> dict[str, dict[str, object]]:
         items = self.serving.client.scan(TableName=self.serving.items, ConsistentRead=True)["Items"]
-        return {str(row.pop("customer_id")): row for row in map(from_item, items) if row["customer_id"] != "#watermark"}
+        return {str(row.pop("customer_id")): row for row in map(from_item, items) if row["customer_id"] not in OURS}
 
     @property
     def seen(self) -> dict[str, object]:
@@ -121,7 +124,7 @@ def test_without_the_partition_of_the_watermark_the_table_itself_is_compared(gol
             previous_rows=previous,
             previous_watermark=(DAY, 0),
             as_of=DAY,
-            version=version,
+            source=Source(table_id="gold", version=version),
             run_id="run-1",
             limiter=gold.limiter,
             now=NOW,
@@ -185,6 +188,47 @@ def test_a_publish_within_another_at_any_step_leaves_the_newer_one(
     assert at >= 5
 
 
+@pytest.mark.parametrize(("slow", "fast"), [(0, 1), (1, 0)])
+def test_another_generation_at_any_step_of_a_publish_leaves_the_newer_one(gold: Gold, slow: int, fast: int) -> None:
+    """P2, P5: Gold was made anew, begins at version 1, and reaches less far than the one before."""
+    publishes: dict[int, dict[str, Any]] = {
+        0: {"figures": OLDER, "version": 9},
+        1: {"figures": NEWER, "version": 1, "as_of": date(2025, 3, 2)},
+    }
+    for at in count():
+        for item in gold.serving.client.scan(TableName=gold.serving.items)["Items"]:
+            key = {"customer_id": item["customer_id"]}
+            gold.serving.client.delete_item(TableName=gold.serving.items, Key=key)
+        gold.publish(START, 8)
+        client = InterleavedClient(
+            gold.serving.client, at=at, meanwhile=lambda: gold.publish(**publishes[fast], generation=fast)
+        )
+        gold.publish(**publishes[slow], generation=slow, client=client)
+        if client.calls <= at:
+            break
+        seen = gold.seen
+        assert seen.pop("eve", 2) == 2, "a customer of whom only the former knows may stay behind"
+        assert seen == NEWER
+        assert read_watermark(gold.serving.client, gold.serving.items) == (date(2025, 3, 2), 1_000_000_001)
+        gold.publish({**NEWER, "ann": 4}, 2, as_of=date(2025, 3, 2), generation=1)
+        assert gold.seen == {**NEWER, "ann": 4}
+    assert at >= 5
+
+
+def test_a_former_generation_publishes_nothing_however_late_its_day(gold: Gold) -> None:
+    gold.publish(START, 1, generation=1)
+    published = gold.publish(OLDER, 99, as_of=date(2025, 3, 9))
+    assert (published.outcome, published.superseded_by, gold.seen) == ("superseded", None, START)
+    assert gold.publish(OLDER, 2, generation=1).outcome == "published"
+    assert gold.publish(START, 1, generation=1).superseded_by == 2
+
+
+def test_the_watermark_names_the_gold_table(gold: Gold) -> None:
+    gold.publish(START, 1)
+    item = gold.serving.client.get_item(TableName=gold.serving.items, Key={"customer_id": {"S": "#watermark"}})["Item"]
+    assert item["table_id"]["S"] == "gold-0"
+
+
 def test_what_a_slower_publish_brings_meanwhile_is_gone_at_the_end(gold: Gold) -> None:
     """Version 2 has begun and goes on beside version 3, which reads the table before and after it writes."""
     gold.publish(START, 1)
@@ -199,7 +243,7 @@ def test_what_a_slower_publish_brings_meanwhile_is_gone_at_the_end(gold: Gold) -
     assert gold.seen == NEWER
 
 
-@pytest.mark.parametrize("customer_id", ["#watermark", "", "x" * 2049])
+@pytest.mark.parametrize("customer_id", ["#watermark", "#owner", "", "x" * 2049])
 def test_a_key_that_no_item_can_have_is_refused_before_anything_is_written(gold: Gold, customer_id: str) -> None:
     with pytest.raises(PermanentError, match=r"cannot be the key of an item.*drop its rows in Silver"):
         gold.publish({"ann": 1, customer_id: 1}, 1)
@@ -216,7 +260,7 @@ def test_two_rows_of_one_customer_are_refused(gold: Gold) -> None:
             previous_rows=None,
             previous_watermark=None,
             as_of=DAY,
-            version=1,
+            source=Source(table_id="gold", version=1),
             run_id="run-1",
             limiter=gold.limiter,
             now=NOW,
@@ -245,7 +289,7 @@ def test_progress_tells_how_many_items_are_in(serving: ServingTables, limiter: C
         previous_rows=None,
         previous_watermark=None,
         as_of=DAY,
-        version=1,
+        source=Source(table_id="gold", version=1),
         run_id="run-1",
         limiter=limiter,
         now=NOW,

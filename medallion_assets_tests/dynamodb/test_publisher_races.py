@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from medallion_assets.dynamodb.day_publisher import publish_day
 from medallion_assets.dynamodb.item_publisher import publish_items
 from medallion_assets.dynamodb.limiter import CapacityLimiter
+from medallion_assets.dynamodb.publisher import Source
 from medallion_assets.dynamodb.reader import read_day
 from medallion_assets.dynamodb.watermark import read_watermark
 from medallion_assets_tests.services.serving_tables import ServingTables
@@ -27,7 +28,7 @@ def publish_version(serving: ServingTables, limiter: CapacityLimiter, version: i
         serving.client,
         table_name=serving.days,
         day=DAY,
-        version=version,
+        source=Source(table_id="gold", version=version),
         rows=[{"region": f"r{i:02}", "units_sold": version} for i in range(ROWS + version % 7)],
         key_columns=("region",),
         run_id=f"run-{version}",
@@ -54,7 +55,7 @@ def publish_pair(serving: ServingTables, limiter: CapacityLimiter, version: int)
         previous_rows=rows(watermark[1]) if watermark else None,
         previous_watermark=watermark,
         as_of=DAY,
-        version=version,
+        source=Source(table_id="gold", version=version),
         run_id=f"run-{version}",
         limiter=limiter,
         now=NOW,

@@ -11,6 +11,7 @@ import pytest
 from medallion_assets.dynamodb.day_publisher import publish_day, row_key
 from medallion_assets.dynamodb.item_publisher import publish_items
 from medallion_assets.dynamodb.limiter import CapacityLimiter
+from medallion_assets.dynamodb.publisher import Source
 from medallion_assets.dynamodb.reader import clock_figures, read_day, read_ltv
 from medallion_assets.errors import TransientError
 from medallion_assets_tests.dynamodb.faults import InterleavedClient
@@ -25,7 +26,7 @@ def publish(serving: ServingTables, limiter: CapacityLimiter, version: int) -> N
         serving.client,
         table_name=serving.days,
         day=DAY,
-        version=version,
+        source=Source(table_id="gold", version=version),
         rows=[{"region": region, "units_sold": version} for region in ("east", "west")],
         key_columns=("region",),
         run_id="run-1",
@@ -76,7 +77,7 @@ def test_a_day_larger_than_a_page_is_read_whole(serving: ServingTables, limiter:
         serving.client,
         table_name=serving.days,
         day=DAY,
-        version=1,
+        source=Source(table_id="gold", version=1),
         rows=rows,
         key_columns=("region",),
         run_id="run-1",
@@ -108,7 +109,7 @@ def test_a_customer_is_read_with_what_only_the_clock_changes(serving: ServingTab
         previous_rows=None,
         previous_watermark=None,
         as_of=DAY,
-        version=1,
+        source=Source(table_id="gold", version=1),
         run_id="run-1",
         limiter=limiter,
         now=NOW,
@@ -118,6 +119,8 @@ def test_a_customer_is_read_with_what_only_the_clock_changes(serving: ServingTab
     assert read_ltv(serving.client, serving.items, "ann", today=today) == {**row, "as_of_date": DAY, **clock}
     assert read_ltv(serving.client, serving.items, "bob", today=today) is None
     assert read_ltv(serving.client, serving.items, "#watermark", today=today) is None
+    serving.client.put_item(TableName=serving.items, Item={"customer_id": {"S": "#owner"}})
+    assert read_ltv(serving.client, serving.items, "#owner", today=today) is None
 
 
 @pytest.mark.parametrize(

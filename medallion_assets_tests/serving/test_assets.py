@@ -25,7 +25,7 @@ from medallion_assets.serving.customer_ltv_metrics import CUSTOMER_LTV_METRICS
 from medallion_assets.serving.daily_sales_metrics import DAILY_SALES_METRICS
 from medallion_assets.serving.publish import Publisher, read_back_customer_ltv, read_back_daily_sales
 from medallion_assets.settings import load_settings
-from medallion_assets_tests.graph import GOLD, REGION, SERVING, STORY_DAYS, Graph
+from medallion_assets_tests.graph import GOLD, REGION, SERVING, STORY_DAYS, TABLES, Graph
 from medallion_assets_tests.pipeline import NOW
 from medallion_assets_tests.services.processes import free_port
 
@@ -45,7 +45,13 @@ def built(refined: Graph) -> Graph:
 def publisher(built: Graph, limiter: CapacityLimiter) -> Publisher:
     """Publishes what `built` has, without Dagster."""
     return Publisher(
-        client=built.dynamodb, lakehouse=built.lakehouse, limiter=limiter, run_id="run", now=NOW, creates_tables=True
+        client=built.dynamodb,
+        lakehouse=built.lakehouse,
+        limiter=limiter,
+        run_id="run",
+        now=NOW,
+        creates_tables=True,
+        publish_samples=TABLES,
     )
 
 
@@ -167,7 +173,7 @@ def test_the_budget_is_run_config(built: Graph, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("asset", SERVING)
 def test_a_missing_table_is_not_made_unasked(built: Graph, asset: str) -> None:
     """The failure has the command that makes it, and nothing is tried again."""
-    careful = replace(built, dynamodb_resource=DynamoDBResource(region=REGION))
+    careful = replace(built, dynamodb_resource=DynamoDBResource(region=REGION, publish_samples=[*TABLES]))
     run = careful.run(asset, first=LAST)
     assert f"create it: aws dynamodb create-table --table-name {asset.split('/')[1]} " in run.failure
     assert run.retries == 0
@@ -202,7 +208,8 @@ def test_without_an_endpoint_or_an_account_it_says_what_to_set(
         monkeypatch.setenv(name, "/nowhere")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers the credentials of before
-    run = replace(built, dynamodb_resource=DynamoDBResource(region=region)).run(SALES, first=LAST)
+    resource = DynamoDBResource(region=region, publish_samples=[*TABLES])
+    run = replace(built, dynamodb_resource=resource).run(SALES, first=LAST)
     assert remedy in run.failure
     assert run.retries == 0
 
@@ -245,6 +252,26 @@ def test_throttling_that_lasts_shows_readers_nothing_and_ends_with_what_to_do(
     assert "compare the table's write capacity with target_wcu" in said
     assert days_read(built)[LAST] == 0
     assert patient.run(SALES, first=LAST).success
+
+
+def test_the_settings_reach_what_publishes(built: Graph) -> None:
+    """The prefix in every name that an asset uses; samples go to no account that nobody named."""
+    named = {"MEDALLION_SERVING_PREFIX": "x.", "MEDALLION_PUBLISH_SAMPLES": "x.daily_sales_metrics"}
+    for more, creates in ((named, "yes"), ({}, "yes")):
+        settings = load_settings(
+            {"MEDALLION_HOME": str(built.settings.home), "MEDALLION_CREATE_TABLES": creates, **more}
+        )
+        resource = (build_defs(settings).resources or {})["dynamodb"]
+        assert resource.prefix == settings.serving_prefix
+        assert resource.publish_samples == list(settings.publish_samples)
+    mine = DynamoDBResource(region=REGION, creates_tables=True, prefix="x.", publish_samples=["x.daily_sales_metrics"])
+    run = replace(built, dynamodb_resource=mine).run(SALES, first=LAST)
+    assert run.figures(SALES)["location"] == "DynamoDB table x.daily_sales_metrics"
+    assert run.failed_checks == set()
+    refused = replace(built, dynamodb_resource=mine).run(LTV, first=LAST)
+    assert "sample data is not published to DynamoDB table x.customer_ltv_metrics" in refused.failure
+    assert refused.retries == 0
+    assert built.dynamodb.list_tables()["TableNames"] == ["x.daily_sales_metrics"]
 
 
 def test_tables_are_made_when_the_settings_say_so(built: Graph) -> None:
