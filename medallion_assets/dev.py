@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # it loads Dagster, which a command that is refused need not 
 HOST = "127.0.0.1"
 ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
 DEFAULTS = {
+    "MEDALLION_TRIGGERS": "on",
     "MEDALLION_TIMERS": "none",
     "MEDALLION_CREATE_TABLES": "yes",
     "AWS_DEFAULT_REGION": REGION,

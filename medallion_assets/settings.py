@@ -43,6 +43,7 @@ class Settings:
     """Every setting, validated; made once by `load_settings`.
 
     `home` is an absolute path; `raw_url` and `lakehouse_url` are absolute paths without a scheme, or `s3://bucket/prefix`.
+    `uses_triggers`: sensors and schedules are on without being switched on by hand, once a daemon runs.
     `uses_timers` is false when every timer of the contracts counts as 0. `schedules` are cron lines by job.
     `closes_missed_days`: days that nobody closed while the daemon was down are closed, or else skipped.
     `daily_done_by` is a time of day in the business time zone. `creates_tables`: DynamoDB tables that are missing are
@@ -55,6 +56,7 @@ class Settings:
     lakehouse_url: str
     engine: str
     first_day: date
+    uses_triggers: bool
     uses_timers: bool
     schedules: Mapping[str, tuple[str, ...]]
     schedule_time_zone: str
@@ -96,6 +98,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         lakehouse_url=lakehouse_url,
         engine=engine,
         first_day=_day(env, "MEDALLION_FIRST_DAY", date(2025, 1, 1)),
+        uses_triggers=_choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
         uses_timers=_choice(env, "MEDALLION_TIMERS", ("contract", "none")) == "contract",
         schedules=_schedules(env),
         schedule_time_zone=_time_zone(env, "MEDALLION_TIME_ZONE", "America/Los_Angeles"),
