@@ -71,8 +71,24 @@ class Settings:
 
     @property
     def dagster_home(self) -> Path:
-        """Where `medallion demo` keeps Dagster's runs, so that the UI shows them."""
+        """Where commands on one machine keep Dagster's runs, so that the UI shows them."""
         return self.home / "dagster_home"
+
+    def check_places_are_in_home(self, command: str, *, otherwise: str) -> None:
+        """See that exports and tables lie in `home`: a shell may name others' places for quite another command.
+
+        Raises:
+            SettingsError: they lie elsewhere; the message names the option by which a person says that it is meant.
+        """
+        places = {"MEDALLION_RAW_URL": self.raw_url, "MEDALLION_LAKEHOUSE_URL": self.lakehouse_url}
+        outside = {name: url for name, url in places.items() if not url.startswith(f"{self.home}/")}
+        if outside:
+            raise SettingsError(
+                f"{command} would work outside MEDALLION_HOME",
+                expected=f"places in {self.home}",
+                found=", ".join(f"{name} {url}" for name, url in outside.items()),
+                do=f"unset {' and '.join(outside)}, or say {otherwise} if that is meant",
+            )
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
