@@ -25,6 +25,7 @@ from urllib.request import urlopen
 
 from medallion_assets.dagster_home import NAME as DAGSTER_YAML
 from medallion_assets.dagster_home import link_dev_yaml
+from medallion_assets.dev_child import END_SECONDS
 from medallion_assets.dynamodb.publisher import publishing_client
 from medallion_assets.embedded_dynamodb import KEY, REGION, EmbeddedDynamoDB, embedded_dynamodb
 from medallion_assets.errors import PermanentError
@@ -48,8 +49,6 @@ DEFAULTS = {
 OF_EMBEDDED = {"MEDALLION_CREATE_TABLES": "yes"}
 """The same where the DynamoDB is ours: tables are made when missing."""
 POLL_SECONDS = 0.25
-END_SECONDS = 75.0
-"""Dagster gives each of its services a minute to end; what is left then is killed."""
 LAST_LINES_SECONDS = 5.0
 HUSHED = "ignore:Function `dev_command` is superseded"
 """`dg dev` needs a package that only developers of this project have."""
@@ -139,8 +138,8 @@ def _dagster_dev(
     """`dagster dev` in a process group of its own; SIGINT and SIGTERM of this process end it, and then the block.
 
     Whoever starts a process in the background may have it ignore SIGINT, and its children as well. They do not ignore
-    a signal for which this process has a handler. It holds the `lock` of the home as long as it lives, which is no
-    longer than this process, however that ends (dev_child.py).
+    a signal for which this process has a handler. It holds the `lock` of the home as well, and ends itself when this
+    process is killed (dev_child.py).
     """
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     command = [sys.executable, "-m", "medallion_assets.dev_child", str(os.getpid())]
