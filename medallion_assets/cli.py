@@ -70,7 +70,7 @@ def remove_demo(
         with only_one(home, "medallion remove-demo", patience=0):
             if not json:
                 terminal.answer(found, lambda: contents_page(found))
-                yes = yes or typer.confirm("Remove all of it?")
+                yes = yes or typer.confirm("Remove all of it? (no removes nothing)")
             if yes:
                 remove(home)
         if json:
