@@ -28,7 +28,7 @@ setup-spark: $(INSTALLED) ## add Spark's Python packages (477 MB); only work on 
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock
 
 demo: $(INSTALLED) ## run the whole pipeline on sample tables, on this machine
-	$(BIN)/medallion demo
+	MEDALLION_HOME=$(MEDALLION_HOME) $(BIN)/medallion demo
 
 dev: $(INSTALLED) ## run everything by itself until Ctrl-C: sensors, schedules, the UI, a DynamoDB
 	MEDALLION_HOME=$(DEV_HOME) $(BIN)/medallion dev
@@ -36,9 +36,8 @@ dev: $(INSTALLED) ## run everything by itself until Ctrl-C: sensors, schedules, 
 sample-export: $(INSTALLED) ## drop new exports for `make dev` (in a second terminal)
 	@MEDALLION_HOME=$(DEV_HOME) $(BIN)/medallion sample-export
 
-ui: $(INSTALLED) ## open the Dagster UI on what the demo (or you) ran
-	@mkdir -p $(MEDALLION_HOME)/dagster_home && touch $(MEDALLION_HOME)/dagster_home/dagster.yaml
-	DAGSTER_HOME=$(abspath $(MEDALLION_HOME))/dagster_home $(BIN)/dagster dev -m medallion_assets.definitions
+ui: $(INSTALLED) ## look at what you (or the demo) ran in the Dagster UI; it starts nothing by itself
+	MEDALLION_HOME=$(MEDALLION_HOME) $(BIN)/medallion ui
 
 test: $(INSTALLED) ## run the tests; what needs a service that is not there is skipped with its reason
 	$(BIN)/python -m pytest -n auto --dist loadgroup

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from threading import Thread
 from typing import Annotated
 
@@ -53,14 +55,29 @@ class Answer:
 
 
 def settings() -> str:
-    """The MEDALLION_* variables are allowed values."""
+    """The MEDALLION_* variables are allowed values, and say whether anything is to start by itself."""
     from medallion_assets.errors import MedallionError
     from medallion_assets.settings import load_settings
 
     try:
-        return f"lakehouse {load_settings().lakehouse_url}"
+        found = load_settings()
     except MedallionError as error:
         raise NotWellError(str(error), "correct the settings file, then restart") from error
+    if not os.environ.get("MEDALLION_TRIGGERS"):
+        do = "set it to on (or off, if that is meant) in the settings file, or copy the units of this release"
+        raise NotWellError("MEDALLION_TRIGGERS is not set: no sensor and no schedule would start anything", do)
+    return f"lakehouse {found.lakehouse_url}, triggers {'on' if found.uses_triggers else 'off'}"
+
+
+def secrets() -> str:
+    """Nobody but the deployment can read the settings file."""
+    file = os.environ.get("MEDALLION_SETTINGS") or "/etc/medallion/medallion.env"
+    check = Path(__file__).with_name("check-mode")
+    done = subprocess.run([check, file], capture_output=True, text=True, check=False)  # noqa: S603 - our own script
+    if done.returncode:
+        found, _, do = done.stdout.strip().partition("; what to do: ")
+        raise NotWellError(found or done.stderr.strip(), do or f"look at {file}")
+    return f"{file} is private" if Path(file).exists() else f"there is no {file}"
 
 
 def postgresql() -> str:
@@ -158,6 +175,7 @@ def idle() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
+    "secrets": secrets,
     "postgresql": postgresql,
     "code-server": code_server,
     "daemon": daemon,

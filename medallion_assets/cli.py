@@ -32,37 +32,94 @@ app.add_typer(serving_app, name="serving")
 
 TableName = Annotated[str, typer.Argument(help="An exported table, such as customer_transactions.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else.")]
+Elsewhere = Annotated[
+    bool,
+    typer.Option(
+        "--elsewhere",
+        help="Work where MEDALLION_RAW_URL and MEDALLION_LAKEHOUSE_URL say, though that is not in MEDALLION_HOME.",
+    ),
+]
 Exports = Annotated[list[str] | None, typer.Option("--export", help="Only this export; may be repeated.")]
 Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only this reason code; may be repeated.")]
 
 
 @app.command()
 def demo(json: Json = False) -> None:
-    """Run the whole pipeline on sample tables in MEDALLION_HOME, then land a bad export and see it stopped."""
+    """Run the whole pipeline on sample tables in MEDALLION_HOME/demo, then land a bad export and see it stopped."""
     with Terminal(as_json=json) as terminal:
         from medallion_assets.demo import run_demo
         from medallion_assets.demo_view import DemoView, summary_page
         from medallion_assets.settings import load_settings
 
-        settings = load_settings()
-        result = run_demo(settings, DemoView(quiet=json))
-        home = str(settings.home)
-        terminal.answer(result, lambda: summary_page(result, home), found=not result.readable_unchanged)
+        result = run_demo(load_settings(), DemoView(quiet=json))
+        terminal.answer(result, lambda: summary_page(result), found=not result.readable_unchanged)
+
+
+@app.command("remove-demo")
+def remove_demo(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """List what lies in the demo's home, ask, and remove it all. With --json nothing is removed without --yes."""
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.demo_home import contents, demo_home, remove
+        from medallion_assets.demo_view import contents_page
+        from medallion_assets.home_lock import only_one
+        from medallion_assets.settings import load_settings
+
+        home = demo_home(load_settings().home)
+        found = contents(home)
+        with only_one(home, "medallion remove-demo", patience=0):
+            if not json:
+                terminal.answer(found, lambda: contents_page(found))
+                yes = yes or typer.confirm("Remove all of it? (no removes nothing)")
+            if yes:
+                remove(home)
+        if json:
+            terminal.answer({"found": found, "removed": yes}, lambda: "")
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="The port of the Dagster UI.")] = 3000,
+    demo: Annotated[
+        bool | None,
+        typer.Option("--demo/--no-demo", help="Show the demo's runs, or not. [default: if there are no others]"),
+    ] = None,
+) -> None:
+    """Show runs, tables and checks in the Dagster UI until Ctrl-C. It starts nothing: no sensor, no schedule."""
+    with Terminal(as_json=False) as terminal:
+        import os
+        import sys
+
+        from medallion_assets.dev_view import ui_page
+        from medallion_assets.settings import inherited_environment, load_settings
+        from medallion_assets.web_ui import web_ui
+
+        shown = web_ui(load_settings(), inherited_environment(), port=port, demo=demo)
+        terminal.answer(shown, lambda: ui_page(shown))
+        sys.stdout.flush()
+        os.execve(shown.command[0], shown.command, dict(shown.environment))  # noqa: S606 - our own command
 
 
 @app.command()
 def dev(
     port: Annotated[int, typer.Option(help="The port of the Dagster UI.")] = 3000,
     dynamodb_port: Annotated[int, typer.Option(help="The port of the embedded DynamoDB.")] = 8001,
+    elsewhere: Elsewhere = False,
 ) -> None:
     """Run everything on this machine until Ctrl-C: sensors, schedules, the UI, and a DynamoDB inside the process."""
     with Terminal(as_json=False) as terminal:
-        from medallion_assets.dev import run_dev, ui_address
+        from medallion_assets.dev import run_dev
         from medallion_assets.dev_view import LogView, dev_page
         from medallion_assets.settings import inherited_environment, load_settings
+        from medallion_assets.web_ui import ui_address
 
+        settings = load_settings()
+        if not elsewhere:
+            settings.check_places_are_in_home("medallion dev", otherwise="--elsewhere")
         run_dev(
-            load_settings(),
+            settings,
             inherited_environment(),
             port=port,
             dynamodb_port=dynamodb_port,
@@ -103,11 +160,20 @@ def sample(
     with Terminal(as_json=json) as terminal:
         from medallion_assets.operations.pages import sample_page
         from medallion_assets.samples.exports import write_sample
+        from medallion_assets.samples.places import check_only_samples
         from medallion_assets.settings import normalise_url
 
         url = normalise_url(out, name="--out")
+        check_only_samples(url)
         export = write_sample(
-            url, table=table, items=items, kind=kind, seed=seed, bad_share=bad_share, data_files=files
+            url,
+            table=table,
+            items=items,
+            kind=kind,
+            seed=seed,
+            bad_share=bad_share,
+            data_files=files,
+            replaces=False,
         )
         terminal.answer({"url": f"{url}/{table}", "export": export}, lambda: sample_page(f"{url}/{table}", export))
 
@@ -130,6 +196,7 @@ def sample_export(
     items: Annotated[int, typer.Option(min=10, help="How many records of transactions.")] = 400,
     seed: Annotated[int, typer.Option(help="The same seed draws the same records.")] = 0,
     bad_share: Annotated[float, typer.Option(min=0, max=1, help="The share of bad transactions.")] = 0.006,
+    elsewhere: Elsewhere = False,
     json: Json = False,
 ) -> None:
     """Drop the next export of each sample table where the settings say, from the end of the last ones until now."""
@@ -140,7 +207,10 @@ def sample_export(
         from medallion_assets.samples.next_exports import write_next_exports
         from medallion_assets.settings import load_settings
 
-        url = load_settings().raw_url
+        settings = load_settings()
+        if not elsewhere:
+            settings.check_places_are_in_home("medallion sample-export", otherwise="--elsewhere")
+        url = settings.raw_url
         exports = write_next_exports(url, now=datetime.now(UTC), seed=seed, records=items, bad_share=bad_share)
         terminal.answer({"url": url, "exports": exports}, lambda: sample_exports_page(url, exports))
 

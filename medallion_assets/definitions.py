@@ -68,7 +68,7 @@ def build_defs(
             *arrival_sensors(settings),
             *update_sensors(settings),
             *restated_sensors(settings),
-            *run_if_sensors(),
+            *run_if_sensors(settings),
             *outcome_sensors(settings),
         ],
         executor=dg.in_process_executor,

@@ -1,26 +1,26 @@
 """The demo: the whole pipeline on sample tables, on this machine, in under a minute.
 
 Belongs here: the story that `medallion demo` tells, step by step.
-Does not: the samples (samples/history.py), running the pipeline (demo_pipeline.py), how things look (demo_view.py).
+Does not: the samples (samples/history.py), running the pipeline (demo_pipeline.py), what an earlier demo left
+(demo_home.py), how things look (demo_view.py).
 """
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
+from medallion_assets.dagster_home import put_demo_yaml
+from medallion_assets.demo_home import MADE_BY, demo_settings, recording
 from medallion_assets.demo_pipeline import INGEST, REFINE, DemoPipeline, TableSummary
 from medallion_assets.demo_view import DemoView
 from medallion_assets.embedded_dynamodb import embedded_dynamodb
-from medallion_assets.errors import PermanentError
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.gold.restatement import restated_partitions
+from medallion_assets.home_lock import only_one
 from medallion_assets.samples.history import write_bad_export, write_demo_history
 from medallion_assets.serving.customer_ltv_metrics import CUSTOMER_LTV_METRICS
 from medallion_assets.serving.daily_sales_metrics import DAILY_SALES_METRICS
@@ -28,9 +28,6 @@ from medallion_assets.settings import Settings
 
 SEED = 7
 FIRST_DAY = date(2025, 1, 1)
-MARKER = "demo.json"
-"""Marks a home whose data the demo made, and may therefore make anew."""
-DAGSTER_YAML = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,18 +51,24 @@ class DemoResult:
     gate_message: str
     readable_unchanged: bool
     seconds: float
+    home: str
 
 
 def run_demo(settings: Settings, view: DemoView, size: DemoSize | None = None) -> DemoResult:
-    """Run the story; everything it makes lies in `settings.home`.
+    """Run the story; everything it makes lies in the demo's own home, below `settings.home`.
 
     Raises:
-        PermanentError: the home holds data that no demo made, or a stage failed that should not have.
+        PermanentError: that home holds data that no demo made, another demo is at work there, or a stage failed that
+            should not have.
     """
+    settings = replace(demo_settings(settings), first_day=FIRST_DAY)
+    with only_one(settings.home, MADE_BY), recording(settings.home):
+        put_demo_yaml(settings.dagster_home)
+        return _tell(settings, view, size or DemoSize())
+
+
+def _tell(settings: Settings, view: DemoView, size: DemoSize) -> DemoResult:
     began = time.monotonic()
-    size = size or DemoSize()
-    settings = replace(settings, first_day=FIRST_DAY)
-    _prepare_home(settings)
     story: dict[str, Any] = {
         "seed": SEED,
         "transactions": size.transactions,
@@ -104,30 +107,5 @@ def run_demo(settings: Settings, view: DemoView, size: DemoSize | None = None) -
             gate_message=message,
             readable_unchanged=unchanged,
             seconds=time.monotonic() - began,
+            home=str(settings.home),
         )
-
-
-def _prepare_home(settings: Settings) -> None:
-    """An empty home: what an earlier demo left is removed, anything else is left alone and refused."""
-    home = settings.home
-    marker = home / MARKER
-    expected = {"raw_url": str(home / "raw-dynamodb-exports"), "lakehouse_url": str(home / "lakehouse")}
-    found = {"raw_url": settings.raw_url, "lakehouse_url": settings.lakehouse_url}
-    if found != expected:
-        raise PermanentError(
-            "the demo keeps everything in MEDALLION_HOME",
-            expected=expected,
-            found=found,
-            do="unset MEDALLION_RAW_URL and MEDALLION_LAKEHOUSE_URL for the demo",
-        )
-    folders = [Path(settings.raw_url), Path(settings.lakehouse_url)]
-    if not marker.exists() and any(folder.exists() for folder in folders):
-        raise PermanentError(
-            f"{home} holds data that no demo made",
-            do="set MEDALLION_HOME to an empty folder for the demo",
-        )
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    (settings.dagster_home / "dagster.yaml").write_text(DAGSTER_YAML)
-    marker.write_text(json.dumps({"seed": SEED}))

@@ -6,6 +6,7 @@ Does not: what happens (demo.py).
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
@@ -13,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
+from rich.markup import escape
 from rich.padding import Padding
 from rich.status import Status
 from rich.table import Table
@@ -20,6 +22,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from medallion_assets.demo import DemoResult
+    from medallion_assets.demo_home import DemoContents
 
 WIDTH_OF_PROGRESS = 96
 
@@ -59,7 +62,7 @@ class DemoView:
             self.console.print(f"    [yellow]check {name} of {asset} found something; see it in the UI[/]")
 
 
-def summary_page(result: DemoResult, home: str) -> Group:
+def summary_page(result: DemoResult) -> Group:
     """The tables, what readers see, and what to type next."""
     tables = Table(title="Tables", title_justify="left")
     for name in ("table", "rows", "version", "quality", "quarantined"):
@@ -73,20 +76,33 @@ def summary_page(result: DemoResult, home: str) -> Group:
         tables,
         _sales_table(result.sales),
         f"The bad export [bold]{result.bad_export}[/] was stopped; what readers of DynamoDB see is {unchanged}.",
-        f"Done in [bold]{result.seconds:.0f} s[/]. All of it lies in {home}. What to type next:",
+        f"Done in [bold]{result.seconds:.0f} s[/]. All of it lies in {result.home}. What to type next:",
         *(
             Text.assemble("  ", (command, "cyan"), (f"  # {what}", "dim"), no_wrap=True, overflow="ignore")
-            for command, what in NEXT
+            for command, what in _next_commands(result.home)
         ),
     )
 
 
-NEXT = (
-    ("make ui", "the runs, assets and checks in the Dagster UI"),
-    (".venv/bin/medallion verify", "prove the lakehouse: ledger, files, row counts"),
-    (".venv/bin/medallion quarantine show customer_transactions", "the bad rows and their reasons"),
-    (".venv/bin/medallion exports verify .medallion/raw-dynamodb-exports", "every export and its verdict"),
-)
+def contents_page(found: DemoContents) -> Group:
+    """What lies in a demo's home, and above all what no demo made."""
+    folders = ", ".join(f"{name} ({count:,} files)" for name, count in found.folders.items())
+    lines = [
+        f"[bold]{found.home}[/] holds {found.files:,} files, {found.size_bytes / 1e6:,.1f} MB: {folders}",
+        *(f"  [yellow]not made by the demo, or changed since:[/] {escape(path)}" for path in found.not_made),
+    ]
+    return Group(*lines)
+
+
+def _next_commands(home: str) -> list[tuple[str, str]]:
+    return [
+        (f"export MEDALLION_HOME={shlex.quote(home)}", "what follows is about the demo"),
+        ("make ui", "the runs, assets and checks in the Dagster UI"),
+        (".venv/bin/medallion verify", "prove the lakehouse: ledger, files, row counts"),
+        (".venv/bin/medallion quarantine show customer_transactions", "the bad rows and their reasons"),
+        (f".venv/bin/medallion exports verify {shlex.quote(f'{home}/raw-dynamodb-exports')}", "every export"),
+        (".venv/bin/medallion remove-demo", "lists all that lies there, asks, and removes it"),
+    ]
 
 
 def _sales_table(sales: list[Mapping[str, object]] | list[dict[str, object]]) -> Table:

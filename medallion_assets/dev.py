@@ -8,9 +8,7 @@ Does not: what the DynamoDB is given back (dev_serving.py), what is shown (dev_l
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,29 +23,33 @@ from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from medallion_assets.dagster_home import NAME as DAGSTER_YAML
+from medallion_assets.dagster_home import link_dev_yaml
+from medallion_assets.dev_child import END_SECONDS
 from medallion_assets.dynamodb.publisher import publishing_client
 from medallion_assets.embedded_dynamodb import KEY, REGION, EmbeddedDynamoDB, embedded_dynamodb
 from medallion_assets.errors import PermanentError
+from medallion_assets.home_lock import only_one
 from medallion_assets.settings import Settings
+from medallion_assets.web_ui import HOST, check_port, ui_address
 
 if TYPE_CHECKING:  # it loads Dagster, which a command that is refused need not wait for
     from medallion_assets.dev_serving import PublishedAgain
 
-HOST = "127.0.0.1"
+COMMAND = "medallion dev"
 ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
 DEFAULTS = {
+    "MEDALLION_TRIGGERS": "on",
     "MEDALLION_TIMERS": "none",
-    "MEDALLION_CREATE_TABLES": "yes",
     "AWS_DEFAULT_REGION": REGION,
     "AWS_ACCESS_KEY_ID": KEY,
     "AWS_SECRET_ACCESS_KEY": KEY,
 }
-"""What holds unless the environment says otherwise: no timers, tables made when missing, and some AWS credentials."""
+"""What holds unless the environment says otherwise: triggers without timers, and some AWS credentials."""
+OF_EMBEDDED = {"MEDALLION_CREATE_TABLES": "yes"}
+"""The same where the DynamoDB is ours: tables are made when missing."""
 POLL_SECONDS = 0.25
-END_SECONDS = 75.0
-"""Dagster gives each of its services a minute to end; what is left then is killed."""
 LAST_LINES_SECONDS = 5.0
-DAGSTER_YAML = "dagster.dev.yaml"
 HUSHED = "ignore:Function `dev_command` is superseded"
 """`dg dev` needs a package that only developers of this project have."""
 
@@ -56,13 +58,15 @@ HUSHED = "ignore:Function `dev_command` is superseded"
 class DevServer:
     """What is up: where the UI is, and the variables under which other terminals see the same.
 
-    `published_again` is what the embedded DynamoDB was given back; null where another one is used.
+    `published_again` is what the embedded DynamoDB was given back; null where another one is used. `own_dagster_yaml`
+    is a dagster.yaml that somebody put there; null where ours holds.
     """
 
     ui_url: str
     home: Path
     endpoint: str
     published_again: PublishedAgain | None
+    own_dagster_yaml: Path | None
     variables: Mapping[str, str]
 
 
@@ -81,16 +85,18 @@ def run_dev(
     when this ends: what was published before is published again at first.
 
     Raises:
-        PermanentError: a port is taken, Dagster ended by itself, or a table that was published cannot be read.
+        PermanentError: another command works in the home, a port is taken, Dagster ended by itself, or a table that
+            was published cannot be read.
         TransientError: a storage did not answer.
     """
     with ExitStack() as stack:
-        _check_port(port, "--port")
+        check_port(port, "--port")
+        lock = stack.enter_context(only_one(settings.home, COMMAND))
         endpoint = environment.get(ENDPOINT)
-        _install_dagster_yaml(settings.dagster_home)
+        is_ours = link_dev_yaml(settings.dagster_home)
         published_again = None
         if not endpoint:
-            _check_port(dynamodb_port, "--dynamodb-port")
+            check_port(dynamodb_port, "--dynamodb-port")
             dynamodb = stack.enter_context(embedded_dynamodb(dynamodb_port))
             endpoint, published_again = dynamodb.endpoint, _publish_again(settings, dynamodb)
         ui_url = ui_address(port)
@@ -99,8 +105,9 @@ def run_dev(
             "DAGSTER_HOME": str(settings.dagster_home),
             ENDPOINT: endpoint,
         }
-        everything = {**DEFAULTS, **environment, **variables, "MEDALLION_UI_URL": ui_url}
-        process = stack.enter_context(_dagster_dev(port, everything, show))
+        defaults = DEFAULTS if published_again is None else DEFAULTS | OF_EMBEDDED
+        everything = {**defaults, **environment, **variables, "MEDALLION_UI_URL": ui_url}
+        process = stack.enter_context(_dagster_dev(port, everything, show, lock))
         _wait_until(lambda: _answers(ui_url), process)
         shown = variables | {name: everything[name] for name in DEFAULTS if name.startswith("AWS_DEFAULT")}
         if published_again:
@@ -111,27 +118,11 @@ def run_dev(
                 home=settings.home,
                 endpoint=endpoint,
                 published_again=published_again,
+                own_dagster_yaml=None if is_ours else settings.dagster_home / DAGSTER_YAML,
                 variables=shown,
             )
         )
         _wait_until(lambda: False, process)
-
-
-def ui_address(port: int) -> str:
-    """Where the UI is."""
-    return f"http://{HOST}:{port}"
-
-
-def dagster_yaml() -> Path:
-    """Dagster's settings for one machine: within the package where it was installed from a wheel, else in deploy/."""
-    package = Path(__file__).parent
-    packaged = package / DAGSTER_YAML
-    return packaged if packaged.exists() else package.parent / "deploy" / DAGSTER_YAML
-
-
-def _install_dagster_yaml(dagster_home: Path) -> None:
-    dagster_home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(dagster_yaml(), dagster_home / "dagster.yaml")
 
 
 def _publish_again(settings: Settings, dynamodb: EmbeddedDynamoDB) -> PublishedAgain:
@@ -142,18 +133,25 @@ def _publish_again(settings: Settings, dynamodb: EmbeddedDynamoDB) -> PublishedA
 
 @contextmanager
 def _dagster_dev(
-    port: int, environment: Mapping[str, str], show: Callable[[str], object]
+    port: int, environment: Mapping[str, str], show: Callable[[str], object], lock: int
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`dagster dev` in a process group of its own; SIGINT and SIGTERM of this process end it, and then the block.
 
     Whoever starts a process in the background may have it ignore SIGINT, and its children as well. They do not ignore
-    a signal for which this process has a handler.
+    a signal for which this process has a handler. It holds the `lock` of the home as well, and ends itself when this
+    process is killed (dev_child.py).
     """
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    command = [sys.executable, "-W", HUSHED, "-m", "dagster", "dev", "-m", "medallion_assets.definitions"]
+    command = [sys.executable, "-m", "medallion_assets.dev_child", str(os.getpid())]
+    command += ["-W", HUSHED, "-m", "dagster", "dev", "-m", "medallion_assets.definitions"]
     command += ["--host", HOST, "--port", str(port), "--log-level", "warning"]  # the UI shows the rest
     process = subprocess.Popen(  # noqa: S603 - our own command
-        command, env=dict(environment), process_group=0, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        env=dict(environment),
+        process_group=0,
+        pass_fds=(lock,),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     is_ending = threading.Event()
     reader = threading.Thread(target=_pass_on, args=(process, show, is_ending), daemon=True)
@@ -214,14 +212,3 @@ def _answers(url: str) -> bool:
             return True
     except (URLError, OSError):
         return False
-
-
-def _check_port(port: int, option: str) -> None:
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, port))
-        except OSError as error:
-            raise PermanentError(
-                f"port {port} cannot be had", found=str(error), do=f"end what uses it, or name another with {option}"
-            ) from error

@@ -1,6 +1,6 @@
 """How `medallion dev` looks in a terminal.
 
-Belongs here: what it prints once the UI answers, and colours.
+Belongs here: what it prints once the UI answers, and colours; what `medallion ui` says of itself.
 Does not: what is started (dev.py), or which lines of Dagster's are shown (dev_log.py).
 """
 
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from medallion_assets.dev import DevServer
 from medallion_assets.dev_log import DagsterLog, Line
+from medallion_assets.web_ui import WebUi
 
 NEXT = (
     ("make sample-export", "new exports land; watch them come through to serving in the UI"),
@@ -23,15 +24,28 @@ NEXT = (
 
 def dev_page(server: DevServer) -> Group:
     """Where everything is, what other terminals need, and what to type next."""
+    own = server.own_dagster_yaml
     return Group(
         _line("Dagster UI", server.ui_url, "asset graph: /asset-groups"),
         _line("DynamoDB", server.endpoint, _contents(server)),
         _line("data", str(server.home), "exports, tables, Dagster's runs"),
+        *([_line("settings", str(own), "a dagster.yaml of your own: it is kept, and holds")] if own else []),
         Text("In other terminals, for commands that are to see the same:", style="bold"),
         *(_command(f"export {name}={shlex.quote(value)}") for name, value in server.variables.items()),
         Text("What to type there next:", style="bold"),
         *(_command(command, what) for command, what in NEXT),
         Text("Ctrl-C ends all of it. What happens, with the time, job and stage:", style="bold"),
+    )
+
+
+def ui_page(shown: WebUi) -> Group:
+    """What is shown, where, and that nothing is started."""
+    other = "--no-demo" if shown.is_demo else "--demo"
+    whose = "the demo's" if shown.is_demo else "your own"
+    return Group(
+        _line("Dagster UI", shown.url, "Ctrl-C ends it"),
+        _line("runs of", str(shown.home), f"{whose}; `medallion ui {other}` shows the others"),
+        Text("Nothing starts by itself; what you materialize runs at once. Sensors and schedules: `medallion dev`"),
     )
 
 

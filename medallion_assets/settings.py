@@ -48,6 +48,7 @@ class Settings:
     """Every setting, validated; made once by `load_settings`.
 
     `home` is an absolute path; `raw_url` and `lakehouse_url` are absolute paths without a scheme, or `s3://bucket/prefix`.
+    `uses_triggers`: sensors and schedules are on without being switched on by hand, once a daemon runs.
     `uses_timers` is false when every timer of the contracts counts as 0. `schedules` are cron lines by job.
     `closes_missed_days`: days that nobody closed while the daemon was down are closed, or else skipped.
     `daily_done_by` is a time of day in the business time zone. `creates_tables`: DynamoDB tables that are missing are
@@ -62,6 +63,7 @@ class Settings:
     lakehouse_url: str
     engine: str
     first_day: date
+    uses_triggers: bool
     uses_timers: bool
     schedules: Mapping[str, tuple[str, ...]]
     schedule_time_zone: str
@@ -78,8 +80,24 @@ class Settings:
 
     @property
     def dagster_home(self) -> Path:
-        """Where `medallion demo` keeps Dagster's runs, so that the UI shows them."""
+        """Where commands on one machine keep Dagster's runs, so that the UI shows them."""
         return self.home / "dagster_home"
+
+    def check_places_are_in_home(self, command: str, *, otherwise: str) -> None:
+        """See that exports and tables lie in `home`: a shell may name others' places for quite another command.
+
+        Raises:
+            SettingsError: they lie elsewhere; the message names the option by which a person says that it is meant.
+        """
+        places = {"MEDALLION_RAW_URL": self.raw_url, "MEDALLION_LAKEHOUSE_URL": self.lakehouse_url}
+        outside = {name: url for name, url in places.items() if not url.startswith(f"{self.home}/")}
+        if outside:
+            raise SettingsError(
+                f"{command} would work outside MEDALLION_HOME",
+                expected=f"places in {self.home}",
+                found=", ".join(f"{name} {url}" for name, url in outside.items()),
+                do=f"unset {' and '.join(outside)}, or say {otherwise} if that is meant",
+            )
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -105,6 +123,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         lakehouse_url=lakehouse_url,
         engine=engine,
         first_day=_day(env, "MEDALLION_FIRST_DAY", date(2025, 1, 1)),
+        uses_triggers=_choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
         uses_timers=_choice(env, "MEDALLION_TIMERS", ("contract", "none")) == "contract",
         schedules=_schedules(env),
         schedule_time_zone=_time_zone(env, "MEDALLION_TIME_ZONE", "America/Los_Angeles"),

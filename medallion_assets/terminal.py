@@ -47,7 +47,7 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if not isinstance(error, Exception) or isinstance(error, typer.Exit):
+        if not isinstance(error, Exception) or isinstance(error, typer.Exit | typer.Abort):
             return
         if self._as_json:
             typer.echo(json.dumps({"error": _error_facts(error)}, indent=2))

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from medallion_assets import tables
 from medallion_assets.cli import app
+from medallion_assets.demo_home import recording
 from medallion_assets.dynamodb.publisher import publishing_client
 from medallion_assets.dynamodb.serving_tables import day_table, ensure_table
 from medallion_assets.gold.build import build_daily_sales
@@ -47,8 +48,8 @@ def lakehouse(home: Path) -> Lakehouse:
     return make_lakehouse(home / "lakehouse")
 
 
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(one) for one in arguments])
+def run(*arguments: object, typed: str | None = None) -> Result:
+    return CliRunner().invoke(app, [str(one) for one in arguments], input=typed)
 
 
 def answer(*arguments: object) -> Any:
@@ -209,6 +210,49 @@ def test_a_sample_that_cannot_be_made_is_refused(home: Path) -> None:
     assert run("sample", "--table", "orders", "--out", home / "raw").exit_code == 2
     assert run("sample", "--table", "customers", "--bad-share", 2, "--out", home / "raw").exit_code == 2
     assert "this sample cannot be made" in run("sample", "--table", "orders", "--out", home / "raw").stderr
+
+
+# What removes or writes
+
+
+@pytest.mark.parametrize(
+    ("options", "typed", "is_there"),
+    [((), "n\n", True), ((), "", True), (("--json",), None, True), ((), "y\n", False), (("--yes",), None, False)],
+)
+def test_a_demo_is_removed_when_that_is_said(
+    home: Path, options: tuple[str, ...], typed: str | None, is_there: bool
+) -> None:
+    """After all that lies there was listed, what no demo made by its name; what lies beside it stays."""
+    with recording(home / "demo"):
+        pass
+    mine = home / "demo" / "lakehouse" / "mine.txt"
+    mine.parent.mkdir()
+    mine.touch()
+    page = run("remove-demo", *options, typed=typed)
+    assert "lakehouse/mine.txt" in page.stdout
+    assert mine.exists() is is_there
+    assert (home / "demo").exists() is is_there
+    assert home.exists()
+
+
+@pytest.mark.parametrize("command", ["sample-export", "dev"])
+def test_what_writes_on_this_machine_stays_in_its_home(
+    home: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell may name the places of production, or of another project."""
+    monkeypatch.setenv("MEDALLION_RAW_URL", "s3://lake/raw")
+    page = run(command)
+    told = " ".join(page.stderr.replace("│", " ").split())
+    assert page.exit_code == 2
+    for words in (f"medallion {command} would work outside", "MEDALLION_RAW_URL s3://lake/raw", "say --elsewhere"):
+        assert words in told
+    assert list(home.iterdir()) == []
+
+
+def test_samples_are_written_elsewhere_when_that_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDALLION_HOME", str(home / "home"))
+    monkeypatch.setenv("MEDALLION_RAW_URL", str(home / "raw"))
+    assert len(answer("sample-export", "--elsewhere")["exports"]) == 2
 
 
 # Verify

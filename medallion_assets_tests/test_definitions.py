@@ -45,6 +45,18 @@ def test_the_first_partition_is_a_setting() -> None:
             assert node.partitions_def.get_first_partition_key() == "2024-02-29"
 
 
+@pytest.mark.parametrize(
+    ("variables", "status"),
+    [({}, "STOPPED"), ({"MEDALLION_TRIGGERS": "off"}, "STOPPED"), ({"MEDALLION_TRIGGERS": "on"}, "RUNNING")],
+)
+def test_no_trigger_is_on_unless_the_settings_say_so(variables: dict[str, str], status: str) -> None:
+    """A daemon that somebody runs beside the UI must not start to load, build and publish unasked."""
+    definitions = build_defs(load_settings(variables))
+    triggers = [*(definitions.sensors or []), *(definitions.schedules or [])]
+    assert len(triggers) > 10
+    assert {one.default_status.name for one in triggers} == {status}
+
+
 def test_loading_reads_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither folders, which are not even made, nor a store, which does not answer here."""
     home, nobody = tmp_path / "home", f"http://127.0.0.1:{free_port()}"

@@ -12,8 +12,10 @@ from dagster._core.instance.ref import InstanceRef
 from rich.console import Console
 
 from medallion_assets.demo import DemoResult, DemoSize, run_demo
+from medallion_assets.demo_home import demo_settings
 from medallion_assets.demo_view import DemoView, summary_page
 from medallion_assets.errors import PermanentError
+from medallion_assets.home_lock import only_one
 from medallion_assets.settings import Settings, load_settings
 
 pytestmark = pytest.mark.xdist_group("demo")  # told once, not by every worker
@@ -41,8 +43,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     console = Console(file=(terminal := StringIO()), width=200, highlight=False)
     second = run_demo(settings, DemoView(console=console), SMALL)
     story = terminal.getvalue()
-    console.print(summary_page(second, str(settings.home)))
-    return Told(settings, first, second, story, terminal.getvalue().removeprefix(story))
+    console.print(summary_page(second))
+    return Told(demo_settings(settings), first, second, story, terminal.getvalue().removeprefix(story))
 
 
 def test_telling_it_again_makes_the_same_tables(told: Told) -> None:
@@ -90,22 +92,36 @@ def test_the_summary_says_what_there_is_and_what_to_type_next(told: Told) -> Non
     assert f"{told.second.sales[0]['net_revenue']:,.2f}" in told.page
     assert f"The bad export {told.second.bad_export} was stopped" in told.page
     assert "what readers of DynamoDB see is unchanged" in told.page
-    for command in ("make ui", "medallion verify", "medallion quarantine show"):
+    export = f"export MEDALLION_HOME={told.settings.home}"
+    for command in (export, "make ui", "medallion verify", "medallion quarantine show", "medallion remove-demo"):
         assert command in told.page
 
 
-def test_data_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
-    """Neither removed nor mixed with samples."""
+def test_what_is_the_users_stays_whatever_the_demo_does(tmp_path: Path) -> None:
+    """In the home: the demo has one of its own. In the demo's home: it is named, and nothing is run or removed."""
     settings = settings_at(tmp_path / "home")
-    (Path(settings.lakehouse_url) / "silver").mkdir(parents=True)
-    with pytest.raises(PermanentError, match=r"holds data that no demo made.*set MEDALLION_HOME to an empty folder"):
+    home = demo_settings(settings).home
+    orders = Path("raw-dynamodb-exports/orders/AWSDynamoDB/1/manifest-summary.json")
+    for place in (settings.home, home):
+        (place / orders).parent.mkdir(parents=True)
+        (place / orders).write_text("{}")
+    with pytest.raises(PermanentError, match=rf"holds data that no demo made.*found: 1 other files: {orders}"):
         run_demo(settings, DemoView(quiet=True), SMALL)
-    assert (Path(settings.lakehouse_url) / "silver").is_dir()
-    assert not Path(settings.raw_url).exists()
+    assert (home / orders).exists()
+    assert not (home / "lakehouse").exists()
+    assert [one.name for one in settings.home.iterdir() if one != home] == ["raw-dynamodb-exports"]
+    assert (settings.home / orders).exists()
+
+
+def test_two_demos_in_one_home_do_not_meet(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path / "home")
+    home = demo_settings(settings).home
+    with only_one(home, "medallion dev"), pytest.raises(PermanentError, match="another command does"):
+        run_demo(settings, DemoView(quiet=True), SMALL)
 
 
 def test_the_demo_stays_in_its_home(tmp_path: Path) -> None:
-    """It removes what an earlier one made, which must be nobody else's place."""
+    """The commands to type next would look elsewhere."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     settings = settings_at(tmp_path / "home", MEDALLION_LAKEHOUSE_URL=str(elsewhere))

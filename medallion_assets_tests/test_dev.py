@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -13,11 +14,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from medallion_assets import dev
+from medallion_assets import dev, web_ui
 from medallion_assets.dev import DevServer, run_dev
 from medallion_assets.dev_serving import PublishedAgain
 from medallion_assets.dev_view import LogView, dev_page
 from medallion_assets.errors import PermanentError
+from medallion_assets.home_lock import LOCK, only_one
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.services.processes import free_port
 
@@ -26,6 +28,7 @@ SERVER = DevServer(
     home=Path("/home/of it"),
     endpoint="http://127.0.0.1:8001",
     published_again=PublishedAgain(days=15, items=1234),
+    own_dagster_yaml=None,
     variables={"MEDALLION_HOME": "/home/of it"},
 )
 
@@ -45,11 +48,25 @@ def run(home: Path, **ports: int) -> None:
 @pytest.mark.parametrize(("name", "option"), [("port", "--port"), ("dynamodb_port", "--dynamodb-port")])
 def test_a_port_that_is_taken_is_named_with_its_option(tmp_path: Path, name: str, option: str) -> None:
     with socket.socket() as taken:
-        taken.bind((dev.HOST, 0))
+        taken.bind((web_ui.HOST, 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(PermanentError, match=rf"port {port} cannot be had.*{option}"):
             run(tmp_path, **{name: port})
+
+
+def test_a_home_in_which_another_one_works_is_refused(tmp_path: Path) -> None:
+    """Before anything of it is touched."""
+    refused = pytest.raises(PermanentError, match=rf"process {os.getpid()} \(medallion dev")
+    with only_one(tmp_path, "medallion dev"), refused:
+        run(tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == [LOCK]
+
+
+def test_a_dagster_yaml_of_ones_own_is_told() -> None:
+    own = Path("/home/of it/dagster_home/dagster.yaml")
+    assert "of your own" not in page(SERVER)
+    assert f"{own}  # a dagster.yaml of your own: it is kept, and holds" in page(replace(SERVER, own_dagster_yaml=own))
 
 
 def test_a_dagster_that_ends_by_itself_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

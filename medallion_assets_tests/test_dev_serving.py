@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
-from medallion_assets.dev import dagster_yaml
+from medallion_assets.dagster_home import dev_yaml
 from medallion_assets.dev_serving import PublishedAgain, publish_again
 from medallion_assets.dynamodb.reader import read_day
 from medallion_assets.dynamodb.watermark import read_watermark
@@ -24,7 +24,7 @@ def test_what_was_published_is_there_again(refined: Graph) -> None:
     """Days that Gold has and nobody published wait for the sensors."""
     home = refined.settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(dagster_yaml().read_text())
+    (home / "dagster.yaml").write_text(dev_yaml().read_text())
     with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home))) as instance:
         graph = graph_at(refined.settings.home, instance)
         assert graph.run(*GOLD, first=DAYS[0], last=LAST).success

@@ -24,6 +24,7 @@ def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert settings.lakehouse_url == str(home / "lakehouse")
         assert (settings.engine, settings.first_day) == ("polars", date(2025, 1, 1))
         assert settings.dagster_home == home / "dagster_home"
+        assert not settings.uses_triggers
         assert (settings.uses_timers, settings.closes_missed_days, settings.creates_tables) == (True, True, False)
         assert (settings.schedule_time_zone, settings.daily_done_by) == ("America/Los_Angeles", time(6))
         assert settings.schedules == {"daily_gold_and_publish": ("0 1 * * *",), "monitor": ("*/15 * * * *",)}

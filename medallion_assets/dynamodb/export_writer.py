@@ -30,7 +30,7 @@ from medallion_assets.dynamodb.manifests import (
     render_file_list,
     render_summary,
 )
-from medallion_assets.dynamodb.storage import bucket_and_prefix, write_bytes, write_chunks
+from medallion_assets.dynamodb.storage import bucket_and_prefix, stat, write_bytes, write_chunks
 from medallion_assets.errors import PermanentError
 
 ACCOUNT_ID = "111122223333"
@@ -65,16 +65,17 @@ def write_export(
     table_id: str | None = None,
     view: str = NEW_AND_OLD_IMAGES,
     gzip_level: int = 6,
+    replaces: bool = True,
 ) -> Export:
     """Write one export and return what its manifests say.
 
     `files` gives, for each data file, its text in pieces of one or more whole lines (a newline at a piece's end may be
     left out); pieces are written as they come, so memory is bounded by a piece. `from_at` and `to_at` are equal for a
     full export. The export begins (`started_at`) some seconds after `to_at` unless told otherwise. The same arguments
-    write the same bytes.
+    write the same bytes. Unless it `replaces`, an export of the same id that is whole is left as it is.
 
     Raises:
-        PermanentError: a window that an export cannot have.
+        PermanentError: a window that an export cannot have, or an export of its id lies there already.
     """
     if (from_at == to_at) != (export_type is ExportType.FULL) or from_at > to_at:
         raise PermanentError(
@@ -91,6 +92,11 @@ def write_export(
     folder = f"{prefix}{ROOT}/{export_id}"
     data_folder = f"{folder}/data" if export_type is ExportType.FULL else f"{prefix}{ROOT}/data"
 
+    if not replaces and stat(store, f"{folder}/{SUMMARY_NAME}") is not None:
+        raise PermanentError(
+            f"the export {export_id} of {table_name} lies there already, and is left as it is",
+            do="choose another seed or another place, or remove the export first",
+        )
     write_bytes(store, f"{folder}/_started", b"")
     written = []
     for lines in files:

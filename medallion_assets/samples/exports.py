@@ -53,6 +53,7 @@ def write_sample(
     customer_count: int | None = None,
     first_day: date = date(2025, 1, 1),
     days: int = 60,
+    replaces: bool = True,
 ) -> Export:
     """Write one export of `items` records below `<url>/<table>`; `bad_share` (0 to 1) of them are bad.
 
@@ -61,7 +62,8 @@ def write_sample(
     Every item of a full export is read before what the window says of it.
 
     Raises:
-        PermanentError: an argument that is not allowed.
+        PermanentError: an argument that is not allowed; or the same export, of another size perhaps, lies there and
+            this one does not replace it.
     """
     sample = TABLES.get(table)
     if sample is None or kind not in ("full", "incremental") or items < 0 or data_files < 1 or not 0 <= bad_share <= 1:
@@ -101,6 +103,7 @@ def write_sample(
         files=(pieces(begin, stop) for begin, stop in itertools.pairwise(edges)),
         seed=seed,
         gzip_level=1,
+        replaces=replaces,
     )
 
 

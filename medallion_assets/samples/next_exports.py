@@ -17,16 +17,16 @@ from typing import Any
 import polars as pl
 from obstore.store import ObjectStore
 
-from medallion_assets.dynamodb.export_writer import ACCOUNT_ID, delete_record, upsert_record, write_export
+from medallion_assets.dynamodb.export_writer import delete_record, upsert_record, write_export
 from medallion_assets.dynamodb.exports import Export, ExportType, find_exports, read_export
 from medallion_assets.dynamodb.storage import open_store, read_bytes
-from medallion_assets.dynamodb.verdicts import ExportRefusedError
 from medallion_assets.errors import PermanentError
 from medallion_assets.full_export_time import decides_at
 from medallion_assets.samples.customers import CUSTOMERS, NEXT_SEGMENT, REGIONS, customers
 from medallion_assets.samples.exports import CHANGES, LATE_SHARE, TABLES
 from medallion_assets.samples.history import BAD_SHARE, write_opening_export
 from medallion_assets.samples.lines import SampleTable
+from medallion_assets.samples.places import check_only_samples
 from medallion_assets.samples.transactions import TRANSACTIONS, transactions
 
 OPENING = {"transactions": 5_000, "customers": 500, "days": 14}
@@ -52,9 +52,10 @@ def write_next_exports(
     whose upserts `bad_share` are bad.
 
     Raises:
-        PermanentError: the exports that lie there are no samples, or the last one ends now or later.
+        PermanentError: an export that lies there, of whatever table, is no sample, or the last one ends now or later.
     """
     at = now.astimezone(UTC).replace(microsecond=0)
+    check_only_samples(url)
     chains = {name: _Chain.at(url, sample) for name, sample in TABLES.items()}
     for chain in chains.values():
         chain.check(at)
@@ -68,7 +69,7 @@ def write_next_exports(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Chain:
-    """The exports of a table, the one that ends last first; those that cannot be read are left out."""
+    """The exports of a table, the one that ends last first."""
 
     table: SampleTable
     store: ObjectStore
@@ -77,24 +78,11 @@ class _Chain:
     @classmethod
     def at(cls, url: str, table: SampleTable) -> _Chain:
         store = open_store(f"{url.rstrip('/')}/{table.name}")
-        exports = []
-        for found in find_exports(store):
-            try:
-                exports.append(read_export(store, found))
-            except ExportRefusedError:
-                continue
+        exports = [read_export(store, found) for found in find_exports(store)]
         exports.sort(key=lambda export: (export.to_at, export.export_id), reverse=True)
         return cls(table=table, store=store, exports=tuple(exports))
 
     def check(self, at: datetime) -> None:
-        for export in self.exports:
-            if f":{ACCOUNT_ID}:" not in export.table_arn:
-                raise PermanentError(
-                    f"samples are not mixed with real exports of {self.table.name}",
-                    expected=f"exports of the account {ACCOUNT_ID}, or none",
-                    found=f"export {export.export_id} of {export.table_arn}",
-                    do="set MEDALLION_RAW_URL or MEDALLION_HOME to a place for samples",
-                )
         if self.exports and self.exports[0].to_at >= at:
             raise PermanentError(
                 f"the next export of {self.table.name} would be empty",

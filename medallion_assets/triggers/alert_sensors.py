@@ -25,6 +25,7 @@ from medallion_assets.reporting import asset_key
 from medallion_assets.resources import LakehouseResource
 from medallion_assets.settings import Settings
 from medallion_assets.tables import PUBLISHED_TABLES
+from medallion_assets.triggers.asking import sensor_status
 from medallion_assets.triggers.daily_close import closed_days, day_due, day_to_close, first_published, missed_days
 from medallion_assets.triggers.jobs import DAILY
 from medallion_assets.triggers.run_outcomes import run_outcome_sensor
@@ -50,7 +51,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
     @dg.sensor(
         name="alert_rules",
         minimum_interval_seconds=RULES_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(settings),
         description="Raises alerts: quality, freshness, gaps, refused exports, slow runs, the daily close.",
     )
     def alert_rules(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SkipReason:
@@ -69,7 +70,7 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
     @dg.sensor(
         name="alert_sender",
         minimum_interval_seconds=SENDER_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(settings),
         description=f"Sends alerts to {', '.join(one.name for one in channels) or 'nobody: no channel is set'}.",
     )
     def alert_sender(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:

@@ -30,6 +30,7 @@ from medallion_assets.triggers.asking import (
     give_up,
     is_at_work,
     request,
+    sensor_status,
     timers_of,
 )
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, while_active
@@ -46,12 +47,19 @@ def arrival_sensors(settings: Settings) -> list[dg.SensorDefinition]:
             table,
             timers_of(settings, table.arrival_timers),
             refines=timers_of(settings, table.update_timers) == AT_ONCE,
+            status=sensor_status(settings),
         )
         for table in EXPORTED_TABLES
     ]
 
 
-def arrival_sensor(table: Table, timers: Timers, *, refines: bool = False) -> dg.SensorDefinition:
+def arrival_sensor(
+    table: Table,
+    timers: Timers,
+    *,
+    refines: bool = False,
+    status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
+) -> dg.SensorDefinition:
     """The sensor that asks for runs of bronze/<table>; `table` is the Silver contract.
 
     A run that `refines` goes on to Silver and its enrichment at once: where no timer keeps these waiting, this spares
@@ -65,7 +73,7 @@ def arrival_sensor(table: Table, timers: Timers, *, refines: bool = False) -> dg
         name=f"file_arrival_{table.short_name}",
         job_name=job,
         minimum_interval_seconds=INTERVAL_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=status,
         description=f"Asks for {bronze.path} when complete exports below <raw>/{table.short_name} are not in.",
     )
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:

@@ -37,6 +37,11 @@ def timers_of(settings: Settings, timers: Timers) -> Timers:
     return timers if settings.uses_timers else AT_ONCE
 
 
+def sensor_status(settings: Settings) -> dg.DefaultSensorStatus:
+    """Whether sensors look by themselves as soon as a daemon runs: only where the settings ask for triggers."""
+    return dg.DefaultSensorStatus.RUNNING if settings.uses_triggers else dg.DefaultSensorStatus.STOPPED
+
+
 def is_at_work(instance: dg.DagsterInstance, tables: Collection[Table]) -> bool:
     """Whether a run that writes one of some tables is queued or running, whatever started it."""
     keys = {asset_key(table) for table in tables}

@@ -24,7 +24,7 @@ from medallion_assets.settings import Settings
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.tables import PUBLISHED_TABLES
 from medallion_assets.trigger_context import TriggerContext, UpdatedTable
-from medallion_assets.triggers.asking import IN_PROGRESS, INTERVAL_SECONDS, timers_of, writes
+from medallion_assets.triggers.asking import IN_PROGRESS, INTERVAL_SECONDS, sensor_status, timers_of, writes
 from medallion_assets.triggers.daily_close import business_day
 from medallion_assets.triggers.daily_requests import RANGE_END, RANGE_START, days_request
 from medallion_assets.triggers.jobs import DAILY
@@ -48,7 +48,7 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
         name=f"restated_{gold.short_name}",
         job_name=DAILY,
         minimum_interval_seconds=INTERVAL_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(settings),
         description=f"Builds and publishes the days of {gold.name} that Silver changed, each once for every change.",
     )
     def restated(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult | dg.SkipReason:

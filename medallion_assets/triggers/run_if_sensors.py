@@ -17,7 +17,9 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.operations.incident_assets import DIAGNOSE, incident_run_config
 from medallion_assets.reporting import asset_key
 from medallion_assets.run_outcomes import FINISHED, Status, run_status, stage_ends
+from medallion_assets.settings import Settings
 from medallion_assets.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
+from medallion_assets.triggers.asking import sensor_status
 from medallion_assets.triggers.jobs import JOB_TABLES, LIVE_PRIORITY
 from medallion_assets.triggers.run_if import Ask, Condition, Cursor, FinishedRun, decide
 
@@ -29,7 +31,7 @@ UNTIL_TAG = "medallion/run_if_until"
 """When the run ended that met the condition: where a sensor goes on whose cursor is lost."""
 
 
-def run_if_sensors() -> list[dg.SensorDefinition]:
+def run_if_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     """The sensors of this project: whatever stage fails, its incident is looked into."""
     stages = {table.path: table for tables in JOB_TABLES.values() for table in tables}.values()
     return [
@@ -39,6 +41,7 @@ def run_if_sensors() -> list[dg.SensorDefinition]:
             upstream=[asset_key(table) for table in stages],
             condition=Condition.AT_LEAST_ONE_FAILED,
             run_config=lambda ask: incident_run_config(ask.key, TriggerContext(trigger="run_if")),
+            status=sensor_status(settings),
         )
     ]
 
@@ -50,10 +53,11 @@ def run_if(
     upstream: Sequence[str | dg.AssetKey],
     condition: Condition,
     run_config: Callable[[Ask], Mapping[str, Any]] = lambda _: {},
+    status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
     """A sensor that runs `job` when `condition` holds for `upstream`: asset keys, and names of jobs.
 
-    `run_config` makes the run config from what met the condition.
+    `run_config` makes the run config from what met the condition. `status` says whether it looks without being told to.
 
     Raises:
         PermanentError: nothing to watch, or the job watches itself and would run for ever.
@@ -71,7 +75,7 @@ def run_if(
         name=name,
         job_name=job,
         minimum_interval_seconds=INTERVAL_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=status,
         description=f"Runs {job} when {condition.replace('_', ' ')} of {', '.join(sorted(names))}.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:

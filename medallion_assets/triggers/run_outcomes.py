@@ -29,6 +29,7 @@ from medallion_assets.resources import LakehouseResource
 from medallion_assets.run_outcomes import FINISHED, Status, run_status
 from medallion_assets.settings import Settings
 from medallion_assets.trigger_context import CAUSE_TAG
+from medallion_assets.triggers.asking import sensor_status
 
 INTERVAL_SECONDS = 15
 LOOK_BACK_HOURS = 24.0
@@ -79,7 +80,7 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
     @dg.sensor(
         name="run_outcomes",
         minimum_interval_seconds=INTERVAL_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(settings),
         description="Tells people of runs that failed, were canceled, or (where settings ask for it) succeeded.",
     )
     def run_outcomes(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:

@@ -73,7 +73,7 @@ def _schedule(settings: Settings, job: str, lines: Sequence[str]) -> dg.Schedule
         "job_name": job,
         "cron_schedule": list(lines),
         "execution_timezone": settings.schedule_time_zone,
-        "default_status": dg.DefaultScheduleStatus.RUNNING,
+        "default_status": _status(settings),
     }
     tables = JOB_TABLES.get(job, ())
     try:
@@ -90,6 +90,10 @@ def _schedule(settings: Settings, job: str, lines: Sequence[str]) -> dg.Schedule
         )
     except dg.DagsterInvalidDefinitionError as error:
         raise _refused("cron lines such as 0 1 * * * (minute, hour, day, month, weekday)", list(lines)) from error
+
+
+def _status(settings: Settings) -> dg.DefaultScheduleStatus:
+    return dg.DefaultScheduleStatus.RUNNING if settings.uses_triggers else dg.DefaultScheduleStatus.STOPPED
 
 
 def _refused(expected: str, found: object) -> SettingsError:

@@ -25,6 +25,7 @@ from medallion_assets.triggers.asking import (
     give_up,
     is_at_work,
     request,
+    sensor_status,
     timers_of,
 )
 from medallion_assets.triggers.jobs import REFINE
@@ -40,6 +41,7 @@ def update_sensors(settings: Settings) -> list[dg.SensorDefinition]:
             watch=_watching(table),
             made=[table, ENRICHED_TRANSACTIONS],
             timers=timers_of(settings, table.update_timers),
+            status=sensor_status(settings),
             description=f"Asks for {table.path} and what follows when Bronze holds exports that it can settle.",
         )
         for table in EXPORTED_TABLES
@@ -49,6 +51,7 @@ def update_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         watch=watch_enriched_sources,
         made=[ENRICHED_TRANSACTIONS],
         timers=timers_of(settings, ENRICHED_TRANSACTIONS.update_timers),
+        status=sensor_status(settings),
         description=f"Asks for {ENRICHED_TRANSACTIONS.path} when one of its sources is newer and no run is about to.",
     )
     return [*silver, enriched]
@@ -62,6 +65,7 @@ def update_sensor(
     timers: Timers,
     description: str,
     mode: Mode = Mode.ANY,
+    status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
     """A sensor that asks for a run of `refine` which makes some tables, when any or all of those it watches are newer.
 
@@ -73,7 +77,7 @@ def update_sensor(
         name=name,
         job_name=REFINE,
         minimum_interval_seconds=INTERVAL_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=status,
         description=description,
     )
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:

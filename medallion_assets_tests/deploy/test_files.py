@@ -81,3 +81,12 @@ def test_the_example_names_every_setting_and_no_other() -> None:
     known |= {f"MEDALLION_ALERTS_{kind}" for kind in ("FAILURE", "WARNING", "SKIPPED", "SUCCESS")}
     on_command_lines = set(re.findall(r"\$(MEDALLION_\w+)", (DEPLOY / "Procfile").read_text()))
     assert example == known | on_command_lines
+
+
+def test_triggers_are_on_in_every_process_of_a_deployment_unless_its_settings_say_no() -> None:
+    """Settings of an earlier release do not name them."""
+    for process in (*PROCESSES, "health"):
+        unit = (DEPLOY / "systemd" / f"medallion-{process}.service").read_text()
+        assert re.search(r"^Environment=.*\bMEDALLION_TRIGGERS=on$", unit, re.MULTILINE), process
+    for script in ("run", "as-medallion"):
+        assert 'export MEDALLION_TRIGGERS="${MEDALLION_TRIGGERS:-on}"' in (DEPLOY / script).read_text()

@@ -66,6 +66,15 @@ def test_a_wrong_setting_is_told() -> None:
     assert "MEDALLION_TIMERS" in parts["settings"]["found"]
 
 
+def test_triggers_are_told_and_must_be_set() -> None:
+    """An operator whose units are of an earlier release sees why nothing starts, and what to do."""
+    code, parts = health("--only", "settings", MEDALLION_HOME="/srv/of-mine", MEDALLION_TRIGGERS="on")
+    assert (code, parts["settings"]["found"]) == (0, "lakehouse /srv/of-mine/lakehouse, triggers on")
+    code, parts = health("--only", "settings")
+    assert (code, "MEDALLION_TRIGGERS is not set" in parts["settings"]["found"]) == (1, True)
+    assert "copy the units of this release" in parts["settings"]["do"]
+
+
 def test_processes_that_are_down_are_told() -> None:
     ports = {"MEDALLION_CODE_SERVER_PORT": str(free_port()), "MEDALLION_UI_PORT": str(free_port())}
     code, parts = health("--only", "code-server", "--only", "webserver", **ports)

@@ -22,6 +22,7 @@ from medallion_assets.dynamodb.exports import Export, find_exports, read_export
 from medallion_assets.dynamodb.publisher import publishing_client
 from medallion_assets.dynamodb.storage import open_store
 from medallion_assets.embedded_dynamodb import EmbeddedDynamoDB
+from medallion_assets.home_lock import only_one
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.settings import load_settings
 from medallion_assets.tables import EXPORTED_TABLES
@@ -50,6 +51,11 @@ class Dev:
     def printed(self) -> str:
         """What it said since it was started last."""
         return self.log.read_text()[self._before :]
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return int(self._process.pid)
 
     @property
     def dynamodb(self) -> Any:
@@ -94,6 +100,15 @@ class Dev:
                 one.kill()
         assert len(family) > 2, "web server, daemon and code server"
         return left
+
+    def kill(self) -> list[psutil.Process]:
+        """SIGKILL for it alone; gives the processes that it leaves behind."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        family: list[psutil.Process] = process.children(recursive=True)
+        process.kill()
+        process.wait()
+        return family
 
     def sample_export(self) -> list[Export]:
         """Drop new exports as a second terminal does; gives all that lie there."""
@@ -140,3 +155,17 @@ def test_an_export_is_served_by_itself_and_again_after_a_restart(dev: Dev) -> No
     dev.sample_export()
     dev.wait_until(lambda: "reading export" in dev.printed)
     assert dev.end() == [], "in the middle of a run as well"
+
+
+def test_a_kill_leaves_no_daemon_behind_and_frees_the_home(dev: Dev) -> None:
+    """A second one in the same home is refused until then: two daemons would ask for everything twice."""
+    dev.start()
+    second = [*MEDALLION, "dev", "--port", str(free_port()), "--dynamodb-port", str(free_port())]
+    refused = subprocess.run(second, env=dev.environment, capture_output=True, text=True, check=False, timeout=SECONDS)
+    assert refused.returncode == 2
+    assert f"found: process {dev.pid} (medallion dev) of" in refused.stderr
+    left = dev.kill()
+    assert len(left) > 2
+    with only_one(dev.settings.home, "medallion dev", patience=SECONDS):
+        _, left = psutil.wait_procs(left, timeout=5)
+    assert left == []

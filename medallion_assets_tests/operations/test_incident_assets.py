@@ -15,6 +15,7 @@ from medallion_assets.operations.alerts import read_alerts
 from medallion_assets.operations.incident import INCIDENTS, read_incidents
 from medallion_assets.operations.incident_assets import DIAGNOSE, incident_run_config
 from medallion_assets.samples.history import write_bad_export, write_demo_history
+from medallion_assets.settings import load_settings
 from medallion_assets.trigger_context import TriggerContext
 from medallion_assets.triggers.run_if_sensors import run_if_sensors
 from medallion_assets_tests.graph import BRONZE, SILVER, STORY, Graph, Run
@@ -39,7 +40,7 @@ def failing(graph: Graph) -> Iterator[tuple[Graph, str]]:
 
 def asked(graph: Graph, cursor: str | None = None) -> tuple[list[dg.RunRequest], str]:
     """What the sensor asks for."""
-    (sensor,) = run_if_sensors()
+    (sensor,) = run_if_sensors(load_settings({}))
     result = sensor(dg.build_sensor_context(instance=graph.instance, cursor=cursor))
     assert isinstance(result, dg.SensorResult)
     return list(result.run_requests or []), str(result.cursor)

@@ -132,7 +132,6 @@ def test_any_job_takes_cron_lines_with_a_time_zone() -> None:
     assert set(made) == {REFINE, INGEST}
     assert list(made[INGEST].cron_schedule) == ["*/15 * * * *", "0 9 * * 1"]
     assert {one.execution_timezone for one in made.values()} == {"UTC"}
-    assert {one.default_status for one in made.values()} == {dg.DefaultScheduleStatus.RUNNING}
 
 
 @pytest.mark.parametrize(

@@ -44,14 +44,14 @@ def names(request: dg.RunRequest | None) -> list[str]:
     return [key.to_user_string() for key in request.asset_selection or []]
 
 
-def test_all_are_on_and_ask_for_refine(graph: Graph) -> None:
+def test_all_ask_for_refine(graph: Graph) -> None:
     sensors = update_sensors(graph.settings)
     assert [one.name for one in sensors] == [
         "table_update_customer_transactions",
         "table_update_customers",
         "enriched_update",
     ]
-    assert {(one.default_status, one.job_name) for one in sensors} == {(dg.DefaultSensorStatus.RUNNING, "refine")}
+    assert {one.job_name for one in sensors} == {"refine"}
 
 
 def test_silver_follows_bronze_when_its_timers_hold(graph: Graph) -> None:

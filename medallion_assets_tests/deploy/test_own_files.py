@@ -1,0 +1,78 @@
+"""The files of whoever operates a deployment: secrets that are open to others are told, and nothing is overwritten."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from medallion_assets_tests.deploy.test_health import health
+from medallion_assets_tests.services.processes import REPOSITORY
+
+DEPLOY = REPOSITORY / "deploy"
+NOBODY = 65534
+
+
+def run(program: str, *arguments: Path) -> tuple[int, str]:
+    """The exit code, and what it said."""
+    done = subprocess.run([DEPLOY / program, *arguments], capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("mode", "is_private"), [(0o600, True), (0o400, True), (0o640, False), (0o604, False)])
+def test_a_settings_file_that_others_can_read_is_told(tmp_path: Path, mode: int, is_private: bool) -> None:
+    """With the command that closes it; a part of the health says the same."""
+    settings = tmp_path / "medallion.env"
+    settings.touch()
+    settings.chmod(mode)
+    told = "" if is_private else f"expected: mode 600; found: {mode:o}; what to do: chmod 600 {settings}"
+    code, said = run("check-mode", settings)
+    assert (code == 0, said.partition("others; ")[2].strip()) == (is_private, told)
+    _, parts = health("--only", "secrets", MEDALLION_SETTINGS=str(settings), PATH=os.environ["PATH"])
+    assert parts["secrets"]["is_well"] is is_private
+    assert parts["secrets"]["do"] == ("" if is_private else f"chmod 600 {settings}")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize(("mode", "is_private"), [(0o640, True), (0o644, False), (0o660, False)])
+def test_an_account_may_read_by_its_group_what_another_owns(tmp_path: Path, mode: int, is_private: bool) -> None:
+    settings = tmp_path / "medallion.env"
+    settings.touch()
+    settings.chmod(mode)
+    os.chown(settings, NOBODY, -1)
+    code, said = run("check-mode", settings)
+    assert (code == 0, f"chmod 640 {settings}" in said) == (is_private, not is_private)
+
+
+@pytest.mark.parametrize("name", ["deploy/medallion.env", "deploy/medallion.env.old", "mine.env", ".env"])
+def test_git_ignores_settings_with_secrets(name: str) -> None:
+    done = subprocess.run(["git", "check-ignore", "--quiet", "--no-index", name], cwd=REPOSITORY, check=False)
+    if done.returncode == 128:
+        pytest.skip("this is no git repository")
+    assert done.returncode == 0
+    example = ["git", "check-ignore", "--quiet", "--no-index", "deploy/medallion.env.example"]
+    assert subprocess.run(example, cwd=REPOSITORY, check=False).returncode == 1
+
+
+def test_dagster_yaml_is_linked_and_linked_again_after_a_move(tmp_path: Path) -> None:
+    home, link = tmp_path / "dagster_home", tmp_path / "dagster_home" / "dagster.yaml"
+    for _ in range(2):
+        assert run("put-dagster-yaml", home) == (0, "")
+        assert link.readlink() == DEPLOY / "dagster.yaml"
+        link.unlink()
+        link.symlink_to("/earlier/place/deploy/dagster.yaml")
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_dagster_yaml_of_somebodys_own_is_kept(tmp_path: Path, is_link: bool) -> None:
+    own = tmp_path / "dagster.yaml"
+    if is_link:
+        own.symlink_to("/etc/dagster/ours.yaml")
+    else:
+        own.write_text("telemetry: {enabled: false}\n")
+    code, said = run("put-dagster-yaml", tmp_path)
+    assert (code, f"{own} is not a link to deploy/dagster.yaml: it is kept" in said) == (0, True)
+    assert own.is_symlink() is is_link
+    assert is_link or own.read_text() == "telemetry: {enabled: false}\n"

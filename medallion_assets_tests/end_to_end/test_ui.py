@@ -1,0 +1,89 @@
+"""`medallion ui` as a person uses it: it shows, starts nothing by itself, and needs no daemon for a run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.samples.next_exports import write_next_exports
+from medallion_assets.settings import load_settings
+from medallion_assets_tests.samples.test_next_exports import NOW
+from medallion_assets_tests.services.processes import REPOSITORY, free_port, running
+
+pytestmark = pytest.mark.xdist_group("web_server")
+SECONDS = 180.0
+TRIGGERS = """{ repositoriesOrError { ... on RepositoryConnection { nodes {
+  sensors { sensorState { status } } schedules { scheduleState { status } } } } } }"""
+
+
+@dataclass(frozen=True)
+class Ui:
+    """`medallion ui` over a home in which exports wait."""
+
+    home: Path
+    url: str
+
+    def ask(self, query: str) -> Any:
+        answer = requests.post(f"{self.url}/graphql", json={"query": query}, timeout=60)
+        answer.raise_for_status()
+        return answer.json()["data"]
+
+
+@pytest.fixture
+def ui(tmp_path: Path) -> Iterator[Ui]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environment = {**kept, "MEDALLION_HOME": str(tmp_path / "home")}
+    write_next_exports(load_settings(environment).raw_url, now=NOW)
+    port = free_port()
+    shown = Ui(tmp_path / "home", f"http://127.0.0.1:{port}")
+
+    def ready() -> bool:
+        try:
+            return requests.get(f"{shown.url}/server_info", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+    command = [sys.executable, "-c", "from medallion_assets.cli import app; app()", "ui", "--port", str(port)]
+    with running(command, environment=environment, log=tmp_path / "log", ready=ready, seconds=SECONDS):
+        yield shown
+
+
+def test_it_shows_and_starts_nothing_unless_told_to(ui: Ui) -> None:
+    """Exports wait to be loaded; no daemon is there to see them, and every trigger is off."""
+    (repository,) = ui.ask(TRIGGERS)["repositoriesOrError"]["nodes"]
+    states = [one["sensorState"]["status"] for one in repository["sensors"]]
+    states += [one["scheduleState"]["status"] for one in repository["schedules"]]
+    assert set(states) == {"STOPPED"}
+    family = psutil.Process().children(recursive=True)
+    started = [" ".join(one.cmdline()) for one in family if str(ui.home) in one.environ().get("MEDALLION_HOME", "")]
+    assert [command for command in started if "dagster_webserver" in command]
+    assert [command for command in started if "_daemon" in command] == []
+
+    lakehouse, bronze = Lakehouse(url=load_settings({"MEDALLION_HOME": str(ui.home)}).lakehouse_url), "customers"
+    assert not lakehouse.exists(bronze_table(bronze))
+    run_now = [sys.executable, REPOSITORY / "examples" / "run_now.py", "ingest", "--asset", f"bronze/{bronze}"]
+    done = subprocess.run([*run_now, "--url", ui.url], capture_output=True, text=True, check=False, timeout=SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert lakehouse.exists(bronze_table(bronze))
+    assert not (ui.home / "dagster_home" / "dagster.yaml").exists()
+
+
+@pytest.mark.usefixtures("ui")
+def test_ctrl_c_ends_it() -> None:
+    (server,) = [one for one in psutil.Process().children() if "dagster_webserver" in one.cmdline()]
+    family = [server, *server.children(recursive=True)]
+    server.send_signal(signal.SIGINT)
+    _, left = psutil.wait_procs(family, timeout=60)
+    assert left == []
