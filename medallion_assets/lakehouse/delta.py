@@ -32,7 +32,9 @@ from medallion_assets.lakehouse.data_files import (
     file_in_the_way,
     file_without_log,
     remove_action,
+    store_of,
 )
+from medallion_assets.lakehouse.log_chain import chain_notes, write_last_commit
 from medallion_assets.lakehouse.schema import delta_schema, expect_readable, migrate, polars_schema
 from medallion_assets.lakehouse.staging import stage_file
 from medallion_assets.lakehouse.storage_errors import not_a_table, storage_errors
@@ -293,11 +295,7 @@ class Snapshot:
         commit_id, base = uuid.uuid4().hex, self.version
         notes = {**self.lakehouse.author, COMMIT_ID: commit_id, VERSION: str(base + 1)}
         notes.update({name: json.dumps(value, default=str) for name, value in (metadata or {}).items()})
-        properties = CommitProperties(
-            custom_metadata=notes,
-            max_commit_retries=0,
-            app_transactions=[Transaction(app_id, version) for app_id, version in (transactions or {}).items()],
-        )
+        marks = [Transaction(app_id, version) for app_id, version in (transactions or {}).items()]
         now_millis = time.time_ns() // 1_000_000
         actions: list[AddAction | RemoveAction] = [
             add_action(staged, self.table, now_millis=now_millis) for staged in add
@@ -309,15 +307,19 @@ class Snapshot:
                 for row in self.files.filter(pl.col("path").is_in(removed)).iter_rows(named=True)
             ]
         partition_by = [self.table.partition_by] if self.table.partition_by else None
+        store = store_of(self.uri, self.lakehouse.storage_options)
         try:
+            notes.update(chain_notes(store, base))
+            properties = CommitProperties(custom_metadata=notes, max_commit_retries=0, app_transactions=marks)
             mode, schema = ("overwrite", delta_schema(self.table)) if new_schema else ("append", self.delta.schema())
             self.delta.create_write_transaction(actions, mode, schema, partition_by, commit_properties=properties)
         except (DeltaError, OSError) as error:
-            return self._find_commit(commit_id, base, error)
+            self._expect_commit(commit_id, base, error)
+        write_last_commit(store, base + 1)
         return base + 1
 
-    def _find_commit(self, commit_id: str, base: int, error: Exception) -> int:
-        """After a failure: the version of our commit when it is in after all (a lost answer), else raise."""
+    def _expect_commit(self, commit_id: str, base: int, error: Exception) -> None:
+        """After a failure: raise, unless our commit is in after all (a lost answer)."""
         try:
             latest = DeltaTable(self.uri, storage_options=dict(self.lakehouse.storage_options))
             newer = latest.version() - base
@@ -327,7 +329,7 @@ class Snapshot:
                 f"{self.table.name}: a commit failed and the log cannot be read", found=again
             ) from error
         if any(commit.get(COMMIT_ID) == commit_id for commit in commits):
-            return base + 1
+            return
         if newer > 0:
             raise CommitConflictError(
                 f"{self.table.name}: another writer committed first",
