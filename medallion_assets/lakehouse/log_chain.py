@@ -6,8 +6,8 @@ Does not: committing (lakehouse.delta), or comparing them (operations.verify_log
 A commit's own digest cannot stand in it, so the next commit carries it; and so that the last ones are not lost unseen,
 a small file at the table's root says which commit was the last, and its digest. It is written after the commit: a crash
 in between, or two writers at once, leave it behind the log, where it proves less and nothing false. A commit that is
-made on a log that is shorter than the file says keeps the evidence in a note. The file's name begins with an underscore,
-which every reader and vacuum passes over.
+made on a log that is shorter than the file says keeps the evidence in a note. The file's name begins with an
+underscore, which every reader and vacuum passes over.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LAST_COMMIT = "_medallion_last_commit.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastCommit:
-    """What the file beside the log says: the latest commit when it was written, and the digest of that commit's file."""
+    """What the file beside the log says: the latest commit when it was written, and the digest of its file."""
 
     version: int
     digest: str
