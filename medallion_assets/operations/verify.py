@@ -199,6 +199,7 @@ class _Look:
     def _open(self, table: Table) -> None:
         try:
             snapshot = self.lakehouse.open(table)
+            snapshot.transaction("")  # a checkpoint may give its files and yet be broken where the marks are
             facts = TableFacts(
                 table=table.name, version=snapshot.version, files=snapshot.files.height, rows=snapshot.row_count
             )
@@ -209,7 +210,8 @@ class _Look:
                 check="table_opens",
                 expected="a Delta table",
                 found=str(found),
-                do=f"take {LOG} from a backup; {MADE_ANEW}",
+                do=f"remove {LOG}/_last_checkpoint and the checkpoints beside it, if there are any; if it does not open"
+                f" then, take {LOG} from a backup; {MADE_ANEW}",
             )
             self.answer.findings.append(finding)
             return

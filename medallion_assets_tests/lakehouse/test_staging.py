@@ -116,6 +116,19 @@ def test_other_readers_skip_by_them_and_lose_no_row(kinds: Snapshot) -> None:
     assert theirs.filter(pl.col("name") > "b").collect().height == 0
 
 
+def test_other_readers_do_not_open_what_they_skip(tmp_path: Path) -> None:
+    """The file that cannot hold the key is not even there."""
+    lakehouse = lake(tmp_path)
+    put(lakehouse, ("a", DAY, 1))
+    put(lakehouse, ("b", DAY, 2))
+    snapshot = lakehouse.open(STOCK)
+    (Path(snapshot.uri) / snapshot.files.filter(pl.col("min.item_id") == "a")["path"].item()).unlink()
+    theirs = pl.scan_delta(snapshot.uri)
+    assert theirs.filter(pl.col("item_id") == "b").collect().height == 1
+    with pytest.raises(FileNotFoundError):
+        theirs.filter(pl.col("item_id") == "a").collect()
+
+
 def test_bounds_that_must_be_exact_are_never_shortened(tmp_path: Path) -> None:
     snapshot = lake(tmp_path).open(STOCK)
     with pytest.raises(PermanentError, match="item_id is too long for the log"):
