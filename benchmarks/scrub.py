@@ -145,7 +145,7 @@ def _bronze_made_again(raw: Path) -> Callable[[Lakehouse, Random], list[Planted]
 def _large(folder: Path, tell: Callable[[str], None]) -> Iterator[Line]:
     lakehouse = Lakehouse(url=str(folder / "large"))
     tell("scrub: writing 1 GB")
-    snapshot = lakehouse.open(LARGE)
+    snapshot = lakehouse.ready(LARGE)
     staged = []
     for number in range(LARGE_FILES):
         rows = pl.int_range(number * LARGE_ROWS, (number + 1) * LARGE_ROWS, eager=True)
@@ -167,7 +167,7 @@ def _searched(folder: Path, tell: Callable[[str], None]) -> Iterator[Line]:
     """One key, asked for by Polars' Delta reader: every file that cannot hold it is out of reach meanwhile."""
     lakehouse = Lakehouse(url=str(folder / "searched"))
     tell("scrub: searching one key")
-    snapshot = lakehouse.open(SEARCHED)
+    snapshot = lakehouse.ready(SEARCHED)
     staged = []
     for number in range(SEARCHED_FILES):
         rows = pl.int_range(number * SEARCHED_ROWS, (number + 1) * SEARCHED_ROWS, eager=True).alias("number")

@@ -22,27 +22,33 @@ Action = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """What the log says of a live data file; `digest` and `rows` are None where nobody noted them."""
+    """What the log says of a live data file; `digest` and `rows` are None where nobody noted them.
+
+    `facts` is a hash of everything that readers go by: partition and statistics.
+    """
 
     size: int
     rows: int | None
     digest: str | None
+    facts: int
 
     @classmethod
     def of(cls, add: Mapping[str, Any]) -> Logged:
         """From an add action; its statistics are JSON, and may be missing in a checkpoint."""
         stats = json.loads(add.get("stats") or "{}")
-        return cls(size=int(add["size"]), rows=stats.get("numRecords"), digest=stats.get(DIGEST))
+        facts = json.dumps([stats, _members(add.get("partitionValues"))], sort_keys=True)
+        return cls(size=int(add["size"]), rows=stats.get("numRecords"), digest=stats.get(DIGEST), facts=hash(facts))
 
 
 @dataclass(kw_only=True)
 class Replay:
     """The log up to some version. Paths are as the folder has them; `named` holds those of files that are gone too.
 
-    `commits` has the commitInfo of each commit with its `version`, the first one first.
+    `commits` has the commitInfo of each commit with its `version`, the first one first; `table` what the log says of
+    the table as a whole: its id, columns, partition and properties, and the protocol.
     """
 
-    table_id: str | None = None
+    table: dict[str, Any] = field(default_factory=dict)
     live: dict[str, Logged] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
     marks: dict[str, int] = field(default_factory=dict)
@@ -66,7 +72,11 @@ class Replay:
             elif "txn" in action:
                 self.marks[action["txn"]["appId"]] = action["txn"]["version"]
             elif "metaData" in action:
-                self.table_id = action["metaData"]["id"]
+                about = action["metaData"]
+                self.table |= {name: about[name] for name in ("id", "schemaString", "partitionColumns")}
+                self.table["configuration"] = _members(about.get("configuration"))
+            elif "protocol" in action:
+                self.table |= {name: action["protocol"][name] for name in ("minReaderVersion", "minWriterVersion")}
             elif "commitInfo" in action:
                 self.commits.append({**action["commitInfo"], "version": version})
 
@@ -78,7 +88,7 @@ def read_checkpoint(data: bytes) -> Replay:
         polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError, ValueError, KeyError, TypeError: it is
             damaged.
     """
-    rows = pl.read_parquet(io.BytesIO(data), columns=["add", "remove", "txn", "metaData"])
+    rows = pl.read_parquet(io.BytesIO(data), columns=["add", "remove", "txn", "metaData", "protocol"])
     replay = Replay()
     for name in rows.columns:
         kept = rows[name].drop_nulls().to_list()
@@ -89,15 +99,15 @@ def read_checkpoint(data: bytes) -> Replay:
 def checkpoint_differences(held: Replay, expected: Replay) -> list[str]:
     """In which words a checkpoint differs from the commits up to its version."""
     words = []
-    if held.table_id != expected.table_id:
-        words.append(f"table id {held.table_id} instead of {expected.table_id}")
+    if other := sorted(name for name in expected.table if held.table.get(name) != expected.table[name]):
+        words.append(f"another {other[0]}")
     if lost := sorted(expected.live.keys() - held.live.keys()):
         words.append(f"{len(lost)} files less, such as {lost[0]}")
     if more := sorted(held.live.keys() - expected.live.keys()):
         words.append(f"{len(more)} files more, such as {more[0]}")
     both = held.live.keys() & expected.live.keys()
-    if other := sorted(path for path in both if not _same(held.live[path], expected.live[path])):
-        words.append(f"other facts of {len(other)} files, such as {other[0]}")
+    if changed := sorted(path for path in both if not _same(held.live[path], expected.live[path])):
+        words.append(f"other facts of {len(changed)} files, such as {changed[0]}")
     if held.marks != expected.marks:
         differ = sorted(name for name, _ in held.marks.items() ^ expected.marks.items())
         words.append(f"other application transactions, such as {differ[0]}")
@@ -107,3 +117,10 @@ def checkpoint_differences(held: Replay, expected: Replay) -> list[str]:
 def _same(held: Logged, expected: Logged) -> bool:
     """Other writers' checkpoints may leave statistics out as text."""
     return held == expected or (held.size == expected.size and held.rows is None and held.digest is None)
+
+
+def _members(values: Any) -> dict[str, Any]:
+    """A map: an object in a commit, a list of entries in a checkpoint."""
+    if isinstance(values, list):
+        return {entry["key"]: entry["value"] for entry in values}
+    return dict(values or {})

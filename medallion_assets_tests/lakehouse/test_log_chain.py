@@ -56,7 +56,7 @@ def test_the_last_commit_is_named_beside_the_log(lakehouse: Lakehouse) -> None:
 
 
 def test_where_no_commit_lies_none_is_named(lakehouse: Lakehouse) -> None:
-    assert chain_notes(store_of(lakehouse.open(STOCK).uri, {}), 5) == {}
+    assert chain_notes(store_of(lakehouse.ready(STOCK).uri, {}), 5) == {}
 
 
 def test_the_digest_named_is_that_of_the_bytes_as_they_were_written(lakehouse: Lakehouse) -> None:

@@ -74,7 +74,7 @@ def stats(snapshot: Snapshot) -> list[dict[str, Any]]:
 @pytest.fixture
 def kinds(tmp_path: Path) -> Snapshot:
     lakehouse = lake(tmp_path)
-    snapshot = lakehouse.open(KINDS)
+    snapshot = lakehouse.ready(KINDS)
     snapshot.commit([snapshot.stage(pl.DataFrame(ROWS, schema=polars_schema(KINDS)).lazy())])
     return lakehouse.open(KINDS)
 
@@ -121,7 +121,7 @@ def test_other_readers_do_not_open_what_they_skip(tmp_path: Path) -> None:
     lakehouse = lake(tmp_path)
     put(lakehouse, ("a", DAY, 1))
     put(lakehouse, ("b", DAY, 2))
-    snapshot = lakehouse.open(STOCK)
+    snapshot = lakehouse.ready(STOCK)
     (Path(snapshot.uri) / snapshot.files.filter(pl.col("min.item_id") == "a")["path"].item()).unlink()
     theirs = pl.scan_delta(snapshot.uri)
     assert theirs.filter(pl.col("item_id") == "b").collect().height == 1
@@ -130,7 +130,7 @@ def test_other_readers_do_not_open_what_they_skip(tmp_path: Path) -> None:
 
 
 def test_bounds_that_must_be_exact_are_never_shortened(tmp_path: Path) -> None:
-    snapshot = lake(tmp_path).open(STOCK)
+    snapshot = lake(tmp_path).ready(STOCK)
     with pytest.raises(PermanentError, match="item_id is too long for the log"):
         snapshot.stage(stock(("x" * 64, DAY, 1)), partition=DAY, bounds=["item_id"])
     assert snapshot.stage(stock(("x" * 63, DAY, 1)), partition=DAY, bounds=["item_id"]).bounds["item_id"][0] == "x" * 63
@@ -139,7 +139,7 @@ def test_bounds_that_must_be_exact_are_never_shortened(tmp_path: Path) -> None:
 def test_a_file_without_rows_takes_bounds_that_are_given_to_it(tmp_path: Path) -> None:
     """What Bronze does with an export that is empty."""
     lakehouse = lake(tmp_path)
-    snapshot = lakehouse.open(STOCK)
+    snapshot = lakehouse.ready(STOCK)
     staged = snapshot.stage(stock(), partition=DAY)
     assert (staged.rows, staged.bounds) == (0, {})
     snapshot.commit([replace(staged, bounds={"item_id": ("e", "e")})])
@@ -158,14 +158,14 @@ def test_a_storage_that_fails_is_not_the_rows_fault(tmp_path: Path, monkeypatch:
         def write(self, _: bytes) -> int:
             raise OSError("No space left on device (os error 28)")
 
-    snapshot = lake(tmp_path).open(STOCK)
+    snapshot = lake(tmp_path).ready(STOCK)
     monkeypatch.setattr("obstore.open_writer", lambda *_: Full())
     with pytest.raises(OSError, match="No space left"):
         snapshot.stage(stock(("a", DAY, 1)), partition=DAY)
 
 
 def test_what_is_wrong_with_the_rows_stays_so_and_leaves_no_file(tmp_path: Path) -> None:
-    snapshot = lake(tmp_path).open(STOCK)
+    snapshot = lake(tmp_path).ready(STOCK)
     rows = stock(("a", DAY, 1)).with_columns(pl.col("item_id").str.to_integer().cast(pl.String))
     with pytest.raises(pl.exceptions.ComputeError):
         snapshot.stage(rows, partition=DAY)

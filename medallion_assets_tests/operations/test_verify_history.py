@@ -83,4 +83,4 @@ def test_a_source_that_was_made_again_whole_is_found(lakehouse: Lakehouse) -> No
     shutil.rmtree(lakehouse.uri(BRONZE))
     for export in exports()[:2]:
         land(lakehouse, export)
-    assert found(lakehouse) == [(CUSTOMER_TRANSACTIONS.name, "source_is_the_same")]
+    assert found(lakehouse) == [(CUSTOMER_TRANSACTIONS.name, "source_is_the_same_table")]
