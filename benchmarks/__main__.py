@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import latency, publish, throughput, trigger_tick, upsert
+from benchmarks import latency, publish, scrub, throughput, trigger_tick, upsert
 from benchmarks.measuring import Line, report
 
 BENCHMARKS: tuple[Callable[..., list[Line]], ...] = (
     throughput.run,
     upsert.run,
+    scrub.run,
     publish.run,
     trigger_tick.run,
     latency.run,

@@ -243,16 +243,21 @@ def rebuild(
 
 @app.command()
 def verify(
-    deep: Annotated[bool, typer.Option("--deep", help="Also make Silver again from Bronze, and compare.")] = False,
+    digests: Annotated[
+        bool, typer.Option("--digests", help="Also read every byte, and compare it with what was written.")
+    ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="All of that; also look at the rows, make Silver again, and compare.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Look at the whole lakehouse: logs, data files, ledger, keys. Exit 1: something is wrong."""
+    """Look at the whole lakehouse: logs, names, sizes, row counts, tables against each other. Exit 1: found any."""
     with Terminal(as_json=json) as terminal:
         from medallion_assets.operations.pages import verification_page
         from medallion_assets.operations.verify import verify as verify_lakehouse
 
         with terminal.phases() as progress:
-            answer = verify_lakehouse(_lakehouse("verify"), deep=deep, progress=progress)
+            answer = verify_lakehouse(_lakehouse("verify"), digests=digests, deep=deep, progress=progress)
         terminal.answer(answer, lambda: verification_page(answer), found=bool(answer.findings))
 
 

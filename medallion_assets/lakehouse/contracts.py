@@ -74,6 +74,7 @@ class Column:
     `source` is the item's attribute that fills it. `business_date_of` names a TimestampUtc column of the same table
     whose day in BUSINESS_TIME_ZONE fills it. A column with neither is filled by the stage that writes the table.
     A column that is not `nullable` is required: an item without it is bad (`missing`).
+    Without `has_bounds` the log does not say between which values a file's lie: for long text that nobody looks up.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Column:
     source: str | None = None
     business_date_of: str | None = None
     nullable: bool = False
+    has_bounds: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

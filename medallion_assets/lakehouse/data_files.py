@@ -9,23 +9,28 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import obstore
 from deltalake.transaction import AddAction, RemoveAction
-from obstore.store import S3Store
+from obstore.store import LocalStore, ObjectStore, S3Store
 
 from medallion_assets.lakehouse.contracts import Table
 
 LOG_FOLDER = "_delta_log"
+DIGEST = "medallion_sha256"
+"""The name of a file's digest among its statistics in the log: readers pass over names there that they do not know,
+and checkpoints keep the statistics as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedFile:
     """A parquet file that is written but belongs to no version yet; an orphan unless it is committed.
 
-    `path` is below the table; `bounds` gives the least and greatest value of some columns, for the log.
+    `path` is below the table; `bounds` gives the least and greatest value of columns, `nulls` their missing values, for
+    the log. Text may be shortened there, outwards. `digest` is the SHA-256 of the file's bytes.
     """
 
     path: str
@@ -33,19 +38,23 @@ class StagedFile:
     rows: int
     partition: str | None
     bounds: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    nulls: Mapping[str, int] = field(default_factory=dict)
+    digest: str | None = None
 
 
 def add_action(staged: StagedFile, table: Table, *, now_millis: int) -> AddAction:
     """The log entry that makes a staged file part of its table."""
     bounds = {name: pair for name, pair in staged.bounds.items() if pair[0] is not None}
     stats = {
-        "numRecords": staged.rows,
-        "minValues": {name: _stat(low) for name, (low, _) in bounds.items()},
-        "maxValues": {name: _stat(high) for name, (_, high) in bounds.items()},
-        "nullCount": {},
+        "numRecords": str(staged.rows),
+        "minValues": _json({name: _stat(low) for name, (low, _) in bounds.items()}),
+        "maxValues": _json({name: _stat(high) for name, (_, high) in bounds.items()}),
+        "nullCount": json.dumps(dict(staged.nulls)),
     }
+    if staged.digest is not None:
+        stats[DIGEST] = json.dumps(staged.digest)
     values = {table.partition_by: staged.partition} if table.partition_by else {}
-    return AddAction(staged.path, staged.size, values, now_millis, True, json.dumps(stats))
+    return AddAction(staged.path, staged.size, values, now_millis, True, _json(stats))
 
 
 def remove_action(file: Mapping[str, Any], table: Table, *, now_millis: int) -> RemoveAction:
@@ -59,14 +68,6 @@ def remove_action(file: Mapping[str, Any], table: Table, *, now_millis: int) -> 
         partition_values=values,
         size=file["size_bytes"],
     )
-
-
-def size_of(target: str, storage_options: Mapping[str, str]) -> int:
-    """The size of a file in bytes: at a local path, or at `s3://bucket/key`."""
-    if not target.startswith("s3://"):
-        return Path(target).stat().st_size
-    folder, _, name = target.rpartition("/")
-    return int(obstore.head(_store(folder, storage_options), name)["size"])
 
 
 def file_without_log(uri: str, storage_options: Mapping[str, str]) -> str | None:
@@ -86,6 +87,11 @@ def file_in_the_way(uri: str) -> str | None:
     return next((str(place) for place in (Path(uri), *Path(uri).parents) if place.is_file()), None)
 
 
+def store_of(url: str, storage_options: Mapping[str, str]) -> ObjectStore:
+    """The store of a table that is there, with keys below `url`."""
+    return _store(url, storage_options) if url.startswith("s3://") else LocalStore(url)
+
+
 def _store(url: str, storage_options: Mapping[str, str]) -> S3Store:
     config = dict(storage_options)
     # obstore's S3 config panics on this name; it is an option of the HTTP client there.
@@ -93,5 +99,13 @@ def _store(url: str, storage_options: Mapping[str, str]) -> S3Store:
     return S3Store.from_url(url, config=config, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
 
 
-def _stat(value: Any) -> Any:
-    return value if isinstance(value, (int, str)) else value.isoformat().replace("+00:00", "Z")
+def _stat(value: Any) -> str:
+    """A bound as JSON. Money is written digit by digit: as a float it would be another amount."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return json.dumps(value if isinstance(value, (int, str)) else value.isoformat().replace("+00:00", "Z"))
+
+
+def _json(members: Mapping[str, str]) -> str:
+    """An object of members that are JSON already."""
+    return "{" + ", ".join(f"{json.dumps(name)}: {text}" for name, text in members.items()) + "}"

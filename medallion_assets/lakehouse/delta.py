@@ -1,7 +1,7 @@
 """Delta tables: snapshots to read from, and the one way to commit.
 
-Belongs here: opening, scanning files, staging parquet files, and commits that are exactly once.
-Does not: what is written, or when; this module knows no rule of the business.
+Belongs here: opening, scanning files, and commits that are exactly once.
+Does not: writing files (lakehouse.staging), or what is written, or when: this module knows no rule of the business.
 
 A commit is made on the snapshot that its content was computed from and never rebased: it lands as that snapshot's next
 version or not at all. A lost answer is found again by the commit's own id. The snapshot's application transactions
@@ -32,12 +32,13 @@ from medallion_assets.lakehouse.data_files import (
     file_in_the_way,
     file_without_log,
     remove_action,
-    size_of,
+    store_of,
 )
+from medallion_assets.lakehouse.log_chain import chain_notes, write_last_commit
 from medallion_assets.lakehouse.schema import delta_schema, expect_readable, migrate, polars_schema
-from medallion_assets.lakehouse.storage_errors import not_a_table, refusals, storage_errors
+from medallion_assets.lakehouse.staging import stage_file
+from medallion_assets.lakehouse.storage_errors import not_a_table, storage_errors
 
-NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 COMMIT_ID = "medallion_commit_id"
 VERSION = "medallion_version"
 """The commit note that says which version it made: see `commits_since`."""
@@ -267,30 +268,10 @@ class Snapshot:
     def stage(self, rows: pl.LazyFrame, *, partition: date | None = None, bounds: Collection[str] = ()) -> StagedFile:
         """Write rows as one parquet file of the table, to be committed later.
 
-        `rows` has the contract's columns; `bounds` names those whose least and greatest value go into the log.
+        `rows` has the contract's columns. The log gets the bounds of all of them that can have any; those of the
+        columns that `bounds` names are exact, or it is an error.
         """
-        folder = ""
-        if self.table.partition_by is not None:
-            folder = f"{self.table.partition_by}={NULL_PARTITION if partition is None else partition}/"
-            rows = rows.drop(self.table.partition_by, strict=False)
-        path = f"{folder}part-{uuid.uuid4().hex}.parquet"
-        options = dict(self.lakehouse.storage_options) or None
-        target = f"{self.uri}/{path}"
-        with refusals(self.table, target):
-            rows.sink_parquet(target, mkdir=True, storage_options=options, compression_level=1, engine="streaming")
-        written = pl.scan_parquet(target, glob=False, hive_partitioning=False, storage_options=options).select(
-            pl.len().alias("rows"),
-            *(pl.col(name).min().alias(f"min.{name}") for name in bounds),
-            *(pl.col(name).max().alias(f"max.{name}") for name in bounds),
-        )
-        figures = written.collect().row(0, named=True)
-        return StagedFile(
-            path=path,
-            size=size_of(target, self.lakehouse.storage_options),
-            rows=figures["rows"],
-            partition=None if partition is None else str(partition),
-            bounds={name: (figures[f"min.{name}"], figures[f"max.{name}"]) for name in bounds},
-        )
+        return stage_file(self.uri, self.lakehouse.storage_options, self.table, rows, partition=partition, exact=bounds)
 
     def commit(
         self,
@@ -314,11 +295,7 @@ class Snapshot:
         commit_id, base = uuid.uuid4().hex, self.version
         notes = {**self.lakehouse.author, COMMIT_ID: commit_id, VERSION: str(base + 1)}
         notes.update({name: json.dumps(value, default=str) for name, value in (metadata or {}).items()})
-        properties = CommitProperties(
-            custom_metadata=notes,
-            max_commit_retries=0,
-            app_transactions=[Transaction(app_id, version) for app_id, version in (transactions or {}).items()],
-        )
+        marks = [Transaction(app_id, version) for app_id, version in (transactions or {}).items()]
         now_millis = time.time_ns() // 1_000_000
         actions: list[AddAction | RemoveAction] = [
             add_action(staged, self.table, now_millis=now_millis) for staged in add
@@ -330,15 +307,19 @@ class Snapshot:
                 for row in self.files.filter(pl.col("path").is_in(removed)).iter_rows(named=True)
             ]
         partition_by = [self.table.partition_by] if self.table.partition_by else None
+        store = store_of(self.uri, self.lakehouse.storage_options)
         try:
+            notes.update(chain_notes(store, base))
+            properties = CommitProperties(custom_metadata=notes, max_commit_retries=0, app_transactions=marks)
             mode, schema = ("overwrite", delta_schema(self.table)) if new_schema else ("append", self.delta.schema())
             self.delta.create_write_transaction(actions, mode, schema, partition_by, commit_properties=properties)
         except (DeltaError, OSError) as error:
-            return self._find_commit(commit_id, base, error)
+            self._expect_commit(commit_id, base, error)
+        write_last_commit(store, base + 1)
         return base + 1
 
-    def _find_commit(self, commit_id: str, base: int, error: Exception) -> int:
-        """After a failure: the version of our commit when it is in after all (a lost answer), else raise."""
+    def _expect_commit(self, commit_id: str, base: int, error: Exception) -> None:
+        """After a failure: raise, unless our commit is in after all (a lost answer)."""
         try:
             latest = DeltaTable(self.uri, storage_options=dict(self.lakehouse.storage_options))
             newer = latest.version() - base
@@ -348,7 +329,7 @@ class Snapshot:
                 f"{self.table.name}: a commit failed and the log cannot be read", found=again
             ) from error
         if any(commit.get(COMMIT_ID) == commit_id for commit in commits):
-            return base + 1
+            return
         if newer > 0:
             raise CommitConflictError(
                 f"{self.table.name}: another writer committed first",

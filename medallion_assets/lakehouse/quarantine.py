@@ -29,7 +29,7 @@ def quarantine_table(table: Table) -> Table:
         columns=(
             Column("reasons", TextList(), "every reason code of rules T1 to T4 and R3"),
             Column("reason_columns", TextList(), "the column of each reason; null where the whole record is meant"),
-            Column("raw", Text(), "the line, unchanged"),
+            Column("raw", Text(), "the line, unchanged", has_bounds=False),
             Column("_export_id", Text(), "the export that brought the line"),
             Column("_source_file", Text(), "the data file"),
             Column("_line_number", Integer(), "the line in that file, from 1"),

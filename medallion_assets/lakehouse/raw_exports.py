@@ -42,7 +42,7 @@ def bronze_table(name: str) -> Table:
         partition_by="_export_date",
         limits=Limits(retries=2, retry_on_timeout=True),
         columns=(
-            Column("raw", Text(trim=False), "the line, unchanged"),
+            Column("raw", Text(trim=False), "the line, unchanged", has_bounds=False),
             Column("_export_id", Text(), "the export that brought the line"),
             Column("_export_type", Text(), f"{FULL} or {INCREMENTAL}"),
             Column("_export_from_at", TimestampUtc(), "start of the window; a full export: its exportTime"),

@@ -9,7 +9,7 @@ broken is not asked what its rows say. Nothing is ever written to the lakehouse.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,10 +22,12 @@ from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.quarantine import quarantine_table
 from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
-from medallion_assets.operations.findings import MADE_ANEW, Finding, TableFacts, Verification
+from medallion_assets.operations.findings import MADE_ANEW, Finding, TableFacts, Verification, rebuild
+from medallion_assets.operations.log_replay import Replay
 from medallion_assets.operations.recomputation import differences, recompute
 from medallion_assets.operations.verify_bronze import verify_bronze
-from medallion_assets.operations.verify_files import verify_files
+from medallion_assets.operations.verify_files import FileLook, Level, foreign_files, verify_files
+from medallion_assets.operations.verify_history import compare_histories
 from medallion_assets.operations.verify_log import LOG, verify_log
 from medallion_assets.operations.verify_silver import is_behind, verify_enriched, verify_quarantine, verify_silver
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
@@ -38,16 +40,24 @@ Progress = Callable[[str, int, int], None]
 
 
 def verify(
-    lakehouse: Lakehouse, *, deep: bool = False, progress: Progress = lambda _what, _done, _total: None
+    lakehouse: Lakehouse,
+    *,
+    digests: bool = False,
+    deep: bool = False,
+    progress: Progress = lambda _what, _done, _total: None,
 ) -> Verification:
-    """Look at every table. `deep` also makes Silver again from Bronze, in a temporary folder, and compares.
+    """Look at every table: logs, what they say of each other, names, sizes and footers of data files; no row is read.
+
+    `digests` reads every byte of every data file and compares it with what was written. `deep` does that, looks at the
+    rows of each table, makes Silver again from Bronze, in a temporary folder, and compares.
 
     `progress` is told what is being looked at, how much of it is done, and of how much: files, or lines.
 
     Raises:
         TransientError: the store did not answer.
     """
-    look = _Look(lakehouse=lakehouse, progress=progress)
+    level = Level.DEEP if deep else Level.DIGESTS if digests else Level.FAST
+    look = _Look(lakehouse=lakehouse, level=level, progress=progress)
     look.open_tables()
     look.read_files()
     look.compare_tables()
@@ -58,12 +68,17 @@ def verify(
 
 @dataclass(kw_only=True)
 class _Look:
-    """One pass over the lakehouse. `well` holds the tables that nothing was found about so far, by name."""
+    """One pass over the lakehouse. `well` holds the tables that nothing was found about so far, by name.
+
+    `replays` holds what the logs of the tables say, of those that are there.
+    """
 
     lakehouse: Lakehouse
+    level: Level
     progress: Progress
     answer: Verification = field(default_factory=Verification)
     well: dict[str, Snapshot] = field(default_factory=dict)
+    replays: dict[str, Replay] = field(default_factory=dict)
 
     def open_tables(self) -> None:
         """Read the logs as they are, then as delta-rs does."""
@@ -71,15 +86,19 @@ class _Look:
         for number, table in enumerate(tables, start=1):
             if not self.lakehouse.exists(table):
                 self.answer.tables.append(TableFacts(table=table.name, version=None))
-            elif broken := verify_log(self.lakehouse, table):
-                self.answer.findings.extend(broken)
-                self.answer.notes.append(f"{table.name} was not looked at further: its log comes first")
             else:
-                self._open(table)
+                broken, self.replays[table.name] = verify_log(self.lakehouse, table)
+                if broken:
+                    self.answer.findings.extend(broken)
+                    self.answer.notes.append(f"{table.name} was not looked at further: its log comes first")
+                else:
+                    self._open(table)
             self.progress("reading logs", number, len(tables))
 
     def read_files(self) -> None:
         """Every live data file of every table."""
+        owners = {path.rsplit("/", 1)[-1]: name for name, replay in self.replays.items() for path in replay.named}
+        looks: dict[str, FileLook] = {}
         total = sum(snapshot.files.height for snapshot in self.well.values())
         done = 0
 
@@ -89,21 +108,29 @@ class _Look:
             self.progress("reading data files", done, total)
 
         for name, snapshot in list(self.well.items()):
-            if broken := verify_files(snapshot, progress=one_more):
-                self._found(name, broken)
+            look = looks[name] = verify_files(snapshot, self.replays[name], level=self.level, progress=one_more)
+            if look.findings:
+                self._found(name, look.findings)
                 self.answer.notes.append(f"{name} was not looked at further: its files come first")
+            self.answer.findings.extend(foreign_files(snapshot, look, owners))
+        self._count(looks)
 
     def compare_tables(self) -> None:
         """What tables promise, by themselves and to each other."""
+        tables = dict(self.well)
         for number, table in enumerate(EXPORTED_TABLES, start=1):
             self._compare_exported(table)
             self.progress("comparing tables", number, len(EXPORTED_TABLES))
         enriched, transactions = self.well.get(ENRICHED_TRANSACTIONS.name), self.well.get(CUSTOMER_TRANSACTIONS.name)
         if enriched and transactions:
-            self._found(ENRICHED_TRANSACTIONS.name, list(verify_enriched(enriched, transactions)))
+            self._found(
+                ENRICHED_TRANSACTIONS.name, list(verify_enriched(enriched, transactions, rows=self._reads_rows))
+            )
             for source in (transactions, self.well.get(CUSTOMERS.name)):
                 if source and is_behind(enriched, source):
                     self.answer.notes.append(f"{enriched.table.name} has not taken the latest of {source.table.name}")
+        for finding in compare_histories(self.lakehouse, tables, self.replays):
+            self._found(finding.table, [finding])
 
     def recompute(self) -> None:
         """Silver once more, from Bronze."""
@@ -137,23 +164,42 @@ class _Look:
         self.answer.findings.extend(differences(stored, scratch.ready(table)))
         return True
 
+    def _log(self, snapshot: Snapshot) -> Replay:
+        return self.replays[snapshot.table.name]
+
+    @property
+    def _reads_rows(self) -> bool:
+        return self.level is Level.DEEP
+
+    def _count(self, looks: Mapping[str, FileLook]) -> None:
+        """A note about files that cannot be compared with what was written."""
+        if undigested := {name: look.undigested for name, look in looks.items() if look.undigested}:
+            words = "they were read through instead"
+            if self.level is Level.FAST:
+                words = "`--digests` reads them through instead of comparing them"
+            files = f"{sum(undigested.values()):,} data files of {', '.join(undigested)}"
+            self.answer.notes.append(
+                f"{files} have no digest, for an earlier release or another writer wrote them: {words}"
+            )
+
     def _compare_exported(self, table: Table) -> None:
         """A Bronze table, what is judged from it, and its quarantine."""
         contract = bronze_table(table.short_name)
         bronze = self.well.get(contract.name)
         if bronze:
-            self._found(contract.name, list(verify_bronze(bronze)))
+            self._found(contract.name, list(verify_bronze(bronze, rows=self._reads_rows)))
         elif self.lakehouse.exists(contract):
             return  # there is a finding about it, and whatever is compared with it would be another of the same
         if silver := self.well.get(table.name):
-            self._found(table.name, list(verify_silver(silver, bronze)))
+            self._found(table.name, list(verify_silver(silver, bronze, rows=self._reads_rows)))
         kept = quarantine_table(table)
         if quarantine := self.well.get(kept.name):
-            self._found(kept.name, list(verify_quarantine(quarantine, bronze, table)))
+            self._found(kept.name, list(verify_quarantine(quarantine, bronze, table, rows=self._reads_rows)))
 
     def _open(self, table: Table) -> None:
         try:
             snapshot = self.lakehouse.open(table)
+            snapshot.transaction("")  # a checkpoint may give its files and yet be broken where the marks are
             facts = TableFacts(
                 table=table.name, version=snapshot.version, files=snapshot.files.height, rows=snapshot.row_count
             )
@@ -164,12 +210,35 @@ class _Look:
                 check="table_opens",
                 expected="a Delta table",
                 found=str(found),
-                do=f"take {LOG} from a backup; {MADE_ANEW}",
+                do=f"remove {LOG}/_last_checkpoint and the checkpoints beside it, if there are any; if it does not open"
+                f" then, take {LOG} from a backup; {MADE_ANEW}",
             )
             self.answer.findings.append(finding)
             return
         self.answer.tables.append(facts)
-        self.well[table.name] = snapshot
+        if other := self._otherwise(snapshot):
+            self.answer.findings.append(other)
+        else:
+            self.well[table.name] = snapshot
+
+    def _otherwise(self, snapshot: Snapshot) -> Finding | None:
+        """What makes it another table than it should be, or than the commits say: delta-rs reads checkpoints."""
+        table, named = snapshot.table, snapshot.delta.metadata().name
+        if table.columns and named not in (None, table.name):
+            do = f"put each table's folder in its own place; else {rebuild(table.name)}"
+            return Finding(table=table.name, check="table_is_itself", expected=table.name, found=str(named), do=do)
+        columns = ("path", "size_bytes", "num_records")
+        seen = set(snapshot.files.select(columns).rows()) if snapshot.files.height else set()
+        logged = {(path, file.size, file.rows) for path, file in self._log(snapshot).live.items()}
+        if seen == logged:
+            return None
+        return Finding(
+            table=table.name,
+            check="checkpoint_says_the_same",
+            expected=f"{len(logged)} live files, as the commits say",
+            found=f"{len(seen)} live files when it is opened, {len(seen ^ logged)} of all these differ",
+            do=f"remove the checkpoints in {LOG} and _last_checkpoint: readers take the commits then",
+        )
 
     def _found(self, name: str, findings: list[Finding]) -> None:
         self.answer.findings.extend(findings)

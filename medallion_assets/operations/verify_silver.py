@@ -24,8 +24,8 @@ from medallion_assets.operations.findings import Finding, rebuild
 LOAD_BRONZE = "run the Bronze asset, which loads what is missing from where it lies; then look again"
 
 
-def verify_silver(silver: Snapshot, bronze: Snapshot | None) -> Iterator[Finding]:
-    """A judged table against its Bronze table (None: not made)."""
+def verify_silver(silver: Snapshot, bronze: Snapshot | None, *, rows: bool) -> Iterator[Finding]:
+    """A judged table against its Bronze table (None: not made); with `rows` its keys as well."""
     name = silver.table.name
     bronze_name = f"bronze.{silver.table.short_name}"
     version = -1 if bronze is None else bronze.version
@@ -48,7 +48,7 @@ def verify_silver(silver: Snapshot, bronze: Snapshot | None) -> Iterator[Finding
             found=f"{len(lost)} that are not: {_some(lost)}",
             do=LOAD_BRONZE,
         )
-    kept = {export_id for commit in _effective(commits) for export_id in commit_note(commit, EXPORTS_NOTE) or []}
+    kept = {export_id for commit in effective(commits) for export_id in commit_note(commit, EXPORTS_NOTE) or []}
     if lost := sorted(settled - kept):
         yield Finding(
             table=name,
@@ -60,12 +60,15 @@ def verify_silver(silver: Snapshot, bronze: Snapshot | None) -> Iterator[Finding
     if bronze is not None:
         yield from _sources(silver, bronze, commits)
     yield from _contracts(silver, silver.table)
-    yield from _unique(silver, rebuild(name))
+    if rows:
+        yield from _unique(silver, rebuild(name))
 
 
-def verify_quarantine(quarantine: Snapshot, bronze: Snapshot | None, judged: Table) -> Iterator[Finding]:
-    """Each row once (rule C6), judged by the contract of the table `judged`, and of an export that Bronze holds."""
+def verify_quarantine(quarantine: Snapshot, bronze: Snapshot | None, judged: Table, *, rows: bool) -> Iterator[Finding]:
+    """Judged by the contract of the table `judged`; with `rows` each one once (C6), of an export that Bronze holds."""
     yield from _contracts(quarantine, judged)
+    if not rows:
+        return
     places = quarantine.scan().select(pl.struct(POSITION).hash().alias("place")).collect(engine="streaming")["place"]
     if repeated := places.len() - places.n_unique():
         yield Finding(
@@ -86,8 +89,8 @@ def verify_quarantine(quarantine: Snapshot, bronze: Snapshot | None, judged: Tab
         )
 
 
-def verify_enriched(enriched: Snapshot, transactions: Snapshot) -> Iterator[Finding]:
-    """A table made from live transactions, when it says that it has taken all of them."""
+def verify_enriched(enriched: Snapshot, transactions: Snapshot, *, rows: bool) -> Iterator[Finding]:
+    """A table made from live transactions, when it says that it has taken all of them; with `rows` its keys as well."""
     name = enriched.table.name
     if not is_behind(enriched, transactions):
         deleted = transactions.partition_files([None])["num_records"].sum() if transactions.files.height else 0
@@ -100,7 +103,7 @@ def verify_enriched(enriched: Snapshot, transactions: Snapshot) -> Iterator[Find
                 found=f"{enriched.row_count} rows",
                 do=rebuild(name),
             )
-        if leaked := leaked_tombstones(transactions, enriched):
+        if rows and (leaked := leaked_tombstones(transactions, enriched)):
             yield Finding(
                 table=name,
                 check="no_tombstone_leaks",
@@ -108,7 +111,8 @@ def verify_enriched(enriched: Snapshot, transactions: Snapshot) -> Iterator[Find
                 found=f"{leaked}",
                 do=rebuild(name),
             )
-    yield from _unique(enriched, rebuild(name))
+    if rows:
+        yield from _unique(enriched, rebuild(name))
 
 
 def is_behind(enriched: Snapshot, source: Snapshot) -> bool:
@@ -173,20 +177,23 @@ def _history(snapshot: Snapshot) -> list[Mapping[str, Any]]:
     return [*reversed(commits_since(snapshot, -1))]
 
 
-def _effective(commits: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The commits that the rows come from: a restore takes those after the version it went back to out again."""
+def effective(commits: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Those of all commits, the first one first, that the rows come from.
+
+    A restore takes those after the version it went back to out again.
+    """
     if all(commit.get("operation") != "RESTORE" for commit in commits):
         return commits
     after: dict[int, list[Mapping[str, Any]]] = {}
-    effective: list[Mapping[str, Any]] = []
+    kept: list[Mapping[str, Any]] = []
     for commit in commits:
         if commit.get("operation") == "RESTORE":
             target = (commit.get("operationParameters") or {}).get("version")
-            effective = after.get(int(target), []) if target is not None else []
+            kept = after.get(int(target), []) if target is not None else []
         else:
-            effective = [*effective, commit]
-        after[int(commit["version"])] = effective
-    return effective
+            kept = [*kept, commit]
+        after[int(commit["version"])] = kept
+    return kept
 
 
 def _some(names: list[str]) -> str:

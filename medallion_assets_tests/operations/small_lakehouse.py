@@ -1,7 +1,7 @@
 """A small lakehouse, whole and sound, for tests that break it.
 
-Belongs here: making it, and the ways of changing it that several tests need.
-Does not: what is found in it.
+Belongs here: making it, looking at it, and the ways of changing it that several tests need.
+Does not: what is to be found in it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.data_files import DIGEST
 from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.log_chain import LAST_COMMIT, PARENT
+from medallion_assets.operations.verify import verify
 from medallion_assets_tests.oracle.lines import customer, delete_line, full, item_line, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, ExportInput, micros
 from medallion_assets_tests.pipeline import lakehouse_at, land, run_silver
@@ -51,6 +54,11 @@ def make_lakehouse(folder: Path) -> Lakehouse:
     return lakehouse
 
 
+def found(lakehouse: Lakehouse, **level: bool) -> list[tuple[str, str]]:
+    """(table, check) of each finding."""
+    return [(finding.table, finding.check) for finding in verify(lakehouse, **level).findings]
+
+
 def data_file(lakehouse: Lakehouse, table: Table) -> Path:
     """One live data file that has rows."""
     snapshot = lakehouse.open(table)
@@ -67,3 +75,20 @@ def rewrite_commit(path: Path, change: Callable[[list[dict[str, Any]]], list[dic
     """Change the actions of a commit file in place."""
     actions = [json.loads(line) for line in path.read_text().splitlines()]
     path.write_text("\n".join(json.dumps(action) for action in change(actions)))
+
+
+def as_before_digests(lakehouse: Lakehouse, table: Table) -> None:
+    """Make a table's log what releases wrote that knew neither digests nor the chain of commits."""
+
+    def older(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for action in actions:
+            action.get("commitInfo", {}).pop(PARENT, None)
+            if "add" in action:
+                stats = json.loads(action["add"]["stats"])
+                stats.pop(DIGEST, None)
+                action["add"]["stats"] = json.dumps(stats)
+        return actions
+
+    (Path(lakehouse.uri(table)) / LAST_COMMIT).unlink(missing_ok=True)
+    for version in range(lakehouse.open(table).version + 1):
+        rewrite_commit(log_file(lakehouse, table, version), older)

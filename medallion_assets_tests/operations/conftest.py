@@ -1,0 +1,31 @@
+"""A sound lakehouse for tests that break it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets_tests.operations.small_lakehouse import (
+    make_lakehouse,
+)
+from medallion_assets_tests.pipeline import (
+    lakehouse_at,
+)
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sound lakehouse; copy it before breaking it."""
+    folder = tmp_path_factory.mktemp("sound") / "lakehouse"
+    make_lakehouse(folder)
+    return folder
+
+
+@pytest.fixture
+def lakehouse(sound: Path, tmp_path: Path) -> Lakehouse:
+    """A copy of the sound lakehouse."""
+    shutil.copytree(sound, tmp_path / "lakehouse")
+    return lakehouse_at(tmp_path / "lakehouse")
