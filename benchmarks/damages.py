@@ -19,8 +19,8 @@ from deltalake import DeltaTable
 from medallion_assets.lakehouse.contracts import Column, Integer, Table
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.log_chain import LAST_COMMIT
+from medallion_assets.lakehouse.log_replay import Replay
 from medallion_assets.lakehouse.raw_exports import bronze_table
-from medallion_assets.operations.log_replay import Replay
 from medallion_assets.tables import EXPORTED_TABLES, every_table
 
 SAME_SIZE = Table(

@@ -18,6 +18,7 @@ from medallion_assets.bronze.ingest import open_exports, raw_export, stage_file
 from medallion_assets.dynamodb.exports import DataFile, Export, FoundExport, find_exports, read_export
 from medallion_assets.dynamodb.verification import ExportRefusedError, expect_table, verified_file
 from medallion_assets.lakehouse.commits import until_committed
+from medallion_assets.lakehouse.damage import damaged_files
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.raw_exports import (
@@ -79,9 +80,11 @@ class _Work:
     staged: list[StagedFile] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     rebuilt: list[Export] = field(default_factory=list)
+    damaged: set[str] = field(default_factory=set)
 
     def run(self, why: str) -> Rebuilt:
         """Read, compare, and commit what differs."""
+        self.damaged = damaged_files(self.bronze)
         bronze, name = self.bronze, self.bronze.table.short_name
         held = loaded_ids(bronze)
         known = held | {export.export_id for export in exports_since(bronze, 0)}
@@ -133,7 +136,9 @@ class _Work:
         return stage_file(store, self.bronze, export, file, self.now)
 
     def _is_same(self, store: ObjectStore, export: Export) -> bool:
-        """Whether Bronze holds exactly the lines of the export."""
+        """Whether Bronze holds exactly the lines of the export, in files that are as they were written."""
+        if self.damaged.intersection(export_files(self.bronze, export.export_id)["path"]):
+            return False
         try:
             held = self._held(export.export_id)
         except UNREADABLE:

@@ -15,6 +15,7 @@ from typing import Any
 
 import obstore
 from deltalake.transaction import AddAction, RemoveAction
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from medallion_assets.lakehouse.contracts import Table
@@ -90,6 +91,20 @@ def file_in_the_way(uri: str) -> str | None:
 def store_of(url: str, storage_options: Mapping[str, str]) -> ObjectStore:
     """The store of a table that is there, with keys below `url`."""
     return _store(url, storage_options) if url.startswith("s3://") else LocalStore(url)
+
+
+def read_file(store: ObjectStore, path: str) -> bytes | None:
+    """The bytes of a small file; None when it is not there.
+
+    Raises:
+        OSError: the storage did not answer.
+    """
+    try:
+        return bytes(obstore.get(store, path).bytes())
+    except FileNotFoundError:
+        return None
+    except BaseError as error:
+        raise OSError(str(error)) from error
 
 
 def _store(url: str, storage_options: Mapping[str, str]) -> S3Store:

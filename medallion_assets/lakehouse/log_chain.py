@@ -20,7 +20,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from medallion_assets.lakehouse.data_files import LOG_FOLDER
+from medallion_assets.lakehouse.data_files import LOG_FOLDER, read_file
 
 PARENT = "medallion_parent_sha256"
 """The commit note with the digest of the commit file before it."""
@@ -50,7 +50,7 @@ def chain_notes(store: ObjectStore, base: int) -> dict[str, str]:
     Raises:
         OSError: the storage did not answer.
     """
-    said = parse_last_commit(_read(store, LAST_COMMIT) or b"")
+    said = parse_last_commit(read_file(store, LAST_COMMIT) or b"")
     if said is not None and said.version > base:
         # If another writer is ahead, the commit fails; it lands only where the log has lost what it had.
         return {LOST: str(said.version)}
@@ -78,14 +78,5 @@ def parse_last_commit(data: bytes) -> LastCommit | None:
 
 def _digest(store: ObjectStore, version: int) -> str | None:
     """The digest of a commit file; None when it is not there: logs may begin at a checkpoint."""
-    data = _read(store, commit_path(version))
+    data = read_file(store, commit_path(version))
     return None if data is None else hashlib.sha256(data).hexdigest()
-
-
-def _read(store: ObjectStore, path: str) -> bytes | None:
-    try:
-        return bytes(obstore.get(store, path).bytes())
-    except FileNotFoundError:
-        return None
-    except BaseError as error:
-        raise OSError(str(error)) from error

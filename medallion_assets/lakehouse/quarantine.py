@@ -13,8 +13,9 @@ import polars as pl
 
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Column, Integer, Table, Text, TextList, TimestampUtc
+from medallion_assets.lakehouse.damage import damaged_files
 from medallion_assets.lakehouse.decode import decode
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.fingerprints import RULES_NOTE, fingerprint, rules_with
 from medallion_assets.lakehouse.raw_exports import FULL, RawExport
 from medallion_assets.lakehouse.records import POSITION, files_of_exports
@@ -73,7 +74,7 @@ def add_missing_rows(lakehouse: Lakehouse, table: Table, rows: pl.LazyFrame) -> 
 
     def add() -> None:
         kept = lakehouse.ready(quarantine_table(table))
-        staged = kept.stage(rows.join(kept.scan(), on=POSITION, how="anti"))
+        staged = kept.stage(rows.join(kept.scan(paths=_sound_files(kept)), on=POSITION, how="anti"))
         if staged.rows:
             kept.commit([staged], metadata={RULES_NOTE: rules_with(kept, [fingerprint(table)])})
 
@@ -89,14 +90,21 @@ def replace_quarantine(lakehouse: Lakehouse, table: Table, rows: pl.LazyFrame, e
 
     def replace() -> None:
         kept = lakehouse.ready(quarantine_table(table))
-        files, others = files_of_exports(kept, export_ids)
-        before = kept.scan().select(*POSITION, pl.col("failed_at").alias("_before"))
+        sound = _sound_files(kept)
+        damaged = [path for path in kept.files["path"] if path not in sound] if kept.files.height else []
+        files, others = files_of_exports(kept, export_ids, paths=sound)
+        before = kept.scan(paths=sound).select(*POSITION, pl.col("failed_at").alias("_before"))
         again = rows.join(before, on=POSITION, how="left").with_columns(
             pl.coalesce("_before", "failed_at").alias("failed_at")
         )
         staged = kept.stage(pl.concat([others, again.drop("_before")]))
         marks = {_judged_by(one, rules): 1 for one in export_ids} | dict.fromkeys(export_ids, 1)
-        kept.commit([staged] if staged.rows else [], remove=files, transactions=marks, metadata={RULES_NOTE: [rules]})
+        kept.commit(
+            [staged] if staged.rows else [],
+            remove=[*files, *damaged],
+            transactions=marks,
+            metadata={RULES_NOTE: [rules]},
+        )
 
     until_committed(replace)
 
@@ -113,6 +121,12 @@ def quarantine_rows(bad: pl.LazyFrame, now: datetime) -> pl.LazyFrame:
         pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("failed_at"),
         pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("redriven_at"),
     )
+
+
+def _sound_files(snapshot: Snapshot) -> list[str]:
+    """The files that are there as they were written."""
+    damaged = damaged_files(snapshot)
+    return [path for path in snapshot.files["path"] if path not in damaged] if snapshot.files.height else []
 
 
 def _judged_by(export_id: str, rules: str) -> str:

@@ -44,17 +44,21 @@ def winners(events: pl.LazyFrame, key: Sequence[str]) -> pl.LazyFrame:
     )
 
 
-def files_of_exports(snapshot: Snapshot, export_ids: Collection[str]) -> tuple[list[str], pl.LazyFrame]:
-    """The files of a table that hold rows of some exports, and what they hold of other exports."""
+def files_of_exports(
+    snapshot: Snapshot, export_ids: Collection[str], *, paths: Collection[str] | None = None
+) -> tuple[list[str], pl.LazyFrame]:
+    """The files of a table that hold rows of some exports, and what they hold of other exports; of `paths` alone."""
     wanted, files = list(export_ids), snapshot.files
+    if paths is not None and files.height:
+        files = files.filter(pl.col("path").is_in(list(paths)))
     if not wanted or not files.height:
         return [], snapshot.scan(paths=[])
     if "min._export_id" in files.columns:  # null where the log has no bounds of a file
         low, high = pl.col("min._export_id"), pl.col("max._export_id")
         files = files.filter(((low <= max(wanted)) & (high >= min(wanted))).fill_null(value=True))
     of_these = pl.col("_export_id").is_in(wanted)
-    paths = [path for path in files["path"] if snapshot.scan(paths=[path]).filter(of_these).head(1).collect().height]
-    return paths, snapshot.scan(paths=paths).filter(~of_these)
+    held = [path for path in files["path"] if snapshot.scan(paths=[path]).filter(of_these).head(1).collect().height]
+    return held, snapshot.scan(paths=held).filter(~of_these)
 
 
 def tombstones(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:

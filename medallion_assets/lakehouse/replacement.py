@@ -13,6 +13,7 @@ from datetime import date
 
 import polars as pl
 
+from medallion_assets.lakehouse.damage import damaged_files
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.schema import expect_partition, fits_contract, stored_schema
@@ -45,17 +46,20 @@ class Replacement:
         self.stored = stored_schema(self.table.delta)
         self.new_schema = not fits_contract(self.table.delta, self.table.table)
         self.comparison = Comparison(table=self.table.table)
+        self.damaged = damaged_files(self.table)
 
     def partition(self, day: date | None, rows: pl.DataFrame) -> None:
         """Put rows in the place of what one partition holds; where nothing differs its files stay."""
-        before = self._held(self.table.scan(partitions=[day], schema=self.stored))
+        paths = self.table.partition_files([day])["path"].to_list() if self.table.files.height else []
+        before = self._held(self.table.scan(paths=paths, schema=self.stored))
         self.comparison.add(rows.clear() if before is None else before, rows, day=day)
-        if before is not None and not self.new_schema and _same_rows(before, rows):
+        is_sound = before is not None and not self.damaged.intersection(paths)
+        if is_sound and not self.new_schema and before is not None and _same_rows(before, rows):
             return
         if day is not None:
             self.replaced.append(day)
         if self.stages:
-            self.removed += self.table.partition_files([day])["path"].to_list() if self.table.files.height else []
+            self.removed += paths
             if rows.height:
                 key, bounds = list(self.table.table.key), [name for name in BOUNDS if name in rows.columns]
                 self.staged.append(self.table.stage(rows.sort(key).lazy(), partition=day, bounds=bounds))
@@ -66,7 +70,7 @@ class Replacement:
         buckets = -(-max(self.table.row_count, copy.row_count) // ROWS_AT_ONCE) or 1
         if not all(name in self.stored for name in key):
             buckets = 1  # another key: there are no rows of the same key to compare
-        is_same = not self.new_schema
+        is_same = not self.new_schema and not self.damaged
         for bucket in range(buckets):
             chosen = pl.struct(key).hash() % buckets == bucket if buckets > 1 else pl.lit(value=True)
             before = self._held(self.table.scan(schema=self.stored).filter(chosen))

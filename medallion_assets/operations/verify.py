@@ -20,10 +20,10 @@ from medallion_assets.dynamodb.storage import list_folders, open_store
 from medallion_assets.errors import PermanentError, UnreadableTableError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.log_replay import Replay
 from medallion_assets.lakehouse.quarantine import quarantine_table
 from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
 from medallion_assets.operations.findings import MADE_ANEW, Finding, TableFacts, Verification, rebuild
-from medallion_assets.operations.log_replay import Replay
 from medallion_assets.operations.recomputation import differences, recompute
 from medallion_assets.operations.verify_bronze import verify_bronze
 from medallion_assets.operations.verify_files import FileLook, Level, foreign_files, verify_files

@@ -22,10 +22,10 @@ from obstore.store import ObjectStore
 from medallion_assets.dynamodb.storage import list_objects, local_path, open_store
 from medallion_assets.lakehouse.data_files import LOG_FOLDER
 from medallion_assets.lakehouse.delta import Snapshot
+from medallion_assets.lakehouse.log_replay import Logged, Replay
 from medallion_assets.lakehouse.parquet_footer import FooterError
 from medallion_assets.lakehouse.staging import bounds_of, footer_of
 from medallion_assets.operations.findings import Finding, rebuild
-from medallion_assets.operations.log_replay import Logged, Replay
 
 OURS = re.compile(r"part-[0-9a-f]{32}\.parquet")
 """The names that `lakehouse.staging` gives."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from medallion_assets.lakehouse.delta import COMMIT_ID, Lakehouse, Snapshot
+from medallion_assets.lakehouse.log_replay import Replay
 from medallion_assets.lakehouse.partitions import REMOVED, REPLACED
 from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS, last_successes
 from medallion_assets.lakehouse.raw_exports import bronze_table
@@ -22,7 +23,6 @@ from medallion_assets.lakehouse.source_versions import (
     taken_version,
 )
 from medallion_assets.operations.findings import Finding, rebuild
-from medallion_assets.operations.log_replay import Replay
 from medallion_assets.operations.verify_silver import effective
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS

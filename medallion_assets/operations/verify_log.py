@@ -22,10 +22,10 @@ from medallion_assets.dynamodb.storage import list_objects, open_store, read_byt
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.log_chain import LAST_COMMIT, LOST, PARENT, commit_path, parse_last_commit
+from medallion_assets.lakehouse.log_replay import Replay, checkpoint_differences, read_checkpoint
 from medallion_assets.lakehouse.raw_exports import EXPORT_NOTE
 from medallion_assets.lakehouse.refine import EXPORTS_NOTE
 from medallion_assets.operations.findings import Finding
-from medallion_assets.operations.log_replay import Replay, checkpoint_differences, read_checkpoint
 
 LOG = "_delta_log"
 _COMMIT = re.compile(rf"^{LOG}/(\d{{20}})\.json$")
