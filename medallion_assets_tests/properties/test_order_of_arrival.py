@@ -93,7 +93,7 @@ def test_restated_days_are_exactly_those_that_changed(data: st.DataObject, histo
         before = _live_days(lakehouse)
         for batch in batches:
             _land_all(lakehouse, batch)
-            version = lakehouse.open(pipeline.CUSTOMER_TRANSACTIONS).version
+            version = lakehouse.source(pipeline.CUSTOMER_TRANSACTIONS).version
             done = pipeline.refine(lakehouse, pipeline.CUSTOMER_TRANSACTIONS, now=pipeline.NOW)
             after = _live_days(lakehouse)
             changed = {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)}
@@ -109,6 +109,6 @@ def _land_all(lakehouse: pipeline.Lakehouse, batch: tuple[ExportInput, ...]) -> 
 
 def _live_days(lakehouse: pipeline.Lakehouse) -> dict[object, list[tuple[object, ...]]]:
     table = pipeline.CUSTOMER_TRANSACTIONS
-    frame = lakehouse.open(table).scan().filter(~pl.col("is_deleted")).select(table.business_columns).collect()
+    frame = lakehouse.source(table).scan().filter(~pl.col("is_deleted")).select(table.business_columns).collect()
     days = frame.sort(table.key).partition_by("transaction_date", as_dict=True)
     return {day: part.rows() for (day,), part in days.items()}
