@@ -48,6 +48,7 @@ class Replay:
     the table as a whole: its id, columns, partition and properties, and the protocol.
     """
 
+    version: int = -1
     table: dict[str, Any] = field(default_factory=dict)
     live: dict[str, Logged] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
@@ -56,7 +57,7 @@ class Replay:
 
     def apply(self, version: int, actions: Iterable[Action]) -> None:
         """The next commit. Removals come first: a file may be added again with other facts."""
-        actions = list(actions)
+        actions, self.version = list(actions), version
         for action in actions:
             if "remove" in action:
                 path = unquote(action["remove"]["path"])

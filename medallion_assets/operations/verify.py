@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import polars as pl
 from deltalake.exceptions import DeltaError
 
 from medallion_assets.dynamodb.storage import list_folders, open_store
@@ -21,6 +23,7 @@ from medallion_assets.errors import PermanentError, UnreadableTableError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.log_replay import Replay
+from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS, last_successes
 from medallion_assets.lakehouse.quarantine import quarantine_table
 from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
 from medallion_assets.operations.findings import MADE_ANEW, Finding, TableFacts, Verification, rebuild
@@ -70,7 +73,7 @@ def verify(
 class _Look:
     """One pass over the lakehouse. `well` holds the tables that nothing was found about so far, by name.
 
-    `replays` holds what the logs of the tables say, of those that are there.
+    `replays` holds what the logs of the tables say, of those that are there, `runs` the last success of each stage.
     """
 
     lakehouse: Lakehouse
@@ -79,10 +82,15 @@ class _Look:
     answer: Verification = field(default_factory=Verification)
     well: dict[str, Snapshot] = field(default_factory=dict)
     replays: dict[str, Replay] = field(default_factory=dict)
+    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def open_tables(self) -> None:
-        """Read the logs as they are, then as delta-rs does."""
-        tables = [*every_table(), *self._others()]
+        """Read the logs as they are, then as delta-rs does.
+
+        Against the flow of data, for runs may be at work meanwhile: a source is then at least as new as what was made
+        from it, and a table as the run that is known of it.
+        """
+        tables = [*self._others(), *reversed([*every_table()])]
         for number, table in enumerate(tables, start=1):
             if not self.lakehouse.exists(table):
                 self.answer.tables.append(TableFacts(table=table.name, version=None))
@@ -93,7 +101,10 @@ class _Look:
                     self.answer.notes.append(f"{table.name} was not looked at further: its log comes first")
                 else:
                     self._open(table)
+            if table is PIPELINE_RUNS and table.name in self.well:
+                self.runs = self._last_runs()
             self.progress("reading logs", number, len(tables))
+        self.answer.tables.reverse()
 
     def read_files(self) -> None:
         """Every live data file of every table."""
@@ -129,7 +140,7 @@ class _Look:
             for source in (transactions, self.well.get(CUSTOMERS.name)):
                 if source and is_behind(enriched, source):
                     self.answer.notes.append(f"{enriched.table.name} has not taken the latest of {source.table.name}")
-        for finding in compare_histories(self.lakehouse, tables, self.replays):
+        for finding in compare_histories(tables, self.replays, self.runs):
             self._found(finding.table, [finding])
 
     def recompute(self) -> None:
@@ -199,6 +210,8 @@ class _Look:
     def _open(self, table: Table) -> None:
         try:
             snapshot = self.lakehouse.open(table)
+            if snapshot.version > (looked_at := self.replays[table.name].version):
+                snapshot = self.lakehouse.open(table, version=looked_at)  # somebody has committed meanwhile
             snapshot.transaction("")  # a checkpoint may give its files and yet be broken where the marks are
             facts = TableFacts(
                 table=table.name, version=snapshot.version, files=snapshot.files.height, rows=snapshot.row_count
@@ -220,6 +233,13 @@ class _Look:
             self.answer.findings.append(other)
         else:
             self.well[table.name] = snapshot
+
+    def _last_runs(self) -> dict[str, dict[str, Any]]:
+        """What `operations.pipeline_runs` says of each table; nothing where its rows cannot be read."""
+        try:
+            return last_successes(self.lakehouse, [table.name for table in every_table()])
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):  # `--digests` names the file
+            return {}
 
     def _otherwise(self, snapshot: Snapshot) -> Finding | None:
         """What makes it another table than it should be, or than the commits say: delta-rs reads checkpoints."""

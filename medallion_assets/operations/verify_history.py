@@ -10,10 +10,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from medallion_assets.lakehouse.delta import COMMIT_ID, Lakehouse, Snapshot
+from medallion_assets.lakehouse.delta import COMMIT_ID, Snapshot
 from medallion_assets.lakehouse.log_replay import Replay
 from medallion_assets.lakehouse.partitions import REMOVED, REPLACED
-from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS, last_successes
 from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.lakehouse.source_versions import (
     SOURCE_NOTE,
@@ -33,9 +32,12 @@ Commit = Mapping[str, Any]
 
 
 def compare_histories(
-    lakehouse: Lakehouse, tables: Mapping[str, Snapshot], replays: Mapping[str, Replay]
+    tables: Mapping[str, Snapshot], replays: Mapping[str, Replay], runs: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Finding]:
-    """Look at tables whose logs and files are well, by name; `replays` holds what their logs say."""
+    """Look at tables whose logs and files are well, by name.
+
+    `replays` holds what their logs say, `runs` the attempt of each stage that succeeded last, both by name as well.
+    """
     with_ledger = {name for table in EXPORTED_TABLES for name in (table.name, bronze_table(table.short_name).name)}
     if enriched := tables.get(ENRICHED_TRANSACTIONS.name):
         for source in filter(None, (tables.get(table.name) for table in (CUSTOMER_TRANSACTIONS, CUSTOMERS))):
@@ -43,9 +45,8 @@ def compare_histories(
             yield from _found(remade_source(source, enriched, replays[enriched.table.name].marks))
         for gold in (snapshot for name, snapshot in tables.items() if name.startswith("gold.")):
             yield from _found(behind_its_readers(enriched, gold, _gold_mark(replays[gold.table.name], enriched)))
-    successes = last_successes(lakehouse, tables) if PIPELINE_RUNS.name in tables else {}
     for name, snapshot in tables.items():
-        yield from _found(behind_its_run(snapshot, successes.get(name)))
+        yield from _found(behind_its_run(snapshot, runs.get(name)))
         if name not in with_ledger:
             yield from _found(rolled_back(snapshot, replays[name]))
 

@@ -64,6 +64,8 @@ class _Log:
     def __init__(self, table: Table, store: ObjectStore) -> None:
         self._table = table
         self._store = store
+        # Before the listing: runs may be at work, and it is never ahead of the log as it is then.
+        self._said = read_bytes(store, LAST_COMMIT)
         names = sorted(meta["path"] for meta in list_objects(store, LOG))
         self._has_hint = _HINT in names
         self._commits = [int(match[1]) for name in names if (match := _COMMIT.match(name))]
@@ -102,6 +104,7 @@ class _Log:
         begin = min((version for version in self._checkpoints if version >= self._commits[0] - 1), default=-1)
         if begin >= 0 and (held := self._checkpoint(begin)) is not None:
             self._replay = held
+            held.version = begin
         return begin
 
     def _commit(self, version: int, data: bytes, *, is_applied: bool) -> None:
@@ -133,7 +136,7 @@ class _Log:
 
     def _last_commit(self) -> None:
         """What the file beside the log says; tables that only earlier releases wrote have none."""
-        data = read_bytes(self._store, LAST_COMMIT)
+        data = self._said
         if data is None:
             return
         said, latest = parse_last_commit(data), max(self._commits, default=-1)

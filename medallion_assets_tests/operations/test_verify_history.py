@@ -13,10 +13,15 @@ from medallion_assets.gold.build import build_daily_sales
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.log_replay import Replay
 from medallion_assets.lakehouse.pipeline_runs import record_attempts
 from medallion_assets.lakehouse.quarantine import quarantine_table
 from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.lakehouse.refine import refine
+from medallion_assets.operations.findings import Finding
 from medallion_assets.operations.verify import verify
+from medallion_assets.operations.verify_log import verify_log
+from medallion_assets.silver.enrichment import update_enriched
 from medallion_assets_tests.operations.planted import attempt
 from medallion_assets_tests.operations.small_lakehouse import (
     AT,
@@ -27,7 +32,9 @@ from medallion_assets_tests.operations.small_lakehouse import (
 from medallion_assets_tests.oracle.lines import full, item_line, transaction
 from medallion_assets_tests.pipeline import (
     CUSTOMER_TRANSACTIONS,
+    CUSTOMERS,
     ENRICHED_TRANSACTIONS,
+    NOW,
     land,
     run_silver,
 )
@@ -84,3 +91,26 @@ def test_a_source_that_was_made_again_whole_is_found(lakehouse: Lakehouse) -> No
     for export in exports()[:2]:
         land(lakehouse, export)
     assert found(lakehouse) == [(CUSTOMER_TRANSACTIONS.name, "source_is_the_same_table")]
+
+
+def test_a_silver_table_that_was_made_again_is_found_until_enrichment_has_taken_it(lakehouse: Lakehouse) -> None:
+    """Its versions are counted anew, so what enrichment has noted of them means another table."""
+    shutil.rmtree(lakehouse.uri(CUSTOMERS))
+    refine(lakehouse, CUSTOMERS, now=NOW)
+    assert found(lakehouse) == [(ENRICHED_TRANSACTIONS.name, "source_is_the_same_table")]
+    update_enriched(lakehouse)
+    assert found(lakehouse) == []
+
+
+def test_runs_at_work_meanwhile_are_no_finding(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commits between any two looks: after a log was listed, and before its table is opened."""
+
+    def meanwhile(where: Lakehouse, table: Table) -> tuple[list[Finding], Replay]:
+        looked = verify_log(where, table)
+        if table.layer in ("bronze", "silver") and table.columns:
+            snapshot = where.open(table)
+            snapshot.commit([snapshot.stage(snapshot.scan().head(0))])
+        return looked
+
+    monkeypatch.setattr("medallion_assets.operations.verify.verify_log", meanwhile)
+    assert found(lakehouse) == []
