@@ -10,8 +10,8 @@ import pytest
 from medallion_assets.dagster_home import DEMO_YAML, dev_yaml, link_dev_yaml, put_demo_yaml
 from medallion_assets_tests.services.processes import REPOSITORY
 
-EARLIER = "2daf237"
-"""The first commit whose dev copied its settings into the home."""
+EARLIER = ("2daf237", "b86cf4d")
+"""The commits whose dev copied its settings into the home."""
 
 
 def test_a_home_without_one_gets_that_of_this_release(tmp_path: Path) -> None:
@@ -21,16 +21,17 @@ def test_a_home_without_one_gets_that_of_this_release(tmp_path: Path) -> None:
         assert (home / "dagster.yaml").read_bytes() == dev_yaml().read_bytes()
 
 
-@pytest.mark.parametrize("content", [b"", DEMO_YAML.encode(), dev_yaml().read_bytes()])
+@pytest.mark.parametrize("content", [b"", DEMO_YAML.encode()])
 def test_what_an_earlier_release_wrote_gives_way(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "dagster.yaml").write_bytes(content)
     assert link_dev_yaml(tmp_path)
     assert (tmp_path / "dagster.yaml").is_symlink()
 
 
-def test_the_settings_of_the_first_release_are_known(tmp_path: Path) -> None:
+@pytest.mark.parametrize("commit", EARLIER)
+def test_the_copies_that_earlier_releases_made_are_known(tmp_path: Path, commit: str) -> None:
     shown = subprocess.run(
-        ["git", "show", f"{EARLIER}:deploy/dagster.dev.yaml"], cwd=REPOSITORY, capture_output=True, check=False
+        ["git", "show", f"{commit}:deploy/dagster.dev.yaml"], cwd=REPOSITORY, capture_output=True, check=False
     )
     if shown.returncode:
         pytest.skip("the history of this repository is not here")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +165,13 @@ def test_a_kill_leaves_no_daemon_behind_and_frees_the_home(dev: Dev) -> None:
     refused = subprocess.run(second, env=dev.environment, capture_output=True, text=True, check=False, timeout=SECONDS)
     assert refused.returncode == 2
     assert f"found: process {dev.pid} (medallion dev) of" in refused.stderr
-    left = dev.kill()
-    assert len(left) > 2
-    with only_one(dev.settings.home, "medallion dev", patience=SECONDS):
-        _, left = psutil.wait_procs(left, timeout=5)
+    family = left = dev.kill()
+    assert len(family) > 2
+    try:
+        with only_one(dev.settings.home, "medallion dev", patience=SECONDS):
+            _, left = psutil.wait_procs(family, timeout=5)
+    finally:
+        for one in left:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
     assert left == []
