@@ -1,7 +1,7 @@
 """A DynamoDB inside this process (moto), for the demo and for development.
 
 Belongs here: starting it, and the options of its clients.
-Does not: what is published to it. It is empty at first, and forgets everything when the process ends.
+Does not: what is published to it. It is empty at first, and its tables are gone when it starts again.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def embedded_dynamodb(port: int = 0) -> Iterator[EmbeddedDynamoDB]:
         PermanentError: moto is not installed.
     """
     try:
+        from moto.backends import get_backend
         from moto.server import ThreadedMotoServer
     except ImportError:
         raise PermanentError(
@@ -51,6 +52,9 @@ def embedded_dynamodb(port: int = 0) -> Iterator[EmbeddedDynamoDB]:
         ) from None
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it prints a line for every request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    for account in get_backend("dynamodb").values():
+        for region in account.values():
+            region.reset()  # all servers of a process have one memory
     server.start()
     host, port = server.get_host_and_port()
     try:

@@ -163,6 +163,15 @@ def test_the_owner_is_replaced_only_if_it_is_the_one_that_was_seen(lakehouses: L
     assert lakehouses.owner == wish("b").owner(1)
 
 
+def test_a_lost_answer_to_the_change_of_an_owner_is_found_in_the_table(lakehouses: Lakehouses) -> None:
+    """Handing over is not told to have failed when it is done."""
+    seen = lakehouses.claim("a")
+    lost = ConnectionClosedError(endpoint_url="dynamodb")
+    faulty = FaultyClient(lakehouses.serving.client, at=0, answer_lost=True, error=lost)
+    assert replace_owner(lakehouses.table(faulty), KEYS, seen, wish("b").owner(1))
+    assert lakehouses.owner == wish("b").owner(1)
+
+
 def test_an_item_of_somebody_else_under_the_key_is_no_owner(lakehouses: Lakehouses) -> None:
     stranger = {DAY: {"S": "#owner"}, ROW: {"S": "#owner"}, "by": {"S": "somebody"}}
     lakehouses.serving.client.put_item(TableName=lakehouses.serving.days, Item=stranger)

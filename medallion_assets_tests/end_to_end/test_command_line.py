@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
@@ -11,11 +10,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from medallion_assets.dynamodb.publisher import publishing_client
 from medallion_assets.dynamodb.reader import read_day
 from medallion_assets.dynamodb.watermark import read_watermark
+from medallion_assets.embedded_dynamodb import embedded_dynamodb
 from medallion_assets.gold.build import partition
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.lakehouse.delta import Lakehouse
@@ -29,19 +28,13 @@ DAYS = [date(2025, 1, 9), date(2025, 1, 10)]
 @pytest.fixture
 def dynamodb() -> Iterator[dict[str, str]]:
     """The AWS variables of a DynamoDB (moto) on a port of its own."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
+    with embedded_dynamodb() as server:
         yield {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ENDPOINT_URL": server.endpoint,
             "AWS_REGION": "us-west-2",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
         }
-    finally:
-        server.stop()
 
 
 def materialize(environment: dict[str, str], folder: Path, *options: str) -> None:
