@@ -15,7 +15,8 @@ from decimal import Decimal
 import polars as pl
 
 from medallion_assets.gold.build import customer_ltv, daily_sales, partition
-from medallion_assets.lakehouse.delta import Snapshot, commits_since
+from medallion_assets.lakehouse.commit_notes import commits_since
+from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.source_versions import SourceVersion, noted_version
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.silver.enrichment import transactions_of

@@ -17,7 +17,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -42,9 +41,6 @@ from medallion_assets.lakehouse.storage_errors import not_a_table, storage_error
 COMMIT_ID = "medallion_commit_id"
 VERSION = "medallion_version"
 """The commit note that says which version it made: see `commits_since`."""
-RESTATED = "medallion_restated_dates"
-"""The commit note that lists the days a commit restates (rule H3)."""
-RECENT_COMMITS = 10
 CONFIGURATION: dict[str, str | None] = {"delta.logRetentionDuration": "interval 3650 days"}
 """The log is a ledger (which export came with which commit), so it is kept."""
 
@@ -338,40 +334,3 @@ class Snapshot:
                 do="nothing: the stage reads again and retries",
             ) from error
         raise TransientError(f"{self.table.name}: a commit failed", found=error, do="run the stage again") from error
-
-
-def commits_since(snapshot: Snapshot, version: int) -> list[dict[str, Any]]:
-    """The commits after `version`, up to the snapshot's own, newest first; each has its `version` and its notes.
-
-    delta-rs lists what others committed since the snapshot as well, and numbers all as if that was not there. Commits
-    of this module say their version themselves, so the others' follow from it.
-    """
-    newer = snapshot.version - version
-    commits = snapshot.delta.history(newer) if newer > 0 else []
-    ahead = next((int(commit[VERSION]) - commit["version"] for commit in commits if VERSION in commit), 0)
-    numbered = [{**commit, "version": commit["version"] + ahead} for commit in commits]
-    return [commit for commit in numbered if version < commit["version"] <= snapshot.version]
-
-
-def last_commit(snapshot: Snapshot, note: str) -> dict[str, Any] | None:
-    """The last commit of a snapshot that carries a note, or None."""
-    for version in (snapshot.version - RECENT_COMMITS, -1):  # nearly always one of the last does
-        for commit in commits_since(snapshot, max(version, -1)):
-            if note in commit:
-                return commit
-    return None
-
-
-def restated_since(snapshot: Snapshot, version: int) -> set[date]:
-    """The days that the commits after `version` restated, as they say themselves."""
-    return {
-        date.fromisoformat(day)
-        for commit in commits_since(snapshot, version)
-        for day in commit_note(commit, RESTATED) or []
-    }
-
-
-def commit_note(commit: Mapping[str, Any], name: str) -> Any:
-    """A value that `Snapshot.commit` put into a commit's metadata, or None."""
-    text = commit.get(name)
-    return None if text is None else json.loads(text)

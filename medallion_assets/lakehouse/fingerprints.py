@@ -16,8 +16,9 @@ from dataclasses import replace
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.full_export_time import SEQUENCE_RULE
+from medallion_assets.lakehouse.commit_notes import commit_note, last_commit
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Snapshot, commit_note, last_commit
+from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.expectations import Action
 from medallion_assets.lakehouse.schema import rebuild_command
 

@@ -12,10 +12,11 @@ from datetime import date
 import polars as pl
 
 from medallion_assets.errors import CommitConflictError
+from medallion_assets.lakehouse.commit_notes import commits_since
 from medallion_assets.lakehouse.commits import COMMIT_ATTEMPTS
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.data_files import StagedFile
-from medallion_assets.lakehouse.delta import Snapshot, commits_since
+from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.lakehouse.source_versions import SourceVersion, noted_version, source_notes
 

@@ -20,10 +20,11 @@ import polars as pl
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.full_export_time import decides_at
+from medallion_assets.lakehouse.commit_notes import commit_note, commits_since, last_commit
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Column, Date, Integer, Limits, Table, Text, TimestampUtc
 from medallion_assets.lakehouse.data_files import StagedFile
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, commit_note, commits_since, last_commit
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.schema import polars_schema
 
 FULL = "FULL_EXPORT"

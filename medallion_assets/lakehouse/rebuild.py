@@ -28,10 +28,11 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from medallion_assets.errors import QualityGateError
+from medallion_assets.lakehouse.commit_notes import RESTATED
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, Decision, read_decisions, record_decisions
-from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.fingerprints import KEY_NOTE, RULES_NOTE, fingerprint
 from medallion_assets.lakehouse.gate import Gate, Tally
 from medallion_assets.lakehouse.history_store import events_table, replace_events

@@ -19,10 +19,11 @@ import polars as pl
 
 from medallion_assets.full_export_time import UnprotectedMinute
 from medallion_assets.lakehouse.chain import Gap
+from medallion_assets.lakehouse.commit_notes import RESTATED
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, read_decisions
-from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.fingerprints import contract_notes, expect_same_key, fingerprint
 from medallion_assets.lakehouse.gate import Gate, Tally
 from medallion_assets.lakehouse.history_store import fold_history

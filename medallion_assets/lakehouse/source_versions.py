@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from medallion_assets.lakehouse.delta import Snapshot, commit_note
+from medallion_assets.lakehouse.commit_notes import commit_note
+from medallion_assets.lakehouse.delta import Snapshot
 
 SOURCE_NOTE = "medallion_source_version"
 """The commit note that says from which version of its source a partition was computed."""

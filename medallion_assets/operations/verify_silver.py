@@ -11,8 +11,9 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.lakehouse.commit_notes import commit_note, commits_since
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Snapshot, commit_note, commits_since
+from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.lakehouse.integrity import leaked_tombstones, repeated_keys
 from medallion_assets.lakehouse.raw_exports import loaded_ids, rebuilt_exports

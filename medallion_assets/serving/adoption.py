@@ -18,7 +18,8 @@ from medallion_assets.dynamodb.publisher import VERSIONS
 from medallion_assets.dynamodb.serving_tables import ServingTable
 from medallion_assets.dynamodb.watermark import published_items
 from medallion_assets.errors import PermanentError
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot, commits_since
+from medallion_assets.lakehouse.commit_notes import commits_since
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.identity import Identity
 from medallion_assets.lakehouse.pipeline_runs import knows_run
 

@@ -14,9 +14,10 @@ import narwhals as nw
 import polars as pl
 
 from medallion_assets.errors import UnreadableTableError
+from medallion_assets.lakehouse.commit_notes import RESTATED, restated_since
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.data_files import StagedFile
-from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot, restated_since
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.partitions import conform, stage_day
 from medallion_assets.lakehouse.replacement import REBUILT_NOTE, Progress, Replacement
 from medallion_assets.lakehouse.source_versions import source_app_id, taken_version

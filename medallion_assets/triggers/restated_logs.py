@@ -13,8 +13,9 @@ from typing import Any
 
 import dagster as dg
 
+from medallion_assets.lakehouse.commit_notes import RESTATED, commit_note, commits_since
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, Snapshot, commit_note, commits_since
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.partitions import REMOVED, REPLACED
 from medallion_assets.lakehouse.source_versions import SOURCE_NOTE, SourceVersion, noted_version
 from medallion_assets.reporting import asset_key

@@ -11,7 +11,8 @@ import polars as pl
 from medallion_assets.gold.build import build_customer_ltv, build_daily_sales, partition
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.lakehouse.delta import Lakehouse, commit_note, commits_since
+from medallion_assets.lakehouse.commit_notes import commit_note, commits_since
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.partitions import REMOVED, REPLACED
 from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS

@@ -17,9 +17,10 @@ from medallion_assets.gold.build import build_customer_ltv
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.gold.rebuild import rebuild_gold
+from medallion_assets.lakehouse.commit_notes import RESTATED, commit_note, last_commit
 from medallion_assets.lakehouse.contracts import Column, Integer, Table
 from medallion_assets.lakehouse.damage import damaged_files
-from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, commit_note, last_commit
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.partitions import REMOVED, REPLACED
 from medallion_assets.lakehouse.replacement import REBUILT_NOTE
 from medallion_assets.lakehouse.table_changes import Rebuilt

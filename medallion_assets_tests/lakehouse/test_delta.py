@@ -11,8 +11,9 @@ import pytest
 from deltalake import DeltaTable
 
 from medallion_assets.errors import CommitConflictError, PermanentError, TransientError
+from medallion_assets.lakehouse.commit_notes import RESTATED, commit_note, commits_since, restated_since
 from medallion_assets.lakehouse.contracts import Boolean, Column, Money, Table, Text, TextList, TimestampUtc
-from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, commit_note, commits_since, restated_since
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets_tests.faults.injection import CHANGES, COMMITS, Call, disturbed, fails, loses_its_answer
 from medallion_assets_tests.lakehouse.planting import DAY, NEXT_DAY, STOCK, lake, put, stock
 

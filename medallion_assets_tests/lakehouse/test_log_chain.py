@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
+from medallion_assets.lakehouse.commit_notes import commits_since
 from medallion_assets.lakehouse.data_files import store_of
-from medallion_assets.lakehouse.delta import Lakehouse, commits_since
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.log_chain import (
     LAST_COMMIT,
     LOST,

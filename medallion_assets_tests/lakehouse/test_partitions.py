@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from medallion_assets.errors import CommitConflictError
-from medallion_assets.lakehouse.delta import Lakehouse, commit_note, commits_since
+from medallion_assets.lakehouse.commit_notes import commit_note, commits_since
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.partitions import (
     REMOVED,
     REPLACED,

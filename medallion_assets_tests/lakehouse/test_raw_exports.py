@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.errors import CommitConflictError, PermanentError
-from medallion_assets.lakehouse.delta import RECENT_COMMITS, Lakehouse, Snapshot
+from medallion_assets.lakehouse.commit_notes import RECENT_COMMITS
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.raw_exports import (
     FULL,
     INCREMENTAL,

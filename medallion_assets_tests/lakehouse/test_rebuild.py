@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from medallion_assets.errors import PermanentError, QualityGateError
 from medallion_assets.lakehouse import rebuild as rebuilding
+from medallion_assets.lakehouse.commit_notes import RESTATED, commit_note, last_commit
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, read_decisions
-from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, commit_note, last_commit
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.expectations import expect_or_drop
 from medallion_assets.lakehouse.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.lakehouse.history_store import events_table

@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medallion_assets.lakehouse import redrive as redriving
+from medallion_assets.lakehouse.commit_notes import RESTATED, commit_note
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, commit_note
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.expectations import expect_or_drop, expect_or_fail
 from medallion_assets.lakehouse.quarantine import quarantine_table
 from medallion_assets.lakehouse.raw_exports import bronze_table

@@ -6,7 +6,8 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from medallion_assets.lakehouse.delta import Lakehouse, commits_since
+from medallion_assets.lakehouse.commit_notes import commits_since
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.lakehouse.refine import refine
 from medallion_assets.lakehouse.source_versions import (

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.lakehouse.delta import RESTATED, Lakehouse, commit_note, commits_since
+from medallion_assets.lakehouse.commit_notes import RESTATED, commit_note, commits_since
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.lakehouse.planting import (
     AT,

@@ -18,8 +18,9 @@ import polars as pl
 from medallion_assets.gold.build import build_customer_ltv, build_daily_sales
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.lakehouse.commit_notes import RESTATED
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import RESTATED, Lakehouse
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.reporting import asset_key
 from medallion_assets.resources import LakehouseResource
