@@ -73,7 +73,7 @@ def prepare(place: Path, total: int) -> None:
     for start in range(0, total, A_COMMIT):
         numbers = range(start, min(start + A_COMMIT, total))
         transactions = {export_id(number): 1 for number in numbers}
-        lakehouse.open(TABLE).commit([staged(number) for number in numbers], transactions=transactions)
+        lakehouse.ready(TABLE).commit([staged(number) for number in numbers], transactions=transactions)
     bronze = lakehouse.open(TABLE)
     bronze.delta.create_checkpoint()
     lakehouse.open(CUSTOMER_TRANSACTIONS).commit(transactions={TABLE.name: bronze.version})

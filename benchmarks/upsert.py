@@ -64,7 +64,7 @@ def rows(first: int, count: int, *, day: date, sequence: int, amount: int) -> pl
 
 def prepare(lake: str, total: int) -> None:
     """Fill Silver: `total` rows, as many on every day."""
-    silver = Lakehouse(url=lake).open(TABLE)
+    silver = Lakehouse(url=lake).ready(TABLE)
     a_day = total // DAYS
     staged = []
     for number in range(DAYS):

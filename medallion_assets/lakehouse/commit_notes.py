@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from medallion_assets.lakehouse.delta import VERSION, Snapshot
+from medallion_assets.lakehouse.committing import VERSION
+from medallion_assets.lakehouse.delta import Snapshot
 
 RESTATED = "medallion_restated_dates"
 """The commit note that lists the days a commit restates (rule H3)."""

@@ -1,46 +1,33 @@
-"""Delta tables: snapshots to read from, and the one way to commit.
+"""Delta tables: opening them, and snapshots to read from and to commit on.
 
-Belongs here: opening, scanning files, and commits that are exactly once.
-Does not: writing files (lakehouse.staging), or what is written, or when: this module knows no rule of the business.
+Belongs here: where tables lie, what opening one may do, and what a snapshot shows.
+Does not: writing files (lakehouse.staging), the commit itself (lakehouse.committing), or what is written, or when: this
+module knows no rule of the business.
 
-A commit is made on the snapshot that its content was computed from and never rebased: it lands as that snapshot's next
-version or not at all. A lost answer is found again by the commit's own id. The snapshot's application transactions
-(`Snapshot.transaction`) are therefore as true as its rows.
+A commit lands as the next version of the snapshot that its content was computed from, or not at all. The snapshot's
+application transactions (`Snapshot.transaction`) are therefore as true as its rows.
 """
 
 from __future__ import annotations
 
 import json
-import time
-import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction
 
-from medallion_assets.errors import CommitConflictError, MissingTableError, PermanentError, TransientError
+from medallion_assets.errors import MissingTableError, PermanentError
+from medallion_assets.lakehouse.committing import commit_version
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.data_files import (
-    StagedFile,
-    add_action,
-    file_in_the_way,
-    file_without_log,
-    remove_action,
-    store_of,
-)
-from medallion_assets.lakehouse.log_chain import chain_notes, write_last_commit
+from medallion_assets.lakehouse.data_files import StagedFile, file_in_the_way, file_without_log
 from medallion_assets.lakehouse.schema import delta_schema, expect_readable, migrate, polars_schema
 from medallion_assets.lakehouse.staging import stage_file
 from medallion_assets.lakehouse.storage_errors import not_a_table, storage_errors
 
-COMMIT_ID = "medallion_commit_id"
-VERSION = "medallion_version"
-"""The commit note that says which version it made: see `commits_since`."""
 CONFIGURATION: dict[str, str | None] = {"delta.logRetentionDuration": "interval 3650 days"}
 """The log is a ledger (which export came with which commit), so it is kept."""
 
@@ -288,49 +275,19 @@ class Snapshot:
             CommitConflictError: the table has moved on since this snapshot; read again and decide again.
             TransientError: the storage failed and the commit is certainly not in.
         """
-        commit_id, base = uuid.uuid4().hex, self.version
-        notes = {**self.lakehouse.author, COMMIT_ID: commit_id, VERSION: str(base + 1)}
-        notes.update({name: json.dumps(value, default=str) for name, value in (metadata or {}).items()})
-        marks = [Transaction(app_id, version) for app_id, version in (transactions or {}).items()]
-        now_millis = time.time_ns() // 1_000_000
-        actions: list[AddAction | RemoveAction] = [
-            add_action(staged, self.table, now_millis=now_millis) for staged in add
-        ]
         removed = set() if new_schema else set(remove)
-        if removed:
-            actions += [
-                remove_action(row, self.table, now_millis=now_millis)
-                for row in self.files.filter(pl.col("path").is_in(removed)).iter_rows(named=True)
-            ]
-        partition_by = [self.table.partition_by] if self.table.partition_by else None
-        store = store_of(self.uri, self.lakehouse.storage_options)
-        try:
-            notes.update(chain_notes(store, base))
-            properties = CommitProperties(custom_metadata=notes, max_commit_retries=0, app_transactions=marks)
-            mode, schema = ("overwrite", delta_schema(self.table)) if new_schema else ("append", self.delta.schema())
-            self.delta.create_write_transaction(actions, mode, schema, partition_by, commit_properties=properties)
-        except (DeltaError, OSError) as error:
-            self._expect_commit(commit_id, base, error)
-        write_last_commit(store, base + 1)
-        return base + 1
-
-    def _expect_commit(self, commit_id: str, base: int, error: Exception) -> None:
-        """After a failure: raise, unless our commit is in after all (a lost answer)."""
-        try:
-            latest = DeltaTable(self.uri, storage_options=dict(self.lakehouse.storage_options))
-            newer = latest.version() - base
-            commits = latest.history(newer) if newer > 0 else []
-        except (DeltaError, OSError) as again:
-            raise TransientError(
-                f"{self.table.name}: a commit failed and the log cannot be read", found=again
-            ) from error
-        if any(commit.get(COMMIT_ID) == commit_id for commit in commits):
-            return
-        if newer > 0:
-            raise CommitConflictError(
-                f"{self.table.name}: another writer committed first",
-                expected=f"version {base} to be the latest",
-                found=f"version {latest.version()}",
-                do="nothing: the stage reads again and retries",
-            ) from error
-        raise TransientError(f"{self.table.name}: a commit failed", found=error, do="run the stage again") from error
+        gone = self.files.filter(pl.col("path").is_in(removed)).iter_rows(named=True) if removed else ()
+        return commit_version(
+            self.delta,
+            self.table,
+            self.uri,
+            self.lakehouse.storage_options,
+            add=add,
+            remove=gone,
+            transactions=transactions or {},
+            notes={
+                **self.lakehouse.author,
+                **{name: json.dumps(value, default=str) for name, value in (metadata or {}).items()},
+            },
+            new_schema=new_schema,
+        )

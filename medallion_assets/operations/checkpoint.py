@@ -14,9 +14,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from medallion_assets.lakehouse.commit_notes import commit_note, last_commit
+from medallion_assets.lakehouse.committing import COMMIT_ID
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import read_decisions
-from medallion_assets.lakehouse.delta import COMMIT_ID, Lakehouse, Snapshot
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.pipeline_runs import last_successes
 from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
 from medallion_assets.lakehouse.settlement import Settlement

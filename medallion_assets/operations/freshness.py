@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from medallion_assets.lakehouse.commit_notes import last_commit
+from medallion_assets.lakehouse.committing import COMMIT_ID
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import COMMIT_ID, Lakehouse
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.pipeline_runs import last_successes
 from medallion_assets.operations.checkpoint import committed_at
 from medallion_assets.operations.stages import data_tables

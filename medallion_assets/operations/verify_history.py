@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from medallion_assets.lakehouse.delta import COMMIT_ID, Snapshot
+from medallion_assets.lakehouse.committing import COMMIT_ID
+from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.log_replay import Replay
 from medallion_assets.lakehouse.partitions import REMOVED, REPLACED
 from medallion_assets.lakehouse.raw_exports import bronze_table

@@ -269,7 +269,7 @@ def test_a_lost_answer_needs_a_log_to_look_into(lakehouse: Lakehouse, monkeypatc
         raise OSError("no route")
 
     with disturbed(0, loses_its_answer, COMMITS):
-        monkeypatch.setattr("medallion_assets.lakehouse.delta.DeltaTable", unreachable)
+        monkeypatch.setattr("medallion_assets.lakehouse.committing.DeltaTable", unreachable)
         with pytest.raises(TransientError, match="the log cannot be read"):
             snapshot.commit()
 

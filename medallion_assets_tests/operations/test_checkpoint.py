@@ -10,7 +10,8 @@ import pytest
 from medallion_assets.definitions import build_defs
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.lakehouse.commit_notes import last_commit
-from medallion_assets.lakehouse.delta import COMMIT_ID, Lakehouse
+from medallion_assets.lakehouse.committing import COMMIT_ID
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.lakehouse.refine import refine

@@ -1,0 +1,39 @@
+"""`medallion`: what the Dagster UI and CLI do not already do.
+
+Belongs here: which commands there are, and in which order help shows them.
+Does not: the commands (cli.local, cli.tables).
+"""
+
+from __future__ import annotations
+
+import typer
+
+from medallion_assets.cli import local, tables
+
+app = typer.Typer(
+    name="medallion",
+    help="DynamoDB exports as a trustworthy lakehouse. Places are set by MEDALLION_* and the standard AWS variables.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+exports_app = typer.Typer(help="Exports as they lie in a bucket or folder.", no_args_is_help=True)
+app.add_typer(exports_app, name="exports")
+quarantine_app = typer.Typer(help="Records that were not valid.", no_args_is_help=True)
+app.add_typer(quarantine_app, name="quarantine")
+serving_app = typer.Typer(help="The DynamoDB tables that are published to.", no_args_is_help=True)
+app.add_typer(serving_app, name="serving")
+
+app.command()(local.demo)
+app.command("remove-demo")(local.remove_demo)
+app.command()(local.ui)
+app.command()(local.dev)
+app.command()(tables.explain)
+app.command()(local.sample)
+app.command()(tables.status)
+app.command("sample-export")(local.sample_export)
+app.command()(tables.rebuild)
+app.command()(tables.verify)
+exports_app.command("verify")(tables.verify_exports)
+quarantine_app.command("show")(tables.quarantine_show)
+quarantine_app.command("redrive")(tables.quarantine_redrive)
+serving_app.command("hand-over")(tables.serving_hand_over)

@@ -1,0 +1,152 @@
+"""Commands about this machine: the demo, development, the UI, and sample exports.
+
+Belongs here: commands and their options; each calls one function and prints its answer.
+Does not: any answer (demo, dev, ui, samples), or how it is printed (terminal, operations.pages).
+
+Rooms are imported inside the commands: `medallion --help` answers at once, and only what needs Dagster loads it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from medallion_assets.cli.options import Elsewhere, Json
+from medallion_assets.terminal import Terminal
+
+
+def demo(json: Json = False) -> None:
+    """Run the whole pipeline on sample tables in MEDALLION_HOME/demo, then land a bad export and see it stopped."""
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.demo import run_demo
+        from medallion_assets.demo_view import DemoView, summary_page
+        from medallion_assets.settings import load_settings
+
+        result = run_demo(load_settings(), DemoView(quiet=json))
+        terminal.answer(result, lambda: summary_page(result), found=not result.readable_unchanged)
+
+
+def remove_demo(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """List what lies in the demo's home, ask, and remove it all. With --json nothing is removed without --yes."""
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.demo_home import contents, demo_home, remove
+        from medallion_assets.demo_view import contents_page
+        from medallion_assets.home_lock import only_one
+        from medallion_assets.settings import load_settings
+
+        home = demo_home(load_settings().home)
+        found = contents(home)
+        with only_one(home, "medallion remove-demo", patience=0):
+            if not json:
+                terminal.answer(found, lambda: contents_page(found))
+                yes = yes or typer.confirm("Remove all of it? (no removes nothing)")
+            if yes:
+                remove(home)
+        if json:
+            terminal.answer({"found": found, "removed": yes}, lambda: "")
+
+
+def ui(
+    port: Annotated[int, typer.Option(help="The port of the Dagster UI.")] = 3000,
+    demo: Annotated[
+        bool | None,
+        typer.Option("--demo/--no-demo", help="Show the demo's runs, or not. [default: if there are no others]"),
+    ] = None,
+) -> None:
+    """Show runs, tables and checks in the Dagster UI until Ctrl-C. It starts nothing: no sensor, no schedule."""
+    with Terminal(as_json=False) as terminal:
+        import os
+        import sys
+
+        from medallion_assets.dev_view import ui_page
+        from medallion_assets.settings import inherited_environment, load_settings
+        from medallion_assets.web_ui import web_ui
+
+        shown = web_ui(load_settings(), inherited_environment(), port=port, demo=demo)
+        terminal.answer(shown, lambda: ui_page(shown))
+        sys.stdout.flush()
+        os.execve(shown.command[0], shown.command, dict(shown.environment))  # noqa: S606 - our own command
+
+
+def dev(
+    port: Annotated[int, typer.Option(help="The port of the Dagster UI.")] = 3000,
+    dynamodb_port: Annotated[int, typer.Option(help="The port of the embedded DynamoDB.")] = 8001,
+    elsewhere: Elsewhere = False,
+) -> None:
+    """Run everything on this machine until Ctrl-C: sensors, schedules, the UI, and a DynamoDB inside the process."""
+    with Terminal(as_json=False) as terminal:
+        from medallion_assets.dev import run_dev
+        from medallion_assets.dev_view import LogView, dev_page
+        from medallion_assets.settings import inherited_environment, load_settings
+        from medallion_assets.web_ui import ui_address
+
+        settings = load_settings()
+        if not elsewhere:
+            settings.check_places_are_in_home("medallion dev", otherwise="--elsewhere")
+        run_dev(
+            settings,
+            inherited_environment(),
+            port=port,
+            dynamodb_port=dynamodb_port,
+            tell=lambda server: terminal.answer(server, lambda: dev_page(server)),
+            show=LogView(ui_address(port)),
+        )
+
+
+def sample(
+    table: Annotated[str, typer.Option(help="customer_transactions or customers.")],
+    out: Annotated[str, typer.Option(help="Write below this URL, in a folder of the table's name.")],
+    items: Annotated[int, typer.Option(help="How many records.")] = 1_000,
+    kind: Annotated[Literal["full", "incremental"], typer.Option(help="The kind of export.")] = "full",
+    seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 0,
+    bad_share: Annotated[float, typer.Option(help="The share of bad records, from 0 to 1.")] = 0.0,
+    files: Annotated[int, typer.Option(help="How many data files.")] = 4,
+    json: Json = False,
+) -> None:
+    """Write a sample export, byte for byte as DynamoDB writes them."""
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.operations.pages import sample_page
+        from medallion_assets.samples.exports import write_sample
+        from medallion_assets.samples.places import check_only_samples
+        from medallion_assets.settings import normalise_url
+
+        url = normalise_url(out, name="--out")
+        check_only_samples(url)
+        export = write_sample(
+            url,
+            table=table,
+            items=items,
+            kind=kind,
+            seed=seed,
+            bad_share=bad_share,
+            data_files=files,
+            replaces=False,
+        )
+        terminal.answer({"url": f"{url}/{table}", "export": export}, lambda: sample_page(f"{url}/{table}", export))
+
+
+def sample_export(
+    items: Annotated[int, typer.Option(min=10, help="How many records of transactions.")] = 400,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same records.")] = 0,
+    bad_share: Annotated[float, typer.Option(min=0, max=1, help="The share of bad transactions.")] = 0.006,
+    elsewhere: Elsewhere = False,
+    json: Json = False,
+) -> None:
+    """Drop the next export of each sample table where the settings say, from the end of the last ones until now."""
+    with Terminal(as_json=json) as terminal:
+        from datetime import UTC, datetime
+
+        from medallion_assets.operations.pages import sample_exports_page
+        from medallion_assets.samples.next_exports import write_next_exports
+        from medallion_assets.settings import load_settings
+
+        settings = load_settings()
+        if not elsewhere:
+            settings.check_places_are_in_home("medallion sample-export", otherwise="--elsewhere")
+        url = settings.raw_url
+        exports = write_next_exports(url, now=datetime.now(UTC), seed=seed, records=items, bad_share=bad_share)
+        terminal.answer({"url": url, "exports": exports}, lambda: sample_exports_page(url, exports))

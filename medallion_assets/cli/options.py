@@ -1,0 +1,37 @@
+"""What commands of the `medallion` command line share: options, and the lakehouse of the settings.
+
+Belongs here: an option that two commands take.
+Does not: commands (cli.local, cli.tables).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from medallion_assets.lakehouse.delta import Lakehouse
+
+TableName = Annotated[str, typer.Argument(help="An exported table, such as customer_transactions.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else.")]
+Elsewhere = Annotated[
+    bool,
+    typer.Option(
+        "--elsewhere",
+        help="Work where MEDALLION_RAW_URL and MEDALLION_LAKEHOUSE_URL say, though that is not in MEDALLION_HOME.",
+    ),
+]
+Exports = Annotated[list[str] | None, typer.Option("--export", help="Only this export; may be repeated.")]
+Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only this reason code; may be repeated.")]
+
+
+def lakehouse_for(command: str) -> Lakehouse:
+    """The lakehouse of the settings; commits carry the command and who gave it."""
+    import getpass
+
+    from medallion_assets.lakehouse.delta import Lakehouse
+    from medallion_assets.settings import aws_options, load_settings
+
+    author = {"command": f"medallion {command}", "started_by": getpass.getuser()}
+    return Lakehouse(url=load_settings().lakehouse_url, storage_options=aws_options(), author=author)

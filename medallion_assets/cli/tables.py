@@ -1,0 +1,175 @@
+"""Commands about tables: what they hold and why, whether they are sound, and making them so.
+
+Belongs here: commands and their options; each calls one function and prints its answer.
+Does not: any answer (operations, lakehouse, serving), or how it is printed (terminal, operations.pages).
+
+Rooms are imported inside the commands: `medallion --help` answers at once, and only what needs Dagster loads it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from medallion_assets.cli.options import Exports, Json, Reasons, TableName, lakehouse_for
+from medallion_assets.terminal import Terminal
+
+
+def explain(
+    table: TableName,
+    key: Annotated[str, typer.Argument(help="The key; the columns of a composite key joined by commas.")],
+    json: Json = False,
+) -> None:
+    """Show every record of a key, what became of each, and which one decided the row. Exit 1: Silver disagrees."""
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.operations.explain import explain as explain_key
+        from medallion_assets.operations.pages import explanation_page
+        from medallion_assets.tables import exported_table
+
+        with terminal.progress("looking through Bronze") as progress:
+            found = explain_key(lakehouse_for("explain"), exported_table(table), key, progress=progress)
+        terminal.answer(found, lambda: explanation_page(found), found=bool(found.disagreements))
+
+
+def status(json: Json = False) -> None:
+    """Show how fresh every table is, how far every stage has come, and its last runs. Exit 1: stale, or failed."""
+    with Terminal(as_json=json) as terminal:
+        from datetime import UTC, datetime
+
+        from medallion_assets.operations.status import read_status, status_facts
+        from medallion_assets.operations.status_page import status_page
+
+        found = read_status(lakehouse_for("status"), datetime.now(UTC))
+        terminal.answer(status_facts(found), lambda: status_page(found), found=bool(found.problems))
+
+
+def rebuild(
+    table: Annotated[str, typer.Argument(help="Such as silver.customers; a bare name is the Silver table.")],
+    why: Annotated[str, typer.Option(help="Why; goes into the commit.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    accept_all: Annotated[
+        bool, typer.Option("--accept-all", help="Let exports in that fail the gate by the present contract.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make a table again from what lies before it, by its present contract, as one new version of the same table."""
+    with Terminal(as_json=json) as terminal:
+        from datetime import UTC, datetime
+
+        from medallion_assets.operations.rebuild import Request, rebuildable_table
+        from medallion_assets.operations.rebuild import rebuild as rebuild_table
+        from medallion_assets.operations.rebuild_page import rebuilt_page
+        from medallion_assets.settings import load_settings
+
+        contract, request = rebuildable_table(table), Request(why=why, accept_all=accept_all, dry_run=dry_run)
+        lakehouse, raw_url = lakehouse_for("rebuild"), load_settings().raw_url
+        with terminal.phases() as progress:
+            done = rebuild_table(lakehouse, raw_url, contract, request, now=datetime.now(UTC), progress=progress)
+        terminal.answer(done, lambda: rebuilt_page(done))
+
+
+def verify(
+    digests: Annotated[
+        bool, typer.Option("--digests", help="Also read every byte, and compare it with what was written.")
+    ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="All of that; also look at the rows, make Silver again, and compare.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Look at the whole lakehouse: logs, names, sizes, row counts, tables against each other. Exit 1: found any."""
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.operations.pages import verification_page
+        from medallion_assets.operations.verify import verify as verify_lakehouse
+
+        with terminal.phases() as progress:
+            answer = verify_lakehouse(lakehouse_for("verify"), digests=digests, deep=deep, progress=progress)
+        terminal.answer(answer, lambda: verification_page(answer), found=bool(answer.findings))
+
+
+def verify_exports(
+    url: Annotated[str, typer.Argument(help="A local path, file:// or s3:// URL; every export below it is verified.")],
+    json: Json = False,
+) -> None:
+    """Say of every export whether it is all there, and what is missing before it. Exit 1: not all is well."""
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.operations.export_report import verify_exports as verify
+        from medallion_assets.operations.pages import exports_page
+
+        with terminal.progress("verifying exports") as progress:
+            exports = verify(url, progress=progress)
+        is_well = all(export.is_well for export in exports)
+        terminal.answer({"exports": exports, "is_well": is_well}, lambda: exports_page(exports), found=not is_well)
+
+
+def quarantine_show(
+    table: TableName,
+    export: Exports = None,
+    reason: Reasons = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many rows to show.")] = 20,
+    json: Json = False,
+) -> None:
+    """Show rows in quarantine with their reasons."""
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.operations.pages import quarantine_page
+        from medallion_assets.operations.quarantine_listing import list_quarantine
+        from medallion_assets.tables import exported_table
+
+        listing = list_quarantine(
+            lakehouse_for("quarantine show"),
+            exported_table(table),
+            exports=export or (),
+            reasons=reason or (),
+            limit=limit,
+        )
+        terminal.answer(listing, lambda: quarantine_page(listing))
+
+
+def quarantine_redrive(
+    table: TableName,
+    export: Exports = None,
+    reason: Reasons = None,
+    why: Annotated[str, typer.Option(help="Why; goes into the commit.")] = "",
+    json: Json = False,
+) -> None:
+    """Judge quarantined rows again with the present contract, and apply those that are good now."""
+    with Terminal(as_json=json) as terminal:
+        from datetime import UTC, datetime
+
+        from medallion_assets.lakehouse.redrive import redrive
+        from medallion_assets.operations.pages import redriven_page
+        from medallion_assets.tables import exported_table
+
+        contract, lakehouse = exported_table(table), lakehouse_for("quarantine redrive")
+        with terminal.progress("judging again") as progress:
+            done = redrive(
+                lakehouse,
+                contract,
+                now=datetime.now(UTC),
+                exports=export or (),
+                reasons=reason or (),
+                why=why,
+                progress=progress,
+            )
+        terminal.answer(done, lambda: redriven_page(contract.name, done))
+
+
+def serving_hand_over(
+    table: Annotated[str, typer.Argument(help="A serving table, such as daily_sales_metrics.")],
+    why: Annotated[str, typer.Option(help="Why; stays in the table.")],
+    json: Json = False,
+) -> None:
+    """Make this lakehouse the owner of a DynamoDB table, whoever it was; what is published from now on is newer."""
+    with Terminal(as_json=json) as terminal:
+        from datetime import UTC, datetime
+
+        from medallion_assets.operations.pages import handed_over_page
+        from medallion_assets.serving.hand_over import hand_over_table
+        from medallion_assets.settings import load_settings
+        from medallion_assets.tables import published_table
+
+        settings, lakehouse = load_settings(), lakehouse_for("serving hand-over")
+        gold, serving = published_table(table, settings.serving_prefix)
+        done = hand_over_table(settings, lakehouse, gold, serving, why=why, now=datetime.now(UTC))
+        terminal.answer(done, lambda: handed_over_page(done))
