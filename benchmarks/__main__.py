@@ -22,7 +22,7 @@ BENCHMARKS: tuple[Callable[..., list[Line]], ...] = (
 
 
 def main(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Run all benchmarks; they take about twenty minutes."""
+    """Run all benchmarks; they take about twenty-five minutes."""
     lines: list[Line] = []
     with Console(stderr=True).status("") as status:
         for benchmark in BENCHMARKS:
