@@ -22,6 +22,7 @@ from medallion_assets.lakehouse.contracts import AT_ONCE
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.raw_exports import INCREMENTAL, LEDGER_BOUNDS, bronze_table
+from medallion_assets.lakehouse.source_versions import source_app_id
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.triggers.arrival_sensors import Known, look
 from medallion_assets.triggers.file_arrival import ArrivalDecision, Cursor, decide
@@ -76,7 +77,7 @@ def prepare(place: Path, total: int) -> None:
         lakehouse.ready(TABLE).commit([staged(number) for number in numbers], transactions=transactions)
     bronze = lakehouse.open(TABLE)
     bronze.delta.create_checkpoint()
-    lakehouse.open(CUSTOMER_TRANSACTIONS).commit(transactions={TABLE.name: bronze.version})
+    lakehouse.ready(CUSTOMER_TRANSACTIONS).commit(transactions={source_app_id(bronze): bronze.version})
 
 
 def tick(place: Path, cursor: Cursor, now: datetime) -> ArrivalDecision:
