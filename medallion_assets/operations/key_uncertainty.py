@@ -1,6 +1,6 @@
 """What the exports cannot tell of a key, although they are complete (rules K1 and C1).
 
-Belongs here: the two cases, each in words that name its moments.
+Belongs here: the cases, each in words that name its moments.
 Does not: what the exports do tell (operations.key_verdicts, operations.explain).
 
 A full export read an item at some moment from S, as of which it decides, until two minutes later. A window holds no
@@ -23,10 +23,15 @@ def unknown(records: Sequence[KeyRecord], settlement: Settlement) -> list[str]:
     counted = [record for record in records if record.verdict in (Verdict.SUPERSEDED, Verdict.DECIDED)]
     applied = [export for export in settlement.settled if export.export_id not in settlement.rejected]
     found = []
-    if counted and counted[0].kind is Kind.UPSERT and counted[0].export_type == FULL:
-        full = next(export for export in applied if export.export_id == counted[0].export_id)
-        windows = [export for export in applied if not export.is_full]
-        found += [_born_and_gone(full, window) for window in windows if _may_hide_its_end(window, full, counted)]
+    if counted and counted[0].kind is Kind.UPSERT:
+        told_by = {record.export_id for record in records}
+        windows = [export for export in applied if not export.is_full and export.export_id not in told_by]
+        if counted[0].export_type == FULL:
+            full = next(export for export in applied if export.export_id == counted[0].export_id)
+            found += [_born_and_gone(full, window) for window in windows if _may_hide_its_end(window, full, counted)]
+        else:
+            at = _written_at(counted[0])
+            found += [_overlapped(counted[0], window) for window in windows if window.from_at <= at < window.to_at]
     minute = settlement.unprotected_minute
     if minute is not None and not any(_written_at(record) >= minute.window_from for record in counted):
         found.append(
@@ -39,15 +44,11 @@ def unknown(records: Sequence[KeyRecord], settlement: Settlement) -> list[str]:
 def _may_hide_its_end(window: RawExport, full: RawExport, counted: Sequence[KeyRecord]) -> bool:
     """K1's open case: an item born within a window, read by the full export, and deleted within the same window.
 
-    Not so where the window has a record of it, or where it surely was there before the window began: its end would
-    have left a record then.
+    The window has no record of it. Not so where it surely was there before the window began: its end would have left a
+    record then.
     """
-    if window.from_at > full.to_at + UNCERTAINTY or window.to_at <= full.covers_until:
-        return False
-    if any(record.export_id == window.export_id for record in counted):
-        return False
-    before = [record for record in counted if _known_by(record) <= window.from_at]
-    return not before or before[0].kind is not Kind.UPSERT
+    before = [record for record in counted if _known_by(record) < window.from_at]
+    return window.to_at > full.covers_until and (not before or before[0].kind is not Kind.UPSERT)
 
 
 def _born_and_gone(full: RawExport, window: RawExport) -> str:
@@ -56,6 +57,15 @@ def _born_and_gone(full: RawExport, window: RawExport) -> str:
         f"{(full.to_at + UNCERTAINTY).isoformat()}; had it been written since {window.from_at.isoformat()} and deleted "
         f"by {window.to_at.isoformat()}, the window of export {window.export_id} would hold no record of it; the next "
         "full export decides"
+    )
+
+
+def _overlapped(record: KeyRecord, window: RawExport) -> str:
+    """An item born where two windows overlap, of which one has no record: it was gone when that one ended."""
+    return (
+        f"whether it still exists: the window of export {window.export_id} spans {_written_at(record).isoformat()} and "
+        f"has no record of it, so it was born and deleted within that window (until {window.to_at.isoformat()}); the "
+        "next full export decides"
     )
 
 

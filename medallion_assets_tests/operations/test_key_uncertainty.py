@@ -74,6 +74,16 @@ def test_a_record_or_a_delete_leaves_nothing_open(tmp_path: Path) -> None:
     assert unknown(tmp_path / "b", a_full(1, ITEM), a_window(2), a_full(3, days=2)) == []
 
 
+def test_a_window_that_spans_a_write_and_has_no_record_of_it_tells_that_the_item_is_gone(tmp_path: Path) -> None:
+    """K1: born where two windows overlap, deleted within the longer one; a bad record is a record as well."""
+    born = a_window(2, upsert_line(micros(AT) + 1, transaction("t1")), end=10 * MINUTE)
+    (found,) = unknown(tmp_path / "a", a_full(1), born, a_window(3))
+    assert "the window of export 01746057600000-00000003 spans 2025-05-01T00:00:00.000001+00:00 and has no" in found
+    assert unknown(tmp_path / "b", a_full(1), born, a_window(3, begin=10 * MINUTE)) == []
+    bad = upsert_line(micros(AT) + 2, transaction("t1", amount={"N": "0"}))
+    assert unknown(tmp_path / "c", a_full(1), born, a_window(3, bad)) == []
+
+
 def test_a_write_of_the_unprotected_minute_may_be_in_neither_export(tmp_path: Path) -> None:
     """C1: of a key that has no later record, or no record at all; a window over the minute settles it."""
     exports = [a_full(1, item_line(transaction("t2"))), a_window(2, begin=timedelta(0))]
