@@ -37,6 +37,7 @@ class JudgedRebuildConfig(RebuildConfig):
     """The same for a table with a quality gate."""
 
     accept_all: bool = Field(default=False, description="let exports in that fail the gate by the present contract")
+    drop_lost: bool = Field(default=False, description="go on without exports that Silver holds and Bronze has lost")
 
 
 class RebuildableConfig(TriggeredConfig):

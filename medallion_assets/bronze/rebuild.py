@@ -6,7 +6,7 @@ Does not: loading exports that Bronze lacks (bronze.ingest); those that the raw 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,8 @@ from obstore.store import ObjectStore
 from medallion_assets.bronze.ingest import open_exports, raw_export, stage_file
 from medallion_assets.dynamodb.exports import DataFile, Export, FoundExport, find_exports, read_export
 from medallion_assets.dynamodb.verification import ExportRefusedError, expect_table, verified_file
-from medallion_assets.lakehouse.commits import until_committed
+from medallion_assets.errors import CommitConflictError
+from medallion_assets.lakehouse.commits import COMMIT_ATTEMPTS, until_committed
 from medallion_assets.lakehouse.damage import damaged_files
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
@@ -107,8 +108,21 @@ class _Work:
         if self.stages:
             exports = [raw_export(export) for export in self.rebuilt]
             notes = {REBUILT_NOTE: {"why": why}, **rebuilt_notes(exports)}
-            done.version = bronze.commit(self.staged, remove=self.removed, metadata=notes)
+            done.version = self._commit(notes)
         return done
+
+    def _commit(self, notes: Mapping[str, object]) -> int:
+        """Commit what was staged; exports that others load meanwhile are no hindrance, their files are left alone."""
+        bronze = self.bronze
+        for attempt in range(COMMIT_ATTEMPTS):
+            try:
+                return bronze.commit(self.staged, remove=self.removed, metadata=notes)
+            except CommitConflictError:
+                bronze = bronze.lakehouse.open(bronze.table)
+                live = set(bronze.files["path"]) if bronze.files.height else set()
+                if attempt == COMMIT_ATTEMPTS - 1 or not live.issuperset(self.removed):
+                    raise
+        raise AssertionError("unreachable: the last attempt returned or raised")
 
     def _found(self, store: ObjectStore, known: set[str]) -> Iterator[FoundExport]:
         return (found for found in find_exports(store) if found.export_id in known and found.has_summary)

@@ -51,6 +51,9 @@ def rebuild(
     accept_all: Annotated[
         bool, typer.Option("--accept-all", help="Let exports in that fail the gate by the present contract.")
     ] = False,
+    drop_lost: Annotated[
+        bool, typer.Option("--drop-lost", help="Go on without exports that Silver holds and Bronze has lost.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make a table again from what lies before it, by its present contract, as one new version of the same table."""
@@ -62,7 +65,10 @@ def rebuild(
         from medallion_assets.operations.rebuild_page import rebuilt_page
         from medallion_assets.settings import load_settings
 
-        contract, request = rebuildable_table(table), Request(why=why, accept_all=accept_all, dry_run=dry_run)
+        contract, request = (
+            rebuildable_table(table),
+            Request(why=why, accept_all=accept_all, drop_lost=drop_lost, dry_run=dry_run),
+        )
         lakehouse, raw_url = lakehouse_for("rebuild"), load_settings().raw_url
         with terminal.phases() as progress:
             done = rebuild_table(lakehouse, raw_url, contract, request, now=datetime.now(UTC), progress=progress)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import obstore
 from obstore.exceptions import BaseError
@@ -42,14 +44,30 @@ def damaged_files(snapshot: Snapshot) -> set[str]:
         }
 
 
+def sound_files(snapshot: Snapshot) -> list[str]:
+    """The live files that are there as they were written."""
+    damaged = damaged_files(snapshot)
+    return [path for path in snapshot.files["path"] if path not in damaged] if snapshot.files.height else []
+
+
 def _digests(store: ObjectStore, version: int) -> dict[str, str | None]:
     """What the commits up to a version say of the live files, as far as the log goes back."""
     replay = Replay()
     for number in range(version + 1):
         data = read_file(store, commit_path(number))
-        lines = (data or b"").decode(errors="replace").splitlines()
-        replay.apply(number, [json.loads(line) for line in lines if line.strip()])
+        replay.apply(number, list(_actions(data or b"")))
     return {path: logged.digest for path, logged in replay.live.items()}
+
+
+def _actions(data: bytes) -> Iterator[dict[str, Any]]:
+    """The actions of a commit, as far as they can be read: what is wrong with a log is another question."""
+    for line in data.decode(errors="replace").splitlines():
+        try:
+            action = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(action, dict):
+            yield action
 
 
 def _digest(store: ObjectStore, path: str) -> str | None:

@@ -63,6 +63,8 @@ class Gate:
 
     threshold: float
     min_bad_records: int
+    by_hand: bool = False
+    """Whether the threshold is a person's, for one run, and not the contract's."""
 
     @classmethod
     def of(cls, table: Table, threshold: float | None = None) -> Gate:
@@ -70,6 +72,7 @@ class Gate:
         return cls(
             threshold=table.quality_threshold if threshold is None else threshold,
             min_bad_records=table.quality_min_bad_records,
+            by_hand=threshold is not None,
         )
 
     def lets_through(self, tally: Tally) -> bool:

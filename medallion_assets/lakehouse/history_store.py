@@ -19,12 +19,13 @@ import polars as pl
 
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Boolean, Column, Integer, Table, Text
+from medallion_assets.lakehouse.damage import sound_files
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.fingerprints import RULES_NOTE, fingerprint, rules_with
 from medallion_assets.lakehouse.history import versions
 from medallion_assets.lakehouse.partitions import conform
 from medallion_assets.lakehouse.records import event_schema, files_of_exports
-from medallion_assets.lakehouse.schema import fits_contract, polars_schema
+from medallion_assets.lakehouse.schema import conformed, fits_contract, polars_schema, stored_schema
 from medallion_assets.lakehouse.state import Change, FullExports
 
 EVENTS_AT_ONCE = 1_000_000
@@ -90,10 +91,10 @@ def fold_history(
     return change
 
 
-def replace_events(lakehouse: Lakehouse, table: Table, made: Snapshot) -> None:
-    """Leave the events of `made`, a table of every event of every settled export, and nothing else.
+def replace_events(lakehouse: Lakehouse, table: Table, made: Snapshot, export_ids: Collection[str]) -> None:
+    """Leave the events of `made`, a table of every valid event of some exports, and nothing else of theirs.
 
-    What a run that was cut off left of an export that is not settled goes: it is logged when that export is applied.
+    Events of other exports stay: one may be settled at this moment. They take the contract's columns.
     """
     contract = events_table(table)
 
@@ -101,7 +102,9 @@ def replace_events(lakehouse: Lakehouse, table: Table, made: Snapshot) -> None:
         if not lakehouse.exists(contract):
             lakehouse.create(contract)
         log = lakehouse.open_any(contract)
-        staged = log.stage(made.scan(), bounds=("_export_id",))
+        held = log.scan(paths=sound_files(log), schema=stored_schema(log.delta))
+        others = conformed(held.filter(~pl.col("_export_id").is_in(list(export_ids))), polars_schema(contract))
+        staged = log.stage(pl.concat([others, made.scan()]), bounds=("_export_id",))
         log.commit(
             [staged] if staged.rows else [],
             remove=log.files["path"].to_list() if log.files.height else [],

@@ -6,16 +6,17 @@ Does not: driving rows again (lakehouse.redrive).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 import polars as pl
 
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Column, Integer, Table, Text, TextList, TimestampUtc
-from medallion_assets.lakehouse.damage import damaged_files
+from medallion_assets.lakehouse.damage import sound_files
 from medallion_assets.lakehouse.decode import decode
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.fingerprints import RULES_NOTE, fingerprint, rules_with
 from medallion_assets.lakehouse.raw_exports import FULL, RawExport
 from medallion_assets.lakehouse.records import POSITION, files_of_exports
@@ -41,19 +42,20 @@ def quarantine_table(table: Table) -> Table:
 
 
 def quarantine(
-    lakehouse: Lakehouse, table: Table, bad: pl.LazyFrame, export_ids: Collection[str], *, now: datetime
+    lakehouse: Lakehouse, table: Table, bad: pl.LazyFrame, exports: Collection[RawExport], *, now: datetime
 ) -> int | None:
     """Put the bad records of exports that are being applied there, one commit; give the version, None if all were in.
 
     `bad` holds judged records (`_reasons`, `_reason_columns`, `raw`, position) of at least these exports. An export
-    that is there already, judged by the same rules, is left as it is: a run was cut off before Silver's commit. One
-    that was judged by other rules then is replaced, or its rows and Silver's would follow two contracts (rule C6).
+    that is there already, its present lines judged by the same rules, is left as it is: a run was cut off before
+    Silver's commit. One that was judged otherwise then is replaced, or its rows and Silver's would differ (rule C6).
     """
     contract, rules = quarantine_table(table), fingerprint(table)
+    marks = {export.export_id: _mark(rules, export.version) for export in exports}
 
     def put() -> int | None:
         snapshot = lakehouse.ready(contract)
-        new = [one for one in export_ids if snapshot.transaction(_judged_by(one, rules)) is None]
+        new = [one for one, mark in marks.items() if snapshot.transaction(one) != mark]
         rows = quarantine_rows(bad.filter(pl.col("_export_id").is_in(new)), now)
         files, kept = files_of_exports(snapshot, [one for one in new if snapshot.transaction(one) is not None])
         if not files and not rows.head(1).collect().height:
@@ -62,7 +64,7 @@ def quarantine(
         return snapshot.commit(
             [staged] if staged.rows else [],
             remove=files,
-            transactions={**dict.fromkeys(new, 1), **{_judged_by(one, rules): 1 for one in new}},
+            transactions={one: marks[one] for one in new},
             metadata={RULES_NOTE: rules_with(snapshot, [rules])},
         )
 
@@ -74,23 +76,30 @@ def add_missing_rows(lakehouse: Lakehouse, table: Table, rows: pl.LazyFrame) -> 
 
     def add() -> None:
         kept = lakehouse.ready(quarantine_table(table))
-        staged = kept.stage(rows.join(kept.scan(paths=_sound_files(kept)), on=POSITION, how="anti"))
+        staged = kept.stage(rows.join(kept.scan(paths=sound_files(kept)), on=POSITION, how="anti"))
         if staged.rows:
             kept.commit([staged], metadata={RULES_NOTE: rules_with(kept, [fingerprint(table)])})
 
     until_committed(add)
 
 
-def replace_quarantine(lakehouse: Lakehouse, table: Table, rows: pl.LazyFrame, export_ids: Collection[str]) -> None:
+def replace_quarantine(
+    lakehouse: Lakehouse,
+    table: Table,
+    rows: pl.LazyFrame,
+    export_ids: Collection[str],
+    *,
+    note: Mapping[str, object],
+) -> None:
     """Leave `rows` of some exports, judged by the present contract, and nothing else of theirs.
 
-    A row that was there before keeps the time at which it first failed.
+    A row that was there before keeps the time at which it first failed. `note` goes into the commit.
     """
     rules = fingerprint(table)
 
     def replace() -> None:
         kept = lakehouse.ready(quarantine_table(table))
-        sound = _sound_files(kept)
+        sound = sound_files(kept)
         damaged = [path for path in kept.files["path"] if path not in sound] if kept.files.height else []
         files, others = files_of_exports(kept, export_ids, paths=sound)
         before = kept.scan(paths=sound).select(*POSITION, pl.col("failed_at").alias("_before"))
@@ -98,12 +107,12 @@ def replace_quarantine(lakehouse: Lakehouse, table: Table, rows: pl.LazyFrame, e
             pl.coalesce("_before", "failed_at").alias("failed_at")
         )
         staged = kept.stage(pl.concat([others, again.drop("_before")]))
-        marks = {_judged_by(one, rules): 1 for one in export_ids} | dict.fromkeys(export_ids, 1)
+        marks = dict.fromkeys(export_ids, _mark(rules, None))
         kept.commit(
             [staged] if staged.rows else [],
             remove=[*files, *damaged],
             transactions=marks,
-            metadata={RULES_NOTE: [rules]},
+            metadata={RULES_NOTE: [rules], **note},
         )
 
     until_committed(replace)
@@ -123,15 +132,12 @@ def quarantine_rows(bad: pl.LazyFrame, now: datetime) -> pl.LazyFrame:
     )
 
 
-def _sound_files(snapshot: Snapshot) -> list[str]:
-    """The files that are there as they were written."""
-    damaged = damaged_files(snapshot)
-    return [path for path in snapshot.files["path"] if path not in damaged] if snapshot.files.height else []
+def _mark(rules: str, bronze_version: int | None) -> int:
+    """The version under which an export's transaction says how its rows were judged: by which rules, from which lines.
 
-
-def _judged_by(export_id: str, rules: str) -> str:
-    """The application id that says that an export's bad records are in, as these rules have them."""
-    return f"{export_id}@{rules}"
+    `bronze_version` is the one that brought the lines. Earlier releases wrote 1 whatever the rules.
+    """
+    return int(hashlib.sha256(f"{rules} {bronze_version}".encode()).hexdigest()[:15], 16) + 2
 
 
 def bad_keys(lakehouse: Lakehouse, table: Table, fulls: Iterable[RawExport]) -> pl.DataFrame:

@@ -18,19 +18,21 @@ the fingerprints differ. When exports were settled meanwhile, they are applied t
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from medallion_assets.errors import QualityGateError
-from medallion_assets.lakehouse.commit_notes import RESTATED
+from medallion_assets.errors import CommitConflictError, PermanentError, QualityGateError
+from medallion_assets.lakehouse.commit_notes import RESTATED, commit_note, commits_since
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.damage import sound_files
 from medallion_assets.lakehouse.decisions import Action, Decision, read_decisions, record_decisions
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.fingerprints import KEY_NOTE, RULES_NOTE, fingerprint
@@ -45,11 +47,11 @@ from medallion_assets.lakehouse.quarantine import (
 )
 from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
 from medallion_assets.lakehouse.records import POSITION
-from medallion_assets.lakehouse.refine import EXPORTS_NOTE
+from medallion_assets.lakehouse.refine import EXPORTS_NOTE, HAND_NOTE, THRESHOLD_NOTE
 from medallion_assets.lakehouse.replacement import REBUILT_NOTE, Progress, Replacement
 from medallion_assets.lakehouse.replay import Replay, export_groups
-from medallion_assets.lakehouse.settlement import Settlement
-from medallion_assets.lakehouse.source_versions import SourceVersion, source_notes
+from medallion_assets.lakehouse.settlement import APPLIED, DROPPED, Settlement
+from medallion_assets.lakehouse.source_versions import SourceVersion, source_commits, source_notes
 from medallion_assets.lakehouse.table_changes import Rebuilt, expect_reason
 
 
@@ -60,13 +62,15 @@ def rebuild_judged(
     why: str,
     now: datetime,
     accept_all: bool = False,
+    drop_lost: bool = False,
     dry_run: bool = False,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Rebuilt:
     """Make a judged table, its events and its quarantine again from Bronze, or say what that would change.
 
-    `accept_all` lets exports in that fail the gate by the present contract, and records that as decisions. `progress`
-    is told what is done, how much of it, and of how much: lines, then partitions.
+    `accept_all` lets exports in that fail the gate by the present contract, and records that as decisions. `drop_lost`
+    goes on without exports that Silver holds and Bronze has lost; if Bronze has one again it is judged like a new one.
+    `progress` is told what is done, how much of it, and of how much: lines, then partitions.
 
     Raises:
         QualityGateError: an export fails the gate that nobody accepted; nothing was changed.
@@ -80,6 +84,7 @@ def rebuild_judged(
             table=table,
             gate=Gate.of(table),
             accept_all=accept_all,
+            drop_lost=drop_lost,
             now=now,
             progress=progress,
             scratch=Lakehouse(url=folder),
@@ -98,7 +103,9 @@ class _Work:
     now: datetime
     progress: Progress
     scratch: Lakehouse
+    drop_lost: bool
     accepted: dict[str, Tally] = field(default_factory=dict)
+    source: SourceVersion | None = None
 
     def __post_init__(self) -> None:
         self.copy = Replay(table=self.table, scratch=self.scratch, quarantined_in=self.scratch)
@@ -107,8 +114,10 @@ class _Work:
         """One attempt: bring the copy up to what is settled now, compare, and put it in place."""
         silver, bronze = self.lakehouse.open_any(self.table), self.lakehouse.open(bronze_table(self.table.short_name))
         replacement = Replacement(table=silver, stages=not dry_run)
+        self.source = self.source or SourceVersion.of(bronze)  # the lines of exports that are in the copy are of then
         settlement = Settlement.read(bronze, silver, read_decisions(self.lakehouse, self.table.short_name))
         applied = [export for export in settlement.exports if export.export_id not in settlement.ignored]
+        dropped = self._lost(silver, settlement)
         self._replay(bronze, settlement, applied)
         self.scratch.ready(quarantine_table(self.table))
         self._compare(replacement)
@@ -120,26 +129,67 @@ class _Work:
             dry_run=dry_run,
             exports=len(applied),
             accepted=sorted(self.accepted),
+            dropped=dropped,
             changes=changes,
         )
         if not dry_run:
+            self._expect_unmoved(silver)
             record_decisions(self.lakehouse, self._decisions(why))
             ids = [export.export_id for export in applied]
             bad = self.scratch.open(quarantine_table(self.table)).scan()
             add_missing_rows(self.lakehouse, self.table, bad)
             if self.table.history:
-                replace_events(self.lakehouse, self.table, self.scratch.ready(events_table(self.table)))
+                self._expect_unmoved(silver)
+                replace_events(self.lakehouse, self.table, self.scratch.ready(events_table(self.table)), ids)
+            rebuild_id = uuid.uuid4().hex
             notes = {
                 RESTATED: sorted(str(day) for day in changes.restated),
                 EXPORTS_NOTE: ids,
                 RULES_NOTE: [fingerprint(self.table)],
                 KEY_NOTE: list(self.table.key),
-                REBUILT_NOTE: {"why": why, "accepted": done.accepted},
-                **source_notes(SourceVersion.of(bronze)),
+                REBUILT_NOTE: {"why": why, "accepted": done.accepted, "dropped": dropped, "id": rebuild_id},
+                **source_notes(self.source),
+                **source_commits(self.source),
             }
-            done.version = replacement.commit(settlement.transactions(ids, sorted(settlement.rejected)), notes)
-            replace_quarantine(self.lakehouse, self.table, bad, ids)
+            marks = settlement.transactions(ids, sorted(settlement.rejected)) | dict.fromkeys(dropped, DROPPED)
+            done.version = replacement.commit(marks, notes)
+            replace_quarantine(
+                self.lakehouse, self.table, bad, ids, note={REBUILT_NOTE: {"why": why, "id": rebuild_id}}
+            )
         return done
+
+    def _lost(self, silver: Snapshot, settlement: Settlement) -> list[str]:
+        """The exports that Silver holds and Bronze has lost: their rows could not be made again."""
+        commits = commits_since(silver, -1)
+        self.by_hand = {
+            export_id: commit_note(commit, THRESHOLD_NOTE)
+            for commit in commits
+            if commit_note(commit, HAND_NOTE)
+            for export_id in commit_note(commit, EXPORTS_NOTE) or []
+        }
+        noted = {one for commit in commits for one in commit_note(commit, EXPORTS_NOTE) or []}
+        settled = {one for one in noted if silver.transaction(one) == APPLIED}
+        lost = sorted(settled - {export.export_id for export in settlement.exports})
+        if lost and not self.drop_lost:
+            bronze = bronze_table(self.table.short_name)
+            raise PermanentError(
+                f"{self.table.name} holds {len(lost)} exports that {bronze.name} has lost; nothing was changed",
+                expected=f"every export that was applied in {bronze.name}, to judge it again",
+                found=f"none of {', '.join(lost[:5])}{' ...' if len(lost) > 5 else ''}",
+                do=f"run {bronze.path}, which loads what the raw place still has, or take {bronze.name} from a backup; "
+                "or rebuild with --drop-lost, which makes the table without them",
+            )
+        return lost
+
+    def _expect_unmoved(self, silver: Snapshot) -> None:
+        """See that nobody settled an export meanwhile, before anything beside Silver is changed."""
+        latest = self.lakehouse.open_any(self.table).version
+        if latest != silver.version:
+            raise CommitConflictError(
+                f"{self.table.name}: another writer committed during the rebuild",
+                expected=f"version {silver.version} to be the latest",
+                found=f"version {latest}",
+            )
 
     def _replay(self, bronze: Snapshot, settlement: Settlement, applied: Sequence[RawExport]) -> None:
         """Judge and apply the exports that the copy lacks."""
@@ -168,7 +218,8 @@ class _Work:
     def _expect_gate(self, settlement: Settlement, group: Sequence[RawExport], judged: Judged) -> None:
         for export in group:
             tally = judged.tallies[export.export_id]
-            if self.gate.lets_through(tally) or settlement.decision(export) is Action.ACCEPT:
+            gate = replace(self.gate, threshold=self.by_hand.get(export.export_id, self.gate.threshold))
+            if gate.lets_through(tally) or settlement.decision(export) is Action.ACCEPT:
                 continue
             if not self.accept_all:
                 raise QualityGateError(
@@ -195,7 +246,7 @@ class _Work:
         if kept is None:
             return _reasons(new), Counter()
         of_these = pl.col("_export_id").is_in(sorted(applied))
-        old = kept.scan().filter(of_these & pl.col("redriven_at").is_null())
+        old = kept.scan(paths=sound_files(kept)).filter(of_these & pl.col("redriven_at").is_null())
         return (
             _reasons(new.join(old, on=POSITION, how="anti")),
             _reasons(old.join(new, on=POSITION, how="anti")),

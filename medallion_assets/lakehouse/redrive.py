@@ -26,7 +26,7 @@ from medallion_assets.lakehouse.decisions import read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.duplicates import CONFLICTING
 from medallion_assets.lakehouse.expectations import UNREADABLE
-from medallion_assets.lakehouse.fingerprints import contract_notes, fingerprint
+from medallion_assets.lakehouse.fingerprints import contract_notes, expect_same_key, fingerprint
 from medallion_assets.lakehouse.history_store import fold_history
 from medallion_assets.lakehouse.judging import CHUNK_RECORDS, judge_exports, judge_lines
 from medallion_assets.lakehouse.quarantine import bad_keys, quarantine_table, with_window
@@ -131,7 +131,8 @@ class _JudgedAgain:
 
 
 def _judge_again(lakehouse: Lakehouse, table: Table, rows: pl.DataFrame) -> _JudgedAgain:
-    silver, bronze = lakehouse.open(table), lakehouse.open(bronze_table(table.short_name))  # in this order, as refine
+    silver, bronze = lakehouse.ready(table), lakehouse.open(bronze_table(table.short_name))  # in this order, as refine
+    expect_same_key(silver)
     settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
     # A row can lie here before its export is settled: quarantine is written first, and then came a crash.
     settled = {one.export_id: one for one in settlement.exports if one.export_id not in settlement.ignored}

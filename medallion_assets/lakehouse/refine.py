@@ -31,12 +31,14 @@ from medallion_assets.lakehouse.judging import CHUNK_RECORDS, Judged, judge_expo
 from medallion_assets.lakehouse.quarantine import bad_keys, quarantine
 from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
 from medallion_assets.lakehouse.settlement import Settlement
-from medallion_assets.lakehouse.source_versions import SourceVersion, source_notes
+from medallion_assets.lakehouse.source_versions import SourceVersion, source_commits, source_notes
 from medallion_assets.lakehouse.state import Change, FullExports, fold
 
 EXPORTS_NOTE = "medallion_settled_exports"
 THRESHOLD_NOTE = "medallion_quality_threshold"
 """What the gate asked for: the contract's threshold, or that of the run config."""
+HAND_NOTE = "medallion_threshold_by_hand"
+"""Whether that threshold came from the run config: a person's decision about the exports of this commit."""
 SAMPLE_ROWS = 5
 
 
@@ -114,6 +116,7 @@ def _round(
         judged = judge_exports(bronze, table, group, Path(folder))
         sorted_out = _sort_out(group, judged, settlement, gate)
         if sorted_out.applied or sorted_out.rejected:
+            source = SourceVersion.of(bronze)
             change = _publish(lakehouse, silver, settlement, sorted_out, judged, now, Path(folder))
             done.version = commit_change(
                 silver,
@@ -123,7 +126,9 @@ def _round(
                     EXPORTS_NOTE: sorted_out.ids,
                     THRESHOLD_NOTE: gate.threshold,
                     **contract_notes(silver, [fingerprint(table)] if sorted_out.ids else []),
-                    **source_notes(SourceVersion.of(bronze)),
+                    HAND_NOTE: gate.by_hand,
+                    **source_notes(source),
+                    **source_commits(source),
                 },
             )
             done.applied += [judged.tallies[export_id] for export_id in sorted_out.ids]
@@ -181,7 +186,7 @@ def _publish(
         return Change()
     chosen = pl.col("_export_id").is_in(ids)
     good = [part.filter(chosen) for part in judged.good]
-    quarantine(lakehouse, table, pl.concat([part.filter(chosen) for part in judged.bad]), ids, now=now)
+    quarantine(lakehouse, table, pl.concat([part.filter(chosen) for part in judged.bad]), sorted_out.applied, now=now)
     applying = next((export for export in sorted_out.applied if export.is_full), None)
     before = settlement.applied_fulls
     keys = bad_keys(lakehouse, table, [*before, applying] if applying else before)

@@ -47,6 +47,8 @@ class Replay:
         else:
             change = fold(copy, good, fulls, workspace)
         commit_change(copy, change, {}, {})
+        for path in change.removed:  # nobody goes back in the copy: it stays of the size of the table
+            (Path(copy.uri) / path).unlink(missing_ok=True)
         self.applied += group
 
 

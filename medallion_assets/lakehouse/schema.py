@@ -100,7 +100,7 @@ def expect_readable(delta: DeltaTable, table: Table) -> None:
 
 def rebuild_command(table: Table) -> str:
     """What a person types to have a table made again by its present contract."""
-    return f'medallion rebuild {table.name} --why "the contract has changed"'
+    return f'medallion rebuild {table.name.removesuffix("_events")} --why "the contract has changed"'
 
 
 def expect_partition(delta: DeltaTable, table: Table) -> None:
@@ -151,6 +151,28 @@ def stored_schema(delta: DeltaTable) -> pl.Schema:
     return pl.Schema(
         {field.name: kind for field in delta.schema().fields if (kind := _stored_type(field.type)) is not None}
     )
+
+
+def conformed(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
+    """Rows in other columns: what they lack is null, and so is a value that has no such type."""
+    held = rows.collect_schema()
+    return rows.select(
+        (pl.col(name).cast(kind, strict=False) if _casts(held.get(name), kind) else pl.lit(None, dtype=kind)).alias(
+            name
+        )
+        for name, kind in schema.items()
+    )
+
+
+def _casts(held: pl.DataType | None, kind: pl.DataType) -> bool:
+    """Whether Polars knows a way from one type to the other at all."""
+    if held is None:
+        return False
+    try:
+        pl.Series([], dtype=held).cast(kind, strict=False)
+    except pl.exceptions.PolarsError:
+        return False
+    return True
 
 
 def fits_contract(delta: DeltaTable, table: Table) -> bool:

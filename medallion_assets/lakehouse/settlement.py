@@ -18,8 +18,9 @@ from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.raw_exports import RawExport, exports_in, exports_since
 from medallion_assets.lakehouse.source_versions import source_app_id, taken_version
 
-APPLIED, REJECTED = 1, 2
-"""The versions under which an export's application transaction is committed to Silver."""
+APPLIED, REJECTED, DROPPED = 1, 2, 3
+"""The versions under which an export's application transaction is committed to Silver. DROPPED: a person rebuilt Silver
+without it, as Bronze had lost it; when Bronze has it again, it is judged like a new one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class Settlement:
         exports = exports_in(bronze)
         held = {export.export_id for export in exports}  # the log also tells of exports that were rolled back
         newer = {export.export_id: export for export in exports_since(bronze, checkpoint) if export.export_id in held}
-        pending = [export for export_id, export in newer.items() if silver.transaction(export_id) is None]
+        pending = [one for export_id, one in newer.items() if silver.transaction(export_id) in (None, DROPPED)]
         return cls(
             exports=exports,
             pending=sorted(pending, key=lambda export: export.order),

@@ -16,27 +16,42 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from medallion_assets.lakehouse.commit_notes import commit_note
+from medallion_assets.lakehouse.commit_notes import commit_note, commits_since, last_commit
+from medallion_assets.lakehouse.committing import COMMIT_ID
 from medallion_assets.lakehouse.delta import Snapshot
 
 SOURCE_NOTE = "medallion_source_version"
 """The commit note that says from which version of its source a partition was computed."""
+SOURCE_COMMITS_NOTE = "medallion_source_commits"
+"""The commit note with the version and the commit id of each source, by name: a table that was put back to an older
+copy keeps its id, and reaches the same numbers again with other commits."""
 SOURCE_ID_NOTE = "medallion_source_table_id"
 """The commit note that says of which table that is a version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceVersion:
-    """A version of one table: `table_id` is its Delta id, `made_at` when the table was made."""
+    """A version of one table: `table_id` is its Delta id, `made_at` when the table was made.
 
+    `commit_id` names the commit that made the version; None where another writer did.
+    """
+
+    name: str
     table_id: str
     version: int
     made_at: datetime
+    commit_id: str | None = None
 
     @classmethod
     def of(cls, source: Snapshot) -> SourceVersion:
         """The version that a snapshot shows."""
-        return cls(table_id=source.table_id, version=source.version, made_at=source.made_at)
+        return cls(
+            name=source.table.name,
+            table_id=source.table_id,
+            version=source.version,
+            made_at=source.made_at,
+            commit_id=_commit_id(source, source.version),
+        )
 
 
 def source_app_id(source: Snapshot) -> str:
@@ -45,16 +60,40 @@ def source_app_id(source: Snapshot) -> str:
 
 
 def taken_version(table: Snapshot, source: Snapshot) -> int | None:
-    """The version of `source` that `table` has taken; None when it has taken none, or what it took was another table.
+    """The version of `source` that `table` has taken; None when it has taken none, or what it took is not there.
 
-    Marks of releases that kept the bare name say nothing: who reads one looks at everything once more.
+    What it took was another table, or this one before it was put back to an older copy. Marks of releases that kept the
+    bare name say nothing either: who reads one looks at everything once more.
     """
-    return table.transaction(source_app_id(source))
+    version = table.transaction(source_app_id(source))
+    if version is None or version > source.version:
+        return None
+    commit = last_commit(table, SOURCE_COMMITS_NOTE)
+    noted = None if commit is None else commit_note(commit, SOURCE_COMMITS_NOTE).get(source.table.name)
+    if noted is None or noted["commit"] is None or noted["table_id"] != source.table_id:
+        return version
+    return version if _commit_id(source, int(noted["version"])) == noted["commit"] else None
 
 
 def source_notes(source: SourceVersion) -> dict[str, object]:
     """The commit notes that name the version of the source that rows were computed from."""
     return {SOURCE_NOTE: source.version, SOURCE_ID_NOTE: source.table_id}
+
+
+def source_commits(*sources: SourceVersion) -> dict[str, object]:
+    """The commit note that names the very commits that sources were read at; see `taken_version`."""
+    return {
+        SOURCE_COMMITS_NOTE: {
+            source.name: {"version": source.version, "commit": source.commit_id, "table_id": source.table_id}
+            for source in sources
+        }
+    }
+
+
+def _commit_id(source: Snapshot, version: int) -> str | None:
+    """The id of the commit that made a version of a table; None when it has no such version, or another writer did."""
+    commits = commits_since(source, version - 1) if version <= source.version else []
+    return next((commit.get(COMMIT_ID) for commit in commits if commit["version"] == version), None)
 
 
 def noted_version(commit: Mapping[str, Any], source: SourceVersion) -> int | None:

@@ -21,7 +21,7 @@ import polars as pl
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.schema import polars_schema
+from medallion_assets.lakehouse.schema import conformed, polars_schema
 
 EXAMPLES = 5
 """So many are shown of each kind of change."""
@@ -63,7 +63,8 @@ class Rebuilt:
     """What a rebuild changed, or with `dry_run` would change. `version` is the table's after it.
 
     `exports` counts those that were judged or read again; `accepted` names those that fail the gate by the present
-    contract and were let in by the person who rebuilt; `kept` those that could not be read again and stay as they are.
+    contract and were let in by the person who rebuilt; `dropped` those that Bronze has lost and the table goes without;
+    `kept` those of Bronze that could not be read again and stay as they are.
     `next_steps` are for people.
     """
 
@@ -72,6 +73,7 @@ class Rebuilt:
     dry_run: bool
     exports: int = 0
     accepted: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     changes: TableChanges = field(default_factory=TableChanges)
     next_steps: list[str] = field(default_factory=list)
@@ -143,11 +145,8 @@ class Comparison:
         """What readers see of rows, in the contract's columns and types."""
         is_state = "is_deleted" in rows.columns and not self.table.history
         live = rows.filter(~pl.col("is_deleted").fill_null(value=False)) if is_state else rows
-        wanted = [(name, kind) for name, kind in polars_schema(self.table).items() if not name.startswith("_")]
-        return live.select(
-            (pl.col(name).cast(kind, strict=False) if name in live.columns else pl.lit(None, dtype=kind)).alias(name)
-            for name, kind in wanted
-        )
+        wanted = {name: kind for name, kind in polars_schema(self.table).items() if not name.startswith("_")}
+        return conformed(live.lazy(), pl.Schema(wanted)).collect()
 
     def _show(self, change: str, after: pl.DataFrame | None, before: pl.DataFrame | None) -> None:
         room = EXAMPLES - sum(example.change == change for example in self.changes.examples)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from medallion_assets.bronze.rebuild import rebuild_bronze
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import CommitConflictError, PermanentError
 from medallion_assets.gold.rebuild import GOLD_TABLES, rebuild_gold
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
@@ -25,10 +25,14 @@ from medallion_assets.tables import EXPORTED_TABLES
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a person asked for: `why`, whether exports that fail the gate come in, and whether anything is written."""
+    """What a person asked for: `why`, and whether anything is written.
+
+    `accept_all`: exports that fail the gate come in; `drop_lost`: those that Bronze has lost are left out.
+    """
 
     why: str
     accept_all: bool = False
+    drop_lost: bool = False
     dry_run: bool = False
 
 
@@ -70,24 +74,44 @@ def rebuild(
 
     Raises:
         QualityGateError: an export fails the gate by the present contract, and nobody has accepted it.
-        PermanentError: there is no reason, or a table is missing; `accept_all` where no gate is.
+        PermanentError: there is no reason, a table is missing, Bronze has lost exports, or an option does not fit.
         CommitConflictError: other writers were faster, every time.
     """
-    if request.accept_all and table not in EXPORTED_TABLES:
+    if (request.accept_all or request.drop_lost) and table not in EXPORTED_TABLES:
         raise PermanentError(
-            f"{table.name} has no quality gate",
-            expected=f"accept_all for one of {', '.join(silver.name for silver in EXPORTED_TABLES)} alone",
-            found=f"accept_all for {table.name}",
+            f"{table.name} is not judged from exports",
+            expected=f"accept_all or drop_lost for one of {', '.join(one.name for one in EXPORTED_TABLES)} alone",
+            found=f"it for {table.name}",
             do="leave it out",
         )
+    try:
+        return _rebuild(lakehouse, raw_url, table, request, now, progress)
+    except CommitConflictError as error:
+        raise CommitConflictError(
+            error.what,
+            expected=error.expected,
+            found=error.found,
+            do="rebuild when no run writes the table; or by the run config of its asset, which waits for its turn",
+        ) from error
+
+
+def _rebuild(
+    lakehouse: Lakehouse, raw_url: str, table: Table, request: Request, now: datetime, progress: Progress
+) -> Rebuilt:
     why, dry_run = request.why, request.dry_run
     if table.layer == "bronze":
         name = table.short_name
         return rebuild_bronze(lakehouse, raw_url, name, why=why, now=now, dry_run=dry_run, progress=progress)
     if table in EXPORTED_TABLES:
-        accept_all = request.accept_all
         return rebuild_judged(
-            lakehouse, table, why=why, now=now, accept_all=accept_all, dry_run=dry_run, progress=progress
+            lakehouse,
+            table,
+            why=why,
+            now=now,
+            accept_all=request.accept_all,
+            drop_lost=request.drop_lost,
+            dry_run=dry_run,
+            progress=progress,
         )
     if table is ENRICHED_TRANSACTIONS:
         return rebuild_enriched(lakehouse, why=why, dry_run=dry_run, progress=progress)

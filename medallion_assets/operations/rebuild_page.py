@@ -33,6 +33,7 @@ def rebuilt_page(done: Rebuilt) -> RenderableType:
         ("newly bad", _counts(changes.newly_bad)),
         ("newly good", _counts(changes.newly_good)),
         ("accepted although they fail the gate", _some(done.accepted)),
+        ("left out, as Bronze has lost them", _some(done.dropped)),
         ("kept as they are: not to be read again", _some(done.kept)),
     ]
     parts += [Text.assemble((f"{name}: ", "dim"), words) for name, words in notes if words]

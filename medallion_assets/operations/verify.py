@@ -32,7 +32,13 @@ from medallion_assets.operations.verify_bronze import verify_bronze
 from medallion_assets.operations.verify_files import FileLook, Level, foreign_files, verify_files
 from medallion_assets.operations.verify_history import compare_histories
 from medallion_assets.operations.verify_log import LOG, verify_log
-from medallion_assets.operations.verify_silver import is_behind, verify_enriched, verify_quarantine, verify_silver
+from medallion_assets.operations.verify_silver import (
+    is_behind,
+    verify_enriched,
+    verify_quarantine,
+    verify_rebuild,
+    verify_silver,
+)
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
@@ -206,6 +212,8 @@ class _Look:
         kept = quarantine_table(table)
         if quarantine := self.well.get(kept.name):
             self._found(kept.name, list(verify_quarantine(quarantine, bronze, table, rows=self._reads_rows)))
+            if silver:
+                self._found(kept.name, list(verify_rebuild(silver, quarantine)))
 
     def _open(self, table: Table) -> None:
         try:

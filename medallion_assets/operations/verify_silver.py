@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.lakehouse.commit_notes import commit_note, commits_since
+from medallion_assets.lakehouse.commit_notes import commit_note, commits_since, last_commit
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.fingerprints import fingerprint, rules_of_rows
@@ -19,6 +19,7 @@ from medallion_assets.lakehouse.integrity import leaked_tombstones, repeated_key
 from medallion_assets.lakehouse.raw_exports import loaded_ids, rebuilt_exports
 from medallion_assets.lakehouse.records import POSITION
 from medallion_assets.lakehouse.refine import EXPORTS_NOTE
+from medallion_assets.lakehouse.replacement import REBUILT_NOTE
 from medallion_assets.lakehouse.source_versions import SOURCE_ID_NOTE, SOURCE_NOTE, taken_version
 from medallion_assets.operations.findings import Finding, rebuild
 
@@ -39,7 +40,7 @@ def verify_silver(silver: Snapshot, bronze: Snapshot | None, *, rows: bool) -> I
             found=f"{checkpoint}",
             do=f"{bronze_name} lost commits: {rebuild(bronze_name)}; then {rebuild(name)}",
         )
-    commits = _history(silver)
+    commits = _since_rebuild(_history(silver))
     settled = {export_id for commit in commits for export_id in commit_note(commit, EXPORTS_NOTE) or []}
     if lost := sorted(settled - (loaded_ids(bronze) if bronze else set())):
         yield Finding(
@@ -63,6 +64,19 @@ def verify_silver(silver: Snapshot, bronze: Snapshot | None, *, rows: bool) -> I
     yield from _contracts(silver, silver.table)
     if rows:
         yield from _unique(silver, rebuild(name))
+
+
+def verify_rebuild(silver: Snapshot, quarantine: Snapshot) -> Iterator[Finding]:
+    """A rebuild replaces Silver first and then its quarantine: whether both came to an end."""
+    wanted, done = (_rebuild_id(table) for table in (silver, quarantine))
+    if wanted is not None and wanted != done:
+        yield Finding(
+            table=quarantine.table.name,
+            check="rebuild_is_whole",
+            expected=f"the rows of the rebuild {wanted}, which {silver.table.name} has",
+            found=f"those of {done or 'before any rebuild'}: it was cut off between the two",
+            do=rebuild(silver.table.name),
+        )
 
 
 def verify_quarantine(quarantine: Snapshot, bronze: Snapshot | None, judged: Table, *, rows: bool) -> Iterator[Finding]:
@@ -171,6 +185,17 @@ def _unique(snapshot: Snapshot, do: str) -> Iterator[Finding]:
             found=f"{repeated} keys with more",
             do=do,
         )
+
+
+def _rebuild_id(snapshot: Snapshot) -> str | None:
+    commit = last_commit(snapshot, REBUILT_NOTE)
+    return None if commit is None else commit_note(commit, REBUILT_NOTE).get("id")
+
+
+def _since_rebuild(commits: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The commits from the last rebuild on, which names every export that the table then held."""
+    rebuilt = [number for number, commit in enumerate(commits) if REBUILT_NOTE in commit]
+    return commits[rebuilt[-1] :] if rebuilt else commits
 
 
 def _history(snapshot: Snapshot) -> list[Mapping[str, Any]]:

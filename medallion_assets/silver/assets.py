@@ -151,8 +151,9 @@ def enriched_transactions(
 
 def rebuilt(stage: Stage, config: RefineConfig) -> Rebuilt | None:
     """The rebuild that the run config asks for, if it does."""
-    judge = partial(rebuild_judged, stage.lake, stage.table, now=stage.now, accept_all=config.rebuild.accept_all)
-    return config.rebuild.run(stage, judge)
+    asked = config.rebuild
+    judge = partial(rebuild_judged, stage.lake, stage.table, now=stage.now)
+    return asked.run(stage, partial(judge, accept_all=asked.accept_all, drop_lost=asked.drop_lost))
 
 
 def expectation_results(table: Table, done: Refined) -> Iterator[dict[str, Any]]:

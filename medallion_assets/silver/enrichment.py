@@ -20,7 +20,7 @@ from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.partitions import conform, stage_day
 from medallion_assets.lakehouse.replacement import REBUILT_NOTE, Progress, Replacement
-from medallion_assets.lakehouse.source_versions import source_app_id, taken_version
+from medallion_assets.lakehouse.source_versions import SourceVersion, source_app_id, source_commits, taken_version
 from medallion_assets.lakehouse.table_changes import Rebuilt, expect_reason
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
@@ -87,7 +87,11 @@ def _rebuild(lakehouse: Lakehouse, why: str, progress: Progress, *, dry_run: boo
     changes, version = replacement.changes(), enriched.version
     if not dry_run:
         marks = {source_app_id(source): source.version for source in sources}
-        notes = {RESTATED: sorted(str(day) for day in replacement.replaced), REBUILT_NOTE: {"why": why}}
+        notes = {
+            RESTATED: sorted(str(day) for day in replacement.replaced),
+            REBUILT_NOTE: {"why": why},
+            **source_commits(*map(SourceVersion.of, sources)),
+        }
         version = replacement.commit(marks, notes)
     return Rebuilt(table=enriched.table.name, version=version, dry_run=dry_run, changes=changes)
 
@@ -124,7 +128,8 @@ def _update(lakehouse: Lakehouse, progress: Callable[[str], None]) -> Enriched:
             removed += enriched.partition_files([day])["path"].to_list() if enriched.files.height else []
             if (file := stage_day(enriched, new, day)) is not None:
                 staged.append(file)
-    notes = {RESTATED: sorted(str(day) for day in done.restated)}
+    restated = sorted(str(day) for day in done.restated)
+    notes = {RESTATED: restated, **source_commits(*map(SourceVersion.of, sources))}
     done.version = enriched.commit(staged, remove=removed, transactions=marks, metadata=notes)
     return done
 

@@ -27,7 +27,9 @@ def rows(lakehouse: Lakehouse) -> list[tuple[object, ...]]:
 
 
 def source_at(version: int, table_id: str = "silver-1") -> SourceVersion:
-    return SourceVersion(table_id=table_id, version=version, made_at=datetime(2025, 1, 1, tzinfo=UTC))
+    return SourceVersion(
+        name="silver.stock", table_id=table_id, version=version, made_at=datetime(2025, 1, 1, tzinfo=UTC)
+    )
 
 
 def replace(lakehouse: Lakehouse, day: object, pieces: int, source_version: int) -> int:

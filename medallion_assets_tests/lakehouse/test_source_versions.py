@@ -108,5 +108,5 @@ def test_a_note_is_of_the_table_whose_id_it_names(tmp_path: Path) -> None:
     lakehouse.open(STOCK).commit(metadata={SOURCE_NOTE: 7})
     bare, named = commits_since(lakehouse.open(STOCK), 0)
     assert (noted_version(named, source), noted_version(bare, source)) == (0, 7)
-    other = SourceVersion(table_id="another", version=9, made_at=datetime.now(UTC) + HOUR)
+    other = SourceVersion(name=source.name, table_id="another", version=9, made_at=datetime.now(UTC) + HOUR)
     assert (noted_version(named, other), noted_version(bare, other)) == (None, None)
