@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from medallion_assets.lakehouse.quarantine import bad_keys, quarantine, quarantine_table
-from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
+from medallion_assets.lakehouse.raw_exports import INCREMENTAL, RawExport, bronze_table, exports_in
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.injection import COMMITS, Call, disturbed
 from medallion_assets_tests.lakehouse.planting import AT_MICROS, HOUR, full_of, lake, refined, window_of
@@ -31,6 +31,12 @@ def judged(*export_ids: str) -> pl.LazyFrame:
         },
         schema_overrides={"_line_number": pl.Int64},
     )
+
+
+def exports(*export_ids: str) -> list[RawExport]:
+    at = pipeline.NOW
+    facts = {"export_type": INCREMENTAL, "from_at": at, "to_at": at, "started_at": at, "records": 1, "version": 1}
+    return [RawExport(export_id=one, **facts) for one in export_ids]  # type: ignore[arg-type]
 
 
 def held(folder: Path) -> list[str]:
@@ -60,15 +66,15 @@ def test_an_exports_records_are_kept_once(tmp_path: Path) -> None:
     """C6: under its own transaction; a repeated run finds them there, another export joins them."""
     lakehouse = lake(tmp_path)
     bad = judged("e1", "e2")
-    assert quarantine(lakehouse, SILVER, bad, ["e1"], now=pipeline.NOW) == 1
-    assert quarantine(lakehouse, SILVER, bad, ["e1"], now=pipeline.NOW) is None
+    assert quarantine(lakehouse, SILVER, bad, exports("e1"), now=pipeline.NOW) == 1
+    assert quarantine(lakehouse, SILVER, bad, exports("e1"), now=pipeline.NOW) is None
     assert held(tmp_path) == ["e1"]
-    assert quarantine(lakehouse, SILVER, bad, ["e1", "e2"], now=pipeline.NOW) == 2
+    assert quarantine(lakehouse, SILVER, bad, exports("e1", "e2"), now=pipeline.NOW) == 2
     assert held(tmp_path) == ["e1", "e2"]
 
 
 def test_exports_without_bad_records_make_no_commit(tmp_path: Path) -> None:
-    assert quarantine(lake(tmp_path), SILVER, judged("e1"), ["e2"], now=pipeline.NOW) is None
+    assert quarantine(lake(tmp_path), SILVER, judged("e1"), exports("e2"), now=pipeline.NOW) is None
     assert lake(tmp_path).open(KEPT).version == 0
 
 
@@ -77,11 +83,11 @@ def test_another_run_that_comes_between_is_seen(tmp_path: Path) -> None:
     lakehouse, bad = lake(tmp_path), judged("e1", "e2")
 
     def another_keeps(call: Call) -> object:
-        quarantine(lakehouse, SILVER, bad, ["e1"], now=pipeline.NOW)
+        quarantine(lakehouse, SILVER, bad, exports("e1"), now=pipeline.NOW)
         return call()
 
     with disturbed(0, another_keeps, COMMITS):
-        quarantine(lakehouse, SILVER, bad, ["e1", "e2"], now=pipeline.NOW)
+        quarantine(lakehouse, SILVER, bad, exports("e1", "e2"), now=pipeline.NOW)
     assert held(tmp_path) == ["e1", "e2"]
 
 

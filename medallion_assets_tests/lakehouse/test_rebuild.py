@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -24,12 +25,14 @@ from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.expectations import expect_or_drop
 from medallion_assets.lakehouse.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.lakehouse.history_store import events_table
+from medallion_assets.lakehouse.judging import judge_exports
 from medallion_assets.lakehouse.quarantine import quarantine_table
-from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
 from medallion_assets.lakehouse.rebuild import rebuild_judged
 from medallion_assets.lakehouse.redrive import redrive
 from medallion_assets.lakehouse.refine import refine
 from medallion_assets.lakehouse.replacement import REBUILT_NOTE
+from medallion_assets.lakehouse.replay import Replay, export_groups
 from medallion_assets.lakehouse.table_changes import Rebuilt
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import customer, delete_line, full, item_line, transaction, upsert_line, window
@@ -40,6 +43,7 @@ from medallion_assets_tests.pipeline import NOW, lakehouse_at, land
 AT = datetime(2025, 5, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 FIRST, SECOND, THIRD = "01746057600000-0000000a", "01746144000000-0000000b", "01746230400000-0000000c"
+LAST = "01746316800000-0000000d"
 EURO = {"S": "EUR"}
 LATER = NOW + DAY
 
@@ -156,7 +160,8 @@ def test_it_says_what_changed_and_restates_those_days(tmp_path: Path) -> None:
     commit = last_commit(lakehouse.open(STRICT), REBUILT_NOTE)
     assert commit is not None
     assert commit_note(commit, RESTATED) == ["2025-03-07", "2025-03-09"]
-    assert commit_note(commit, REBUILT_NOTE) == {"why": "a new contract", "accepted": []}
+    note = commit_note(commit, REBUILT_NOTE)
+    assert (note["why"], note["accepted"], note["dropped"]) == ("a new contract", [], [])
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(tmp_path: Path) -> None:
@@ -217,6 +222,114 @@ def test_exports_that_settle_meanwhile_come_in_as_well(tmp_path: Path, monkeypat
     assert rebuilt(lakehouse, STRICT).exports == 3
     monkeypatch.undo()
     assert state(lakehouse, STRICT) == from_the_start(tmp_path, STRICT, [*transactions(), late])
+
+
+@pytest.mark.parametrize("is_cut_off", [False, True])
+def test_an_event_that_is_logged_meanwhile_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_cut_off: bool
+) -> None:
+    """H1: another writer settles a window after the copy was made; then the rebuild may be cut off for good."""
+    lakehouse = lakehouse_at(tmp_path / "old")
+    moves = [upsert_line(micros(AT + DAY) + 1, customer("c1", region={"S": "north"}))]
+    late = window(CUSTOMERS, THIRD, AT + DAY, AT + 2 * DAY, moves)
+    run(lakehouse, LOOSE_CUSTOMERS, customers())
+    waiting, add = [late], rebuilding.add_missing_rows
+
+    def while_another_refines(*arguments: Any) -> None:
+        add(*arguments)
+        if waiting:
+            run(lakehouse, LOOSE_CUSTOMERS, [waiting.pop()])
+        elif is_cut_off:
+            raise RuntimeError
+
+    monkeypatch.setattr(rebuilding, "add_missing_rows", while_another_refines)
+    if is_cut_off:
+        with pytest.raises(RuntimeError):
+            rebuilt(lakehouse, LOOSE_CUSTOMERS)
+    else:
+        rebuilt(lakehouse, LOOSE_CUSTOMERS)
+    monkeypatch.undo()
+    again = window(CUSTOMERS, LAST, AT + 2 * DAY, AT + 3 * DAY, [upsert_line(micros(AT + 2 * DAY) + 1, customer("c1"))])
+    run(lakehouse, LOOSE_CUSTOMERS, [again])
+    assert state(lakehouse, LOOSE_CUSTOMERS) == from_the_start(tmp_path, LOOSE_CUSTOMERS, [*customers(), late, again])
+
+
+def test_exports_that_bronze_has_lost_stop_it_and_come_back_if_they_were_dropped(tmp_path: Path) -> None:
+    """Nothing is lost without a word: and what was dropped is judged like new when Bronze has it again."""
+    lakehouse = lakehouse_at(tmp_path / "old")
+    first, second = transactions()
+    run(lakehouse, LOOSE, [first, second])
+    lakehouse.open(bronze_table(TRANSACTIONS)).delta.restore(1)
+    before = state(lakehouse, LOOSE)
+    with pytest.raises(PermanentError, match=rf"1 exports that bronze\.customer_transactions has lost.*{SECOND}"):
+        rebuilt(lakehouse, STRICT)
+    assert state(lakehouse, LOOSE) == before
+    done = rebuilt(lakehouse, STRICT, drop_lost=True)
+    assert done.dropped == [SECOND]
+    assert state(lakehouse, STRICT) == from_the_start(tmp_path / "first", STRICT, [first])
+    run(lakehouse, STRICT, [second])
+    assert state(lakehouse, STRICT) == from_the_start(tmp_path / "both", STRICT, [first, second])
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PAR1 of nothing PAR1")])
+@pytest.mark.parametrize(
+    "table", [quarantine_table(STRICT_CUSTOMERS), events_table(STRICT_CUSTOMERS), STRICT_CUSTOMERS]
+)
+def test_it_makes_again_what_is_gone_or_broken(tmp_path: Path, table: Table, damage: Callable[[Path], object]) -> None:
+    """Of the table, of its events, of its quarantine."""
+    lakehouse = lakehouse_at(tmp_path / "old")
+    run(lakehouse, STRICT_CUSTOMERS, customers())
+    snapshot = lakehouse.open(table)
+    for path in snapshot.files["path"]:
+        damage(Path(snapshot.uri) / path)
+    rebuilt(lakehouse, STRICT_CUSTOMERS)
+    assert state(lakehouse, STRICT_CUSTOMERS) == from_the_start(tmp_path, STRICT_CUSTOMERS, customers())
+
+
+def test_rows_follow_a_contract_that_was_there_before(tmp_path: Path) -> None:
+    """C6: by one contract, rebuilt by another, and by the first again after Silver was moved away."""
+    lakehouse = lakehouse_at(tmp_path / "old")
+    run(lakehouse, STRICT, transactions())
+    rebuilt(lakehouse, LOOSE)
+    assert pipeline.quarantined(lakehouse, LOOSE) == set()
+    shutil.rmtree(lakehouse.uri(STRICT))
+    run(lakehouse, STRICT, [])
+    assert state(lakehouse, STRICT) == from_the_start(tmp_path, STRICT, transactions())
+
+
+def test_a_threshold_that_a_person_gave_holds(tmp_path: Path) -> None:
+    """C4: an export that a run config let in by its own threshold is not stopped by a rebuild."""
+    strict = replace(STRICT, quality_min_bad_records=10)
+    lakehouse = lakehouse_at(tmp_path)
+    land(lakehouse, many_euros()[0])
+    assert refine(lakehouse, strict, now=NOW, threshold=0.5).failing is None
+    assert not rebuilt(lakehouse, strict).changes.any
+
+
+def test_a_type_that_no_cast_leads_to_is_rebuilt(tmp_path: Path) -> None:
+    """The old values count as null: nothing can be said of them."""
+    lakehouse = lakehouse_at(tmp_path)
+    run(lakehouse, LOOSE, transactions())
+    flag = replace(LOOSE.column("transaction_at"), name="quantity", nullable=True)
+    columns = tuple(flag if column.name == "quantity" else column for column in LOOSE.columns)
+    other = replace(LOOSE, columns=columns, expectations=())
+    assert rebuilt(lakehouse, other).changes.changed == 2
+
+
+def test_the_copy_stays_of_the_size_of_the_table(tmp_path: Path) -> None:
+    """Each full export rewrites every day: what it replaced is removed, or disks would fill."""
+    scratch, table = lakehouse_at(tmp_path / "scratch"), LOOSE
+    lakehouse = lakehouse_at(tmp_path / "old")
+    replay = Replay(table=table, scratch=scratch, quarantined_in=scratch)
+    run(lakehouse, table, [])
+    for number in range(4):
+        export_id = f"0{micros(AT + number * DAY) // 1000}-{number:08x}"
+        land(lakehouse, full(TRANSACTIONS, export_id, AT + number * DAY, [item_line(transaction("t1"))]))
+    bronze = lakehouse.open(bronze_table(TRANSACTIONS))
+    for group in export_groups(exports_in(bronze)):
+        with TemporaryDirectory() as folder:
+            replay.apply(group, judge_exports(bronze, table, group, Path(folder)).good, Path(folder))
+    assert len(list(Path(scratch.uri(table)).rglob("*.parquet"))) == scratch.open(table).files.height
 
 
 def many_euros() -> list[ExportInput]:

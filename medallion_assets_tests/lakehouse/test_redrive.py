@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse import redrive as redriving
 from medallion_assets.lakehouse.commit_notes import RESTATED, commit_note
 from medallion_assets.lakehouse.contracts import Table
@@ -176,6 +177,16 @@ def test_a_redriven_row_is_not_absent_from_its_full_export(tmp_path: Path) -> No
     redrive(lakehouse, WITH_EURO, now=LATER)
     run(lakehouse, WITH_EURO, [late])
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, [*exports, late])
+
+
+def test_rows_of_another_key_are_not_driven_into_a_table(tmp_path: Path) -> None:
+    """The rebuild comes first: a row of another key would hide that the key has changed."""
+    lakehouse = lakehouse_at(tmp_path)
+    run(lakehouse, PRESENT, [a_full(FIRST, item_line(in_euro("t1")))])
+    other = replace(WITH_EURO, key=("transaction_id", "customer_id"))
+    run(lakehouse, PRESENT, [a_window(SECOND, upsert_line(micros(AT) + 5, transaction("t2")))])
+    with pytest.raises(PermanentError, match=r"have another key .*medallion rebuild silver\.customer_transactions"):
+        redrive(lakehouse, other, now=LATER)
 
 
 def test_conflicting_duplicates_stay(tmp_path: Path) -> None:

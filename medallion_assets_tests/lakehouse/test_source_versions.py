@@ -70,6 +70,24 @@ def test_exports_of_a_bronze_table_that_was_made_anew_reach_silver(tmp_path: Pat
     assert keys(lakehouse) == ["a", "b", "c", "d"]
 
 
+def test_exports_of_a_bronze_table_that_was_put_back_to_a_copy_reach_silver(tmp_path: Path) -> None:
+    """It keeps its id, and reaches the numbers of Silver's checkpoint again with other commits."""
+    lakehouse = lake(tmp_path)
+    bronze = Path(lakehouse.uri(bronze_table(TRANSACTIONS)))
+    land(lakehouse, full_of(0, "a"))
+    shutil.copytree(bronze, tmp_path / "copy")
+    for number in range(3):
+        land(lakehouse, window_of(number))
+    refine(lakehouse, CUSTOMER_TRANSACTIONS, now=NOW)
+    shutil.rmtree(bronze)
+    shutil.copytree(tmp_path / "copy", bronze)
+    for export in (full_of(3, "a", "b"), window_of(3, "c"), window_of(4, "d")):
+        land(lakehouse, export)
+    assert lakehouse.open(bronze_table(TRANSACTIONS)).version == 4
+    refine(lakehouse, CUSTOMER_TRANSACTIONS, now=NOW)
+    assert keys(lakehouse) == ["a", "b", "c", "d"]
+
+
 def test_a_checkpoint_of_a_release_that_kept_bare_names_is_read_anew(tmp_path: Path) -> None:
     """Nothing is lost and nothing comes twice: each export has its own transaction."""
     lakehouse = lake(tmp_path)

@@ -16,6 +16,7 @@ from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.quarantine import quarantine_table
 from medallion_assets.lakehouse.raw_exports import LEDGER_BOUNDS, bronze_table
+from medallion_assets.lakehouse.rebuild import rebuild_judged
 from medallion_assets.lakehouse.refine import refine
 from medallion_assets.operations.verify import verify
 from medallion_assets_tests import pipeline
@@ -243,3 +244,20 @@ def test_any_history_is_sound(history: History) -> None:
             run_silver(lakehouse)
         answer = verify(lakehouse, deep=True)
         assert (answer.findings, answer.notes) == ([], [])
+
+
+def test_a_rebuild_that_was_cut_off_before_its_quarantine_is_found(lakehouse: Lakehouse) -> None:
+    """Also under an unchanged contract, whose fingerprints do not differ."""
+    rebuild_judged(lakehouse, CUSTOMER_TRANSACTIONS, why="once", now=NOW)
+    assert found(lakehouse) == []
+    with pytest.MonkeyPatch.context() as crash:
+        crash.setattr("medallion_assets.lakehouse.rebuild.replace_quarantine", _crash)
+        with pytest.raises(RuntimeError):
+            rebuild_judged(lakehouse, CUSTOMER_TRANSACTIONS, why="twice", now=NOW)
+    assert found(lakehouse) == [("quarantine.customer_transactions", "rebuild_is_whole")]
+    rebuild_judged(lakehouse, CUSTOMER_TRANSACTIONS, why="thrice", now=NOW)
+    assert found(lakehouse) == []
+
+
+def _crash(*_arguments: object, **_options: object) -> None:
+    raise RuntimeError
