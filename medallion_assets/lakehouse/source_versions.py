@@ -59,13 +59,18 @@ def source_app_id(source: Snapshot) -> str:
     return f"{source.table.name}@{source.table_id}"
 
 
+def marked_version(table: Snapshot, source: Snapshot) -> int | None:
+    """The version that a table says it has taken of `source`, whether that is still there or not."""
+    return table.transaction(source_app_id(source))
+
+
 def taken_version(table: Snapshot, source: Snapshot) -> int | None:
     """The version of `source` that `table` has taken; None when it has taken none, or what it took is not there.
 
     What it took was another table, or this one before it was put back to an older copy. Marks of releases that kept the
     bare name say nothing either: who reads one looks at everything once more.
     """
-    version = table.transaction(source_app_id(source))
+    version = marked_version(table, source)
     if version is None or version > source.version:
         return None
     commit = last_commit(table, SOURCE_COMMITS_NOTE)

@@ -18,9 +18,9 @@ from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.lakehouse.source_versions import (
     SOURCE_NOTE,
     SourceVersion,
+    marked_version,
     noted_version,
     source_app_id,
-    taken_version,
 )
 from medallion_assets.operations.findings import Finding, rebuild
 from medallion_assets.operations.verify_silver import effective
@@ -42,7 +42,7 @@ def compare_histories(
     with_ledger = {name for table in EXPORTED_TABLES for name in (table.name, bronze_table(table.short_name).name)}
     if enriched := tables.get(ENRICHED_TRANSACTIONS.name):
         for source in filter(None, (tables.get(table.name) for table in (CUSTOMER_TRANSACTIONS, CUSTOMERS))):
-            yield from _found(behind_its_readers(source, enriched, taken_version(enriched, source)))
+            yield from _found(behind_its_readers(source, enriched, marked_version(enriched, source)))
             yield from _found(remade_source(source, enriched, replays[enriched.table.name].marks))
         for gold in (snapshot for name, snapshot in tables.items() if name.startswith("gold.")):
             yield from _found(behind_its_readers(enriched, gold, _gold_mark(replays[gold.table.name], enriched)))

@@ -20,7 +20,7 @@ from medallion_assets.lakehouse.raw_exports import loaded_ids, rebuilt_exports
 from medallion_assets.lakehouse.records import POSITION
 from medallion_assets.lakehouse.refine import EXPORTS_NOTE
 from medallion_assets.lakehouse.replacement import REBUILT_NOTE
-from medallion_assets.lakehouse.source_versions import SOURCE_ID_NOTE, SOURCE_NOTE, taken_version
+from medallion_assets.lakehouse.source_versions import SOURCE_ID_NOTE, SOURCE_NOTE, marked_version, taken_version
 from medallion_assets.operations.findings import Finding, rebuild
 
 LOAD_BRONZE = "run the Bronze asset, which loads what is missing from where it lies; then look again"
@@ -31,7 +31,7 @@ def verify_silver(silver: Snapshot, bronze: Snapshot | None, *, rows: bool) -> I
     name = silver.table.name
     bronze_name = f"bronze.{silver.table.short_name}"
     version = -1 if bronze is None else bronze.version
-    checkpoint = None if bronze is None else taken_version(silver, bronze)
+    checkpoint = None if bronze is None else marked_version(silver, bronze)
     if checkpoint is not None and checkpoint > version:
         yield Finding(
             table=name,
