@@ -66,7 +66,7 @@ def _rebuild(lakehouse: Lakehouse, table: Table, why: str, progress: Progress, *
     if not dry_run:
         notes = {
             **source_notes(SourceVersion.of(enriched)),
-            REPLACED: [day for day in replacement.replaced if day not in removed],
+            REPLACED: sorted(changes.restated.difference(removed)),
             REMOVED: removed,
             REBUILT_NOTE: {"why": why},
         }

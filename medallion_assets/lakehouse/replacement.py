@@ -38,7 +38,6 @@ class Replacement:
     stages: bool
     staged: list[StagedFile] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
-    replaced: list[date] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Refuse what no commit can do: another partition than the table was made with."""
@@ -56,8 +55,6 @@ class Replacement:
         is_sound = before is not None and not self.damaged.intersection(paths)
         if is_sound and not self.new_schema and before is not None and _same_rows(before, rows):
             return
-        if day is not None:
-            self.replaced.append(day)
         if self.stages:
             self.removed += paths
             if rows.height:

@@ -88,7 +88,7 @@ def _rebuild(lakehouse: Lakehouse, why: str, progress: Progress, *, dry_run: boo
     if not dry_run:
         marks = {source_app_id(source): source.version for source in sources}
         notes = {
-            RESTATED: sorted(str(day) for day in replacement.replaced),
+            RESTATED: sorted(str(day) for day in changes.restated),
             REBUILT_NOTE: {"why": why},
             **source_commits(*map(SourceVersion.of, sources)),
         }

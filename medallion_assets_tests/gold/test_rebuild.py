@@ -151,4 +151,7 @@ def test_a_file_with_other_bytes_is_made_again_although_it_reads_the_same(lakeho
     file.write_bytes(file.read_bytes().replace(b"Polars", b"polars"))
     assert (damaged_files(snapshot), rows(lakehouse, table)) == ({file.relative_to(snapshot.uri).as_posix()}, right)
     assert not rebuild(lakehouse, why="verify said so").changes.any
+    commit = last_commit(lakehouse.open(table), REBUILT_NOTE)
+    assert commit is not None
+    assert commit_note(commit, RESTATED if name == "enriched" else REPLACED) == []
     assert (damaged_files(lakehouse.open(table)), rows(lakehouse, table)) == (set(), right)
