@@ -136,11 +136,12 @@ class _Work:
             self._expect_unmoved(silver)
             record_decisions(self.lakehouse, self._decisions(why))
             ids = [export.export_id for export in applied]
+            decided = [*ids, *dropped]  # of these nothing else stays in quarantine and events
             bad = self.scratch.open(quarantine_table(self.table)).scan()
             add_missing_rows(self.lakehouse, self.table, bad)
             if self.table.history:
                 self._expect_unmoved(silver)
-                replace_events(self.lakehouse, self.table, self.scratch.ready(events_table(self.table)), ids)
+                replace_events(self.lakehouse, self.table, self.scratch.ready(events_table(self.table)), decided)
             rebuild_id = uuid.uuid4().hex
             notes = {
                 RESTATED: sorted(str(day) for day in changes.restated),
@@ -154,7 +155,7 @@ class _Work:
             marks = settlement.transactions(ids, sorted(settlement.rejected)) | dict.fromkeys(dropped, DROPPED)
             done.version = replacement.commit(marks, notes)
             replace_quarantine(
-                self.lakehouse, self.table, bad, ids, note={REBUILT_NOTE: {"why": why, "id": rebuild_id}}
+                self.lakehouse, self.table, bad, decided, note={REBUILT_NOTE: {"why": why, "id": rebuild_id}}
             )
         return done
 

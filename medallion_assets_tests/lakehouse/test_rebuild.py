@@ -254,21 +254,26 @@ def test_an_event_that_is_logged_meanwhile_is_not_lost(
     assert state(lakehouse, LOOSE_CUSTOMERS) == from_the_start(tmp_path, LOOSE_CUSTOMERS, [*customers(), late, again])
 
 
-def test_exports_that_bronze_has_lost_stop_it_and_come_back_if_they_were_dropped(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("before", "after", "exports"), [(LOOSE, STRICT, transactions), (LOOSE_CUSTOMERS, STRICT_CUSTOMERS, customers)]
+)
+def test_exports_that_bronze_has_lost_stop_it_and_come_back_if_they_were_dropped(
+    tmp_path: Path, before: Table, after: Table, exports: Callable[[], list[ExportInput]]
+) -> None:
     """Nothing is lost without a word: and what was dropped is judged like new when Bronze has it again."""
-    lakehouse = lakehouse_at(tmp_path / "old")
-    first, second = transactions()
-    run(lakehouse, LOOSE, [first, second])
-    lakehouse.open(bronze_table(TRANSACTIONS)).delta.restore(1)
-    before = state(lakehouse, LOOSE)
-    with pytest.raises(PermanentError, match=rf"1 exports that bronze\.customer_transactions has lost.*{SECOND}"):
-        rebuilt(lakehouse, STRICT)
-    assert state(lakehouse, LOOSE) == before
-    done = rebuilt(lakehouse, STRICT, drop_lost=True)
+    lakehouse, bronze = lakehouse_at(tmp_path / "old"), bronze_table(before.short_name)
+    first, second = exports()
+    run(lakehouse, before, [first, second])
+    lakehouse.open(bronze).delta.restore(1)
+    held = state(lakehouse, before)
+    with pytest.raises(PermanentError, match=rf"1 exports that {bronze.name} has lost.*{SECOND}"):
+        rebuilt(lakehouse, after)
+    assert state(lakehouse, before) == held
+    done = rebuilt(lakehouse, after, drop_lost=True)
     assert done.dropped == [SECOND]
-    assert state(lakehouse, STRICT) == from_the_start(tmp_path / "first", STRICT, [first])
-    run(lakehouse, STRICT, [second])
-    assert state(lakehouse, STRICT) == from_the_start(tmp_path / "both", STRICT, [first, second])
+    assert state(lakehouse, after) == from_the_start(tmp_path / "first", after, [first])
+    run(lakehouse, after, [second])
+    assert state(lakehouse, after) == from_the_start(tmp_path / "both", after, [first, second])
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PAR1 of nothing PAR1")])
