@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import obstore
@@ -36,7 +37,7 @@ def damaged_files(snapshot: Snapshot) -> set[str]:
     digests = _digests(store, snapshot.version)
     paths = list(snapshot.files["path"]) if snapshot.files.height else []
     with ThreadPoolExecutor(READERS) as pool:
-        found = pool.map(lambda path: _digest(store, path), paths)
+        found = pool.map(lambda path: _digest(snapshot.uri, store, path), paths)
         return {
             path
             for path, digest in zip(paths, found, strict=True)
@@ -70,9 +71,12 @@ def _actions(data: bytes) -> Iterator[dict[str, Any]]:
             yield action
 
 
-def _digest(store: ObjectStore, path: str) -> str | None:
+def _digest(uri: str, store: ObjectStore, path: str) -> str | None:
     """The SHA-256 of a file, read in pieces; None when it is not there."""
     try:
+        if not uri.startswith("s3://"):  # several times faster than through the store
+            with (Path(uri) / path).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
         digest = hashlib.sha256()
         for piece in obstore.get(store, path).stream():
             digest.update(piece)
