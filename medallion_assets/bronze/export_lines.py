@@ -22,7 +22,7 @@ from medallion_assets.dynamodb.exports import DataFile, Export
 from medallion_assets.dynamodb.verification import check_lines, verified_files
 from medallion_assets.errors import PermanentError
 
-FRAME_BYTES = 128 * 1024 * 1024
+FRAME_BYTES = 64 * 1024 * 1024
 """Text in a frame; a frame ends behind the line that reaches it."""
 SHORT_TEXT_BYTES = 4 * 1024 * 1024
 """Text of a small data file up to which it is read together with others."""

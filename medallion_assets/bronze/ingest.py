@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.bronze.export_lines import export_lines
@@ -195,19 +196,20 @@ def stage_export(store: ObjectStore, bronze: Snapshot, export: Export, now: date
         PermanentError: one was read otherwise than it was verified.
     """
     raw = raw_export(export)
-    staged = []
+
+    def stage(lines: pl.DataFrame) -> StagedFile:
+        staged = stage_lines(bronze, raw, lines, now=now)
+        if staged.rows != lines.height:
+            raise PermanentError(
+                f"{bronze.table.name}: export {export.export_id} was not written whole",
+                expected=f"{lines.height} lines in {staged.path}",
+                found=f"{staged.rows} lines",
+                do="report this with the export: it was written otherwise than it was read",
+            )
+        return staged
+
     with closing(export_lines(store, export)) as frames:
-        for lines in frames:
-            file = stage_lines(bronze, raw, lines, now=now)
-            if file.rows != lines.height:
-                raise PermanentError(
-                    f"{bronze.table.name}: export {export.export_id} was not written whole",
-                    expected=f"{lines.height} lines in {file.path}",
-                    found=f"{file.rows} lines",
-                    do="report this with the export: it was written otherwise than it was read",
-                )
-            staged.append(file)
-    return staged
+        return list(map(stage, frames))  # a loop would hold each frame while the next one is read
 
 
 def _expect_same_table(lakehouse: Lakehouse, bronze: Snapshot, export: Export) -> None:

@@ -160,12 +160,12 @@ class _Work:
 
     def _held(self, export_id: str) -> dict[str, Digest]:
         rows = self.bronze.scan(paths=export_files(self.bronze, export_id)["path"])
-        return _by_file(rows.group_by("_source_file").agg(*_digest()).collect(engine="streaming"))
+        return _by_file(_digests(rows))
 
     def _read(self, store: ObjectStore, export: Export) -> dict[str, Digest]:
         """The digest of each data file's lines; a file without any has none."""
         with closing(export_lines(store, export)) as frames:
-            parts = [frame.group_by("_source_file").agg(*_digest()) for frame in frames]
+            parts = list(map(_digests, frames))
         every = pl.concat(parts) if parts else pl.DataFrame(schema=["_source_file", "lines", "digest"])
         return _by_file(every.group_by("_source_file").agg(pl.col("lines").sum(), pl.col("digest").sum()))
 
@@ -182,6 +182,10 @@ class _Work:
 
 def _digest() -> Iterable[pl.Expr]:
     return pl.len().alias("lines"), pl.struct("_line_number", "raw").hash().sum().alias("digest")
+
+
+def _digests(lines: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+    return lines.lazy().group_by("_source_file").agg(*_digest()).collect(engine="streaming")
 
 
 def _by_file(digests: pl.DataFrame) -> dict[str, Digest]:

@@ -51,37 +51,51 @@ def judge_exports(bronze: Snapshot, table: Table, exports: Sequence[RawExport], 
     """
     judged = Judged(tallies={export.export_id: Tally(export_id=export.export_id) for export in exports})
     paths = files_of(bronze, [export.export_id for export in exports])["path"]
-    number = 0
-    for number, (chunk, is_all) in enumerate(chunks(bronze.scan(paths=paths)), start=1):
-        records = judge_lines(chunk, table)
-        _put(judged, records, table, None if is_all else workspace / f"judged-{number}")
-        _count(judged.tallies, records)
-    if not number:
-        _put(judged, judge_lines(bronze.scan(paths=[]).collect(), table), table, None)
+    is_empty = True
+    for chunk in chunks(bronze.scan(paths=paths)):
+        spill = None if chunk.is_all else workspace / f"judged-{len(judged.good)}"
+        _judge_chunk(judged, chunk.taken(), table, spill)
+        is_empty = False
+    if is_empty:
+        _judge_chunk(judged, bronze.scan(paths=[]).collect(), table, None)
     _settle_duplicates(bronze, table, judged, workspace)
     return judged
 
 
-def chunks(lines: pl.LazyFrame) -> Iterator[tuple[pl.DataFrame, bool]]:
-    """Lines in frames of at most CHUNK_RECORDS rows and CHUNK_BYTES of `raw` (or one line); whether a frame is all.
+@dataclass(slots=True)
+class Chunk:
+    """Some lines, in parts, until they are taken: a loop over chunks then holds one of them, and not two."""
+
+    parts: list[pl.DataFrame]
+    is_all: bool = False
+
+    def taken(self) -> pl.DataFrame:
+        """The lines; the chunk is empty after that."""
+        lines = pl.concat(self.parts, rechunk=False)
+        self.parts = []
+        return lines
+
+
+def chunks(lines: pl.LazyFrame) -> Iterator[Chunk]:
+    """Lines in chunks of at most CHUNK_RECORDS rows and CHUNK_BYTES of `raw` (or one line); none if there are none.
 
     They are read once, from many files as from one, and hardly ahead of who takes them.
     """
-    few: list[pl.DataFrame] = []
+    parts: list[pl.DataFrame] = []
     rows = size = 0
     is_first = True
     for batch in lines.collect_batches(lazy=True, engine="streaming"):
         lengths = batch["raw"].str.len_bytes()
         for start, height in pieces(batch["raw"], rows=CHUNK_RECORDS, size=CHUNK_BYTES):
             length = int(lengths.slice(start, height).sum())
-            if few and (rows + height > CHUNK_RECORDS or size + length > CHUNK_BYTES):
-                yield pl.concat(few, rechunk=False), False
-                few, rows, size, is_first = [], 0, 0, False
-            few.append(batch.slice(start, height))
+            if parts and (rows + height > CHUNK_RECORDS or size + length > CHUNK_BYTES):
+                full, parts, rows, size, is_first = Chunk(parts), [], 0, 0, False
+                yield full
+            parts.append(batch.slice(start, height))
             rows += height
             size += length
     if rows:
-        yield pl.concat(few, rechunk=False), is_first
+        yield Chunk(parts, is_all=is_first)
 
 
 def judge_lines(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
@@ -108,6 +122,12 @@ def tally(records: pl.DataFrame) -> dict[str, Tally]:
             unknown_attributes=_occurrences(part["_unknown_attributes"]),
         )
     return result
+
+
+def _judge_chunk(judged: Judged, lines: pl.DataFrame, table: Table, spill: Path | None) -> None:
+    records = judge_lines(lines, table)
+    _put(judged, records, table, spill)
+    _count(judged.tallies, records)
 
 
 def _put(judged: Judged, records: pl.DataFrame, table: Table, spill: Path | None) -> None:
