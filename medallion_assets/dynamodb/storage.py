@@ -71,10 +71,13 @@ def read_bytes(store: ObjectStore, key: str) -> bytes | None:
 
 
 def read_if_small(store: ObjectStore, key: str, *, at_most: int) -> bytes | None:
-    """The whole object in one request; None when there is none, or when it has more than `at_most` bytes."""
+    """The whole object in one request; None when it has more than `at_most` bytes, or there is none to open."""
     if isinstance(store, LocalStore):
-        path = Path(str(store.prefix)) / key
-        return path.read_bytes() if path.is_file() and path.stat().st_size <= at_most else None
+        try:
+            with open(f"{store.prefix}/{key}", "rb") as file:  # noqa: PTH123 (thousands of them: five times as fast)
+                return file.read() if os.fstat(file.fileno()).st_size <= at_most else None
+        except OSError:
+            return None
     with _our_errors(key):
         try:
             answer = obstore.get(store, key)

@@ -25,14 +25,16 @@ from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.fingerprints import contract_notes, expect_same_key, fingerprint
+from medallion_assets.lakehouse.full_exports import FullExports
 from medallion_assets.lakehouse.gate import Gate, Tally
 from medallion_assets.lakehouse.history_store import fold_history
-from medallion_assets.lakehouse.judging import CHUNK_RECORDS, Judged, judge_exports
+from medallion_assets.lakehouse.judging import Judged, judge_exports
+from medallion_assets.lakehouse.line_chunks import CHUNK_RECORDS
 from medallion_assets.lakehouse.quarantine import bad_keys, quarantine
 from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
 from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.lakehouse.source_versions import SourceVersion, source_commits, source_notes
-from medallion_assets.lakehouse.state import Change, FullExports, fold
+from medallion_assets.lakehouse.state import Change, fold
 
 EXPORTS_NOTE = "medallion_settled_exports"
 THRESHOLD_NOTE = "medallion_quality_threshold"

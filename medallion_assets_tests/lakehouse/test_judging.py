@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from medallion_assets.lakehouse import duplicates, history_store, judging, redrive, refine
+from medallion_assets.lakehouse import duplicates, history_store, judging, line_chunks, refine, state_days
 from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
@@ -22,8 +22,10 @@ SILVER = pipeline.CUSTOMER_TRANSACTIONS
 
 def small_chunks(monkeypatch: pytest.MonkeyPatch, records: int) -> None:
     """So few records at a time that every table goes through several chunks, parts and passes."""
-    for module in (judging, refine, redrive):
+    for module in (line_chunks, refine):
         monkeypatch.setattr(module, "CHUNK_RECORDS", records)
+    monkeypatch.setattr(state_days, "DAY_BYTES", 60)
+    monkeypatch.setattr(history_store, "EVENTS_BYTES", 60)
     monkeypatch.setattr(duplicates, "HASHES_AT_ONCE", records)
     monkeypatch.setattr(history_store, "EVENTS_AT_ONCE", records)
 
