@@ -23,7 +23,7 @@ def test_exports_of_every_prefix_with_their_gaps(tmp_path: Path) -> None:
     write_window(store)
     write_window(store, begin=EXPORT_AT + 3 * DAY)
     told: list[tuple[int, int]] = []
-    exports = verify_exports(str(tmp_path), progress=lambda *figures: told.append(figures))
+    exports = verify_exports(str(tmp_path), progress=lambda *figures: told.append(figures)).exports
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert [(one.prefix, one.verdict, one.items, one.is_well) for one in exports] == [
         ("old/", Verdict.COMPLETE, 2, True),
@@ -43,7 +43,7 @@ def test_a_broken_export_tells_what_was_expected_and_a_waiting_one_is_not_well(t
     (tmp_path / broken.files[1].key).write_bytes(b"")
     waiting = write_window(store, begin=EXPORT_AT + 5 * DAY)
     (tmp_path / key_of(waiting, "manifest-summary.json")).unlink()
-    first, second = verify_exports(f"file://{tmp_path}")
+    first, second = verify_exports(f"file://{tmp_path}").exports
     assert (first.verdict, first.standing, first.table) == (
         Verdict.EMPTY_DATA_FILE,
         Standing.INCOMPLETE,
