@@ -190,7 +190,7 @@ def _publish(
     applying = next((export for export in sorted_out.applied if export.is_full), None)
     before = settlement.applied_fulls
     keys = bad_keys(lakehouse, table, [*before, applying] if applying else before)
-    fulls = FullExports(applied=before, applying=applying, bad_keys=keys)
+    fulls = FullExports.of(settlement.origins, settlement.exports, applied=before, applying=applying, bad_keys=keys)
     if table.history:
         return fold_history(lakehouse, silver, good, fulls, settlement.ignored - set(ids), workspace, whole=ids)
     return fold(silver, good, fulls, workspace)
