@@ -18,7 +18,7 @@ from medallion_assets.bronze.refusals import BY_ACCESS, fingerprints_now, refusa
 from medallion_assets.bronze.samples import SampleMark
 from medallion_assets.bronze.source import (
     LOOKED_AT_AGAIN,
-    SOURCE_NOTE,
+    SOURCE_ARN_NOTE,
     TABLE_RECREATED,
     Source,
     TableRecreatedError,
@@ -153,7 +153,7 @@ def _recorded_source(store: ObjectStore, bronze: Snapshot, held: Collection[str]
         return source
     arn = arn_of_what_is_in(store, (one for one in find_exports(store) if one.export_id in held), bronze)
     if arn is not None:
-        bronze.commit(metadata={SOURCE_NOTE: arn})
+        bronze.commit(metadata={SOURCE_ARN_NOTE: arn})
     return replace(source, arn=arn)
 
 
@@ -192,7 +192,7 @@ class _Loading:
         self.mark.before_loading(export)
         staged = [stage_file(self.store, bronze, export, file, self.now) for file in export.files]
         self.first = self.first or self.source.arn or export.table_arn
-        files, notes = [file for file in staged if file.rows], {SOURCE_NOTE: self.first}
+        files, notes = [file for file in staged if file.rows], {SOURCE_ARN_NOTE: self.first}
         if load_export(self.lakehouse, bronze.table, raw, files, notes=notes) is not None:
             self.done.loaded.append(raw)
         self.source = replace(self.source, arn=self.source.arn or self.first)

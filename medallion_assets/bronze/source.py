@@ -24,7 +24,7 @@ from medallion_assets.lakehouse.decisions import Action, read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.raw_exports import FULL, exports_since, latest_export
 
-SOURCE_NOTE = "medallion_source_arn"
+SOURCE_ARN_NOTE = "medallion_source_arn"
 """The commit note with the ARN of the DynamoDB table whose export was loaded first."""
 TABLE_RECREATED = "table_recreated"
 """The DynamoDB table was dropped and made anew: loading stops until a person confirms it."""
@@ -72,8 +72,8 @@ class Source:
 
 def recorded_arn(bronze: Snapshot) -> str | None:
     """The ARN that Bronze recorded with the first export; None when nothing is in, or an earlier release loaded it."""
-    commit = last_commit(bronze, SOURCE_NOTE)
-    return None if commit is None else str(commit_note(commit, SOURCE_NOTE))
+    commit = last_commit(bronze, SOURCE_ARN_NOTE)
+    return None if commit is None else str(commit_note(commit, SOURCE_ARN_NOTE))
 
 
 def arn_of_what_is_in(store: ObjectStore, found: Iterable[FoundExport], bronze: Snapshot) -> str | None:
