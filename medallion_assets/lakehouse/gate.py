@@ -49,7 +49,8 @@ def rules_of(table: Table) -> str:
     columns = [repr(replace(column, description="")) for column in table.columns]
     expectations = [f"{one.name} {one.action} {one.column} {one.condition!r}" for one in table.expectations]
     gate = f"{table.key} {table.quality_threshold} {table.quality_min_bad_records} {table.chain_starts_at}"
-    return hashlib.sha256("\n".join([*columns, *expectations, gate]).encode()).hexdigest()[:12]
+    limits = f"{table.write_time_slack_hours} {table.max_delete_share} {table.max_delete_min_rows}"
+    return hashlib.sha256("\n".join([*columns, *expectations, gate, limits]).encode()).hexdigest()[:12]
 
 
 def _plus(left: Mapping[str, int], right: Mapping[str, int], sign: int) -> Counter[str]:
