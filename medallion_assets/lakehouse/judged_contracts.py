@@ -10,6 +10,7 @@ import re
 from collections import Counter
 
 from medallion_assets.lakehouse.contracts import HISTORY_COLUMNS, STAGE_COLUMNS, Column, Date, Table
+from medallion_assets.lakehouse.gate import MASS_DELETE
 
 PARTITION_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 """The name of a partition is part of the path of its files."""
@@ -41,9 +42,11 @@ def judged(table: Table) -> Table:
     filled = {*needed, *(column.name for column in table.decoded_columns)}
     if empty := [name for name in table.column_names if name not in filled]:
         raise table.wrong("a source or business_date_of for every column of its own", f"none for {', '.join(empty)}")
-    names = Counter(expectation.name for expectation in table.expectations)
+    names = Counter([MASS_DELETE, *(expectation.name for expectation in table.expectations)])
     if odd := sorted(name for name, times in names.items() if times > 1 or not re.fullmatch(r"\w+", name)):
-        raise table.wrong("expectations of different names, of letters, digits and _", ", ".join(map(repr, odd)))
+        raise table.wrong(
+            f"expectations of different names, none {MASS_DELETE}, of letters, digits and _", ", ".join(map(repr, odd))
+        )
     return table
 
 
