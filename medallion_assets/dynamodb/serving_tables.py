@@ -12,8 +12,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from medallion_assets.dynamodb.day_publisher import DAY, EXPIRES_AT, ROW
+from medallion_assets.dynamodb.day_publisher import DAY, ROW
 from medallion_assets.dynamodb.failures import ENDPOINT, dynamodb_errors, not_dynamodb
+from medallion_assets.dynamodb.tombstones import EXPIRES_AT
 from medallion_assets.errors import PermanentError
 
 AWS_DOMAIN = ".amazonaws.com"
@@ -80,8 +81,8 @@ def day_table(name: str) -> ServingTable:
 
 
 def item_table(name: str, *, key: str) -> ServingTable:
-    """A table of items; `key` is the text attribute that tells them apart."""
-    return ServingTable(name=name, keys=(key,))
+    """A table of items, whose tombstones expire; `key` is the text attribute that tells them apart."""
+    return ServingTable(name=name, keys=(key,), expires_at=EXPIRES_AT)
 
 
 def ensure_table(client: Any, table: ServingTable, *, creates: bool) -> None:

@@ -84,7 +84,7 @@ def test_a_batch_of_which_nothing_is_ever_taken_ends(limiter: CapacityLimiter) -
     [
         (refusal("ResourceNotFoundException"), "create the table"),
         (refusal("AccessDeniedException"), "grant the role this action"),
-        (refusal("ValidationException"), "correct what DynamoDB names"),
+        (refusal("ValidationException"), "correct what AWS names"),
         (NoCredentialsError(), "give this process AWS credentials"),
     ],
 )
