@@ -50,10 +50,10 @@ _TABLE: tuple[tuple[Repeat, str, str], ...] = (
         Repeat.SLOWER,
         "compare the capacity of the table or queue with what is asked of it (target_wcu), or lower it",
         (
-            "ProvisionedThroughputExceededException ProvisionedThroughputExceeded ThrottlingException ThrottlingError "
-            "Throttling ThrottledException RequestLimitExceeded RequestThrottled RequestThrottledException "
-            "TooManyRequestsException TooManyRequests BandwidthLimitExceeded PriorRequestNotComplete SlowDown OverLimit "
-            "EC2ThrottledException"
+            "ProvisionedThroughputExceededException ProvisionedThroughputExceeded ThrottlingException "
+            "ThrottlingError Throttling ThrottledException RequestLimitExceeded RequestThrottled "
+            "RequestThrottledException TooManyRequestsException TooManyRequests BandwidthLimitExceeded "
+            "PriorRequestNotComplete SlowDown OverLimit EC2ThrottledException"
         ),
     ),
     (
@@ -99,19 +99,19 @@ _TABLE: tuple[tuple[Repeat, str, str], ...] = (
         Repeat.NEVER,
         _MISSING_RIGHT,
         (
-            "AccessDenied AccessDeniedException UnauthorizedOperation NotAuthorized AuthorizationError AllAccessDisabled "
-            "UnauthorizedAccess UnauthorizedAccessError AWS.SimpleQueueService.AccessDenied 403"
+            "AccessDenied AccessDeniedException UnauthorizedOperation NotAuthorized AuthorizationError "
+            "AllAccessDisabled UnauthorizedAccess UnauthorizedAccessError AWS.SimpleQueueService.AccessDenied 403"
         ),
     ),
     (
         Repeat.NEVER,
         _WRONG_KEYS,
         (
-            "UnrecognizedClientException InvalidSignatureException IncompleteSignatureException IncompleteSignature "
-            "SignatureDoesNotMatch InvalidAccessKeyId InvalidClientTokenId InvalidSecurity AuthFailure Unauthorized "
-            "MissingAuthenticationToken MissingAuthenticationTokenException InvalidToken InvalidSignature NotSignedUp "
-            "AuthorizationHeaderMalformed AuthorizationQueryParametersError MissingSecurityHeader CredentialsNotSupported "
-            "AccessFailure MissingCredentials MissingClientTokenId"
+            "UnrecognizedClientException InvalidSignatureException IncompleteSignatureException "
+            "IncompleteSignature SignatureDoesNotMatch InvalidAccessKeyId InvalidClientTokenId InvalidSecurity "
+            "AuthFailure Unauthorized MissingAuthenticationToken MissingAuthenticationTokenException InvalidToken "
+            "InvalidSignature NotSignedUp AuthorizationHeaderMalformed AuthorizationQueryParametersError "
+            "MissingSecurityHeader CredentialsNotSupported AccessFailure MissingCredentials MissingClientTokenId"
         ),
     ),
     (
@@ -129,7 +129,8 @@ _TABLE: tuple[tuple[Repeat, str, str], ...] = (
         "activate the region (and STS in it) for the AWS account, or set AWS_DEFAULT_REGION to one that is",
         (
             "RegionDisabledException InvalidRegionError NoRegionError IllegalLocationConstraintException "
-            "InvalidLocationConstraint PermanentRedirect PermanentRedirectControlError TemporaryRedirect Redirect 301"
+            "InvalidLocationConstraint PermanentRedirect PermanentRedirectControlError TemporaryRedirect Redirect "
+            "301"
         ),
     ),
     (
@@ -137,10 +138,10 @@ _TABLE: tuple[tuple[Repeat, str, str], ...] = (
         _KMS_KEY,
         (
             "KmsAccessDenied KmsDisabled KmsInvalidKeyUsage KmsInvalidState KmsNotFound KmsOptInRequired "
-            "KMS.DisabledException KMS.NotFoundException KMS.KMSInvalidStateException KMS.InvalidKeyUsageException "
-            "KMS.AccessDeniedException KMS.OptInRequired KMS.KeyUnavailableException KMS.InvalidStateException "
-            "KMSAccessDeniedException KMSDisabledException KMSInvalidStateException KMSNotFoundException "
-            "EncryptionTypeMismatch InvalidEncryptionAlgorithmError"
+            "KMS.DisabledException KMS.NotFoundException KMS.KMSInvalidStateException "
+            "KMS.InvalidKeyUsageException KMS.AccessDeniedException KMS.OptInRequired KMS.KeyUnavailableException "
+            "KMS.InvalidStateException KMSAccessDeniedException KMSDisabledException KMSInvalidStateException "
+            "KMSNotFoundException EncryptionTypeMismatch InvalidEncryptionAlgorithmError"
         ),
     ),
     (
@@ -198,9 +199,10 @@ _TABLE: tuple[tuple[Repeat, str, str], ...] = (
         Repeat.NEVER,
         "look whether somebody removed or replaced it meanwhile",
         (
-            "NoSuchKey NoSuchUpload NoSuchVersion NoSuchAnnotation NoSuchBucketPolicy NoSuchLifecycleConfiguration "
-            "ReceiptHandleIsInvalid MessageNotInflight AWS.SimpleQueueService.MessageNotInflight BackupNotFoundException "
-            "ExportNotFoundException ImportNotFoundException PolicyNotFoundException ReplicaNotFoundException "
+            "NoSuchKey NoSuchUpload NoSuchVersion NoSuchAnnotation NoSuchBucketPolicy "
+            "NoSuchLifecycleConfiguration ReceiptHandleIsInvalid MessageNotInflight "
+            "AWS.SimpleQueueService.MessageNotInflight BackupNotFoundException ExportNotFoundException "
+            "ImportNotFoundException PolicyNotFoundException ReplicaNotFoundException "
             "GlobalTableNotFoundException"
         ),
     ),
@@ -208,16 +210,17 @@ _TABLE: tuple[tuple[Repeat, str, str], ...] = (
         Repeat.NEVER,
         "choose another name, or remove what has it",
         (
-            "BucketAlreadyExists BucketAlreadyOwnedByYou TableAlreadyExistsException ReplicaAlreadyExistsException "
-            "GlobalTableAlreadyExistsException BucketNotEmpty"
+            "BucketAlreadyExists BucketAlreadyOwnedByYou TableAlreadyExistsException "
+            "ReplicaAlreadyExistsException GlobalTableAlreadyExistsException BucketNotEmpty"
         ),
     ),
     (
         Repeat.NEVER,
         "switch on point-in-time recovery for the table, and choose a moment within its 35 days",
         (
-            "PointInTimeRecoveryUnavailableException ContinuousBackupsUnavailableException InvalidExportTimeException "
-            "InvalidRestoreTimeException ExportConflictException ImportConflictException"
+            "PointInTimeRecoveryUnavailableException ContinuousBackupsUnavailableException "
+            "InvalidExportTimeException InvalidRestoreTimeException ExportConflictException "
+            "ImportConflictException"
         ),
     ),
     (
@@ -228,13 +231,14 @@ _TABLE: tuple[tuple[Repeat, str, str], ...] = (
             "IdempotencyParameterMismatch InvalidParameterValue InvalidParameterCombination InvalidQueryParameter "
             "MalformedQueryString MissingAction MissingParameter MalformedHttpRequestException "
             "RequestEntityTooLargeException InvalidRequest InvalidArgument InvalidRange InvalidDigest BadDigest "
-            "IncompleteBody InvalidPart InvalidPartOrder EntityTooLarge EntityTooSmall KeyTooLongError MalformedXML "
-            "MissingContentLength MissingRequestBodyError InvalidStorageClass MaxMessageLengthExceeded MetadataTooLarge "
-            "UnexpectedContent UserKeyMustBeSpecified XAmzContentSHA256Mismatch InvalidTag NotModified TooManyBuckets "
-            "InvalidWriteOffset TooManyParts UnsupportedMediaType InvalidPrefix AnnotationLimitExceeded "
-            "AnnotationNameTooLong InvalidAnnotationName BatchEntryIdsNotDistinct BatchRequestTooLong EmptyBatchRequest "
-            "InvalidAttributeName InvalidAttributeValue InvalidBatchEntryId InvalidIdFormat InvalidMessageContents "
-            "TooManyEntriesInBatchRequest AWS.SimpleQueueService.BatchEntryIdsNotDistinct "
+            "IncompleteBody InvalidPart InvalidPartOrder EntityTooLarge EntityTooSmall KeyTooLongError "
+            "MalformedXML MissingContentLength MissingRequestBodyError InvalidStorageClass "
+            "MaxMessageLengthExceeded MetadataTooLarge UnexpectedContent UserKeyMustBeSpecified "
+            "XAmzContentSHA256Mismatch InvalidTag NotModified TooManyBuckets InvalidWriteOffset TooManyParts "
+            "UnsupportedMediaType InvalidPrefix AnnotationLimitExceeded AnnotationNameTooLong "
+            "InvalidAnnotationName BatchEntryIdsNotDistinct BatchRequestTooLong EmptyBatchRequest "
+            "InvalidAttributeName InvalidAttributeValue InvalidBatchEntryId InvalidIdFormat "
+            "InvalidMessageContents TooManyEntriesInBatchRequest AWS.SimpleQueueService.BatchEntryIdsNotDistinct "
             "AWS.SimpleQueueService.BatchRequestTooLong AWS.SimpleQueueService.EmptyBatchRequest "
             "AWS.SimpleQueueService.InvalidBatchEntryId AWS.SimpleQueueService.TooManyEntriesInBatchRequest "
             "ItemSizeLimitExceeded 400"

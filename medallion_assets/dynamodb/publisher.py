@@ -67,8 +67,9 @@ class Published:
 
     `items_written` counts rows put by this call, not those that an interrupted one had put. `items_deleted` counts, for
     a day, superseded rows that were given their expiry, for a table of items those that vanished. `left_out` are rows
-    that DynamoDB cannot take (rule P4). `consumed_wcu` is everything charged (rule P3). `version` is Gold's, of the
-    table `table_id`; `superseded_by` too, where a publish of that table superseded it.
+    that DynamoDB cannot take (rule P4), `advice` is what a person had better change about the table. `consumed_wcu` is
+    everything charged (rule P3). `version` is Gold's, of the table `table_id`; `superseded_by` too, where a publish of
+    that table superseded it.
     """
 
     outcome: Outcome
@@ -81,6 +82,7 @@ class Published:
     seconds: float
     superseded_by: int | None = None
     left_out: LeftOut = field(default_factory=LeftOut)
+    advice: tuple[str, ...] = ()
 
 
 def publishing_client(**options: Any) -> Any:
