@@ -259,7 +259,7 @@ def test_lines_that_get_lost_while_they_are_written_are_noticed(
         return replace(staged, rows=staged.rows // 2)
 
     monkeypatch.setattr(module, "stage_lines", loses_half)
-    with pytest.raises(PermanentError, match="was not written whole; expected: 2 lines .*; found: 1 lines"):
+    with pytest.raises(PermanentError, match=r"was not written whole; expected: 2 lines .*; found: 1 lines"):
         landing.ingest()
     assert landing.lines() == []
 
