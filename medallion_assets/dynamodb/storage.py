@@ -100,6 +100,27 @@ def read_bytes(store: ObjectStore, key: str) -> bytes | None:
             return None
 
 
+def read_if_small(store: ObjectStore, key: str, *, at_most: int) -> bytes | None:
+    """The whole object in one request; None when there is none, when it has more than `at_most` bytes, or an odd key.
+
+    Raises:
+        UnreadableObjectError: this object is refused, whatever else may be read.
+        PermanentError, TransientError: see `store_errors`.
+    """
+    with store_errors(key, is_object=True):
+        try:
+            if isinstance(store, LocalStore):
+                path = _local(store, key)
+                return path.read_bytes() if path.is_file() and path.stat().st_size <= at_most else None
+            if not _PLAIN_KEY.fullmatch(key):
+                return None
+            answer = obstore.get(store, key)
+            return bytes(answer.bytes()) if answer.meta["size"] <= at_most else None
+        except NOT_THERE as error:
+            _expect_bucket(error)
+            return None
+
+
 def state_of(store: ObjectStore, key: str) -> str:
     """A text that changes when an object comes, goes or changes, and when its bytes can be read or no longer can.
 

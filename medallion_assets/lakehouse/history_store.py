@@ -22,12 +22,13 @@ from medallion_assets.lakehouse.contracts import Boolean, Column, Integer, Table
 from medallion_assets.lakehouse.damage import sound_files
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.fingerprints import RULES_NOTE, fingerprint, rules_with
+from medallion_assets.lakehouse.full_exports import FullExports
 from medallion_assets.lakehouse.history import versions
 from medallion_assets.lakehouse.origins import is_outdated
 from medallion_assets.lakehouse.partitions import conform
 from medallion_assets.lakehouse.records import event_schema, files_of_exports
 from medallion_assets.lakehouse.schema import conformed, fits_contract, polars_schema, stored_schema
-from medallion_assets.lakehouse.state import Change, FullExports
+from medallion_assets.lakehouse.state import Change
 
 EVENTS_AT_ONCE = 1_000_000
 NEVER_MICROS = 2**62

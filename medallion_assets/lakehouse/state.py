@@ -23,7 +23,8 @@ import polars as pl
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import Snapshot
-from medallion_assets.lakehouse.origins import Origins, counted_sequence, is_outdated, without_outdated
+from medallion_assets.lakehouse.full_exports import FullExports
+from medallion_assets.lakehouse.origins import counted_sequence, is_outdated
 from medallion_assets.lakehouse.raw_exports import RawExport
 from medallion_assets.lakehouse.records import tombstones, winners
 from medallion_assets.lakehouse.schema import polars_schema
@@ -40,43 +41,6 @@ class Change:
     removed: list[str] = field(default_factory=list)
     restated: set[date] = field(default_factory=set)
     rows: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class FullExports:
-    """The full exports that count. `applied` were applied before, `applying` is being applied now.
-
-    `bad_keys` holds the keys whose record in one of them was bad: key columns and `_export_id`. `ends` says, of each
-    export of a former table, after which sequence its records do not count (rule B3).
-    """
-
-    applied: Sequence[RawExport]
-    applying: RawExport | None
-    bad_keys: pl.DataFrame
-    ends: Mapping[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls,
-        origins: Origins,
-        exports: Sequence[RawExport],
-        *,
-        applied: Sequence[RawExport],
-        applying: RawExport | None,
-        bad_keys: pl.DataFrame,
-    ) -> FullExports:
-        """Those of them that count; `exports` are all whose records Silver may hold."""
-        fulls = [*applied, applying] if applying else list(applied)
-        ends = origins.ends(without_outdated(fulls, origins.ends(fulls, fulls)), exports)
-        counted = without_outdated(applied, ends)
-        now = applying if applying and without_outdated([applying], ends) else None
-        return cls(applied=counted, applying=now, bad_keys=bad_keys, ends=ends)
-
-    @property
-    def ids(self) -> list[str]:
-        """The ids of all of them."""
-        exports = [*self.applied, self.applying] if self.applying else self.applied
-        return [export.export_id for export in exports]
 
 
 def fold(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Path) -> Change:
