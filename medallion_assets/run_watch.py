@@ -71,7 +71,7 @@ def allow_restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | Non
     if run.status is Status.CANCELING or restarts >= RESTARTS:
         return None
     instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: str(max(allowed, restarts + 1))})
-    return f"Its process was lost, not its work: it may be started anew ({restarts + 1} of {RESTARTS})."
+    return f"Nothing is wrong with its work: it may be started anew ({restarts + 1} of {RESTARTS})."
 
 
 def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:

@@ -43,5 +43,10 @@ def start_worker(
         start_new_session=True,
         pass_fds=(hold.file,),
     )
-    hold.note(RunProcess.of(process.pid, is_worker=True))
+    try:
+        hold.note(RunProcess.of(process.pid, is_worker=True))
+    except OSError:  # a disk that is full: nobody could end what nobody knows
+        process.kill()
+        process.wait()
+        raise
     return process
