@@ -113,11 +113,11 @@ class WatchedRunLauncher(DefaultRunLauncher):
     @property
     def supports_check_run_worker_health(self) -> bool:
         """Run monitoring may ask."""
-        self.watch()
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """FAILED when the process of a run on this host is gone; RUNNING when it lives, or nobody here can know."""
+        self.watch()
         found = whereabouts(self._instance, run)
         worker_id = None if found.pid is None else str(found.pid)
         match found.state:
