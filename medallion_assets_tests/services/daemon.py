@@ -170,7 +170,7 @@ class Deployment:
         sensors = self.ask(SENSORS)["sensorsOrError"]["results"]
         ticks = {one["name"]: one["sensorState"]["ticks"] for one in sensors}
         return {
-            name: max((tick["timestamp"] for tick in found if tick["status"] != "FAILURE"), default=0.0)
+            name: max((tick["timestamp"] for tick in found if tick["status"] in ("SUCCESS", "SKIPPED")), default=0.0)
             for name, found in ticks.items()
         }
 
