@@ -24,7 +24,7 @@ LOOK_SECONDS = 2.0
 UNTOLD_SECONDS = 20.0
 """A launch that has not named its process by then was cut short. One that goes on all the same starts nothing."""
 GRACE_SECONDS = 20.0
-"""How long a process may take to end that was asked to: who clicks *Terminate* waits so long for the answer. One call of
+"""How long a process may take to end that was asked to; who clicks *Terminate* waits so long for the answer. A call of
 Polars cannot be interrupted."""
 LEAVING_SECONDS = 30.0
 """How long a process may take to leave after its run is over."""
