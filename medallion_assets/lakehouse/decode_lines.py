@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from medallion_assets.lakehouse.decode_records import MALFORMED_JSON, Attribute, RecordReader, unknown_names
-from medallion_assets.lakehouse.decode_shapes import SHAPES, Shape, wrong
+from medallion_assets.lakehouse.decode_shapes import SHAPES, Shape, with_plain_names, wrong
 from medallion_assets.lakehouse.pieces import pieces, rows_of_bytes
 from medallion_assets.lakehouse.verdict_lists import listed
 
@@ -39,8 +39,7 @@ class LineReader:
     def __init__(self, attributes: Sequence[Attribute], sample: pl.Series) -> None:
         count = rows_of_bytes(sample, SAMPLED_BYTES, most=SAMPLED_LINES)
         some = sample.drop_nulls().gather_every(max(1, sample.len() // count))
-        names = (name for name in unknown_names(some, attributes) if not _is_pattern(name))
-        self._unknown = sorted(names)[:MOST_UNKNOWN_NAMES]
+        self._unknown = sorted(unknown_names(some, attributes))[:MOST_UNKNOWN_NAMES]
         self._attributes = attributes
         self._exact = RecordReader(attributes)
 
@@ -67,7 +66,8 @@ class LineReader:
         if not is_decoded.any():
             return [self._read_exactly(rows)]
         number = [pl.repeat(n, height, dtype=pl.UInt32, eager=True) for n, (height, _) in enumerate(pieces)]
-        records = pl.concat([records for _, records in pieces if records is not None]).alias("_record")
+        decodable = pl.concat([records for _, records in pieces if records is not None])
+        records = with_plain_names(decodable.alias("_record"))
         decoded = rows.with_columns(pl.concat(number).alias("_piece")).filter(is_decoded).with_columns(records)
         trusted = self._proved(decoded, shape)
         parts = [self._read_exactly(rows.filter(~is_decoded)), self._read_exactly(decoded.filter(~trusted))]
@@ -122,11 +122,6 @@ class LineReader:
             columns[attribute.column] = pl.Series([value[n] for value in values], dtype=pl.String)
             columns[wrong(attribute.column)] = pl.Series([is_wrong[n] for is_wrong in wrongs], dtype=pl.Boolean)
         return pl.DataFrame(columns)
-
-
-def _is_pattern(name: str) -> bool:
-    """Polars takes such a name for a pattern of names."""
-    return name in ("", "*") or (name.startswith("^") and name.endswith("$"))
 
 
 def _decode(lines: pl.Series, schema: pl.Struct, size: int) -> Iterator[tuple[int, pl.Series | None]]:

@@ -1,17 +1,19 @@
-"""Full exports that count when events are applied: what they lack was deleted by their moment (rule K1).
+"""Full exports that count: what decides the keys that it lacks (rules K1, B3).
 
-Belongs here: which they are, over which rows an absence from one wins, and the keys that it may not speak of.
-Does not: applying them to a table (lakehouse.state, lakehouse.history_store).
+Belongs here: which of them count beside each other, since when a former table's records do not, and over which rows an
+    absence wins.
+Does not: applying one (lakehouse.state, lakehouse.history_store).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.origins import Origins, without_outdated
 from medallion_assets.lakehouse.raw_exports import RawExport
 
 
@@ -19,12 +21,31 @@ from medallion_assets.lakehouse.raw_exports import RawExport
 class FullExports:
     """The full exports that count. `applied` were applied before, `applying` is being applied now.
 
-    `bad_keys` holds the keys whose record in one of them was bad: key columns and `_export_id`.
+    `bad_keys` holds the keys whose record in one of them was bad: key columns and `_export_id`. `ends` says, of each
+    export of a former table, after which sequence its records do not count (rule B3).
     """
 
     applied: Sequence[RawExport]
     applying: RawExport | None
     bad_keys: pl.DataFrame
+    ends: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        origins: Origins,
+        exports: Sequence[RawExport],
+        *,
+        applied: Sequence[RawExport],
+        applying: RawExport | None,
+        bad_keys: pl.DataFrame,
+    ) -> FullExports:
+        """Those of them that count; `exports` are all whose records Silver may hold."""
+        fulls = [*applied, applying] if applying else list(applied)
+        ends = origins.ends(without_outdated(fulls, origins.ends(fulls, fulls)), exports)
+        counted = without_outdated(applied, ends)
+        now = applying if applying and without_outdated([applying], ends) else None
+        return cls(applied=counted, applying=now, bad_keys=bad_keys, ends=ends)
 
     @property
     def ids(self) -> list[str]:

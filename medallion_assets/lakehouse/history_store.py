@@ -24,6 +24,7 @@ from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.fingerprints import RULES_NOTE, fingerprint, rules_with
 from medallion_assets.lakehouse.full_exports import FullExports
 from medallion_assets.lakehouse.history import versions
+from medallion_assets.lakehouse.origins import is_outdated
 from medallion_assets.lakehouse.partitions import conform
 from medallion_assets.lakehouse.pieces import row_group_rows, spilled, text_bytes
 from medallion_assets.lakehouse.records import event_schema, files_of_exports
@@ -74,6 +75,7 @@ def fold_history(
     table = silver.table
     _log(lakehouse, table, good, whole)
     counted = lakehouse.open(events_table(table)).scan().filter(~pl.col("_export_id").is_in(list(ignored)))
+    counted = counted.filter(~is_outdated(fulls.ends))
     keys = pl.concat([part.select(table.key) for part in good]).unique().collect(engine="streaming")
     touched = counted if fulls.applying else counted.join(keys.lazy(), on=table.key, how="semi")
     height, size = touched.select(pl.len()).collect(engine="streaming").item(), text_bytes(touched)

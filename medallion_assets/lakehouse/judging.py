@@ -34,6 +34,8 @@ BAD_COLUMNS = ("_reasons", "_reason_columns", "raw", *POSITION)
 class Judged:
     """What judging gave, in parts: `good` are events (`records.event_schema`), `bad` judged records with reasons.
 
+    Both have the key's columns; those of a bad record whose key cannot be read are null.
+
     There are several parts for one large export only: each of its keys is then in one of them.
     """
 
@@ -71,13 +73,15 @@ def judge_lines(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
 def tally(records: pl.DataFrame) -> dict[str, Tally]:
     """Count judged records by export."""
     result = {}
-    judged = records.select("_export_id", "_reasons", "_warnings", "_failures", "_unknown_attributes")
+    counted = ("_is_delete", "_reasons", "_warnings", "_failures", "_unknown_attributes")
+    judged = records.select("_export_id", *counted)
     for (export_id,), part in judged.partition_by("_export_id", as_dict=True).items():
         bad = part.filter(pl.col("_reasons").list.len() > 0)
         result[str(export_id)] = Tally(
             export_id=str(export_id),
             records=part.height,
             bad=bad.height,
+            deletes=part.filter(pl.col("_is_delete") & (pl.col("_reasons").list.len() == 0)).height,
             reasons=_occurrences(bad["_reasons"].list.unique()),
             warnings=_occurrences(part["_warnings"]),
             failures=_occurrences(part["_failures"]),
@@ -95,7 +99,7 @@ def _judge_chunk(judged: Judged, lines: pl.DataFrame, table: Table, spill: Path 
 def _put(judged: Judged, records: pl.DataFrame, table: Table, spill: Path | None) -> None:
     is_bad = pl.col("_reasons").list.len() > 0
     good = records.lazy().filter(~is_bad).select(*event_schema(table).names(), *POSITION[1:], KEY_HASH, RAW_BYTES)
-    bad = records.lazy().filter(is_bad).select(*BAD_COLUMNS, KEY_HASH, RAW_BYTES)
+    bad = records.lazy().filter(is_bad).select(*BAD_COLUMNS, KEY_HASH, RAW_BYTES, *table.key)
     judged.good.append(_kept(good, spill, "good"))
     judged.bad.append(_kept(bad, spill, "bad"))
 

@@ -190,7 +190,8 @@ def _apply(lakehouse: Lakehouse, table: Table, judged: _JudgedAgain, why: str) -
     """Fold the events into Silver, one commit with the days restated; none when all of them were in place."""
     silver, settlement = judged.silver, judged.settlement
     applied = settlement.applied_fulls
-    fulls = FullExports(applied=applied, applying=None, bad_keys=bad_keys(lakehouse, table, applied))
+    keys = bad_keys(lakehouse, table, applied)
+    fulls = FullExports(applied=applied, applying=None, bad_keys=keys, ends=settlement.ends)
     events = [judged.events.lazy()]
     with TemporaryDirectory(prefix="medallion-") as folder:
         if table.history:

@@ -24,6 +24,7 @@ from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.full_exports import FullExports, bad_in
+from medallion_assets.lakehouse.origins import counted_sequence, is_outdated
 from medallion_assets.lakehouse.pieces import spilled
 from medallion_assets.lakehouse.records import tombstones, winners_in_parts
 from medallion_assets.lakehouse.schema import polars_schema
@@ -45,6 +46,8 @@ def fold(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
 
     `good` are parts of events (`records.event_schema`), each of which fits in memory.
     """
+    if fulls.ends:
+        good = [_without_outdated_records(part, silver.table, fulls) for part in good]
     won = _win(silver, good, fulls, workspace)
     touched: set[date | None] = {*won.partitions, *won.moved["_old_partition"].unique()}
     if fulls.applying:
@@ -89,11 +92,15 @@ def _winning_part(silver: Snapshot, part: pl.LazyFrame, fulls: FullExports) -> p
     table = silver.table
     key, partition = list(table.key), str(table.partition_by)
     best = part.collect()
-    held = silver.scan().select(
-        *key,
-        *(pl.col(name).alias(f"_old{name}") for name in STATE),
-        pl.col("is_deleted").alias("_old_is_deleted"),
-        pl.col(partition).alias("_old_partition"),
+    held = (
+        silver.scan()
+        .with_columns(counted_sequence(fulls.ends))
+        .select(
+            *key,
+            *(pl.col(name).alias(f"_old{name}") for name in STATE),
+            pl.col("is_deleted").alias("_old_is_deleted"),
+            pl.col(partition).alias("_old_partition"),
+        )
     )
     found = held.join(best.lazy().select(key), on=key, how="semi").collect(engine="streaming")
     found = found.with_columns(
@@ -145,3 +152,13 @@ def _wins_over_held() -> pl.Expr:
         | (same_kind & (pl.col("_export_id") < pl.col("_old_export_id")))
     )
     return held.is_null() | (sequence > held) | ((sequence == held) & tie)
+
+
+def _without_outdated_records(part: pl.LazyFrame, table: Table, fulls: FullExports) -> pl.LazyFrame:
+    """Rule B3: what a former table wrote after its end counts as older than the full export that ended it.
+
+    That one decides the key then; where the key is bad in it, such a record tells nothing.
+    """
+    undecided = [bad_in(full, table, fulls) for full in fulls.applied if full.decides_at_micros in fulls.ends.values()]
+    kept = part.filter(~(is_outdated(fulls.ends) & pl.any_horizontal(pl.lit(value=False), *undecided)))
+    return kept.with_columns(counted_sequence(fulls.ends))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
@@ -17,11 +18,13 @@ from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.full_exports import FullExports, bad_in, older_than
+from medallion_assets.lakehouse.origins import counted_sequence
 from medallion_assets.lakehouse.pieces import row_group_rows, text_bytes
 from medallion_assets.lakehouse.raw_exports import RawExport
 from medallion_assets.lakehouse.records import tombstones
 from medallion_assets.lakehouse.schema import polars_schema
 
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 STATE = ("_sequence_micros", "_export_id")
 DAY_BYTES = 128 * 1024 * 1024
 """Text of a day's rows that is in memory at a time, in each of as many threads as Polars has."""
@@ -123,7 +126,7 @@ def _replace_keys(silver: Snapshot, day: date, won: Won, fulls: FullExports, cho
     kept = old.join(new, on=key, how="anti").join(gone, on=key, how="anti")
     absent = kept.clear()
     if fulls.applying:
-        older = kept.with_columns((~pl.col("_export_id").is_in(fulls.ids)).alias("_is_incremental"))
+        older = _as_counted(kept, fulls)
         missing = older.filter(older_than(fulls.applying) & ~bad_in(fulls.applying, table, fulls))
         absent = _absent_rows(missing, fulls.applying, table)
         kept = kept.join(absent, on=key, how="anti")
@@ -149,7 +152,7 @@ def replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: Won, fulls: Ful
     kept = silver.scan(partitions=[None]).join(new.lazy(), on=key, how="anti").join(gone, on=key, how="anti")
     if fulls.applying:
         full = fulls.applying
-        marked = kept.with_columns((~pl.col("_export_id").is_in(fulls.ids)).alias("_is_incremental"))
+        marked = _as_counted(kept, fulls)
         older = older_than(full) & ~bad_in(full, table, fulls)
         names = polars_schema(table).names()
         kept = marked.with_columns(
@@ -171,3 +174,9 @@ def _absent_rows(missing: pl.DataFrame, full: RawExport, table: Table) -> pl.Dat
         pl.lit(full.export_id).alias("_export_id"),
     )
     return tombstones(at.lazy(), table).collect()
+
+
+def _as_counted(held: Frame, fulls: FullExports) -> Frame:
+    """Held rows with the sequence that counts, and whether an incremental export brought them."""
+    is_incremental = (~pl.col("_export_id").is_in(fulls.ids)).alias("_is_incremental")
+    return held.with_columns(counted_sequence(fulls.ends), is_incremental)
