@@ -7,8 +7,8 @@ Does not: what a valid record is (the contract), whether an export passes (lakeh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -26,6 +26,9 @@ from medallion_assets.lakehouse.records import POSITION, event_schema
 
 RAW_BYTES = "_raw_bytes"
 """The length of a record's line."""
+
+MOST_UNKNOWN_NAMES = 1_000
+"""Names beyond the contract that are counted of an export, the most frequent ones: names may be data themselves."""
 
 BAD_COLUMNS = ("_reasons", "_reason_columns", "raw", *POSITION)
 
@@ -112,7 +115,8 @@ def _kept(part: pl.LazyFrame, spill: Path | None, name: str) -> pl.LazyFrame:
 
 def _count(tallies: dict[str, Tally], records: pl.DataFrame, *, sign: int = 1) -> None:
     for export_id, part in tally(records).items():
-        tallies[export_id] = tallies[export_id].plus(part, sign=sign)
+        counted = tallies[export_id].plus(part, sign=sign)
+        tallies[export_id] = replace(counted, unknown_attributes=_most(counted.unknown_attributes))
 
 
 def _settle_duplicates(bronze: Snapshot, table: Table, judged: Judged, workspace: Path) -> None:
@@ -144,5 +148,14 @@ def _settle_duplicates(bronze: Snapshot, table: Table, judged: Judged, workspace
 
 
 def _occurrences(lists: pl.Series) -> Counter[str]:
-    exploded = lists.filter(lists.list.len() > 0).explode().drop_nulls()
-    return Counter(dict(exploded.value_counts().iter_rows()))
+    exploded = lists.filter(lists.list.len() > 0).explode().drop_nulls().alias("name")
+    counts = exploded.value_counts().sort(["count", "name"], descending=[True, False]).head(MOST_UNKNOWN_NAMES)
+    return Counter(dict(counts.iter_rows()))
+
+
+def _most(counts: Mapping[str, int]) -> Mapping[str, int]:
+    """Of what duplicates are taken out of, a name may have been left out before: it is not there then."""
+    if len(counts) <= MOST_UNKNOWN_NAMES and all(count > 0 for count in counts.values()):
+        return counts
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    return Counter({name: count for name, count in ordered[:MOST_UNKNOWN_NAMES] if count > 0})

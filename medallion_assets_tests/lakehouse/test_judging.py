@@ -92,3 +92,18 @@ def test_an_export_without_lines_is_judged(tmp_path: Path) -> None:
     (tally,) = judged.tallies.values()
     assert (tally.records, tally.score) == (0, 1.0)
     assert [part.collect().height for part in (*judged.good, *judged.bad)] == [0, 0]
+
+
+def test_names_that_are_data_are_counted_up_to_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A map whose names are ids would be counted without end; the most frequent names are kept."""
+    monkeypatch.setattr(judging, "MOST_UNKNOWN_NAMES", 3)
+    lakehouse = lake(tmp_path)
+    lines = [
+        upsert_line(AT_MICROS, transaction(key, **{f"only_{key}": {"S": "x"}, "every": {"S": "x"}})) for key in "abcde"
+    ]
+    export = window_of(1)
+    pipeline.land(lakehouse, full(TRANSACTIONS, export.export_id, export.to_at, lines))
+    bronze = lakehouse.open(bronze_table(TRANSACTIONS))
+    (tally,) = judging.judge_exports(bronze, SILVER, exports_in(bronze), tmp_path).tallies.values()
+    assert tally.records == 5
+    assert dict(tally.unknown_attributes) == {"every": 5, "only_a": 1, "only_b": 1}
