@@ -101,8 +101,7 @@ def test_names_that_are_data_are_counted_up_to_a_number(tmp_path: Path, monkeypa
     lines = [
         upsert_line(AT_MICROS, transaction(key, **{f"only_{key}": {"S": "x"}, "every": {"S": "x"}})) for key in "abcde"
     ]
-    export = window_of(1)
-    pipeline.land(lakehouse, full(TRANSACTIONS, export.export_id, export.to_at, lines))
+    pipeline.land(lakehouse, window_of(1, *lines))
     bronze = lakehouse.open(bronze_table(TRANSACTIONS))
     (tally,) = judging.judge_exports(bronze, SILVER, exports_in(bronze), tmp_path).tallies.values()
     assert tally.records == 5
