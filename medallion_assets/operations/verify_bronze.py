@@ -70,8 +70,8 @@ def _export(bronze: Snapshot, export_id: str, noted: RawExport | None, rows: int
 def _lines(bronze: Snapshot, export_id: str, files: pl.DataFrame) -> Iterator[Finding]:
     """Every line of every source file once, numbered from 1 without a gap; and of this export, as the log says.
 
-    A source file may lie in several files of Bronze, and one of these may hold many. Counts and sums tell whether all is
-    well, in memory that does not grow with the lines; what is wrong is then looked at by itself.
+    A source file may lie in several files of Bronze, and one of these may hold many. Counts and sums tell whether all
+    is well, in memory that does not grow with the lines; what is wrong is then looked at by itself.
     """
     number = pl.col("_line_number")
     lines = bronze.scan(paths=files["path"])
