@@ -63,7 +63,7 @@ def quarantine(
         files, kept = files_of_exports(snapshot, [one for one in new if snapshot.transaction(one) is not None])
         if not files and not rows.head(1).collect().height:
             return None
-        staged = _stage(snapshot, pl.concat([kept, rows]))
+        staged = stage_rows(snapshot, pl.concat([kept, rows]))
         return snapshot.commit(
             [staged] if staged.rows else [],
             remove=files,
@@ -79,7 +79,9 @@ def add_missing_rows(lakehouse: Lakehouse, table: Table, rows: pl.LazyFrame) -> 
 
     def add() -> None:
         kept = lakehouse.ready(quarantine_table(table))
-        staged = _stage(kept, rows.join(kept.scan(paths=sound_files(kept)).select(POSITION), on=POSITION, how="anti"))
+        staged = stage_rows(
+            kept, rows.join(kept.scan(paths=sound_files(kept)).select(POSITION), on=POSITION, how="anti")
+        )
         if staged.rows:
             kept.commit([staged], metadata={RULES_NOTE: rules_with(kept, [fingerprint(table)])})
 
@@ -109,7 +111,7 @@ def replace_quarantine(
         again = rows.join(before, on=POSITION, how="left").with_columns(
             pl.coalesce("_before", "failed_at").alias("failed_at")
         )
-        staged = _stage(kept, pl.concat([others, again.drop("_before")]))
+        staged = stage_rows(kept, pl.concat([others, again.drop("_before")]))
         marks = dict.fromkeys(export_ids, _mark(rules, None))
         kept.commit(
             [staged] if staged.rows else [],
@@ -121,7 +123,7 @@ def replace_quarantine(
     until_committed(replace)
 
 
-def _stage(quarantine: Snapshot, rows: pl.LazyFrame) -> StagedFile:
+def stage_rows(quarantine: Snapshot, rows: pl.LazyFrame) -> StagedFile:
     """Bad records as one file; when they are long, in row groups of few."""
     height, size = (
         rows.select(pl.len(), pl.col("raw").str.len_bytes().cast(pl.UInt64).sum()).collect(engine="streaming").row(0)
