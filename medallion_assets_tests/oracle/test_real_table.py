@@ -179,7 +179,7 @@ def test_a_replicated_write_under_way_at_s_may_be_lost_until_the_next_full_expor
     """Rules K1, R1: it was made before S in another region and came after it; its record is good, and older than S."""
     before = [] if kind == "new" else [Write(at(10), "k", _item("k", "pending"))]
     late = Write(at(700), "k", None if kind == "delete" else _item("k", "refunded"), lag=300 * 1_000_000)
-    real = RealTable(TRANSACTIONS, (*before, late))
+    real = RealTable(TRANSACTIONS, (*before, Write(at(11), "other", _item("other", "pending")), late))
     assert (late.written_at < at(S), late.at > at(T + 60)) == (True, True)
     lost = history(real, Plan(0, (600, 1500), (T,)))
     assert wrong(lost) == under_way(lost) == {"k"}
@@ -205,7 +205,8 @@ def test_writes_that_come_from_replicas_hours_late_are_good(name: str) -> None:
 
 def test_an_item_born_where_windows_overlap_may_live_until_the_next_full_export() -> None:
     """What is open of two windows: one tells of the item, the other one, in which it is deleted, has no record."""
-    real = table((950, "k", "pending"), (1200, "k", None), (960, "known", "pending"), (990, "known", None))
+    real = table((950, "k", "pending"), (1200, "k", None), (960, "known", "pending"), (990, "known", None),
+                 (10, "other", "pending"))  # fmt: skip
     overlapping = history(real, Plan(0, (1000, 2000), (T,), overlap=100))
     assert wrong(overlapping) == revived(overlapping) == open_by_overlap(overlapping) == {"k"}
     assert wrong(history(real, Plan(0, (1000, 2000), (T,)))) == set()
