@@ -7,7 +7,7 @@ Does not: the lines of an export (record_strategies.py, flaw_strategies.py), or 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from medallion_assets_tests.oracle.chain import settle_runs
 from medallion_assets_tests.oracle.flaw_strategies import poison_lines, with_flaws
 from medallion_assets_tests.oracle.model import (
+    CONTRACT,
     CUSTOMERS,
     FULL,
     INCREMENTAL,
@@ -23,6 +24,7 @@ from medallion_assets_tests.oracle.model import (
     TRANSACTIONS,
     Decision,
     ExportInput,
+    Limits,
     micros,
 )
 from medallion_assets_tests.oracle.record_strategies import (
@@ -156,13 +158,26 @@ def histories(draw: st.DrawFn, *, allow_gaps: bool = True) -> tuple[ExportInput,
     """
     made: list[ExportInput] = []
     for table, count in ((TRANSACTIONS, draw(st.integers(2, 6))), (CUSTOMERS, draw(st.integers(0, 4)))):
-        steps = draw(_plans(count=count, allow_gaps=allow_gaps)) if count else []
-        made += [draw(_exports(table=table, number=number, step=step)) for number, step in enumerate(steps)]
+        made += draw(table_histories(table=table, count=count, allow_gaps=allow_gaps))
     return tuple(made)
 
 
 @st.composite
-def decisions(draw: st.DrawFn, exports: Sequence[ExportInput], *, decide_all: bool = False) -> tuple[Decision, ...]:
+def table_histories(
+    draw: st.DrawFn, *, table: str, count: int, allow_gaps: bool = True, number: int = 0, later: timedelta = timedelta()
+) -> list[ExportInput]:
+    """So many exports of one table, numbered on from `number`; their moments may all lie some seconds `later`."""
+    steps = draw(_plans(count=count, allow_gaps=allow_gaps)) if count else []
+    return [
+        draw(_exports(table=table, number=at, step=replace(step, after=step.after + later)))
+        for at, step in enumerate(steps, start=number)
+    ]
+
+
+@st.composite
+def decisions(
+    draw: st.DrawFn, exports: Sequence[ExportInput], *, decide_all: bool = False, limits: Limits = CONTRACT
+) -> tuple[Decision, ...]:
     """What a person says about exports that fail the gate, and about empty full exports, which may.
 
     With `decide_all` about every one of them, in whatever order they arrive: so an empty full export, which fails in
@@ -179,7 +194,7 @@ def decisions(draw: st.DrawFn, exports: Sequence[ExportInput], *, decide_all: bo
         return tuple(made)
     for table in TABLES:
         of_table = [export for export in exports if export.table == table]
-        while (stuck := settle_runs([of_table], made).stuck) and draw(st.integers(1, 3)) != 1:
+        while (stuck := settle_runs([of_table], made, limits).stuck) and draw(st.integers(1, 3)) != 1:
             made.append(draw(_decided(stuck)))
     return tuple(made)
 
@@ -201,6 +216,12 @@ def any_histories(draw: st.DrawFn) -> History:
     """Histories in which windows may wait and exports may stand at the gate."""
     exports = draw(histories())
     return History(exports, draw(decisions(exports)))
+
+
+@st.composite
+def answers(draw: st.DrawFn, exports: Sequence[ExportInput]) -> tuple[Decision, ...]:
+    """What a person would say about each export if it failed the gate."""
+    return tuple(draw(_decided(export)) for export in exports)
 
 
 @st.composite
