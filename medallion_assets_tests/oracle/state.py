@@ -53,7 +53,7 @@ def _ends(applied: Sequence[ExportInput]) -> dict[int, float]:
     }
 
 
-def _absences(export: ExportInput, earliest: dict[str, int]) -> list[Event]:
+def _absences(export: ExportInput, earliest: dict[str, float]) -> list[Event]:
     """Every key older than S that a full export lacks is deleted at S; a bad item is not an absence (rule K1)."""
     present = {record.key for record in read_once(export)}
     at = micros(export.holds_all_until)
@@ -68,13 +68,18 @@ def events(applied: Sequence[ExportInput]) -> dict[str, list[Event]]:
     """By key, the event that counts at every sequence, ascending (rules K2, R3).
 
     At an equal sequence a window's record wins over a full export's, and any record over an absence, which is none;
-    then the lowest export id. What a former table says of later than its successor's beginning is no event (rule B3).
+    then the lowest export id. What a former table says of later than its successor's beginning is no event (rule B3);
+    but the key was in the former table, so it is absent from the successor's full exports.
     """
     ends = _ends(applied)
-    found = [event for export in applied for event in _recorded(export) if event.sequence <= ends[export.generation]]
-    earliest: dict[str, int] = {}
-    for event in found:
-        earliest[event.key] = min(event.sequence, earliest.get(event.key, event.sequence))
+    found: list[Event] = []
+    earliest: dict[str, float] = {}
+    for export in applied:
+        end = ends[export.generation]
+        for event in _recorded(export):
+            known = event.sequence if event.sequence <= end else end - 1
+            earliest[event.key] = min(known, earliest.get(event.key, known))
+            found += [event] if event.sequence <= end else []
     for export in applied:
         if export.is_full and micros(export.holds_all_until) <= ends[export.generation]:
             found.extend(_absences(export, earliest))
