@@ -69,7 +69,7 @@ class _Step:
 
 
 @st.composite
-def _plans(draw: st.DrawFn, *, count: int, allow_gaps: bool) -> list[_Step]:
+def _plans(draw: st.DrawFn, *, count: int, allow_gaps: bool, shrinks: bool = False) -> list[_Step]:
     """How one table's exports lie in time. Without gaps every window joins up with what healthy exports cover."""
     afters = st.sampled_from([*_AFTER, _TOO_EARLY] if allow_gaps else _AFTER)
     last = len(CUTS) - 1
@@ -80,6 +80,7 @@ def _plans(draw: st.DrawFn, *, count: int, allow_gaps: bool) -> list[_Step]:
         + ["overlap", "overlap", "full", "full", "shrunk", "again", "early", "twin"]
         + ["gap"] * 2 * allow_gaps
     )
+    kinds = ["next", "next", "overlap", "twin", *["shrunk"] * 4] if shrinks else kinds
     while len(steps) < count:
         kind = draw(st.sampled_from(kinds))
         length = draw(st.integers(1, 3))  # times 4 hours; an overlapping window has twice that, a day at most
@@ -164,14 +165,31 @@ def histories(draw: st.DrawFn, *, allow_gaps: bool = True) -> tuple[ExportInput,
 
 @st.composite
 def table_histories(
-    draw: st.DrawFn, *, table: str, count: int, allow_gaps: bool = True, number: int = 0, later: timedelta = timedelta()
+    draw: st.DrawFn,
+    *,
+    table: str,
+    count: int,
+    allow_gaps: bool = True,
+    number: int = 0,
+    later: timedelta = timedelta(),
+    shrinks: bool = False,
 ) -> list[ExportInput]:
-    """So many exports of one table, numbered on from `number`; their moments may all lie some seconds `later`."""
-    steps = draw(_plans(count=count, allow_gaps=allow_gaps)) if count else []
+    """So many exports of one table, numbered on from `number`; their moments may all lie some seconds `later`.
+
+    A table that shrinks has many full exports with few items.
+    """
+    steps = draw(_plans(count=count, allow_gaps=allow_gaps, shrinks=shrinks)) if count else []
     return [
         draw(_exports(table=table, number=at, step=replace(step, after=step.after + later)))
         for at, step in enumerate(steps, start=number)
     ]
+
+
+@st.composite
+def shrinking_histories(draw: st.DrawFn) -> tuple[ExportInput, ...]:
+    """Exports of either table, which shrinks again and again."""
+    table = draw(st.sampled_from(TABLES))
+    return tuple(draw(table_histories(table=table, count=draw(st.integers(2, 6)), shrinks=True)))
 
 
 @st.composite
@@ -222,6 +240,17 @@ def any_histories(draw: st.DrawFn) -> History:
 def answers(draw: st.DrawFn, exports: Sequence[ExportInput]) -> tuple[Decision, ...]:
     """What a person would say about each export if it failed the gate."""
     return tuple(draw(_decided(export)) for export in exports)
+
+
+@st.composite
+def arrivals_in_order(draw: st.DrawFn, exports: Sequence[ExportInput]) -> tuple[tuple[ExportInput, ...], ...]:
+    """The exports as they were taken, one or several at a time."""
+    batches: list[list[ExportInput]] = []
+    for export in sorted(exports, key=lambda export: (export.to_at, export.export_id)):
+        if not batches or draw(st.booleans()):
+            batches.append([])
+        batches[-1].append(export)
+    return tuple(map(tuple, batches))
 
 
 @st.composite
