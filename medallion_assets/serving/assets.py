@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from medallion_assets.daily import daily_asset, partition_days
+from medallion_assets.daily import asked_days, daily_asset, tell_days
 from medallion_assets.dynamodb.limiter import CapacityLimiter
 from medallion_assets.dynamodb.publisher import Published
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
@@ -61,11 +61,14 @@ def serving_assets(first_day: date) -> list[dg.AssetsDefinition]:
         dynamodb: DynamoDBResource,
     ) -> Iterator[Event]:
         with lakehouse.stage(context, DAILY_SALES_METRICS) as stage:
+            days = asked_days(context.run.tags, of=DAILY_SALES_METRICS, first_day=first_day, now=stage.now)
             publisher = _publisher(stage, config, dynamodb)
-            published = stage.attempt(partial(publisher.daily_sales, partition_days(context)))
+            published = stage.attempt(partial(publisher.daily_sales, days))
             found = stage.attempt(partial(read_back_daily_sales, publisher, published))
             yield from serving_checks(DAILY_SALES_METRICS, published, found)
-            yield stage.report(_result(DAILY_SALES_METRICS, publisher, published, found, config))
+            result = stage.report(_result(DAILY_SALES_METRICS, publisher, published, found, config))
+            tell_days(context, days, result)
+            yield result
 
     @daily_asset(first_day, **_doorway(CUSTOMER_LTV_METRICS), deps=[asset_key(CUSTOMER_LTV)])
     def customer_ltv_metrics(
@@ -75,11 +78,14 @@ def serving_assets(first_day: date) -> list[dg.AssetsDefinition]:
         dynamodb: DynamoDBResource,
     ) -> Iterator[Event]:
         with lakehouse.stage(context, CUSTOMER_LTV_METRICS) as stage:
+            days = asked_days(context.run.tags, of=CUSTOMER_LTV_METRICS, first_day=first_day, now=stage.now)
             publisher = _publisher(stage, config, dynamodb)
-            published = stage.attempt(partial(publisher.customer_ltv, partition_days(context)[-1]))
+            published = stage.attempt(partial(publisher.customer_ltv, days[-1]))
             found = stage.attempt(partial(read_back_customer_ltv, publisher, published))
             yield from serving_checks(CUSTOMER_LTV_METRICS, published, found)
-            yield stage.report(_result(CUSTOMER_LTV_METRICS, publisher, published, found, config))
+            result = stage.report(_result(CUSTOMER_LTV_METRICS, publisher, published, found, config))
+            tell_days(context, days, result)
+            yield result
 
     return [daily_sales_metrics, customer_ltv_metrics]
 
