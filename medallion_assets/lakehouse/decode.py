@@ -18,13 +18,16 @@ from medallion_assets.lakehouse.decode_records import UNKNOWN_RECORD, attributes
 from medallion_assets.lakehouse.decode_shapes import wrong
 from medallion_assets.lakehouse.decode_timestamps import business_dates
 from medallion_assets.lakehouse.decode_values import NOT_AFTER, reasons, suspect, typed
+from medallion_assets.lakehouse.pieces import pieces
 from medallion_assets.lakehouse.raw_exports import FULL
 from medallion_assets.lakehouse.verdict_lists import spread
 
 SEQUENCE_MALFORMED = "sequence_malformed"
 WRITE_TIME_OUTSIDE_WINDOW = "write_time_outside_window"
 BLOCK_LINES = 65_536
-"""Lines that one thread takes from text to typed columns: what bounds memory beyond the batch and its result."""
+BLOCK_BYTES = 32 * 1024 * 1024
+"""Lines, and their bytes, that one thread takes from text to typed columns: what bounds memory beyond the batch and its
+result."""
 
 _CARRIED = ("raw", "_export_id", "_export_type", "_source_file", "_line_number")
 _LISTS = ("_reasons", "_reason_columns")
@@ -47,7 +50,8 @@ def decode(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
     No line fails the call: what cannot be read is a reason (`malformed_json`, `unknown_record`).
     """
     reader = LineReader(attributes_of(table), lines["raw"])
-    blocks = [lines.slice(start, BLOCK_LINES) for start in range(0, max(1, lines.height), BLOCK_LINES)]
+    cuts = list(pieces(lines["raw"], rows=BLOCK_LINES, size=BLOCK_BYTES)) or [(0, 0)]
+    blocks = [lines.slice(start, height) for start, height in cuts]
     with ThreadPoolExecutor(min(len(blocks), pl.thread_pool_size())) as threads:
         return pl.concat(threads.map(lambda block: _decode_block(block, table, reader), blocks), rechunk=False)
 

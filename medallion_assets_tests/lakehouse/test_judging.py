@@ -43,7 +43,7 @@ def test_tables_do_not_depend_on_how_much_is_in_memory(
 def test_a_large_export_is_judged_in_parts_on_disk(judged_in: Callable[[int], Any]) -> None:
     """Good and bad records, duplicates across parts, and the tally are those of one part; each key is in one part."""
     whole, parts = judged_in(100), judged_in(2)
-    assert (len(whole.good), len(parts.good)) == (1, 5)
+    assert len(whole.good) == 1 < len(parts.good)
     assert parts.tallies == whole.tallies
     (tally,) = parts.tallies.values()
     assert (tally.records, tally.bad) == (6, 3)
