@@ -53,5 +53,9 @@ class QualityGateError(PermanentError):
     """An export failed its quality gate: nothing of it was published, and a person decides (rule C4)."""
 
 
+class DiskFullError(TransientError):
+    """The disk, or a quota on it, is full: somebody may free space at any moment."""
+
+
 class CommitConflictError(TransientError):
     """Another writer changed the table between our read and our commit, on every attempt."""
