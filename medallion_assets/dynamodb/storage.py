@@ -7,7 +7,6 @@ Does not: what the bytes mean (dynamodb.manifests, dynamodb.exports).
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from obstore.store import LocalStore, ObjectStore, S3Store
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.settings import aws_options, normalise_url
+from medallion_assets.workspace import workspace
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta  # exists for type checkers only
@@ -118,8 +118,8 @@ def local_path(store: ObjectStore, key: str) -> Iterator[Path | None]:
         path = Path(str(store.prefix)) / key
         yield path if path.is_file() else None
         return
-    with tempfile.TemporaryDirectory(prefix="medallion-export-") as folder:
-        path = Path(folder) / key.rsplit("/", 1)[-1]
+    with workspace() as folder:
+        path = folder / key.rsplit("/", 1)[-1]
         yield path if _download(store, key, path) else None
 
 
