@@ -16,8 +16,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import gettempdir
 from threading import Thread
 from typing import Annotated
 
@@ -32,6 +34,9 @@ LOOK_SECONDS = 30
 frozen, and so would whoever waits for this."""
 HEARTBEAT_SECONDS = 120
 """A daemon's loop tells every 30 s that it lives."""
+DISK_FULL = "53100"
+"""PostgreSQL's code for it. A database whose disk is full lets everybody connect and read."""
+PROBE = "CREATE TEMPORARY TABLE medallion_probe ON COMMIT DROP AS SELECT 1 AS one"
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
   name locationOrLoadError { __typename ... on PythonError { message } } } } ... on PythonError { message } } }"""
 
@@ -81,8 +86,8 @@ def secrets() -> str:
 
 
 def postgresql() -> str:
-    """The database of Dagster's runs answers."""
-    from sqlalchemy import create_engine
+    """The database of Dagster's runs answers, and takes what is written to it."""
+    from sqlalchemy import create_engine, text
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -96,10 +101,31 @@ def postgresql() -> str:
     try:
         engine.connect().close()
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[-1].strip()
-        do = "start PostgreSQL, or correct DAGSTER_POSTGRES_URL"
-        raise NotWellError(f"no connection to {place} as {url.username}: {reason}", do) from error
+        do = "start PostgreSQL (is its disk full?), or correct DAGSTER_POSTGRES_URL"
+        raise NotWellError(f"no connection to {place} as {url.username}: {_reason(error)[-1]}", do) from error
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(PROBE))
+    except SQLAlchemyError as error:
+        is_full = getattr(getattr(error, "orig", None), "pgcode", None) == DISK_FULL
+        do = "free space on its disk; everything goes on by itself then" if is_full else "read PostgreSQL's log"
+        raise NotWellError(f"{place} takes no writes: {_reason(error)[0]}", do) from error
     return place
+
+
+def disk() -> str:
+    """There is room where Dagster, the runs and, if they lie on this host, the tables write."""
+    from medallion_assets.disk_space import room_at
+    from medallion_assets.errors import MedallionError
+    from medallion_assets.settings import load_settings
+
+    places = {"DAGSTER_HOME": os.environ.get("DAGSTER_HOME"), "temporary files": gettempdir()}
+    with suppress(MedallionError):  # the part `settings` tells of it
+        places["lakehouse"] = load_settings().lakehouse_url
+    found = room_at(places)
+    if short := [str(room) for room in found if not room.is_enough]:
+        raise NotWellError(", ".join(short), "free space there: docs/production.md, What happens when a disk is full")
+    return ", ".join(map(str, found))
 
 
 def code_server() -> str:
@@ -177,6 +203,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "secrets": secrets,
     "postgresql": postgresql,
+    "disk": disk,
     "code-server": code_server,
     "daemon": daemon,
     "webserver": webserver,
@@ -237,6 +264,11 @@ def main(
             page.add_row(answer.part, "well" if answer.is_well else "NOT WELL", answer.found, answer.do)
         console.print(page)
     raise typer.Exit(0 if is_well else 1)
+
+
+def _reason(error: Exception) -> list[str]:
+    """What a database said, line by line."""
+    return [line.strip() for line in str(getattr(error, "orig", error)).strip().splitlines()] or [type(error).__name__]
 
 
 def _host() -> str:

@@ -73,6 +73,12 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     assert (found, done.returncode) == ([], 0)
 
 
+@pytest.mark.parametrize("process", ["code-server", "daemon"])
+def test_a_run_that_is_killed_for_memory_ends_no_other(process: str) -> None:
+    """Unless it is told otherwise, systemd stops the whole unit."""
+    assert "\nOOMPolicy=continue\n" in (DEPLOY / "systemd" / f"medallion-{process}.service").read_text()
+
+
 def test_the_example_names_every_setting_and_no_other() -> None:
     """Those of settings.py, and those that only the processes' command lines take."""
     example = set(re.findall(r"^#?(MEDALLION_\w+)=", (DEPLOY / "medallion.env.example").read_text(), re.MULTILINE))

@@ -131,6 +131,11 @@ class Deployment:
         """The last lines that the processes wrote."""
         return self.log.read_text(errors="replace")[-characters:] if self.log.exists() else ""
 
+    def pids(self) -> list[int]:
+        """Every process of it, those of the runs included."""
+        assert self._process is not None
+        return [process.pid for process in _children(psutil.Process(self._process.pid), ())]
+
     def kill(self) -> int:
         """SIGKILL for every process, the runs' included, all at one moment; returns how many there were."""
         if self._process is None or self._process.poll() is not None:
