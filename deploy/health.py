@@ -34,9 +34,6 @@ LOOK_SECONDS = 30
 frozen, and so would whoever waits for this."""
 HEARTBEAT_SECONDS = 120
 """A daemon's loop tells every 30 s that it lives."""
-DISK_FULL = "53100"
-"""PostgreSQL's code for it. A database whose disk is full lets everybody connect and read."""
-PROBE = "CREATE TEMPORARY TABLE medallion_probe ON COMMIT DROP AS SELECT 1 AS one"
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
   name locationOrLoadError { __typename ... on PythonError { message } } } } ... on PythonError { message } } }"""
 
@@ -87,30 +84,12 @@ def secrets() -> str:
 
 def postgresql() -> str:
     """The database of Dagster's runs answers, and takes what is written to it."""
-    from sqlalchemy import create_engine, text
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+    from medallion_assets.dagster_database import DatabaseError, expect_writable
 
     try:
-        url = make_url(os.environ.get("DAGSTER_POSTGRES_URL", ""))
-        engine = create_engine(url, connect_args={"connect_timeout": SECONDS})
-    except (ArgumentError, SQLAlchemyError, ImportError) as error:
-        form = "postgresql+psycopg2://user:password@host:5432/database"
-        raise NotWellError("DAGSTER_POSTGRES_URL is not the URL of a database", f"set it to {form}") from error
-    place = f"{url.host}:{url.port or 5432}/{url.database}"
-    try:
-        engine.connect().close()
-    except SQLAlchemyError as error:
-        do = "start PostgreSQL (is its disk full?), or correct DAGSTER_POSTGRES_URL"
-        raise NotWellError(f"no connection to {place} as {url.username}: {_reason(error)[-1]}", do) from error
-    try:
-        with engine.begin() as connection:
-            connection.execute(text(PROBE))
-    except SQLAlchemyError as error:
-        is_full = getattr(getattr(error, "orig", None), "pgcode", None) == DISK_FULL
-        do = "free space on its disk; everything goes on by itself then" if is_full else "read PostgreSQL's log"
-        raise NotWellError(f"{place} takes no writes: {_reason(error)[0]}", do) from error
-    return place
+        return expect_writable(os.environ.get("DAGSTER_POSTGRES_URL", ""), seconds=SECONDS)
+    except DatabaseError as error:
+        raise NotWellError(error.what, error.do or "") from error
 
 
 def disk() -> str:
@@ -264,11 +243,6 @@ def main(
             page.add_row(answer.part, "well" if answer.is_well else "NOT WELL", answer.found, answer.do)
         console.print(page)
     raise typer.Exit(0 if is_well else 1)
-
-
-def _reason(error: Exception) -> list[str]:
-    """What a database said, line by line."""
-    return [line.strip() for line in str(getattr(error, "orig", error)).strip().splitlines()] or [type(error).__name__]
 
 
 def _host() -> str:
