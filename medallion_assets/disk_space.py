@@ -8,8 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
+
+from medallion_assets.errors import SettingsError
+from medallion_assets.settings import load_settings
 
 LEAST_BYTES = 200_000_000
 LEAST_FILES = 1_000
@@ -32,6 +37,14 @@ class Room:
     def __str__(self) -> str:
         files = "" if self.free_files >= LEAST_FILES else f", {self.free_files:,} files"
         return f"{self.name} ({self.place}): {self.free_bytes / 1e9:.1f} GB{files} free"
+
+
+def room_for_runs(environment: Mapping[str, str]) -> list[Room]:
+    """What is left where Dagster, the runs and the tables of a deployment write, by its variables."""
+    places = {"DAGSTER_HOME": environment.get("DAGSTER_HOME"), "temporary files": gettempdir()}
+    with suppress(SettingsError):  # whoever reads the settings says what is wrong with them
+        places["lakehouse"] = load_settings(environment).lakehouse_url
+    return room_at(places)
 
 
 def room_at(places: Mapping[str, str | None]) -> list[Room]:

@@ -7,6 +7,7 @@ Does not: either of them, or when to run (triggers).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,11 +16,12 @@ from typing import Any
 import polars as pl
 from obstore.store import ObjectStore
 
+from medallion_assets.bronze.export_lines import export_lines
 from medallion_assets.bronze.samples import SampleMark
 from medallion_assets.bronze.verdicts import RefusedExport, read_refusals, record_refusals
-from medallion_assets.dynamodb.exports import DataFile, Export, FoundExport, find_exports, read_export
+from medallion_assets.dynamodb.exports import Export, FoundExport, find_exports, read_export
 from medallion_assets.dynamodb.storage import open_store
-from medallion_assets.dynamodb.verification import ExportRefusedError, check_lines, expect_table, verified_file
+from medallion_assets.dynamodb.verification import ExportRefusedError, expect_table
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.decisions import Action, read_decisions
@@ -31,7 +33,7 @@ from medallion_assets.lakehouse.raw_exports import (
     latest_export,
     load_export,
     loaded_ids,
-    stage_data_file,
+    stage_lines,
 )
 from medallion_assets.settings import normalise_url
 
@@ -157,8 +159,8 @@ def _load(
         _expect_same_table(lakehouse, bronze, export)
         raw = raw_export(export)
         mark.before_loading(export)
-        staged = [stage_file(store, bronze, export, file, now) for file in export.files]
-        if load_export(lakehouse, bronze.table, raw, [file for file in staged if file.rows]) is not None:
+        staged = stage_export(store, bronze, export, now)
+        if load_export(lakehouse, bronze.table, raw, staged) is not None:
             done.loaded.append(raw)
     except (ExportRefusedError, TableRecreatedError) as refusal:
         return RefusedExport(
@@ -186,30 +188,28 @@ def raw_export(export: Export) -> RawExport:
     )
 
 
-def stage_file(store: ObjectStore, bronze: Snapshot, export: Export, file: DataFile, now: datetime) -> StagedFile:
-    """Verify one data file and write its lines; nothing of it is in before a commit.
+def stage_export(store: ObjectStore, bronze: Snapshot, export: Export, now: datetime) -> list[StagedFile]:
+    """Verify the data files of an export and write their lines; nothing of them is in before a commit.
 
     Raises:
-        ExportRefusedError: the file does not verify.
-        PermanentError: it was read otherwise than it was verified.
+        ExportRefusedError: a file does not verify.
+        PermanentError: one was read otherwise than it was verified.
     """
     raw = raw_export(export)
-    with verified_file(store, export, file) as path:
-        source_file = file.key.removeprefix(export.prefix)
-        try:
-            staged = stage_data_file(bronze, raw, path=path, source_file=source_file, now=now)
-        except (pl.exceptions.PolarsError, OSError):  # broken gzip is an OSError
-            check_lines(export, file, path)  # names what is wrong; where nothing is, the error as it came stands
-            raise
-        if staged.rows != file.item_count:
-            lines = check_lines(export, file, path)
+
+    def stage(lines: pl.DataFrame) -> StagedFile:
+        staged = stage_lines(bronze, raw, lines, now=now)
+        if staged.rows != lines.height:
             raise PermanentError(
-                f"{bronze.table.name}: file {file.key} was not read whole",
-                expected=f"{lines} lines",
+                f"{bronze.table.name}: export {export.export_id} was not written whole",
+                expected=f"{lines.height} lines in {staged.path}",
                 found=f"{staged.rows} lines",
-                do="report this with the file: it was read otherwise than it was verified",
+                do="report this with the export: it was written otherwise than it was read",
             )
         return staged
+
+    with closing(export_lines(store, export)) as frames:
+        return list(map(stage, frames))  # a loop would hold each frame while the next one is read
 
 
 def _expect_same_table(lakehouse: Lakehouse, bronze: Snapshot, export: Export) -> None:

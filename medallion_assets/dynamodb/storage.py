@@ -70,6 +70,19 @@ def read_bytes(store: ObjectStore, key: str) -> bytes | None:
             return None
 
 
+def read_if_small(store: ObjectStore, key: str, *, at_most: int) -> bytes | None:
+    """The whole object in one request; None when there is none, or when it has more than `at_most` bytes."""
+    if isinstance(store, LocalStore):
+        path = Path(str(store.prefix)) / key
+        return path.read_bytes() if path.is_file() and path.stat().st_size <= at_most else None
+    with _our_errors(key):
+        try:
+            answer = obstore.get(store, key)
+            return bytes(answer.bytes()) if answer.meta["size"] <= at_most else None
+        except FileNotFoundError:
+            return None
+
+
 def stat(store: ObjectStore, key: str) -> ObjectMeta | None:
     """Size, time and tag of an object, or None when there is none."""
     with _our_errors(key):

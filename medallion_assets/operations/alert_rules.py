@@ -24,6 +24,7 @@ from medallion_assets.operations.alert_failures import untold_failures
 from medallion_assets.operations.alert_health import unhealthy_run
 from medallion_assets.operations.alerts import Alert
 from medallion_assets.operations.stages import stages
+from medallion_assets.run_days import parse_days
 from medallion_assets.tables import PUBLISHED_TABLES
 
 QUALITY_DAYS = 7
@@ -181,6 +182,8 @@ def _run_of(attempts: pl.DataFrame) -> dict[str, str | None]:
 
 
 def _covers(partition: str | None, day: date) -> bool:
-    """Whether a partition, or `first...last` of several, holds a day."""
-    first, _, last = (partition or "").partition("...")
-    return bool(first) and first <= str(day) <= (last or first)
+    """Whether the days that an attempt names hold a day; what cannot be read holds none."""
+    try:
+        return any(first <= day <= last for first, last in parse_days(partition or ""))
+    except ValueError:
+        return False

@@ -18,6 +18,7 @@ import dagster as dg
 from dagster import DagsterEventType as Kind
 
 from medallion_assets.operations.incident import Incident
+from medallion_assets.run_days import days_named
 from medallion_assets.run_outcomes import Status, stage_ends
 from medallion_assets.stage import OUT_OF_TIME
 from medallion_assets.trigger_context import CAUSE_TAG, TRIGGER_TAG
@@ -67,7 +68,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
                 run_id=run.run_id,
                 job=run.job_name,
                 stage=asset.replace("/", "."),
-                partition=_partition(run),
+                partition=days_named(run.tags),
                 trigger=run.tags.get(TRIGGER_TAG),
                 cause=run.tags.get(CAUSE_TAG),
                 **parts,
@@ -161,14 +162,6 @@ def _last_good(instance: dg.DagsterInstance, asset: str) -> tuple[int | None, da
     version = entry.asset_materialization.metadata.get("table_version")
     number = version.value if isinstance(version, dg.IntMetadataValue) else None
     return number, datetime.fromtimestamp(entry.timestamp, UTC)
-
-
-def _partition(run: dg.DagsterRun) -> str | None:
-    first = run.tags.get("dagster/asset_partition_range_start")
-    last = run.tags.get("dagster/asset_partition_range_end")
-    if first is None:
-        return run.tags.get("dagster/partition")
-    return first if last in (None, first) else f"{first}...{last}"
 
 
 def _cut(text: str, longest: int) -> str:

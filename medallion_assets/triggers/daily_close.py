@@ -19,15 +19,11 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from dagster._utils.schedules import reverse_cron_string_iterator
 
+from medallion_assets.daily import business_day
 from medallion_assets.lakehouse.contracts import BUSINESS_TIME_ZONE, Table
 from medallion_assets.reporting import asset_key
 
 MOST_MISSED_DAYS = 31
-
-
-def business_day(moment: datetime) -> date:
-    """The business day of a moment (which has a zone)."""
-    return moment.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)).date()
 
 
 def day_to_close(scheduled_at: datetime) -> date:

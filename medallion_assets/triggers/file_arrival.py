@@ -25,7 +25,8 @@ from medallion_assets.dynamodb.manifests import EXPORT_ID
 from medallion_assets.dynamodb.verdicts import Verdict
 from medallion_assets.lakehouse.contracts import Timers
 from medallion_assets.lakehouse.decisions import Action, Decision
-from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, moment, signature_of, waiting
+from medallion_assets.triggers.cursors import UNREADABLE, cursor_values, moment
+from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, signature_of, waiting
 from medallion_assets.triggers.debounce import decide as debounce
 
 CURSOR_VERSION = 1
@@ -56,8 +57,8 @@ class Cursor:
     @classmethod
     def load(cls, text: str | None) -> Cursor:
         """The cursor that was dumped; an empty one when it is lost, corrupt, or of another version."""
+        values = cursor_values(text)
         try:
-            values = json.loads(text or "{}")
             position, listing = values["position"], values["listing"]
             if values["version"] != CURSOR_VERSION or not isinstance(listing, str | None):
                 return cls()
@@ -70,7 +71,7 @@ class Cursor:
                 changed_at=moment(values["changed_at"]),
                 state=State.load(values["state"]),
             )
-        except (ValueError, TypeError, KeyError):
+        except UNREADABLE:
             return cls()
 
     def lists_everything(self, now: datetime) -> bool:

@@ -15,7 +15,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import dagster as dg
 
@@ -26,6 +25,7 @@ from medallion_assets.operations.diagnosis import diagnose
 from medallion_assets.operations.incident_assets import failure_alerts
 from medallion_assets.operations.lost_attempts import record_lost_attempts
 from medallion_assets.resources import LakehouseResource
+from medallion_assets.run_days import days_named
 from medallion_assets.run_outcomes import FINISHED, Status, run_status
 from medallion_assets.settings import Settings
 from medallion_assets.trigger_context import CAUSE_TAG
@@ -145,9 +145,6 @@ def _failed(run: dg.DagsterRun) -> Alert:
 
 def _subject(run: dg.DagsterRun) -> str:
     """The assets, days and cause of a run, as far as it names them."""
-    tags: Mapping[str, Any] = run.tags
     assets = ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ()))
-    first = tags.get("dagster/asset_partition_range_start") or tags.get("dagster/partition")
-    last = tags.get("dagster/asset_partition_range_end", first)
-    days = first if first == last else f"{first} to {last}"
-    return "; ".join(part for part in (assets or run.job_name, days, tags.get(CAUSE_TAG)) if part)
+    parts = (assets or run.job_name, days_named(run.tags), run.tags.get(CAUSE_TAG))
+    return "; ".join(part for part in parts if part)

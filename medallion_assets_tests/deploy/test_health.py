@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import runpy
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from threading import Event
 from typing import Any
 
+import dagster as dg
 import pytest
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
+)
+from dagster._utils.error import SerializableErrorInfo
 
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
-from medallion_assets_tests.services.processes import REPOSITORY, free_port
+from medallion_assets_tests.services.processes import REPOSITORY, free_port, running
 from medallion_assets_tests.services.small_disk import SmallDisk
 
 
@@ -102,9 +118,65 @@ def test_triggers_are_told_and_must_be_set() -> None:
     assert "copy the units of this release" in parts["settings"]["do"]
 
 
-def test_processes_that_are_down_are_told() -> None:
+def test_processes_that_are_down_are_told(tmp_path: Path) -> None:
     ports = {"MEDALLION_CODE_SERVER_PORT": str(free_port()), "MEDALLION_UI_PORT": str(free_port())}
+    ports["DAGSTER_HOME"] = str(tmp_path)
     code, parts = health("--only", "code-server", "--only", "webserver", **ports)
     assert code == 1
     assert [answer["is_well"] for answer in parts.values()] == [False, False]
     assert "journalctl -u medallion-webserver" in parts["webserver"]["do"]
+    assert "journalctl -u medallion-code-server" in parts["code-server"]["do"]
+
+
+class Sensors:
+    """A real code server with the sensors of this project, which no daemon evaluates; ticks are put down by hand."""
+
+    def __init__(self, home: Path) -> None:
+        self.environment = {"MEDALLION_CODE_SERVER_PORT": str(free_port()), "DAGSTER_HOME": str(home)}
+        self.environment |= {"MEDALLION_TRIGGERS": "on", "PATH": os.environ["PATH"], "MEDALLION_HOME": str(home)}
+        self.command = [sys.executable, "-m", "dagster", "api", "grpc", "-m", "medallion_assets.definitions"]
+        self.command += ["--host", "127.0.0.1", "--port", self.environment["MEDALLION_CODE_SERVER_PORT"]]
+
+    def health(self) -> dict[str, dict[str, Any]]:
+        return health("--only", "code-server", "--only", "sensors", **self.environment)[1]
+
+
+@pytest.fixture
+def sensors(tmp_path: Path) -> Iterator[Sensors]:
+    one = Sensors(tmp_path)
+    ready = lambda: one.health()["code-server"]["is_well"]  # noqa: E731 - asked until it is so
+    with running(one.command, environment=one.environment, log=tmp_path / "log", ready=ready):
+        yield one
+
+
+def test_sensors_that_nobody_evaluates_are_told(sensors: Sensors, tmp_path: Path) -> None:
+    """The code server answers well meanwhile; a tick that failed is told as well."""
+    parts = sensors.health()
+    assert re.search(r": \d+ jobs, \d+ sensors$", parts["code-server"]["found"])
+    assert parts["sensors"]["found"].startswith("not evaluated for over 120 s: alert_rules, ")
+    origin = GrpcServerCodeLocationOrigin(
+        "127.0.0.1", port=int(sensors.environment["MEDALLION_CODE_SERVER_PORT"]), location_name="medallion_assets"
+    )
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        location = origin.create_location(instance)
+        (repository,) = location.get_repositories().values()
+        for sensor in repository.get_sensors():
+            data = SensorInstigatorData(last_tick_timestamp=time.time())
+            state = InstigatorState(
+                sensor.get_remote_origin(), InstigatorType.SENSOR, InstigatorStatus.DECLARED_IN_CODE, data
+            )
+            instance.add_instigator_state(state)
+        assert sensors.health()["sensors"]["is_well"]
+        instance.create_tick(
+            TickData(
+                sensor.get_remote_origin_id(),
+                sensor.name,
+                InstigatorType.SENSOR,
+                TickStatus.FAILURE,
+                time.time(),
+                error=SerializableErrorInfo("SensorNotFoundError", [], None),
+                selector_id=sensor.selector_id,
+            )
+        )
+        location.cleanup()
+    assert sensors.health()["sensors"]["found"] == f"the last tick failed: {sensor.name}"

@@ -25,7 +25,6 @@ from medallion_assets_tests.end_to_end.test_production import (
     seconds_until_arrived,
     seconds_until_no_run_is_left,
     story_of,
-    tell,
 )
 from medallion_assets_tests.graph import STORY
 from medallion_assets_tests.pipeline import rows
@@ -33,7 +32,7 @@ from medallion_assets_tests.services.daemon import Deployment
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.memory_limit import MemoryLimit
 
-__all__ = ["production", "tell"]
+__all__ = ["production"]
 STARVED_SECONDS = 200.0
 MOST_DEATHS = 3
 """A run and its two restarts: then its alert is raised, and its trigger waits longer each time before it asks again."""

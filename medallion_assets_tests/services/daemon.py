@@ -133,8 +133,9 @@ class Deployment:
 
     def pids(self) -> list[int]:
         """Every process of it, those of the runs included."""
-        assert self._process is not None
-        return [process.pid for process in _children(psutil.Process(self._process.pid), ())]
+        ours = self.environment["DAGSTER_HOME"]
+        found = psutil.process_iter(["environ"])
+        return [one.pid for one in found if (one.info["environ"] or {}).get("DAGSTER_HOME") == ours]
 
     def kill(self) -> int:
         """SIGKILL for every process, the runs' included, all at one moment; returns how many there were."""
