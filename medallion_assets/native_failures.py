@@ -47,6 +47,8 @@ def native_failures(what: str) -> Iterator[None]:
 
 def as_error(what: str, error: BaseException) -> MedallionError | None:
     """The error of ours for a native failure; None for any other, which says itself what is wrong."""
+    if isinstance(error, (OutOfMemoryError, PanicError)):
+        return None
     found = f"{type(error).__name__}: {error}"
     if any(_is_no_memory(one) for one in _causes(error)):
         return OutOfMemoryError(f"{what}: out of memory", found=found, do=DO)

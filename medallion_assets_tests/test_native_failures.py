@@ -53,6 +53,13 @@ def test_other_errors_and_the_end_of_the_process_pass() -> None:
         assert raised.value is error
 
 
+def test_who_knows_best_what_was_worked_on_says_it() -> None:
+    """The innermost; what is around it passes it on."""
+    said = r"^silver\.things: out of memory; found: MemoryError: ; what to do"
+    with pytest.raises(OutOfMemoryError, match=said), native_failures("this step"), native_failures("silver.things"):
+        bytearray(2**62)
+
+
 def test_a_panic_while_a_table_is_opened_fails_a_sensor_at_once() -> None:
     """As it is, no answer leaves the code server, and the daemon waits a minute for it."""
     with pytest.raises(PanicError), storage_errors("silver.things", "/somewhere"):
