@@ -14,6 +14,7 @@ from deltalake.exceptions import DeltaError
 
 from medallion_assets.errors import DiskFullError, MedallionError, PermanentError, TransientError, UnreadableTableError
 from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.native_failures import native_failures
 
 REFUSED = re.compile(
     r"\bos error (?:1|13|17|20|21|30)\b"  # not permitted, denied, a file in the way, read-only
@@ -36,10 +37,12 @@ def storage_errors(table_name: str, uri: str) -> Iterator[None]:
     Raises:
         UnreadableTableError: what lies there is no Delta table, or a broken one.
         PermanentError: the storage refuses: no access, a file in the way, a read-only disk.
+        OutOfMemoryError, PanicError: delta-rs could not go on.
         TransientError: the storage did not answer, or the disk is full: it need not stay so.
     """
     try:
-        yield
+        with native_failures(table_name):
+            yield
     except (DeltaError, OSError) as error:
         found = words(error)
         if (full := disk_full(table_name, uri, error)) is not None:
