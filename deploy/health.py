@@ -13,17 +13,22 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Thread
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+    from dagster._core.remote_representation.external import RemoteRepository
 
 SECONDS = 5
 """How long a part may take to answer."""
@@ -32,6 +37,8 @@ LOOK_SECONDS = 30
 frozen, and so would whoever waits for this."""
 HEARTBEAT_SECONDS = 120
 """A daemon's loop tells every 30 s that it lives."""
+TICK_SECONDS = 120
+"""How much later than its interval says a sensor may be evaluated: a tick may take a minute."""
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
   name locationOrLoadError { __typename ... on PythonError { message } } } } ... on PythonError { message } } }"""
 
@@ -81,42 +88,79 @@ def secrets() -> str:
 
 
 def postgresql() -> str:
-    """The database of Dagster's runs answers."""
-    from sqlalchemy import create_engine
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+    """The database of Dagster's runs answers, and takes what is written to it."""
+    from medallion_assets.dagster_database import DatabaseError, expect_writable
 
     try:
-        url = make_url(os.environ.get("DAGSTER_POSTGRES_URL", ""))
-        engine = create_engine(url, connect_args={"connect_timeout": SECONDS})
-    except (ArgumentError, SQLAlchemyError, ImportError) as error:
-        form = "postgresql+psycopg2://user:password@host:5432/database"
-        raise NotWellError("DAGSTER_POSTGRES_URL is not the URL of a database", f"set it to {form}") from error
-    place = f"{url.host}:{url.port or 5432}/{url.database}"
-    try:
-        engine.connect().close()
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[-1].strip()
-        do = "start PostgreSQL, or correct DAGSTER_POSTGRES_URL"
-        raise NotWellError(f"no connection to {place} as {url.username}: {reason}", do) from error
-    return place
+        return expect_writable(os.environ.get("DAGSTER_POSTGRES_URL", ""), seconds=SECONDS)
+    except DatabaseError as error:
+        raise NotWellError(error.what, error.do or "") from error
+
+
+def disk() -> str:
+    """There is room where Dagster, the runs and, if they lie on this host, the tables write."""
+    from medallion_assets.disk_space import room_for_runs
+
+    found = room_for_runs(os.environ)
+    if short := [str(room) for room in found if not room.is_enough]:
+        raise NotWellError(", ".join(short), "free space there: docs/production.md, What happens when a disk is full")
+    return ", ".join(map(str, found))
 
 
 def code_server() -> str:
-    """The process that holds the definitions answers."""
-    import grpc
-    from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-    from grpc_health.v1.health_pb2_grpc import HealthStub
+    """The process that holds the definitions answers, and tells all of them."""
+    with _definitions() as (_, repository):
+        return f"127.0.0.1:{_port()}: {len(repository.get_all_jobs())} jobs, {len(repository.get_sensors())} sensors"
 
-    place = f"127.0.0.1:{os.environ.get('MEDALLION_CODE_SERVER_PORT', '4266')}"
-    with grpc.insecure_channel(place) as channel:
+
+def sensors() -> str:
+    """Every sensor that is on was evaluated lately, and without an error."""
+    from dagster._core.scheduler.instigation import TickStatus
+
+    silent, failed, on = [], [], 0
+    with _definitions() as (instance, repository):
+        for sensor in repository.get_sensors():
+            names = (sensor.get_remote_origin_id(), sensor.selector_id)
+            stored = instance.get_instigator_state(*names)
+            state = sensor.get_current_instigator_state(stored)
+            on += state.is_running
+            last = (getattr(state.instigator_data, "last_tick_timestamp", None) if stored else None) or 0.0
+            if state.is_running and time.time() - last > sensor.min_interval_seconds + TICK_SECONDS:
+                silent.append(sensor.name)
+            elif state.is_running and any(
+                tick.status is TickStatus.FAILURE for tick in instance.get_ticks(*names, limit=1)
+            ):
+                failed.append(sensor.name)
+    if silent:
+        found = f"not evaluated for over {TICK_SECONDS} s: {', '.join(sorted(silent))}"
+        raise NotWellError(found, "see code-server and daemon; then systemctl restart medallion-daemon")
+    if failed:
+        raise NotWellError(f"the last tick failed: {', '.join(sorted(failed))}", "read the tick's error in the UI")
+    return f"{on} sensors evaluated lately"
+
+
+@contextmanager
+def _definitions() -> Iterator[tuple[DagsterInstance, RemoteRepository]]:
+    """The instance, and what the code server has loaded."""
+    os.environ["DAGSTER_GRPC_TIMEOUT_SECONDS"] = str(2 * SECONDS)  # it is read with the import
+    import dagster as dg
+    from dagster._core.errors import DagsterError
+    from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
+
+    origin = GrpcServerCodeLocationOrigin("127.0.0.1", port=_port(), location_name="medallion_assets")
+    with dg.DagsterInstance.get() as instance:
         try:
-            answer = HealthStub(channel).Check(HealthCheckRequest(service="DagsterApi"), timeout=SECONDS)
-        except grpc.RpcError as error:
-            raise NotWellError(f"nothing answers at {place}: {error.code().name}", _log("code-server")) from error
-    if answer.status != HealthCheckResponse.SERVING:
-        raise NotWellError(f"{place} says {answer.status}", _log("code-server"))
-    return place
+            location = origin.create_location(instance)
+            (repository,) = location.get_repositories().values()
+            location.cleanup()
+        except (DagsterError, ValueError) as error:
+            found = f"no definitions from 127.0.0.1:{_port()}: {str(error).strip().splitlines()[0]}"
+            raise NotWellError(found, _log("code-server")) from error
+        yield instance, repository
+
+
+def _port() -> int:
+    return int(os.environ.get("MEDALLION_CODE_SERVER_PORT", "4266"))
 
 
 def webserver() -> str:
@@ -177,8 +221,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "secrets": secrets,
     "postgresql": postgresql,
+    "disk": disk,
     "code-server": code_server,
     "daemon": daemon,
+    "sensors": sensors,
     "webserver": webserver,
 }
 ON_DEMAND = {"idle": idle}

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Keeps the processes of a Procfile running until it is told to stop.
 
-Belongs here: starting all of them once a check passes, all anew when one of them ends, leaving none behind.
+Belongs here: starting each once a check passes, starting anew what ended or says nothing any more, leaving none behind.
 Does not: which processes these are (Procfile), under which variables they run (run).
 
 SIGTERM, SIGINT and SIGHUP end it at any moment, with exit code 0. A handler only notes the signal, and the note is
 looked at ten times a second: no moment is a wrong one. What this process inherited does not matter: who starts a
 program in the background may have it ignore or block signals, which a shell could not undo.
+
+A process may say that it is well as it would say so to systemd (sd_notify: READY=1, WATCHDOG=1). One that has begun to
+and then says nothing for a while hangs: it is killed.
 """
 
 from __future__ import annotations
@@ -14,11 +17,14 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -32,6 +38,8 @@ CHECK_SECONDS = 60.0
 """How long the check may take to answer."""
 KILLED_SECONDS = 1.5
 """What is killed and does not end hangs in the kernel (a disk that is gone): nobody can wait for it."""
+SILENT_SECONDS = 20.0
+"""How long a process that says that it is well may say nothing."""
 
 
 class Stop:
@@ -58,6 +66,42 @@ class Stop:
         self.is_asked = True
 
 
+@dataclass
+class Supervised:
+    """A line of the Procfile: its process while it runs, when it may start again, and what it has said."""
+
+    name: str
+    command: str
+    ears: socket.socket
+    process: subprocess.Popen[bytes] | None = None
+    again_at: float = 0.0
+    heard_at: float | None = None
+    is_ready: bool = False
+
+    def start(self) -> None:
+        """Start it in a session of its own."""
+        self.heard_at, self.is_ready = None, False
+        environment = {**os.environ, "NOTIFY_SOCKET": self.ears.getsockname()}
+        self.process = subprocess.Popen(self.command, shell=True, start_new_session=True, env=environment)  # noqa: S602 - our own
+
+    def listen(self) -> None:
+        """Hear what it has said since."""
+        with suppress(BlockingIOError):
+            while said := self.ears.recv(4096):
+                self.heard_at = time.monotonic()
+                self.is_ready |= b"READY=1" in said
+
+    def trouble(self, silent_seconds: float) -> str | None:
+        """Why it must be started anew; None while it is well, or does not run."""
+        if self.process is None:
+            return None
+        if self.process.poll() is not None:
+            return f"{self.name} ended with exit code {self.process.returncode}"
+        if self.heard_at is not None and time.monotonic() - self.heard_at > silent_seconds:
+            return f"{self.name} has said nothing for {silent_seconds:g} s: it is killed"
+        return None
+
+
 def main() -> None:
     """Start what the Procfile names whenever the check passes, until told to stop."""
     stop = Stop()
@@ -66,12 +110,62 @@ def main() -> None:
     lines = options.procfile.read_text().splitlines()
     commands = dict(line.split(": ", 1) for line in lines if line.strip())
     _say(f"{', '.join(commands)}: SIGTERM or Ctrl-C ends them")
-    while not stop.is_asked:
-        if _passes(options.check, stop):
-            _run(commands, stop, options.end_seconds)
-        if not stop.is_asked:
+    with _supervised(commands, options) as all_of_them:
+        while not stop.is_asked:
+            _look(all_of_them, stop, options)
+            stop.wait_while(lambda: True, POLL_SECONDS)
+
+
+def _look(all_of_them: Sequence[Supervised], stop: Stop, options: argparse.Namespace) -> None:
+    """End what is in trouble, and start what is due."""
+    for one in all_of_them:
+        one.listen()
+        if trouble := one.trouble(options.silent_seconds):
+            _say(trouble)
+            _end([one.process] if one.process else [], 0)
+            one.process, one.again_at = None, time.monotonic() + options.again_seconds
             _say(f"starting again in {options.again_seconds:g} s")
-            stop.wait_while(lambda: True, options.again_seconds)
+    due = [one for one in all_of_them if one.process is None and time.monotonic() >= one.again_at]
+    if due and not _passes(options.check, stop):
+        for one in due:
+            one.again_at = time.monotonic() + options.again_seconds
+        _say(f"starting again in {options.again_seconds:g} s")
+        return
+    first = all_of_them[0]
+    for one in due:
+        if stop.is_asked:
+            return
+        one.start()
+        if one is first and len(due) > 1:
+            stop.wait_while(lambda: not _is_up(first), options.ready_seconds)
+
+
+def _is_up(one: Supervised) -> bool:
+    """Whether it is ready, or has ended meanwhile."""
+    one.listen()
+    return one.is_ready or one.process is None or one.process.poll() is not None
+
+
+@contextmanager
+def _supervised(commands: dict[str, str], options: argparse.Namespace) -> Iterator[list[Supervised]]:
+    """Each line of the Procfile with an ear for it; in the end nothing of them is left."""
+    with tempfile.TemporaryDirectory(prefix="supervisor-") as folder:
+        all_of_them = []
+        for number, (name, command) in enumerate(commands.items()):
+            ears = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            ears.bind(f"{folder}/{number}")
+            ears.setblocking(False)
+            all_of_them.append(Supervised(name, command, ears))
+        try:
+            yield all_of_them
+        finally:
+            was_started = [one.process for one in all_of_them if one.process]
+            _end(was_started, options.end_seconds)
+            if was_started and options.finally_:
+                with suppress(subprocess.TimeoutExpired):
+                    subprocess.run(options.finally_, shell=True, check=False, timeout=options.end_seconds)  # noqa: S602 - our own
+            for one in all_of_them:
+                one.ears.close()
 
 
 def _passes(check: str, stop: Stop) -> bool:
@@ -80,15 +174,6 @@ def _passes(check: str, stop: Stop) -> bool:
         if process.poll() is None and not stop.is_asked:
             _say(f"no answer within {CHECK_SECONDS:g} s: {check}")
         return process.poll() == 0
-
-
-def _run(commands: dict[str, str], stop: Stop, end_seconds: float) -> None:
-    """Run all of them until one ends, or until told to stop."""
-    with _running([*commands.values()], end_seconds) as processes:
-        stop.wait_while(lambda: all(process.poll() is None for process in processes))
-        for name, process in zip(commands, processes, strict=True):
-            if process.poll() is not None:
-                _say(f"{name} ended with exit code {process.returncode}")
 
 
 @contextmanager
@@ -105,8 +190,8 @@ def _running(commands: Sequence[str], end_seconds: float) -> Iterator[list[subpr
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
-    """Ask every process and its children (the runs) to end; kill what is left of them."""
-    for process in processes:
+    """Ask every process and its children to end; kill what is left of them."""
+    for process in processes if seconds else ():
         _signal(process, signal.SIGTERM)
     _wait_for_the_end_of(processes, seconds)
     for process in processes:
@@ -146,6 +231,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Keep the processes of a Procfile running.")
     parser.add_argument("--procfile", type=Path, required=True, help="lines of `name: command`")
     parser.add_argument("--check", required=True, help="a command that passes before they are started")
+    parser.add_argument("--finally", dest="finally_", help="a command that is run after they have ended")
+    parser.add_argument("--ready-seconds", type=float, default=0.0, help="how long the others wait for the first one")
+    parser.add_argument("--silent-seconds", type=float, default=SILENT_SECONDS)
     parser.add_argument("--again-seconds", type=float, default=AGAIN_SECONDS)
     parser.add_argument("--end-seconds", type=float, default=END_SECONDS)
     return parser.parse_args()

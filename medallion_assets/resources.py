@@ -18,6 +18,7 @@ from medallion_assets.dynamodb.publisher import publishing_client
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.reporting import stage_errors, step_retries
+from medallion_assets.run_launcher import carried_out_here
 from medallion_assets.settings import aws_options
 from medallion_assets.stage import Repeating, Stage
 
@@ -29,6 +30,12 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     raw_url: str
     repetitions: int = Repeating.attempts
     first_wait_seconds: float = Repeating.first_wait_seconds
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[LakehouseResource]:
+        """The resource, while the process that works with it is known as the one that carries out the run."""
+        with carried_out_here(context):
+            yield self
 
     @contextmanager
     def stage(self, context: dg.AssetExecutionContext, table: Table) -> Iterator[Stage]:

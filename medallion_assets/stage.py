@@ -24,6 +24,8 @@ from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.expectation_results import EXPECTATION_RESULTS, record_results
 from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, record_attempts
+from medallion_assets.native_failures import native_failures
+from medallion_assets.run_days import days_named
 from medallion_assets.trigger_context import TRIGGER_TAG
 
 Result = TypeVar("Result")
@@ -123,7 +125,7 @@ class Stage:
             job=context.run.job_name,
             stage=self.table.name,
             attempt=context.retry_number + 1,
-            partition=_partition(context),
+            partition=days_named(context.run.tags),
             trigger=context.run.tags.get(TRIGGER_TAG),
             started_at=self.now,
             duration_seconds=time.monotonic() - self._began,
@@ -140,7 +142,8 @@ class Stage:
     def recorded(self) -> Iterator[Stage]:
         """The body of the asset; whatever becomes of it is written."""
         try:
-            yield self
+            with native_failures(self.table.name):
+                yield self
         except Exception as error:
             self.end(Outcome.FAILED, str(error) or type(error).__name__)
             raise
@@ -165,10 +168,3 @@ class Stage:
         entries = self.context.instance.all_logs(run_id, of_type=ENDING)
         said = (entry.dagster_event and entry.dagster_event.message for entry in entries)
         return "; ".join(["the run was ended", *filter(None, said)])
-
-
-def _partition(context: dg.AssetExecutionContext) -> str | None:
-    if not context.has_partition_key and not context.has_partition_key_range:
-        return None
-    keys = context.partition_keys
-    return keys[0] if len(keys) == 1 else f"{keys[0]}...{keys[-1]}"

@@ -12,11 +12,12 @@ from medallion_assets.bronze.verdicts import EXPORT_VERDICTS
 from medallion_assets.errors import PermanentError
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.lakehouse.contracts import Table, judged
+from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import DECISIONS
 from medallion_assets.lakehouse.expectation_results import EXPECTATION_RESULTS
 from medallion_assets.lakehouse.history_store import events_table
 from medallion_assets.lakehouse.identity import LAKEHOUSE
+from medallion_assets.lakehouse.judged_contracts import judged
 from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.lakehouse.quarantine import quarantine_table
 from medallion_assets.lakehouse.raw_exports import bronze_table

@@ -1,188 +1,342 @@
-"""The run launcher tells a run whose process is gone, and is not fooled by another process of the same id."""
+"""A run is one process, known from its first moment: it is judged by whether it lives, and ended as a whole."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
-import signal
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import dagster as dg
 import psutil
 import pytest
 from dagster._core.events import EngineEventData
-from dagster._core.launcher import DefaultRunLauncher, LaunchRunContext, WorkerStatus
+from dagster._core.launcher import LaunchRunContext, WorkerStatus
 from dagster._core.storage.dagster_run import RunOpConcurrency
-from dagster._core.storage.tags import GRPC_INFO_TAG, MAX_RETRIES_TAG, RETRY_NUMBER_TAG
-from dagster._core.test_utils import instance_for_test
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._daemon.monitoring.run_monitoring import check_run_timeout
 
-from medallion_assets.run_launcher import HOST_TAG, SAME_MOMENT_SECONDS, WatchedRunLauncher, Worker, lives
+from medallion_assets import run_launcher
+from medallion_assets.resources import LakehouseResource
+from medallion_assets.run_processes import Hold, RunProcess, is_held, known_runs
+from medallion_assets.run_whereabouts import HOST_TAG, folder_of, tell
+from medallion_assets_tests.launching import Launching, launching, wait_until
 from medallion_assets_tests.services.postgres import PostgresServer
+from medallion_assets_tests.test_run_processes import gone
 
 HERE = "this-host"
-
-
-@pytest.fixture(scope="module")
-def instance() -> Iterator[dg.DagsterInstance]:
-    launcher = {"module": "medallion_assets.run_launcher", "class": "WatchedRunLauncher"}
-    with instance_for_test({"run_launcher": launcher}) as one:
-        yield one
-
-
-@pytest.fixture(autouse=True)
-def _this_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("socket.gethostname", lambda: HERE)
+Status = dg.DagsterRunStatus
 
 
 @pytest.fixture
-def worker() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that waits to be ended."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        yield process
-        process.kill()
+def runs(tmp_path: Path) -> Iterator[Launching]:
+    with launching(tmp_path) as one:
+        yield one
 
 
-def run_of(
-    instance: dg.DagsterInstance, *pids: int, host: str = HERE, server: dict[str, object] | None = None
-) -> dg.DagsterRun:
-    """A run that was launched on a host by a code server, whose processes told of themselves."""
-    tags = {HOST_TAG: host, GRPC_INFO_TAG: json.dumps(server or {"host": "localhost", "port": 4266})}
-    run = instance.create_run_for_job(dg.job(name="nothing")(lambda: None), tags=tags)
-    for pid in pids:
-        data = EngineEventData.in_process(pid)
-        instance.report_engine_event(f"Started process for run (pid: {pid}).", run, data)
-    instance.report_engine_event("Another event, without a process", run)
-    return run
-
-
-def health(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[WorkerStatus, str | None]:
-    launcher = instance.run_launcher
-    assert isinstance(launcher, WatchedRunLauncher)
-    assert launcher.supports_check_run_worker_health
-    found = launcher.check_run_worker_health(run)
+def health(runs: Launching, run_id: str) -> tuple[WorkerStatus, str | None]:
+    found = runs.launcher.check_run_worker_health(runs.run(run_id))
     return found.status, found.msg
 
 
-def test_a_run_is_running_while_its_process_lives(
-    instance: dg.DagsterInstance, worker: subprocess.Popen[bytes]
-) -> None:
-    run = run_of(instance, worker.pid)
-    assert health(instance, run) == (WorkerStatus.RUNNING, None)
-    worker.send_signal(signal.SIGKILL)
-    worker.wait()
-    assert health(instance, run) == (WorkerStatus.FAILED, f"process {worker.pid} of this run is gone from {HERE}")
+def test_a_run_needs_no_code_server_and_leaves_nothing_behind(runs: Launching) -> None:
+    run_id = runs.at_work()
+    assert health(runs, run_id) == (WorkerStatus.RUNNING, None)
+    assert f"Process {runs.process(run_id).pid} on" in runs.said(run_id)
+    (runs.folder / "go").touch()
+    runs.wait_for(run_id, Status.SUCCESS)
+    assert runs.executed == [run_id]
+    wait_until(lambda: known_runs(folder_of(runs.instance)) == [], "its lock is removed")
 
 
-def test_the_last_process_of_a_run_counts(instance: dg.DagsterInstance, worker: subprocess.Popen[bytes]) -> None:
-    gone = dead_pid()
-    assert health(instance, run_of(instance, gone, worker.pid))[0] is WorkerStatus.RUNNING
-    assert health(instance, run_of(instance, worker.pid, gone))[0] is WorkerStatus.FAILED
+def test_a_run_whose_process_was_killed_is_lost_at_once_and_may_be_started_anew(runs: Launching) -> None:
+    run_id = runs.at_work()
+    process, child = runs.process(run_id), int((runs.folder / "child").read_text())
+    process.kill()
+    runs.wait_for(run_id, Status.FAILURE)
+    assert "the process of this run is gone, and it was STARTED still" in runs.said(run_id)
+    assert runs.run(run_id).tags["dagster/max_retries"] == "1"
+    assert gone(child)
 
 
-def test_a_process_that_nobody_waited_for_is_gone(
-    instance: dg.DagsterInstance, worker: subprocess.Popen[bytes]
-) -> None:
-    run = run_of(instance, worker.pid)
-    worker.send_signal(signal.SIGKILL)
-    os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
-    assert psutil.Process(worker.pid).status() == psutil.STATUS_ZOMBIE
-    assert health(instance, run)[0] is WorkerStatus.FAILED
+def test_a_run_is_launched_once_however_often_it_is_asked_for(runs: Launching) -> None:
+    """As two daemons would, or one that was not told that its first launch had succeeded."""
+    run_id = runs.launch()
+    first = runs.process(run_id)
+    context = LaunchRunContext(dagster_run=runs.run(run_id), workspace=None)
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(runs.launcher.launch_run, [context] * 3))
+    assert runs.said(run_id).count("Not started again: a process carries out this run already.") == 3
+    assert runs.process(run_id) == first
+    (runs.folder / "go").touch()
+    runs.wait_for(run_id, Status.SUCCESS)
+    assert runs.executed == [run_id]
 
 
-@pytest.mark.parametrize(("seconds_later", "is_same"), [(0.0, True), (-SAME_MOMENT_SECONDS - 1, False)])
-def test_a_younger_process_of_the_same_id_is_another_one(seconds_later: float, *, is_same: bool) -> None:
-    began_at = psutil.Process().create_time()
-    assert lives(Worker(os.getpid(), began_at + seconds_later)) is is_same
+def test_a_launch_that_was_given_up_starts_nothing(runs: Launching) -> None:
+    """A daemon that stood still during a launch, whose run another one has started anew."""
+    run_id = runs.make()
+    before = runs.run(run_id)
+    runs.instance.report_run_failed(before)
+    runs.launcher.launch_run(LaunchRunContext(dagster_run=before, workspace=None))
+    assert not is_held(folder_of(runs.instance), run_id)
+    assert runs.run(run_id).status is Status.FAILURE
+
+
+def test_a_process_that_cannot_be_started_holds_nothing(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object, **__: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(subprocess, "Popen", no_memory)
+    run_id = runs.make()
+    with pytest.raises(OSError, match="Cannot allocate"):
+        runs.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
+    assert runs.run(run_id).status is Status.FAILURE
+    assert runs.run(run_id).tags["dagster/max_retries"] == "1"
+    assert known_runs(folder_of(runs.instance)) == []
+
+
+def test_what_cannot_be_told_of_a_process_fails_no_run(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The storage is away for the moment after the start: the process is at work all the same."""
+
+    def away(*_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(run_launcher, "tell", away)
+    run_id = runs.launch()
+    (runs.folder / "go").touch()
+    runs.wait_for(run_id, Status.SUCCESS)
+    assert runs.executed == [run_id]
+
+
+def test_a_terminated_run_ends_with_its_children(runs: Launching) -> None:
+    run_id = runs.at_work()
+    process, child = runs.process(run_id), int((runs.folder / "child").read_text())
+    assert runs.launcher.terminate(run_id)
+    assert not is_held(folder_of(runs.instance), run_id)
+    assert gone(process.pid)
+    assert gone(child)
+    runs.wait_for(run_id, Status.CANCELED)
+
+
+def test_a_process_that_stands_still_is_killed(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is canceled once it is gone, and not before."""
+    monkeypatch.setattr(run_launcher, "GRACE_SECONDS", 0.1)
+    run_id = runs.at_work()
+    process = runs.process(run_id)
+    process.suspend()
+    assert health(runs, run_id) == (WorkerStatus.RUNNING, None)
+    assert runs.launcher.terminate(run_id)
+    assert gone(process.pid)
+    runs.wait_for(run_id, Status.CANCELED)
+
+
+def test_a_run_over_its_time_limit_ends_with_its_process(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As run monitoring ends it: it calls the run failed whatever the launcher says."""
+    monkeypatch.setattr(run_launcher, "GRACE_SECONDS", 0.1)
+    run_id = runs.at_work()
+    process = runs.process(run_id)
+    process.suspend()
+    record = runs.instance.get_run_record_by_id(run_id)
+    assert record is not None
+    check_run_timeout(runs.instance, record, logging.getLogger("test"), 0.001)
+    assert gone(process.pid)
+    runs.wait_for(run_id, Status.FAILURE)
+    assert "Exceeded maximum runtime" in runs.said(run_id)
+
+
+@pytest.mark.parametrize("fails", ["take", "note"])
+def test_a_full_disk_starts_no_process(runs: Launching, monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if fails == "take":
+        monkeypatch.setattr(run_launcher, "take", full)
+    else:
+        monkeypatch.setattr(Hold, "note", full)
+    run_id = runs.make()
+    with pytest.raises(OSError, match="No space left"):
+        runs.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
+    assert runs.run(run_id).status is Status.FAILURE
+    assert [one for one in psutil.Process().children() if "execute_run" in one.cmdline()] == []
+
+
+def test_a_process_that_was_not_ended_is_not_called_canceled(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_launcher, "end", lambda *_, **__: False)
+    run_id = runs.at_work()
+    assert not runs.launcher.terminate(run_id)
+    assert runs.run(run_id).status is Status.CANCELING
+    assert f"Process {runs.process(run_id).pid} of this run does not end" in runs.said(run_id)
+
+
+def test_a_late_start_is_ended_before_it_is_given_up(runs: Launching) -> None:
+    """What run monitoring asks right before it reports that a run took too long to start."""
+    run_id = runs.launch()
+    process = runs.process(run_id)
+    process.suspend()
+    said = runs.launcher.get_run_worker_debug_info(runs.run(run_id))
+    assert said is not None
+    assert said.startswith(f"Process {process.pid} lived, and was ended.")
+    assert gone(process.pid)
+
+
+# --- processes that nobody launched
+
+
+def test_a_run_of_the_command_line_tells_its_process_and_host(runs: Launching) -> None:
+    """It is held by the process that carries it out, which may be that of a test."""
+    seen: list[tuple[str, WorkerStatus]] = []
+
+    @dg.asset(required_resource_keys={"lakehouse"})
+    def one(context) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - Dagster reads the annotation
+        run_id = context.run.run_id
+        seen.append((run_id, health(runs, run_id)[0]))
+        assert is_held(folder_of(runs.instance), run_id)
+
+    lakehouse = LakehouseResource(url="file:///nowhere", raw_url="file:///nowhere")
+    result = dg.materialize([one], instance=runs.instance, resources={"lakehouse": lakehouse})
+    assert seen == [(result.run_id, WorkerStatus.RUNNING)]
+    assert f"Process {os.getpid()} on" in runs.said(result.run_id)
+    assert known_runs(folder_of(runs.instance)) == []
+
+
+def test_a_killed_run_of_the_command_line_is_found(runs: Launching) -> None:
+    """And what it left is not mistaken for a run of another host."""
+    run_id = runs.make()
+    folder = folder_of(runs.instance)
+    code = (
+        "import sys; from pathlib import Path; from medallion_assets.run_processes import Hold, RunProcess, take\n"
+        "hold = take(Path(sys.argv[1]), sys.argv[2]); hold.note(RunProcess.of_this()); print('up', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, folder, run_id], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert health(runs, run_id) == (WorkerStatus.RUNNING, None)
+        process.kill()
+    status, message = health(runs, run_id)
+    assert status is WorkerStatus.FAILED
+    assert message is not None
+    assert message.startswith(f"process {process.pid} of this run is gone from")
+
+
+# --- what only events tell: another DAGSTER_HOME, runs of an earlier release, other hosts
+
+
+def run_of(runs: Launching, *pids: int, tags: dict[str, str] | None = None) -> str:
+    """A run whose processes told of themselves by Dagster's own events alone."""
+    run_id = runs.make(tags)
+    for pid in pids:
+        data = EngineEventData.in_process(pid)
+        runs.instance.report_engine_event(f"Started process for run (pid: {pid}).", runs.run(run_id), data)
+    runs.instance.report_engine_event("Another event, without a process", runs.run(run_id))
+    return run_id
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The tag of a run that this host launched."""
+    monkeypatch.setattr("socket.gethostname", lambda: HERE)
+    return {HOST_TAG: HERE}
+
+
+def test_the_last_process_of_a_run_counts(runs: Launching, here: dict[str, str]) -> None:
+    living, dead = os.getpid(), dead_pid()
+    assert health(runs, run_of(runs, dead, living, tags=here)) == (WorkerStatus.RUNNING, None)
+    message = f"process {dead} of this run is gone from {HERE}"
+    assert health(runs, run_of(runs, living, dead, tags=here)) == (WorkerStatus.FAILED, message)
 
 
 @pytest.mark.parametrize(
-    ("host", "server"),
+    ("tags", "host"),
     [
-        pytest.param("elsewhere", None, id="launched by the daemon of another host"),
-        pytest.param(HERE, {"host": "10.0.0.7", "port": 4266}, id="on a code server of another host"),
+        pytest.param({HOST_TAG: "elsewhere"}, "elsewhere", id="launched by the daemon of another host"),
+        pytest.param({GRPC_INFO_TAG: json.dumps({"host": "10.0.0.7"})}, "10.0.0.7", id="on a code server of another"),
     ],
 )
-def test_nobody_here_judges_a_process_of_another_host(
-    instance: dg.DagsterInstance, host: str, server: dict[str, object] | None
+def test_nobody_here_judges_or_ends_a_process_of_another_host(
+    runs: Launching, here: dict[str, str], tags: dict[str, str], host: str
 ) -> None:
-    run = run_of(instance, dead_pid(), host=host, server=server)
-    assert health(instance, run) == (WorkerStatus.RUNNING, "not watched: its process is on another host")
+    run_id = run_of(runs, dead_pid(), tags={**here, **tags})
+    assert health(runs, run_id) == (WorkerStatus.RUNNING, f"not watched: its process is on another host, {host}")
+    assert not runs.launcher.terminate(run_id)
+    assert f"of this run is on host {host}, this is {HERE}. End it there." in runs.said(run_id)
+    assert runs.run(run_id).status is Status.NOT_STARTED
 
 
-def test_a_run_without_a_process_is_left_to_its_start_timeout(instance: dg.DagsterInstance) -> None:
-    assert health(instance, run_of(instance)) == (WorkerStatus.RUNNING, "it has not told its process yet")
+def test_a_process_that_names_its_host_is_judged_there_alone(runs: Launching, here: dict[str, str]) -> None:
+    run_id = run_of(runs, tags=here)
+    tell(runs.instance, runs.run(run_id), RunProcess(pid=dead_pid(), host="a-laptop", noted_at=1.0))
+    assert health(runs, run_id)[1] == "not watched: its process is on another host, a-laptop"
 
 
-def test_a_code_server_by_socket_is_on_this_host(instance: dg.DagsterInstance) -> None:
+def test_a_process_without_a_host_is_not_said_to_be_on_another_one(runs: Launching) -> None:
+    pid = dead_pid()
+    run_id = run_of(runs, pid)
+    assert health(runs, run_id) == (WorkerStatus.RUNNING, f"not watched: process {pid} has not told its host")
+
+
+def test_a_code_server_by_socket_is_on_this_host(runs: Launching, here: dict[str, str]) -> None:
     """As `dagster dev` starts them."""
-    run = run_of(instance, dead_pid(), server={"host": "localhost", "socket": f"/tmp/{time.time()}"})
-    assert health(instance, run)[0] is WorkerStatus.FAILED
+    server = {GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": "/tmp/socket"})}
+    assert health(runs, run_of(runs, dead_pid(), tags={**here, **server}))[0] is WorkerStatus.FAILED
 
 
-def test_the_host_is_written_down_before_the_run_starts(
-    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+def test_a_run_that_began_and_told_no_process_is_lost_after_a_minute(
+    runs: Launching, here: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    run_id = run_of(runs, tags=here)
+    assert health(runs, run_id) == (WorkerStatus.RUNNING, "it has not told its process yet")
+    start = dg.DagsterEvent(event_type_value="PIPELINE_START", job_name="waiting")
+    runs.instance.report_dagster_event(start, run_id)
+    record = runs.instance.get_run_record_by_id(run_id)
+    assert record is not None
+    assert record.start_time is not None
+    later = record.start_time + run_launcher.UNTOLD_SECONDS + 1
+    monkeypatch.setattr("time.time", lambda: later)
+    assert health(runs, run_id) == (WorkerStatus.FAILED, "it began, and told no process within 60 s")
+
+
+@pytest.mark.usefixtures("here")
+def test_the_host_is_written_down_before_the_run_starts(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon that is killed right after the start leaves a run that the next one can judge."""
-    run = instance.create_run_for_job(dg.job(name="nothing")(lambda: None))
     seen = []
-
-    def start(_: DefaultRunLauncher, context: LaunchRunContext) -> None:
-        found = instance.get_run_by_id(context.dagster_run.run_id)
-        seen.append(found and found.tags.get(HOST_TAG))
-
-    monkeypatch.setattr(DefaultRunLauncher, "launch_run", start)
-    instance.run_launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
+    monkeypatch.setattr(run_launcher, "start_worker", lambda run, *_: seen.append(runs.run(run.run_id).tags[HOST_TAG]))
+    run_id = runs.make()
+    runs.launcher.launch_run(LaunchRunContext(dagster_run=runs.run(run_id), workspace=None))
     assert seen == [HERE]
 
 
-@pytest.mark.parametrize(
-    ("tags", "allowed"),
-    [
-        pytest.param({}, "1", id="a run that has no retries"),
-        pytest.param({MAX_RETRIES_TAG: "0"}, "1", id="nor by its tags"),
-        pytest.param({MAX_RETRIES_TAG: "1", RETRY_NUMBER_TAG: "1"}, "2", id="one that was lost before"),
-        pytest.param({MAX_RETRIES_TAG: "2", RETRY_NUMBER_TAG: "2"}, "2", id="no more than twice"),
-        pytest.param({MAX_RETRIES_TAG: "5"}, "5", id="what its tables allow stays"),
-    ],
-)
-def test_a_lost_run_is_started_anew(instance: dg.DagsterInstance, tags: dict[str, str], allowed: str) -> None:
-    run = instance.create_run_for_job(dg.job(name="nothing")(lambda: None), tags=tags)
-    instance.run_launcher.get_run_worker_debug_info(run)
-    found = instance.get_run_by_id(run.run_id)
-    assert found is not None
-    assert found.tags[MAX_RETRIES_TAG] == allowed
-
-
-def test_a_run_that_was_to_be_ended_is_not_started_anew(instance: dg.DagsterInstance) -> None:
-    run = instance.create_run_for_job(dg.job(name="nothing")(lambda: None), status=dg.DagsterRunStatus.CANCELING)
-    assert instance.run_launcher.get_run_worker_debug_info(run) is None
-    found = instance.get_run_by_id(run.run_id)
-    assert found is not None
-    assert MAX_RETRIES_TAG not in found.tags
-
-
-def test_two_runs_launched_at_once_make_their_pools_once(
-    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_runs_launched_at_once_make_their_pools_once(postgres: PostgresServer, tmp_path: Path) -> None:
     """Dagster's steps make them otherwise, and PostgreSQL fails one of two that do so at the same moment."""
-    monkeypatch.setattr(DefaultRunLauncher, "launch_run", lambda *_: None)
     settings = {
-        "run_launcher": {"module": "medallion_assets.run_launcher", "class": "WatchedRunLauncher"},
         "storage": {"postgres": {"postgres_url": postgres.make_database()}},
         "concurrency": {"pools": {"default_limit": 1}},
     }
     pools = {f"silver/{number}" for number in range(5)}
-    with instance_for_test(settings) as one:
-        runs = [one.create_run_for_job(dg.job(name="nothing")(lambda: None)) for _ in range(4)]
+    with launching(tmp_path, settings) as one:
         wanted = RunOpConcurrency(root_key_counts={}, has_unconstrained_root_nodes=False, all_pools=pools)
-        contexts = [LaunchRunContext(run._replace(run_op_concurrency=wanted), workspace=None) for run in runs]
-        with ThreadPoolExecutor(len(runs)) as threads:
-            list(threads.map(one.run_launcher.launch_run, contexts))
-        assert {pool.name: pool.limit for pool in one.event_log_storage.get_pool_limits()} == dict.fromkeys(pools, 1)
+        made = [one.run(one.make())._replace(run_op_concurrency=wanted) for _ in range(4)]
+        with ThreadPoolExecutor(len(made)) as threads:
+            list(threads.map(one.launcher._make_pools, made))
+        limits = one.instance.event_log_storage.get_pool_limits()
+        assert {pool.name: pool.limit for pool in limits} == dict.fromkeys(pools, 1)
+
+
+def test_nobody_watches_once_the_instance_is_closed(tmp_path: Path) -> None:
+    with launching(tmp_path) as one:
+        one.launcher.watch()
+        one.launcher.watch()
+        watchers = [thread for thread in threading.enumerate() if thread.name == "run-watch"]
+        assert len(watchers) == 1
+    watchers[0].join(timeout=60)
+    assert not watchers[0].is_alive()
 
 
 def dead_pid() -> int:

@@ -7,6 +7,7 @@ Does not: loading exports that Bronze lacks (bronze.ingest); those that the raw 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,9 +15,11 @@ from typing import Any
 import polars as pl
 from obstore.store import ObjectStore
 
-from medallion_assets.bronze.ingest import open_exports, raw_export, stage_file
-from medallion_assets.dynamodb.exports import DataFile, Export, FoundExport, find_exports, read_export
-from medallion_assets.dynamodb.verification import ExportRefusedError, expect_table, verified_file
+from medallion_assets.bronze.export_lines import export_lines
+from medallion_assets.bronze.ingest import open_exports, raw_export, stage_export
+from medallion_assets.bronze.source import Source, expect_source
+from medallion_assets.dynamodb.exports import Export, FoundExport, find_exports, read_export
+from medallion_assets.dynamodb.verification import ExportRefusedError
 from medallion_assets.errors import CommitConflictError
 from medallion_assets.lakehouse.commits import COMMIT_ATTEMPTS, until_committed
 from medallion_assets.lakehouse.damage import damaged_files
@@ -46,6 +49,7 @@ def rebuild_bronze(
     *,
     why: str,
     now: datetime,
+    source: Source | None = None,
     dry_run: bool = False,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Rebuilt:
@@ -61,11 +65,14 @@ def rebuild_bronze(
     """
     bronze = bronze_table(table_name)
     expect_reason(bronze.name, why)
-    return until_committed(
-        lambda: _Work(
-            bronze=lakehouse.open(bronze), raw_url=raw_url, now=now, progress=progress, stages=not dry_run
-        ).run(why)
-    )
+
+    def rebuild() -> Rebuilt:
+        snapshot = lakehouse.open(bronze)
+        known = (source or Source()).known_from(snapshot)
+        work = _Work(bronze=snapshot, raw_url=raw_url, now=now, source=known, progress=progress, stages=not dry_run)
+        return work.run(why)
+
+    return until_committed(rebuild)
 
 
 @dataclass(kw_only=True)
@@ -75,6 +82,7 @@ class _Work:
     bronze: Snapshot
     raw_url: str
     now: datetime
+    source: Source
     progress: Progress
     stages: bool
     changes: TableChanges = field(default_factory=TableChanges)
@@ -131,10 +139,10 @@ class _Work:
         """Whether the export could be read whole; what differs is staged."""
         try:
             export = read_export(store, found)
-            expect_table(export, self.bronze.table.short_name)
+            expect_source(export, self.source, self.bronze.table.short_name)
             if is_held and self._is_same(store, export):
                 return True
-            staged = [self._stage(store, export, file) for file in export.files] if self.stages else []
+            staged = stage_export(store, self.bronze, export, self.now) if self.stages else []
         except ExportRefusedError:
             return False
         files = export_files(self.bronze, export.export_id) if self.bronze.files.height else self.bronze.files
@@ -146,9 +154,6 @@ class _Work:
         self.rebuilt.append(export)
         return True
 
-    def _stage(self, store: ObjectStore, export: Export, file: DataFile) -> StagedFile:
-        return stage_file(store, self.bronze, export, file, self.now)
-
     def _is_same(self, store: ObjectStore, export: Export) -> bool:
         """Whether Bronze holds exactly the lines of the export, in files that are as they were written."""
         if self.damaged.intersection(export_files(self.bronze, export.export_id)["path"]):
@@ -157,22 +162,18 @@ class _Work:
             held = self._held(export.export_id)
         except UNREADABLE:
             held = {}
-        read = {name: digest for name, digest in self._read(store, export) if digest[0]}
-        return held == read
+        return held == self._read(store, export)
 
     def _held(self, export_id: str) -> dict[str, Digest]:
         rows = self.bronze.scan(paths=export_files(self.bronze, export_id)["path"])
-        by_file = rows.group_by("_source_file").agg(*_digest()).collect(engine="streaming")
-        return {name: (lines, digest) for name, lines, digest in by_file.iter_rows()}
+        return _by_file(_digests(rows))
 
-    def _read(self, store: ObjectStore, export: Export) -> Iterator[tuple[str, Digest]]:
-        """Each data file, verified, with the digest of its lines."""
-        for file in export.files:
-            with verified_file(store, export, file) as path:
-                lines = pl.scan_lines(path, name="raw", row_index_name="_line_number", row_index_offset=1, glob=False)
-                typed = lines.with_columns(pl.col("_line_number").cast(pl.Int64))
-                count, digest = typed.select(*_digest()).collect(engine="streaming").row(0)
-            yield file.key.removeprefix(export.prefix), (count, digest or 0)
+    def _read(self, store: ObjectStore, export: Export) -> dict[str, Digest]:
+        """The digest of each data file's lines; a file without any has none."""
+        with closing(export_lines(store, export)) as frames:
+            parts = list(map(_digests, frames))
+        every = pl.concat(parts) if parts else pl.DataFrame(schema=["_source_file", "lines", "digest"])
+        return _by_file(every.group_by("_source_file").agg(pl.col("lines").sum(), pl.col("digest").sum()))
 
     def _count(self, export: Export, before: int) -> None:
         change = "changed" if before else "added"
@@ -187,3 +188,11 @@ class _Work:
 
 def _digest() -> Iterable[pl.Expr]:
     return pl.len().alias("lines"), pl.struct("_line_number", "raw").hash().sum().alias("digest")
+
+
+def _digests(lines: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+    return lines.lazy().group_by("_source_file").agg(*_digest()).collect(engine="streaming")
+
+
+def _by_file(digests: pl.DataFrame) -> dict[str, Digest]:
+    return {name: (lines, digest) for name, lines, digest in digests.iter_rows()}

@@ -18,22 +18,32 @@ Item = dict[str, Attribute]
 
 MAX_DIGITS = 38
 """What DynamoDB keeps of a number."""
+SMALLEST_EXPONENT, LARGEST_EXPONENT = -130, 125
+"""Numbers other than 0 lie between 1E-130 and 9.99...E125, on both sides of 0."""
 WRITE_UNIT_BYTES = 1024
+
+
+class UnstorableValueError(PermanentError):
+    """A number that DynamoDB cannot keep exactly: its column may have others that it can."""
 
 
 def to_item(row: Mapping[str, object]) -> Item:
     """A row of plain values as an item.
 
     Raises:
-        PermanentError: a value has no exact DynamoDB form; the message names the column.
+        UnstorableValueError: a number is not finite, has too many digits, or is too large or too small.
+        PermanentError: a column has another type than those that DynamoDB keeps exactly.
+        Both messages name the column.
     """
     item: Item = {}
     for name, value in row.items():
         attribute = _attribute(value)
         if attribute is None:
-            raise PermanentError(
+            is_number = isinstance(value, int | Decimal)
+            raise (UnstorableValueError if is_number else PermanentError)(
                 f"column {name} holds a value that DynamoDB cannot keep exactly",
-                expected=f"text, bool, int, date, datetime, None, or a Decimal of at most {MAX_DIGITS} digits",
+                expected=f"text, bool, int, date, datetime, None, or a Decimal of at most {MAX_DIGITS} digits, "
+                f"0 or between 1E{SMALLEST_EXPONENT} and 1E{LARGEST_EXPONENT + 1}",
                 found=f"{type(value).__name__} {value!r}",
                 do="cast the column in its Gold table",
             )
@@ -62,8 +72,12 @@ def number(attribute: Mapping[str, str | bool]) -> int:
 
 def write_units(item: Item) -> int:
     """What one put of `item` costs, in write capacity units: a unit for every started KiB of names and values."""
-    size = sum(len(name.encode()) + _attribute_bytes(attribute) for name, attribute in item.items())
-    return max(1, -(-size // WRITE_UNIT_BYTES))
+    return max(1, -(-item_bytes(item) // WRITE_UNIT_BYTES))
+
+
+def item_bytes(item: Item) -> int:
+    """The size of an item as DynamoDB counts it: names and values."""
+    return sum(len(name.encode()) + _attribute_bytes(attribute) for name, attribute in item.items())
 
 
 def _attribute(value: object) -> Attribute | None:
@@ -89,6 +103,8 @@ def _attribute(value: object) -> Attribute | None:
 def _number(value: Decimal) -> Attribute | None:
     """Plain digits without trailing zeros, as DynamoDB itself returns them, so that equal numbers have equal text."""
     if not value.is_finite():
+        return None
+    if value and not SMALLEST_EXPONENT <= value.adjusted() <= LARGEST_EXPONENT:
         return None
     text = f"{value:f}"
     if "." in text:

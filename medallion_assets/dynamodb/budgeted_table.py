@@ -1,6 +1,6 @@
 """One DynamoDB table, written within a budget: every request asks the limiter, and is repeated until it is answered.
 
-Belongs here: charging, throttling, unprocessed items and lost answers.
+Belongs here: charging, throttling, unprocessed items, cancelled transactions and lost answers.
 Does not: what is written in which order (dynamodb.day_publisher, dynamodb.item_publisher), or DynamoDB's errors as
 ours (dynamodb.failures).
 """
@@ -8,24 +8,32 @@ ours (dynamodb.failures).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import botocore.exceptions as botocore
 
+from medallion_assets.aws_errors import Repeat
 from medallion_assets.dynamodb.attributes import Item, write_units
-from medallion_assets.dynamodb.failures import RESUMES, THROTTLED, code_of, failure, is_lost, passes
+from medallion_assets.dynamodb.failures import CONDITION_FAILED, RESUMES, code_of, failure, passes, repeat_of
 from medallion_assets.dynamodb.limiter import CapacityLimiter
 from medallion_assets.dynamodb.parallel import for_each
 from medallion_assets.errors import TransientError
 
-CONDITION_FAILED = "ConditionalCheckFailedException"
+T = TypeVar("T")
+
 BATCH_ITEMS = 25
 """The most that BatchWriteItem takes."""
+TRANSACTION_ITEMS = 99
+"""The most that TransactWriteItems takes, beside a guard."""
+TRANSACTION_UNITS = 2
+"""What a transaction costs, in units of the same write outside of one."""
 BATCH_SECONDS = 0.25
 """A batch costs at most this much of the budget, so that a small budget is spent evenly too."""
 MOST_ATTEMPTS = 30
 """About a minute of refusals without a single success."""
+TURN_SECONDS = 1.0
+"""How often a publish that writes looks whether another took over: a read, of no write capacity."""
 
 
 class Answer(NamedTuple):
@@ -42,16 +50,47 @@ class Condition(NamedTuple):
     values: Item
 
 
-class BudgetedTable:
-    """A table and its limiter; counts what this publish costs (rule P3). Safe to share among threads."""
+class Guard(NamedTuple):
+    """What must hold of an item for a transaction to write others."""
 
-    def __init__(self, client: Any, name: str, limiter: CapacityLimiter) -> None:
+    key: Item
+    condition: Condition
+
+
+class Token(Protocol):
+    """What a publish that another took over from finds changed under `key` (dynamodb.fencing)."""
+
+    @property
+    def key(self) -> Item:
+        """The item that tells whose turn it is."""
+        ...
+
+    def expect(self, owner: Item | None, table_name: str) -> None:
+        """Raise PermanentError unless that item says that it is this publish's."""
+        ...
+
+
+class BudgetedTable:
+    """A table and its limiter; counts what this publish costs (rule P3). Safe to share among threads.
+
+    With a `token`, writing raises PermanentError soon after another publish took over.
+    """
+
+    def __init__(self, client: Any, name: str, limiter: CapacityLimiter, token: Token | None = None) -> None:
         self.name = name
         self.limiter = limiter
         self.consumed_wcu = 0.0
         self.throttled_requests = 0
         self._client = client
         self._counting = threading.Lock()
+        self._token = token
+        self._looking = threading.Lock()
+        self._looked_at = float("-inf")
+
+    @property
+    def batch_wcu(self) -> float:
+        """What a batch or transaction may cost."""
+        return max(1.0, self.limiter.target_wcu * BATCH_SECONDS)
 
     def put_all(self, items: Iterable[Item], written: Callable[[int], object]) -> None:
         """Put every item, unconditionally, in batches; `written` is told how many more are in."""
@@ -65,13 +104,46 @@ class BudgetedTable:
         """Put one item if `condition` holds of the one it replaces."""
         return self._conditionally("put_item", write_units(item), condition, Item=item)
 
-    def delete(self, key: Item, condition: Condition) -> Answer:
-        """Delete one item if `condition` holds of it."""
-        return self._conditionally("delete_item", 1, condition, Key=key)
+    def put_together(self, items: Sequence[Item], condition: Condition, guard: Guard) -> list[Answer] | None:
+        """Put at most 99 items in one transaction: if `guard` holds, and `condition` of each item that is replaced.
+
+        An answer an item; unless all are accepted, nothing was written. None: `guard` does not hold.
+        """
+        actions = [{"ConditionCheck": {"Key": guard.key, **_conditional(guard.condition)}}]
+        actions += [{"Put": {"Item": item, **_conditional(condition)}} for item in items]
+        for action in actions:
+            for request in action.values():
+                request["TableName"] = self.name
+        cost = TRANSACTION_UNITS * (1 + sum(write_units(item) for item in items))
+        try:
+            self._write("transact_write_items", cost, TransactItems=actions)
+        except botocore.ClientError as refusal:
+            guarded, *reasons = refusal.response["CancellationReasons"]
+            if guarded["Code"] in CONDITION_FAILED:
+                return None
+            return [
+                Answer(accepted=reason["Code"] not in CONDITION_FAILED, existing=reason.get("Item", {}))
+                for reason in reasons
+            ]
+        return [Answer(accepted=True, existing={}) for _ in items]
 
     def update(self, key: Item, change: str, condition: Condition) -> Answer:
         """Apply an update expression if `condition` holds; the condition's values serve the change too."""
         return self._conditionally("update_item", 1, condition, Key=key, UpdateExpression=change)
+
+    def expect_turn(self, *, within_seconds: float = 0.0) -> None:
+        """See that no other publish took over, unless that was seen less than `within_seconds` ago.
+
+        Raises:
+            PermanentError: one did.
+        """
+        if self._token is None:
+            return
+        with self._looking:
+            now = self.limiter.clock()
+            if now - self._looked_at >= within_seconds:
+                self._token.expect(self.get(self._token.key), self.name)
+                self._looked_at = now
 
     def get(self, key: Item) -> Item | None:
         """One item, strongly consistent."""
@@ -102,24 +174,15 @@ class BudgetedTable:
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def _conditionally(self, operation: str, cost: float, condition: Condition, **request: Any) -> Answer:
-        if condition.values:
-            request["ExpressionAttributeValues"] = condition.values
         try:
-            self._write(
-                operation,
-                cost,
-                TableName=self.name,
-                ConditionExpression=condition.expression,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **request,
-            )
+            self._write(operation, cost, TableName=self.name, **_conditional(condition), **request)
         except botocore.ClientError as refusal:
             return Answer(accepted=False, existing=refusal.response.get("Item", {}))
         return Answer(accepted=True, existing={})
 
     def _write_all(self, requests: Iterable[dict[str, Any]], done: Callable[[int], object]) -> None:
-        most = max(1.0, self.limiter.target_wcu * BATCH_SECONDS)
-        for_each(_batches(requests, most), lambda batch: self._write_batch(batch, done))
+        batches = grouped(requests, cost=_cost, most_cost=self.batch_wcu, most_things=BATCH_ITEMS)
+        for_each(batches, lambda batch: self._write_batch(batch, done))
 
     def _write_batch(self, batch: list[dict[str, Any]], done: Callable[[int], object]) -> None:
         attempts = 0
@@ -132,7 +195,7 @@ class BudgetedTable:
                 done(len(batch) - len(left))
             attempts += 1
             if attempts >= MOST_ATTEMPTS:
-                raise self._gave_up("batch_write_item", "UnprocessedItems")
+                raise self._gave_up("batch_write_item", f"{len(left)} UnprocessedItems again and again")
             batch = left
 
     def _write(self, operation: str, cost: float, **request: Any) -> dict[str, Any]:
@@ -140,17 +203,18 @@ class BudgetedTable:
         reason = ""
         for _ in range(MOST_ATTEMPTS):
             self.limiter.acquire(cost)
+            self.expect_turn(within_seconds=TURN_SECONDS)
             try:
                 answer = getattr(self._client, operation)(ReturnConsumedCapacity="TOTAL", **request)
             except botocore.ClientError as error:
-                reason = code_of(error)
-                if reason == CONDITION_FAILED:
+                reason, repeat = code_of(error), repeat_of(error)
+                if reason in CONDITION_FAILED:
                     self._settle(cost, cost)
                     raise
-                if reason in THROTTLED:
+                if repeat is Repeat.SLOWER:
                     self._settle(cost, 0.0, throttled=True)
                     continue
-                if not is_lost(error):
+                if repeat is Repeat.NEVER:
                     self._settle(cost, 0.0)
                     raise failure(operation, self.name, error) from error
             except botocore.BotoCoreError as error:
@@ -160,7 +224,7 @@ class BudgetedTable:
             else:
                 self._settle(cost, _charged(answer, cost), throttled=bool(answer.get("UnprocessedItems")))
                 return dict(answer)
-            # The write may be in although its answer is lost: it stays charged.
+            # The write may be in although its answer is lost, and a conflict may be charged: it stays charged.
             self._settle(cost, cost)
             self.limiter.back_off()
         raise self._gave_up(operation, reason)
@@ -192,19 +256,32 @@ class BudgetedTable:
         )
 
 
-def _batches(requests: Iterable[dict[str, Any]], most: float) -> Iterator[list[dict[str, Any]]]:
-    """Lists of at most 25 requests that cost at most `most` together, or one request that costs more."""
-    batch: list[dict[str, Any]] = []
-    cost = 0
-    for request in requests:
-        more = _cost(request)
-        if batch and (len(batch) == BATCH_ITEMS or cost + more > most):
-            yield batch
-            batch, cost = [], 0
-        batch.append(request)
-        cost += more
-    if batch:
-        yield batch
+def grouped(
+    things: Iterable[T], *, cost: Callable[[T], float], most_cost: float, most_things: int
+) -> Iterator[list[T]]:
+    """Lists of at most `most_things` that cost at most `most_cost` together, or one thing that costs more."""
+    group: list[T] = []
+    total = 0.0
+    for thing in things:
+        more = cost(thing)
+        if group and (len(group) == most_things or total + more > most_cost):
+            yield group
+            group, total = [], 0.0
+        group.append(thing)
+        total += more
+    if group:
+        yield group
+
+
+def _conditional(condition: Condition) -> dict[str, Any]:
+    """What a request says of its condition, and that it wants to see the item that refuses it."""
+    request: dict[str, Any] = {
+        "ConditionExpression": condition.expression,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    if condition.values:
+        request["ExpressionAttributeValues"] = condition.values
+    return request
 
 
 def _cost(request: dict[str, Any]) -> int:
@@ -215,7 +292,7 @@ def _cost(request: dict[str, Any]) -> int:
 def _charged(answer: dict[str, Any], expected: float) -> float:
     """What DynamoDB says it charged; what was expected where it says nothing."""
     reported = answer.get("ConsumedCapacity")
-    if reported is None:
+    if not reported:
         return expected
     tables = reported if isinstance(reported, list) else [reported]
     return float(sum(table.get("CapacityUnits", 0.0) for table in tables))

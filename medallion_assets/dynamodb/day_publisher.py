@@ -12,19 +12,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from medallion_assets.dynamodb.attributes import Item, number, to_item
+from medallion_assets.dynamodb.attributes import Item, UnstorableValueError, number, to_item
 from medallion_assets.dynamodb.budgeted_table import BudgetedTable, Condition
+from medallion_assets.dynamodb.fencing import FencingToken
+from medallion_assets.dynamodb.keys import MOST_SORT_KEY_BYTES
 from medallion_assets.dynamodb.limiter import CapacityLimiter
 from medallion_assets.dynamodb.owner import Trace, trace_of
 from medallion_assets.dynamodb.publisher import Outcome, Published, Source
+from medallion_assets.dynamodb.tombstones import EXPIRES_AT
+from medallion_assets.dynamodb.unpublishable import KeyRule, LeftOut, key_rules, objection
 from medallion_assets.errors import PermanentError, TransientError
 
 DAY, ROW = "metric_date", "row_key"
 POINTER = "#current"
-EXPIRES_AT = "expires_at"
 EXPIRE_AFTER_SECONDS = 86_400
 """Superseded rows stay a day: longer than any reader holds on to a pointer."""
-MOST_ROW_KEY_BYTES = 1024
 
 
 def publish_day(
@@ -40,27 +42,35 @@ def publish_day(
     now: datetime,
     progress: Callable[[int], None] | None = None,
     ttl_seconds: int = EXPIRE_AFTER_SECONDS,
+    index_rules: Sequence[KeyRule] = (),
+    token: FencingToken | None = None,
 ) -> Published:
     """Make `rows` what readers see of `day`, unless they see this version or a newer one.
 
     `key_columns` tell the rows of a day apart. `progress` is told how many rows are in. An interrupted call is
-    completed by calling again with the same arguments. Superseded rows expire `ttl_seconds` after `now`.
+    completed by calling again with the same arguments. Superseded rows expire `ttl_seconds` after `now`. Rows that
+    DynamoDB cannot take, by the `index_rules` of the table's indexes too, are left out (rule P4). `token` is asked
+    whether another publish has taken over.
 
     Raises:
-        PermanentError: two rows have the same key, a value has no exact form, or DynamoDB refuses for good.
+        PermanentError: two rows have the same key, a value has a type without an exact form, another publish took over,
+            or DynamoDB refuses for good.
         TransientError: DynamoDB gave no answer or no capacity for about a minute, or lost rows.
     """
-    table = BudgetedTable(client, table_name, limiter)
+    table = BudgetedTable(client, table_name, limiter, token)
     began_at = limiter.clock()
     version = source.number
-    items = _row_items(day, version, rows, key_columns)
+    items, left_out = _row_items(day, version, rows, key_columns, (*key_rules([DAY, ROW]), *index_rules))
     tally = _Tally(progress)
+    table.expect_turn()
     current = _pointer_version(table.get(_key(day, POINTER)))
     outcome: Outcome = "superseded"
     if current is None or current < version:
         _write_rows(table, day, version, items, tally)
         _check_count(table, day, version, len(items))
-        outcome, current = _move_pointer(table, day, source, len(items), run_id, now)
+        table.expect_turn()
+        counts = {"row_count": len(items), "rows_left_out": left_out.count}
+        outcome, current = _move_pointer(table, day, source, counts, run_id, now)
     elif current == version:
         outcome = "unchanged"
     expired = _expire_superseded(table, day, current, int(now.timestamp()) + ttl_seconds)
@@ -70,6 +80,7 @@ def publish_day(
         version=source.version,
         items_written=tally.count,
         items_deleted=expired,
+        left_out=left_out,
         consumed_wcu=table.consumed_wcu,
         throttled_requests=table.throttled_requests,
         seconds=limiter.clock() - began_at,
@@ -106,7 +117,7 @@ def row_key(version: int, values: Sequence[str]) -> str:
     """
     parts = "#".join(value.replace("%", "%25").replace("#", "%23") for value in values)
     key = version_prefix(version) + parts
-    if len(key.encode()) <= MOST_ROW_KEY_BYTES:
+    if len(key.encode()) <= MOST_SORT_KEY_BYTES:
         return key
     return f"{version_prefix(version)}%sha256:{hashlib.sha256(parts.encode()).hexdigest()}"
 
@@ -127,21 +138,37 @@ class _Tally:
 
 
 def _row_items(
-    day: date, version: int, rows: Iterable[Mapping[str, object]], key_columns: Sequence[str]
-) -> dict[str, Item]:
-    """The items of a version by row key."""
+    day: date,
+    version: int,
+    rows: Iterable[Mapping[str, object]],
+    key_columns: Sequence[str],
+    rules: Sequence[KeyRule],
+) -> tuple[dict[str, Item], LeftOut]:
+    """The items of a version by row key, and the rows that are left out of it."""
     items: dict[str, Item] = {}
+    left_out = LeftOut()
+    seen: set[str] = set()
     for row in rows:
-        key = row_key(version, [str(row[column]) for column in key_columns])
-        if key in items:
+        values = [str(row[column]) for column in key_columns]
+        key = row_key(version, values)
+        if key in seen:
             raise PermanentError(
                 f"two Gold rows of {day} have the same key",
                 expected=f"one row for each {', '.join(key_columns)}",
                 found=key,
                 do="recompute the Gold partition of that day",
             )
-        items[key] = to_item(row) | _key(day, key)
-    return items
+        seen.add(key)
+        try:
+            item = to_item(row) | _key(day, key)
+            reason = objection(item, rules)
+        except UnstorableValueError as error:
+            reason = f"{error.what}: {error.found}"
+        if reason is None:
+            items[key] = item
+        else:
+            left_out.add(f"{day} {'#'.join(values)}", reason)
+    return items, left_out
 
 
 def _key(day: date, key: str) -> Item:
@@ -171,11 +198,11 @@ def _check_count(table: BudgetedTable, day: date, version: int, expected: int) -
 
 
 def _move_pointer(
-    table: BudgetedTable, day: date, source: Source, row_count: int, run_id: str, now: datetime
+    table: BudgetedTable, day: date, source: Source, counts: Mapping[str, int], run_id: str, now: datetime
 ) -> tuple[Outcome, int]:
     """What became of the pointer, and the version that it has afterwards."""
     version = source.number
-    facts = {"version": version, "table_id": source.table_id, "row_count": row_count}
+    facts = {"version": version, "table_id": source.table_id, **counts}
     pointer = _key(day, POINTER) | to_item({**facts, "published_at": now.isoformat(), "run_id": run_id})
     lower = Condition(f"attribute_not_exists({ROW}) OR version < :version", {":version": pointer["version"]})
     answer = table.put(pointer, lower)

@@ -6,7 +6,7 @@ Does not: the kinds themselves (dynamodb.day_publisher, dynamodb.item_publisher)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import boto3
@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError
 
 from medallion_assets.dynamodb.failures import ENDPOINT, remedy
 from medallion_assets.dynamodb.parallel import WORKERS
+from medallion_assets.dynamodb.unpublishable import LeftOut
 from medallion_assets.errors import PermanentError
 
 Outcome = Literal["published", "superseded", "unchanged"]
@@ -65,7 +66,8 @@ class Published:
     """What one publish did.
 
     `items_written` counts rows put by this call, not those that an interrupted one had put. `items_deleted` counts, for
-    a day, superseded rows that were given their expiry, for a table of items those that vanished. `consumed_wcu` is
+    a day, superseded rows that were given their expiry, for a table of items those that vanished. `left_out` are rows
+    that DynamoDB cannot take (rule P4), `advice` is what a person had better change about the table. `consumed_wcu` is
     everything charged (rule P3). `version` is Gold's, of the table `table_id`; `superseded_by` too, where a publish of
     that table superseded it.
     """
@@ -79,6 +81,8 @@ class Published:
     throttled_requests: int
     seconds: float
     superseded_by: int | None = None
+    left_out: LeftOut = field(default_factory=LeftOut)
+    advice: tuple[str, ...] = ()
 
 
 def publishing_client(**options: Any) -> Any:

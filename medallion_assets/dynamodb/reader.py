@@ -13,9 +13,10 @@ from decimal import Decimal
 from typing import Any
 
 from medallion_assets.dynamodb.attributes import Item, from_item, number
-from medallion_assets.dynamodb.day_publisher import DAY, EXPIRES_AT, POINTER, ROW, rows_of_version
-from medallion_assets.dynamodb.owner import OWNER
-from medallion_assets.dynamodb.watermark import VERSION, WATERMARK
+from medallion_assets.dynamodb.day_publisher import DAY, POINTER, ROW, rows_of_version
+from medallion_assets.dynamodb.keys import MOST_PARTITION_KEY_BYTES, decode_key, encode_key
+from medallion_assets.dynamodb.tombstones import EXPIRES_AT, is_tombstone
+from medallion_assets.dynamodb.watermark import VERSION
 from medallion_assets.errors import TransientError
 
 MOST_ATTEMPTS = 5
@@ -54,15 +55,17 @@ def read_ltv(
 ) -> dict[str, object] | None:
     """A customer's figures with those that only the clock changes, as of `today`; None when there is no such customer.
 
+    Keys are encoded (rule P4), so no customer's is that of an item of ours; a tombstone is no customer (rule P2).
     Numbers are Decimal, counts and scores int, days `date`. `as_of_date` is the day the stored figures last changed.
     """
-    if customer_id in (WATERMARK, OWNER):
+    encoded = encode_key(customer_id)
+    if not 0 < len(encoded.encode()) <= MOST_PARTITION_KEY_BYTES:
         return None
-    key = {"customer_id": {"S": customer_id}}
+    key = {"customer_id": {"S": encoded}}
     item = client.get_item(TableName=table_name, Key=key, ConsistentRead=consistent).get("Item")
-    if item is None:
+    if item is None or is_tombstone(item):
         return None
-    row = _visible(item, VERSION)
+    row = _visible(item, VERSION) | {"customer_id": decode_key(item["customer_id"]["S"])}
     for name in ("as_of_date", "first_order_date", "last_order_date"):
         row[name] = date.fromisoformat(item[name]["S"])
     for name in ("order_count", "recency_score", "frequency_score", "monetary_score"):

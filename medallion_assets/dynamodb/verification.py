@@ -1,26 +1,29 @@
 """Verification: whether an export is all there, byte for byte, before anything of it is parsed (rule B1).
 
-Belongs here: data files (present, gzip, md5, lines), the table an export belongs to, and the verdict on whole exports.
+Belongs here: data files (present, gzip, md5, lines), and the verdict on whole exports.
 Does not: the manifests' own checks (dynamodb.exports); how windows join up (dynamodb.coverage); loading (bronze).
 """
 
 from __future__ import annotations
 
 import base64
-import codecs
 import hashlib
-import zlib
+import itertools
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from obstore.store import ObjectStore
 
 from medallion_assets.dynamodb.coverage import Gap, open_gaps
-from medallion_assets.dynamodb.exports import FoundExport, find_exports, read_export
+from medallion_assets.dynamodb.data_text import BrokenStreamError, lines_in, opened
+from medallion_assets.dynamodb.exports import FoundExport, find_exports, read_export, unreadable_as_verdict
 from medallion_assets.dynamodb.manifests import DataFile, Export
-from medallion_assets.dynamodb.storage import CHUNK_BYTES, local_path, open_store
+from medallion_assets.dynamodb.storage import CHUNK_BYTES, MISSING, local_path, open_store, read_if_small, unreadable
+from medallion_assets.dynamodb.store_errors import UnreadableObjectError
 from medallion_assets.dynamodb.verdicts import ExportRefusedError, Standing, Verdict
 
 __all__ = [
@@ -30,14 +33,19 @@ __all__ = [
     "VerifiedExport",
     "check_lines",
     "count_lines",
-    "expect_table",
+    "expect_readable",
     "verified_file",
+    "verified_files",
     "verify_all",
     "verify_export",
+    "verify_file",
 ]
 
 GZIP_MAGIC = b"\x1f\x8b"
-_GZIP_WINDOW = 31  # zlib: 15 bits of window, with gzip's header and trailer
+SMALL_FILE_BYTES = 1024 * 1024
+"""Data files up to this size are read whole, and ahead: DynamoDB writes dozens of files however few the items are."""
+_READERS = 8
+_READ_AHEAD = 2 * _READERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,31 +70,6 @@ class VerifiedExport:
         return self.verdict.standing
 
 
-class _BrokenStreamError(Exception):
-    """What is wrong with the bytes of a data file."""
-
-    def __init__(self, verdict: Verdict, found: str) -> None:
-        super().__init__(found)
-        self.verdict = verdict
-        self.found = found
-
-
-def expect_table(export: Export, table_name: str) -> None:
-    """Refuse an export of another table (rule B3).
-
-    Raises:
-        ExportRefusedError: WRONG_TABLE, which is final.
-    """
-    if export.table_name != table_name:
-        raise ExportRefusedError(
-            Verdict.WRONG_TABLE,
-            export_id=export.export_id,
-            table=export.table_name,
-            expected=f"an export of table {table_name}",
-            found=f"tableArn {export.table_arn}",
-        )
-
-
 @contextmanager
 def verified_file(store: ObjectStore, export: Export, data_file: DataFile) -> Iterator[Path]:
     """A local path whose bytes are those that the manifest names: there, not empty, gzip by its first bytes, md5 right.
@@ -95,16 +78,50 @@ def verified_file(store: ObjectStore, export: Export, data_file: DataFile) -> It
     the caller does that while it parses, and asks `check_lines` for the name of what went wrong.
 
     Raises:
-        ExportRefusedError: DATA_FILE_MISSING, EMPTY_DATA_FILE, NOT_GZIP, TRUNCATED_GZIP, DATA_FILE_MD5_MISMATCH.
+        ExportRefusedError: DATA_FILE_MISSING, ARCHIVED, UNREADABLE, EMPTY_DATA_FILE, NOT_GZIP, TRUNCATED_GZIP,
+            DATA_FILE_MD5_MISMATCH.
         TransientError: the store did not answer.
     """
-    with local_path(store, data_file.key) as path:
+    with ExitStack() as stack:
+        with unreadable_as_verdict(export.export_id, export.table_name):
+            path = stack.enter_context(local_path(store, data_file.key))
         if path is None:
             raise _refused(
                 Verdict.DATA_FILE_MISSING, export, data_file, f"a file of {data_file.item_count} items", None
             )
         _check_bytes(path, export, data_file)
         yield path
+
+
+def verified_files(store: ObjectStore, export: Export) -> Iterator[tuple[DataFile, Path | bytes]]:
+    """Every data file of an export in order, verified as `verified_file` does: small ones as bytes, others as a path.
+
+    A path holds until the next file is asked for. A few small files are read ahead, each in one request, so memory does
+    not grow with their number.
+
+    Raises:
+        ExportRefusedError, TransientError: as `verified_file` does, of the first file that has it.
+    """
+    ahead: deque[tuple[DataFile, Future[bytes | None]]] = deque()
+    left = iter(export.files)
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="export-files") as readers:
+        try:
+            while True:
+                for file in itertools.islice(left, _READ_AHEAD - len(ahead)):
+                    ahead.append((file, readers.submit(read_if_small, store, file.key, at_most=SMALL_FILE_BYTES)))
+                if not ahead:
+                    return
+                data_file, reading = ahead.popleft()
+                with unreadable_as_verdict(export.export_id, export.table_name):
+                    data = reading.result()
+                if data is None:  # large, or not there
+                    with verified_file(store, export, data_file) as path:
+                        yield data_file, path
+                else:
+                    _check_bytes(data, export, data_file)
+                    yield data_file, data
+        finally:
+            readers.shutdown(cancel_futures=True)
 
 
 def count_lines(path: Path) -> int:
@@ -114,20 +131,20 @@ def count_lines(path: Path) -> int:
         ExportRefusedError: TRUNCATED_GZIP, CORRUPT_GZIP, INVALID_UTF8 (of an export without a name: see `check_lines`).
     """
     try:
-        return _count_lines(path)
-    except _BrokenStreamError as broken:
+        return lines_in(path)
+    except BrokenStreamError as broken:
         raise ExportRefusedError(broken.verdict, export_id="?", file=str(path), found=broken.found) from None
 
 
-def check_lines(export: Export, data_file: DataFile, path: Path) -> int:
-    """The lines of a data file, which must be its `itemCount`.
+def check_lines(export: Export, data_file: DataFile, source: Path | bytes) -> int:
+    """The lines of a data file (where it lies, or its bytes), which must be its `itemCount`.
 
     Raises:
         ExportRefusedError: TRUNCATED_GZIP, CORRUPT_GZIP, INVALID_UTF8, LINE_COUNT_MISMATCH.
     """
     try:
-        lines = _count_lines(path)
-    except _BrokenStreamError as broken:
+        lines = lines_in(source)
+    except BrokenStreamError as broken:
         raise _refused(broken.verdict, export, data_file, "gzip of UTF-8 text", broken.found) from None
     if lines != data_file.item_count:
         expected = f"{data_file.item_count} lines, the itemCount of the file list"
@@ -135,8 +152,37 @@ def check_lines(export: Export, data_file: DataFile, path: Path) -> int:
     return lines
 
 
-def verify_export(store: ObjectStore, found: FoundExport, *, table_name: str | None = None) -> VerifiedExport:
-    """Everything that rule B1 asks of one export, and that it is of `table_name` where that is given.
+def verify_file(store: ObjectStore, export: Export, data_file: DataFile) -> int:
+    """The lines of a data file that is as its manifest says.
+
+    Raises:
+        ExportRefusedError: see `verified_file` and `check_lines`.
+        TransientError: the store did not answer.
+    """
+    with verified_file(store, export, data_file) as path:
+        return check_lines(export, data_file, path)
+
+
+def expect_readable(store: ObjectStore, export: Export) -> None:
+    """See that every data file can be read, by a request for one byte of each: before all are fetched once more.
+
+    Raises:
+        ExportRefusedError: ARCHIVED, UNREADABLE, naming the last such file: it is the one to wait for.
+        TransientError: the store did not answer.
+    """
+
+    def refused(data_file: DataFile) -> UnreadableObjectError | None:
+        return unreadable(store, data_file.key)
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        errors = [error for error in pool.map(refused, export.files) if error is not None]
+    if errors:
+        with unreadable_as_verdict(export.export_id, export.table_name):
+            raise errors[-1]
+
+
+def verify_export(store: ObjectStore, found: FoundExport) -> VerifiedExport:
+    """Everything that rule B1 asks of one export.
 
     Reads every data file. Bad input is the verdict, never an exception.
 
@@ -147,12 +193,10 @@ def verify_export(store: ObjectStore, found: FoundExport, *, table_name: str | N
     items = files = 0
     try:
         export = read_export(store, found)
-        if table_name is not None:
-            expect_table(export, table_name)
-        for data_file in export.files:
-            with verified_file(store, export, data_file) as path:
-                items += check_lines(export, data_file, path)
-            files += 1
+        with closing(verified_files(store, export)) as verified:
+            for data_file, source in verified:
+                items += check_lines(export, data_file, source)
+                files += 1
     except ExportRefusedError as refused:
         return VerifiedExport(
             found=found, verdict=refused.verdict, detail=refused, export=export, items=items, files=files
@@ -174,9 +218,9 @@ def _with_gap(verified: VerifiedExport, gaps: dict[str, Gap]) -> VerifiedExport:
     return replace(verified, gap=gap)
 
 
-def _check_bytes(path: Path, export: Export, data_file: DataFile) -> None:
+def _check_bytes(source: Path | bytes, export: Export, data_file: DataFile) -> None:
     digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file:
+    with opened(source) as file:
         start = file.read(len(GZIP_MAGIC))
         digest.update(start)
         while chunk := file.read(CHUNK_BYTES):
@@ -189,51 +233,18 @@ def _check_bytes(path: Path, export: Export, data_file: DataFile) -> None:
         raise _refused(Verdict.NOT_GZIP, export, data_file, "a file that begins with 1f 8b", start.hex(" "))
     md5 = base64.b64encode(digest.digest()).decode()
     if md5 != data_file.md5:
-        verdict = Verdict.TRUNCATED_GZIP if _ends_early(path) else Verdict.DATA_FILE_MD5_MISMATCH
-        size = f"{path.stat().st_size} bytes with"
+        verdict = Verdict.TRUNCATED_GZIP if _ends_early(source) else Verdict.DATA_FILE_MD5_MISMATCH
+        size = f"{len(source) if isinstance(source, bytes) else source.stat().st_size} bytes with"
         raise _refused(verdict, export, data_file, f"md5 {data_file.md5}", f"{size} md5 {md5}")
 
 
-def _ends_early(path: Path) -> bool:
+def _ends_early(source: Path | bytes) -> bool:
     """Whether a file whose md5 is wrong was cut off: a copy that broke off, rather than one that was changed."""
     try:
-        _count_lines(path)
-    except _BrokenStreamError as broken:
+        lines_in(source)
+    except BrokenStreamError as broken:
         return broken.verdict is Verdict.TRUNCATED_GZIP
     return False
-
-
-def _count_lines(path: Path) -> int:
-    lines, last = 0, b"\n"
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for text in _inflate(path):
-            decoder.decode(text)
-            lines += text.count(b"\n")
-            last = text[-1:]
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        raise _BrokenStreamError(Verdict.INVALID_UTF8, f"{error.reason} after line {lines}") from None
-    return lines if last == b"\n" else lines + 1
-
-
-def _inflate(path: Path) -> Iterator[bytes]:
-    """The text of a gzip file of one or more members, in chunks of at most CHUNK_BYTES."""
-    with path.open("rb") as file:
-        data = file.read(CHUNK_BYTES)
-        while data:
-            member = zlib.decompressobj(_GZIP_WINDOW)
-            while not member.eof:
-                if not data:
-                    raise _BrokenStreamError(Verdict.TRUNCATED_GZIP, "the file ends inside its gzip stream")
-                try:
-                    text = member.decompress(data, CHUNK_BYTES)
-                except zlib.error as error:
-                    raise _BrokenStreamError(Verdict.CORRUPT_GZIP, str(error)) from None
-                if text:
-                    yield text
-                data = member.unconsumed_tail or (member.unused_data if member.eof else file.read(CHUNK_BYTES))
-            data = data or file.read(CHUNK_BYTES)
 
 
 def _refused(
@@ -245,5 +256,6 @@ def _refused(
         table=export.table_name,
         file=data_file.key,
         expected=expected,
-        found=found if found is not None else "no such file",
+        found=found if found is not None else MISSING,
+        state=MISSING if found is None else None,
     )

@@ -16,13 +16,15 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from medallion_assets.dynamodb.attributes import Item, number, to_item
-from medallion_assets.dynamodb.budgeted_table import BudgetedTable, Condition
+from medallion_assets.dynamodb.budgeted_table import BudgetedTable, Condition, Guard
+from medallion_assets.dynamodb.keys import ENCODED_WITH
 from medallion_assets.dynamodb.owner import TABLE_ID, Trace, trace_of
 from medallion_assets.dynamodb.publisher import VERSIONS
 from medallion_assets.errors import TransientError
 
 WATERMARK = "#watermark"
 AS_OF, VERSION = "as_of_date", "gold_version"
+KEY_ENCODING, LEFT_OUT = "key_encoding", "rows_left_out"
 MOST_ATTEMPTS = 20
 
 
@@ -43,6 +45,8 @@ LOWER = (
     f"({AS_OF} < :as_of OR ({AS_OF} = :as_of AND {VERSION} < :version)))"
 )
 """The condition that an item carries a pair of lower rank than that of `lower_values`."""
+EQUAL = f"({AS_OF} = :as_of AND {VERSION} = :version)"
+"""The condition that it carries that very pair."""
 
 
 def lower_values(pair: Pair) -> Item:
@@ -69,12 +73,20 @@ class Watermark:
 
     `published` is in, whole. `begun` is the highest that announced itself. `write_all`: what has begun has to write
     every item. `overtaken`: a publish was overtaken after it had written items, so the next has to write every item.
+    `keys_encoded`: the published items have encoded keys (rule P4), as all have since that rule. `rows_left_out`: how
+    many rows are not among the published items, as DynamoDB cannot take them.
     """
 
     published: Pair | None = None
     begun: Pair | None = None
     write_all: bool = False
     overtaken: bool = False
+    keys_encoded: bool = False
+    rows_left_out: int = 0
+
+    def holds(self, pair: Pair) -> bool:
+        """Whether `pair` is in, as this release would write it."""
+        return self.published == pair and self.keys_encoded
 
     def refuses(self, pair: Pair) -> bool:
         """Whether a newer pair is in or has begun."""
@@ -115,6 +127,8 @@ def load(table: BudgetedTable, key: str) -> Watermark:
         begun=pair_of(item, "begun_as_of_date", "begun_version"),
         write_all="write_all" in item,
         overtaken="overtaken" in item,
+        keys_encoded=item.get(KEY_ENCODING, {}).get("S") == ENCODED_WITH,
+        rows_left_out=number(item[LEFT_OUT]) if LEFT_OUT in item else 0,
     )
 
 
@@ -126,7 +140,7 @@ def begin(table: BudgetedTable, key: str, pair: Pair) -> tuple[Watermark, bool]:
     """
     for _ in range(MOST_ATTEMPTS):
         found = load(table, key)
-        if found.published == pair or found.refuses(pair):
+        if found.holds(pair) or found.refuses(pair):
             return found, False
         write_all = found.must_write_all(pair)
         change = "SET begun_as_of_date = :as_of, begun_version = :version"
@@ -140,13 +154,23 @@ def begin(table: BudgetedTable, key: str, pair: Pair) -> tuple[Watermark, bool]:
     )
 
 
-def finish(table: BudgetedTable, key: str, pair: Pair, *, table_id: str, run_id: str, now: datetime) -> bool:
+def guard(key: str, pair: Pair) -> Guard:
+    """What a transaction checks before it makes new items: that no newer publish has begun since `pair` did."""
+    begun = Condition("begun_as_of_date = :as_of AND begun_version = :version", pair_values(pair))
+    return Guard({key: {"S": WATERMARK}}, begun)
+
+
+def finish(
+    table: BudgetedTable, key: str, pair: Pair, *, table_id: str, run_id: str, now: datetime, rows_left_out: int
+) -> bool:
     """Move the watermark to `pair` of the Gold table `table_id`; False when a newer publish has begun since."""
-    change = f"SET {AS_OF} = :as_of, {VERSION} = :version, {TABLE_ID} = :table_id, "
-    change += "published_at = :now, run_id = :run_id REMOVE write_all"
+    change = f"SET {AS_OF} = :as_of, {VERSION} = :version, {TABLE_ID} = :table_id, {KEY_ENCODING} = :encoding, "
+    change += f"{LEFT_OUT} = :left_out, published_at = :now, run_id = :run_id REMOVE write_all"
+    facts = {":now": now.isoformat(), ":run_id": run_id, ":table_id": table_id}
     condition = Condition(
-        f"begun_as_of_date = :as_of AND begun_version = :version AND (attribute_not_exists({AS_OF}) OR {LOWER})",
-        lower_values(pair) | to_item({":now": now.isoformat(), ":run_id": run_id, ":table_id": table_id}),
+        "begun_as_of_date = :as_of AND begun_version = :version AND "
+        f"(attribute_not_exists({AS_OF}) OR attribute_not_exists({KEY_ENCODING}) OR {LOWER})",
+        lower_values(pair) | to_item(facts | {":encoding": ENCODED_WITH, ":left_out": rows_left_out}),
     )
     answer = table.update({key: {"S": WATERMARK}}, change, condition)
     return answer.accepted or pair_of(answer.existing) == pair

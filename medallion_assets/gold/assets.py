@@ -1,4 +1,4 @@
-"""Gold doorways: daily-partitioned assets, any range of days in one run.
+"""Gold doorways: daily-partitioned assets, any days in one run.
 
 Belongs here: how building Gold looks in Dagster: partitions, checks, metadata.
 Does not: building (gold/build.py), or asking for the days that changed (triggers).
@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from medallion_assets.daily import daily_asset, partition_days
+from medallion_assets.daily import asked_days, daily_asset, tell_days
 from medallion_assets.gold.audit import Audit, audit_customer_ltv, audit_daily_sales, source_of
 from medallion_assets.gold.build import Built, build_customer_ltv, build_daily_sales
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
@@ -45,26 +45,30 @@ def gold_assets(first_day: date) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
     ) -> Iterator[Event]:
         with lakehouse.stage(context, DAILY_SALES_SUMMARY) as stage:
+            days = asked_days(context.run.tags, of=DAILY_SALES_SUMMARY, first_day=first_day, now=stage.now)
             again = config.rebuild.run(stage, partial(rebuild_gold, stage.lake, DAILY_SALES_SUMMARY))
-            days = partition_days(context)
             built = stage.attempt(partial(build_daily_sales, stage.lake, days, progress=context.log.info))
             gold = stage.lake.open(DAILY_SALES_SUMMARY, version=built.version)
             audit = audit_daily_sales(gold, source_of(gold), _audited(days, again))
             yield from stage.checked(audit_checks(DAILY_SALES_SUMMARY, audit))
-            yield stage.report(_result(gold, days, built, config.trigger, again))
+            result = stage.report(_result(gold, days, built, config.trigger, again))
+            tell_days(context, days, result)
+            yield result
 
     @daily_asset(first_day, **_doorway(CUSTOMER_LTV), deps=source)
     def customer_ltv(
         context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
     ) -> Iterator[Event]:
         with lakehouse.stage(context, CUSTOMER_LTV) as stage:
+            days = asked_days(context.run.tags, of=CUSTOMER_LTV, first_day=first_day, now=stage.now)
             again = config.rebuild.run(stage, partial(rebuild_gold, stage.lake, CUSTOMER_LTV))
-            days = partition_days(context)
             built = stage.attempt(partial(build_customer_ltv, stage.lake, days, progress=context.log.info))
             gold = stage.lake.open(CUSTOMER_LTV, version=built.version)
             audit = audit_customer_ltv(gold, source_of(gold), _audited(days, again))
             yield from stage.checked(audit_checks(CUSTOMER_LTV, audit))
-            yield stage.report(_result(gold, days, built, config.trigger, again))
+            result = stage.report(_result(gold, days, built, config.trigger, again))
+            tell_days(context, days, result)
+            yield result
 
     return [daily_sales_summary, customer_ltv]
 

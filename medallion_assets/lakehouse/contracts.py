@@ -6,6 +6,7 @@ Does not: any single table; how a type is decoded (lakehouse.decode) or stored (
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -62,6 +63,15 @@ class Boolean:
 class TextList:
     """A list of strings; made by this project, never read from an item."""
 
+
+TABLE_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]{3,255}")
+"""Of a DynamoDB table."""
+HISTORY_COLUMNS = ("valid_from", "valid_to", "is_current")
+"""What a history table says of each version."""
+STAGE_COLUMNS = ("is_deleted", "_sequence_micros", "_export_id")
+"""What every judged table says of each row."""
+MOST_SLACK_HOURS = 24 * 366
+ANOTHER_NAME = "give the column another name; its source, the name of the attribute, may be any"
 
 Type = Text | Integer | Decimal | Float | TimestampUtc | Date | Boolean | TextList
 Money = Decimal(18, 4)
@@ -124,7 +134,11 @@ class Table:
     `name` is `layer.table`. `key` identifies a row.
     `history` keeps every version of a key (rule H1) instead of its present state.
     `quality_threshold` (a share from 0 to 1) and `quality_min_bad_records` are the gate of rule C3.
+    `write_time_slack_hours`: so far outside its export's window may a record have been written (rule R1).
+    `max_delete_share` (0 to 1) and `max_delete_min_rows`: what a full export deletes by absence unasked (rule C7).
     `chain_starts_at` lets a chain of incremental exports begin without a full export (rule C1).
+    `source_arn` is the DynamoDB table that the exports are of, else that of the first one loaded; `accepts` are other
+    ARNs whose exports are taken as well: that table was moved or restored there on purpose (rule B3).
     `arrival_timers` (an exported table) delay loading its exports, `update_timers` what an update of its source starts.
     `freshness_hours` is the age at which the table counts as stale; None when nothing promises one.
     """
@@ -137,8 +151,13 @@ class Table:
     expectations: tuple[Expectation, ...] = ()
     quality_threshold: float = 0.98
     quality_min_bad_records: int = 10
+    write_time_slack_hours: float = 24
+    max_delete_share: float = 0.5
+    max_delete_min_rows: int = 100
     history: bool = False
     chain_starts_at: datetime | None = None
+    source_arn: str | None = None
+    accepts: tuple[str, ...] = ()
     arrival_timers: Timers = Timers()
     update_timers: Timers = Timers(wait_after_last_change_seconds=120)
     limits: Limits = Limits()
@@ -160,12 +179,53 @@ class Table:
         used += [column.business_date_of for column in self.columns if column.business_date_of]
         if missing := [name for name in used if name not in names]:
             raise self.wrong(f"columns {', '.join(missing)}", f"only {', '.join(names)}")
+        arns = (*([self.source_arn] if self.source_arn is not None else []), *self.accepts)
+        if strange := [arn for arn in arns if not TABLE_ARN.fullmatch(arn)]:
+            raise self.wrong("ARNs arn:<partition>:dynamodb:<region>:<account>:table/<name>", ", ".join(strange))
+        for column in self.decoded_columns:
+            self._expect_decodable(column)
+        limits = {
+            "quality_threshold": (self.quality_threshold, 1),
+            "write_time_slack_hours": (self.write_time_slack_hours, MOST_SLACK_HOURS),
+            "max_delete_share": (self.max_delete_share, 1),
+        }
+        for name, (limit, most) in limits.items():
+            if not 0 <= limit <= most:
+                raise self.wrong(f"{name} from 0 to {most}", repr(limit))
 
-    def wrong(self, expected: str, found: str) -> PermanentError:
+    def _expect_decodable(self, column: Column) -> None:
+        """Refuse a column that no item can fill, or whose name is a column of our own: the two would be mixed up."""
+        reserved = {"raw", *STAGE_COLUMNS, *(HISTORY_COLUMNS if self.history else ())}
+        name = column.name
+        if name in reserved or name.startswith("_"):
+            raise self.wrong(
+                "names of columns that items fill which are not reserved: no leading _, and none of "
+                + ", ".join(sorted(one for one in reserved if not one.startswith("_"))),
+                f"column {name!r}, filled from {column.source or column.business_date_of!r}",
+                do=ANOTHER_NAME,
+            )
+        is_pattern = name in ("", "*") or (name.startswith("^") and name.endswith("$"))
+        if is_pattern or any(ord(character) < ord(" ") for character in name):
+            expected = "names of columns that are no patterns (*, ^...$) and have no control characters"
+            raise self.wrong(expected, f"column {name!r}", do=ANOTHER_NAME)
+        if column.source is not None and column.business_date_of is not None:
+            raise self.wrong("a source or business_date_of for a column", f"both for {name}")
+        if isinstance(column.type, Float | TextList):
+            raise self.wrong(
+                "types that an item can hold: Text, Integer, Decimal, TimestampUtc, Date, Boolean",
+                f"{type(column.type).__name__} for {name}, which has a source",
+            )
+        if column.business_date_of is not None:
+            moment = self.column(column.business_date_of)
+            if moment.source is None or not (isinstance(moment.type, TimestampUtc) and isinstance(column.type, Date)):
+                raise self.wrong(
+                    "business_date_of on a Date, naming a TimestampUtc that has a source",
+                    f"{name}: {type(column.type).__name__} of {moment.name}: {type(moment.type).__name__}",
+                )
+
+    def wrong(self, expected: str, found: str, *, do: str = "correct the contract") -> PermanentError:
         """The error for a contract that cannot be kept."""
-        return PermanentError(
-            f"the contract of {self.name} cannot be kept", expected=expected, found=found, do="correct the contract"
-        )
+        return PermanentError(f"the contract of {self.name} cannot be kept", expected=expected, found=found, do=do)
 
     @property
     def layer(self) -> str:
@@ -190,7 +250,7 @@ class Table:
     @property
     def decoded_columns(self) -> tuple[Column, ...]:
         """The columns that come from the item, directly or as a business date."""
-        return tuple(column for column in self.columns if column.source or column.business_date_of)
+        return tuple(column for column in self.columns if column.source is not None or column.business_date_of)
 
     @property
     def business_columns(self) -> tuple[str, ...]:
@@ -203,20 +263,3 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(f"{self.name} has no column {name!r}; it has {', '.join(self.column_names)}")
-
-
-def judged(table: Table) -> Table:
-    """The contract itself, if the exports of a DynamoDB table can be judged and published by it.
-
-    Raises:
-        PermanentError: with the table, what is missing, and what to add.
-    """
-    if not table.key or not (table.history or table.partition_by):
-        raise table.wrong("a key, and partition_by or history", f"key={table.key}, partition_by={table.partition_by}")
-    if table.partition_by and table.column(table.partition_by).nullable:
-        raise table.wrong(f"{table.partition_by} not nullable: rows without it are tombstones", "nullable=True")
-    versions = ("valid_from", "valid_to", "is_current") if table.history else ()
-    needed = ("is_deleted", "_sequence_micros", "_export_id", *versions)
-    if missing := [name for name in needed if name not in table.column_names]:
-        raise table.wrong(f"columns {', '.join(missing)}", f"only {', '.join(table.column_names)}")
-    return table

@@ -7,20 +7,27 @@ Does not: reading JSON (lakehouse.decode_lines), values (lakehouse.decode_values
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import polars as pl
 
 from medallion_assets.full_export_time import UNCERTAINTY
 from medallion_assets.lakehouse.contracts import Column, Table
 from medallion_assets.lakehouse.decode_lines import LineReader
-from medallion_assets.lakehouse.decode_records import attributes_of
+from medallion_assets.lakehouse.decode_records import UNKNOWN_RECORD, attributes_of
+from medallion_assets.lakehouse.decode_shapes import wrong
 from medallion_assets.lakehouse.decode_timestamps import business_dates
 from medallion_assets.lakehouse.decode_values import NOT_AFTER, reasons, suspect, typed
+from medallion_assets.lakehouse.pieces import pieces
+from medallion_assets.lakehouse.raw_exports import FULL
 from medallion_assets.lakehouse.verdict_lists import spread
 
 SEQUENCE_MALFORMED = "sequence_malformed"
+WRITE_TIME_OUTSIDE_WINDOW = "write_time_outside_window"
 BLOCK_LINES = 65_536
-"""Lines that one thread takes from text to typed columns: what bounds memory beyond the batch and its result."""
+BLOCK_BYTES = 32 * 1024 * 1024
+"""Lines, and their bytes, that one thread takes from text to typed columns: what bounds memory beyond the batch and its
+result."""
 
 _CARRIED = ("raw", "_export_id", "_export_type", "_source_file", "_line_number")
 _LISTS = ("_reasons", "_reason_columns")
@@ -29,11 +36,12 @@ _LISTS = ("_reasons", "_reason_columns")
 def decode(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
     """Decode Bronze rows of one or several exports into the columns of `table`, same order, same height.
 
-    `lines` has `raw`, `_export_id`, `_export_type`, `_export_to_at` (UTC), `_source_file`, `_line_number` (rule B4).
+    `lines` has `raw`, `_export_id`, `_export_type`, `_export_from_at` and `_export_to_at` (UTC), `_source_file`,
+    `_line_number` (rule B4).
     The result has, in this order:
     - every column of `table.decoded_columns` in the contract's type; null where it has a reason, and in a delete unless
       it belongs to the key;
-    - `_sequence_micros` (rule R1), null where the record has none; `_is_delete` (rule R2);
+    - `_sequence_micros` (rule R1), null where none can be read; `_is_delete` (rule R2);
     - `_reasons`, `_reason_columns`: lists of equal length in the order of the contract, a reason of the whole record
       last and with a null column. Empty lists: a good record, as far as types go (rules T1 to T5);
     - `_unknown_attributes`: names in the item that the contract does not know, sorted; an empty list: none;
@@ -42,16 +50,18 @@ def decode(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
     No line fails the call: what cannot be read is a reason (`malformed_json`, `unknown_record`).
     """
     reader = LineReader(attributes_of(table), lines["raw"])
-    blocks = [lines.slice(start, BLOCK_LINES) for start in range(0, max(1, lines.height), BLOCK_LINES)]
+    cuts = list(pieces(lines["raw"], rows=BLOCK_LINES, size=BLOCK_BYTES)) or [(0, 0)]
+    blocks = [lines.slice(start, height) for start, height in cuts]
     with ThreadPoolExecutor(min(len(blocks), pl.thread_pool_size())) as threads:
         return pl.concat(threads.map(lambda block: _decode_block(block, table, reader), blocks), rechunk=False)
 
 
 def _decode_block(lines: pl.DataFrame, table: Table, reader: LineReader) -> pl.DataFrame:
-    texts = reader.read(lines["raw"]).with_columns(
-        lines["_export_to_at"], (lines["_export_to_at"] + UNCERTAINTY).alias(NOT_AFTER)
+    texts = _of_the_right_form(reader.read(lines["raw"]), lines["_export_type"] == FULL, table)
+    texts = texts.with_columns(
+        lines["_export_from_at"], lines["_export_to_at"], (lines["_export_to_at"] + UNCERTAINTY).alias(NOT_AFTER)
     )
-    sourced = [column for column in table.decoded_columns if column.source]
+    sourced = [column for column in table.decoded_columns if column.source is not None]
     values = texts.select(
         *(typed(texts, column) for column in sourced),
         _sequence_micros().alias("_sequence_micros"),
@@ -75,12 +85,13 @@ def _decode_block(lines: pl.DataFrame, table: Table, reader: LineReader) -> pl.D
 
 def _reason_lists(texts: pl.DataFrame, values: pl.DataFrame, columns: list[Column], table: Table) -> list[pl.Series]:
     """`_reasons` and `_reason_columns`; only the rows that may have one are asked why."""
-    asked = texts.with_columns(values.select(pl.all().name.prefix("typed:")))
+    asked = texts.with_columns(values.select(pl.all().name.prefix("_typed:")))
     is_suspect = asked.select(
         pl.any_horizontal(
             pl.col("_verdict").is_not_null(),
-            pl.col("typed:_sequence_micros").is_null(),
-            *(suspect(column, pl.col(f"typed:{column.name}")) & _is_asked(column, table) for column in columns),
+            pl.col("_typed:_sequence_micros").is_null(),
+            _is_outside_window(table),
+            *(suspect(column, pl.col(f"_typed:{column.name}")) & _is_asked(column, table) for column in columns),
         )
     ).to_series()
     few = asked.filter(is_suspect)
@@ -88,9 +99,12 @@ def _reason_lists(texts: pl.DataFrame, values: pl.DataFrame, columns: list[Colum
         pl.when(_is_asked(column, table)).then(reasons(few, column)).alias(column.name) for column in columns
     )
     of_record = few.select(
-        pl.when(pl.col("_verdict").is_null() & pl.col("typed:_sequence_micros").is_null())
+        pl.when(pl.col("_verdict").is_not_null())
+        .then("_verdict")
+        .when(pl.col("_typed:_sequence_micros").is_null())
         .then(pl.lit(SEQUENCE_MALFORMED))
-        .otherwise("_verdict")
+        .when(_is_outside_window(table))
+        .then(pl.lit(WRITE_TIME_OUTSIDE_WINDOW))
         .alias("_of_record")
     )
     of_column = [pl.when(pl.col(column.name).is_not_null()).then(pl.lit(column.name)) for column in columns]
@@ -117,3 +131,37 @@ def _sequence_micros() -> pl.Expr:
     written = pl.when(digits.str.contains("^[0-9]{1,18}$")).then(digits).cast(pl.Int64)
     exported = (pl.col("_export_to_at") - UNCERTAINTY).dt.timestamp("us")
     return pl.when(pl.col("_is_full")).then(exported).otherwise(written)
+
+
+def _is_outside_window(table: Table) -> pl.Expr:
+    """Whether an incremental record was written further from its export's window than clocks and replication explain.
+
+    A unit or a clock that is wrong is off by far more than `write_time_slack_hours` (rule R1).
+    """
+    slack = timedelta(hours=table.write_time_slack_hours) // timedelta(microseconds=1)
+    first, last = (pl.col(edge).dt.timestamp("us") for edge in ("_export_from_at", "_export_to_at"))
+    return ~pl.col("_is_full") & ~pl.col("_typed:_sequence_micros").is_between(first - slack, last + slack)
+
+
+def _of_the_right_form(texts: pl.DataFrame, is_full: pl.Series, table: Table) -> pl.DataFrame:
+    """An item in an incremental export, or a change in a full one, is no record of that export: nothing is read of it.
+
+    It has no place in the order: a change has no write time that a full export could vouch for, an item none at all.
+    """
+    is_wrong = texts["_verdict"].is_null() & (texts["_is_full"] != is_full)
+    if not is_wrong.any():
+        return texts
+    other = pl.lit(is_wrong)
+    attributes = attributes_of(table)
+    nothing = {
+        "_verdict": pl.lit(UNKNOWN_RECORD),
+        "_is_full": pl.lit(value=False),
+        "_is_delete": pl.lit(value=False),
+        "_sequence": pl.lit(None, dtype=pl.String),
+        "_unknown_attributes": pl.lit([], dtype=pl.List(pl.String)),
+        **{one.column: pl.lit(None, dtype=pl.String) for one in attributes},
+        **{wrong(one.column): pl.lit(value=False) for one in attributes},
+    }
+    return texts.with_columns(
+        pl.when(other).then(value).otherwise(pl.col(name)).alias(name) for name, value in nothing.items()
+    )

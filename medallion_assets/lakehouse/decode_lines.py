@@ -12,14 +12,20 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from medallion_assets.lakehouse.decode_records import MALFORMED_JSON, Attribute, RecordReader, unknown_names
-from medallion_assets.lakehouse.decode_shapes import SHAPES, Shape, wrong
+from medallion_assets.lakehouse.decode_shapes import SHAPES, Shape, with_plain_names, wrong
+from medallion_assets.lakehouse.pieces import pieces, rows_of_bytes
 from medallion_assets.lakehouse.verdict_lists import listed
 
 CHUNK_LINES = 4096
+CHUNK_BYTES = 4 * 1024 * 1024
 """Lines decoded together: beyond some thousands `json_decode` outgrows the CPU's caches and takes twice the time."""
 LEAF_LINES = 64
 """When a chunk fails, this many lines around each cause go to the exact reader."""
+EXACT_LINES = 16_384
+EXACT_BYTES = 4 * 1024 * 1024
+"""Lines that are Python objects at a time: these take ten times the room."""
 SAMPLED_LINES = 200
+SAMPLED_BYTES = 4 * 1024 * 1024
 MOST_UNKNOWN_NAMES = 60
 """How many names beyond the contract the fast path looks for: names that are data themselves must not be its schema."""
 
@@ -31,9 +37,9 @@ class LineReader:
     """
 
     def __init__(self, attributes: Sequence[Attribute], sample: pl.Series) -> None:
-        some = sample.drop_nulls().gather_every(max(1, sample.len() // SAMPLED_LINES))
-        names = (name for name in unknown_names(some, attributes) if not _is_pattern(name))
-        self._unknown = sorted(names)[:MOST_UNKNOWN_NAMES]
+        count = rows_of_bytes(sample, SAMPLED_BYTES, most=SAMPLED_LINES)
+        some = sample.drop_nulls().gather_every(max(1, sample.len() // count))
+        self._unknown = sorted(unknown_names(some, attributes))[:MOST_UNKNOWN_NAMES]
         self._attributes = attributes
         self._exact = RecordReader(attributes)
 
@@ -60,7 +66,8 @@ class LineReader:
         if not is_decoded.any():
             return [self._read_exactly(rows)]
         number = [pl.repeat(n, height, dtype=pl.UInt32, eager=True) for n, (height, _) in enumerate(pieces)]
-        records = pl.concat([records for _, records in pieces if records is not None]).alias("_record")
+        decodable = pl.concat([records for _, records in pieces if records is not None])
+        records = with_plain_names(decodable.alias("_record"))
         decoded = rows.with_columns(pl.concat(number).alias("_piece")).filter(is_decoded).with_columns(records)
         trusted = self._proved(decoded, shape)
         parts = [self._read_exactly(rows.filter(~is_decoded)), self._read_exactly(decoded.filter(~trusted))]
@@ -95,6 +102,10 @@ class LineReader:
         )
 
     def _read_exactly(self, rows: pl.DataFrame) -> pl.DataFrame:
+        cuts = pieces(rows["_line"], rows=EXACT_LINES, size=EXACT_BYTES)
+        return pl.concat([self._read_piece(rows.clear()), *(self._read_piece(rows.slice(*cut)) for cut in cuts)])
+
+    def _read_piece(self, rows: pl.DataFrame) -> pl.DataFrame:
         records = [self._exact.read(line) for line in rows["_line"]]
         verdicts, full, deletes, sequences, unknown, values, wrongs = (
             zip(*records, strict=True) if records else ((),) * 7
@@ -113,15 +124,10 @@ class LineReader:
         return pl.DataFrame(columns)
 
 
-def _is_pattern(name: str) -> bool:
-    """Polars takes such a name for a pattern of names."""
-    return name in ("", "*") or (name.startswith("^") and name.endswith("$"))
-
-
 def _decode(lines: pl.Series, schema: pl.Struct, size: int) -> Iterator[tuple[int, pl.Series | None]]:
     """The records of successive pieces of `lines`: (height, records), or (height, None) where a line prevents it."""
-    for start in range(0, lines.len(), size):
-        chunk = lines.slice(start, size)
+    for start, height in pieces(lines, rows=size, size=CHUNK_BYTES):
+        chunk = lines.slice(start, height)
         try:
             records = chunk.str.json_decode(schema)
         except pl.exceptions.ComputeError:

@@ -52,7 +52,7 @@ def attributes_of(table: Table) -> tuple[Attribute, ...]:
     return tuple(
         Attribute(column.name, column.source, _variant(column.type), column.name in table.key)
         for column in table.columns
-        if column.source
+        if column.source is not None
     )
 
 

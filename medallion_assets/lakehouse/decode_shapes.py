@@ -19,6 +19,7 @@ from medallion_assets.lakehouse.decode_records import Attribute
 
 LINE = pl.col("_line")
 RECORD = pl.col("_record")
+METADATA = "Metadata"
 
 _PRESENCE = pl.Struct({"?": pl.String()})
 """Decodes any attribute, and tells only that it is there."""
@@ -30,7 +31,23 @@ _INCREMENTAL = LINE.str.starts_with('{"') & LINE.str.ends_with("}}") & ~LINE.str
 
 def wrong(column: str) -> str:
     """The name of the Boolean column that is true where the attribute has another type than the contract's."""
-    return f"wrong:{column}"
+    return f"_wrong:{column}"
+
+
+def with_plain_names(records: pl.Series) -> pl.Series:
+    """Decoded records with the names of attributes as `_plain` has them."""
+    parts = records.struct.unnest()
+    images = [part.struct.rename_fields([_plain(field.name) for field in _fields(part)]) for part in parts]
+    return parts.with_columns(image for image in images if image.name != METADATA).to_struct(records.name)
+
+
+def _fields(part: pl.Series) -> list[pl.Field]:
+    return part.dtype.fields if isinstance(part.dtype, pl.Struct) else []
+
+
+def _plain(name: str) -> str:
+    """The field of an attribute: Polars takes `*` and `^...$` for patterns, and an attribute may have any name."""
+    return f"={name}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,11 +85,12 @@ class Shape:
         other_fields = {name: pl.Struct(fields) for name, fields in others.items()}
         present = dict.fromkeys(unknown, _PRESENCE)
         if self.metadata is None:
-            return pl.Struct({"Item": pl.Struct({**key_fields, **other_fields, **present})})
+            every = {name: pl.Struct(keys.get(name, {}) | others.get(name, {})) for name in (*keys, *others)}
+            return pl.Struct({"Item": pl.Struct({**every, **present})})
         present_keys = dict.fromkeys(keys, _PRESENCE)
         return pl.Struct(
             {
-                "Metadata": self.metadata,
+                METADATA: self.metadata,
                 "Keys": pl.Struct(key_fields),
                 "NewImage": pl.Struct({**present_keys, **other_fields, **present}),
                 "OldImage": pl.Struct(dict.fromkeys((*keys, *others, *unknown), _PRESENCE)),
@@ -83,7 +101,7 @@ class Shape:
         """The value of each attribute as text, and whether its type is wrong."""
         columns = []
         for attribute in attributes:
-            variants = self._image(is_key=attribute.is_key).struct.field(attribute.source)
+            variants = self._image(is_key=attribute.is_key).struct.field(_plain(attribute.source))
             value = variants.struct.field(attribute.variant)
             is_null = variants.struct.field("NULL").fill_null(False)
             columns.append(value.cast(pl.String).alias(attribute.column))
@@ -91,8 +109,9 @@ class Shape:
         return columns
 
     def present(self, unknown: Sequence[str]) -> list[pl.Expr]:
-        """For each name beyond the contract, whether the record's item or new image has it."""
-        return [self._image(is_key=False).struct.field(name).is_not_null().alias(name) for name in unknown]
+        """For each name beyond the contract, in their order, whether the record's item or new image has it."""
+        image = self._image(is_key=False)
+        return [image.struct.field(_plain(name)).is_not_null().alias(_plain(name)) for name in unknown]
 
     def accounts_for_every_byte(self, attributes: Sequence[Attribute]) -> pl.Expr:
         """True where the line is as long as what was decoded, written compactly: then there is nothing else in it.
@@ -104,7 +123,7 @@ class Shape:
             return pl.lit(False)
         lengths = []
         for name, variant in {attribute.source: attribute.variant for attribute in attributes}.items():
-            variants = self._image(is_key=False).struct.field(name)
+            variants = self._image(is_key=False).struct.field(_plain(name))
             value = variants.struct.field(variant).cast(pl.String).str.len_bytes()
             around = len(f',"{name}":{{"{variant}":}}'.encode()) + (0 if variant == "BOOL" else len('""'))
             null = len(f',"{name}":{{"NULL":true}}'.encode())
@@ -139,11 +158,11 @@ class Shape:
 
 def _names_in(image: pl.Expr, names: Sequence[str]) -> pl.Expr:
     """How many names an image takes: its own, and two for each attribute (its name and its type)."""
-    present = pl.sum_horizontal(*(image.struct.field(name).is_not_null().cast(pl.UInt32) * 2 for name in names))
+    present = pl.sum_horizontal(*(image.struct.field(_plain(name)).is_not_null().cast(pl.UInt32) * 2 for name in names))
     return pl.when(image.is_not_null()).then(present + 1).otherwise(0)
 
 
-_WRITTEN = RECORD.struct.field("Metadata").struct.field("WriteTimestampMicros")
+_WRITTEN = RECORD.struct.field(METADATA).struct.field("WriteTimestampMicros")
 SHAPES = (
     Shape(LINE.str.starts_with('{"Item":{') & LINE.str.ends_with("}}"), None, pl.lit(None, pl.String), 0),
     Shape(

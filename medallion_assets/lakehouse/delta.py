@@ -248,13 +248,28 @@ class Snapshot:
         values = self.files[f"partition.{self.table.partition_by}"].unique().to_list()
         return sorted(values, key=lambda value: (value is None, value or date.min))
 
-    def stage(self, rows: pl.LazyFrame, *, partition: date | None = None, bounds: Collection[str] = ()) -> StagedFile:
+    def stage(
+        self,
+        rows: pl.LazyFrame,
+        *,
+        partition: date | None = None,
+        bounds: Collection[str] = (),
+        row_group_rows: int | None = None,
+    ) -> StagedFile:
         """Write rows as one parquet file of the table, to be committed later.
 
         `rows` has the contract's columns. The log gets the bounds of all of them that can have any; those of the
-        columns that `bounds` names are exact, or it is an error.
+        columns that `bounds` names are exact, or it is an error. `row_group_rows` is for rows that may be long.
         """
-        return stage_file(self.uri, self.lakehouse.storage_options, self.table, rows, partition=partition, exact=bounds)
+        return stage_file(
+            self.uri,
+            self.lakehouse.storage_options,
+            self.table,
+            rows,
+            partition=partition,
+            exact=bounds,
+            row_group_rows=row_group_rows,
+        )
 
     def commit(
         self,

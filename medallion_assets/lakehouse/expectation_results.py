@@ -15,7 +15,7 @@ import polars as pl
 from medallion_assets.lakehouse.appending import append_rows
 from medallion_assets.lakehouse.contracts import Boolean, Column, Date, Integer, Table, Text, TimestampUtc
 from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.gate import Tally, rules_of
+from medallion_assets.lakehouse.gate import MASS_DELETE, Tally, rules_of
 from medallion_assets.lakehouse.schema import polars_schema
 
 EXPECTATION_RESULTS = Table(
@@ -28,9 +28,9 @@ EXPECTATION_RESULTS = Table(
         Column("table_name", Text(), "layer.table"),
         Column("export_id", Text(), "the export"),
         Column("expectation", Text(), "the rule, or the reason code of a type"),
-        Column("kind", Text(), "expect, expect_or_drop, expect_or_fail, or type"),
-        Column("passed", Integer(), "records that kept it"),
-        Column("failed", Integer(), "records that broke it"),
+        Column("kind", Text(), "expect, expect_or_drop, expect_or_fail, type, or gate"),
+        Column("passed", Integer(), "records that kept it; mass_delete: rows that the export leaves"),
+        Column("failed", Integer(), "records that broke it; mass_delete: rows that it deletes by absence"),
         Column("is_published", Boolean(), "false when the export failed the gate in that run"),
         Column("rules", Text(), "names the rules that it was judged by; null: not known", nullable=True),
         Column("judged_at", TimestampUtc(), "when"),
@@ -39,21 +39,28 @@ EXPECTATION_RESULTS = Table(
 )
 TYPE = "type"
 """The kind of a reason that no expectation of the contract has: a value that does not fit its column."""
+GATE = "gate"
+"""The kind of a rule of whole exports (rule C7): it counts rows of the table, not records."""
 
 
 def results_of(table: Table, tally: Tally, *, is_published: bool) -> Iterator[dict[str, Any]]:
-    """A row for every rule of the contract and every other reason that was found; the run and time are not in it."""
+    """A row for every rule of the contract and every other reason that was found; the run and time are not in it.
+
+    What a full export deletes by absence (rule C7) has one as well.
+    """
     kinds = {one.name: str(one.action) for one in table.expectations}
     failed = {**tally.reasons, **tally.warnings, **tally.failures}
+    counted = {name: (kinds.get(name, TYPE), tally.records, failed.get(name, 0)) for name in {*kinds, *failed}}
+    if tally.absent:
+        counted[MASS_DELETE] = (GATE, tally.live, tally.absent)
     rules = rules_of(table)
-    for name in sorted({*kinds, *failed}):
-        count = failed.get(name, 0)
+    for name, (kind, of, count) in sorted(counted.items()):
         yield {
             "table_name": table.name,
             "export_id": tally.export_id,
             "expectation": name,
-            "kind": kinds.get(name, TYPE),
-            "passed": tally.records - count,
+            "kind": kind,
+            "passed": of - count,
             "failed": count,
             "is_published": is_published,
             "rules": rules,

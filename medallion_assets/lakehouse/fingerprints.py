@@ -35,7 +35,8 @@ def fingerprint(table: Table) -> str:
     """Names the rules that decide the rows of a judged table and of its quarantine.
 
     Another name when a column, its source or type, the key, the partition or an expectation that drops or fails
-    changes, or the rule by which records are ordered (R1). Descriptions, warnings and the gate decide no row.
+    changes, or the rules of write times (R1): how records are ordered, and which cannot be. Descriptions, warnings and
+    the gate decide no row.
     """
     columns = sorted(repr(replace(column, description="")) for column in table.columns)
     expectations = [
@@ -44,7 +45,8 @@ def fingerprint(table: Table) -> str:
         if rule.action is not Action.WARN
     ]
     shape = f"{table.key} {table.partition_by} {table.history}"
-    rules = [*columns, *expectations, shape, SEQUENCE_RULE]
+    write_times = f"within {float(table.write_time_slack_hours)} hours of the window"
+    rules = [*columns, *expectations, shape, SEQUENCE_RULE, write_times]
     return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:12]
 
 

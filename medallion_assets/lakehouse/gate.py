@@ -1,4 +1,4 @@
-"""The quality gate: what judging counted, and whether an export may be published (rules C3, C4).
+"""The quality gate: what judging counted, and whether an export may be published (rules C3, C4, C7).
 
 Belongs here: the score and the verdict, as pure values.
 Does not: judging single records (lakehouse.decode, lakehouse.expectations).
@@ -10,13 +10,21 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 from medallion_assets.lakehouse.contracts import Table
+
+MASS_DELETE = "mass_delete"
+"""The name of rule C7 in checks, results and errors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What judging found in one export. `records` counts identical duplicates once; `reasons` counts bad records."""
+    """What judging found in one export. `records` counts identical duplicates once; `reasons` counts bad records.
+
+    `deletes` counts good deletes of an incremental export, `absent` the live rows that a full export lacks and so
+    deletes. `live` is how many live rows there were: for a full export those older than its S, which it decides.
+    """
 
     export_id: str
     records: int = 0
@@ -25,6 +33,9 @@ class Tally:
     warnings: Mapping[str, int] = field(default_factory=Counter)
     failures: Mapping[str, int] = field(default_factory=Counter)
     unknown_attributes: Mapping[str, int] = field(default_factory=Counter)
+    deletes: int = 0
+    absent: int = 0
+    live: int = 0
 
     @property
     def score(self) -> float:
@@ -41,6 +52,9 @@ class Tally:
             warnings=_plus(self.warnings, other.warnings, sign),
             failures=_plus(self.failures, other.failures, sign),
             unknown_attributes=_plus(self.unknown_attributes, other.unknown_attributes, sign),
+            deletes=self.deletes + sign * other.deletes,
+            absent=self.absent + sign * other.absent,
+            live=self.live + sign * other.live,
         )
 
 
@@ -49,7 +63,8 @@ def rules_of(table: Table) -> str:
     columns = [repr(replace(column, description="")) for column in table.columns]
     expectations = [f"{one.name} {one.action} {one.column} {one.condition!r}" for one in table.expectations]
     gate = f"{table.key} {table.quality_threshold} {table.quality_min_bad_records} {table.chain_starts_at}"
-    return hashlib.sha256("\n".join([*columns, *expectations, gate]).encode()).hexdigest()[:12]
+    limits = f"{table.write_time_slack_hours} {table.max_delete_share} {table.max_delete_min_rows}"
+    return hashlib.sha256("\n".join([*columns, *expectations, gate, limits]).encode()).hexdigest()[:12]
 
 
 def _plus(left: Mapping[str, int], right: Mapping[str, int], sign: int) -> Counter[str]:
@@ -63,6 +78,8 @@ class Gate:
 
     threshold: float
     min_bad_records: int
+    max_delete_share: float = 0.5
+    max_delete_min_rows: int = 100
     by_hand: bool = False
     """Whether the threshold is a person's, for one run, and not the contract's."""
 
@@ -72,10 +89,23 @@ class Gate:
         return cls(
             threshold=table.quality_threshold if threshold is None else threshold,
             min_bad_records=table.quality_min_bad_records,
+            max_delete_share=table.max_delete_share,
+            max_delete_min_rows=table.max_delete_min_rows,
             by_hand=threshold is not None,
         )
 
     def lets_through(self, tally: Tally) -> bool:
         """Whether the export may be published without a person's decision."""
-        too_bad = tally.score < self.threshold and tally.bad >= self.min_bad_records
-        return not too_bad and not tally.failures
+        return not (self.is_too_bad(tally) or tally.failures or self.is_mass_delete(tally))
+
+    def is_too_bad(self, tally: Tally) -> bool:
+        """Rule C3: its score is under the threshold, and it has enough bad records to tell."""
+        return tally.score < self.threshold and tally.bad >= self.min_bad_records
+
+    def is_mass_delete(self, tally: Tally) -> bool:
+        """Rule C7: a full export deletes so much by absence that something else is likelier. An empty one always."""
+        return tally.absent > 0 and (tally.records == 0 or self.are_very_many(tally.absent, tally.live))
+
+    def are_very_many(self, deletes: int, live: int) -> bool:
+        """Whether deletes are more of the live rows than the contract expects, and enough of them to tell."""
+        return deletes >= self.max_delete_min_rows and deletes > Fraction(str(self.max_delete_share)) * live

@@ -19,11 +19,15 @@ from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.duplicates import KEY_HASH, settle, suspects, with_key_hash, without
 from medallion_assets.lakehouse.expectations import judge
 from medallion_assets.lakehouse.gate import Tally
-from medallion_assets.lakehouse.raw_exports import INCREMENTAL, RawExport, export_files
+from medallion_assets.lakehouse.pieces import pieces, spilled
+from medallion_assets.lakehouse.raw_exports import INCREMENTAL, RawExport, files_of
 from medallion_assets.lakehouse.records import POSITION, event_schema
 
 CHUNK_RECORDS = 500_000
-"""Records that are in memory at a time."""
+CHUNK_BYTES = 192 * 1024 * 1024
+"""Records, and the bytes of their lines, that are in memory at a time."""
+RAW_BYTES = "_raw_bytes"
+"""The length of a record's line."""
 
 BAD_COLUMNS = ("_reasons", "_reason_columns", "raw", *POSITION)
 
@@ -31,6 +35,8 @@ BAD_COLUMNS = ("_reasons", "_reason_columns", "raw", *POSITION)
 @dataclass(slots=True, kw_only=True)
 class Judged:
     """What judging gave, in parts: `good` are events (`records.event_schema`), `bad` judged records with reasons.
+
+    Both have the key's columns; those of a bad record whose key cannot be read are null.
 
     There are several parts for one large export only: each of its keys is then in one of them.
     """
@@ -46,33 +52,74 @@ def judge_exports(bronze: Snapshot, table: Table, exports: Sequence[RawExport], 
     What does not fit in one chunk is put into `workspace`, an empty folder that lives as long as the result is used.
     """
     judged = Judged(tallies={export.export_id: Tally(export_id=export.export_id) for export in exports})
-    chunks = list(_chunks(bronze, exports)) or [bronze.scan(paths=[])]
-    for number, chunk in enumerate(chunks):
-        records = judge_lines(chunk.collect(engine="streaming"), table)
-        spill = None if len(chunks) == 1 else workspace / f"judged-{number}"
-        _put(judged, records, table, spill)
-        _count(judged.tallies, records)
-    _settle_duplicates(bronze, table, judged)
+    paths = files_of(bronze, [export.export_id for export in exports])["path"]
+    is_empty = True
+    for chunk in chunks(bronze.scan(paths=paths)):
+        spill = None if chunk.is_all else workspace / f"judged-{len(judged.good)}"
+        _judge_chunk(judged, chunk.taken(), table, spill)
+        is_empty = False
+    if is_empty:
+        _judge_chunk(judged, bronze.scan(paths=[]).collect(), table, None)
+    _settle_duplicates(bronze, table, judged, workspace)
     return judged
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Some lines, in parts, until they are taken: a loop over chunks then holds one of them, and not two."""
+
+    parts: list[pl.DataFrame]
+    is_all: bool = False
+
+    def taken(self) -> pl.DataFrame:
+        """The lines; the chunk is empty after that."""
+        lines = pl.concat(self.parts, rechunk=False)
+        self.parts = []
+        return lines
+
+
+def chunks(lines: pl.LazyFrame) -> Iterator[Chunk]:
+    """Lines in chunks of at most CHUNK_RECORDS rows and CHUNK_BYTES of `raw` (or one line); none if there are none.
+
+    They are read once, from many files as from one, and hardly ahead of who takes them.
+    """
+    parts: list[pl.DataFrame] = []
+    rows = size = 0
+    is_first = True
+    for batch in lines.collect_batches(lazy=True, engine="streaming"):
+        lengths = batch["raw"].str.len_bytes()
+        for start, height in pieces(batch["raw"], rows=CHUNK_RECORDS, size=CHUNK_BYTES):
+            length = int(lengths.slice(start, height).sum())
+            if parts and (rows + height > CHUNK_RECORDS or size + length > CHUNK_BYTES):
+                full, parts, rows, size, is_first = Chunk(parts), [], 0, 0, False
+                yield full
+            parts.append(batch.slice(start, height))
+            rows += height
+            size += length
+    if rows:
+        yield Chunk(parts, is_all=is_first)
 
 
 def judge_lines(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
     """Decode lines and judge each record by types and expectations; adds the key's hash."""
     records = judge(decode(lines, table), table.expectations)
     incremental = (pl.col("_export_type") == INCREMENTAL).alias("_is_incremental")
-    return with_key_hash(records.lazy().with_columns(incremental), table.key).collect()
+    length = pl.col("raw").str.len_bytes().alias(RAW_BYTES)
+    return with_key_hash(records.lazy().with_columns(incremental, length), table.key).collect()
 
 
 def tally(records: pl.DataFrame) -> dict[str, Tally]:
     """Count judged records by export."""
     result = {}
-    judged = records.select("_export_id", "_reasons", "_warnings", "_failures", "_unknown_attributes")
+    counted = ("_is_delete", "_reasons", "_warnings", "_failures", "_unknown_attributes")
+    judged = records.select("_export_id", *counted)
     for (export_id,), part in judged.partition_by("_export_id", as_dict=True).items():
         bad = part.filter(pl.col("_reasons").list.len() > 0)
         result[str(export_id)] = Tally(
             export_id=str(export_id),
             records=part.height,
             bad=bad.height,
+            deletes=part.filter(pl.col("_is_delete") & (pl.col("_reasons").list.len() == 0)).height,
             reasons=_occurrences(bad["_reasons"].list.unique()),
             warnings=_occurrences(part["_warnings"]),
             failures=_occurrences(part["_failures"]),
@@ -81,29 +128,16 @@ def tally(records: pl.DataFrame) -> dict[str, Tally]:
     return result
 
 
-def _chunks(bronze: Snapshot, exports: Sequence[RawExport]) -> Iterator[pl.LazyFrame]:
-    """The lines of the exports in parts of at most CHUNK_RECORDS rows."""
-    waiting: list[pl.LazyFrame] = []
-    room = CHUNK_RECORDS
-    for export in exports:
-        for path, rows in export_files(bronze, export.export_id).select("path", "num_records").iter_rows():
-            start = 0
-            while start < rows:
-                take = min(room, rows - start)
-                waiting.append(bronze.scan(paths=[path]).slice(start, take))
-                start += take
-                room -= take
-                if not room:
-                    yield pl.concat(waiting)
-                    waiting, room = [], CHUNK_RECORDS
-    if waiting:
-        yield pl.concat(waiting)
+def _judge_chunk(judged: Judged, lines: pl.DataFrame, table: Table, spill: Path | None) -> None:
+    records = judge_lines(lines, table)
+    _put(judged, records, table, spill)
+    _count(judged.tallies, records)
 
 
 def _put(judged: Judged, records: pl.DataFrame, table: Table, spill: Path | None) -> None:
     is_bad = pl.col("_reasons").list.len() > 0
-    good = records.lazy().filter(~is_bad).select(*event_schema(table).names(), *POSITION[1:], KEY_HASH)
-    bad = records.lazy().filter(is_bad).select(*BAD_COLUMNS, KEY_HASH)
+    good = records.lazy().filter(~is_bad).select(*event_schema(table).names(), *POSITION[1:], KEY_HASH, RAW_BYTES)
+    bad = records.lazy().filter(is_bad).select(*BAD_COLUMNS, KEY_HASH, RAW_BYTES, *table.key)
     judged.good.append(_kept(good, spill, "good"))
     judged.bad.append(_kept(bad, spill, "bad"))
 
@@ -111,9 +145,7 @@ def _put(judged: Judged, records: pl.DataFrame, table: Table, spill: Path | None
 def _kept(part: pl.LazyFrame, spill: Path | None, name: str) -> pl.LazyFrame:
     if spill is None:
         return part.collect().lazy()
-    path = spill.with_name(f"{spill.name}-{name}.parquet")
-    part.sink_parquet(path, compression="lz4")
-    return pl.scan_parquet(path, glob=False)
+    return spilled(part.collect(), spill.with_name(f"{spill.name}-{name}.parquet"))
 
 
 def _count(tallies: dict[str, Tally], records: pl.DataFrame, *, sign: int = 1) -> None:
@@ -121,25 +153,31 @@ def _count(tallies: dict[str, Tally], records: pl.DataFrame, *, sign: int = 1) -
         tallies[export_id] = tallies[export_id].plus(part, sign=sign)
 
 
-def _settle_duplicates(bronze: Snapshot, table: Table, judged: Judged) -> None:
-    """Judge the suspects anew, together: take their first judgement out, and put the settled one in."""
+def _settle_duplicates(bronze: Snapshot, table: Table, judged: Judged, workspace: Path) -> None:
+    """Judge the suspects anew, together: take their first judgement out, and put the settled one in.
+
+    All records of a key are settled at once; keys are taken by their hashes, as many as fit in a chunk.
+    """
     total = sum(one.records for one in judged.tallies.values())
     hashes = suspects([*judged.good, *judged.bad], total) if total else None
     if hashes is None or not hashes.height:
         return
-    parts = [part.select(*POSITION, KEY_HASH) for part in (*judged.good, *judged.bad)]
-    positions = pl.concat([part.join(hashes.lazy(), on=KEY_HASH, how="semi") for part in parts]).collect()
-    files = pl.concat([export_files(bronze, export_id) for export_id in judged.tallies])["path"]
-    lines = bronze.scan(paths=files).join(positions.lazy(), on=POSITION, how="semi").collect(engine="streaming")
-    records = judge_lines(lines, table)
-    settled = settle(records, table.key)
-    _count(judged.tallies, records, sign=-1)
-    _count(judged.tallies, settled)
+    parts = [part.select(*POSITION, KEY_HASH, RAW_BYTES) for part in (*judged.good, *judged.bad)]
+    found = pl.concat([part.join(hashes.lazy(), on=KEY_HASH, how="semi") for part in parts]).collect()
     one_chunk = len(judged.good) == 1
     judged.good = without(judged.good, hashes)
     judged.bad = without(judged.bad, hashes)
-    _put(judged, settled, table, None)
-    if one_chunk:
+    paths = files_of(bronze, list(judged.tallies))["path"]
+    buckets = -(-int(found[RAW_BYTES].sum()) // CHUNK_BYTES) or 1
+    for bucket in range(buckets):
+        positions = found.filter(pl.col(KEY_HASH) % buckets == bucket).select(POSITION).lazy()
+        lines = bronze.scan(paths=paths).join(positions, on=POSITION, how="semi").collect(engine="streaming")
+        records = judge_lines(lines, table)
+        settled = settle(records, table.key)
+        _count(judged.tallies, records, sign=-1)
+        _count(judged.tallies, settled)
+        _put(judged, settled, table, None if one_chunk and buckets == 1 else workspace / f"settled-{bucket}")
+    if one_chunk and buckets == 1:
         judged.good, judged.bad = [pl.concat(judged.good)], [pl.concat(judged.bad)]
 
 

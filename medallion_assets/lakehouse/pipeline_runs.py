@@ -30,7 +30,7 @@ PIPELINE_RUNS = Table(
         Column("job", Text(), "the Dagster job", nullable=True),
         Column("stage", Text(), "the table that the stage writes: layer.table"),
         Column("attempt", Integer(), "from 1 in its run; Dagster's retries count"),
-        Column("partition", Text(), "the day, or first...last of several; null without partitions", nullable=True),
+        Column("partition", Text(), "the day, first...last, or a list of these; null without days", nullable=True),
         Column("trigger", Text(), "what asked for the run; null when a person did", nullable=True),
         Column("started_at", TimestampUtc(), "when the attempt began"),
         Column("records_in", Integer(), "rows or records read; null when the attempt did not get there", nullable=True),

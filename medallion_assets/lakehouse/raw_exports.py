@@ -10,10 +10,9 @@ commit brought, is read from the log and can say nothing that the data does not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -25,12 +24,14 @@ from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Column, Date, Integer, Limits, Table, Text, TimestampUtc
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.pieces import rows_of_bytes
 from medallion_assets.lakehouse.schema import polars_schema
 
 FULL = "FULL_EXPORT"
 INCREMENTAL = "INCREMENTAL_EXPORT"
 EXPORT_NOTE = "medallion_export"
 REBUILT_EXPORTS_NOTE = "medallion_rebuilt_exports"
+ROW_GROUP_BYTES = 8 * 1024 * 1024
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LEDGER_BOUNDS = ("_export_id", "_export_type", "_export_from_at", "_export_to_at")
 
@@ -90,24 +91,29 @@ class RawExport:
         return self.to_at, self.export_id
 
 
-def stage_data_file(bronze: Snapshot, export: RawExport, *, path: Path, source_file: str, now: datetime) -> StagedFile:
-    """Write the lines of one gzip-compressed data file as one parquet file, streaming.
+def stage_lines(bronze: Snapshot, export: RawExport, lines: pl.DataFrame, *, now: datetime) -> StagedFile:
+    """Write some lines of an export (`raw`, `_source_file`, `_line_number`) as one parquet file.
 
-    Raises:
-        polars.exceptions.ComputeError: the file is not valid gzip or not UTF-8.
+    Its row groups are small in bytes, whatever the lines: readers hold some of them at a time.
     """
-    lines = pl.scan_lines(path, name="raw", row_index_name="_line_number", row_index_offset=1, glob=False)
+    schema = {name: kind for name, kind in polars_schema(bronze.table).items() if name != "_export_date"}
     return bronze.stage(
-        lines.with_columns(*_facts(export, now), pl.lit(source_file).alias("_source_file")).select(
-            pl.col(name).cast(kind) for name, kind in polars_schema(bronze.table).items() if name != "_export_date"
-        ),
+        lines.lazy().with_columns(_facts(export, now)).select(pl.col(name).cast(kind) for name, kind in schema.items()),
         partition=export.started_at.date(),
         bounds=LEDGER_BOUNDS,
+        row_group_rows=rows_of_bytes(lines.get_column("raw"), ROW_GROUP_BYTES),
     )
 
 
-def load_export(lakehouse: Lakehouse, table: Table, export: RawExport, staged: Sequence[StagedFile]) -> int | None:
-    """Commit an export's files under its id; give the version, or None when the export was already in.
+def load_export(
+    lakehouse: Lakehouse,
+    table: Table,
+    export: RawExport,
+    staged: Sequence[StagedFile],
+    *,
+    notes: Mapping[str, object] | None = None,
+) -> int | None:
+    """Commit an export's files under its id, with `notes`; give the version, or None when it was already in.
 
     Raises:
         CommitConflictError: other writers were faster, every time.
@@ -122,7 +128,7 @@ def load_export(lakehouse: Lakehouse, table: Table, export: RawExport, staged: S
         return bronze.commit(
             files,
             transactions={export.export_id: known + 1},
-            metadata={EXPORT_NOTE: asdict(export)},
+            metadata={EXPORT_NOTE: asdict(export), **(notes or {})},
         )
 
     return until_committed(load)
@@ -209,7 +215,14 @@ def exports_since(bronze: Snapshot, version: int) -> list[RawExport]:
 
 def export_files(bronze: Snapshot, export_id: str) -> pl.DataFrame:
     """The rows of `Snapshot.files` that hold an export."""
-    return bronze.files.filter(pl.col("min._export_id") == export_id).sort("path")
+    return files_of(bronze, [export_id])
+
+
+def files_of(bronze: Snapshot, export_ids: Collection[str]) -> pl.DataFrame:
+    """The rows of `Snapshot.files` that hold some exports, export by export."""
+    if not bronze.files.height:
+        return bronze.files
+    return bronze.files.filter(pl.col("min._export_id").is_in(list(export_ids))).sort("min._export_id", "path")
 
 
 def _export_of(facts: dict[str, Any], version: int) -> RawExport:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 
@@ -23,16 +22,21 @@ from medallion_assets.lakehouse.commit_notes import RESTATED
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, read_decisions
+from medallion_assets.lakehouse.decode_values import WRONG_TYPE
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.fingerprints import contract_notes, expect_same_key, fingerprint
+from medallion_assets.lakehouse.full_exports import FullExports
 from medallion_assets.lakehouse.gate import Gate, Tally
 from medallion_assets.lakehouse.history_store import fold_history
 from medallion_assets.lakehouse.judging import CHUNK_RECORDS, Judged, judge_exports
+from medallion_assets.lakehouse.mass_deletes import with_deletes
 from medallion_assets.lakehouse.quarantine import bad_keys, quarantine
 from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
 from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.lakehouse.source_versions import SourceVersion, source_commits, source_notes
-from medallion_assets.lakehouse.state import Change, FullExports, fold
+from medallion_assets.lakehouse.state import Change, fold
+from medallion_assets.lakehouse.unread_types import unread_types
+from medallion_assets.workspace import workspace
 
 EXPORTS_NOTE = "medallion_settled_exports"
 THRESHOLD_NOTE = "medallion_quality_threshold"
@@ -40,15 +44,17 @@ THRESHOLD_NOTE = "medallion_quality_threshold"
 HAND_NOTE = "medallion_threshold_by_hand"
 """Whether that threshold came from the run config: a person's decision about the exports of this commit."""
 SAMPLE_ROWS = 5
+HINT_ROWS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failing:
-    """An export that failed the gate: its figures and some of its bad records."""
+    """An export that failed the gate: its figures, some of its bad records, and what a person may not see in them."""
 
     export: RawExport
     tally: Tally
     sample: pl.DataFrame
+    hints: list[str] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -112,12 +118,13 @@ def _round(
     if not group:
         return settlement
     progress(f"{table.name}: judging {', '.join(export.export_id for export in group)}")
-    with TemporaryDirectory(prefix="medallion-") as folder:
-        judged = judge_exports(bronze, table, group, Path(folder))
+    with workspace() as folder:
+        judged = judge_exports(bronze, table, group, folder)
+        judged.tallies.update(with_deletes(lakehouse, silver, settlement, group, judged, gate))
         sorted_out = _sort_out(group, judged, settlement, gate)
         if sorted_out.applied or sorted_out.rejected:
             source = SourceVersion.of(bronze)
-            change = _publish(lakehouse, silver, settlement, sorted_out, judged, now, Path(folder))
+            change = _publish(lakehouse, silver, settlement, sorted_out, judged, now, folder)
             done.version = commit_change(
                 silver,
                 change,
@@ -137,7 +144,7 @@ def _round(
             done.rows_changed += change.rows
             progress(f"{table.name}: version {done.version}, {done.rows_changed:,} keys changed so far")
         if sorted_out.failing is not None:
-            done.failing = _failing(sorted_out.failing, judged)
+            done.failing = _failing(sorted_out.failing, judged, table)
             return Settlement.read(bronze, lakehouse.open(table), settlement.decisions)
     return None
 
@@ -190,7 +197,7 @@ def _publish(
     applying = next((export for export in sorted_out.applied if export.is_full), None)
     before = settlement.applied_fulls
     keys = bad_keys(lakehouse, table, [*before, applying] if applying else before)
-    fulls = FullExports(applied=before, applying=applying, bad_keys=keys)
+    fulls = FullExports.of(settlement.origins, settlement.exports, applied=before, applying=applying, bad_keys=keys)
     if table.history:
         return fold_history(lakehouse, silver, good, fulls, settlement.ignored - set(ids), workspace, whole=ids)
     return fold(silver, good, fulls, workspace)
@@ -208,9 +215,13 @@ def commit_change(
     )
 
 
-def _failing(export: RawExport, judged: Judged) -> Failing:
+def _failing(export: RawExport, judged: Judged, table: Table) -> Failing:
     bad = pl.concat(judged.bad).filter(pl.col("_export_id") == export.export_id)
     columns = ["_source_file", "_line_number", "_reasons", "raw"]
+    of_wrong_type = bad.filter(pl.col("_reasons").list.contains(WRONG_TYPE)).head(HINT_ROWS).collect()
     return Failing(
-        export=export, tally=judged.tallies[export.export_id], sample=bad.select(columns).head(SAMPLE_ROWS).collect()
+        export=export,
+        tally=judged.tallies[export.export_id],
+        sample=bad.select(columns).head(SAMPLE_ROWS).collect(),
+        hints=unread_types(of_wrong_type, table),
     )

@@ -74,10 +74,13 @@ def taken_version(table: Snapshot, source: Snapshot) -> int | None:
     if version is None or version > source.version:
         return None
     commit = last_commit(table, SOURCE_COMMITS_NOTE)
-    noted = None if commit is None else commit_note(commit, SOURCE_COMMITS_NOTE).get(source.table.name)
-    if noted is None or noted["commit"] is None or noted["table_id"] != source.table_id:
-        return version
-    return version if _commit_id(source, int(noted["version"])) == noted["commit"] else None
+    try:
+        noted = None if commit is None else commit_note(commit, SOURCE_COMMITS_NOTE).get(source.table.name)
+        if noted is None or noted["commit"] is None or noted["table_id"] != source.table_id:
+            return version
+        return version if _commit_id(source, int(noted["version"])) == noted["commit"] else None
+    except (ValueError, TypeError, KeyError, AttributeError):  # a note that this release does not write
+        return None
 
 
 def source_notes(source: SourceVersion) -> dict[str, object]:
@@ -106,11 +109,13 @@ def noted_version(commit: Mapping[str, Any], source: SourceVersion) -> int | Non
 
     A commit of a release that noted the bare version is of this table if the table was there by then.
     """
-    version = commit_note(commit, SOURCE_NOTE)
-    if version is None:
+    try:
+        version, table_id = commit_note(commit, SOURCE_NOTE), commit_note(commit, SOURCE_ID_NOTE)
+        if version is None:
+            return None
+        if table_id is None:
+            committed_at = datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
+            return int(version) if source.made_at <= committed_at else None
+        return int(version) if table_id == source.table_id else None
+    except (ValueError, TypeError):  # a note that this release does not write
         return None
-    table_id = commit_note(commit, SOURCE_ID_NOTE)
-    if table_id is None:
-        committed_at = datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
-        return int(version) if source.made_at <= committed_at else None
-    return int(version) if table_id == source.table_id else None

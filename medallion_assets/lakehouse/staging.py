@@ -42,8 +42,11 @@ def stage_file(
     *,
     partition: date | None,
     exact: Collection[str],
+    row_group_rows: int | None = None,
 ) -> StagedFile:
     """Write rows as one Parquet file below `uri`; `exact` names columns whose bounds may not be shortened ones.
+
+    A row group has at most `row_group_rows`, where that is given: readers hold row groups whole.
 
     Raises:
         PermanentError: the storage refuses; or a text of an `exact` column is too long for a bound.
@@ -56,7 +59,7 @@ def stage_file(
     path = f"{folder}part-{uuid.uuid4().hex}.parquet"
     store = store_of(uri, storage_options)
     with refusals(table, f"{uri}/{path}"):
-        size, digest = _write(store, path, rows)
+        size, digest = _write(store, path, rows, row_group_rows)
     footer = footer_of(store, path, size)
     return StagedFile(
         path=path,
@@ -100,13 +103,15 @@ def bounds_of(footer: Footer, table: Table, exact: Collection[str] = ()) -> dict
     return bounds
 
 
-def _write(store: ObjectStore, path: str, rows: pl.LazyFrame) -> tuple[int, str]:
+def _write(store: ObjectStore, path: str, rows: pl.LazyFrame, row_group_rows: int | None) -> tuple[int, str]:
     """Size and digest of what was written."""
     try:
         with obstore.open_writer(store, path) as file:
             sink = _HashingSink(file)
             try:
-                rows.sink_parquet(cast("io.BytesIO", sink), compression_level=1, engine="streaming")
+                rows.sink_parquet(
+                    cast("io.BytesIO", sink), compression_level=1, row_group_size=row_group_rows, engine="streaming"
+                )
             except Exception:
                 if sink.failure is not None:  # Polars wraps it as if the rows were at fault
                     raise sink.failure from None

@@ -12,6 +12,9 @@ from itertools import groupby
 from operator import itemgetter
 from statistics import median
 
+import polars as pl
+
+from medallion_assets.lakehouse.expectation_results import GATE
 from medallion_assets.operations.alert_facts import Facts
 from medallion_assets.operations.alerts import Alert
 
@@ -26,7 +29,8 @@ LEAST_SHARE = 0.01
 def unusual_failures(facts: Facts, _now: datetime) -> Iterator[Alert]:
     """An expectation failed far more often in an export than it usually does (`is_unusual`)."""
     rule = ("table_name", "expectation")
-    latest = facts.results.unique([*rule, "export_id"], keep="last", maintain_order=True).sort(*rule, "export_id")
+    of_records = facts.results.filter(pl.col("kind") != GATE)  # what exports delete is no matter of single records
+    latest = of_records.unique([*rule, "export_id"], keep="last", maintain_order=True).sort(*rule, "export_id")
     for (table, expectation), rows in groupby(latest.iter_rows(named=True), key=itemgetter(*rule)):
         usual: list[float] = []
         for row in rows:

@@ -23,6 +23,7 @@ from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
 from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.lakehouse.source_versions import SOURCE_NOTE, taken_version
 from medallion_assets.operations.stages import JOBS, stages
+from medallion_assets.run_days import parse_days
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
@@ -149,9 +150,9 @@ def _published(table: Table, successes: Mapping[str, Mapping[str, Any]]) -> Chec
 
 
 def _last_of(partition: str | None) -> date | None:
-    """The last day of `day` or `first...last`; None when that is none."""
+    """The last of the days that an attempt names; None when they are none."""
     try:
-        return date.fromisoformat((partition or "").rsplit("...", 1)[-1])
+        return max(last for _, last in parse_days(partition or ""))
     except ValueError:
         return None
 

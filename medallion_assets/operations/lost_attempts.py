@@ -20,6 +20,7 @@ from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.pipeline_runs import Outcome, StageAttempt, read_attempts, record_attempts
 from medallion_assets.operations.stages import stages
 from medallion_assets.reporting import asset_key
+from medallion_assets.run_days import days_named
 from medallion_assets.trigger_context import TRIGGER_TAG
 
 LOOK_BACK = timedelta(days=3)
@@ -161,14 +162,12 @@ def _ended_run(instance: dg.DagsterInstance, run: dg.DagsterRun, *, last: dateti
     entries = instance.all_logs(run.run_id, of_type=TOLD_OF_RUN)
     told = (entry.dagster_event and entry.dagster_event.message for entry in entries)
     said = dict.fromkeys(filter(None, told))
-    first = run.tags.get("dagster/asset_partition_range_start", run.tags.get("dagster/partition"))
-    to = run.tags.get("dagster/asset_partition_range_end", first)
     return EndedRun(
         run_id=run.run_id,
         job=run.job_name,
         ended_at=max((_moment(entry.timestamp) for entry in entries), default=last),
         said="; ".join(said),
-        partition=first if first == to else f"{first}...{to}",
+        partition=days_named(run.tags),
         trigger=run.tags.get(TRIGGER_TAG),
     )
 

@@ -15,23 +15,32 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from medallion_assets.daily import daily_asset, partition_days
+from medallion_assets.daily import asked_days, daily_asset, tell_days
 from medallion_assets.dynamodb.limiter import CapacityLimiter
 from medallion_assets.dynamodb.publisher import Published
 from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.reporting import asset_key, check, check_specs, counts, doorway, stage_metadata
+from medallion_assets.reporting import as_table, asset_key, check, check_specs, counts, doorway, stage_metadata
 from medallion_assets.resources import DynamoDBResource, LakehouseResource
 from medallion_assets.serving.customer_ltv_metrics import CUSTOMER_LTV_METRICS
 from medallion_assets.serving.daily_sales_metrics import DAILY_SALES_METRICS
-from medallion_assets.serving.publish import Publisher, ReadBack, read_back_customer_ltv, read_back_daily_sales
+from medallion_assets.serving.publish import (
+    SAMPLE_ROWS,
+    Publisher,
+    ReadBack,
+    read_back_customer_ltv,
+    read_back_daily_sales,
+)
 from medallion_assets.stage import Stage
 from medallion_assets.trigger_context import TriggeredConfig, shown
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 CHECKS = {
-    "count_equals_gold": "Readers find as many rows as Gold has; what a newer publish overtook is not counted.",
+    "count_equals_gold": "Readers find as many rows as Gold has, but for those left out; what a newer publish overtook "
+    "is not counted.",
+    "unpublishable_rows": "No row is left out of DynamoDB for its key, its size or a number (rule P4).",
+    "table_settings": "The table is as it had better be: protected, with capacity for the budget, expiring.",
 }
 
 
@@ -52,11 +61,14 @@ def serving_assets(first_day: date) -> list[dg.AssetsDefinition]:
         dynamodb: DynamoDBResource,
     ) -> Iterator[Event]:
         with lakehouse.stage(context, DAILY_SALES_METRICS) as stage:
+            days = asked_days(context.run.tags, of=DAILY_SALES_METRICS, first_day=first_day, now=stage.now)
             publisher = _publisher(stage, config, dynamodb)
-            published = stage.attempt(partial(publisher.daily_sales, partition_days(context)))
+            published = stage.attempt(partial(publisher.daily_sales, days))
             found = stage.attempt(partial(read_back_daily_sales, publisher, published))
-            yield count_equals_gold(DAILY_SALES_METRICS, found)
-            yield stage.report(_result(DAILY_SALES_METRICS, publisher, published, found, config))
+            yield from serving_checks(DAILY_SALES_METRICS, published, found)
+            result = stage.report(_result(DAILY_SALES_METRICS, publisher, published, found, config))
+            tell_days(context, days, result)
+            yield result
 
     @daily_asset(first_day, **_doorway(CUSTOMER_LTV_METRICS), deps=[asset_key(CUSTOMER_LTV)])
     def customer_ltv_metrics(
@@ -66,13 +78,39 @@ def serving_assets(first_day: date) -> list[dg.AssetsDefinition]:
         dynamodb: DynamoDBResource,
     ) -> Iterator[Event]:
         with lakehouse.stage(context, CUSTOMER_LTV_METRICS) as stage:
+            days = asked_days(context.run.tags, of=CUSTOMER_LTV_METRICS, first_day=first_day, now=stage.now)
             publisher = _publisher(stage, config, dynamodb)
-            published = stage.attempt(partial(publisher.customer_ltv, partition_days(context)[-1]))
+            published = stage.attempt(partial(publisher.customer_ltv, days[-1]))
             found = stage.attempt(partial(read_back_customer_ltv, publisher, published))
-            yield count_equals_gold(CUSTOMER_LTV_METRICS, found)
-            yield stage.report(_result(CUSTOMER_LTV_METRICS, publisher, published, found, config))
+            yield from serving_checks(CUSTOMER_LTV_METRICS, published, found)
+            result = stage.report(_result(CUSTOMER_LTV_METRICS, publisher, published, found, config))
+            tell_days(context, days, result)
+            yield result
 
     return [daily_sales_metrics, customer_ltv_metrics]
+
+
+def serving_checks(table: Table, published: Mapping[date, Published], found: ReadBack) -> Iterator[dg.AssetCheckResult]:
+    """Every check of a serving asset."""
+    yield count_equals_gold(table, found)
+    yield unpublishable_rows(table, published)
+    advice = [sentence for one in published.values() for sentence in one.advice]
+    yield check(table, "table_settings", passed=not advice, warn=True, advice=advice)
+
+
+def unpublishable_rows(table: Table, published: Mapping[date, Published]) -> dg.AssetCheckResult:
+    """Rule P4: which rows DynamoDB cannot take; the others are published."""
+    count = sum(one.left_out.count for one in published.values())
+    samples = [dict(sample) for one in published.values() for sample in one.left_out.samples]
+    return check(
+        table,
+        "unpublishable_rows",
+        passed=not count,
+        warn=True,
+        rows_left_out=count,
+        samples=as_table(samples[:SAMPLE_ROWS]),
+        what_to_do="correct them at their source, or drop them in Silver with an expectation" if count else "nothing",
+    )
 
 
 def count_equals_gold(table: Table, found: ReadBack) -> dg.AssetCheckResult:
@@ -80,8 +118,9 @@ def count_equals_gold(table: Table, found: ReadBack) -> dg.AssetCheckResult:
     return check(
         table,
         "count_equals_gold",
-        passed=found.rows_gold == found.rows_readable,
+        passed=found.rows_gold == found.rows_readable + found.rows_left_out,
         rows_gold=found.rows_gold,
+        rows_left_out=found.rows_left_out,
         rows_readable=found.rows_readable,
     )
 
@@ -121,6 +160,7 @@ def _result(
         sample=found.sample,
         trigger=shown(config.trigger),
         outcomes=counts(outcomes),
+        rows_left_out=found.rows_left_out,
         items_removed=sum(one.items_deleted for one in published.values()),
         consumed_wcu=sum(one.consumed_wcu for one in published.values()),
         target_wcu=config.target_wcu,

@@ -13,12 +13,13 @@ from medallion_assets.lakehouse.contracts import Column, Date, Integer, Limits, 
 
 CUSTOMER_LTV_METRICS = Table(
     name="serving.customer_ltv_metrics",
-    description="Lifetime value, orders and RFM scores of every customer, as the API reads them.",
+    description="Lifetime value, orders and RFM scores of every customer, as the API reads them. Items with is_deleted "
+    "are customers that vanished, and expire; those whose key begins with # are the publisher's.",
     key=("customer_id",),
     limits=Limits(retries=2),
     freshness_hours=24,
     columns=(
-        Column("customer_id", Text(trim=False), "the customer, the partition key; #watermark and #owner are none"),
+        Column("customer_id", Text(trim=False), "the key: the customer, percent-encoded if with % or # in front"),
         Column("as_of_date", Date(), "the business day as of which these figures were last written"),
         Column("gold_version", Integer(), "the version of gold.customer_ltv they come from, numbered by rule P5"),
         Column("first_order_date", Date(), "business day of the first counted transaction"),

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from medallion_assets.dynamodb.serving_tables import ServingTable, day_table, item_table
 from medallion_assets.errors import PermanentError
-from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.contracts import Boolean, Date, Decimal, Integer, Table, Text, TimestampUtc, Type
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.identity import Identity
 
@@ -20,7 +20,10 @@ from medallion_assets.lakehouse.identity import Identity
 def serving_table(table: Table, prefix: str) -> ServingTable:
     """The DynamoDB table of a contract: of days where it has two keys, of items where it has one."""
     name = prefix + table.short_name
-    return day_table(name) if len(table.key) > 1 else item_table(name, key=table.key[0])
+    attributes = {column.name: kind for column in table.columns if (kind := _attribute_type(column.type)) is not None}
+    if len(table.key) > 1:
+        return day_table(name, attributes)
+    return item_table(name, key=table.key[0], attributes=attributes)
 
 
 def refuse_samples(
@@ -41,6 +44,19 @@ def refuse_samples(
         "MEDALLION_LAKEHOUSE_URL to real tables; if readers of that table are meant to see samples, name it: "
         f"MEDALLION_PUBLISH_SAMPLES={table_name}",
     )
+
+
+def _attribute_type(kind: Type) -> str | None:
+    """The type of DynamoDB that a column is written as (dynamodb.attributes); None for one that it is not."""
+    match kind:
+        case Text() | Date() | TimestampUtc():
+            return "S"
+        case Integer() | Decimal():
+            return "N"
+        case Boolean():
+            return "BOOL"
+        case _:
+            return None
 
 
 def is_local(endpoint: str) -> bool:

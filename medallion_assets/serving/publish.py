@@ -18,11 +18,15 @@ from medallion_assets.dynamodb.attributes import from_item
 from medallion_assets.dynamodb.budgeted_table import BudgetedTable
 from medallion_assets.dynamodb.day_publisher import publish_day
 from medallion_assets.dynamodb.failures import dynamodb_errors
+from medallion_assets.dynamodb.fencing import FencingToken, take_turn
 from medallion_assets.dynamodb.item_publisher import PUBLISHERS, publish_items
+from medallion_assets.dynamodb.keys import decode_key
 from medallion_assets.dynamodb.limiter import CapacityLimiter
 from medallion_assets.dynamodb.publisher import Published, Source
 from medallion_assets.dynamodb.reader import read_day
 from medallion_assets.dynamodb.serving_tables import ServingTable, ensure_table
+from medallion_assets.dynamodb.table_settings import TableState
+from medallion_assets.dynamodb.tombstones import is_tombstone
 from medallion_assets.dynamodb.watermark import WATERMARK, Pair, read_watermark
 from medallion_assets.errors import PermanentError, TransientError, UnreadableTableError
 from medallion_assets.gold.build import customer_ltv, daily_sales, partition
@@ -40,11 +44,25 @@ SAMPLE_ROWS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class ReadBack:
-    """What readers find of what was published. Days and tables that a newer publish overtook are not counted."""
+    """What readers find of what was published, and what was left out of it (rule P4).
+
+    Days and tables that a newer publish overtook are not counted.
+    """
 
     rows_gold: int
+    rows_left_out: int
     rows_readable: int
     sample: list[dict[str, object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """What a publish knows before its first row: what it publishes, by what right, and how the table is."""
+
+    source: Source
+    token: FencingToken
+    state: TableState
+    consumed_wcu: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +94,9 @@ class Publisher:
         serving = serving_table(DAILY_SALES_METRICS, self.prefix)
         with dynamodb_errors("publishing", serving.name):
             gold = self.lakehouse.open(DAILY_SALES_SUMMARY)
-            source, charged = self._claim(serving, gold)
-            published = {day: self._publish_day(serving.name, gold, source, day) for day in days}
-        return _charged(published, charged)
+            turn = self._take_turn(serving, gold)
+            published = {day: self._publish_day(serving.name, gold, turn, day) for day in days}
+        return _with_turn(published, turn)
 
     def customer_ltv(self, as_of: date) -> dict[date, Published]:
         """Publish the lifetime values as of a day: what differs from those that are published (rule P2).
@@ -94,7 +112,8 @@ class Publisher:
             rows = partition(gold, as_of)
             if rows.is_empty():
                 _expect_nothing(gold, as_of, next(customer_ltv(self.lakehouse.open(ENRICHED_TRANSACTIONS), [as_of])))
-            source, charged = self._claim(serving, gold)
+            turn = self._take_turn(serving, gold)
+            source = turn.source
             watermark = read_watermark(self.client, serving.name)
             if watermark is not None:
                 _expect_no_more(gold, serving.name, WATERMARK, source.version_of(watermark.version))
@@ -111,21 +130,26 @@ class Publisher:
                 limiter=self.limiter,
                 now=self.now,
                 progress=self._tenths(f"{serving.name} as of {as_of}", rows.height),
+                index_rules=turn.state.index_rules,
+                token=turn.token,
             )
             _expect_no_more(gold, serving.name, WATERMARK, published.superseded_by)
-        return _charged({as_of: published}, charged)
+        return _with_turn({as_of: published}, turn)
 
-    def _claim(self, serving: ServingTable, gold: Snapshot) -> tuple[Source, float]:
-        """See that this lakehouse may publish there (rule P5): what is published, and what asking was charged."""
+    def _take_turn(self, serving: ServingTable, gold: Snapshot) -> Turn:
+        """See that the table is as it must be, and that this lakehouse may publish there (rule P5); then begin."""
         identity = identify(self.lakehouse, self.now)
         endpoint = self.client.meta.endpoint_url
         refuse_samples(self.lakehouse, identity, serving.name, endpoint=endpoint, named=self.publish_samples)
-        ensure_table(self.client, serving, creates=self.creates_tables)
+        target = self.limiter.target_wcu
+        state = ensure_table(self.client, serving, creates=self.creates_tables, target_wcu=target)
         table = BudgetedTable(self.client, serving.name, self.limiter)
         owner = take(table, serving, claim_of(self.lakehouse, identity, gold, self.now), gold)
-        return Source(table_id=gold.table_id, version=gold.version, generation=owner.generation), table.consumed_wcu
+        token = take_turn(table, serving.keys, owner, self.run_id, self.now)
+        source = Source(table_id=gold.table_id, version=gold.version, generation=owner.generation)
+        return Turn(source=source, token=token, state=state, consumed_wcu=table.consumed_wcu)
 
-    def _publish_day(self, table_name: str, gold: Snapshot, source: Source, day: date) -> Published:
+    def _publish_day(self, table_name: str, gold: Snapshot, turn: Turn, day: date) -> Published:
         rows = partition(gold, day)
         if rows.is_empty():
             _expect_nothing(gold, day, daily_sales(self.lakehouse.open(ENRICHED_TRANSACTIONS), [day]))
@@ -133,13 +157,15 @@ class Publisher:
             self.client,
             table_name=table_name,
             day=day,
-            source=source,
+            source=turn.source,
             rows=[metrics_row(row) for row in rows.to_dicts()],
             key_columns=ROW_KEY_COLUMNS,
             run_id=self.run_id,
             limiter=self.limiter,
             now=self.now,
             progress=self._tenths(f"{table_name} of {day}", rows.height),
+            index_rules=turn.state.index_rules,
+            token=turn.token,
         )
         _expect_no_more(gold, table_name, f"the pointer of {day}", published.superseded_by)
         return published
@@ -170,7 +196,7 @@ def read_back_daily_sales(publisher: Publisher, published: Mapping[date, Publish
                 continue  # a reader gets this error as well: it sees nothing of the day
             readable += len(rows)
             sample = rows[:SAMPLE_ROWS]
-    return ReadBack(rows_gold=expected, rows_readable=readable, sample=sample)
+    return _read_back(published, rows_gold=expected, rows_readable=readable, sample=sample)
 
 
 def read_back_customer_ltv(publisher: Publisher, published: Mapping[date, Published]) -> ReadBack:
@@ -183,12 +209,16 @@ def read_back_customer_ltv(publisher: Publisher, published: Mapping[date, Publis
     for as_of in _counted(published):
         expected += partition(gold, as_of).height
         for item in table.scan():
-            if item[KEY]["S"] in PUBLISHERS:
+            if item[KEY]["S"] in PUBLISHERS or is_tombstone(item):
                 continue
             readable += 1
             if len(sample) < SAMPLE_ROWS:
-                sample.append(from_item(item))
-    return ReadBack(rows_gold=expected, rows_readable=readable, sample=sample)
+                sample.append(from_item(item) | {KEY: decode_key(str(item[KEY]["S"]))})
+    return _read_back(published, rows_gold=expected, rows_readable=readable, sample=sample)
+
+
+def _read_back(published: Mapping[date, Published], **found: Any) -> ReadBack:
+    return ReadBack(rows_left_out=sum(published[day].left_out.count for day in _counted(published)), **found)
 
 
 def _counted(published: Mapping[date, Published]) -> list[date]:
@@ -225,12 +255,11 @@ def _expect_no_more(gold: Snapshot, table_name: str, what: str, version: int | N
         )
 
 
-def _charged(published: dict[date, Published], more: float) -> dict[date, Published]:
-    """Count what asking for the table was charged (rule P3) with the first publish."""
-    return {
-        day: replace(one, consumed_wcu=one.consumed_wcu + (0 if number else more))
-        for number, (day, one) in enumerate(published.items())
-    }
+def _with_turn(published: dict[date, Published], turn: Turn) -> dict[date, Published]:
+    """Count what taking the turn was charged (rule P3), and what is advised, with the first publish."""
+    day, first = next(iter(published.items()))
+    charged = first.consumed_wcu + turn.consumed_wcu
+    return published | {day: replace(first, consumed_wcu=charged, advice=turn.state.advice)}
 
 
 def _rows_at(lakehouse: Lakehouse, source: Source, watermark: Pair | None) -> list[dict[str, object]] | None:

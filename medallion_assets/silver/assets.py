@@ -15,7 +15,6 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from medallion_assets.errors import QualityGateError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decide import decide
 from medallion_assets.lakehouse.decisions import Action, Decision
@@ -26,25 +25,25 @@ from medallion_assets.lakehouse.gate import Gate
 from medallion_assets.lakehouse.integrity import leaked_tombstones, repeated_keys
 from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.lakehouse.rebuild import rebuild_judged
-from medallion_assets.lakehouse.refine import Failing, Refined, refine
+from medallion_assets.lakehouse.refine import Refined, refine
 from medallion_assets.lakehouse.schema import rebuild_command
 from medallion_assets.lakehouse.table_changes import Rebuilt
 from medallion_assets.rebuild_config import JudgedRebuildConfig, RebuildableConfig, rebuild_figures
-from medallion_assets.reporting import as_table, asset_key, check, check_specs, counts, doorway, table_result
+from medallion_assets.reporting import asset_key, check, check_specs, counts, doorway, table_result
 from medallion_assets.resources import LakehouseResource, started_by
 from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.silver.enrichment import rebuild_enriched, transactions_of, update_enriched
+from medallion_assets.silver.gate_report import gate_error, mass_delete, quality_threshold
 from medallion_assets.stage import Stage
 from medallion_assets.task_values import Value, read_value, task_values
 from medallion_assets.trigger_context import TriggerContext, shown
 
-SAMPLE_CHARACTERS = 500
-"""Of a bad row's value: a record is known by what stands in its middle."""
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 REFINE_CHECKS = {
     "quality_threshold": "Every export that was judged passed the quality gate, or a person accepted it.",
+    "mass_delete": "No full export deletes more rows by absence than the contract allows, unless a person accepted it.",
     "unique_live_key": "No key has two live rows.",
     "no_gaps": "No export waits for a window that is missing.",
     "unprotected_minute": "No write can have slipped between a full export and the window that follows it.",
@@ -97,7 +96,7 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
 
     @dg.asset(
         **doorway(table),
-        check_specs=check_specs(table, REFINE_CHECKS, blocking={"quality_threshold", "unique_live_key"}),
+        check_specs=check_specs(table, REFINE_CHECKS, blocking={"quality_threshold", "mass_delete", "unique_live_key"}),
         deps=[asset_key(bronze_table(table.short_name))],
     )
     def silver(
@@ -168,6 +167,7 @@ def refine_checks(silver: Snapshot, done: Refined) -> Iterator[dg.AssetCheckResu
     """What a run of refine found, and whether Silver is sound."""
     table = silver.table
     yield quality_threshold(table, done)
+    yield mass_delete(table, done)
     yield unique_live_key(silver)
     yield check(table, "no_gaps", passed=not done.gaps, warn=True, gaps=[str(gap) for gap in done.gaps])
     yield unprotected_minute(table, done)
@@ -189,23 +189,6 @@ def enriched_checks(enriched: Snapshot) -> Iterator[dg.AssetCheckResult]:
     leaked = leaked_tombstones(transactions_of(enriched), enriched)
     yield check(ENRICHED_TRANSACTIONS, "no_tombstone_leaks", passed=leaked == 0, leaked=leaked)
     yield unique_live_key(enriched)
-
-
-def quality_threshold(table: Table, done: Refined) -> dg.AssetCheckResult:
-    """Rule C4: of the export that failed the gate the figures and some bad rows, else the figures of all."""
-    tally = done.total if done.failing is None else done.failing.tally
-    figures: dict[str, Any] = {
-        "quality_score": tally.score,
-        "records": tally.records,
-        "bad_records": tally.bad,
-        "reasons": counts(tally.reasons),
-        "failures": counts(tally.failures),
-    }
-    if done.failing is None:
-        return check(table, "quality_threshold", passed=True, **figures)
-    sample = as_table(done.failing.sample.to_dicts(), longest=SAMPLE_CHARACTERS)
-    export_id = done.failing.export.export_id
-    return check(table, "quality_threshold", passed=False, export_id=export_id, **figures, sample=sample)
 
 
 def new_records(table: Table, done: Refined, *, bronze_loaded: Value) -> dg.AssetCheckResult:
@@ -246,6 +229,8 @@ def refine_result(
         trigger=shown(trigger),
         reasons=counts(total.reasons),
         warnings=counts(total.warnings),
+        deletes=total.deletes,
+        absent_from_full_exports=total.absent,
         **task_values({"new_records": total.records}),
         exports_applied=[tally.export_id for tally in done.applied],
         exports_rejected=done.rejected,
@@ -264,16 +249,3 @@ def judged_figures(done: Refined) -> dict[str, Any]:
         "quality_score": judged.score,
         "table_version": done.version,
     }
-
-
-def gate_error(table: Table, failing: Failing, gate: Gate) -> QualityGateError:
-    """What a person reads when an export fails the gate."""
-    export_id, tally = failing.export.export_id, failing.tally
-    failures = f"; failed: {counts(tally.failures)}" if tally.failures else ""
-    return QualityGateError(
-        f"{table.name}: export {export_id} failed the quality gate and nothing of it was published",
-        expected=f"a score of at least {gate.threshold}, or fewer than {gate.min_bad_records} bad records",
-        found=f"{tally.score:.4f}, {tally.bad:,} bad of {tally.records:,} ({counts(tally.reasons)}{failures})",
-        do=f"look at the rows in the check quality_threshold, then run {table.path} with accept or reject for this "
-        "export in the run config",
-    )

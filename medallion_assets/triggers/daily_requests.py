@@ -6,7 +6,7 @@ Does not: which days (restated.py, daily_close.py), or when (restated_sensors.py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
@@ -14,28 +14,35 @@ import dagster as dg
 
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.reporting import asset_key
+from medallion_assets.run_days import day_tags, ranges_of
 from medallion_assets.trigger_context import TriggerContext
-from medallion_assets.triggers.jobs import CATCH_UP_PRIORITY, LIVE_PRIORITY, run_tags
+from medallion_assets.triggers.jobs import CATCH_UP_PRIORITY, CATCHES_UP, LIVE_PRIORITY, run_tags
 
 LIVE_DAYS = 31
-"""A run of more days than this is catching up: live work goes first."""
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+"""A run of more days than this, or of older ones, is catching up: live work goes first."""
 
 
 def days_request(
-    tables: Sequence[Table], first: date, last: date, *, trigger: TriggerContext, key: str, catches_up: bool = False
+    tables: Sequence[Table],
+    days: Collection[date],
+    *,
+    trigger: TriggerContext,
+    key: str,
+    priority: int = LIVE_PRIORITY,
+    catches_up: bool = False,
 ) -> dg.RunRequest:
-    """A run of the assets of `tables` for the days `first` to `last`: one run, whose steps each take all days."""
-    catches_up = catches_up or (last - first).days >= LIVE_DAYS
+    """A run of the assets of `tables` for some days: one run, whose steps each take all days."""
+    ranges = ranges_of(days)
+    catches_up = catches_up or (ranges[-1][1] - ranges[0][0]).days >= LIVE_DAYS
     return dg.RunRequest(
         run_key=key,
         asset_selection=[asset_key(table) for table in tables],
         run_config=triggered_config(tables, trigger),
         tags={
-            **run_tags(tables, priority=CATCH_UP_PRIORITY if catches_up else LIVE_PRIORITY),
+            **run_tags(tables, priority=CATCH_UP_PRIORITY if catches_up else priority),
             **trigger.tags(),
-            RANGE_START: str(first),
-            RANGE_END: str(last),
+            **day_tags(ranges),
+            **({CATCHES_UP: "yes"} if catches_up else {}),
         },
     )
 

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from medallion_assets.lakehouse.contracts import Timers
+from medallion_assets.triggers.cursors import moment
 
 ATTEMPTS = 8
 """Seven waits after failed runs are two hours together: longer than most outages, and no noise for a whole night."""
@@ -61,7 +62,7 @@ class State:
         """The state that was dumped.
 
         Raises:
-            ValueError, TypeError, KeyError: it was not.
+            One of cursors.UNREADABLE: it was not.
         """
         signature, attempts, given_up = values["signature"], values["attempts"], values["given_up"]
         if not isinstance(signature, str | None) or type(attempts) is not int or type(given_up) is not bool:
@@ -125,26 +126,12 @@ def waiting(now: datetime, state: State, timers: Timers) -> str:
 
 def backoff(attempts: int) -> timedelta:
     """How long after the end of the last of some failed runs the next one is asked for."""
-    return timedelta(seconds=min(FIRST_WAIT_SECONDS * 2 ** (attempts - 1), LONGEST_WAIT_SECONDS))
+    return timedelta(seconds=min(FIRST_WAIT_SECONDS * 2 ** min(attempts - 1, ATTEMPTS), LONGEST_WAIT_SECONDS))
 
 
 def signature_of(*parts: object) -> str:
     """A short text that differs when any part does; parts are made of what JSON knows."""
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
-
-
-def moment(value: str | None) -> datetime | None:
-    """A moment that was written into a cursor.
-
-    Raises:
-        ValueError, TypeError: it is none, or has no time zone.
-    """
-    if value is None:
-        return None
-    read = datetime.fromisoformat(value)
-    if read.tzinfo is None:
-        raise ValueError(value)
-    return read
 
 
 def _reasons_to_wait(state: State, timers: Timers) -> list[tuple[datetime, str]]:

@@ -27,8 +27,11 @@ JOB_TABLES: dict[str, tuple[Table, ...]] = {
     DAILY: tuple(table for pair in PUBLISHED_TABLES for table in pair),
 }
 """The tables whose stages a job may hold."""
-LIVE_PRIORITY, CATCH_UP_PRIORITY = 10, 5
-"""Priorities of runs: live work goes first, then what was missed; backfills have 0."""
+LIVE_PRIORITY, RECENT_PRIORITY, CATCH_UP_PRIORITY = 10, 8, 5
+"""Priorities of runs: exports and the nightly close go first, then recent days that Silver changed, then what was
+missed or is old; backfills have 0."""
+CATCHES_UP = "medallion/catches_up"
+"""The tag of runs that catch up: deploy/dagster.yaml lets one at a time begin, so that live work finds a free place."""
 
 
 def run_tags(tables: Collection[Table], *, priority: int = LIVE_PRIORITY) -> dict[str, str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from medallion_assets.gold.restatement import LTV_KEEP_DAYS, kept_as_of_days, missing_as_of_days
+from medallion_assets.run_days import contiguous
 
 NEVER = -1
 """Lower than any version of a table."""
@@ -186,17 +187,6 @@ def stretches(ledger: Ledger, *, first: date, last: date) -> list[Stretch]:
         for days in contiguous(versions)
     ]
     return sorted(asked, key=lambda one: (one.last, one.builds), reverse=True)
-
-
-def contiguous(days: Iterable[date]) -> list[list[date]]:
-    """Days in groups without a gap, ascending."""
-    groups: list[list[date]] = []
-    for day in sorted(days):
-        if groups and groups[-1][-1] == day - timedelta(days=1):
-            groups[-1].append(day)
-        else:
-            groups.append([day])
-    return groups
 
 
 def _needed(restated: Mapping[date, int], as_of: date) -> int:

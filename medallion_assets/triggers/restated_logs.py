@@ -6,7 +6,7 @@ Does not: what follows from it (restated.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -19,10 +19,14 @@ from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.partitions import REMOVED, REPLACED
 from medallion_assets.lakehouse.source_versions import SOURCE_NOTE, SourceVersion, noted_version
 from medallion_assets.reporting import asset_key
+from medallion_assets.run_days import parse_day, partition_day
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.triggers.cursors import UNREADABLE
 from medallion_assets.triggers.restated import NEVER, Building, Ledger, Publishing, Restating, advance
 
 EVENTS_AT_ONCE = 1000
+GREATEST_POSITION = 2**53
+"""Far beyond every version of a table and every event, and within what the databases and libraries below take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +70,11 @@ def parse_reading(values: Any, *, as_of: bool) -> Reading:
             restated=_days(kept["restated"]),
             built=_days(kept["built"]),
             unpublished=_days(kept["unpublished"]),
-            published=published and (date.fromisoformat(published[0]), int(published[1])),
+            published=published and (parse_day(published[0]), _position(published[1])),
         )
-        positions = {name: int(values[name]) for name in ("silver_version", "gold_version", "event_id")}
+        positions = {name: _position(values[name]) for name in ("silver_version", "gold_version", "event_id")}
         reading = Reading(ledger=ledger, tables=tuple(values["tables"]), **positions)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError):  # lost, or of another version
+    except UNREADABLE:  # lost, or of another version
         return Reading(ledger=Ledger(as_of=as_of))
     return reading if reading.ledger.as_of == as_of else Reading(ledger=Ledger(as_of=as_of))
 
@@ -101,7 +105,7 @@ def read_on(
         ledger = replace(ledger, first_day=min(days, default=None), greatest_day=max(days, default=None))
     ledger = advance(
         ledger,
-        restatings=_restatings(silver, reading.silver_version),
+        restatings=_restatings(silver, built, reading.silver_version),
         buildings=_buildings(built, silver, reading.gold_version) if built else (),
         publishings=_publishings(built, published) if built else (),
     )
@@ -131,25 +135,39 @@ def _passed(instance: dg.DagsterInstance, run_id: str, gold: Table) -> bool:
     return all(verdict.passed for verdict in verdicts if verdict.asset_key == asset_key(gold))
 
 
-def _restatings(silver: Snapshot, version: int) -> Iterator[Restating]:
+def _restatings(silver: Snapshot, gold: Snapshot | None, version: int) -> Iterator[Restating]:
+    """The commits after a version that restated days. One that says it in a way that cannot be read restated all."""
+    held = [day for day in silver.partitions if day is not None]
     if version == NEVER:  # days that no commit speaks of
-        yield Restating(version=0, days=[day for day in silver.partitions if day is not None])
+        yield Restating(version=0, days=held)
     for commit in reversed(commits_since(silver, version)):
-        days = commit_note(commit, RESTATED) or []
-        yield Restating(version=commit["version"], days=[date.fromisoformat(day) for day in days])
+        days = noted_days(commit, RESTATED)
+        every = {*held, *(day for day in (gold.partitions if gold else ()) if day is not None)}
+        yield Restating(version=commit["version"], days=every if days is None else days)
 
 
 def _buildings(gold: Snapshot, silver: Snapshot, version: int) -> Iterator[Building]:
-    """The builds after a version. What was built from a former Silver table is as if built from no version of this."""
+    """The builds after a version. What was built from a former Silver table is as if built from no version of this.
+
+    One that names its days, or its source, in a way that cannot be read built none: they are built again.
+    """
     for commit in reversed(commits_since(gold, version)):
         if SOURCE_NOTE in commit:
             source_version = noted_version(commit, SourceVersion.of(silver))
             yield Building(
                 version=commit["version"],
                 source_version=NEVER if source_version is None else source_version,
-                replaced=[date.fromisoformat(day) for day in commit_note(commit, REPLACED) or []],
-                removed=[date.fromisoformat(day) for day in commit_note(commit, REMOVED) or []],
+                replaced=noted_days(commit, REPLACED) or [],
+                removed=noted_days(commit, REMOVED) or [],
             )
+
+
+def noted_days(commit: Mapping[str, Any], note: str) -> list[date] | None:
+    """The days that a commit notes; None when they cannot be read, as after a foreign writer."""
+    try:
+        return [parse_day(day) for day in commit_note(commit, note) or []]
+    except UNREADABLE:
+        return None
 
 
 def _published_after(
@@ -171,8 +189,8 @@ def _published_after(
 def _publishings(gold: Snapshot, published: Iterable[dg.EventLogRecord]) -> Iterator[Publishing]:
     for record in published:
         version = _table_version(record, gold)
-        if record.partition_key is not None and version is not None:
-            yield Publishing(day=date.fromisoformat(record.partition_key), version=version)
+        if version is not None and (day := partition_day(record.partition_key)) is not None:
+            yield Publishing(day=day, version=version)
 
 
 def _table_version(record: dg.EventLogRecord, gold: Snapshot) -> int | None:
@@ -200,8 +218,16 @@ def _plain(value: Any) -> Any:
 
 
 def _day(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
+    return None if text is None else parse_day(text)
 
 
 def _days(versions: dict[str, int]) -> dict[date, int]:
-    return {date.fromisoformat(day): int(version) for day, version in versions.items()}
+    return {parse_day(day): _position(version) for day, version in versions.items()}
+
+
+def _position(value: Any) -> int:
+    """A version, or the id of an event."""
+    position = int(value)
+    if not NEVER <= position <= GREATEST_POSITION:
+        raise ValueError(value)
+    return position

@@ -7,29 +7,39 @@ Does not: which days are lacking (restated.py), when to ask (restated_asking.py)
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, date
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import dagster as dg
 
+from medallion_assets.daily import business_day
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Snapshot
-from medallion_assets.operations.alerts import Alert, raise_alerts
+from medallion_assets.operations.alerts import Alert
 from medallion_assets.reporting import asset_key
 from medallion_assets.resources import LakehouseResource
+from medallion_assets.run_days import DayRange, days_text, ranges_at_work, ranges_of
 from medallion_assets.settings import Settings
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.tables import PUBLISHED_TABLES
 from medallion_assets.trigger_context import TriggerContext, UpdatedTable
-from medallion_assets.triggers.asking import IN_PROGRESS, INTERVAL_SECONDS, sensor_status, timers_of, writes
-from medallion_assets.triggers.daily_close import business_day
-from medallion_assets.triggers.daily_requests import RANGE_END, RANGE_START, days_request
-from medallion_assets.triggers.jobs import DAILY
+from medallion_assets.triggers.asking import (
+    IN_PROGRESS,
+    INTERVAL_SECONDS,
+    sensor_status,
+    tell_or_log,
+    timers_of,
+    writes,
+)
+from medallion_assets.triggers.cursors import cursor_values
+from medallion_assets.triggers.daily_requests import days_request
+from medallion_assets.triggers.jobs import DAILY, RECENT_PRIORITY
 from medallion_assets.triggers.restated import Stretch, stretches
 from medallion_assets.triggers.restated_asking import Attempts, Memory, choose
+from medallion_assets.triggers.restated_batches import Batch
 from medallion_assets.triggers.restated_logs import Reading, is_as_of, is_audited, parse_reading, read_on
 
 ASKED_TAG = "medallion/asked_for"
@@ -55,56 +65,83 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
         lake, now, instance = lakehouse.lakehouse(), lakehouse.now(), context.instance
         if not lake.exists(ENRICHED_TRANSACTIONS):
             return dg.SkipReason(f"{ENRICHED_TRANSACTIONS.name} is not there yet")
-        kept = _kept(context.cursor)
-        busy = days_at_work(instance, gold, serving)  # before the logs, or what a run does meanwhile counts as undone
+        kept = cursor_values(context.cursor)
+        at_work = runs_at_work(instance, gold, serving)  # before the logs: what a run does meanwhile is done by then
         before = parse_reading(kept.get("reading"), as_of=is_as_of(gold))
         reading = read_on(before, lake, instance, gold, serving)
-        found = stretches(reading.ledger, first=settings.first_day, last=business_day(now))
-        audited = _with_audits(instance, lake.find(gold), found, reading)
-        lacking = {asked_for(gold, stretch, reading): stretch for stretch in audited}
+        today = business_day(now)
+        found = list(
+            _with_audits(
+                instance,
+                lake.find(gold),
+                stretches(reading.ledger, first=settings.first_day, last=today),
+                reading,
+            )
+        )
         chosen = choose(
             now,
             Memory.load(kept.get("memory")),
-            lacking,
+            {asked_for(gold, Batch(stretches=(one,), is_live=True), reading): one for one in found},
             timers,
-            busy=busy,
-            attempts=lambda key: attempts(instance, key),
+            newest=min(reading.ledger.greatest_day or today, today),
+            busy=at_work.days,
+            in_flight=at_work.asked_here,
+            named=lambda batch: asked_for(gold, batch, reading),
+            attempts=lambda key: attempts(instance, key, now),
         )
-        raise_alerts(lake, [given_up(gold, stretch, reading) for stretch in chosen.given_up], now)
+        tell_or_log(context, lakehouse, settings, [given_up(gold, batch, reading) for batch in chosen.given_up])
         return dg.SensorResult(
-            run_requests=[
-                request(gold, serving, stretch, reading, attempt=ask.attempt) for stretch, ask in chosen.asks
-            ],
-            skip_reason=None if chosen.asks else f"{len(lacking)} stretches of days wait" if lacking else "up to date",
+            run_requests=[request(gold, serving, batch, reading, attempt=ask.attempt) for batch, ask in chosen.asks],
+            skip_reason=None if chosen.asks else f"{len(found)} stretches of days wait" if found else "up to date",
             cursor=json.dumps({"reading": reading.dump(), "memory": chosen.memory.dump()}, separators=(",", ":")),
         )
 
     return restated
 
 
-def asked_for(gold: Table, stretch: Stretch, reading: Reading) -> str:
-    """What a stretch is asked for, in short; another one when Silver (or Gold, to publish) has changed it again.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtWork:
+    """The runs of a table that are queued or at work: the days of all, and how many of them were asked for here."""
+
+    days: Sequence[DayRange]
+    asked_here: int
+
+
+def asked_for(gold: Table, batch: Batch, reading: Reading) -> str:
+    """What a batch is asked for, in short; another one when Silver (or Gold, to publish) has changed it again.
 
     The version is that of the table that was read: of one that was made anew the same number is another version.
     """
-    what = "build" if stretch.builds else "publish"
-    table_id = reading.silver_id if stretch.builds else reading.gold_id
-    return f"{what}:{gold.short_name}:{stretch.first}...{stretch.last}@{stretch.version}.{table_id[:8]}"
+    what = "build" if batch.builds else "publish"
+    table_id = reading.silver_id if batch.builds else reading.gold_id
+    ranges, days = ranges_of(batch.days), batch.days
+    several = f"{days[0]}...{days[-1]}"
+    if len(ranges) > 1:
+        digest = hashlib.blake2b(days_text(ranges).encode(), digest_size=4).hexdigest()
+        several = f"{len(days)} days of {several}, {digest}"
+    return f"{what}:{gold.short_name}:{several}@{batch.version}.{table_id[:8]}"
 
 
-def request(gold: Table, serving: Table, stretch: Stretch, reading: Reading, *, attempt: int) -> dg.RunRequest:
-    """A run for a stretch: Gold if it has to be built, serving if it has to be published."""
-    source = ENRICHED_TRANSACTIONS if stretch.builds else gold
-    trigger = TriggerContext(trigger="restated", tables=[UpdatedTable(table=source.name, version=stretch.version)])
-    tables = [*([gold] if stretch.builds else []), *([serving] if stretch.publishes else [])]
-    key = asked_for(gold, stretch, reading)
-    made = days_request(tables, stretch.first, stretch.last, trigger=trigger, key=f"{key}#{attempt}")
+def request(gold: Table, serving: Table, batch: Batch, reading: Reading, *, attempt: int) -> dg.RunRequest:
+    """A run for a batch: Gold if it has to be built, serving if it has to be published."""
+    source = ENRICHED_TRANSACTIONS if batch.builds else gold
+    trigger = TriggerContext(trigger="restated", tables=[UpdatedTable(table=source.name, version=batch.version)])
+    tables = [*([gold] if batch.builds else []), *([serving] if batch.publishes else [])]
+    key = asked_for(gold, batch, reading)
+    made = days_request(
+        tables,
+        batch.days,
+        trigger=trigger,
+        key=f"{key}#{attempt}",
+        priority=RECENT_PRIORITY,
+        catches_up=not batch.is_live,
+    )
     return made.with_replaced_attrs(tags={**made.tags, ASKED_TAG: key})
 
 
-def given_up(gold: Table, stretch: Stretch, reading: Reading) -> Alert:
-    """What people are told when a stretch is not asked for any more."""
-    key, days = asked_for(gold, stretch, reading), f"{stretch.first} to {stretch.last}"
+def given_up(gold: Table, batch: Batch, reading: Reading) -> Alert:
+    """What people are told when a batch is not asked for any more."""
+    key, days = asked_for(gold, batch, reading), days_text(ranges_of(batch.days))
     return Alert(
         key=f"given_up:{key}",
         kind="failure",
@@ -115,23 +152,21 @@ def given_up(gold: Table, stretch: Stretch, reading: Reading) -> Alert:
     )
 
 
-def attempts(instance: dg.DagsterInstance, key: str) -> Attempts:
-    """The runs that were asked for the same."""
+def attempts(instance: dg.DagsterInstance, key: str, now: datetime) -> Attempts:
+    """The runs that were asked for the same. What a clock that was set back dates later than now says nothing."""
     runs = instance.get_run_records(dg.RunsFilter(tags={ASKED_TAG: key}))
-    latest = max((run.update_timestamp.replace(tzinfo=UTC) for run in runs), default=None)
-    return Attempts(count=len(runs), active_at=latest)
+    moments = (run.update_timestamp.replace(tzinfo=UTC) for run in runs)
+    return Attempts(count=len(runs), active_at=max((one for one in moments if one <= now), default=None))
 
 
-def days_at_work(instance: dg.DagsterInstance, gold: Table, serving: Table) -> list[tuple[date, date]]:
-    """First and last day of each run that is queued or at work on the table or on what serves it."""
+def runs_at_work(instance: dg.DagsterInstance, gold: Table, serving: Table) -> AtWork:
+    """The runs that are queued or at work on the table or on what serves it, whoever asked for them."""
     keys = {asset_key(gold), asset_key(serving)}
-    found = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS))):
-        if writes(run, keys):
-            day = run.tags.get("dagster/partition")
-            first, last = run.tags.get(RANGE_START, day), run.tags.get(RANGE_END, day)
-            found.append((date.fromisoformat(first or str(date.min)), date.fromisoformat(last or str(date.max))))
-    return found
+    runs = [run for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS))) if writes(run, keys)]
+    return AtWork(
+        days=[one for run in runs for one in ranges_at_work(run.tags)],
+        asked_here=sum(ASKED_TAG in run.tags for run in runs),
+    )
 
 
 def _with_audits(
@@ -144,11 +179,3 @@ def _with_audits(
             yield one
         else:
             yield replace(one, builds=True, version=reading.silver_version)
-
-
-def _kept(cursor: str | None) -> dict[str, Any]:
-    try:
-        kept = json.loads(cursor or "{}")
-    except ValueError:
-        return {}
-    return kept if isinstance(kept, dict) else {}

@@ -7,6 +7,7 @@ Does not: which days a close asks for (daily_close.py), or reading settings (set
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -14,13 +15,13 @@ import dagster as dg
 from medallion_assets.errors import SettingsError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.operations.assets import MONITOR
+from medallion_assets.run_days import contiguous
 from medallion_assets.settings import Settings
 from medallion_assets.tables import PUBLISHED_TABLES
 from medallion_assets.trigger_context import TriggerContext
 from medallion_assets.triggers.daily_close import closed_days, day_to_close, first_published, missed_days
 from medallion_assets.triggers.daily_requests import days_request, triggered_config
 from medallion_assets.triggers.jobs import DAILY, JOB_TABLES, LIVE_PRIORITY, run_tags
-from medallion_assets.triggers.restated import contiguous
 
 SCHEDULED = TriggerContext(trigger="schedule")
 
@@ -48,7 +49,7 @@ def close_requests(
     if closing < settings.first_day:
         return
     for pair in pairs:
-        yield _request(pair, closing, closing)
+        yield _request(pair, [closing])
     for pair in pairs:
         serving = pair[1]
         first = first_published(context.instance, serving)
@@ -59,12 +60,12 @@ def close_requests(
             continue
         for days in contiguous(missed):
             context.log.info("%s: nobody closed %s to %s; asked for now", serving.name, days[0], days[-1])
-            yield _request(pair, days[0], days[-1], catches_up=True)
+            yield _request(pair, days, catches_up=True)
 
 
-def _request(pair: tuple[Table, Table], first: Any, last: Any, *, catches_up: bool = False) -> dg.RunRequest:
-    key = f"close:{pair[0].short_name}:{first}...{last}"
-    return days_request(pair, first, last, trigger=SCHEDULED, key=key, catches_up=catches_up)
+def _request(pair: tuple[Table, Table], days: Sequence[date], *, catches_up: bool = False) -> dg.RunRequest:
+    key = f"close:{pair[0].short_name}:{days[0]}...{days[-1]}"
+    return days_request(pair, days, trigger=SCHEDULED, key=key, catches_up=catches_up)
 
 
 def _schedule(settings: Settings, job: str, lines: Sequence[str]) -> dg.ScheduleDefinition:

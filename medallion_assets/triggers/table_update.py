@@ -15,6 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from medallion_assets.lakehouse.contracts import Timers
+from medallion_assets.triggers.cursors import UNREADABLE, cursor_values
 from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, signature_of, waiting
 from medallion_assets.triggers.debounce import decide as debounce
 
@@ -101,10 +102,10 @@ def dump(state: State) -> str:
 
 def load(cursor: str | None) -> State:
     """What the cursor says; nothing when it is lost, corrupt, or of another version."""
+    values = cursor_values(cursor)
     try:
-        values = json.loads(cursor or "{}")
         return State.load(values["state"]) if values["version"] == CURSOR_VERSION else State()
-    except (ValueError, TypeError, KeyError):
+    except UNREADABLE:
         return State()
 
 

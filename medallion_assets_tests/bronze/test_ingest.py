@@ -236,7 +236,7 @@ def test_a_verdict_is_kept_when_the_storage_fails_later(landing: Landing, monkey
     change_data(landing.store, bad, 1, b"no gzip")
     load = module.load_export
 
-    def fails(*_: Any) -> None:
+    def fails(*_: Any, **__: Any) -> None:
         raise TransientError("the storage failed")
 
     monkeypatch.setattr(module, "load_export", fails)
@@ -247,19 +247,19 @@ def test_a_verdict_is_kept_when_the_storage_fails_later(landing: Landing, monkey
     assert [one.export_id for one in landing.ingest().loaded] == ids(good)
 
 
-def test_lines_that_get_lost_between_verifying_and_writing_are_noticed(
+def test_lines_that_get_lost_while_they_are_written_are_noticed(
     landing: Landing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """B1: should the engine ever read a file otherwise than it was verified, nothing of the export is loaded."""
+    """B1: should the engine ever write other lines than were read, nothing of the export is loaded."""
     landing.full("a", "b")
-    stage = module.stage_data_file
+    stage = module.stage_lines
 
     def loses_half(*args: Any, **facts: Any) -> Any:
         staged = stage(*args, **facts)
         return replace(staged, rows=staged.rows // 2)
 
-    monkeypatch.setattr(module, "stage_data_file", loses_half)
-    with pytest.raises(PermanentError, match="was not read whole; expected: 2 lines; found: 1 lines"):
+    monkeypatch.setattr(module, "stage_lines", loses_half)
+    with pytest.raises(PermanentError, match=r"was not written whole; expected: 2 lines .*; found: 1 lines"):
         landing.ingest()
     assert landing.lines() == []
 
@@ -272,7 +272,7 @@ def test_an_error_that_is_not_the_files_fault_stands(landing: Landing, monkeypat
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patches:
-        patches.setattr(module, "stage_data_file", fails)
+        patches.setattr(module, "stage_lines", fails)
         with pytest.raises(OSError, match="no space left"):
             landing.ingest()
     assert [one.export_id for one in landing.ingest().loaded] == ids(export)

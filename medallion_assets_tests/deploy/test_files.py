@@ -53,9 +53,27 @@ def commands() -> dict[str, str]:
 @pytest.mark.parametrize("process", PROCESSES)
 def test_systemd_and_the_supervisor_start_the_same_command(process: str) -> None:
     unit = (DEPLOY / "systemd" / f"medallion-{process}.service").read_text()
-    (started,) = re.findall(r"^ExecStart=/opt/medallion/.venv/bin/(.*)$", unit, re.MULTILINE)
+    (started,) = re.findall(r"^ExecStart=/opt/medallion/(.*)$", unit, re.MULTILINE)
     assert re.sub(r"\$\{(\w+)\}", r"$\1", started) == commands()[process]
     assert set(commands()) == set(PROCESSES)
+
+
+def test_a_daemon_that_is_started_again_ends_no_run_and_a_stop_of_the_whole_does() -> None:
+    daemon = (DEPLOY / "systemd" / "medallion-daemon.service").read_text()
+    runs = (DEPLOY / "systemd" / "medallion-runs.service").read_text()
+    assert "KillMode=process\n" in daemon
+    assert "JoinsNamespaceOf=medallion-runs.service\n" in daemon  # or its runs would lose their temporary files
+    assert re.search(r"^After=.*\bmedallion-runs.service$", daemon, re.MULTILINE)  # so it is stopped before
+    assert "ExecStop=/opt/medallion/deploy/end-runs\n" in runs
+    assert "PartOf=medallion.target\n" in runs
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_systemd_starts_anew_what_hangs(process: str) -> None:
+    unit = (DEPLOY / "systemd" / f"medallion-{process}.service").read_text()
+    seconds = re.findall(r"^WatchdogSec=(\d+)$", unit, re.MULTILINE)
+    assert [int(one) <= 60 for one in seconds] == [True]
+    assert "WatchdogSignal=SIGKILL\n" in unit  # what stands still hears no other
 
 
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
@@ -71,6 +89,11 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     done = subprocess.run([program, "verify", *units], capture_output=True, text=True, check=False, timeout=180)
     found = [line for line in done.stderr.splitlines() if "medallion" in line]
     assert (found, done.returncode) == ([], 0)
+
+
+def test_a_run_that_is_killed_for_memory_ends_no_other() -> None:
+    """Unless it is told otherwise, systemd stops the whole unit."""
+    assert "\nOOMPolicy=continue\n" in (DEPLOY / "systemd" / "medallion-daemon.service").read_text()
 
 
 def test_the_example_names_every_setting_and_no_other() -> None:

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import runpy
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from threading import Event
 from typing import Any
 
+import dagster as dg
 import pytest
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
+)
+from dagster._utils.error import SerializableErrorInfo
 
-from medallion_assets_tests.services.postgres import PostgresServer
-from medallion_assets_tests.services.processes import REPOSITORY, free_port
+from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
+from medallion_assets_tests.services.processes import REPOSITORY, free_port, running
+from medallion_assets_tests.services.small_disk import SmallDisk
 
 
 def health(*options: str, **environment: str) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -41,8 +58,34 @@ def test_a_database_that_is_down_is_told_without_its_password() -> None:
     answer = parts["postgresql"]
     assert code == 1
     assert f"no connection to 127.0.0.1:{port}/dagster as medallion" in answer["found"]
-    assert answer["do"] == "start PostgreSQL, or correct DAGSTER_POSTGRES_URL"
+    assert answer["do"] == "start PostgreSQL (is its disk full?), or correct DAGSTER_POSTGRES_URL"
     assert "secret" not in json.dumps(parts)
+
+
+@pytest.mark.usefixtures("postgres")
+def test_a_database_whose_disk_is_full_is_not_well_though_it_answers(small_disk: SmallDisk) -> None:
+    """Everybody may connect and read, and no run can begin or end."""
+    with postgres_server(small_disk.path) as server:
+        url = server.make_database()
+        assert health("--only", "postgresql", DAGSTER_POSTGRES_URL=url)[0] == 0
+        small_disk.fill()
+        code, parts = health("--only", "postgresql", DAGSTER_POSTGRES_URL=url)
+        small_disk.free()
+        assert health("--only", "postgresql", DAGSTER_POSTGRES_URL=url)[0] == 0
+    assert (code, "takes no writes" in parts["postgresql"]["found"]) == (1, True), parts
+    assert "No space left on device" in parts["postgresql"]["found"]
+    assert parts["postgresql"]["do"] == "free space on its disk; everything goes on by itself then"
+
+
+def test_a_place_without_room_is_told(small_disk: SmallDisk) -> None:
+    places = {"DAGSTER_HOME": str(small_disk.path / "not" / "made yet"), "MEDALLION_LAKEHOUSE_URL": "s3://lake/tables"}
+    code, parts = health("--only", "disk", **places)
+    assert (code, "lakehouse" in parts["disk"]["found"]) == (0, False), parts
+    small_disk.fill()
+    code, parts = health("--only", "disk", **places)
+    assert code == 1
+    assert parts["disk"]["found"] == f"DAGSTER_HOME ({places['DAGSTER_HOME']}): 0.0 GB free"
+    assert "What happens when a disk is full" in parts["disk"]["do"]
 
 
 def test_a_url_that_is_none_is_told_with_the_form_of_one() -> None:
@@ -71,13 +114,69 @@ def test_triggers_are_told_and_must_be_set() -> None:
     code, parts = health("--only", "settings", MEDALLION_HOME="/srv/of-mine", MEDALLION_TRIGGERS="on")
     assert (code, parts["settings"]["found"]) == (0, "lakehouse /srv/of-mine/lakehouse, triggers on")
     code, parts = health("--only", "settings")
-    assert (code, "MEDALLION_TRIGGERS is not set" in parts["settings"]["found"]) == (1, True)
+    assert (code, "MEDALLION_TRIGGERS is not set" in parts["settings"]["found"]) == (1, True), parts
     assert "copy the units of this release" in parts["settings"]["do"]
 
 
-def test_processes_that_are_down_are_told() -> None:
+def test_processes_that_are_down_are_told(tmp_path: Path) -> None:
     ports = {"MEDALLION_CODE_SERVER_PORT": str(free_port()), "MEDALLION_UI_PORT": str(free_port())}
+    ports["DAGSTER_HOME"] = str(tmp_path)
     code, parts = health("--only", "code-server", "--only", "webserver", **ports)
     assert code == 1
     assert [answer["is_well"] for answer in parts.values()] == [False, False]
     assert "journalctl -u medallion-webserver" in parts["webserver"]["do"]
+    assert "journalctl -u medallion-code-server" in parts["code-server"]["do"]
+
+
+class Sensors:
+    """A real code server with the sensors of this project, which no daemon evaluates; ticks are put down by hand."""
+
+    def __init__(self, home: Path) -> None:
+        self.environment = {"MEDALLION_CODE_SERVER_PORT": str(free_port()), "DAGSTER_HOME": str(home)}
+        self.environment |= {"MEDALLION_TRIGGERS": "on", "PATH": os.environ["PATH"], "MEDALLION_HOME": str(home)}
+        self.command = [sys.executable, "-m", "dagster", "api", "grpc", "-m", "medallion_assets.definitions"]
+        self.command += ["--host", "127.0.0.1", "--port", self.environment["MEDALLION_CODE_SERVER_PORT"]]
+
+    def health(self) -> dict[str, dict[str, Any]]:
+        return health("--only", "code-server", "--only", "sensors", **self.environment)[1]
+
+
+@pytest.fixture
+def sensors(tmp_path: Path) -> Iterator[Sensors]:
+    one = Sensors(tmp_path)
+    ready = lambda: one.health()["code-server"]["is_well"]  # noqa: E731 - asked until it is so
+    with running(one.command, environment=one.environment, log=tmp_path / "log", ready=ready):
+        yield one
+
+
+def test_sensors_that_nobody_evaluates_are_told(sensors: Sensors, tmp_path: Path) -> None:
+    """The code server answers well meanwhile; a tick that failed is told as well."""
+    parts = sensors.health()
+    assert re.search(r": \d+ jobs, \d+ sensors$", parts["code-server"]["found"])
+    assert parts["sensors"]["found"].startswith("not evaluated for over 120 s: alert_rules, ")
+    origin = GrpcServerCodeLocationOrigin(
+        "127.0.0.1", port=int(sensors.environment["MEDALLION_CODE_SERVER_PORT"]), location_name="medallion_assets"
+    )
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        location = origin.create_location(instance)
+        (repository,) = location.get_repositories().values()
+        for sensor in repository.get_sensors():
+            data = SensorInstigatorData(last_tick_timestamp=time.time())
+            state = InstigatorState(
+                sensor.get_remote_origin(), InstigatorType.SENSOR, InstigatorStatus.DECLARED_IN_CODE, data
+            )
+            instance.add_instigator_state(state)
+        assert sensors.health()["sensors"]["is_well"]
+        instance.create_tick(
+            TickData(
+                sensor.get_remote_origin_id(),
+                sensor.name,
+                InstigatorType.SENSOR,
+                TickStatus.FAILURE,
+                time.time(),
+                error=SerializableErrorInfo("SensorNotFoundError", [], None),
+                selector_id=sensor.selector_id,
+            )
+        )
+        location.cleanup()
+    assert sensors.health()["sensors"]["found"] == f"the last tick failed: {sensor.name}"

@@ -1,4 +1,4 @@
-"""The supervisor starts all, all anew when one ends, and leaves nothing behind, whenever it is told to stop."""
+"""The supervisor starts all, each anew that ends or hangs, and leaves nothing behind, whenever it is told to stop."""
 
 from __future__ import annotations
 
@@ -17,21 +17,57 @@ SUPERVISOR = REPOSITORY / "deploy" / "supervisor.py"
 SLEEP = "exec sleep 600"
 
 
-def command(home: Path, *, check: str = "true", end_seconds: float = 60, **processes: str) -> list[str | Path]:
+def command(
+    home: Path, *options: str, check: str = "true", end_seconds: float = 60, **processes: str
+) -> list[str | Path]:
     home.mkdir(parents=True, exist_ok=True)
     procfile = home / "Procfile"
     procfile.write_text("".join(f"{name}: {line}\n" for name, line in processes.items()))
-    options = ["--check", check, "--again-seconds", "0.1", "--end-seconds", str(end_seconds)]
-    return [sys.executable, SUPERVISOR, "--procfile", procfile, *options]
+    usual = ["--check", check, "--again-seconds", "0.1", "--end-seconds", str(end_seconds)]
+    return [sys.executable, SUPERVISOR, "--procfile", procfile, *usual, *options]
 
 
-def test_when_one_ends_all_are_started_anew(tmp_path: Path) -> None:
-    with started(command(tmp_path, stays=f"echo up; {SLEEP}", ends="exec sleep 0.2"), tmp_path) as process:
-        wait_until(lambda: said(tmp_path).count("up") > 2, "it is started three times")
+def says(*words: str) -> str:
+    """Python that says each of the words as it would to systemd, and then waits."""
+    code = "import os, socket, time; to = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)"
+    sent = "".join(f"; to.sendto(b'{word}', os.environ['NOTIFY_SOCKET'])" for word in words)
+    return f'exec {sys.executable} -c "print(1, flush=True); {code}{sent}; time.sleep(600)"'
+
+
+def test_what_ends_is_started_anew_and_the_others_go_on(tmp_path: Path) -> None:
+    with started(command(tmp_path, stays=f"echo up; {SLEEP}", ends="echo again; exec sleep 0.2"), tmp_path) as process:
+        wait_until(lambda: said(tmp_path).count("again ") > 4, "it is started three times")
         assert "ends ended with exit code 0 starting again in 0.1 s" in said(tmp_path)
-        assert sum(one.info["environ"] is not None for one in processes_of(tmp_path)) <= 4
+        assert said(tmp_path).split().count("up") == 1
         code, _ = stop(process)
         assert (code, processes_of(tmp_path)) == (0, [])
+
+
+def test_what_hangs_is_killed_and_started_anew(tmp_path: Path) -> None:
+    """It said that it is well, and then nothing more; what never says so is left alone."""
+    options = ("--silent-seconds", "0.5")
+    with started(command(tmp_path, *options, hangs=says("WATCHDOG=1"), mute=SLEEP), tmp_path) as process:
+        wait_until(lambda: said(tmp_path).count("hangs has said nothing for 0.5 s: it is killed") > 1, "it is killed")
+        assert "mute" not in said(tmp_path).replace("hangs, mute: SIGTERM", "")
+        assert stop(process)[0] == 0
+
+
+def test_the_others_wait_until_the_first_is_ready(tmp_path: Path) -> None:
+    first = says("READY=1").replace("print(1, flush=True)", "time.sleep(1); print('ready', flush=True)")
+    first = first.replace('-c "', '-c "import time; ')
+    options = ("--ready-seconds", "60")
+    with started(command(tmp_path, *options, first=first, second=f"echo second; {SLEEP}"), tmp_path) as process:
+        wait_until(lambda: "second" in said(tmp_path).split()[5:], "the second is started")
+        assert said(tmp_path).split()[-2:] == ["ready", "second"]
+        assert stop(process)[0] == 0
+
+
+def test_the_last_command_runs_after_all_have_ended(tmp_path: Path) -> None:
+    polite = "trap 'echo over; exit' TERM; echo up; while :; do sleep 0.1; done"
+    with started(command(tmp_path, "--finally", "echo last", one=polite), tmp_path) as process:
+        wait_until(lambda: "up" in said(tmp_path).split(), "it is up")
+        assert stop(process)[0] == 0
+    assert said(tmp_path).split()[-2:] == ["over", "last"]
 
 
 def test_nothing_is_started_while_the_check_fails(tmp_path: Path) -> None:
@@ -59,8 +95,8 @@ def test_what_does_not_end_is_killed_with_its_children(tmp_path: Path) -> None:
         assert (code, processes_of(tmp_path)) == (0, [])
 
 
-def test_what_outlives_its_parent_ends_before_all_are_started_anew(tmp_path: Path) -> None:
-    """As runs do whose code server was killed: two that write one table must not be."""
+def test_what_outlives_its_parent_ends_before_that_is_started_anew(tmp_path: Path) -> None:
+    """Of two daemons, say, of which one was thought to be gone."""
     orphan = "sleep 600 & echo $! >> $MEDALLION_HOME/orphans; exec sleep 0.2"
     with started(command(tmp_path, one=orphan), tmp_path):
         wait_until(lambda: said(tmp_path).count("starting again") > 1, "it is started anew")

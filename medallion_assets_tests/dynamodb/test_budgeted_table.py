@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from medallion_assets.dynamodb.attributes import Item
-from medallion_assets.dynamodb.budgeted_table import MOST_ATTEMPTS, BudgetedTable, Condition
+from medallion_assets.dynamodb.budgeted_table import MOST_ATTEMPTS, BudgetedTable, Condition, Guard
 from medallion_assets.dynamodb.limiter import CapacityLimiter
 from medallion_assets.errors import PermanentError, TransientError
 
@@ -45,7 +45,13 @@ def table_of(limiter: CapacityLimiter, *answers: Any) -> tuple[BudgetedTable, An
 
 @pytest.mark.parametrize(
     "passing",
-    [refusal("InternalServerError"), refusal("ThrottlingException"), EndpointConnectionError(endpoint_url="dynamodb")],
+    [
+        refusal("InternalServerError"),
+        refusal("ThrottlingException"),
+        refusal("ReplicatedWriteConflictException"),
+        refusal("TransactionConflictException"),
+        EndpointConnectionError(endpoint_url="dynamodb"),
+    ],
 )
 def test_what_passes_is_tried_again(limiter: CapacityLimiter, passing: Exception) -> None:
     table, client = table_of(limiter, passing, {"ConsumedCapacity": {"CapacityUnits": 1.0}, "Item": KEY})
@@ -84,7 +90,7 @@ def test_a_batch_of_which_nothing_is_ever_taken_ends(limiter: CapacityLimiter) -
     [
         (refusal("ResourceNotFoundException"), "create the table"),
         (refusal("AccessDeniedException"), "grant the role this action"),
-        (refusal("ValidationException"), "correct what DynamoDB names"),
+        (refusal("ValidationException"), "correct what AWS names"),
         (NoCredentialsError(), "give this process AWS credentials"),
     ],
 )
@@ -121,3 +127,60 @@ def test_batches_stay_within_a_quarter_second_of_the_budget(limiter: CapacityLim
         items: list[Item] = [{"customer_id": {"S": f"{i}"}, "x": {"S": "y" * kilobytes * 1024}} for i in range(count)]
         table.put_all(items, lambda _: None)
     assert sorted(sizes, reverse=True) == [25, 25, 10, 4, 4, 1, 1, 1]
+
+
+def cancelled(*reasons: str) -> ClientError:
+    """A transaction that was cancelled, by the reasons of its guard and its items."""
+    said = {"Code": "TransactionCanceledException", "Message": "please refer cancellation reasons"}
+    answer: Any = {"Error": said, "CancellationReasons": [{"Code": reason} for reason in reasons]}
+    return ClientError(answer, "TransactWriteItems")
+
+
+DONE = {"ConsumedCapacity": [{"CapacityUnits": 4.0}]}
+GUARD = Guard(KEY, NO_CONDITION)
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        cancelled("TransactionConflict", "None"),
+        cancelled("None", "ThrottlingError"),
+        cancelled("None", "ProvisionedThroughputExceeded"),
+        refusal("TransactionInProgressException"),
+        refusal("TransactionConflictException"),
+        refusal("ReplicatedWriteConflictException"),
+    ],
+)
+def test_a_transaction_that_met_another_is_tried_again(limiter: CapacityLimiter, passing: Exception) -> None:
+    table, client = table_of(limiter, passing, passing, DONE)
+    answers = table.put_together([KEY], NO_CONDITION, GUARD)
+    assert answers is not None
+    assert [answer.accepted for answer in answers] == [True]
+    assert client.calls == 3
+
+
+def test_a_transaction_says_what_cancelled_it(limiter: CapacityLimiter) -> None:
+    """The guard, some of the items, or what never passes; an item is refused even if another was throttled."""
+    refused = "ConditionalCheckFailed"
+    assert table_of(limiter, cancelled(refused, "None"))[0].put_together([KEY], NO_CONDITION, GUARD) is None
+    table, _ = table_of(limiter, cancelled("None", refused, "TransactionConflict", "None"))
+    answers = table.put_together([KEY] * 3, NO_CONDITION, GUARD)
+    assert answers is not None
+    assert [answer.accepted for answer in answers] == [False, True, True]
+    table, client = table_of(limiter, cancelled("None", "ItemCollectionSizeLimitExceeded", refused))
+    with pytest.raises(PermanentError, match="without local secondary indexes"):
+        table.put_together([KEY] * 2, NO_CONDITION, GUARD)
+    assert client.calls == 1
+
+
+def test_unprocessed_items_that_never_end_are_counted_and_waited_for(limiter: CapacityLimiter) -> None:
+    """One of three is taken each time, and then none any more: a pause after each, and the error says what is left."""
+    items: list[Item] = [{"customer_id": {"S": name}} for name in "abc"]
+    left = [{"UnprocessedItems": {"metrics": [{"PutRequest": {"Item": item}} for item in items[n:]]}} for n in (1, 2)]
+    table, client = table_of(limiter, *left)
+    done: list[int] = []
+    began_at = limiter.clock()
+    with pytest.raises(TransientError, match=r"on table metrics.*found: 1 UnprocessedItems again and again"):
+        table.put_all(items, done.append)
+    assert (done, client.calls) == ([1, 1], MOST_ATTEMPTS + 1)
+    assert limiter.clock() - began_at > 20, "no hot loop"

@@ -90,12 +90,15 @@ def test_aws_is_out_of_reach_for_now_unless_nobody_knows_the_region(region: str,
 @pytest.mark.parametrize(
     ("code", "kind", "remedy"),
     [
-        ("ThrottlingException", TransientError, "capacity to spare"),
+        ("ThrottlingException", TransientError, "compare the capacity of the table"),
         ("UnrecognizedClientException", PermanentError, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
         ("InvalidSignatureException", PermanentError, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
         ("ExpiredTokenException", PermanentError, "renew the AWS credentials"),
         ("AccessDeniedException", PermanentError, "grant the role this action"),
-        ("LimitExceededException", PermanentError, "correct what DynamoDB names"),
+        ("LimitExceededException", TransientError, "wait until what is under way there has ended"),
+        ("ValidationException", PermanentError, "correct what AWS names"),
+        ("ReplicatedWriteConflictException", TransientError, "let one process write there at a time"),
+        ("TransactionConflictException", TransientError, "let one process write there at a time"),
     ],
 )
 def test_what_dynamodb_says_decides_whether_to_try_again(code: str, kind: type[MedallionError], remedy: str) -> None:

@@ -19,6 +19,8 @@ from medallion_assets.lakehouse.contracts import (
     TimestampUtc,
 )
 
+FROM_AT = datetime(2026, 1, 1, tzinfo=UTC)
+FROM_MICROS = 1_767_225_600_000_000
 TO_AT = datetime(2026, 1, 2, tzinfo=UTC)
 TO_MICROS = 1_767_312_000_000_000
 SURE_MICROS = TO_MICROS - 60_000_000
@@ -64,18 +66,21 @@ def item(**changes: Any) -> str:
     return compact({"Item": {name: value for name, value in (ITEM | changes).items() if value is not None}})
 
 
-def change(new_image: Any = None, *, micros: Any = "17", **record: Any) -> str:
+def change(new_image: Any = None, *, micros: Any = str(FROM_MICROS), **record: Any) -> str:
     """A line of an incremental export; without an image it is a delete. `record` replaces its members."""
     images = {} if new_image is None else {"NewImage": new_image}
     written = {"WriteTimestampMicros": {"N": micros} if isinstance(micros, str) else micros}
     return compact({"Metadata": written, "Keys": {"pk": ITEM["pk"]}, **images, **record})
 
 
-def bronze(*lines: str, to_at: datetime = TO_AT) -> pl.DataFrame:
-    """Lines of one export as Bronze holds them."""
+def bronze(*lines: str, to_at: datetime = TO_AT, export_type: str | None = None) -> pl.DataFrame:
+    """Lines as Bronze holds them: each of the type of export that it belongs in, unless one is given for all."""
+    is_change = ['"Keys"' in line and not line.startswith('{"Item"') for line in lines]
+    types = [export_type or ("INCREMENTAL_EXPORT" if change else "FULL_EXPORT") for change in is_change]
     return pl.DataFrame({"raw": pl.Series(lines, dtype=pl.String)}).with_columns(
         pl.lit("01767312000123-0a1b2c3d").alias("_export_id"),
-        pl.lit("FULL_EXPORT").alias("_export_type"),
+        pl.Series("_export_type", types, dtype=pl.String),
+        pl.lit(FROM_AT).cast(pl.Datetime("us", "UTC")).alias("_export_from_at"),
         pl.lit(to_at).cast(pl.Datetime("us", "UTC")).alias("_export_to_at"),
         pl.lit("data/a.json.gz").alias("_source_file"),
         pl.int_range(1, len(lines) + 1, dtype=pl.Int64, eager=True).alias("_line_number"),

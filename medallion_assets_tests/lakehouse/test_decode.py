@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,9 +13,17 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from medallion_assets.lakehouse import decode as decode_module
-from medallion_assets.lakehouse.contracts import Column, Table, TextList
 from medallion_assets.lakehouse.decode import decode
-from medallion_assets_tests.lakehouse.decoding import ITEM, SURE_MICROS, VISITS, bronze, change, item
+from medallion_assets_tests.lakehouse.decoding import (
+    FROM_MICROS,
+    ITEM,
+    SURE_MICROS,
+    TO_MICROS,
+    VISITS,
+    bronze,
+    change,
+    item,
+)
 
 GOOD: dict[str, Any] = {
     "visit_id": "v1",
@@ -122,10 +132,51 @@ def test_a_sequence_that_is_no_count_of_microseconds(written: Any) -> None:
     assert reasons(change(Metadata=metadata)) == [("sequence_malformed", None)]
 
 
-@pytest.mark.parametrize("written", [{"N": "17"}, "17", 17])
+@pytest.mark.parametrize("written", [{"N": str(FROM_MICROS)}, str(FROM_MICROS), FROM_MICROS])
 def test_the_sequence_in_every_form(written: Any) -> None:
     """Rule R1: typed, bare string, bare integer."""
-    assert row(change(ITEM, Metadata={"WriteTimestampMicros": written}))["_sequence_micros"] == 17
+    decoded = row(change(ITEM, Metadata={"WriteTimestampMicros": written}))
+    assert (decoded["_sequence_micros"], decoded["_reasons"]) == (FROM_MICROS, [])
+
+
+@pytest.mark.parametrize("written", [TO_MICROS // 1000, TO_MICROS // 10**6, 0, 1, 10**18 - 1, TO_MICROS * 2])
+@pytest.mark.parametrize("spelled", [str, int, lambda micros: {"N": str(micros)}])
+def test_a_write_time_in_another_unit_or_of_a_wrong_clock_is_bad(written: int, spelled: Callable[[int], Any]) -> None:
+    """Rule R1: milliseconds, seconds, nothing, nines; for upserts and deletes, however it is spelled."""
+    metadata = {"WriteTimestampMicros": spelled(written)}
+    assert reasons(change(ITEM, Metadata=metadata)) == [("write_time_outside_window", None)]
+    assert reasons(change(Metadata=metadata)) == [("write_time_outside_window", None)]
+
+
+@pytest.mark.parametrize("slack", [0, 0.5, 24])
+def test_a_write_time_may_lie_outside_the_window_by_the_slack(slack: float) -> None:
+    """Rule R1: both edges are inclusive."""
+    table, micros = replace(VISITS, write_time_slack_hours=slack), int(slack * 3_600_000_000)
+    edges = [FROM_MICROS - micros - 1, FROM_MICROS - micros, TO_MICROS + micros, TO_MICROS + micros + 1]
+    decoded = decode(bronze(*(change(ITEM, micros=str(edge)) for edge in edges)), table)
+    outside = ["write_time_outside_window"]
+    assert decoded["_reasons"].to_list() == [outside, [], [], outside]
+    assert decoded["_sequence_micros"].to_list() == edges
+
+
+@pytest.mark.parametrize("written", ["1e400", "-1E400", "1" * 39, "1.5e15", "٣", "0x11", " 17", "1_7", True, [], {}])
+def test_no_write_time_raises(written: Any) -> None:
+    """Rule R1: huge exponents, 39 digits, foreign digits, other JSON."""
+    for value in (written, {"N": written}):
+        assert reasons(change(ITEM, Metadata={"WriteTimestampMicros": value})) == [("sequence_malformed", None)]
+    line = change(ITEM).replace(f'{{"N":"{FROM_MICROS}"}}', "1e400")
+    assert reasons(line) == [("sequence_malformed", None)]
+
+
+@pytest.mark.parametrize(
+    ("line", "export_type"),
+    [(item(), "INCREMENTAL_EXPORT"), (change(ITEM), "FULL_EXPORT"), (change(), "FULL_EXPORT")],
+)
+def test_a_record_of_the_other_kind_of_export_is_none(line: str, export_type: str) -> None:
+    """Rules R1, R2: an item has no write time, and a full export deletes by absence alone."""
+    decoded = decode(bronze(line, export_type=export_type), VISITS).row(0, named=True)
+    assert (decoded["_reasons"], decoded["_reason_columns"]) == (["unknown_record"], [None])
+    assert not any(decoded[name] for name in (*COLUMNS, "_sequence_micros", "_is_delete", "_unknown_attributes"))
 
 
 @pytest.mark.parametrize(
@@ -207,9 +258,3 @@ def test_a_timestamp_may_name_the_minute_after_the_export() -> None:
 def test_unknown_attributes_are_listed_and_harmless() -> None:
     decoded = row(item(zz={"S": "a"}, extra={"L": [{"M": {"pk": {"S": "b"}}}]}))
     assert (decoded["_unknown_attributes"], decoded["_reasons"]) == (["extra", "zz"], [])
-
-
-def test_a_type_that_no_item_holds_is_a_fault_of_the_contract() -> None:
-    table = Table(name="silver.x", description="", columns=(Column("tags", TextList(), "", source="tags"),))
-    with pytest.raises(TypeError, match="column tags has a source"):
-        decode(bronze(item()), table)

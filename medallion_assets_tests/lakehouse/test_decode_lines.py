@@ -138,7 +138,7 @@ def test_a_malformed_line_does_not_send_its_neighbours_to_the_exact_reader(monke
     reader._exact = Counting(ATTRIBUTES)
     frame = reader.read(pl.Series(lines))
     assert len(one_by_one) == 8
-    assert frame["wrong:visit_id"].arg_true().to_list() == [50]
+    assert frame["_wrong:visit_id"].arg_true().to_list() == [50]
 
 
 @pytest.mark.parametrize(

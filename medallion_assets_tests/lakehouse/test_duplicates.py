@@ -59,6 +59,26 @@ def test_the_record_that_is_kept_is_the_lowest_by_file_and_line() -> None:
     assert kept == ("a", 1, [])
 
 
+@pytest.mark.parametrize("seconds", [0, 1, 3000])
+@pytest.mark.parametrize("deletes", [False, True])
+def test_the_later_of_two_records_of_a_key_does_not_win_within_an_export(
+    tmp_path: Path, seconds: int, deletes: bool
+) -> None:
+    """R3: an incremental export has the last change of a key alone; two say that something else wrote it."""
+    lakehouse, later = lake(tmp_path), AT_MICROS + 5 + seconds * 1_000_000
+    second = (
+        delete_line(later, key_of(transaction("a")))
+        if deletes
+        else upsert_line(later, transaction("a", status={"S": "pending"}))
+    )
+    first = upsert_line(AT_MICROS + 5, transaction("a"))
+    refined(lakehouse, full_of(1, item_line(transaction("a"))), window_of(2, first, second))
+    assert live(lakehouse) == {"a": full_of(1).export_id}
+    assert {reasons for *_, reasons in pipeline.quarantined(lakehouse, SILVER)} == {
+        frozenset({"conflicting_duplicate"})
+    }
+
+
 def test_differing_records_are_all_bad_and_touch_nothing(tmp_path: Path) -> None:
     """R3: an upsert and a delete of one key differ; a reason that a record had before stays in front."""
     lakehouse = lake(tmp_path)

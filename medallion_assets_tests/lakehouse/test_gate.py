@@ -58,6 +58,9 @@ def test_rules_have_another_name_when_anything_that_judges_changes() -> None:
     others = [
         replace(table, quality_threshold=0.9),
         replace(table, quality_min_bad_records=3),
+        replace(table, write_time_slack_hours=48),
+        replace(table, max_delete_share=0.9),
+        replace(table, max_delete_min_rows=10),
         replace(table, expectations=()),
         replace(table, expectations=(expect("counted", nw.col("count") >= 0),)),
         replace(table, expectations=(expect_or_drop("counted", nw.col("count") >= 1),)),

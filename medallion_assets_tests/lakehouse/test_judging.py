@@ -14,7 +14,7 @@ from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
 from medallion_assets_tests.lakehouse.planting import AT_MICROS, lake, window_of
-from medallion_assets_tests.oracle.lines import delete_line, full, key_of, transaction, upsert_line
+from medallion_assets_tests.oracle.lines import delete_line, key_of, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS
 
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
@@ -43,7 +43,7 @@ def test_tables_do_not_depend_on_how_much_is_in_memory(
 def test_a_large_export_is_judged_in_parts_on_disk(judged_in: Callable[[int], Any]) -> None:
     """Good and bad records, duplicates across parts, and the tally are those of one part; each key is in one part."""
     whole, parts = judged_in(100), judged_in(2)
-    assert (len(whole.good), len(parts.good)) == (1, 5)
+    assert len(whole.good) == 1 < len(parts.good)
     assert parts.tallies == whole.tallies
     (tally,) = parts.tallies.values()
     assert (tally.records, tally.bad) == (6, 3)
@@ -65,9 +65,9 @@ def judged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int]
     lakehouse = lake(tmp_path)
     lines = [upsert_line(AT_MICROS, transaction(key, status={"S": {"b": "?"}.get(key, "pending")})) for key in "abcd"]
     conflict = delete_line(AT_MICROS + 1, key_of(transaction("b")))
-    export = window_of(1)
-    whole = full(TRANSACTIONS, export.export_id, export.to_at, lines[:3], [lines[0], "no json", conflict], lines[3:])
-    pipeline.land(lakehouse, whole)
+    one = window_of(1)
+    files = lines[:3], [lines[0], "no json", conflict], lines[3:]
+    pipeline.land(lakehouse, window(TRANSACTIONS, one.export_id, one.from_at, one.to_at, *files))
 
     def judged(records: int) -> Any:
         small_chunks(monkeypatch, records)

@@ -132,7 +132,9 @@ def test_the_first_publish_makes_this_lakehouse_the_owner(house: House, table: s
     assert (owner["lakehouse_id"], owner["by"]) == (identity.lakehouse_id, "ann")
     assert owner["table_id"] == house.lake.open(gold_of(table)).table_id
     assert house.publish(table) == "unchanged"
-    assert house.owner(table) == owner
+    again = house.owner(table)
+    assert again["turn"] != owner["turn"], "each publish has its own turn"
+    assert {name for name, value in again.items() if value != owner[name]} == {"turn", "turn_began_at"}
 
 
 def test_claiming_is_charged_and_read_back_as_nothing(house: House) -> None:

@@ -65,11 +65,16 @@ def test_what_is_no_sample_goes_anywhere() -> None:
 
 def test_tables_have_the_prefix_and_the_keys_of_their_contract() -> None:
     days, items = serving_table(DAILY_SALES_METRICS, "staging_"), serving_table(CUSTOMER_LTV_METRICS, "staging_")
-    assert (days.name, days.keys, days.expires_at) == (
+    assert (days.name, days.keys, days.must_expire) == (
         "staging_daily_sales_metrics",
         ("metric_date", "row_key"),
-        "expires_at",
+        True,
     )
-    assert (items.name, items.keys, items.expires_at) == ("staging_customer_ltv_metrics", ("customer_id",), None)
+    assert (items.name, items.keys, items.must_expire) == ("staging_customer_ltv_metrics", ("customer_id",), False)
+    assert {name: items.attributes[name] for name in ("customer_id", "last_order_date", "order_count")} == {
+        "customer_id": "S",
+        "last_order_date": "S",
+        "order_count": "N",
+    }
     with pytest.raises(PermanentError, match="at most 255 characters"):
         serving_table(DAILY_SALES_METRICS, "x" * 250)

@@ -24,6 +24,7 @@ import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from medallion_assets.resources import DynamoDBResource, LakehouseResource
+from medallion_assets.run_days import days_in, days_named, parse_days
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import REGION, Graph, Run
 from medallion_assets_tests.operations.small_lakehouse import rewrite_commit
@@ -95,10 +96,8 @@ class Asked:
     @property
     def days(self) -> list[date]:
         """The business days that the run was asked for, of an asset that has days."""
-        first, last = (self.tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end"))
-        if first is None or last is None:
-            return []
-        return days_between(date.fromisoformat(first), date.fromisoformat(last))
+        named = days_named(self.tags)
+        return days_in(parse_days(named)) if named else []
 
 
 class Tick(dg.ScheduleEvaluationContext):

@@ -24,10 +24,10 @@ from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.reporting import asset_key
 from medallion_assets.resources import LakehouseResource
+from medallion_assets.run_days import days_in, days_named, parse_days
 from medallion_assets.settings import Settings
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.tables import PUBLISHED_TABLES
-from medallion_assets.triggers.daily_requests import RANGE_END, RANGE_START
 from medallion_assets.triggers.restated_sensors import restated_sensors
 from medallion_assets_tests.gold.planting import Sale, enriched
 
@@ -113,8 +113,7 @@ class Follower:
 
 def days_of(request: dg.RunRequest) -> list[date]:
     """The days that a request is about."""
-    first, last = date.fromisoformat(request.tags[RANGE_START]), date.fromisoformat(request.tags[RANGE_END])
-    return [date.fromordinal(number) for number in range(first.toordinal(), last.toordinal() + 1)]
+    return days_in(parse_days(days_named(request.tags) or ""))
 
 
 def assets_of(request: dg.RunRequest) -> list[str]:

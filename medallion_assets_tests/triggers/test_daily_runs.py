@@ -19,8 +19,11 @@ from dagster._daemon.backfill import execute_backfill_iteration
 from moto import mock_aws
 
 from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.lakehouse.pipeline_runs import read_attempts
+from medallion_assets.reporting import asset_key
+from medallion_assets.run_days import RANGE_END, RANGE_START, days_in
 from medallion_assets.tables import PUBLISHED_TABLES
-from medallion_assets.triggers.daily_requests import RANGE_END, RANGE_START, days_request
+from medallion_assets.triggers.daily_requests import days_request
 from medallion_assets.triggers.jobs import DAILY, LIVE_PRIORITY
 from medallion_assets.triggers.schedules import SCHEDULED
 from medallion_assets_tests.graph import STORY_DAYS, Graph, Run, graph_at
@@ -47,13 +50,27 @@ def execute(graph: Graph, request: dg.RunRequest) -> Run:
 def test_one_run_builds_and_publishes_exactly_the_days(refined: Graph, first: date, last: date) -> None:
     """A single day goes the same way as several."""
     for pair in PUBLISHED_TABLES:
-        request = days_request(pair, first, last, trigger=SCHEDULED, key="k")
+        request = days_request(pair, days_in([(first, last)]), trigger=SCHEDULED, key="k")
         run = execute(refined, request)
         days = {str(date.fromordinal(one)) for one in range(first.toordinal(), last.toordinal() + 1)}
         assert run.success
         assert run.started == set(assets_of(request))
         assert [run.partitions(asset) for asset in assets_of(request)] == [days, days]
         assert run.figures(assets_of(request)[0])["trigger"] == "schedule"
+
+
+def test_one_run_takes_scattered_days_and_no_other(refined: Graph) -> None:
+    """Dagster knows each of them as made, in the one run, and none of those between."""
+    days = [date(2025, 1, 3), date(2025, 1, 9), date(2025, 1, 10)]
+    for pair in PUBLISHED_TABLES:
+        request = days_request(pair, days, trigger=SCHEDULED, key="k")
+        run = execute(refined, request)
+        assert run.success
+        for table in pair:
+            assert refined.instance.get_materialized_partitions(asset_key(table)) == set(map(str, days))
+    assert set(refined.lakehouse.open(DAILY_SALES_SUMMARY).partitions) == set(days)
+    told = read_attempts(refined.lakehouse)["partition"].drop_nulls().unique().to_list()
+    assert told == ["2025-01-03, 2025-01-09...2025-01-10"]
 
 
 def test_what_the_sensors_ask_for_is_built_published_and_then_enough(refined_home: Path, tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,10 +21,12 @@ from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.gold.restatement import kept_as_of_days
 from medallion_assets.operations.alerts import read_alerts
 from medallion_assets.reporting import asset_key
+from medallion_assets.run_days import day_tags
 from medallion_assets.settings import load_settings
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.triggers.debounce import ATTEMPTS
-from medallion_assets.triggers.jobs import CATCH_UP_PRIORITY, DAILY, LIVE_PRIORITY
+from medallion_assets.triggers.jobs import CATCH_UP_PRIORITY, CATCHES_UP, DAILY, RECENT_PRIORITY
+from medallion_assets.triggers.restated_asking import MOST_IN_FLIGHT
 from medallion_assets.triggers.restated_sensors import ASKED_TAG
 from medallion_assets_tests.triggers.restated_days import NOON, Follower, assets_of, cause_of, days_of, plant
 
@@ -40,6 +45,13 @@ def follower(tmp_path: Path) -> Iterator[Follower]:
         yield Follower(load_settings({"MEDALLION_HOME": str(tmp_path)}), instance)
 
 
+def origin() -> RemoteJobOrigin:
+    """Where a run comes from; Dagster queues none without it."""
+    module = LoadableTargetOrigin(module_name="medallion_assets.definitions", attribute="defs")
+    location = InProcessCodeLocationOrigin(module, location_name="medallion_assets")
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), DAILY)
+
+
 def run_of(follower: Follower, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
     """A run of the request, as Dagster keeps it, that did nothing."""
     follower.instance.add_run(
@@ -47,6 +59,7 @@ def run_of(follower: Follower, request: dg.RunRequest, status: dg.DagsterRunStat
             job_name=DAILY,
             tags=dict(request.tags),
             status=status,
+            remote_job_origin=origin(),
             asset_selection=frozenset(request.asset_selection or ()),
         )
     )
@@ -79,7 +92,7 @@ def test_late_data_restates_exactly_the_days_it_touches(follower: Follower) -> N
     assert cause_of(sales) == cause_of(ltv) == [(ENRICHED_TRANSACTIONS.name, version)]
     table = follower.lakehouse.open(ENRICHED_TRANSACTIONS).table_id[:8]
     assert sales.run_key == f"build:daily_sales_summary:{day(2)}...{day(2)}@{version}.{table}#1"
-    assert sales.tags["dagster/priority"] == str(LIVE_PRIORITY)
+    assert sales.tags["dagster/priority"] == str(RECENT_PRIORITY)
     settle(follower)
 
 
@@ -96,10 +109,10 @@ def test_the_batches_of_silver_do_not_matter(follower: Follower) -> None:
 
 
 def test_a_tick_that_is_evaluated_twice_asks_for_the_same(follower: Follower) -> None:
-    plant(follower.lakehouse, {day(0): "10", day(2): "10"})
+    plant(follower.lakehouse, {day(0): "10", day(1): "10"})
     keys = [[request.run_key for request in follower.tick(SALES, keeps_cursor=False)] for _ in range(2)]
     table = follower.lakehouse.open(ENRICHED_TRANSACTIONS).table_id[:8]
-    assert keys[0] == keys[1] == [f"build:daily_sales_summary:{day(one)}...{day(one)}@1.{table}#1" for one in (2, 0)]
+    assert keys[0] == keys[1] == [f"build:daily_sales_summary:{day(0)}...{day(1)}@1.{table}#1"]
 
 
 @pytest.mark.parametrize("cursor", [None, "nonsense", "[]", '{"reading": {"ledger": {"as_of": false}}, "memory": 3}'])
@@ -161,12 +174,45 @@ def test_figures_that_failed_their_audit_are_never_published_alone(follower: Fol
 
 
 def test_days_that_a_run_is_at_work_on_are_not_asked_for(follower: Follower) -> None:
-    plant(follower.lakehouse, {day(0): "10", day(2): "10"})
-    latest, first = follower.tick(SALES)
-    by_hand = {name: value for name, value in latest.tags.items() if name != ASKED_TAG}
+    """Whoever started it; of scattered days those in between are free."""
+    plant(follower.lakehouse, {day(0): "10", day(2): "10", day(4): "10"})
+    (request,) = follower.tick(SALES)
+    assert days_of(request) == [day(0), day(2), day(4)]
+    by_hand = request.with_replaced_attrs(tags=day_tags([(day(0), day(0)), (day(4), day(4))]))
     for status in (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED):
-        run_of(follower, latest.with_replaced_attrs(tags=by_hand), status)
-        assert [days_of(one) for one in follower.tick(SALES)] == [days_of(first)]
+        run_of(follower, by_hand, status)
+        assert [days_of(one) for one in follower.tick(SALES)] == [[day(2)]]
+
+
+def test_late_days_all_over_the_past_are_a_few_runs_that_live_work_goes_before(follower: Follower) -> None:
+    """One for each year and one for the last days, and no more of them however often the sensor looks."""
+    newest, late = date(2025, 5, 30), [date(2024, 1, 1) + timedelta(days=3 * number) for number in range(170)]
+    follower.settings = replace(follower.settings, first_day=date(2024, 1, 1))
+    plant(follower.lakehouse, dict.fromkeys([*late, newest], "10"))
+    requests = follower.tick(SALES)
+    assert sorted(one for request in requests for one in days_of(request)) == sorted({*late, newest})
+    assert [(days_of(one)[-1].year, CATCHES_UP in one.tags) for one in requests] == [
+        (2025, False),
+        (2025, True),
+        (2024, True),
+    ]
+    assert [one.tags["dagster/priority"] for one in requests] == ["8", "5", "5"]
+    for request in requests:
+        run_of(follower, request, dg.DagsterRunStatus.QUEUED)
+    assert follower.tick(SALES) == []
+
+
+def test_no_more_than_some_runs_are_in_flight_for_a_table(follower: Follower) -> None:
+    """Those in the queue count as well, and those of the other table or of people do not."""
+    plant(follower.lakehouse, {day(0): "10"})
+    elsewhere = dg.RunRequest(tags={ASKED_TAG: "x", **day_tags([(day(9), day(9))])}, asset_selection=[asset_key(SALES)])
+    statuses = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED] * MOST_IN_FLIGHT
+    for status in statuses[: MOST_IN_FLIGHT - 1]:
+        run_of(follower, elsewhere, status)
+    assert len(follower.tick(SALES, keeps_cursor=False)) == 1
+    run_of(follower, elsewhere, statuses[-1])
+    assert follower.tick(SALES, keeps_cursor=False) == []
+    assert len(follower.tick(LTV, keeps_cursor=False)) == 1
 
 
 def test_a_failed_run_is_asked_for_again_and_at_last_given_up(follower: Follower) -> None:

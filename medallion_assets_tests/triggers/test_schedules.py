@@ -15,14 +15,14 @@ import dagster as dg
 import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from medallion_assets.daily import business_days
+from medallion_assets.daily import business_day, business_days
 from medallion_assets.errors import SettingsError
 from medallion_assets.lakehouse.contracts import BUSINESS_TIME_ZONE
 from medallion_assets.reporting import asset_key
 from medallion_assets.serving.daily_sales_metrics import DAILY_SALES_METRICS
 from medallion_assets.settings import load_settings
 from medallion_assets.tables import PUBLISHED_TABLES
-from medallion_assets.triggers.daily_close import business_day, closed_days, day_to_close
+from medallion_assets.triggers.daily_close import closed_days, day_to_close
 from medallion_assets.triggers.jobs import CATCH_UP_PRIORITY, DAILY, INGEST, LIVE_PRIORITY, REFINE
 from medallion_assets.triggers.schedules import schedules
 from medallion_assets_tests.triggers.restated_days import assets_of, days_of

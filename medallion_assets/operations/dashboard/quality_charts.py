@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.lakehouse.expectation_results import TYPE
+from medallion_assets.lakehouse.expectation_results import GATE, TYPE
 from medallion_assets.lakehouse.expectations import Action
 from medallion_assets.lakehouse.pipeline_runs import Outcome
 from medallion_assets.operations.dashboard.charts import (
@@ -39,7 +39,8 @@ def quality_charts(
 ) -> list[Chart]:
     """For each judged table, the share of good records of each run and of the 7 days before it, and the threshold.
 
-    An export that failed the gate is shown with the share that its most frequent reason alone leaves.
+    An export that failed the gate is shown with the share that its most frequent reason alone leaves: of its records,
+    or of the table's rows where it would delete too many.
     """
     scored = attempts.filter(
         pl.col("quality_score").is_not_null(), pl.col("records_in") > 0, pl.col("outcome") == Outcome.SUCCEEDED
@@ -55,7 +56,7 @@ def quality_charts(
 def held_exports(results: pl.DataFrame) -> pl.DataFrame:
     """The last time that each export failed the gate: table_name, export_id, judged_at, score (at most)."""
     return (
-        results.filter(~pl.col("is_published"), pl.col("kind").is_in(KINDS_OF_BAD))
+        results.filter(~pl.col("is_published"), pl.col("kind").is_in((*KINDS_OF_BAD, GATE)))
         .with_columns(score=pl.col("passed") / (pl.col("passed") + pl.col("failed")))
         .drop_nans("score")
         .group_by("table_name", "export_id")

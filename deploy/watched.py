@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Runs one of Dagster's programs, and tells whoever supervises it every few seconds that it answers.
+
+    deploy/watched.py dagster api grpc -m medallion_assets.definitions --host 127.0.0.1 --port 4266
+    deploy/watched.py dagster-daemon run -w deploy/workspace.yaml
+
+Belongs here: asking the program, from within its own process, what its users ask it; saying so to systemd or to
+supervisor.py (sd_notify). Does not: ending what hangs (they do), the health of the whole (health.py).
+
+A process that is alive and answers nobody is worth nothing, and no exit code tells of it. What asks is a thread of that
+same process: when the process stands still it says nothing either.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import entry_points
+from itertools import pairwise
+from pathlib import Path
+from threading import Thread
+
+LOOK_SECONDS = 5.0
+ANSWER_SECONDS = 10.0
+START_SECONDS = 300.0
+"""How long a program may take until it answers for the first time."""
+SILENT_LOOP_SECONDS = 300
+"""A loop of the daemon tells every 30 s that it lives; a slow one may be busy."""
+Look = Callable[[], bool]
+
+
+def code_server(host: str, port: int) -> Look:
+    """The code server says what it has loaded."""
+    import grpc
+    from dagster._grpc.__generated__.dagster_api_pb2 import ListRepositoriesRequest
+    from dagster._grpc.__generated__.dagster_api_pb2_grpc import DagsterApiStub
+
+    def look() -> bool:
+        with grpc.insecure_channel(f"{host}:{port}") as channel:
+            try:
+                DagsterApiStub(channel).ListRepositories(ListRepositoriesRequest(), timeout=ANSWER_SECONDS)
+            except grpc.RpcError:
+                return False
+            return True
+
+    return look
+
+
+def webserver(host: str, port: int) -> Look:
+    """The web server says which version it is."""
+    import requests
+
+    def look() -> bool:
+        try:
+            return requests.get(f"http://{host}:{port}/server_info", timeout=ANSWER_SECONDS).ok
+        except requests.RequestException:
+            return False
+
+    return look
+
+
+def daemon() -> Look:
+    """Every loop of the daemon has told lately that it lives; so it counts as well while the database is away.
+
+    The first look also has this process watch runs that started before it did.
+    """
+    import dagster as dg
+    from dagster._daemon.controller import get_daemon_statuses
+
+    from medallion_assets.run_launcher import WatchedRunLauncher
+
+    made, threads, asked = cache(dg.DagsterInstance.get), ThreadPoolExecutor(1), list[Future[bool]]()
+
+    def ask() -> bool:
+        instance = made()
+        if isinstance(instance.run_launcher, WatchedRunLauncher):
+            instance.run_launcher.watch()
+        kinds, seconds = instance.get_required_daemon_types(), SILENT_LOOP_SECONDS
+        found = get_daemon_statuses(instance, kinds, ignore_errors=True, heartbeat_tolerance_seconds=seconds)
+        return all(status.healthy for status in found.values())
+
+    def look() -> bool:
+        answer = asked.pop() if asked else threads.submit(ask)
+        try:
+            return answer.result(ANSWER_SECONDS)
+        except FutureTimeoutError:
+            asked.append(answer)
+        except Exception as error:  # noqa: BLE001 - of the database
+            sys.stderr.write(f"watched.py: {type(error).__name__}: {error}\n")
+        return True  # the database is away, or frozen: no new process would find it
+
+    return look
+
+
+def look_of(program: str, arguments: Sequence[str]) -> Look:
+    """What is asked of a program that runs with these arguments.
+
+    What that needs is imported here, before there are two threads: modules of Dagster import each other in circles.
+    """
+    options = dict(pairwise(arguments))
+    host, port = options.get("--host", "127.0.0.1"), int(options.get("--port", "0"))
+    host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - it is asked from this host
+    if program == "dagster-daemon":
+        return daemon()
+    return (webserver if program == "dagster-webserver" else code_server)(host, port)
+
+
+def tell(look: Look, say: Callable[[bytes], object], sleep: Callable[[float], object] = time.sleep) -> None:
+    """Look for ever; say READY=1 once it answers, WATCHDOG=1 while it does, or may not have begun to yet."""
+    began_at, has_answered = time.monotonic(), False
+    while True:
+        if _answers(look):
+            say(b"WATCHDOG=1" if has_answered else b"READY=1\nWATCHDOG=1")
+            has_answered = True
+        elif not has_answered and time.monotonic() - began_at < START_SECONDS:
+            say(b"WATCHDOG=1")
+        sleep(LOOK_SECONDS)
+
+
+def notify(message: bytes) -> None:
+    """Say something to the supervisor, if there is one that listens."""
+    place = os.environ.get("NOTIFY_SOCKET", "")
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to:
+        to.sendto(message, f"\0{place[1:]}" if place.startswith("@") else place)
+
+
+def _answers(look: Look) -> bool:
+    try:
+        return look()
+    except Exception as error:  # noqa: BLE001 - whatever it is, this program does not answer
+        sys.stderr.write(f"{Path(__file__).name}: {type(error).__name__}: {error}\n")
+        return False
+
+
+def main() -> None:
+    """Run a console script of an installed package within this process."""
+    program, *arguments = sys.argv[1:]
+    (script,) = entry_points(group="console_scripts", name=program)
+    run = script.load()
+    if os.environ.get("NOTIFY_SOCKET"):
+        Thread(target=tell, args=(look_of(program, arguments), notify), name="watched", daemon=True).start()
+    sys.argv = [program, *arguments]
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

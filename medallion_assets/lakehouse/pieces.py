@@ -1,0 +1,46 @@
+"""Pieces: cutting rows so that each piece is bounded by its rows and by its bytes.
+
+Belongs here: where to cut, and rows that are put aside on disk to be read in pieces.
+Does not: how much a piece may hold (whoever works on pieces).
+
+What is bounded by rows alone is not bounded: an item may have 400 KB, and a record of a change two images of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+ROW_GROUP_BYTES = 8 * 1024 * 1024
+"""What a row group of rows that are put aside holds in memory: readers hold some of them at a time."""
+
+
+def pieces(texts: pl.Series, *, rows: int, size: int) -> Iterator[tuple[int, int]]:
+    """(start, height) of consecutive pieces of a column of text: at most `rows` high, and of at most `size` bytes.
+
+    A text that is longer than `size` is a piece of its own.
+    """
+    ends = texts.str.len_bytes().fill_null(0).cast(pl.UInt64).cum_sum()
+    start, before = 0, 0
+    while start < texts.len():
+        stop = int(ends.search_sorted(before + size, side="right"))
+        height = max(1, min(stop - start, rows, texts.len() - start))
+        yield start, height
+        start += height
+        before = int(ends[start - 1])
+
+
+def rows_of_bytes(texts: pl.Series, size: int, *, most: int = 65_536) -> int:
+    """How many of these texts have about `size` bytes on average: at least 1, at most `most`."""
+    length = int(texts.str.len_bytes().sum()) // max(1, texts.len())
+    return max(1, min(most, size // max(1, length)))
+
+
+def spilled(rows: pl.DataFrame, path: Path) -> pl.LazyFrame:
+    """Rows in a file of their own, which is read piece by piece: its row groups are small, whatever the rows."""
+    length = rows.estimated_size() // max(1, rows.height)
+    height = max(1, min(20_000, ROW_GROUP_BYTES // max(1, length)))
+    rows.write_parquet(path, compression="lz4", row_group_size=height)
+    return pl.scan_parquet(path, glob=False)

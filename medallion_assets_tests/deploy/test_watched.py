@@ -1,0 +1,120 @@
+"""A program says that it answers as long as it does; what hangs, or never came up, says nothing."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
+
+import dagster as dg
+import pytest
+
+from medallion_assets_tests.services.processes import REPOSITORY, free_port
+
+WATCHED = REPOSITORY / "deploy" / "watched.py"
+
+
+class Over(BaseException):
+    """The test has seen enough."""
+
+
+def said(answers: list[bool | Exception], seconds: list[float]) -> list[bytes]:
+    """What is said when a program gives these answers at these moments."""
+    module = runpy.run_path(str(WATCHED))
+    tell, clock, given, heard = module["tell"], iter([0.0, *seconds]), iter(answers), list[bytes]()
+
+    def look() -> bool:
+        answer = next(given, None)
+        if answer is None:
+            raise Over
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    class Time:
+        monotonic = staticmethod(lambda: next(clock))
+
+    tell.__globals__["time"] = Time
+    with pytest.raises(Over):
+        tell(look, heard.append, lambda _: None)
+    return heard
+
+
+def test_it_is_ready_once_it_answers_and_says_so_while_it_does() -> None:
+    assert said([False, True, True, False, True], [1.0]) == [
+        b"WATCHDOG=1",
+        b"READY=1\nWATCHDOG=1",
+        b"WATCHDOG=1",
+        b"WATCHDOG=1",
+    ]
+
+
+def test_a_program_that_does_not_come_up_is_given_up() -> None:
+    assert said([False, False], [299.0, 301.0]) == [b"WATCHDOG=1"]
+
+
+def test_an_answer_that_is_an_error_is_none() -> None:
+    assert said([True, ValueError("of the library")], []) == [b"READY=1\nWATCHDOG=1"]
+
+
+@pytest.fixture
+def ears(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
+        one.bind(str(tmp_path / "notify"))
+        one.settimeout(120)
+        yield one
+
+
+def test_a_code_server_says_that_it_answers_until_it_stands_still(tmp_path: Path, ears: socket.socket) -> None:
+    """A real one, with one job."""
+    command = ["dagster", "api", "grpc", "-m", "medallion_assets_tests.run_jobs", "--port", str(free_port())]
+    environment = {**os.environ, "NOTIFY_SOCKET": ears.getsockname(), "DAGSTER_HOME": str(tmp_path)}
+    with subprocess.Popen([sys.executable, WATCHED, *command, "--host", "127.0.0.1"], env=environment) as process:
+        try:
+            while b"READY=1" not in ears.recv(100):
+                assert process.poll() is None
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+            ears.settimeout(0)
+            with pytest.raises(BlockingIOError):
+                _ = [ears.recv(100) for _ in range(1000)]
+        finally:
+            process.kill()
+
+
+def test_a_daemon_is_well_while_its_database_is_away_or_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new process would find no other database; a loop that says nothing is something else."""
+    module = runpy.run_path(str(WATCHED))
+    daemon, gate, healthy = module["daemon"], Event(), [True]
+
+    class Instance:
+        run_launcher = None
+
+        def get_required_daemon_types(self) -> list[str]:
+            gate.wait(60)
+            return ["SENSOR"]
+
+    def statuses(*_: object, **__: object) -> dict[str, SimpleNamespace]:
+        if not healthy:
+            raise ConnectionError
+        return {"SENSOR": SimpleNamespace(healthy=healthy[0])}
+
+    monkeypatch.setattr(dg.DagsterInstance, "get", Instance)
+    monkeypatch.setattr("dagster._daemon.controller.get_daemon_statuses", statuses)
+    monkeypatch.setitem(daemon.__globals__, "ANSWER_SECONDS", 0.1)
+    look = daemon()
+    assert look()  # frozen
+    gate.set()
+    monkeypatch.setitem(daemon.__globals__, "ANSWER_SECONDS", 60)
+    assert look()
+    healthy[0] = False
+    assert not look()
+    healthy.clear()
+    assert look()  # away
