@@ -31,6 +31,7 @@ from medallion_assets.lakehouse.contracts import (
 )
 from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.shown_rows import shown_rows
+from medallion_assets.native_failures import native_failures
 from medallion_assets.visible_text import visible
 
 PREVIEW_ROWS = 5
@@ -152,9 +153,13 @@ def table_result(
 
 @contextmanager
 def stage_errors() -> Iterator[None]:
-    """Turn an error of this project into a failure of the step: Dagster may retry it only when it is transient."""
+    """Turn an error of this project into a failure of the step: Dagster may retry it only when it is transient.
+
+    So is what a native library does that cannot go on, where no stage has said so for itself.
+    """
     try:
-        yield
+        with native_failures("this step"):
+            yield
     except MedallionError as error:
         parts = {"expected": error.expected, "found": error.found, "what to do": error.do}
         raise dg.Failure(
