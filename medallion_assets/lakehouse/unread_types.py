@@ -17,6 +17,7 @@ from medallion_assets.lakehouse.decode_records import attributes_of
 from medallion_assets.lakehouse.decode_values import WRONG_TYPE
 
 BINARY = ("B", "BS")
+DYNAMODB_TYPES = ("S", "N", "BOOL", "NULL", "L", "M", "SS", "NS", *BINARY)
 
 
 def unread_types(bad: pl.DataFrame, table: Table) -> list[str]:
@@ -37,8 +38,8 @@ def _types(raw: str, table: Table, columns: list[str]) -> Iterator[tuple[str, st
     for attribute in attributes_of(table):
         if attribute.column in columns:
             value: Mapping[str, Any] = {**image, **keys}.get(attribute.source, {})
-            kinds = sorted(value) if isinstance(value, dict) else []
-            yield attribute.column, " and ".join(kinds) or "no type"
+            kind = next(iter(value), "") if isinstance(value, dict) and len(value) == 1 else ""
+            yield attribute.column, kind if kind in DYNAMODB_TYPES else "no type of DynamoDB"
 
 
 def _hint(column: Column, kind: str) -> str:

@@ -26,9 +26,11 @@ from typing import TYPE_CHECKING
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.operations.alert_marks import Marks
 from medallion_assets.operations.alert_outbox import Outlook, Parcel, take_due
 from medallion_assets.operations.alerts import Alert, Event, append_events
 from medallion_assets.settings import Settings
+from medallion_assets.stage import NOT_WRITTEN
 
 if TYPE_CHECKING:  # takes a while to import, and only those who are alerted need it
     from apprise.plugins.base import NotifyBase
@@ -93,14 +95,16 @@ def deliver_due(
     *,
     ui_url: str,
     now: datetime,
+    marks: Marks | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outlook:
     """Send what is due, all channels at the same time and each in order; give what was due and when the next is.
 
     Each alert is noted as delivered right after it was sent. A channel that fails is left alone for this time.
+    What `marks` know as sent is not sent again, and what was sent and cannot be noted is marked there.
 
     Raises:
-        TransientError: the storage did not answer; alerts that were sent and could not be noted are sent again.
+        MedallionError: the storage did not answer, or takes no writes.
     """
     by_name = {channel.name: channel for channel in channels}
     outlook = take_due(lakehouse, {name: channel.kind for name, channel in by_name.items()}, now)
@@ -112,11 +116,17 @@ def deliver_due(
         for parcel in parcels:
             if clock() > ends:
                 return
-            error = send(by_name[parcel.channel], parcel.alert, ui_url=ui_url)
+            is_sent = marks is not None and bool(marks.of(parcel.channel, [parcel.alert.key]))
+            error = None if is_sent else sent(by_name[parcel.channel], parcel.alert, ui_url)
             event = Event.DELIVERED if error is None else Event.FAILED
             row = {"alert_key": parcel.alert.key, "event": event, "channel": parcel.channel, "error": error}
-            with noting:
-                append_events(lakehouse, [row], now)
+            try:
+                with noting:
+                    append_events(lakehouse, [row], now)
+            except NOT_WRITTEN:
+                if marks is not None and error is None:
+                    marks.note(parcel.channel, parcel.alert.key, now)
+                raise
             if error is not None:
                 return
 
@@ -127,6 +137,14 @@ def deliver_due(
         for one in served:
             one.result()
     return outlook
+
+
+def sent(channel: Channel, alert: Alert, ui_url: str) -> str | None:
+    """Send one alert; what a service breaks at is its failure, and holds up no other alert."""
+    try:
+        return send(channel, alert, ui_url=ui_url)
+    except Exception as error:  # noqa: BLE001 - its words may hold the URL, which is a secret
+        return f"the service broke: {type(error).__name__}"
 
 
 def send(channel: Channel, alert: Alert, *, ui_url: str) -> str | None:

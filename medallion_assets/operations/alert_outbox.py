@@ -21,11 +21,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
+from deltalake.exceptions import DeltaError
 
+from medallion_assets.errors import MedallionError
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.operations.alerts import ALERTS, Alert, Event, event_row, read_events
+from medallion_assets.settings import ALERT_KINDS
 
 FIRST_REST_SECONDS = 30.0
 LONGEST_REST_SECONDS = 600.0
@@ -112,6 +115,20 @@ def take_due(lakehouse: Lakehouse, channels: Mapping[str, str], now: datetime) -
     return until_committed(take)
 
 
+def waiting_alerts(lakehouse: Lakehouse, channels: Mapping[str, str], now: datetime) -> list[Alert]:
+    """The alerts that some channel does not have yet, as far as the outbox can be read; nothing is taken.
+
+    `channels` are names with kinds.
+    """
+    try:
+        snapshot = lakehouse.find(ALERTS)
+        events = [] if snapshot is None else list(read_events(snapshot, now).iter_rows(named=True))
+    except (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError):
+        return []
+    due, _ = waiting(events, channels, now)
+    return list({parcel.alert.key: parcel.alert for parcel in due}.values())
+
+
 def waiting(
     events: Iterable[Mapping[str, Any]], channels: Mapping[str, str], now: datetime
 ) -> tuple[list[Parcel], datetime | None]:
@@ -119,10 +136,12 @@ def waiting(
     raised: dict[str, tuple[Alert, datetime]] = {}
     states: dict[str, _Channel] = defaultdict(_Channel)
     for row in events:
-        if row["event"] == Event.RAISED:
-            raised.setdefault(row["alert_key"], (_alert(row), row["happened_at"]))
-        else:
+        if row["alert_key"] is None or row["happened_at"] is None:
+            continue  # no event of ours: another writer's row stops no other alert
+        if row["event"] != Event.RAISED:
             states[row["channel"]].follow(row)
+        elif (alert := _alert(row)) is not None:
+            raised.setdefault(alert.key, (alert, row["happened_at"]))
     due: list[Parcel] = []
     later: list[datetime] = []
     for name, kind in channels.items():
@@ -160,6 +179,9 @@ def _due_on(channel: _Channel, parcels: list[Parcel], now: datetime) -> tuple[li
     return due[:many], now if len(due) > many else min(later, default=None)
 
 
-def _alert(row: Mapping[str, Any]) -> Alert:
+def _alert(row: Mapping[str, Any]) -> Alert | None:
+    """The alert of a row; None when it is of a kind that this release does not know, or says nothing."""
     names = ("kind", "what", "where", "do", "run_id", "job")
+    if row["kind"] not in ALERT_KINDS or any(row[name] is None for name in ("what", "where", "do")):
+        return None
     return Alert(key=row["alert_key"], **{name: row[name] for name in names})

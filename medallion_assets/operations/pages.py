@@ -7,21 +7,20 @@ Does not: figures and verdicts; each answer brings its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
 from medallion_assets.dynamodb.manifests import Export
 from medallion_assets.dynamodb.verdicts import Standing
-from medallion_assets.lakehouse.raw_exports import EPOCH
 from medallion_assets.lakehouse.redrive import Redriven
+from medallion_assets.lakehouse.shown_rows import LAST_MICROS, moment, moment_text
 from medallion_assets.operations.explain import Explanation
-from medallion_assets.operations.export_report import ExportFacts
+from medallion_assets.operations.export_report import ExportReport
 from medallion_assets.operations.findings import Verification
 from medallion_assets.operations.key_verdicts import KeyRecord, Verdict
 from medallion_assets.operations.quarantine_listing import QuarantineListing
@@ -77,9 +76,9 @@ def explanation_page(explanation: Explanation) -> RenderableType:
     return Group(*parts)
 
 
-def exports_page(exports: Iterable[ExportFacts]) -> RenderableType:
+def exports_page(report: ExportReport) -> RenderableType:
     """Every export with its verdict, and below them what to do about those that are not well."""
-    exports = list(exports)
+    exports = report.exports
     grid = _grid("export", "table", "type", "from", "to", "verdict", "items", "files", "gap before it")
     notes: list[RenderableType] = []
     for one in exports:
@@ -100,10 +99,16 @@ def exports_page(exports: Iterable[ExportFacts]) -> RenderableType:
             notes.append(Text(f"{one.export_id} {one.verdict.value}: {one.problem}; what to do: {one.do}"))
         if one.unprotected_minute:
             notes.append(Text(f"warning: {one.unprotected_minute}", style="yellow"))
+    lost = [f"{one.key}: {one.problem}; what to do: {one.do}" for one in report.unclaimed]
+    lost += [f"{folder} was not looked into: {why}" for folder, why in report.not_looked_into.items()]
+    notes += [Text(line, style="red") for line in lost]
     well = sum(one.is_well for one in exports)
     items = sum(one.items for one in exports)
-    last = Text(f"{well} of {len(exports)} exports are complete and joined; {items:,} items verified")
-    last.stylize("green" if well == len(exports) else "red")
+    last = Text(
+        f"{well} of {len(exports)} exports are complete and joined; {items:,} items verified; "
+        f"{report.foreign_objects:,} objects belong to no export"
+    )
+    last.stylize("green" if report.is_well else "red")
     return Group(grid, *notes, last)
 
 
@@ -167,7 +172,7 @@ def verification_page(answer: Verification) -> RenderableType:
     for one in answer.findings:
         title = f"{one.table}: {one.check}" + (f", {one.file}" if one.file else "")
         lines = [f"expected: {one.expected}", f"found: {one.found}", f"what to do: {one.do}"]
-        parts.append(Panel("\n".join(map(escape, lines)), title=escape(title), title_align="left", border_style="red"))
+        parts.append(Panel(Text("\n".join(lines)), title=Text(title), title_align="left", border_style="red"))
     last = f"{len(answer.findings)} findings" if answer.findings else "nothing found: every table is well"
     return Group(*parts, Text(last, style="bold red" if answer.findings else "bold green"))
 
@@ -214,8 +219,9 @@ def _detail(record: KeyRecord) -> str:
 def _written(record: KeyRecord) -> str:
     if record.sequence_micros is None:
         return "?"
-    at = EPOCH + timedelta(microseconds=record.sequence_micros)
-    return f"{at:%Y-%m-%d %H:%M:%S.%f}"
+    if record.sequence_micros > LAST_MICROS:
+        return moment_text(record.sequence_micros)
+    return f"{moment(record.sequence_micros):%Y-%m-%d %H:%M:%S.%f}"
 
 
 def _minute(moment: datetime | None) -> str:
