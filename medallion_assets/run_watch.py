@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
-from dagster._core.storage.tags import MAX_RETRIES_TAG, RETRY_NUMBER_TAG
 
 from medallion_assets.run_processes import end, end_what_is_left, is_held, known_runs, noted, take
+from medallion_assets.run_restart import allow_restart, left_out, restart
 from medallion_assets.run_whereabouts import State, folder_of, whereabouts
 
 LOOK_SECONDS = 2.0
@@ -29,8 +29,6 @@ GRACE_SECONDS = 20.0
 Polars cannot be interrupted."""
 LEAVING_SECONDS = 30.0
 """How long a process may take to leave after its run is over."""
-RESTARTS = 2
-"""How often a run is started anew because its process was lost; after that it waits for its trigger."""
 Status = dg.DagsterRunStatus
 LOG = logging.getLogger(__name__)
 
@@ -43,6 +41,9 @@ def look(instance: dg.DagsterInstance, now: float) -> None:
     for run_id in known_runs(folder_of(instance)):
         with _on_its_own(run_id):
             _look_at_process(instance, run_id, now)
+    for run in left_out(instance, now):
+        with _on_its_own(run.run_id):
+            _restart(instance, run)
 
 
 def watch(instance: dg.DagsterInstance, stop: threading.Event) -> None:
@@ -66,24 +67,6 @@ def settle(instance: dg.DagsterInstance, run_id: str) -> None:
     run = instance.get_run_by_id(run_id)
     if run is not None and whereabouts(instance, run).state is State.GONE:
         _give_up(instance, run, f"the process of this run is gone, and it was {run.status.value} still")
-
-
-def allow_restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    """Let Dagster start a run anew that was lost, if that was not done too often; says so.
-
-    Dagster decides by the run's tags at the moment at which the run is reported as failed.
-    """
-    restarts, allowed = _number(run, RETRY_NUMBER_TAG), _number(run, MAX_RETRIES_TAG)
-    if run.status is Status.CANCELING or restarts >= RESTARTS:
-        return None
-    instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: str(max(allowed, restarts + 1))})
-    return f"Nothing is wrong with its work: it may be started anew ({restarts + 1} of {RESTARTS})."
-
-
-def _number(run: dg.DagsterRun, tag: str) -> int:
-    """A tag that people may write; what is no number counts as 0."""
-    value = run.tags.get(tag, "0")
-    return int(value) if value.isascii() and value.isdigit() else 0
 
 
 def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
@@ -114,6 +97,16 @@ def _look_at_process(instance: dg.DagsterInstance, run_id: str, now: float) -> N
         LOG.warning("run %s is over, and its process goes on: it is ended", run_id)
     if end(folder, run_id, grace_seconds=GRACE_SECONDS) and (hold := take(folder, run_id)):
         hold.end()
+
+
+def _restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Start a lost run anew, once."""
+    hold = take(folder_of(instance), run.run_id)
+    if hold is not None:
+        try:
+            restart(instance, run.run_id)
+        finally:
+            hold.end()
 
 
 def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:

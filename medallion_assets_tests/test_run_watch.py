@@ -8,11 +8,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import MAX_RETRIES_TAG, RETRY_NUMBER_TAG
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from medallion_assets import run_watch
 from medallion_assets.run_processes import is_held, known_runs, take
-from medallion_assets.run_watch import GRACE_SECONDS, LEAVING_SECONDS, UNTOLD_SECONDS, allow_restart, look
+from medallion_assets.run_watch import GRACE_SECONDS, LEAVING_SECONDS, UNTOLD_SECONDS, look
 from medallion_assets.run_whereabouts import Whereabouts, folder_of
 from medallion_assets_tests.launching import Launching, launching, wait_until
 from medallion_assets_tests.test_run_processes import gone
@@ -121,27 +121,3 @@ def test_a_process_whose_run_is_over_is_ended(runs: Launching, how: str) -> None
     look(runs.instance, time.time() + LEAVING_SECONDS + 1)
     assert gone(process.pid)
     assert known_runs(folder_of(runs.instance)) == []
-
-
-@pytest.mark.parametrize(
-    ("tags", "allowed"),
-    [
-        pytest.param({}, "1", id="a run that has no retries"),
-        pytest.param({MAX_RETRIES_TAG: "0"}, "1", id="nor by its tags"),
-        pytest.param({MAX_RETRIES_TAG: "1", RETRY_NUMBER_TAG: "1"}, "2", id="one that was lost before"),
-        pytest.param({MAX_RETRIES_TAG: "2", RETRY_NUMBER_TAG: "2"}, "2", id="no more than twice"),
-        pytest.param({MAX_RETRIES_TAG: "5"}, "5", id="what its tables allow stays"),
-        pytest.param({MAX_RETRIES_TAG: "often", RETRY_NUMBER_TAG: "-"}, "1", id="tags that are no numbers"),
-    ],
-)
-def test_a_lost_run_is_started_anew(runs: Launching, tags: dict[str, str], allowed: str) -> None:
-    run_id = runs.make(tags)
-    allow_restart(runs.instance, runs.run(run_id))
-    assert runs.run(run_id).tags[MAX_RETRIES_TAG] == allowed
-
-
-def test_a_run_that_was_to_be_ended_is_not_started_anew(runs: Launching) -> None:
-    run_id = runs.make()
-    runs.instance.report_run_canceling(runs.run(run_id))
-    assert allow_restart(runs.instance, runs.run(run_id)) is None
-    assert MAX_RETRIES_TAG not in runs.run(run_id).tags
