@@ -130,9 +130,9 @@ def test_rows_that_are_newer_than_the_full_export_do_not_count(tmp_path: Path, t
 def test_a_record_that_is_bad_keeps_its_row(tmp_path: Path, table: Table) -> None:
     """K1: present but bad is untouched, so it is not deleted either."""
     bad = [item_line(_spoilt(item)) for item in items(table, "cdef")]
-    done = run(lake(tmp_path), table, a_full(table, 1, "abcdef"), a_full(table, 2, "", *bad, days=1))
+    done = run(lake(tmp_path), table, a_full(table, 1, "abcdef"), a_full(table, 2, "a", *bad, days=1))
     assert held(done) is None
-    assert live(lake(tmp_path), table) == set("cdef")
+    assert live(lake(tmp_path), table) == set("acdef")
 
 
 def _spoilt(item: Item) -> Item:
