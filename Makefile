@@ -9,7 +9,7 @@ DEV_HOME ?= .medallion/dev
 LOCK := pyproject.toml --quiet --upgrade --universal --generate-hashes --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark demo dev sample-export ui test test-kills test-stops test-all lint types format lock bench clean
+.PHONY: help setup setup-spark demo dev sample-export ui test test-kills test-stops test-faults test-all lint types format lock bench clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test-kills: $(INSTALLED) ## kill the production deployment, and its parts, ten t
 
 test-stops: $(INSTALLED) ## tell deploy/run to stop at 200 random moments; see that it ends, and leaves nothing behind
 	MEDALLION_STOPS=200 $(BIN)/python -m pytest -n0 -q medallion_assets_tests/deploy/test_run.py medallion_assets_tests/deploy/test_supervisor.py
+
+test-faults: $(INSTALLED) ## fill disks, take memory and crowd SQLite under the whole deployment (root); see that it goes on
+	MEDALLION_FAULTS=1 $(BIN)/python -m pytest -n0 -q medallion_assets_tests/end_to_end/test_full_disks.py medallion_assets_tests/end_to_end/test_out_of_memory.py medallion_assets_tests/end_to_end/test_sqlite.py medallion_assets_tests/end_to_end/test_ui_operations.py
 
 test-all: $(INSTALLED) ## the same with thousands of generated histories, and coverage
 	MEDALLION_EXAMPLES=2000 $(BIN)/python -m pytest -n auto --cov=medallion_assets --cov-report=term-missing:skip-covered

@@ -88,25 +88,23 @@ def secrets() -> str:
 
 
 def postgresql() -> str:
-    """The database of Dagster's runs answers."""
-    from sqlalchemy import create_engine
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+    """The database of Dagster's runs answers, and takes what is written to it."""
+    from medallion_assets.dagster_database import DatabaseError, expect_writable
 
     try:
-        url = make_url(os.environ.get("DAGSTER_POSTGRES_URL", ""))
-        engine = create_engine(url, connect_args={"connect_timeout": SECONDS})
-    except (ArgumentError, SQLAlchemyError, ImportError) as error:
-        form = "postgresql+psycopg2://user:password@host:5432/database"
-        raise NotWellError("DAGSTER_POSTGRES_URL is not the URL of a database", f"set it to {form}") from error
-    place = f"{url.host}:{url.port or 5432}/{url.database}"
-    try:
-        engine.connect().close()
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[-1].strip()
-        do = "start PostgreSQL, or correct DAGSTER_POSTGRES_URL"
-        raise NotWellError(f"no connection to {place} as {url.username}: {reason}", do) from error
-    return place
+        return expect_writable(os.environ.get("DAGSTER_POSTGRES_URL", ""), seconds=SECONDS)
+    except DatabaseError as error:
+        raise NotWellError(error.what, error.do or "") from error
+
+
+def disk() -> str:
+    """There is room where Dagster, the runs and, if they lie on this host, the tables write."""
+    from medallion_assets.disk_space import room_for_runs
+
+    found = room_for_runs(os.environ)
+    if short := [str(room) for room in found if not room.is_enough]:
+        raise NotWellError(", ".join(short), "free space there: docs/production.md, What happens when a disk is full")
+    return ", ".join(map(str, found))
 
 
 def code_server() -> str:
@@ -223,6 +221,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "secrets": secrets,
     "postgresql": postgresql,
+    "disk": disk,
     "code-server": code_server,
     "daemon": daemon,
     "sensors": sensors,

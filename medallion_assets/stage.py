@@ -24,6 +24,7 @@ from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.expectation_results import EXPECTATION_RESULTS, record_results
 from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, record_attempts
+from medallion_assets.native_failures import native_failures
 from medallion_assets.run_days import days_named
 from medallion_assets.trigger_context import TRIGGER_TAG
 
@@ -141,7 +142,8 @@ class Stage:
     def recorded(self) -> Iterator[Stage]:
         """The body of the asset; whatever becomes of it is written."""
         try:
-            yield self
+            with native_failures(self.table.name):
+                yield self
         except Exception as error:
             self.end(Outcome.FAILED, str(error) or type(error).__name__)
             raise

@@ -1,7 +1,7 @@
 """Fixtures of the whole suite: real services, started once a session (each xdist worker starts its own).
 
 A service that is not installed skips its tests with the reason, unless MEDALLION_REQUIRE (a comma list of
-`dynamodb_local`, `s3`, `postgres`, `chromium`) names it: then they fail.
+`dynamodb_local`, `s3`, `postgres`, `chromium`, `small_disk`, `memory_limit`) names it: then they fail.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ from medallion_assets.dynamodb.publisher import publishing_client
 from medallion_assets_tests.dynamodb.fake_clock import FakeClock
 from medallion_assets_tests.services import dynamodb_local as local
 from medallion_assets_tests.services import s3
+from medallion_assets_tests.services.memory_limit import MemoryLimit
+from medallion_assets_tests.services.memory_limit import memory_limit as a_memory_limit
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
 from medallion_assets_tests.services.processes import ServiceMissingError
 from medallion_assets_tests.services.serving_tables import ServingTables, make_serving_tables
+from medallion_assets_tests.services.small_disk import SmallDisk
+from medallion_assets_tests.services.small_disk import small_disk as a_small_disk
 
 if TYPE_CHECKING:  # Dagster takes seconds to import, which only some tests need
     import dagster as dg
@@ -38,6 +42,8 @@ SERVICES = {
     "s3": "an S3 server (versitygw)",
     "postgres": "PostgreSQL",
     "chromium": "a headless Chromium",
+    "small_disk": "a disk of its own (root, who may mount a tmpfs)",
+    "memory_limit": "a limit of memory (root, who may make a cgroup)",
 }
 
 FIXTURES = {"s3": "s3_server"}
@@ -94,6 +100,26 @@ def postgres() -> Iterator[PostgresServer]:
             yield server
     except ServiceMissingError as missing:
         _without("postgres", missing)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[SmallDisk]:
+    """A disk of 400 MB, to be filled: `.path`, `.fill()`, `.free()`."""
+    try:
+        with a_small_disk(megabytes=400) as disk:
+            yield disk
+    except ServiceMissingError as missing:
+        _without("small_disk", missing)
+
+
+@pytest.fixture
+def memory_limit() -> Iterator[MemoryLimit]:
+    """8 MB for processes that a test chooses: `.hold(pid)`, `.let_go()`."""
+    try:
+        with a_memory_limit(megabytes=8) as limit:
+            yield limit
+    except ServiceMissingError as missing:
+        _without("memory_limit", missing)
 
 
 @pytest.fixture(scope="module")

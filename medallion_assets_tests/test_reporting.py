@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from medallion_assets.definitions import build_defs
@@ -121,6 +122,13 @@ def test_only_what_is_transient_is_retried(
         "found": "2",
         "what to do": "look",
     }
+
+
+def test_a_panic_is_a_failure_that_is_not_retried() -> None:
+    """It is no Exception: Dagster's own handlers would not see it."""
+    with pytest.raises(dg.Failure, match="this step: a native library gave up") as raised, stage_errors():
+        raise pl.exceptions.PanicException("index out of bounds")
+    assert not raised.value.allow_retries
 
 
 def test_other_errors_stay_as_they_are() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from medallion_assets.errors import PermanentError, QualityGateError, TransientError
@@ -206,6 +207,32 @@ def test_a_bug_is_told_by_its_name(flow: Flow) -> None:
 
     (row,) = flow.run(body)
     assert (row["outcome"], row["error"]) == ("failed", "AssertionError")
+
+
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [
+        pytest.param(lambda: pl.repeat(1, 2**61, eager=True), "a native library gave up", id="a panic"),
+        pytest.param(lambda: bytearray(2**62), "out of memory", id="memory"),
+    ],
+)
+def test_a_native_failure_is_a_failed_attempt_and_is_left_to_another_process(
+    flow: Flow, work: Callable[[], object], said: str
+) -> None:
+    """A panic is no end of the process, which would count as canceled; its retries would meet the same heap."""
+    tried = []
+
+    def body(stage: Stage) -> Iterator[Any]:
+        tried.append(1)
+        stage.attempt(work)
+        yield from well(stage)
+
+    (row,) = flow.run(body, retries=2, repetitions=3)
+    assert flow.result is not None
+    assert (row["outcome"], len(tried), flow.downstream) == ("failed", 1, [])
+    assert row["error"].startswith(f"silver.things: {said}; found: ")
+    assert "what to do: " in row["error"]
+    assert not flow.result.success
 
 
 @pytest.mark.parametrize(

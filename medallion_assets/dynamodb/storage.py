@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from medallion_assets.dynamodb.bucket import Bucket
 from medallion_assets.dynamodb.store_errors import GONE, UnreadableObjectError, code_of, store_errors, words
 from medallion_assets.errors import PermanentError, SettingsError
 from medallion_assets.settings import aws_options, normalise_url
+from medallion_assets.workspace import workspace
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta  # exists for type checkers only
@@ -175,8 +175,8 @@ def local_path(store: ObjectStore, key: str) -> Iterator[Path | None]:
                 path.open("rb").close()
         yield path if is_there else None
         return
-    with tempfile.TemporaryDirectory(prefix="medallion-export-") as folder:
-        path = Path(folder) / key.rsplit("/", 1)[-1]
+    with workspace() as folder:
+        path = folder / key.rsplit("/", 1)[-1]
         yield path if _download(store, key, path) else None
 
 

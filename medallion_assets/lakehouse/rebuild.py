@@ -23,8 +23,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 
@@ -53,6 +51,7 @@ from medallion_assets.lakehouse.replay import Replay, export_groups
 from medallion_assets.lakehouse.settlement import APPLIED, DROPPED, Settlement
 from medallion_assets.lakehouse.source_versions import SourceVersion, source_commits, source_notes
 from medallion_assets.lakehouse.table_changes import Rebuilt, expect_reason
+from medallion_assets.workspace import workspace
 
 
 def rebuild_judged(
@@ -78,7 +77,7 @@ def rebuild_judged(
         CommitConflictError: other writers were faster, every time.
     """
     expect_reason(table.name, why)
-    with TemporaryDirectory(prefix="medallion-rebuild-") as folder:
+    with workspace() as folder:
         work = _Work(
             lakehouse=lakehouse,
             table=table,
@@ -87,7 +86,7 @@ def rebuild_judged(
             drop_lost=drop_lost,
             now=now,
             progress=progress,
-            scratch=Lakehouse(url=folder),
+            scratch=Lakehouse(url=str(folder)),
         )
         return until_committed(lambda: work.run(why, dry_run=dry_run))
 
@@ -199,11 +198,11 @@ class _Work:
         missing = [export for export in applied if export.export_id not in known]
         total, done = sum(export.records for export in missing), 0
         for group in export_groups(missing):
-            with TemporaryDirectory(prefix="medallion-") as folder:
-                judged = judge_exports(bronze, self.table, group, Path(folder))
+            with workspace() as folder:
+                judged = judge_exports(bronze, self.table, group, folder)
                 self._expect_gate(settlement, group, judged)
                 self._quarantine(judged)
-                self.copy.apply(group, judged.good, Path(folder))
+                self.copy.apply(group, judged.good, folder)
             done += sum(export.records for export in group)
             self.progress(f"judging {self.table.name} again", done, total)
 

@@ -15,8 +15,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 
@@ -36,6 +34,7 @@ from medallion_assets.lakehouse.records import POSITION, event_schema
 from medallion_assets.lakehouse.refine import commit_change
 from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.lakehouse.state import Change, fold
+from medallion_assets.workspace import workspace
 
 REDRIVEN_NOTE = "medallion_redriven"
 
@@ -173,8 +172,8 @@ def _settle_uncertain(
     if not uncertain.height:
         return uncertain, uncertain.select(POSITION)
     exports = [settled[export_id] for export_id in uncertain["_export_id"].unique().sort()]
-    with TemporaryDirectory(prefix="medallion-") as folder:
-        judged = judge_exports(bronze, table, exports, Path(folder))
+    with workspace() as folder:
+        judged = judge_exports(bronze, table, exports, folder)
         good, bad = (
             pl.concat([part.select(POSITION) for part in parts]).collect(engine="streaming")
             for parts in (judged.good, judged.bad)
@@ -190,11 +189,11 @@ def _apply(lakehouse: Lakehouse, table: Table, judged: _JudgedAgain, why: str) -
     keys = bad_keys(lakehouse, table, applied)
     fulls = FullExports(applied=applied, applying=None, bad_keys=keys, ends=settlement.ends)
     events = [judged.events.lazy()]
-    with TemporaryDirectory(prefix="medallion-") as folder:
+    with workspace() as folder:
         if table.history:
-            change = fold_history(lakehouse, silver, events, fulls, settlement.ignored, Path(folder))
+            change = fold_history(lakehouse, silver, events, fulls, settlement.ignored, folder)
         else:
-            change = fold(silver, events, fulls, Path(folder))
+            change = fold(silver, events, fulls, folder)
     if not change.staged and not change.removed:
         return change, silver.version
     exports = judged.redriven["_export_id"].unique().sort().to_list()

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 
@@ -37,6 +36,7 @@ from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.lakehouse.source_versions import SourceVersion, source_commits, source_notes
 from medallion_assets.lakehouse.state import Change, fold
 from medallion_assets.lakehouse.unread_types import unread_types
+from medallion_assets.workspace import workspace
 
 EXPORTS_NOTE = "medallion_settled_exports"
 THRESHOLD_NOTE = "medallion_quality_threshold"
@@ -118,13 +118,13 @@ def _round(
     if not group:
         return settlement
     progress(f"{table.name}: judging {', '.join(export.export_id for export in group)}")
-    with TemporaryDirectory(prefix="medallion-") as folder:
-        judged = judge_exports(bronze, table, group, Path(folder))
+    with workspace() as folder:
+        judged = judge_exports(bronze, table, group, folder)
         judged.tallies.update(with_deletes(lakehouse, silver, settlement, group, judged, gate))
         sorted_out = _sort_out(group, judged, settlement, gate)
         if sorted_out.applied or sorted_out.rejected:
             source = SourceVersion.of(bronze)
-            change = _publish(lakehouse, silver, settlement, sorted_out, judged, now, Path(folder))
+            change = _publish(lakehouse, silver, settlement, sorted_out, judged, now, folder)
             done.version = commit_change(
                 silver,
                 change,

@@ -20,6 +20,7 @@ from dagster import DagsterEventType as Kind
 from medallion_assets.operations.incident import Incident
 from medallion_assets.run_days import days_named
 from medallion_assets.run_outcomes import Status, stage_ends
+from medallion_assets.stage import OUT_OF_TIME
 from medallion_assets.trigger_context import CAUSE_TAG, TRIGGER_TAG
 
 ERROR_CHARACTERS = 4_000
@@ -30,6 +31,12 @@ TOLD = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, Kind.RUN_FAILURE}
 CELL_BORDER = re.compile(r"(?<!\\)\|")
 WRAPPERS = {"DagsterExecutionStepExecutionError", "RetryRequested"}
 """What Dagster puts around the error of a step."""
+LOST_DO = (
+    "its process ended without a word. If it was killed for memory (`journalctl -k --grep 'out of memory'`; "
+    "signal 9 or 6 in its log), give it more, or let fewer runs work at once (max_concurrent_runs in dagster.yaml). "
+    "What it left half done, the next run does again"
+)
+"""What a person does about a run that could not speak for itself: nearly always memory, or a restart of the host."""
 PARTS = re.compile(
     r"(?P<headline>.*?)(; expected: (?P<expected>.*?))?(; found: (?P<found>.*?))?(; what to do: (?P<do>.*))?", re.DOTALL
 )
@@ -53,6 +60,9 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
         error = _step_error(failure) if failure else _run_error(told)
         checks = [one for one in _failed_checks(told) if one.asset_key.to_user_string() == asset]
         version, made_at = _last_good(instance, asset)
+        parts = parts_of(error)
+        if not failures and OUT_OF_TIME not in error:
+            parts["do"] = parts["do"] or LOST_DO
         incidents.append(
             Incident(
                 run_id=run.run_id,
@@ -61,7 +71,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
                 partition=days_named(run.tags),
                 trigger=run.tags.get(TRIGGER_TAG),
                 cause=run.tags.get(CAUSE_TAG),
-                **parts_of(error),
+                **parts,
                 **_findings(checks),
                 last_good_version=version,
                 last_good_at=made_at,

@@ -7,8 +7,6 @@ Does not: deciding which exports count; the settlement is taken as it stands, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 
@@ -23,6 +21,7 @@ from medallion_assets.lakehouse.replay import Replay, export_groups
 from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.operations.findings import Finding, rebuild
+from medallion_assets.workspace import workspace
 
 SHOWN_KEYS = 5
 
@@ -41,12 +40,12 @@ def recompute(
     waiting = _waiting(lakehouse, table)
     replay = Replay(table=table, scratch=scratch, quarantined_in=lakehouse, origins=settlement.origins)
     for group in export_groups(applied):
-        with TemporaryDirectory(prefix="medallion-") as folder:
-            judged = judge_exports(bronze, table, group, Path(folder))
+        with workspace() as folder:
+            judged = judge_exports(bronze, table, group, folder)
             bad = pl.concat([part.select(POSITION) for part in judged.bad])
             if stricter := _height(bad.join(waiting, on=POSITION, how="anti")):
                 return stricter
-            replay.apply(group, [part.join(waiting, on=POSITION, how="anti") for part in judged.good], Path(folder))
+            replay.apply(group, [part.join(waiting, on=POSITION, how="anti") for part in judged.good], folder)
         progress(sum(export.records for export in group))
     return 0
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -45,6 +44,7 @@ from medallion_assets.silver.customers import CUSTOMERS
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.silver.enrichment import update_enriched
 from medallion_assets.tables import EXPORTED_TABLES, every_table
+from medallion_assets.workspace import workspace
 
 Progress = Callable[[str, int, int], None]
 
@@ -152,8 +152,8 @@ class _Look:
 
     def recompute(self) -> None:
         """Silver once more, from Bronze."""
-        with TemporaryDirectory(prefix="medallion-verify-") as folder:
-            scratch = Lakehouse(url=folder)
+        with workspace() as folder:
+            scratch = Lakehouse(url=str(folder))
             made = [table for table in EXPORTED_TABLES if self._recompute_one(table, scratch)]
             enriched = self.well.get(ENRICHED_TRANSACTIONS.name)
             sources = (CUSTOMER_TRANSACTIONS, CUSTOMERS)

@@ -91,6 +91,11 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     assert (found, done.returncode) == ([], 0)
 
 
+def test_a_run_that_is_killed_for_memory_ends_no_other() -> None:
+    """Unless it is told otherwise, systemd stops the whole unit."""
+    assert "\nOOMPolicy=continue\n" in (DEPLOY / "systemd" / "medallion-daemon.service").read_text()
+
+
 def test_the_example_names_every_setting_and_no_other() -> None:
     """Those of settings.py, and those that only the processes' command lines take."""
     example = set(re.findall(r"^#?(MEDALLION_\w+)=", (DEPLOY / "medallion.env.example").read_text(), re.MULTILINE))

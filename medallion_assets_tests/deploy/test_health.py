@@ -27,8 +27,9 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._utils.error import SerializableErrorInfo
 
-from medallion_assets_tests.services.postgres import PostgresServer
+from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
 from medallion_assets_tests.services.processes import REPOSITORY, free_port, running
+from medallion_assets_tests.services.small_disk import SmallDisk
 
 
 def health(*options: str, **environment: str) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -57,8 +58,34 @@ def test_a_database_that_is_down_is_told_without_its_password() -> None:
     answer = parts["postgresql"]
     assert code == 1
     assert f"no connection to 127.0.0.1:{port}/dagster as medallion" in answer["found"]
-    assert answer["do"] == "start PostgreSQL, or correct DAGSTER_POSTGRES_URL"
+    assert answer["do"] == "start PostgreSQL (is its disk full?), or correct DAGSTER_POSTGRES_URL"
     assert "secret" not in json.dumps(parts)
+
+
+@pytest.mark.usefixtures("postgres")
+def test_a_database_whose_disk_is_full_is_not_well_though_it_answers(small_disk: SmallDisk) -> None:
+    """Everybody may connect and read, and no run can begin or end."""
+    with postgres_server(small_disk.path) as server:
+        url = server.make_database()
+        assert health("--only", "postgresql", DAGSTER_POSTGRES_URL=url)[0] == 0
+        small_disk.fill()
+        code, parts = health("--only", "postgresql", DAGSTER_POSTGRES_URL=url)
+        small_disk.free()
+        assert health("--only", "postgresql", DAGSTER_POSTGRES_URL=url)[0] == 0
+    assert (code, "takes no writes" in parts["postgresql"]["found"]) == (1, True), parts
+    assert "No space left on device" in parts["postgresql"]["found"]
+    assert parts["postgresql"]["do"] == "free space on its disk; everything goes on by itself then"
+
+
+def test_a_place_without_room_is_told(small_disk: SmallDisk) -> None:
+    places = {"DAGSTER_HOME": str(small_disk.path / "not" / "made yet"), "MEDALLION_LAKEHOUSE_URL": "s3://lake/tables"}
+    code, parts = health("--only", "disk", **places)
+    assert (code, "lakehouse" in parts["disk"]["found"]) == (0, False), parts
+    small_disk.fill()
+    code, parts = health("--only", "disk", **places)
+    assert code == 1
+    assert parts["disk"]["found"] == f"DAGSTER_HOME ({places['DAGSTER_HOME']}): 0.0 GB free"
+    assert "What happens when a disk is full" in parts["disk"]["do"]
 
 
 def test_a_url_that_is_none_is_told_with_the_form_of_one() -> None:
@@ -87,7 +114,7 @@ def test_triggers_are_told_and_must_be_set() -> None:
     code, parts = health("--only", "settings", MEDALLION_HOME="/srv/of-mine", MEDALLION_TRIGGERS="on")
     assert (code, parts["settings"]["found"]) == (0, "lakehouse /srv/of-mine/lakehouse, triggers on")
     code, parts = health("--only", "settings")
-    assert (code, "MEDALLION_TRIGGERS is not set" in parts["settings"]["found"]) == (1, True)
+    assert (code, "MEDALLION_TRIGGERS is not set" in parts["settings"]["found"]) == (1, True), parts
     assert "copy the units of this release" in parts["settings"]["do"]
 
 

@@ -91,6 +91,28 @@ def test_a_run_without_stages_is_told_by_its_job(instance: dg.DagsterInstance) -
     assert "breaks" in one.error
 
 
+@pytest.mark.parametrize(
+    ("said", "is_memory_named"),
+    [
+        pytest.param("process 7 of this run is gone from host", True, id="killed"),
+        pytest.param("Exceeded maximum runtime of 5 seconds.", False, id="its time limit"),
+    ],
+)
+def test_a_run_that_could_not_speak_for_itself_says_what_to_look_at(
+    instance: dg.DagsterInstance, said: str, is_memory_named: bool
+) -> None:
+    """Memory, first of all: who is killed for it leaves no error."""
+    stage = dg.AssetsDefinition.from_op(dg.op(name="stage")(lambda: None), key_prefix=STAGE.path[0])
+    job = dg.Definitions([stage]).resolve_implicit_global_asset_job_def()
+    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    instance.report_run_failed(run, said)
+    failed = instance.get_run_by_id(run.run_id)
+    assert failed is not None
+    (one,) = diagnose(instance, failed, now=NOW)
+    assert one.headline.startswith(said)
+    assert ("memory" in (one.do or ""), "max_concurrent_runs" in (one.do or "")) == (is_memory_named, is_memory_named)
+
+
 def test_rows_are_read_back_from_the_table_that_shows_them() -> None:
     rows = [{"raw": '{"a": "x|y"}', "reason": "bad\\|"}, {"raw": "", "reason": "| |"}]
     assert table_rows(markdown_table(rows)) == rows

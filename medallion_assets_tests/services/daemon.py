@@ -136,6 +136,12 @@ class Deployment:
         """The last lines that the processes wrote."""
         return self.log.read_text(errors="replace")[-characters:] if self.log.exists() else ""
 
+    def pids(self) -> list[int]:
+        """Every process of it, those of the runs included."""
+        ours = self.environment["DAGSTER_HOME"]
+        found = psutil.process_iter(["environ"])
+        return [one.pid for one in found if (one.info["environ"] or {}).get("DAGSTER_HOME") == ours]
+
     def kill(self) -> int:
         """SIGKILL for every process, the runs' included, all at one moment; returns how many there were."""
         frozen: dict[int, psutil.Process] = {}

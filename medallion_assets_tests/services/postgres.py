@@ -99,15 +99,15 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """A server while the block runs, in a folder that its account can reach; the folder goes with it.
+def postgres_server(base: Path | None = None) -> Iterator[PostgresServer]:
+    """A server while the block runs, in a folder (below `base`) that its account can reach; the folder goes with it.
 
     Raises:
         ServiceMissingError: PostgreSQL is not installed, or there is no account that may run it.
     """
     _program("postgres")
     account = _account()
-    folder = Path(tempfile.mkdtemp(prefix="medallion-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="medallion-postgres-", dir=base))
     server = PostgresServer(folder, account)
     try:
         if account is not None:
