@@ -12,14 +12,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import dagster as dg
 
-from medallion_assets.run_processes import end, end_what_is_left, is_held, known_runs, noted, take
+from medallion_assets.run_processes import ENDED_SECONDS, end, end_what_is_left, is_held, known_runs, noted, take
 from medallion_assets.run_restart import allow_restart, left_out, restart
-from medallion_assets.run_whereabouts import State, folder_of, whereabouts
+from medallion_assets.run_whereabouts import OUT_OF_TIME, State, folder_of, whereabouts
 
 LOOK_SECONDS = 2.0
 UNTOLD_SECONDS = 20.0
@@ -63,9 +63,9 @@ def _on_its_own(run_id: str) -> Iterator[None]:
 
 
 def settle(instance: dg.DagsterInstance, run_id: str) -> None:
-    """What becomes of a run whose process has ended: nothing, if the process has said so itself."""
+    """What becomes of a run whose process has ended: nothing, if the process has said so itself, or was told to end."""
     run = instance.get_run_by_id(run_id)
-    if run is not None and whereabouts(instance, run).state is State.GONE:
+    if run is not None and run.status is not Status.CANCELING and whereabouts(instance, run).state is State.GONE:
         _give_up(instance, run, f"the process of this run is gone, and it was {run.status.value} still")
 
 
@@ -79,7 +79,9 @@ def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float)
 
 def _look_at_cancellation(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
     found = whereabouts(instance, run)
-    is_late = now - _canceled_at(instance, run) > GRACE_SECONDS
+    is_late = now - _canceled_at(instance, run) > GRACE_SECONDS + ENDED_SECONDS
+    if _is_out_of_time(instance, run) and not is_late:
+        return  # run monitoring waits for the end of the process, and then calls the run failed
     if found.state is State.LIVES and is_late:
         end(folder_of(instance), run.run_id, grace_seconds=0)
     elif found.state is State.GONE or (found.state is State.UNTOLD and is_late):
@@ -119,11 +121,11 @@ def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None
     try:
         if current is not None and current.status is run.status and not current.is_finished:
             end_what_is_left(noted(folder, run.run_id))
-            if current.status is Status.CANCELING:
+            if current.status is Status.CANCELING and not _is_out_of_time(instance, current):
                 instance.report_run_canceled(current, f"Canceled: {why}.")
             else:
-                restart = allow_restart(instance, current)
-                instance.report_run_failed(current, "\n".join(filter(None, [f"Lost: {why}.", restart])))
+                said = allow_restart(instance, current)
+                instance.report_run_failed(current, "\n".join(filter(None, [f"Lost: {why}.", said])))
             current = instance.get_run_by_id(run.run_id)
     finally:
         if current is None or current.is_finished:
@@ -137,5 +139,14 @@ def _launched_at(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float | No
 
 
 def _canceled_at(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float:
-    entries = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_CANCELING)
-    return max((entry.timestamp for entry in entries), default=0.0)
+    return max((entry.timestamp for entry in _cancellations(instance, run)), default=0.0)
+
+
+def _is_out_of_time(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether run monitoring ends the run for its time limit: it is to fail then, and may be started anew."""
+    events = (entry.dagster_event for entry in _cancellations(instance, run))
+    return any(OUT_OF_TIME in (event.message or "") for event in events if event)
+
+
+def _cancellations(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Sequence[dg.EventLogEntry]:
+    return instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_CANCELING)

@@ -11,7 +11,7 @@ import pytest
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from medallion_assets import run_watch
-from medallion_assets.run_processes import is_held, known_runs, take
+from medallion_assets.run_processes import ENDED_SECONDS, is_held, known_runs, take
 from medallion_assets.run_watch import GRACE_SECONDS, LEAVING_SECONDS, UNTOLD_SECONDS, look
 from medallion_assets.run_whereabouts import Whereabouts, folder_of
 from medallion_assets_tests.launching import Launching, launching, wait_until
@@ -98,11 +98,23 @@ def test_a_run_that_was_told_to_end_is_canceled_when_its_process_is_gone(runs: L
     runs.instance.report_run_canceling(runs.run(run_id))
     look(runs.instance, time.time())
     assert (runs.run(run_id).status, process.is_running()) == (Status.CANCELING, True)
-    look(runs.instance, time.time() + GRACE_SECONDS + 1)
+    look(runs.instance, time.time() + GRACE_SECONDS + ENDED_SECONDS + 1)
     assert gone(process.pid)
     look(runs.instance, time.time())
     assert runs.run(run_id).status is Status.CANCELED
     assert MAX_RETRIES_TAG not in runs.run(run_id).tags
+
+
+def test_a_run_over_its_time_limit_is_left_to_who_ends_it(runs: Launching) -> None:
+    """Run monitoring calls it failed; if it was killed meanwhile, the run fails all the same."""
+    run_id = runs.launch()
+    runs.instance.report_run_canceling(runs.run(run_id), "Canceling due to exceeding maximum runtime of 5 seconds.")
+    runs.process(run_id).kill()
+    wait_until(lambda: not is_held(folder_of(runs.instance), run_id), "it is gone")
+    look(runs.instance, time.time())
+    assert runs.run(run_id).status is Status.CANCELING
+    look(runs.instance, time.time() + GRACE_SECONDS + ENDED_SECONDS + 1)
+    assert runs.run(run_id).status is Status.FAILURE
 
 
 @pytest.mark.parametrize("how", ["canceled", "deleted"])
