@@ -42,8 +42,8 @@ ui: $(INSTALLED) ## look at what you (or the demo) ran in the Dagster UI; it sta
 test: $(INSTALLED) ## run the tests; what needs a service that is not there is skipped with its reason
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-test-kills: $(INSTALLED) ## kill the production deployment ten times in the middle of runs; see that everything arrives
-	MEDALLION_KILLS=10 $(BIN)/python -m pytest -n0 -q medallion_assets_tests/end_to_end/test_production.py
+test-kills: $(INSTALLED) ## kill the production deployment, and its parts, ten times in the middle of runs and launches
+	MEDALLION_KILLS=10 $(BIN)/python -m pytest -n0 -q medallion_assets_tests/end_to_end/test_launches.py medallion_assets_tests/end_to_end/test_production.py
 
 test-stops: $(INSTALLED) ## tell deploy/run to stop at 200 random moments; see that it ends, and leaves nothing behind
 	MEDALLION_STOPS=200 $(BIN)/python -m pytest -n0 -q medallion_assets_tests/deploy/test_run.py medallion_assets_tests/deploy/test_supervisor.py

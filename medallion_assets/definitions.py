@@ -39,7 +39,7 @@ def build_defs(
     """The whole asset graph for some settings; `dynamodb` and `loggers` stand in for the usual ones."""
     return dg.Definitions(
         assets=[
-            *(bronze_asset(table.short_name) for table in EXPORTED_TABLES),
+            *(bronze_asset(table) for table in EXPORTED_TABLES),
             *(silver_asset(table) for table in EXPORTED_TABLES),
             enriched_transactions,
             *gold_assets(settings.first_day),

@@ -142,7 +142,7 @@ def _dagster_dev(
     process is killed (dev_child.py).
     """
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    command = [sys.executable, "-m", "medallion_assets.dev_child", str(os.getpid())]
+    command = [sys.executable, "-m", "medallion_assets.dev_child", str(os.getpid()), environment["DAGSTER_HOME"]]
     command += ["-W", HUSHED, "-m", "dagster", "dev", "-m", "medallion_assets.definitions"]
     command += ["--host", HOST, "--port", str(port), "--log-level", "warning"]  # the UI shows the rest
     process = subprocess.Popen(  # noqa: S603 - our own command

@@ -54,11 +54,7 @@ class WatchedRunLauncher(DefaultRunLauncher):
             super().launch_run(context)
             return
         self.watch()
-        hold = take(folder_of(self._instance), run.run_id, patience_seconds=PATIENCE_SECONDS)
-        if hold is None:
-            self._instance.report_engine_event("Not started again: a process carries out this run already.", run)
-            return
-        process = self._start(run, hold)
+        process = self._start(run)
         if process is not None:
             self._run_ids.add(run.run_id)
             self._follow(process, run)
@@ -117,11 +113,11 @@ class WatchedRunLauncher(DefaultRunLauncher):
     @property
     def supports_check_run_worker_health(self) -> bool:
         """Run monitoring may ask."""
-        self.watch()
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """FAILED when the process of a run on this host is gone; RUNNING when it lives, or nobody here can know."""
+        self.watch()
         found = whereabouts(self._instance, run)
         worker_id = None if found.pid is None else str(found.pid)
         match found.state:
@@ -162,25 +158,31 @@ class WatchedRunLauncher(DefaultRunLauncher):
         allowed = allow_restart(self._instance, run) if is_gone else None
         return "\n".join(filter(None, [ended, allowed]))
 
-    def _start(self, run: dg.DagsterRun, hold: Hold) -> subprocess.Popen[bytes] | None:
-        """Start the process of a run that is held, unless it was given up meanwhile."""
+    def _start(self, run: dg.DagsterRun) -> subprocess.Popen[bytes] | None:
+        """Start the process of a run, unless there is one, or the run was given up meanwhile."""
+        hold = None
         try:
+            hold = take(folder_of(self._instance), run.run_id, patience_seconds=PATIENCE_SECONDS)
+            if hold is None:
+                self._instance.report_engine_event("Not started again: a process carries out this run already.", run)
+                return None
             current = self._instance.get_run_by_id(run.run_id)
             if current is None or current.status not in (Status.STARTING, Status.NOT_STARTED):
                 hold.end()
                 return None
             process = start_worker(run, self._instance, hold)
         except BaseException:  # there is no process, and there will be none
-            hold.end()
-            allow_restart(self._instance, run)
+            if hold is not None:
+                hold.end()
+                allow_restart(self._instance, run)
             raise
         hold.let_go()
         return process
 
     def _follow(self, process: subprocess.Popen[bytes], run: dg.DagsterRun) -> None:
         """Tell of the process, and notice at once when it ends. Nothing may fail here: it is at work already."""
-        threading.Thread(target=self._wait, args=(process, run.run_id), name="run-wait", daemon=True).start()
         try:
+            threading.Thread(target=self._wait, args=(process, run.run_id), name="run-wait", daemon=True).start()
             tell(self._instance, run, RunProcess.of(process.pid))
         except Exception:
             LOG.exception("run %s: its process %s could not be told", run.run_id, process.pid)

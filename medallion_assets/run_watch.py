@@ -23,8 +23,9 @@ from medallion_assets.run_whereabouts import State, folder_of, whereabouts
 LOOK_SECONDS = 2.0
 UNTOLD_SECONDS = 20.0
 """A launch that has not named its process by then was cut short. One that goes on all the same starts nothing."""
-GRACE_SECONDS = 30.0
-"""How long a process may take to end that was asked to. One call of Polars cannot be interrupted."""
+GRACE_SECONDS = 20.0
+"""How long a process may take to end that was asked to; who clicks *Terminate* waits so long for the answer. A call of
+Polars cannot be interrupted."""
 LEAVING_SECONDS = 30.0
 """How long a process may take to leave after its run is over."""
 RESTARTS = 2
@@ -71,7 +72,7 @@ def allow_restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | Non
     if run.status is Status.CANCELING or restarts >= RESTARTS:
         return None
     instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: str(max(allowed, restarts + 1))})
-    return f"Its process was lost, not its work: it may be started anew ({restarts + 1} of {RESTARTS})."
+    return f"Nothing is wrong with its work: it may be started anew ({restarts + 1} of {RESTARTS})."
 
 
 def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:

@@ -39,8 +39,8 @@ def lakehouse_at(folder: Path) -> Lakehouse:
     return Lakehouse(url=str(folder))
 
 
-def land(lakehouse: Lakehouse, export: ExportInput) -> int | None:
-    """Load an export's lines into Bronze, as ingest does once it has verified them."""
+def land(lakehouse: Lakehouse, export: ExportInput, *, table_id: str | None = None) -> int | None:
+    """Load an export's lines into Bronze, as ingest does once it has verified them; `table_id` is in its manifests."""
     table = bronze_table(export.table)
     bronze = lakehouse.ready(table)
     raw = RawExport(
@@ -50,6 +50,7 @@ def land(lakehouse: Lakehouse, export: ExportInput) -> int | None:
         to_at=export.to_at,
         records=sum(map(len, export.files)),
         started_at=datetime.fromtimestamp(int(export.export_id[1:14]) / 1000, UTC),
+        table_id=table_id,
     )
     staged = []
     for name, lines in zip(export.file_names, export.files, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -12,15 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
+import psutil
 import pytest
 from dagster._core.events import EngineEventData
 from dagster._core.launcher import LaunchRunContext, WorkerStatus
 from dagster._core.storage.dagster_run import RunOpConcurrency
 from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._daemon.monitoring.run_monitoring import check_run_timeout
 
 from medallion_assets import run_launcher
 from medallion_assets.resources import LakehouseResource
-from medallion_assets.run_processes import RunProcess, is_held, known_runs
+from medallion_assets.run_processes import Hold, RunProcess, is_held, known_runs
 from medallion_assets.run_whereabouts import HOST_TAG, folder_of, tell
 from medallion_assets_tests.launching import Launching, launching, wait_until
 from medallion_assets_tests.services.postgres import PostgresServer
@@ -133,6 +136,36 @@ def test_a_process_that_stands_still_is_killed(runs: Launching, monkeypatch: pyt
     runs.wait_for(run_id, Status.CANCELED)
 
 
+def test_a_run_over_its_time_limit_ends_with_its_process(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As run monitoring ends it: it calls the run failed whatever the launcher says."""
+    monkeypatch.setattr(run_launcher, "GRACE_SECONDS", 0.1)
+    run_id = runs.at_work()
+    process = runs.process(run_id)
+    process.suspend()
+    record = runs.instance.get_run_record_by_id(run_id)
+    assert record is not None
+    check_run_timeout(runs.instance, record, logging.getLogger("test"), 0.001)
+    assert gone(process.pid)
+    runs.wait_for(run_id, Status.FAILURE)
+    assert "Exceeded maximum runtime" in runs.said(run_id)
+
+
+@pytest.mark.parametrize("fails", ["take", "note"])
+def test_a_full_disk_starts_no_process(runs: Launching, monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if fails == "take":
+        monkeypatch.setattr(run_launcher, "take", full)
+    else:
+        monkeypatch.setattr(Hold, "note", full)
+    run_id = runs.make()
+    with pytest.raises(OSError, match="No space left"):
+        runs.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
+    assert runs.run(run_id).status is Status.FAILURE
+    assert [one for one in psutil.Process().children() if "execute_run" in one.cmdline()] == []
+
+
 def test_a_process_that_was_not_ended_is_not_called_canceled(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_launcher, "end", lambda *_, **__: False)
     run_id = runs.at_work()
@@ -177,7 +210,7 @@ def test_a_killed_run_of_the_command_line_is_found(runs: Launching) -> None:
     run_id = runs.make()
     folder = folder_of(runs.instance)
     code = (
-        "import sys; from pathlib import Path; from medallion_assets.run_processes import RunProcess, take\n"
+        "import sys; from pathlib import Path; from medallion_assets.run_processes import Hold, RunProcess, take\n"
         "hold = take(Path(sys.argv[1]), sys.argv[2]); hold.note(RunProcess.of_this()); print('up', flush=True); input()"
     )
     with subprocess.Popen(

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from medallion_assets.bronze.ingest import Ingested, ingest
 from medallion_assets.bronze.rebuild import rebuild_bronze
+from medallion_assets.bronze.source import Source
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, Decision, record_decisions
@@ -65,8 +66,9 @@ class IngestConfig(dg.Config):
         ]
 
 
-def bronze_asset(table_name: str) -> dg.AssetsDefinition:
-    """The asset `bronze/<table_name>`: the exports below `<raw>/<table_name>`, loaded exactly once."""
+def bronze_asset(contract: Table) -> dg.AssetsDefinition:
+    """The asset `bronze/<table>` of a Silver contract: the exports below `<raw>/<table>`, loaded exactly once."""
+    table_name, source = contract.short_name, Source.of(contract)
     table = bronze_table(table_name)
 
     @dg.asset(**doorway(table, kinds={"dynamodb", "deltalake", "bronze"}), check_specs=check_specs(table, CHECKS))
@@ -76,9 +78,9 @@ def bronze_asset(table_name: str) -> dg.AssetsDefinition:
         with lakehouse.stage(context, table) as stage:
             lake, now, done = stage.lake, stage.now, Ingested()
             record_decisions(lake, config.decisions(table_name, by=started_by(context), at=now))
-            again = rebuilt(stage, lakehouse.raw_url, config)
+            again = rebuilt(stage, lakehouse.raw_url, source, config)
             only = frozenset(config.exports)
-            load = partial(ingest, lake, lakehouse.raw_url, table_name, now=now, only=only, done=done)
+            load = partial(ingest, lake, lakehouse.raw_url, table_name, now=now, source=source, only=only, done=done)
             stage.attempt(partial(load, progress=context.log.info))
             yield exports_verified(table, done)
             yield stage.report(ingest_result(lake.open(table), done, config.trigger, again))
@@ -86,9 +88,9 @@ def bronze_asset(table_name: str) -> dg.AssetsDefinition:
     return bronze
 
 
-def rebuilt(stage: Stage, raw_url: str, config: IngestConfig) -> Rebuilt | None:
+def rebuilt(stage: Stage, raw_url: str, source: Source, config: IngestConfig) -> Rebuilt | None:
     """The rebuild that the run config asks for, if it does."""
-    read = partial(rebuild_bronze, stage.lake, raw_url, stage.table.short_name, now=stage.now)
+    read = partial(rebuild_bronze, stage.lake, raw_url, stage.table.short_name, now=stage.now, source=source)
     return config.rebuild.run(stage, read)
 
 
@@ -103,6 +105,9 @@ def ingest_result(
         trigger=shown(trigger),
         exports_loaded=[export.export_id for export in done.loaded],
         exports_waiting=done.waiting,
+        foreign_objects=done.foreign,
+        unclaimed_summaries=done.unclaimed[:REFUSALS_SHOWN],
+        folders_not_looked_into=dict(list(done.unseen.items())[:REFUSALS_SHOWN]),
         **rebuild_figures(again),
     )
 

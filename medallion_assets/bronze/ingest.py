@@ -6,61 +6,62 @@ Does not: either of them, or when to run (triggers).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.bronze.export_lines import export_lines
+from medallion_assets.bronze.refusals import BY_ACCESS, fingerprints_now, refusal_of
 from medallion_assets.bronze.samples import SampleMark
+from medallion_assets.bronze.source import (
+    LOOKED_AT_AGAIN,
+    SOURCE_ARN_NOTE,
+    TABLE_RECREATED,
+    Source,
+    TableRecreatedError,
+    arn_of_what_is_in,
+    expect_same_table,
+    expect_source,
+    recorded_arn,
+)
 from medallion_assets.bronze.verdicts import RefusedExport, read_refusals, record_refusals
 from medallion_assets.dynamodb.exports import Export, FoundExport, find_exports, read_export
+from medallion_assets.dynamodb.finding import list_exports
 from medallion_assets.dynamodb.storage import open_store
-from medallion_assets.dynamodb.verification import ExportRefusedError, expect_table
+from medallion_assets.dynamodb.verification import ExportRefusedError, expect_readable
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.data_files import StagedFile
-from medallion_assets.lakehouse.decisions import Action, read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.raw_exports import (
     RawExport,
     bronze_table,
-    exports_since,
-    latest_export,
     load_export,
     loaded_ids,
     stage_lines,
 )
 from medallion_assets.settings import normalise_url
 
-TABLE_RECREATED = "table_recreated"
-"""The DynamoDB table was dropped and made anew: loading stops until a person confirms it (rule B3)."""
-FULL_EXPORT_MISSING = "full_export_missing"
-"""A person confirmed the new table, and this export of it waits for the full one that begins its chain."""
-LOOKED_AT_AGAIN = (TABLE_RECREATED, FULL_EXPORT_MISSING)
-"""What a decision or another export mends, while the export's own files stay as they are."""
-
-
-class TableRecreatedError(PermanentError):
-    """An export of a table that was made anew cannot be loaded yet; `verdict` is one of the two above."""
-
-    def __init__(self, verdict: str, what: str, **parts: Any) -> None:
-        super().__init__(what, **parts)
-        self.verdict = verdict
-
 
 @dataclass(kw_only=True)
 class Ingested:
-    """What a run of ingest did. `waiting` are exports without a summary, `refused` those that do not verify."""
+    """What a run of ingest did. `waiting` are exports without a summary, `refused` those that do not verify.
+
+    `foreign` counts objects that belong to no export, `unclaimed` are those that look like an export's summary, and
+    `unseen` folders that were not looked into, with why and what to do.
+    """
 
     version: int = 0
     loaded: list[RawExport] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     refused: list[RefusedExport] = field(default_factory=list)
+    foreign: int = 0
+    unclaimed: list[str] = field(default_factory=list)
+    unseen: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def lines(self) -> int:
@@ -74,6 +75,7 @@ def ingest(
     table_name: str,
     *,
     now: datetime,
+    source: Source | None = None,
     only: Collection[str] = (),
     done: Ingested | None = None,
     progress: Callable[[str], None] = lambda _: None,
@@ -81,9 +83,9 @@ def ingest(
     """Load every complete export below `<raw_url>/<table_name>` that is not in; the others get a named verdict.
 
     What is loaded follows from what lies there and what Bronze holds, never from a trigger. An export that was refused
-    is looked at again when its listing has changed (rule B2). One that is bad stops no other, except that a table made
-    anew stops its successors (rule B3). `only` names the exports to look at; empty means all. `done` is what an earlier
-    call, which an error ended, had done: this one adds to it.
+    is looked at again when it has changed (rule B2). One that is bad stops no other, except that a table made anew
+    stops its successors (rule B3). `source` is what the contract says of the DynamoDB table. `only` names the exports
+    to look at; empty means all. `done` is what an earlier call, which an error ended, had done: this one adds to it.
 
     Raises:
         PermanentError: the place of the exports is gone, or cannot be read.
@@ -93,22 +95,27 @@ def ingest(
     refusals = read_refusals(lakehouse, table_name)
     held = loaded_ids(bronze)
     store = open_exports(raw_url, table_name, loaded=lambda: held)
-    mark = SampleMark(lakehouse, now)
     done = done or Ingested()
+    listing = list_exports(store, settled=held)
     done.waiting, done.refused = [], []
+    done.foreign, done.unclaimed, done.unseen = listing.foreign, listing.summaries, listing.unseen
+    known_source = _recorded_source(store, bronze, held, (source or Source()).known_from(bronze))
+    loading = _Loading(lakehouse, store, bronze.table.short_name, now, known_source, done)
+    fingerprints = fingerprints_now(store, listing.exports, refusals, known_source)
     fresh: list[RefusedExport] = []
     try:
-        for found in find_exports(store, settled=held):
+        for found in listing.exports:
             known = refusals.get((found.export_id, found.prefix))
             if found.export_id in held or (only and found.export_id not in only):
                 continue
+            now_as = fingerprints[found.export_id, found.prefix]
             if not found.has_summary:
                 done.waiting.append(found.export_id)
-            elif known is not None and known.fingerprint == found.fingerprint and known.verdict not in LOOKED_AT_AGAIN:
+            elif known is not None and known.fingerprint == now_as and known.verdict not in LOOKED_AT_AGAIN:
                 done.refused.append(known)
             else:
                 progress(f"{bronze.table.name}: reading export {found.export_id}")
-                refusal = _load(lakehouse, store, found, bronze.table.short_name, now, mark, done)
+                refusal = loading.load(found, known)
                 if refusal is None:
                     held.add(found.export_id)
                     continue
@@ -142,37 +149,54 @@ def open_exports(raw_url: str, table_name: str, *, loaded: Callable[[], Collecti
     return open_store(place)
 
 
-def _load(
-    lakehouse: Lakehouse,
-    store: ObjectStore,
-    found: FoundExport,
-    table_name: str,
-    now: datetime,
-    mark: SampleMark,
-    done: Ingested,
-) -> RefusedExport | None:
-    """Load one export, or give its refusal."""
-    try:
-        bronze = lakehouse.open(bronze_table(table_name))
-        export = read_export(store, found)
-        expect_table(export, table_name)
-        _expect_same_table(lakehouse, bronze, export)
+def _recorded_source(store: ObjectStore, bronze: Snapshot, held: Collection[str], source: Source) -> Source:
+    """The source, recorded in a Bronze table that an earlier release loaded, if its exports still tell it (rule B3)."""
+    if source.arn is not None or not held:
+        return source
+    arn = arn_of_what_is_in(store, (one for one in find_exports(store) if one.export_id in held), bronze)
+    if arn is not None:
+        bronze.commit(metadata={SOURCE_ARN_NOTE: arn})
+    return replace(source, arn=arn)
+
+
+@dataclass
+class _Loading:
+    """Loading one export after the other; the first one that comes in says what the source is, where nothing did."""
+
+    lakehouse: Lakehouse
+    store: ObjectStore
+    table_name: str
+    now: datetime
+    source: Source
+    done: Ingested
+
+    def __post_init__(self) -> None:
+        self.mark = SampleMark(self.lakehouse, self.now)
+        self.first = recorded_arn(self.lakehouse.open(bronze_table(self.table_name)))
+
+    def load(self, found: FoundExport, known: RefusedExport | None) -> RefusedExport | None:
+        """Load one export, or give its refusal; `known` is its refusal before."""
+        export: Export | None = None
+        try:
+            bronze = self.lakehouse.open(bronze_table(self.table_name))
+            export = read_export(self.store, found)
+            expect_source(export, self.source, self.table_name)
+            expect_same_table(self.lakehouse, bronze, export, self.source)
+            if known is not None and known.verdict in BY_ACCESS:
+                expect_readable(self.store, export)
+            self._load(bronze, export)
+        except (ExportRefusedError, TableRecreatedError) as refused:
+            return refusal_of(self.store, found, export, refused, self.source, table_name=self.table_name, now=self.now)
+        return None
+
+    def _load(self, bronze: Snapshot, export: Export) -> None:
         raw = raw_export(export)
-        mark.before_loading(export)
-        staged = stage_export(store, bronze, export, now)
-        if load_export(lakehouse, bronze.table, raw, staged) is not None:
-            done.loaded.append(raw)
-    except (ExportRefusedError, TableRecreatedError) as refusal:
-        return RefusedExport(
-            table_name=table_name,
-            export_id=found.export_id,
-            prefix=found.prefix,
-            verdict=str(refusal.verdict),
-            message=str(refusal),
-            fingerprint=found.fingerprint,
-            judged_at=now,
-        )
-    return None
+        self.mark.before_loading(export)
+        staged = stage_export(self.store, bronze, export, self.now)
+        self.first = self.first or self.source.arn or export.table_arn
+        if load_export(self.lakehouse, bronze.table, raw, staged, notes={SOURCE_ARN_NOTE: self.first}) is not None:
+            self.done.loaded.append(raw)
+        self.source = replace(self.source, arn=self.source.arn or self.first)
 
 
 def raw_export(export: Export) -> RawExport:
@@ -210,29 +234,3 @@ def stage_export(store: ObjectStore, bronze: Snapshot, export: Export, now: date
 
     with closing(export_lines(store, export)) as frames:
         return list(map(stage, frames))  # a loop would hold each frame while the next one is read
-
-
-def _expect_same_table(lakehouse: Lakehouse, bronze: Snapshot, export: Export) -> None:
-    """Rule B3. A table that was confirmed begins a new chain, so its first export has to be a full one.
-
-    A late export of a table that was loaded from before is older than the new table, and its records lose to that.
-    """
-    latest = latest_export(bronze)
-    if latest is None or latest.table_id in (None, export.table_id):
-        return
-    if export.table_id in {loaded.table_id for loaded in exports_since(bronze, -1)}:
-        return
-    table_name = bronze.table.short_name
-    decision = read_decisions(lakehouse, table_name).get(export.table_id)
-    confirmed = decision is not None and decision.action is Action.CONFIRM_TABLE
-    if confirmed and export.export_type.value == "FULL_EXPORT":
-        return
-    raise TableRecreatedError(
-        FULL_EXPORT_MISSING if confirmed else TABLE_RECREATED,
-        f"{bronze.table.name}: export {export.export_id} is of a table {table_name} that was dropped and made anew",
-        expected=f"tableId {latest.table_id}, as in export {latest.export_id}",
-        found=f"tableId {export.table_id}",
-        do="make a full export of the new table; its incremental exports follow that"
-        if confirmed
-        else f"if that was meant, run bronze/{table_name} with confirm_table_id: {export.table_id}",
-    )

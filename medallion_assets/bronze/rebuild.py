@@ -17,8 +17,9 @@ from obstore.store import ObjectStore
 
 from medallion_assets.bronze.export_lines import export_lines
 from medallion_assets.bronze.ingest import open_exports, raw_export, stage_export
+from medallion_assets.bronze.source import Source, expect_source
 from medallion_assets.dynamodb.exports import Export, FoundExport, find_exports, read_export
-from medallion_assets.dynamodb.verification import ExportRefusedError, expect_table
+from medallion_assets.dynamodb.verification import ExportRefusedError
 from medallion_assets.errors import CommitConflictError
 from medallion_assets.lakehouse.commits import COMMIT_ATTEMPTS, until_committed
 from medallion_assets.lakehouse.damage import damaged_files
@@ -48,6 +49,7 @@ def rebuild_bronze(
     *,
     why: str,
     now: datetime,
+    source: Source | None = None,
     dry_run: bool = False,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Rebuilt:
@@ -63,11 +65,14 @@ def rebuild_bronze(
     """
     bronze = bronze_table(table_name)
     expect_reason(bronze.name, why)
-    return until_committed(
-        lambda: _Work(
-            bronze=lakehouse.open(bronze), raw_url=raw_url, now=now, progress=progress, stages=not dry_run
-        ).run(why)
-    )
+
+    def rebuild() -> Rebuilt:
+        snapshot = lakehouse.open(bronze)
+        known = (source or Source()).known_from(snapshot)
+        work = _Work(bronze=snapshot, raw_url=raw_url, now=now, source=known, progress=progress, stages=not dry_run)
+        return work.run(why)
+
+    return until_committed(rebuild)
 
 
 @dataclass(kw_only=True)
@@ -77,6 +82,7 @@ class _Work:
     bronze: Snapshot
     raw_url: str
     now: datetime
+    source: Source
     progress: Progress
     stages: bool
     changes: TableChanges = field(default_factory=TableChanges)
@@ -133,7 +139,7 @@ class _Work:
         """Whether the export could be read whole; what differs is staged."""
         try:
             export = read_export(store, found)
-            expect_table(export, self.bronze.table.short_name)
+            expect_source(export, self.source, self.bronze.table.short_name)
             if is_held and self._is_same(store, export):
                 return True
             staged = stage_export(store, self.bronze, export, self.now) if self.stages else []

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from medallion_assets.dynamodb.export_writer import is_sample, sample_table_id
 from medallion_assets.dynamodb.exports import Export
-from medallion_assets.dynamodb.storage import list_folders, open_store
+from medallion_assets.dynamodb.listing import list_folders
+from medallion_assets.dynamodb.storage import open_store
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.identity import Identity, ensure_identity, mark_as_sample
 from medallion_assets.lakehouse.raw_exports import bronze_table, exports_since

@@ -1,8 +1,8 @@
 """Verdicts that Bronze remembers: exports that were refused, and what their listing was then (rule B2).
 
 Belongs here: the `operations.export_verdicts` table, so that an export that cannot be loaded is read again only when
-its files have changed, and a person finds every refusal in one place.
-Does not: making the verdict (dynamodb.verification, bronze.ingest).
+it has changed, and a person finds every refusal in one place.
+Does not: making the verdict (dynamodb.verification, bronze.source); noticing a change (bronze.refusals).
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ EXPORT_VERDICTS = Table(
         Column("prefix", Text(), "what stands before AWSDynamoDB in its place"),
         Column("verdict", Text(), "the name of what is wrong"),
         Column("message", Text(), "what, where, expected, found, what to do"),
-        Column("fingerprint", Text(), "of its listing when it was judged"),
+        Column("fingerprint", Text(), "of its listing, and of the file at fault, when it was judged"),
         Column("judged_at", TimestampUtc(), "when it was judged"),
+        Column("file", Text(trim=False), "the file at fault, where the listing does not show a change", nullable=True),
     ),
 )
 
@@ -43,6 +44,7 @@ class RefusedExport:
     message: str
     fingerprint: str
     judged_at: datetime
+    file: str | None = None
 
     def says_the_same(self, other: RefusedExport | None) -> bool:
         """Whether another refusal told of the same files the same thing."""

@@ -98,15 +98,21 @@ def verify_exports(
     url: Annotated[str, typer.Argument(help="A local path, file:// or s3:// URL; every export below it is verified.")],
     json: Json = False,
 ) -> None:
-    """Say of every export whether it is all there, and what is missing before it. Exit 1: not all is well."""
+    """Say of every export whether it is all there, what is missing before it, and which no table takes.
+
+    Exit 1: not all is well.
+    """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.operations.export_report import verify_exports as verify
         from medallion_assets.operations.pages import exports_page
+        from medallion_assets.settings import load_settings
+        from medallion_assets.tables import EXPORTED_TABLES
 
+        raw_url = load_settings().raw_url
         with terminal.progress("verifying exports") as progress:
-            exports = verify(url, progress=progress)
-        is_well = all(export.is_well for export in exports)
-        terminal.answer({"exports": exports, "is_well": is_well}, lambda: exports_page(exports), found=not is_well)
+            report = verify(url, raw_url=raw_url, tables=EXPORTED_TABLES, progress=progress)
+        answer = {**vars(report), "is_well": report.is_well}
+        terminal.answer(answer, lambda: exports_page(report), found=not report.is_well)
 
 
 def quarantine_show(

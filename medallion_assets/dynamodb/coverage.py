@@ -42,9 +42,10 @@ def unprotected_minutes(exports: Iterable[Export]) -> dict[str, UnprotectedMinut
 
 
 def _by_table(exports: Iterable[Export]) -> Iterable[list[Export]]:
-    by_table: dict[str, list[Export]] = {}
+    """The exports of each table: its ARN and its id, for a table made anew begins a new chain (rule B3)."""
+    by_table: dict[tuple[str, str], list[Export]] = {}
     for export in exports:
-        by_table.setdefault(export.table_name, []).append(export)
+        by_table.setdefault((export.table_arn, export.table_id), []).append(export)
     return by_table.values()
 
 

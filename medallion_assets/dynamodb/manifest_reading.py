@@ -135,12 +135,6 @@ def with_files(export: Export, entries: list[dict[str, Any]]) -> Export:
     return replace(export, files=files)
 
 
-def data_file_keys(data: bytes) -> list[str]:
-    """The keys that a file list names, as they stand there; lines that cannot be read are left out."""
-    entries = (_json_object(line) or {} for line in data.split(b"\n"))
-    return [key for entry in entries if isinstance(key := entry.get("dataFileS3Key"), str)]
-
-
 def rebase(key: str, *, export_id: str, prefix: str) -> str | None:
     """The key of a data file where the export lies now, or None when it does not belong to this export.
 

@@ -16,6 +16,7 @@ from typing import Any
 
 ROOT = "AWSDynamoDB"
 SUMMARY_NAME = "manifest-summary.json"
+STARTED_NAME = "_started"
 FILE_LIST_NAME = "manifest-files.json"
 CHECKSUM_SUFFIXES = (".md5", ".checksum")
 """Real exports write `.md5`; AWS's documentation says `.checksum`."""

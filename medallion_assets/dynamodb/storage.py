@@ -1,22 +1,25 @@
 """Where exports lie: a local folder or S3, through one store whose keys are relative to its URL.
 
-Belongs here: opening a store, reading and writing bytes, and turning the store's errors into ours.
-Does not: what the bytes mean (dynamodb.manifests, dynamodb.exports).
+Belongs here: opening a store, reading and writing bytes.
+Does not: listing (dynamodb.listing), errors (dynamodb.store_errors), or what the bytes mean (dynamodb.exports).
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.dynamodb.bucket import Bucket
+from medallion_assets.dynamodb.store_errors import GONE, UnreadableObjectError, code_of, store_errors, words
+from medallion_assets.errors import PermanentError, SettingsError
 from medallion_assets.settings import aws_options, normalise_url
 from medallion_assets.workspace import workspace
 
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 4 * 1024 * 1024
 """How much of a file is held in memory while it is copied or hashed."""
+MISSING = "no such file"
+NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_PLAIN_KEY = re.compile(r"(?!/)(?:(?:^|/)(?!\.{1,2}(?:/|$))[\w!'()*+,.:;=@ -]+)+")
+"""Keys that obstore asks for as they are; of others it refuses some and changes some."""
 
 
 def open_store(url: str) -> ObjectStore:
@@ -34,7 +41,7 @@ def open_store(url: str) -> ObjectStore:
 
     Raises:
         SettingsError: another kind of URL.
-        PermanentError: there is no such folder, and none can be made.
+        PermanentError: there is no such folder, and none can be made; or no store can have such a URL.
     """
     place = normalise_url(url, name="the URL of the exports")
     if not place.startswith("s3://"):
@@ -44,81 +51,111 @@ def open_store(url: str) -> ObjectStore:
             raise PermanentError(
                 f"there is no place for exports at {place}",
                 expected="a folder, or one that can be made",
-                found=_first_line(error),
+                found=words(error),
                 do="set MEDALLION_RAW_URL to a folder or bucket that this account can read",
             ) from error
     options = aws_options()
     # obstore's S3 config panics on this name; it is an option of the HTTP client there.
     allow_http = options.pop("AWS_ALLOW_HTTP", "false").lower() in ("1", "true", "yes")
-    return S3Store.from_url(place, config=options, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
+    if not allow_http and options.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        raise SettingsError(
+            "AWS_ENDPOINT_URL is an address without encryption",
+            expected="https://, or AWS_ALLOW_HTTP=true beside it",
+            found=options["AWS_ENDPOINT_URL"],
+            do="set AWS_ALLOW_HTTP to true if the server is on this machine or its network",
+        )
+    try:
+        return S3Store.from_url(place, config=options, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
+    except BaseError as error:
+        raise PermanentError(
+            f"there is no place at {place}",
+            expected="s3://bucket/prefix, without empty parts, . or .. between its slashes",
+            found=words(error),
+            do="set MEDALLION_RAW_URL to such a place; exports below an odd key are found from the prefix above it",
+        ) from error
 
 
 def bucket_and_prefix(store: ObjectStore) -> tuple[str | None, str]:
     """The bucket, and what a key of this store needs in front to be a key of the bucket (empty, or ending in `/`)."""
     if not isinstance(store, S3Store):
         return None, ""
-    prefix = str(store.prefix or "").strip("/")
-    return store.config.get("bucket"), f"{prefix}/" if prefix else ""
+    bucket = Bucket(store)
+    return bucket.name, bucket.prefix
 
 
 def read_bytes(store: ObjectStore, key: str) -> bytes | None:
-    """The whole object, or None when there is none. For manifests: they fit in memory."""
-    with _our_errors(key):
+    """The whole object, or None when there is none. For manifests: they fit in memory.
+
+    Raises:
+        UnreadableObjectError: this object is refused, whatever else may be read.
+        PermanentError, TransientError: see `store_errors`.
+    """
+    with store_errors(key, is_object=True):
         try:
-            return bytes(obstore.get(store, key).bytes())
-        except FileNotFoundError:
+            if isinstance(store, LocalStore):
+                return _local(store, key).read_bytes()
+            return b"".join(_chunks(store, key))
+        except NOT_THERE as error:
+            _expect_bucket(error)
             return None
 
 
 def read_if_small(store: ObjectStore, key: str, *, at_most: int) -> bytes | None:
-    """The whole object in one request; None when there is none, or when it has more than `at_most` bytes."""
-    if isinstance(store, LocalStore):
-        path = Path(str(store.prefix)) / key
-        return path.read_bytes() if path.is_file() and path.stat().st_size <= at_most else None
-    with _our_errors(key):
+    """The whole object in one request; None when there is none, when it has more than `at_most` bytes, or an odd key.
+
+    Raises:
+        UnreadableObjectError: this object is refused, whatever else may be read.
+        PermanentError, TransientError: see `store_errors`.
+    """
+    with store_errors(key, is_object=True):
         try:
+            if isinstance(store, LocalStore):
+                path = _local(store, key)
+                return path.read_bytes() if path.is_file() and path.stat().st_size <= at_most else None
+            if not _PLAIN_KEY.fullmatch(key):
+                return None
             answer = obstore.get(store, key)
             return bytes(answer.bytes()) if answer.meta["size"] <= at_most else None
-        except FileNotFoundError:
+        except NOT_THERE as error:
+            _expect_bucket(error)
             return None
+
+
+def state_of(store: ObjectStore, key: str) -> str:
+    """A text that changes when an object comes, goes or changes, and when its bytes can be read or no longer can.
+
+    A permission and a restore from an archive change neither listing nor tag, so the object is asked for one byte.
+
+    Raises:
+        PermanentError, TransientError: see `store_errors`.
+    """
+    try:
+        return _state(store, key)
+    except UnreadableObjectError as error:
+        return error.code
+
+
+def unreadable(store: ObjectStore, key: str) -> UnreadableObjectError | None:
+    """Why the bytes of an object are refused, by asking for one of them; None when they are not, or it is not there.
+
+    Raises:
+        PermanentError, TransientError: see `store_errors`.
+    """
+    try:
+        _state(store, key)
+    except UnreadableObjectError as error:
+        return error
+    return None
 
 
 def stat(store: ObjectStore, key: str) -> ObjectMeta | None:
     """Size, time and tag of an object, or None when there is none."""
-    with _our_errors(key):
+    with store_errors(key):
         try:
             return obstore.head(store, key)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            _expect_bucket(error)
             return None
-
-
-def list_objects(store: ObjectStore, folder: str, *, after: str | None = None) -> Iterator[ObjectMeta]:
-    """Every object below `folder`, at any depth, whose key is greater than `after`; page by page, in order on S3."""
-    with _our_errors(folder):
-        for page in obstore.list(store, folder or None, offset=after, chunk_size=1000):
-            yield from page
-
-
-def list_folders(store: ObjectStore, folder: str) -> list[str]:
-    """The folders directly below `folder`, as keys without a trailing slash."""
-    with _our_errors(folder):
-        return list(obstore.list_with_delimiter(store, folder or None)["common_prefixes"])
-
-
-def list_folder_names(store: ObjectStore, folder: str) -> list[str]:
-    """The names of the folders directly below `folder`, which is there; of a local store ten times as fast."""
-    if not isinstance(store, LocalStore):
-        return [child.rsplit("/", 1)[-1] for child in list_folders(store, folder)]
-    try:
-        with os.scandir(Path(str(store.prefix)) / folder) as entries:
-            return [entry.name for entry in entries if entry.is_dir()]
-    except OSError as error:
-        raise _our_error(error, folder) from error
-
-
-def is_ordered(store: ObjectStore) -> bool:
-    """Whether a listing comes in the order of keys (S3), so that it can be left early."""
-    return isinstance(store, S3Store)
 
 
 @contextmanager
@@ -126,10 +163,17 @@ def local_path(store: ObjectStore, key: str) -> Iterator[Path | None]:
     """A local path with the object's bytes, or None when there is no such object.
 
     For a local store that is the file itself; for S3 a temporary download, streamed, removed on leaving.
+
+    Raises:
+        UnreadableObjectError: this object is refused, whatever else may be read.
+        PermanentError, TransientError: see `store_errors`.
     """
     if isinstance(store, LocalStore):
-        path = Path(str(store.prefix)) / key
-        yield path if path.is_file() else None
+        path = _local(store, key)
+        if is_there := path.is_file():
+            with store_errors(key, is_object=True):
+                path.open("rb").close()
+        yield path if is_there else None
         return
     with workspace() as folder:
         path = folder / key.rsplit("/", 1)[-1]
@@ -138,7 +182,7 @@ def local_path(store: ObjectStore, key: str) -> Iterator[Path | None]:
 
 def write_chunks(store: ObjectStore, key: str, chunks: Iterable[bytes]) -> None:
     """Write an object from chunks, in bounded memory; it becomes visible when it is whole."""
-    with _our_errors(key), obstore.open_writer(store, key) as writer:
+    with store_errors(key), obstore.open_writer(store, key) as writer:
         for chunk in chunks:
             writer.write(chunk)
 
@@ -146,42 +190,52 @@ def write_chunks(store: ObjectStore, key: str, chunks: Iterable[bytes]) -> None:
 def write_bytes(store: ObjectStore, key: str, data: bytes, *, content_type: str | None = None) -> None:
     """Write a small object at once; what was there before is read until then. A local file has no content type."""
     attributes = {"Content-Type": content_type} if content_type and not isinstance(store, LocalStore) else None
-    with _our_errors(key):
+    with store_errors(key):
         obstore.put(store, key, data, attributes=attributes)
 
 
-def _download(store: ObjectStore, key: str, path: Path) -> bool:
-    with _our_errors(key):
+def _state(store: ObjectStore, key: str) -> str:
+    with store_errors(key, is_object=True):
         try:
-            stream = obstore.get(store, key).stream(min_chunk_size=CHUNK_BYTES)
-        except FileNotFoundError:
-            return False
-        with path.open("wb") as file:
-            for chunk in stream:
-                file.write(chunk)
-    return True
+            if isinstance(store, S3Store):
+                return Bucket(store).state(key)
+            with _local(store, key).open("rb") as file:
+                found = os.fstat(file.fileno())
+        except NOT_THERE:
+            return MISSING
+        return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
 
 
-@contextmanager
-def _our_errors(key: str) -> Iterator[None]:
-    """Errors of the store as ours: access is for a person to grant, everything else is worth another try."""
-    try:
-        yield
-    except (FileNotFoundError, BaseError) as error:
-        raise _our_error(error, key or "the exports") from error
+def _download(store: ObjectStore, key: str, path: Path) -> bool:
+    """Whether there is such an object; its bytes are in `path` then. A full disk is no fault of the store."""
+    chunks = _chunks(store, key)
+    with path.open("wb") as file:
+        while True:
+            with store_errors(key, is_object=True):
+                try:
+                    chunk = next(chunks, None)
+                except FileNotFoundError as error:
+                    _expect_bucket(error)
+                    return False
+            if chunk is None:
+                return True
+            file.write(chunk)
 
 
-def _our_error(error: Exception, what: str) -> PermanentError | TransientError:
-    # A missing object is no error where it is read; here the place as a whole is missing.
-    if isinstance(error, FileNotFoundError) or "NoSuchBucket" in str(error):
-        do = "check the bucket's name and region"
-        return PermanentError(f"there is no place to look for {what}", found=_first_line(error), do=do)
-    if isinstance(error, PermissionError | PermissionDeniedError | UnauthenticatedError):
-        do = "check the AWS credentials and that they may list and read this bucket"
-        return PermanentError(f"no access to {what}", found=_first_line(error), do=do)
-    do = "it is tried again; if it stays, check the network and the endpoint URL"
-    return TransientError(f"the store did not answer for {what}", found=_first_line(error), do=do)
+def _chunks(store: ObjectStore, key: str) -> Iterator[Any]:
+    """The bytes of an object of a bucket, in pieces that are bytes or a view of bytes."""
+    if isinstance(store, S3Store) and not _PLAIN_KEY.fullmatch(key):
+        yield from Bucket(store).chunks(key, CHUNK_BYTES)
+        return
+    yield from obstore.get(store, key).stream(min_chunk_size=CHUNK_BYTES)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _expect_bucket(error: OSError) -> None:
+    """A bucket that is not there is no object that is not there; obstore says the same of both."""
+    if code_of(error) in GONE:
+        raise error
+
+
+def _local(store: ObjectStore, key: str) -> Path:
+    assert isinstance(store, LocalStore)  # noqa: S101 - open_store makes no others
+    return Path(str(store.prefix)) / key

@@ -22,7 +22,7 @@ class Standing(StrEnum):
 
 
 class Verdict(StrEnum):
-    """The judgement on one export (rule B1); all but the final ones are judged again when the listing changes (B2)."""
+    """The judgement on one export (rule B1); all but the final ones are judged again when files change (B2)."""
 
     COMPLETE = "complete"
     WAITING = "waiting"
@@ -37,6 +37,8 @@ class Verdict(StrEnum):
     DATA_FILE_LISTED_TWICE = "data_file_listed_twice"
     DATA_FILE_ELSEWHERE = "data_file_elsewhere"
     DATA_FILE_MISSING = "data_file_missing"
+    ARCHIVED = "archived"
+    UNREADABLE = "unreadable"
     EMPTY_DATA_FILE = "empty_data_file"
     NOT_GZIP = "not_gzip"
     DATA_FILE_MD5_MISMATCH = "data_file_md5_mismatch"
@@ -82,6 +84,8 @@ _MEANING: dict[Verdict, tuple[Standing, str]] = {
     Verdict.DATA_FILE_LISTED_TWICE: (Standing.TAMPERED, _COPY_AGAIN),
     Verdict.DATA_FILE_ELSEWHERE: (Standing.TAMPERED, _COPY_AGAIN),
     Verdict.DATA_FILE_MISSING: (Standing.INCOMPLETE, _COPY_AGAIN),
+    Verdict.ARCHIVED: (Standing.INCOMPLETE, "restore its objects from the archive; it is looked at again by itself"),
+    Verdict.UNREADABLE: (Standing.INCOMPLETE, "let this account read its objects; it is looked at again by itself"),
     Verdict.EMPTY_DATA_FILE: (Standing.INCOMPLETE, _COPY_AGAIN),
     Verdict.NOT_GZIP: (Standing.TAMPERED, "copy the file as it is, without unpacking it on the way"),
     Verdict.DATA_FILE_MD5_MISMATCH: (Standing.TAMPERED, _COPY_AGAIN),
@@ -97,7 +101,8 @@ _MEANING: dict[Verdict, tuple[Standing, str]] = {
 class ExportRefusedError(PermanentError):
     """Nothing of an export is loaded, and why.
 
-    `table` is the DynamoDB table named in the summary, as far as it could be read; `file` the key of the file at fault.
+    `table` is the DynamoDB table named in the summary, as far as it could be read; `file` the key of the file at fault,
+    and `state` what `storage.state_of` says of it as it was then, if that is certain.
     """
 
     def __init__(
@@ -110,7 +115,9 @@ class ExportRefusedError(PermanentError):
         expected: object = None,
         found: object = None,
         do: str | None = None,
+        state: str | None = None,
     ) -> None:
+        self.state = state
         self.verdict = verdict
         self.export_id = export_id
         self.table = table

@@ -1,6 +1,6 @@
 """Verification: whether an export is all there, byte for byte, before anything of it is parsed (rule B1).
 
-Belongs here: data files (present, gzip, md5, lines), the table an export belongs to, and the verdict on whole exports.
+Belongs here: data files (present, gzip, md5, lines), and the verdict on whole exports.
 Does not: the manifests' own checks (dynamodb.exports); how windows join up (dynamodb.coverage); loading (bronze).
 """
 
@@ -12,7 +12,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from obstore.store import ObjectStore
 
 from medallion_assets.dynamodb.coverage import Gap, open_gaps
 from medallion_assets.dynamodb.data_text import BrokenStreamError, lines_in, opened
-from medallion_assets.dynamodb.exports import FoundExport, find_exports, read_export
+from medallion_assets.dynamodb.exports import FoundExport, find_exports, read_export, unreadable_as_verdict
 from medallion_assets.dynamodb.manifests import DataFile, Export
-from medallion_assets.dynamodb.storage import CHUNK_BYTES, local_path, open_store, read_if_small
+from medallion_assets.dynamodb.storage import CHUNK_BYTES, MISSING, local_path, open_store, read_if_small, unreadable
+from medallion_assets.dynamodb.store_errors import UnreadableObjectError
 from medallion_assets.dynamodb.verdicts import ExportRefusedError, Standing, Verdict
 
 __all__ = [
@@ -32,11 +33,12 @@ __all__ = [
     "VerifiedExport",
     "check_lines",
     "count_lines",
-    "expect_table",
+    "expect_readable",
     "verified_file",
     "verified_files",
     "verify_all",
     "verify_export",
+    "verify_file",
 ]
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -68,22 +70,6 @@ class VerifiedExport:
         return self.verdict.standing
 
 
-def expect_table(export: Export, table_name: str) -> None:
-    """Refuse an export of another table (rule B3).
-
-    Raises:
-        ExportRefusedError: WRONG_TABLE, which is final.
-    """
-    if export.table_name != table_name:
-        raise ExportRefusedError(
-            Verdict.WRONG_TABLE,
-            export_id=export.export_id,
-            table=export.table_name,
-            expected=f"an export of table {table_name}",
-            found=f"tableArn {export.table_arn}",
-        )
-
-
 @contextmanager
 def verified_file(store: ObjectStore, export: Export, data_file: DataFile) -> Iterator[Path]:
     """A local path whose bytes are those that the manifest names: there, not empty, gzip by its first bytes, md5 right.
@@ -92,10 +78,13 @@ def verified_file(store: ObjectStore, export: Export, data_file: DataFile) -> It
     the caller does that while it parses, and asks `check_lines` for the name of what went wrong.
 
     Raises:
-        ExportRefusedError: DATA_FILE_MISSING, EMPTY_DATA_FILE, NOT_GZIP, TRUNCATED_GZIP, DATA_FILE_MD5_MISMATCH.
+        ExportRefusedError: DATA_FILE_MISSING, ARCHIVED, UNREADABLE, EMPTY_DATA_FILE, NOT_GZIP, TRUNCATED_GZIP,
+            DATA_FILE_MD5_MISMATCH.
         TransientError: the store did not answer.
     """
-    with local_path(store, data_file.key) as path:
+    with ExitStack() as stack:
+        with unreadable_as_verdict(export.export_id, export.table_name):
+            path = stack.enter_context(local_path(store, data_file.key))
         if path is None:
             raise _refused(
                 Verdict.DATA_FILE_MISSING, export, data_file, f"a file of {data_file.item_count} items", None
@@ -123,7 +112,8 @@ def verified_files(store: ObjectStore, export: Export) -> Iterator[tuple[DataFil
                 if not ahead:
                     return
                 data_file, reading = ahead.popleft()
-                data = reading.result()
+                with unreadable_as_verdict(export.export_id, export.table_name):
+                    data = reading.result()
                 if data is None:  # large, or not there
                     with verified_file(store, export, data_file) as path:
                         yield data_file, path
@@ -162,8 +152,37 @@ def check_lines(export: Export, data_file: DataFile, source: Path | bytes) -> in
     return lines
 
 
-def verify_export(store: ObjectStore, found: FoundExport, *, table_name: str | None = None) -> VerifiedExport:
-    """Everything that rule B1 asks of one export, and that it is of `table_name` where that is given.
+def verify_file(store: ObjectStore, export: Export, data_file: DataFile) -> int:
+    """The lines of a data file that is as its manifest says.
+
+    Raises:
+        ExportRefusedError: see `verified_file` and `check_lines`.
+        TransientError: the store did not answer.
+    """
+    with verified_file(store, export, data_file) as path:
+        return check_lines(export, data_file, path)
+
+
+def expect_readable(store: ObjectStore, export: Export) -> None:
+    """See that every data file can be read, by a request for one byte of each: before all are fetched once more.
+
+    Raises:
+        ExportRefusedError: ARCHIVED, UNREADABLE, naming the last such file: it is the one to wait for.
+        TransientError: the store did not answer.
+    """
+
+    def refused(data_file: DataFile) -> UnreadableObjectError | None:
+        return unreadable(store, data_file.key)
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        errors = [error for error in pool.map(refused, export.files) if error is not None]
+    if errors:
+        with unreadable_as_verdict(export.export_id, export.table_name):
+            raise errors[-1]
+
+
+def verify_export(store: ObjectStore, found: FoundExport) -> VerifiedExport:
+    """Everything that rule B1 asks of one export.
 
     Reads every data file. Bad input is the verdict, never an exception.
 
@@ -174,8 +193,6 @@ def verify_export(store: ObjectStore, found: FoundExport, *, table_name: str | N
     items = files = 0
     try:
         export = read_export(store, found)
-        if table_name is not None:
-            expect_table(export, table_name)
         with closing(verified_files(store, export)) as verified:
             for data_file, source in verified:
                 items += check_lines(export, data_file, source)
@@ -239,5 +256,6 @@ def _refused(
         table=export.table_name,
         file=data_file.key,
         expected=expected,
-        found=found if found is not None else "no such file",
+        found=found if found is not None else MISSING,
+        state=MISSING if found is None else None,
     )

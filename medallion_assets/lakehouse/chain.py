@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from medallion_assets.lakehouse.origins import Origins
 from medallion_assets.lakehouse.raw_exports import RawExport
 
 
@@ -57,24 +58,57 @@ class Reach:
         )
 
 
-def reach(settled: Iterable[RawExport], starts_at: datetime | None) -> Reach:
-    """How far the chain of the settled exports goes.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaches:
+    """How far the chains of all origins go, the first table's first (rule B3).
 
-    `settled` leaves out full exports that were rejected: they count as never delivered. Every settled window joined the
+    The chain of a table that was made anew begins with a full export of its own. What is covered by a later table is
+    covered for those before it: their records of that time do not count.
+    """
+
+    by_origin: tuple[Reach, ...]
+    origins: Origins
+
+    @property
+    def covered_until(self) -> datetime | None:
+        """How far the newest chain goes that has begun."""
+        return next((one.covered_until for one in reversed(self.by_origin) if one.covered_until is not None), None)
+
+    def of(self, export: RawExport) -> Reach:
+        """The chain that an export has to join."""
+        return self.by_origin[self.origins.of(export)]
+
+    def joined_by(self, export: RawExport) -> bool:
+        """Whether an export belongs to its chain."""
+        return self.of(export).joined_by(export)
+
+    def after(self, export: RawExport) -> Reaches:
+        """How far they go with one more export that joins."""
+        number = self.origins.of(export)
+        reached = tuple(one.after(export) if at <= number else one for at, one in enumerate(self.by_origin))
+        return Reaches(by_origin=reached, origins=self.origins)
+
+
+def reach(settled: Iterable[RawExport], starts_at: datetime | None, origins: Origins | None = None) -> Reaches:
+    """How far the chains of the settled exports go; `starts_at` is where that of the first table begins.
+
+    `settled` leaves out full exports that were rejected: they count as never delivered. Every settled window joined its
     chain when it was settled, so the furthest edges are the answer.
     """
-    found = Reach(covered_until=starts_at, joins_until=starts_at)
+    origins = origins or Origins()
+    first, nothing = Reach(covered_until=starts_at, joins_until=starts_at), Reach(covered_until=None, joins_until=None)
+    found = Reaches(by_origin=(first, *[nothing] * (origins.count - 1)), origins=origins)
     for export in settled:
         found = found.after(export)
     return found
 
 
-def next_export(pending: Collection[RawExport], reached: Reach) -> RawExport | None:
+def next_export(pending: Collection[RawExport], reached: Reaches) -> RawExport | None:
     """The pending export to judge next: the first in order of those that join the chain; None when all must wait."""
     return min(filter(reached.joined_by, pending), key=lambda export: export.order, default=None)
 
 
-def gaps(pending: Iterable[RawExport], reached: Reach) -> list[Gap]:
+def gaps(pending: Iterable[RawExport], reached: Reaches) -> list[Gap]:
     """The pending windows that wait for one that is missing, in order of judging.
 
     One that only waits for pending exports to be judged, such as an export at the gate, has no gap before it.
@@ -84,6 +118,6 @@ def gaps(pending: Iterable[RawExport], reached: Reach) -> list[Gap]:
         waiting.remove(export)
         reached = reached.after(export)
     return [
-        Gap(export_id=export.export_id, covered_until=reached.covered_until, window_from=export.from_at)
+        Gap(export_id=export.export_id, covered_until=reached.of(export).covered_until, window_from=export.from_at)
         for export in sorted(waiting, key=lambda export: export.order)
     ]

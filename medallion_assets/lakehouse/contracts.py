@@ -6,6 +6,7 @@ Does not: any single table; how a type is decoded (lakehouse.decode) or stored (
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -63,6 +64,8 @@ class TextList:
     """A list of strings; made by this project, never read from an item."""
 
 
+TABLE_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]{3,255}")
+"""Of a DynamoDB table."""
 HISTORY_COLUMNS = ("valid_from", "valid_to", "is_current")
 """What a history table says of each version."""
 STAGE_COLUMNS = ("is_deleted", "_sequence_micros", "_export_id")
@@ -134,6 +137,8 @@ class Table:
     `write_time_slack_hours`: so far outside its export's window may a record have been written (rule R1).
     `max_delete_share` (0 to 1) and `max_delete_min_rows`: what a full export deletes by absence unasked (rule C7).
     `chain_starts_at` lets a chain of incremental exports begin without a full export (rule C1).
+    `source_arn` is the DynamoDB table that the exports are of, else that of the first one loaded; `accepts` are other
+    ARNs whose exports are taken as well: that table was moved or restored there on purpose (rule B3).
     `arrival_timers` (an exported table) delay loading its exports, `update_timers` what an update of its source starts.
     `freshness_hours` is the age at which the table counts as stale; None when nothing promises one.
     """
@@ -151,6 +156,8 @@ class Table:
     max_delete_min_rows: int = 100
     history: bool = False
     chain_starts_at: datetime | None = None
+    source_arn: str | None = None
+    accepts: tuple[str, ...] = ()
     arrival_timers: Timers = Timers()
     update_timers: Timers = Timers(wait_after_last_change_seconds=120)
     limits: Limits = Limits()
@@ -172,6 +179,9 @@ class Table:
         used += [column.business_date_of for column in self.columns if column.business_date_of]
         if missing := [name for name in used if name not in names]:
             raise self.wrong(f"columns {', '.join(missing)}", f"only {', '.join(names)}")
+        arns = (*([self.source_arn] if self.source_arn is not None else []), *self.accepts)
+        if strange := [arn for arn in arns if not TABLE_ARN.fullmatch(arn)]:
+            raise self.wrong("ARNs arn:<partition>:dynamodb:<region>:<account>:table/<name>", ", ".join(strange))
         for column in self.decoded_columns:
             self._expect_decodable(column)
         limits = {

@@ -22,11 +22,13 @@ from medallion_assets.lakehouse.contracts import Boolean, Column, Integer, Table
 from medallion_assets.lakehouse.damage import sound_files
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.fingerprints import RULES_NOTE, fingerprint, rules_with
+from medallion_assets.lakehouse.full_exports import FullExports
 from medallion_assets.lakehouse.history import versions
+from medallion_assets.lakehouse.origins import is_outdated
 from medallion_assets.lakehouse.partitions import conform
 from medallion_assets.lakehouse.records import event_schema, files_of_exports
 from medallion_assets.lakehouse.schema import conformed, fits_contract, polars_schema, stored_schema
-from medallion_assets.lakehouse.state import Change, FullExports
+from medallion_assets.lakehouse.state import Change
 
 EVENTS_AT_ONCE = 1_000_000
 NEVER_MICROS = 2**62
@@ -70,6 +72,7 @@ def fold_history(
     table = silver.table
     _log(lakehouse, table, good, whole)
     counted = lakehouse.open(events_table(table)).scan().filter(~pl.col("_export_id").is_in(list(ignored)))
+    counted = counted.filter(~is_outdated(fulls.ends))
     keys = pl.concat([part.select(table.key) for part in good]).unique().collect(engine="streaming")
     touched = counted if fulls.applying else counted.join(keys.lazy(), on=table.key, how="semi")
     buckets = -(-touched.select(pl.len()).collect(engine="streaming").item() // EVENTS_AT_ONCE) or 1

@@ -10,7 +10,7 @@ commit brought, is read from the log and can say nothing that the data does not.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -105,8 +105,15 @@ def stage_lines(bronze: Snapshot, export: RawExport, lines: pl.DataFrame, *, now
     )
 
 
-def load_export(lakehouse: Lakehouse, table: Table, export: RawExport, staged: Sequence[StagedFile]) -> int | None:
-    """Commit an export's files under its id; give the version, or None when the export was already in.
+def load_export(
+    lakehouse: Lakehouse,
+    table: Table,
+    export: RawExport,
+    staged: Sequence[StagedFile],
+    *,
+    notes: Mapping[str, object] | None = None,
+) -> int | None:
+    """Commit an export's files under its id, with `notes`; give the version, or None when it was already in.
 
     Raises:
         CommitConflictError: other writers were faster, every time.
@@ -121,7 +128,7 @@ def load_export(lakehouse: Lakehouse, table: Table, export: RawExport, staged: S
         return bronze.commit(
             files,
             transactions={export.export_id: known + 1},
-            metadata={EXPORT_NOTE: asdict(export)},
+            metadata={EXPORT_NOTE: asdict(export), **(notes or {})},
         )
 
     return until_committed(load)

@@ -117,6 +117,7 @@ class _Work:
         settlement = Settlement.read(bronze, silver, read_decisions(self.lakehouse, self.table.short_name))
         applied = [export for export in settlement.exports if export.export_id not in settlement.ignored]
         dropped = self._lost(silver, settlement)
+        self.copy.origins = settlement.origins
         self._replay(bronze, settlement, applied)
         self.scratch.ready(quarantine_table(self.table))
         self._compare(replacement)

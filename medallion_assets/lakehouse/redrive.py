@@ -25,6 +25,7 @@ from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.duplicates import CONFLICTING
 from medallion_assets.lakehouse.expectations import UNREADABLE
 from medallion_assets.lakehouse.fingerprints import contract_notes, expect_same_key, fingerprint
+from medallion_assets.lakehouse.full_exports import FullExports
 from medallion_assets.lakehouse.history_store import fold_history
 from medallion_assets.lakehouse.judging import CHUNK_RECORDS, judge_exports, judge_lines
 from medallion_assets.lakehouse.quarantine import bad_keys, quarantine_table, with_window
@@ -32,7 +33,7 @@ from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
 from medallion_assets.lakehouse.records import POSITION, event_schema
 from medallion_assets.lakehouse.refine import commit_change
 from medallion_assets.lakehouse.settlement import Settlement
-from medallion_assets.lakehouse.state import Change, FullExports, fold
+from medallion_assets.lakehouse.state import Change, fold
 from medallion_assets.workspace import workspace
 
 REDRIVEN_NOTE = "medallion_redriven"
@@ -185,7 +186,8 @@ def _apply(lakehouse: Lakehouse, table: Table, judged: _JudgedAgain, why: str) -
     """Fold the events into Silver, one commit with the days restated; none when all of them were in place."""
     silver, settlement = judged.silver, judged.settlement
     applied = settlement.applied_fulls
-    fulls = FullExports(applied=applied, applying=None, bad_keys=bad_keys(lakehouse, table, applied))
+    keys = bad_keys(lakehouse, table, applied)
+    fulls = FullExports(applied=applied, applying=None, bad_keys=keys, ends=settlement.ends)
     events = [judged.events.lazy()]
     with workspace() as folder:
         if table.history:

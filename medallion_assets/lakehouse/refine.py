@@ -25,6 +25,7 @@ from medallion_assets.lakehouse.decisions import Action, read_decisions
 from medallion_assets.lakehouse.decode_values import WRONG_TYPE
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.fingerprints import contract_notes, expect_same_key, fingerprint
+from medallion_assets.lakehouse.full_exports import FullExports
 from medallion_assets.lakehouse.gate import Gate, Tally
 from medallion_assets.lakehouse.history_store import fold_history
 from medallion_assets.lakehouse.judging import CHUNK_RECORDS, Judged, judge_exports
@@ -33,7 +34,7 @@ from medallion_assets.lakehouse.quarantine import bad_keys, quarantine
 from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
 from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.lakehouse.source_versions import SourceVersion, source_commits, source_notes
-from medallion_assets.lakehouse.state import Change, FullExports, fold
+from medallion_assets.lakehouse.state import Change, fold
 from medallion_assets.lakehouse.unread_types import unread_types
 from medallion_assets.workspace import workspace
 
@@ -196,7 +197,7 @@ def _publish(
     applying = next((export for export in sorted_out.applied if export.is_full), None)
     before = settlement.applied_fulls
     keys = bad_keys(lakehouse, table, [*before, applying] if applying else before)
-    fulls = FullExports(applied=before, applying=applying, bad_keys=keys)
+    fulls = FullExports.of(settlement.origins, settlement.exports, applied=before, applying=applying, bad_keys=keys)
     if table.history:
         return fold_history(lakehouse, silver, good, fulls, settlement.ignored - set(ids), workspace, whole=ids)
     return fold(silver, good, fulls, workspace)

@@ -15,24 +15,28 @@ import polars as pl
 
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.full_exports import FullExports
 from medallion_assets.lakehouse.history_store import fold_history
 from medallion_assets.lakehouse.judging import CHUNK_RECORDS
+from medallion_assets.lakehouse.origins import Origins
 from medallion_assets.lakehouse.quarantine import bad_keys
 from medallion_assets.lakehouse.raw_exports import RawExport
 from medallion_assets.lakehouse.refine import commit_change
-from medallion_assets.lakehouse.state import FullExports, fold
+from medallion_assets.lakehouse.state import fold
 
 
 @dataclass(kw_only=True)
 class Replay:
     """A copy of a judged table in `scratch`; `applied` are the exports that it holds.
 
-    `quarantined_in` is the lakehouse whose quarantine knows which keys were bad in a full export (rule K1).
+    `quarantined_in` is the lakehouse whose quarantine knows which keys were bad in a full export (rule K1);
+    `origins` are those of its exports (rule B3).
     """
 
     table: Table
     scratch: Lakehouse
     quarantined_in: Lakehouse
+    origins: Origins = field(default_factory=Origins)
     applied: list[RawExport] = field(default_factory=list)
 
     def apply(self, group: Sequence[RawExport], good: Sequence[pl.LazyFrame], workspace: Path) -> None:
@@ -40,7 +44,8 @@ class Replay:
         before = [export for export in self.applied if export.is_full]
         applying = next((export for export in group if export.is_full), None)
         keys = bad_keys(self.quarantined_in, self.table, [*before, applying] if applying else before)
-        fulls = FullExports(applied=before, applying=applying, bad_keys=keys)
+        held = [*self.applied, *group]
+        fulls = FullExports.of(self.origins, held, applied=before, applying=applying, bad_keys=keys)
         copy = self.scratch.ready(self.table)
         if self.table.history:
             change = fold_history(self.scratch, copy, good, fulls, (), workspace)

@@ -7,14 +7,15 @@ Does not: judging or applying an export (lakehouse.judging, lakehouse.state).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from medallion_assets.full_export_time import UnprotectedMinute, unprotected_minute
-from medallion_assets.lakehouse.chain import Gap, Reach, gaps, next_export, reach
+from medallion_assets.lakehouse.chain import Gap, Reaches, gaps, next_export, reach
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, Decision
 from medallion_assets.lakehouse.delta import Snapshot
+from medallion_assets.lakehouse.origins import Origins, without_outdated
 from medallion_assets.lakehouse.raw_exports import RawExport, exports_in, exports_since
 from medallion_assets.lakehouse.source_versions import source_app_id, taken_version
 
@@ -38,6 +39,7 @@ class Settlement:
     chain_starts_at: datetime | None
     bronze_app_id: str
     bronze_version: int
+    origins: Origins = field(default_factory=Origins)
 
     @classmethod
     def read(cls, bronze: Snapshot, silver: Snapshot, decisions: Mapping[str, Decision]) -> Settlement:
@@ -62,6 +64,7 @@ class Settlement:
             chain_starts_at=silver.table.chain_starts_at,
             bronze_app_id=source_app_id(bronze),
             bronze_version=bronze.version,
+            origins=Origins.read(bronze, decisions),
         )
 
     @classmethod
@@ -75,6 +78,7 @@ class Settlement:
             chain_starts_at=table.chain_starts_at,
             bronze_app_id=source_app_id(bronze),
             bronze_version=bronze.version,
+            origins=Origins.read(bronze, decisions),
         )
 
     @property
@@ -100,8 +104,10 @@ class Settlement:
     @property
     def unprotected_minute(self) -> UnprotectedMinute | None:
         """The window that joined the newest full export although writes between the two may be in neither."""
-        windows = [export for export in self.settled if not export.is_full]
-        return unprotected_minute(self.applied_fulls, windows, self.chain_starts_at)
+        fulls = self.applied_fulls
+        newest = max(map(self.origins.of, fulls), default=0)
+        windows = [one for one in self.settled if not one.is_full and self.origins.of(one) == newest]
+        return unprotected_minute(fulls, windows, self.chain_starts_at)
 
     @property
     def settled(self) -> list[RawExport]:
@@ -110,8 +116,14 @@ class Settlement:
 
     @property
     def applied_fulls(self) -> list[RawExport]:
-        """The full exports that are settled and were not rejected."""
-        return self._delivered([export for export in self.settled if export.is_full])
+        """The full exports that are settled and count: not rejected, nor of a former table after its end (rule B3)."""
+        fulls = self._delivered([export for export in self.settled if export.is_full])
+        return without_outdated(fulls, self.origins.ends(fulls, fulls))
+
+    @property
+    def ends(self) -> dict[str, int]:
+        """By the id of each export of a former table, the sequence after which its records do not count (rule B3)."""
+        return self.origins.ends(self.applied_fulls, self.exports)
 
     @property
     def ignored(self) -> set[str]:
@@ -140,8 +152,8 @@ class Settlement:
         return {**marks, self.bronze_app_id: min(waiting) - 1 if waiting else self.bronze_version}
 
     @property
-    def _reach(self) -> Reach:
-        return reach(self._delivered(self.settled), self.chain_starts_at)
+    def _reach(self) -> Reaches:
+        return reach(self._delivered(self.settled), self.chain_starts_at, self.origins)
 
     def _delivered(self, exports: list[RawExport]) -> list[RawExport]:
         return [export for export in exports if not (export.is_full and export.export_id in self.rejected)]

@@ -16,16 +16,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import Snapshot
+from medallion_assets.lakehouse.full_exports import FullExports
+from medallion_assets.lakehouse.origins import counted_sequence, is_outdated
 from medallion_assets.lakehouse.raw_exports import RawExport
 from medallion_assets.lakehouse.records import tombstones, winners
 from medallion_assets.lakehouse.schema import polars_schema
 
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 STATE = ("_sequence_micros", "_export_id")
 
 
@@ -39,29 +43,13 @@ class Change:
     rows: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class FullExports:
-    """The full exports that count. `applied` were applied before, `applying` is being applied now.
-
-    `bad_keys` holds the keys whose record in one of them was bad: key columns and `_export_id`.
-    """
-
-    applied: Sequence[RawExport]
-    applying: RawExport | None
-    bad_keys: pl.DataFrame
-
-    @property
-    def ids(self) -> list[str]:
-        """The ids of all of them."""
-        exports = [*self.applied, self.applying] if self.applying else self.applied
-        return [export.export_id for export in exports]
-
-
 def fold(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Path) -> Change:
     """Fold good records into the table, day by day.
 
     `good` are parts of events (`records.event_schema`); a key is in one part only, unless there is but one part.
     """
+    if fulls.ends:
+        good = [_without_outdated_records(part, silver.table, fulls) for part in good]
     won = _win(silver, good, fulls, workspace)
     touched: set[date | None] = {*won.partitions, *won.moved["_old_partition"].unique()}
     if fulls.applying:
@@ -149,11 +137,15 @@ def _winning_part(silver: Snapshot, part: pl.LazyFrame, fulls: FullExports) -> p
     table = silver.table
     key, partition = list(table.key), str(table.partition_by)
     best = part.collect()
-    held = silver.scan().select(
-        *key,
-        *(pl.col(name).alias(f"_old{name}") for name in STATE),
-        pl.col("is_deleted").alias("_old_is_deleted"),
-        pl.col(partition).alias("_old_partition"),
+    held = (
+        silver.scan()
+        .with_columns(counted_sequence(fulls.ends))
+        .select(
+            *key,
+            *(pl.col(name).alias(f"_old{name}") for name in STATE),
+            pl.col("is_deleted").alias("_old_is_deleted"),
+            pl.col(partition).alias("_old_partition"),
+        )
     )
     found = held.join(best.lazy().select(key), on=key, how="semi").collect(engine="streaming")
     found = found.with_columns(
@@ -229,7 +221,7 @@ def _replace_day(silver: Snapshot, day: date, won: _Won, fulls: FullExports) -> 
     kept = old.join(new, on=key, how="anti").join(gone, on=key, how="anti")
     absent = kept.clear()
     if fulls.applying:
-        older = kept.with_columns((~pl.col("_export_id").is_in(fulls.ids)).alias("_is_incremental"))
+        older = _as_counted(kept, fulls)
         missing = older.filter(_older_than(fulls.applying) & ~_bad_in(fulls.applying, table, fulls))
         absent = _absent_rows(missing, fulls.applying, table)
         kept = kept.join(absent, on=key, how="anti")
@@ -253,7 +245,7 @@ def _replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: _Won, fulls: F
     kept = silver.scan(partitions=[None]).join(new.lazy(), on=key, how="anti").join(gone, on=key, how="anti")
     if fulls.applying:
         full = fulls.applying
-        marked = kept.with_columns((~pl.col("_export_id").is_in(fulls.ids)).alias("_is_incremental"))
+        marked = _as_counted(kept, fulls)
         older = _older_than(full) & ~_bad_in(full, table, fulls)
         names = polars_schema(table).names()
         kept = marked.with_columns(
@@ -267,6 +259,22 @@ def _replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: _Won, fulls: F
         staged=staged if staged.rows else None,
         removed=silver.partition_files([None])["path"].to_list(),
     )
+
+
+def _without_outdated_records(part: pl.LazyFrame, table: Table, fulls: FullExports) -> pl.LazyFrame:
+    """Rule B3: what a former table wrote after its end counts as older than the full export that ended it.
+
+    That one decides the key then; where the key is bad in it, such a record tells nothing.
+    """
+    undecided = [_bad_in(full, table, fulls) for full in fulls.applied if full.decides_at_micros in fulls.ends.values()]
+    kept = part.filter(~(is_outdated(fulls.ends) & pl.any_horizontal(pl.lit(value=False), *undecided)))
+    return kept.with_columns(counted_sequence(fulls.ends))
+
+
+def _as_counted(held: Frame, fulls: FullExports) -> Frame:
+    """Held rows with the sequence that counts, and whether an incremental export brought them."""
+    is_incremental = (~pl.col("_export_id").is_in(fulls.ids)).alias("_is_incremental")
+    return held.with_columns(counted_sequence(fulls.ends), is_incremental)
 
 
 def _absent_rows(missing: pl.DataFrame, full: RawExport, table: Table) -> pl.DataFrame:

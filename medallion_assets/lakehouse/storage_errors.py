@@ -19,6 +19,8 @@ from medallion_assets.native_failures import native_failures
 REFUSED = re.compile(
     r"\bos error (?:1|13|17|20|21|30)\b"  # not permitted, denied, a file in the way, read-only
     r"|Could not create local directory|lacked the necessary privileges|NoSuchBucket|URL scheme is not allowed"
+    r"|(?:ExpiredToken|InvalidToken|PermanentRedirect|AuthorizationHeaderMalformed)</Code>"
+    r"|illegal character sequence|contained empty path segment"  # no repetition gives a file another name
 )
 """What no repetition helps against, in the words of a local disk or of S3."""
 COLOURS = re.compile(r"\x1b\[\d*m")

@@ -1,23 +1,30 @@
 """Every export below a URL, verified: what `medallion exports verify` answers.
 
 Belongs here: going through the exports one by one, and the facts about each.
-Does not: the verdicts (dynamodb.verification), gaps (dynamodb.coverage), or what Bronze makes of them.
+Does not: the verdicts (dynamodb.verification), gaps (dynamodb.coverage), or which table takes them (export_claims).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from medallion_assets.dynamodb.coverage import Gap, open_gaps, unprotected_minutes
-from medallion_assets.dynamodb.exports import find_exports
+from medallion_assets.dynamodb.finding import list_exports
 from medallion_assets.dynamodb.storage import open_store
 from medallion_assets.dynamodb.verification import Standing, Verdict, VerifiedExport, verify_export
 from medallion_assets.errors import PermanentError
 from medallion_assets.full_export_time import UnprotectedMinute
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.operations.export_claims import Claims, UnclaimedExport
 from medallion_assets.settings import normalise_url
+
+_PUT_RIGHT = (
+    "an export lies in [prefix/]AWSDynamoDB/<ExportId>/, with the id as DynamoDB gave it: copy its folder to such a "
+    "place; if it is none, it may stay"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,30 +56,65 @@ class ExportFacts:
         return self.standing is Standing.COMPLETE and self.gap_before is None
 
 
-def verify_exports(url: str, *, progress: Callable[[int, int], None] = lambda _done, _total: None) -> list[ExportFacts]:
+@dataclass(frozen=True, kw_only=True)
+class ExportReport:
+    """Everything that lies below a URL. `foreign_objects` counts what belongs to no export, and hinders none.
+
+    `not_looked_into` are folders that could not be listed, each with why, and what to do.
+    """
+
+    exports: list[ExportFacts]
+    unclaimed: list[UnclaimedExport]
+    foreign_objects: int
+    not_looked_into: dict[str, str]
+
+    @property
+    def is_well(self) -> bool:
+        """Every export is complete, joined to what comes before it, and claimed by a table."""
+        return all(one.is_well for one in self.exports) and not self.unclaimed and not self.not_looked_into
+
+
+def verify_exports(
+    url: str,
+    *,
+    raw_url: str | None = None,
+    tables: Sequence[Table] = (),
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> ExportReport:
     """Verify every export below a URL (a local path, `file://` or `s3://`), in the order of (export id, prefix).
 
+    Where the URL lies in `raw_url`, or that in it, each export also has to be below the folder of one of `tables`
+    (Silver contracts) and of its DynamoDB table; of any other place nobody can say whose exports they are.
+
     Raises:
-        PermanentError: there is no such folder, or no export lies below it.
+        PermanentError: there is no such folder, or neither an export nor anything that looks like one lies below it.
         TransientError: the store did not answer.
     """
     place = normalise_url(url, name="the URL of the exports")
     # A local store would make the folder; a reader makes nothing.
-    found = find_exports(store := open_store(place)) if place.startswith("s3://") or Path(place).is_dir() else []
-    if not found:
+    is_there = place.startswith("s3://") or Path(place).is_dir()
+    listing = list_exports(store := open_store(place), everything=True) if is_there else None
+    if listing is None or not (listing.exports or listing.summaries):
         raise PermanentError(
             f"no export lies below {place}",
             expected="folders [prefix/]AWSDynamoDB/<ExportId>/ below it, at any depth",
-            found="none",
+            found=f"{listing.foreign} other objects" if listing and listing.foreign else "none",
             do="check the URL; `medallion sample` writes exports to try with",
         )
+    claims = Claims.of(place, raw_url, tables)
     verified = []
-    for number, export in enumerate(found, start=1):
-        verified.append(verify_export(store, export))
-        progress(number, len(found))
+    for number, export in enumerate(listing.exports, start=1):
+        verified.append(claims.judged(verify_export(store, export)))
+        progress(number, len(listing.exports))
     complete = [one.export for one in verified if one.export is not None and one.verdict is Verdict.COMPLETE]
     gaps, minutes = open_gaps(complete), unprotected_minutes(complete)
-    return [_facts(one, gaps, minutes) for one in verified]
+    misplaced = [UnclaimedExport(key=key, problem="in no export folder", do=_PUT_RIGHT) for key in listing.summaries]
+    return ExportReport(
+        exports=[_facts(one, gaps, minutes) for one in verified],
+        unclaimed=[*misplaced, *claims.unclaimed(listing.exports)],
+        foreign_objects=listing.foreign,
+        not_looked_into=listing.unseen,
+    )
 
 
 def _facts(verified: VerifiedExport, gaps: dict[str, Gap], minutes: dict[str, UnprotectedMinute]) -> ExportFacts:

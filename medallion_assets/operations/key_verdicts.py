@@ -64,7 +64,7 @@ class KeyRecord:
 
 def judge(found: pl.DataFrame, settlement: Settlement, decisions: Mapping[str, Decision]) -> list[KeyRecord]:
     """A verdict on each record by itself; those that count are SUPERSEDED until the contest between them is decided."""
-    gaps = {gap.export_id: gap for gap in settlement.gaps}
+    gaps, ends = {gap.export_id: gap for gap in settlement.gaps}, settlement.ends
     first: dict[tuple[str, str], str] = {}
     records = []
     for row in found.iter_rows(named=True):
@@ -86,6 +86,8 @@ def judge(found: pl.DataFrame, settlement: Settlement, decisions: Mapping[str, D
             verdict, detail = Verdict.QUARANTINED, ", ".join(row["reasons"])
         elif twin != place:
             verdict, detail = Verdict.DUPLICATE, f"the same record as {twin}"
+        elif (row["_sequence_micros"] or 0) > ends.get(export_id, row["_sequence_micros"] or 0):
+            verdict, detail = Verdict.REJECTED, "of the table before: written after the new table's full export (B3)"
         elif not row["_key_is_read"]:
             verdict, detail = Verdict.UNACCOUNTED, "unreadable, and not in quarantine: run medallion verify"
         else:

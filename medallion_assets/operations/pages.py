@@ -21,7 +21,7 @@ from medallion_assets.dynamodb.verdicts import Standing
 from medallion_assets.lakehouse.raw_exports import EPOCH
 from medallion_assets.lakehouse.redrive import Redriven
 from medallion_assets.operations.explain import Explanation
-from medallion_assets.operations.export_report import ExportFacts
+from medallion_assets.operations.export_report import ExportReport
 from medallion_assets.operations.findings import Verification
 from medallion_assets.operations.key_verdicts import KeyRecord, Verdict
 from medallion_assets.operations.quarantine_listing import QuarantineListing
@@ -77,9 +77,9 @@ def explanation_page(explanation: Explanation) -> RenderableType:
     return Group(*parts)
 
 
-def exports_page(exports: Iterable[ExportFacts]) -> RenderableType:
+def exports_page(report: ExportReport) -> RenderableType:
     """Every export with its verdict, and below them what to do about those that are not well."""
-    exports = list(exports)
+    exports = report.exports
     grid = _grid("export", "table", "type", "from", "to", "verdict", "items", "files", "gap before it")
     notes: list[RenderableType] = []
     for one in exports:
@@ -100,10 +100,16 @@ def exports_page(exports: Iterable[ExportFacts]) -> RenderableType:
             notes.append(Text(f"{one.export_id} {one.verdict.value}: {one.problem}; what to do: {one.do}"))
         if one.unprotected_minute:
             notes.append(Text(f"warning: {one.unprotected_minute}", style="yellow"))
+    lost = [f"{one.key}: {one.problem}; what to do: {one.do}" for one in report.unclaimed]
+    lost += [f"{folder} was not looked into: {why}" for folder, why in report.not_looked_into.items()]
+    notes += [Text(line, style="red") for line in lost]
     well = sum(one.is_well for one in exports)
     items = sum(one.items for one in exports)
-    last = Text(f"{well} of {len(exports)} exports are complete and joined; {items:,} items verified")
-    last.stylize("green" if well == len(exports) else "red")
+    last = Text(
+        f"{well} of {len(exports)} exports are complete and joined; {items:,} items verified; "
+        f"{report.foreign_objects:,} objects belong to no export"
+    )
+    last.stylize("green" if report.is_well else "red")
     return Group(grid, *notes, last)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from medallion_assets.bronze.rebuild import rebuild_bronze
+from medallion_assets.bronze.source import Source
 from medallion_assets.errors import CommitConflictError, PermanentError
 from medallion_assets.gold.rebuild import GOLD_TABLES, rebuild_gold
 from medallion_assets.lakehouse.contracts import Table
@@ -20,7 +21,7 @@ from medallion_assets.lakehouse.replacement import Progress
 from medallion_assets.lakehouse.table_changes import Rebuilt
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.silver.enrichment import rebuild_enriched
-from medallion_assets.tables import EXPORTED_TABLES
+from medallion_assets.tables import EXPORTED_TABLES, exported_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +102,10 @@ def _rebuild(
     why, dry_run = request.why, request.dry_run
     if table.layer == "bronze":
         name = table.short_name
-        return rebuild_bronze(lakehouse, raw_url, name, why=why, now=now, dry_run=dry_run, progress=progress)
+        source = Source.of(exported_table(name))
+        return rebuild_bronze(
+            lakehouse, raw_url, name, why=why, now=now, source=source, dry_run=dry_run, progress=progress
+        )
     if table in EXPORTED_TABLES:
         return rebuild_judged(
             lakehouse,

@@ -38,7 +38,7 @@ def recompute(
     settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
     applied = [export for export in settlement.exports if export.export_id not in settlement.ignored]
     waiting = _waiting(lakehouse, table)
-    replay = Replay(table=table, scratch=scratch, quarantined_in=lakehouse)
+    replay = Replay(table=table, scratch=scratch, quarantined_in=lakehouse, origins=settlement.origins)
     for group in export_groups(applied):
         with workspace() as folder:
             judged = judge_exports(bronze, table, group, folder)

@@ -22,6 +22,7 @@ from medallion_assets.operations.checkpoint import Checkpoint, read_checkpoints
 from medallion_assets.operations.freshness import Freshness, read_freshness
 from medallion_assets.operations.incident import read_incidents
 from medallion_assets.operations.settlements import read_settlements
+from medallion_assets.operations.sources import TableSource, read_sources
 from medallion_assets.operations.stages import stages
 from medallion_assets.tables import EXPORTED_TABLES
 
@@ -69,6 +70,7 @@ class StageStatus:
 class Status:
     """The whole answer. `identity` is null before a stage has given the lakehouse its id.
 
+    `sources` says whose exports each Bronze table takes.
     `alerts` and `incidents` are the last ones of 7 days, newest first. Their columns are those of
     `operations.alerts.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
     `problems` are tables that are stale and stages whose last attempt failed or was lost; `warnings` what else a person
@@ -78,6 +80,7 @@ class Status:
     at: datetime
     lakehouse: str
     identity: Identity | None
+    sources: list[TableSource]
     freshness: list[Freshness]
     checkpoints: list[Checkpoint]
     stages: list[StageStatus]
@@ -103,6 +106,7 @@ def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
         at=now,
         lakehouse=lakehouse.url,
         identity=read_identity(lakehouse),
+        sources=read_sources(lakehouse),
         freshness=fresh,
         checkpoints=read_checkpoints(lakehouse),
         stages=found,

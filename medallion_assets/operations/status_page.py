@@ -44,6 +44,7 @@ def status_page(status: Status) -> RenderableType:
     parts: list[RenderableType] = [
         Text(f"{status.lakehouse} at {_minute(status.at)} UTC", style="bold"),
         *_identity(status),
+        *_sources(status),
         _freshness(status.freshness, status.at),
         _checkpoints(status.checkpoints),
         _stages(status.stages),
@@ -64,6 +65,15 @@ def _identity(status: Status) -> list[Text]:
         return []
     samples = f", holds sample data ({status.identity.note})" if status.identity.is_sample else ""
     return [Text(f"lakehouse {status.identity.lakehouse_id}{samples}", style="dim")]
+
+
+def _sources(status: Status) -> list[Text]:
+    lines = []
+    for one in status.sources:
+        told = f"{one.arn}, as {one.told_by} says" if one.arn else "a DynamoDB table that nothing names yet"
+        accepted = f"; accepts {', '.join(one.accepts)}" if one.accepts else ""
+        lines.append(Text(f"{one.table} takes exports of {told}{accepted}", style="dim"))
+    return lines
 
 
 def _freshness(tables: list[Freshness], now: datetime) -> Grid:

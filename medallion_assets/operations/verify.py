@@ -17,7 +17,8 @@ from typing import Any
 import polars as pl
 from deltalake.exceptions import DeltaError
 
-from medallion_assets.dynamodb.storage import list_folders, open_store
+from medallion_assets.dynamodb.listing import list_folders
+from medallion_assets.dynamodb.storage import open_store
 from medallion_assets.errors import PermanentError, UnreadableTableError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot

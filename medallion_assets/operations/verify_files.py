@@ -19,7 +19,8 @@ from urllib.parse import unquote
 import polars as pl
 from obstore.store import ObjectStore
 
-from medallion_assets.dynamodb.storage import list_objects, local_path, open_store
+from medallion_assets.dynamodb.listing import list_objects
+from medallion_assets.dynamodb.storage import local_path, open_store
 from medallion_assets.lakehouse.data_files import LOG_FOLDER
 from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.log_replay import Logged, Replay
@@ -60,7 +61,7 @@ def verify_files(
     """
     look = FileLook()
     store = open_store(snapshot.uri)
-    sizes = {meta["path"]: meta["size"] for meta in list_objects(store, "") if _is_data(meta["path"])}
+    sizes = {found.key: found.size for found in list_objects(store) if _is_data(found.key)}
     look.strangers = sorted(path for path in sizes if path not in replay.named and unquote(path) not in replay.named)
     rows = {row["path"]: row for row in snapshot.files.iter_rows(named=True)}
     paths = sorted(replay.live)

@@ -18,7 +18,8 @@ from typing import Any
 import polars as pl
 from obstore.store import ObjectStore
 
-from medallion_assets.dynamodb.storage import list_objects, open_store, read_bytes
+from medallion_assets.dynamodb.listing import list_objects
+from medallion_assets.dynamodb.storage import open_store, read_bytes
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.log_chain import LAST_COMMIT, LOST, PARENT, commit_path, parse_last_commit
@@ -66,7 +67,7 @@ class _Log:
         self._store = store
         # Before the listing: runs may be at work, and it is never ahead of the log as it is then.
         self._said = read_bytes(store, LAST_COMMIT)
-        names = sorted(meta["path"] for meta in list_objects(store, LOG))
+        names = sorted(found.key for found in list_objects(store, LOG))
         self._has_hint = _HINT in names
         self._commits = [int(match[1]) for name in names if (match := _COMMIT.match(name))]
         self._checkpoints = {int(match[1]): name for name in names if (match := _CHECKPOINT.match(name))}

@@ -7,13 +7,15 @@ Dagster reads the annotations of a sensor itself, so they are not postponed here
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 import dagster as dg
 
-from medallion_assets.bronze.ingest import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, open_exports
+from medallion_assets.bronze.ingest import open_exports
+from medallion_assets.bronze.refusals import fingerprints_now
+from medallion_assets.bronze.source import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, Source
 from medallion_assets.bronze.verdicts import RefusedExport, read_refusals
 from medallion_assets.dynamodb.exports import FoundExport, find_exports
 from medallion_assets.lakehouse.contracts import AT_ONCE, Table, Timers
@@ -36,6 +38,8 @@ from medallion_assets.triggers.asking import (
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, while_active
 from medallion_assets.triggers.jobs import INGEST, INGEST_AND_REFINE
 
+REFUSALS_ASKED_ABOUT = 200
+"""A tick asks the store about the files at fault of so many refused exports, the oldest; a run asks about all."""
 EXPORTS_TOLD = 100
 """A run names so many of the exports that it was asked for; it loads them all."""
 
@@ -81,7 +85,7 @@ def arrival_sensor(
         if is_at_work(context.instance, [bronze]):
             held = while_active(now, cursor, timers)
             return dg.SensorResult(skip_reason=held.reason, cursor=held.cursor.dump())
-        known = Known(lakehouse.lakehouse(), bronze)
+        known = Known(lakehouse.lakehouse(), bronze, Source.of(table))
         decision = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
         if decision.gives_up:
             give_up(context, lakehouse, key=decision.cursor.state.signature or "", what=told(decision.exports))
@@ -101,6 +105,7 @@ class Known:
 
     lakehouse: Lakehouse
     table: Table
+    source: Source
 
     @cached_property
     def bronze(self) -> Snapshot | None:
@@ -146,12 +151,12 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
         store,
         after=None if is_whole else cursor.position,
         settled=known.loaded if is_whole else (),
-        shares_files=lambda one: (one.export_id, one.prefix) in known.refusals,
     )
     if not listing and not is_whole:
         return Arrivals()
+    fingerprints = fingerprints_now(store, listing, known.refusals, known.source, asked_at_most=REFUSALS_ASKED_ABOUT)
     return sort_out(
-        listing,
+        [replace(one, fingerprint=fingerprints[one.export_id, one.prefix]) for one in listing],
         loaded=known.loaded,
         refusals=known.refusals,
         decisions=known.decisions,

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from medallion_assets.bronze.ingest import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
+from medallion_assets.bronze.source import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
 from medallion_assets.bronze.verdicts import RefusedExport
 from medallion_assets.dynamodb.exports import FoundExport
 from medallion_assets.dynamodb.manifests import EXPORT_ID
@@ -133,7 +133,9 @@ def sort_out(
 ) -> Arrivals:
     """Which of the exports wait for what, in the order in which ingest takes them.
 
-    `loaded` are the ids that Bronze holds; `latest_table_id` is the DynamoDB table of the export that it loaded last.
+    Each fingerprint in `listing` is as `refusals.fingerprints_now` gives it: it tells of a changed contract, or of a
+    file that can be read by now. `loaded` are the ids that Bronze holds; `latest_table_id` is the DynamoDB table of the
+    export that it loaded last.
     """
     pending: list[FoundExport] = []
     waiting: list[FoundExport] = []
@@ -145,7 +147,7 @@ def sort_out(
         refusal = refusals.get((found.export_id, found.prefix))
         if found.export_id in loaded:
             continue
-        if refusal is not None and refusal.verdict in REFUSED_FOR_GOOD:
+        if refusal is not None and refusal.verdict in REFUSED_FOR_GOOD and refusal.fingerprint == found.fingerprint:
             for_good.add(found.export_id)
         elif not found.has_summary:
             waiting.append(found)

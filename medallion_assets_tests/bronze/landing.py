@@ -13,6 +13,7 @@ from typing import Any
 from obstore.store import ObjectStore
 
 from medallion_assets.bronze.ingest import Ingested, ingest
+from medallion_assets.bronze.source import Source
 from medallion_assets.dynamodb.export_writer import full_record, upsert_record, write_export
 from medallion_assets.dynamodb.exports import Export, ExportType
 from medallion_assets.dynamodb.storage import open_store
@@ -28,9 +29,10 @@ HOUR = timedelta(hours=1)
 class Landing:
     """A folder with raw exports of `orders` beside a lakehouse."""
 
-    def __init__(self, folder: Path, table: str = TABLE) -> None:
-        self.raw_url = str(folder / "raw")
+    def __init__(self, folder: Path, table: str = TABLE, *, raw_url: str | None = None) -> None:
+        self.raw_url = raw_url or str(folder / "raw")
         self.table = table
+        self.source = Source()
         self.lakehouse = Lakehouse(url=str(folder / "lakehouse"))
 
     @property
@@ -50,7 +52,7 @@ class Landing:
         return self._write(ExportType.INCREMENTAL, begin, begin + HOUR, [lines], **options)
 
     def ingest(self, now: datetime = NOW) -> Ingested:
-        return ingest(self.lakehouse, self.raw_url, self.table, now=now)
+        return ingest(self.lakehouse, self.raw_url, self.table, now=now, source=self.source)
 
     def lines(self) -> list[tuple[str, str]]:
         """What Bronze holds: (export id, raw line), sorted."""

@@ -236,7 +236,7 @@ def test_a_verdict_is_kept_when_the_storage_fails_later(landing: Landing, monkey
     change_data(landing.store, bad, 1, b"no gzip")
     load = module.load_export
 
-    def fails(*_: Any) -> None:
+    def fails(*_: Any, **__: Any) -> None:
         raise TransientError("the storage failed")
 
     monkeypatch.setattr(module, "load_export", fails)

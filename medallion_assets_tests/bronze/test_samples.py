@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.bronze.samples import identify
+from medallion_assets.bronze.source import Source
 from medallion_assets.lakehouse.identity import LAKEHOUSE, Identity, read_identity
 from medallion_assets.lakehouse.raw_exports import bronze_table, loaded_ids
 from medallion_assets_tests.bronze.landing import NOW, TABLE, Landing
@@ -33,6 +34,7 @@ def test_the_first_sample_marks_the_lakehouse_and_a_real_export_does_not(tmp_pat
     before = known(landing)
     assert not before.is_sample
     sample = landing.window("b", table_id=REMADE)
+    landing.source = Source(accepts=(sample.table_arn,))
     assert landing.ingest().refused == []
     assert known(landing).is_sample
     assert known(landing).lakehouse_id == before.lakehouse_id

@@ -25,7 +25,6 @@ from medallion_assets.dynamodb.verification import (
     VerifiedExport,
     check_lines,
     count_lines,
-    expect_table,
     verified_file,
     verify_all,
     verify_export,
@@ -49,9 +48,9 @@ def store(tmp_path: Path) -> ObjectStore:
     return open_store(str(tmp_path))
 
 
-def verify_only(store: ObjectStore, table_name: str | None = None) -> VerifiedExport:
+def verify_only(store: ObjectStore) -> VerifiedExport:
     (found,) = find_exports(store)
-    return verify_export(store, found, table_name=table_name)
+    return verify_export(store, found)
 
 
 def replace_in(name: str, old: bytes, new: bytes, *, sign: bool = True) -> Spoil:
@@ -230,18 +229,6 @@ def test_a_window_that_ends_before_it_begins_is_refused(store: ObjectStore) -> N
     export = write_window(store)
     change_manifest(store, export, SUMMARY_NAME, b"2025-02-02T00:00:00.000Z", b"2025-02-01T00:00:00.000Z")
     assert verify_only(store).verdict is Verdict.SUMMARY_INCOMPLETE
-
-
-def test_an_export_of_another_table_is_refused_for_good(store: ObjectStore) -> None:
-    """Rules B2 and B3."""
-    write_full(store)
-    verified = verify_only(store, table_name="customers")
-    assert verified.verdict is Verdict.WRONG_TABLE
-    assert verified.verdict.is_final
-    assert verified.export is not None
-    with pytest.raises(ExportRefusedError, match=r"an export of table customers; found: .*table/orders"):
-        expect_table(verified.export, "customers")
-    expect_table(verified.export, "orders")
 
 
 def test_only_what_no_copy_can_mend_is_final() -> None:

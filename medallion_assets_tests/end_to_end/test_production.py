@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,19 +61,6 @@ def production(tmp_path: Path, postgres: PostgresServer, dynamodb_local: DynamoD
         yield one
 
 
-@pytest.fixture
-def tell(capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]) -> Callable[..., None]:
-    """Shows a measurement at once, and keeps it in the report."""
-
-    def say(what: str, figure: str) -> None:
-        record_property(what, figure)
-        with capsys.disabled():
-            sys.stdout.write(f"\n{what}: {figure}")
-            sys.stdout.flush()
-
-    return say
-
-
 @pytest.mark.skipif(not KILLS, reason="takes minutes, and both cores to itself: make test-kills")
 def test_everything_arrives_by_itself_and_again_after_each_kill(
     production: Deployment,
@@ -122,7 +108,7 @@ def test_everything_arrives_by_itself_and_again_after_each_kill(
 
     assert killed_runs > KILLS // 2
     assert verify(lakehouse, deep=True).findings == []
-    assert production.stop() == 0
+    assert (production.stop(), production.processes()) == (0, [])
 
 
 def seconds_until_arrived(

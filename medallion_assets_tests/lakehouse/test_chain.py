@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from medallion_assets.lakehouse.chain import Gap, Reach, gaps, next_export, reach
+from medallion_assets.lakehouse.chain import Gap, Reach, Reaches, gaps, next_export, reach
+from medallion_assets.lakehouse.origins import Origins
 from medallion_assets.lakehouse.raw_exports import FULL, INCREMENTAL, RawExport
 from medallion_assets_tests.lakehouse.planting import AT, HOUR, MINUTE, export_id
 
@@ -22,17 +23,17 @@ def window(number: int, begin: datetime, hours: int = 1) -> RawExport:
     )
 
 
-def until(moment: datetime | None) -> Reach:
+def until(moment: datetime | None) -> Reaches:
     """A chain of windows that ends there."""
-    return Reach(covered_until=moment, joins_until=moment)
+    return reach([], moment)
 
 
 def test_a_chain_begins_with_a_full_export_or_where_the_contract_says() -> None:
     """C1: before that nothing is covered, and windows wait. A full export covers a minute less than its time."""
-    assert reach([], None) == until(None)
-    assert reach([full(1)], None) == Reach(covered_until=AT - MINUTE, joins_until=AT)
+    assert reach([], None).covered_until is None
+    assert reach([full(1)], None).by_origin == (Reach(covered_until=AT - MINUTE, joins_until=AT),)
     assert reach([full(1), window(2, AT)], None) == until(AT + HOUR)
-    assert reach([], AT) == until(AT)
+    assert reach([], AT).covered_until == AT
     assert reach([full(1)], AT + 2 * HOUR) == until(AT + 2 * HOUR)
     assert next_export([window(1, AT)], until(None)) is None
     assert next_export([window(1, AT)], until(AT)) == window(1, AT)
@@ -81,3 +82,23 @@ def test_the_gap_after_a_full_export_begins_where_it_is_sure_of() -> None:
     """C1: a window that covers the gap covers the minute as well."""
     (gap,) = gaps([window(2, AT + SECOND)], reach([full(1)], None))
     assert (gap.covered_until, gap.window_from) == (AT - MINUTE, AT + SECOND)
+
+
+def test_a_table_made_anew_has_a_chain_of_its_own() -> None:
+    """B3: its windows wait for its full export, however far the former chain goes; the former one's do not wait."""
+    origins = Origins(numbers={export_id(number): 1 for number in (5, 6, 7)})
+    former, new, joins, too_late = (
+        window(2, AT, hours=9),
+        full(5, AT + 2 * HOUR),
+        window(6, AT + HOUR),
+        window(7, AT + 5 * HOUR),
+    )
+    before = reach([full(1), former], None, origins)
+    assert next_export([joins, too_late], before) is None
+    assert [(gap.export_id, gap.covered_until) for gap in gaps([joins], before)] == [(joins.export_id, None)]
+    assert next_export([new, joins], before) == new
+    after = before.after(new)
+    assert (after.covered_until, next_export([joins, too_late], after)) == (AT + 2 * HOUR - MINUTE, joins)
+    assert [gap.export_id for gap in gaps([too_late], after)] == [too_late.export_id]
+    assert next_export([window(3, AT + 20 * HOUR)], after) is None
+    assert reach([full(1), new], None, origins).joined_by(window(3, AT + 2 * HOUR))

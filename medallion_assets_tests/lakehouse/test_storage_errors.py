@@ -16,6 +16,7 @@ from medallion_assets.errors import MedallionError, PermanentError, TransientErr
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.storage_errors import refusals, storage_errors, words
 from medallion_assets_tests.lakehouse.planting import DAY, STOCK, put, stock
+from medallion_assets_tests.services.bucket import Refusal, odd_bucket
 from medallion_assets_tests.services.s3 import S3Server
 
 LOG = "_delta_log"
@@ -173,3 +174,22 @@ def test_a_bucket_is_told_from_a_table(s3_server: S3Server) -> None:
     assert "such as part-1.parquet" in str(refused(lambda: lakehouse.open(STOCK)).found)
     typo = Lakehouse(url=f"s3://{bucket}-typo/lake", storage_options=s3_server.environment)
     assert "NoSuchBucket" in str(refused(lambda: typo.open(STOCK)).found)
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed"])
+def test_a_bucket_that_takes_no_request_of_ours_is_for_a_person(code: str) -> None:
+    """S3 answers these with 400, which the storage libraries call a failure like any other."""
+    with odd_bucket() as bucket:
+        bucket.refused = {"": Refusal(code, status=400), "lake/silver/stock/_delta_log/_last_checkpoint": Refusal(code)}
+        options = {**bucket.environment, "max_retries": "0"}
+        error = refused(lambda: Lakehouse(url="s3://lake/lake", storage_options=options).open(STOCK))
+    assert code in str(error.found)
+
+
+def test_a_key_that_the_storage_cannot_parse_does_not_come_again_otherwise() -> None:
+    """A foreign object below a table's log: permanent, whatever the libraries call it."""
+    with odd_bucket() as bucket:
+        bucket.objects["lake/silver/stock/_delta_log//00000000000000000000.json"] = b""
+        options = {**bucket.environment, "max_retries": "0"}
+        error = refused(lambda: Lakehouse(url="s3://lake/lake", storage_options=options).open(STOCK))
+    assert "empty path segment" in str(error.found)

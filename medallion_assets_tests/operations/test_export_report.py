@@ -11,6 +11,7 @@ from medallion_assets.dynamodb.storage import open_store
 from medallion_assets.dynamodb.verdicts import Standing, Verdict
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.export_report import verify_exports
+from medallion_assets.tables import EXPORTED_TABLES
 from medallion_assets_tests.dynamodb.planted_exports import EXPORT_AT, key_of, write_full, write_window
 
 DAY = timedelta(days=1)
@@ -23,7 +24,7 @@ def test_exports_of_every_prefix_with_their_gaps(tmp_path: Path) -> None:
     write_window(store)
     write_window(store, begin=EXPORT_AT + 3 * DAY)
     told: list[tuple[int, int]] = []
-    exports = verify_exports(str(tmp_path), progress=lambda *figures: told.append(figures))
+    exports = verify_exports(str(tmp_path), progress=lambda *figures: told.append(figures)).exports
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert [(one.prefix, one.verdict, one.items, one.is_well) for one in exports] == [
         ("old/", Verdict.COMPLETE, 2, True),
@@ -43,7 +44,7 @@ def test_a_broken_export_tells_what_was_expected_and_a_waiting_one_is_not_well(t
     (tmp_path / broken.files[1].key).write_bytes(b"")
     waiting = write_window(store, begin=EXPORT_AT + 5 * DAY)
     (tmp_path / key_of(waiting, "manifest-summary.json")).unlink()
-    first, second = verify_exports(f"file://{tmp_path}")
+    first, second = verify_exports(f"file://{tmp_path}").exports
     assert (first.verdict, first.standing, first.table) == (
         Verdict.EMPTY_DATA_FILE,
         Standing.INCOMPLETE,
@@ -51,6 +52,42 @@ def test_a_broken_export_tells_what_was_expected_and_a_waiting_one_is_not_well(t
     )
     assert first.problem == "expected: at least the 20 bytes of an empty gzip file; found: 0 bytes"
     assert (second.verdict, second.table, second.gap_before, second.is_well) == (Verdict.WAITING, None, None, False)
+
+
+def test_a_summary_that_no_table_claims_is_named(tmp_path: Path) -> None:
+    """B3: in no export folder, in the folder of a table that nobody declares, in none, or in another table's."""
+    for place, table in [("customers", "customers"), ("invoices", "invoices"), ("", "orders")]:
+        write_full(open_store(str(tmp_path / "raw" / place)), table=table)
+    foreign = write_window(open_store(str(tmp_path / "raw" / "customers")))
+    stray = tmp_path / "raw" / "customers" / foreign.export_id / "manifest-summary.json"
+    stray.parent.mkdir()
+    stray.write_bytes(b"{}")
+    report = verify_exports(str(tmp_path / "raw"), raw_url=str(tmp_path / "raw"), tables=EXPORTED_TABLES)
+    assert not report.is_well
+    assert {(one.key.split("/manifest")[0].rpartition("/")[0], one.problem) for one in report.unclaimed} == {
+        ("customers", "in no export folder"),
+        ("invoices/AWSDynamoDB", "no table is named invoices"),
+        ("AWSDynamoDB", "in no table's folder"),
+    }
+    assert {one.prefix: one.verdict for one in report.exports if one.export_id == foreign.export_id} == {
+        "customers/": Verdict.WRONG_TABLE
+    }
+
+
+@pytest.mark.parametrize(("url", "unclaimed"), [("raw/invoices", 1), ("", 1), ("elsewhere", 0)])
+def test_what_is_claimed_depends_on_where_the_url_lies(tmp_path: Path, url: str, unclaimed: int) -> None:
+    """Below the raw URL, above it, and in a place that has nothing to do with it."""
+    write_full(open_store(str(tmp_path / "raw" / "invoices")))
+    write_full(open_store(str(tmp_path / "elsewhere")), prefix="invoices")
+    claimed = verify_exports(str(tmp_path / url), raw_url=str(tmp_path / "raw"), tables=EXPORTED_TABLES).unclaimed
+    assert len(claimed) == unclaimed + (url == "")
+
+
+def test_objects_that_belong_to_no_export_are_counted(tmp_path: Path) -> None:
+    write_full(open_store(str(tmp_path)))
+    (tmp_path / "notes.txt").write_bytes(b"")
+    report = verify_exports(str(tmp_path))
+    assert (report.foreign_objects, report.unclaimed, report.is_well) == (1, [], True)
 
 
 @pytest.mark.parametrize("name", ["there", "not_there"])

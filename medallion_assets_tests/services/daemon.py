@@ -28,6 +28,11 @@ RUNS = """query ($limit: Int!) { runsOrError(limit: $limit) { ... on Runs {
   results { runId status jobName creationTime startTime endTime tags { key value } } } } }"""
 LAUNCH = """mutation ($params: ExecutionParams!) { launchRun(executionParams: $params) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+TERMINATE = """mutation ($run: String!) { terminateRun(runId: $run, terminatePolicy: SAFE_TERMINATE) {
+  __typename ... on TerminateRunFailure { message } ... on PythonError { message } } }"""
+SENSORS = """{ sensorsOrError(repositorySelector: {
+  repositoryLocationName: "medallion_assets", repositoryName: "__repository__" }) { ... on Sensors { results {
+    name sensorState { ticks(limit: 5) { status timestamp } } } } } }"""
 REPOSITORY_OF_RUNS = {"repositoryLocationName": "medallion_assets", "repositoryName": "__repository__"}
 
 
@@ -139,20 +144,45 @@ class Deployment:
 
     def kill(self) -> int:
         """SIGKILL for every process, the runs' included, all at one moment; returns how many there were."""
-        if self._process is None or self._process.poll() is not None:
-            return 0
         frozen: dict[int, psutil.Process] = {}
-        root = psutil.Process(self._process.pid)
-        while new := [one for one in [root, *_children(root, frozen.values())] if one.pid not in frozen]:
+        while new := [one for one in self.processes() if one.pid not in frozen]:
             for process in new:
                 frozen[process.pid] = process
                 _send(process, "suspend")  # what is frozen starts no process that nobody would know of
         for process in frozen.values():
             _send(process, "kill")
-        self._process.wait()
+        if self._process is not None:
+            self._process.wait()
         psutil.wait_procs(list(frozen.values()), timeout=30)
         self._process = None
         return len(frozen)
+
+    def processes(self, *words: str) -> list[psutil.Process]:
+        """Those of this deployment whose command lines hold all of the words, whoever is their parent by now."""
+        home = self.environment["MEDALLION_HOME"]
+        return [
+            one
+            for one in psutil.process_iter(["environ", "cmdline"])
+            if (one.info["environ"] or {}).get("MEDALLION_HOME") == home
+            and set(words) <= set(one.info["cmdline"] or ())
+        ]
+
+    def process(self, *words: str) -> psutil.Process | None:
+        """The one process whose command line holds all of the words; None while there is none."""
+        return next(iter(self.processes(*words)), None)
+
+    def last_ticks(self) -> dict[str, float]:
+        """When each sensor was last evaluated without an error (UNIX seconds); 0 for one that never was."""
+        sensors = self.ask(SENSORS)["sensorsOrError"]["results"]
+        ticks = {one["name"]: one["sensorState"]["ticks"] for one in sensors}
+        return {
+            name: max((tick["timestamp"] for tick in found if tick["status"] in ("SUCCESS", "SKIPPED")), default=0.0)
+            for name, found in ticks.items()
+        }
+
+    def terminate(self, run_id: str) -> str:
+        """Terminate a run as the UI does; returns the type of the answer."""
+        return str(self.ask(TERMINATE, run=run_id)["terminateRun"]["__typename"])
 
     def stop(self) -> int:
         """End it as an operator does (SIGTERM); returns the exit code."""
@@ -172,17 +202,6 @@ def deployment(folder: Path, environment: Mapping[str, str]) -> Iterator[Deploym
         yield one
     finally:
         one.kill()
-
-
-def _children(root: psutil.Process, known: Any) -> list[psutil.Process]:
-    """Every process that descends from the root, or from one that is known and may have lost its parent."""
-    found: list[psutil.Process] = []
-    for process in [root, *known]:
-        try:
-            found += process.children(recursive=True)
-        except psutil.NoSuchProcess:
-            continue
-    return found
 
 
 def _send(process: psutil.Process, what: str) -> None:

@@ -57,7 +57,8 @@ class Sensing:
             sensor_name=self.sensor.name,
             resources={"lakehouse": lakehouse},
         )
-        result = self.sensor(context)
+        with context:
+            result = self.sensor(context)
         assert isinstance(result, dg.SensorResult)
         self.cursor = result.cursor
         self.reason = result.skip_reason.skip_message if isinstance(result.skip_reason, dg.SkipReason) else ""

@@ -6,7 +6,9 @@ import json
 from dataclasses import replace
 
 import dagster as dg
+import pytest
 
+from medallion_assets.bronze.ingest import Ingested
 from medallion_assets.dynamodb.manifests import SUMMARY_NAME
 from medallion_assets.dynamodb.storage import read_bytes, write_bytes
 from medallion_assets.lakehouse.contracts import AT_ONCE, Timers
@@ -21,6 +23,7 @@ from medallion_assets_tests import pipeline
 from medallion_assets_tests.bronze.landing import AT, HOUR, Landing
 from medallion_assets_tests.dynamodb.planted_exports import key_of
 from medallion_assets_tests.graph import Graph
+from medallion_assets_tests.services.bucket import odd_bucket
 from medallion_assets_tests.triggers.sensing import Sensing, at_work
 
 TABLE = "customer_transactions"
@@ -213,6 +216,32 @@ def test_exports_that_a_restored_table_lacks_are_asked_for_again(graph: Graph) -
     graph.lakehouse.open(BRONZE).delta.restore(0)
     load(sensor, 601)
     assert loaded_ids(graph.lakehouse.open(BRONZE)) == {export.export_id}
+
+
+def test_an_archived_export_is_asked_for_again_when_it_was_restored(graph: Graph) -> None:
+    """B2: a tick costs a request for the listing and one for the file at fault; it never asks for a run until then."""
+    with odd_bucket() as bucket, pytest.MonkeyPatch.context() as patches:
+        for name, value in bucket.environment.items():
+            patches.setenv(name, value)
+        place = Landing(graph.settings.home, table=TABLE, raw_url="s3://lake/raw")
+        export, sensor = place.full("a"), sensing(graph)
+        sensor.raw_url = place.raw_url
+        key = f"raw/{TABLE}/{export.files[1].key}"
+        bucket.archive(key)
+        assert sensor.tick() is not None
+        assert place_ingest(graph, place).refused[0].verdict == "archived"
+        for seconds in (60, 700, 1400):  # the second and third list everything
+            bucket.requests.clear()
+            assert sensor.tick(seconds) is None
+            assert bucket.requests == ["LIST", f"GET {key}"]
+        assert sensor.reason == "no new export (1 refused)"
+        bucket.refused.pop(key)
+        assert sensor.tick(1460) is not None
+
+
+def place_ingest(graph: Graph, place: Landing) -> Ingested:
+    place.lakehouse = graph.lakehouse
+    return place.ingest()
 
 
 def test_nothing_is_asked_for_while_a_run_is_at_work(graph: Graph) -> None:

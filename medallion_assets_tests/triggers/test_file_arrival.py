@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.bronze.ingest import FULL_EXPORT_MISSING, TABLE_RECREATED
+from medallion_assets.bronze.source import FULL_EXPORT_MISSING, TABLE_RECREATED
 from medallion_assets.bronze.verdicts import RefusedExport
 from medallion_assets.dynamodb.exports import FoundExport
 from medallion_assets.dynamodb.manifests import ROOT, SUMMARY_NAME

@@ -1,0 +1,157 @@
+"""The source of a Bronze table: which DynamoDB table's exports it takes, and what happens when that changes (rule B3).
+
+Belongs here: the table's ARN, by its contract or by what was loaded first, and its `tableId`.
+Does not: loading (bronze.ingest), or asking for a decision (bronze.assets).
+
+A table is its ARN and its `tableId`. The ARN of the first export that was loaded stands in a note of every commit that
+loads one. Bronze tables of earlier releases lack it: it is read from the manifests of exports that are in, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from obstore.store import ObjectStore
+
+from medallion_assets.dynamodb.exports import Export, FoundExport, read_export
+from medallion_assets.dynamodb.verdicts import ExportRefusedError, Verdict
+from medallion_assets.errors import PermanentError
+from medallion_assets.lakehouse.commit_notes import commit_note, last_commit
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.decisions import Action, read_decisions
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.lakehouse.raw_exports import FULL, exports_since, latest_export
+
+SOURCE_ARN_NOTE = "medallion_source_arn"
+"""The commit note with the ARN of the DynamoDB table whose export was loaded first."""
+TABLE_RECREATED = "table_recreated"
+"""The DynamoDB table was dropped and made anew: loading stops until a person confirms it."""
+FULL_EXPORT_MISSING = "full_export_missing"
+"""A person confirmed the new table, and this export of it waits for the full one that begins its chain."""
+LOOKED_AT_AGAIN = (TABLE_RECREATED, FULL_EXPORT_MISSING)
+"""What a decision or another export mends, while the export's own files stay as they are."""
+
+
+class TableRecreatedError(PermanentError):
+    """An export of a table that was made anew cannot be loaded yet; `verdict` is one of the two above."""
+
+    def __init__(self, verdict: str, what: str, **parts: Any) -> None:
+        super().__init__(what, **parts)
+        self.verdict = verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What is known of the DynamoDB table that exports come from; `arn` is None before anything says it.
+
+    `accepts` are other ARNs, whose exports are taken on purpose. `by_contract`: whoever wrote the contract named `arn`.
+    """
+
+    arn: str | None = None
+    accepts: tuple[str, ...] = ()
+    by_contract: bool = False
+
+    @classmethod
+    def of(cls, contract: Table) -> Self:
+        """What the Silver contract says."""
+        return cls(arn=contract.source_arn, accepts=contract.accepts, by_contract=contract.source_arn is not None)
+
+    def known_from(self, bronze: Snapshot | None) -> Source:
+        """With what Bronze recorded, where the contract names no ARN."""
+        if self.arn is not None or bronze is None:
+            return self
+        return Source(arn=recorded_arn(bronze), accepts=self.accepts)
+
+    @property
+    def contract_text(self) -> str:
+        """What the contract says, as a text that changes with it; empty when it says nothing."""
+        return " ".join(filter(None, [self.arn if self.by_contract else None, *sorted(self.accepts)]))
+
+
+def recorded_arn(bronze: Snapshot) -> str | None:
+    """The ARN that Bronze recorded with the first export; None when nothing is in, or an earlier release loaded it."""
+    commit = last_commit(bronze, SOURCE_ARN_NOTE)
+    return None if commit is None else str(commit_note(commit, SOURCE_ARN_NOTE))
+
+
+def arn_of_what_is_in(store: ObjectStore, found: Iterable[FoundExport], bronze: Snapshot) -> str | None:
+    """For a table of an earlier release: the ARN in the manifests of an export that is in and still lies there."""
+    latest = latest_export(bronze)
+    for one in found:
+        try:
+            export = read_export(store, one)
+        except ExportRefusedError:
+            continue
+        if latest is None or latest.table_id in (None, export.table_id):
+            return export.table_arn
+    return None
+
+
+def expect_source(export: Export, source: Source, table_name: str) -> None:
+    """Refuse an export of another table; before an ARN is known, of a table of another name.
+
+    Raises:
+        ExportRefusedError: WRONG_TABLE, which is final until the contract changes.
+    """
+    if source.arn is None and export.table_name == table_name:
+        return
+    if export.table_arn in (source.arn, *source.accepts):
+        return
+    expected = source.arn or f"a DynamoDB table named {table_name}"
+    differs = ", ".join(_differences(source.arn, export.table_arn)) if source.arn else "name"
+    raise ExportRefusedError(
+        Verdict.WRONG_TABLE,
+        export_id=export.export_id,
+        table=export.table_name,
+        expected=expected if not source.accepts else f"{expected}, or one of {', '.join(source.accepts)}",
+        found=f"tableArn {export.table_arn} (another {differs})",
+        do="move this export away from here, to a folder of its own table. Only if the table was moved or restored "
+        f"on purpose: list that ARN in `accepts` of the contract of silver.{table_name}"
+        + ("" if source.by_contract else f", or name the right one there as `source_arn` if {source.arn} is wrong"),
+    )
+
+
+def expect_same_table(lakehouse: Lakehouse, bronze: Snapshot, export: Export, source: Source) -> None:
+    """Refuse an export under another `tableId`, until a person confirms it; the new chain begins with a full export.
+
+    A late export of a table that was loaded from before is older than the new table, and its records lose to that.
+
+    Raises:
+        TableRecreatedError: the table was dropped and made anew, restored, or moved.
+    """
+    latest = latest_export(bronze)
+    if latest is None or latest.table_id in (None, export.table_id):
+        return
+    if export.table_id in {loaded.table_id for loaded in exports_since(bronze, -1)}:
+        return
+    table_name = bronze.table.short_name
+    decision = read_decisions(lakehouse, table_name).get(export.table_id)
+    confirmed = decision is not None and decision.action is Action.CONFIRM_TABLE
+    if confirmed and export.export_type.value == FULL:
+        return
+    if confirmed:
+        do = "make a full export of the new table; its incremental exports follow that"
+    elif source.arn is None:
+        do = (
+            f"nothing tells whose table was loaded before: if {export.table_arn} is yours, name it as `source_arn` in "
+            f"the contract of silver.{table_name} first; if it is not, move the export away"
+        )
+    else:
+        do = f"if that was meant, run bronze/{table_name} with confirm_table_id: {export.table_id}"
+    raise TableRecreatedError(
+        FULL_EXPORT_MISSING if confirmed else TABLE_RECREATED,
+        f"{bronze.table.name}: export {export.export_id} is of a table {export.table_name} that was dropped and made "
+        f"anew, restored, or moved",
+        expected=f"tableId {latest.table_id}, as in export {latest.export_id}",
+        found=f"tableId {export.table_id} of {export.table_arn}",
+        do=do,
+    )
+
+
+def _differences(expected: str, found: str) -> list[str]:
+    """What differs between two ARNs: `arn:<partition>:dynamodb:<region>:<account>:table/<name>`."""
+    names = ("", "partition", "service", "region", "account", "name")
+    parts = zip(names, expected.split(":", 5), [*found.split(":", 5), *[""] * 6], strict=False)
+    return [name for name, one, other in parts if one != other]

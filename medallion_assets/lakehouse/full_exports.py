@@ -1,0 +1,52 @@
+"""Full exports that count: what decides the keys that it lacks (rules K1, B3).
+
+Belongs here: which of them count beside each other, and since when a former table's records do not.
+Does not: applying one (lakehouse.state, lakehouse.history_store).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from medallion_assets.lakehouse.origins import Origins, without_outdated
+from medallion_assets.lakehouse.raw_exports import RawExport
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullExports:
+    """The full exports that count. `applied` were applied before, `applying` is being applied now.
+
+    `bad_keys` holds the keys whose record in one of them was bad: key columns and `_export_id`. `ends` says, of each
+    export of a former table, after which sequence its records do not count (rule B3).
+    """
+
+    applied: Sequence[RawExport]
+    applying: RawExport | None
+    bad_keys: pl.DataFrame
+    ends: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        origins: Origins,
+        exports: Sequence[RawExport],
+        *,
+        applied: Sequence[RawExport],
+        applying: RawExport | None,
+        bad_keys: pl.DataFrame,
+    ) -> FullExports:
+        """Those of them that count; `exports` are all whose records Silver may hold."""
+        fulls = [*applied, applying] if applying else list(applied)
+        ends = origins.ends(without_outdated(fulls, origins.ends(fulls, fulls)), exports)
+        counted = without_outdated(applied, ends)
+        now = applying if applying and without_outdated([applying], ends) else None
+        return cls(applied=counted, applying=now, bad_keys=bad_keys, ends=ends)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all of them."""
+        exports = [*self.applied, self.applying] if self.applying else self.applied
+        return [export.export_id for export in exports]

@@ -1,0 +1,84 @@
+"""Claims: which table of this lakehouse loads an export, by where it lies and whose it is (rule B3).
+
+Belongs here: exports that no table will ever look at, although they lie where exports are looked for.
+Does not: verifying exports (dynamodb.verification); what Bronze recorded of its source (bronze.source).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from medallion_assets.bronze.source import Source, expect_source
+from medallion_assets.dynamodb.exports import FoundExport
+from medallion_assets.dynamodb.manifests import ROOT, SUMMARY_NAME
+from medallion_assets.dynamodb.verdicts import ExportRefusedError, Verdict
+from medallion_assets.dynamodb.verification import VerifiedExport
+from medallion_assets.lakehouse.contracts import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnclaimedExport:
+    """A summary of an export that no table will load where it lies; `key` is relative to the URL."""
+
+    key: str
+    problem: str
+    do: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """The tables whose folders lie below the raw URL, seen from another URL.
+
+    A key below that URL is below the raw URL when it begins with `inside`, and `below` is what then stands before it.
+    Neither is known (None) of a place that has nothing to do with the raw URL.
+    """
+
+    tables: Mapping[str, Table]
+    inside: str | None = None
+    below: str | None = None
+
+    @classmethod
+    def of(cls, place: str, raw_url: str | None, tables: Sequence[Table]) -> Self:
+        """The claims on what lies below a place."""
+        named = {table.short_name: table for table in tables}
+        if raw_url is not None and f"{place}/".startswith(f"{raw_url}/"):
+            return cls(tables=named, inside="", below=f"{place}/".removeprefix(f"{raw_url}/"))
+        if raw_url is not None and raw_url.startswith(f"{place}/"):
+            return cls(tables=named, inside=f"{raw_url.removeprefix(f'{place}/')}/", below="")
+        return cls(tables=named)
+
+    def judged(self, verified: VerifiedExport) -> VerifiedExport:
+        """With the verdict `wrong_table` where an export that is whole lies in the folder of another table."""
+        table = self.tables.get(self._folder(verified.found) or "")
+        if table is None or verified.export is None or verified.verdict is not Verdict.COMPLETE:
+            return verified
+        try:
+            expect_source(verified.export, Source.of(table), table.short_name)
+        except ExportRefusedError as refused:
+            return replace(verified, verdict=refused.verdict, detail=refused)
+        return verified
+
+    def unclaimed(self, exports: Iterable[FoundExport]) -> Iterator[UnclaimedExport]:
+        """The exports that lie in no table's folder."""
+        for found in exports:
+            folder = self._folder(found)
+            if folder is None or folder in self.tables:
+                continue
+            yield UnclaimedExport(
+                key=f"{found.folder}/{SUMMARY_NAME}",
+                problem=f"no table is named {folder}" if folder else "in no table's folder",
+                do=f"move it below MEDALLION_RAW_URL/<table>, one of {', '.join(self.tables)}; a new table is added in "
+                "medallion_assets/tables.py",
+            )
+
+    def _folder(self, found: FoundExport) -> str | None:
+        """The folder below the raw URL that an export lies in; empty if in none, None if nobody can know."""
+        if self.inside is None or self.below is None:
+            return None
+        if not found.folder.startswith(self.inside):
+            return ""
+        path = f"{self.below}{found.folder.removeprefix(self.inside)}"
+        folder = path.split("/", 1)[0]
+        return folder if folder in self.tables or not path.startswith(f"{ROOT}/") else ""

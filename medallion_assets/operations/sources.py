@@ -1,0 +1,38 @@
+"""The sources of the exported tables: whose exports each of them takes, and who says so (rule B3).
+
+Belongs here: reading it for those who only look.
+Does not: what follows from it (bronze.source).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from medallion_assets.bronze.source import Source
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.tables import EXPORTED_TABLES
+
+CONTRACT, FIRST_EXPORT = "the contract", "the first export that was loaded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSource:
+    """The DynamoDB table behind a Bronze table; `arn` is None before anything says it. `accepts` are further ones."""
+
+    table: str
+    arn: str | None
+    told_by: str | None
+    accepts: tuple[str, ...]
+
+
+def read_sources(lakehouse: Lakehouse) -> list[TableSource]:
+    """One for each exported table; none is made for that."""
+    return [_source(lakehouse, Source.of(table), bronze_table(table.short_name)) for table in EXPORTED_TABLES]
+
+
+def _source(lakehouse: Lakehouse, source: Source, bronze: Table) -> TableSource:
+    known = source.known_from(lakehouse.find(bronze))
+    told_by = None if known.arn is None else CONTRACT if known.by_contract else FIRST_EXPORT
+    return TableSource(table=bronze.name, arn=known.arn, told_by=told_by, accepts=known.accepts)

@@ -1,0 +1,215 @@
+"""Kills of single processes of the production deployment: a launch has one process and one outcome, and ticks go on.
+
+It takes minutes and both cores to itself: `make test-kills` runs it, alone, and CI does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from random import Random
+
+import dagster as dg
+import pytest
+import requests
+from dagster._core.storage.tags import ROOT_RUN_ID_TAG
+
+from medallion_assets_tests.end_to_end.test_production import FINISHED
+from medallion_assets_tests.services.daemon import Deployment, deployment
+from medallion_assets_tests.services.postgres import PostgresServer
+
+KILLS = int(os.environ.get("MEDALLION_KILLS") or 0)
+PARTS = {"daemon": ("dagster-daemon",), "code server": ("grpc",), "worker": ("execute_run",)}
+SETTLED_SECONDS = 120.0
+TICKS_SECONDS = 60.0
+Type = dg.DagsterEventType
+ENDS = {Type.RUN_SUCCESS, Type.RUN_FAILURE, Type.RUN_CANCELED}
+
+pytestmark = pytest.mark.skipif(not KILLS, reason="takes minutes, and both cores to itself: make test-kills")
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) -> Iterator[Deployment]:
+    """A deployment without exports, whose sensors start nothing."""
+    environment = {
+        "DAGSTER_POSTGRES_URL": postgres.make_database(),
+        "MEDALLION_TIMERS": "none",
+        "MEDALLION_MISSED_DAYS": "skip",
+        "AWS_REGION": "us-west-2",
+    }
+    with deployment(tmp_path_factory.mktemp("launches"), environment) as one:
+        one.start()
+        yield one
+
+
+@pytest.fixture
+def instance(production: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """The instance of the deployment."""
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", production.environment["DAGSTER_POSTGRES_URL"])
+    with dg.DagsterInstance.from_config(production.environment["DAGSTER_HOME"]) as one:
+        yield one
+
+
+def test_a_launch_has_one_process_and_one_outcome(
+    production: Deployment, instance: dg.DagsterInstance, tell: Callable[[str, str], None]
+) -> None:
+    """Whichever process is killed when, and the lost run is started anew by itself."""
+    random = Random(20250501)
+    for number in range(KILLS):
+        part = [*PARTS][number % len(PARTS)]
+        run_id = launched(production)
+        moment = random.uniform(0, 4)
+        time.sleep(moment)  # what this is about
+        killed = production.process(*PARTS[part])
+        if killed is not None:
+            killed.kill()
+        since = time.monotonic()
+        runs = settled(instance, run_id)
+        tell(
+            f"kill {number + 1} ({part} {moment:.1f} s after the launch{'' if killed else ', which was not there'})",
+            f"{', '.join(run.status.value for run in runs)} after {time.monotonic() - since:.0f} s",
+        )
+        assert runs[-1].status is dg.DagsterRunStatus.SUCCESS
+        for run in runs:
+            assert outcome(instance, run) == []
+        wait_for(lambda: production.process("grpc") and production.process("dagster-daemon"), "it is up again")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("part", ["code server", "daemon"])
+def test_ticks_go_on_when_a_process_is_killed_or_stands_still(
+    part: str, how: signal.Signals, production: Deployment, tell: Callable[[str, str], None]
+) -> None:
+    wait_for(lambda: min(ticks(production).values(), default=0), "every sensor has been evaluated")
+    process = production.process(*PARTS[part])
+    assert process is not None
+    began_at = time.time()
+    process.send_signal(how)
+    wait_for(lambda: any(at > began_at + 5 for at in ticks(production).values()), "a tick", TICKS_SECONDS)
+    tell(f"{part} {how.name}", f"a tick after {time.time() - began_at:.0f} s")
+    assert production.process(*PARTS[part]) != process
+
+
+def test_a_run_is_terminated_whose_code_server_is_another_by_now(
+    production: Deployment, instance: dg.DagsterInstance
+) -> None:
+    run_id = at_work(production)
+    (worker,) = production.processes("execute_run")
+    worker.suspend()  # it does not hear SIGTERM, as a long call of a library does not
+    server = production.process("grpc")
+    assert server is not None
+    server.kill()
+    wait_for(lambda: production.process("grpc") not in (None, server) and production.is_ready(), "another code server")
+    assert production.terminate(run_id) == "TerminateRunSuccess"
+    wait_for(lambda: status(instance, run_id) is dg.DagsterRunStatus.CANCELED, "it is canceled")
+    assert not worker.is_running()
+
+
+def test_a_killed_run_of_the_command_line_frees_its_pool(
+    production: Deployment, instance: dg.DagsterInstance, tell: Callable[[str, str], None]
+) -> None:
+    """Within seconds, and without being told of another host."""
+    command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "medallion_assets.definitions"]
+    before = {run.run_id for run in instance.get_runs()}
+    with subprocess.Popen([*command, "--select", "operations/data_freshness"], env=production.environment) as process:
+        wait_for(lambda: begun(instance, before), "its step has begun")
+        process.kill()
+    killed_at = time.monotonic()
+    (run,) = begun(instance, before)
+    wait_for(lambda: status(instance, run.run_id) is dg.DagsterRunStatus.FAILURE, "it is found")
+    tell("a killed command", f"found after {time.monotonic() - killed_at:.0f} s")
+    said = [entry.dagster_event.message or "" for entry in instance.all_logs(run.run_id) if entry.dagster_event]
+    assert any(f"process {process.pid} of this run is gone from" in one for one in said)
+    wait_for(lambda: run.run_id not in instance.event_log_storage.get_concurrency_run_ids(), "its pool is free")
+
+
+def launched(production: Deployment) -> str:
+    """A run that was asked for, as soon as the daemon has taken it."""
+    run_id = asked(production)
+    wait_for(lambda: run_of(production, run_id) != "QUEUED", "the daemon takes it")
+    return run_id
+
+
+def at_work(production: Deployment) -> str:
+    run_id = asked(production)
+    wait_for(lambda: run_of(production, run_id) == "STARTED", "it is at work")
+    return run_id
+
+
+def asked(production: Deployment) -> str:
+    """A run of what may run at any time, and says nothing of exports."""
+    asked_for: list[str] = []
+
+    def ask() -> bool:
+        """While a code server comes up, the web server may know its assets only in part."""
+        with suppress(AssertionError, requests.RequestException, KeyError):
+            asked_for.append(production.launch_run("monitor", "operations/pipeline_checkpoint"))
+        return bool(asked_for)
+
+    wait_for(ask, "the definitions are there")
+    return asked_for[0]
+
+
+def run_of(production: Deployment, run_id: str) -> str:
+    return next(run.status for run in production.runs(50) if run.run_id == run_id)
+
+
+def settled(instance: dg.DagsterInstance, run_id: str) -> list[dg.DagsterRun]:
+    """The run and those that it was started anew as, once all have ended."""
+
+    def family() -> list[dg.DagsterRun]:
+        again = instance.get_runs(dg.RunsFilter(tags={ROOT_RUN_ID_TAG: run_id}))
+        first = instance.get_run_by_id(run_id)
+        assert first is not None
+        return [first, *reversed(again)]
+
+    def is_over() -> bool:
+        runs = family()
+        last = runs[-1]
+        return last.status.value in FINISHED and not last.is_complete_and_waiting_to_retry
+
+    wait_for(is_over, "every run has ended")
+    return family()
+
+
+def outcome(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
+    """What a run has more than once that it may have once."""
+    events = [entry.dagster_event for entry in instance.all_logs(run.run_id) if entry.dagster_event]
+    counts = Counter(event.event_type for event in events)
+    counts_of_steps = Counter(event.step_key for event in events if event.event_type is Type.STEP_START)
+    started = [event for event in events if (event.message or "").startswith("Started process for run")]
+    found = {"starts": counts[Type.RUN_START], "ends": sum(counts[end] for end in ENDS), "processes": len(started)}
+    found |= {f"starts of {step}": count for step, count in counts_of_steps.items()}
+    return [f"{count} {what} of {run.run_id}" for what, count in found.items() if count > 1]
+
+
+def begun(instance: dg.DagsterInstance, before: set[str]) -> list[dg.DagsterRun]:
+    """The runs since, of which a step has begun."""
+    runs = [run for run in instance.get_runs() if run.run_id not in before]
+    return [run for run in runs if instance.all_logs(run.run_id, of_type=Type.STEP_START)]
+
+
+def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus | None:
+    run = instance.get_run_by_id(run_id)
+    return run and run.status
+
+
+def ticks(production: Deployment) -> dict[str, float]:
+    try:
+        return production.last_ticks()
+    except (requests.RequestException, KeyError):  # the web server knows no definitions for a moment
+        return {}
+
+
+def wait_for(ready: Callable[[], object], what: str, seconds: float = SETTLED_SECONDS) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.1)
