@@ -18,6 +18,8 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import entry_points
@@ -65,7 +67,7 @@ def webserver(host: str, port: int) -> Look:
 
 
 def daemon() -> Look:
-    """Every loop of the daemon has told lately that it lives; so it counts while nobody can be asked.
+    """Every loop of the daemon has told lately that it lives; so it counts as well while the database is away.
 
     The first look also has this process watch runs that started before it did.
     """
@@ -74,18 +76,25 @@ def daemon() -> Look:
 
     from medallion_assets.run_launcher import WatchedRunLauncher
 
-    made = cache(dg.DagsterInstance.get)
+    made, threads, asked = cache(dg.DagsterInstance.get), ThreadPoolExecutor(1), list[Future[bool]]()
 
-    def look() -> bool:
+    def ask() -> bool:
         instance = made()
         if isinstance(instance.run_launcher, WatchedRunLauncher):
             instance.run_launcher.watch()
-        try:
-            kinds, seconds = instance.get_required_daemon_types(), SILENT_LOOP_SECONDS
-            found = get_daemon_statuses(instance, kinds, ignore_errors=True, heartbeat_tolerance_seconds=seconds)
-        except Exception:  # noqa: BLE001 - the database is away: no new process would find it
-            return True
+        kinds, seconds = instance.get_required_daemon_types(), SILENT_LOOP_SECONDS
+        found = get_daemon_statuses(instance, kinds, ignore_errors=True, heartbeat_tolerance_seconds=seconds)
         return all(status.healthy for status in found.values())
+
+    def look() -> bool:
+        answer = asked.pop() if asked else threads.submit(ask)
+        try:
+            return answer.result(ANSWER_SECONDS)
+        except FutureTimeoutError:
+            asked.append(answer)
+        except Exception as error:  # noqa: BLE001 - of the database
+            sys.stderr.write(f"watched.py: {type(error).__name__}: {error}\n")
+        return True  # the database is away, or frozen: no new process would find it
 
     return look
 

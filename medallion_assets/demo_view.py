@@ -14,7 +14,6 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
-from rich.markup import escape
 from rich.padding import Padding
 from rich.status import Status
 from rich.table import Table
@@ -71,12 +70,17 @@ def summary_page(result: DemoResult) -> Group:
         quality = "" if line.quality is None else f"{line.quality:.2%}"
         bad = "" if line.quarantined is None else f"{line.quarantined:,}"
         tables.add_row(line.name, f"{line.rows:,}", str(line.version), quality, bad)
-    unchanged = "unchanged" if result.readable_unchanged else "[red]changed[/]"
+    unchanged = ("unchanged", "") if result.readable_unchanged else ("changed", "red")
     return Group(
         tables,
         _sales_table(result.sales),
-        f"The bad export [bold]{result.bad_export}[/] was stopped; what readers of DynamoDB see is {unchanged}.",
-        f"Done in [bold]{result.seconds:.0f} s[/]. All of it lies in {result.home}. What to type next:",
+        Text.assemble(
+            *("The bad export ", (result.bad_export, "bold"), " was stopped; what readers of DynamoDB see is "),
+            *(unchanged, "."),
+        ),
+        Text.assemble(
+            *("Done in ", (f"{result.seconds:.0f} s", "bold"), f". All of it lies in {result.home}. What to type next:")
+        ),
         *(
             Text.assemble("  ", (command, "cyan"), (f"  # {what}", "dim"), no_wrap=True, overflow="ignore")
             for command, what in _next_commands(result.home)
@@ -88,8 +92,10 @@ def contents_page(found: DemoContents) -> Group:
     """What lies in a demo's home, and above all what no demo made."""
     folders = ", ".join(f"{name} ({count:,} files)" for name, count in found.folders.items())
     lines = [
-        f"[bold]{found.home}[/] holds {found.files:,} files, {found.size_bytes / 1e6:,.1f} MB: {folders}",
-        *(f"  [yellow]not made by the demo, or changed since:[/] {escape(path)}" for path in found.not_made),
+        Text.assemble(
+            (str(found.home), "bold"), f" holds {found.files:,} files, {found.size_bytes / 1e6:,.1f} MB: {folders}"
+        ),
+        *(Text.assemble(("  not made by the demo, or changed since: ", "yellow"), path) for path in found.not_made),
     ]
     return Group(*lines)
 

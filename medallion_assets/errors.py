@@ -53,6 +53,10 @@ class QualityGateError(PermanentError):
     """An export failed its quality gate: nothing of it was published, and a person decides (rule C4)."""
 
 
+class DiskFullError(TransientError):
+    """The disk, or a quota on it, is full: somebody may free space at any moment."""
+
+
 class OutOfMemoryError(PermanentError):
     """Memory ran out: permanent for this process, which keeps what it holds. Another one may have more."""
 

@@ -30,10 +30,13 @@ from medallion_assets.lakehouse.contracts import (
     Type,
 )
 from medallion_assets.lakehouse.delta import Snapshot
+from medallion_assets.lakehouse.shown_rows import shown_rows
 from medallion_assets.native_failures import native_failures
+from medallion_assets.visible_text import visible
 
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 120
+COUNTS_SHOWN = 100
 STEP_RETRY_SECONDS = 10.0
 """Before a step's own retry; what failed transiently has waited within the step already (stage.Repeating)."""
 
@@ -142,7 +145,7 @@ def table_result(
         table_id=snapshot.table_id,
         row_count=snapshot.row_count,
         location=dg.MetadataValue.path(snapshot.uri),
-        sample=rows.head(PREVIEW_ROWS).collect().to_dicts(),
+        sample=shown_rows(rows.head(PREVIEW_ROWS).collect()),
         **more,
     )
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(str(snapshot.version)))
@@ -206,15 +209,20 @@ def markdown_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACT
 
 
 def counts(figures: Mapping[str, int]) -> str:
-    """Names and counts in one line, the largest first."""
+    """Names and counts in one line, the largest first; COUNTS_SHOWN of them, and long names cut: items choose them."""
     ordered = sorted(figures.items(), key=lambda pair: (-pair[1], pair[0]))
-    return ", ".join(f"{name}: {count:,}" for name, count in ordered) or "none"
+    shown = [f"{visible(_cut(name, PREVIEW_CHARACTERS))}: {count:,}" for name, count in ordered[:COUNTS_SHOWN]]
+    more = [f"and {len(ordered) - COUNTS_SHOWN:,} more"] if len(ordered) > COUNTS_SHOWN else []
+    return ", ".join([*shown, *more]) or "none"
 
 
 def _cell(value: Any, longest: int) -> str:
-    text = "" if value is None else str(value)
-    text = text if len(text) <= longest else text[: longest - 1] + "…"
-    return text.replace("|", "\\|").replace("\n", " ")
+    text = _cut("" if value is None else str(value), longest)
+    return visible(text).replace("|", "\\|").replace("\n", " ")
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _type_name(kind: Type) -> str:

@@ -34,6 +34,14 @@ def parse_day(text: str) -> date:
     return day
 
 
+def partition_day(partition: str | None) -> date | None:
+    """The day of a partition in Dagster's event log; None for what anybody may have reported there that is no day."""
+    try:
+        return None if partition is None else parse_day(partition)
+    except ValueError:
+        return None
+
+
 def parse_days(text: str) -> list[DayRange]:
     """The ranges of `2025-01-03, 2025-02-10...2025-02-12`, in the order in which they stand.
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import dagster as dg
-from dagster._core.storage.tags import MAX_RETRIES_TAG, RETRY_NUMBER_TAG
 
 from medallion_assets.run_processes import end, end_what_is_left, is_held, known_runs, noted, take
+from medallion_assets.run_restart import allow_restart, left_out, restart
 from medallion_assets.run_whereabouts import State, folder_of, whereabouts
 
 LOOK_SECONDS = 2.0
@@ -28,8 +29,6 @@ GRACE_SECONDS = 20.0
 Polars cannot be interrupted."""
 LEAVING_SECONDS = 30.0
 """How long a process may take to leave after its run is over."""
-RESTARTS = 2
-"""How often a run is started anew because its process was lost; after that it waits for its trigger."""
 Status = dg.DagsterRunStatus
 LOG = logging.getLogger(__name__)
 
@@ -37,23 +36,30 @@ LOG = logging.getLogger(__name__)
 def look(instance: dg.DagsterInstance, now: float) -> None:
     """Settle what can be settled at `now` (UNIX seconds)."""
     for run in instance.get_runs(dg.RunsFilter(statuses=[Status.STARTING, Status.CANCELING])):
-        if run.status is Status.STARTING:
-            _look_at_start(instance, run, now)
-        else:
-            _look_at_cancellation(instance, run, now)
+        with _on_its_own(run.run_id):
+            (_look_at_start if run.status is Status.STARTING else _look_at_cancellation)(instance, run, now)
     for run_id in known_runs(folder_of(instance)):
-        record = instance.get_run_record_by_id(run_id)
-        if record is None or (record.dagster_run.is_finished and now - (record.end_time or 0.0) > LEAVING_SECONDS):
-            _end_for_good(folder_of(instance), run_id)
+        with _on_its_own(run_id):
+            _look_at_process(instance, run_id, now)
+    for run in left_out(instance, now):
+        with _on_its_own(run.run_id):
+            _restart(instance, run)
 
 
 def watch(instance: dg.DagsterInstance, stop: threading.Event) -> None:
     """Look every few seconds, until told to stop. A storage that does not answer is asked again."""
     while not stop.wait(LOOK_SECONDS):
-        try:
+        with _on_its_own("all"):
             look(instance, time.time())
-        except Exception:
-            LOG.exception("runs cannot be watched at the moment")
+
+
+@contextmanager
+def _on_its_own(run_id: str) -> Iterator[None]:
+    """What is odd about one run, or a storage that is away, keeps nobody from looking at the others, and again."""
+    try:
+        yield
+    except Exception:
+        LOG.exception("run %s: cannot be looked at", run_id)
 
 
 def settle(instance: dg.DagsterInstance, run_id: str) -> None:
@@ -61,18 +67,6 @@ def settle(instance: dg.DagsterInstance, run_id: str) -> None:
     run = instance.get_run_by_id(run_id)
     if run is not None and whereabouts(instance, run).state is State.GONE:
         _give_up(instance, run, f"the process of this run is gone, and it was {run.status.value} still")
-
-
-def allow_restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    """Let Dagster start a run anew that was lost, if that was not done too often; says so.
-
-    Dagster decides by the run's tags at the moment at which the run is reported as failed.
-    """
-    restarts, allowed = int(run.tags.get(RETRY_NUMBER_TAG, "0")), int(run.tags.get(MAX_RETRIES_TAG, "0"))
-    if run.status is Status.CANCELING or restarts >= RESTARTS:
-        return None
-    instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: str(max(allowed, restarts + 1))})
-    return f"Nothing is wrong with its work: it may be started anew ({restarts + 1} of {RESTARTS})."
 
 
 def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
@@ -92,12 +86,27 @@ def _look_at_cancellation(instance: dg.DagsterInstance, run: dg.DagsterRun, now:
         _give_up(instance, run, f"process {found.pid} of this run is gone from {found.host}")
 
 
-def _end_for_good(folder: Path, run_id: str) -> None:
+def _look_at_process(instance: dg.DagsterInstance, run_id: str, now: float) -> None:
     """End the process of a run that is over, and forget it."""
+    record, folder = instance.get_run_record_by_id(run_id), folder_of(instance)
+    if record is not None and not record.dagster_run.is_finished:
+        return
+    if record is not None and now - (record.end_time or 0.0) <= LEAVING_SECONDS:
+        return
     if is_held(folder, run_id):
         LOG.warning("run %s is over, and its process goes on: it is ended", run_id)
     if end(folder, run_id, grace_seconds=GRACE_SECONDS) and (hold := take(folder, run_id)):
         hold.end()
+
+
+def _restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Start a lost run anew, once."""
+    hold = take(folder_of(instance), run.run_id)
+    if hold is not None:
+        try:
+            restart(instance, run.run_id)
+        finally:
+            hold.end()
 
 
 def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:

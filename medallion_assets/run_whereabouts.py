@@ -102,5 +102,8 @@ def told_by(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunProcess | No
 
 def _server(run: dg.DagsterRun) -> str | None:
     """The host of the code server whose child the run is, where it is one's."""
-    server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
-    return None if server.get("socket") else server.get("host")
+    try:
+        server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
+        return None if server.get("socket") else server.get("host")
+    except (ValueError, AttributeError):  # somebody has written it by hand
+        return None

@@ -17,12 +17,15 @@ from types import TracebackType
 from typing import Any, Self
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.text import Text
+from rich.traceback import Traceback
 
 from medallion_assets.errors import MedallionError
+from medallion_assets.visible_text import visible, visible_json
 
 FOUND, FAILED = 1, 2
 PIPE_WIDTH = 200
@@ -37,9 +40,9 @@ class Terminal:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        out = Console()
-        self._out = out if out.is_terminal else Console(width=PIPE_WIDTH)
-        self._err = Console(stderr=True)
+        out = _console()
+        self._out = out if out.is_terminal else _console(width=PIPE_WIDTH)
+        self._err = _console(stderr=True)
 
     def __enter__(self) -> Self:
         return self
@@ -52,17 +55,17 @@ class Terminal:
         if self._as_json:
             typer.echo(json.dumps({"error": _error_facts(error)}, indent=2))
         else:
-            self._err.print(_error_panel(error))
+            self._err.print(_Visible(_error_panel(error)))
             if not isinstance(error, MedallionError):
-                self._err.print_exception()
+                self._err.print(_Visible(Traceback.from_exception(type(error), error, traceback)))
         raise typer.Exit(FAILED) from error
 
     def answer(self, facts: object, page: Callable[[], RenderableType], *, found: bool = False) -> None:
         """Print the answer, as JSON made from `facts` or as the page; with `found` the command exits with 1."""
         if self._as_json:
-            typer.echo(json.dumps(plain(facts), indent=2, ensure_ascii=False))
+            typer.echo(visible_json(json.dumps(plain(facts), indent=2, ensure_ascii=False)))
         else:
-            self._out.print(page())
+            self._out.print(_Visible(page()))
         if found:
             raise typer.Exit(FOUND)
 
@@ -78,10 +81,31 @@ class Terminal:
         if self._as_json or not self._err.is_terminal:
             yield lambda _what, _done, _total: None
             return
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=self._err, transient=True) as bars:
             task = bars.add_task("", total=None)
             yield lambda what, done, total: bars.update(task, description=what, completed=done, total=total)
+
+
+def _console(*, width: int | None = None, stderr: bool = False) -> Console:
+    """A console that takes no value for a command: pages show what tables, buckets and errors hold, brackets or not."""
+    return Console(width=width, stderr=stderr, markup=False, emoji=False)
+
+
+class _Visible:
+    """A page in which no value commands the terminal: control characters are symbols."""
+
+    def __init__(self, page: RenderableType) -> None:
+        self._page = page
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._page, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
 
 def plain(value: Any) -> Any:

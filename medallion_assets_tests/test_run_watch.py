@@ -8,11 +8,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import MAX_RETRIES_TAG, RETRY_NUMBER_TAG
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
+from medallion_assets import run_watch
 from medallion_assets.run_processes import is_held, known_runs, take
-from medallion_assets.run_watch import GRACE_SECONDS, LEAVING_SECONDS, UNTOLD_SECONDS, allow_restart, look
-from medallion_assets.run_whereabouts import folder_of
+from medallion_assets.run_watch import GRACE_SECONDS, LEAVING_SECONDS, UNTOLD_SECONDS, look
+from medallion_assets.run_whereabouts import Whereabouts, folder_of
 from medallion_assets_tests.launching import Launching, launching, wait_until
 from medallion_assets_tests.test_run_processes import gone
 
@@ -75,6 +76,20 @@ def test_nothing_is_given_up_that_is_being_launched(runs: Launching) -> None:
     assert known_runs(folder_of(runs.instance)) == []
 
 
+def test_an_odd_run_keeps_nobody_from_looking_at_the_others(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd, other = starting(runs), starting(runs)
+    real = run_watch.whereabouts
+
+    def of_the_other(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Whereabouts:
+        if run.run_id == odd:
+            raise ValueError(odd)
+        return real(instance, run)
+
+    monkeypatch.setattr(run_watch, "whereabouts", of_the_other)
+    look(runs.instance, time.time() + UNTOLD_SECONDS + 1)
+    assert (runs.run(odd).status, runs.run(other).status) == (Status.STARTING, Status.FAILURE)
+
+
 def test_a_run_that_was_told_to_end_is_canceled_when_its_process_is_gone(runs: Launching) -> None:
     """Whoever told it so may have been killed in between."""
     run_id = runs.at_work()
@@ -106,26 +121,3 @@ def test_a_process_whose_run_is_over_is_ended(runs: Launching, how: str) -> None
     look(runs.instance, time.time() + LEAVING_SECONDS + 1)
     assert gone(process.pid)
     assert known_runs(folder_of(runs.instance)) == []
-
-
-@pytest.mark.parametrize(
-    ("tags", "allowed"),
-    [
-        pytest.param({}, "1", id="a run that has no retries"),
-        pytest.param({MAX_RETRIES_TAG: "0"}, "1", id="nor by its tags"),
-        pytest.param({MAX_RETRIES_TAG: "1", RETRY_NUMBER_TAG: "1"}, "2", id="one that was lost before"),
-        pytest.param({MAX_RETRIES_TAG: "2", RETRY_NUMBER_TAG: "2"}, "2", id="no more than twice"),
-        pytest.param({MAX_RETRIES_TAG: "5"}, "5", id="what its tables allow stays"),
-    ],
-)
-def test_a_lost_run_is_started_anew(runs: Launching, tags: dict[str, str], allowed: str) -> None:
-    run_id = runs.make(tags)
-    allow_restart(runs.instance, runs.run(run_id))
-    assert runs.run(run_id).tags[MAX_RETRIES_TAG] == allowed
-
-
-def test_a_run_that_was_to_be_ended_is_not_started_anew(runs: Launching) -> None:
-    run_id = runs.make()
-    runs.instance.report_run_canceling(runs.run(run_id))
-    assert allow_restart(runs.instance, runs.run(run_id)) is None
-    assert MAX_RETRIES_TAG not in runs.run(run_id).tags

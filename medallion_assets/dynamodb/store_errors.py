@@ -1,7 +1,8 @@
 """What goes wrong between this process and a disk or bucket, as errors of ours that say what to do.
 
 Belongs here: which of a store's errors pass by themselves, which are about one object, and which about the whole place.
-Does not: reading or listing (dynamodb.storage, dynamodb.listing); the verdict on an export (dynamodb.verdicts).
+Does not: what a code of AWS means (aws_errors); reading or listing (dynamodb.storage, dynamodb.listing); the verdict on
+an export (dynamodb.verdicts).
 """
 
 from __future__ import annotations
@@ -14,39 +15,21 @@ from contextlib import contextmanager
 import botocore.exceptions as botocore
 from obstore.exceptions import BaseError, InvalidPathError, PermissionDeniedError, UnauthenticatedError
 
+from medallion_assets.aws_errors import AWS_ERRORS, Advice, Repeat, advice
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 
 ARCHIVED = "InvalidObjectState"
-CLOCK = "RequestTimeTooSkewed"
-GONE = frozenset({"NoSuchBucket", "InvalidBucketName", "PermanentRedirect", "AuthorizationHeaderMalformed"})
-LATER = frozenset(
-    {
-        "SlowDown",
-        "InternalError",
-        "ServiceUnavailable",
-        "RequestTimeout",
-        "Throttling",
-        "ThrottlingException",
-        "RequestLimitExceeded",
-        "TooManyRequestsException",
-        "KMS.ThrottlingException",
-        "KMS.KMSInternalException",
-        "KMS.DependencyTimeoutException",
-        "KMS.KeyUnavailableException",
-        "408",
-        "429",
-    }
-)
-"""S3's codes that pass by themselves; so does whatever is answered with a status of 500 and more."""
+GONE = frozenset({"NoSuchBucket", "InvalidBucketName", "NoSuchBucketException"})
 OF_AN_OBJECT = frozenset({ARCHIVED, "AccessDenied", "403", "Forbidden"})
 """Codes that say something of the object that was asked for, where an object was asked for; so do all of KMS."""
-NOT_SETTLED_BY_TIME = (
+OF_SETTINGS = (
     botocore.NoCredentialsError,
     botocore.PartialCredentialsError,
     botocore.ParamValidationError,
     botocore.ProfileNotFound,
     botocore.InvalidRegionError,
 )
+AGAIN = "it is looked at again by itself"
 REFUSING_DISK = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EROFS})
 _SSE_C = "Server Side Encryption"
 _CODE = re.compile(r"<Code>([^<]+)</Code>")
@@ -90,23 +73,21 @@ def store_errors(what: str, *, is_object: bool = False) -> Iterator[None]:
 
 def our_error(error: Exception, what: str, *, is_object: bool = False) -> MedallionError:
     """The error of ours that stands for one of a disk's, of obstore's or of boto3's."""
-    code, found = code_of(error), words(error)
-    if is_object and _is_about_the_object(error, code):
-        return UnreadableObjectError(what, code, found, _remedy(code, str(error)))
-    if code in LATER or (code.isdigit() and int(code) >= 500):
-        return _not_answered(what, found)
-    if code == CLOCK:
-        do = "set the clock of this machine: S3 takes no request that is 15 minutes early or late"
-        return PermanentError(f"S3 refuses to look for {what}", found=found, do=do)
+    code, found, text = code_of(error), words(error), str(error)
+    answer = advice(code, _status(error), text) if _is_answer(error) else None
+    if is_object and _is_about_the_object(error, code, answer):
+        return UnreadableObjectError(what, code, found, _remedy(code, text))
     if code in GONE or isinstance(error, FileNotFoundError):
-        do = "check the bucket's name and region"
-        return PermanentError(f"there is no place to look for {what}", found=found, do=do)
+        return PermanentError(f"there is no place to look for {what}", found=found, do=AWS_ERRORS["NoSuchBucket"].do)
     if isinstance(error, InvalidPathError):
         return PermanentError(f"the name of {what} cannot be used", found=found, do="give it another name")
-    if _is_refused(error, code):
-        do = "check the AWS credentials and that they may list and read this bucket"
+    if answer is not None and answer.repeat is Repeat.NEVER:
+        return PermanentError(f"no access to {what}", found=found, do=answer.do)
+    if _is_refused(error):
+        do = "check the AWS credentials of this process, or the permissions of the folder"
         return PermanentError(f"no access to {what}", found=found, do=do)
-    return _not_answered(what, found)
+    do = "it is tried again; if it stays, " + (answer.do if answer else "check the network and the endpoint URL")
+    return TransientError(f"the store did not answer for {what}", found=found, do=do)
 
 
 def code_of(error: Exception) -> str:
@@ -131,43 +112,41 @@ def words(error: Exception) -> str:
     return (text.splitlines() or [type(error).__name__])[0]
 
 
-def _is_refused(error: Exception, code: str) -> bool:
-    """Whether repeating it cannot help: an answer of 400 to 499, a setting, or a disk that says no."""
-    if isinstance(error, (PermissionDeniedError, UnauthenticatedError, *NOT_SETTLED_BY_TIME)):
-        return True
+def _is_answer(error: Exception) -> bool:
+    """Whether S3 itself said it, rather than a disk or something on the way."""
+    return isinstance(error, botocore.ClientError | PermissionDeniedError | UnauthenticatedError) or _status(error) > 0
+
+
+def _status(error: Exception) -> int:
+    """The HTTP status of an answer; 0 of anything else."""
     if isinstance(error, botocore.ClientError):
-        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)) < 500
-    if isinstance(error, OSError):
-        return error.errno in REFUSING_DISK
-    status = _STATUS.search(str(error))
-    return status is not None and int(status[1]) < 500 and code not in LATER
+        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    match = _STATUS.search(str(error)) if isinstance(error, BaseError) else None
+    return int(match[1]) if match else 0
 
 
-def _is_about_the_object(error: Exception, code: str) -> bool:
+def _is_refused(error: Exception) -> bool:
+    """Whether repeating it cannot help, although S3 said nothing: a setting, or a disk that says no."""
+    return isinstance(error, OF_SETTINGS) or (isinstance(error, OSError) and error.errno in REFUSING_DISK)
+
+
+def _is_about_the_object(error: Exception, code: str, answer: Advice | None) -> bool:
     if isinstance(error, OSError) and error.errno in {*REFUSING_DISK, errno.EIO}:
         return True
-    of_its_key = (code.startswith("KMS.") and code not in LATER) or _SSE_C in str(error)
-    return code in OF_AN_OBJECT or of_its_key
+    if answer is None or answer.repeat is not Repeat.NEVER:
+        return False
+    return code in OF_AN_OBJECT or code.lower().startswith("kms") or _SSE_C in str(error)
 
 
 def _remedy(code: str, text: str) -> str:
     if code == ARCHIVED:
-        return (
-            "restore the export's objects from the archive (aws s3api restore-object), or copy them to another "
-            "storage class; it is looked at again by itself"
-        )
-    if code.startswith("KMS.") or "kms:" in text:
-        return "let this account use the KMS key of the object (kms:Decrypt), and see that the key is enabled"
+        return f"restore the object from its archive storage class, or copy it to another class; {AGAIN}"
+    if code.lower().startswith("kms"):
+        return f"{advice(code).do}; {AGAIN}"
+    if "kms:" in text:
+        return f"{AWS_ERRORS['KMS.AccessDeniedException'].do}; {AGAIN}"
     if _SSE_C in text:
         return "copy the object without a key of its writer (SSE-C): S3 gives its bytes to nobody else"
     if code in ("PermissionError", "OSError"):
-        return "let this account read the file, and see that the disk is sound; it is looked at again by itself"
-    return (
-        "allow this account s3:GetObject on the object (bucket policy, object owner, access point), and kms:Decrypt if "
-        "it is encrypted; it is looked at again by itself"
-    )
-
-
-def _not_answered(what: str, found: str) -> TransientError:
-    do = "it is tried again; if it stays, check the network and the endpoint URL"
-    return TransientError(f"the store did not answer for {what}", found=found, do=do)
+        return f"let this account read the file, and see that the disk is sound; {AGAIN}"
+    return f"allow this account s3:GetObject on it (its owner, the policies of bucket and access point); {AGAIN}"

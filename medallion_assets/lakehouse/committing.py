@@ -24,6 +24,7 @@ from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.data_files import StagedFile, add_action, remove_action, store_of
 from medallion_assets.lakehouse.log_chain import chain_notes, write_last_commit
 from medallion_assets.lakehouse.schema import delta_schema
+from medallion_assets.lakehouse.storage_errors import commit_failed
 
 COMMIT_ID = "medallion_commit_id"
 VERSION = "medallion_version"
@@ -49,7 +50,8 @@ def commit_version(
 
     Raises:
         CommitConflictError: the table has moved on since it was opened; read again and decide again.
-        TransientError: the storage failed and the commit is certainly not in.
+        TransientError: the storage failed, or its disk is full, and the commit is certainly not in.
+        PermanentError: the storage refuses, such as a read-only disk.
     """
     commit_id, base = uuid.uuid4().hex, delta.version()
     now_millis = time.time_ns() // 1_000_000
@@ -88,4 +90,4 @@ def _expect_commit(
             found=f"version {latest.version()}",
             do="nothing: the stage reads again and retries",
         ) from error
-    raise TransientError(f"{table.name}: a commit failed", found=error, do="run the stage again") from error
+    raise commit_failed(table.name, uri, error) from error

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from deltalake.exceptions import DeltaError
 
-from medallion_assets.errors import PermanentError, TransientError, UnreadableTableError
+from medallion_assets.errors import DiskFullError, MedallionError, PermanentError, TransientError, UnreadableTableError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.native_failures import native_failures
 
@@ -23,6 +23,8 @@ REFUSED = re.compile(
     r"|illegal character sequence|contained empty path segment"  # no repetition gives a file another name
 )
 """What no repetition helps against, in the words of a local disk or of S3."""
+FULL = re.compile(r"\bos error (?:28|122)\b|No space left on device|Disk quota exceeded")
+READ_ONLY = re.compile(r"\bos error 30\b|Read-only file system")
 COLOURS = re.compile(r"\x1b\[\d*m")
 FRAMES = re.compile(r"^\s*0: .*", re.MULTILINE | re.DOTALL)
 LONGEST = 400
@@ -36,13 +38,15 @@ def storage_errors(table_name: str, uri: str) -> Iterator[None]:
         UnreadableTableError: what lies there is no Delta table, or a broken one.
         PermanentError: the storage refuses: no access, a file in the way, a read-only disk.
         OutOfMemoryError, PanicError: delta-rs could not go on.
-        TransientError: the storage did not answer.
+        TransientError: the storage did not answer, or the disk is full: it need not stay so.
     """
     try:
         with native_failures(table_name):
             yield
     except (DeltaError, OSError) as error:
         found = words(error)
+        if (full := disk_full(table_name, uri, error)) is not None:
+            raise full from error
         if REFUSED.search(str(error)) or isinstance(error, PermissionError):
             raise _refused(table_name, uri, found) from error
         if isinstance(error, OSError):
@@ -59,10 +63,13 @@ def refusals(table: Table, target: str) -> Iterator[None]:
 
     Raises:
         PermanentError: the storage refuses.
+        DiskFullError: there is no space left.
     """
     try:
         yield
     except OSError as error:
+        if (full := disk_full(table.name, target, error)) is not None:
+            raise full from error
         if table.path in str(error) and REFUSED.search(str(error)):
             raise _refused(table.name, target, words(error)) from error
         raise
@@ -79,7 +86,36 @@ def not_a_table(table_name: str, uri: str, found: str) -> UnreadableTableError:
     )
 
 
+def disk_full(table_name: str, uri: str, error: Exception) -> DiskFullError | None:
+    """The error for a disk without space, which somebody may free at any moment; None when that is not it."""
+    if FULL.search(str(error)) is None:
+        return None
+    return DiskFullError(
+        f"{table_name}: the disk is full",
+        expected=f"free space (or quota) on the disk of {uri}",
+        found=words(error),
+        do="free space there, or make the disk larger (df -h shows it); what failed is done again then",
+    )
+
+
+def commit_failed(table_name: str, uri: str, error: Exception) -> MedallionError:
+    """The error for a commit that is certainly not in."""
+    if (full := disk_full(table_name, uri, error)) is not None:
+        return full
+    if REFUSED.search(str(error)):
+        return _refused(table_name, uri, words(error))
+    return TransientError(f"{table_name}: a commit failed", found=error, do="run the stage again")
+
+
 def _refused(table_name: str, uri: str, found: str) -> PermanentError:
+    if READ_ONLY.search(found):
+        return PermanentError(
+            f"{table_name}: the disk is read-only",
+            expected=f"a disk that can be written, at {uri}",
+            found=found,
+            do="see why (dmesg: disks that fail are mounted read-only), and mount it for writing again; with systemd "
+            "also look at ReadWritePaths= of the units",
+        )
     return PermanentError(
         f"{table_name} cannot be read or written",
         expected=f"a place where this account may read and write, at {uri}",

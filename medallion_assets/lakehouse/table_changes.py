@@ -22,6 +22,7 @@ import polars as pl
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.schema import conformed, polars_schema
+from medallion_assets.lakehouse.shown_rows import shown_rows
 
 EXAMPLES = 5
 """So many are shown of each kind of change."""
@@ -151,10 +152,11 @@ class Comparison:
     def _show(self, change: str, after: pl.DataFrame | None, before: pl.DataFrame | None) -> None:
         room = EXAMPLES - sum(example.change == change for example in self.changes.examples)
         rows = (after if after is not None else before if before is not None else pl.DataFrame()).head(max(room, 0))
-        for number, row in enumerate(rows.iter_rows(named=True)):
+        olds = shown_rows(before) if change == "changed" and before is not None else []
+        for number, row in enumerate(shown_rows(rows)):
             key = {name: row[name] for name in self.key}
-            if change == "changed" and before is not None:
-                old = before.row(number, named=True)
+            if olds:
+                old = olds[number]
                 names = [name for name in row if row[name] != old[name]]
                 example = Example(
                     change=change,

@@ -26,9 +26,11 @@ from typing import TYPE_CHECKING
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.operations.alert_marks import Marks
 from medallion_assets.operations.alert_outbox import Outlook, Parcel, take_due
 from medallion_assets.operations.alerts import Alert, Event, append_events
 from medallion_assets.settings import Settings
+from medallion_assets.stage import NOT_WRITTEN
 
 if TYPE_CHECKING:  # takes a while to import, and only those who are alerted need it
     from apprise.plugins.base import NotifyBase
@@ -93,40 +95,69 @@ def deliver_due(
     *,
     ui_url: str,
     now: datetime,
+    marks: Marks | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outlook:
     """Send what is due, all channels at the same time and each in order; give what was due and when the next is.
 
     Each alert is noted as delivered right after it was sent. A channel that fails is left alone for this time.
+    What `marks` know as sent is not sent again, and what was sent and cannot be noted is marked there.
 
     Raises:
-        TransientError: the storage did not answer; alerts that were sent and could not be noted are sent again.
+        MedallionError: the storage did not answer, or takes no writes.
     """
     by_name = {channel.name: channel for channel in channels}
     outlook = take_due(lakehouse, {name: channel.kind for name, channel in by_name.items()}, now)
     if outlook.due:
         _load_apprise()  # takes seconds, so before the time begins; not in threads: it turns warnings off for a moment
     ends, noting = clock() + BUDGET_SECONDS, Lock()
+    known: dict[str, set[str]] = {}
+    unnoted: list[Parcel] = []
 
     def serve(parcels: list[Parcel]) -> None:
         for parcel in parcels:
             if clock() > ends:
                 return
-            error = send(by_name[parcel.channel], parcel.alert, ui_url=ui_url)
+            is_known = parcel.alert.key in known[parcel.channel]
+            error = None if is_known else sent(by_name[parcel.channel], parcel.alert, ui_url)
             event = Event.DELIVERED if error is None else Event.FAILED
             row = {"alert_key": parcel.alert.key, "event": event, "channel": parcel.channel, "error": error}
-            with noting:
-                append_events(lakehouse, [row], now)
+            try:
+                with noting:
+                    append_events(lakehouse, [row], now)
+            except NOT_WRITTEN:
+                unnoted.extend([parcel] if error is None else [])
+                raise
             if error is not None:
                 return
 
     batches = [list(parcels) for _, parcels in groupby(outlook.due, key=lambda parcel: parcel.channel)]
     if batches:
+        known = {one[0].channel: _marked(marks, one) for one in batches}
         with ThreadPoolExecutor(min(len(batches), CHANNELS_AT_ONCE)) as threads:
             served = [threads.submit(serve, batch) for batch in batches]
+        _mark(marks, unnoted, now)
         for one in served:
             one.result()
     return outlook
+
+
+def _marked(marks: Marks | None, parcels: list[Parcel]) -> set[str]:
+    return marks.of(parcels[0].channel, [one.alert.key for one in parcels]) if marks else set()
+
+
+def _mark(marks: Marks | None, parcels: Iterable[Parcel], now: datetime) -> None:
+    for parcel in parcels:
+        if marks is not None:
+            marks.note(parcel.channel, parcel.alert.key, now)
+
+
+def sent(channel: Channel, alert: Alert, ui_url: str) -> str | None:
+    """Send one alert; what a service breaks at is its failure, and holds up no other alert."""
+    try:
+        return send(channel, alert, ui_url=ui_url)
+    except Exception as error:  # noqa: BLE001 - its words may hold the URL, which is a secret
+        return f"the service broke: {type(error).__name__}"
 
 
 def send(channel: Channel, alert: Alert, *, ui_url: str) -> str | None:

@@ -17,20 +17,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
+from deltalake.exceptions import DeltaError
 
+from medallion_assets.errors import MedallionError
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.operations.alerts import ALERTS, Alert, Event, event_row, read_events
+from medallion_assets.settings import ALERT_KINDS
 
 FIRST_REST_SECONDS = 30.0
 LONGEST_REST_SECONDS = 600.0
 TAKEN_SECONDS = 60.0
 """Longer than a sender may take for what it takes."""
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 NEW_CHANNEL_HOURS = 24.0
 AT_ONCE = 10
 """So many alerts a channel is sent in one go; the rest follows in the next."""
@@ -72,9 +76,11 @@ class _Channel:
     first_at: datetime | None = None
     marks: dict[str, _Mark] = field(default_factory=lambda: defaultdict(_Mark))
 
-    def follow(self, row: Mapping[str, Any]) -> None:
-        """Take up the next event of the channel."""
+    def follow(self, row: Mapping[str, Any], now: datetime) -> None:
+        """Take up the next event of the channel. What a clock that was set back since dates later holds up nothing."""
         mark, at = self.marks[row["alert_key"]], row["happened_at"]
+        if at > now + timedelta(seconds=TAKEN_SECONDS):
+            at = LONG_AGO
         self.first_at = self.first_at or at
         match row["event"]:
             case Event.SENDING:
@@ -112,6 +118,20 @@ def take_due(lakehouse: Lakehouse, channels: Mapping[str, str], now: datetime) -
     return until_committed(take)
 
 
+def waiting_alerts(lakehouse: Lakehouse, channels: Mapping[str, str], now: datetime) -> list[Alert]:
+    """The alerts that some channel does not have yet, as far as the outbox can be read; nothing is taken.
+
+    `channels` are names with kinds.
+    """
+    try:
+        snapshot = lakehouse.find(ALERTS)
+        events = [] if snapshot is None else list(read_events(snapshot, now).iter_rows(named=True))
+    except (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError):
+        return []
+    due, _ = waiting(events, channels, now)
+    return list({parcel.alert.key: parcel.alert for parcel in due}.values())
+
+
 def waiting(
     events: Iterable[Mapping[str, Any]], channels: Mapping[str, str], now: datetime
 ) -> tuple[list[Parcel], datetime | None]:
@@ -119,10 +139,12 @@ def waiting(
     raised: dict[str, tuple[Alert, datetime]] = {}
     states: dict[str, _Channel] = defaultdict(_Channel)
     for row in events:
-        if row["event"] == Event.RAISED:
-            raised.setdefault(row["alert_key"], (_alert(row), row["happened_at"]))
-        else:
-            states[row["channel"]].follow(row)
+        if row["alert_key"] is None or row["happened_at"] is None:
+            continue  # no event of ours: another writer's row stops no other alert
+        if row["event"] != Event.RAISED:
+            states[row["channel"]].follow(row, now)
+        elif (alert := _alert(row)) is not None:
+            raised.setdefault(alert.key, (alert, row["happened_at"]))
     due: list[Parcel] = []
     later: list[datetime] = []
     for name, kind in channels.items():
@@ -160,6 +182,9 @@ def _due_on(channel: _Channel, parcels: list[Parcel], now: datetime) -> tuple[li
     return due[:many], now if len(due) > many else min(later, default=None)
 
 
-def _alert(row: Mapping[str, Any]) -> Alert:
+def _alert(row: Mapping[str, Any]) -> Alert | None:
+    """The alert of a row; None when it is of a kind that this release does not know, or says nothing."""
     names = ("kind", "what", "where", "do", "run_id", "job")
+    if row["kind"] not in ALERT_KINDS or any(row[name] is None for name in ("what", "where", "do")):
+        return None
     return Alert(key=row["alert_key"], **{name: row[name] for name in names})

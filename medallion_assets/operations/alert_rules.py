@@ -10,6 +10,7 @@ it goes on (operations.alerts).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ import polars as pl
 from medallion_assets.lakehouse.contracts import BUSINESS_TIME_ZONE
 from medallion_assets.lakehouse.pipeline_runs import Outcome
 from medallion_assets.operations.alert_expectations import unusual_failures
-from medallion_assets.operations.alert_facts import Facts
+from medallion_assets.operations.alert_facts import Facts, Unread
 from medallion_assets.operations.alert_failures import untold_failures
 from medallion_assets.operations.alert_health import unhealthy_run
 from medallion_assets.operations.alerts import Alert
@@ -27,6 +28,7 @@ from medallion_assets.operations.stages import stages
 from medallion_assets.run_days import parse_days
 from medallion_assets.tables import PUBLISHED_TABLES
 
+Rule = Callable[[Facts, datetime], Iterator[Alert]]
 QUALITY_DAYS = 7
 GAP_PATIENCE_SECONDS = 3600.0
 """A window that ended only just now may still be followed by the one before it."""
@@ -34,7 +36,16 @@ GAP_PATIENCE_SECONDS = 3600.0
 
 def judge(facts: Facts, now: datetime) -> list[Alert]:
     """What every rule has to say, in the order of the rules."""
-    return [alert for rule in RULES for alert in rule(facts, now)]
+    return [alert for rule in RULES for alert in _said_by(rule, facts, now)]
+
+
+def _said_by(rule: Rule, facts: Facts, now: datetime) -> list[Alert]:
+    """What a rule says; of one that odd facts break, that it says nothing: the others still do."""
+    try:
+        return list(rule(facts, now))
+    except Exception as error:
+        logging.getLogger(__name__).exception("the alert rule %s broke", rule.__name__)
+        return list(blind(Facts(unread=[Unread(what=rule.__name__, error=repr(error))]), now))
 
 
 def stage_failed(facts: Facts, now: datetime) -> Iterator[Alert]:
@@ -162,7 +173,7 @@ def blind(facts: Facts, now: datetime) -> Iterator[Alert]:
         )
 
 
-RULES: tuple[Callable[[Facts, datetime], Iterator[Alert]], ...] = (
+RULES: tuple[Rule, ...] = (
     stage_failed,
     low_quality,
     stale_table,

@@ -25,6 +25,7 @@ from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.lakehouse.records import POSITION
 from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.lakehouse.shown_rows import shown_rows
 from medallion_assets.operations.key_records import key_rows, parse_key, records_of_key
 from medallion_assets.operations.key_states import expected_rows
 from medallion_assets.operations.key_uncertainty import unknown
@@ -98,7 +99,7 @@ def explain(
         table=table.name,
         key=dict(zip(table.key, key, strict=True)),
         records=with_versions(records, expected) if table.history else with_winner(records),
-        silver=held.to_dicts(),
+        silver=shown_rows(held),
         disagreements=_disagreements(records, events, expected, held),
         unknown=unknown(records, settlement),
     )
@@ -127,9 +128,10 @@ def _disagreements(
         return [*lost, f"Silver holds {held.height} rows of this key; its records make {expected.height}"]
     is_readable = not events.select(pl.col("_reasons").list.len() > 0).to_series().any()
     names = expected.columns if is_readable else [] if "valid_from" in expected.columns else list(DECIDING)
+    pairs = list(zip(shown_rows(held.select(names)), shown_rows(expected.select(names)), strict=True))
     return lost + [
-        f"{name}: Silver holds {found!r}, its records say {should!r}"
+        f"{name}: Silver holds {found[name]!r}, its records say {should[name]!r}"
         for name in names
-        for found, should in zip(held[name], expected[name], strict=True)
-        if found != should
+        for found, should in pairs
+        if found[name] != should[name]
     ]

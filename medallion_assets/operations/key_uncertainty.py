@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from medallion_assets.full_export_time import UNCERTAINTY
-from medallion_assets.lakehouse.raw_exports import EPOCH, FULL, RawExport
+from medallion_assets.lakehouse.raw_exports import FULL, RawExport
 from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.lakehouse.shown_rows import moment
 from medallion_assets.operations.key_verdicts import KeyRecord, Kind, Verdict
 
 
@@ -70,9 +71,10 @@ def _overlapped(record: KeyRecord, window: RawExport) -> str:
 
 
 def _written_at(record: KeyRecord) -> datetime:
-    return EPOCH + timedelta(microseconds=record.sequence_micros or 0)
+    return moment(record.sequence_micros or 0)
 
 
 def _known_by(record: KeyRecord) -> datetime:
     """The moment by which what the record tells surely was so."""
-    return _written_at(record) + (2 * UNCERTAINTY if record.export_type == FULL else timedelta(0))
+    uncertain = 2 * UNCERTAINTY // timedelta(microseconds=1) if record.export_type == FULL else 0
+    return moment((record.sequence_micros or 0) + uncertain)

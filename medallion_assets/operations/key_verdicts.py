@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -16,8 +16,9 @@ import polars as pl
 
 from medallion_assets.lakehouse.decisions import Decision
 from medallion_assets.lakehouse.duplicates import canonical
-from medallion_assets.lakehouse.raw_exports import EPOCH, FULL, RawExport
+from medallion_assets.lakehouse.raw_exports import FULL, RawExport
 from medallion_assets.lakehouse.settlement import Settlement
+from medallion_assets.lakehouse.shown_rows import moment_text
 
 
 class Kind(StrEnum):
@@ -165,20 +166,21 @@ def with_winner(records: Sequence[KeyRecord]) -> list[KeyRecord]:
 
 def with_versions(records: Sequence[KeyRecord], expected: pl.DataFrame) -> list[KeyRecord]:
     """Each that began or ended a version decided it (rule H1)."""
-    began = {(row["_sequence_micros"], row["_export_id"]): row for row in expected.iter_rows(named=True)}
-    ended = {row["valid_to"]: row["valid_from"] for row in expected.filter("is_deleted").iter_rows(named=True)}
+    micros = expected.with_columns(pl.col("valid_from", "valid_to").dt.timestamp("us"))
+    began = {(row["_sequence_micros"], row["_export_id"]): row for row in micros.iter_rows(named=True)}
+    ended = {row["valid_to"]: row["valid_from"] for row in micros.filter("is_deleted").iter_rows(named=True)}
     decided = []
     for record in records:
         version = began.get((record.sequence_micros, record.export_id))
-        at = None if record.sequence_micros is None else EPOCH + timedelta(microseconds=record.sequence_micros)
+        at = record.sequence_micros
         if record.verdict is not Verdict.SUPERSEDED:
             decided.append(record)
         elif version is not None and record.kind is Kind.UPSERT:
-            until = "now" if version["valid_to"] is None else version["valid_to"].isoformat()
-            words = f"the version from {version['valid_from'].isoformat()} to {until}"
+            until = "now" if version["valid_to"] is None else moment_text(version["valid_to"])
+            words = f"the version from {moment_text(version['valid_from'])} to {until}"
             decided.append(replace(record, verdict=Verdict.DECIDED, detail=words))
         elif record.kind is not Kind.UPSERT and at in ended:
-            words = f"ended the version from {ended.pop(at).isoformat()}"
+            words = f"ended the version from {moment_text(ended.pop(at))}"
             decided.append(replace(record, verdict=Verdict.DECIDED, detail=words))
         else:
             decided.append(replace(record, detail=record.detail or "began and ended no version"))

@@ -7,19 +7,18 @@ Does not: figures and verdicts; each answer brings its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
 from medallion_assets.dynamodb.manifests import Export
 from medallion_assets.dynamodb.verdicts import Standing
-from medallion_assets.lakehouse.raw_exports import EPOCH
 from medallion_assets.lakehouse.redrive import Redriven
+from medallion_assets.lakehouse.shown_rows import LAST_MICROS, moment, moment_text
 from medallion_assets.operations.explain import Explanation
 from medallion_assets.operations.export_report import ExportReport
 from medallion_assets.operations.findings import Verification
@@ -173,7 +172,7 @@ def verification_page(answer: Verification) -> RenderableType:
     for one in answer.findings:
         title = f"{one.table}: {one.check}" + (f", {one.file}" if one.file else "")
         lines = [f"expected: {one.expected}", f"found: {one.found}", f"what to do: {one.do}"]
-        parts.append(Panel("\n".join(map(escape, lines)), title=escape(title), title_align="left", border_style="red"))
+        parts.append(Panel(Text("\n".join(lines)), title=Text(title), title_align="left", border_style="red"))
     last = f"{len(answer.findings)} findings" if answer.findings else "nothing found: every table is well"
     return Group(*parts, Text(last, style="bold red" if answer.findings else "bold green"))
 
@@ -220,8 +219,9 @@ def _detail(record: KeyRecord) -> str:
 def _written(record: KeyRecord) -> str:
     if record.sequence_micros is None:
         return "?"
-    at = EPOCH + timedelta(microseconds=record.sequence_micros)
-    return f"{at:%Y-%m-%d %H:%M:%S.%f}"
+    if record.sequence_micros > LAST_MICROS:
+        return moment_text(record.sequence_micros)
+    return f"{moment(record.sequence_micros):%Y-%m-%d %H:%M:%S.%f}"
 
 
 def _minute(moment: datetime | None) -> str:

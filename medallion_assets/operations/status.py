@@ -31,7 +31,7 @@ WINDOW = timedelta(days=7)
 SHOWN = 10
 """How many alerts, and how many incidents."""
 INCIDENT_COLUMNS = ("failed_at", "stage", "partition", "export_id", "headline", "do", "run_id")
-ERROR_CHARACTERS = 300
+ERROR_CHARACTERS = 500
 BROKEN = (Outcome.FAILED, Outcome.LOST)
 
 

@@ -7,30 +7,37 @@ Dagster reads the annotations of a sensor itself, so they are not postponed here
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from medallion_assets.errors import MedallionError
 from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.operations.alert_delivery import channels_of, check_alert_urls, deliver_due
+from medallion_assets.operations.alert_delivery import Channel, channels_of, check_alert_urls, deliver_due
+from medallion_assets.operations.alert_direct import send_directly, takes_no_writes, tell, unwritable
 from medallion_assets.operations.alert_facts import Facts, RunningStage, read_facts
+from medallion_assets.operations.alert_marks import Marks
 from medallion_assets.operations.alert_notices import days_skipped
-from medallion_assets.operations.alert_outbox import Outlook
+from medallion_assets.operations.alert_outbox import LONGEST_REST_SECONDS, TAKEN_SECONDS, Outlook, waiting_alerts
 from medallion_assets.operations.alert_rules import judge
-from medallion_assets.operations.alerts import ALERTS, KEPT_DAYS, Alert, raise_alerts
+from medallion_assets.operations.alerts import ALERTS, KEPT_DAYS, Alert
 from medallion_assets.operations.stages import stages
 from medallion_assets.reporting import asset_key
 from medallion_assets.resources import LakehouseResource
 from medallion_assets.settings import Settings
+from medallion_assets.stage import NOT_WRITTEN
 from medallion_assets.tables import PUBLISHED_TABLES
 from medallion_assets.triggers.asking import sensor_status
+from medallion_assets.triggers.cursors import UNREADABLE, cursor_values, moment
 from medallion_assets.triggers.daily_close import closed_days, day_due, day_to_close, first_published, missed_days
 from medallion_assets.triggers.jobs import DAILY
 from medallion_assets.triggers.run_outcomes import run_outcome_sensor
 
 RULES_SECONDS, SENDER_SECONDS = 300, 30
+LONGEST_QUIET = timedelta(seconds=LONGEST_REST_SECONDS + TAKEN_SECONDS)
+"""Nothing that waits is due later: what says so was written by a clock that has been set back since."""
 MOST_RUNNING = 20
 """Runs whose stages are looked at while they are at work; there are 3 at once, unless somebody raised that."""
 
@@ -57,7 +64,12 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
     def alert_rules(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SkipReason:
         lake, now = lakehouse.lakehouse(), lakehouse.now()
         found = judge(facts_of(lake, context.instance, settings, now), now)
-        fresh = raise_alerts(lake, [*found, *skipped_days(context.instance, settings, now)], now)
+        try:
+            fresh = tell(
+                lake, context.instance, settings, [*found, *skipped_days(context.instance, settings, now)], now
+            )
+        except NOT_WRITTEN as error:
+            return dg.SkipReason(f"nobody can be told: {error}")
         return dg.SkipReason(f"raised: {', '.join(one.key for one in fresh) or 'nothing new'}")
 
     return alert_rules
@@ -75,23 +87,48 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def alert_sender(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         lake, now = lakehouse.lakehouse(), lakehouse.now()
-        if not channels or not lake.exists(ALERTS):
-            return dg.SensorResult(skip_reason="no channel is set" if not channels else "no alert was ever raised")
-        if is_quiet(context.cursor, version=lake.open(ALERTS).version, now=now):
-            return dg.SensorResult(skip_reason="nothing is due", cursor=context.cursor)
-        outlook = deliver_due(lake, channels, ui_url=settings.ui_url, now=now)
+        marks = Marks(context.instance.run_storage)
+        try:
+            if not channels or not lake.exists(ALERTS):
+                return dg.SensorResult(skip_reason="no channel is set" if not channels else "no alert was ever raised")
+            if is_quiet(context.cursor, version=lake.open(ALERTS).version, now=now):
+                return dg.SensorResult(skip_reason="nothing is due", cursor=context.cursor)
+            outlook = deliver_due(lake, channels, ui_url=settings.ui_url, now=now, marks=marks)
+        except NOT_WRITTEN as error:
+            if not takes_no_writes(error):
+                raise
+            said = sent_without_outbox(lake, channels, marks, settings, error, now)
+            return dg.SensorResult(skip_reason=said, cursor=context.cursor)
         return dg.SensorResult(skip_reason=f"{len(outlook.due)} were due", cursor=remembered(outlook))
 
     return alert_sender
 
 
+def sent_without_outbox(
+    lakehouse: Lakehouse,
+    channels: Sequence[Channel],
+    marks: Marks,
+    settings: Settings,
+    error: Exception,
+    now: datetime,
+) -> str:
+    """Send what waits although the outbox takes no writes; says what became of it."""
+    names = {one.name: one.kind for one in channels}
+    untold = [unwritable(lakehouse, error, now), *waiting_alerts(lakehouse, names, now)]
+    try:
+        sent = send_directly(channels, marks, untold, settings.ui_url, now)
+    except MedallionError as failure:
+        return f"nobody can be told: {failure}"
+    return f"{len(sent)} were sent without the outbox: {error}"
+
+
 def is_quiet(cursor: str | None, *, version: int, now: datetime) -> bool:
     """Whether nothing can be due: the table is as it was when it was last read, and nothing was due until now."""
     try:
-        seen = json.loads(cursor or "")
-        due_at = seen["next_due_at"] and datetime.fromisoformat(seen["next_due_at"])
-        return bool(seen["version"] == version and (due_at is None or now < due_at))
-    except (ValueError, KeyError, TypeError):
+        seen = cursor_values(cursor)
+        due_at = moment(seen["next_due_at"])
+        return bool(seen["version"] == version and (due_at is None or now < due_at <= now + LONGEST_QUIET))
+    except UNREADABLE:
         return False
 
 

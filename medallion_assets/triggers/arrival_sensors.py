@@ -52,6 +52,7 @@ def arrival_sensors(settings: Settings) -> list[dg.SensorDefinition]:
             timers_of(settings, table.arrival_timers),
             refines=timers_of(settings, table.update_timers) == AT_ONCE,
             status=sensor_status(settings),
+            settings=settings,
         )
         for table in EXPORTED_TABLES
     ]
@@ -62,12 +63,13 @@ def arrival_sensor(
     timers: Timers,
     *,
     refines: bool = False,
+    settings: Settings | None = None,
     status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
     """The sensor that asks for runs of bronze/<table>; `table` is the Silver contract.
 
     A run that `refines` goes on to Silver and its enrichment at once: where no timer keeps these waiting, this spares
-    the wait for another sensor and the start of another process.
+    the wait for another sensor and the start of another process. `settings` say whom to tell when nothing can be kept.
     """
     bronze = bronze_table(table.short_name)
     job = INGEST_AND_REFINE if refines else INGEST
@@ -88,7 +90,9 @@ def arrival_sensor(
         known = Known(lakehouse.lakehouse(), bronze, Source.of(table))
         decision = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
         if decision.gives_up:
-            give_up(context, lakehouse, key=decision.cursor.state.signature or "", what=told(decision.exports))
+            give_up(
+                context, lakehouse, settings, key=decision.cursor.state.signature or "", what=told(decision.exports)
+            )
         if decision.ask is None:
             return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor.dump())
         # The version is in the key: exports that a restored table lacks again are asked for again.

@@ -11,10 +11,12 @@ from collections.abc import Collection, Sequence
 import dagster as dg
 
 from medallion_assets.lakehouse.contracts import AT_ONCE, Table, Timers
-from medallion_assets.operations.alerts import Alert, raise_alerts
+from medallion_assets.operations.alert_direct import tell
+from medallion_assets.operations.alerts import Alert
 from medallion_assets.reporting import asset_key
 from medallion_assets.resources import LakehouseResource
 from medallion_assets.settings import Settings
+from medallion_assets.stage import NOT_WRITTEN
 from medallion_assets.trigger_context import TriggerContext
 from medallion_assets.triggers.debounce import ATTEMPTS
 from medallion_assets.triggers.jobs import JOB_TABLES, run_tags
@@ -67,7 +69,9 @@ def request(job: str, tables: Sequence[Table], context: TriggerContext, *, of: T
     )
 
 
-def give_up(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, *, key: str, what: str) -> None:
+def give_up(
+    context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, settings: Settings | None, *, key: str, what: str
+) -> None:
     """Tell people, once, that a sensor asks no more: `what` waits, and `key` names the occurrence."""
     last = context.instance.get_runs(dg.RunsFilter(tags={"dagster/sensor_name": context.sensor_name}), limit=1)
     run_id = last[0].run_id if last else None
@@ -81,4 +85,17 @@ def give_up(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, *
         run_id=run_id,
         job=last[0].job_name if last else None,
     )
-    raise_alerts(lakehouse.lakehouse(), [alert], lakehouse.now())
+    tell_or_log(context, lakehouse, settings, [alert])
+
+
+def tell_or_log(
+    context: dg.SensorEvaluationContext,
+    lakehouse: LakehouseResource,
+    settings: Settings | None,
+    alerts: Collection[Alert],
+) -> None:
+    """Tell people; that nobody can be told stops no sensor, and stands in the log of its tick."""
+    try:
+        tell(lakehouse.lakehouse(), context.instance, settings, alerts, lakehouse.now())
+    except NOT_WRITTEN:
+        context.log.exception("nobody could be told: %s", "; ".join(alert.what for alert in alerts))

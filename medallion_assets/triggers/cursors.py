@@ -27,11 +27,11 @@ def moment(value: str | None) -> datetime | None:
     """A moment that was written into a cursor.
 
     Raises:
-        One of UNREADABLE: it is none, has no time zone, or is of no time that a clock of ours shows.
+        One of UNREADABLE: it is none, or has no time zone.
     """
     if value is None:
         return None
     read = datetime.fromisoformat(value)
-    if read.tzinfo is None or not 1970 < read.year < 9999:
+    if read.tzinfo is None:
         raise ValueError(value)
     return read.astimezone(UTC)

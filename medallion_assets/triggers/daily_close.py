@@ -22,6 +22,7 @@ from dagster._utils.schedules import reverse_cron_string_iterator
 from medallion_assets.daily import business_day
 from medallion_assets.lakehouse.contracts import BUSINESS_TIME_ZONE, Table
 from medallion_assets.reporting import asset_key
+from medallion_assets.run_days import partition_day
 
 MOST_MISSED_DAYS = 31
 
@@ -61,8 +62,8 @@ def missed_days(
 
 def first_published(instance: dg.DagsterInstance, serving: Table) -> date | None:
     """The first business day that was ever published, as the event log knows."""
-    days = instance.get_materialized_partitions(asset_key(serving))
-    return date.fromisoformat(min(days)) if days else None
+    days = (partition_day(one) for one in instance.get_materialized_partitions(asset_key(serving)))
+    return min((day for day in days if day is not None), default=None)
 
 
 def closed_days(instance: dg.DagsterInstance, serving: Table, days: Collection[date]) -> set[date]:

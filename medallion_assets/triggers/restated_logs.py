@@ -19,7 +19,7 @@ from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.partitions import REMOVED, REPLACED
 from medallion_assets.lakehouse.source_versions import SOURCE_NOTE, SourceVersion, noted_version
 from medallion_assets.reporting import asset_key
-from medallion_assets.run_days import parse_day
+from medallion_assets.run_days import parse_day, partition_day
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.triggers.cursors import UNREADABLE
 from medallion_assets.triggers.restated import NEVER, Building, Ledger, Publishing, Restating, advance
@@ -189,16 +189,8 @@ def _published_after(
 def _publishings(gold: Snapshot, published: Iterable[dg.EventLogRecord]) -> Iterator[Publishing]:
     for record in published:
         version = _table_version(record, gold)
-        if version is not None and (day := materialized_day(record.partition_key)) is not None:
+        if version is not None and (day := partition_day(record.partition_key)) is not None:
             yield Publishing(day=day, version=version)
-
-
-def materialized_day(partition: str | None) -> date | None:
-    """The day of a partition in Dagster's event log; None for what anybody may have reported there that is no day."""
-    try:
-        return None if partition is None else parse_day(partition)
-    except ValueError:
-        return None
 
 
 def _table_version(record: dg.EventLogRecord, gold: Snapshot) -> int | None:

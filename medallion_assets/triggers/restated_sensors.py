@@ -18,7 +18,7 @@ import dagster as dg
 from medallion_assets.daily import business_day
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Snapshot
-from medallion_assets.operations.alerts import Alert, raise_alerts
+from medallion_assets.operations.alerts import Alert
 from medallion_assets.reporting import asset_key
 from medallion_assets.resources import LakehouseResource
 from medallion_assets.run_days import DayRange, days_text, ranges_at_work, ranges_of
@@ -26,7 +26,14 @@ from medallion_assets.settings import Settings
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.tables import PUBLISHED_TABLES
 from medallion_assets.trigger_context import TriggerContext, UpdatedTable
-from medallion_assets.triggers.asking import IN_PROGRESS, INTERVAL_SECONDS, sensor_status, timers_of, writes
+from medallion_assets.triggers.asking import (
+    IN_PROGRESS,
+    INTERVAL_SECONDS,
+    sensor_status,
+    tell_or_log,
+    timers_of,
+    writes,
+)
 from medallion_assets.triggers.cursors import cursor_values
 from medallion_assets.triggers.daily_requests import days_request
 from medallion_assets.triggers.jobs import DAILY, RECENT_PRIORITY
@@ -82,7 +89,7 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
             named=lambda batch: asked_for(gold, batch, reading),
             attempts=lambda key: attempts(instance, key, now),
         )
-        raise_alerts(lake, [given_up(gold, batch, reading) for batch in chosen.given_up], now)
+        tell_or_log(context, lakehouse, settings, [given_up(gold, batch, reading) for batch in chosen.given_up])
         return dg.SensorResult(
             run_requests=[request(gold, serving, batch, reading, attempt=ask.attempt) for batch, ask in chosen.asks],
             skip_reason=None if chosen.asks else f"{len(found)} stretches of days wait" if found else "up to date",

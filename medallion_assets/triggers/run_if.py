@@ -14,11 +14,17 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from medallion_assets.run_outcomes import Status
+from medallion_assets.triggers.cursors import UNREADABLE, cursor_values
 
 OVERLAP_SECONDS = 600.0
 """A run that ended may be seen this much later than runs that ended after it."""
+
+
+LATEST = 2.0**37
+"""Beyond the year 6000, and within what the libraries below take for a moment."""
 
 
 class Condition(StrEnum):
@@ -95,13 +101,25 @@ class Cursor:
     @classmethod
     def loads(cls, text: str | None) -> Cursor | None:
         """The cursor of a text; None when there is none, or one that this version did not write."""
+        held = cursor_values(text)
         try:
-            held = json.loads(text or "")
             begun = {name: Cause(**{**one, "status": Status(one["status"])}) for name, one in held["begun"].items()}
-            handled = {str(run_id): float(ended) for run_id, ended in held["handled"].items()}
-            return cls(settled_until=float(held["settled_until"]), handled=handled, begun=begun)
-        except (AttributeError, KeyError, TypeError, ValueError):
+            handled = {str(run_id): epoch_seconds(ended) for run_id, ended in held["handled"].items()}
+            return cls(settled_until=epoch_seconds(held["settled_until"]), handled=handled, begun=begun)
+        except UNREADABLE:
             return None
+
+
+def epoch_seconds(value: Any) -> float:
+    """A moment in epoch seconds that was written down as text or as a number.
+
+    Raises:
+        ValueError, TypeError: it is none, or of no time that a clock of ours shows.
+    """
+    seconds = float(value)
+    if not 0 <= seconds <= LATEST:
+        raise ValueError(value)
+    return seconds
 
 
 def condition_met(condition: Condition, statuses: Collection[Status]) -> bool | None:

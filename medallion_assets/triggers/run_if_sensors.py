@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +22,15 @@ from medallion_assets.settings import Settings
 from medallion_assets.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
 from medallion_assets.triggers.asking import sensor_status
 from medallion_assets.triggers.jobs import JOB_TABLES, LIVE_PRIORITY
-from medallion_assets.triggers.run_if import Ask, Condition, Cursor, FinishedRun, decide
+from medallion_assets.triggers.run_if import (
+    OVERLAP_SECONDS,
+    Ask,
+    Condition,
+    Cursor,
+    FinishedRun,
+    decide,
+    epoch_seconds,
+)
 
 INTERVAL_SECONDS = 10
 RECENT_SECONDS = 3600.0
@@ -80,8 +89,12 @@ def run_if(
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         now = time.time()
-        cursor = Cursor.loads(context.cursor) or recovered(context.instance, name, now)
-        runs = list(finished_runs(context.instance, names, cursor))
+        cursor = Cursor.loads(context.cursor)
+        if cursor is None:
+            cursor = recovered(context.instance, name, now)
+        elif cursor.settled_until > now:  # the clock was set back: run keys see to it that nothing is started twice
+            cursor = replace(cursor, settled_until=now - OVERLAP_SECONDS)
+        runs = list(finished_runs(context, names, cursor))
         asks, cursor = decide(condition, names, now, cursor, runs)
         requests = [
             dg.RunRequest(run_key=f"{name}/{ask.key}", run_config=dict(run_config(ask)), tags=tags(name, ask))
@@ -92,15 +105,19 @@ def run_if(
     return sensor
 
 
-def finished_runs(instance: dg.DagsterInstance, names: Collection[str], cursor: Cursor) -> Iterator[FinishedRun]:
+def finished_runs(context: dg.SensorEvaluationContext, names: Collection[str], cursor: Cursor) -> Iterator[FinishedRun]:
     """The runs that ended since the cursor, with what became of the named assets and jobs; not those it has handled."""
-    since = datetime.fromtimestamp(cursor.settled_until, UTC)
+    instance, since = context.instance, datetime.fromtimestamp(cursor.settled_until, UTC)
     for record in instance.get_run_records(dg.RunsFilter(statuses=list(FINISHED), updated_after=since)):
         run, ended_at = record.dagster_run, record.end_time
         status = run_status(run, retries_enabled=instance.run_retries_enabled)
         if ended_at is None or status is Status.PENDING or run.run_id in cursor.handled:
             continue
-        ends = {asset: end.status for asset, end in stage_ends(instance, run).items()} | {run.job_name: status}
+        try:
+            ends = {asset: end.status for asset, end in stage_ends(instance, run).items()} | {run.job_name: status}
+        except Exception:  # whatever one run has left in the event log, the others count
+            context.log.exception("run %s cannot be looked into", run.run_id)
+            ends = {run.job_name: status}
         outcomes = {name: ends[name] for name in names if name in ends}
         yield FinishedRun(run_id=run.run_id, ended_at=ended_at, outcomes=outcomes)
 
@@ -108,8 +125,10 @@ def finished_runs(instance: dg.DagsterInstance, names: Collection[str], cursor: 
 def recovered(instance: dg.DagsterInstance, name: str, now: float) -> Cursor:
     """The cursor of a sensor that has lost it: it goes on after what last met its condition."""
     asked = instance.get_runs(dg.RunsFilter(tags={SENSOR_TAG: name}), limit=1)
-    until = asked[0].tags.get(UNTIL_TAG) if asked else None
-    return Cursor(settled_until=now - RECENT_SECONDS if until is None else float(until))
+    try:
+        return Cursor(settled_until=min(epoch_seconds(asked[0].tags[UNTIL_TAG]), now))
+    except (IndexError, KeyError, ValueError):
+        return Cursor(settled_until=now - RECENT_SECONDS)
 
 
 def tags(name: str, ask: Ask) -> dict[str, str]:

@@ -13,14 +13,16 @@ alerts see to it that nobody is told twice.
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.operations.alert_direct import tell
 from medallion_assets.operations.alert_notices import run_canceled, run_succeeded
-from medallion_assets.operations.alerts import Alert, raise_alerts
+from medallion_assets.operations.alerts import Alert
 from medallion_assets.operations.diagnosis import diagnose
 from medallion_assets.operations.incident_assets import failure_alerts
 from medallion_assets.operations.lost_attempts import record_lost_attempts
@@ -28,12 +30,15 @@ from medallion_assets.resources import LakehouseResource
 from medallion_assets.run_days import days_named
 from medallion_assets.run_outcomes import FINISHED, Status, run_status
 from medallion_assets.settings import Settings
+from medallion_assets.stage import NOT_WRITTEN
 from medallion_assets.trigger_context import CAUSE_TAG
 from medallion_assets.triggers.asking import sensor_status
+from medallion_assets.triggers.cursors import UNREADABLE, cursor_values, moment
 
 INTERVAL_SECONDS = 15
 LOOK_BACK_HOURS = 24.0
 """How far back runs are looked at without a cursor."""
+BEFORE_ANY_RUN = datetime(2000, 1, 1, tzinfo=UTC)
 OVERLAP_SECONDS = 60.0
 """Runs become visible up to so long after others that ended after them."""
 MOST_RUNS = 20
@@ -50,12 +55,16 @@ class Cursor:
     @classmethod
     def load(cls, text: str | None, now: datetime) -> "Cursor":
         """The cursor of the last tick; one that looks back a day where there is none that can be read."""
+        values = cursor_values(text)
         try:
-            values = json.loads(text or "")
-            handled = {run_id: datetime.fromisoformat(at) for run_id, at in values["handled"].items()}
-            return cls(until=datetime.fromisoformat(values["until"]), handled=handled)
-        except (ValueError, KeyError, TypeError, AttributeError):
+            handled = {run_id: moment(at) for run_id, at in values["handled"].items()}
+            until = moment(values["until"])
+        except UNREADABLE:
+            until, handled = None, {}
+        if until is None or until < BEFORE_ANY_RUN:
             return cls(until=now - timedelta(hours=LOOK_BACK_HOURS))
+        # A clock that was set back: runs that end from now on are dated earlier than what was seen.
+        return cls(until=min(until, now), handled={run_id: at for run_id, at in handled.items() if at is not None})
 
     def dump(self) -> str:
         """The cursor as text."""
@@ -67,9 +76,12 @@ class Cursor:
         """Runs that were updated later are to be looked at, but those that were handled."""
         return self.until - timedelta(seconds=OVERLAP_SECONDS)
 
-    def after(self, run_id: str, updated_at: datetime) -> "Cursor":
-        """The cursor after a run was looked at; what is too old to be seen again is forgotten."""
-        moved = replace(self, until=max(self.until, updated_at))
+    def after(self, run_id: str, updated_at: datetime, *, now: datetime | None = None) -> "Cursor":
+        """The cursor after a run was looked at; what is too old to be seen again is forgotten.
+
+        It never goes beyond `now`: what a clock that was set back dates later is not the last to come.
+        """
+        moved = replace(self, until=max(self.until, min(updated_at, now or updated_at)))
         handled = {**self.handled, run_id: updated_at}
         return replace(moved, handled={one: at for one, at in handled.items() if at >= moved.since})
 
@@ -87,9 +99,12 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
         now, lake, seen = lakehouse.now(), lakehouse.lakehouse(), 0
         cursor = Cursor.load(context.cursor, now)
         for run, updated_at in ended_runs(context, cursor):
-            alerts = outcome_alerts(lake, context.instance, run, settings.alert_jobs, now)
-            raise_alerts(lake, alerts, now)
-            cursor, seen = cursor.after(run.run_id, updated_at), seen + 1
+            try:
+                tell(lake, context.instance, settings, found_out(context, lake, run, settings.alert_jobs, now), now)
+            except NOT_WRITTEN:
+                context.log.exception("people are told of run %s and the next ones when they can be", run.run_id)
+                break
+            cursor, seen = cursor.after(run.run_id, updated_at, now=now), seen + 1
         return dg.SensorResult(skip_reason=f"{seen} runs have ended", cursor=cursor.dump())
 
     return run_outcomes
@@ -112,18 +127,33 @@ def ended_runs(context: dg.SensorEvaluationContext, cursor: Cursor) -> Iterator[
             yield run, record.update_timestamp.replace(tzinfo=UTC)
 
 
+def found_out(
+    context: dg.SensorEvaluationContext,
+    lakehouse: Lakehouse,
+    run: dg.DagsterRun,
+    alert_jobs: Mapping[str, str],
+    now: datetime,
+) -> list[Alert]:
+    """What people are told of a run that has ended; of one that nobody can look into, that it ended.
+
+    Whatever one run has left in Dagster's event log, the others have to be told of.
+    """
+    try:
+        return outcome_alerts(lakehouse, context.instance, run, alert_jobs, now)
+    except Exception:
+        context.log.exception("run %s cannot be looked into", run.run_id)
+        return [] if run.status is dg.DagsterRunStatus.SUCCESS else [_failed(run)]
+
+
 def outcome_alerts(
     lakehouse: Lakehouse, instance: dg.DagsterInstance, run: dg.DagsterRun, alert_jobs: Mapping[str, str], now: datetime
 ) -> list[Alert]:
-    """What people are told of a run that has ended; its lost attempts get their rows.
-
-    Raises:
-        TransientError: the storage did not answer.
-    """
+    """What people are told of a run that has ended; its lost attempts get their rows, if the lakehouse takes them."""
     if run.status is dg.DagsterRunStatus.SUCCESS:
         is_wanted = alert_jobs.get(run.job_name) == "every_run"
         return [run_succeeded(run.run_id, job=run.job_name, what=_subject(run))] if is_wanted else []
-    record_lost_attempts(lakehouse, instance, run)
+    with suppress(*NOT_WRITTEN):  # the monitor completes the rows; people are told all the same
+        record_lost_attempts(lakehouse, instance, run)
     if run.status is dg.DagsterRunStatus.CANCELED:
         return [run_canceled(run.run_id, job=run.job_name, what=_subject(run))]
     incidents = diagnose(instance, run, now=now)

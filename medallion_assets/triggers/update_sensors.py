@@ -38,6 +38,7 @@ def update_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     silver = [
         update_sensor(
             f"table_update_{table.short_name}",
+            settings,
             watch=_watching(table),
             made=[table, ENRICHED_TRANSACTIONS],
             timers=timers_of(settings, table.update_timers),
@@ -48,6 +49,7 @@ def update_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     ]
     enriched = update_sensor(
         "enriched_update",
+        settings,
         watch=watch_enriched_sources,
         made=[ENRICHED_TRANSACTIONS],
         timers=timers_of(settings, ENRICHED_TRANSACTIONS.update_timers),
@@ -59,6 +61,7 @@ def update_sensors(settings: Settings) -> list[dg.SensorDefinition]:
 
 def update_sensor(
     name: str,
+    settings: Settings,
     *,
     watch: Callable[[Lakehouse], Sequence[Watched]],
     made: Sequence[Table],
@@ -87,7 +90,7 @@ def update_sensor(
             return dg.SensorResult(skip_reason=held.reason, cursor=held.cursor)
         decision = decide(now, context.cursor, watch(lakehouse.lakehouse()), mode, timers)
         if decision.gives_up:
-            give_up(context, lakehouse, key=decision.state.signature or "", what=told(decision.updated))
+            give_up(context, lakehouse, settings, key=decision.state.signature or "", what=told(decision.updated))
         if decision.ask is None:
             return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor)
         run_key = f"{decision.ask.signature}/{decision.ask.attempt}"

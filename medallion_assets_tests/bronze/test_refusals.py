@@ -125,7 +125,7 @@ def test_credentials_that_run_out_meanwhile_are_no_fault_of_an_export(landing: L
     export = landing.full("a")
     for name in bucket.objects:
         bucket.refused[name] = Refusal("ExpiredToken", status=400)
-    with pytest.raises(PermanentError, match="check the AWS credentials"):
+    with pytest.raises(PermanentError, match="renew the AWS credentials"):
         landing.ingest()
     assert read_refusals(landing.lakehouse, TABLE) == {}
     bucket.refused.clear()

@@ -10,7 +10,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 
+import dagster as dg
 import pytest
 
 from medallion_assets_tests.services.processes import REPOSITORY, free_port
@@ -84,3 +87,34 @@ def test_a_code_server_says_that_it_answers_until_it_stands_still(tmp_path: Path
                 _ = [ears.recv(100) for _ in range(1000)]
         finally:
             process.kill()
+
+
+def test_a_daemon_is_well_while_its_database_is_away_or_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new process would find no other database; a loop that says nothing is something else."""
+    module = runpy.run_path(str(WATCHED))
+    daemon, gate, healthy = module["daemon"], Event(), [True]
+
+    class Instance:
+        run_launcher = None
+
+        def get_required_daemon_types(self) -> list[str]:
+            gate.wait(60)
+            return ["SENSOR"]
+
+    def statuses(*_: object, **__: object) -> dict[str, SimpleNamespace]:
+        if not healthy:
+            raise ConnectionError
+        return {"SENSOR": SimpleNamespace(healthy=healthy[0])}
+
+    monkeypatch.setattr(dg.DagsterInstance, "get", Instance)
+    monkeypatch.setattr("dagster._daemon.controller.get_daemon_statuses", statuses)
+    monkeypatch.setitem(daemon.__globals__, "ANSWER_SECONDS", 0.1)
+    look = daemon()
+    assert look()  # frozen
+    gate.set()
+    monkeypatch.setitem(daemon.__globals__, "ANSWER_SECONDS", 60)
+    assert look()
+    healthy[0] = False
+    assert not look()
+    healthy.clear()
+    assert look()  # away

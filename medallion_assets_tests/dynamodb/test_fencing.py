@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from random import Random
@@ -128,6 +129,26 @@ def test_a_publish_that_lost_its_turn_at_any_step_writes_nothing_more(
             assert read_watermark(serving.client, serving.items) == (day, newer)
     assert at >= 8
     assert stopped >= 4
+
+
+def test_a_pointer_moves_only_after_a_look_however_short_the_publish(
+    serving: ServingTables, limiter: CapacityLimiter
+) -> None:
+    """Another one takes the turn and dies, within the second in which this one writes its rows."""
+    for at in count():
+        day = A_DAY + timedelta(days=at)
+        late = Late(
+            serving.client,
+            at=at,
+            meanwhile=lambda: turn(serving.client, serving.days, DAYS_KEY, limiter, "run-3"),
+        )
+        with suppress(PermanentError):
+            publish_version(serving, limiter, "run-2", 2, day, late)
+        if late.calls <= at:
+            break
+        if at >= STEPS_TO_TAKE_A_TURN:
+            assert "put_item" not in late.sent_later
+    assert at >= 8
 
 
 def test_a_publish_looks_at_its_turn_once_a_second(real_serving: ServingTables) -> None:

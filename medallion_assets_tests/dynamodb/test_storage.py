@@ -117,7 +117,7 @@ def test_a_listing_on_s3_begins_after_an_id_and_leaves_the_shared_data_folder_ou
 
 
 def test_a_bucket_that_is_not_there_says_so(s3_url: str) -> None:
-    with pytest.raises(PermanentError, match="check the bucket's name"):
+    with pytest.raises(PermanentError, match="correct its name"):
         find_exports(open_store(s3_url.replace("lake", "typo")))
 
 

@@ -176,7 +176,7 @@ def test_a_rejected_full_export_takes_no_warning_away(tmp_path: Path) -> None:
     found = refined(lakehouse).unprotected_minute
     assert found is not None
     assert found.full_export_id == FULL.export_id
-    assert refined(lakehouse, full_of(4, at=AT + 2 * HOUR)).unprotected_minute is None
+    assert refined(lakehouse, full_of(4, item_line(transaction("a")), at=AT + 2 * HOUR)).unprotected_minute is None
 
 
 def test_a_group_is_one_full_export_or_windows_of_a_bounded_size(tmp_path: Path) -> None:

@@ -142,10 +142,10 @@ def test_a_record_of_the_very_moment_of_a_full_export_stands(tmp_path: Path) -> 
         deleted("gone", SURE_MICROS),
         length=2 * HOUR,
     )
-    picture = full_of(3, at=AT + HOUR)
+    picture = full_of(3, item_line(sale("there")), at=AT + HOUR)
     refined(lakehouse, full_of(1), change)
     refined(lakehouse, picture)
-    assert live(lakehouse) == {"same": change.export_id}
+    assert live(lakehouse) == {"same": change.export_id, "there": picture.export_id}
     then = SURE_MICROS
     assert tombstones(lakehouse) == {"older": (then, picture.export_id), "gone": (then, change.export_id)}
 

@@ -1,16 +1,18 @@
-"""Which exports are settled, which wait at a gap, and which one stands at the gate (rules C1 to C5, B5).
+"""Which exports are settled, which wait at a gap, and which one stands at the gate (rules C1 to C5, C7, B5).
 
 Belongs here: the order of judging and what a person's decision does.
-Does not: what the settled exports make of the tables (state.py, history.py).
+Does not: what the settled exports make of the tables (state.py, history.py), or what one of them would delete
+(deletes.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from medallion_assets_tests.oracle.model import Decision, ExportInput
+from medallion_assets_tests.oracle.deletes import Deletes, deletes
+from medallion_assets_tests.oracle.model import CONTRACT, Decision, ExportInput, Limits
 from medallion_assets_tests.oracle.records import verdict
 
 
@@ -32,7 +34,8 @@ class Chain:
 
     `applied` and `rejected` are settled. `stuck` fails the gate and has no decision; `held` are the exports that are
     not judged only because of it; `waiting` are the windows with a gap before them that no pending export would close.
-    `unprotected` are the stretches within a full export's minute whose writes may be in no export.
+    `unprotected` are the stretches within a full export's minute whose writes may be in no export. `deletes` says what
+    each full export would delete as it was judged last (rule C7).
     """
 
     applied: tuple[ExportInput, ...]
@@ -41,6 +44,7 @@ class Chain:
     stuck: ExportInput | None
     held: tuple[ExportInput, ...]
     unprotected: tuple[Unprotected, ...]
+    deletes: Mapping[str, Deletes]
 
     @property
     def settled(self) -> frozenset[str]:
@@ -62,16 +66,22 @@ def _covered(exports: Iterable[ExportInput]) -> datetime | None:
     return max((export.holds_all_until for export in exports), default=None)
 
 
+def _of(generation: int, exports: Iterable[ExportInput]) -> list[ExportInput]:
+    """The exports of one table: each that was confirmed under the name has a chain of its own (rule B3)."""
+    return [export for export in exports if export.generation == generation]
+
+
 def _eligible(export: ExportInput, covering: Sequence[ExportInput]) -> bool:
     """Whether the export joins up: a window begins by the end of another, or by T of a full export (rules C1, C2)."""
-    return export.is_full or any(export.from_at <= one.to_at for one in covering)
+    return export.is_full or any(export.from_at <= one.to_at for one in _of(export.generation, covering))
 
 
 def _unprotected(covering: Sequence[ExportInput]) -> tuple[Unprotected, ...]:
     """What no window covers between the newest full export's S and a window that joined later (rule C1)."""
     found: list[Unprotected] = []
-    reached = _covered(export for export in covering if export.is_full)
-    for window in sorted((one for one in covering if not one.is_full), key=lambda one: one.from_at):
+    newest = _of(max((export.generation for export in covering), default=0), covering)
+    reached = _covered(export for export in newest if export.is_full)
+    for window in sorted((one for one in newest if not one.is_full), key=lambda one: one.from_at):
         assert reached is not None, "no window joins before there is a full export"
         if window.from_at > reached:
             found.append((reached, window.from_at))
@@ -79,35 +89,72 @@ def _unprotected(covering: Sequence[ExportInput]) -> tuple[Unprotected, ...]:
     return tuple(found)
 
 
-def settle(exports: Sequence[ExportInput], decisions: Sequence[Decision]) -> Chain:
-    """Judge one table's exports, the lowest eligible first, until none is left or one fails without a decision."""
-    actions = {decision.export_id: decision.action for decision in decisions}
-    pending = _once(exports)
-    applied: list[ExportInput] = []
-    rejected: list[ExportInput] = []
+@dataclass
+class _Settling:
+    """One table between two runs: what is settled stays so, what is not is judged again (rules C3, C5, K4)."""
 
-    def covering() -> list[ExportInput]:
-        # A rejected window counts as covered and empty, a rejected full export as never delivered (rule C4).
-        return applied + [export for export in rejected if not export.is_full]
+    actions: Mapping[str, str]
+    limits: Limits
+    pending: list[ExportInput] = field(default_factory=list)
+    applied: list[ExportInput] = field(default_factory=list)
+    rejected: list[ExportInput] = field(default_factory=list)
+    deletes: dict[str, Deletes] = field(default_factory=dict)
 
+    @property
+    def covering(self) -> list[ExportInput]:
+        """A rejected window counts as covered and empty, a rejected full export as never delivered (rule C4)."""
+        return self.applied + [export for export in self.rejected if not export.is_full]
+
+    def run(self, arrived: Sequence[ExportInput]) -> ExportInput | None:
+        """Judge the lowest eligible export until none is left, or one fails without a decision: that one."""
+        settled = {export.export_id for export in (*self.applied, *self.rejected)}
+        self.pending = _once([*self.pending, *(export for export in arrived if export.export_id not in settled)])
+        while export := next((one for one in self.pending if _eligible(one, self.covering)), None):
+            action = self.actions.get(export.export_id) if self._fails(export) else "accept"
+            if action is None:
+                return export
+            (self.applied if action == "accept" else self.rejected).append(export)
+            self.pending.remove(export)
+        return None
+
+    def _fails(self, export: ExportInput) -> bool:
+        if export.is_full:
+            self.deletes[export.export_id] = deletes(export, self.applied)
+        too_many = export.is_full and self.deletes[export.export_id].fails(self.limits)
+        return too_many or verdict(export).fails
+
+    def chain(self, stuck: ExportInput | None) -> Chain:
+        """What became of every export."""
+        pending = list(self.pending)
+        held: list[ExportInput] = []
+        if stuck is not None:
+            pending.remove(stuck)
+            while export := next((one for one in pending if _eligible(one, [*self.covering, stuck, *held])), None):
+                held.append(export)
+                pending.remove(export)
+        waiting = {
+            export.export_id: Gap(_covered(_of(export.generation, self.covering)), export.from_at) for export in pending
+        }
+        unprotected = _unprotected(self.covering)
+        return Chain(
+            tuple(self.applied), tuple(self.rejected), waiting, stuck, tuple(held), unprotected, dict(self.deletes)
+        )
+
+
+def settle_runs(
+    batches: Sequence[Sequence[ExportInput]], decisions: Sequence[Decision] = (), limits: Limits = CONTRACT
+) -> Chain:
+    """Judge one table's exports batch by batch, as they arrived.
+
+    Only rule C7 makes a difference between that and judging all at once: what a full export would delete depends on
+    what had been settled when it was judged, and a recorded verdict stands (rule K4). A decision is known from the
+    start and counts when the export fails.
+    """
+    known = _once(export for batch in batches for export in batch)
+    settling = _Settling({decision.export_id: decision.action for decision in decisions}, limits)
     stuck = None
-    while stuck is None:
-        export = next((one for one in pending if _eligible(one, covering())), None)
-        if export is None:
-            break
-        action = actions.get(export.export_id) if verdict(export).fails else "accept"
-        if action is None:
-            stuck = export
-            continue
-        (applied if action == "accept" else rejected).append(export)
-        pending.remove(export)
-
-    held: list[ExportInput] = []
-    if stuck is not None:
-        pending.remove(stuck)
-        while export := next((one for one in pending if _eligible(one, [*covering(), stuck, *held])), None):
-            held.append(export)
-            pending.remove(export)
-    covered = _covered(covering())
-    waiting = {export.export_id: Gap(covered, export.from_at) for export in pending}
-    return Chain(tuple(applied), tuple(rejected), waiting, stuck, tuple(held), _unprotected(covering()))
+    for batch in batches:
+        stuck = settling.run(batch)
+    chain = settling.chain(stuck)
+    assert len(chain.settled) + len(chain.waiting) + len(chain.held) + (stuck is not None) == len(known)
+    return chain

@@ -16,6 +16,8 @@ TABLES = (TRANSACTIONS, CUSTOMERS)
 FULL: Final = "FULL_EXPORT"
 INCREMENTAL: Final = "INCREMENTAL_EXPORT"
 MINUTE: Final = timedelta(seconds=60)
+WRITE_TIME_SLACK: Final = timedelta(hours=24)
+"""How far outside its export's window a write time may lie (rule R1)."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -25,7 +27,8 @@ class ExportInput:
 
     `from_at` and `to_at` are UTC; a full export has its exportTime in both. `files` holds the raw lines of each data
     file, `file_names` their names, in the same order; the names' own order (as text) breaks ties. `spread` is how far
-    from its time the items of a full export may be; nothing but a test of that very rule sets it.
+    from its time the items of a full export may be; nothing but a test of that very rule sets it. `generation` counts
+    the tables that were confirmed under the name, this one's before it (rule B3).
     """
 
     table: str
@@ -36,6 +39,7 @@ class ExportInput:
     files: tuple[tuple[str, ...], ...]
     file_names: tuple[str, ...]
     spread: timedelta = MINUTE
+    generation: int = 0
 
     @property
     def is_full(self) -> bool:
@@ -46,6 +50,18 @@ class ExportInput:
     def holds_all_until(self) -> datetime:
         """Nothing committed up to this moment can be missing: S of a full export (rule R1), the end of a window."""
         return self.to_at - self.spread if self.is_full else self.to_at
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a full export may delete by leaving keys out (rule C7): a share of the rows, and rows enough to matter."""
+
+    max_delete_share: float = 0.5
+    max_delete_min_rows: int = 100
+
+
+CONTRACT = Limits()
+"""What the contracts say unless a test changes them."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from medallion_assets_tests.oracle import gold, history, state
-from medallion_assets_tests.oracle.chain import Chain, Gap, Unprotected, settle
+from medallion_assets_tests.oracle.chain import Chain, Gap, Unprotected, settle_runs
 from medallion_assets_tests.oracle.decode import Row
-from medallion_assets_tests.oracle.model import CUSTOMERS, TABLES, TRANSACTIONS, Decision, ExportInput
+from medallion_assets_tests.oracle.deletes import Deletes
+from medallion_assets_tests.oracle.model import CONTRACT, CUSTOMERS, TABLES, TRANSACTIONS, Decision, ExportInput, Limits
 from medallion_assets_tests.oracle.records import read_once
 
 QuarantineRow = tuple[str, str, int, frozenset[str]]
@@ -23,7 +24,8 @@ QuarantineRow = tuple[str, str, int, frozenset[str]]
 class Expected:
     """The tables, as plain rows sorted by key.
 
-    `quarantine`, `settled`, `waiting`, `stuck`, `held` and `unprotected` are by table name and always name both tables.
+    What is by table name always names both tables: `quarantine`, `settled`, `rejected`, `waiting`, `stuck`, `held`,
+    `unprotected`, and `deletes` (of each full export that was judged).
     A quarantine row is (export id, file, line, reasons); what is unprotected lies between two moments (rule C1).
     """
 
@@ -38,6 +40,7 @@ class Expected:
     stuck: dict[str, str | None]
     held: dict[str, frozenset[str]]
     unprotected: dict[str, list[Unprotected]]
+    deletes: dict[str, dict[str, Deletes]]
 
     @property
     def is_settled(self) -> bool:
@@ -59,16 +62,24 @@ def _quarantine(chain: Chain) -> set[QuarantineRow]:
     }
 
 
-def expected(exports: Sequence[ExportInput], decisions: Sequence[Decision] = ()) -> Expected:
+def expected(exports: Sequence[ExportInput], decisions: Sequence[Decision] = (), limits: Limits = CONTRACT) -> Expected:
     """What the rules make of the exports, had all arrived before the first was judged.
 
     Repeated exports count once (rule B5); ValueError when one id comes with two contents. A decision counts only for an
     export that fails the gate.
     """
+    return expected_of_runs([exports], decisions, limits)
+
+
+def expected_of_runs(
+    batches: Sequence[Sequence[ExportInput]], decisions: Sequence[Decision] = (), limits: Limits = CONTRACT
+) -> Expected:
+    """The same of exports that arrived batch by batch, each judged before the next one came (rules C7, K4)."""
     chains = {
-        table: settle(
-            [export for export in exports if export.table == table],
+        table: settle_runs(
+            [[export for export in batch if export.table == table] for batch in batches],
             [decision for decision in decisions if decision.table == table],
+            limits,
         )
         for table in TABLES
     }
@@ -87,4 +98,5 @@ def expected(exports: Sequence[ExportInput], decisions: Sequence[Decision] = ())
         stuck={table: chain.stuck.export_id if chain.stuck else None for table, chain in chains.items()},
         held={table: frozenset(one.export_id for one in chain.held) for table, chain in chains.items()},
         unprotected={table: list(chain.unprotected) for table, chain in chains.items()},
+        deletes={table: dict(chain.deletes) for table, chain in chains.items()},
     )

@@ -82,12 +82,21 @@ class Recipe:
     plan: Plan
     every: timedelta
     shortest_life: timedelta = timedelta()
+    longest_lag: timedelta = timedelta()
 
     def history(self) -> RealHistory:
         """A busy table, and the exports of the plan."""
         random, plan = Random(self.seed), self.plan
         begin, end = moment(plan.begin) - _EARLIER, moment(plan.ends[-1]) + _LATER
-        real = busy_table(self.table, random, begin, end, every=self.every, shortest_life=self.shortest_life)
+        real = busy_table(
+            self.table,
+            random,
+            begin,
+            end,
+            every=self.every,
+            shortest_life=self.shortest_life,
+            longest_lag=self.longest_lag,
+        )
         ids = _ids(random, self.table)
         windows = [real.window(next(ids), from_at, to_at, random) for from_at, to_at in plan.windows]
         fulls = [real.full_export(next(ids), moment(at), random) for at in plan.fulls]
@@ -125,6 +134,7 @@ def plans(draw: st.DrawFn, *, windows: int, fulls: int) -> Plan:
 
 @st.composite
 def recipes(draw: st.DrawFn, *, table: str, windows: int, fulls: int) -> Recipe:
-    """Any table of that name, written to every few seconds."""
+    """Any table of that name, written to every few seconds; of some tables writes come from replicas, hours late."""
     every = timedelta(seconds=draw(st.sampled_from((6, 12, 25))))
-    return Recipe(table, draw(st.integers(0, 9999)), draw(plans(windows=windows, fulls=fulls)), every)
+    plan, lag = draw(plans(windows=windows, fulls=fulls)), timedelta(hours=draw(st.sampled_from((0, 0, 1, 6))))
+    return Recipe(table, draw(st.integers(0, 9999)), plan, every, longest_lag=lag)

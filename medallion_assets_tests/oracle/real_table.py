@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from random import Random
@@ -29,20 +29,36 @@ from medallion_assets_tests.oracle.model import TRANSACTIONS, ExportInput, from_
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 PARTITIONS = 4
+CLOCK_STEP = SECOND // 2
 
 
 @dataclass(frozen=True)
 class Write:
-    """A committed write of one key; `at` in microseconds since 1970, `item` None for a delete."""
+    """A committed write of one key; `item` is None for a delete.
+
+    It is in the table from `at` on, in microseconds since 1970. `lag` is how much older its write time is: a write that
+    came from a replica in another region bears the time at which it was made there, one of a clock that is ahead bears
+    a later one.
+    """
 
     at: int
     key: str
     item: Item | None
+    lag: int = 0
+
+    @property
+    def written_at(self) -> int:
+        """What an incremental export says of it: `WriteTimestampMicros`."""
+        return self.at - self.lag
 
 
 @dataclass(frozen=True)
 class RealTable:
-    """A table and every write that it ever saw, ascending, no two at one moment."""
+    """A table and every write that it took, ascending, no two at one moment.
+
+    Of two writes of a key the one with the later write time wins, whichever comes first; so of each key the write times
+    ascend as well.
+    """
 
     name: str
     writes: tuple[Write, ...]
@@ -97,7 +113,10 @@ class RealTable:
                 continue
             keys: Item = {KEYS[self.name]: {"S": key}}
             old = self.item(key, micros(from_at) - 1)
-            lines.append(upsert_line(last.at, last.item, old=old) if last.item else delete_line(last.at, keys, old=old))
+            sequence = last.written_at
+            lines.append(
+                upsert_line(sequence, last.item, old=old) if last.item else delete_line(sequence, keys, old=old)
+            )
         random.shuffle(lines)
         return window(self.name, export_id, from_at, to_at, lines[::2], lines[1::2])
 
@@ -132,12 +151,27 @@ def busy_table(
     *,
     every: timedelta,
     shortest_life: timedelta = timedelta(),
+    longest_lag: timedelta = timedelta(),
 ) -> RealTable:
     """A table that is written to about every so often: new items, changes, deletes, deleted items that come back.
 
-    Some changes say what was there before. An item that was deleted has lived `shortest_life` at least.
+    Some changes say what was there before. An item that was deleted has lived `shortest_life` at least. With a
+    `longest_lag` some writes come from replicas and lag by up to that, and some bear the time of a clock that is ahead.
     """
-    return RealTable(name, tuple(_writes(name, random, begin, end, every, shortest_life // timedelta(microseconds=1))))
+    tick = timedelta(microseconds=1)
+    writes = _writes(name, random, begin, end, every, shortest_life // tick)
+    return RealTable(name, tuple(_replicated(writes, random, longest_lag // tick) if longest_lag else writes))
+
+
+def _replicated(writes: Iterator[Write], random: Random, longest_lag: int) -> Iterator[Write]:
+    """The same writes, some under way for a while; what came too late to win is none."""
+    latest: dict[str, int] = {}
+    for write in writes:
+        lag = random.choice((0, 0, 0, 0, -CLOCK_STEP, random.randint(SECOND, MINUTE), random.randint(0, longest_lag)))
+        lagging = replace(write, lag=lag)
+        if lagging.written_at > latest.get(write.key, 0):
+            latest[write.key] = lagging.written_at
+            yield lagging
 
 
 def _writes(

@@ -1,13 +1,11 @@
 """Records of small and nasty exports: few keys, moments at the edges of days and windows, flaws of every kind.
 
 Belongs here: the lines of one export.
-Does not: which exports there are (strategies.py).
+Does not: which exports there are (strategies.py), or what is wrong with an export as a whole (flaw_strategies.py).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -17,7 +15,6 @@ from hypothesis import strategies as st
 
 from medallion_assets_tests.oracle.lines import (
     Item,
-    compact,
     customer,
     delete_line,
     item_line,
@@ -25,7 +22,7 @@ from medallion_assets_tests.oracle.lines import (
     transaction,
     upsert_line,
 )
-from medallion_assets_tests.oracle.model import MINUTE, TRANSACTIONS, micros
+from medallion_assets_tests.oracle.model import MINUTE, TRANSACTIONS, WRITE_TIME_SLACK, micros
 
 CUTS = tuple(datetime(2025, 3, 8, tzinfo=UTC) + timedelta(hours=4 * step) for step in range(19))
 """Where windows and full exports begin and end: three days around the change to summer time in Los Angeles."""
@@ -53,6 +50,7 @@ _MOMENTS = tuple((datetime.fromisoformat(spelling), spelling) for spelling in _S
 # Strategies are made once: making and checking them costs more than drawing.
 _CUSTOMERS = st.sampled_from((*CUSTOMER_KEYS, "c9"))
 _AMOUNTS = st.sampled_from(("10", "0.0005", "12.50", "1E2", "33.33", "999999.9999", "0.0001"))
+_FEW = st.sampled_from((0, 1, 1, 2))
 _STATUSES = st.sampled_from(("completed", "completed", "refunded", "pending", " Completed ", "cancelled"))
 _CATEGORIES = st.sampled_from(("books", "toys", " Books", "\u00a0toys", "ÉTÉ"))
 _QUANTITIES = st.sampled_from(("1", "3.0", "1E1", "10000"))
@@ -109,10 +107,12 @@ _CUSTOMER_FLAWS = _kinds(
     _texts("signup_date", "2025-02-29", "2025-3-1", "2025-03-01T00:00:00Z", "20250301", "0000-01-01"),
 )
 _BAD_KEYS = st.sampled_from((None, {"N": "1"}, {"NULL": True}))
-_BAD_LINES = st.sampled_from(
-    ("not json", "", "[]", '{"Item":', "null", "{}", '{"Metadata":{}}', '{"NewImage":{"amount":{"N":"1"}}}')
+_BAD_SEQUENCES = st.sampled_from(
+    (
+        *({"N": spelling} for spelling in ("x", "", "17413056000000.5", "-1", "1741305600000000000", "1.7E15")),
+        *("soon", "-1741305600000000", {"S": "1741305600000000"}, True, 1741305600000000.0, None),
+    )
 )
-_BAD_SEQUENCES = st.sampled_from(({"N": "x"}, {"N": ""}, "soon", {"N": "17413056000000.5"}, None))
 _UNKNOWN: Item = {"discount code": {"SS": ["b", "a"]}, "_note": {"M": {"ü": {"L": [{"NULL": True}, {"N": "1" * 38}]}}}}
 
 
@@ -146,7 +146,16 @@ def _writes(span: Span) -> st.SearchStrategy[Any]:
     return st.sampled_from([*moments, *moments, *map(str, moments)])
 
 
-def _rarely(draw: st.DrawFn, one_in: int) -> bool:
+@lru_cache
+def _far_writes(span: Span) -> st.SearchStrategy[Any]:
+    """Write times at the edges of what a window allows (rule R1), in the wrong unit, and as late as there are any."""
+    earliest, latest = micros(span.from_at - WRITE_TIME_SLACK), micros(span.to_at + WRITE_TIME_SLACK)
+    seconds = micros(span.from_at) // 1_000_000
+    wrong = [earliest - 1, latest + 1, seconds, seconds * 1000, 0, 10**18 - 1]
+    return st.sampled_from([*[earliest, latest] * 3, {"N": f"00{earliest + 1}"}, *wrong, *map(str, wrong)])
+
+
+def rarely(draw: st.DrawFn, one_in: int) -> bool:
     """True once in so many; shrinks to False."""
     return draw(_one_of(one_in)) == one_in
 
@@ -182,15 +191,15 @@ def _items(draw: st.DrawFn, table: str, key: str, span: Span) -> Item:
     """An item, now and then with one or two flaws or with attributes that the contract does not know."""
     item = draw(_transactions(key, span) if table == TRANSACTIONS else _customers(key))
     flaws = _TRANSACTION_FLAWS if table == TRANSACTIONS else _CUSTOMER_FLAWS
-    if _rarely(draw, 8):
+    if rarely(draw, 8):
         for attribute, value in draw(flaws):
             item = {name: old for name, old in item.items() if name != attribute}
             item |= {} if value is None else {attribute: value}
-    elif table == TRANSACTIONS and _rarely(draw, 8):
+    elif table == TRANSACTIONS and rarely(draw, 8):
         # The very edge of rule T1: a minute after the export is fine, a microsecond later is the future.
         moment = span.to_at + MINUTE + draw(_EDGES)
         item["transaction_timestamp"] = {"S": moment.isoformat()}
-    return item | (_UNKNOWN if _rarely(draw, 10) else {})
+    return item | (_UNKNOWN if rarely(draw, 10) else {})
 
 
 def _keys(table: str) -> tuple[str, ...]:
@@ -198,13 +207,13 @@ def _keys(table: str) -> tuple[str, ...]:
 
 
 @st.composite
-def full_lines(draw: st.DrawFn, table: str, span: Span) -> list[str]:
-    """A full export's lines: most keys, in some order."""
-    lines = []
-    for key in _keys(table):
-        if not _rarely(draw, 4):
+def full_lines(draw: st.DrawFn, table: str, span: Span, *, has_shrunk: bool = False) -> list[str]:
+    """A full export's lines: most keys, in some order; of a table that has shrunk the first ones, or none."""
+    lines: list[str] = []
+    for key in _keys(table)[: draw(_FEW)] if has_shrunk else _keys(table):
+        if not rarely(draw, 4):
             item = draw(_items(table, key, span))
-            if _rarely(draw, 25):
+            if rarely(draw, 25):
                 item = _with_key(item, draw(_BAD_KEYS))
             lines.append(item_line(item))
     return lines[::-1] if draw(st.booleans()) else lines
@@ -220,11 +229,13 @@ def window_lines(draw: st.DrawFn, table: str, span: Span) -> list[str]:
         if change == "none":
             continue
         sequence = draw(_writes(span))
-        if _rarely(draw, 30):
+        if rarely(draw, 8):
+            sequence = draw(_far_writes(span))
+        elif rarely(draw, 30):
             sequence = draw(_BAD_SEQUENCES)
         item = draw(_items(table, key, span))
         keys = key_of(item)
-        if _rarely(draw, 30):
+        if rarely(draw, 30):
             bad = draw(_BAD_KEYS)
             keys = key_of(_with_key(item, bad)) if bad else {}
         old = item if has_old_images else None
@@ -241,55 +252,3 @@ def _with_key(item: Item, value: Any) -> Item:
     (name,) = key_of(item)
     rest = {other: attribute for other, attribute in item.items() if other != name}
     return rest if value is None else {name: value, **rest}
-
-
-@st.composite
-def with_flaws(draw: st.DrawFn, table: str, lines: Sequence[str]) -> list[str]:
-    """The lines, now and then with a duplicate (identical, spelled otherwise, or differing) and with a broken one."""
-    made = list(lines)
-    if made and _rarely(draw, 4):
-        line = draw(st.sampled_from(made))
-        kind = draw(st.sampled_from(["identical", "respelled", "differing"]))
-        copies = {"identical": line, "respelled": _respelled(line), "differing": _differing(table, line)}
-        made.append(copies[kind])
-    if _rarely(draw, 8):
-        made.insert(draw(st.integers(0, len(made))), draw(_BAD_LINES))
-    return made
-
-
-def _reversed(value: Any) -> Any:
-    """The same JSON with every object's members, and every set, the other way round."""
-    if isinstance(value, dict):
-        return {
-            name: inner[::-1] if name in {"SS", "NS", "BS"} else _reversed(inner)
-            for name, inner in reversed(value.items())
-        }
-    return [_reversed(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _respelled(line: str) -> str:
-    """The same record in other bytes."""
-    return json.dumps(_reversed(json.loads(line)))
-
-
-def _differing(table: str, line: str) -> str:
-    """Another record of the same key."""
-    record = json.loads(line)
-    attribute = "status" if table == TRANSACTIONS else "region"
-    image = record.get("Item") or record.get("NewImage")
-    if image is None:
-        return compact({**record, "NewImage": {**record["Keys"], attribute: {"S": "refunded"}}})
-    image[attribute] = {"S": "refunded"} if image.get(attribute) != {"S": "refunded"} else {"S": "completed"}
-    return compact(record)
-
-
-@st.composite
-def poison_lines(draw: st.DrawFn, table: str, span: Span, *, is_full: bool) -> list[str]:
-    """Bad records enough to fail the gate (rule C3)."""
-    count = draw(st.integers(10, 11))
-    if draw(st.booleans()):
-        return ["not json"] * count
-    attribute = "amount" if table == TRANSACTIONS else "region"
-    make = transaction if table == TRANSACTIONS else customer
-    items = [make(f"bad{number}", **{attribute: None}) for number in range(count)]
-    return [item_line(item) if is_full else upsert_line(micros(span.from_at), item) for item in items]

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from medallion_assets_tests.oracle.decode import FIELDS, KEYS, BadValueError, Row, decode_field, decode_row
-from medallion_assets_tests.oracle.model import ExportInput, micros
+from medallion_assets_tests.oracle.model import WRITE_TIME_SLACK, ExportInput, micros
 
 _SETS = {"SS", "NS", "BS"}
 _INTEGER = re.compile(r"\d{1,18}", re.ASCII)
@@ -78,6 +78,12 @@ def _sequence(record: dict[str, Any]) -> int | None:
     return int(value)
 
 
+def _in_window(export: ExportInput, sequence: int) -> bool:
+    """Whether something can have been written then, that the export tells of (rule R1); both ends are in."""
+    earliest, latest = export.from_at - WRITE_TIME_SLACK, export.to_at + WRITE_TIME_SLACK
+    return micros(earliest) <= sequence <= micros(latest)
+
+
 def _read(export: ExportInput, file: str, line: int, raw: str) -> Record:
     """One line, judged alone."""
     try:
@@ -100,6 +106,8 @@ def _read(export: ExportInput, file: str, line: int, raw: str) -> Record:
     sequence = micros(export.holds_all_until) if export.is_full else _sequence(parsed)
     if sequence is None:
         reasons.add("sequence_malformed")
+    elif not export.is_full and not _in_window(export, sequence):
+        reasons.add("write_time_outside_window")
     image = holder if export.is_full else parsed.get("NewImage")
     row = None
     if image is not None and not isinstance(image, dict):
@@ -111,7 +119,10 @@ def _read(export: ExportInput, file: str, line: int, raw: str) -> Record:
 
 
 def read(export: ExportInput) -> tuple[Record, ...]:
-    """The records in order of (file, line); identical ones once, differing ones of one key all bad (rule R3)."""
+    """The records in order of (file, line); identical ones once, differing ones of one key all bad (rule R3).
+
+    Whatever differs, makes a difference: a write time, an old image, a delete beside an upsert, also what is bad.
+    """
     records = [
         _read(export, file, number, raw)
         for file, lines in sorted(zip(export.file_names, export.files, strict=True))

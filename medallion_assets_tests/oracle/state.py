@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from medallion_assets_tests.oracle.decode import FIELDS, KEYS, Row
 from medallion_assets_tests.oracle.model import TRANSACTIONS, ExportInput, micros
@@ -39,7 +40,20 @@ def _recorded(export: ExportInput) -> list[Event]:
     ]
 
 
-def _absences(export: ExportInput, earliest: dict[str, int]) -> list[Event]:
+def _ends(applied: Sequence[ExportInput]) -> dict[int, float]:
+    """By generation, the last sequence that counts of it: S of the full export with which a later one begins (B3)."""
+    begins: dict[int, int] = {}
+    for export in applied:
+        if export.is_full:
+            at = micros(export.holds_all_until)
+            begins[export.generation] = min(at, begins.get(export.generation, at))
+    return {
+        generation: min((at for later, at in begins.items() if later > generation), default=inf)
+        for generation in {export.generation for export in applied}
+    }
+
+
+def _absences(export: ExportInput, earliest: dict[str, float]) -> list[Event]:
     """Every key older than S that a full export lacks is deleted at S; a bad item is not an absence (rule K1)."""
     present = {record.key for record in read_once(export)}
     at = micros(export.holds_all_until)
@@ -54,14 +68,20 @@ def events(applied: Sequence[ExportInput]) -> dict[str, list[Event]]:
     """By key, the event that counts at every sequence, ascending (rules K2, R3).
 
     At an equal sequence a window's record wins over a full export's, and any record over an absence, which is none;
-    then the lowest export id.
+    then the lowest export id. What a former table says of later than its successor's beginning is no event (rule B3);
+    but the key was in the former table, so it is absent from the successor's full exports.
     """
-    found = [event for export in applied for event in _recorded(export)]
-    earliest: dict[str, int] = {}
-    for event in found:
-        earliest[event.key] = min(event.sequence, earliest.get(event.key, event.sequence))
+    ends = _ends(applied)
+    found: list[Event] = []
+    earliest: dict[str, float] = {}
     for export in applied:
-        if export.is_full:
+        end = ends[export.generation]
+        for event in _recorded(export):
+            known = event.sequence if event.sequence <= end else end - 1
+            earliest[event.key] = min(known, earliest.get(event.key, known))
+            found += [event] if event.sequence <= end else []
+    for export in applied:
+        if export.is_full and micros(export.holds_all_until) <= ends[export.generation]:
             found.extend(_absences(export, earliest))
     found.sort(key=lambda event: (event.key, event.sequence, event.is_full, event.is_absence, event.export_id))
     timeline: dict[str, list[Event]] = {}

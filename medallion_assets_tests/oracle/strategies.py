@@ -1,19 +1,22 @@
 """Small and nasty histories of exports, and the ways in which they can arrive.
 
 Belongs here: which exports there are, how they join up, and how they arrive.
-Does not: single records (record_strategies.py), or what a history means (oracle.py).
+Does not: the lines of an export (record_strategies.py, flaw_strategies.py), or what a history means (oracle.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from medallion_assets_tests.oracle.chain import settle_runs
+from medallion_assets_tests.oracle.flaw_strategies import poison_lines, with_flaws
 from medallion_assets_tests.oracle.model import (
+    CONTRACT,
     CUSTOMERS,
     FULL,
     INCREMENTAL,
@@ -21,15 +24,14 @@ from medallion_assets_tests.oracle.model import (
     TRANSACTIONS,
     Decision,
     ExportInput,
+    Limits,
     micros,
 )
 from medallion_assets_tests.oracle.record_strategies import (
     CUTS,
     Span,
     full_lines,
-    poison_lines,
     window_lines,
-    with_flaws,
 )
 from medallion_assets_tests.oracle.records import verdict
 
@@ -58,6 +60,7 @@ class _Step:
     is_full: bool
     is_poisoned: bool
     after: timedelta = timedelta()
+    has_shrunk: bool = False
 
     @property
     def span(self) -> Span:
@@ -66,13 +69,18 @@ class _Step:
 
 
 @st.composite
-def _plans(draw: st.DrawFn, *, count: int, allow_gaps: bool) -> list[_Step]:
+def _plans(draw: st.DrawFn, *, count: int, allow_gaps: bool, shrinks: bool = False) -> list[_Step]:
     """How one table's exports lie in time. Without gaps every window joins up with what healthy exports cover."""
     afters = st.sampled_from([*_AFTER, _TOO_EARLY] if allow_gaps else _AFTER)
     last = len(CUTS) - 1
     covered = draw(st.integers(2, 6))
     steps = [_Step(covered, covered, is_full=True, is_poisoned=False, after=draw(afters))]
-    kinds = ["next"] * 4 + ["overlap", "overlap", "full", "full", "again", "early", "twin"] + ["gap"] * 2 * allow_gaps
+    kinds = (
+        ["next"] * 4
+        + ["overlap", "overlap", "full", "full", "shrunk", "again", "early", "twin"]
+        + ["gap"] * 2 * allow_gaps
+    )
+    kinds = ["next", "next", "overlap", "twin", *["shrunk"] * 4] if shrinks else kinds
     while len(steps) < count:
         kind = draw(st.sampled_from(kinds))
         length = draw(st.integers(1, 3))  # times 4 hours; an overlapping window has twice that, a day at most
@@ -89,13 +97,13 @@ def _plans(draw: st.DrawFn, *, count: int, allow_gaps: bool) -> list[_Step]:
         elif again := {"again": windows, "twin": fulls}.get(kind):
             same = draw(st.sampled_from(again))
             start, end, after = same.start, same.end, same.after
-        elif kind == "full":
-            begins = [step.start for step in windows if step.start]
-            start = end = draw(st.sampled_from([*range(1, last + 1), *begins * 3]))
+        elif kind in {"full", "shrunk"}:
+            likely = [covered] * 6 if kind == "shrunk" else [step.start for step in windows if step.start] * 3
+            start = end = draw(st.sampled_from([*range(1, last + 1), *likely]))
         is_full = start == end
         if is_full and kind != "twin":
             after = draw(afters)
-        step = _Step(start, end, is_full, draw(st.integers(1, 12)) == 12, after)
+        step = _Step(start, end, is_full, draw(st.integers(1, 12)) == 12, after, has_shrunk=kind == "shrunk")
         # A poisoned full export may get rejected, and then it covers nothing.
         if step.start <= covered or (step.is_full and not step.is_poisoned):
             covered = max(covered, covered if step.is_full and step.is_poisoned else step.end)
@@ -109,7 +117,10 @@ def _plans(draw: st.DrawFn, *, count: int, allow_gaps: bool) -> list[_Step]:
 def _exports(draw: st.DrawFn, *, table: str, number: int, step: _Step) -> ExportInput:
     """The step's export: its id, its records, and how they lie in 1 to 3 data files, some of them empty."""
     span = step.span
-    lines = draw(full_lines(table, span) if step.is_full else window_lines(table, span))
+    if step.is_full:
+        lines = draw(full_lines(table, span, has_shrunk=step.has_shrunk))
+    else:
+        lines = draw(window_lines(table, span))
     lines = draw(with_flaws(table, lines))
     if step.is_poisoned:
         lines += draw(poison_lines(table, span, is_full=step.is_full))
@@ -148,21 +159,67 @@ def histories(draw: st.DrawFn, *, allow_gaps: bool = True) -> tuple[ExportInput,
     """
     made: list[ExportInput] = []
     for table, count in ((TRANSACTIONS, draw(st.integers(2, 6))), (CUSTOMERS, draw(st.integers(0, 4)))):
-        steps = draw(_plans(count=count, allow_gaps=allow_gaps)) if count else []
-        made += [draw(_exports(table=table, number=number, step=step)) for number, step in enumerate(steps)]
+        made += draw(table_histories(table=table, count=count, allow_gaps=allow_gaps))
     return tuple(made)
 
 
 @st.composite
-def decisions(draw: st.DrawFn, exports: Sequence[ExportInput], *, decide_all: bool = False) -> tuple[Decision, ...]:
-    """Accept, reject or (unless `decide_all`) nothing for every export that fails the gate."""
+def table_histories(
+    draw: st.DrawFn,
+    *,
+    table: str,
+    count: int,
+    allow_gaps: bool = True,
+    number: int = 0,
+    later: timedelta = timedelta(),
+    shrinks: bool = False,
+) -> list[ExportInput]:
+    """So many exports of one table, numbered on from `number`; their moments may all lie some seconds `later`.
+
+    A table that shrinks has many full exports with few items.
+    """
+    steps = draw(_plans(count=count, allow_gaps=allow_gaps, shrinks=shrinks)) if count else []
+    return [
+        draw(_exports(table=table, number=at, step=replace(step, after=step.after + later)))
+        for at, step in enumerate(steps, start=number)
+    ]
+
+
+@st.composite
+def shrinking_histories(draw: st.DrawFn) -> tuple[ExportInput, ...]:
+    """Exports of either table, which shrinks again and again."""
+    table = draw(st.sampled_from(TABLES))
+    return tuple(draw(table_histories(table=table, count=draw(st.integers(2, 6)), shrinks=True)))
+
+
+@st.composite
+def decisions(
+    draw: st.DrawFn, exports: Sequence[ExportInput], *, decide_all: bool = False, limits: Limits = CONTRACT
+) -> tuple[Decision, ...]:
+    """What a person says about exports that fail the gate, and about empty full exports, which may.
+
+    With `decide_all` about every one of them, in whatever order they arrive: so an empty full export, which fails in
+    some orders only (rule C7), is accepted. Else one after the other as they fail, had all exports arrived at once,
+    until nobody says anything.
+    """
     made: list[Decision] = []
-    for export in exports:
-        if verdict(export).fails:
-            accept = Decision(export.table, export.export_id, "accept")
-            reject = Decision(export.table, export.export_id, "reject")
-            made += draw(st.sampled_from([[accept], [reject]] if decide_all else [[], [accept], [reject]]))
+    if decide_all:
+        for export in exports:
+            if verdict(export).fails:
+                made.append(draw(_decided(export)))
+            elif export.is_full and not any(export.files):
+                made.append(Decision(export.table, export.export_id, "accept"))
+        return tuple(made)
+    for table in TABLES:
+        of_table = [export for export in exports if export.table == table]
+        while (stuck := settle_runs([of_table], made, limits).stuck) and draw(st.integers(1, 3)) != 1:
+            made.append(draw(_decided(stuck)))
     return tuple(made)
+
+
+def _decided(export: ExportInput) -> st.SearchStrategy[Decision]:
+    accept = Decision(export.table, export.export_id, "accept")
+    return st.sampled_from([accept, Decision(export.table, export.export_id, "reject")])
 
 
 @st.composite
@@ -177,6 +234,23 @@ def any_histories(draw: st.DrawFn) -> History:
     """Histories in which windows may wait and exports may stand at the gate."""
     exports = draw(histories())
     return History(exports, draw(decisions(exports)))
+
+
+@st.composite
+def answers(draw: st.DrawFn, exports: Sequence[ExportInput]) -> tuple[Decision, ...]:
+    """What a person would say about each export if it failed the gate."""
+    return tuple(draw(_decided(export)) for export in exports)
+
+
+@st.composite
+def arrivals_in_order(draw: st.DrawFn, exports: Sequence[ExportInput]) -> tuple[tuple[ExportInput, ...], ...]:
+    """The exports as they were taken, one or several at a time."""
+    batches: list[list[ExportInput]] = []
+    for export in sorted(exports, key=lambda export: (export.to_at, export.export_id)):
+        if not batches or draw(st.booleans()):
+            batches.append([])
+        batches[-1].append(export)
+    return tuple(map(tuple, batches))
 
 
 @st.composite

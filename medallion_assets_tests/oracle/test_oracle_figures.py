@@ -161,9 +161,13 @@ def test_a_transaction_sees_the_customer_of_its_time() -> None:
 
 def test_deleted_transactions_are_not_enriched() -> None:
     """Rules K3, H2: a tombstone is for Silver alone."""
-    exports = [full(TRANSACTIONS, "1", day(1), [sale("t1", day(1))]), full(TRANSACTIONS, "2", day(2), [])]
+    exports = [
+        full(TRANSACTIONS, "1", day(1), [sale("t1", day(1))]),
+        full(TRANSACTIONS, "2", day(2), [sale("t2", day(1))]),
+    ]
     result = expected(exports)
-    assert (len(result.silver_transactions), result.enriched) == (1, [])
+    assert [row["is_deleted"] for row in result.silver_transactions] == [True, False]
+    assert [row["transaction_id"] for row in result.enriched] == ["t2"]
 
 
 def test_sales_of_a_day() -> None:

@@ -11,7 +11,7 @@ import pytest
 from medallion_assets_tests.oracle.lines import Item, customer, transaction
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, ExportInput, micros
 from medallion_assets_tests.oracle.oracle import expected
-from medallion_assets_tests.oracle.real_state import differing, open_by_k1, open_by_overlap, revived
+from medallion_assets_tests.oracle.real_state import differing, open_by_k1, open_by_overlap, revived, under_way
 from medallion_assets_tests.oracle.real_strategies import Plan, RealHistory, Recipe, moment
 from medallion_assets_tests.oracle.real_table import RealTable, Write
 from medallion_assets_tests.oracle.records import read
@@ -174,9 +174,39 @@ def test_what_is_written_where_nothing_protects_it_may_be_lost_until_a_window_ov
     assert [one for one in protected if wrong(one)] == []
 
 
+@pytest.mark.parametrize("kind", ["new", "change", "delete"])
+def test_a_replicated_write_under_way_at_s_may_be_lost_until_the_next_full_export(kind: str) -> None:
+    """Rules K1, R1: it was made before S in another region and came after it; its record is good, and older than S."""
+    before = [] if kind == "new" else [Write(at(10), "k", _item("k", "pending"))]
+    late = Write(at(700), "k", None if kind == "delete" else _item("k", "refunded"), lag=300 * 1_000_000)
+    real = RealTable(TRANSACTIONS, (*before, Write(at(11), "other", _item("other", "pending")), late))
+    assert (late.written_at < at(S), late.at > at(T + 60)) == (True, True)
+    lost = history(real, Plan(0, (600, 1500), (T,)))
+    assert wrong(lost) == under_way(lost) == {"k"}
+    assert expected(lost.exports).quarantine[TRANSACTIONS] == set()
+    assert wrong(history(real, Plan(0, (600, 1500), (T, 1400)))) == set()
+    assert wrong(history(real, Plan(0, (600, 1500), (300,)))) == set()
+
+
+@pytest.mark.parametrize("name", [TRANSACTIONS, CUSTOMERS])
+def test_writes_that_come_from_replicas_hours_late_are_good(name: str) -> None:
+    """Rule R1: write times hours before their window, or just after it, are no fault; nothing else differs."""
+    plan = Plan(0, (900, 1800), (60, 930, 1740))
+    every, life, lag = timedelta(seconds=4), timedelta(minutes=15), timedelta(hours=6)
+    for seed in range(8):
+        busy = Recipe(name, seed, plan, every, life, lag).history()
+        answer = expected(busy.exports)
+        assert answer.quarantine[name] == set()
+        rows = answer.silver_transactions if name == TRANSACTIONS else answer.silver_customers
+        assert differing(busy, rows) <= under_way(busy) | open_by_k1(busy)
+        assert any(write.written_at < at(-3600) for write in busy.real.writes)
+        assert any(write.written_at > write.at for write in busy.real.writes)
+
+
 def test_an_item_born_where_windows_overlap_may_live_until_the_next_full_export() -> None:
     """What is open of two windows: one tells of the item, the other one, in which it is deleted, has no record."""
-    real = table((950, "k", "pending"), (1200, "k", None), (960, "known", "pending"), (990, "known", None))
+    real = table((950, "k", "pending"), (1200, "k", None), (960, "known", "pending"), (990, "known", None),
+                 (10, "other", "pending"))  # fmt: skip
     overlapping = history(real, Plan(0, (1000, 2000), (T,), overlap=100))
     assert wrong(overlapping) == revived(overlapping) == open_by_overlap(overlapping) == {"k"}
     assert wrong(history(real, Plan(0, (1000, 2000), (T,)))) == set()

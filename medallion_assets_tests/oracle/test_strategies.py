@@ -17,11 +17,11 @@ from medallion_assets_tests.oracle.strategies import History, any_histories, arr
 REASONS = """
     missing wrong_type not_a_number too_many_decimals out_of_range timestamp_malformed timestamp_without_zone
     timestamp_too_old timestamp_in_future date_malformed amount_out_of_range quantity_out_of_range currency_unsupported
-    status_unknown conflicting_duplicate malformed_json unknown_record sequence_malformed
+    status_unknown conflicting_duplicate malformed_json unknown_record sequence_malformed write_time_outside_window
     """.split()  # noqa: SIM905
 SITUATIONS = """
     waiting stuck held rejected empty_export tombstone enriched several_days deleted_version replaced_version
-    unprotected just_too_late
+    unprotected just_too_late empty_full_export_stuck empty_full_export_rejected
     """.split()  # noqa: SIM905
 quick = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
@@ -104,6 +104,14 @@ def test_histories_reach_every_reason_and_situation() -> None:
         seen["enriched"] += any(row["customer_segment"] != "unknown" for row in answer.enriched)
         seen["several_days"] += len({row["transaction_date"] for row in answer.enriched}) > 1
         seen["unprotected"] += any(answer.unprotected.values())
+        empty = {
+            export_id
+            for found in answer.deletes.values()
+            for export_id, one in found.items()
+            if one.is_empty and one.deleted
+        }
+        seen["empty_full_export_stuck"] += not empty.isdisjoint(answer.stuck.values())
+        seen["empty_full_export_rejected"] += any(not empty.isdisjoint(ids) for ids in answer.rejected.values())
         gaps = [gap for waiting in answer.waiting.values() for gap in waiting.values()]
         seen["just_too_late"] += any(gap.covered_until == gap.begins_at - timedelta(seconds=61) for gap in gaps)
         for export in history.exports:

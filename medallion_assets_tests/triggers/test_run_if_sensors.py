@@ -3,6 +3,7 @@
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
@@ -14,8 +15,8 @@ from medallion_assets.run_outcomes import WILL_RETRY_TAG
 from medallion_assets.settings import load_settings
 from medallion_assets.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.triggers.jobs import JOB_TABLES
-from medallion_assets.triggers.run_if import Condition
-from medallion_assets.triggers.run_if_sensors import run_if, run_if_sensors
+from medallion_assets.triggers.run_if import Condition, Cursor
+from medallion_assets.triggers.run_if_sensors import SENSOR_TAG, UNTIL_TAG, run_if, run_if_sensors
 
 FIRST, SECOND = dg.AssetKey(["demo", "first"]), dg.AssetKey(["demo", "second"])
 CONDITION = Condition.AT_LEAST_ONE_FAILED
@@ -101,6 +102,22 @@ def test_a_lost_cursor_goes_on_after_what_was_asked_for_last(instance: dg.Dagste
     run(instance, "respond", **request.tags)
     new = run(instance, fails="yes")
     assert [one.run_key for one in tick(sensor, instance, lost)[0]] == [f"watcher/{new}"]
+
+
+def test_a_clock_that_was_set_back_skips_no_run(instance: dg.DagsterInstance) -> None:
+    """Runs end before what the cursor calls settled, for an hour."""
+    sensor, failed = sensor_of([FIRST]), run(instance, fails="yes")
+    ahead = Cursor(settled_until=time.time() + 3000).dumps()
+    (request,), cursor = tick(sensor, instance, ahead)
+    assert request.run_key == f"watcher/{failed}"
+    assert tick(sensor, instance, cursor)[0] == []
+
+
+@pytest.mark.parametrize("until", ["soon", "nan", "-1", "1e300", ""])
+def test_an_odd_tag_of_the_last_run_is_a_lost_cursor(instance: dg.DagsterInstance, until: str) -> None:
+    failed = run(instance, fails="yes")
+    run(instance, "respond", **{SENSOR_TAG: "watcher", UNTIL_TAG: until})
+    assert asked(sensor_of([FIRST]), instance) == [failed]
 
 
 def test_with_nothing_but_a_lost_cursor_it_asks_by_the_same_key(instance: dg.DagsterInstance) -> None:

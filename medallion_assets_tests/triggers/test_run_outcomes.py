@@ -16,6 +16,8 @@ from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.pipeline_runs import read_attempts
 from medallion_assets.operations.alert_failures import untold_failures
 from medallion_assets.operations.alerts import read_alerts
+from medallion_assets.operations.diagnosis import diagnose
+from medallion_assets.operations.incident import Incident
 from medallion_assets.resources import LakehouseResource
 from medallion_assets.run_outcomes import WILL_RETRY_TAG
 from medallion_assets.settings import load_settings
@@ -176,9 +178,47 @@ def test_a_real_stage_that_failed_is_told_with_what_to_do(refined: Graph) -> Non
     assert [one.key for one in untold_failures(attempts, now) if one.run_id == failed] == [alert["key"]]
 
 
-@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"until": 5}', '{"until": "2025-05-08", "handled": 3}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "{",
+        "[]",
+        '{"until": 5}',
+        '{"until": "2025-05-08T00:00:00", "handled": {}}',
+        '{"until": "2025-05-08", "handled": 3}',
+    ],
+)
 def test_a_cursor_that_cannot_be_read_looks_back_a_day(text: str | None) -> None:
     assert Cursor.load(text, NOW) == Cursor(until=NOW - timedelta(hours=LOOK_BACK_HOURS))
+
+
+def test_a_clock_that_was_set_back_hides_no_run(lake: Lakehouse, instance: dg.DagsterInstance) -> None:
+    """Runs that end from then on are dated before what the cursor has seen; those that were told stay so."""
+    told_before = run(instance, fails="it broke before")
+    ahead = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    cursor = json.dumps({"until": ahead, "handled": {told_before: ahead}})
+    failed = run(instance, fails="it broke")
+    cursor = tick(lake, instance, cursor)
+    tick(lake, instance, cursor)
+    assert [alert["run_id"] for alert in told(lake)] == [failed]
+    assert datetime.fromisoformat(json.loads(cursor)["until"]) < datetime.now(UTC) + timedelta(minutes=1)
+
+
+def test_a_run_that_cannot_be_looked_into_hides_no_other(
+    lake: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, failed = run(instance, fails="odd"), run(instance, fails="it broke")
+
+    def diagnose_but_one(some: dg.DagsterInstance, of: dg.DagsterRun, *, now: datetime) -> list[Incident]:
+        if of.run_id == odd:
+            raise IndexError(odd)
+        return diagnose(some, of, now=now)
+
+    monkeypatch.setattr("medallion_assets.triggers.run_outcomes.diagnose", diagnose_but_one)
+    tick(lake, instance)
+    assert {alert["run_id"] for alert in told(lake)} == {odd, failed}
 
 
 def test_the_cursor_keeps_what_may_be_seen_again() -> None:

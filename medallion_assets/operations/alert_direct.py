@@ -1,0 +1,113 @@
+"""Alerts while the lakehouse takes no writes: they are sent at once, since the outbox cannot keep them.
+
+Belongs here: raising alerts so that a disk that is full, read-only or gone cannot keep people from being told.
+Does not: the outbox (operations.alert_outbox), or who finds something to tell (triggers).
+
+Each channel is sent an alert once: a mark in Dagster's own storage says so, and the outbox takes it over when it can be
+written again. One more alert says that the lakehouse cannot be written, once a day. A message that no channel takes is
+an error, for whoever raised it to come back to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+import dagster as dg
+
+from medallion_assets.errors import DiskFullError, PermanentError, TransientError
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.operations.alert_delivery import Channel, channels_of, sent
+from medallion_assets.operations.alert_marks import Marks
+from medallion_assets.operations.alerts import ALERTS, Alert, Event, append_events, raise_alerts
+from medallion_assets.settings import Settings
+from medallion_assets.stage import NOT_WRITTEN
+
+MOST_DIRECT = 5
+"""So many are sent to a channel in one go: a sensor has a minute, and each may take seconds."""
+
+
+def tell(
+    lakehouse: Lakehouse,
+    instance: dg.DagsterInstance,
+    settings: Settings | None,
+    alerts: Collection[Alert],
+    now: datetime,
+) -> list[Alert]:
+    """Keep alerts to be sent, or send them where they cannot be kept; gives those that were new.
+
+    Raises:
+        One of stage.NOT_WRITTEN: they could neither be kept, nor sent to every channel that is meant to have them.
+    """
+    if not alerts:
+        return []
+    channels = channels_of(settings.alert_urls) if settings else []
+    marks, ui_url = Marks(instance.run_storage), settings.ui_url if settings else ""
+    try:
+        fresh = raise_alerts(lakehouse, alerts, now)
+        _take_over(lakehouse, channels, marks, fresh, now)
+    except NOT_WRITTEN as error:
+        if not channels or not takes_no_writes(error):
+            raise
+        return send_directly(channels, marks, [unwritable(lakehouse, error, now), *alerts], ui_url, now)
+    return fresh
+
+
+def takes_no_writes(error: Exception) -> bool:
+    """Whether an error means that the lakehouse takes no writes until a person acts, and not just now."""
+    return isinstance(error, (PermanentError, DiskFullError))
+
+
+def unwritable(lakehouse: Lakehouse, error: Exception, now: datetime) -> Alert:
+    """The alert that the outbox cannot be written, once a day."""
+    return Alert(
+        key=f"unwritable/{ALERTS.name}/{now.date()}",
+        kind="failure",
+        what=f"the lakehouse takes no writes: {error}",
+        where=lakehouse.uri(ALERTS),
+        do="do what the error says; until then nothing is loaded or published, and alerts are sent without being kept",
+    )
+
+
+def send_directly(
+    channels: Iterable[Channel], marks: Marks, alerts: Collection[Alert], ui_url: str, now: datetime
+) -> list[Alert]:
+    """Send alerts to the channels of their kinds, each once; gives those that some channel was sent.
+
+    Raises:
+        TransientError: a channel did not take one, or has more to come.
+    """
+    told: dict[str, Alert] = {}
+    open_ends: list[str] = []
+    for channel in channels:
+        wanted = {alert.key: alert for alert in alerts if alert.kind == channel.kind}
+        known = marks.of(channel.name, wanted)
+        left = [alert for key, alert in wanted.items() if key not in known]
+        for alert in left[:MOST_DIRECT]:
+            if (error := sent(channel, alert, ui_url)) is not None:
+                open_ends.append(f"{channel.name}: {error}")
+                break
+            marks.note(channel.name, alert.key, now)
+            told[alert.key] = alert
+        if len(left) > MOST_DIRECT:
+            open_ends.append(f"{channel.name}: {len(left) - MOST_DIRECT} more")
+    if open_ends:
+        raise TransientError(
+            "alerts can neither be kept nor sent",
+            expected="a lakehouse that can be written, or every channel to answer",
+            found="; ".join(open_ends),
+            do="nothing for the channels: they are tried again; make the lakehouse writable",
+        )
+    return list(told.values())
+
+
+def _take_over(
+    lakehouse: Lakehouse, channels: Iterable[Channel], marks: Marks, fresh: Collection[Alert], now: datetime
+) -> None:
+    """Note in the outbox what channels were sent without it, now that it can be written again."""
+    delivered = [
+        {"alert_key": key, "event": Event.DELIVERED, "channel": channel.name, "error": None}
+        for channel in channels
+        for key in sorted(marks.of(channel.name, [one.key for one in fresh if one.kind == channel.kind]))
+    ]
+    append_events(lakehouse, delivered, now)

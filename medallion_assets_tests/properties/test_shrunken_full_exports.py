@@ -1,0 +1,97 @@
+"""Rule C7: full exports that would delete too much wait for a person, whatever came before them and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medallion_assets.lakehouse.contracts import Table
+from medallion_assets_tests import pipeline
+from medallion_assets_tests.oracle.model import TABLES, Decision, ExportInput, Limits
+from medallion_assets_tests.oracle.oracle import expected, expected_of_runs
+from medallion_assets_tests.oracle.strategies import (
+    answers,
+    arrivals,
+    arrivals_in_order,
+    decisions,
+    shrinking_histories,
+)
+from medallion_assets_tests.properties.test_order_of_arrival import PROPERTY, check_silver
+
+LIMITS = st.sampled_from([Limits(0.3, 2), Limits(0.5, 1), Limits(0.5, 2), Limits(0.0, 1), Limits(0.5, 3)])
+"""Such that a few rows are many."""
+
+
+def contracts(limits: Limits) -> tuple[Table, ...]:
+    """Both tables, with these limits."""
+    return tuple(
+        replace(table, max_delete_share=limits.max_delete_share, max_delete_min_rows=limits.max_delete_min_rows)
+        for table in pipeline.SILVER
+    )
+
+
+@PROPERTY
+@given(data=st.data(), exports=shrinking_histories(), limits=LIMITS)
+def test_what_a_full_export_would_delete_is_judged_when_it_is_its_turn(
+    data: st.DataObject, exports: tuple[ExportInput, ...], limits: Limits
+) -> None:
+    """C3, C4, C7, K4: batch by batch; a person decides as soon as something fails, and recorded verdicts stand."""
+    batches = data.draw(st.one_of(arrivals_in_order(exports), arrivals_in_order(exports), arrivals(exports)))
+    said = data.draw(answers(exports))
+    with TemporaryDirectory() as folder:
+        lakehouse = pipeline.lakehouse_at(Path(folder))
+        for number, batch in enumerate(batches, start=1):
+            for export in batch:
+                pipeline.land(lakehouse, export)
+            decided = run_until_nothing_fails(lakehouse, contracts(limits), said)
+            before = expected_of_runs(batches[: number - 1], said, limits)
+            truth = expected_of_runs(batches[:number], said, limits)
+            rejected = {one.export_id for one in decided if one.action == "reject"}
+            for table in TABLES:
+                assert truth.rejected[table] - before.rejected[table] == {
+                    one for one in rejected if one in truth.settled[table]
+                }
+        check_silver(lakehouse, expected_of_runs(batches, said, limits))
+
+
+def run_until_nothing_fails(
+    lakehouse: pipeline.Lakehouse, tables: Sequence[Table], said: Sequence[Decision]
+) -> list[Decision]:
+    """Run, and let a person decide about what fails, until nothing does: what was decided."""
+    answer = {(decision.table, decision.export_id): decision for decision in said}
+    decided: list[Decision] = []
+    while True:
+        done = pipeline.run_silver(lakehouse, tables)
+        failing = [(name, one.failing.export.export_id) for name, one in done.items() if one.failing]
+        if not failing:
+            return decided
+        now = [answer[one] for one in failing]
+        assert not [one for one in now if one in decided], "a decision was recorded and does not count"
+        pipeline.decide(lakehouse, now)
+        decided += now
+
+
+@PROPERTY
+@given(data=st.data(), exports=shrinking_histories(), limits=LIMITS)
+def test_what_is_stopped_by_what_it_would_delete(
+    data: st.DataObject, exports: tuple[ExportInput, ...], limits: Limits
+) -> None:
+    """C3, C4, C7: had all arrived at once; some of what fails is decided, the next one that fails stops the rest."""
+    said = data.draw(decisions(exports, limits=limits))
+    with TemporaryDirectory() as folder:
+        lakehouse = pipeline.lakehouse_at(Path(folder))
+        pipeline.decide(lakehouse, said)
+        for export in exports:
+            pipeline.land(lakehouse, export)
+        done = pipeline.run_silver(lakehouse, contracts(limits))
+        truth = expected(exports, said, limits)
+        check_silver(lakehouse, truth)
+        for table in TABLES:
+            failing = done[table].failing
+            assert (failing.export.export_id if failing else None) == truth.stuck[table]
+            assert {one.export_id for one in done[table].applied} == truth.settled[table] - truth.rejected[table]
