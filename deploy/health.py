@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -37,8 +38,7 @@ LOOK_SECONDS = 30
 frozen, and so would whoever waits for this."""
 HEARTBEAT_SECONDS = 120
 """A daemon's loop tells every 30 s that it lives."""
-TICK_SECONDS = 120
-"""How much later than its interval says a sensor may be evaluated: a tick may take a minute."""
+TICK_SECONDS = 120  # how much later than its interval says a sensor may be evaluated
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
   name locationOrLoadError { __typename ... on PythonError { message } } } } ... on PythonError { message } } }"""
 
@@ -121,10 +121,9 @@ def sensors() -> str:
     with _definitions() as (instance, repository):
         for sensor in repository.get_sensors():
             names = (sensor.get_remote_origin_id(), sensor.selector_id)
-            stored = instance.get_instigator_state(*names)
-            state = sensor.get_current_instigator_state(stored)
+            state = sensor.get_current_instigator_state(instance.get_instigator_state(*names))
             on += state.is_running
-            last = (getattr(state.instigator_data, "last_tick_timestamp", None) if stored else None) or 0.0
+            last = getattr(state.instigator_data, "last_tick_timestamp", None) or 0.0
             if state.is_running and time.time() - last > sensor.min_interval_seconds + TICK_SECONDS:
                 silent.append(sensor.name)
             elif state.is_running and any(
@@ -142,6 +141,9 @@ def sensors() -> str:
 @contextmanager
 def _definitions() -> Iterator[tuple[DagsterInstance, RemoteRepository]]:
     """The instance, and what the code server has loaded."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", _port())):
+            raise NotWellError(f"nothing answers at 127.0.0.1:{_port()}", _log("code-server"))
     os.environ["DAGSTER_GRPC_TIMEOUT_SECONDS"] = str(2 * SECONDS)  # it is read with the import
     import dagster as dg
     from dagster._core.errors import DagsterError
@@ -227,22 +229,14 @@ PARTS: dict[str, Callable[[], str]] = {
     "sensors": sensors,
     "webserver": webserver,
 }
-ON_DEMAND = {"idle": idle}
-"""What is looked at only when it is named."""
+ON_DEMAND = {"idle": idle}  # what is looked at only when it is named
 NAMES = ", ".join(PARTS | ON_DEMAND)
 
 
 def look(part: str) -> Answer:
     """How a part is. One that cannot be looked at in time is not well."""
     answer: Future[Answer] = Future()
-
-    def work() -> None:
-        try:
-            answer.set_result(_look(part))
-        except Exception as error:  # noqa: BLE001 - result() raises it
-            answer.set_exception(error)
-
-    Thread(target=work, daemon=True).start()
+    Thread(target=lambda: answer.set_result(_look(part)), daemon=True).start()
     try:
         return answer.result(LOOK_SECONDS)
     except FutureTimeoutError:
@@ -255,6 +249,9 @@ def _look(part: str) -> Answer:
         return Answer(part, True, (PARTS | ON_DEMAND)[part]())
     except NotWellError as error:
         return Answer(part, False, str(error), error.do)
+    except Exception as error:  # noqa: BLE001 - what Dagster raises while its database is away hides no other part
+        first = str(error).strip().partition("\n")[0]
+        return Answer(part, False, f"{type(error).__name__}: {first}", "see the parts above; then read its log")
 
 
 def main(

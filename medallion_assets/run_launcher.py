@@ -25,7 +25,8 @@ from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, Lau
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 
 from medallion_assets.run_processes import Hold, RunProcess, end, end_process, end_what_is_left, is_held, noted, take
-from medallion_assets.run_watch import GRACE_SECONDS, Status, allow_restart, settle, watch
+from medallion_assets.run_restart import allow_restart
+from medallion_assets.run_watch import GRACE_SECONDS, Status, settle, watch
 from medallion_assets.run_whereabouts import HOST_TAG, LOOPBACK, State, folder_of, tell, told_by, whereabouts
 from medallion_assets.run_worker import start_worker
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import dagster as dg
-from dagster._core.storage.tags import MAX_RETRIES_TAG, RETRY_NUMBER_TAG
 
-from medallion_assets.run_processes import end, end_what_is_left, is_held, known_runs, noted, take
-from medallion_assets.run_whereabouts import State, folder_of, whereabouts
+from medallion_assets.run_processes import ENDED_SECONDS, end, end_what_is_left, is_held, known_runs, noted, take
+from medallion_assets.run_restart import allow_restart, left_out, restart
+from medallion_assets.run_whereabouts import OUT_OF_TIME, State, folder_of, whereabouts
 
 LOOK_SECONDS = 2.0
 UNTOLD_SECONDS = 20.0
@@ -29,8 +29,6 @@ GRACE_SECONDS = 20.0
 Polars cannot be interrupted."""
 LEAVING_SECONDS = 30.0
 """How long a process may take to leave after its run is over."""
-RESTARTS = 2
-"""How often a run is started anew because its process was lost; after that it waits for its trigger."""
 Status = dg.DagsterRunStatus
 LOG = logging.getLogger(__name__)
 
@@ -43,6 +41,9 @@ def look(instance: dg.DagsterInstance, now: float) -> None:
     for run_id in known_runs(folder_of(instance)):
         with _on_its_own(run_id):
             _look_at_process(instance, run_id, now)
+    for run in left_out(instance, now):
+        with _on_its_own(run.run_id):
+            _restart(instance, run)
 
 
 def watch(instance: dg.DagsterInstance, stop: threading.Event) -> None:
@@ -62,28 +63,10 @@ def _on_its_own(run_id: str) -> Iterator[None]:
 
 
 def settle(instance: dg.DagsterInstance, run_id: str) -> None:
-    """What becomes of a run whose process has ended: nothing, if the process has said so itself."""
+    """What becomes of a run whose process has ended: nothing, if the process has said so itself, or was told to end."""
     run = instance.get_run_by_id(run_id)
-    if run is not None and whereabouts(instance, run).state is State.GONE:
+    if run is not None and run.status is not Status.CANCELING and whereabouts(instance, run).state is State.GONE:
         _give_up(instance, run, f"the process of this run is gone, and it was {run.status.value} still")
-
-
-def allow_restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    """Let Dagster start a run anew that was lost, if that was not done too often; says so.
-
-    Dagster decides by the run's tags at the moment at which the run is reported as failed.
-    """
-    restarts, allowed = _number(run, RETRY_NUMBER_TAG), _number(run, MAX_RETRIES_TAG)
-    if run.status is Status.CANCELING or restarts >= RESTARTS:
-        return None
-    instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: str(max(allowed, restarts + 1))})
-    return f"Nothing is wrong with its work: it may be started anew ({restarts + 1} of {RESTARTS})."
-
-
-def _number(run: dg.DagsterRun, tag: str) -> int:
-    """A tag that people may write; what is no number counts as 0."""
-    value = run.tags.get(tag, "0")
-    return int(value) if value.isascii() and value.isdigit() else 0
 
 
 def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
@@ -96,7 +79,9 @@ def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float)
 
 def _look_at_cancellation(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
     found = whereabouts(instance, run)
-    is_late = now - _canceled_at(instance, run) > GRACE_SECONDS
+    is_late = now - _canceled_at(instance, run) > GRACE_SECONDS + ENDED_SECONDS
+    if _is_out_of_time(instance, run) and not is_late:
+        return  # run monitoring waits for the end of the process, and then calls the run failed
     if found.state is State.LIVES and is_late:
         end(folder_of(instance), run.run_id, grace_seconds=0)
     elif found.state is State.GONE or (found.state is State.UNTOLD and is_late):
@@ -116,6 +101,16 @@ def _look_at_process(instance: dg.DagsterInstance, run_id: str, now: float) -> N
         hold.end()
 
 
+def _restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Start a lost run anew, once."""
+    hold = take(folder_of(instance), run.run_id)
+    if hold is not None:
+        try:
+            restart(instance, run.run_id)
+        finally:
+            hold.end()
+
+
 def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
     """Say that a run is over that no process carries out, and that none will."""
     folder = folder_of(instance)
@@ -126,11 +121,11 @@ def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None
     try:
         if current is not None and current.status is run.status and not current.is_finished:
             end_what_is_left(noted(folder, run.run_id))
-            if current.status is Status.CANCELING:
+            if current.status is Status.CANCELING and not _is_out_of_time(instance, current):
                 instance.report_run_canceled(current, f"Canceled: {why}.")
             else:
-                restart = allow_restart(instance, current)
-                instance.report_run_failed(current, "\n".join(filter(None, [f"Lost: {why}.", restart])))
+                said = allow_restart(instance, current)
+                instance.report_run_failed(current, "\n".join(filter(None, [f"Lost: {why}.", said])))
             current = instance.get_run_by_id(run.run_id)
     finally:
         if current is None or current.is_finished:
@@ -144,5 +139,14 @@ def _launched_at(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float | No
 
 
 def _canceled_at(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float:
-    entries = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_CANCELING)
-    return max((entry.timestamp for entry in entries), default=0.0)
+    return max((entry.timestamp for entry in _cancellations(instance, run)), default=0.0)
+
+
+def _is_out_of_time(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether run monitoring ends the run for its time limit: it is to fail then, and may be started anew."""
+    events = (entry.dagster_event for entry in _cancellations(instance, run))
+    return any(OUT_OF_TIME in (event.message or "") for event in events if event)
+
+
+def _cancellations(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Sequence[dg.EventLogEntry]:
+    return instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_CANCELING)

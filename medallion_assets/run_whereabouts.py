@@ -21,6 +21,8 @@ from medallion_assets.run_processes import FOLDER, RunProcess, is_held, is_known
 
 HOST_TAG = "medallion/launched_on"
 """The host whose daemon (or web server) launched the run."""
+OUT_OF_TIME = "maximum runtime"
+"""What Dagster's run monitoring says of a run that it ends for its time limit."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PID, HOST = "pid", "host"
 

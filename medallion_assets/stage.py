@@ -26,6 +26,7 @@ from medallion_assets.lakehouse.expectation_results import EXPECTATION_RESULTS, 
 from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, record_attempts
 from medallion_assets.native_failures import native_failures
 from medallion_assets.run_days import days_named
+from medallion_assets.run_whereabouts import OUT_OF_TIME
 from medallion_assets.trigger_context import TRIGGER_TAG
 
 Result = TypeVar("Result")
@@ -40,8 +41,6 @@ FIGURES = {
     "publishing_seconds": "publishing_seconds",
 }
 """What a materialization's metadata calls the columns of operations.pipeline_runs."""
-OUT_OF_TIME = "maximum runtime"
-"""What Dagster's run monitoring says of a run that it ends for its time limit."""
 ENDING = dg.DagsterEventType.RUN_CANCELING
 NOT_WRITTEN = (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError)
 """What a lakehouse that cannot be written raises."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import psutil
@@ -38,14 +39,15 @@ class Launching:
         assert isinstance(self.instance.run_launcher, WatchedRunLauncher)
         return self.instance.run_launcher
 
-    def make(self, tags: Mapping[str, str] | None = None) -> str:
-        """A run that waits, not launched yet; its id."""
+    def make(self, tags: Mapping[str, str] | None = None, origin: Any = None) -> str:
+        """A run that waits, not launched yet; its id. `origin` is where a code server has its job."""
         job = dg.reconstructable(run_jobs.waiting)
         run = self.instance.create_run_for_job(
             job.get_definition(),
             run_config={"ops": {"waits": {"config": {"folder": str(self.folder)}}}},
             tags=dict(tags or {}),
             job_code_origin=job.get_python_origin(),
+            remote_job_origin=origin,
         )
         return run.run_id
 

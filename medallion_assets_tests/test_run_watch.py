@@ -8,11 +8,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import MAX_RETRIES_TAG, RETRY_NUMBER_TAG
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from medallion_assets import run_watch
-from medallion_assets.run_processes import is_held, known_runs, take
-from medallion_assets.run_watch import GRACE_SECONDS, LEAVING_SECONDS, UNTOLD_SECONDS, allow_restart, look
+from medallion_assets.run_processes import ENDED_SECONDS, is_held, known_runs, take
+from medallion_assets.run_watch import GRACE_SECONDS, LEAVING_SECONDS, UNTOLD_SECONDS, look
 from medallion_assets.run_whereabouts import Whereabouts, folder_of
 from medallion_assets_tests.launching import Launching, launching, wait_until
 from medallion_assets_tests.test_run_processes import gone
@@ -98,11 +98,23 @@ def test_a_run_that_was_told_to_end_is_canceled_when_its_process_is_gone(runs: L
     runs.instance.report_run_canceling(runs.run(run_id))
     look(runs.instance, time.time())
     assert (runs.run(run_id).status, process.is_running()) == (Status.CANCELING, True)
-    look(runs.instance, time.time() + GRACE_SECONDS + 1)
+    look(runs.instance, time.time() + GRACE_SECONDS + ENDED_SECONDS + 1)
     assert gone(process.pid)
     look(runs.instance, time.time())
     assert runs.run(run_id).status is Status.CANCELED
     assert MAX_RETRIES_TAG not in runs.run(run_id).tags
+
+
+def test_a_run_over_its_time_limit_is_left_to_who_ends_it(runs: Launching) -> None:
+    """Run monitoring calls it failed; if it was killed meanwhile, the run fails all the same."""
+    run_id = runs.launch()
+    runs.instance.report_run_canceling(runs.run(run_id), "Canceling due to exceeding maximum runtime of 5 seconds.")
+    runs.process(run_id).kill()
+    wait_until(lambda: not is_held(folder_of(runs.instance), run_id), "it is gone")
+    look(runs.instance, time.time())
+    assert runs.run(run_id).status is Status.CANCELING
+    look(runs.instance, time.time() + GRACE_SECONDS + ENDED_SECONDS + 1)
+    assert runs.run(run_id).status is Status.FAILURE
 
 
 @pytest.mark.parametrize("how", ["canceled", "deleted"])
@@ -121,27 +133,3 @@ def test_a_process_whose_run_is_over_is_ended(runs: Launching, how: str) -> None
     look(runs.instance, time.time() + LEAVING_SECONDS + 1)
     assert gone(process.pid)
     assert known_runs(folder_of(runs.instance)) == []
-
-
-@pytest.mark.parametrize(
-    ("tags", "allowed"),
-    [
-        pytest.param({}, "1", id="a run that has no retries"),
-        pytest.param({MAX_RETRIES_TAG: "0"}, "1", id="nor by its tags"),
-        pytest.param({MAX_RETRIES_TAG: "1", RETRY_NUMBER_TAG: "1"}, "2", id="one that was lost before"),
-        pytest.param({MAX_RETRIES_TAG: "2", RETRY_NUMBER_TAG: "2"}, "2", id="no more than twice"),
-        pytest.param({MAX_RETRIES_TAG: "5"}, "5", id="what its tables allow stays"),
-        pytest.param({MAX_RETRIES_TAG: "often", RETRY_NUMBER_TAG: "-"}, "1", id="tags that are no numbers"),
-    ],
-)
-def test_a_lost_run_is_started_anew(runs: Launching, tags: dict[str, str], allowed: str) -> None:
-    run_id = runs.make(tags)
-    allow_restart(runs.instance, runs.run(run_id))
-    assert runs.run(run_id).tags[MAX_RETRIES_TAG] == allowed
-
-
-def test_a_run_that_was_to_be_ended_is_not_started_anew(runs: Launching) -> None:
-    run_id = runs.make()
-    runs.instance.report_run_canceling(runs.run(run_id))
-    assert allow_restart(runs.instance, runs.run(run_id)) is None
-    assert MAX_RETRIES_TAG not in runs.run(run_id).tags

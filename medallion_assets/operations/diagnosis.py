@@ -20,7 +20,7 @@ from dagster import DagsterEventType as Kind
 from medallion_assets.operations.incident import Incident
 from medallion_assets.run_days import days_named
 from medallion_assets.run_outcomes import Status, stage_ends
-from medallion_assets.stage import OUT_OF_TIME
+from medallion_assets.run_whereabouts import OUT_OF_TIME
 from medallion_assets.trigger_context import CAUSE_TAG, TRIGGER_TAG
 
 ERROR_CHARACTERS = 4_000

@@ -16,16 +16,19 @@ from contextlib import suppress
 from random import Random
 
 import dagster as dg
+import psutil
 import pytest
 import requests
 from dagster._core.storage.tags import ROOT_RUN_ID_TAG
 
+from medallion_assets.run_processes import is_held, noted
+from medallion_assets.run_whereabouts import folder_of
 from medallion_assets_tests.end_to_end.test_production import FINISHED
 from medallion_assets_tests.services.daemon import Deployment, deployment
 from medallion_assets_tests.services.postgres import PostgresServer
 
 KILLS = int(os.environ.get("MEDALLION_KILLS") or 0)
-PARTS = {"daemon": ("dagster-daemon",), "code server": ("grpc",), "worker": ("execute_run",)}
+PARTS = {"daemon": ("dagster-daemon",), "code server": ("grpc",), "worker": ()}
 SETTLED_SECONDS = 120.0
 TICKS_SECONDS = 60.0
 Type = dg.DagsterEventType
@@ -66,7 +69,7 @@ def test_a_launch_has_one_process_and_one_outcome(
         run_id = launched(production)
         moment = random.uniform(0, 4)
         time.sleep(moment)  # what this is about
-        killed = production.process(*PARTS[part])
+        killed = worker_of(instance, run_id) if part == "worker" else production.process(*PARTS[part])
         if killed is not None:
             killed.kill()
         since, killed_at = time.monotonic(), time.time()
@@ -100,7 +103,8 @@ def test_a_run_is_terminated_whose_code_server_is_another_by_now(
     production: Deployment, instance: dg.DagsterInstance
 ) -> None:
     run_id = at_work(production)
-    (worker,) = production.processes("execute_run")
+    worker = worker_of(instance, run_id)
+    assert worker is not None
     worker.suspend()  # it does not hear SIGTERM, as a long call of a library does not
     server = production.process("grpc")
     assert server is not None
@@ -127,6 +131,13 @@ def test_a_killed_run_of_the_command_line_frees_its_pool(
     said = [entry.dagster_event.message or "" for entry in instance.all_logs(run.run_id) if entry.dagster_event]
     assert any(f"process {process.pid} of this run is gone from" in one for one in said)
     wait_for(lambda: run.run_id not in instance.event_log_storage.get_concurrency_run_ids(), "its pool is free")
+
+
+def worker_of(instance: dg.DagsterInstance, run_id: str) -> psutil.Process | None:
+    """The process that carries out a run, while it is at work."""
+    folder = folder_of(instance)
+    process = noted(folder, run_id)
+    return psutil.Process(process.pid) if process and is_held(folder, run_id) else None
 
 
 def launched(production: Deployment) -> str:
