@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import latency, publish, scrub, throughput, trigger_tick, upsert
+from benchmarks import large_items, latency, publish, scrub, small_files, throughput, trigger_tick, upsert
 from benchmarks.measuring import Line, report
 
 BENCHMARKS: tuple[Callable[..., list[Line]], ...] = (
     throughput.run,
+    small_files.run,
+    large_items.run,
     upsert.run,
     scrub.run,
     publish.run,

@@ -236,14 +236,7 @@ NAMES = ", ".join(PARTS | ON_DEMAND)
 def look(part: str) -> Answer:
     """How a part is. One that cannot be looked at in time is not well."""
     answer: Future[Answer] = Future()
-
-    def work() -> None:
-        try:
-            answer.set_result(_look(part))
-        except Exception as error:  # noqa: BLE001 - result() raises it
-            answer.set_exception(error)
-
-    Thread(target=work, daemon=True).start()
+    Thread(target=lambda: answer.set_result(_look(part)), daemon=True).start()
     try:
         return answer.result(LOOK_SECONDS)
     except FutureTimeoutError:
@@ -256,6 +249,9 @@ def _look(part: str) -> Answer:
         return Answer(part, True, (PARTS | ON_DEMAND)[part]())
     except NotWellError as error:
         return Answer(part, False, str(error), error.do)
+    except Exception as error:  # noqa: BLE001 - what Dagster raises while its database is away hides no other part
+        first = str(error).strip().partition("\n")[0]
+        return Answer(part, False, f"{type(error).__name__}: {first}", "see the parts above; then read its log")
 
 
 def main(

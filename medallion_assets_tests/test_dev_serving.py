@@ -32,6 +32,7 @@ def test_what_was_published_is_there_again(refined: Graph) -> None:
         before = [read_day(graph.dynamodb, "daily_sales_metrics", day) for day in DAYS]
         watermark = read_watermark(graph.dynamodb, "customer_ltv_metrics")
     for name in refined.dynamodb.list_tables()["TableNames"]:
+        refined.dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
         refined.dynamodb.delete_table(TableName=name)
     again = publish_again(refined.settings, refined.dynamodb, NOW)
     assert [read_day(refined.dynamodb, "daily_sales_metrics", day) for day in DAYS] == before

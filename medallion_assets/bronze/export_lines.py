@@ -9,7 +9,7 @@ frame is as large as it may be, whatever the files: it holds lines of many, or a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,10 +28,10 @@ SHORT_TEXT_BYTES = 4 * 1024 * 1024
 """Text of a small data file up to which it is read together with others."""
 PIECE_BYTES = 4 * 1024 * 1024
 """Text of a large data file that is handled at a time."""
-LINES = {"_source_file": pl.String(), "_line_number": pl.Int64(), "raw": pl.String()}
+LINES = pl.Schema({"_source_file": pl.String(), "_line_number": pl.Int64(), "raw": pl.String()})
 
 
-def export_lines(store: ObjectStore, export: Export) -> Iterator[pl.DataFrame]:
+def export_lines(store: ObjectStore, export: Export) -> Generator[pl.DataFrame]:
     """Every line of an export with its data file and its number there, in frames of about FRAME_BYTES; none is empty.
 
     Raises:

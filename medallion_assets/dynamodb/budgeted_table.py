@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 import botocore.exceptions as botocore
 
 from medallion_assets.aws_errors import Repeat
 from medallion_assets.dynamodb.attributes import Item, write_units
+from medallion_assets.dynamodb.batches import grouped
 from medallion_assets.dynamodb.failures import CONDITION_FAILED, RESUMES, code_of, failure, passes, repeat_of
 from medallion_assets.dynamodb.limiter import CapacityLimiter
 from medallion_assets.dynamodb.parallel import for_each
 from medallion_assets.errors import TransientError
-
-T = TypeVar("T")
 
 BATCH_ITEMS = 25
 """The most that BatchWriteItem takes."""
@@ -28,6 +27,8 @@ TRANSACTION_ITEMS = 99
 """The most that TransactWriteItems takes, beside a guard."""
 TRANSACTION_UNITS = 2
 """What a transaction costs, in units of the same write outside of one."""
+MOST_TRANSACTION_WCU = TRANSACTION_UNITS * 4000
+"""A transaction takes 4 MB, and each unit stands for at most a KiB."""
 BATCH_SECONDS = 0.25
 """A batch costs at most this much of the budget, so that a small budget is spent evenly too."""
 MOST_ATTEMPTS = 30
@@ -254,23 +255,6 @@ class BudgetedTable:
             found=reason,
             do=f"compare the table's write capacity with target_wcu, {RESUMES}",
         )
-
-
-def grouped(
-    things: Iterable[T], *, cost: Callable[[T], float], most_cost: float, most_things: int
-) -> Iterator[list[T]]:
-    """Lists of at most `most_things` that cost at most `most_cost` together, or one thing that costs more."""
-    group: list[T] = []
-    total = 0.0
-    for thing in things:
-        more = cost(thing)
-        if group and (len(group) == most_things or total + more > most_cost):
-            yield group
-            group, total = [], 0.0
-        group.append(thing)
-        total += more
-    if group:
-        yield group
 
 
 def _conditional(condition: Condition) -> dict[str, Any]:

@@ -23,13 +23,14 @@ from typing import Any, TypeVar
 
 from medallion_assets.dynamodb import watermark
 from medallion_assets.dynamodb.attributes import Item, to_item, write_units
+from medallion_assets.dynamodb.batches import grouped
 from medallion_assets.dynamodb.budgeted_table import (
+    MOST_TRANSACTION_WCU,
     TRANSACTION_ITEMS,
     TRANSACTION_UNITS,
     Answer,
     BudgetedTable,
     Condition,
-    grouped,
 )
 from medallion_assets.dynamodb.fencing import FencingToken
 from medallion_assets.dynamodb.item_rows import Row, carried_by, encoded_row, fingerprint, sifted
@@ -231,7 +232,7 @@ class _Publish:
         groups = grouped(
             self._until_overtaken(absent),
             cost=lambda item: TRANSACTION_UNITS * write_units(item),
-            most_cost=self.table.batch_wcu,
+            most_cost=min(self.table.batch_wcu, MOST_TRANSACTION_WCU),
             most_things=TRANSACTION_ITEMS,
         )
         for items in groups:

@@ -110,8 +110,9 @@ def read_if_small(store: ObjectStore, key: str, *, at_most: int) -> bytes | None
     with store_errors(key, is_object=True):
         try:
             if isinstance(store, LocalStore):
-                path = _local(store, key)
-                return path.read_bytes() if path.is_file() and path.stat().st_size <= at_most else None
+                # Thousands of them: pathlib takes five times as long.
+                with open(f"{store.prefix}/{key}", "rb") as file:  # noqa: PTH123
+                    return file.read() if os.fstat(file.fileno()).st_size <= at_most else None
             if not _PLAIN_KEY.fullmatch(key):
                 return None
             answer = obstore.get(store, key)

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -42,10 +42,11 @@ __all__ = [
 ]
 
 GZIP_MAGIC = b"\x1f\x8b"
-SMALL_FILE_BYTES = 1024 * 1024
+SMALL_FILE_BYTES = 256 * 1024
 """Data files up to this size are read whole, and ahead: DynamoDB writes dozens of files however few the items are."""
 _READERS = 8
-_READ_AHEAD = 2 * _READERS
+_FILES_A_TURN = 16
+"""Files that a reader takes together: handing them over one by one costs more than reading them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ def verified_file(store: ObjectStore, export: Export, data_file: DataFile) -> It
         yield path
 
 
-def verified_files(store: ObjectStore, export: Export) -> Iterator[tuple[DataFile, Path | bytes]]:
+def verified_files(store: ObjectStore, export: Export) -> Generator[tuple[DataFile, Path | bytes]]:
     """Every data file of an export in order, verified as `verified_file` does: small ones as bytes, others as a path.
 
     A path holds until the next file is asked for. A few small files are read ahead, each in one request, so memory does
@@ -102,26 +103,36 @@ def verified_files(store: ObjectStore, export: Export) -> Iterator[tuple[DataFil
     Raises:
         ExportRefusedError, TransientError: as `verified_file` does, of the first file that has it.
     """
-    ahead: deque[tuple[DataFile, Future[bytes | None]]] = deque()
     left = iter(export.files)
-    with ThreadPoolExecutor(_READERS, thread_name_prefix="export-files") as readers:
-        try:
-            while True:
-                for file in itertools.islice(left, _READ_AHEAD - len(ahead)):
-                    ahead.append((file, readers.submit(read_if_small, store, file.key, at_most=SMALL_FILE_BYTES)))
-                if not ahead:
-                    return
-                data_file, reading = ahead.popleft()
-                with unreadable_as_verdict(export.export_id, export.table_name):
-                    data = reading.result()
+    ahead: deque[tuple[list[DataFile], Future[list[bytes | None]]]] = deque()
+
+    def read(files: list[DataFile]) -> list[bytes | None]:
+        return [_read_if_small(store, file) for file in files]
+
+    readers = ThreadPoolExecutor(_READERS, thread_name_prefix="export-files")
+    try:
+        while True:
+            while len(ahead) < _READERS and (files := list(itertools.islice(left, _FILES_A_TURN))):
+                ahead.append((files, readers.submit(read, files)))
+            if not ahead:
+                return
+            files, reading = ahead.popleft()
+            for data_file, data in zip(files, reading.result(), strict=True):
                 if data is None:  # large, or not there
                     with verified_file(store, export, data_file) as path:
                         yield data_file, path
                 else:
                     _check_bytes(data, export, data_file)
                     yield data_file, data
-        finally:
-            readers.shutdown(cancel_futures=True)
+    finally:
+        readers.shutdown(cancel_futures=True)
+
+
+def _read_if_small(store: ObjectStore, data_file: DataFile) -> bytes | None:
+    try:
+        return read_if_small(store, data_file.key, at_most=SMALL_FILE_BYTES)
+    except UnreadableObjectError:
+        return None  # in its turn `verified_file` says so
 
 
 def count_lines(path: Path) -> int:

@@ -72,10 +72,17 @@ def remove_action(file: Mapping[str, Any], table: Table, *, now_millis: int) -> 
 
 
 def file_without_log(uri: str, storage_options: Mapping[str, str]) -> str | None:
-    """A file in the place of a table that is in no log, as far as a first look tells; None when there is none."""
+    """A file in the place of a table that is in no log, as far as a first look tells; None when there is none.
+
+    Raises:
+        OSError: the storage did not answer, or there is an object whose name no table can have.
+    """
     if uri.startswith("s3://"):
         pages = obstore.list(_store(uri, storage_options), chunk_size=100)
-        names = [meta["path"] for meta in next(iter(pages), [])]
+        try:
+            names = [meta["path"] for meta in next(iter(pages), [])]
+        except BaseError as error:
+            raise OSError(str(error)) from error
     else:
         names = [child.name for child in Path(uri).iterdir()] if Path(uri).is_dir() else []
     return min((name for name in names if name.split("/")[0] != LOG_FOLDER), default=None)

@@ -40,7 +40,7 @@ def suspects(parts: Sequence[pl.LazyFrame], records: int) -> pl.DataFrame:
 
 
 def settle(records: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
-    """Keep one of several identical records, the lowest (file, line); mark differing ones as bad.
+    """Keep one of several identical records, the lowest (file, line); mark those that still differ as bad.
 
     `records` are judged records, `raw` included, of which the keys are readable.
     """
@@ -49,11 +49,10 @@ def settle(records: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
         pl.Series("_canonical", map(canonical, records["raw"]), dtype=pl.String),
     ).with_columns((pl.col("_canonical").n_unique().over(group) > 1).alias("_differs"))
     once = marked.sort(POSITION).unique([*group, "_canonical"], keep="first", maintain_order=True)
-    kept = pl.concat([once.filter(~pl.col("_differs")), marked.filter("_differs")])
     reason = pl.when("_differs").then(pl.lit([CONFLICTING], dtype=pl.List(pl.String)))
     nothing = pl.lit([], dtype=pl.List(pl.String))
     column = pl.when("_differs").then(pl.lit([None], dtype=pl.List(pl.String)))
-    return kept.with_columns(
+    return once.with_columns(
         pl.concat_list("_reasons", reason.otherwise(nothing)).alias("_reasons"),
         pl.concat_list("_reason_columns", column.otherwise(nothing)).alias("_reason_columns"),
     ).drop("_canonical", "_differs")

@@ -1,6 +1,7 @@
 """Full exports that count: what decides the keys that it lacks (rules K1, B3).
 
-Belongs here: which of them count beside each other, and since when a former table's records do not.
+Belongs here: which of them count beside each other, since when a former table's records do not, and over which rows an
+    absence wins.
 Does not: applying one (lakehouse.state, lakehouse.history_store).
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.origins import Origins, without_outdated
 from medallion_assets.lakehouse.raw_exports import RawExport
 
@@ -50,3 +52,18 @@ class FullExports:
         """The ids of all of them."""
         exports = [*self.applied, self.applying] if self.applying else self.applied
         return [export.export_id for export in exports]
+
+
+def older_than(full: RawExport) -> pl.Expr:
+    """Rows over which an absence from this export wins: older ones, and absences from a later id at the same time."""
+    tie = pl.col("is_deleted") & ~pl.col("_is_incremental") & (pl.lit(full.export_id) < pl.col("_export_id"))
+    sequence = pl.col("_sequence_micros")
+    return (sequence < full.decides_at_micros) | ((sequence == full.decides_at_micros) & tie)
+
+
+def bad_in(full: RawExport, table: Table, fulls: FullExports) -> pl.Expr:
+    """Rows whose key was bad in this export: it says nothing of them."""
+    keys = fulls.bad_keys.filter(pl.col("_export_id") == full.export_id)
+    if not keys.height:
+        return pl.lit(value=False)
+    return pl.struct(*table.key).is_in(keys.select(pl.struct(*table.key).alias("key"))["key"].implode())

@@ -103,8 +103,11 @@ class Gate:
         return tally.score < self.threshold and tally.bad >= self.min_bad_records
 
     def is_mass_delete(self, tally: Tally) -> bool:
-        """Rule C7: a full export deletes so much by absence that something else is likelier. An empty one always."""
-        return tally.absent > 0 and (tally.records == 0 or self.are_very_many(tally.absent, tally.live))
+        """Rule C7: a full export deletes so much by absence that something else is likelier.
+
+        One without a good record is as empty as one without any.
+        """
+        return tally.absent > 0 and (tally.records == tally.bad or self.are_very_many(tally.absent, tally.live))
 
     def are_very_many(self, deletes: int, live: int) -> bool:
         """Whether deletes are more of the live rows than the contract expects, and enough of them to tell."""

@@ -26,11 +26,14 @@ from medallion_assets.lakehouse.full_exports import FullExports
 from medallion_assets.lakehouse.history import versions
 from medallion_assets.lakehouse.origins import is_outdated
 from medallion_assets.lakehouse.partitions import conform
+from medallion_assets.lakehouse.pieces import row_group_rows, spilled, text_bytes
 from medallion_assets.lakehouse.records import event_schema, files_of_exports
 from medallion_assets.lakehouse.schema import conformed, fits_contract, polars_schema, stored_schema
 from medallion_assets.lakehouse.state import Change
 
 EVENTS_AT_ONCE = 1_000_000
+EVENTS_BYTES = 128 * 1024 * 1024
+"""Events, and the bytes of their text, whose versions are made at a time."""
 NEVER_MICROS = 2**62
 
 
@@ -75,7 +78,8 @@ def fold_history(
     counted = counted.filter(~is_outdated(fulls.ends))
     keys = pl.concat([part.select(table.key) for part in good]).unique().collect(engine="streaming")
     touched = counted if fulls.applying else counted.join(keys.lazy(), on=table.key, how="semi")
-    buckets = -(-touched.select(pl.len()).collect(engine="streaming").item() // EVENTS_AT_ONCE) or 1
+    height, size = touched.select(pl.len()).collect(engine="streaming").item(), text_bytes(touched)
+    buckets = max(1, -(-height // EVENTS_AT_ONCE), -(-size // EVENTS_BYTES))
     change = Change()
     parts = [silver.scan().clear()] if fulls.applying else [silver.scan().join(keys.lazy(), on=table.key, how="anti")]
     for bucket in range(buckets):
@@ -89,7 +93,8 @@ def fold_history(
             change.removed = silver.files["path"].to_list() if silver.files.height else []
         parts.append(_kept(after, None if buckets == 1 else workspace / f"versions-{bucket}.parquet"))
     if change.rows or change.removed:
-        staged = silver.stage(pl.concat(parts), bounds=("_sequence_micros",))
+        rows = pl.concat(parts)
+        staged = silver.stage(rows, bounds=("_sequence_micros",), row_group_rows=row_group_rows(height, size))
         change.staged = [staged] if staged.rows else []
     return change
 
@@ -129,7 +134,9 @@ def _log(lakehouse: Lakehouse, table: Table, good: Sequence[pl.LazyFrame], whole
     logged = log.scan().filter(pl.col("_export_id").is_in(others.implode())).select(identity)
     new = events.join(logged.collect(engine="streaming").lazy(), on=identity, how="anti")
     names = polars_schema(log.table).names()
-    staged = log.stage(pl.concat([kept, new.select(names)]), bounds=("_export_id",))
+    rows = pl.concat([kept, new.select(names)])
+    height, size = rows.select(pl.len()).collect(engine="streaming").item(), text_bytes(rows)
+    staged = log.stage(rows, bounds=("_export_id",), row_group_rows=row_group_rows(height, size))
     if staged.rows or removed:
         log.commit([staged] if staged.rows else [], remove=removed, metadata={RULES_NOTE: rules_with(log, [rules])})
 
@@ -181,5 +188,4 @@ def absences(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataF
 def _kept(rows: pl.DataFrame, spill: Path | None) -> pl.LazyFrame:
     if spill is None:
         return rows.lazy()
-    rows.write_parquet(spill, compression="lz4")
-    return pl.scan_parquet(spill, glob=False)
+    return spilled(rows, spill)

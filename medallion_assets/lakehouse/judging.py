@@ -7,27 +7,28 @@ Does not: what a valid record is (the contract), whether an export passes (lakeh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
 
+from medallion_assets.lakehouse import line_chunks
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decode import decode
 from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.lakehouse.duplicates import KEY_HASH, settle, suspects, with_key_hash, without
 from medallion_assets.lakehouse.expectations import judge
 from medallion_assets.lakehouse.gate import Tally
-from medallion_assets.lakehouse.pieces import pieces, spilled
+from medallion_assets.lakehouse.pieces import spilled
 from medallion_assets.lakehouse.raw_exports import INCREMENTAL, RawExport, files_of
 from medallion_assets.lakehouse.records import POSITION, event_schema
 
-CHUNK_RECORDS = 500_000
-CHUNK_BYTES = 192 * 1024 * 1024
-"""Records, and the bytes of their lines, that are in memory at a time."""
 RAW_BYTES = "_raw_bytes"
 """The length of a record's line."""
+
+MOST_UNKNOWN_NAMES = 1_000
+"""Names beyond the contract that are counted of an export, the most frequent ones: names may be data themselves."""
 
 BAD_COLUMNS = ("_reasons", "_reason_columns", "raw", *POSITION)
 
@@ -54,7 +55,7 @@ def judge_exports(bronze: Snapshot, table: Table, exports: Sequence[RawExport], 
     judged = Judged(tallies={export.export_id: Tally(export_id=export.export_id) for export in exports})
     paths = files_of(bronze, [export.export_id for export in exports])["path"]
     is_empty = True
-    for chunk in chunks(bronze.scan(paths=paths)):
+    for chunk in line_chunks.chunks(bronze.scan(paths=paths)):
         spill = None if chunk.is_all else workspace / f"judged-{len(judged.good)}"
         _judge_chunk(judged, chunk.taken(), table, spill)
         is_empty = False
@@ -62,42 +63,6 @@ def judge_exports(bronze: Snapshot, table: Table, exports: Sequence[RawExport], 
         _judge_chunk(judged, bronze.scan(paths=[]).collect(), table, None)
     _settle_duplicates(bronze, table, judged, workspace)
     return judged
-
-
-@dataclass(slots=True)
-class Chunk:
-    """Some lines, in parts, until they are taken: a loop over chunks then holds one of them, and not two."""
-
-    parts: list[pl.DataFrame]
-    is_all: bool = False
-
-    def taken(self) -> pl.DataFrame:
-        """The lines; the chunk is empty after that."""
-        lines = pl.concat(self.parts, rechunk=False)
-        self.parts = []
-        return lines
-
-
-def chunks(lines: pl.LazyFrame) -> Iterator[Chunk]:
-    """Lines in chunks of at most CHUNK_RECORDS rows and CHUNK_BYTES of `raw` (or one line); none if there are none.
-
-    They are read once, from many files as from one, and hardly ahead of who takes them.
-    """
-    parts: list[pl.DataFrame] = []
-    rows = size = 0
-    is_first = True
-    for batch in lines.collect_batches(lazy=True, engine="streaming"):
-        lengths = batch["raw"].str.len_bytes()
-        for start, height in pieces(batch["raw"], rows=CHUNK_RECORDS, size=CHUNK_BYTES):
-            length = int(lengths.slice(start, height).sum())
-            if parts and (rows + height > CHUNK_RECORDS or size + length > CHUNK_BYTES):
-                full, parts, rows, size, is_first = Chunk(parts), [], 0, 0, False
-                yield full
-            parts.append(batch.slice(start, height))
-            rows += height
-            size += length
-    if rows:
-        yield Chunk(parts, is_all=is_first)
 
 
 def judge_lines(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
@@ -150,7 +115,8 @@ def _kept(part: pl.LazyFrame, spill: Path | None, name: str) -> pl.LazyFrame:
 
 def _count(tallies: dict[str, Tally], records: pl.DataFrame, *, sign: int = 1) -> None:
     for export_id, part in tally(records).items():
-        tallies[export_id] = tallies[export_id].plus(part, sign=sign)
+        counted = tallies[export_id].plus(part, sign=sign)
+        tallies[export_id] = replace(counted, unknown_attributes=_most(counted.unknown_attributes))
 
 
 def _settle_duplicates(bronze: Snapshot, table: Table, judged: Judged, workspace: Path) -> None:
@@ -168,7 +134,7 @@ def _settle_duplicates(bronze: Snapshot, table: Table, judged: Judged, workspace
     judged.good = without(judged.good, hashes)
     judged.bad = without(judged.bad, hashes)
     paths = files_of(bronze, list(judged.tallies))["path"]
-    buckets = -(-int(found[RAW_BYTES].sum()) // CHUNK_BYTES) or 1
+    buckets = -(-int(found[RAW_BYTES].sum()) // line_chunks.CHUNK_BYTES) or 1
     for bucket in range(buckets):
         positions = found.filter(pl.col(KEY_HASH) % buckets == bucket).select(POSITION).lazy()
         lines = bronze.scan(paths=paths).join(positions, on=POSITION, how="semi").collect(engine="streaming")
@@ -182,5 +148,14 @@ def _settle_duplicates(bronze: Snapshot, table: Table, judged: Judged, workspace
 
 
 def _occurrences(lists: pl.Series) -> Counter[str]:
-    exploded = lists.filter(lists.list.len() > 0).explode().drop_nulls()
-    return Counter(dict(exploded.value_counts().iter_rows()))
+    exploded = lists.filter(lists.list.len() > 0).explode().drop_nulls().alias("name")
+    counts = exploded.value_counts().sort(["count", "name"], descending=[True, False]).head(MOST_UNKNOWN_NAMES)
+    return Counter(dict(counts.iter_rows()))
+
+
+def _most(counts: Mapping[str, int]) -> Mapping[str, int]:
+    """Of what duplicates are taken out of, a name may have been left out before: it is not there then."""
+    if len(counts) <= MOST_UNKNOWN_NAMES and all(count > 0 for count in counts.values()):
+        return counts
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    return Counter({name: count for name, count in ordered[:MOST_UNKNOWN_NAMES] if count > 0})

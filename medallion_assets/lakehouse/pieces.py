@@ -13,6 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
+LONG_ROW_BYTES = 1024
+"""Rows of more text than this, on average, are written in row groups of few rows."""
 ROW_GROUP_BYTES = 8 * 1024 * 1024
 """What a row group of rows that are put aside holds in memory: readers hold some of them at a time."""
 
@@ -38,9 +40,22 @@ def rows_of_bytes(texts: pl.Series, size: int, *, most: int = 65_536) -> int:
     return max(1, min(most, size // max(1, length)))
 
 
+def text_bytes(rows: pl.LazyFrame) -> int:
+    """The bytes of all text in some rows, read once."""
+    names = [name for name, kind in rows.collect_schema().items() if kind == pl.String]
+    lengths = [pl.col(name).str.len_bytes().cast(pl.UInt64).sum() for name in names]
+    return int(rows.select(pl.sum_horizontal(lengths)).collect(engine="streaming").item() or 0) if names else 0
+
+
+def row_group_rows(rows: int, size: int) -> int | None:
+    """How many of some rows make a row group when their text has `size` bytes; None: as many as the writer likes."""
+    length = size // max(1, rows)
+    return None if length < LONG_ROW_BYTES else max(1, ROW_GROUP_BYTES // length)
+
+
 def spilled(rows: pl.DataFrame, path: Path) -> pl.LazyFrame:
     """Rows in a file of their own, which is read piece by piece: its row groups are small, whatever the rows."""
     length = rows.estimated_size() // max(1, rows.height)
-    height = max(1, min(20_000, ROW_GROUP_BYTES // max(1, length)))
+    height = max(1, min(20_000, ROW_GROUP_BYTES // max(1, int(length))))
     rows.write_parquet(path, compression="lz4", row_group_size=height)
     return pl.scan_parquet(path, glob=False)

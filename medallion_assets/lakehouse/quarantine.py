@@ -15,9 +15,12 @@ import polars as pl
 from medallion_assets.lakehouse.commits import until_committed
 from medallion_assets.lakehouse.contracts import Column, Integer, Table, Text, TextList, TimestampUtc
 from medallion_assets.lakehouse.damage import sound_files
+from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.decode import decode
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.fingerprints import RULES_NOTE, fingerprint, rules_with
+from medallion_assets.lakehouse.line_chunks import chunks
+from medallion_assets.lakehouse.pieces import row_group_rows
 from medallion_assets.lakehouse.raw_exports import FULL, RawExport
 from medallion_assets.lakehouse.records import POSITION, files_of_exports
 from medallion_assets.lakehouse.schema import polars_schema
@@ -60,7 +63,7 @@ def quarantine(
         files, kept = files_of_exports(snapshot, [one for one in new if snapshot.transaction(one) is not None])
         if not files and not rows.head(1).collect().height:
             return None
-        staged = snapshot.stage(pl.concat([kept, rows]))
+        staged = stage_rows(snapshot, pl.concat([kept, rows]))
         return snapshot.commit(
             [staged] if staged.rows else [],
             remove=files,
@@ -76,7 +79,9 @@ def add_missing_rows(lakehouse: Lakehouse, table: Table, rows: pl.LazyFrame) -> 
 
     def add() -> None:
         kept = lakehouse.ready(quarantine_table(table))
-        staged = kept.stage(rows.join(kept.scan(paths=sound_files(kept)), on=POSITION, how="anti"))
+        staged = stage_rows(
+            kept, rows.join(kept.scan(paths=sound_files(kept)).select(POSITION), on=POSITION, how="anti")
+        )
         if staged.rows:
             kept.commit([staged], metadata={RULES_NOTE: rules_with(kept, [fingerprint(table)])})
 
@@ -106,7 +111,7 @@ def replace_quarantine(
         again = rows.join(before, on=POSITION, how="left").with_columns(
             pl.coalesce("_before", "failed_at").alias("failed_at")
         )
-        staged = kept.stage(pl.concat([others, again.drop("_before")]))
+        staged = stage_rows(kept, pl.concat([others, again.drop("_before")]))
         marks = dict.fromkeys(export_ids, _mark(rules, None))
         kept.commit(
             [staged] if staged.rows else [],
@@ -116,6 +121,14 @@ def replace_quarantine(
         )
 
     until_committed(replace)
+
+
+def stage_rows(quarantine: Snapshot, rows: pl.LazyFrame) -> StagedFile:
+    """Bad records as one file; when they are long, in row groups of few."""
+    height, size = (
+        rows.select(pl.len(), pl.col("raw").str.len_bytes().cast(pl.UInt64).sum()).collect(engine="streaming").row(0)
+    )
+    return quarantine.stage(rows, row_group_rows=row_group_rows(height, size))
 
 
 def quarantine_rows(bad: pl.LazyFrame, now: datetime) -> pl.LazyFrame:
@@ -149,10 +162,12 @@ def bad_keys(lakehouse: Lakehouse, table: Table, fulls: Iterable[RawExport]) -> 
     contract = quarantine_table(table)
     if not exports or not lakehouse.exists(contract):
         return empty
-    rows = lakehouse.open(contract).scan().filter(pl.col("_export_id").is_in(list(exports))).collect()
-    if not rows.height:
-        return empty
-    return decode(with_window(rows, exports.values()), table).select(names).drop_nulls().unique()
+    rows = lakehouse.open(contract).scan().filter(pl.col("_export_id").is_in(list(exports)))
+    keys = [
+        decode(with_window(chunk.taken(), exports.values()), table).select(names).drop_nulls().unique()
+        for chunk in chunks(rows)
+    ]
+    return pl.concat(keys).unique() if keys else empty
 
 
 def with_window(rows: pl.DataFrame, exports: Iterable[RawExport]) -> pl.DataFrame:

@@ -44,6 +44,20 @@ def winners(events: pl.LazyFrame, key: Sequence[str]) -> pl.LazyFrame:
     )
 
 
+def winners_in_parts(parts: Sequence[pl.LazyFrame], key: Sequence[str]) -> list[pl.LazyFrame]:
+    """As many parts of events as before, with one event a key altogether: the one that wins.
+
+    An export has one event a key, so parts of a single export stay as they are.
+    """
+    if len(parts) == 1:
+        return [winners(parts[0], key)]
+    exports = pl.concat([part.select("_export_id") for part in parts]).unique().collect(engine="streaming")
+    if exports.height <= 1:
+        return list(parts)
+    bucket = pl.struct(*key).hash() % len(parts)
+    return [winners(pl.concat([part.filter(bucket == number) for part in parts]), key) for number in range(len(parts))]
+
+
 def files_of_exports(
     snapshot: Snapshot, export_ids: Collection[str], *, paths: Collection[str] | None = None
 ) -> tuple[list[str], pl.LazyFrame]:

@@ -27,8 +27,9 @@ from medallion_assets.lakehouse.expectations import UNREADABLE
 from medallion_assets.lakehouse.fingerprints import contract_notes, expect_same_key, fingerprint
 from medallion_assets.lakehouse.full_exports import FullExports
 from medallion_assets.lakehouse.history_store import fold_history
-from medallion_assets.lakehouse.judging import CHUNK_RECORDS, judge_exports, judge_lines
-from medallion_assets.lakehouse.quarantine import bad_keys, quarantine_table, with_window
+from medallion_assets.lakehouse.judging import judge_exports, judge_lines
+from medallion_assets.lakehouse.line_chunks import chunks
+from medallion_assets.lakehouse.quarantine import bad_keys, quarantine_table, stage_rows, with_window
 from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
 from medallion_assets.lakehouse.records import POSITION, event_schema
 from medallion_assets.lakehouse.refine import commit_change
@@ -92,9 +93,11 @@ def redrive(
     done.conflicting = _height(rows.filter(conflicts))
     waiting = rows.filter(~conflicts)
     total = _height(waiting)
-    for start in range(0, total, CHUNK_RECORDS):
-        _redrive_rows(lakehouse, table, waiting.slice(start, CHUNK_RECORDS).collect(), now, why, done)
-        progress(min(start + CHUNK_RECORDS, total), total)
+    for chunk in chunks(waiting):
+        taken = chunk.taken()
+        _redrive_rows(lakehouse, table, taken, now, why, done)
+        progress(min(done.looked_at + done.not_settled, total), total)
+        del taken
     return done
 
 
@@ -216,11 +219,12 @@ def _mark(lakehouse: Lakehouse, table: Table, positions: pl.DataFrame, now: date
             path for path, rows in held.items() if _height(rows.filter(unmarked).join(marks, on=POSITION, how="semi"))
         ]
         staged = [
-            kept.stage(
+            stage_rows(
+                kept,
                 held[path]
                 .join(marks, on=POSITION, how="left")
                 .with_columns(pl.coalesce("redriven_at", "_now").alias("redriven_at"))
-                .drop("_now")
+                .drop("_now"),
             )
             for path in paths
         ]

@@ -28,7 +28,8 @@ from medallion_assets.lakehouse.fingerprints import contract_notes, expect_same_
 from medallion_assets.lakehouse.full_exports import FullExports
 from medallion_assets.lakehouse.gate import Gate, Tally
 from medallion_assets.lakehouse.history_store import fold_history
-from medallion_assets.lakehouse.judging import CHUNK_RECORDS, Judged, judge_exports
+from medallion_assets.lakehouse.judging import Judged, judge_exports
+from medallion_assets.lakehouse.line_chunks import CHUNK_RECORDS
 from medallion_assets.lakehouse.mass_deletes import with_deletes
 from medallion_assets.lakehouse.quarantine import bad_keys, quarantine
 from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table

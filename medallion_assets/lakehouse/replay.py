@@ -17,7 +17,7 @@ from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.full_exports import FullExports
 from medallion_assets.lakehouse.history_store import fold_history
-from medallion_assets.lakehouse.judging import CHUNK_RECORDS
+from medallion_assets.lakehouse.line_chunks import CHUNK_RECORDS
 from medallion_assets.lakehouse.origins import Origins
 from medallion_assets.lakehouse.quarantine import bad_keys
 from medallion_assets.lakehouse.raw_exports import RawExport

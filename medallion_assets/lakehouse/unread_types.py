@@ -1,4 +1,4 @@
-"""Unread types: which DynamoDB types stand where a contract expects others, in words that say what to do about it.
+"""Unread types: attributes that no contract can read yet, in words that say what to do about it.
 
 Belongs here: looking at records that were refused as `wrong_type`.
 Does not: refusing them (lakehouse.decode_values).
@@ -17,19 +17,20 @@ from medallion_assets.lakehouse.decode_records import attributes_of
 from medallion_assets.lakehouse.decode_values import WRONG_TYPE
 
 BINARY = ("B", "BS")
-DYNAMODB_TYPES = ("S", "N", "BOOL", "NULL", "L", "M", "SS", "NS", *BINARY)
+UNREAD = ("N", *BINARY)
 
 
 def unread_types(bad: pl.DataFrame, table: Table) -> list[str]:
-    """What stands in the columns of some bad records that have another type than the contract's: a line for each.
+    """A line for each column of some bad records that holds what no contract can read as what it is.
 
-    `bad` has `raw`, `_reasons` and `_reason_columns`.
+    `bad` has `raw`, `_reasons` and `_reason_columns`. Other wrong types are told by their rows.
     """
     found: dict[tuple[str, str], None] = {}
     for raw, reasons, columns in bad.select("raw", "_reasons", "_reason_columns").iter_rows():
         wrong = [column for reason, column in zip(reasons, columns, strict=True) if reason == WRONG_TYPE]
         found |= dict.fromkeys(_types(raw, table, wrong))
-    return [_hint(table.column(column), kind) for column, kind in found]
+    hints = (_hint(table.column(column), kind) for column, kind in found)
+    return [hint for hint in hints if hint is not None]
 
 
 def _types(raw: str, table: Table, columns: list[str]) -> Iterator[tuple[str, str]]:
@@ -38,11 +39,10 @@ def _types(raw: str, table: Table, columns: list[str]) -> Iterator[tuple[str, st
     for attribute in attributes_of(table):
         if attribute.column in columns:
             value: Mapping[str, Any] = {**image, **keys}.get(attribute.source, {})
-            kind = next(iter(value), "") if isinstance(value, dict) and len(value) == 1 else ""
-            yield attribute.column, kind if kind in DYNAMODB_TYPES else "no type of DynamoDB"
+            yield from ((attribute.column, kind) for kind in UNREAD if isinstance(value, dict) and kind in value)
 
 
-def _hint(column: Column, kind: str) -> str:
+def _hint(column: Column, kind: str) -> str | None:
     told = f"{column.name} is {kind} in attribute {column.source!r}"
     if kind in BINARY:
         return f"{told}: binary values are read by no column type yet; a table with such a key cannot be loaded"
@@ -51,4 +51,4 @@ def _hint(column: Column, kind: str) -> str:
             f"{told}: moments and days are read from text in ISO 8601 alone; a number of seconds since 1970 can be "
             "read as an Integer, and a table without a day in such text needs history=True"
         )
-    return f"{told}, and its contract says {type(column.type).__name__}"
+    return None

@@ -111,32 +111,45 @@ def deliver_due(
     if outlook.due:
         _load_apprise()  # takes seconds, so before the time begins; not in threads: it turns warnings off for a moment
     ends, noting = clock() + BUDGET_SECONDS, Lock()
+    known: dict[str, set[str]] = {}
+    unnoted: list[Parcel] = []
 
     def serve(parcels: list[Parcel]) -> None:
         for parcel in parcels:
             if clock() > ends:
                 return
-            is_sent = marks is not None and bool(marks.of(parcel.channel, [parcel.alert.key]))
-            error = None if is_sent else sent(by_name[parcel.channel], parcel.alert, ui_url)
+            is_known = parcel.alert.key in known[parcel.channel]
+            error = None if is_known else sent(by_name[parcel.channel], parcel.alert, ui_url)
             event = Event.DELIVERED if error is None else Event.FAILED
             row = {"alert_key": parcel.alert.key, "event": event, "channel": parcel.channel, "error": error}
             try:
                 with noting:
                     append_events(lakehouse, [row], now)
             except NOT_WRITTEN:
-                if marks is not None and error is None:
-                    marks.note(parcel.channel, parcel.alert.key, now)
+                unnoted.extend([parcel] if error is None else [])
                 raise
             if error is not None:
                 return
 
     batches = [list(parcels) for _, parcels in groupby(outlook.due, key=lambda parcel: parcel.channel)]
     if batches:
+        known = {one[0].channel: _marked(marks, one) for one in batches}
         with ThreadPoolExecutor(min(len(batches), CHANNELS_AT_ONCE)) as threads:
             served = [threads.submit(serve, batch) for batch in batches]
+        _mark(marks, unnoted, now)
         for one in served:
             one.result()
     return outlook
+
+
+def _marked(marks: Marks | None, parcels: list[Parcel]) -> set[str]:
+    return marks.of(parcels[0].channel, [one.alert.key for one in parcels]) if marks else set()
+
+
+def _mark(marks: Marks | None, parcels: Iterable[Parcel], now: datetime) -> None:
+    for parcel in parcels:
+        if marks is not None:
+            marks.note(parcel.channel, parcel.alert.key, now)
 
 
 def sent(channel: Channel, alert: Alert, ui_url: str) -> str | None:

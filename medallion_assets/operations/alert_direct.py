@@ -37,7 +37,7 @@ def tell(
     """Keep alerts to be sent, or send them where they cannot be kept; gives those that were new.
 
     Raises:
-        MedallionError: they could neither be kept, nor sent to every channel that is meant to have them.
+        One of stage.NOT_WRITTEN: they could neither be kept, nor sent to every channel that is meant to have them.
     """
     if not alerts:
         return []
@@ -47,7 +47,7 @@ def tell(
         fresh = raise_alerts(lakehouse, alerts, now)
         _take_over(lakehouse, channels, marks, fresh, now)
     except NOT_WRITTEN as error:
-        if not takes_no_writes(error):
+        if not channels or not takes_no_writes(error):
             raise
         return send_directly(channels, marks, [unwritable(lakehouse, error, now), *alerts], ui_url, now)
     return fresh

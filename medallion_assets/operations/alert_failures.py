@@ -28,7 +28,7 @@ EXPORT = re.compile(r"\b0\d{13}-[0-9a-f]{8}\b")
 FIGURES = re.compile(r"\b[0-9a-f]{8,}\b|\d+")
 DAGSTER_SAYS = "Dagster says: "
 """What stands before Dagster's own words in the row of an attempt that was lost (operations.lost_attempts)."""
-ERROR_TYPE = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception)\s*:\s*")
+ERROR_TYPE = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Failure)\s*:\s*")
 
 
 def key_of(attempts: pl.DataFrame, *, stage: str, error: str, failed_at: datetime, export_id: str | None = None) -> str:

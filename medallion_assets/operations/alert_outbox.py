@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -34,6 +34,7 @@ FIRST_REST_SECONDS = 30.0
 LONGEST_REST_SECONDS = 600.0
 TAKEN_SECONDS = 60.0
 """Longer than a sender may take for what it takes."""
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 NEW_CHANNEL_HOURS = 24.0
 AT_ONCE = 10
 """So many alerts a channel is sent in one go; the rest follows in the next."""
@@ -75,9 +76,11 @@ class _Channel:
     first_at: datetime | None = None
     marks: dict[str, _Mark] = field(default_factory=lambda: defaultdict(_Mark))
 
-    def follow(self, row: Mapping[str, Any]) -> None:
-        """Take up the next event of the channel."""
+    def follow(self, row: Mapping[str, Any], now: datetime) -> None:
+        """Take up the next event of the channel. What a clock that was set back since dates later holds up nothing."""
         mark, at = self.marks[row["alert_key"]], row["happened_at"]
+        if at > now + timedelta(seconds=TAKEN_SECONDS):
+            at = LONG_AGO
         self.first_at = self.first_at or at
         match row["event"]:
             case Event.SENDING:
@@ -139,7 +142,7 @@ def waiting(
         if row["alert_key"] is None or row["happened_at"] is None:
             continue  # no event of ours: another writer's row stops no other alert
         if row["event"] != Event.RAISED:
-            states[row["channel"]].follow(row)
+            states[row["channel"]].follow(row, now)
         elif (alert := _alert(row)) is not None:
             raised.setdefault(alert.key, (alert, row["happened_at"]))
     due: list[Parcel] = []

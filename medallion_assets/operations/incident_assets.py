@@ -17,7 +17,8 @@ from pydantic import Field
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.pipeline_runs import read_attempts
+from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS, read_attempts
+from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.operations.alert_failures import WINDOW_DAYS, key_of
 from medallion_assets.operations.alerts import Alert, raise_alerts
 from medallion_assets.operations.diagnosis import diagnose
@@ -26,6 +27,7 @@ from medallion_assets.operations.lost_attempts import record_lost_attempts
 from medallion_assets.reporting import column_schema, markdown_table, stage_errors, step_retries
 from medallion_assets.resources import LakehouseResource, started_by
 from medallion_assets.run_outcomes import finished_run
+from medallion_assets.stage import NOT_WRITTEN
 from medallion_assets.trigger_context import TriggerContext
 
 DIAGNOSE = "diagnose"
@@ -114,7 +116,10 @@ def failure_alerts(lakehouse: Lakehouse, incidents: Sequence[Incident]) -> list[
     first tells it, and the same cause is told once.
     """
     first = min(incident.failed_at for incident in incidents).date()
-    attempts = read_attempts(lakehouse, since=first - timedelta(days=WINDOW_DAYS))
+    try:
+        attempts = read_attempts(lakehouse, since=first - timedelta(days=WINDOW_DAYS))
+    except NOT_WRITTEN:  # the lakehouse is what fails: then the same cause may be told twice
+        attempts = pl.DataFrame(schema=polars_schema(PIPELINE_RUNS))
     return [_alert(incident, attempts) for incident in incidents]
 
 

@@ -7,7 +7,7 @@ Does not: what became of the records (operations.explain).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
@@ -15,7 +15,8 @@ import polars as pl
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import Table, Text
 from medallion_assets.lakehouse.delta import Snapshot
-from medallion_assets.lakehouse.judging import CHUNK_RECORDS, judge_lines
+from medallion_assets.lakehouse.judging import judge_lines
+from medallion_assets.lakehouse.line_chunks import chunks
 from medallion_assets.lakehouse.schema import polars_schema
 
 Key = tuple[Any, ...]
@@ -50,8 +51,13 @@ def records_of_key(
     found = [nothing.with_columns(pl.lit(value=True).alias("_key_is_read"))]
     is_key = pl.all_horizontal(pl.col(name) == value for name, value in zip(table.key, key, strict=True))
     is_read = pl.all_horizontal(pl.col(name).is_not_null() for name in table.key)
-    for chunk in _chunks(bronze, progress):
-        lines = chunk.filter(_may_be(table, key)).collect(engine="streaming")
+    total, done = bronze.row_count, 0
+    for chunk in chunks(bronze.scan()):
+        every = chunk.taken()
+        done += every.height
+        lines = every.filter(_may_be(table, key))
+        del every  # before the next chunk is read
+        progress(done, total)
         if lines.height:
             records = judge_lines(lines, table).with_columns(is_read.alias("_key_is_read"))
             found.append(records.filter(is_key | (~is_read & _mentions(key))))
@@ -63,16 +69,6 @@ def key_rows(rows: pl.LazyFrame, names: Sequence[str], key: Key) -> pl.DataFrame
     return rows.filter(pl.col(name) == value for name, value in zip(names, key, strict=True)).collect(
         engine="streaming"
     )
-
-
-def _chunks(bronze: Snapshot, progress: Callable[[int, int], None]) -> Iterator[pl.LazyFrame]:
-    total, done = bronze.row_count, 0
-    files = bronze.files.sort("path").select("path", "num_records") if bronze.files.height else bronze.files
-    for path, rows in files.iter_rows():
-        for start in range(0, rows, CHUNK_RECORDS):
-            yield bronze.scan(paths=[path]).slice(start, CHUNK_RECORDS)
-            done += min(CHUNK_RECORDS, rows - start)
-            progress(done, total)
 
 
 def _may_be(table: Table, key: Key) -> pl.Expr:

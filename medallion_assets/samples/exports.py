@@ -32,6 +32,8 @@ TRANSACTIONS_PER_CUSTOMER = 50
 FIRST_NEW_INDEX = 1_000_000_000
 """Keys that an incremental sample inserts begin here: behind every key of a full one."""
 WINDOW = timedelta(days=1)
+WRONG_UNIT_SHARE = 0.1
+"""Of the bad records of an incremental sample: written in milliseconds, which no write time is (rule R1)."""
 LATE_SHARE = 0.03
 """Of the inserted transactions: written three days after they happened."""
 CHANGING = {
@@ -59,6 +61,7 @@ def write_sample(
 
     A full export holds the `days` from `first_day` (UTC) on and is taken a minute after their end; an incremental one
     covers the day after them: inserts, updates of what the full export of the same seed and size holds, and deletes.
+    Some of its bad records were written in milliseconds.
     Every item of a full export is read before what the window says of it.
 
     Raises:
@@ -91,6 +94,8 @@ def write_sample(
         for first in range(begin, stop, ROWS_PER_PIECE):
             index = pl.int_range(first, min(first + ROWS_PER_PIECE, stop), dtype=pl.UInt64, eager=True)
             rows = spoil(make(index), sample, share=bad_share, seed=seed, stream=kind)
+            if not is_full:
+                rows = rows.with_columns(written_micros=_written(seed))
             yield lines(rows, sample).str.join("\n").item().encode()
 
     edges = [items * number // data_files for number in range(data_files + 1)]
@@ -150,3 +155,9 @@ class _Shape:
                 pl.when(updated).then(now.replace(following)).otherwise(now).alias(attribute),
             )
         )
+
+
+def _written(seed: int) -> pl.Expr:
+    """When each record was written: in milliseconds instead of microseconds for some of the bad ones."""
+    is_wrong = pl.col("spoilt").is_not_null() & (uniform(pl.col("index"), seed, "unit") < WRONG_UNIT_SHARE)
+    return pl.when(is_wrong).then(pl.col("written_micros") // 1000).otherwise("written_micros")

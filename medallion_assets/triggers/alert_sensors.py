@@ -68,7 +68,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
             fresh = tell(
                 lake, context.instance, settings, [*found, *skipped_days(context.instance, settings, now)], now
             )
-        except MedallionError as error:
+        except NOT_WRITTEN as error:
             return dg.SkipReason(f"nobody can be told: {error}")
         return dg.SkipReason(f"raised: {', '.join(one.key for one in fresh) or 'nothing new'}")
 

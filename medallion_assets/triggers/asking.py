@@ -10,13 +10,13 @@ from collections.abc import Collection, Sequence
 
 import dagster as dg
 
-from medallion_assets.errors import MedallionError
 from medallion_assets.lakehouse.contracts import AT_ONCE, Table, Timers
 from medallion_assets.operations.alert_direct import tell
 from medallion_assets.operations.alerts import Alert
 from medallion_assets.reporting import asset_key
 from medallion_assets.resources import LakehouseResource
 from medallion_assets.settings import Settings
+from medallion_assets.stage import NOT_WRITTEN
 from medallion_assets.trigger_context import TriggerContext
 from medallion_assets.triggers.debounce import ATTEMPTS
 from medallion_assets.triggers.jobs import JOB_TABLES, run_tags
@@ -97,5 +97,5 @@ def tell_or_log(
     """Tell people; that nobody can be told stops no sensor, and stands in the log of its tick."""
     try:
         tell(lakehouse.lakehouse(), context.instance, settings, alerts, lakehouse.now())
-    except MedallionError:
+    except NOT_WRITTEN:
         context.log.exception("nobody could be told: %s", "; ".join(alert.what for alert in alerts))

@@ -19,7 +19,6 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from medallion_assets.errors import MedallionError
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.operations.alert_direct import tell
 from medallion_assets.operations.alert_notices import run_canceled, run_succeeded
@@ -102,7 +101,7 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
         for run, updated_at in ended_runs(context, cursor):
             try:
                 tell(lake, context.instance, settings, found_out(context, lake, run, settings.alert_jobs, now), now)
-            except MedallionError:
+            except NOT_WRITTEN:
                 context.log.exception("people are told of run %s and the next ones when they can be", run.run_id)
                 break
             cursor, seen = cursor.after(run.run_id, updated_at, now=now), seen + 1

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import time
@@ -60,6 +61,20 @@ def test_a_database_that_is_down_is_told_without_its_password() -> None:
     assert f"no connection to 127.0.0.1:{port}/dagster as medallion" in answer["found"]
     assert answer["do"] == "start PostgreSQL (is its disk full?), or correct DAGSTER_POSTGRES_URL"
     assert "secret" not in json.dumps(parts)
+
+
+def test_a_database_that_is_down_hides_no_other_part(tmp_path: Path) -> None:
+    """Several ask Dagster, which cannot answer without it."""
+    shutil.copy(REPOSITORY / "deploy" / "dagster.yaml", tmp_path)
+    url = f"postgresql+psycopg2://medallion:hunter2@127.0.0.1:{free_port()}/dagster"
+    code, parts = health(DAGSTER_HOME=str(tmp_path), DAGSTER_POSTGRES_URL=url, MEDALLION_TRIGGERS="on")
+    assert (code, [*parts]) == (
+        1,
+        ["settings", "secrets", "postgresql", "disk", "code-server", "daemon", "sensors", "webserver"],
+    )
+    assert "no connection to" in parts["postgresql"]["found"]
+    assert all(part["do"] for part in parts.values() if not part["is_well"])
+    assert "hunter2" not in json.dumps(parts)
 
 
 @pytest.mark.usefixtures("postgres")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from medallion_assets.dynamodb.tombstones import is_tombstone
 from medallion_assets.dynamodb.unpublishable import KeyRule, key_rules
 from medallion_assets.dynamodb.watermark import read_watermark
 from medallion_assets.errors import PermanentError
+from medallion_assets_tests.dynamodb.fake_clock import FakeClock
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 DAY = date(2025, 3, 4)
@@ -145,6 +147,15 @@ def test_a_row_that_an_index_refused_comes_when_the_index_is_gone(
     assert left_out.samples == [{"row": "bob", "reason": "region (key of index by_region) is empty"}]
     assert publish(serving, limiter, rows, version=2, previous=rows).items_written == 1
     assert seen(serving).keys() == {"ann", "bob"}
+
+
+def test_new_rows_of_the_largest_size_fit_their_transactions(real_serving: ServingTables) -> None:
+    """4.6 MB, of which a transaction takes 4; the budget is as good as none."""
+    clock = FakeClock()
+    limiter = CapacityLimiter(1e6, clock=clock, sleep=clock.sleep, random=Random(7))
+    publish(real_serving, limiter, [customer("ann")])
+    rows = [customer("ann"), *(customer(f"c{i}", "y" * 390_000) for i in range(12))]
+    assert publish(real_serving, limiter, rows, version=2, previous=[customer("ann")]).items_written == 12
 
 
 def test_only_the_first_few_are_named(serving: ServingTables, limiter: CapacityLimiter) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from medallion_assets.lakehouse import duplicates, history_store, judging, redrive, refine
+from medallion_assets.lakehouse import duplicates, history_store, judging, line_chunks, refine, state_days
 from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
@@ -22,8 +22,10 @@ SILVER = pipeline.CUSTOMER_TRANSACTIONS
 
 def small_chunks(monkeypatch: pytest.MonkeyPatch, records: int) -> None:
     """So few records at a time that every table goes through several chunks, parts and passes."""
-    for module in (judging, refine, redrive):
+    for module in (line_chunks, refine):
         monkeypatch.setattr(module, "CHUNK_RECORDS", records)
+    monkeypatch.setattr(state_days, "DAY_BYTES", 60)
+    monkeypatch.setattr(history_store, "EVENTS_BYTES", 60)
     monkeypatch.setattr(duplicates, "HASHES_AT_ONCE", records)
     monkeypatch.setattr(history_store, "EVENTS_AT_ONCE", records)
 
@@ -90,3 +92,17 @@ def test_an_export_without_lines_is_judged(tmp_path: Path) -> None:
     (tally,) = judged.tallies.values()
     assert (tally.records, tally.score) == (0, 1.0)
     assert [part.collect().height for part in (*judged.good, *judged.bad)] == [0, 0]
+
+
+def test_names_that_are_data_are_counted_up_to_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A map whose names are ids would be counted without end; the most frequent names are kept."""
+    monkeypatch.setattr(judging, "MOST_UNKNOWN_NAMES", 3)
+    lakehouse = lake(tmp_path)
+    lines = [
+        upsert_line(AT_MICROS, transaction(key, **{f"only_{key}": {"S": "x"}, "every": {"S": "x"}})) for key in "abcde"
+    ]
+    pipeline.land(lakehouse, window_of(1, *lines))
+    bronze = lakehouse.open(bronze_table(TRANSACTIONS))
+    (tally,) = judging.judge_exports(bronze, SILVER, exports_in(bronze), tmp_path).tallies.values()
+    assert tally.records == 5
+    assert dict(tally.unknown_attributes) == {"every": 5, "only_a": 1, "only_b": 1}

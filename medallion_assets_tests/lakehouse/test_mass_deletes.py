@@ -110,6 +110,12 @@ def test_one_row_is_enough_for_an_empty_export(tmp_path: Path, table: Table) -> 
     assert held(run(lake(tmp_path), table, a_full(table, 1, "a"), a_full(table, 2, "", days=1))) == (1, 1)
 
 
+def test_an_export_without_a_good_record_is_as_empty_as_one_without_any(tmp_path: Path, table: Table) -> None:
+    """What is broken says of no key that it is still there."""
+    done = run(lake(tmp_path), table, a_full(table, 1, "a"), a_full(table, 2, "", "no record", days=1))
+    assert held(done) == (1, 1)
+
+
 def test_rows_that_are_newer_than_the_full_export_do_not_count(tmp_path: Path, table: Table) -> None:
     """K1: it decides what is older than its S. In a history also what was written again as it was."""
     written = AT_MICROS + 24 * 3_600_000_000
@@ -124,9 +130,9 @@ def test_rows_that_are_newer_than_the_full_export_do_not_count(tmp_path: Path, t
 def test_a_record_that_is_bad_keeps_its_row(tmp_path: Path, table: Table) -> None:
     """K1: present but bad is untouched, so it is not deleted either."""
     bad = [item_line(_spoilt(item)) for item in items(table, "cdef")]
-    done = run(lake(tmp_path), table, a_full(table, 1, "abcdef"), a_full(table, 2, "", *bad, days=1))
+    done = run(lake(tmp_path), table, a_full(table, 1, "abcdef"), a_full(table, 2, "a", *bad, days=1))
     assert held(done) is None
-    assert live(lake(tmp_path), table) == set("cdef")
+    assert live(lake(tmp_path), table) == set("acdef")
 
 
 def _spoilt(item: Item) -> Item:

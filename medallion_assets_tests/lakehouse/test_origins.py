@@ -166,7 +166,8 @@ def test_a_key_that_is_bad_in_the_new_full_export_keeps_its_counted_state(tmp_pa
     lakehouse = lake(tmp_path)
     confirm(lakehouse, TRANSACTIONS)
     land(lakehouse, TRANSACTIONS, "old full")
-    bad = full(TRANSACTIONS, export_id(4), AT + 2 * HOUR, [item_line(transaction("b", amount={"N": "-1"}))])
+    lines = [item_line(transaction("b", amount={"N": "-1"})), item_line(transaction("d"))]
+    bad = full(TRANSACTIONS, export_id(4), AT + 2 * HOUR, lines)
     pipeline.land(lakehouse, bad, table_id=NEW)
     land(lakehouse, TRANSACTIONS, "old window")
-    assert live(lakehouse) == {"b": export_id(1)}
+    assert live(lakehouse) == {"b": export_id(1), "d": export_id(4)}

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.lakehouse import line_chunks
 from medallion_assets.lakehouse import redrive as redriving
 from medallion_assets.lakehouse.commit_notes import RESTATED, commit_note
 from medallion_assets.lakehouse.contracts import Table
@@ -268,7 +269,7 @@ def test_a_commit_that_lost_a_race_is_decided_again(tmp_path: Path, monkeypatch:
 
 def test_many_rows_go_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded: rows are judged some at a time, and every one once."""
-    monkeypatch.setattr(redriving, "CHUNK_RECORDS", 2)
+    monkeypatch.setattr(line_chunks, "CHUNK_RECORDS", 2)
     lakehouse = lakehouse_at(tmp_path)
     exports = [a_full(FIRST, *(item_line(in_euro(f"t{number}")) for number in range(5)))]
     run(lakehouse, PRESENT, exports)

@@ -50,6 +50,27 @@ def test_what_another_sender_took_is_due_when_that_must_be_dead() -> None:
     assert due(events, 61) == (["a"], None)
 
 
+@pytest.mark.parametrize("what", ["sending", "failed"])
+def test_a_clock_that_was_set_back_holds_no_alert_up(what: str) -> None:
+    """What was tried an hour from now was tried by the clock before."""
+    assert due([raised("a", 3600), event(what, "a", 3600)], 0) == (["a"], None)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"kind": "gossip"},
+        {"kind": None},
+        {"what": None},
+        {"alert_key": None},
+        {"happened_at": None},
+        {"event": "forgotten", "channel": MAIL},
+    ],
+)
+def test_a_row_of_another_writer_stops_no_alert(odd: dict[str, Any]) -> None:
+    assert due([{**raised("odd"), **odd}, raised("a")], 1) == (["a"], None)
+
+
 @pytest.mark.parametrize(("failures", "rest"), [(1, 30), (2, 60), (3, 120), (5, 480), (6, 600), (40, 600)])
 def test_a_channel_rests_twice_as_long_after_each_failure(failures: int, rest: float) -> None:
     events = [raised("a"), *(event("failed", "a", second) for second in range(1, failures + 1))]

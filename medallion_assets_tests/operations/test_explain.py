@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.lakehouse import line_chunks
 from medallion_assets.lakehouse.contracts import Column, Integer, Table, Text
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.expectations import expect_or_drop
 from medallion_assets.lakehouse.redrive import redrive
-from medallion_assets.operations import key_records
 from medallion_assets.operations.explain import Explanation, explain
 from medallion_assets.operations.key_records import parse_key
 from medallion_assets_tests import pipeline
@@ -232,7 +232,7 @@ def test_a_key_nobody_has_has_no_records(tmp_path: Path) -> None:
 
 def test_bronze_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded, and progress counts every line."""
-    monkeypatch.setattr(key_records, "CHUNK_RECORDS", 2)
+    monkeypatch.setattr(line_chunks, "CHUNK_RECORDS", 2)
     lakehouse = lakehouse_at(tmp_path)
     land(lakehouse, a_full(FIRST, *(item_line(transaction(f"t{number}")) for number in range(5))))
     seen: list[tuple[int, int]] = []

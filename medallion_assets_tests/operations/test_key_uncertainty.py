@@ -13,6 +13,7 @@ from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, lakehouse_at,
 
 MINUTE = timedelta(minutes=1)
 ITEM = item_line(transaction("t1"))
+OTHER = item_line(transaction("t2"))
 
 
 def a_full(number: int, *lines: str, days: int = 0) -> ExportInput:
@@ -71,7 +72,7 @@ def test_what_had_been_deleted_before_the_window_may_have_come_and_gone_again(tm
 
 def test_a_record_or_a_delete_leaves_nothing_open(tmp_path: Path) -> None:
     assert unknown(tmp_path / "a", a_full(1, ITEM), a_window(2, upsert_line(micros(AT) + 1, transaction("t1")))) == []
-    assert unknown(tmp_path / "b", a_full(1, ITEM), a_window(2), a_full(3, days=2)) == []
+    assert unknown(tmp_path / "b", a_full(1, ITEM), a_window(2), a_full(3, OTHER, days=2)) == []
 
 
 def test_a_window_that_spans_a_write_and_has_no_record_of_it_tells_that_the_item_is_gone(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_explain_shows_the_key(old: Lakehouse, printed: Callable[..., str], tabl
     assert found.disagreements == []
     if key != "c2":
         assert "[red]x[/red] [/nope] ␛[31m" in page
-        assert "about the year 33658" in page.replace("\n", " ")
+        assert "999999999999999999 microseconds since" in page
 
 
 def test_quarantine_shows_the_line(old: Lakehouse, printed: Callable[..., str]) -> None:
@@ -115,7 +115,7 @@ def test_everything_else_that_looks_goes_on(old: Lakehouse, printed: Callable[..
     later = window(CUSTOMERS, export_id(5), AT + HOUR, AT + 2 * HOUR, [upsert_line(AT_MICROS + 1, customer("c3"))])
     pipeline.land(old, later)
     pipeline.run_silver(old)
-    assert {row["customer_id"] for row in pipeline.rows(old, pipeline.CUSTOMERS)} == {"c1", "c2", "c3"}
+    assert set(old.open(pipeline.CUSTOMERS).scan().collect()["customer_id"]) == {"c1", "c2", "c3"}
 
 
 def test_an_unexpected_error_shows_its_words(capsys: pytest.CaptureFixture[str]) -> None:

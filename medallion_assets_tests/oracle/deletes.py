@@ -18,7 +18,7 @@ from medallion_assets_tests.oracle.state import events
 class Deletes:
     """Of the `older` live rows, whose state is older than the full export's S, it lacks `deleted`.
 
-    `is_empty`: it has not one line.
+    `is_empty`: it has not one good record.
     """
 
     older: int
@@ -42,4 +42,4 @@ def deletes(export: ExportInput, applied: Sequence[ExportInput]) -> Deletes:
     latest = (winners[-1] for winners in events(applied).values())
     older = {event.key for event in latest if event.row is not None and event.sequence < at}
     present = {record.key for record in read_once(export)}
-    return Deletes(len(older), len(older - present), is_empty=not read_once(export))
+    return Deletes(len(older), len(older - present), is_empty=not any(record.is_good for record in read_once(export)))

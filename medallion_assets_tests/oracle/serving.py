@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 
 from medallion_assets_tests.oracle.decode import Row
 
@@ -34,10 +35,13 @@ def partition_key(value: str) -> str | None:
     return key if 0 < len(key.encode()) <= MOST_PARTITION_KEY_BYTES else None
 
 
-def sort_key(version: int, row: Row) -> str | None:
-    """A row of a day; None when DynamoDB cannot take it (rules P1, P4)."""
-    key = "#".join([f"{version:0{VERSION_DIGITS}}", *(percent_encoded(row[name]) for name in ROW_KEY)])
-    return key if len(key.encode()) <= MOST_SORT_KEY_BYTES else None
+def sort_key(version: int, row: Row) -> str:
+    """A row of a day; values too long for a key stand there as their digest, and whole in the item (rules P1, P4)."""
+    values = "#".join(percent_encoded(row[name]) for name in ROW_KEY)
+    prefix = f"{version:0{VERSION_DIGITS}}#"
+    if len(f"{prefix}{values}".encode()) <= MOST_SORT_KEY_BYTES:
+        return prefix + values
+    return f"{prefix}%sha256:{sha256(values.encode()).hexdigest()}"
 
 
 @dataclass(frozen=True)
@@ -51,23 +55,18 @@ class DayPublish:
 
 @dataclass(frozen=True)
 class Day:
-    """What a reader sees of a day: rows by sort key; `left_out` are those whose key DynamoDB cannot take."""
+    """What a reader sees of a day: rows by sort key."""
 
     version: int
     rows: dict[str, Row]
-    left_out: tuple[Row, ...]
 
 
 def days(publishes: Sequence[DayPublish]) -> dict[date, Day]:
     """Of every day the highest version, whole, whenever it came; an empty day has no rows (rule P1)."""
     seen: dict[date, Day] = {}
     for publish in sorted(publishes, key=lambda one: one.version):
-        keys = [(sort_key(publish.version, row), row) for row in publish.rows]
-        seen[publish.day] = Day(
-            publish.version,
-            {key: _of_day(publish.day, row) for key, row in keys if key is not None},
-            tuple(row for key, row in keys if key is None),
-        )
+        rows = {sort_key(publish.version, row): _of_day(publish.day, row) for row in publish.rows}
+        seen[publish.day] = Day(publish.version, rows)
     return seen
 
 

@@ -83,11 +83,12 @@ def test_an_empty_full_export_fails_as_soon_as_it_would_delete_a_row() -> None:
     assert expected([one, shrunk("")]).deletes[TRANSACTIONS]["2"] == Deletes(1, 1, is_empty=True)
 
 
-def test_a_line_that_is_no_record_makes_a_full_export_not_empty() -> None:
-    """It has a line, so the share and the number of rows decide; its keys it has not."""
-    broken = full(TRANSACTIONS, "2", at(10), [BAD])
-    assert not stuck(BASE, broken, limits=Limits(0.5, 5))
-    assert stuck(BASE, broken, limits=Limits(0.5, 4))
+def test_a_full_export_without_a_good_record_is_empty() -> None:
+    """One good record makes it not empty: then the share and the number of rows decide."""
+    assert stuck(BASE, full(TRANSACTIONS, "2", at(10), [BAD]), limits=Limits(0.5, 5))
+    some = full(TRANSACTIONS, "2", at(10), [BAD, *items("a")])
+    assert not stuck(BASE, some, limits=Limits(0.5, 4))
+    assert stuck(BASE, some, limits=Limits(0.5, 3))
 
 
 def test_bad_items_delete_nothing() -> None:

@@ -10,7 +10,7 @@ from unittest import mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medallion_assets.lakehouse import duplicates, history_store, judging, refine
+from medallion_assets.lakehouse import duplicates, history_store, line_chunks, refine, state_days
 from medallion_assets.silver import enrichment
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.oracle import expected
@@ -18,7 +18,9 @@ from medallion_assets_tests.oracle.strategies import History, arrivals, settled_
 from medallion_assets_tests.properties.test_order_of_arrival import EXAMPLES, PROPERTY, check_silver
 
 BOUNDS = (
-    (judging, "CHUNK_RECORDS"),
+    (line_chunks, "CHUNK_RECORDS"),
+    (state_days, "DAY_BYTES"),
+    (history_store, "EVENTS_BYTES"),
     (refine, "CHUNK_RECORDS"),
     (duplicates, "HASHES_AT_ONCE"),
     (history_store, "EVENTS_AT_ONCE"),

@@ -93,6 +93,16 @@ def _key(table: str) -> str:
     return "transaction_id" if table == TRANSACTIONS else "customer_id"
 
 
+def test_some_bad_records_of_a_window_were_written_in_milliseconds(tmp_path: Path) -> None:
+    """Rule R1: the others, and all good ones, within the window."""
+    export = write_sample(str(tmp_path), table=TRANSACTIONS, items=400, kind="incremental", bad_share=0.5)
+    written = [int(record["Metadata"]["WriteTimestampMicros"]["N"]) for record in records(tmp_path, export)]
+    begin, end = (int(moment.timestamp()) * 1_000_000 for moment in (export.from_at, export.to_at))
+    outside = [one for one in written if not begin <= one < end]
+    assert 5 < len(outside) < 40
+    assert all(begin <= one * 1000 + 999 < end + 1000 for one in outside)
+
+
 def test_the_bad_share_is_bad_in_several_ways(tmp_path: Path) -> None:
     good = write_sample(str(tmp_path / "good"), table=TRANSACTIONS, items=1000, kind="full")
     bad = write_sample(str(tmp_path / "bad"), table=TRANSACTIONS, items=1000, kind="full", bad_share=0.2)
