@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
+import pytest
+
 from medallion_assets.run_locks import FOLDER, is_held, take
 from medallion_assets.run_processes import RunProcess
+from medallion_assets_tests.launching import launching
 from medallion_assets_tests.services.processes import REPOSITORY
 
 END_RUNS = [sys.executable, REPOSITORY / "deploy" / "end-runs"]
@@ -31,6 +35,19 @@ def test_it_ends_the_workers_of_its_home_and_names_their_runs(tmp_path: Path) ->
     for worker in workers:
         worker.kill()
         worker.wait()
+
+
+def test_dagster_knows_that_they_are_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a new container nothing else would tell of them: it has another name, and no locks."""
+    monkeypatch.setattr("medallion_assets.run_launcher.watch", lambda *_: None)
+    monkeypatch.setattr("medallion_assets.run_launcher.settle", lambda *_: None)
+    with launching(tmp_path) as runs:
+        run_id = runs.at_work()
+        home = runs.instance.root_directory
+        done = subprocess.run(END_RUNS, env={"DAGSTER_HOME": home}, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert runs.run(run_id).status is dg.DagsterRunStatus.FAILURE, done.stderr
+        assert runs.run(run_id).tags["dagster/max_retries"] == "1"
 
 
 def test_without_a_home_it_says_what_to_set() -> None:

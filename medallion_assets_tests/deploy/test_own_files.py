@@ -76,3 +76,12 @@ def test_a_dagster_yaml_of_somebodys_own_is_kept(tmp_path: Path, is_link: bool) 
     assert (code, f"{own} is not a link to deploy/dagster.yaml: it is kept" in said) == (0, True)
     assert own.is_symlink() is is_link
     assert is_link or own.read_text() == "telemetry: {enabled: false}\n"
+
+
+def test_a_deployment_of_root_needs_no_other_account(tmp_path: Path) -> None:
+    """The command runs at once; otherwise it would call itself for ever."""
+    settings = tmp_path / "medallion.env"
+    settings.touch(0o600)
+    named = {**os.environ, "MEDALLION_ACCOUNT": "root", "MEDALLION_SETTINGS": str(settings)}
+    done = subprocess.run([DEPLOY / "as-medallion", "true"], env=named, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0
