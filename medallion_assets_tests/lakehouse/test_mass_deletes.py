@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from medallion_assets.lakehouse import judging, mass_deletes, redrive, refine
+from medallion_assets.lakehouse import line_chunks, mass_deletes, refine
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.expectation_results import results_of
@@ -202,7 +202,7 @@ def test_figures_do_not_depend_on_how_much_is_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Table, at_once: int
 ) -> None:
     monkeypatch.setattr(mass_deletes, "KEYS_AT_ONCE", at_once)
-    for module in (judging, refine, redrive):
+    for module in (line_chunks, refine):
         monkeypatch.setattr(module, "CHUNK_RECORDS", at_once)
     done = run(lake(tmp_path), table, a_full(table, 1, "abcdef"), a_full(table, 2, "abxyz", days=1))
     assert held(done) == (4, 6)
