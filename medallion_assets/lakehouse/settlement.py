@@ -125,6 +125,10 @@ class Settlement:
         """By the id of each export of a former table, the sequence after which its records do not count (rule B3)."""
         return self.origins.ends(self.applied_fulls, self.exports)
 
+    def ends_with(self, full: RawExport) -> dict[str, int]:
+        """What `ends` would be, were this full export applied as well."""
+        return self.origins.ends([*self.applied_fulls, full], self.exports)
+
     @property
     def ignored(self) -> set[str]:
         """The exports whose records do not count: not settled yet, or rejected."""
