@@ -29,7 +29,7 @@ class Settlement:
     """The exports of one table, as one version of Bronze and one of Silver see them.
 
     `pending` are exports that are not settled, with their Bronze versions, in the order of judging. `rejected` are
-    settled exports that a person rejected. `decisions` may be about any export; they count for one that fails the gate.
+    settled exports that a person rejected. `decisions` may be about any export.
     """
 
     exports: list[RawExport]
@@ -87,7 +87,7 @@ class Settlement:
         return {export.export_id for export in self.pending}
 
     def decision(self, export: RawExport) -> Action | None:
-        """What a person decided about an export, should it fail the gate."""
+        """What a person decided about an export: to accept it counts if it fails the gate, to reject it in any case."""
         decision = self.decisions.get(export.export_id)
         return None if decision is None else decision.action
 

@@ -184,6 +184,16 @@ def test_a_person_decides_and_the_exports_behind_it_go_on(
     assert live(lakehouse, table) == set(left)
 
 
+def test_what_a_person_rejected_stays_out_when_the_gate_would_let_it_through(tmp_path: Path, table: Table) -> None:
+    """C4: deletes that come late make what it lacks too little to fail."""
+    lakehouse = lake(tmp_path)
+    gone = [delete_line(AT_MICROS + 1, key_of(item)) for item in items(table, "bcd")]
+    assert held(run(lakehouse, table, a_full(table, 1, "abcdef"), a_full(table, 3, "a", days=2))) == (5, 6)
+    pipeline.decide(lakehouse, [Decision(table.short_name, export_id(3), "reject")])
+    done = run(lakehouse, table, a_window(table, 2, *gone))
+    assert (done.rejected, live(lakehouse, table)) == ([export_id(3)], set("aef"))
+
+
 def test_incremental_deletes_pass_with_their_figures(tmp_path: Path, table: Table) -> None:
     gone = [delete_line(AT_MICROS + 1, key_of(item)) for item in items(table, "abcdef")]
     done = run(lake(tmp_path), table, a_full(table, 1, "abcdef"), a_window(table, 2, *gone))
