@@ -267,9 +267,14 @@ def test_a_commit_that_lost_a_race_is_decided_again(tmp_path: Path, monkeypatch:
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, exports)
 
 
-def test_many_rows_go_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded: rows are judged some at a time, and every one once."""
-    monkeypatch.setattr(line_chunks, "CHUNK_RECORDS", 2)
+@pytest.mark.parametrize(
+    ("limit", "at_most"),
+    [("CHUNK_RECORDS", 2), ("CHUNK_BYTES", 2 * len(item_line(in_euro("t1"))))],
+    ids=["rows", "bytes"],
+)
+def test_many_rows_go_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, at_most: int) -> None:
+    """Memory is bounded, however long rows are: they are judged some at a time, and every one once."""
+    monkeypatch.setattr(line_chunks, limit, at_most)
     lakehouse = lakehouse_at(tmp_path)
     exports = [a_full(FIRST, *(item_line(in_euro(f"t{number}")) for number in range(5)))]
     run(lakehouse, PRESENT, exports)
