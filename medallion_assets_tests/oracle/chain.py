@@ -66,20 +66,24 @@ def _covered(exports: Iterable[ExportInput]) -> datetime | None:
     return max((export.holds_all_until for export in exports), default=None)
 
 
-def _of(generation: int, exports: Iterable[ExportInput]) -> list[ExportInput]:
-    """The exports of one table: each that was confirmed under the name has a chain of its own (rule B3)."""
-    return [export for export in exports if export.generation == generation]
+def _since(generation: int, exports: Iterable[ExportInput]) -> list[ExportInput]:
+    """The exports of one table and of those after it (rule B3).
+
+    Each table that was confirmed under the name begins a chain of its own; its full exports close the gaps of the ones
+    before it as well (rule C2), for nobody can export those again.
+    """
+    return [export for export in exports if export.generation >= generation]
 
 
 def _eligible(export: ExportInput, covering: Sequence[ExportInput]) -> bool:
     """Whether the export joins up: a window begins by the end of another, or by T of a full export (rules C1, C2)."""
-    return export.is_full or any(export.from_at <= one.to_at for one in _of(export.generation, covering))
+    return export.is_full or any(export.from_at <= one.to_at for one in _since(export.generation, covering))
 
 
 def _unprotected(covering: Sequence[ExportInput]) -> tuple[Unprotected, ...]:
     """What no window covers between the newest full export's S and a window that joined later (rule C1)."""
     found: list[Unprotected] = []
-    newest = _of(max((export.generation for export in covering), default=0), covering)
+    newest = _since(max((export.generation for export in covering), default=0), covering)
     reached = _covered(export for export in newest if export.is_full)
     for window in sorted((one for one in newest if not one.is_full), key=lambda one: one.from_at):
         assert reached is not None, "no window joins before there is a full export"
@@ -141,7 +145,8 @@ class _Settling:
                 held.append(export)
                 pending.remove(export)
         waiting = {
-            export.export_id: Gap(_covered(_of(export.generation, self.covering)), export.from_at) for export in pending
+            export.export_id: Gap(_covered(_since(export.generation, self.covering)), export.from_at)
+            for export in pending
         }
         unprotected = _unprotected(self.covering)
         return Chain(

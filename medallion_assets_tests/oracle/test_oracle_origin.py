@@ -132,6 +132,15 @@ def test_each_table_has_its_own_chain() -> None:
     assert expected([*begun, late]).waiting[TRANSACTIONS] == {"4": Gap(None, at(3))}
 
 
+def test_the_new_tables_full_export_closes_a_gap_of_the_former_one() -> None:
+    """Rule C2: nobody can export the former one again; what its windows tell of before S counts."""
+    begin, gap = window(TRANSACTIONS, "2", at(1), at(2), [upsert_line(seq(1.5), amount("2", "o"))]), at(1)
+    alone = expected([begin])
+    assert alone.waiting[TRANSACTIONS] == {"2": Gap(None, gap)}
+    result = expected([begin, new(base("3", 4, "a"))], ACCEPT)
+    assert (result.waiting[TRANSACTIONS], states(result)["o"]) == ({}, (None, True, as_of(4), "3"))
+
+
 def test_older_records_of_the_new_table_are_older_than_its_beginning() -> None:
     """A window of the new table that ends before S tells of what the full export has or lacks."""
     early = new(window(TRANSACTIONS, "4", at(0.5), at(1.99), [upsert_line(seq(1), amount("4", "n"))]))
