@@ -29,7 +29,7 @@ class Settlement:
     """The exports of one table, as one version of Bronze and one of Silver see them.
 
     `pending` are exports that are not settled, with their Bronze versions, in the order of judging. `rejected` are
-    settled exports that a person rejected. `decisions` may be about any export; they count for one that fails the gate.
+    settled exports that a person rejected. `decisions` may be about any export.
     """
 
     exports: list[RawExport]
@@ -87,7 +87,7 @@ class Settlement:
         return {export.export_id for export in self.pending}
 
     def decision(self, export: RawExport) -> Action | None:
-        """What a person decided about an export, should it fail the gate."""
+        """What a person decided about an export: to accept it counts if it fails the gate, to reject it in any case."""
         decision = self.decisions.get(export.export_id)
         return None if decision is None else decision.action
 
@@ -124,6 +124,10 @@ class Settlement:
     def ends(self) -> dict[str, int]:
         """By the id of each export of a former table, the sequence after which its records do not count (rule B3)."""
         return self.origins.ends(self.applied_fulls, self.exports)
+
+    def ends_with(self, full: RawExport) -> dict[str, int]:
+        """What `ends` would be, were this full export applied as well."""
+        return self.origins.ends([*self.applied_fulls, full], self.exports)
 
     @property
     def ignored(self) -> set[str]:
