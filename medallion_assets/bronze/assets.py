@@ -16,11 +16,11 @@ from pydantic import Field
 
 from medallion_assets.bronze.ingest import Ingested, ingest
 from medallion_assets.bronze.rebuild import rebuild_bronze
-from medallion_assets.bronze.source import Source
+from medallion_assets.bronze.source import Source, expect_new_table_id
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.decisions import Action, Decision, record_decisions
-from medallion_assets.lakehouse.delta import Snapshot
+from medallion_assets.lakehouse.decisions import Action, Decision, read_decisions, record_decisions
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.lakehouse.table_changes import Rebuilt
 from medallion_assets.rebuild_config import RebuildConfig, rebuild_figures
@@ -77,7 +77,7 @@ def bronze_asset(contract: Table) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with lakehouse.stage(context, table) as stage:
             lake, now, done = stage.lake, stage.now, Ingested()
-            record_decisions(lake, config.decisions(table_name, by=started_by(context), at=now))
+            confirm_table(lake, config.decisions(table_name, by=started_by(context), at=now))
             again = rebuilt(stage, lakehouse.raw_url, source, config)
             only = frozenset(config.exports)
             load = partial(ingest, lake, lakehouse.raw_url, table_name, now=now, source=source, only=only, done=done)
@@ -86,6 +86,19 @@ def bronze_asset(contract: Table) -> dg.AssetsDefinition:
             yield stage.report(ingest_result(lake.open(table), done, config.trigger, again))
 
     return bronze
+
+
+def confirm_table(lake: Lakehouse, decisions: list[Decision]) -> None:
+    """Record that a person confirmed a new table; one who says it again, as a run that is tried again does, is right.
+
+    Raises:
+        PermanentError: exports of that table are in, and nobody had confirmed it.
+    """
+    for one in decisions:
+        bronze = lake.find(bronze_table(one.table_name))
+        if bronze is not None and one.subject not in read_decisions(lake, one.table_name):
+            expect_new_table_id(bronze, one.subject)
+    record_decisions(lake, decisions)
 
 
 def rebuilt(stage: Stage, raw_url: str, source: Source, config: IngestConfig) -> Rebuilt | None:

@@ -110,7 +110,8 @@ def verify_exports(
 
         raw_url = load_settings().raw_url
         with terminal.progress("verifying exports") as progress:
-            report = verify(url, raw_url=raw_url, tables=EXPORTED_TABLES, progress=progress)
+            lakehouse = lakehouse_for("exports verify")
+            report = verify(url, raw_url=raw_url, tables=EXPORTED_TABLES, lakehouse=lakehouse, progress=progress)
         answer = {**vars(report), "is_well": report.is_well}
         terminal.answer(answer, lambda: exports_page(report), found=not report.is_well)
 

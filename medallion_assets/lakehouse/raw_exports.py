@@ -164,9 +164,26 @@ def loaded_ids(bronze: Snapshot) -> set[str]:
 
 
 def latest_export(bronze: Snapshot) -> RawExport | None:
-    """The export that was loaded last, with its table id; None when the log names none."""
-    commit = last_commit(bronze, EXPORT_NOTE)
+    """The export that was loaded last of those that are in, with its table id; None when the log names none."""
+    commit = last_load(bronze, EXPORT_NOTE)
     return None if commit is None else _export_of(commit_note(commit, EXPORT_NOTE), commit["version"])
+
+
+def last_load(bronze: Snapshot, note: str) -> dict[str, Any] | None:
+    """The last commit with a note, but for those whose export was rolled back: the log tells of these as well."""
+    held = loaded_ids(bronze)
+
+    def counts(commit: Mapping[str, Any]) -> bool:
+        facts = commit_note(commit, EXPORT_NOTE)
+        return facts is None or facts["export_id"] in held
+
+    return last_commit(bronze, note, counts=counts)
+
+
+def exports_of_tables(bronze: Snapshot) -> list[RawExport]:
+    """The exports that are in, oldest commit first, with what only the log tells: their table ids."""
+    held = loaded_ids(bronze)
+    return [one for one in exports_since(bronze, -1) if one.export_id in held]
 
 
 def exports_in(bronze: Snapshot) -> list[RawExport]:

@@ -39,7 +39,9 @@ from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sor
 from medallion_assets.triggers.jobs import INGEST, INGEST_AND_REFINE
 
 REFUSALS_ASKED_ABOUT = 200
-"""A tick asks the store about the files at fault of so many refused exports, the oldest; a run asks about all."""
+"""A tick asks the store about the files at fault of so many refused exports, the newest; a run asks about all.
+
+Not in turn: an export that waits has to be seen to wait at each tick (debounce)."""
 EXPORTS_TOLD = 100
 """A run names so many of the exports that it was asked for; it loads them all."""
 
@@ -132,9 +134,14 @@ class Known:
         return read_refusals(self.lakehouse, self.table.short_name)
 
     @property
+    def source_now(self) -> Source:
+        """Whose exports are taken, with what Bronze recorded of it where that can make a difference."""
+        return self.source.known_from(self.bronze) if self._looks_again else self.source
+
+    @property
     def decisions(self) -> Mapping[str, Decision]:
         """What people decided, where it can make a difference."""
-        if not any(one.verdict in LOOKED_AT_AGAIN for one in self.refusals.values()):
+        if not self._looks_again:
             return {}
         return read_decisions(self.lakehouse, self.table.short_name)
 
@@ -145,6 +152,10 @@ class Known:
             return None
         latest = latest_export(self.bronze)
         return None if latest is None else latest.table_id
+
+    @property
+    def _looks_again(self) -> bool:
+        return any(one.verdict in LOOKED_AT_AGAIN for one in self.refusals.values())
 
 
 def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
@@ -158,7 +169,9 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
     )
     if not listing and not is_whole:
         return Arrivals()
-    fingerprints = fingerprints_now(store, listing, known.refusals, known.source, asked_at_most=REFUSALS_ASKED_ABOUT)
+    fingerprints = fingerprints_now(
+        store, listing, known.refusals, known.source_now, asked_at_most=REFUSALS_ASKED_ABOUT
+    )
     return sort_out(
         [replace(one, fingerprint=fingerprints[one.export_id, one.prefix]) for one in listing],
         loaded=known.loaded,

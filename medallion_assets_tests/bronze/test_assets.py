@@ -74,6 +74,19 @@ def test_a_person_confirms_a_table_that_was_made_anew(graph: Graph) -> None:
     assert said == ["new", "confirm_table", "restored from a backup", "ada"]
 
 
+def test_a_table_whose_exports_are_in_cannot_be_confirmed(graph: Graph) -> None:
+    """B3: it is no new one. A run that is tried again confirms once more what it had confirmed, and loaded, before."""
+    landing(graph).full("a", table_id="old")
+    graph.run(TRANSACTIONS)
+    config = {TRANSACTIONS: {"confirm_table_id": "old", "reason": "by mistake"}}
+    assert not graph.run(TRANSACTIONS, config=config).success
+    assert pipeline.rows(graph.lakehouse, DECISIONS, "subject") == []
+    landing(graph).full("b", at=AT + HOUR, table_id="new")
+    config[TRANSACTIONS]["confirm_table_id"] = "new"
+    assert graph.run(TRANSACTIONS, config=config).success
+    assert graph.run(TRANSACTIONS, config=config).success
+
+
 def test_a_table_without_exports_is_empty(graph: Graph) -> None:
     """A folder that nobody has made yet is no error."""
     run = graph.run(*BRONZE)
