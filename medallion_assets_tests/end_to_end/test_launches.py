@@ -22,6 +22,7 @@ import requests
 from dagster._core.storage.tags import ROOT_RUN_ID_TAG
 
 from medallion_assets.run_processes import is_held, noted
+from medallion_assets.run_restart import LOST_TAG
 from medallion_assets.run_whereabouts import folder_of
 from medallion_assets_tests.end_to_end.test_production import FINISHED
 from medallion_assets_tests.services.daemon import Deployment, deployment
@@ -181,9 +182,10 @@ def settled(instance: dg.DagsterInstance, run_id: str) -> list[dg.DagsterRun]:
         return [first, *reversed(again)]
 
     def is_over() -> bool:
+        """A run that was lost counts once it was started anew: that comes moments after its end."""
         runs = family()
-        last = runs[-1]
-        return last.status.value in FINISHED and not last.is_complete_and_waiting_to_retry
+        is_lost = runs[-1].tags.get(LOST_TAG) == runs[-1].run_id
+        return runs[-1].status.value in FINISHED and not is_lost
 
     wait_for(is_over, "every run has ended")
     return family()

@@ -193,7 +193,8 @@ class Daemon:
             sensor_name=sensor.name,
             resources={"lakehouse": lakehouse},
         )
-        data = sensor.evaluate_tick(context)
+        with context:  # the resources are set up, as in the daemon
+            data = sensor.evaluate_tick(context)
         self.cursors[sensor.name] = data.cursor
         fresh = [one for one in data.run_requests or () if (sensor.name, str(one.run_key)) not in self.keys]
         self.keys.update((sensor.name, str(one.run_key)) for one in fresh)

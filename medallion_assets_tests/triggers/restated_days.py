@@ -87,7 +87,8 @@ class Follower:
         context = dg.build_sensor_context(
             instance=self.instance, cursor=self.cursors.get(name), resources={"lakehouse": lake}
         )
-        data = sensor.evaluate_tick(context)
+        with context:
+            data = sensor.evaluate_tick(context)
         if keeps_cursor:
             self.cursors[name] = data.cursor
         return list(data.run_requests or ())

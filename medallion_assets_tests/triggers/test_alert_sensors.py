@@ -50,7 +50,8 @@ def tick(
 ) -> Any:
     lakehouse = LakehouseAt(url=lake.url, raw_url=lake.url, moment=now.isoformat())
     context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"lakehouse": lakehouse})
-    return sensor(context)
+    with context:
+        return sensor(context)
 
 
 def test_the_rules_raise_what_they_find_once(lake: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:

@@ -81,7 +81,8 @@ def test_dagster_takes_what_is_asked_for(graph: Graph) -> None:
     context = dg.build_sensor_context(
         instance=graph.instance, repository_def=repository, sensor_name=name, resources={"lakehouse": lakehouse}
     )
-    (request,) = repository.get_sensor_def(name).evaluate_tick(context).run_requests or []
+    with context:
+        (request,) = repository.get_sensor_def(name).evaluate_tick(context).run_requests or []
     assert (request.job_name, request.tags["medallion/trigger"]) == ("ingest_and_refine", "file_arrival")
     job = definitions.resolve_job_def("ingest_and_refine")
     assert dg.validate_run_config(job.get_subset(asset_selection=set(request.asset_selection)), request.run_config)

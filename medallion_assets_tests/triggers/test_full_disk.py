@@ -69,7 +69,8 @@ def outcomes(lake: Lakehouse, instance: dg.DagsterInstance, settings: Settings, 
         repository_def=DEFINITIONS.get_repository_def(),
         resources={"lakehouse": LakehouseResource(url=lake.url, raw_url=lake.url)},
     )
-    result = run_outcome_sensor(settings)(context)
+    with context:
+        result = run_outcome_sensor(settings)(context)
     assert isinstance(result, dg.SensorResult)
     return str(result.cursor)
 
@@ -77,7 +78,8 @@ def outcomes(lake: Lakehouse, instance: dg.DagsterInstance, settings: Settings, 
 def sender(lake: Lakehouse, instance: dg.DagsterInstance, settings: Settings) -> None:
     resource = LakehouseResource(url=lake.url, raw_url=lake.url)
     context = dg.build_sensor_context(instance=instance, resources={"lakehouse": resource})
-    assert isinstance(alert_sender_sensor(settings)(context), dg.SensorResult)
+    with context:
+        assert isinstance(alert_sender_sensor(settings)(context), dg.SensorResult)
 
 
 def broken(disk: SmallDisk, how: str) -> None:

@@ -99,7 +99,8 @@ def tick_all(follower: Follower, cursor: str | None) -> dict[str, str | None]:
             repository_def=definitions.get_repository_def(),
             resources={"lakehouse": lakehouse},
         )
-        after[sensor.name] = sensor.evaluate_tick(context).cursor
+        with context:
+            after[sensor.name] = sensor.evaluate_tick(context).cursor
     return after
 
 

@@ -81,7 +81,8 @@ def tick(
         repository_def=definitions.get_repository_def(),
         resources={"lakehouse": LakehouseResource(url=lake.url, raw_url=lake.url)},
     )
-    result = run_outcome_sensor(settings)(context)
+    with context:
+        result = run_outcome_sensor(settings)(context)
     assert isinstance(result, dg.SensorResult)
     return str(result.cursor)
 
