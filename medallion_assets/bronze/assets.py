@@ -16,7 +16,7 @@ from pydantic import Field
 
 from medallion_assets.bronze.ingest import Ingested, ingest
 from medallion_assets.bronze.rebuild import rebuild_bronze
-from medallion_assets.bronze.source import Source, expect_new_table_id
+from medallion_assets.bronze.source import FORMER_TABLE, Source, expect_new_table_id
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, Decision, read_decisions, record_decisions
@@ -29,7 +29,7 @@ from medallion_assets.resources import LakehouseResource, started_by
 from medallion_assets.stage import Stage
 from medallion_assets.trigger_context import TriggerContext, shown
 
-CHECKS = {"exports_verified": "Every complete export that lies there verified and is in."}
+CHECKS = {"exports_verified": "Every export that lies there was seen; the complete ones verified, are in, and count."}
 REFUSALS_SHOWN = 20
 MESSAGE_CHARACTERS = 1_000
 """A message says what to do at its end, so it is shown whole."""
@@ -119,21 +119,27 @@ def ingest_result(
         exports_loaded=[export.export_id for export in done.loaded],
         exports_waiting=done.waiting,
         foreign_objects=done.foreign,
-        unclaimed_summaries=done.unclaimed[:REFUSALS_SHOWN],
-        folders_not_looked_into=dict(list(done.unseen.items())[:REFUSALS_SHOWN]),
         **rebuild_figures(again),
     )
 
 
 def exports_verified(table: Table, done: Ingested) -> dg.AssetCheckResult:
-    """Rule B1: each refused export with its verdict, and what to do about it."""
+    """Rules B1, B3: each refused export with its verdict, and what to do about it; what may hide others, or is in vain.
+
+    Summaries that lie where no export does are a warning: nobody can say what they are.
+    """
     rows = [{"export": one.export_id, "verdict": one.verdict, "message": one.message} for one in done.refused]
+    rows += [{"export": one, "verdict": FORMER_TABLE, "message": why} for one, why in done.outdated.items()]
+    is_broken = bool(done.refused or done.outdated or done.unseen)
     return check(
         table,
         "exports_verified",
-        passed=not done.refused,
+        passed=not (is_broken or done.unclaimed),
+        warn=not is_broken,
         refused=as_table(rows[:REFUSALS_SHOWN], longest=MESSAGE_CHARACTERS),
         verdicts=counts(Counter(one.verdict for one in done.refused)),
         loaded=len(done.loaded),
         waiting=len(done.waiting),
+        unclaimed_summaries=done.unclaimed[:REFUSALS_SHOWN],
+        folders_not_looked_into=dict(list(done.unseen.items())[:REFUSALS_SHOWN]),
     )

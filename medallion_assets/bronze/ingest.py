@@ -26,6 +26,7 @@ from medallion_assets.bronze.source import (
     arn_of_what_is_in,
     expect_same_table,
     expect_source,
+    why_outdated,
 )
 from medallion_assets.bronze.verdicts import RefusedExport, read_refusals, record_refusals
 from medallion_assets.dynamodb.exports import Export, FoundExport, find_exports, read_export
@@ -55,7 +56,8 @@ class Ingested:
     """What a run of ingest did. `waiting` are exports without a summary, `refused` those that do not verify.
 
     `foreign` counts objects that belong to no export, `unclaimed` are those that look like an export's summary, and
-    `unseen` folders that were not looked into, with why and what to do.
+    `unseen` folders that were not looked into, with why and what to do. `outdated` are exports that were loaded and do
+    not count, with why.
     """
 
     version: int = 0
@@ -65,6 +67,7 @@ class Ingested:
     foreign: int = 0
     unclaimed: list[str] = field(default_factory=list)
     unseen: Mapping[str, str] = field(default_factory=dict)
+    outdated: dict[str, str] = field(default_factory=dict)
 
     @property
     def lines(self) -> int:
@@ -201,6 +204,8 @@ class _Loading:
         self.source, self.has_rows = self.source.told_by(export, has_rows=self.has_rows), True
         if load_export(self.lakehouse, bronze.table, raw, staged, notes=self.source.notes) is not None:
             self.done.loaded.append(raw)
+            if (why := why_outdated(bronze, raw, self.decisions)) is not None:
+                self.done.outdated[raw.export_id] = why
 
 
 def raw_export(export: Export) -> RawExport:

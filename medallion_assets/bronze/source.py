@@ -19,11 +19,13 @@ from obstore.store import ObjectStore
 from medallion_assets.dynamodb.exports import Export, FoundExport, read_export
 from medallion_assets.dynamodb.verdicts import ExportRefusedError, Verdict
 from medallion_assets.errors import PermanentError
+from medallion_assets.full_export_time import decides_at
 from medallion_assets.lakehouse.commit_notes import commit_note
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, Decision
 from medallion_assets.lakehouse.delta import Snapshot
-from medallion_assets.lakehouse.raw_exports import FULL, exports_of_tables, last_load, latest_export
+from medallion_assets.lakehouse.origins import begins_after, numbers_of
+from medallion_assets.lakehouse.raw_exports import FULL, RawExport, exports_of_tables, last_load, latest_export
 
 SOURCE_ARN_NOTE = "medallion_source_arn"
 """The commit note with the ARN of the DynamoDB table whose export was loaded first."""
@@ -33,6 +35,8 @@ TABLE_RECREATED = "table_recreated"
 """The DynamoDB table was dropped and made anew: loading stops until a person confirms it."""
 FULL_EXPORT_MISSING = "full_export_missing"
 """A person confirmed the new table, and this export of it waits for the full one that begins its chain."""
+FORMER_TABLE = "former_table"
+"""An export is in, but of a table that another one followed, and taken after that: it is told once."""
 LOOKED_AT_AGAIN = (TABLE_RECREATED, FULL_EXPORT_MISSING)
 """What a decision or another export mends, while the export's own files stay as they are."""
 
@@ -170,6 +174,35 @@ def expect_same_table(bronze: Snapshot, export: Export, source: Source, decision
         expected=f"tableId {latest.table_id}, as in export {latest.export_id}",
         found=f"tableId {export.table_id} of {export.table_arn}",
         do=do,
+    )
+
+
+def why_outdated(bronze: Snapshot, export: RawExport, decisions: Mapping[str, Decision]) -> str | None:
+    """Why none of an export's records counts: it is of a former table, and begins after a later one took over.
+
+    It may be harmless, as when exports of the former table went on for a while; or the table was moved back to.
+    """
+    numbers = numbers_of(decisions)
+    own = numbers.get(export.table_id or "", 0)
+    if own == len(numbers):
+        return None
+    rejected = {one.subject for one in decisions.values() if one.action is Action.REJECT}
+    later = [
+        one
+        for one in exports_of_tables(bronze)
+        if one.is_full and numbers.get(one.table_id or "", 0) > own and one.export_id not in rejected
+    ]
+    first = min(later, key=lambda one: one.decides_at_micros, default=None)
+    if first is None or not begins_after(export, first.decides_at_micros):
+        return None
+    return str(
+        PermanentError(
+            f"{bronze.table.name}: nothing of export {export.export_id} counts, for it begins after its table ended",
+            expected=f"exports of the table that was confirmed since, as {first.export_id} (tableId {first.table_id})",
+            found=f"tableId {export.table_id}, whose records count until {decides_at(first.to_at).isoformat()}",
+            do="stop exporting the former table. If it is the right one again: restore a backup of it as a new table, "
+            "and confirm the tableId of that; a table that another one followed cannot be gone back to",
+        )
     )
 
 

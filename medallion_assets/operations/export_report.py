@@ -86,7 +86,7 @@ def verify_exports(
     """Verify every export below a URL (a local path, `file://` or `s3://`), in the order of (export id, prefix).
 
     Where the URL lies in `raw_url`, or that in it, each export also has to be below the folder of one of `tables`
-    (Silver contracts) and of its DynamoDB table, which Bronze of `lakehouse` knows where a contract does not name it; of
+    (Silver contracts) and of its DynamoDB table, which Bronze of `lakehouse` knows where a contract does not; of
     any other place nobody can say whose exports they are.
 
     Raises:

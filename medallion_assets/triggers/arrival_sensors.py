@@ -17,7 +17,8 @@ from medallion_assets.bronze.ingest import open_exports
 from medallion_assets.bronze.refusals import fingerprints_now
 from medallion_assets.bronze.source import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, Source
 from medallion_assets.bronze.verdicts import RefusedExport, read_refusals
-from medallion_assets.dynamodb.exports import FoundExport, find_exports
+from medallion_assets.dynamodb.exports import FoundExport
+from medallion_assets.dynamodb.finding import list_exports
 from medallion_assets.lakehouse.contracts import AT_ONCE, Table, Timers
 from medallion_assets.lakehouse.decisions import Decision, read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
@@ -162,17 +163,18 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
     """What lies below the table's folder: after the cursor's position, or everything when that is due."""
     store = open_exports(raw_url, known.table.short_name, loaded=lambda: known.loaded)
     is_whole = cursor.lists_everything(now)
-    listing = find_exports(
+    seen = list_exports(
         store,
         after=None if is_whole else cursor.position,
         settled=known.loaded if is_whole else (),
     )
+    listing = seen.exports
     if not listing and not is_whole:
-        return Arrivals()
+        return Arrivals(unseen=seen.unseen)
     fingerprints = fingerprints_now(
         store, listing, known.refusals, known.source_now, asked_at_most=REFUSALS_ASKED_ABOUT
     )
-    return sort_out(
+    arrivals = sort_out(
         [replace(one, fingerprint=fingerprints[one.export_id, one.prefix]) for one in listing],
         loaded=known.loaded,
         refusals=known.refusals,
@@ -180,6 +182,7 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
         latest_table_id=known.latest_table_id,
         is_whole=is_whole,
     )
+    return replace(arrivals, unseen=seen.unseen)
 
 
 def trigger_context(exports: list[FoundExport]) -> TriggerContext:
