@@ -31,6 +31,7 @@ FULL = "FULL_EXPORT"
 INCREMENTAL = "INCREMENTAL_EXPORT"
 EXPORT_NOTE = "medallion_export"
 REBUILT_EXPORTS_NOTE = "medallion_rebuilt_exports"
+DROPPED_EXPORTS_NOTE = "medallion_dropped_exports"
 ROW_GROUP_BYTES = 8 * 1024 * 1024
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LEDGER_BOUNDS = ("_export_id", "_export_type", "_export_from_at", "_export_to_at")
@@ -151,6 +152,12 @@ def rebuilt_exports(bronze: Snapshot) -> dict[str, int]:
         for commit in reversed(commits_since(bronze, -1))
         for facts in commit_note(commit, REBUILT_EXPORTS_NOTE) or []
     }
+
+
+def dropped_exports(bronze: Snapshot) -> set[str]:
+    """The ids of exports that a person took out, as they were of another source (rule B3)."""
+    commits = commits_since(bronze, -1)
+    return {export_id for commit in commits for export_id in commit_note(commit, DROPPED_EXPORTS_NOTE) or []}
 
 
 def holds(bronze: Snapshot, export_id: str) -> bool:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from medallion_assets.bronze import ingest as module
+from medallion_assets.bronze.assets import exports_verified
 from medallion_assets.bronze.source import SOURCE_ARN_NOTE, Source, recorded_arn
 from medallion_assets.dynamodb.manifests import SUMMARY_NAME
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import Column, Table, Text
+from medallion_assets.lakehouse.decisions import Action, record_decisions
 from medallion_assets.lakehouse.raw_exports import bronze_table, latest_export
 from medallion_assets_tests.bronze.landing import AT, HOUR, NOW, TABLE, Landing, ids
-from medallion_assets_tests.bronze.test_ingest import confirm
+from medallion_assets_tests.bronze.test_ingest import confirm, decision
 from medallion_assets_tests.dynamodb.planted_exports import change_manifest
 
 OURS = "arn:aws:dynamodb:us-west-2:111122223333:table/orders"
@@ -158,6 +161,26 @@ def test_a_confirmation_does_not_say_whose_table_it_was(landing: Landing, monkey
     assert [one.verdict for one in landing.ingest().refused] == ["table_recreated"]
     landing.source = Source(arn=OURS, by_contract=True)
     assert [one.export_id for one in landing.ingest().loaded] == ids(new)
+
+
+def test_what_a_former_table_exports_after_its_end_is_told(landing: Landing) -> None:
+    """B3: it comes in, and nothing of it counts; a full export that a person rejected has ended nothing."""
+    landing.full("a", table_id="old")
+    landing.ingest()
+    began = landing.full("b", at=AT + 2 * HOUR, table_id="new")
+    confirm(landing, "new")
+    landing.ingest()
+    over = landing.window("c", begin=AT + HOUR, table_id="old")
+    window = landing.window("c", begin=AT + 3 * HOUR, table_id="old")
+    after = [window, landing.full("c", at=AT + 9 * HOUR, table_id="old")]
+    done = landing.ingest()
+    assert [one.export_id for one in done.loaded] == ids(over, *after)
+    assert list(done.outdated) == ids(*after)
+    assert "counts, for it begins after its table ended" in done.outdated[after[0].export_id]
+    assert not exports_verified(bronze_table(TABLE), done).passed
+    record_decisions(landing.lakehouse, [replace(decision(began.export_id), action=Action.REJECT)])
+    landing.window("d", begin=AT + 4 * HOUR, table_id="old")
+    assert landing.ingest().outdated == {}
 
 
 def test_an_arn_that_is_accepted_is_never_the_tables_own(landing: Landing) -> None:
