@@ -15,7 +15,7 @@ from medallion_assets.lakehouse.chain import Gap, Reaches, gaps, next_export, re
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, Decision
 from medallion_assets.lakehouse.delta import Snapshot
-from medallion_assets.lakehouse.origins import Origins, without_outdated
+from medallion_assets.lakehouse.origins import Origins, begins_after, without_outdated
 from medallion_assets.lakehouse.raw_exports import RawExport, exports_in, exports_since
 from medallion_assets.lakehouse.source_versions import source_app_id, taken_version
 
@@ -128,6 +128,12 @@ class Settlement:
     def ends_with(self, full: RawExport) -> dict[str, int]:
         """What `ends` would be, were this full export applied as well."""
         return self.origins.ends([*self.applied_fulls, full], self.exports)
+
+    @property
+    def outdated(self) -> list[RawExport]:
+        """The exports of a former table that begin after its end: none of their records counts (rule B3)."""
+        ends = self.ends
+        return [one for one in self.exports if begins_after(one, ends.get(one.export_id))]
 
     @property
     def ignored(self) -> set[str]:

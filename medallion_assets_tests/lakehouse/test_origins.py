@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 
+from medallion_assets.lakehouse import origins
 from medallion_assets.lakehouse.decisions import Action, Decision, read_decisions, record_decisions
 from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.lakehouse.origins import Origins
+from medallion_assets.lakehouse.raw_exports import bronze_table, exports_since
 from medallion_assets.lakehouse.rebuild import rebuild_judged
 from medallion_assets.lakehouse.refine import Refined, refine
 from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.operations.explain import explain
 from medallion_assets.operations.recomputation import differences, recompute
+from medallion_assets.operations.status import chain_warnings
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.lakehouse.planting import AT, HOUR, MINUTE, export_id, lake, live
 from medallion_assets_tests.oracle.lines import (
@@ -153,6 +156,36 @@ def test_recomputing_and_explaining_agree(tmp_path: Path, table: str) -> None:
         assert explain(lakehouse, contract, key).disagreements == []
     said = [record.detail for record in explain(lakehouse, contract, "c").records]
     assert (SAID in said) == contract.history
+
+
+def test_exports_that_do_not_count_are_named(tmp_path: Path) -> None:
+    """B3: those of the former table that begin after its end, until the new one's full export is rejected."""
+    lakehouse = lake(tmp_path)
+    confirm(lakehouse, TRANSACTIONS)
+    land(lakehouse, TRANSACTIONS, *ORDERS[0])
+    (told,) = chain_warnings(lakehouse)
+    assert f"nothing of 1 exports counts, the latest {export_id(3)}" in told
+
+
+def test_the_log_of_bronze_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then what came since; an older version hears of nothing later."""
+    lakehouse = lake(tmp_path)
+    confirm(lakehouse, TRANSACTIONS)
+    land(lakehouse, TRANSACTIONS, "old full", "new full")
+    table, decisions = bronze_table(TRANSACTIONS), read_decisions(lakehouse, TRANSACTIONS)
+    older = lakehouse.open(table)
+    Origins.read(older, decisions)
+    land(lakehouse, TRANSACTIONS, "new window")
+    read: list[int] = []
+
+    def counted(bronze: Any, version: int) -> Any:
+        read.append(version)
+        return exports_since(bronze, version)
+
+    monkeypatch.setattr(origins, "exports_since", counted)
+    assert Origins.read(lakehouse.open(table), decisions).numbers == {export_id(4): 1, export_id(5): 1}
+    assert -1 not in read
+    assert Origins.read(older, decisions).numbers == {export_id(4): 1}
 
 
 def test_without_a_confirmed_table_every_export_is_of_one_origin(tmp_path: Path) -> None:
