@@ -14,6 +14,7 @@ from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.operations.alerts import ALERTS
 from medallion_assets.operations.incident import read_incidents
 from medallion_assets.operations.monitoring import DATA_FRESHNESS, PIPELINE_CHECKPOINT
+from medallion_assets.run_days import days_text, ranges_of
 from medallion_assets.tables import PUBLISHED_TABLES
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import SERVING
@@ -206,7 +207,4 @@ def test_alerts_are_raised_and_sent_within_minutes(story: Lived) -> None:
 
 
 def _partition_of(asked: Asked) -> str | None:
-    if not asked.days:
-        return None
-    first, last = asked.days[0], asked.days[-1]
-    return str(first) if first == last else f"{first}...{last}"
+    return days_text(ranges_of(asked.days)) or None
