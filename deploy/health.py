@@ -27,6 +27,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from medallion_assets.errors import MedallionError
+
 if TYPE_CHECKING:
     from dagster import DagsterInstance
     from dagster._core.remote_representation.external import RemoteRepository
@@ -63,7 +65,6 @@ class Answer:
 
 def settings() -> str:
     """The MEDALLION_* variables are allowed values, and say whether anything is to start by itself."""
-    from medallion_assets.errors import MedallionError
     from medallion_assets.settings import load_settings
 
     try:
@@ -89,18 +90,18 @@ def secrets() -> str:
 
 def postgresql() -> str:
     """The database of Dagster's runs answers, and takes what is written to it."""
-    from medallion_assets.dagster_database import DatabaseError, expect_writable
+    from medallion_assets.dagster_database import expect_writable
 
-    try:
-        return expect_writable(os.environ.get("DAGSTER_POSTGRES_URL", ""), seconds=SECONDS)
-    except DatabaseError as error:
-        raise NotWellError(error.what, error.do or "") from error
+    return expect_writable(os.environ.get("DAGSTER_POSTGRES_URL", ""), seconds=SECONDS)
 
 
 def disk() -> str:
-    """There is room where Dagster, the runs and, if they lie on this host, the tables write."""
+    """Dagster, the runs and, if they lie on this host, the tables may write, and have room for it."""
     from medallion_assets.disk_space import room_for_runs
+    from medallion_assets.run_locks import FOLDER, expect_writable
 
+    if home := os.environ.get("DAGSTER_HOME"):
+        expect_writable(Path(home) / FOLDER)
     found = room_for_runs(os.environ)
     if short := [str(room) for room in found if not room.is_enough]:
         raise NotWellError(", ".join(short), "free space there: docs/production.md, What happens when a disk is full")
@@ -207,16 +208,16 @@ def daemon() -> str:
 
 
 def idle() -> str:
-    """No run is in progress: the code server can be stopped without ending one."""
+    """No run is at work: the whole can be stopped without ending one."""
     import dagster as dg
-    from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+
+    from medallion_assets.run_whereabouts import at_work
 
     with dg.DagsterInstance.get() as instance:
-        runs = instance.get_runs(dg.RunsFilter(statuses=[*IN_PROGRESS_RUN_STATUSES, dg.DagsterRunStatus.CANCELING]))
-    if runs:
-        found = ", ".join(f"{run.job_name} {run.run_id}" for run in runs)
+        found = ", ".join(f"{run.job_name} {run.run_id}" for run in at_work(instance))
+    if found:
         raise NotWellError(f"in progress: {found}", "stop the daemon, so that no more begin, and wait (--wait 7200)")
-    return "no run is in progress"
+    return "no run is at work"
 
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -249,6 +250,8 @@ def _look(part: str) -> Answer:
         return Answer(part, True, (PARTS | ON_DEMAND)[part]())
     except NotWellError as error:
         return Answer(part, False, str(error), error.do)
+    except MedallionError as error:
+        return Answer(part, False, error.what, error.do or "see the parts above; then read its log")
     except Exception as error:  # noqa: BLE001 - what Dagster raises while its database is away hides no other part
         first = str(error).strip().partition("\n")[0]
         return Answer(part, False, f"{type(error).__name__}: {first}", "see the parts above; then read its log")

@@ -38,7 +38,7 @@ CHECK_SECONDS = 60.0
 """How long the check may take to answer."""
 KILLED_SECONDS = 1.5
 """What is killed and does not end hangs in the kernel (a disk that is gone): nobody can wait for it."""
-SILENT_SECONDS = 20.0
+SILENT_SECONDS = 60.0
 """How long a process that says that it is well may say nothing."""
 
 

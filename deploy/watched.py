@@ -29,11 +29,31 @@ from threading import Thread
 
 LOOK_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
+BUSY_SECONDS = 300.0
+"""So long may a program that is reached leave every question unanswered: its threads may all wait for a slow store. A
+new process would find the same store, and lose what this one is about to finish."""
 START_SECONDS = 300.0
 """How long a program may take until it answers for the first time."""
 SILENT_LOOP_SECONDS = 300
 """A loop of the daemon tells every 30 s that it lives; a slow one may be busy."""
 Look = Callable[[], bool]
+
+
+def patient(ask: Look) -> Look:
+    """The same look, which takes an answer that is late (TimeoutError) for a good one, for a while after a real one."""
+    answered_at = float("-inf")
+
+    def look() -> bool:
+        nonlocal answered_at
+        try:
+            is_well = ask()
+        except TimeoutError:
+            return time.monotonic() - answered_at < BUSY_SECONDS
+        if is_well:
+            answered_at = time.monotonic()
+        return is_well
+
+    return look
 
 
 def code_server(host: str, port: int) -> Look:
@@ -42,28 +62,32 @@ def code_server(host: str, port: int) -> Look:
     from dagster._grpc.__generated__.dagster_api_pb2 import ListRepositoriesRequest
     from dagster._grpc.__generated__.dagster_api_pb2_grpc import DagsterApiStub
 
-    def look() -> bool:
+    def ask() -> bool:
         with grpc.insecure_channel(f"{host}:{port}") as channel:
             try:
                 DagsterApiStub(channel).ListRepositories(ListRepositoriesRequest(), timeout=ANSWER_SECONDS)
-            except grpc.RpcError:
+            except grpc.RpcError as error:
+                if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                    raise TimeoutError from error
                 return False
             return True
 
-    return look
+    return patient(ask)
 
 
 def webserver(host: str, port: int) -> Look:
     """The web server says which version it is."""
     import requests
 
-    def look() -> bool:
+    def ask() -> bool:
         try:
             return requests.get(f"http://{host}:{port}/server_info", timeout=ANSWER_SECONDS).ok
+        except requests.ReadTimeout as error:
+            raise TimeoutError from error
         except requests.RequestException:
             return False
 
-    return look
+    return patient(ask)
 
 
 def daemon() -> Look:

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from medallion_assets.run_processes import FOLDER, end_workers
+from medallion_assets.run_locks import FOLDER, end_workers
 
 POLL_SECONDS = 0.5
 END_SECONDS = 75.0

@@ -24,7 +24,8 @@ import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, LaunchRunContext, WorkerStatus
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 
-from medallion_assets.run_processes import Hold, RunProcess, end, end_process, end_what_is_left, is_held, noted, take
+from medallion_assets.run_locks import Hold, end, is_held, note_this, noted, take
+from medallion_assets.run_processes import RunProcess, end_process, end_what_is_left
 from medallion_assets.run_restart import allow_restart
 from medallion_assets.run_watch import GRACE_SECONDS, Status, settle, watch
 from medallion_assets.run_whereabouts import HOST_TAG, LOOPBACK, State, folder_of, tell, told_by, whereabouts
@@ -49,12 +50,10 @@ class WatchedRunLauncher(DefaultRunLauncher):
     def launch_run(self, context: LaunchRunContext) -> None:
         """Start the process of a run. Whatever is killed meanwhile, there is one at most, and it is known."""
         run = context.dagster_run
-        self._make_pools(run)
-        self._instance.add_run_tags(run.run_id, {HOST_TAG: socket.gethostname()})
         if _is_elsewhere(run):
+            self._prepare(run)
             super().launch_run(context)
             return
-        self.watch()
         process = self._start(run)
         if process is not None:
             self._run_ids.add(run.run_id)
@@ -78,6 +77,7 @@ class WatchedRunLauncher(DefaultRunLauncher):
     def adopt(self, run: dg.DagsterRun) -> Hold | None:
         """Let this process hold a run that it carries out; None when it does already, as a run's own worker does."""
         if is_held(folder_of(self._instance), run.run_id):
+            note_this(folder_of(self._instance), run.run_id)
             return None
         hold = take(folder_of(self._instance), run.run_id, patience_seconds=PATIENCE_SECONDS)
         if hold is not None:
@@ -160,13 +160,18 @@ class WatchedRunLauncher(DefaultRunLauncher):
         return "\n".join(filter(None, [ended, allowed]))
 
     def _start(self, run: dg.DagsterRun) -> subprocess.Popen[bytes] | None:
-        """Start the process of a run, unless there is one, or the run was given up meanwhile."""
+        """Start the process of a run, unless there is one, or the run was given up meanwhile.
+
+        It is held before anything waits for the database or for others, so that nobody calls the launch cut short.
+        """
         hold = None
         try:
             hold = take(folder_of(self._instance), run.run_id, patience_seconds=PATIENCE_SECONDS)
             if hold is None:
                 self._instance.report_engine_event("Not started again: a process carries out this run already.", run)
                 return None
+            self._prepare(run)
+            self.watch()
             current = self._instance.get_run_by_id(run.run_id)
             if current is None or current.status not in (Status.STARTING, Status.NOT_STARTED):
                 hold.end()
@@ -199,9 +204,13 @@ class WatchedRunLauncher(DefaultRunLauncher):
     def _end(self, run: dg.DagsterRun, grace_seconds: float) -> bool:
         folder = folder_of(self._instance)
         if is_held(folder, run.run_id):
-            return end(folder, run.run_id, grace_seconds=grace_seconds)
+            return end(folder, run.run_id, grace_seconds=grace_seconds, told=told_by(self._instance, run))
         process = told_by(self._instance, run)
         return process is None or end_process(process, grace_seconds=grace_seconds)
+
+    def _prepare(self, run: dg.DagsterRun) -> None:
+        self._make_pools(run)
+        self._instance.add_run_tags(run.run_id, {HOST_TAG: socket.gethostname()})
 
     def _make_pools(self, run: dg.DagsterRun) -> None:
         """Make the pools of a run that are not there yet.

@@ -17,9 +17,10 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from medallion_assets.run_processes import ENDED_SECONDS, end, end_what_is_left, is_held, known_runs, noted, take
+from medallion_assets.run_locks import end, is_held, known_runs, noted, take
+from medallion_assets.run_processes import ENDED_SECONDS, end_what_is_left
 from medallion_assets.run_restart import allow_restart, left_out, restart
-from medallion_assets.run_whereabouts import OUT_OF_TIME, State, folder_of, whereabouts
+from medallion_assets.run_whereabouts import OUT_OF_TIME, State, folder_of, told_by, whereabouts
 
 LOOK_SECONDS = 2.0
 UNTOLD_SECONDS = 20.0
@@ -83,7 +84,7 @@ def _look_at_cancellation(instance: dg.DagsterInstance, run: dg.DagsterRun, now:
     if _is_out_of_time(instance, run) and not is_late:
         return  # run monitoring waits for the end of the process, and then calls the run failed
     if found.state is State.LIVES and is_late:
-        end(folder_of(instance), run.run_id, grace_seconds=0)
+        end(folder_of(instance), run.run_id, grace_seconds=0, told=told_by(instance, run))
     elif found.state is State.GONE or (found.state is State.UNTOLD and is_late):
         _give_up(instance, run, f"process {found.pid} of this run is gone from {found.host}")
 
@@ -97,7 +98,8 @@ def _look_at_process(instance: dg.DagsterInstance, run_id: str, now: float) -> N
         return
     if is_held(folder, run_id):
         LOG.warning("run %s is over, and its process goes on: it is ended", run_id)
-    if end(folder, run_id, grace_seconds=GRACE_SECONDS) and (hold := take(folder, run_id)):
+    told = told_by(instance, record.dagster_run) if record else None
+    if end(folder, run_id, grace_seconds=GRACE_SECONDS, told=told) and (hold := take(folder, run_id)):
         hold.end()
 
 

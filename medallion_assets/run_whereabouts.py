@@ -1,7 +1,7 @@
 """Where the process of a run is: what Dagster's events and tags say of it, asked of this host.
 
 Belongs here: whether the process of a run lives, is gone, is elsewhere, or has never been told of.
-Does not: what follows from that (run_watch.py, run_launcher.py), the processes themselves (run_processes.py).
+Does not: what follows from that (run_watch.py, run_launcher.py), locks (run_locks.py), processes (run_processes.py).
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.events import DagsterEventType, EngineEventData
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from medallion_assets.run_processes import FOLDER, RunProcess, is_held, is_known, noted
+from medallion_assets.run_locks import FOLDER, is_held, is_known, noted
+from medallion_assets.run_processes import RunProcess
 
 HOST_TAG = "medallion/launched_on"
 """The host whose daemon (or web server) launched the run."""
@@ -74,6 +76,17 @@ def whereabouts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Whereabouts
     if not told.is_here:
         return Whereabouts(State.ELSEWHERE, told.pid, told.host)
     return Whereabouts(State.LIVES if told.lives else State.GONE, told.pid, told.host)
+
+
+def at_work(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """The runs in progress whose process may be at work. The others are lost: the next daemon says so."""
+    statuses = [*IN_PROGRESS_RUN_STATUSES, dg.DagsterRunStatus.CANCELING]
+    return [run for run in instance.get_runs(dg.RunsFilter(statuses=statuses)) if not _is_nobody_there(instance, run)]
+
+
+def _is_nobody_there(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    state = whereabouts(instance, run).state
+    return state is State.GONE or (state is State.UNTOLD and run.status is dg.DagsterRunStatus.STARTING)
 
 
 def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, process: RunProcess) -> None:

@@ -1,7 +1,7 @@
 """The worker of a run: the process that carries it out, started by whoever launches the run.
 
 Belongs here: the command and the environment of a worker, and starting it in such a way that it holds its run.
-Does not: when runs are launched (run_launcher.py), what becomes of their processes (run_processes.py, run_watch.py).
+Does not: when runs are launched (run_launcher.py), what becomes of their processes (run_locks.py, run_watch.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import dagster as dg
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import serialize_value
 
-from medallion_assets.run_processes import Hold, RunProcess
+from medallion_assets.run_locks import Hold
+from medallion_assets.run_processes import RunProcess
 from medallion_assets.settings import inherited_environment
 
 ARGUMENTS = "DAGSTER_EXECUTE_RUN_ARGS"

@@ -17,7 +17,7 @@ import psutil
 from dagster._core.test_utils import instance_for_test
 
 from medallion_assets.run_launcher import WatchedRunLauncher
-from medallion_assets.run_processes import end_workers, noted
+from medallion_assets.run_locks import end_workers, noted
 from medallion_assets.run_whereabouts import folder_of
 from medallion_assets_tests import run_jobs
 

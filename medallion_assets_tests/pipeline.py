@@ -80,6 +80,12 @@ def decide(lakehouse: Lakehouse, decisions: Iterable[DecisionInput]) -> None:
     record_decisions(lakehouse, made)
 
 
+def refine_and_accept(lakehouse: Lakehouse, table: Table) -> None:
+    """Refine until nothing fails: a person accepts what does."""
+    while (failing := refine(lakehouse, table, now=NOW).failing) is not None:
+        decide(lakehouse, [DecisionInput(table.short_name, failing.export.export_id, "accept")])
+
+
 def run_silver(lakehouse: Lakehouse, tables: Iterable[Table] = SILVER) -> dict[str, Refined]:
     """Refine both tables (as their contracts say, or as other ones do) and enrich; what refine reported, by table."""
     done = {table.short_name: refine(lakehouse, table, now=NOW) for table in tables}

@@ -23,7 +23,8 @@ from dagster._daemon.monitoring.run_monitoring import check_run_timeout
 
 from medallion_assets import run_launcher
 from medallion_assets.resources import LakehouseResource
-from medallion_assets.run_processes import Hold, RunProcess, is_held, known_runs
+from medallion_assets.run_locks import Hold, RunLockError, is_held, known_runs, noted, take
+from medallion_assets.run_processes import RunProcess
 from medallion_assets.run_whereabouts import HOST_TAG, folder_of, tell
 from medallion_assets_tests.launching import Launching, launching, wait_until
 from medallion_assets_tests.services.postgres import PostgresServer
@@ -86,6 +87,51 @@ def test_a_launch_that_was_given_up_starts_nothing(runs: Launching) -> None:
     runs.launcher.launch_run(LaunchRunContext(dagster_run=before, workspace=None))
     assert not is_held(folder_of(runs.instance), run_id)
     assert runs.run(run_id).status is Status.FAILURE
+
+
+def test_a_launch_that_waits_for_the_database_is_held_already(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For however long: it is no launch that was cut short."""
+    held = []
+    folder = folder_of(runs.instance)
+    monkeypatch.setattr(runs.launcher, "_make_pools", lambda run: held.append(is_held(folder, run.run_id)))
+    runs.launch()
+    assert held == [True]
+
+
+def test_a_process_that_nobody_noted_is_ended_by_what_it_told(runs: Launching) -> None:
+    """Its launcher was killed in between."""
+    run_id = runs.at_work()
+    process = runs.process(run_id)
+    os.truncate(folder_of(runs.instance) / run_id, 0)
+    assert runs.launcher.terminate(run_id)
+    assert gone(process.pid)
+
+
+def test_a_worker_that_nobody_noted_notes_itself_with_its_first_resource(runs: Launching) -> None:
+    run_id = runs.make()
+    hold = take(folder_of(runs.instance), run_id)
+    assert hold is not None
+    assert runs.launcher.adopt(runs.run(run_id)) is None
+    process = noted(folder_of(runs.instance), run_id)
+    assert process is not None
+    assert process.pid == os.getpid()
+    hold.end()
+
+
+def test_a_folder_of_another_account_fails_the_run_and_says_what_to_do(
+    runs: Launching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not look like a run that is at work already, and is not started anew."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise RunLockError("run_processes: nobody may not hold runs there", do="chown")
+
+    monkeypatch.setattr(run_launcher, "take", refused)
+    run_id = runs.make()
+    with pytest.raises(RunLockError, match="may not hold runs"):
+        runs.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
+    assert runs.run(run_id).status is Status.FAILURE
+    assert "dagster/max_retries" not in runs.run(run_id).tags
 
 
 def test_a_process_that_cannot_be_started_holds_nothing(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +256,8 @@ def test_a_killed_run_of_the_command_line_is_found(runs: Launching) -> None:
     run_id = runs.make()
     folder = folder_of(runs.instance)
     code = (
-        "import sys; from pathlib import Path; from medallion_assets.run_processes import Hold, RunProcess, take\n"
+        "import sys; from pathlib import Path; from medallion_assets.run_locks import take\n"
+        "from medallion_assets.run_processes import RunProcess\n"
         "hold = take(Path(sys.argv[1]), sys.argv[2]); hold.note(RunProcess.of_this()); print('up', flush=True); input()"
     )
     with subprocess.Popen(

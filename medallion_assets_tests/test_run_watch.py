@@ -11,7 +11,8 @@ import pytest
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from medallion_assets import run_watch
-from medallion_assets.run_processes import ENDED_SECONDS, is_held, known_runs, take
+from medallion_assets.run_locks import is_held, known_runs, take
+from medallion_assets.run_processes import ENDED_SECONDS
 from medallion_assets.run_watch import GRACE_SECONDS, LEAVING_SECONDS, UNTOLD_SECONDS, look
 from medallion_assets.run_whereabouts import Whereabouts, folder_of
 from medallion_assets_tests.launching import Launching, launching, wait_until

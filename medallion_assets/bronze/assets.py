@@ -16,11 +16,11 @@ from pydantic import Field
 
 from medallion_assets.bronze.ingest import Ingested, ingest
 from medallion_assets.bronze.rebuild import rebuild_bronze
-from medallion_assets.bronze.source import Source
+from medallion_assets.bronze.source import FORMER_TABLE, Source, expect_new_table_id
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.decisions import Action, Decision, record_decisions
-from medallion_assets.lakehouse.delta import Snapshot
+from medallion_assets.lakehouse.decisions import Action, Decision, read_decisions, record_decisions
+from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.lakehouse.table_changes import Rebuilt
 from medallion_assets.rebuild_config import RebuildConfig, rebuild_figures
@@ -29,7 +29,7 @@ from medallion_assets.resources import LakehouseResource, started_by
 from medallion_assets.stage import Stage
 from medallion_assets.trigger_context import TriggerContext, shown
 
-CHECKS = {"exports_verified": "Every complete export that lies there verified and is in."}
+CHECKS = {"exports_verified": "Every export that lies there was seen; the complete ones verified, are in, and count."}
 REFUSALS_SHOWN = 20
 MESSAGE_CHARACTERS = 1_000
 """A message says what to do at its end, so it is shown whole."""
@@ -77,7 +77,7 @@ def bronze_asset(contract: Table) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with lakehouse.stage(context, table) as stage:
             lake, now, done = stage.lake, stage.now, Ingested()
-            record_decisions(lake, config.decisions(table_name, by=started_by(context), at=now))
+            confirm_table(lake, config.decisions(table_name, by=started_by(context), at=now))
             again = rebuilt(stage, lakehouse.raw_url, source, config)
             only = frozenset(config.exports)
             load = partial(ingest, lake, lakehouse.raw_url, table_name, now=now, source=source, only=only, done=done)
@@ -86,6 +86,19 @@ def bronze_asset(contract: Table) -> dg.AssetsDefinition:
             yield stage.report(ingest_result(lake.open(table), done, config.trigger, again))
 
     return bronze
+
+
+def confirm_table(lake: Lakehouse, decisions: list[Decision]) -> None:
+    """Record that a person confirmed a new table; one who says it again, as a run that is tried again does, is right.
+
+    Raises:
+        PermanentError: exports of that table are in, and nobody had confirmed it.
+    """
+    for one in decisions:
+        bronze = lake.find(bronze_table(one.table_name))
+        if bronze is not None and one.subject not in read_decisions(lake, one.table_name):
+            expect_new_table_id(bronze, one.subject)
+    record_decisions(lake, decisions)
 
 
 def rebuilt(stage: Stage, raw_url: str, source: Source, config: IngestConfig) -> Rebuilt | None:
@@ -106,21 +119,27 @@ def ingest_result(
         exports_loaded=[export.export_id for export in done.loaded],
         exports_waiting=done.waiting,
         foreign_objects=done.foreign,
-        unclaimed_summaries=done.unclaimed[:REFUSALS_SHOWN],
-        folders_not_looked_into=dict(list(done.unseen.items())[:REFUSALS_SHOWN]),
         **rebuild_figures(again),
     )
 
 
 def exports_verified(table: Table, done: Ingested) -> dg.AssetCheckResult:
-    """Rule B1: each refused export with its verdict, and what to do about it."""
+    """Rules B1, B3: each refused export with its verdict, and what to do about it; what may hide others, or is in vain.
+
+    Summaries that lie where no export does are a warning: nobody can say what they are.
+    """
     rows = [{"export": one.export_id, "verdict": one.verdict, "message": one.message} for one in done.refused]
+    rows += [{"export": one, "verdict": FORMER_TABLE, "message": why} for one, why in done.outdated.items()]
+    is_broken = bool(done.refused or done.outdated or done.unseen)
     return check(
         table,
         "exports_verified",
-        passed=not done.refused,
+        passed=not (is_broken or done.unclaimed),
+        warn=not is_broken,
         refused=as_table(rows[:REFUSALS_SHOWN], longest=MESSAGE_CHARACTERS),
         verdicts=counts(Counter(one.verdict for one in done.refused)),
         loaded=len(done.loaded),
         waiting=len(done.waiting),
+        unclaimed_summaries=done.unclaimed[:REFUSALS_SHOWN],
+        folders_not_looked_into=dict(list(done.unseen.items())[:REFUSALS_SHOWN]),
     )

@@ -56,7 +56,7 @@ def export_lines(store: ObjectStore, export: Export) -> Generator[pl.DataFrame]:
                     yield frame.take()
             if lines != file.item_count:
                 raise _not_whole(export, file, source, lines)
-    if frame.size:
+    if frame.parts or frame.texts:  # lines may all be empty
         yield frame.take()
 
 

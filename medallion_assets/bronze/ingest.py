@@ -20,22 +20,23 @@ from medallion_assets.bronze.refusals import BY_ACCESS, fingerprints_now, refusa
 from medallion_assets.bronze.samples import SampleMark
 from medallion_assets.bronze.source import (
     LOOKED_AT_AGAIN,
-    SOURCE_ARN_NOTE,
     TABLE_RECREATED,
     Source,
     TableRecreatedError,
     arn_of_what_is_in,
     expect_same_table,
     expect_source,
-    recorded_arn,
+    why_outdated,
 )
 from medallion_assets.bronze.verdicts import RefusedExport, read_refusals, record_refusals
 from medallion_assets.dynamodb.exports import Export, FoundExport, find_exports, read_export
 from medallion_assets.dynamodb.finding import list_exports
 from medallion_assets.dynamodb.storage import open_store
+from medallion_assets.dynamodb.verdicts import Verdict
 from medallion_assets.dynamodb.verification import ExportRefusedError, expect_readable
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.data_files import StagedFile
+from medallion_assets.lakehouse.decisions import read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.raw_exports import (
     RawExport,
@@ -46,13 +47,17 @@ from medallion_assets.lakehouse.raw_exports import (
 )
 from medallion_assets.settings import normalise_url
 
+ASKED_FIRST = BY_ACCESS | {Verdict.DATA_FILE_MISSING}
+"""Verdicts after which each file is asked for a byte before any is fetched: copies and restores end file by file."""
+
 
 @dataclass(kw_only=True)
 class Ingested:
     """What a run of ingest did. `waiting` are exports without a summary, `refused` those that do not verify.
 
     `foreign` counts objects that belong to no export, `unclaimed` are those that look like an export's summary, and
-    `unseen` folders that were not looked into, with why and what to do.
+    `unseen` folders that were not looked into, with why and what to do. `outdated` are exports that were loaded and do
+    not count, with why.
     """
 
     version: int = 0
@@ -62,6 +67,7 @@ class Ingested:
     foreign: int = 0
     unclaimed: list[str] = field(default_factory=list)
     unseen: Mapping[str, str] = field(default_factory=dict)
+    outdated: dict[str, str] = field(default_factory=dict)
 
     @property
     def lines(self) -> int:
@@ -100,7 +106,7 @@ def ingest(
     done.waiting, done.refused = [], []
     done.foreign, done.unclaimed, done.unseen = listing.foreign, listing.summaries, listing.unseen
     known_source = _recorded_source(store, bronze, held, (source or Source()).known_from(bronze))
-    loading = _Loading(lakehouse, store, bronze.table.short_name, now, known_source, done)
+    loading = _Loading(lakehouse, store, bronze.table.short_name, now, known_source, done, has_rows=bool(held))
     fingerprints = fingerprints_now(store, listing.exports, refusals, known_source)
     fresh: list[RefusedExport] = []
     try:
@@ -153,10 +159,11 @@ def _recorded_source(store: ObjectStore, bronze: Snapshot, held: Collection[str]
     """The source, recorded in a Bronze table that an earlier release loaded, if its exports still tell it (rule B3)."""
     if source.arn is not None or not held:
         return source
-    arn = arn_of_what_is_in(store, (one for one in find_exports(store) if one.export_id in held), bronze)
-    if arn is not None:
-        bronze.commit(metadata={SOURCE_ARN_NOTE: arn})
-    return replace(source, arn=arn)
+    still_there = (one for one in find_exports(store) if one.export_id in held)
+    known = replace(source, arn=arn_of_what_is_in(store, still_there, bronze, source.accepts))
+    if known.arn is not None:
+        bronze.commit(metadata=known.notes)
+    return known
 
 
 @dataclass
@@ -169,10 +176,11 @@ class _Loading:
     now: datetime
     source: Source
     done: Ingested
+    has_rows: bool
 
     def __post_init__(self) -> None:
         self.mark = SampleMark(self.lakehouse, self.now)
-        self.first = recorded_arn(self.lakehouse.open(bronze_table(self.table_name)))
+        self.decisions = read_decisions(self.lakehouse, self.table_name)
 
     def load(self, found: FoundExport, known: RefusedExport | None) -> RefusedExport | None:
         """Load one export, or give its refusal; `known` is its refusal before."""
@@ -181,8 +189,8 @@ class _Loading:
             bronze = self.lakehouse.open(bronze_table(self.table_name))
             export = read_export(self.store, found)
             expect_source(export, self.source, self.table_name)
-            expect_same_table(self.lakehouse, bronze, export, self.source)
-            if known is not None and known.verdict in BY_ACCESS:
+            expect_same_table(bronze, export, self.source, self.decisions)
+            if known is not None and known.verdict in ASKED_FIRST:
                 expect_readable(self.store, export)
             self._load(bronze, export)
         except (ExportRefusedError, TableRecreatedError) as refused:
@@ -193,10 +201,11 @@ class _Loading:
         raw = raw_export(export)
         self.mark.before_loading(export)
         staged = stage_export(self.store, bronze, export, self.now)
-        self.first = self.first or self.source.arn or export.table_arn
-        if load_export(self.lakehouse, bronze.table, raw, staged, notes={SOURCE_ARN_NOTE: self.first}) is not None:
+        self.source, self.has_rows = self.source.told_by(export, has_rows=self.has_rows), True
+        if load_export(self.lakehouse, bronze.table, raw, staged, notes=self.source.notes) is not None:
             self.done.loaded.append(raw)
-        self.source = replace(self.source, arn=self.source.arn or self.first)
+            if (why := why_outdated(bronze, raw, self.decisions)) is not None:
+                self.done.outdated[raw.export_id] = why
 
 
 def raw_export(export: Export) -> RawExport:

@@ -19,13 +19,14 @@ from medallion_assets.bronze.export_lines import export_lines
 from medallion_assets.bronze.ingest import open_exports, raw_export, stage_export
 from medallion_assets.bronze.source import Source, expect_source
 from medallion_assets.dynamodb.exports import Export, FoundExport, find_exports, read_export
-from medallion_assets.dynamodb.verification import ExportRefusedError
+from medallion_assets.dynamodb.verdicts import ExportRefusedError, Verdict
 from medallion_assets.errors import CommitConflictError
 from medallion_assets.lakehouse.commits import COMMIT_ATTEMPTS, until_committed
 from medallion_assets.lakehouse.damage import damaged_files
 from medallion_assets.lakehouse.data_files import StagedFile
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.raw_exports import (
+    DROPPED_EXPORTS_NOTE,
     bronze_table,
     export_files,
     exports_since,
@@ -50,13 +51,15 @@ def rebuild_bronze(
     why: str,
     now: datetime,
     source: Source | None = None,
+    drop_foreign: bool = False,
     dry_run: bool = False,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Rebuilt:
     """Read every export that Bronze holds, or once held, again, or say what that would change.
 
     The changes are counted in exports: `changed` are those whose lines differ or cannot be read any more, `added` those
-    that the ledger names and the data had lost. `kept` are those that the raw place has no more, or not whole.
+    that the ledger names and the data had lost. `kept` are those that the raw place has no more, or not whole, or that
+    are of another source (rule B3): an earlier release had let them in. These go with `drop_foreign`.
 
     Raises:
         PermanentError: `why` is blank, the table has not been made yet, or the place of the exports is gone.
@@ -70,7 +73,7 @@ def rebuild_bronze(
         snapshot = lakehouse.open(bronze)
         known = (source or Source()).known_from(snapshot)
         work = _Work(bronze=snapshot, raw_url=raw_url, now=now, source=known, progress=progress, stages=not dry_run)
-        return work.run(why)
+        return work.run(why, drop_foreign=drop_foreign)
 
     return until_committed(rebuild)
 
@@ -90,8 +93,9 @@ class _Work:
     removed: list[str] = field(default_factory=list)
     rebuilt: list[Export] = field(default_factory=list)
     damaged: set[str] = field(default_factory=set)
+    foreign: dict[str, str] = field(default_factory=dict)
 
-    def run(self, why: str) -> Rebuilt:
+    def run(self, why: str, *, drop_foreign: bool) -> Rebuilt:
         """Read, compare, and commit what differs."""
         self.damaged = damaged_files(self.bronze)
         bronze, name = self.bronze, self.bronze.table.short_name
@@ -111,11 +115,22 @@ class _Work:
             kept=sorted(known - seen),
             changes=self.changes,
         )
-        if self.rebuilt:
-            done.next_steps = [f'medallion rebuild silver.{name} --why "bronze.{name} was rebuilt"']
+        foreign = {export_id: why_not for export_id, why_not in self.foreign.items() if export_id not in seen}
+        if drop_foreign:
+            self._drop(foreign)
+            done.kept = [export_id for export_id in done.kept if export_id not in foreign]
+            done.dropped = sorted(foreign)
+        else:
+            done.foreign = foreign
+        if self.rebuilt or done.dropped:
+            drop = " --drop-lost" if done.dropped else ""
+            done.next_steps = [f'medallion rebuild silver.{name}{drop} --why "bronze.{name} was rebuilt"']
+        elif foreign:
+            done.next_steps = [f"medallion rebuild bronze.{name} --drop-foreign takes out what is of another source"]
         if self.stages:
             exports = [raw_export(export) for export in self.rebuilt]
-            notes = {REBUILT_NOTE: {"why": why}, **rebuilt_notes(exports)}
+            dropped = {DROPPED_EXPORTS_NOTE: done.dropped} if done.dropped else {}
+            notes = {REBUILT_NOTE: {"why": why}, **rebuilt_notes(exports), **dropped}
             done.version = self._commit(notes)
         return done
 
@@ -143,7 +158,9 @@ class _Work:
             if is_held and self._is_same(store, export):
                 return True
             staged = stage_export(store, self.bronze, export, self.now) if self.stages else []
-        except ExportRefusedError:
+        except ExportRefusedError as refused:
+            if is_held and refused.verdict is Verdict.WRONG_TABLE:
+                self.foreign[found.export_id] = str(refused)
             return False
         files = export_files(self.bronze, export.export_id) if self.bronze.files.height else self.bronze.files
         before = int(files["num_records"].sum()) if is_held else 0
@@ -153,6 +170,14 @@ class _Work:
             self.removed += files["path"].to_list() if is_held else []
         self.rebuilt.append(export)
         return True
+
+    def _drop(self, export_ids: Iterable[str]) -> None:
+        for export_id in export_ids:
+            files = export_files(self.bronze, export_id)
+            self.removed += files["path"].to_list() if self.stages else []
+            self.changes.gone += 1
+            lines = {"lines": int(files["num_records"].sum())}
+            self.changes.examples.append(Example(change="gone", key={"_export_id": export_id}, before=lines))
 
     def _is_same(self, store: ObjectStore, export: Export) -> bool:
         """Whether Bronze holds exactly the lines of the export, in files that are as they were written."""

@@ -4,8 +4,9 @@ Belongs here: what is remembered of it, and asking for as little of it as answer
 Does not: the table of refusals (bronze.verdicts); making the verdict (dynamodb.verification, bronze.source).
 
 Three things can mend a refusal: a file of the export's own folder, which the listing shows; the one file at fault,
-where it lies in the folder that incremental exports share, is archived or may not be read; and the contract. While the
-file at fault is as it was, the export cannot be whole, whatever else has arrived: one request answers for 5,000 files.
+where it lies in the folder that incremental exports share, is archived or may not be read; and what is known of the
+source, by the contract or by Bronze. While the file at fault is as it was, the export cannot be whole, whatever else
+has arrived: one request answers for 5,000 files.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from datetime import datetime
 
 from obstore.store import ObjectStore
 
-from medallion_assets.bronze.source import Source, TableRecreatedError
+from medallion_assets.bronze.source import LOOKED_AT_AGAIN, Source, TableRecreatedError
 from medallion_assets.bronze.verdicts import RefusedExport
 from medallion_assets.dynamodb.exports import Export, FoundExport
 from medallion_assets.dynamodb.storage import state_of
@@ -43,15 +44,15 @@ def fingerprints_now(
 ) -> dict[Key, str]:
     """The fingerprint of each export as it is now, by (export id, prefix); equal to that of its refusal if that holds.
 
-    One request for each refused export that has a file at fault; of more than `asked_at_most` the oldest are asked
-    about, and the others count as they were.
+    One request for each refused export that has a file at fault; of more than `asked_at_most` the newest are asked
+    about, and the others count as they were: old ones may stay refused for good, and must not keep those of today out.
 
     Raises:
         PermanentError, TransientError: the store refuses the place, or did not answer.
     """
     exports = list(listing)
     known = {key: refusals[key] for one in exports if (key := (one.export_id, one.prefix)) in refusals}
-    files = {key: refusal.file for key, refusal in sorted(known.items()) if refusal.file is not None}
+    files = {key: refusal.file for key, refusal in sorted(known.items(), reverse=True) if refusal.file is not None}
     asked = list(files.items())[:asked_at_most]
     with ThreadPoolExecutor(READERS) as pool:
         found = list(pool.map(lambda item: state_of(store, item[1]), asked))
@@ -95,10 +96,14 @@ def refusal_of(
 
 
 def _fingerprint(found: FoundExport, verdict: str, state: str | None, source: Source) -> str:
-    contract = source.contract_text if verdict == Verdict.WRONG_TABLE else ""
-    if state is None and not contract:
+    judged_by = ""
+    if verdict == Verdict.WRONG_TABLE:
+        judged_by = source.contract_text
+    elif verdict in LOOKED_AT_AGAIN:  # what they ask of a person depends on the ARN as well
+        judged_by = f"{source.contract_text} of {source.arn}"
+    if state is None and not judged_by:
         return found.fingerprint
-    mark = hashlib.blake2b(f"{state}\n{contract}".encode(), digest_size=8).hexdigest()
+    mark = hashlib.blake2b(f"{state}\n{judged_by}".encode(), digest_size=8).hexdigest()
     return f"{found.fingerprint}-{mark}"
 
 

@@ -54,6 +54,9 @@ def rebuild(
     drop_lost: Annotated[
         bool, typer.Option("--drop-lost", help="Go on without exports that Silver holds and Bronze has lost.")
     ] = False,
+    drop_foreign: Annotated[
+        bool, typer.Option("--drop-foreign", help="Take out of Bronze the exports of another DynamoDB table.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make a table again from what lies before it, by its present contract, as one new version of the same table."""
@@ -67,7 +70,7 @@ def rebuild(
 
         contract, request = (
             rebuildable_table(table),
-            Request(why=why, accept_all=accept_all, drop_lost=drop_lost, dry_run=dry_run),
+            Request(why=why, accept_all=accept_all, drop_lost=drop_lost, drop_foreign=drop_foreign, dry_run=dry_run),
         )
         lakehouse, raw_url = lakehouse_for("rebuild"), load_settings().raw_url
         with terminal.phases() as progress:
@@ -110,7 +113,8 @@ def verify_exports(
 
         raw_url = load_settings().raw_url
         with terminal.progress("verifying exports") as progress:
-            report = verify(url, raw_url=raw_url, tables=EXPORTED_TABLES, progress=progress)
+            lakehouse = lakehouse_for("exports verify")
+            report = verify(url, raw_url=raw_url, tables=EXPORTED_TABLES, lakehouse=lakehouse, progress=progress)
         answer = {**vars(report), "is_well": report.is_well}
         terminal.answer(answer, lambda: exports_page(report), found=not report.is_well)
 

@@ -136,17 +136,16 @@ def state_of(store: ObjectStore, key: str) -> str:
         return error.code
 
 
-def unreadable(store: ObjectStore, key: str) -> UnreadableObjectError | None:
-    """Why the bytes of an object are refused, by asking for one of them; None when they are not, or it is not there.
+def expect_byte(store: ObjectStore, key: str) -> None:
+    """Ask an object for one of its bytes.
 
     Raises:
+        FileNotFoundError: it is not there.
+        UnreadableObjectError: its bytes are refused.
         PermanentError, TransientError: see `store_errors`.
     """
-    try:
-        _state(store, key)
-    except UnreadableObjectError as error:
-        return error
-    return None
+    if _state(store, key) == MISSING:
+        raise FileNotFoundError(key)
 
 
 def stat(store: ObjectStore, key: str) -> ObjectMeta | None:
@@ -201,6 +200,7 @@ def _state(store: ObjectStore, key: str) -> str:
             if isinstance(store, S3Store):
                 return Bucket(store).state(key)
             with _local(store, key).open("rb") as file:
+                file.read(1)  # a broken disk opens a file, and gives none of its bytes
                 found = os.fstat(file.fileno())
         except NOT_THERE:
             return MISSING

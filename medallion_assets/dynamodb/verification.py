@@ -22,7 +22,7 @@ from medallion_assets.dynamodb.coverage import Gap, open_gaps
 from medallion_assets.dynamodb.data_text import BrokenStreamError, lines_in, opened
 from medallion_assets.dynamodb.exports import FoundExport, find_exports, read_export, unreadable_as_verdict
 from medallion_assets.dynamodb.manifests import DataFile, Export
-from medallion_assets.dynamodb.storage import CHUNK_BYTES, MISSING, local_path, open_store, read_if_small, unreadable
+from medallion_assets.dynamodb.storage import CHUNK_BYTES, MISSING, expect_byte, local_path, open_store, read_if_small
 from medallion_assets.dynamodb.store_errors import UnreadableObjectError
 from medallion_assets.dynamodb.verdicts import ExportRefusedError, Standing, Verdict
 
@@ -88,9 +88,7 @@ def verified_file(store: ObjectStore, export: Export, data_file: DataFile) -> It
         with unreadable_as_verdict(export.export_id, export.table_name):
             path = stack.enter_context(local_path(store, data_file.key))
         if path is None:
-            raise _refused(
-                Verdict.DATA_FILE_MISSING, export, data_file, f"a file of {data_file.item_count} items", None
-            )
+            raise _missing(export, data_file)
         _check_bytes(path, export, data_file)
         yield path
 
@@ -176,21 +174,28 @@ def verify_file(store: ObjectStore, export: Export, data_file: DataFile) -> int:
 
 
 def expect_readable(store: ObjectStore, export: Export) -> None:
-    """See that every data file can be read, by a request for one byte of each: before all are fetched once more.
+    """See that every data file is there and can be read, by a request for one byte: before all are fetched once more.
 
     Raises:
-        ExportRefusedError: ARCHIVED, UNREADABLE, naming the last such file: it is the one to wait for.
+        ExportRefusedError: DATA_FILE_MISSING, ARCHIVED, UNREADABLE, naming the last such file: it is the one to wait
+            for, as files mostly come in their order.
         TransientError: the store did not answer.
     """
 
-    def refused(data_file: DataFile) -> UnreadableObjectError | None:
-        return unreadable(store, data_file.key)
+    def refused(data_file: DataFile) -> ExportRefusedError | None:
+        try:
+            with unreadable_as_verdict(export.export_id, export.table_name):
+                expect_byte(store, data_file.key)
+        except ExportRefusedError as error:
+            return error
+        except FileNotFoundError:
+            return _missing(export, data_file)
+        return None
 
     with ThreadPoolExecutor(_READERS) as pool:
         errors = [error for error in pool.map(refused, export.files) if error is not None]
     if errors:
-        with unreadable_as_verdict(export.export_id, export.table_name):
-            raise errors[-1]
+        raise errors[-1]
 
 
 def verify_export(store: ObjectStore, found: FoundExport) -> VerifiedExport:
@@ -257,6 +262,10 @@ def _ends_early(source: Path | bytes) -> bool:
     except BrokenStreamError as broken:
         return broken.verdict is Verdict.TRUNCATED_GZIP
     return False
+
+
+def _missing(export: Export, data_file: DataFile) -> ExportRefusedError:
+    return _refused(Verdict.DATA_FILE_MISSING, export, data_file, f"a file of {data_file.item_count} items", None)
 
 
 def _refused(

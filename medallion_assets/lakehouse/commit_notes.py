@@ -7,7 +7,7 @@ Does not: committing (lakehouse.delta), or what a note means (whoever writes it)
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -32,11 +32,13 @@ def commits_since(snapshot: Snapshot, version: int) -> list[dict[str, Any]]:
     return [commit for commit in numbered if version < commit["version"] <= snapshot.version]
 
 
-def last_commit(snapshot: Snapshot, note: str) -> dict[str, Any] | None:
-    """The last commit of a snapshot that carries a note, or None."""
+def last_commit(
+    snapshot: Snapshot, note: str, *, counts: Callable[[Mapping[str, Any]], bool] = lambda _: True
+) -> dict[str, Any] | None:
+    """The last commit of a snapshot that carries a note and `counts`, or None."""
     for version in (snapshot.version - RECENT_COMMITS, -1):  # nearly always one of the last does
         for commit in commits_since(snapshot, max(version, -1)):
-            if note in commit:
+            if note in commit and counts(commit):
                 return commit
     return None
 

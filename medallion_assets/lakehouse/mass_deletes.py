@@ -9,7 +9,7 @@ so many that one part of both fits into memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -18,6 +18,7 @@ from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
 from medallion_assets.lakehouse.gate import Gate, Tally
 from medallion_assets.lakehouse.history_store import events_table
 from medallion_assets.lakehouse.judging import Judged
+from medallion_assets.lakehouse.origins import counted_sequence, is_outdated, without_outdated
 from medallion_assets.lakehouse.raw_exports import RawExport
 from medallion_assets.lakehouse.settlement import Settlement
 
@@ -41,7 +42,10 @@ def with_deletes(
     for export in group:
         tally = tallies[export.export_id]
         if export.is_full:
-            older = _older_rows(lakehouse, silver, settlement, export)
+            ends = settlement.ends_with(export)
+            if not without_outdated([export], ends):
+                continue  # it counts as never delivered (rule B3), so it deletes nothing
+            older = _older_rows(lakehouse, silver, settlement.ignored, export, ends)
             live, absent = _count_absent(older, judged, silver.table.key, export.records)
             tallies[export.export_id] = replace(tally, absent=absent, live=live)
         elif tally.deletes and tally.deletes >= gate.max_delete_min_rows:
@@ -54,17 +58,22 @@ def _live_rows(silver: Snapshot) -> pl.LazyFrame:
     return silver.scan().filter(is_live)
 
 
-def _older_rows(lakehouse: Lakehouse, silver: Snapshot, settlement: Settlement, full: RawExport) -> pl.LazyFrame:
-    """The keys of live rows that a full export decides: nothing is known of them from its S on (rule K1)."""
+def _older_rows(
+    lakehouse: Lakehouse, silver: Snapshot, ignored: Collection[str], full: RawExport, ends: Mapping[str, int]
+) -> pl.LazyFrame:
+    """The keys of live rows that a full export decides: nothing that counts is known of them from its S on (rule K1).
+
+    `ends` are those of once it is applied: the first one of a new table ends the former one (rule B3).
+    """
     table, key = silver.table, list(silver.table.key)
     live = _live_rows(silver)
     if not table.history:
-        return live.filter(pl.col("_sequence_micros") < full.decides_at_micros).select(key)
+        return live.filter(counted_sequence(ends) < full.decides_at_micros).select(key)
     # A version merges equal states: only the events say when one of them was told last.
     events = events_table(table)
     if not lakehouse.exists(events):
         return live.select(key)
-    counts = ~pl.col("_export_id").is_in(list(settlement.ignored))
+    counts = ~pl.col("_export_id").is_in(list(ignored)) & ~is_outdated(ends)
     later = lakehouse.open(events).scan().filter(counts & (pl.col("_sequence_micros") >= full.decides_at_micros))
     return live.select(key).join(later.select(key), on=key, how="anti")
 

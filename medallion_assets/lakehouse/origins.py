@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import polars as pl
 
 from medallion_assets.lakehouse.decisions import Action, Decision
 from medallion_assets.lakehouse.delta import Snapshot
-from medallion_assets.lakehouse.raw_exports import RawExport, exports_since
+from medallion_assets.lakehouse.raw_exports import EPOCH, RawExport, exports_since
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +28,12 @@ class Origins:
 
     @classmethod
     def read(cls, bronze: Snapshot, decisions: Mapping[str, Decision]) -> Origins:
-        """From what people confirmed; Bronze's log is read whole only if they did."""
-        confirmed = [one for one in decisions.values() if one.action is Action.CONFIRM_TABLE]
-        if not confirmed:
+        """From what people confirmed; only if they did, Bronze's log is read whole, once in a process."""
+        number = numbers_of(decisions)
+        if not number:
             return cls()
-        in_order = sorted(confirmed, key=lambda one: (one.decided_at, one.subject))
-        number = {one.subject: position for position, one in enumerate(in_order, start=1)}
-        exports = exports_since(bronze, -1)
-        return cls(numbers={one.export_id: number[one.table_id] for one in exports if one.table_id in number})
+        table_ids = _table_ids(bronze)
+        return cls(numbers={one: number[table_id] for one, table_id in table_ids.items() if table_id in number})
 
     @property
     def count(self) -> int:
@@ -60,6 +59,21 @@ class Origins:
         return {one.export_id: end for one in exports if (end := ends[self.of(one)]) is not None}
 
 
+def numbers_of(decisions: Mapping[str, Decision]) -> dict[str, int]:
+    """The origin that each confirmed table id stands for, in the order in which people confirmed them."""
+    confirmed = [one for one in decisions.values() if one.action is Action.CONFIRM_TABLE]
+    in_order = sorted(confirmed, key=lambda one: (one.decided_at, one.subject))
+    return {one.subject: position for position, one in enumerate(in_order, start=1)}
+
+
+def begins_after(export: RawExport, end: int | None) -> bool:
+    """Whether an export of a former table begins after its end, so that none of its records counts."""
+    if end is None:
+        return False
+    begin = export.decides_at_micros if export.is_full else (export.from_at - EPOCH) // timedelta(microseconds=1)
+    return begin > end
+
+
 def without_outdated(fulls: Iterable[RawExport], ends: Mapping[str, int]) -> list[RawExport]:
     """The full exports that were not taken of a former table after its end."""
     return [full for full in fulls if full.decides_at_micros <= ends.get(full.export_id, full.decides_at_micros)]
@@ -81,6 +95,21 @@ def counted_sequence(ends: Mapping[str, int]) -> pl.Expr:
         is_after = pl.col("_export_id").is_in(_ids(ends, end)) & (pl.col("_sequence_micros") > end)
         sequence = pl.when(is_after).then(pl.lit(end - 1, dtype=pl.Int64)).otherwise(sequence)
     return sequence.alias("_sequence_micros")
+
+
+_KNOWN_TABLE_IDS: dict[str, tuple[int, dict[str, str | None]]] = {}
+"""By Bronze table (its uri and id), up to which version its log was read, and what it says: that never changes."""
+
+
+def _table_ids(bronze: Snapshot) -> dict[str, str | None]:
+    """The table id of each export that Bronze's log names up to this version."""
+    table = f"{bronze.uri} {bronze.table_id}"
+    version, known = _KNOWN_TABLE_IDS.get(table, (-1, {}))
+    if version > bronze.version:  # an older snapshot must not hear of later exports
+        version, known = -1, {}
+    found = {**known, **{one.export_id: one.table_id for one in exports_since(bronze, version)}}
+    _KNOWN_TABLE_IDS[table] = (bronze.version, found)
+    return found
 
 
 def _ids(ends: Mapping[str, int], end: int) -> Collection[str]:

@@ -31,6 +31,7 @@ FULL = "FULL_EXPORT"
 INCREMENTAL = "INCREMENTAL_EXPORT"
 EXPORT_NOTE = "medallion_export"
 REBUILT_EXPORTS_NOTE = "medallion_rebuilt_exports"
+DROPPED_EXPORTS_NOTE = "medallion_dropped_exports"
 ROW_GROUP_BYTES = 8 * 1024 * 1024
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LEDGER_BOUNDS = ("_export_id", "_export_type", "_export_from_at", "_export_to_at")
@@ -153,6 +154,12 @@ def rebuilt_exports(bronze: Snapshot) -> dict[str, int]:
     }
 
 
+def dropped_exports(bronze: Snapshot) -> set[str]:
+    """The ids of exports that a person took out, as they were of another source (rule B3)."""
+    commits = commits_since(bronze, -1)
+    return {export_id for commit in commits for export_id in commit_note(commit, DROPPED_EXPORTS_NOTE) or []}
+
+
 def holds(bronze: Snapshot, export_id: str) -> bool:
     """Whether an export is in: by its files, so that a table that was rolled back is loaded again."""
     return bool(bronze.files.height) and export_id in bronze.files["min._export_id"]
@@ -164,9 +171,26 @@ def loaded_ids(bronze: Snapshot) -> set[str]:
 
 
 def latest_export(bronze: Snapshot) -> RawExport | None:
-    """The export that was loaded last, with its table id; None when the log names none."""
-    commit = last_commit(bronze, EXPORT_NOTE)
+    """The export that was loaded last of those that are in, with its table id; None when the log names none."""
+    commit = last_load(bronze, EXPORT_NOTE)
     return None if commit is None else _export_of(commit_note(commit, EXPORT_NOTE), commit["version"])
+
+
+def last_load(bronze: Snapshot, note: str) -> dict[str, Any] | None:
+    """The last commit with a note, but for those whose export was rolled back: the log tells of these as well."""
+    held = loaded_ids(bronze)
+
+    def counts(commit: Mapping[str, Any]) -> bool:
+        facts = commit_note(commit, EXPORT_NOTE)
+        return facts is None or facts["export_id"] in held
+
+    return last_commit(bronze, note, counts=counts)
+
+
+def exports_of_tables(bronze: Snapshot) -> list[RawExport]:
+    """The exports that are in, oldest commit first, with what only the log tells: their table ids."""
+    held = loaded_ids(bronze)
+    return [one for one in exports_since(bronze, -1) if one.export_id in held]
 
 
 def exports_in(bronze: Snapshot) -> list[RawExport]:

@@ -47,7 +47,7 @@ from medallion_assets.lakehouse.raw_exports import RawExport, bronze_table
 from medallion_assets.lakehouse.records import POSITION
 from medallion_assets.lakehouse.refine import EXPORTS_NOTE, HAND_NOTE, THRESHOLD_NOTE
 from medallion_assets.lakehouse.replacement import REBUILT_NOTE, Progress, Replacement
-from medallion_assets.lakehouse.replay import Replay, export_groups
+from medallion_assets.lakehouse.replay import Replay
 from medallion_assets.lakehouse.settlement import APPLIED, DROPPED, Settlement
 from medallion_assets.lakehouse.source_versions import SourceVersion, source_commits, source_notes
 from medallion_assets.lakehouse.table_changes import Rebuilt, expect_reason
@@ -197,7 +197,7 @@ class _Work:
         known = {export.export_id for export in self.copy.applied}
         missing = [export for export in applied if export.export_id not in known]
         total, done = sum(export.records for export in missing), 0
-        for group in export_groups(missing):
+        for group in self.copy.groups(missing):
             with workspace() as folder:
                 judged = judge_exports(bronze, self.table, group, folder)
                 self._expect_gate(settlement, group, judged)

@@ -165,14 +165,18 @@ class _SortedOut:
 
 
 def _sort_out(group: list[RawExport], judged: Judged, settlement: Settlement, gate: Gate) -> _SortedOut:
-    """Rule C4: in order, up to the first that fails the gate and about which nobody decided."""
+    """Rule C4: in order, up to the first that fails the gate and about which nobody decided.
+
+    What a person rejected stays out, also where the gate would let it through by now: late exports change what it
+    would delete (rule C7), and another contract or threshold what is bad in it.
+    """
     sorted_out = _SortedOut()
     for export in group:
         decision = settlement.decision(export)
-        if gate.lets_through(judged.tallies[export.export_id]) or decision is Action.ACCEPT:
-            sorted_out.applied.append(export)
-        elif decision is Action.REJECT:
+        if decision is Action.REJECT:
             sorted_out.rejected.append(export.export_id)
+        elif decision is Action.ACCEPT or gate.lets_through(judged.tallies[export.export_id]):
+            sorted_out.applied.append(export)
         else:
             sorted_out.failing = export
             break

@@ -39,6 +39,15 @@ class Replay:
     origins: Origins = field(default_factory=Origins)
     applied: list[RawExport] = field(default_factory=list)
 
+    def groups(self, exports: Sequence[RawExport]) -> Iterator[list[RawExport]]:
+        """The exports in groups to apply, one after the other.
+
+        Of a table that was made anew the full exports go first: then nothing that the former one wrote after its end
+        is in the copy before that end is known (rule B3).
+        """
+        in_order = sorted(exports, key=lambda export: not export.is_full) if self.origins.count > 1 else exports
+        return export_groups(in_order)
+
     def apply(self, group: Sequence[RawExport], good: Sequence[pl.LazyFrame], workspace: Path) -> None:
         """Apply the good records of a group of exports; in which order groups come does not matter (rule K4)."""
         before = [export for export in self.applied if export.is_full]

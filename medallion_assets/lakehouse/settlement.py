@@ -15,7 +15,7 @@ from medallion_assets.lakehouse.chain import Gap, Reaches, gaps, next_export, re
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.decisions import Action, Decision
 from medallion_assets.lakehouse.delta import Snapshot
-from medallion_assets.lakehouse.origins import Origins, without_outdated
+from medallion_assets.lakehouse.origins import Origins, begins_after, without_outdated
 from medallion_assets.lakehouse.raw_exports import RawExport, exports_in, exports_since
 from medallion_assets.lakehouse.source_versions import source_app_id, taken_version
 
@@ -29,7 +29,7 @@ class Settlement:
     """The exports of one table, as one version of Bronze and one of Silver see them.
 
     `pending` are exports that are not settled, with their Bronze versions, in the order of judging. `rejected` are
-    settled exports that a person rejected. `decisions` may be about any export; they count for one that fails the gate.
+    settled exports that a person rejected. `decisions` may be about any export.
     """
 
     exports: list[RawExport]
@@ -87,7 +87,7 @@ class Settlement:
         return {export.export_id for export in self.pending}
 
     def decision(self, export: RawExport) -> Action | None:
-        """What a person decided about an export, should it fail the gate."""
+        """What a person decided about an export: to accept it counts if it fails the gate, to reject it in any case."""
         decision = self.decisions.get(export.export_id)
         return None if decision is None else decision.action
 
@@ -124,6 +124,16 @@ class Settlement:
     def ends(self) -> dict[str, int]:
         """By the id of each export of a former table, the sequence after which its records do not count (rule B3)."""
         return self.origins.ends(self.applied_fulls, self.exports)
+
+    def ends_with(self, full: RawExport) -> dict[str, int]:
+        """What `ends` would be, were this full export applied as well."""
+        return self.origins.ends([*self.applied_fulls, full], self.exports)
+
+    @property
+    def outdated(self) -> list[RawExport]:
+        """The exports of a former table that begin after its end: none of their records counts (rule B3)."""
+        ends = self.ends
+        return [one for one in self.exports if begins_after(one, ends.get(one.export_id))]
 
     @property
     def ignored(self) -> set[str]:

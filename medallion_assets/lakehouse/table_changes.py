@@ -65,7 +65,8 @@ class Rebuilt:
 
     `exports` counts those that were judged or read again; `accepted` names those that fail the gate by the present
     contract and were let in by the person who rebuilt; `dropped` those that Bronze has lost and the table goes without;
-    `kept` those of Bronze that could not be read again and stay as they are.
+    `kept` those of Bronze that could not be read again and stay as they are; `foreign` those of them of another
+    source, with why.
     `next_steps` are for people.
     """
 
@@ -76,6 +77,7 @@ class Rebuilt:
     accepted: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    foreign: dict[str, str] = field(default_factory=dict)
     changes: TableChanges = field(default_factory=TableChanges)
     next_steps: list[str] = field(default_factory=list)
 

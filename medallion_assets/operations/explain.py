@@ -85,8 +85,8 @@ def explain(
         Settlement.read(bronze, silver, decisions) if silver else Settlement.of_nothing(bronze, table, decisions)
     )
     found = _with_quarantine(lakehouse, table, records_of_key(bronze, table, key, progress=progress))
-    if not table.history:  # such a table takes what a former DynamoDB table wrote too late as older (rule B3)
-        found = found.with_columns(counted_sequence(settlement.ends))
+    if not table.history:
+        found = found.with_columns(counted_sequence(_known_ends(found, settlement)))
     judged = judge(found, settlement, decisions)
     is_valid = pl.Series([record.verdict is Verdict.SUPERSEDED for record in judged], dtype=pl.Boolean)
     events = found.filter(is_valid)
@@ -103,6 +103,16 @@ def explain(
         disagreements=_disagreements(records, events, expected, held),
         unknown=unknown(records, settlement),
     )
+
+
+def _known_ends(found: pl.DataFrame, settlement: Settlement) -> dict[str, int]:
+    """Where a table of states takes what a former DynamoDB table wrote too late as older (rule B3).
+
+    Not so where the key is bad in the full export that ended that one: such a record tells nothing then.
+    """
+    bad_in = set(found.filter(pl.col("reasons").is_not_null())["_export_id"])
+    undecided = {full.decides_at_micros for full in settlement.applied_fulls if full.export_id in bad_in}
+    return {export_id: end for export_id, end in settlement.ends.items() if end not in undecided}
 
 
 def _with_quarantine(lakehouse: Lakehouse, table: Table, found: pl.DataFrame) -> pl.DataFrame:

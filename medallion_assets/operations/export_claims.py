@@ -1,7 +1,7 @@
 """Claims: which table of this lakehouse loads an export, by where it lies and whose it is (rule B3).
 
 Belongs here: exports that no table will ever look at, although they lie where exports are looked for.
-Does not: verifying exports (dynamodb.verification); what Bronze recorded of its source (bronze.source).
+Does not: verifying exports (dynamodb.verification); recording whose they are (bronze.source).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from medallion_assets.dynamodb.manifests import ROOT, SUMMARY_NAME
 from medallion_assets.dynamodb.verdicts import ExportRefusedError, Verdict
 from medallion_assets.dynamodb.verification import VerifiedExport
 from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.lakehouse.raw_exports import bronze_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,30 +34,32 @@ class Claims:
     """The tables whose folders lie below the raw URL, seen from another URL.
 
     A key below that URL is below the raw URL when it begins with `inside`, and `below` is what then stands before it.
-    Neither is known (None) of a place that has nothing to do with the raw URL.
+    Neither is known (None) of a place that has nothing to do with the raw URL, and no table claims anything there.
     """
 
-    tables: Mapping[str, Table]
+    tables: Mapping[str, Source]
     inside: str | None = None
     below: str | None = None
 
     @classmethod
-    def of(cls, place: str, raw_url: str | None, tables: Sequence[Table]) -> Self:
-        """The claims on what lies below a place."""
-        named = {table.short_name: table for table in tables}
+    def of(cls, place: str, raw_url: str | None, tables: Sequence[Table], lakehouse: Lakehouse | None = None) -> Self:
+        """The claims on what lies below a place: by the contracts, and by what Bronze recorded, if there is one."""
         if raw_url is not None and f"{place}/".startswith(f"{raw_url}/"):
+            named = {table.short_name: _source(table, lakehouse) for table in tables}
             return cls(tables=named, inside="", below=f"{place}/".removeprefix(f"{raw_url}/"))
         if raw_url is not None and raw_url.startswith(f"{place}/"):
+            named = {table.short_name: _source(table, lakehouse) for table in tables}
             return cls(tables=named, inside=f"{raw_url.removeprefix(f'{place}/')}/", below="")
-        return cls(tables=named)
+        return cls(tables={})
 
     def judged(self, verified: VerifiedExport) -> VerifiedExport:
         """With the verdict `wrong_table` where an export that is whole lies in the folder of another table."""
-        table = self.tables.get(self._folder(verified.found) or "")
-        if table is None or verified.export is None or verified.verdict is not Verdict.COMPLETE:
+        name = self._folder(verified.found) or ""
+        source = self.tables.get(name)
+        if source is None or verified.export is None or verified.verdict is not Verdict.COMPLETE:
             return verified
         try:
-            expect_source(verified.export, Source.of(table), table.short_name)
+            expect_source(verified.export, source, name)
         except ExportRefusedError as refused:
             return replace(verified, verdict=refused.verdict, detail=refused)
         return verified
@@ -82,3 +86,8 @@ class Claims:
         path = f"{self.below}{found.folder.removeprefix(self.inside)}"
         folder = path.split("/", 1)[0]
         return folder if folder in self.tables or not path.startswith(f"{ROOT}/") else ""
+
+
+def _source(table: Table, lakehouse: Lakehouse | None) -> Source:
+    source = Source.of(table)
+    return source if lakehouse is None else source.known_from(lakehouse.find(bronze_table(table.short_name)))

@@ -18,6 +18,7 @@ from medallion_assets.dynamodb.verification import Standing, Verdict, VerifiedEx
 from medallion_assets.errors import PermanentError
 from medallion_assets.full_export_time import UnprotectedMinute
 from medallion_assets.lakehouse.contracts import Table
+from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.operations.export_claims import Claims, UnclaimedExport
 from medallion_assets.settings import normalise_url
 
@@ -79,12 +80,14 @@ def verify_exports(
     *,
     raw_url: str | None = None,
     tables: Sequence[Table] = (),
+    lakehouse: Lakehouse | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> ExportReport:
     """Verify every export below a URL (a local path, `file://` or `s3://`), in the order of (export id, prefix).
 
     Where the URL lies in `raw_url`, or that in it, each export also has to be below the folder of one of `tables`
-    (Silver contracts) and of its DynamoDB table; of any other place nobody can say whose exports they are.
+    (Silver contracts) and of its DynamoDB table, which Bronze of `lakehouse` knows where a contract does not; of
+    any other place nobody can say whose exports they are.
 
     Raises:
         PermanentError: there is no such folder, or neither an export nor anything that looks like one lies below it.
@@ -101,7 +104,7 @@ def verify_exports(
             found=f"{listing.foreign} other objects" if listing and listing.foreign else "none",
             do="check the URL; `medallion sample` writes exports to try with",
         )
-    claims = Claims.of(place, raw_url, tables)
+    claims = Claims.of(place, raw_url, tables, lakehouse)
     verified = []
     for number, export in enumerate(listing.exports, start=1):
         verified.append(claims.judged(verify_export(store, export)))

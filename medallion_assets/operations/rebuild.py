@@ -28,12 +28,14 @@ from medallion_assets.tables import EXPORTED_TABLES, exported_table
 class Request:
     """What a person asked for: `why`, and whether anything is written.
 
-    `accept_all`: exports that fail the gate come in; `drop_lost`: those that Bronze has lost are left out.
+    `accept_all`: exports that fail the gate come in; `drop_lost`: those that Bronze has lost are left out;
+    `drop_foreign`: those of Bronze that are of another source are taken out.
     """
 
     why: str
     accept_all: bool = False
     drop_lost: bool = False
+    drop_foreign: bool = False
     dry_run: bool = False
 
 
@@ -85,6 +87,10 @@ def rebuild(
             found=f"it for {table.name}",
             do="leave it out",
         )
+    if request.drop_foreign and table.layer != "bronze":
+        raise PermanentError(
+            f"{table.name} does not hold exports", expected="drop_foreign for a Bronze table alone", do="leave it out"
+        )
     try:
         return _rebuild(lakehouse, raw_url, table, request, now, progress)
     except CommitConflictError as error:
@@ -104,7 +110,15 @@ def _rebuild(
         name = table.short_name
         source = Source.of(exported_table(name))
         return rebuild_bronze(
-            lakehouse, raw_url, name, why=why, now=now, source=source, dry_run=dry_run, progress=progress
+            lakehouse,
+            raw_url,
+            name,
+            why=why,
+            now=now,
+            source=source,
+            drop_foreign=request.drop_foreign,
+            dry_run=dry_run,
+            progress=progress,
         )
     if table in EXPORTED_TABLES:
         return rebuild_judged(

@@ -17,7 +17,7 @@ from medallion_assets.lakehouse.judging import judge_exports
 from medallion_assets.lakehouse.quarantine import quarantine_table
 from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.lakehouse.records import POSITION
-from medallion_assets.lakehouse.replay import Replay, export_groups
+from medallion_assets.lakehouse.replay import Replay
 from medallion_assets.lakehouse.schema import polars_schema
 from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.operations.findings import Finding, rebuild
@@ -39,7 +39,7 @@ def recompute(
     applied = [export for export in settlement.exports if export.export_id not in settlement.ignored]
     waiting = _waiting(lakehouse, table)
     replay = Replay(table=table, scratch=scratch, quarantined_in=lakehouse, origins=settlement.origins)
-    for group in export_groups(applied):
+    for group in replay.groups(applied):
         with workspace() as folder:
             judged = judge_exports(bronze, table, group, folder)
             bad = pl.concat([part.select(POSITION) for part in judged.bad])

@@ -15,6 +15,7 @@ from medallion_assets.lakehouse.raw_exports import bronze_table
 from medallion_assets.tables import EXPORTED_TABLES
 
 CONTRACT, FIRST_EXPORT = "the contract", "the first export that was loaded"
+PRESUMED = "export {}, by its tableId alone (if that is wrong: name `source_arn` in the contract),"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,4 +36,6 @@ def read_sources(lakehouse: Lakehouse) -> list[TableSource]:
 def _source(lakehouse: Lakehouse, source: Source, bronze: Table) -> TableSource:
     known = source.known_from(lakehouse.find(bronze))
     told_by = None if known.arn is None else CONTRACT if known.by_contract else FIRST_EXPORT
+    if known.presumed_from is not None:
+        told_by = PRESUMED.format(known.presumed_from)
     return TableSource(table=bronze.name, arn=known.arn, told_by=told_by, accepts=known.accepts)

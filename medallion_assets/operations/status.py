@@ -113,7 +113,7 @@ def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
         alerts=alerts,
         incidents=incidents.reverse().head(SHOWN).to_dicts(),
         problems=problems(fresh, found),
-        warnings=[*warnings(found), *unprotected_minutes(lakehouse)],
+        warnings=[*warnings(found), *chain_warnings(lakehouse)],
     )
 
 
@@ -174,13 +174,19 @@ def warnings(found: Sequence[StageStatus]) -> list[str]:
     ]
 
 
-def unprotected_minutes(lakehouse: Lakehouse) -> list[str]:
-    """Where writes may be in no export, since a window begins within the minute of a full export (rule C1)."""
-    return [
-        f"{table.name}: {settlement.unprotected_minute}"
-        for table, settlement in read_settlements(lakehouse)
-        if settlement.unprotected_minute is not None
-    ]
+def chain_warnings(lakehouse: Lakehouse) -> list[str]:
+    """Where writes may be in no export, as a window begins within a full export's minute (C1), or do not count (B3)."""
+    found = []
+    for table, settlement in read_settlements(lakehouse):
+        if settlement.unprotected_minute is not None:
+            found.append(f"{table.name}: {settlement.unprotected_minute}")
+        if outdated := settlement.outdated:
+            latest = max(outdated, key=lambda one: one.order)
+            found.append(
+                f"{table.name}: nothing of {len(outdated)} exports counts, the latest {latest.export_id}: they are "
+                "of a former table, and begin after another one followed it"
+            )
+    return found
 
 
 def _attempt(row: dict[str, Any]) -> StageAttempt:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from medallion_assets.lakehouse.delta import Snapshot
-from medallion_assets.lakehouse.raw_exports import RawExport, exports_since, loaded_ids
+from medallion_assets.lakehouse.raw_exports import RawExport, dropped_exports, exports_since, loaded_ids
 from medallion_assets.operations.findings import Finding, rebuild
 
 LOAD_AGAIN = "run the Bronze asset: ingest looks at the data, so it loads the export again from where it lies"
@@ -22,7 +22,8 @@ def verify_bronze(bronze: Snapshot, *, rows: bool) -> Iterator[Finding]:
     noted = {export.export_id: export for export in exports_since(bronze, 0)}
     held = loaded_ids(bronze)
     name = bronze.table.name
-    for export_id in sorted(noted.keys() - held):
+    lost = noted.keys() - held
+    for export_id in sorted(lost - dropped_exports(bronze) if lost else lost):
         yield Finding(
             table=name,
             check="ledger_is_in_the_data",

@@ -17,7 +17,8 @@ from medallion_assets.bronze.ingest import open_exports
 from medallion_assets.bronze.refusals import fingerprints_now
 from medallion_assets.bronze.source import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, Source
 from medallion_assets.bronze.verdicts import RefusedExport, read_refusals
-from medallion_assets.dynamodb.exports import FoundExport, find_exports
+from medallion_assets.dynamodb.exports import FoundExport
+from medallion_assets.dynamodb.finding import list_exports
 from medallion_assets.lakehouse.contracts import AT_ONCE, Table, Timers
 from medallion_assets.lakehouse.decisions import Decision, read_decisions
 from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
@@ -39,7 +40,9 @@ from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sor
 from medallion_assets.triggers.jobs import INGEST, INGEST_AND_REFINE
 
 REFUSALS_ASKED_ABOUT = 200
-"""A tick asks the store about the files at fault of so many refused exports, the oldest; a run asks about all."""
+"""A tick asks the store about the files at fault of so many refused exports, the newest; a run asks about all.
+
+Not in turn: an export that waits has to be seen to wait at each tick (debounce)."""
 EXPORTS_TOLD = 100
 """A run names so many of the exports that it was asked for; it loads them all."""
 
@@ -132,9 +135,14 @@ class Known:
         return read_refusals(self.lakehouse, self.table.short_name)
 
     @property
+    def source_now(self) -> Source:
+        """Whose exports are taken, with what Bronze recorded of it where that can make a difference."""
+        return self.source.known_from(self.bronze) if self._looks_again else self.source
+
+    @property
     def decisions(self) -> Mapping[str, Decision]:
         """What people decided, where it can make a difference."""
-        if not any(one.verdict in LOOKED_AT_AGAIN for one in self.refusals.values()):
+        if not self._looks_again:
             return {}
         return read_decisions(self.lakehouse, self.table.short_name)
 
@@ -146,20 +154,27 @@ class Known:
         latest = latest_export(self.bronze)
         return None if latest is None else latest.table_id
 
+    @property
+    def _looks_again(self) -> bool:
+        return any(one.verdict in LOOKED_AT_AGAIN for one in self.refusals.values())
+
 
 def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
     """What lies below the table's folder: after the cursor's position, or everything when that is due."""
     store = open_exports(raw_url, known.table.short_name, loaded=lambda: known.loaded)
     is_whole = cursor.lists_everything(now)
-    listing = find_exports(
+    seen = list_exports(
         store,
         after=None if is_whole else cursor.position,
         settled=known.loaded if is_whole else (),
     )
+    listing = seen.exports
     if not listing and not is_whole:
-        return Arrivals()
-    fingerprints = fingerprints_now(store, listing, known.refusals, known.source, asked_at_most=REFUSALS_ASKED_ABOUT)
-    return sort_out(
+        return Arrivals(unseen=seen.unseen)
+    fingerprints = fingerprints_now(
+        store, listing, known.refusals, known.source_now, asked_at_most=REFUSALS_ASKED_ABOUT
+    )
+    arrivals = sort_out(
         [replace(one, fingerprint=fingerprints[one.export_id, one.prefix]) for one in listing],
         loaded=known.loaded,
         refusals=known.refusals,
@@ -167,6 +182,7 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
         latest_table_id=known.latest_table_id,
         is_whole=is_whole,
     )
+    return replace(arrivals, unseen=seen.unseen)
 
 
 def trigger_context(exports: list[FoundExport]) -> TriggerContext:

@@ -83,10 +83,11 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrivals:
-    """What lies there. `settled` are ids that need no second look; the other four are disjoint.
+    """What lies there. `settled` are ids that need no second look; the four of exports are disjoint.
 
     `waiting` have no summary yet. `refused` are as they were when they were refused. `behind` come after an export of
-    a table that was made anew, and nobody has confirmed that table yet (rule B3).
+    a table that was made anew, and nobody has confirmed that table yet (rule B3). `unseen` are folders that were not
+    looked into: the next run says why.
     """
 
     pending: Sequence[FoundExport] = ()
@@ -95,6 +96,7 @@ class Arrivals:
     behind: Sequence[FoundExport] = ()
     settled: Collection[str] = frozenset()
     is_whole: bool = False
+    unseen: Collection[str] = ()
 
     @property
     def unsettled(self) -> list[FoundExport]:
@@ -105,6 +107,7 @@ class Arrivals:
         """Say for people what lies there and is not asked for."""
         parts = {"without a summary": self.waiting, "refused": self.refused, "behind a table made anew": self.behind}
         told = [f"{len(exports)} {what}" for what, exports in parts.items() if exports]
+        told += [f"folders not looked into: {len(self.unseen)}"] if self.unseen else []
         return f"no new export ({', '.join(told)})" if told else "no new export"
 
 

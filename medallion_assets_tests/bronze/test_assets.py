@@ -5,13 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
+from medallion_assets.bronze.source import Source
+from medallion_assets.dynamodb import finding
 from medallion_assets.dynamodb.manifests import SUMMARY_NAME
 from medallion_assets.dynamodb.storage import write_bytes
 from medallion_assets.lakehouse.decisions import DECISIONS
 from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.triggers.arrival_sensors import Known, look
+from medallion_assets.triggers.file_arrival import Cursor
 from medallion_assets_tests import pipeline
-from medallion_assets_tests.bronze.landing import AT, HOUR, Landing
+from medallion_assets_tests.bronze.landing import AT, HOUR, NOW, Landing
 from medallion_assets_tests.dynamodb.planted_exports import key_of
 from medallion_assets_tests.graph import BRONZE, Graph
 
@@ -72,6 +77,44 @@ def test_a_person_confirms_a_table_that_was_made_anew(graph: Graph) -> None:
     (decision,) = pipeline.rows(graph.lakehouse, DECISIONS, "subject")
     said = [decision[name] for name in ("subject", "action", "reason", "decided_by")]
     assert said == ["new", "confirm_table", "restored from a backup", "ada"]
+
+
+def test_a_table_whose_exports_are_in_cannot_be_confirmed(graph: Graph) -> None:
+    """B3: it is no new one. A run that is tried again confirms once more what it had confirmed, and loaded, before."""
+    landing(graph).full("a", table_id="old")
+    graph.run(TRANSACTIONS)
+    config = {TRANSACTIONS: {"confirm_table_id": "old", "reason": "by mistake"}}
+    assert not graph.run(TRANSACTIONS, config=config).success
+    assert pipeline.rows(graph.lakehouse, DECISIONS, "subject") == []
+    landing(graph).full("b", at=AT + HOUR, table_id="new")
+    config[TRANSACTIONS]["confirm_table_id"] = "new"
+    assert graph.run(TRANSACTIONS, config=config).success
+    assert graph.run(TRANSACTIONS, config=config).success
+
+
+def test_what_may_hide_exports_fails_the_check(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B1: a sound export lies behind foreign objects, too many to look through; the sensor says so as well."""
+    monkeypatch.setattr(finding, "FOREIGN_AT_MOST", 2)
+    place = landing(graph)
+    for number in range(3):
+        write_bytes(place.store, f"daily/{number}/x", b"")
+    place.full("a", prefix="daily/z/")
+    run = graph.run(TRANSACTIONS)
+    assert run.checks[CHECK].severity is dg.AssetCheckSeverity.ERROR
+    assert run.failed_checks == {CHECK}
+    assert run.figures(*CHECK)["folders_not_looked_into"].keys() == {"daily"}
+    bronze = bronze_table("customer_transactions")
+    looked = look(Known(graph.lakehouse, bronze, Source()), place.raw_url, Cursor(), NOW)
+    assert str(looked) == "no new export (folders not looked into: 1)"
+
+
+def test_a_summary_that_lies_in_no_export_folder_is_a_warning(graph: Graph) -> None:
+    place = landing(graph)
+    place.full("a")
+    write_bytes(place.store, f"lost/{SUMMARY_NAME}", b"{}")
+    run = graph.run(TRANSACTIONS)
+    assert run.checks[CHECK].severity is dg.AssetCheckSeverity.WARN
+    assert run.failed_checks == {CHECK}
 
 
 def test_a_table_without_exports_is_empty(graph: Graph) -> None:

@@ -71,6 +71,14 @@ def test_a_frame_ends_where_it_has_enough_bytes(landing: Landing, monkeypatch: p
     assert len(frames) > 1
 
 
+def test_lines_without_any_text_are_lines(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B4: of a large file that has no others."""
+    monkeypatch.setattr(module, "SHORT_TEXT_BYTES", 1)
+    files: list[list[str]] = [[""] * 5]
+    export = exported(landing, files)
+    assert rows(list(export_lines(landing.store, export))) == expected(export, files)
+
+
 def test_an_export_of_many_files_is_few_files_of_bronze(landing: Landing) -> None:
     """Silver's cost must not grow with the files that DynamoDB wrote; the ledger names the export all the same."""
     files = [[f"line {number}"] for number in range(100)]

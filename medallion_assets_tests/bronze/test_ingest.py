@@ -176,16 +176,19 @@ def test_a_manifest_that_lands_late_makes_the_export_load(landing: Landing) -> N
     assert [one.export_id for one in landing.ingest().loaded] == ids(export)
 
 
-def confirm(landing: Landing, table_id: str) -> None:
-    decision = Decision(
+def decision(subject: str) -> Decision:
+    return Decision(
         table_name=TABLE,
-        subject=table_id,
+        subject=subject,
         action=Action.CONFIRM_TABLE,
         reason="restored from a backup",
         decided_by="tester",
         decided_at=NOW,
     )
-    record_decisions(landing.lakehouse, [decision])
+
+
+def confirm(landing: Landing, table_id: str) -> None:
+    record_decisions(landing.lakehouse, [decision(table_id)])
 
 
 def test_a_table_made_anew_stops_loading_until_a_person_confirms_it(landing: Landing) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from medallion_assets.bronze.rebuild import rebuild_bronze
+from medallion_assets.bronze.source import Source
 from medallion_assets.dynamodb.exports import Export
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.raw_exports import LEDGER_BOUNDS, bronze_table, export_files, rebuilt_exports
@@ -97,6 +99,24 @@ def test_an_export_that_the_data_lost_comes_back(landing: Landing) -> None:
     assert landing.lines() == keys((one, "a"))
     assert rebuilt(landing).changes.added == 1
     assert landing.lines() == keys((one, "a"), (two, "b"))
+
+
+def test_an_export_of_another_source_is_named_and_goes_when_a_person_says_so(landing: Landing) -> None:
+    """B3: an earlier release had let it in, as its table id is equal. Ingest and verify then miss nothing."""
+    ours = landing.full("a", table_id="equal")
+    strangers = landing.full("b", at=AT + HOUR, table_id="equal", account_id="999988887777")
+    landing.source = Source(accepts=(strangers.table_arn,))
+    landing.ingest()
+    landing.source = Source(arn=ours.table_arn, by_contract=True)
+    read = partial(rebuild_bronze, landing.lakehouse, landing.raw_url, TABLE, why="x", now=LATER, source=landing.source)
+    named = read()
+    assert (named.kept, list(named.foreign)) == ([strangers.export_id], [strangers.export_id])
+    assert "--drop-foreign" in named.next_steps[0]
+    done = read(drop_foreign=True)
+    assert (done.dropped, done.kept, done.changes.gone) == ([strangers.export_id], [], 1)
+    assert landing.ingest().loaded == []
+    assert landing.lines() == keys((ours, "a"))
+    assert list(verify_bronze(landing.lakehouse.open(BRONZE), rows=True)) == []
 
 
 def test_a_dry_run_writes_nothing(landing: Landing) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from medallion_assets.bronze.refusals import fingerprints_now
 from medallion_assets.bronze.source import Source
 from medallion_assets.bronze.verdicts import EXPORT_VERDICTS, read_refusals
 from medallion_assets.dynamodb.export_writer import upsert_record
-from medallion_assets.dynamodb.exports import Export, ExportType
+from medallion_assets.dynamodb.exports import Export, ExportType, find_exports
 from medallion_assets.dynamodb.manifests import (
     FILE_LIST_NAME,
     SUMMARY_NAME,
@@ -207,6 +208,22 @@ def test_another_file_that_is_at_fault_then_is_asked_about_next(landing: Landing
     assert [one.export_id for one in landing.ingest(NOW + 2 * HOUR).loaded] == ids(export)
 
 
+def test_an_export_that_is_copied_slowly_is_fetched_once(landing: Landing, bucket: OddBucket) -> None:
+    """B2: after it was found incomplete, its files are asked for a byte each, and nothing of it is fetched in vain."""
+    export = many_files(landing, 6)
+    keys = [f"{RAW}/{file.key}" for file in export.files]
+    late = {key: bucket.objects.pop(key) for key in keys[2:]}
+    landing.ingest()
+    for key in keys[2:5]:
+        bucket.objects[key] = late[key]
+    assert landing.ingest(NOW + HOUR).refused[0].file == export.files[5].key
+    bucket.requests.clear()
+    landing.ingest(NOW + 2 * HOUR)
+    assert bucket.requests == ["LIST", f"GET {keys[5]}"]
+    bucket.objects[keys[5]] = late[keys[5]]
+    assert [one.export_id for one in landing.ingest(NOW + 3 * HOUR).loaded] == ids(export)
+
+
 def test_a_refusal_of_an_earlier_release_is_judged_once_more(landing: Landing, bucket: OddBucket) -> None:
     """Its fingerprint was made otherwise, and it names no file."""
     export = many_files(landing, 2)
@@ -221,6 +238,18 @@ def test_a_refusal_of_an_earlier_release_is_judged_once_more(landing: Landing, b
     assert len(bucket.requests) == 2
     bucket.objects[f"{RAW}/{export.files[0].key}"] = data
     assert [one.export_id for one in landing.ingest().loaded] == ids(export)
+
+
+def test_of_many_refused_exports_a_tick_asks_about_the_newest(landing: Landing, bucket: OddBucket) -> None:
+    """B2: exports that stay in an archive for good do not keep one from loading that is mended today."""
+    old, new = landing.full("a"), landing.full("b", at=AT + HOUR)
+    for export in (old, new):
+        bucket.archive(f"{RAW}/{export.files[1].key}")
+    landing.ingest()
+    bucket.refused.pop(f"{RAW}/{new.files[1].key}")
+    refusals, found = read_refusals(landing.lakehouse, TABLE), find_exports(landing.store)
+    now = fingerprints_now(landing.store, found, refusals, landing.source, asked_at_most=1)
+    assert [key for key, refusal in refusals.items() if now[key] != refusal.fingerprint] == [(new.export_id, "")]
 
 
 def test_a_changed_contract_reopens_what_it_had_refused(landing: Landing, bucket: OddBucket) -> None:

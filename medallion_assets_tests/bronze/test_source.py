@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from medallion_assets.bronze import ingest as module
+from medallion_assets.bronze.assets import exports_verified
 from medallion_assets.bronze.source import SOURCE_ARN_NOTE, Source, recorded_arn
 from medallion_assets.dynamodb.manifests import SUMMARY_NAME
 from medallion_assets.errors import PermanentError
 from medallion_assets.lakehouse.contracts import Column, Table, Text
-from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.lakehouse.decisions import Action, record_decisions
+from medallion_assets.lakehouse.raw_exports import bronze_table, latest_export
 from medallion_assets_tests.bronze.landing import AT, HOUR, NOW, TABLE, Landing, ids
+from medallion_assets_tests.bronze.test_ingest import confirm, decision
 from medallion_assets_tests.dynamodb.planted_exports import change_manifest
 
 OURS = "arn:aws:dynamodb:us-west-2:111122223333:table/orders"
@@ -134,12 +138,87 @@ def test_where_nothing_tells_the_arn_nobody_is_told_to_confirm(
 def test_where_nothing_tells_the_arn_the_next_load_of_the_same_table_id_does(
     landing: Landing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """B3: an upgrade stops no sound table. That nothing else said so is written down, and the contract corrects it."""
     landing.full("a", table_id=EQUAL)
     of_an_earlier_release(landing, monkeypatch)
     shutil.rmtree(Path(landing.raw_url) / TABLE / "AWSDynamoDB")
-    landing.window("b", table_id=EQUAL)
-    assert len(landing.ingest().loaded) == 1
+    strangers = landing.window("b", table_id=EQUAL, account_id="999988887777")
+    ours = landing.window("c", begin=AT + HOUR, table_id=EQUAL)
+    assert [one.export_id for one in landing.ingest().loaded] == ids(strangers)
+    assert Source().known_from(bronze(landing)).presumed_from == strangers.export_id
+    landing.source = Source(arn=OURS, by_contract=True)
+    assert [one.export_id for one in landing.ingest().loaded] == ids(ours)
+    assert Source().known_from(bronze(landing)) == Source(arn=OURS)
+
+
+def test_a_confirmation_does_not_say_whose_table_it_was(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B3: while nothing tells the ARN it counts for nothing; named by the contract, the new table comes in."""
+    landing.full("a")
+    of_an_earlier_release(landing, monkeypatch)
+    shutil.rmtree(Path(landing.raw_url) / TABLE / "AWSDynamoDB")
+    new = landing.full("b", at=AT + HOUR, table_id="new")
+    confirm(landing, new.table_id)
+    assert [one.verdict for one in landing.ingest().refused] == ["table_recreated"]
+    landing.source = Source(arn=OURS, by_contract=True)
+    assert [one.export_id for one in landing.ingest().loaded] == ids(new)
+
+
+def test_what_a_former_table_exports_after_its_end_is_told(landing: Landing) -> None:
+    """B3: it comes in, and nothing of it counts; a full export that a person rejected has ended nothing."""
+    landing.full("a", table_id="old")
+    landing.ingest()
+    began = landing.full("b", at=AT + 2 * HOUR, table_id="new")
+    confirm(landing, "new")
+    landing.ingest()
+    over = landing.window("c", begin=AT + HOUR, table_id="old")
+    window = landing.window("c", begin=AT + 3 * HOUR, table_id="old")
+    after = [window, landing.full("c", at=AT + 9 * HOUR, table_id="old")]
+    done = landing.ingest()
+    assert [one.export_id for one in done.loaded] == ids(over, *after)
+    assert list(done.outdated) == ids(*after)
+    assert "counts, for it begins after its table ended" in done.outdated[after[0].export_id]
+    assert not exports_verified(bronze_table(TABLE), done).passed
+    record_decisions(landing.lakehouse, [replace(decision(began.export_id), action=Action.REJECT)])
+    landing.window("d", begin=AT + 4 * HOUR, table_id="old")
+    assert landing.ingest().outdated == {}
+
+
+def test_an_arn_that_is_accepted_is_never_the_tables_own(landing: Landing) -> None:
+    """B3: also when its export is loaded first."""
+    replica = landing.full("a", region="eu-west-1", table_id=EQUAL)
+    ours = landing.window("b", table_id=EQUAL)
+    landing.source = Source(accepts=(replica.table_arn,))
+    assert [one.export_id for one in landing.ingest().loaded] == ids(replica, ours)
     assert recorded_arn(bronze(landing)) == OURS
+
+
+def test_an_arn_that_moves_to_accepts_reopens_what_it_had_refused(landing: Landing) -> None:
+    """B3: the contract named the wrong ARN as the table's own."""
+    landing.full("a", table_id=EQUAL)
+    landing.ingest()
+    landing.source = Source(arn="arn:aws:dynamodb:eu-west-1:111122223333:table/orders", by_contract=True)
+    ours = landing.window("b", table_id=EQUAL)
+    assert [one.verdict for one in landing.ingest().refused] == ["wrong_table"]
+    assert landing.source.arn is not None
+    landing.source = Source(accepts=(landing.source.arn,))
+    assert [one.export_id for one in landing.ingest().loaded] == ids(ours)
+
+
+def test_what_was_rolled_back_tells_nothing(landing: Landing) -> None:
+    """B3: the log still names it."""
+    landing.full("a", table_id=EQUAL)
+    landing.ingest()
+    before = bronze(landing).version
+    landing.full("b", at=AT + HOUR, table_id="new")
+    confirm(landing, "new")
+    landing.ingest()
+    latest = latest_export(bronze(landing))
+    assert latest is not None
+    assert latest.table_id == "new"
+    bronze(landing).delta.restore(before)
+    latest = latest_export(bronze(landing))
+    assert latest is not None
+    assert latest.table_id == EQUAL
 
 
 @pytest.mark.parametrize("arn", ["orders", "arn:aws:s3:::orders", f"{OURS}/export/1", f"{OURS} "])
@@ -154,6 +233,7 @@ def test_a_contract_names_arns_of_tables_alone(arn: str) -> None:
 def test_what_the_contract_says_is_part_of_a_refusals_fingerprint() -> None:
     """B3: a changed contract reopens what it had refused; what was learnt from an export does not."""
     contract = Table(name="silver.orders", description="", columns=(Column("pk", Text(), ""),), source_arn=OURS)
-    assert Source.of(contract).contract_text == OURS
+    assert Source.of(contract).contract_text == f"source_arn={OURS}"
+    assert Source(accepts=(OURS,)).contract_text == f"accepts={OURS}"
     assert Source(arn=OURS).contract_text == ""
     assert SOURCE_ARN_NOTE.startswith("medallion_")

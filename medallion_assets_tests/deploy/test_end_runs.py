@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from medallion_assets.run_processes import FOLDER, RunProcess, is_held, take
+from medallion_assets.run_locks import FOLDER, is_held, take
+from medallion_assets.run_processes import RunProcess
 from medallion_assets_tests.services.processes import REPOSITORY
 
 END_RUNS = [sys.executable, REPOSITORY / "deploy" / "end-runs"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
@@ -69,11 +70,25 @@ def test_a_daemon_that_is_started_again_ends_no_run_and_a_stop_of_the_whole_does
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_systemd_starts_anew_what_hangs(process: str) -> None:
+def test_systemd_and_the_supervisor_start_anew_what_hangs(process: str) -> None:
+    """A busy host causes no silence as long as that."""
     unit = (DEPLOY / "systemd" / f"medallion-{process}.service").read_text()
     seconds = re.findall(r"^WatchdogSec=(\d+)$", unit, re.MULTILINE)
-    assert [int(one) <= 60 for one in seconds] == [True]
+    silent_seconds = runpy.run_path(str(DEPLOY / "supervisor.py"))["SILENT_SECONDS"]
+    assert [float(one) for one in seconds] == [silent_seconds] == [60]
     assert "WatchdogSignal=SIGKILL\n" in unit  # what stands still hears no other
+
+
+def test_the_code_server_has_a_thread_left_while_every_sensor_and_schedule_waits() -> None:
+    """Otherwise it would answer nobody while the store is slow, and look as if it hung."""
+    (threads,) = re.findall(r"--max-workers (\d+) ", commands()["code-server"])
+    settings = read("dagster.yaml")
+    askers = [
+        settings[kind][number]
+        for kind in ("sensors", "schedules", "backfills")
+        for number in ("num_workers", "num_submit_workers")
+    ]
+    assert int(threads) > sum(askers)
 
 
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:

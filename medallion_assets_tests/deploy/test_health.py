@@ -28,6 +28,9 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._utils.error import SerializableErrorInfo
 
+from medallion_assets.run_locks import take
+from medallion_assets.run_whereabouts import folder_of
+from medallion_assets_tests.run_jobs import waiting
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
 from medallion_assets_tests.services.processes import REPOSITORY, free_port, running
 from medallion_assets_tests.services.small_disk import SmallDisk
@@ -101,6 +104,43 @@ def test_a_place_without_room_is_told(small_disk: SmallDisk) -> None:
     assert code == 1
     assert parts["disk"]["found"] == f"DAGSTER_HOME ({places['DAGSTER_HOME']}): 0.0 GB free"
     assert "What happens when a disk is full" in parts["disk"]["do"]
+
+
+def test_a_folder_of_run_locks_that_is_another_accounts_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root has run an asset's command once, without deploy/as-medallion."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can act as two accounts")
+    look = runpy.run_path(str(REPOSITORY / "deploy" / "health.py"))["look"]
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", ".")
+    monkeypatch.setenv("MEDALLION_LAKEHOUSE_URL", "s3://lake/tables")
+    Path("run_processes").mkdir(0o755)
+    assert look("disk").is_well
+    os.seteuid(65534)
+    try:
+        answer = look("disk")
+    finally:
+        os.seteuid(0)
+    assert not answer.is_well
+    assert answer.found == "run_processes: nobody may not hold runs there, it belongs to root"
+    assert "chown -R nobody: run_processes" in answer.do
+
+
+def test_a_run_whose_process_is_gone_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Nobody says that it is lost while the daemon is stopped for an upgrade."""
+    shutil.copy(REPOSITORY / "deploy" / "dagster.dev.yaml", tmp_path / "dagster.yaml")
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        config = {"ops": {"waits": {"config": {"folder": str(tmp_path)}}}}
+        run_id = instance.create_run_for_job(waiting, run_config=config, status=dg.DagsterRunStatus.STARTED).run_id
+        hold = take(folder_of(instance), run_id)
+        assert hold is not None
+        code, parts = health("--only", "idle", DAGSTER_HOME=str(tmp_path))
+        assert (code, run_id in parts["idle"]["found"]) == (1, True)
+        hold.let_go()
+        assert health("--only", "idle", DAGSTER_HOME=str(tmp_path))[0] == 0
 
 
 def test_a_url_that_is_none_is_told_with_the_form_of_one() -> None:

@@ -50,7 +50,7 @@ def test_it_waits_for_a_database_that_is_down_and_ends_when_told(tmp_path: Path)
         assert (code, processes_of(tmp_path)) == (0, [])
     port = database["DAGSTER_POSTGRES_URL"].rpartition(":")[2].partition("/")[0]
     assert f"no connection to 127.0.0.1:{port}/dagster as medallion" in said(tmp_path)
-    assert "start PostgreSQL, or correct DAGSTER_POSTGRES_URL" in said(tmp_path)
+    assert "start PostgreSQL (is its disk full?), or correct DAGSTER_POSTGRES_URL" in said(tmp_path)
     assert "secret" not in said(tmp_path)
     assert not (tmp_path / "dagster_home" / "logs").exists()
 

@@ -64,6 +64,48 @@ def test_an_answer_that_is_an_error_is_none() -> None:
     assert said([True, ValueError("of the library")], []) == [b"READY=1\nWATCHDOG=1"]
 
 
+def test_a_late_answer_is_one_for_five_minutes_after_a_real_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow store occupies every thread of a program; nobody who is reached is dead."""
+    patient = runpy.run_path(str(WATCHED))["patient"]
+    answers: list[bool] = []
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+
+    def ask() -> bool:
+        if not answers:
+            raise TimeoutError
+        return answers.pop()
+
+    look = patient(ask)
+    assert not look()  # it has never answered
+    answers.append(True)
+    assert look()
+    clock[0] = 299.0
+    assert look()
+    answers.append(False)
+    assert not look()  # refused: it is gone
+    clock[0] = 301.0
+    assert not look()
+
+
+@pytest.mark.parametrize("program", ["dagster api grpc", "dagster-webserver"])
+def test_who_is_reached_and_does_not_answer_is_late_and_who_is_not_is_gone(
+    program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket that takes connections and says nothing, as a server does whose threads are all busy."""
+    look_of = runpy.run_path(str(WATCHED))["look_of"]
+    names = look_of.__globals__
+    monkeypatch.setitem(names, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setitem(names, "patient", lambda ask: ask)
+    name, *arguments = program.split()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        look = look_of(name, [*arguments, "--host", "127.0.0.1", "--port", port])
+        with pytest.raises(TimeoutError):
+            look()
+    assert not look()
+
+
 @pytest.fixture
 def ears(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:

@@ -17,6 +17,7 @@ from medallion_assets.dynamodb.storage import (
     open_store,
     read_bytes,
     stat,
+    state_of,
     write_bytes,
     write_chunks,
 )
@@ -138,6 +139,14 @@ def test_an_address_without_encryption_has_to_be_allowed(s3_url: str, monkeypatc
 def test_a_url_that_no_store_can_have_is_refused_at_once() -> None:
     with pytest.raises(PermanentError, match="without empty parts"):
         open_store("s3://lake//raw")
+
+
+def test_a_file_that_opens_and_gives_no_byte_is_unreadable(tmp_path: Path) -> None:
+    """B2: as on a broken disk; its state must not be that of a sound file."""
+    (tmp_path / "broken").symlink_to("/proc/self/mem")
+    with pytest.raises(OSError, match="Input/output error"):
+        (tmp_path / "broken").read_bytes()
+    assert state_of(open_store(str(tmp_path)), "broken") == "OSError"
 
 
 def test_a_data_file_missing_on_s3_has_its_verdict(s3_url: str) -> None:

@@ -21,7 +21,7 @@ import pytest
 import requests
 from dagster._core.storage.tags import ROOT_RUN_ID_TAG
 
-from medallion_assets.run_processes import is_held, noted
+from medallion_assets.run_locks import is_held, noted
 from medallion_assets.run_restart import LOST_TAG
 from medallion_assets.run_whereabouts import folder_of
 from medallion_assets_tests.end_to_end.test_production import FINISHED

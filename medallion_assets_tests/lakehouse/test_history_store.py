@@ -92,7 +92,8 @@ def test_a_customer_that_a_full_export_lacks_ends_there(tmp_path: Path) -> None:
     lakehouse = lake(tmp_path)
     lines = [item_line(customer(key)) for key in ("c1", "c2", "c3")]
     bad = item_line(customer("c2", region={"N": "1"}))
-    refined(lakehouse, full_of(1, *lines), window_of(2, at(70, "vip", "c3"), hour=1), full_of(3, bad, hour=1))
+    last = full_of(3, bad, item_line(customer("c4")), hour=1)
+    refined(lakehouse, full_of(1, *lines), window_of(2, at(70, "vip", "c3"), hour=1), last)
     assert versions(lakehouse, "c1") == [("retail", SURE, 59, False, True)]
     assert versions(lakehouse, "c2") == [("retail", SURE, None, True, False)]
     assert versions(lakehouse, "c3") == [("retail", SURE, 59, False, True), ("vip", 70, None, True, False)]

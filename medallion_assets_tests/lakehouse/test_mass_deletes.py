@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from medallion_assets.lakehouse import judging, mass_deletes, redrive, refine
+from medallion_assets.lakehouse import line_chunks, mass_deletes, refine
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.expectation_results import results_of
@@ -17,6 +17,7 @@ from medallion_assets.lakehouse.rebuild import rebuild_judged
 from medallion_assets.lakehouse.refine import Refined
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.lakehouse.planting import AT, AT_MICROS, HOUR, export_id, lake
+from medallion_assets_tests.lakehouse.test_origins import NEW, OLD, confirm
 from medallion_assets_tests.oracle.lines import (
     Item,
     customer,
@@ -148,6 +149,26 @@ def test_what_was_deleted_before_does_not_count(tmp_path: Path, table: Table) ->
     assert (done.applied[-1].absent, done.applied[-1].live) == (2, 3)
 
 
+@pytest.mark.parametrize(("taken", "expected", "left"), [("new", (2, 2), "xy"), ("old", None, "ab")])
+def test_the_first_full_export_of_a_new_table_is_measured_against_all_of_the_former_one(
+    tmp_path: Path, table: Table, taken: str, expected: tuple[int, int] | None, left: str
+) -> None:
+    """B3: what the former table wrote after S goes as well; its own full export of after S deletes nothing."""
+    lakehouse = lake(tmp_path)
+    confirm(lakehouse, table.short_name)
+    written = [upsert_line(AT_MICROS + 12 * 3_600_000_000, item) for item in items(table, "xy")]
+    pipeline.land(lakehouse, a_full(table, 1, ""), table_id=OLD)
+    pipeline.land(lakehouse, a_window(table, 2, *written), table_id=OLD)
+    run(lakehouse, table)
+    if taken == "old":
+        pipeline.land(lakehouse, a_full(table, 3, "ab", days=0.25), table_id=NEW)
+        pipeline.land(lakehouse, a_full(table, 4, "", days=2), table_id=OLD)
+    else:
+        pipeline.land(lakehouse, a_full(table, 3, "", days=0.25), table_id=NEW)
+    assert held(run(lakehouse, table)) == expected
+    assert live(lakehouse, table) == set(left)
+
+
 @pytest.mark.parametrize(("action", "left"), [("accept", "ax"), ("reject", "abcdefx")])
 def test_a_person_decides_and_the_exports_behind_it_go_on(
     tmp_path: Path, table: Table, action: Literal["accept", "reject"], left: str
@@ -161,6 +182,16 @@ def test_a_person_decides_and_the_exports_behind_it_go_on(
     pipeline.decide(lakehouse, [Decision(table.short_name, export_id(2), action)])
     assert run(lakehouse, table).failing is None
     assert live(lakehouse, table) == set(left)
+
+
+def test_what_a_person_rejected_stays_out_when_the_gate_would_let_it_through(tmp_path: Path, table: Table) -> None:
+    """C4: deletes that come late make what it lacks too little to fail."""
+    lakehouse = lake(tmp_path)
+    gone = [delete_line(AT_MICROS + 1, key_of(item)) for item in items(table, "bcd")]
+    assert held(run(lakehouse, table, a_full(table, 1, "abcdef"), a_full(table, 3, "a", days=2))) == (5, 6)
+    pipeline.decide(lakehouse, [Decision(table.short_name, export_id(3), "reject")])
+    done = run(lakehouse, table, a_window(table, 2, *gone))
+    assert (done.rejected, live(lakehouse, table)) == ([export_id(3)], set("aef"))
 
 
 def test_incremental_deletes_pass_with_their_figures(tmp_path: Path, table: Table) -> None:
@@ -202,7 +233,7 @@ def test_figures_do_not_depend_on_how_much_is_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Table, at_once: int
 ) -> None:
     monkeypatch.setattr(mass_deletes, "KEYS_AT_ONCE", at_once)
-    for module in (judging, refine, redrive):
+    for module in (line_chunks, refine):
         monkeypatch.setattr(module, "CHUNK_RECORDS", at_once)
     done = run(lake(tmp_path), table, a_full(table, 1, "abcdef"), a_full(table, 2, "abxyz", days=1))
     assert held(done) == (4, 6)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from medallion_assets.lakehouse import origins
 from medallion_assets.lakehouse.decisions import Action, Decision, read_decisions, record_decisions
 from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.lakehouse.origins import Origins
+from medallion_assets.lakehouse.raw_exports import bronze_table, exports_since
+from medallion_assets.lakehouse.rebuild import rebuild_judged
 from medallion_assets.lakehouse.refine import Refined, refine
 from medallion_assets.lakehouse.settlement import Settlement
 from medallion_assets.operations.explain import explain
 from medallion_assets.operations.recomputation import differences, recompute
+from medallion_assets.operations.status import chain_warnings
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.lakehouse.planting import AT, HOUR, MINUTE, export_id, lake, live
 from medallion_assets_tests.oracle.lines import (
@@ -153,6 +158,36 @@ def test_recomputing_and_explaining_agree(tmp_path: Path, table: str) -> None:
     assert (SAID in said) == contract.history
 
 
+def test_exports_that_do_not_count_are_named(tmp_path: Path) -> None:
+    """B3: those of the former table that begin after its end, until the new one's full export is rejected."""
+    lakehouse = lake(tmp_path)
+    confirm(lakehouse, TRANSACTIONS)
+    land(lakehouse, TRANSACTIONS, *ORDERS[0])
+    (told,) = chain_warnings(lakehouse)
+    assert f"nothing of 1 exports counts, the latest {export_id(3)}" in told
+
+
+def test_the_log_of_bronze_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then what came since; an older version hears of nothing later."""
+    lakehouse = lake(tmp_path)
+    confirm(lakehouse, TRANSACTIONS)
+    land(lakehouse, TRANSACTIONS, "old full", "new full")
+    table, decisions = bronze_table(TRANSACTIONS), read_decisions(lakehouse, TRANSACTIONS)
+    older = lakehouse.open(table)
+    Origins.read(older, decisions)
+    land(lakehouse, TRANSACTIONS, "new window")
+    read: list[int] = []
+
+    def counted(bronze: Any, version: int) -> Any:
+        read.append(version)
+        return exports_since(bronze, version)
+
+    monkeypatch.setattr(origins, "exports_since", counted)
+    assert Origins.read(lakehouse.open(table), decisions).numbers == {export_id(4): 1, export_id(5): 1}
+    assert -1 not in read
+    assert Origins.read(older, decisions).numbers == {export_id(4): 1}
+
+
 def test_without_a_confirmed_table_every_export_is_of_one_origin(tmp_path: Path) -> None:
     lakehouse = lake(tmp_path)
     land(lakehouse, TRANSACTIONS, "old full")
@@ -161,13 +196,45 @@ def test_without_a_confirmed_table_every_export_is_of_one_origin(tmp_path: Path)
     assert (settlement.origins.count, settlement.ends) == (1, {})
 
 
+def land_bad(lakehouse: Lakehouse, ended: datetime = AT + 2 * HOUR) -> None:
+    """The new table's first full export, in which b is bad."""
+    lines = [item_line(transaction("b", amount={"N": "-1"})), item_line(transaction("d"))]
+    pipeline.land(lakehouse, full(TRANSACTIONS, export_id(4), ended, lines), table_id=NEW)
+
+
+def disagreements(lakehouse: Lakehouse, scratch: Lakehouse) -> tuple[int, int]:
+    """How many partitions recomputing finds to be other than they are, and what explain finds wrong with b."""
+    recompute(lakehouse, SALES, scratch)
+    found = list(differences(lakehouse.open(SALES), scratch.open(SALES)))
+    return len(found), len(explain(lakehouse, SALES, "b").disagreements)
+
+
 def test_a_key_that_is_bad_in_the_new_full_export_keeps_its_counted_state(tmp_path: Path) -> None:
     """B3, K1: untouched means as of the former table's end, when nothing later had come in before."""
-    lakehouse = lake(tmp_path)
+    lakehouse = lake(tmp_path / "lake")
     confirm(lakehouse, TRANSACTIONS)
     land(lakehouse, TRANSACTIONS, "old full")
-    lines = [item_line(transaction("b", amount={"N": "-1"})), item_line(transaction("d"))]
-    bad = full(TRANSACTIONS, export_id(4), AT + 2 * HOUR, lines)
-    pipeline.land(lakehouse, bad, table_id=NEW)
+    land_bad(lakehouse)
     land(lakehouse, TRANSACTIONS, "old window")
     assert live(lakehouse) == {"b": export_id(1), "d": export_id(4)}
+    assert disagreements(lakehouse, lake(tmp_path / "scratch")) == (0, 0)
+
+
+@pytest.mark.parametrize("hours", [2, 4.01], ids=["within the old window", "after the old window"])
+def test_where_something_later_had_come_in_before_it_is_named_and_a_rebuild_mends_it(
+    tmp_path: Path, hours: float
+) -> None:
+    """B3: whichever of the old window and the new full export is judged first."""
+    lakehouse = lake(tmp_path / "lake")
+    confirm(lakehouse, TRANSACTIONS)
+    land(lakehouse, TRANSACTIONS, "old full")
+    at_the_end = [upsert_line(micros(AT + 4 * HOUR), transaction("b", status={"S": "cancelled"}))]
+    pipeline.land(lakehouse, window(TRANSACTIONS, export_id(2), AT, AT + 4 * HOUR, at_the_end), table_id=OLD)
+    refine(lakehouse, SALES, now=pipeline.NOW)
+    land_bad(lakehouse, AT + hours * HOUR)
+    refine(lakehouse, SALES, now=pipeline.NOW)
+    wrong, unexplained = disagreements(lakehouse, lake(tmp_path / "scratch"))
+    assert (wrong, unexplained > 0) == (1, True)
+    rebuild_judged(lakehouse, SALES, why="b", now=pipeline.NOW)
+    assert live(lakehouse) == {"b": export_id(1), "d": export_id(4)}
+    assert disagreements(lakehouse, lake(tmp_path / "again")) == (0, 0)

@@ -31,7 +31,7 @@ from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import customer, delete_line, full, item_line, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS, ExportInput, micros
 from medallion_assets_tests.oracle.strategies import arrivals, histories
-from medallion_assets_tests.pipeline import NOW, lakehouse_at, land, rows
+from medallion_assets_tests.pipeline import NOW, lakehouse_at, land, refine_and_accept, rows
 
 AT = datetime(2025, 5, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -60,9 +60,11 @@ STRICT_CUSTOMERS = replace(PRESENT_CUSTOMERS, expectations=(expect_or_drop("no_w
 STRICT = replace(PRESENT, expectations=(*PRESENT.expectations, expect_or_drop("no_books", nw.col("amount") != 10)))
 
 
-def run(lakehouse: Lakehouse, table: Table, exports: Iterable[ExportInput]) -> None:
+def run(lakehouse: Lakehouse, table: Table, exports: Iterable[ExportInput], *, accepts: bool = False) -> None:
     for export in exports:
         land(lakehouse, export)
+    if accepts:
+        refine_and_accept(lakehouse, table)
     assert refine(lakehouse, table, now=NOW).failing is None
 
 
@@ -267,9 +269,14 @@ def test_a_commit_that_lost_a_race_is_decided_again(tmp_path: Path, monkeypatch:
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, exports)
 
 
-def test_many_rows_go_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded: rows are judged some at a time, and every one once."""
-    monkeypatch.setattr(line_chunks, "CHUNK_RECORDS", 2)
+@pytest.mark.parametrize(
+    ("limit", "at_most"),
+    [("CHUNK_RECORDS", 2), ("CHUNK_BYTES", 2 * len(item_line(in_euro("t1"))))],
+    ids=["rows", "bytes"],
+)
+def test_many_rows_go_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, at_most: int) -> None:
+    """Memory is bounded, however long rows are: they are judged some at a time, and every one once."""
+    monkeypatch.setattr(line_chunks, limit, at_most)
     lakehouse = lakehouse_at(tmp_path)
     exports = [a_full(FIRST, *(item_line(in_euro(f"t{number}")) for number in range(5)))]
     run(lakehouse, PRESENT, exports)
@@ -308,13 +315,13 @@ def test_redrive_equals_a_new_contract_from_the_start(data: st.DataObject, expor
         late, early = lakehouse_at(Path(folder) / "late"), lakehouse_at(Path(folder) / "early")
         for batch in batches:
             for strict, _ in contracts:
-                run(late, strict, [export for export in batch if export.table == strict.short_name])
+                run(late, strict, [export for export in batch if export.table == strict.short_name], accepts=True)
             if data.draw(st.booleans()):
                 redrive(late, PRESENT, now=LATER)
                 redrive(late, PRESENT_CUSTOMERS, now=LATER)
         for _, present in contracts:
             redrive(late, present, now=LATER)
-            run(early, present, [export for export in exports if export.table == present.short_name])
+            run(early, present, [export for export in exports if export.table == present.short_name], accepts=True)
             assert silver(late, present) == silver(early, present)
 
 

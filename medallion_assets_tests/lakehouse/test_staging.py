@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import DiskFullError, PermanentError
 from medallion_assets.lakehouse.contracts import (
     Boolean,
     Column,
@@ -160,7 +160,7 @@ def test_a_storage_that_fails_is_not_the_rows_fault(tmp_path: Path, monkeypatch:
 
     snapshot = lake(tmp_path).ready(STOCK)
     monkeypatch.setattr("obstore.open_writer", lambda *_: Full())
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFullError, match="No space left"):
         snapshot.stage(stock(("a", DAY, 1)), partition=DAY)
 
 

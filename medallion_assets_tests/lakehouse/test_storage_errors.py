@@ -12,7 +12,7 @@ import pytest
 from deltalake import write_deltalake
 from deltalake.exceptions import DeltaError
 
-from medallion_assets.errors import MedallionError, PermanentError, TransientError, UnreadableTableError
+from medallion_assets.errors import DiskFullError, MedallionError, PermanentError, TransientError, UnreadableTableError
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.storage_errors import refusals, storage_errors, words
 from medallion_assets_tests.lakehouse.planting import DAY, STOCK, put, stock
@@ -126,7 +126,6 @@ def test_a_place_that_becomes_unwritable_is_refused(lakehouse: Lakehouse) -> Non
     [
         OSError("unexpected end of file"),
         PermissionError("Permission denied (os error 13): /raw/customers/data.json.gz"),
-        OSError("No space left on device (os error 28): /lake/silver/stock/part-1.parquet"),
     ],
 )
 def test_what_goes_wrong_where_rows_come_from_is_not_the_tables_fault(raised: OSError) -> None:
@@ -148,7 +147,7 @@ def test_looking_for_a_table_is_refused_as_opening_it_is(lakehouse: Lakehouse) -
         (OSError("Generic S3 error: 404 Not Found <Code>NoSuchBucket</Code>"), PermanentError),
         (OSError("Generic S3 error: builder error: URL scheme is not allowed"), PermanentError),
         (OSError("Generic S3 error: 503 Service Unavailable"), TransientError),
-        (OSError("No space left on device (os error 28)"), TransientError),
+        (OSError("No space left on device (os error 28)"), DiskFullError),
         (DeltaError("Kernel error: Unsupported minimum reader version 9"), UnreadableTableError),
     ],
 )

@@ -15,7 +15,7 @@ from medallion_assets.operations.alert_rules import judge
 from medallion_assets.operations.status import read_status
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
 from medallion_assets_tests.operations.small_lakehouse import AT, DAY, FIRST, log_file, make_lakehouse
-from medallion_assets_tests.oracle.lines import full, window
+from medallion_assets_tests.oracle.lines import full, item_line, transaction, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS
 from medallion_assets_tests.pipeline import land, run_silver
 
@@ -65,7 +65,7 @@ def test_a_minute_that_no_window_covers_is_a_fact_until_one_does(tmp_path: Path)
     """C1: the sound lakehouse's first windows begin a minute before their full exports."""
     lake = make_lakehouse(tmp_path)
     assert read_facts(lake, NOW).minutes == []
-    land(lake, full(TRANSACTIONS, LATE, AT + 2 * DAY, []))
+    land(lake, full(TRANSACTIONS, LATE, AT + 2 * DAY, [item_line(transaction())]))
     land(lake, window(TRANSACTIONS, "01746316800000-0000000e", AT + 2 * DAY, AT + 3 * DAY, []))
     run_silver(lake)
     ((table, minute),) = read_facts(lake, NOW).minutes

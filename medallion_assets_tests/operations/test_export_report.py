@@ -12,6 +12,7 @@ from medallion_assets.dynamodb.verdicts import Standing, Verdict
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.export_report import verify_exports
 from medallion_assets.tables import EXPORTED_TABLES
+from medallion_assets_tests.bronze.landing import Landing
 from medallion_assets_tests.dynamodb.planted_exports import EXPORT_AT, key_of, write_full, write_window
 
 DAY = timedelta(days=1)
@@ -81,6 +82,19 @@ def test_what_is_claimed_depends_on_where_the_url_lies(tmp_path: Path, url: str,
     write_full(open_store(str(tmp_path / "elsewhere")), prefix="invoices")
     claimed = verify_exports(str(tmp_path / url), raw_url=str(tmp_path / "raw"), tables=EXPORTED_TABLES).unclaimed
     assert len(claimed) == unclaimed + (url == "")
+
+
+def test_whose_a_tables_exports_are_is_known_from_what_was_loaded(tmp_path: Path) -> None:
+    """B3: as ingest judges it, also where the contract names no ARN."""
+    place = Landing(tmp_path, "customers")
+    ours = place.full("a")
+    place.ingest()
+    strangers = place.full("b", at=EXPORT_AT + DAY, account_id="999988887777")
+    report = verify_exports(place.raw_url, raw_url=place.raw_url, tables=EXPORTED_TABLES, lakehouse=place.lakehouse)
+    assert {one.export_id: one.verdict for one in report.exports} == {
+        ours.export_id: Verdict.COMPLETE,
+        strangers.export_id: Verdict.WRONG_TABLE,
+    }
 
 
 def test_objects_that_belong_to_no_export_are_counted(tmp_path: Path) -> None:

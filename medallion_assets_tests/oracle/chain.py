@@ -66,20 +66,24 @@ def _covered(exports: Iterable[ExportInput]) -> datetime | None:
     return max((export.holds_all_until for export in exports), default=None)
 
 
-def _of(generation: int, exports: Iterable[ExportInput]) -> list[ExportInput]:
-    """The exports of one table: each that was confirmed under the name has a chain of its own (rule B3)."""
-    return [export for export in exports if export.generation == generation]
+def _since(generation: int, exports: Iterable[ExportInput]) -> list[ExportInput]:
+    """The exports of one table and of those after it (rule B3).
+
+    Each table that was confirmed under the name begins a chain of its own; its full exports close the gaps of the ones
+    before it as well (rule C2), for nobody can export those again.
+    """
+    return [export for export in exports if export.generation >= generation]
 
 
 def _eligible(export: ExportInput, covering: Sequence[ExportInput]) -> bool:
     """Whether the export joins up: a window begins by the end of another, or by T of a full export (rules C1, C2)."""
-    return export.is_full or any(export.from_at <= one.to_at for one in _of(export.generation, covering))
+    return export.is_full or any(export.from_at <= one.to_at for one in _since(export.generation, covering))
 
 
 def _unprotected(covering: Sequence[ExportInput]) -> tuple[Unprotected, ...]:
     """What no window covers between the newest full export's S and a window that joined later (rule C1)."""
     found: list[Unprotected] = []
-    newest = _of(max((export.generation for export in covering), default=0), covering)
+    newest = _since(max((export.generation for export in covering), default=0), covering)
     reached = _covered(export for export in newest if export.is_full)
     for window in sorted((one for one in newest if not one.is_full), key=lambda one: one.from_at):
         assert reached is not None, "no window joins before there is a full export"
@@ -93,7 +97,8 @@ def _unprotected(covering: Sequence[ExportInput]) -> tuple[Unprotected, ...]:
 class _Settling:
     """One table between two runs: what is settled stays so, what is not is judged again (rules C3, C5, K4)."""
 
-    actions: Mapping[str, str]
+    decided: Mapping[str, str]
+    answers: Mapping[str, str]
     limits: Limits
     pending: list[ExportInput] = field(default_factory=list)
     applied: list[ExportInput] = field(default_factory=list)
@@ -110,12 +115,19 @@ class _Settling:
         settled = {export.export_id for export in (*self.applied, *self.rejected)}
         self.pending = _once([*self.pending, *(export for export in arrived if export.export_id not in settled)])
         while export := next((one for one in self.pending if _eligible(one, self.covering)), None):
-            action = self.actions.get(export.export_id) if self._fails(export) else "accept"
+            action = self._action(export)
             if action is None:
                 return export
             (self.applied if action == "accept" else self.rejected).append(export)
             self.pending.remove(export)
         return None
+
+    def _action(self, export: ExportInput) -> str | None:
+        """Accept or reject; None where somebody has to decide. What was rejected by name stays out (rule C4)."""
+        fails = self._fails(export)
+        if decided := self.decided.get(export.export_id):
+            return decided
+        return self.answers.get(export.export_id) if fails else "accept"
 
     def _fails(self, export: ExportInput) -> bool:
         if export.is_full:
@@ -133,7 +145,8 @@ class _Settling:
                 held.append(export)
                 pending.remove(export)
         waiting = {
-            export.export_id: Gap(_covered(_of(export.generation, self.covering)), export.from_at) for export in pending
+            export.export_id: Gap(_covered(_since(export.generation, self.covering)), export.from_at)
+            for export in pending
         }
         unprotected = _unprotected(self.covering)
         return Chain(
@@ -141,17 +154,24 @@ class _Settling:
         )
 
 
+def _actions(decisions: Sequence[Decision]) -> dict[str, str]:
+    return {decision.export_id: decision.action for decision in decisions}
+
+
 def settle_runs(
-    batches: Sequence[Sequence[ExportInput]], decisions: Sequence[Decision] = (), limits: Limits = CONTRACT
+    batches: Sequence[Sequence[ExportInput]],
+    decisions: Sequence[Decision] = (),
+    limits: Limits = CONTRACT,
+    answers: Sequence[Decision] = (),
 ) -> Chain:
     """Judge one table's exports batch by batch, as they arrived.
 
     Only rule C7 makes a difference between that and judging all at once: what a full export would delete depends on
-    what had been settled when it was judged, and a recorded verdict stands (rule K4). A decision is known from the
-    start and counts when the export fails.
+    what had been settled when it was judged, and a recorded verdict stands (rule K4). The decisions are known from
+    the start; an answer is a decision that a person takes when the export fails.
     """
     known = _once(export for batch in batches for export in batch)
-    settling = _Settling({decision.export_id: decision.action for decision in decisions}, limits)
+    settling = _Settling(_actions(decisions), _actions(answers), limits)
     stuck = None
     for batch in batches:
         stuck = settling.run(batch)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from medallion_assets_tests.oracle.model import ExportInput, Limits, micros
 from medallion_assets_tests.oracle.records import read_once
-from medallion_assets_tests.oracle.state import events
+from medallion_assets_tests.oracle.state import ends, events
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,18 @@ def deletes(export: ExportInput, applied: Sequence[ExportInput]) -> Deletes:
     """What a full export would delete, once the exports before it are applied.
 
     A row is live by its latest event; what was written at S or after it is not older. A key that the export has with a
-    bad item is not deleted; one that it has in a line without a readable key is (rule K1).
+    bad item is not deleted; one that it has in a line without a readable key is (rule K1). The first full export of a
+    new table ends the former one: what that one wrote later is older; what it exported in full later deletes nothing
+    (rule B3).
     """
     at = micros(export.holds_all_until)
-    latest = (winners[-1] for winners in events(applied).values())
-    older = {event.key for event in latest if event.row is not None and event.sequence < at}
+    generations = {one.export_id: one.generation for one in applied}
+    last = ends([*applied, export])
+    latest = (winners[-1] for winners in events(applied).values() if at <= last[export.generation])
+    older = {
+        event.key
+        for event in latest
+        if event.row is not None and (event.sequence < at or event.sequence > last[generations[event.export_id]])
+    }
     present = {record.key for record in read_once(export)}
     return Deletes(len(older), len(older - present), is_empty=not any(record.is_good for record in read_once(export)))

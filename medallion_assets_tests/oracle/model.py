@@ -66,7 +66,7 @@ CONTRACT = Limits()
 
 @dataclass(frozen=True)
 class Decision:
-    """What a person said about an export that fails the gate (rule C4)."""
+    """What a person said about an export: fit to be accepted although it fails the gate, or to stay out (rule C4)."""
 
     table: str
     export_id: str

@@ -65,21 +65,27 @@ def _quarantine(chain: Chain) -> set[QuarantineRow]:
 def expected(exports: Sequence[ExportInput], decisions: Sequence[Decision] = (), limits: Limits = CONTRACT) -> Expected:
     """What the rules make of the exports, had all arrived before the first was judged.
 
-    Repeated exports count once (rule B5); ValueError when one id comes with two contents. A decision counts only for an
-    export that fails the gate.
+    Repeated exports count once (rule B5); ValueError when one id comes with two contents.
     """
     return expected_of_runs([exports], decisions, limits)
 
 
 def expected_of_runs(
-    batches: Sequence[Sequence[ExportInput]], decisions: Sequence[Decision] = (), limits: Limits = CONTRACT
+    batches: Sequence[Sequence[ExportInput]],
+    decisions: Sequence[Decision] = (),
+    limits: Limits = CONTRACT,
+    answers: Sequence[Decision] = (),
 ) -> Expected:
-    """The same of exports that arrived batch by batch, each judged before the next one came (rules C7, K4)."""
+    """The same of exports that arrived batch by batch, each judged before the next one came (rules C7, K4).
+
+    The decisions are known from the start; an answer is given when its export fails the gate.
+    """
     chains = {
         table: settle_runs(
             [[export for export in batch if export.table == table] for batch in batches],
             [decision for decision in decisions if decision.table == table],
             limits,
+            [answer for answer in answers if answer.table == table],
         )
         for table in TABLES
     }

@@ -40,7 +40,7 @@ def _recorded(export: ExportInput) -> list[Event]:
     ]
 
 
-def _ends(applied: Sequence[ExportInput]) -> dict[int, float]:
+def ends(applied: Sequence[ExportInput]) -> dict[int, float]:
     """By generation, the last sequence that counts of it: S of the full export with which a later one begins (B3)."""
     begins: dict[int, int] = {}
     for export in applied:
@@ -71,17 +71,17 @@ def events(applied: Sequence[ExportInput]) -> dict[str, list[Event]]:
     then the lowest export id. What a former table says of later than its successor's beginning is no event (rule B3);
     but the key was in the former table, so it is absent from the successor's full exports.
     """
-    ends = _ends(applied)
+    last = ends(applied)
     found: list[Event] = []
     earliest: dict[str, float] = {}
     for export in applied:
-        end = ends[export.generation]
+        end = last[export.generation]
         for event in _recorded(export):
             known = event.sequence if event.sequence <= end else end - 1
             earliest[event.key] = min(known, earliest.get(event.key, known))
             found += [event] if event.sequence <= end else []
     for export in applied:
-        if export.is_full and micros(export.holds_all_until) <= ends[export.generation]:
+        if export.is_full and micros(export.holds_all_until) <= last[export.generation]:
             found.extend(_absences(export, earliest))
     found.sort(key=lambda event: (event.key, event.sequence, event.is_full, event.is_absence, event.export_id))
     timeline: dict[str, list[Event]] = {}

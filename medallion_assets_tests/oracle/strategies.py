@@ -33,7 +33,7 @@ from medallion_assets_tests.oracle.record_strategies import (
     full_lines,
     window_lines,
 )
-from medallion_assets_tests.oracle.records import verdict
+from medallion_assets_tests.oracle.records import read_once, verdict
 
 HOUR_MILLIS = 3_600_000
 # How long after a cut a full export is: a window that begins at the cut begins at its S, a second after it, within its
@@ -198,16 +198,16 @@ def decisions(
 ) -> tuple[Decision, ...]:
     """What a person says about exports that fail the gate, and about empty full exports, which may.
 
-    With `decide_all` about every one of them, in whatever order they arrive: so an empty full export, which fails in
-    some orders only (rule C7), is accepted. Else one after the other as they fail, had all exports arrived at once,
-    until nobody says anything.
+    With `decide_all` about every one of them, in whatever order they arrive: so a full export without a good record,
+    which fails in some orders only (rule C7), is accepted. Else one after the other as they fail, had all exports
+    arrived at once, until nobody says anything.
     """
     made: list[Decision] = []
     if decide_all:
         for export in exports:
             if verdict(export).fails:
                 made.append(draw(_decided(export)))
-            elif export.is_full and not any(export.files):
+            elif export.is_full and not any(record.is_good for record in read_once(export)):
                 made.append(Decision(export.table, export.export_id, "accept"))
         return tuple(made)
     for table in TABLES:

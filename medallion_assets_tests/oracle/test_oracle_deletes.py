@@ -169,6 +169,14 @@ def test_one_that_waits_for_a_person_is_judged_again_with_what_has_come() -> Non
     assert (figures(result), result.stuck[TRANSACTIONS], live(result)) == ((6, 3), None, "a e f")
 
 
+def test_what_was_rejected_by_name_stays_out_although_it_would_pass_by_then() -> None:
+    """Rule C4: an answer is given only when it fails, a decision holds whatever comes late."""
+    late = window(TRANSACTIONS, "3", at(0), at(5), [delete_line(seq(4), keys(key)) for key in ("c", "d")])
+    runs: list[Sequence[ExportInput]] = [[BASE], [late, shrunk("a")]]
+    assert live(expected_of_runs(runs, REJECT, FEW)) == "a b"
+    assert live(expected_of_runs(runs, (), FEW, REJECT)) == "a"
+
+
 def test_an_older_full_export_that_comes_late_deletes_nothing_that_is_newer() -> None:
     """Each row is as new as the newest full export that has it."""
     result = expected_of_runs([[BASE, shrunk("a b c d", hour=10)], [shrunk("", hour=5, export_id="3")]], (), FEW)

@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from medallion_assets_tests.oracle.chain import Gap
+from medallion_assets_tests.oracle.deletes import Deletes
 from medallion_assets_tests.oracle.lines import delete_line, full, item_line, upsert_line, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS, Decision, ExportInput
-from medallion_assets_tests.oracle.oracle import Expected, expected
+from medallion_assets_tests.oracle.oracle import Expected, expected, expected_of_runs
 from medallion_assets_tests.oracle.origin import Delivery, Run, load
 from medallion_assets_tests.oracle.test_oracle import amount, as_of, at, keys, seq, states
 
@@ -131,6 +132,15 @@ def test_each_table_has_its_own_chain() -> None:
     assert expected([*begun, late]).waiting[TRANSACTIONS] == {"4": Gap(None, at(3))}
 
 
+def test_the_new_tables_full_export_closes_a_gap_of_the_former_one() -> None:
+    """Rule C2: nobody can export the former one again; what its windows tell of before S counts."""
+    begin, gap = window(TRANSACTIONS, "2", at(1), at(2), [upsert_line(seq(1.5), amount("2", "o"))]), at(1)
+    alone = expected([begin])
+    assert alone.waiting[TRANSACTIONS] == {"2": Gap(None, gap)}
+    result = expected([begin, new(base("3", 4, "a"))], ACCEPT)
+    assert (result.waiting[TRANSACTIONS], states(result)["o"]) == ({}, (None, True, as_of(4), "3"))
+
+
 def test_older_records_of_the_new_table_are_older_than_its_beginning() -> None:
     """A window of the new table that ends before S tells of what the full export has or lacks."""
     early = new(window(TRANSACTIONS, "4", at(0.5), at(1.99), [upsert_line(seq(1), amount("4", "n"))]))
@@ -142,3 +152,12 @@ def test_older_records_of_the_new_table_are_older_than_its_beginning() -> None:
 def test_a_new_table_that_is_empty_is_a_full_export_that_deletes_everything() -> None:
     """Rule C7: a table that was restored before its data stops, although somebody confirmed the table."""
     assert expected([base("1", 0, "a"), new(base("3", 2))]).stuck[TRANSACTIONS] == "3"
+
+
+def test_what_a_new_table_deletes_is_measured_against_all_of_the_former_one() -> None:
+    """Rule C7: what that one wrote after S goes as well; what it exported in full after S deletes nothing."""
+    late = window(TRANSACTIONS, "2", at(0), at(4), [upsert_line(seq(3), amount("2", "o"))])
+    stopped = expected_of_runs([[base("1", 0), late], [new(base("3", 2))]])
+    assert (stopped.stuck[TRANSACTIONS], stopped.deletes[TRANSACTIONS]["3"]) == ("3", Deletes(1, 1, is_empty=True))
+    passed = expected([base("1", 0), late, new(base("3", 2, "b")), base("4", 5)])
+    assert (passed.stuck[TRANSACTIONS], passed.deletes[TRANSACTIONS]["4"].deleted) == (None, 0)

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import given, settings
 
-from medallion_assets.bronze.ingest import TABLE_RECREATED, ingest
+from medallion_assets.bronze.ingest import ingest
+from medallion_assets.bronze.source import TABLE_RECREATED
 from medallion_assets.dynamodb.export_writer import write_export
 from medallion_assets.dynamodb.exports import ExportType
 from medallion_assets.dynamodb.storage import open_store
@@ -118,7 +119,7 @@ def _renamed(succession: Succession, names: dict[str, str]) -> list[DecisionInpu
 
 def check(bucket: Bucket, batches: Sequence[Sequence[ExportInput]], said: Sequence[DecisionInput]) -> None:
     """The table and its quarantine are the oracle's; nothing of a stranger is in."""
-    truth = expected_of_runs(batches, said)
+    truth = expected_of_runs(batches, answers=said)
     (table,) = (table for table in pipeline.SILVER if table.short_name == bucket.table)
     if bucket.table == TRANSACTIONS:
         assert pipeline.rows(bucket.lakehouse, table) == truth.silver_transactions

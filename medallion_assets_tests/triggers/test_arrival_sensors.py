@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from medallion_assets.bronze.ingest import Ingested
+from medallion_assets.bronze.verdicts import read_refusals, record_refusals
 from medallion_assets.dynamodb.manifests import SUMMARY_NAME
 from medallion_assets.dynamodb.storage import read_bytes, write_bytes
 from medallion_assets.lakehouse.contracts import AT_ONCE, Timers
@@ -198,6 +199,30 @@ def test_a_table_made_anew_waits_for_a_person(graph: Graph) -> None:
     assert loaded_ids(graph.lakehouse.open(BRONZE)) >= {anew.export_id, behind.export_id}
     assert sensor.tick(15) is None
     assert sensor.reason == "no new export"
+
+
+@pytest.mark.parametrize("is_old", [False, True], ids=["this release", "an earlier release"])
+def test_what_a_changed_source_may_mend_stops_nothing(graph: Graph, is_old: bool) -> None:
+    """B3: a refusal is asked about again when the source has been named, and when an earlier release made it."""
+    place, sensor = landing(graph), sensing(graph)
+    place.full("a", table_id="one")
+    load(sensor)
+    anew, following = place.full("b", at=AT + HOUR, table_id="two"), place.window("c", table_id="two")
+    load(sensor, 5)
+    assert sensor.tick(10) is None
+    assert "1 refused, 1 behind" in sensor.reason
+    if is_old:
+        (refusal,) = read_refusals(graph.lakehouse, TABLE).values()
+        listed, _, _ = refusal.fingerprint.partition("-")
+        later = refusal.judged_at + HOUR
+        record_refusals(graph.lakehouse, [replace(refusal, fingerprint=listed, judged_at=later)])
+    else:
+        contract = replace(CUSTOMER_TRANSACTIONS, source_arn=anew.table_arn)
+        sensor.sensor = arrival_sensor(contract, AT_ONCE)
+    asked = sensor.tick(15)
+    assert asked is not None
+    told = asked.run_config["ops"]["bronze__customer_transactions"]["config"]["trigger"]["exports"]
+    assert {one["export_id"] for one in told} == {anew.export_id, following.export_id}
 
 
 def test_a_lost_cursor_does_no_harm(graph: Graph) -> None:
