@@ -4,8 +4,8 @@ Belongs here: raising alerts so that a disk that is full, read-only or gone cann
 Does not: the outbox (operations.alert_outbox), or who finds something to tell (triggers).
 
 Each channel is sent an alert once: a mark in Dagster's own storage says so, and the outbox takes it over when it can be
-written again. One more alert says that the lakehouse cannot be written, once a day. A message that no channel takes is
-an error, for whoever raised it to come back to.
+written again. One more alert says that the lakehouse cannot be written, once a day. A message that a channel does not
+take is an error, for whoever raised it to come back to; the other channels get it, and all that follows.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ from medallion_assets.stage import NOT_WRITTEN
 
 MOST_DIRECT = 5
 """So many are sent to a channel in one go: a sensor has a minute, and each may take seconds."""
+
+
+class PartlyToldError(TransientError):
+    """Each alert has reached some channel, and not all that are meant to have it."""
 
 
 def tell(
@@ -70,29 +74,41 @@ def unwritable(lakehouse: Lakehouse, error: Exception, now: datetime) -> Alert:
 
 
 def send_directly(
-    channels: Iterable[Channel], marks: Marks, alerts: Collection[Alert], ui_url: str, now: datetime
+    channels: Collection[Channel], marks: Marks, alerts: Collection[Alert], ui_url: str, now: datetime
 ) -> list[Alert]:
     """Send alerts to the channels of their kinds, each once; gives those that some channel was sent.
 
+    A channel that did not take one rests for a minute, if there are others: they do not wait for it.
+
     Raises:
-        TransientError: a channel did not take one, or has more to come.
+        PartlyToldError: a channel did not take one, or has more to come; others have each of them.
+        TransientError: an alert has reached no channel.
     """
     told: dict[str, Alert] = {}
+    reached: set[str] = set()
     open_ends: list[str] = []
     for channel in channels:
         wanted = {alert.key: alert for alert in alerts if alert.kind == channel.kind}
         known = marks.of(channel.name, wanted)
         left = [alert for key, alert in wanted.items() if key not in known]
+        reached |= known
+        if left and len(channels) > 1 and marks.rests(channel.name, now):
+            open_ends.append(f"{channel.name}: it failed within the last minute")
+            continue
         for alert in left[:MOST_DIRECT]:
             if (error := sent(channel, alert, ui_url)) is not None:
                 open_ends.append(f"{channel.name}: {error}")
+                marks.rest(channel.name, now)
                 break
             marks.note(channel.name, alert.key, now)
+            reached.add(alert.key)
             told[alert.key] = alert
         if len(left) > MOST_DIRECT:
             open_ends.append(f"{channel.name}: {len(left) - MOST_DIRECT} more")
     if open_ends:
-        raise TransientError(
+        kinds = {channel.kind for channel in channels}
+        is_partly = all(alert.key in reached for alert in alerts if alert.kind in kinds)
+        raise (PartlyToldError if is_partly else TransientError)(
             "alerts can neither be kept nor sent",
             expected="a lakehouse that can be written, or every channel to answer",
             found="; ".join(open_ends),

@@ -12,6 +12,7 @@ alerts see to it that nobody is told twice.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.operations.alert_direct import tell
+from medallion_assets.operations.alert_direct import PartlyToldError, tell
 from medallion_assets.operations.alert_notices import run_canceled, run_succeeded
 from medallion_assets.operations.alerts import Alert
 from medallion_assets.operations.diagnosis import diagnose
@@ -47,10 +48,14 @@ MOST_RUNS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """Runs that were updated before `until` were looked at; those around it that were, with when they were updated."""
+    """Runs that were updated before `until` were looked at; those around it that were, with when they were updated.
+
+    `waiting` are runs that some channels know of and others do not: `until` stays until all know.
+    """
 
     until: datetime
     handled: Mapping[str, datetime] = field(default_factory=dict)
+    waiting: frozenset[str] = frozenset()
 
     @classmethod
     def load(cls, text: str | None, now: datetime) -> "Cursor":
@@ -58,18 +63,20 @@ class Cursor:
         values = cursor_values(text)
         try:
             handled = {run_id: moment(at) for run_id, at in values["handled"].items()}
-            until = moment(values["until"])
+            until, waiting = moment(values["until"]), frozenset(map(str, values.get("waiting", ())))
         except UNREADABLE:
-            until, handled = None, {}
+            until, handled, waiting = None, {}, frozenset()
         if until is None or until < BEFORE_ANY_RUN:
             return cls(until=now - timedelta(hours=LOOK_BACK_HOURS))
         # A clock that was set back: runs that end from now on are dated earlier than what was seen.
-        return cls(until=min(until, now), handled={run_id: at for run_id, at in handled.items() if at is not None})
+        known = {run_id: at for run_id, at in handled.items() if at is not None}
+        return cls(until=min(until, now), handled=known, waiting=waiting)
 
     def dump(self) -> str:
         """The cursor as text."""
         handled = {run_id: at.isoformat() for run_id, at in self.handled.items()}
-        return json.dumps({"until": self.until.isoformat(), "handled": handled}, separators=(",", ":"))
+        values = {"until": self.until.isoformat(), "handled": handled, "waiting": sorted(self.waiting)}
+        return json.dumps(values, separators=(",", ":"))
 
     @property
     def since(self) -> datetime:
@@ -81,8 +88,9 @@ class Cursor:
 
         It never goes beyond `now`: what a clock that was set back dates later is not the last to come.
         """
-        moved = replace(self, until=max(self.until, min(updated_at, now or updated_at)))
-        handled = {**self.handled, run_id: updated_at}
+        waiting, handled = self.waiting - {run_id}, {**self.handled, run_id: updated_at}
+        until = self.until if waiting else max(self.until, min(updated_at, now or updated_at))
+        moved = replace(self, until=until, waiting=waiting)
         return replace(moved, handled={one: at for one, at in handled.items() if at >= moved.since})
 
 
@@ -98,9 +106,16 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
     def run_outcomes(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         now, lake, seen = lakehouse.now(), lakehouse.lakehouse(), 0
         cursor = Cursor.load(context.cursor, now)
+        if cursor.waiting:
+            kept = context.instance.get_runs(dg.RunsFilter(run_ids=sorted(cursor.waiting)))
+            cursor = replace(cursor, waiting=frozenset(run.run_id for run in kept))
         for run, updated_at in ended_runs(context, cursor):
             try:
                 tell(lake, context.instance, settings, found_out(context, lake, run, settings.alert_jobs, now), now)
+            except PartlyToldError as error:
+                context.log.warning("run %s waits for some channels: %s", run.run_id, error)
+                cursor = replace(cursor, waiting=cursor.waiting | {run.run_id})
+                continue
             except NOT_WRITTEN:
                 context.log.exception("people are told of run %s and the next ones when they can be", run.run_id)
                 break
@@ -116,14 +131,14 @@ def ended_runs(context: dg.SensorEvaluationContext, cursor: Cursor) -> Iterator[
     records = instance.get_run_records(
         dg.RunsFilter(statuses=list(FINISHED), updated_after=cursor.since), order_by="update_timestamp", ascending=True
     )
-    found = 0
+    found = Counter[bool]()
     for record in records:
         run = record.dagster_run
-        is_ours = repository is None or run.job_name in repository.job_names
-        if not is_ours or run.run_id in cursor.handled or found == MOST_RUNS:
+        is_ours, is_waiting = repository is None or run.job_name in repository.job_names, run.run_id in cursor.waiting
+        if not is_ours or run.run_id in cursor.handled or found[is_waiting] == MOST_RUNS:
             continue
         if run_status(run, retries_enabled=instance.run_retries_enabled) is not Status.PENDING:
-            found += 1
+            found[is_waiting] += 1
             yield run, record.update_timestamp.replace(tzinfo=UTC)
 
 

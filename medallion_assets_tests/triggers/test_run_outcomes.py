@@ -14,6 +14,7 @@ import pytest
 
 from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.lakehouse.pipeline_runs import read_attempts
+from medallion_assets.operations.alert_direct import PartlyToldError
 from medallion_assets.operations.alert_failures import untold_failures
 from medallion_assets.operations.alerts import read_alerts
 from medallion_assets.operations.diagnosis import diagnose
@@ -22,6 +23,7 @@ from medallion_assets.resources import LakehouseResource
 from medallion_assets.run_outcomes import WILL_RETRY_TAG
 from medallion_assets.settings import load_settings
 from medallion_assets.trigger_context import CAUSE_TAG
+from medallion_assets.triggers import run_outcomes
 from medallion_assets.triggers.run_outcomes import (
     LOOK_BACK_HOURS,
     MOST_RUNS,
@@ -227,3 +229,26 @@ def test_the_cursor_keeps_what_may_be_seen_again() -> None:
     cursor = Cursor(until=far).after("far", far).after("near", near).after("last", NOW).after("earlier", near)
     assert cursor == Cursor(until=NOW, handled={"near": near, "last": NOW, "earlier": near})
     assert Cursor.load(cursor.dump(), NOW) == cursor
+
+
+def test_a_broken_channel_keeps_no_run_from_the_others(
+    lake: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More runs than one tick looks at; those that a channel still has to hear of stay, and no others."""
+    told: list[str] = []
+
+    def tell_some(*arguments: Any) -> None:
+        told.extend(str(one.run_id) for one in arguments[3])
+        raise PartlyToldError("one channel is broken", expected="an answer", found="none", do="nothing")
+
+    runs = [run(instance, fails="it broke", number=str(number)) for number in range(MOST_RUNS + 2)]
+    monkeypatch.setattr(run_outcomes, "tell", tell_some)
+    cursor = tick(lake, instance, tick(lake, instance))
+    assert set(runs) <= set(told)
+    monkeypatch.undo()
+    for _ in range(2):
+        cursor = tick(lake, instance, cursor)
+    assert set(json.loads(cursor)["handled"]) == set(runs)
+    assert json.loads(cursor)["waiting"] == []
+    instance.delete_run(runs[0])
+    assert json.loads(tick(lake, instance, cursor.replace('"waiting":[]', f'"waiting":["{runs[0]}"]')))["waiting"] == []
