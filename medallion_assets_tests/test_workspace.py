@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,18 @@ def test_what_a_killed_process_left_goes_when_the_next_is_made(
     assert (left / "judged.parquet").exists()
     with workspace() as folder:
         assert list(base.iterdir()) == [folder]
+
+
+def test_where_folders_cannot_be_locked_a_workspace_is_made_and_none_is_swept(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    (base / f"{PREFIX}other").mkdir()
+    with workspace() as folder:
+        assert set(base.iterdir()) == {folder, base / f"{PREFIX}other"}
 
 
 def test_what_lives_stays(other: tuple[subprocess.Popen[str], Path], base: Path) -> None:
