@@ -167,7 +167,7 @@ def test_one_day_that_cannot_be_built_is_found_among_many() -> None:
 def test_a_cause_that_all_days_have_costs_few_runs_and_one_alert() -> None:
     """The serving table is gone: sixty scattered days are not tried one by one, and people are told once."""
     days = {one.first: one for one in (stretch(2 * number) for number in range(60))}
-    day = Day(lambda _: True, days).live(24)
+    day = Day(lambda _: True, days).live(5)
     assert len(day.runs) <= ATTEMPTS + 3
     assert day.alerts == 1
 
