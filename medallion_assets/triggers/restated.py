@@ -11,9 +11,10 @@ An `as_of` table publishes its greatest day alone: a lower one would publish not
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from itertools import groupby
 
 from medallion_assets.gold.restatement import LTV_KEEP_DAYS, kept_as_of_days, missing_as_of_days
 from medallion_assets.run_days import contiguous
@@ -52,10 +53,10 @@ class Publishing:
 class Ledger:
     """What is known of one Gold table and its days, from all logs up to where they were read.
 
-    `restated` maps days to the version of Silver that restated them last, as long as Gold has not built them from it;
-    for an `as_of` table to the version that every day from there on needs, built or not. `built` maps the days of an
-    `as_of` table to the version of Silver they were built from. `unpublished` maps days to the version of Gold that
-    built them. `published` is the greatest as-of day that was published, and its version of Silver.
+    `restated` maps days to the version of Silver that restated them last, and `built` to the one they were built from,
+    both as long as a day waits to be built or published; for an `as_of` table they hold all that is built, and what
+    every day from there on needs. `unpublished` maps days to the version of Gold that built them. `published` is the
+    greatest as-of day that was published, and its version of Silver.
     `first_day` and `greatest_day` are Silver's, null while it is empty.
     """
 
@@ -72,6 +73,7 @@ class Ledger:
 class Stretch:
     """Days to ask one run for, `first` to `last`: `builds` Gold from `version` of Silver, or only publishes it.
 
+    Each of them needs this very version, or a later one: so what is changed elsewhere makes it no other stretch.
     Without `builds`, `version` is Gold's. `publishes` is false for as-of days that readers would never see.
     """
 
@@ -80,6 +82,11 @@ class Stretch:
     version: int
     builds: bool
     publishes: bool
+
+    def __str__(self) -> str:
+        """What names it among the stretches of its table."""
+        days = self.first if self.first == self.last else f"{self.first}...{self.last}"
+        return f"{'build' if self.builds else 'publish'} {days}@{self.version}"
 
     @property
     def days(self) -> list[date]:
@@ -117,8 +124,16 @@ def advance(
     for publishing in now_published:
         unpublished.pop(publishing.day, None)
     if not ledger.as_of:
-        restated = {day: version for day, version in restated.items() if version > built.get(day, NEVER)}
-        return replace(ledger, restated=restated, unpublished=unpublished)
+        return replace(
+            ledger,
+            restated={
+                day: version
+                for day, version in restated.items()
+                if day in unpublished or version > sources.get(day, NEVER)
+            },
+            built={day: sources[day] for day in unpublished if day in sources},
+            unpublished=unpublished,
+        )
     published = _greatest_published(ledger.published, now_published, sources)
     return replace(
         ledger,
@@ -142,7 +157,7 @@ def _greatest_published(
 def to_build(ledger: Ledger) -> dict[date, int]:
     """The days that Gold has to build, each with the version of Silver that it has to be built from at least."""
     if not ledger.as_of:
-        return dict(ledger.restated)
+        return {day: version for day, version in ledger.restated.items() if version > ledger.built.get(day, NEVER)}
     wanted: set[date] = set(kept_as_of_days(ledger.built, ledger.greatest_day))
     if ledger.first_day is not None:
         wanted.update(missing_as_of_days(ledger.built, ledger.first_day, ledger.greatest_day))
@@ -164,9 +179,16 @@ def to_publish(ledger: Ledger) -> dict[date, int]:
     return {day: version for day, version in ledger.unpublished.items() if day == greatest}
 
 
-def stretches(ledger: Ledger, *, first: date, last: date) -> list[Stretch]:
-    """What to ask for of the days `first` to `last`: contiguous days of one kind are one stretch; the latest first.
+def restated_at(ledger: Ledger, day: date) -> int | None:
+    """The version of Silver that changed last what Gold holds of a day; None when it is not known any more."""
+    version = _needed(ledger.restated, day) if ledger.as_of else ledger.restated.get(day, NEVER)
+    return None if version == NEVER else version
 
+
+def stretches(ledger: Ledger, *, first: date, last: date, live_from: date = date.min) -> list[Stretch]:
+    """What to ask for of the days `first` to `last`: contiguous days of one kind and version are one stretch.
+
+    The latest comes first. None holds days before `live_from` and later ones: live work must not wait for old days.
     Days outside have no partition (yet): they wait.
     """
     building = {day: version for day, version in to_build(ledger).items() if first <= day <= last}
@@ -179,14 +201,21 @@ def stretches(ledger: Ledger, *, first: date, last: date) -> list[Stretch]:
         Stretch(
             first=days[0],
             last=days[-1],
-            version=max(versions[day] for day in days),
+            version=versions[days[0]],
             builds=builds,
             publishes=not ledger.as_of or days[-1] == greatest,
         )
         for builds, versions in ((True, building), (False, publishing))
-        for days in contiguous(versions)
+        for days in _alike(versions, live_from)
     ]
     return sorted(asked, key=lambda one: (one.last, one.builds), reverse=True)
+
+
+def _alike(versions: Mapping[date, int], live_from: date) -> Iterator[list[date]]:
+    """Contiguous days of one version that are all live or all not."""
+    for days in contiguous(versions):
+        for _, alike in groupby(days, key=lambda day: (versions[day], day >= live_from)):
+            yield list(alike)
 
 
 def _needed(restated: Mapping[date, int], as_of: date) -> int:

@@ -1,17 +1,18 @@
 """Asking for restated days: which of the stretches that are lacking to ask for now, and which no more.
 
 Belongs here: the decision as a pure function, and what a sensor remembers between two ticks.
-Does not: which stretches are lacking (restated.py), which go together (restated_batches.py), timers and repetitions
-(debounce.py), or Dagster's runs (restated_sensors.py).
+Does not: which stretches are lacking (restated.py), which go together (restated_batches.py), how often they were tried
+(restated_attempts.py), timers and repetitions (debounce.py), or Dagster's runs (restated_runs.py).
 
-How often a batch was asked for is counted from Dagster's runs, which carry what they were asked for. So a lost cursor
-neither asks too often nor, by repeating a run key, asks for nothing.
+What was never tried goes together, in batches. What was tried goes alone: a day that cannot be built fails by itself.
+While no run has succeeded since the last failure, all failures may have one cause. Then one of the tried stretches is
+asked for at a time, in place of all of them and ever later, and they are given up together; a run that succeeds sets
+the others free.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -19,28 +20,21 @@ from typing import Any
 from medallion_assets.lakehouse.contracts import Timers
 from medallion_assets.run_days import DayRange
 from medallion_assets.triggers.cursors import UNREADABLE, moment
-from medallion_assets.triggers.debounce import Ask, Observation, State, decide
+from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, decide
 from medallion_assets.triggers.restated import Stretch
-from medallion_assets.triggers.restated_batches import Batch, batches, halves
+from medallion_assets.triggers.restated_attempts import Attempts, PastRun, attempts_at, failures_in_a_row, overlaps
+from medallion_assets.triggers.restated_batches import Batch, batches, days_apart, oldest_live
 
 MOST_IN_FLIGHT = 8
 """So many runs of a table wait in the queue or are at work at once, of those that were asked for here."""
 WHOLE_ATTEMPTS = 4
-"""A batch that failed so often is asked for in halves, minutes after the first failure: most outages are over by
-then, and a day that cannot be built must not hold up the others for ever."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempts:
-    """The runs that were asked for a batch: how many, and when the last of them was at work last."""
-
-    count: int = 0
-    active_at: datetime | None = None
+"""Recent days of a stretch that failed so often are asked for one by one: most outages are over by then, and a day that
+cannot be built must not hold up its neighbors for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """When a run was last asked for, when each stretch was first seen, and the batches that are asked for no more."""
+    """When a run was last asked for, when each stretch was first seen, and the days that people know are given up."""
 
     asked_at: datetime | None = None
     seen: Mapping[str, datetime] = field(default_factory=dict)
@@ -76,65 +70,79 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The batches to ask for, each with its attempt; those that were given up just now; and what to remember."""
+    """The batches to ask for; the stretches that were given up just now; and what to remember."""
 
-    asks: Sequence[tuple[Batch, Ask]]
-    given_up: Sequence[Batch]
+    asks: Sequence[Batch]
+    given_up: Sequence[Stretch]
     memory: Memory
 
 
 def choose(
     now: datetime,
     memory: Memory,
-    lacking: Mapping[str, Stretch],
+    lacking: Collection[Stretch],
     timers: Timers,
     *,
     newest: date,
     busy: Collection[DayRange],
     in_flight: int,
-    named: Callable[[Batch], str],
-    attempts: Callable[[str], Attempts],
+    past: Collection[PastRun],
 ) -> Decision:
-    """Which of the stretches that are `lacking` (by what names them) to ask for, in batches, the latest first.
+    """Which of the stretches that are `lacking` to ask for, in batches, those of recent days first.
 
     No more than MOST_IN_FLIGHT runs are in flight then; `in_flight` are already. A stretch waits while a run is `busy`
-    with any of its days, for the table's timers, and after a failure for a while that grows. `newest` is the newest
-    day that has data, and `named` names a batch, for counting its `attempts`.
+    with any of its days, for the table's timers, and after a failure for a while that grows. `newest` is the newest day
+    that has data, and `past` are the runs that were asked for before.
     """
     memory = memory.until(now)
-    seen = {key: memory.seen.get(key, now) for key in lacking}
+    seen = {str(one): memory.seen.get(str(one), now) for one in lacking}
     changed_at = max(seen.values(), default=now)
-    free = [one for one in lacking.values() if not any(one.first <= last and first <= one.last for first, last in busy)]
-    waiting = deque(batches(free, newest=newest))
-    asks: list[tuple[Batch, Ask]] = []
-    given_up: dict[str, Batch] = {}
-    known: set[str] = set()
-    while waiting:
-        batch = waiting.popleft()
-        key = named(batch)
-        past = attempts(key)
-        if past.count >= WHOLE_ATTEMPTS and len(batch.stretches) > 1:
-            waiting.extendleft(reversed(halves(batch)))
-            continue
-        known.add(key)
+    parts = [part for one in lacking for part in _parts(one, attempts_at(one, past, now), newest)]
+    own = {part: attempts_at(part, past, now) for part in parts}
+    tried = [part for part in parts if own[part].count]
+    row = failures_in_a_row(tried, past, now)
+    waits_for = {part: own[part].and_not_before(row) if own[part].count else own[part] for part in parts}
+    free = [part for part in parts if not overlaps(part, busy)]
+    over = [part for part in free if waits_for[part].count >= ATTEMPTS]
+    again = sorted(
+        (part for part in free if own[part].count and part not in over),
+        key=lambda part: (-own[part].count, part.last),
+        reverse=True,
+    )
+    if row.count:
+        again = [] if any(overlaps(part, busy) for part in tried) else again[:1]
+
+    def is_due(attempts: Attempts) -> bool:
         state = State(
-            signature=key,
+            signature="",
             changed_at=changed_at,
             asked_at=memory.asked_at,
-            active_at=past.active_at,
-            attempts=past.count,
+            active_at=attempts.active_at,
+            attempts=attempts.count,
         )
-        ask, after = decide(now, state, Observation(signature=key, changed_at=changed_at), timers)
-        if ask is not None and in_flight + len(asks) < MOST_IN_FLIGHT:
-            asks.append((batch, ask))
-        if after.given_up:
-            given_up[key] = batch
+        return decide(now, state, Observation(signature="", changed_at=changed_at), timers)[0] is not None
+
+    fresh = [part for part in free if not own[part].count and is_due(own[part])]
+    alone = [batch for part in again if is_due(waits_for[part]) for batch in batches([part], newest=newest)]
+    wanted = sorted([*batches(fresh, newest=newest), *alone], key=lambda batch: not batch.is_live)
+    asks = wanted[: max(MOST_IN_FLIGHT - in_flight, 0)]
     return Decision(
         asks=asks,
-        given_up=[batch for key, batch in given_up.items() if key not in memory.given_up],
+        given_up=[part for part in over if not _names([part]) <= memory.given_up],
         memory=Memory(
             asked_at=now if asks else memory.asked_at,
             seen=seen,
-            given_up=frozenset(given_up) | (memory.given_up & known),
+            given_up=_names(over) | (memory.given_up & _names(lacking)),
         ),
     )
+
+
+def _parts(stretch: Stretch, attempts: Attempts, newest: date) -> list[Stretch]:
+    """What of a stretch goes by itself."""
+    is_apart = attempts.count >= WHOLE_ATTEMPTS and stretch.first >= oldest_live(newest)
+    return days_apart(stretch) if is_apart else [stretch]
+
+
+def _names(stretches: Iterable[Stretch]) -> frozenset[str]:
+    """What names the days of some stretches and the versions they need: the same however stretches are cut."""
+    return frozenset(str(day) for one in stretches for day in days_apart(one))

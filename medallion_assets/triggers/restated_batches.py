@@ -5,13 +5,13 @@ Does not: which stretches there are (restated.py), or which batches are asked fo
 
 A run takes seconds to begin, and reads Silver once for all its days: scattered days in one run cost little more than
 one day, and three hundred runs hold up whoever comes after them. Recent days are one batch, older ones one for each
-year: so what a batch holds does not change whenever a day elsewhere is done, and its attempts can be counted.
+year: so live work waits for none of them, and no run is too long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from medallion_assets.run_days import days_in
@@ -47,19 +47,21 @@ class Batch:
         return days_in((one.first, one.last) for one in self.stretches)
 
 
+def oldest_live(newest: date) -> date:
+    """The first of the recent days; `newest` is the newest day that has data."""
+    return newest - timedelta(days=LIVE_DAYS - 1)
+
+
 def batches(stretches: Iterable[Stretch], *, newest: date) -> list[Batch]:
-    """The stretches in batches, the latest first; `newest` is the newest day that has data."""
-    oldest_live = newest - timedelta(days=LIVE_DAYS - 1)
+    """The stretches in batches, the latest first."""
     groups: dict[tuple[bool, int, bool, bool], list[Stretch]] = {}
     for one in sorted(stretches, key=lambda one: (one.last, one.builds), reverse=True):
-        is_live = one.first >= oldest_live
+        is_live = one.first >= oldest_live(newest)
         groups.setdefault((is_live, 0 if is_live else one.last.year, one.builds, one.publishes), []).append(one)
     found = [Batch(stretches=tuple(group), is_live=is_live) for (is_live, *_), group in groups.items()]
     return sorted(found, key=lambda one: (one.is_live, one.stretches[0].last, one.builds), reverse=True)
 
 
-def halves(batch: Batch) -> list[Batch]:
-    """A batch of several stretches as two, so that what is wrong with a day is found apart from the others."""
-    middle = (len(batch.stretches) + 1) // 2
-    parts = (batch.stretches[:middle], batch.stretches[middle:])
-    return [Batch(stretches=part, is_live=batch.is_live) for part in parts]
+def days_apart(stretch: Stretch) -> list[Stretch]:
+    """The days of a stretch, each by itself: one that cannot be built is found apart from the others."""
+    return [replace(stretch, first=day, last=day) for day in stretch.days]

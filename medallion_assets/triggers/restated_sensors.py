@@ -1,17 +1,15 @@
 """Sensors that keep Gold and serving up to Silver: one for each Gold table, which asks for exactly the days it lacks.
 
-Belongs here: the sensors, and what Dagster's runs tell: what is at work, and how often something was tried.
-Does not: which days are lacking (restated.py), when to ask (restated_asking.py), or how a request looks
-(daily_requests.py).
+Belongs here: the sensors, what they ask for and what people are told.
+Does not: which days are lacking (restated.py), when to ask (restated_asking.py), Dagster's runs (restated_runs.py), or
+how a request looks (daily_requests.py).
 
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import dagster as dg
 
@@ -19,31 +17,21 @@ from medallion_assets.daily import business_day
 from medallion_assets.lakehouse.contracts import Table
 from medallion_assets.lakehouse.delta import Snapshot
 from medallion_assets.operations.alerts import Alert
-from medallion_assets.reporting import asset_key
 from medallion_assets.resources import LakehouseResource
-from medallion_assets.run_days import DayRange, days_text, ranges_at_work, ranges_of
+from medallion_assets.run_days import days_text, ranges_of
 from medallion_assets.settings import Settings
 from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.tables import PUBLISHED_TABLES
 from medallion_assets.trigger_context import TriggerContext, UpdatedTable
-from medallion_assets.triggers.asking import (
-    IN_PROGRESS,
-    INTERVAL_SECONDS,
-    sensor_status,
-    tell_or_log,
-    timers_of,
-    writes,
-)
+from medallion_assets.triggers.asking import INTERVAL_SECONDS, sensor_status, tell_or_log, timers_of
 from medallion_assets.triggers.cursors import cursor_values
 from medallion_assets.triggers.daily_requests import days_request
 from medallion_assets.triggers.jobs import DAILY, RECENT_PRIORITY
-from medallion_assets.triggers.restated import Stretch, stretches
-from medallion_assets.triggers.restated_asking import Attempts, Memory, choose
-from medallion_assets.triggers.restated_batches import Batch
+from medallion_assets.triggers.restated import Stretch, restated_at, stretches
+from medallion_assets.triggers.restated_asking import Memory, choose
+from medallion_assets.triggers.restated_batches import Batch, oldest_live
 from medallion_assets.triggers.restated_logs import Reading, is_as_of, is_audited, parse_reading, read_on
-
-ASKED_TAG = "medallion/asked_for"
-"""What of a Gold table a run was asked for: every attempt at it carries the same."""
+from medallion_assets.triggers.restated_runs import ASKED_TAG, TRIGGER, asked_for, past_runs, runs_at_work, times_asked
 
 
 def restated_sensors(settings: Settings) -> list[dg.SensorDefinition]:
@@ -70,28 +58,23 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
         before = parse_reading(kept.get("reading"), as_of=is_as_of(gold))
         reading = read_on(before, lake, instance, gold, serving)
         today = business_day(now)
-        found = list(
-            _with_audits(
-                instance,
-                lake.find(gold),
-                stretches(reading.ledger, first=settings.first_day, last=today),
-                reading,
-            )
-        )
+        newest = min(reading.ledger.greatest_day or today, today)
+        wanted = stretches(reading.ledger, first=settings.first_day, last=today, live_from=oldest_live(newest))
+        found = list(_with_audits(instance, lake.find(gold), wanted, reading))
         chosen = choose(
             now,
             Memory.load(kept.get("memory")),
-            {asked_for(gold, Batch(stretches=(one,), is_live=True), reading): one for one in found},
+            found,
             timers,
-            newest=min(reading.ledger.greatest_day or today, today),
+            newest=newest,
             busy=at_work.days,
             in_flight=at_work.asked_here,
-            named=lambda batch: asked_for(gold, batch, reading),
-            attempts=lambda key: attempts(instance, key, now),
+            past=past_runs(instance, gold, reading) if found else [],
         )
-        tell_or_log(context, lakehouse, settings, [given_up(gold, batch, reading) for batch in chosen.given_up])
+        if chosen.given_up:
+            tell_or_log(context, lakehouse, settings, [given_up(gold, chosen.given_up, reading)])
         return dg.SensorResult(
-            run_requests=[request(gold, serving, batch, reading, attempt=ask.attempt) for batch, ask in chosen.asks],
+            run_requests=[request(instance, gold, serving, batch, reading) for batch in chosen.asks],
             skip_reason=None if chosen.asks else f"{len(found)} stretches of days wait" if found else "up to date",
             cursor=json.dumps({"reading": reading.dump(), "memory": chosen.memory.dump()}, separators=(",", ":")),
         )
@@ -99,73 +82,34 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
     return restated
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AtWork:
-    """The runs of a table that are queued or at work: the days of all, and how many of them were asked for here."""
-
-    days: Sequence[DayRange]
-    asked_here: int
-
-
-def asked_for(gold: Table, batch: Batch, reading: Reading) -> str:
-    """What a batch is asked for, in short; another one when Silver (or Gold, to publish) has changed it again.
-
-    The version is that of the table that was read: of one that was made anew the same number is another version.
-    """
-    what = "build" if batch.builds else "publish"
-    table_id = reading.silver_id if batch.builds else reading.gold_id
-    ranges, days = ranges_of(batch.days), batch.days
-    several = f"{days[0]}...{days[-1]}"
-    if len(ranges) > 1:
-        digest = hashlib.blake2b(days_text(ranges).encode(), digest_size=4).hexdigest()
-        several = f"{len(days)} days of {several}, {digest}"
-    return f"{what}:{gold.short_name}:{several}@{batch.version}.{table_id[:8]}"
-
-
-def request(gold: Table, serving: Table, batch: Batch, reading: Reading, *, attempt: int) -> dg.RunRequest:
+def request(instance: dg.DagsterInstance, gold: Table, serving: Table, batch: Batch, reading: Reading) -> dg.RunRequest:
     """A run for a batch: Gold if it has to be built, serving if it has to be published."""
     source = ENRICHED_TRANSACTIONS if batch.builds else gold
-    trigger = TriggerContext(trigger="restated", tables=[UpdatedTable(table=source.name, version=batch.version)])
+    trigger = TriggerContext(trigger=TRIGGER, tables=[UpdatedTable(table=source.name, version=batch.version)])
     tables = [*([gold] if batch.builds else []), *([serving] if batch.publishes else [])]
     key = asked_for(gold, batch, reading)
     made = days_request(
         tables,
         batch.days,
         trigger=trigger,
-        key=f"{key}#{attempt}",
+        key=f"{key}#{times_asked(instance, key) + 1}",
         priority=RECENT_PRIORITY,
         catches_up=not batch.is_live,
     )
     return made.with_replaced_attrs(tags={**made.tags, ASKED_TAG: key})
 
 
-def given_up(gold: Table, batch: Batch, reading: Reading) -> Alert:
-    """What people are told when a batch is not asked for any more."""
+def given_up(gold: Table, over: Sequence[Stretch], reading: Reading) -> Alert:
+    """What people are told when some stretches are not asked for any more."""
+    batch = Batch(stretches=tuple(over), is_live=False)
     key, days = asked_for(gold, batch, reading), days_text(ranges_of(batch.days))
     return Alert(
         key=f"given_up:{key}",
         kind="failure",
         what=f"{gold.name}: every run for {days} failed, and no more are started until these days change",
-        where=f"job {DAILY}, runs tagged {ASKED_TAG}={key}",
+        where=f"job {DAILY}, runs for these days that are tagged {ASKED_TAG}",
         do=f"look at the last of these runs, then run job {DAILY} for {days}",
         job=DAILY,
-    )
-
-
-def attempts(instance: dg.DagsterInstance, key: str, now: datetime) -> Attempts:
-    """The runs that were asked for the same. What a clock that was set back dates later than now says nothing."""
-    runs = instance.get_run_records(dg.RunsFilter(tags={ASKED_TAG: key}))
-    moments = (run.update_timestamp.replace(tzinfo=UTC) for run in runs)
-    return Attempts(count=len(runs), active_at=max((one for one in moments if one <= now), default=None))
-
-
-def runs_at_work(instance: dg.DagsterInstance, gold: Table, serving: Table) -> AtWork:
-    """The runs that are queued or at work on the table or on what serves it, whoever asked for them."""
-    keys = {asset_key(gold), asset_key(serving)}
-    runs = [run for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS))) if writes(run, keys)]
-    return AtWork(
-        days=[one for run in runs for one in ranges_at_work(run.tags)],
-        asked_here=sum(ASKED_TAG in run.tags for run in runs),
     )
 
 
@@ -178,4 +122,6 @@ def _with_audits(
         if one.builds or (gold and all(is_audited(instance, gold, day, built_by[day]) for day in one.days)):
             yield one
         else:
-            yield replace(one, builds=True, version=reading.silver_version)
+            versions = [restated_at(reading.ledger, day) for day in one.days]
+            known = [version for version in versions if version is not None]
+            yield replace(one, builds=True, version=max(known, default=reading.silver_version))

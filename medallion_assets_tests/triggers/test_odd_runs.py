@@ -28,7 +28,7 @@ from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.triggers.daily_close import first_published
 from medallion_assets.triggers.jobs import DAILY
-from medallion_assets.triggers.restated_sensors import ASKED_TAG
+from medallion_assets.triggers.restated_runs import ASKED_TAG
 from medallion_assets.triggers.run_if_sensors import SENSOR_TAG, UNTIL_TAG
 from medallion_assets_tests.triggers.restated_days import Follower, plant
 

@@ -16,6 +16,7 @@ from medallion_assets.triggers.restated import (
     Restating,
     Stretch,
     advance,
+    restated_at,
     stretches,
     to_build,
     to_publish,
@@ -120,6 +121,38 @@ def test_contiguous_days_are_one_stretch_and_the_latest_comes_first() -> None:
         Stretch(first=day(2), last=day(2), version=1, builds=False, publishes=True),
         Stretch(first=day(0), last=day(1), version=3, builds=True, publishes=True),
     ]
+
+
+def test_days_that_need_other_versions_are_other_stretches() -> None:
+    """A day that changes every minute does not make another one of the day before."""
+    changes = [Restating(version=3, days=[day(0), day(1), day(2)]), Restating(version=4, days=[day(2)])]
+    ledger = advance(SALES, restatings=changes)
+    assert [(one.first, one.last, one.version) for one in asked(ledger)] == [(day(2), day(2), 4), (day(0), day(1), 3)]
+
+
+def test_recent_days_and_older_ones_are_never_one_stretch() -> None:
+    """Today would wait until all others are done; of as-of days the part with the greatest alone is shown."""
+    for ledger, shown in ((SALES, [True, True]), (LTV, [True, False])):
+        restated = advance(ledger, restatings=[Restating(version=1, days=[day(number) for number in range(4)])])
+        found = stretches(restated, first=day(0), last=day(3), live_from=day(2))
+        assert [(one.first, one.last) for one in found] == [(day(2), day(3)), (day(0), day(1))]
+        assert [one.publishes for one in found] == shown
+
+
+def test_what_is_built_and_not_published_is_known_by_the_version_that_restated_it() -> None:
+    """What fails its audit is built again and again, from ever later versions: it is the same change all the time."""
+    for start in (SALES, LTV):
+        ledger = advance(
+            start,
+            restatings=[Restating(version=5, days=[day(0)])],
+            buildings=[Building(version=1, source_version=6, replaced=[day(number) for number in range(4)])],
+        )
+        ledger = advance(ledger, buildings=[Building(version=2, source_version=9, replaced=[day(0), day(3)])])
+        assert (to_build(ledger), restated_at(ledger, day(0))) == ({}, 5)
+        gone = advance(ledger, buildings=[Building(version=3, source_version=9, replaced=[], removed=[day(0)])])
+        assert start.as_of or to_build(gone) == {}
+    published = advance(replace(ledger, as_of=False), publishings=[Publishing(day=day(0), version=2)])
+    assert restated_at(published, day(0)) is None
 
 
 def test_days_that_are_no_partition_wait() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from medallion_assets.triggers.restated import Stretch
-from medallion_assets.triggers.restated_batches import Batch, batches, halves
+from medallion_assets.triggers.restated_batches import batches, days_apart
 
 NEWEST = date(2025, 3, 31)
 MARCH = Stretch(first=date(2025, 3, 1), last=date(2025, 3, 2), version=3, builds=True, publishes=True)
@@ -40,6 +40,6 @@ def test_what_is_only_published_or_never_shown_is_asked_for_by_itself() -> None:
     assert [one.stretches for one in batches([MARCH, *other], newest=NEWEST)] == [(other[1],), (other[0],), (MARCH,)]
 
 
-def test_halves_lose_no_stretch() -> None:
-    whole = Batch(stretches=(MARCH, days(2, 1), days(1, 1)), is_live=False)
-    assert [one.stretches for one in halves(whole)] == [(MARCH, days(2, 1)), (days(1, 1),)]
+def test_days_apart_lose_no_day() -> None:
+    first, second = days_apart(MARCH)
+    assert (first, second) == (replace(MARCH, last=MARCH.first), replace(MARCH, first=MARCH.last))

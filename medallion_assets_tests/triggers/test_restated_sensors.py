@@ -27,7 +27,7 @@ from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.triggers.debounce import ATTEMPTS
 from medallion_assets.triggers.jobs import CATCH_UP_PRIORITY, CATCHES_UP, DAILY, RECENT_PRIORITY
 from medallion_assets.triggers.restated_asking import MOST_IN_FLIGHT
-from medallion_assets.triggers.restated_sensors import ASKED_TAG
+from medallion_assets.triggers.restated_runs import ASKED_TAG
 from medallion_assets_tests.triggers.restated_days import NOON, Follower, assets_of, cause_of, days_of, plant
 
 SALES, LTV = DAILY_SALES_SUMMARY, CUSTOMER_LTV
@@ -233,15 +233,31 @@ def test_a_failed_run_is_asked_for_again_and_at_last_given_up(follower: Follower
     assert len(follower.tick(SALES, now=now + timedelta(days=40))) == 1
 
 
+def test_figures_that_fail_their_audit_are_given_up_though_silver_goes_on(follower: Follower) -> None:
+    """Silver's next versions are about another day."""
+    plant(follower.lakehouse, {day(0): "10", day(20): "10"})
+    now = datetime.now(UTC)
+    for attempt in range(1, ATTEMPTS + 1):
+        requests = follower.tick(SALES, now=now + timedelta(days=attempt))
+        assert [day(0) in days_of(request) for request in requests].count(True) == 1
+        for request in requests:
+            run_of(follower, request, dg.DagsterRunStatus.FAILURE)
+        build_daily_sales(follower.lakehouse, [day(0)])
+        plant(follower.lakehouse, {day(0): "10", day(20): str(10 + attempt)})
+    (request,) = follower.tick(SALES, now=now + timedelta(days=30))
+    assert days_of(request) == [day(20)]
+
+
 def test_tomorrow_waits_for_its_day_and_a_long_stretch_lets_live_work_go_first(follower: Follower) -> None:
-    """Days are business days in Los Angeles; 60 days are catching up."""
+    """Days are business days in Los Angeles; of 60 days the last 31 do not wait for the others."""
     plant(follower.lakehouse, {day(number): "10" for number in range(60)})
     evening = datetime(2025, 5, 7, 6, 59, tzinfo=UTC)
-    (request,) = follower.tick(SALES, now=evening)
-    assert (days_of(request)[0], days_of(request)[-1]) == (DAY, date(2025, 5, 6))
-    assert request.tags["dagster/priority"] == str(CATCH_UP_PRIORITY)
-    (request,) = follower.tick(SALES, now=evening + timedelta(minutes=1))
-    assert days_of(request)[-1] == date(2025, 5, 7)
+    live, old = follower.tick(SALES, now=evening)
+    assert (days_of(old)[0], days_of(old)[-1]) == (DAY, date(2025, 4, 5))
+    assert (days_of(live)[0], days_of(live)[-1]) == (date(2025, 4, 6), date(2025, 5, 6))
+    assert [one.tags["dagster/priority"] for one in (live, old)] == [str(RECENT_PRIORITY), str(CATCH_UP_PRIORITY)]
+    live, _ = follower.tick(SALES, now=evening + timedelta(minutes=1))
+    assert days_of(live)[-1] == date(2025, 5, 7)
 
 
 amounts = st.dictionaries(st.integers(0, 45).map(day), st.sampled_from(["10", "20"]), max_size=3)
