@@ -156,7 +156,7 @@ def test_the_readme_lists_every_setting_and_no_other() -> None:
     rows = [line for line in after.partition("\n## ")[0].splitlines() if line.startswith("| `")]
     names = " ".join(line.split("|")[1].replace("`...", "`MEDALLION_ALERTS") for line in rows)
     listed = re.findall(r"`(\w+)`", names)
-    of_tests = {"MEDALLION_REQUIRE", "MEDALLION_EXAMPLES", "MEDALLION_KILLS", "MEDALLION_STOPS"}
+    of_tests = {"MEDALLION_REQUIRE", "MEDALLION_EXAMPLES", "MEDALLION_KILLS", "MEDALLION_STOPS", "MEDALLION_FAULTS"}
     assert {one for one in listed if one.startswith("MEDALLION_")} == known | of_tests
     assert set(AWS_VARIABLES) - {"AWS_REGION"} <= set(listed)
     assert len(listed) == len(set(listed))
