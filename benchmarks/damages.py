@@ -16,12 +16,12 @@ from random import Random
 import polars as pl
 from deltalake import DeltaTable
 
-from medallion_assets.lakehouse.contracts import Column, Integer, Table
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.log_chain import LAST_COMMIT
-from medallion_assets.lakehouse.log_replay import Replay
-from medallion_assets.lakehouse.raw_exports import bronze_table
-from medallion_assets.tables import EXPORTED_TABLES, every_table
+from medallion_assets.contracts.table import Column, Integer, Table
+from medallion_assets.delta.log_chain import LAST_COMMIT
+from medallion_assets.delta.log_replay import Replay
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES, every_table
+from medallion_assets.refining.bronze import bronze_table
 
 SAME_SIZE = Table(
     name="silver.same_size", description="files of one size", columns=(Column("number", Integer(), "any"),)

@@ -12,16 +12,16 @@ import typer
 from rich.console import Console
 
 from benchmarks.measuring import CACHE, Cost, Line, measure, report
-from medallion_assets.bronze.ingest import ingest
-from medallion_assets.dynamodb.export_writer import write_export
-from medallion_assets.dynamodb.exports import ExportType
-from medallion_assets.dynamodb.manifests import compact_json
-from medallion_assets.dynamodb.storage import open_store
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.refine import refine
-from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.silver.customers import CUSTOMERS
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.pipelines.transactions.customers import CUSTOMERS
+from medallion_assets.refining.load import ingest
+from medallion_assets.refining.refine import refine
+from medallion_assets.sources.dynamodb_export.manifest import compact_json
+from medallion_assets.sources.dynamodb_export.read import ExportType
+from medallion_assets.sources.dynamodb_export.write import write_export
+from medallion_assets.storage.stores import open_store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AT = datetime(2025, 2, 1, tzinfo=UTC)

@@ -24,13 +24,13 @@ import typer
 from rich.console import Console
 
 from benchmarks.measuring import Line, report
-from medallion_assets.dynamodb.exports import Export
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.pipeline_runs import Outcome, read_attempts
-from medallion_assets.samples.history import write_opening_export
-from medallion_assets.samples.next_exports import write_next_exports
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.pipeline_runs import Outcome, read_attempts
+from medallion_assets.pipelines.transactions.samples.history import write_opening_export
+from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 from medallion_assets.settings import load_settings
-from medallion_assets.tables import EXPORTED_TABLES
+from medallion_assets.sources.dynamodb_export.read import Export
 from medallion_assets_tests.end_to_end.arrival import Destination
 from medallion_assets_tests.services.daemon import Deployment, deployment
 from medallion_assets_tests.services.dynamodb_local import dynamodb_local

@@ -19,13 +19,13 @@ import typer
 from rich.console import Console
 
 from benchmarks.measuring import Line, report
-from medallion_assets.dynamodb.day_publisher import publish_day
-from medallion_assets.dynamodb.item_publisher import publish_items
-from medallion_assets.dynamodb.limiter import CapacityLimiter
-from medallion_assets.dynamodb.publisher import Published, Source
-from medallion_assets.serving.customer_ltv_metrics import KEY
-from medallion_assets.serving.daily_sales_metrics import ROW_KEY_COLUMNS
-from medallion_assets_tests.dynamodb.emulated_budget import ThrottlingClient, TokenBucket
+from medallion_assets.pipelines.transactions.customer_ltv_metrics import KEY
+from medallion_assets.pipelines.transactions.daily_sales_metrics import ROW_KEY_COLUMNS
+from medallion_assets.publishing.day_publisher import publish_day
+from medallion_assets.publishing.item_publisher import publish_items
+from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.publisher import Published, Source
+from medallion_assets_tests.publishing.emulated_budget import ThrottlingClient, TokenBucket
 from medallion_assets_tests.services.dynamodb_local import dynamodb_local
 from medallion_assets_tests.services.processes import ServiceMissingError
 from medallion_assets_tests.services.serving_tables import ServingTables, make_serving_tables

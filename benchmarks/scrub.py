@@ -21,16 +21,16 @@ from rich.console import Console
 
 from benchmarks.damages import BRONZE, DAMAGES, UNLIMITED, Damage, Planted, data_files, flips_in_files
 from benchmarks.measuring import Line, report
-from medallion_assets.bronze.ingest import ingest
-from medallion_assets.gold.build import build_customer_ltv, build_daily_sales
-from medallion_assets.lakehouse.contracts import Column, Integer, Table, Text
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.pipeline_runs import Outcome, StageAttempt, record_attempts
-from medallion_assets.lakehouse.refine import refine
-from medallion_assets.operations.verify import verify
-from medallion_assets.samples.history import write_demo_history
-from medallion_assets.silver.enrichment import update_enriched
-from medallion_assets.tables import EXPORTED_TABLES, every_table
+from medallion_assets.contracts.table import Column, Integer, Table, Text
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.deriving.build import build_customer_ltv, build_daily_sales
+from medallion_assets.deriving.changed_days import update_enriched
+from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
+from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.pipelines.transactions.samples.history import write_demo_history
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES, every_table
+from medallion_assets.refining.load import ingest
+from medallion_assets.refining.refine import refine
 
 SEED = 7
 FLIPS, FLIPS_AT_ONCE = 300, 30

@@ -15,9 +15,9 @@ from rich.console import Console
 
 from benchmarks.measuring import CACHE, Cost, Line, measure, report
 from benchmarks.throughput import TABLE, bronze, sample, silver
-from medallion_assets.dynamodb.export_writer import write_export
-from medallion_assets.dynamodb.exports import ExportType
-from medallion_assets.dynamodb.storage import open_store
+from medallion_assets.sources.dynamodb_export.read import ExportType
+from medallion_assets.sources.dynamodb_export.write import write_export
+from medallion_assets.storage.stores import open_store
 
 TAKEN_AT = datetime(2025, 6, 1, tzinfo=UTC)
 

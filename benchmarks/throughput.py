@@ -13,11 +13,11 @@ import typer
 from rich.console import Console
 
 from benchmarks.measuring import CACHE, Cost, Line, measure, report
-from medallion_assets.bronze.ingest import ingest
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.refine import refine
-from medallion_assets.samples.exports import write_sample
-from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.pipelines.transactions.samples.exports import write_sample
+from medallion_assets.refining.load import ingest
+from medallion_assets.refining.refine import refine
 
 TABLE = CUSTOMER_TRANSACTIONS.short_name
 RECORDS = 2_000_000

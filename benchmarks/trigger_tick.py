@@ -17,17 +17,17 @@ import typer
 from rich.console import Console
 
 from benchmarks.measuring import CACHE, Line, report
-from medallion_assets.dynamodb.manifests import ROOT, SUMMARY_NAME
-from medallion_assets.lakehouse.contracts import AT_ONCE
-from medallion_assets.lakehouse.data_files import StagedFile
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.raw_exports import INCREMENTAL, LEDGER_BOUNDS, bronze_table
-from medallion_assets.lakehouse.source_versions import source_app_id
-from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.triggers.arrival_sensors import Known, look
+from medallion_assets.contracts.table import AT_ONCE
+from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.source_versions import source_app_id
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.orchestration.sensors.arrival import Known, look
+from medallion_assets.orchestration.sensors.watching import watch_bronze
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.refining.bronze import INCREMENTAL, LEDGER_BOUNDS, bronze_table
+from medallion_assets.sources.dynamodb_export.manifest import ROOT, SUMMARY_NAME
 from medallion_assets.triggers.file_arrival import ArrivalDecision, Cursor, decide
 from medallion_assets.triggers.table_update import Watched
-from medallion_assets.triggers.watching import watch_bronze
 
 EXPORTS = 100_000
 A_COMMIT = 10_000

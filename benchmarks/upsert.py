@@ -19,14 +19,14 @@ from deltalake import DeltaTable
 from rich.console import Console
 
 from benchmarks.measuring import CACHE, Cost, Line, measure, report
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.full_exports import FullExports
-from medallion_assets.lakehouse.line_chunks import CHUNK_RECORDS
-from medallion_assets.lakehouse.records import event_schema
-from medallion_assets.lakehouse.refine import commit_change
-from medallion_assets.lakehouse.schema import polars_schema
-from medallion_assets.lakehouse.state import fold
-from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS as TABLE
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS as TABLE
+from medallion_assets.refining.events import event_schema
+from medallion_assets.refining.full_exports import FullExports
+from medallion_assets.refining.line_chunks import CHUNK_RECORDS
+from medallion_assets.refining.merge import fold
+from medallion_assets.refining.refine import commit_change
 
 ROWS = 20_000_000
 DAYS = 400

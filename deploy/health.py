@@ -90,15 +90,15 @@ def secrets() -> str:
 
 def postgresql() -> str:
     """The database of Dagster's runs answers, and takes what is written to it."""
-    from medallion_assets.dagster_database import expect_writable
+    from medallion_assets.orchestration.dagster_database import expect_writable
 
     return expect_writable(os.environ.get("DAGSTER_POSTGRES_URL", ""), seconds=SECONDS)
 
 
 def disk() -> str:
     """Dagster, the runs and, if they lie on this host, the tables may write, and have room for it."""
-    from medallion_assets.disk_space import room_for_runs
-    from medallion_assets.run_locks import FOLDER, expect_writable
+    from medallion_assets.orchestration.runs.locks import FOLDER, expect_writable
+    from medallion_assets.storage.disk_space import room_for_runs
 
     if home := os.environ.get("DAGSTER_HOME"):
         expect_writable(Path(home) / FOLDER)
@@ -211,7 +211,7 @@ def idle() -> str:
     """No run is at work: the whole can be stopped without ending one."""
     import dagster as dg
 
-    from medallion_assets.run_whereabouts import at_work
+    from medallion_assets.orchestration.runs.whereabouts import at_work
 
     with dg.DagsterInstance.get() as instance:
         found = ", ".join(f"{run.job_name} {run.run_id}" for run in at_work(instance))

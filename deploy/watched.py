@@ -98,7 +98,7 @@ def daemon() -> Look:
     import dagster as dg
     from dagster._daemon.controller import get_daemon_statuses
 
-    from medallion_assets.run_launcher import WatchedRunLauncher
+    from medallion_assets.orchestration.runs.launcher import WatchedRunLauncher
 
     made, threads, asked = cache(dg.DagsterInstance.get), ThreadPoolExecutor(1), list[Future[bool]]()
 

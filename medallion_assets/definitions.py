@@ -10,24 +10,24 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from medallion_assets.bronze.assets import bronze_asset
-from medallion_assets.gold.assets import gold_assets
-from medallion_assets.operations.assets import monitor_job, operations_assets
-from medallion_assets.operations.dashboard.assets import KEY as DASHBOARD
-from medallion_assets.operations.dashboard.assets import dashboard_asset
-from medallion_assets.operations.incident_assets import diagnose_job, incident
-from medallion_assets.resources import DynamoDBResource, LakehouseResource
-from medallion_assets.serving.assets import serving_assets
+from medallion_assets.orchestration.assets.bronze import bronze_asset
+from medallion_assets.orchestration.assets.dashboard import KEY as DASHBOARD
+from medallion_assets.orchestration.assets.dashboard import dashboard_asset
+from medallion_assets.orchestration.assets.gold import gold_assets
+from medallion_assets.orchestration.assets.incidents import diagnose_job, incident
+from medallion_assets.orchestration.assets.monitor import monitor_job, operations_assets
+from medallion_assets.orchestration.assets.serving import serving_assets
+from medallion_assets.orchestration.assets.silver import enriched_transactions, silver_asset
+from medallion_assets.orchestration.jobs import jobs
+from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
+from medallion_assets.orchestration.schedules import schedules
+from medallion_assets.orchestration.sensors.alerts import outcome_sensors
+from medallion_assets.orchestration.sensors.arrival import arrival_sensors
+from medallion_assets.orchestration.sensors.restated import restated_sensors
+from medallion_assets.orchestration.sensors.run_if import run_if_sensors
+from medallion_assets.orchestration.sensors.update import update_sensors
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 from medallion_assets.settings import Settings, load_settings
-from medallion_assets.silver.assets import enriched_transactions, silver_asset
-from medallion_assets.tables import EXPORTED_TABLES
-from medallion_assets.triggers.alert_sensors import outcome_sensors
-from medallion_assets.triggers.arrival_sensors import arrival_sensors
-from medallion_assets.triggers.jobs import jobs
-from medallion_assets.triggers.restated_sensors import restated_sensors
-from medallion_assets.triggers.run_if_sensors import run_if_sensors
-from medallion_assets.triggers.schedules import schedules
-from medallion_assets.triggers.update_sensors import update_sensors
 
 
 def build_defs(

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
-from medallion_assets.dynamodb.limiter import CapacityLimiter
-from medallion_assets.dynamodb.publisher import publishing_client
-from medallion_assets_tests.dynamodb.fake_clock import FakeClock
+from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets_tests.publishing.fake_clock import FakeClock
 from medallion_assets_tests.services import dynamodb_local as local
 from medallion_assets_tests.services import s3
 from medallion_assets_tests.services.memory_limit import MemoryLimit
@@ -173,7 +173,7 @@ def refined_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which the small history of samples is loaded, judged and enriched; to be copied, not changed."""
     import dagster as dg
 
-    from medallion_assets.samples.history import write_demo_history
+    from medallion_assets.pipelines.transactions.samples.history import write_demo_history
     from medallion_assets_tests.graph import BRONZE, SILVER, STORY, graph_at
 
     home = tmp_path_factory.mktemp("refined") / "home"

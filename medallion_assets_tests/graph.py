@@ -16,9 +16,9 @@ from typing import Any
 import dagster as dg
 
 from medallion_assets.definitions import build_defs
-from medallion_assets.dynamodb.publisher import publishing_client
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.resources import DynamoDBResource
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.orchestration.resources import DynamoDBResource
+from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import Settings, load_settings
 
 REGION = "us-east-1"

@@ -13,20 +13,20 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.gold.build import build_customer_ltv, build_daily_sales
-from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
-from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.decisions import Action, Decision, record_decisions
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.quarantine import quarantine_table
-from medallion_assets.lakehouse.raw_exports import LEDGER_BOUNDS, RawExport, bronze_table, load_export
-from medallion_assets.lakehouse.refine import Refined, refine
-from medallion_assets.lakehouse.schema import polars_schema
-from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.silver.customers import CUSTOMERS
-from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.silver.enrichment import update_enriched
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.deriving.build import build_customer_ltv, build_daily_sales
+from medallion_assets.deriving.changed_days import update_enriched
+from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.pipelines.transactions.customers import CUSTOMERS
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.refining.bronze import LEDGER_BOUNDS, RawExport, bronze_table, load_export
+from medallion_assets.refining.decisions import Action, Decision, record_decisions
+from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.refine import Refined, refine
 from medallion_assets_tests.oracle.model import Decision as DecisionInput
 from medallion_assets_tests.oracle.model import ExportInput
 

@@ -1,7 +1,7 @@
 """Commands about this machine: the demo, development, the UI, and sample exports.
 
 Belongs here: commands and their options; each calls one function and prints its answer.
-Does not: any answer (demo, dev, ui, samples), or how it is printed (terminal, operations.pages).
+Does not: any answer (demo, dev, ui, samples), or how it is printed (terminal, cli.pages).
 
 Rooms are imported inside the commands: `medallion --help` answers at once, and only what needs Dagster loads it.
 """
@@ -13,14 +13,14 @@ from typing import Annotated, Literal
 import typer
 
 from medallion_assets.cli.options import Elsewhere, Json
-from medallion_assets.terminal import Terminal
+from medallion_assets.cli.terminal import Terminal
 
 
 def demo(json: Json = False) -> None:
     """Run the whole pipeline on sample tables in MEDALLION_HOME/demo, then land a bad export and see it stopped."""
     with Terminal(as_json=json) as terminal:
-        from medallion_assets.demo import run_demo
-        from medallion_assets.demo_view import DemoView, summary_page
+        from medallion_assets.cli.demo.run import run_demo
+        from medallion_assets.cli.demo.view import DemoView, summary_page
         from medallion_assets.settings import load_settings
 
         result = run_demo(load_settings(), DemoView(quiet=json))
@@ -33,9 +33,9 @@ def remove_demo(
 ) -> None:
     """List what lies in the demo's home, ask, and remove it all. With --json nothing is removed without --yes."""
     with Terminal(as_json=json) as terminal:
-        from medallion_assets.demo_home import contents, demo_home, remove
-        from medallion_assets.demo_view import contents_page
-        from medallion_assets.home_lock import only_one
+        from medallion_assets.cli.demo.home import contents, demo_home, remove
+        from medallion_assets.cli.demo.view import contents_page
+        from medallion_assets.cli.home_lock import only_one
         from medallion_assets.settings import load_settings
 
         home = demo_home(load_settings().home)
@@ -62,9 +62,9 @@ def ui(
         import os
         import sys
 
-        from medallion_assets.dev_view import ui_page
+        from medallion_assets.cli.dev.view import ui_page
+        from medallion_assets.cli.web_ui import web_ui
         from medallion_assets.settings import inherited_environment, load_settings
-        from medallion_assets.web_ui import web_ui
 
         shown = web_ui(load_settings(), inherited_environment(), port=port, demo=demo)
         terminal.answer(shown, lambda: ui_page(shown))
@@ -79,10 +79,10 @@ def dev(
 ) -> None:
     """Run everything on this machine until Ctrl-C: sensors, schedules, the UI, and a DynamoDB inside the process."""
     with Terminal(as_json=False) as terminal:
-        from medallion_assets.dev import run_dev
-        from medallion_assets.dev_view import LogView, dev_page
+        from medallion_assets.cli.dev.run import run_dev
+        from medallion_assets.cli.dev.view import LogView, dev_page
+        from medallion_assets.cli.web_ui import ui_address
         from medallion_assets.settings import inherited_environment, load_settings
-        from medallion_assets.web_ui import ui_address
 
         settings = load_settings()
         if not elsewhere:
@@ -109,9 +109,9 @@ def sample(
 ) -> None:
     """Write a sample export, byte for byte as DynamoDB writes them."""
     with Terminal(as_json=json) as terminal:
-        from medallion_assets.operations.pages import sample_page
-        from medallion_assets.samples.exports import write_sample
-        from medallion_assets.samples.places import check_only_samples
+        from medallion_assets.cli.pages import sample_page
+        from medallion_assets.pipelines.transactions.samples.exports import write_sample
+        from medallion_assets.pipelines.transactions.samples.places import check_only_samples
         from medallion_assets.settings import normalise_url
 
         url = normalise_url(out, name="--out")
@@ -140,8 +140,8 @@ def sample_export(
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
-        from medallion_assets.operations.pages import sample_exports_page
-        from medallion_assets.samples.next_exports import write_next_exports
+        from medallion_assets.cli.pages import sample_exports_page
+        from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
         from medallion_assets.settings import load_settings
 
         settings = load_settings()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from medallion_assets.lakehouse.delta import Lakehouse
+    from medallion_assets.delta.table import Lakehouse
 
 TableName = Annotated[str, typer.Argument(help="An exported table, such as customer_transactions.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else.")]
@@ -30,7 +30,7 @@ def lakehouse_for(command: str) -> Lakehouse:
     """The lakehouse of the settings; commits carry the command and who gave it."""
     import getpass
 
-    from medallion_assets.lakehouse.delta import Lakehouse
+    from medallion_assets.delta.table import Lakehouse
     from medallion_assets.settings import aws_options, load_settings
 
     author = {"command": f"medallion {command}", "started_by": getpass.getuser()}

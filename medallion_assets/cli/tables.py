@@ -1,7 +1,7 @@
 """Commands about tables: what they hold and why, whether they are sound, and making them so.
 
 Belongs here: commands and their options; each calls one function and prints its answer.
-Does not: any answer (operations, lakehouse, serving), or how it is printed (terminal, operations.pages).
+Does not: any answer (operations, lakehouse, serving), or how it is printed (terminal, cli.pages).
 
 Rooms are imported inside the commands: `medallion --help` answers at once, and only what needs Dagster loads it.
 """
@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from medallion_assets.cli.options import Exports, Json, Reasons, TableName, lakehouse_for
-from medallion_assets.terminal import Terminal
+from medallion_assets.cli.terminal import Terminal
 
 
 def explain(
@@ -23,9 +23,9 @@ def explain(
 ) -> None:
     """Show every record of a key, what became of each, and which one decided the row. Exit 1: Silver disagrees."""
     with Terminal(as_json=json) as terminal:
-        from medallion_assets.operations.explain import explain as explain_key
-        from medallion_assets.operations.pages import explanation_page
-        from medallion_assets.tables import exported_table
+        from medallion_assets.cli.pages import explanation_page
+        from medallion_assets.operations.explain.explanation import explain as explain_key
+        from medallion_assets.pipelines.transactions.tables import exported_table
 
         with terminal.progress("looking through Bronze") as progress:
             found = explain_key(lakehouse_for("explain"), exported_table(table), key, progress=progress)
@@ -37,8 +37,8 @@ def status(json: Json = False) -> None:
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
+        from medallion_assets.cli.status_page import status_page
         from medallion_assets.operations.status import read_status, status_facts
-        from medallion_assets.operations.status_page import status_page
 
         found = read_status(lakehouse_for("status"), datetime.now(UTC))
         terminal.answer(status_facts(found), lambda: status_page(found), found=bool(found.problems))
@@ -63,9 +63,9 @@ def rebuild(
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
+        from medallion_assets.cli.rebuild_page import rebuilt_page
         from medallion_assets.operations.rebuild import Request, rebuildable_table
         from medallion_assets.operations.rebuild import rebuild as rebuild_table
-        from medallion_assets.operations.rebuild_page import rebuilt_page
         from medallion_assets.settings import load_settings
 
         contract, request = (
@@ -89,8 +89,8 @@ def verify(
 ) -> None:
     """Look at the whole lakehouse: logs, names, sizes, row counts, tables against each other. Exit 1: found any."""
     with Terminal(as_json=json) as terminal:
-        from medallion_assets.operations.pages import verification_page
-        from medallion_assets.operations.verify import verify as verify_lakehouse
+        from medallion_assets.cli.pages import verification_page
+        from medallion_assets.operations.verify.lakehouse import verify as verify_lakehouse
 
         with terminal.phases() as progress:
             answer = verify_lakehouse(lakehouse_for("verify"), digests=digests, deep=deep, progress=progress)
@@ -106,10 +106,10 @@ def verify_exports(
     Exit 1: not all is well.
     """
     with Terminal(as_json=json) as terminal:
+        from medallion_assets.cli.pages import exports_page
         from medallion_assets.operations.export_report import verify_exports as verify
-        from medallion_assets.operations.pages import exports_page
+        from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
         from medallion_assets.settings import load_settings
-        from medallion_assets.tables import EXPORTED_TABLES
 
         raw_url = load_settings().raw_url
         with terminal.progress("verifying exports") as progress:
@@ -128,9 +128,9 @@ def quarantine_show(
 ) -> None:
     """Show rows in quarantine with their reasons."""
     with Terminal(as_json=json) as terminal:
-        from medallion_assets.operations.pages import quarantine_page
+        from medallion_assets.cli.pages import quarantine_page
         from medallion_assets.operations.quarantine_listing import list_quarantine
-        from medallion_assets.tables import exported_table
+        from medallion_assets.pipelines.transactions.tables import exported_table
 
         listing = list_quarantine(
             lakehouse_for("quarantine show"),
@@ -153,9 +153,9 @@ def quarantine_redrive(
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
-        from medallion_assets.lakehouse.redrive import redrive
-        from medallion_assets.operations.pages import redriven_page
-        from medallion_assets.tables import exported_table
+        from medallion_assets.cli.pages import redriven_page
+        from medallion_assets.pipelines.transactions.tables import exported_table
+        from medallion_assets.refining.redrive import redrive
 
         contract, lakehouse = exported_table(table), lakehouse_for("quarantine redrive")
         with terminal.progress("judging again") as progress:
@@ -180,10 +180,10 @@ def serving_hand_over(
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
-        from medallion_assets.operations.pages import handed_over_page
-        from medallion_assets.serving.hand_over import hand_over_table
+        from medallion_assets.cli.pages import handed_over_page
+        from medallion_assets.pipelines.transactions.tables import published_table
+        from medallion_assets.publishing.hand_over import hand_over_table
         from medallion_assets.settings import load_settings
-        from medallion_assets.tables import published_table
 
         settings, lakehouse = load_settings(), lakehouse_for("serving hand-over")
         gold, serving = published_table(table, settings.serving_prefix)

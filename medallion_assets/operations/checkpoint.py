@@ -13,21 +13,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from medallion_assets.lakehouse.commit_notes import commit_note, last_commit
-from medallion_assets.lakehouse.committing import COMMIT_ID
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.decisions import read_decisions
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
-from medallion_assets.lakehouse.pipeline_runs import last_successes
-from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
-from medallion_assets.lakehouse.settlement import Settlement
-from medallion_assets.lakehouse.source_versions import SOURCE_NOTE, taken_version
+from medallion_assets.contracts.run_days import parse_days
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.commit_notes import commit_note, last_commit
+from medallion_assets.delta.committing import COMMIT_ID
+from medallion_assets.delta.source_versions import SOURCE_NOTE, taken_version
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.operations.pipeline_runs import last_successes
 from medallion_assets.operations.stages import JOBS, stages
-from medallion_assets.run_days import parse_days
-from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.silver.customers import CUSTOMERS
-from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.tables import PUBLISHED_TABLES
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.pipelines.transactions.customers import CUSTOMERS
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
+from medallion_assets.refining.bronze import bronze_table, exports_in
+from medallion_assets.refining.decisions import read_decisions
+from medallion_assets.refining.ledger import Settlement
 
 LOG, PIPELINE_RUNS_TABLE = "log", "pipeline_runs"
 RUN_ID = "dagster_run_id"

@@ -1,7 +1,7 @@
 """Claims: which table of this lakehouse loads an export, by where it lies and whose it is (rule B3).
 
 Belongs here: exports that no table will ever look at, although they lie where exports are looked for.
-Does not: verifying exports (dynamodb.verification); recording whose they are (bronze.source).
+Does not: verifying exports (sources.dynamodb_export.verify); recording whose they are (refining.source).
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from medallion_assets.bronze.source import Source, expect_source
-from medallion_assets.dynamodb.exports import FoundExport
-from medallion_assets.dynamodb.manifests import ROOT, SUMMARY_NAME
-from medallion_assets.dynamodb.verdicts import ExportRefusedError, Verdict
-from medallion_assets.dynamodb.verification import VerifiedExport
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.raw_exports import bronze_table
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.source import Source, expect_source
+from medallion_assets.sources.dynamodb_export.manifest import ROOT, SUMMARY_NAME
+from medallion_assets.sources.dynamodb_export.read import FoundExport
+from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Verdict
+from medallion_assets.sources.dynamodb_export.verify import VerifiedExport
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Every export below a URL, verified: what `medallion exports verify` answers.
 
 Belongs here: going through the exports one by one, and the facts about each.
-Does not: the verdicts (dynamodb.verification), gaps (dynamodb.coverage), or which table takes them (export_claims).
+Does not: the verdicts (sources.dynamodb_export.verify), gaps (refining.coverage), or which table takes them
+(export_claims).
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from medallion_assets.dynamodb.coverage import Gap, open_gaps, unprotected_minutes
-from medallion_assets.dynamodb.finding import list_exports
-from medallion_assets.dynamodb.storage import open_store
-from medallion_assets.dynamodb.verification import Standing, Verdict, VerifiedExport, verify_export
+from medallion_assets.contracts.full_export_time import UnprotectedMinute
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.full_export_time import UnprotectedMinute
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse
 from medallion_assets.operations.export_claims import Claims, UnclaimedExport
+from medallion_assets.refining.coverage import Gap, open_gaps, unprotected_minutes
 from medallion_assets.settings import normalise_url
+from medallion_assets.sources.dynamodb_export.find import list_exports
+from medallion_assets.sources.dynamodb_export.verify import Standing, Verdict, VerifiedExport, verify_export
+from medallion_assets.storage.stores import open_store
 
 _PUT_RIGHT = (
     "an export lies in [prefix/]AWSDynamoDB/<ExportId>/, with the id as DynamoDB gave it: copy its folder to such a "

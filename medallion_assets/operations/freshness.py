@@ -1,7 +1,7 @@
 """Freshness: when each table was last refreshed, and whether that is too long ago.
 
 Belongs here: what counts as a refresh, and the judgement as a pure function.
-Does not: the table that keeps it (operations.monitoring), or telling anybody (operations.alert_rules).
+Does not: the table that keeps it (operations.monitoring), or telling anybody (operations.alerts.rules).
 
 A refresh is a commit of the table, or an attempt of its stage that succeeded: one that found nothing new has looked,
 and the table is as fresh as its source. A table that was never refreshed is as old as the lakehouse, so that a Gold
@@ -14,12 +14,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from medallion_assets.lakehouse.commit_notes import last_commit
-from medallion_assets.lakehouse.committing import COMMIT_ID
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.pipeline_runs import last_successes
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.commit_notes import last_commit
+from medallion_assets.delta.committing import COMMIT_ID
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.checkpoint import committed_at
+from medallion_assets.operations.pipeline_runs import last_successes
 from medallion_assets.operations.stages import data_tables
 
 

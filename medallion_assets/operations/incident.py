@@ -1,7 +1,8 @@
 """Incidents: the `operations.incidents` table, one row for each stage that failed in a run.
 
 Belongs here: the table, writing a row once, and reading rows.
-Does not: finding out what happened (operations.diagnosis), or how it looks in Dagster (operations.incident_assets).
+Does not: finding out what happened (orchestration.runs.diagnosis), or how it looks in Dagster
+(orchestration.assets.incidents).
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from datetime import date, datetime
 
 import polars as pl
 
-from medallion_assets.lakehouse.commits import until_committed
-from medallion_assets.lakehouse.contracts import Column, Date, Integer, Table, Text, TimestampUtc
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.schema import polars_schema
+from medallion_assets.contracts.table import Column, Date, Integer, Table, Text, TimestampUtc
+from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Lakehouse
 
 INCIDENTS = Table(
     name="operations.incidents",

@@ -2,7 +2,7 @@
 
 Belongs here: the tables `operations.pipeline_checkpoint` and `operations.data_freshness`, each written as a whole.
 Does not: what stands in them (operations.checkpoint, operations.freshness), or when they are written
-(operations.assets).
+(orchestration.assets.monitor).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.lakehouse.commits import until_committed
-from medallion_assets.lakehouse.contracts import Boolean, Column, Date, Float, Integer, Table, Text, TimestampUtc
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.schema import polars_schema
+from medallion_assets.contracts.table import Boolean, Column, Date, Float, Integer, Table, Text, TimestampUtc
+from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Lakehouse
 
 PIPELINE_CHECKPOINT = Table(
     name="operations.pipeline_checkpoint",

@@ -1,7 +1,7 @@
 """What lies in quarantine: what `medallion quarantine show` answers.
 
 Belongs here: figures and rows of one quarantine table.
-Does not: putting rows there (lakehouse.quarantine), or driving them again (lakehouse.redrive).
+Does not: putting rows there (refining.quarantine), or driving them again (refining.redrive).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.quarantine import quarantine_table
-from medallion_assets.lakehouse.records import POSITION
-from medallion_assets.lakehouse.redrive import in_quarantine
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.refining.events import POSITION
+from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.redrive import in_quarantine
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Rebuild: which tables can be made again, and by whom.
 
 Belongs here: finding a table by the name that a person types, and handing it to its layer.
-Does not: rebuilding (bronze.rebuild, lakehouse.rebuild, silver.enrichment, gold.rebuild).
+Does not: rebuilding (refining.rebuild_bronze, refining.rebuild, deriving.changed_days, deriving.rebuild).
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from medallion_assets.bronze.rebuild import rebuild_bronze
-from medallion_assets.bronze.source import Source
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.replacement import Progress
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.delta.table_changes import Rebuilt
+from medallion_assets.deriving.changed_days import rebuild_enriched
+from medallion_assets.deriving.rebuild import GOLD_TABLES, rebuild_gold
 from medallion_assets.errors import CommitConflictError, PermanentError
-from medallion_assets.gold.rebuild import GOLD_TABLES, rebuild_gold
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.raw_exports import bronze_table
-from medallion_assets.lakehouse.rebuild import rebuild_judged
-from medallion_assets.lakehouse.replacement import Progress
-from medallion_assets.lakehouse.table_changes import Rebuilt
-from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.silver.enrichment import rebuild_enriched
-from medallion_assets.tables import EXPORTED_TABLES, exported_table
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES, exported_table
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.rebuild_bronze import rebuild_bronze
+from medallion_assets.refining.source import Source
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,19 +1,19 @@
 """The settlement of every exported table, for those who only look.
 
 Belongs here: reading it where both tables have been made; none is made for that.
-Does not: what it says (lakehouse.settlement).
+Does not: what it says (refining.ledger).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.decisions import read_decisions
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.raw_exports import bronze_table
-from medallion_assets.lakehouse.settlement import Settlement
-from medallion_assets.tables import EXPORTED_TABLES
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.decisions import read_decisions
+from medallion_assets.refining.ledger import Settlement
 
 
 def read_settlements(lakehouse: Lakehouse) -> Iterator[tuple[Table, Settlement]]:

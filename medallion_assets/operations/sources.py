@@ -1,18 +1,18 @@
 """The sources of the exported tables: whose exports each of them takes, and who says so (rule B3).
 
 Belongs here: reading it for those who only look.
-Does not: what follows from it (bronze.source).
+Does not: what follows from it (refining.source).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from medallion_assets.bronze.source import Source
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.raw_exports import bronze_table
-from medallion_assets.tables import EXPORTED_TABLES
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.source import Source
 
 CONTRACT, FIRST_EXPORT = "the contract", "the first export that was loaded"
 PRESUMED = "export {}, by its tableId alone (if that is wrong: name `source_arn` in the contract),"

@@ -1,17 +1,17 @@
 """The stages: which there are, in the order in which data flows, and the job that runs each.
 
 Belongs here: that list, from the lists of tables.
-Does not: the jobs themselves (triggers.jobs, which lies above this room and is held to this list by a test).
+Does not: the jobs themselves (orchestration.jobs, which lies above this room and is held to this list by a test).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.raw_exports import bronze_table
-from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.tables import EXPORTED_TABLES, PUBLISHED_TABLES, every_table
+from medallion_assets.contracts.table import Table
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES, PUBLISHED_TABLES, every_table
+from medallion_assets.refining.bronze import bronze_table
 
 JOBS = {
     "bronze": "ingest",

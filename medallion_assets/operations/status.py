@@ -1,7 +1,7 @@
 """The status of the pipeline: what a person wants to know first, read from Delta tables alone.
 
 Belongs here: the one answer that `medallion status` prints and that the dashboard shows, and what of it is a problem.
-Does not: how it looks (operations.status_page, the dashboard), or telling anybody by itself (alerts).
+Does not: how it looks (cli.status_page, the dashboard), or telling anybody by itself (alerts).
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.identity import Identity, read_identity
-from medallion_assets.lakehouse.pipeline_runs import Outcome, StageAttempt, read_attempts
-from medallion_assets.operations.alerts import read_alerts
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.identity import Identity, read_identity
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.alerts.table import read_alerts
 from medallion_assets.operations.checkpoint import Checkpoint, read_checkpoints
 from medallion_assets.operations.freshness import Freshness, read_freshness
 from medallion_assets.operations.incident import read_incidents
+from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, read_attempts
 from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.operations.sources import TableSource, read_sources
 from medallion_assets.operations.stages import stages
-from medallion_assets.tables import EXPORTED_TABLES
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 
 WINDOW = timedelta(days=7)
 """What figures over several attempts are made of."""

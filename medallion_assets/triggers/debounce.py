@@ -2,9 +2,9 @@
 
 Belongs here: the one decision that file arrival and table updates share, as a pure function of the clock, what was seen
 before, and what is there now.
-Does not: what counts as pending (file_arrival.py, table_update.py), or runs (asking.py).
+Does not: what counts as pending (file_arrival.py, table_update.py), or runs (orchestration/requests.py).
 
-The timers mean what Lakeflow Jobs' do (lakehouse.contracts.Timers). What is still pending after the run that was asked
+The timers mean what Lakeflow Jobs' do (contracts.table.Timers). What is still pending after the run that was asked
 for it has ended, is asked for again: ever later, a bounded number of times, until something changes.
 """
 
@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from medallion_assets.lakehouse.contracts import Timers
+from medallion_assets.contracts.table import Timers
 from medallion_assets.triggers.cursors import moment
 
 ATTEMPTS = 8

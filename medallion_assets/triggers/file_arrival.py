@@ -1,8 +1,8 @@
 """File arrival: which exports wait to be loaded, and whether to ask for a run that loads them.
 
 Belongs here: the decision, as pure functions of the clock, the cursor, and what lies there and is known of it.
-Does not: looking (arrival_sensors.py), when and how often to ask (debounce.py), or loading (bronze.ingest), which takes
-every complete export that is not in, whatever was asked for.
+Does not: looking (orchestration/sensors/arrival.py), when and how often to ask (debounce.py), or loading
+(refining.load), which takes every complete export that is not in, whatever was asked for.
 
 A tick lists what comes after the cursor's position. That never passes the oldest export that is neither loaded nor
 refused for good (rule B2). A copy that lands late, with an id below the position, is found by the listing of everything
@@ -18,13 +18,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from medallion_assets.bronze.source import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
-from medallion_assets.bronze.verdicts import RefusedExport
-from medallion_assets.dynamodb.exports import FoundExport
-from medallion_assets.dynamodb.manifests import EXPORT_ID
-from medallion_assets.dynamodb.verdicts import Verdict
-from medallion_assets.lakehouse.contracts import Timers
-from medallion_assets.lakehouse.decisions import Action, Decision
+from medallion_assets.contracts.table import Timers
+from medallion_assets.refining.decisions import Action, Decision
+from medallion_assets.refining.refused_exports import RefusedExport
+from medallion_assets.refining.source import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
+from medallion_assets.sources.dynamodb_export.manifest import EXPORT_ID
+from medallion_assets.sources.dynamodb_export.read import FoundExport
+from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.triggers.cursors import UNREADABLE, cursor_values, moment
 from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, signature_of, waiting
 from medallion_assets.triggers.debounce import decide as debounce

@@ -1,7 +1,8 @@
 """Restated days: which days of a Gold table Silver has changed since they were built, and which wait to be published.
 
 Belongs here: the decision, as pure functions of what the tables' logs and Dagster's event log say.
-Does not: reading these logs (restated_logs.py), or asking for runs (restated_sensors.py).
+Does not: reading these logs (orchestration/sensors/restated_logs.py), or asking for runs
+(orchestration/sensors/restated.py).
 
 A day is to be built when Silver restated it (for `as_of` tables: it or an earlier day) at a later version than the one
 that Gold last built it from, and for an `as_of` table also when it is kept and was never built (rules G5, K4). A day
@@ -16,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import groupby
 
-from medallion_assets.gold.restatement import LTV_KEEP_DAYS, kept_as_of_days, missing_as_of_days
-from medallion_assets.run_days import contiguous
+from medallion_assets.contracts.run_days import contiguous
+from medallion_assets.deriving.kept_days import LTV_KEEP_DAYS, kept_as_of_days, missing_as_of_days
 
 NEVER = -1
 """Lower than any version of a table."""

@@ -2,7 +2,8 @@
 
 Belongs here: the decision as a pure function, and what a sensor remembers between two ticks.
 Does not: which stretches are lacking (restated.py), which go together (restated_batches.py), how often they were tried
-(restated_attempts.py), timers and repetitions (debounce.py), or Dagster's runs (restated_runs.py).
+(restated_attempts.py), timers and repetitions (debounce.py), or Dagster's runs
+(orchestration/sensors/restated_runs.py).
 
 What was never tried goes together, in batches. What was tried goes alone: a day that cannot be built fails by itself.
 While no run has succeeded since the last failure, all failures may have one cause. Then one of the tried stretches is
@@ -17,8 +18,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from medallion_assets.lakehouse.contracts import Timers
-from medallion_assets.run_days import DayRange
+from medallion_assets.contracts.run_days import DayRange
+from medallion_assets.contracts.table import Timers
 from medallion_assets.triggers.cursors import UNREADABLE, moment
 from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, decide
 from medallion_assets.triggers.restated import Stretch

@@ -1,7 +1,8 @@
 """Attempts at restated days: how often a stretch was tried, and whether all that is tried fails.
 
 Belongs here: counting, as pure functions of earlier runs.
-Does not: reading these runs from Dagster (restated_runs.py), or what follows (restated_asking.py).
+Does not: reading these runs from Dagster (orchestration/sensors/restated_runs.py), or what follows
+(restated_asking.py).
 
 A run that was asked for a day and a version is an attempt at every stretch with that day that needs this version or a
 lower one, whatever else the run was for: so an attempt counts on, however stretches and batches change around it.
@@ -13,7 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from medallion_assets.run_days import DayRange
+from medallion_assets.contracts.run_days import DayRange
 from medallion_assets.triggers.restated import Stretch
 
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from medallion_assets.run_days import days_in
-from medallion_assets.triggers.daily_requests import LIVE_DAYS
+from medallion_assets.contracts.run_days import days_in
+from medallion_assets.orchestration.daily_requests import LIVE_DAYS
 from medallion_assets.triggers.restated import Stretch
 
 

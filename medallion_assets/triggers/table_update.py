@@ -1,7 +1,8 @@
 """Table updates: whether one or several tables have versions that their consumer has not taken in, and what to do.
 
 Belongs here: the decision, as a pure function of the clock, the cursor and the tables' versions.
-Does not: reading versions and what was consumed (update_sensors.py), or when and how often to ask (debounce.py).
+Does not: reading versions and what was consumed (orchestration/sensors/update.py), or when and how often to ask
+(debounce.py).
 
 What was consumed comes from the consumer's own log, never from the cursor, so a lost cursor asks for nothing twice.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from medallion_assets.lakehouse.contracts import Timers
+from medallion_assets.contracts.table import Timers
 from medallion_assets.triggers.cursors import UNREADABLE, cursor_values
 from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, signature_of, waiting
 from medallion_assets.triggers.debounce import decide as debounce

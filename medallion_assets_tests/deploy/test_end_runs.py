@@ -9,9 +9,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from medallion_assets.run_locks import FOLDER, is_held, take
-from medallion_assets.run_processes import RunProcess
-from medallion_assets_tests.launching import launching
+from medallion_assets.orchestration.runs.locks import FOLDER, is_held, take
+from medallion_assets.orchestration.runs.processes import RunProcess
+from medallion_assets_tests.orchestration.runs.launching import launching
 from medallion_assets_tests.services.processes import REPOSITORY
 
 END_RUNS = [sys.executable, REPOSITORY / "deploy" / "end-runs"]
@@ -39,8 +39,8 @@ def test_it_ends_the_workers_of_its_home_and_names_their_runs(tmp_path: Path) ->
 
 def test_dagster_knows_that_they_are_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a new container nothing else would tell of them: it has another name, and no locks."""
-    monkeypatch.setattr("medallion_assets.run_launcher.watch", lambda *_: None)
-    monkeypatch.setattr("medallion_assets.run_launcher.settle", lambda *_: None)
+    monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.watch", lambda *_: None)
+    monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.settle", lambda *_: None)
     with launching(tmp_path) as runs:
         run_id = runs.at_work()
         home = runs.instance.root_directory

@@ -28,9 +28,9 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._utils.error import SerializableErrorInfo
 
-from medallion_assets.run_locks import take
-from medallion_assets.run_whereabouts import folder_of
-from medallion_assets_tests.run_jobs import waiting
+from medallion_assets.orchestration.runs.locks import take
+from medallion_assets.orchestration.runs.whereabouts import folder_of
+from medallion_assets_tests.orchestration.runs.run_jobs import waiting
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
 from medallion_assets_tests.services.processes import REPOSITORY, free_port, running
 from medallion_assets_tests.services.small_disk import SmallDisk

@@ -116,7 +116,15 @@ def ears(tmp_path: Path) -> Iterator[socket.socket]:
 
 def test_a_code_server_says_that_it_answers_until_it_stands_still(tmp_path: Path, ears: socket.socket) -> None:
     """A real one, with one job."""
-    command = ["dagster", "api", "grpc", "-m", "medallion_assets_tests.run_jobs", "--port", str(free_port())]
+    command = [
+        "dagster",
+        "api",
+        "grpc",
+        "-m",
+        "medallion_assets_tests.orchestration.runs.run_jobs",
+        "--port",
+        str(free_port()),
+    ]
     environment = {**os.environ, "NOTIFY_SOCKET": ears.getsockname(), "DAGSTER_HOME": str(tmp_path)}
     with subprocess.Popen([sys.executable, WATCHED, *command, "--host", "127.0.0.1"], env=environment) as process:
         try:

@@ -14,22 +14,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from medallion_assets.dynamodb.exports import Export
-from medallion_assets.dynamodb.reader import read_day
-from medallion_assets.dynamodb.watermark import read_watermark
-from medallion_assets.gold.build import customer_ltv, daily_sales, partition
-from medallion_assets.gold.customer_ltv import CUSTOMER_LTV
-from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
-from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
-from medallion_assets.lakehouse.settlement import Settlement
-from medallion_assets.lakehouse.source_versions import taken_version
-from medallion_assets.operations.verify_silver import is_behind
-from medallion_assets.serving.customer_ltv_metrics import CUSTOMER_LTV_METRICS
-from medallion_assets.serving.daily_sales_metrics import DAILY_SALES_METRICS
-from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.tables import EXPORTED_TABLES
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.source_versions import taken_version
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.deriving.build import customer_ltv, daily_sales, partition
+from medallion_assets.operations.verify.silver import is_behind
+from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
+from medallion_assets.pipelines.transactions.customer_ltv_metrics import CUSTOMER_LTV_METRICS
+from medallion_assets.pipelines.transactions.daily_sales_metrics import DAILY_SALES_METRICS
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
+from medallion_assets.publishing.reader import read_day
+from medallion_assets.publishing.watermark import read_watermark
+from medallion_assets.refining.bronze import bronze_table, exports_in
+from medallion_assets.refining.ledger import Settlement
+from medallion_assets.sources.dynamodb_export.read import Export
 
 
 def land(export: Export, source: Path, target: Path) -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.dynamodb.publisher import publishing_client
-from medallion_assets.dynamodb.reader import read_day
-from medallion_assets.dynamodb.watermark import read_watermark
-from medallion_assets.embedded_dynamodb import embedded_dynamodb
-from medallion_assets.gold.build import partition
-from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.samples.history import write_demo_history
+from medallion_assets.cli.embedded_dynamodb import embedded_dynamodb
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.deriving.build import partition
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.pipelines.transactions.samples.history import write_demo_history
+from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.publishing.reader import read_day
+from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import STORY
 

@@ -19,14 +19,14 @@ import psutil
 import pytest
 import requests
 
-from medallion_assets.dynamodb.exports import Export, find_exports, read_export
-from medallion_assets.dynamodb.publisher import publishing_client
-from medallion_assets.dynamodb.storage import open_store
-from medallion_assets.embedded_dynamodb import EmbeddedDynamoDB
-from medallion_assets.home_lock import only_one
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.cli.embedded_dynamodb import EmbeddedDynamoDB
+from medallion_assets.cli.home_lock import only_one
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
+from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import load_settings
-from medallion_assets.tables import EXPORTED_TABLES
+from medallion_assets.sources.dynamodb_export.read import Export, find_exports, read_export
+from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.end_to_end.arrival import Destination
 from medallion_assets_tests.services.processes import free_port
 

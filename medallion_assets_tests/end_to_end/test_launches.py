@@ -21,9 +21,9 @@ import pytest
 import requests
 from dagster._core.storage.tags import ROOT_RUN_ID_TAG
 
-from medallion_assets.run_locks import is_held, noted
-from medallion_assets.run_restart import LOST_TAG
-from medallion_assets.run_whereabouts import folder_of
+from medallion_assets.orchestration.runs.locks import is_held, noted
+from medallion_assets.orchestration.runs.restart import LOST_TAG
+from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets_tests.end_to_end.test_production import FINISHED
 from medallion_assets_tests.services.daemon import Deployment, deployment
 from medallion_assets_tests.services.postgres import PostgresServer

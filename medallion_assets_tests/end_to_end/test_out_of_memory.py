@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.operations.alerts import ALERTS
-from medallion_assets.operations.verify import verify
-from medallion_assets.samples.history import write_demo_history
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.alerts.table import ALERTS
+from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.end_to_end.arrival import Destination, land
 from medallion_assets_tests.end_to_end.test_production import (

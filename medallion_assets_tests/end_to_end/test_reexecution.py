@@ -20,14 +20,14 @@ DAGSTER_YAML = """
 telemetry: {enabled: false}
 nux: {enabled: false}
 run_coordinator: {module: dagster.core.run_coordinator, class: DefaultRunCoordinator}
-run_launcher: {module: medallion_assets.run_launcher, class: WatchedRunLauncher}
+run_launcher: {module: medallion_assets.orchestration.runs.launcher, class: WatchedRunLauncher}
 """
 LAUNCH = """mutation ($params: ExecutionParams!) { launchRun(executionParams: $params) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 AGAIN = """mutation ($params: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $params) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 SELECTOR = {
-    "repositoryLocationName": "medallion_assets_tests.run_jobs",
+    "repositoryLocationName": "medallion_assets_tests.orchestration.runs.run_jobs",
     "repositoryName": "repository",
     "jobName": "waiting",
 }
@@ -46,7 +46,7 @@ def url(tmp_path: Path) -> Iterator[str]:
         except requests.RequestException:
             return False
 
-    command = [sys.executable, "-m", "dagster_webserver", "-m", "medallion_assets_tests.run_jobs"]
+    command = [sys.executable, "-m", "dagster_webserver", "-m", "medallion_assets_tests.orchestration.runs.run_jobs"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     environment = {**os.environ, "DAGSTER_HOME": str(tmp_path)}
     with running(command, environment=environment, log=tmp_path / "log", ready=ready):

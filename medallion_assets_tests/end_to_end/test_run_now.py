@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.dynamodb.publisher import publishing_client
-from medallion_assets.dynamodb.reader import read_day
-from medallion_assets.embedded_dynamodb import embedded_dynamodb
-from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.lakehouse.decisions import read_decisions
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.raw_exports import bronze_table, loaded_ids
-from medallion_assets.samples.history import write_bad_export, write_demo_history
+from medallion_assets.cli.embedded_dynamodb import embedded_dynamodb
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.pipelines.transactions.samples.history import write_bad_export, write_demo_history
+from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.publishing.reader import read_day
+from medallion_assets.refining.bronze import bronze_table, loaded_ids
+from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests.graph import STORY
 from medallion_assets_tests.services.processes import REPOSITORY, free_port

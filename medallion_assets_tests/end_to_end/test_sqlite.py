@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.operations.verify import verify
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets_tests.end_to_end.arrival import Destination
 from medallion_assets_tests.end_to_end.test_dev import Dev
 from medallion_assets_tests.services.daemon import LAUNCH, RUNS

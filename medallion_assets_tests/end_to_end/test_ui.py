@@ -15,11 +15,11 @@ import psutil
 import pytest
 import requests
 
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.raw_exports import bronze_table
-from medallion_assets.samples.next_exports import write_next_exports
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
+from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.settings import load_settings
-from medallion_assets_tests.samples.test_next_exports import NOW
+from medallion_assets_tests.pipelines.transactions.samples.test_next_exports import NOW
 from medallion_assets_tests.services.processes import REPOSITORY, free_port, running
 
 pytestmark = pytest.mark.xdist_group("web_server")

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.dynamodb.reader import read_day
-from medallion_assets.dynamodb.serving_tables import day_table, ensure_table
-from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.raw_exports import bronze_table
-from medallion_assets.operations.verify import verify
-from medallion_assets.samples.history import write_demo_history
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.pipelines.transactions.samples.history import write_demo_history
+from medallion_assets.publishing.reader import read_day
+from medallion_assets.publishing.serving_tables import day_table, ensure_table
+from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.settings import load_settings
-from medallion_assets.silver.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets_tests.end_to_end.test_production import FINISHED, story_of
 from medallion_assets_tests.graph import BRONZE, SILVER, STORY, STORY_DAYS
 from medallion_assets_tests.services.daemon import Deployment, Run, deployment

@@ -17,7 +17,7 @@ from dagster._core.instance.ref import InstanceRef
 from moto import mock_aws
 from playwright.sync_api import Browser, Page, expect
 
-from medallion_assets.samples.history import write_bad_export, write_demo_history
+from medallion_assets.pipelines.transactions.samples.history import write_bad_export, write_demo_history
 from medallion_assets_tests.graph import BRONZE, GOLD, SERVING, SILVER, STORY, STORY_DAYS, graph_at
 from medallion_assets_tests.services.chromium import SCREENSHOTS, screenshot_path
 from medallion_assets_tests.services.web_server import make_dagster_home, web_server

@@ -13,7 +13,7 @@ from unittest import mock
 
 from deltalake import DeltaTable
 
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.delta.table import Lakehouse, Snapshot
 
 CHANGES: tuple[tuple[type, str], ...] = (
     (Snapshot, "stage"),

@@ -11,12 +11,12 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.history_store import events_table
-from medallion_assets.lakehouse.quarantine import quarantine_table
-from medallion_assets.lakehouse.raw_exports import bronze_table, exports_in
-from medallion_assets.lakehouse.settlement import Settlement
-from medallion_assets.lakehouse.source_versions import taken_version
+from medallion_assets.delta.source_versions import taken_version
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.refining.bronze import bronze_table, exports_in
+from medallion_assets.refining.history_table import events_table
+from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import (
     customer,

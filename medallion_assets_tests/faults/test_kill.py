@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from obstore.store import LocalStore
 
-from medallion_assets.bronze.ingest import ingest
-from medallion_assets.dynamodb.export_writer import write_export
-from medallion_assets.dynamodb.exports import ExportType
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.refining.load import ingest
+from medallion_assets.sources.dynamodb_export.read import ExportType
+from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.injection import CHANGES, Call, disturbed
 from medallion_assets_tests.faults.scenario import AS_OF, EXPORTS, assert_same, check_ledger, dump

@@ -16,10 +16,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from medallion_assets.bronze.ingest import ingest
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.operations.verify import verify
-from medallion_assets.samples.history import write_demo_history
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.pipelines.transactions.samples.history import write_demo_history
+from medallion_assets.refining.load import ingest
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump
 from medallion_assets_tests.graph import STORY

@@ -11,9 +11,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from medallion_assets.gold.build import build_customer_ltv, build_daily_sales
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.refine import refine
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.deriving.build import build_customer_ltv, build_daily_sales
+from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.injection import (
     COMMITS,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets_tests.operations.small_lakehouse import (
     make_lakehouse,
 )

@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.lakehouse.expectation_results import EXPECTATION_RESULTS
-from medallion_assets.lakehouse.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt
-from medallion_assets.lakehouse.schema import polars_schema
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt
 
 NOW = datetime(2025, 5, 8, 15, tzinfo=UTC)
 """08:00 in Los Angeles."""

@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.data_files import DIGEST
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.log_chain import LAST_COMMIT, PARENT
-from medallion_assets.operations.verify import verify
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.data_files import DIGEST
+from medallion_assets.delta.log_chain import LAST_COMMIT, PARENT
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets_tests.oracle.lines import customer, delete_line, full, item_line, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, ExportInput, micros
 from medallion_assets_tests.pipeline import lakehouse_at, land, run_silver

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.definitions import build_defs
-from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.lakehouse.commit_notes import last_commit
-from medallion_assets.lakehouse.committing import COMMIT_ID
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.pipeline_runs import Outcome, StageAttempt, record_attempts
-from medallion_assets.lakehouse.raw_exports import bronze_table
-from medallion_assets.lakehouse.refine import refine
+from medallion_assets.delta.commit_notes import last_commit
+from medallion_assets.delta.committing import COMMIT_ID
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.checkpoint import LOG, Checkpoint, committed_at, read_checkpoints
+from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.operations.stages import JOBS, stages
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.refine import refine
 from medallion_assets.settings import load_settings
-from medallion_assets.silver.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets_tests.operations.small_lakehouse import AT, DAY, SECOND, make_lakehouse
 from medallion_assets_tests.oracle.lines import customer, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS as CUSTOMERS_NAME

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.dynamodb.storage import open_store
-from medallion_assets.dynamodb.verdicts import Standing, Verdict
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.export_report import verify_exports
-from medallion_assets.tables import EXPORTED_TABLES
-from medallion_assets_tests.bronze.landing import Landing
-from medallion_assets_tests.dynamodb.planted_exports import EXPORT_AT, key_of, write_full, write_window
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
+from medallion_assets.sources.dynamodb_export.verdicts import Standing, Verdict
+from medallion_assets.storage.stores import open_store
+from medallion_assets_tests.refining.landing import Landing
+from medallion_assets_tests.sources.dynamodb_export.planted_exports import EXPORT_AT, key_of, write_full, write_window
 
 DAY = timedelta(days=1)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.gold.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.lakehouse.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.operations.freshness import Refreshed, freshness, read_freshness
+from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.operations.stages import data_tables
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, lakehouse_at, run_gold
 

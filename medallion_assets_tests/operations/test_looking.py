@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets import tables
+from medallion_assets.contracts.table import Column, Table, Text
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
-from medallion_assets.lakehouse.contracts import Column, Table, Text
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.raw_exports import bronze_table
-from medallion_assets.operations.explain import explain
+from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.quarantine_listing import list_quarantine
 from medallion_assets.operations.status import read_status
-from medallion_assets.operations.verify import verify
-from medallion_assets.triggers.watching import watch_bronze, watch_enriched_sources
+from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.orchestration.sensors.watching import watch_bronze, watch_enriched_sources
+from medallion_assets.pipelines.transactions import tables
+from medallion_assets.refining.bronze import bronze_table
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS
 

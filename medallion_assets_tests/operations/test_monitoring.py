@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
 
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.freshness import Freshness
 from medallion_assets.operations.monitoring import DATA_FRESHNESS, replace_rows
 from medallion_assets_tests.pipeline import lakehouse_at

@@ -16,24 +16,24 @@ import pytest
 import typer
 from rich.console import RenderableType
 
-from medallion_assets.lakehouse import decode
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.rebuild import rebuild_judged
+from medallion_assets.cli.pages import explanation_page, quarantine_page, verification_page
+from medallion_assets.cli.rebuild_page import rebuilt_page
+from medallion_assets.cli.status_page import status_page
+from medallion_assets.cli.terminal import Terminal
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.page import render
-from medallion_assets.operations.explain import explain
-from medallion_assets.operations.pages import explanation_page, quarantine_page, verification_page
+from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.quarantine_listing import list_quarantine
-from medallion_assets.operations.rebuild_page import rebuilt_page
 from medallion_assets.operations.status import read_status, status_facts
-from medallion_assets.operations.status_page import status_page
-from medallion_assets.operations.verify import verify
-from medallion_assets.reporting import counts, markdown_table, table_result
-from medallion_assets.terminal import Terminal
+from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.orchestration.reporting import counts, markdown_table, table_result
+from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.typing import decode
 from medallion_assets_tests import pipeline
-from medallion_assets_tests.lakehouse.planting import AT, AT_MICROS, HOUR, export_id, lake
 from medallion_assets_tests.oracle.lines import customer, full, item_line, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS
+from medallion_assets_tests.refining.planting import AT, AT_MICROS, HOUR, export_id, lake
 
 NINES, MILLIS = 10**18 - 1, AT_MICROS // 1000
 ODD = {"S": "[red]x[/red] [/nope] \x1b[31m \x9b \u202e :smile: | \\"}

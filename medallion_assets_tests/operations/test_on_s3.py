@@ -7,13 +7,13 @@ from dataclasses import replace
 import obstore
 import pytest
 
-from medallion_assets.dynamodb.storage import open_store, write_bytes
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.raw_exports import bronze_table
-from medallion_assets.lakehouse.redrive import redrive
-from medallion_assets.operations.explain import explain
-from medallion_assets.operations.verify import verify
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.explain.explanation import explain
+from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.redrive import redrive
 from medallion_assets.settings import aws_options
+from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests.operations.small_lakehouse import exports
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, land, run_silver
 from medallion_assets_tests.services.s3 import S3Server

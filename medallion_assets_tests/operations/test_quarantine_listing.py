@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.quarantine import quarantine_table
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.quarantine_listing import list_quarantine
+from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets_tests.oracle.lines import full, item_line, transaction
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, lakehouse_at, land, run_silver
 

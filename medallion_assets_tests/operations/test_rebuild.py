@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from medallion_assets import cli
+from medallion_assets.contracts.expectations import expect_or_drop
+from medallion_assets.delta.fingerprints import RULES_NOTE
 from medallion_assets.errors import PermanentError
-from medallion_assets.lakehouse.expectations import expect_or_drop
-from medallion_assets.lakehouse.fingerprints import RULES_NOTE
 from medallion_assets.operations.rebuild import Request, rebuild, rebuildable_table, rebuildable_tables
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph

@@ -12,19 +12,19 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.pipeline_runs import (
+from medallion_assets.cli.status_page import status_page
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.alerts.table import Alert, raise_alerts
+from medallion_assets.operations.freshness import Freshness
+from medallion_assets.operations.incident import Incident, record_incidents
+from medallion_assets.operations.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,
     StageAttempt,
     read_attempts,
     record_attempts,
 )
-from medallion_assets.operations.alerts import Alert, raise_alerts
-from medallion_assets.operations.freshness import Freshness
-from medallion_assets.operations.incident import Incident, record_incidents
 from medallion_assets.operations.status import Status, problems, quality, read_status, stage_status, status_facts
-from medallion_assets.operations.status_page import status_page
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, lakehouse_at
 

@@ -1,7 +1,7 @@
 """Which exports are settled, which wait at a gap, and which one stands at the gate (rules C1 to C5, C7, B5).
 
 Belongs here: the order of judging and what a person's decision does.
-Does not: what the settled exports make of the tables (state.py, history.py), or what one of them would delete
+Does not: what the settled exports make of the tables (refining/merge.py, history.py), or what one of them would delete
 (deletes.py).
 """
 

@@ -15,14 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from medallion_assets.dynamodb.attributes import from_item
-from medallion_assets.dynamodb.limiter import CapacityLimiter
-from medallion_assets.dynamodb.publisher import publishing_client
-from medallion_assets.dynamodb.reader import read_day, read_ltv
-from medallion_assets.gold.build import build_customer_ltv, build_daily_sales
-from medallion_assets.serving.publish import Publisher
+from medallion_assets.deriving.build import build_customer_ltv, build_daily_sales
+from medallion_assets.publishing.attributes import from_item
+from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.publish import Publisher
+from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.publishing.reader import read_day, read_ltv
 from medallion_assets_tests import pipeline
-from medallion_assets_tests.dynamodb.fake_clock import FakeClock
 from medallion_assets_tests.oracle.decode import Row
 from medallion_assets_tests.oracle.lines import delete_line, full, item_line, key_of, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS, ExportInput, micros
@@ -35,6 +34,7 @@ from medallion_assets_tests.oracle.serving import (
     partition_key,
 )
 from medallion_assets_tests.properties.test_order_of_arrival import EXAMPLES, PROPERTY
+from medallion_assets_tests.publishing.fake_clock import FakeClock
 
 START = datetime(2025, 3, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)

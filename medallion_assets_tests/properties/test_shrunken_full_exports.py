@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.model import TABLES, Decision, ExportInput, Limits
 from medallion_assets_tests.oracle.oracle import expected, expected_of_runs

@@ -10,8 +10,10 @@ from unittest import mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medallion_assets.lakehouse import duplicates, history_store, line_chunks, refine, state_days
-from medallion_assets.silver import enrichment
+from medallion_assets.deriving import changed_days as enrichment
+from medallion_assets.refining import duplicates, line_chunks, refine
+from medallion_assets.refining import history_table as history_store
+from medallion_assets.refining import merge_days as state_days
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.oracle import expected
 from medallion_assets_tests.oracle.strategies import History, arrivals, settled_histories

@@ -9,13 +9,13 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import given, settings
 
-from medallion_assets.bronze.ingest import ingest
-from medallion_assets.bronze.source import TABLE_RECREATED
-from medallion_assets.dynamodb.export_writer import write_export
-from medallion_assets.dynamodb.exports import ExportType
-from medallion_assets.dynamodb.storage import open_store
-from medallion_assets.lakehouse.decisions import Action, Decision, record_decisions
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.refining.decisions import Action, Decision, record_decisions
+from medallion_assets.refining.load import ingest
+from medallion_assets.refining.source import TABLE_RECREATED
+from medallion_assets.sources.dynamodb_export.read import ExportType
+from medallion_assets.sources.dynamodb_export.write import write_export
+from medallion_assets.storage.stores import open_store
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.model import TRANSACTIONS, ExportInput
 from medallion_assets_tests.oracle.model import Decision as DecisionInput

@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from medallion_assets.dynamodb.publisher import publishing_client
+from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets_tests.services.processes import REPOSITORY, ServiceMissingError, free_port, running
 
 CREDENTIALS = {

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from medallion_assets.dynamodb.serving_tables import day_table, ensure_table, item_table
+from medallion_assets.publishing.serving_tables import day_table, ensure_table, item_table
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from medallion_assets.dynamodb.export_writer import write_export
-from medallion_assets.dynamodb.exports import ExportType
-from medallion_assets.dynamodb.storage import open_store
+from medallion_assets.sources.dynamodb_export.read import ExportType
+from medallion_assets.sources.dynamodb_export.write import write_export
+from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.oracle.lines import Item, customer, delete_line, item_line, transaction, upsert_line
 from medallion_assets_tests.oracle.model import CUSTOMERS, FULL, INCREMENTAL, ExportInput, micros
 from medallion_assets_tests.simulation.week import DAY, HOUR

@@ -12,10 +12,10 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from medallion_assets.dynamodb.reader import read_day, read_ltv
-from medallion_assets.gold.build import partition
-from medallion_assets.lakehouse.raw_exports import bronze_table
-from medallion_assets.tables import PUBLISHED_TABLES
+from medallion_assets.deriving.build import partition
+from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
+from medallion_assets.publishing.reader import read_day, read_ltv
+from medallion_assets.refining.bronze import bronze_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import GOLD, SERVING
 from medallion_assets_tests.oracle.gold import GROUP

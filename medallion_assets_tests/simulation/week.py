@@ -23,8 +23,8 @@ import dagster as dg
 import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from medallion_assets.resources import DynamoDBResource, LakehouseResource
-from medallion_assets.run_days import days_in, days_named, parse_days
+from medallion_assets.contracts.run_days import days_in, days_named, parse_days
+from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import REGION, Graph, Run
 from medallion_assets_tests.operations.small_lakehouse import rewrite_commit
@@ -64,8 +64,8 @@ class Clock:
             patch.setattr(LakehouseResource, "now", lambda _: self.now)
             patch.setattr("dagster._time._mockable_get_current_datetime", lambda: self.now)
             patch.setattr("dagster._time._mockable_get_current_timestamp", self.seconds)
-            patch.setattr("medallion_assets.triggers.run_if_sensors.time", SimpleNamespace(time=self.seconds))
-            patch.setattr("medallion_assets.reporting.STEP_RETRY_SECONDS", 0.0)
+            patch.setattr("medallion_assets.orchestration.sensors.run_if.time", SimpleNamespace(time=self.seconds))
+            patch.setattr("medallion_assets.orchestration.reporting.STEP_RETRY_SECONDS", 0.0)
             logging.setLogRecordFactory(dated)
             try:
                 yield

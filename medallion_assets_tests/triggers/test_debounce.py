@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.lakehouse.contracts import AT_ONCE, Timers
+from medallion_assets.contracts.table import AT_ONCE, Timers
 from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, backoff, decide, signature_of
 
 START = datetime(2025, 1, 1, tzinfo=UTC)

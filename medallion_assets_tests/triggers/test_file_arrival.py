@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.bronze.source import FULL_EXPORT_MISSING, TABLE_RECREATED
-from medallion_assets.bronze.verdicts import RefusedExport
-from medallion_assets.dynamodb.exports import FoundExport
-from medallion_assets.dynamodb.manifests import ROOT, SUMMARY_NAME
-from medallion_assets.dynamodb.verdicts import Verdict
-from medallion_assets.lakehouse.contracts import AT_ONCE, Timers
-from medallion_assets.lakehouse.decisions import Action, Decision
+from medallion_assets.contracts.table import AT_ONCE, Timers
+from medallion_assets.refining.decisions import Action, Decision
+from medallion_assets.refining.refused_exports import RefusedExport
+from medallion_assets.refining.source import FULL_EXPORT_MISSING, TABLE_RECREATED
+from medallion_assets.sources.dynamodb_export.manifest import ROOT, SUMMARY_NAME
+from medallion_assets.sources.dynamodb_export.read import FoundExport
+from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, while_active
 
 START = datetime(2025, 1, 1, tzinfo=UTC)

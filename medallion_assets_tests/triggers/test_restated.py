@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.gold.restatement import kept_as_of_days
+from medallion_assets.deriving.kept_days import kept_as_of_days
 from medallion_assets.triggers.restated import (
     Building,
     Ledger,

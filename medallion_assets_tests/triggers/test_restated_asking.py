@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from medallion_assets.lakehouse.contracts import AT_ONCE, Timers
+from medallion_assets.contracts.table import AT_ONCE, Timers
 from medallion_assets.triggers.debounce import ATTEMPTS, backoff
 from medallion_assets.triggers.restated import Stretch
 from medallion_assets.triggers.restated_asking import MOST_IN_FLIGHT, WHOLE_ATTEMPTS, Decision, Memory, choose

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.run_outcomes import Status
+from medallion_assets.orchestration.runs.outcomes import Status
 from medallion_assets.triggers.run_if import (
     AT_LEAST_ONE,
     OVERLAP_SECONDS,

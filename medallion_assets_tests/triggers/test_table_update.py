@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from medallion_assets.lakehouse.contracts import AT_ONCE, Timers
+from medallion_assets.contracts.table import AT_ONCE, Timers
 from medallion_assets.triggers.table_update import Mode, Watched, decide, while_active
 
 START = datetime(2025, 1, 1, tzinfo=UTC)

@@ -11,17 +11,17 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from medallion_assets.bronze.verdicts import RefusedExport, read_refusals
-from medallion_assets.lakehouse.chain import Gap
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse
-from medallion_assets.lakehouse.expectation_results import read_results
-from medallion_assets.lakehouse.pipeline_runs import read_attempts
-from medallion_assets.lakehouse.raw_exports import bronze_table, loaded_ids
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.expectation_results import read_results
 from medallion_assets.operations.incident import read_incidents
+from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.operations.status import Status, read_status
-from medallion_assets.tables import EXPORTED_TABLES
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
+from medallion_assets.refining.bronze import bronze_table, loaded_ids
+from medallion_assets.refining.chain import Gap
+from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
 
 DAYS = 30
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.lakehouse.pipeline_runs import Outcome
 from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.dashboard.sections import Grid, Row, Section
+from medallion_assets.operations.pipeline_runs import Outcome
 
 NEWEST = 20
 """Tables of what happened show so many rows, the newest first."""

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
-from medallion_assets.lakehouse.contracts import BUSINESS_TIME_ZONE
+from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.operations.dashboard.contents import sections_of, tiles_of
 from medallion_assets.operations.dashboard.facts import DAYS, Facts
 from medallion_assets.operations.dashboard.sections import Section

@@ -1,7 +1,7 @@
 """Charts of quality: the share of good records over time, and why records were bad.
 
 Belongs here: figures from operations.expectation_results, and the scores in operations.pipeline_runs.
-Does not: judging (lakehouse.judging).
+Does not: judging (refining.judging).
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.lakehouse.expectation_results import GATE, TYPE
-from medallion_assets.lakehouse.expectations import Action
-from medallion_assets.lakehouse.pipeline_runs import Outcome
+from medallion_assets.contracts.expectations import Action
 from medallion_assets.operations.dashboard.charts import (
     BLUE,
     GREEN,
@@ -27,6 +25,8 @@ from medallion_assets.operations.dashboard.charts import (
     hover_text,
     plain_figure,
 )
+from medallion_assets.operations.expectation_results import GATE, TYPE
+from medallion_assets.operations.pipeline_runs import Outcome
 from medallion_assets.operations.status import StageStatus
 
 REASONS = 15

@@ -12,7 +12,6 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.lakehouse.pipeline_runs import Outcome
 from medallion_assets.operations.dashboard.charts import (
     BLUE,
     GREEN,
@@ -26,6 +25,7 @@ from medallion_assets.operations.dashboard.charts import (
     figure_over,
     hover_text,
 )
+from medallion_assets.operations.pipeline_runs import Outcome
 
 LAYERS = ("bronze", "silver", "gold", "serving")
 OUTCOMES = {

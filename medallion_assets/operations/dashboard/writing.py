@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from medallion_assets.dynamodb.storage import open_store, write_bytes
-from medallion_assets.lakehouse.delta import Lakehouse
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.facts import Facts, read_facts
 from medallion_assets.operations.dashboard.page import render
+from medallion_assets.storage.stores import open_store, write_bytes
 
 PAGE = "operations/dashboard.html"
 """Where the page lies below the lakehouse URL."""

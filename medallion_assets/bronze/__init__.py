@@ -1,1 +1,0 @@
-"""Bronze: raw records, exactly as exported; one file a table."""

@@ -1,0 +1,190 @@
+"""The demo's home: a folder of its own, in which a new demo removes what an earlier one made, and nothing else.
+
+Belongs here: where it is, which files in it the demo made, and removing them.
+Does not: the story (run.py), or Dagster's runs, which stay.
+
+A file is the demo's when it was recorded at the end of the demo, and its size and time are as they were then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from medallion_assets.errors import PermanentError
+from medallion_assets.pipelines.transactions.samples.exports import TABLES as SAMPLE_TABLES
+from medallion_assets.settings import Settings
+
+NAME = "demo"
+RECORD = "demo.json"
+MADE_BY = "medallion demo"
+RAW, LAKEHOUSE = "raw-dynamodb-exports", "lakehouse"
+NAMED = 5
+"""So many files are named in an error."""
+Stamp = list[int]
+"""Size in bytes, and time of the last change in nanoseconds."""
+LINK: Stamp = [-1, -1]
+"""The stamp of every link: none is the demo's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoContents:
+    """What lies in a demo's home; `not_made` are files in its data folders that no demo made, by their path there."""
+
+    home: Path
+    folders: Mapping[str, int]
+    files: int
+    size_bytes: int
+    not_made: list[str]
+
+
+def demo_home(home: Path) -> Path:
+    """Where the demo of a home lies: in a folder below it, or there itself, if it is a demo's."""
+    return home if is_demo_home(home) else home / NAME
+
+
+def is_demo_home(home: Path) -> bool:
+    """Whether a demo was run there; those of earlier releases, which had no folder of their own, do not count."""
+    return _recorded(home) is not None
+
+
+def demo_settings(settings: Settings) -> Settings:
+    """The settings with every place in the demo's home.
+
+    Raises:
+        PermanentError: the settings name other places, where the commands to type next would look.
+    """
+    places = {"raw_url": str(settings.home / RAW), "lakehouse_url": str(settings.home / LAKEHOUSE)}
+    found = {"raw_url": settings.raw_url, "lakehouse_url": settings.lakehouse_url}
+    if found != places:
+        raise PermanentError(
+            "the demo keeps everything in a folder of its own below MEDALLION_HOME",
+            expected=places,
+            found=found,
+            do="unset MEDALLION_RAW_URL and MEDALLION_LAKEHOUSE_URL for the demo",
+        )
+    home = demo_home(settings.home)
+    return replace(settings, home=home, raw_url=str(home / RAW), lakehouse_url=str(home / LAKEHOUSE))
+
+
+@contextmanager
+def recording(home: Path) -> Iterator[None]:
+    """Remove what an earlier demo made in its home; what the block makes there is recorded, also when it fails.
+
+    Raises:
+        PermanentError: there is something else; it is named, and nothing was removed.
+    """
+    recorded, record = _recorded(home), home / RECORD
+    if recorded is None and (record.exists() or record.is_symlink()):
+        raise PermanentError(
+            f"{record} is no record of a demo", do=f"move it away, or set MEDALLION_HOME to a folder without a {NAME}"
+        )
+    found = dict(_files(home))
+    if foreign := _not_made(found, recorded or {}):
+        raise PermanentError(
+            f"{home} holds data that no demo made, or that was changed since; nothing was removed",
+            expected="only what an earlier demo made and recorded, or an empty folder",
+            found=f"{len(foreign)} other files: {_listed(foreign)}",
+            do="move what you need elsewhere; then `medallion remove-demo` lists what is there, asks, and removes it",
+        )
+    for path in found:
+        _remove(home, path)
+    _write(record, {})
+    try:
+        yield
+    finally:
+        _write(record, {path: stamp for path, stamp in _files(home) if stamp != LINK and _is_of_samples(path)})
+
+
+def contents(home: Path) -> DemoContents:
+    """What lies in a demo's home.
+
+    Raises:
+        PermanentError: no demo was run there.
+    """
+    recorded = _recorded(home)
+    if recorded is None:
+        raise PermanentError(f"there is no demo in {home}", expected=f"a {RECORD} that `medallion demo` wrote there")
+    folders = dict.fromkeys(sorted(one.name for one in home.iterdir()), 0)
+    files = size = 0
+    for path, stamp in _walk(home, home):
+        folders[path.partition("/")[0]] += 1
+        files, size = files + 1, size + max(0, stamp[0])
+    return DemoContents(
+        home=home, folders=folders, files=files, size_bytes=size, not_made=_not_made(dict(_files(home)), recorded)
+    )
+
+
+def remove(home: Path) -> None:
+    """Remove a demo's home, with everything that lies there; what a link points to stays."""
+    for one in home.iterdir():
+        if one.is_dir() and not one.is_symlink():
+            shutil.rmtree(one)
+        else:
+            one.unlink()
+    if not home.is_symlink():
+        home.rmdir()
+
+
+def _recorded(home: Path) -> dict[str, Stamp] | None:
+    """The files that the last demo made; None when none was run there."""
+    try:
+        values = json.loads((home / RECORD).read_text())
+    except (OSError, ValueError):
+        return None
+    is_ours = isinstance(values, dict) and values.get("made_by") == MADE_BY
+    return dict(values["files"]) if is_ours else None
+
+
+def _write(record: Path, files: Mapping[str, Stamp]) -> None:
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps({"made_by": MADE_BY, "files": files}))
+
+
+def _not_made(found: Mapping[str, Stamp], recorded: Mapping[str, Stamp]) -> list[str]:
+    return sorted(path for path, stamp in found.items() if stamp == LINK or recorded.get(path) != stamp)
+
+
+def _files(home: Path) -> Iterator[tuple[str, Stamp]]:
+    """Every file in the data folders, by its path in the home; links count as files, and none is followed."""
+    for folder in (RAW, LAKEHOUSE):
+        yield from _walk(home, home / folder)
+
+
+def _walk(home: Path, folder: Path) -> Iterator[tuple[str, Stamp]]:
+    if folder.is_symlink():
+        yield str(folder.relative_to(home)), LINK
+        return
+    for place, folders, files in os.walk(folder):
+        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        for name in (*files, *links):
+            path = Path(place) / name
+            found = path.lstat()
+            stamp = LINK if path.is_symlink() else [found.st_size, found.st_mtime_ns]
+            yield str(path.relative_to(home)), stamp
+
+
+def _is_of_samples(path: str) -> bool:
+    """Whether the demo writes there: exports of its own tables, and any table of the lakehouse."""
+    folder, name = path.split("/")[:2]
+    return folder == LAKEHOUSE or name in SAMPLE_TABLES
+
+
+def _remove(home: Path, path: str) -> None:
+    """Remove a file, and the folders above it that are empty then."""
+    file = home / path
+    file.unlink(missing_ok=True)
+    with suppress(OSError):  # something else lies there
+        for folder in file.relative_to(home).parents:
+            if folder != Path():
+                (home / folder).rmdir()
+
+
+def _listed(paths: list[str]) -> str:
+    more = len(paths) - NAMED
+    return ", ".join(paths[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,166 @@
+"""The demo's pipeline: the asset graph run through Dagster in this process, and what it then holds.
+
+Belongs here: runs whose progress and failures the demo shows, and figures of the tables.
+Does not: which runs there are (run.py), or how they look (view.py).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import date
+
+import dagster as dg
+import polars as pl
+from dagster._core.instance.ref import InstanceRef
+
+from medallion_assets.cli.demo.view import DemoView
+from medallion_assets.contracts.table import Table
+from medallion_assets.definitions import build_defs
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import PermanentError
+from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.resources import DynamoDBResource
+from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.pipelines.transactions.customers import CUSTOMERS
+from medallion_assets.pipelines.transactions.daily_sales_metrics import DAILY_SALES_METRICS
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.publishing.reader import read_day
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.settings import Settings
+
+INGEST = [bronze_table("customer_transactions"), bronze_table("customers")]
+REFINE = [CUSTOMER_TRANSACTIONS, CUSTOMERS, ENRICHED_TRANSACTIONS]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSummary:
+    """A line of the demo's last table."""
+
+    name: str
+    rows: int
+    version: int
+    quality: float | None
+    quarantined: int | None
+
+
+class DemoPipeline:
+    """The graph, its instance, and the tables that it makes."""
+
+    def __init__(self, settings: Settings, dynamodb: dict[str, str], view: DemoView) -> None:
+        self.view = view
+        self.client = publishing_client(**dynamodb)
+        self.lakehouse = Lakehouse(url=settings.lakehouse_url)
+        resource = DynamoDBResource(
+            endpoint_url=dynamodb["endpoint_url"],
+            region=dynamodb["region_name"],
+            access_key_id=dynamodb["aws_access_key_id"],
+            secret_access_key=dynamodb["aws_secret_access_key"],
+            creates_tables=True,
+        )
+        definitions = build_defs(settings, dynamodb=resource, loggers={"demo": _logger(view)})
+        self.job = definitions.resolve_implicit_global_asset_job_def()
+        self.instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(settings.dagster_home)))
+
+    def run(self, title: str, tables: list[Table], first: date | None = None, last: date | None = None) -> None:
+        """Materialize the assets of some tables in one Dagster run."""
+        with self.view.step(title):
+            result = self._execute(tables, first, last)
+            if not result.success:
+                raise PermanentError(f"{title}: the run failed", found=_failure(result), do="look at the run in the UI")
+            for event in result.get_asset_check_evaluations():
+                self.view.check(event.asset_key.to_user_string(), event.check_name, passed=event.passed)
+
+    def run_to_the_gate(self, export_id: str, tables: list[Table]) -> str:
+        """Materialize assets while a bad export lies there; give what the gate says of it."""
+        title = f"A bad export arrives: {export_id}"
+        with self.view.step(title, stops=True):
+            result = self._execute(tables, None, None)
+            message = _failure(result)
+            if result.success or f"export {export_id} failed the quality gate" not in message:
+                raise PermanentError(
+                    f"{title}: the gate did not stop it", found=message, do="look at the run in the UI"
+                )
+            self.view.note(message)
+            return message
+
+    def readable(self, days: list[date]) -> dict[str, list[dict[str, object]]]:
+        """What readers of DynamoDB see of some days."""
+        return {str(day): read_day(self.client, DAILY_SALES_METRICS.short_name, day) for day in days}
+
+    def days(self) -> list[date]:
+        """The business days with transactions, ascending."""
+        return [day for day in self.lakehouse.open(ENRICHED_TRANSACTIONS).partitions if day is not None]
+
+    def sales(self, days: list[date]) -> list[dict[str, object]]:
+        """Sales by day, as Gold has them."""
+        rows = self.lakehouse.open(DAILY_SALES_SUMMARY).scan(partitions=days).collect()
+        figures = pl.col("transaction_count", "units_sold", "gross_revenue", "refunded_amount", "net_revenue")
+        return rows.group_by("transaction_date").agg(figures.sum()).sort("transaction_date").to_dicts()
+
+    def summaries(self) -> list[TableSummary]:
+        """One line a table, from the tables' logs and the latest materializations."""
+        return [self._summary(table) for table in [*INGEST, *REFINE, DAILY_SALES_SUMMARY, CUSTOMER_LTV]]
+
+    def _summary(self, table: Table) -> TableSummary:
+        snapshot = self.lakehouse.open(table)
+        quality = quarantined = None
+        if table in (CUSTOMER_TRANSACTIONS, CUSTOMERS):
+            quarantine = quarantine_table(table)
+            bad = self.lakehouse.open(quarantine).row_count if self.lakehouse.exists(quarantine) else 0
+            settlement = Settlement.read(self.lakehouse.open(bronze_table(table.short_name)), snapshot, {})
+            lines = sum(one.records for one in settlement.exports if one.export_id not in settlement.pending_ids)
+            quarantined, quality = bad, 1.0 if lines == 0 else 1 - bad / lines
+        return TableSummary(
+            name=table.name, rows=snapshot.row_count, version=snapshot.version, quality=quality, quarantined=quarantined
+        )
+
+    def _execute(self, tables: list[Table], first: date | None, last: date | None) -> dg.ExecuteInProcessResult:
+        tags = {"user": "medallion demo"}
+        if first is not None:
+            tags |= {
+                "dagster/asset_partition_range_start": str(first),
+                "dagster/asset_partition_range_end": str(last),
+            }
+        return self.job.execute_in_process(
+            asset_selection=[asset_key(table) for table in tables],
+            instance=self.instance,
+            tags=tags,
+            run_config={"loggers": {"demo": {"config": {}}}},
+            raise_on_error=False,
+        )
+
+
+def _logger(view: DemoView) -> dg.LoggerDefinition:
+    """Sends what assets log to the view instead of the terminal."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            meta = getattr(record, "dagster_meta", {})
+            if not meta.get("dagster_event"):
+                view.progress(str(meta.get("orig_message", record.getMessage())))
+
+    def make(_: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.getLogger("medallion.demo")
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        logger.handlers = [Handler()]
+        return logger
+
+    return dg.LoggerDefinition(make, config_schema={})
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> str:
+    """What the first failed step said."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.user_failure_data
+            if error is not None and error.description:
+                return error.description
+            return str(event.step_failure_data.error_display_string)
+    return "no step failed"

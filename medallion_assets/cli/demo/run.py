@@ -1,0 +1,111 @@
+"""The demo: the whole pipeline on sample tables, on this machine, in under a minute.
+
+Belongs here: the story that `medallion demo` tells, step by step.
+Does not: the samples (pipelines/transactions/samples/history.py), running the pipeline (pipeline.py), what an earlier
+demo left (home.py), how things look (view.py).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+from medallion_assets.cli.dagster_home import put_demo_yaml
+from medallion_assets.cli.demo.home import MADE_BY, demo_settings, recording
+from medallion_assets.cli.demo.pipeline import INGEST, REFINE, DemoPipeline, TableSummary
+from medallion_assets.cli.demo.view import DemoView
+from medallion_assets.cli.embedded_dynamodb import embedded_dynamodb
+from medallion_assets.cli.home_lock import only_one
+from medallion_assets.deriving.kept_days import restated_partitions
+from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
+from medallion_assets.pipelines.transactions.customer_ltv_metrics import CUSTOMER_LTV_METRICS
+from medallion_assets.pipelines.transactions.daily_sales_metrics import DAILY_SALES_METRICS
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.pipelines.transactions.samples.history import write_bad_export, write_demo_history
+from medallion_assets.settings import Settings
+
+SEED = 7
+FIRST_DAY = date(2025, 1, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSize:
+    """How large the sample tables are."""
+
+    transactions: int = 50_000
+    customers: int = 1_000
+    days: int = 60
+    published_days: int = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoResult:
+    """What the demo found, for `--json` and for tests."""
+
+    tables: list[TableSummary]
+    sales: list[dict[str, object]]
+    published_days: list[str]
+    bad_export: str
+    gate_message: str
+    readable_unchanged: bool
+    seconds: float
+    home: str
+
+
+def run_demo(settings: Settings, view: DemoView, size: DemoSize | None = None) -> DemoResult:
+    """Run the story; everything it makes lies in the demo's own home, below `settings.home`.
+
+    Raises:
+        PermanentError: that home holds data that no demo made, another demo is at work there, or a stage failed that
+            should not have.
+    """
+    settings = replace(demo_settings(settings), first_day=FIRST_DAY)
+    with only_one(settings.home, MADE_BY), recording(settings.home):
+        put_demo_yaml(settings.dagster_home)
+        return _tell(settings, view, size or DemoSize())
+
+
+def _tell(settings: Settings, view: DemoView, size: DemoSize) -> DemoResult:
+    began = time.monotonic()
+    story: dict[str, Any] = {
+        "seed": SEED,
+        "transactions": size.transactions,
+        "customers": size.customers,
+        "days": size.days,
+        "first_day": FIRST_DAY + timedelta(days=1),  # UTC: it begins on the evening before in Los Angeles
+    }
+    figures = f"{size.transactions:,} transactions of {size.days} days, {size.customers:,} customers"
+    with view.step(f"Writing sample exports: {figures}"):
+        exports = write_demo_history(settings.raw_url, **story)
+        view.note(f"{len(exports)} exports: a full one of each table, the others incremental")
+    with embedded_dynamodb() as dynamodb:
+        pipeline = DemoPipeline(settings, dynamodb.client_options, view)
+        pipeline.run("Bronze and Silver: load, judge, publish, enrich", [*INGEST, *REFINE])
+        days = pipeline.days()
+        pipeline.run("Gold: daily sales of every day", [DAILY_SALES_SUMMARY], days[0], days[-1])
+        kept = restated_partitions(days, days[-1]).ltv_days[-size.published_days :]
+        pipeline.run("Gold: customer lifetime value of the last days", [CUSTOMER_LTV], kept[0], kept[-1])
+        published = days[-size.published_days :]
+        pipeline.run(
+            f"Serving: the last {size.published_days} days to DynamoDB",
+            [DAILY_SALES_METRICS],
+            published[0],
+            published[-1],
+        )
+        pipeline.run("Serving: the last day's lifetime values", [CUSTOMER_LTV_METRICS], days[-1], days[-1])
+        before = pipeline.readable(published)
+        bad = write_bad_export(settings.raw_url, **story)
+        message = pipeline.run_to_the_gate(bad.export_id, [*INGEST, *REFINE])
+        unchanged = pipeline.readable(published) == before
+        return DemoResult(
+            tables=pipeline.summaries(),
+            sales=pipeline.sales(published),
+            published_days=[str(day) for day in published],
+            bad_export=bad.export_id,
+            gate_message=message,
+            readable_unchanged=unchanged,
+            seconds=time.monotonic() - began,
+            home=str(settings.home),
+        )

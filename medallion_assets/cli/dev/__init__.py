@@ -1,0 +1,1 @@
+"""Development: everything switched on, on this machine, until Ctrl-C."""

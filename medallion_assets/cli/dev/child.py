@@ -1,0 +1,51 @@
+"""What runs `dagster dev` for `medallion dev`: it ends all of it, also when the one that started it was killed.
+
+    python -m medallion_assets.cli.dev.child PID DAGSTER_HOME ARGUMENTS
+
+Belongs here: what must outlive `medallion dev` by a moment. Does not: starting and ending it otherwise (run.py).
+
+What is killed ends none of its children: a daemon would go on, with no one to stop it. So this process leads a group of
+its own, holds the lock of the home (cli/home_lock.py) and looks whether its parent still lives; when it does not, it
+ends the group, itself included, and so frees the home. Runs are no part of the group; they are ended before.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from medallion_assets.orchestration.runs.locks import FOLDER, end_workers
+
+POLL_SECONDS = 0.5
+END_SECONDS = 75.0
+"""Dagster gives each of its services a minute to end; what is left then is killed."""
+
+
+def main(parent: int, dagster_home: Path, arguments: list[str]) -> int:
+    """Run Python with these arguments; hand SIGINT on to it, and return its exit code. No run outlives it."""
+    with subprocess.Popen([sys.executable, *arguments]) as process:  # noqa: S603 - our own command
+
+        def end(_number: int = 0, _frame: FrameType | None = None) -> None:
+            process.send_signal(signal.SIGINT)
+
+        signal.signal(signal.SIGINT, end)
+        while process.poll() is None:
+            if os.getppid() != parent:
+                end()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(END_SECONDS)
+                end_workers(dagster_home / FOLDER)
+                os.killpg(0, signal.SIGKILL)
+            time.sleep(POLL_SECONDS)
+        end_workers(dagster_home / FOLDER)
+        return process.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]))

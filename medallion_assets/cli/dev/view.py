@@ -1,0 +1,90 @@
+"""How `medallion dev` looks in a terminal.
+
+Belongs here: what it prints once the UI answers, and colours; what `medallion ui` says of itself.
+Does not: what is started (run.py), or which lines of Dagster's are shown (log.py).
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from rich.console import Console, Group
+from rich.text import Text
+
+from medallion_assets.cli.dev.log import DagsterLog, Line
+from medallion_assets.cli.dev.run import DevServer
+from medallion_assets.cli.web_ui import WebUi
+
+NEXT = (
+    ("make sample-export", "new exports land; watch them come through to serving in the UI"),
+    (".venv/bin/medallion sample-export --bad-share 0.1", "one that the quality gate stops"),
+    (".venv/bin/medallion status", "how fresh everything is, and what went wrong"),
+)
+
+
+def dev_page(server: DevServer) -> Group:
+    """Where everything is, what other terminals need, and what to type next."""
+    own = server.own_dagster_yaml
+    return Group(
+        _line("Dagster UI", server.ui_url, "asset graph: /asset-groups"),
+        _line("DynamoDB", server.endpoint, _contents(server)),
+        _line("data", str(server.home), "exports, tables, Dagster's runs"),
+        *([_line("settings", str(own), "a dagster.yaml of your own: it is kept, and holds")] if own else []),
+        Text("In other terminals, for commands that are to see the same:", style="bold"),
+        *(_command(f"export {name}={shlex.quote(value)}") for name, value in server.variables.items()),
+        Text("What to type there next:", style="bold"),
+        *(_command(command, what) for command, what in NEXT),
+        Text("Ctrl-C ends all of it. What happens, with the time, job and stage:", style="bold"),
+    )
+
+
+def ui_page(shown: WebUi) -> Group:
+    """What is shown, where, and that nothing is started."""
+    other = "--no-demo" if shown.is_demo else "--demo"
+    whose = "the demo's" if shown.is_demo else "your own"
+    return Group(
+        _line("Dagster UI", shown.url, "Ctrl-C ends it"),
+        _line("runs of", str(shown.home), f"{whose}; `medallion ui {other}` shows the others"),
+        Text("Nothing starts by itself; what you materialize runs at once. Sensors and schedules: `medallion dev`"),
+    )
+
+
+class LogView:
+    """Prints the lines of Dagster that are worth showing; call it with each."""
+
+    def __init__(self, ui_url: str, console: Console | None = None) -> None:
+        self._log = DagsterLog(ui_url)
+        self._console = console or Console(highlight=False)
+
+    def __call__(self, line: str) -> None:
+        """Print a line, or what it comes to, or nothing."""
+        shown = self._log.read(line)
+        if shown is not None:
+            self._console.print(log_line(shown), soft_wrap=True)
+
+
+def log_line(line: Line) -> Text:
+    """A line that happened."""
+    style = {"told": "", "warned": "yellow", "failed": "red"}[line.kind]
+    return Text.assemble(
+        (f"{line.time} " if line.time else "", "dim"), (f"{line.subject}  ", "cyan"), (line.message, style)
+    )
+
+
+def _contents(server: DevServer) -> str:
+    again = server.published_again
+    if again is None:
+        return "as it was set"
+    if not again.days:
+        return "inside this process: empty, as nothing was published yet"
+    return f"inside this process: given back what was published, {again.items:,} items"
+
+
+def _line(name: str, value: str, what: str) -> Text:
+    return Text.assemble((f"{name:<11}", "bold"), (value, "cyan"), (f"  # {what}", "dim"))
+
+
+def _command(command: str, what: str = "") -> Text:
+    return Text.assemble(
+        "  ", (command, "cyan"), (f"  # {what}" if what else "", "dim"), no_wrap=True, overflow="ignore"
+    )

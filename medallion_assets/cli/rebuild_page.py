@@ -1,0 +1,82 @@
+"""How a rebuild looks in a terminal.
+
+Belongs here: layout and colour.
+Does not: figures; the rebuild brings them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table as Grid
+from rich.text import Text
+
+from medallion_assets.delta.table_changes import Example, Rebuilt, TableChanges
+
+CHANGE_STYLES = {"added": "green", "changed": "yellow", "gone": "red"}
+DAYS_SHOWN = 10
+VALUES_SHOWN = 4
+
+
+def rebuilt_page(done: Rebuilt) -> RenderableType:
+    """What changed, or would change, with some examples, and what comes next."""
+    changes = done.changes
+    what = "would change" if done.dry_run else f"rebuilt as version {done.version}"
+    parts: list[RenderableType] = [Text.assemble((done.table, "bold"), f": {what}"), _figures(done)]
+    if changes.examples:
+        parts.append(_examples(changes))
+    notes = [
+        ("restated days", _some([str(day) for day in sorted(changes.restated)])),
+        ("newly bad", _counts(changes.newly_bad)),
+        ("newly good", _counts(changes.newly_good)),
+        ("accepted although they fail the gate", _some(done.accepted)),
+        ("left out, lost by Bronze or of another source", _some(done.dropped)),
+        ("kept as they are: not to be read again", _some(done.kept)),
+        ("of them held, but of another source", _some(list(done.foreign))),
+    ]
+    parts += [Text.assemble((f"{name}: ", "dim"), words) for name, words in notes if words]
+    parts += [Text.assemble(("next: ", "dim"), step) for step in done.next_steps]
+    return Group(*parts)
+
+
+def _figures(done: Rebuilt) -> Grid:
+    changes = done.changes
+    grid = Grid(box=SIMPLE_HEAD, header_style="bold")
+    for name in ("added", "changed", "gone"):
+        grid.add_column(name, justify="right", style=CHANGE_STYLES[name])
+    for name in ("days restated", "exports read again"):
+        grid.add_column(name, justify="right")
+    figures = (changes.added, changes.changed, changes.gone, len(changes.restated), done.exports)
+    grid.add_row(*(f"{figure:,}" for figure in figures))
+    return grid
+
+
+def _examples(changes: TableChanges) -> Grid:
+    grid = Grid(box=SIMPLE_HEAD, header_style="bold")
+    for name in ("example", "key", "before", "after"):
+        grid.add_column(name, overflow="fold")
+    for example in changes.examples:
+        grid.add_row(*_example(example), style=CHANGE_STYLES.get(example.change))
+    return grid
+
+
+def _example(example: Example) -> tuple[str, str, str, str]:
+    key = ", ".join(str(value) for value in example.key.values())
+    return example.change, key, _values(example.before), _values(example.after)
+
+
+def _values(values: Mapping[str, Any]) -> str:
+    shown = [f"{name} {value}" for name, value in list(values.items())[:VALUES_SHOWN]]
+    return ", ".join(shown) + (" …" if len(values) > VALUES_SHOWN else "")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:DAYS_SHOWN]) + (f" and {len(names) - DAYS_SHOWN} more" if len(names) > DAYS_SHOWN else "")
+
+
+def _counts(figures: Mapping[str, int]) -> str:
+    ordered = sorted(figures.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{name}: {count:,}" for name, count in ordered)

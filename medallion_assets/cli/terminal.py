@@ -1,0 +1,147 @@
+"""The terminal: one answer a command, as a page for people or as one JSON document, and errors that help.
+
+Belongs here: what is printed where, progress, and exit codes (0 well, 1 something was found, 2 an error).
+Does not: what an answer says (operations), or how its page is laid out (cli.pages).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import date
+from enum import Enum
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import typer
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
+from rich.text import Text
+from rich.traceback import Traceback
+
+from medallion_assets.errors import MedallionError
+from medallion_assets.errors.visible_text import visible, visible_json
+
+FOUND, FAILED = 1, 2
+PIPE_WIDTH = 200
+"""Columns of a page that goes to a file or a pipe: ids and file names stay whole."""
+
+
+class Terminal:
+    """The output of one command; a context that turns every error into a page and an exit code.
+
+    With `as_json` stdout gets one document and nothing else; stderr gets nothing.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        out = _console()
+        self._out = out if out.is_terminal else _console(width=PIPE_WIDTH)
+        self._err = _console(stderr=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not isinstance(error, Exception) or isinstance(error, typer.Exit | typer.Abort):
+            return
+        if self._as_json:
+            typer.echo(json.dumps({"error": _error_facts(error)}, indent=2))
+        else:
+            self._err.print(_Visible(_error_panel(error)))
+            if not isinstance(error, MedallionError):
+                self._err.print(_Visible(Traceback.from_exception(type(error), error, traceback)))
+        raise typer.Exit(FAILED) from error
+
+    def answer(self, facts: object, page: Callable[[], RenderableType], *, found: bool = False) -> None:
+        """Print the answer, as JSON made from `facts` or as the page; with `found` the command exits with 1."""
+        if self._as_json:
+            typer.echo(visible_json(json.dumps(plain(facts), indent=2, ensure_ascii=False)))
+        else:
+            self._out.print(_Visible(page()))
+        if found:
+            raise typer.Exit(FOUND)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar on stderr while the context lasts; call it with how much is done, of how much."""
+        with self.phases() as progress:
+            yield partial(progress, what)
+
+    @contextmanager
+    def phases(self) -> Iterator[Callable[[str, int, int], None]]:
+        """A bar for work in several parts; call it with what is done as well."""
+        if self._as_json or not self._err.is_terminal:
+            yield lambda _what, _done, _total: None
+            return
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self._err, transient=True) as bars:
+            task = bars.add_task("", total=None)
+            yield lambda what, done, total: bars.update(task, description=what, completed=done, total=total)
+
+
+def _console(*, width: int | None = None, stderr: bool = False) -> Console:
+    """A console that takes no value for a command: pages show what tables, buckets and errors hold, brackets or not."""
+    return Console(width=width, stderr=stderr, markup=False, emoji=False)
+
+
+class _Visible:
+    """A page in which no value commands the terminal: control characters are symbols."""
+
+    def __init__(self, page: RenderableType) -> None:
+        self._page = page
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._page, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold: dataclasses as objects, days and times in ISO 8601, exact numbers as text, sets sorted."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): plain(member) for name, member in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted(plain(member) for member in value)
+    if isinstance(value, list | tuple):
+        return [plain(member) for member in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, date):  # datetimes too
+        return value.isoformat()
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _error_facts(error: Exception) -> dict[str, str | None]:
+    if not isinstance(error, MedallionError):
+        return {"kind": type(error).__name__, "what": str(error), "expected": None, "found": None, "do": None}
+    return {
+        "kind": type(error).__name__,
+        "what": error.what,
+        "expected": None if error.expected is None else str(error.expected),
+        "found": None if error.found is None else str(error.found),
+        "do": error.do,
+    }
+
+
+def _error_panel(error: Exception) -> Panel:
+    facts = _error_facts(error)
+    title = "error" if isinstance(error, MedallionError) else f"unexpected {facts['kind']}"
+    lines = [Text(facts["what"] or title, style="bold")]
+    for name, label in (("expected", "expected"), ("found", "found"), ("do", "what to do")):
+        if facts[name] is not None:
+            lines.append(Text.assemble((f"{label}: ", "dim"), str(facts[name])))
+    return Panel(Group(*lines), title=title, title_align="left", border_style="red")

@@ -1,0 +1,100 @@
+"""The Dagster UI of a home: it shows, and starts nothing by itself.
+
+Belongs here: the web server alone, without a daemon; which home it shows, and under which variables.
+Does not: sensors, schedules, a queue (cli/dev/run.py, deploy/).
+
+Whoever materializes an asset in it gets the run at once: a queue would wait for a daemon.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from medallion_assets.cli.demo.home import demo_home, is_demo_home
+from medallion_assets.errors import PermanentError
+from medallion_assets.settings import Settings
+
+HOST = "127.0.0.1"
+OLD_DEMO = "demo.json"
+"""An earlier release's demo lay in the home itself, and left this there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebUi:
+    """What is to be run: the command and its environment."""
+
+    url: str
+    home: Path
+    is_demo: bool
+    command: list[str]
+    environment: Mapping[str, str]
+
+
+def web_ui(settings: Settings, environment: Mapping[str, str], *, port: int, demo: bool | None = None) -> WebUi:
+    """The web server over a home's runs, or over those of its demo.
+
+    Without `demo` it is the home, unless nothing was run there yet and there is a demo.
+
+    Raises:
+        PermanentError: the port is taken, or there is no demo.
+    """
+    check_port(port, "--port")
+    place = demo_home(settings.home)
+    if demo and not is_demo_home(place):
+        raise PermanentError(f"there is no demo in {place}", do="run `medallion demo` first")
+    is_demo = is_demo_home(place) and (demo or (demo is None and not _has_runs(settings.home)))
+    home = place if is_demo else settings.home
+    left_out = ("MEDALLION_RAW_URL", "MEDALLION_LAKEHOUSE_URL") if is_demo else ()
+    url = ui_address(port)
+    variables = {name: value for name, value in environment.items() if name not in left_out} | {
+        "MEDALLION_HOME": str(home),
+        "MEDALLION_UI_URL": url,
+        "DAGSTER_HOME": str(home / "dagster_home"),
+        "DAGSTER_WEBSERVER_INSTANCE_REF": _instance(home / "dagster_home"),  # in a command line all could read it
+    }
+    command = [sys.executable, "-m", "dagster_webserver", "-m", "medallion_assets.definitions"]
+    command += ["--host", HOST, "--port", str(port), "--dagster-log-level", "warning"]
+    command += ["--code-server-log-level", "warning"]
+    return WebUi(url=url, home=home, is_demo=is_demo, command=command, environment=variables)
+
+
+def ui_address(port: int) -> str:
+    """Where the UI is."""
+    return f"http://{HOST}:{port}"
+
+
+def check_port(port: int, option: str) -> None:
+    """See that nobody listens there.
+
+    Raises:
+        PermanentError: somebody does; the message names the option that chooses another port.
+    """
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            raise PermanentError(
+                f"port {port} cannot be had", found=str(error), do=f"end what uses it, or name another with {option}"
+            ) from error
+
+
+def _has_runs(home: Path) -> bool:
+    """Whether a person ran something there: Dagster keeps its runs there, and they are not an old demo's."""
+    return (home / "dagster_home" / "history").is_dir() and not (home / OLD_DEMO).exists()
+
+
+def _instance(dagster_home: Path) -> str:
+    """A Dagster home as its dagster.yaml says, but runs start at once and nothing is sent to anybody; as text."""
+    from dagster._core.instance.ref import InstanceRef
+    from dagster._serdes import ConfigurableClassData, serialize_value
+
+    dagster_home.mkdir(parents=True, exist_ok=True)
+    quiet = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
+    instance = InstanceRef.from_dir(str(dagster_home), overrides=quiet)
+    at_once = ConfigurableClassData("dagster.core.run_coordinator", "DefaultRunCoordinator", "{}\n")
+    return serialize_value(instance._replace(run_coordinator_data=at_once))

@@ -1,0 +1,95 @@
+"""Expectations: what a good row is, written once for every engine with Narwhals.
+
+Belongs here: the three kinds of expectation and how a frame is judged by them.
+Does not: the expectations of a table (its contract), building lists of names (contracts.reasons), or what happens
+    to an export that fails (refining.gate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import narwhals as nw
+import polars as pl
+from narwhals.typing import IntoLazyFrameT
+
+from medallion_assets.contracts.reasons import appended, listed
+
+UNREADABLE = ("malformed_json", "unknown_record")
+"""The reasons of records that decoding could not take apart: nothing is known of their columns."""
+
+
+class Action(StrEnum):
+    """What happens to a row that does not meet an expectation."""
+
+    WARN = "expect"
+    """The row stays; the count is reported."""
+    DROP = "expect_or_drop"
+    """The row goes to quarantine with the expectation's name as its reason."""
+    FAIL = "expect_or_fail"
+    """The whole export stops before it is published."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expectation:
+    """A named condition on one row. `condition` is a Boolean expression; null (nothing to judge) counts as met."""
+
+    name: str
+    condition: nw.Expr
+    action: Action
+    column: str | None = None
+
+
+def expect(name: str, condition: nw.Expr, column: str | None = None) -> Expectation:
+    """A warning: rows that do not meet it are counted and kept."""
+    return Expectation(name, condition, Action.WARN, column)
+
+
+def expect_or_drop(name: str, condition: nw.Expr, column: str | None = None) -> Expectation:
+    """Rows that do not meet it are bad records: quarantined with `name` as the reason (rule R4)."""
+    return Expectation(name, condition, Action.DROP, column)
+
+
+def expect_or_fail(name: str, condition: nw.Expr, column: str | None = None) -> Expectation:
+    """One row that does not meet it fails the export (rule C3)."""
+    return Expectation(name, condition, Action.FAIL, column)
+
+
+def violations(frame: IntoLazyFrameT, expectations: Sequence[Expectation]) -> IntoLazyFrameT:
+    """One Boolean column, without nulls, for each expectation (at least one): true where the record does not meet it.
+
+    `frame` is what decoding gives, lazy, of any engine. Not judged: deletes, records that cannot be read, and
+    expectations whose column has a reason already.
+    """
+    is_judged = ~nw.col("_is_delete")
+    for verdict in UNREADABLE:
+        is_judged &= ~nw.col("_reasons").list.contains(verdict)
+    columns = []
+    for expectation in expectations:
+        fails = is_judged & ~expectation.condition.fill_null(value=True)
+        if expectation.column is not None:
+            fails &= ~nw.col("_reason_columns").list.contains(expectation.column)
+        columns.append(fails.alias(expectation.name))
+    return nw.from_native(frame).select(*columns).to_native()
+
+
+def judge(frame: pl.DataFrame, expectations: Sequence[Expectation]) -> pl.DataFrame:
+    """Judge decoded records: the same rows, with the names of the expectations that each does not meet (rules R4, T4).
+
+    A failed `expect_or_drop` is appended to `_reasons`, and its column (null: none) to `_reason_columns`. New are two
+    columns of lists, empty where all is well: `_warnings` (`expect`) and `_failures` (`expect_or_fail`).
+    """
+    flags = violations(frame.lazy(), expectations).collect() if expectations else pl.DataFrame(height=frame.height)
+    dropped, warned, failed = (
+        {one.name: one.column for one in expectations if one.action is action}
+        for action in (Action.DROP, Action.WARN, Action.FAIL)
+    )
+    drops = flags.select(*dropped)
+    return frame.with_columns(
+        appended(frame["_reasons"], listed(drops, list(dropped), height=frame.height)),
+        appended(frame["_reason_columns"], listed(drops, list(dropped.values()), height=frame.height)),
+        listed(flags.select(*warned), list(warned), height=frame.height).alias("_warnings"),
+        listed(flags.select(*failed), list(failed), height=frame.height).alias("_failures"),
+    )

@@ -1,0 +1,58 @@
+"""Commit notes: what the commits of a table say of themselves, read back from its log.
+
+Belongs here: finding commits, and the values that they carry.
+Does not: committing (delta.table), or what a note means (whoever writes it).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from medallion_assets.delta.committing import VERSION
+from medallion_assets.delta.table import Snapshot
+
+RESTATED = "medallion_restated_dates"
+"""The commit note that lists the days a commit restates (rule H3)."""
+RECENT_COMMITS = 10
+
+
+def commits_since(snapshot: Snapshot, version: int) -> list[dict[str, Any]]:
+    """The commits after `version`, up to the snapshot's own, newest first; each has its `version` and its notes.
+
+    delta-rs lists what others committed since the snapshot as well, and numbers all as if that was not there. Commits
+    of this module say their version themselves, so the others' follow from it.
+    """
+    newer = snapshot.version - version
+    commits = snapshot.delta.history(newer) if newer > 0 else []
+    ahead = next((int(one[VERSION]) - one["version"] for one in commits if str(one.get(VERSION, "")).isdecimal()), 0)
+    numbered = [{**commit, "version": commit["version"] + ahead} for commit in commits]
+    return [commit for commit in numbered if version < commit["version"] <= snapshot.version]
+
+
+def last_commit(
+    snapshot: Snapshot, note: str, *, counts: Callable[[Mapping[str, Any]], bool] = lambda _: True
+) -> dict[str, Any] | None:
+    """The last commit of a snapshot that carries a note and `counts`, or None."""
+    for version in (snapshot.version - RECENT_COMMITS, -1):  # nearly always one of the last does
+        for commit in commits_since(snapshot, max(version, -1)):
+            if note in commit and counts(commit):
+                return commit
+    return None
+
+
+def restated_since(snapshot: Snapshot, version: int) -> set[date]:
+    """The days that the commits after `version` restated, as they say themselves."""
+    return {
+        date.fromisoformat(day)
+        for commit in commits_since(snapshot, version)
+        for day in commit_note(commit, RESTATED) or []
+    }
+
+
+def commit_note(commit: Mapping[str, Any], name: str) -> Any:
+    """A value that `Snapshot.commit` put into a commit's metadata, or None."""
+    text = commit.get(name)
+    return None if text is None else json.loads(text)

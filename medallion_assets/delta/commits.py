@@ -1,0 +1,31 @@
+"""Losing a race: what reads, decides and commits on one snapshot does all of it again when another writer was faster.
+
+Belongs here: the bound on such repetitions.
+Does not: repeating what failed for another reason (a stage's own retries), or the commit (delta.table).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from medallion_assets.errors import CommitConflictError
+
+COMMIT_ATTEMPTS = 8
+"""Nobody waits in between: who lost has a later version to read, and somebody else has made progress."""
+
+Result = TypeVar("Result")
+
+
+def until_committed(build: Callable[[], Result]) -> Result:
+    """Run what reads, decides and commits, and run it again while other writers are faster.
+
+    Raises:
+        CommitConflictError: they were, every time.
+    """
+    for _ in range(COMMIT_ATTEMPTS - 1):
+        try:
+            return build()
+        except CommitConflictError:
+            continue
+    return build()

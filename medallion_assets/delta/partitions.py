@@ -1,0 +1,72 @@
+"""Replacing whole partitions: what Gold and enrichment do.
+
+Belongs here: staging days, and putting them in the place of what the table holds.
+Does not: which days, or what is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+import polars as pl
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.commit_notes import commits_since
+from medallion_assets.delta.commits import COMMIT_ATTEMPTS
+from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.source_versions import SourceVersion, noted_version, source_notes
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.errors import CommitConflictError
+
+REPLACED = "medallion_replaced_dates"
+"""The commit note that lists the days a commit replaced, those that became empty too."""
+REMOVED = "medallion_removed_dates"
+"""The commit note that lists the days a commit removed because they are not kept (rule G5)."""
+
+
+def conform(rows: pl.LazyFrame, table: Table) -> pl.LazyFrame:
+    """The columns of the contract, in its order and types: evens out what engines type differently."""
+    return rows.select(pl.col(name).cast(kind) for name, kind in polars_schema(table).items())
+
+
+def stage_day(snapshot: Snapshot, rows: pl.DataFrame, day: date) -> StagedFile | None:
+    """Write one day's rows, in the order of the key; None when the day is empty."""
+    if not rows.height:
+        return None
+    return snapshot.stage(rows.sort(list(snapshot.table.key)).lazy(), partition=day)
+
+
+def replace_days(
+    base: Snapshot,
+    days: Iterable[date],
+    staged: Iterable[StagedFile],
+    *,
+    source: SourceVersion,
+    outdated: Iterable[date] = (),
+) -> int:
+    """Put staged files in the place of everything that some days hold, in one commit; give its version.
+
+    `base` was opened before `source` was, of which the files were made: so a commit of older figures
+    over newer ones is noticed. Commits of other days are no hindrance. Days that are `outdated` are removed. The commit
+    says which days it replaced and which it removed: the log is the ledger of what was built from which source.
+
+    Raises:
+        CommitConflictError: another writer committed figures of a newer source meanwhile; compute again.
+    """
+    days, staged, outdated = sorted(days), list(staged), sorted(outdated)
+    notes = {**source_notes(source), REPLACED: days, REMOVED: outdated}
+    snapshot = base
+    for attempt in range(COMMIT_ATTEMPTS):
+        removed = snapshot.partition_files([*days, *outdated])["path"].to_list() if snapshot.files.height else []
+        try:
+            return snapshot.commit(staged, remove=removed, metadata=notes)
+        except CommitConflictError:
+            snapshot = base.lakehouse.open(base.table)
+            newer = commits_since(snapshot, base.version)
+            if attempt == COMMIT_ATTEMPTS - 1 or any(
+                (noted_version(commit, source) or 0) > source.version for commit in newer
+            ):
+                raise
+    raise AssertionError("unreachable: the last attempt returned or raised")

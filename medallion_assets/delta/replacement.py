@@ -1,0 +1,107 @@
+"""Replacement: the rows of a table give way to rows that were made again, as one new version of the table.
+
+Belongs here: comparing part by part in bounded memory, writing only what differs, and the commit.
+Does not: making the rows (refining.rebuild, deriving.changed_days, deriving.rebuild), or what changes are called
+(delta.table_changes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import polars as pl
+
+from medallion_assets.delta.damage import damaged_files
+from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.schema import expect_partition, fits_contract, stored_schema
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.delta.table_changes import Comparison, TableChanges
+
+REBUILT_NOTE = "medallion_rebuilt"
+"""The commit note of a rebuild: why it was done, and what else a person decided by it."""
+ROWS_AT_ONCE = 1_000_000
+BOUNDS = ("_sequence_micros",)
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and of how much."""
+
+
+@dataclass(kw_only=True)
+class Replacement:
+    """New rows on their way into the place of a table's: compared, and with `stages` written.
+
+    `table` may have other columns than its contract (`Lakehouse.open_any`); the commit then gives it the contract's.
+    """
+
+    table: Snapshot
+    stages: bool
+    staged: list[StagedFile] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Refuse what no commit can do: another partition than the table was made with."""
+        expect_partition(self.table.delta, self.table.table)
+        self.stored = stored_schema(self.table.delta)
+        self.new_schema = not fits_contract(self.table.delta, self.table.table)
+        self.comparison = Comparison(table=self.table.table)
+        self.damaged = damaged_files(self.table)
+
+    def partition(self, day: date | None, rows: pl.DataFrame) -> None:
+        """Put rows in the place of what one partition holds; where nothing differs its files stay."""
+        paths = self.table.partition_files([day])["path"].to_list() if self.table.files.height else []
+        before = self._held(self.table.scan(paths=paths, schema=self.stored))
+        self.comparison.add(rows.clear() if before is None else before, rows, day=day)
+        is_sound = before is not None and not self.damaged.intersection(paths)
+        if is_sound and not self.new_schema and before is not None and _same_rows(before, rows):
+            return
+        if self.stages:
+            self.removed += paths
+            if rows.height:
+                key, bounds = list(self.table.table.key), [name for name in BOUNDS if name in rows.columns]
+                self.staged.append(self.table.stage(rows.sort(key).lazy(), partition=day, bounds=bounds))
+
+    def whole(self, copy: Snapshot, progress: Progress) -> None:
+        """Put the rows of a copy in the place of all that a table without partitions holds, as one file."""
+        key, what = list(self.table.table.key), f"comparing {self.table.table.name}"
+        buckets = -(-max(self.table.row_count, copy.row_count) // ROWS_AT_ONCE) or 1
+        if not all(name in self.stored for name in key):
+            buckets = 1  # another key: there are no rows of the same key to compare
+        is_same = not self.new_schema and not self.damaged
+        for bucket in range(buckets):
+            chosen = pl.struct(key).hash() % buckets == bucket if buckets > 1 else pl.lit(value=True)
+            before = self._held(self.table.scan(schema=self.stored).filter(chosen))
+            after = copy.scan().filter(chosen).collect(engine="streaming")
+            self.comparison.add(after.clear() if before is None else before, after)
+            is_same = is_same and before is not None and _same_rows(before, after)
+            progress(what, bucket + 1, buckets)
+        if self.stages and not is_same:
+            self.removed = self.table.files["path"].to_list() if self.table.files.height else []
+            staged = self.table.stage(copy.scan(), bounds=BOUNDS)
+            self.staged = [staged] if staged.rows else []
+
+    def changes(self) -> TableChanges:
+        """What readers see differ, once every part was compared."""
+        return self.comparison.finish()
+
+    def commit(self, transactions: Mapping[str, int], notes: Mapping[str, object]) -> int:
+        """Put what was staged in place, as the table's next version; also when nothing differs.
+
+        Raises:
+            CommitConflictError: the table has moved on since it was opened.
+        """
+        return self.table.commit(
+            self.staged, remove=self.removed, transactions=transactions, metadata=notes, new_schema=self.new_schema
+        )
+
+    def _held(self, rows: pl.LazyFrame) -> pl.DataFrame | None:
+        """Rows that the table holds; None when a file of them is gone or damaged: then all of them are made anew."""
+        try:
+            return rows.collect(engine="streaming")
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+            return None
+
+
+def _same_rows(before: pl.DataFrame, after: pl.DataFrame) -> bool:
+    names = after.columns
+    return set(names) <= set(before.columns) and before.select(names).sort(names).equals(after.sort(names))

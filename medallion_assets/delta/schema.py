@@ -1,0 +1,211 @@
+"""How the contract's types are stored: one table from contract type to Polars and Delta type.
+
+Belongs here: the mapping, both ways that are needed, whether a table fits its contract, and the columns it has gained.
+Does not: decoding an item's attribute into a type (refining.typing.decode).
+"""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+from deltalake import DeltaTable, Field, Schema
+from deltalake.exceptions import DeltaError
+from deltalake.schema import ArrayType, PrimitiveType
+
+from medallion_assets.contracts.table import (
+    Boolean,
+    Date,
+    Decimal,
+    Float,
+    Integer,
+    Table,
+    Text,
+    TextList,
+    TimestampUtc,
+    Type,
+)
+from medallion_assets.errors import PermanentError
+
+STORED_TYPES: dict[str, pl.DataType] = {
+    "string": pl.String(),
+    "long": pl.Int64(),
+    "double": pl.Float64(),
+    "timestamp": pl.Datetime("us", "UTC"),
+    "date": pl.Date(),
+    "boolean": pl.Boolean(),
+}
+
+MADE_AGAIN = ("silver", "gold")
+"""The layers whose rows can be made again from what lies before them, with a column that they lack."""
+
+
+def polars_type(column_type: Type) -> pl.DataType:
+    """The Polars type that holds a contract type."""
+    match column_type:
+        case Text():
+            return pl.String()
+        case Integer():
+            return pl.Int64()
+        case Decimal(precision, scale):
+            return pl.Decimal(precision, scale)
+        case Float():
+            return pl.Float64()
+        case TimestampUtc():
+            return pl.Datetime("us", "UTC")
+        case Date():
+            return pl.Date()
+        case Boolean():
+            return pl.Boolean()
+        case TextList():
+            return pl.List(pl.String())
+
+
+def polars_schema(table: Table) -> pl.Schema:
+    """Every column of a table with its Polars type, in the order of the contract."""
+    return pl.Schema({column.name: polars_type(column.type) for column in table.columns})
+
+
+def delta_schema(table: Table) -> Schema:
+    """The table's Delta schema; every column may be null there, since tombstones are (rule K3)."""
+    return Schema([Field(column.name, _delta_type(column.type), nullable=True) for column in table.columns])
+
+
+def expect_readable(delta: DeltaTable, table: Table) -> None:
+    """Refuse a table whose rows cannot be read by the contract.
+
+    Raises:
+        PermanentError: it is somebody else's table, with none of the contract's columns or without its key; or a
+            column has another type than the contract says: no rows are converted silently.
+    """
+    held = {field.name: field.type for field in delta.schema().fields}
+    ours = set(table.key or table.column_names)
+    if ours and not (held.keys() >= ours if table.key else held.keys() & ours):
+        raise PermanentError(
+            f"in the place of {table.name} lies another table",
+            expected=f"columns {', '.join(table.key or table.column_names)}",
+            found=f"columns {', '.join(held)}",
+            do="set MEDALLION_LAKEHOUSE_URL to the place of this project's tables, or move that table away",
+        )
+    expect_partition(delta, table)
+    for field in delta_schema(table).fields:
+        if field.name in held and held[field.name] != field.type:
+            raise PermanentError(
+                f"{table.name}: column {field.name} has another type than its contract",
+                expected=str(field.type),
+                found=str(held[field.name]),
+                do=f"{rebuild_command(table)}; or give the changed column a new name",
+            )
+
+
+def rebuild_command(table: Table) -> str:
+    """What a person types to have a table made again by its present contract."""
+    return f'medallion rebuild {table.name.removesuffix("_events")} --why "the contract has changed"'
+
+
+def expect_partition(delta: DeltaTable, table: Table) -> None:
+    """Refuse a contract whose partition is another one than the table was made with.
+
+    Raises:
+        PermanentError: with both, and what to do.
+    """
+    held, wanted = delta.metadata().partition_columns, [table.partition_by] if table.partition_by else []
+    if table.columns and held != wanted:
+        raise PermanentError(
+            f"{table.name} lies there with other partitions than its contract says",
+            expected=f"partitions by {', '.join(wanted) or 'nothing'}",
+            found=f"by {', '.join(held) or 'nothing'}",
+            do="set partition_by of the contract back: a table keeps the partitions that it was made with",
+        )
+
+
+def migrate(delta: DeltaTable, table: Table) -> bool:
+    """Add the columns that the contract has gained to the table's schema; give whether there were any.
+
+    Rows that came before hold null in them. Only stages that write call this: a look changes nothing.
+
+    Raises:
+        PermanentError: a gained column is required of every row (one that was renamed, for example), and there are
+            rows: they have to be made again.
+    """
+    held = {field.name for field in delta.schema().fields}
+    gained = [field for field in delta_schema(table).fields if field.name not in held]
+    required = [column.name for column in table.columns if not column.nullable and column.name not in held]
+    if required and table.layer in MADE_AGAIN and delta.get_add_actions().num_rows:
+        raise PermanentError(
+            f"{table.name} has rows without {', '.join(required)}, which the contract requires of every row",
+            expected=f"columns {', '.join(table.column_names)}",
+            found=f"columns {', '.join(field.name for field in delta.schema().fields)}",
+            do=rebuild_command(table),
+        )
+    if gained:
+        try:
+            delta.alter.add_columns(gained)
+        except DeltaError:  # another writer added them at this moment, or the next stage that writes tries again
+            return True
+    return bool(gained)
+
+
+def stored_schema(delta: DeltaTable) -> pl.Schema:
+    """The columns that a table has by its own log, whatever its contract says; those of unknown types are left out."""
+    return pl.Schema(
+        {field.name: kind for field in delta.schema().fields if (kind := _stored_type(field.type)) is not None}
+    )
+
+
+def conformed(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
+    """Rows in other columns: what they lack is null, and so is a value that has no such type."""
+    held = rows.collect_schema()
+    return rows.select(
+        (pl.col(name).cast(kind, strict=False) if _casts(held.get(name), kind) else pl.lit(None, dtype=kind)).alias(
+            name
+        )
+        for name, kind in schema.items()
+    )
+
+
+def _casts(held: pl.DataType | None, kind: pl.DataType) -> bool:
+    """Whether Polars knows a way from one type to the other at all."""
+    if held is None:
+        return False
+    try:
+        pl.Series([], dtype=held).cast(kind, strict=False)
+    except pl.exceptions.PolarsError:
+        return False
+    return True
+
+
+def fits_contract(delta: DeltaTable, table: Table) -> bool:
+    """Whether the table has the columns of its contract, with their types, and no others."""
+    held = {field.name: field.type for field in delta.schema().fields}
+    return held == {field.name: field.type for field in delta_schema(table).fields}
+
+
+def _stored_type(stored: object) -> pl.DataType | None:
+    if isinstance(stored, ArrayType):
+        inner = _stored_type(stored.element_type)
+        return None if inner is None else pl.List(inner)
+    name = stored.type if isinstance(stored, PrimitiveType) else ""
+    if match := re.fullmatch(r"decimal\((\d+),\s*(\d+)\)", name):
+        return pl.Decimal(int(match[1]), int(match[2]))
+    return STORED_TYPES.get(name)
+
+
+def _delta_type(column_type: Type) -> PrimitiveType | ArrayType:
+    match column_type:
+        case Text():
+            return PrimitiveType("string")
+        case Integer():
+            return PrimitiveType("long")
+        case Decimal(precision, scale):
+            return PrimitiveType(f"decimal({precision},{scale})")
+        case Float():
+            return PrimitiveType("double")
+        case TimestampUtc():
+            return PrimitiveType("timestamp")
+        case Date():
+            return PrimitiveType("date")
+        case Boolean():
+            return PrimitiveType("boolean")
+        case TextList():
+            return ArrayType(PrimitiveType("string"), contains_null=True)

@@ -1,0 +1,53 @@
+"""Shown rows: rows of any table as plain Python values, whatever they hold.
+
+Belongs here: moments that Delta and Polars can hold and Python cannot.
+Does not: text (visible_text), or how rows are laid out (reporting, cli.pages).
+
+No rule lets such a moment in; tables that an earlier release made may hold one, and must be shown to be mended.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from medallion_assets.refining.bronze import EPOCH
+
+FIRST_MICROS, LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The years 1 to 9999, in microseconds since 1970."""
+MICROS_PER_YEAR = 31_556_952_000_000
+
+
+def shown_rows(rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """The rows as `to_dicts` has them; a moment that Python cannot hold is a text that says so."""
+    micros = {
+        name: rows[name].dt.timestamp("us")
+        for name, kind in rows.schema.items()
+        if isinstance(kind, pl.Datetime) and not rows[name].dt.timestamp("us").is_between(*_PYTHON).all()
+    }
+    if not micros:
+        return rows.to_dicts()
+    shown = rows.with_columns(
+        pl.when(pl.lit(column.is_between(*_PYTHON))).then(pl.col(name)).alias(name) for name, column in micros.items()
+    ).to_dicts()
+    for name, column in micros.items():
+        for row, value in zip(shown, column, strict=True):
+            row[name] = row[name] if row[name] is not None or value is None else moment_text(value)
+    return shown
+
+
+def moment(micros: int) -> datetime:
+    """Microseconds since 1970 as a moment: the first or last one that Python can hold, where it lies beyond."""
+    return EPOCH + timedelta(microseconds=max(FIRST_MICROS, min(micros, LAST_MICROS)))
+
+
+def moment_text(micros: int) -> str:
+    """A moment in ISO 8601, or, where that cannot say it, in microseconds and about which year."""
+    if FIRST_MICROS <= micros <= LAST_MICROS:
+        return moment(micros).isoformat()
+    return f"{micros} microseconds since 1970 (about the year {1970 + micros // MICROS_PER_YEAR})"
+
+
+_PYTHON = (FIRST_MICROS, LAST_MICROS)

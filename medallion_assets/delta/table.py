@@ -1,0 +1,308 @@
+"""Delta tables: opening them, and snapshots to read from and to commit on.
+
+Belongs here: where tables lie, what opening one may do, and what a snapshot shows.
+Does not: writing files (delta.staging), the commit itself (delta.committing), or what is written, or when: this
+module knows no rule of the business.
+
+A commit lands as the next version of the snapshot that its content was computed from, or not at all. The snapshot's
+application transactions (`Snapshot.transaction`) are therefore as true as its rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cached_property
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.committing import commit_version
+from medallion_assets.delta.data_files import StagedFile, file_in_the_way, file_without_log
+from medallion_assets.delta.schema import delta_schema, expect_readable, migrate, polars_schema
+from medallion_assets.delta.staging import stage_file
+from medallion_assets.delta.storage_errors import not_a_table, storage_errors
+from medallion_assets.errors import MissingTableError, PermanentError
+
+CONFIGURATION: dict[str, str | None] = {"delta.logRetentionDuration": "interval 3650 days"}
+"""The log is a ledger (which export came with which commit), so it is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lakehouse:
+    """Where the tables lie and who writes: `<url>/<layer>/<table>`, an absolute local path or `s3://bucket/prefix`.
+
+    `author` goes into the metadata of every commit: the run, and who started it.
+    """
+
+    url: str
+    storage_options: Mapping[str, str] = field(default_factory=dict)
+    author: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse places where delta-rs finds a table, yet not its history: exports would count as never loaded."""
+        if set(self.url) & set("#?%"):
+            raise PermanentError(
+                "the lakehouse cannot lie there",
+                expected="a path or URL without #, ? and %",
+                found=repr(self.url),
+                do="move it, and set MEDALLION_LAKEHOUSE_URL or MEDALLION_HOME to the new place",
+            )
+
+    def uri(self, table: Table) -> str:
+        """Where a table lies."""
+        return f"{self.url}/{table.path}"
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table has been made; raises as `open` does."""
+        with storage_errors(table.name, self.uri(table)):
+            return DeltaTable.is_deltatable(self.uri(table), storage_options=dict(self.storage_options))
+
+    def open(self, table: Table, version: int | None = None) -> Snapshot:
+        """The table at its latest (or a given) version, as it lies there: nothing is written.
+
+        Columns that the contract has and the table lacks read as null; those that the contract lacks are not read.
+
+        Raises:
+            MissingTableError: nothing lies in its place; a stage that writes makes it (`ready`).
+            UnreadableTableError, PermanentError, TransientError: see `storage_errors` and `expect_readable`.
+        """
+        delta = self._load(table, version)
+        if version is None:
+            expect_readable(delta, table)
+        return Snapshot(lakehouse=self, table=table, delta=delta)
+
+    def open_any(self, table: Table) -> Snapshot:
+        """The table at its latest version, whatever its columns: for a rebuild, which brings it to its contract.
+
+        Raises:
+            MissingTableError, UnreadableTableError, PermanentError, TransientError: as `open` does.
+        """
+        return Snapshot(lakehouse=self, table=table, delta=self._load(table, None))
+
+    def find(self, table: Table) -> Snapshot | None:
+        """The table as `open` gives it; None when nothing lies in its place yet."""
+        try:
+            return self.open(table)
+        except MissingTableError:
+            return None
+
+    def ready(self, table: Table) -> Snapshot:
+        """The table for a stage that writes it: made, empty, when there is none yet, and with every column.
+
+        Raises:
+            UnreadableTableError, PermanentError, TransientError: see `storage_errors` and `migrate`.
+        """
+        try:
+            snapshot = self.open(table)
+        except MissingTableError:
+            self.create(table)
+            snapshot = self.open(table)
+        return self.open(table) if migrate(snapshot.delta, table) else snapshot
+
+    def source(self, table: Table) -> Snapshot:
+        """The table for a stage that is about to read it: made, empty, when nothing has come in yet.
+
+        Raises:
+            UnreadableTableError, PermanentError, TransientError: see `open`.
+        """
+        return self.find(table) or self.ready(table)
+
+    def create(self, table: Table) -> None:
+        """Make the table, empty, unless it is there.
+
+        Raises:
+            UnreadableTableError, PermanentError, TransientError: see `storage_errors`.
+        """
+        with storage_errors(table.name, self.uri(table)):
+            self._make(table)
+
+    def _load(self, table: Table, version: int | None) -> DeltaTable:
+        uri = self.uri(table)
+        with storage_errors(table.name, uri):
+            try:
+                return DeltaTable(uri, version=version, storage_options=dict(self.storage_options))
+            except TableNotFoundError as error:
+                if file := file_in_the_way(uri):
+                    raise not_a_table(table.name, uri, f"the file {file}") from error
+                if stranger := file_without_log(uri, self.storage_options):
+                    found = f"files without a _delta_log, such as {stranger}"
+                    raise not_a_table(table.name, uri, found) from error
+                raise MissingTableError(
+                    f"{table.name} has not been made yet",
+                    expected=f"a Delta table at {uri}",
+                    found="nothing",
+                    do=f"run {table.path} first; or set MEDALLION_LAKEHOUSE_URL to where the tables lie",
+                ) from error
+
+    def _make(self, table: Table) -> None:
+        """Make the table, unless another writer does at this moment. We write a log before any file."""
+        if (stranger := file_without_log(self.uri(table), self.storage_options)) and not self.exists(table):
+            raise not_a_table(table.name, self.uri(table), f"files without a _delta_log, such as {stranger}")
+        try:
+            DeltaTable.create(
+                self.uri(table),
+                schema=delta_schema(table),
+                mode="ignore",
+                partition_by=[table.partition_by] if table.partition_by else None,
+                name=table.name,
+                description=table.description,
+                configuration=CONFIGURATION,
+                storage_options=dict(self.storage_options),
+            )
+        except (DeltaError, OSError):
+            if not self.exists(table):
+                raise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """One version of one table."""
+
+    lakehouse: Lakehouse
+    table: Table
+    delta: DeltaTable
+
+    @property
+    def version(self) -> int:
+        """The Delta version of this snapshot."""
+        return self.delta.version()
+
+    @property
+    def table_id(self) -> str:
+        """The id that the table was made with: a version means something beside it alone."""
+        return str(self.delta.metadata().id)
+
+    @property
+    def made_at(self) -> datetime:
+        """When the table was made, by its maker's clock."""
+        return datetime.fromtimestamp((self.delta.metadata().created_time or 0) / 1000, UTC)
+
+    @property
+    def uri(self) -> str:
+        """Where the table lies."""
+        return self.lakehouse.uri(self.table)
+
+    @cached_property
+    def files(self) -> pl.DataFrame:
+        """The live data files, one row each: path, size_bytes, num_records, min.*, max.*, partition.*."""
+        return pl.DataFrame(self.delta.get_add_actions(flatten=True))
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the table, as its log says."""
+        return int(self.files["num_records"].sum()) if self.files.height else 0
+
+    def transaction(self, app_id: str) -> int | None:
+        """The version last committed under an application id, or None."""
+        return self.delta.transaction_version(app_id)
+
+    def scan(
+        self,
+        *,
+        partitions: Collection[date | None] | None = None,
+        paths: Iterable[str] | None = None,
+        schema: pl.Schema | None = None,
+    ) -> pl.LazyFrame:
+        """The rows, lazily, in the order of the contract; of some partitions or data files alone if named.
+
+        `schema` names other columns than the contract's, or with other types.
+        """
+        if paths is None:
+            paths = self.files["path"] if partitions is None else self.partition_files(partitions)["path"]
+        sources = [f"{self.uri}/{path}" for path in paths]
+        schema = schema or polars_schema(self.table)
+        if not sources:
+            return pl.LazyFrame(schema=schema)
+        partition = self.table.partition_by
+        # Polars takes a folder such as env=prod above the table for a partition as well.
+        above = dict.fromkeys((part.split("=")[0] for part in self.uri.split("/") if "=" in part), pl.String())
+        return pl.scan_parquet(
+            sources,
+            glob=False,
+            hive_partitioning=partition is not None,
+            hive_schema={**above, partition: schema[partition]} if partition else None,
+            missing_columns="insert",
+            extra_columns="ignore",
+            schema={name: kind for name, kind in schema.items() if name != partition},
+            storage_options=dict(self.lakehouse.storage_options) or None,
+        ).select(schema.names())
+
+    def partition_files(self, partitions: Collection[date | None]) -> pl.DataFrame:
+        """The rows of `files` that lie in some partitions."""
+        if not self.files.height:
+            return self.files
+        column = pl.col(f"partition.{self.table.partition_by}")
+        named = [value for value in partitions if value is not None]
+        return self.files.filter(column.is_in(named) | (column.is_null() & pl.lit(None in partitions)))
+
+    @property
+    def partitions(self) -> list[date | None]:
+        """The partitions that hold files, the null partition last."""
+        if not self.files.height or self.table.partition_by is None:
+            return []
+        values = self.files[f"partition.{self.table.partition_by}"].unique().to_list()
+        return sorted(values, key=lambda value: (value is None, value or date.min))
+
+    def stage(
+        self,
+        rows: pl.LazyFrame,
+        *,
+        partition: date | None = None,
+        bounds: Collection[str] = (),
+        row_group_rows: int | None = None,
+    ) -> StagedFile:
+        """Write rows as one parquet file of the table, to be committed later.
+
+        `rows` has the contract's columns. The log gets the bounds of all of them that can have any; those of the
+        columns that `bounds` names are exact, or it is an error. `row_group_rows` is for rows that may be long.
+        """
+        return stage_file(
+            self.uri,
+            self.lakehouse.storage_options,
+            self.table,
+            rows,
+            partition=partition,
+            exact=bounds,
+            row_group_rows=row_group_rows,
+        )
+
+    def commit(
+        self,
+        add: Iterable[StagedFile] = (),
+        *,
+        remove: Iterable[str] = (),
+        transactions: Mapping[str, int] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        new_schema: bool = False,
+    ) -> int:
+        """Commit staged files and removals as the snapshot's next version, and give its number.
+
+        `remove` holds paths of `files`; `transactions` application ids with their versions; `metadata` is put into the
+        commit beside the author, every value as JSON. With `new_schema` the table takes its contract's columns, and
+        the staged files are all that it then holds: every file before, read by other columns, is removed.
+
+        Raises:
+            CommitConflictError: the table has moved on since this snapshot; read again and decide again.
+            TransientError: the storage failed and the commit is certainly not in.
+        """
+        removed = set() if new_schema else set(remove)
+        gone = self.files.filter(pl.col("path").is_in(removed)).iter_rows(named=True) if removed else ()
+        return commit_version(
+            self.delta,
+            self.table,
+            self.uri,
+            self.lakehouse.storage_options,
+            add=add,
+            remove=gone,
+            transactions=transactions or {},
+            notes={
+                **self.lakehouse.author,
+                **{name: json.dumps(value, default=str) for name, value in (metadata or {}).items()},
+            },
+            new_schema=new_schema,
+        )

@@ -1,0 +1,1 @@
+"""Deriving: tables that are made from tables, by whole partitions."""

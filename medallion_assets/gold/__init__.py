@@ -1,1 +1,0 @@
-"""Gold: what the business asks; one file a table."""

@@ -1,0 +1,1 @@
+"""Alerts: which facts people are told of, and that each channel gets them once."""

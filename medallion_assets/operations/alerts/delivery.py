@@ -1,0 +1,249 @@
+"""Delivering alerts: every channel of the settings is an Apprise URL, and gets what it does not have yet.
+
+Belongs here: the channels, the words of a message, sending it with a bound on time, and keeping secrets out of logs.
+Does not: which alerts are due (operations.alerts.outbox), or when this runs (orchestration.sensors.run_outcomes).
+
+A channel's URL is a secret: it goes to Apprise and nowhere else. What Apprise and the HTTP library below it log while
+they send is dropped, but for the status of an HTTP answer; a channel is known by its kind, position and scheme.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from itertools import groupby
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import SettingsError
+from medallion_assets.operations.alerts.marks import Marks
+from medallion_assets.operations.alerts.outbox import Outlook, Parcel, take_due
+from medallion_assets.operations.alerts.table import Alert, Event, append_events
+from medallion_assets.orchestration.attempt import NOT_WRITTEN
+from medallion_assets.settings import Settings
+
+if TYPE_CHECKING:  # takes a while to import, and only those who are alerted need it
+    from apprise.plugins.base import NotifyBase
+
+SOCKET_SECONDS = 3.0
+SEND_SECONDS = 6.0
+"""After this a sending counts as failed, whatever it still does."""
+BUDGET_SECONDS = 4.0
+"""After this nothing more is begun; what is left is due again when it is free again."""
+CHANNELS_AT_ONCE = 8
+TITLE_CHARACTERS = 120
+TALKATIVE = ("apprise", "urllib3", "urllib3.connectionpool", "urllib3.util.retry", "requests")
+"""The loggers that may tell a URL, each by the exact name that it logs under."""
+HTTP_STATUS = re.compile(r"error=(\d{3})\b")
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,19})://")
+
+_heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """Where alerts of a kind go. `name` says which URL of the settings it is; the URL is a secret."""
+
+    name: str
+    kind: str
+    url: str = field(repr=False)
+
+
+def channels_of(alert_urls: Mapping[str, Iterable[str]]) -> list[Channel]:
+    """The channels, named by kind, position from 0, and scheme: `failure[0] mailto`."""
+    return [
+        Channel(name=f"{kind}[{place}] {_scheme(url)}", kind=kind, url=url)
+        for kind, urls in alert_urls.items()
+        for place, url in enumerate(urls)
+    ]
+
+
+def check_alert_urls(settings: Settings) -> None:
+    """Refuse URLs that nothing can be sent to, before anything has to be.
+
+    Raises:
+        SettingsError: names the variable, the position and the scheme, and nothing else of the URL.
+    """
+    for channel in channels_of(settings.alert_urls):
+        with _hushed():
+            service = _service(channel.url)
+        if service is None:
+            place = int(channel.name.partition("[")[2].partition("]")[0]) + 1
+            variable = f"MEDALLION_ALERTS_{channel.kind.upper()}"
+            raise SettingsError(
+                f"{variable}: URL {place} is none that Apprise can send to",
+                expected="Apprise URLs with spaces between them, such as mailtos://user:password@example.com, "
+                "slack://tokenA/tokenB/tokenC, or json://host/path",
+                found=f"{_scheme(channel.url)}://..., the rest of which is not shown",
+                do=f"correct URL {place} of {variable}; https://appriseit.com says how each service is written",
+            )
+
+
+def deliver_due(
+    lakehouse: Lakehouse,
+    channels: Iterable[Channel],
+    *,
+    ui_url: str,
+    now: datetime,
+    marks: Marks | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outlook:
+    """Send what is due, all channels at the same time and each in order; give what was due and when the next is.
+
+    Each alert is noted as delivered right after it was sent. A channel that fails is left alone for this time.
+    What `marks` know as sent is not sent again, and what was sent and cannot be noted is marked there.
+
+    Raises:
+        MedallionError: the storage did not answer, or takes no writes.
+    """
+    by_name = {channel.name: channel for channel in channels}
+    outlook = take_due(lakehouse, {name: channel.kind for name, channel in by_name.items()}, now)
+    if outlook.due:
+        _load_apprise()  # takes seconds, so before the time begins; not in threads: it turns warnings off for a moment
+    ends, noting = clock() + BUDGET_SECONDS, Lock()
+    known: dict[str, set[str]] = {}
+    unnoted: list[Parcel] = []
+
+    def serve(parcels: list[Parcel]) -> None:
+        for parcel in parcels:
+            if clock() > ends:
+                return
+            is_known = parcel.alert.key in known[parcel.channel]
+            error = None if is_known else sent(by_name[parcel.channel], parcel.alert, ui_url)
+            event = Event.DELIVERED if error is None else Event.FAILED
+            row = {"alert_key": parcel.alert.key, "event": event, "channel": parcel.channel, "error": error}
+            try:
+                with noting:
+                    append_events(lakehouse, [row], now)
+            except NOT_WRITTEN:
+                unnoted.extend([parcel] if error is None else [])
+                raise
+            if error is not None:
+                return
+
+    batches = [list(parcels) for _, parcels in groupby(outlook.due, key=lambda parcel: parcel.channel)]
+    if batches:
+        known = {one[0].channel: _marked(marks, one) for one in batches}
+        with ThreadPoolExecutor(min(len(batches), CHANNELS_AT_ONCE)) as threads:
+            served = [threads.submit(serve, batch) for batch in batches]
+        _mark(marks, unnoted, now)
+        for one in served:
+            one.result()
+    return outlook
+
+
+def _marked(marks: Marks | None, parcels: list[Parcel]) -> set[str]:
+    return marks.of(parcels[0].channel, [one.alert.key for one in parcels]) if marks else set()
+
+
+def _mark(marks: Marks | None, parcels: Iterable[Parcel], now: datetime) -> None:
+    for parcel in parcels:
+        if marks is not None:
+            marks.note(parcel.channel, parcel.alert.key, now)
+
+
+def sent(channel: Channel, alert: Alert, ui_url: str) -> str | None:
+    """Send one alert; what a service breaks at is its failure, and holds up no other alert."""
+    try:
+        return send(channel, alert, ui_url=ui_url)
+    except Exception as error:  # noqa: BLE001 - its words may hold the URL, which is a secret
+        return f"the service broke: {type(error).__name__}"
+
+
+def send(channel: Channel, alert: Alert, *, ui_url: str) -> str | None:
+    """Send one alert; give why it failed, without secrets, or None."""
+    _load_apprise()
+    from apprise import Apprise, AppriseResultStatus, NotifyFormat, NotifyType
+
+    types = {"failure": NotifyType.FAILURE, "warning": NotifyType.WARNING, "success": NotifyType.SUCCESS}
+    title, body = message(alert, ui_url=ui_url)
+    with _hushed() as heard:
+        service = _service(channel.url)
+        if service is None:
+            return "Apprise cannot send to this URL"
+        result = Apprise(service).notify(
+            body=body,
+            title=title,
+            notify_type=types.get(alert.kind, NotifyType.INFO),
+            body_format=NotifyFormat.TEXT,
+            timeout=SEND_SECONDS,
+        )
+    if result:
+        return None
+    if result.status == AppriseResultStatus.TIMEOUT:
+        return f"no answer within {SEND_SECONDS:.0f} s"
+    return f"answered with HTTP status {heard[-1]}" if heard else "could not be reached, or refused the message"
+
+
+def message(alert: Alert, *, ui_url: str) -> tuple[str, str]:
+    """Title and body: what happened, where, what to do, and where to look."""
+    first = " ".join(alert.what.split())
+    short = first if len(first) <= TITLE_CHARACTERS else f"{first[: TITLE_CHARACTERS - 1]}…"
+    link = f"{ui_url}/runs/{alert.run_id}" if alert.run_id else ui_url
+    lines = [alert.what, "", f"Where: {alert.where}", f"What to do: {alert.do}"]
+    lines += [f"Job: {alert.job}"] if alert.job else []
+    return f"{alert.kind.capitalize()}: {short}", "\n".join([*lines, f"Look: {link}"])
+
+
+def _service(url: str) -> NotifyBase | None:
+    """What Apprise makes of a URL, with our timeouts; None when it can make nothing of it."""
+    _load_apprise()
+    from apprise import Apprise, AppriseAsset
+
+    service = Apprise.instantiate(url, asset=AppriseAsset(app_id="medallion", app_desc="medallion"))
+    if service is not None:
+        service.socket_connect_timeout = min(service.socket_connect_timeout, SOCKET_SECONDS)
+        service.socket_read_timeout = min(service.socket_read_timeout, SOCKET_SECONDS)
+    return service
+
+
+@cache
+def _load_apprise() -> None:
+    """Import Apprise and all its services, which warn of modules that newer versions of Python lack."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from apprise import Apprise
+
+        Apprise.instantiate("json://localhost")
+
+
+def _scheme(url: str) -> str:
+    found = SCHEME.match(url)
+    return found[1].lower() if found else "?"
+
+
+class _Hush(logging.Filter):
+    """Drops what is logged by who is sending (in its own context), but for the status of an HTTP answer."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        heard = _heard.get()
+        if heard is None:
+            return True
+        heard += HTTP_STATUS.findall(record.getMessage())
+        return False
+
+
+_HUSH = _Hush()
+
+
+@contextmanager
+def _hushed() -> Iterator[list[str]]:
+    """Drop what the libraries log in this context while the block runs; gives the HTTP statuses that they told."""
+    for name in TALKATIVE:
+        logging.getLogger(name).addFilter(_HUSH)  # adds it once
+    heard: list[str] = []
+    before = _heard.set(heard)
+    try:
+        yield heard
+    finally:
+        _heard.reset(before)

@@ -1,0 +1,61 @@
+"""Expectations that fail far more often than usual.
+
+Belongs here: what is usual, what is far above it, and the rule.
+Does not: counting (refining.judging), or what the gate stops (refining.gate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from statistics import median
+
+import polars as pl
+
+from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.operations.expectation_results import GATE
+
+USUAL_EXPORTS = 20
+"""The share that is usual is the median of so many exports before."""
+FEWEST_EXPORTS = 5
+FEWEST_FAILURES = 10
+FAR_ABOVE = 3.0
+LEAST_SHARE = 0.01
+
+
+def unusual_failures(facts: Facts, _now: datetime) -> Iterator[Alert]:
+    """An expectation failed far more often in an export than it usually does (`is_unusual`)."""
+    rule = ("table_name", "expectation")
+    of_records = facts.results.filter(pl.col("kind") != GATE)  # what exports delete is no matter of single records
+    latest = of_records.unique([*rule, "export_id"], keep="last", maintain_order=True).sort(*rule, "export_id")
+    for (table, expectation), rows in groupby(latest.iter_rows(named=True), key=itemgetter(*rule)):
+        usual: list[float] = []
+        for row in rows:
+            records = row["passed"] + row["failed"]
+            if is_unusual(row["failed"], records, usual):
+                yield Alert(
+                    key=f"expectation/{table}/{expectation}/{row['export_id']}",
+                    kind="warning",
+                    what=f"{expectation} failed for {row['failed'] / records:.2%} of the records of an export; "
+                    f"usual: {median(usual):.2%}",
+                    where=f"{table}, export {row['export_id']}",
+                    do="look at these records in quarantine, and ask who sends them what changed",
+                    run_id=row["run_id"],
+                )
+            if records and row["is_published"]:
+                usual = [*usual, row["failed"] / records][-USUAL_EXPORTS:]
+
+
+def is_unusual(failed: int, records: int, usual: Sequence[float]) -> bool:
+    """Whether `failed` of `records` is far above the shares of exports before.
+
+    At least 10 records, 1 % of the export, and over 3 times the median of the last 20 published exports, of which there
+    are at least 5. The median, so that one bad export before does not hide this one; the floors, so that a rule that
+    never failed does not cry for one record.
+    """
+    if failed < FEWEST_FAILURES or len(usual) < FEWEST_EXPORTS:
+        return False
+    return failed >= records * LEAST_SHARE and failed > records * FAR_ABOVE * median(usual)

@@ -1,0 +1,142 @@
+"""Facts: what the alert rules judge, read from the tables.
+
+Belongs here: reading, bounded to the last days, so that it costs little every few minutes.
+Does not: judging (operations.alerts.rules), or what only Dagster knows (orchestration.sensors.run_outcomes hands it
+in).
+
+A table that cannot be read blinds its own rule alone; that is a fact as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
+
+import polars as pl
+from deltalake.exceptions import DeltaError
+
+from medallion_assets.contracts.full_export_time import UnprotectedMinute
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import MedallionError
+from medallion_assets.operations.alerts.failures import WINDOW_DAYS
+from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS, read_results
+from medallion_assets.operations.freshness import Freshness, read_freshness
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
+from medallion_assets.operations.settlements import read_settlements
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
+from medallion_assets.refining.bronze import bronze_table, loaded_ids
+from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
+
+Fact = TypeVar("Fact")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingExport:
+    """An export of a Silver table that waits for a window that is missing, and where its own window ends."""
+
+    table: str
+    export_id: str
+    why: str
+    to_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningStage:
+    """A stage that is at work now, in a run; `started_at` is its first attempt's."""
+
+    run_id: str
+    job: str
+    stage: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """Facts that could not be read, and why."""
+
+    what: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the rules judge. `attempts` are rows of PIPELINE_RUNS, `results` of EXPECTATION_RESULTS, oldest first.
+
+    `minutes` names Silver tables with the minute of a full export that no window covers. `known_runs` are the ids of
+    runs of these attempts that Dagster knows: their ends are told as such. `day_due` is the business day that a
+    schedule was to have published by now, None when none was; `first_day` is the first there is.
+    """
+
+    attempts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=polars_schema(PIPELINE_RUNS)))
+    results: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=polars_schema(EXPECTATION_RESULTS)))
+    freshness: Sequence[Freshness] = ()
+    refused: Sequence[RefusedExport] = ()
+    waiting: Sequence[WaitingExport] = ()
+    minutes: Sequence[tuple[str, UnprotectedMinute]] = ()
+    running: Sequence[RunningStage] = ()
+    unread: Sequence[Unread] = ()
+    known_runs: frozenset[str] = frozenset()
+    day_due: date | None = None
+    first_day: date = date.min
+
+
+def read_facts(
+    lakehouse: Lakehouse,
+    now: datetime,
+    *,
+    running: Collection[RunningStage] = (),
+    day_due: date | None = None,
+    first_day: date = date.min,
+) -> Facts:
+    """The facts of the last WINDOW_DAYS; tables that are not there are not made. What cannot be read is `unread`."""
+    since = (now - timedelta(days=WINDOW_DAYS)).date()
+    readers: dict[str, Callable[[], Any]] = {
+        "attempts": lambda: read_attempts(lakehouse, since=since),
+        "results": lambda: read_results(lakehouse, since=since),
+        "freshness": lambda: read_freshness(lakehouse, now),
+        "refused": lambda: refused_exports(lakehouse, now),
+        "waiting": lambda: waiting_exports(lakehouse),
+        "minutes": lambda: unprotected_minutes(lakehouse),
+    }
+    read: dict[str, Any] = {}
+    unread: list[Unread] = []
+    for name, reader in readers.items():
+        try:
+            read[name] = reader()
+        except (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError) as error:
+            unread.append(Unread(what=name, error=str(error)))
+    facts = Facts(running=list(running), unread=unread, day_due=day_due, first_day=first_day)
+    return replace(facts, **read)
+
+
+def refused_exports(lakehouse: Lakehouse, now: datetime) -> list[RefusedExport]:
+    """The exports that were refused in the last days and are not in yet, in order of their ids."""
+    found: list[RefusedExport] = []
+    for table in EXPORTED_TABLES:
+        refusals = read_refusals(lakehouse, table.short_name).values()
+        recent = [one for one in refusals if one.judged_at >= now - timedelta(days=WINDOW_DAYS)]
+        bronze = lakehouse.find(bronze_table(table.short_name)) if recent else None
+        held = loaded_ids(bronze) if bronze else set()
+        found += [one for one in recent if one.export_id not in held]
+    return sorted(found, key=lambda one: (one.table_name, one.export_id, one.prefix))
+
+
+def waiting_exports(lakehouse: Lakehouse) -> list[WaitingExport]:
+    """The exports that Bronze holds and Silver cannot judge, as a window before them is missing."""
+    found: list[WaitingExport] = []
+    for table, settlement in read_settlements(lakehouse):
+        ends = {export.export_id: export.to_at for export in settlement.pending}
+        found += [
+            WaitingExport(table=table.name, export_id=gap.export_id, why=str(gap), to_at=ends[gap.export_id])
+            for gap in settlement.gaps
+        ]
+    return found
+
+
+def unprotected_minutes(lakehouse: Lakehouse) -> list[tuple[str, UnprotectedMinute]]:
+    """The tables whose newest full export was joined by a window that leaves some of its minute out."""
+    found = [(table.name, settlement.unprotected_minute) for table, settlement in read_settlements(lakehouse)]
+    return [(table, minute) for table, minute in found if minute is not None]

@@ -1,0 +1,80 @@
+"""The health of runs: how long a stage may take and how much memory its process may hold before people are told.
+
+Belongs here: the rule that compares what runs took with their contracts' limits.
+Does not: ending anything (Dagster does, after the time limit), or the other rules (operations.alerts.rules).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.operations.stages import stages
+
+MEBIBYTE = 1024**2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """All attempts of a stage in a run; `seconds` from the beginning of the first, waits included."""
+
+    run_id: str
+    job: str | None
+    stage: str
+    seconds: float
+    longest_seconds: float = 0.0
+    peak_bytes: int = 0
+    state: str = "it has ended"
+
+
+def _at_work(facts: Facts, now: datetime) -> Iterator[_Work]:
+    for one in facts.running:
+        seconds = (now - one.started_at).total_seconds()
+        yield _Work(run_id=one.run_id, job=one.job, stage=one.stage, seconds=seconds, state="it is still at work")
+
+
+def _ended(facts: Facts) -> Iterator[_Work]:
+    lasted = pl.duration(microseconds=(pl.col("duration_seconds") * 1e6).cast(pl.Int64))
+    runs = facts.attempts.group_by("run_id", "stage").agg(
+        pl.col("job").first(),
+        ((pl.col("started_at") + lasted).max() - pl.col("started_at").min()).dt.total_seconds(fractional=True),
+        pl.col("duration_seconds").max().alias("longest_seconds"),
+        pl.col("peak_memory_bytes").max().fill_null(0).alias("peak_bytes"),
+    )
+    for row in runs.rename({"started_at": "seconds"}).sort("run_id", "stage").iter_rows(named=True):
+        yield _Work(**row)
+
+
+def _unhealthy(rule: str, work: _Work, found: str, limit: str) -> Alert:
+    return Alert(
+        key=f"{rule}/{work.run_id}/{work.stage}",
+        kind="warning",
+        what=f"{work.stage} {found}; expected: at most {limit}; {work.state}",
+        where=work.stage,
+        do="nothing was ended for it; see in the run's log what took so long, or raise the limits of its contract",
+        run_id=work.run_id,
+        job=work.job,
+    )
+
+
+def unhealthy_run(facts: Facts, now: datetime) -> Iterator[Alert]:
+    """A stage took over its time limit or health rule, attempts and waits included, or its process too much memory."""
+    contracts = {table.name: table for table in stages()}
+    for work in (*_at_work(facts, now), *_ended(facts)):
+        if work.stage not in contracts:
+            continue
+        limits = contracts[work.stage].limits
+        if work.seconds > limits.health_seconds:
+            found = f"took {work.seconds:,.0f} s with attempts and waits"
+            yield _unhealthy("slow", work, found, f"{limits.health_seconds:,} s")
+        if work.longest_seconds > limits.time_limit_seconds:
+            found = f"took {work.longest_seconds:,.0f} s in one attempt"
+            yield _unhealthy("over_limit", work, found, f"{limits.time_limit_seconds:,} s")
+        if work.peak_bytes > limits.health_peak_bytes:
+            found = f"held {work.peak_bytes / MEBIBYTE:,.0f} MiB of memory"
+            yield _unhealthy("memory", work, found, f"{limits.health_peak_bytes / MEBIBYTE:,.0f} MiB")

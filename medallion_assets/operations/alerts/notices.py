@@ -1,0 +1,57 @@
+"""Notices: alerts of what only triggers know, each with its key and words.
+
+Belongs here: what schedules and the ends of runs tell.
+Does not: raising them (triggers), or what follows from tables (operations.alerts.rules).
+
+A skipped run is one that was asked for and did not come to its end without having failed: a person, or a program on
+their behalf, canceled it, in the queue or at work; or its days were missed while the daemon was down, and settings say
+that such days are not closed afterwards. Sensors that wait (a timer, a run for the same table at work) skip nothing:
+they ask later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from medallion_assets.operations.alerts.table import Alert
+
+
+def days_skipped(table: str, days: Sequence[date]) -> Alert:
+    """What a schedule says that leaves days unclosed, as settings tell it to; `days` ascend, one at least.
+
+    The last of them names the occurrence: as long as no other day is missed, nothing new is to be told.
+    """
+    return Alert(
+        key=f"days_skipped/{table}/{days[-1]}",
+        kind="skipped",
+        what=f"nobody closed {', '.join(map(str, days))} while the daemon was down, and MEDALLION_MISSED_DAYS is skip",
+        where=table,
+        do="start a backfill of these days in the UI, if they are wanted",
+    )
+
+
+def run_succeeded(run_id: str, *, job: str, what: str) -> Alert:
+    """What is told of a run that succeeded, where settings ask for every run of its job."""
+    return Alert(
+        key=f"succeeded/{run_id}",
+        kind="success",
+        what=f"{job} succeeded",
+        where=what,
+        do="nothing",
+        run_id=run_id,
+        job=job,
+    )
+
+
+def run_canceled(run_id: str, *, job: str, what: str) -> Alert:
+    """What is told of a run that was ended before its time, or never began."""
+    return Alert(
+        key=f"canceled/{run_id}",
+        kind="skipped",
+        what=f"{job} was canceled before it was done",
+        where=what,
+        do="nothing, if that was meant: sensors ask again for what is new; else run it again from the UI",
+        run_id=run_id,
+        job=job,
+    )

@@ -1,0 +1,190 @@
+"""The outbox: which alerts are still to be sent, on which channel, and when.
+
+Belongs here: the state that follows from the events of operations.alerts, and taking what is due for oneself.
+Does not: sending (operations.alerts.delivery), or which alerts there are.
+
+Each channel goes its own way. After a failure it rests, longer each time; then one alert finds out whether it is back.
+An alert that failed goes behind the others, so that one which a channel always refuses holds up none. A channel that
+is new in the settings is told what was raised in the day before, not the whole past.
+
+Two senders at once send an alert once: what a sender takes is one commit on the version that it decided by, and of two
+such commits one is refused. A sender that dies between sending and saying so leaves its alerts taken until
+TAKEN_SECONDS are over; then they are sent again. So an alert comes at least once, and twice only after a crash there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+from deltalake.exceptions import DeltaError
+
+from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import MedallionError
+from medallion_assets.operations.alerts.table import ALERTS, Alert, Event, event_row, read_events
+from medallion_assets.settings import ALERT_KINDS
+
+FIRST_REST_SECONDS = 30.0
+LONGEST_REST_SECONDS = 600.0
+TAKEN_SECONDS = 60.0
+"""Longer than a sender may take for what it takes."""
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+NEW_CHANNEL_HOURS = 24.0
+AT_ONCE = 10
+"""So many alerts a channel is sent in one go; the rest follows in the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """An alert that a channel does not have yet."""
+
+    channel: str
+    alert: Alert
+    raised_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What is due now, as one version of the table has it, and when something is next; None when nothing waits."""
+
+    version: int
+    due: list[Parcel]
+    next_due_at: datetime | None
+
+
+@dataclass(slots=True)
+class _Mark:
+    """One alert on one channel."""
+
+    failures: int = 0
+    taken_at: datetime | None = None
+    is_delivered: bool = False
+
+
+@dataclass(slots=True)
+class _Channel:
+    """One channel: its failures since it last delivered, and when it was first used."""
+
+    failures: int = 0
+    failed_at: datetime | None = None
+    first_at: datetime | None = None
+    marks: dict[str, _Mark] = field(default_factory=lambda: defaultdict(_Mark))
+
+    def follow(self, row: Mapping[str, Any], now: datetime) -> None:
+        """Take up the next event of the channel. What a clock that was set back since dates later holds up nothing."""
+        mark, at = self.marks[row["alert_key"]], row["happened_at"]
+        if at > now + timedelta(seconds=TAKEN_SECONDS):
+            at = LONG_AGO
+        self.first_at = self.first_at or at
+        match row["event"]:
+            case Event.SENDING:
+                mark.taken_at = at
+            case Event.FAILED:
+                mark.taken_at, mark.failures = None, mark.failures + 1
+                self.failed_at, self.failures = at, self.failures + 1
+            case Event.DELIVERED:
+                mark.is_delivered, self.failures = True, 0
+
+    def rests_until(self) -> datetime | None:
+        """When it may be tried again; None when it works as far as anybody knows."""
+        if not self.failures or self.failed_at is None:
+            return None
+        seconds = min(FIRST_REST_SECONDS * 2 ** min(self.failures - 1, 16), LONGEST_REST_SECONDS)
+        return self.failed_at + timedelta(seconds=seconds)
+
+
+def take_due(lakehouse: Lakehouse, channels: Mapping[str, str], now: datetime) -> Outlook:
+    """What this sender is to send now; nobody else is given it for TAKEN_SECONDS. `channels` are names with kinds.
+
+    Raises:
+        TransientError: the storage did not answer, or other writers were faster every time.
+    """
+
+    def take() -> Outlook:
+        snapshot = lakehouse.ready(ALERTS)
+        due, next_due_at = waiting(read_events(snapshot, now).iter_rows(named=True), channels, now)
+        if due:
+            events = [{"alert_key": one.alert.key, "event": Event.SENDING, "channel": one.channel} for one in due]
+            rows = pl.DataFrame([event_row(event, now) for event in events], schema=polars_schema(ALERTS), orient="row")
+            snapshot.commit([snapshot.stage(rows.lazy(), partition=now.date())])
+        return Outlook(version=snapshot.version, due=due, next_due_at=next_due_at)
+
+    return until_committed(take)
+
+
+def waiting_alerts(lakehouse: Lakehouse, channels: Mapping[str, str], now: datetime) -> list[Alert]:
+    """The alerts that some channel does not have yet, as far as the outbox can be read; nothing is taken.
+
+    `channels` are names with kinds.
+    """
+    try:
+        snapshot = lakehouse.find(ALERTS)
+        events = [] if snapshot is None else list(read_events(snapshot, now).iter_rows(named=True))
+    except (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError):
+        return []
+    due, _ = waiting(events, channels, now)
+    return list({parcel.alert.key: parcel.alert for parcel in due}.values())
+
+
+def waiting(
+    events: Iterable[Mapping[str, Any]], channels: Mapping[str, str], now: datetime
+) -> tuple[list[Parcel], datetime | None]:
+    """What is due now, channel by channel, and when something is next. `events` are rows of ALERTS, oldest first."""
+    raised: dict[str, tuple[Alert, datetime]] = {}
+    states: dict[str, _Channel] = defaultdict(_Channel)
+    for row in events:
+        if row["alert_key"] is None or row["happened_at"] is None:
+            continue  # no event of ours: another writer's row stops no other alert
+        if row["event"] != Event.RAISED:
+            states[row["channel"]].follow(row, now)
+        elif (alert := _alert(row)) is not None:
+            raised.setdefault(alert.key, (alert, row["happened_at"]))
+    due: list[Parcel] = []
+    later: list[datetime] = []
+    for name, kind in channels.items():
+        first_at = states[name].first_at or now
+        since = first_at - timedelta(hours=NEW_CHANNEL_HOURS)
+        parcels = [
+            Parcel(channel=name, alert=alert, raised_at=raised_at)
+            for alert, raised_at in raised.values()
+            if alert.kind == kind and raised_at >= since
+        ]
+        taken, when = _due_on(states[name], parcels, now)
+        due += taken
+        later += [when] if when is not None else []
+    return due, min(later, default=None)
+
+
+def _due_on(channel: _Channel, parcels: list[Parcel], now: datetime) -> tuple[list[Parcel], datetime | None]:
+    """What of a channel's alerts is due, and when the next is."""
+    free: list[tuple[int, datetime, str, Parcel]] = []
+    later: list[datetime] = []
+    for parcel in parcels:
+        mark = channel.marks[parcel.alert.key]
+        taken_until = mark.taken_at + timedelta(seconds=TAKEN_SECONDS) if mark.taken_at else now
+        if mark.is_delivered:
+            continue
+        if taken_until > now:
+            later.append(taken_until)
+        else:
+            free.append((mark.failures, parcel.raised_at, parcel.alert.key, parcel))
+    resting = channel.rests_until()
+    if free and resting is not None and resting > now:
+        return [], min([resting, *later])
+    many = 1 if resting else AT_ONCE
+    due = [parcel for *_, parcel in sorted(free, key=lambda one: one[:3])]
+    return due[:many], now if len(due) > many else min(later, default=None)
+
+
+def _alert(row: Mapping[str, Any]) -> Alert | None:
+    """The alert of a row; None when it is of a kind that this release does not know, or says nothing."""
+    names = ("kind", "what", "where", "do", "run_id", "job")
+    if row["kind"] not in ALERT_KINDS or any(row[name] is None for name in ("what", "where", "do")):
+        return None
+    return Alert(key=row["alert_key"], **{name: row[name] for name in names})

@@ -1,0 +1,200 @@
+"""Alert rules: which facts a person is told of. Each rule is a pure function (facts, now) -> alerts.
+
+Belongs here: the list of rules, those about whole tables, exports and days, and the words of their alerts.
+Does not: the rules about runs (operations.alerts.failures, operations.alerts.health) and expectations
+(operations.alerts.expectations), or reading facts (operations.alerts.facts).
+
+A rule says what is so now, every time that it is asked; the keys see to it that it is told once, or once a day while
+it goes on (operations.alerts).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from medallion_assets.contracts.run_days import parse_days
+from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
+from medallion_assets.operations.alerts.expectations import unusual_failures
+from medallion_assets.operations.alerts.facts import Facts, Unread
+from medallion_assets.operations.alerts.failures import untold_failures
+from medallion_assets.operations.alerts.health import unhealthy_run
+from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.operations.pipeline_runs import Outcome
+from medallion_assets.operations.stages import stages
+from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
+
+Rule = Callable[[Facts, datetime], Iterator[Alert]]
+QUALITY_DAYS = 7
+GAP_PATIENCE_SECONDS = 3600.0
+"""A window that ended only just now may still be followed by the one before it."""
+
+
+def judge(facts: Facts, now: datetime) -> list[Alert]:
+    """What every rule has to say, in the order of the rules."""
+    return [alert for rule in RULES for alert in _said_by(rule, facts, now)]
+
+
+def _said_by(rule: Rule, facts: Facts, now: datetime) -> list[Alert]:
+    """What a rule says; of one that odd facts break, that it says nothing: the others still do."""
+    try:
+        return list(rule(facts, now))
+    except Exception as error:
+        logging.getLogger(__name__).exception("the alert rule %s broke", rule.__name__)
+        return list(blind(Facts(unread=[Unread(what=rule.__name__, error=repr(error))]), now))
+
+
+def stage_failed(facts: Facts, now: datetime) -> Iterator[Alert]:
+    """A stage failed, in a run that Dagster does not know any more."""
+    return untold_failures(facts.attempts, now, known_runs=facts.known_runs)
+
+
+def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
+    """The share of good records over the last 7 days, all records counting the same, is under the contract's."""
+    recent = facts.attempts.filter(
+        pl.col("started_at") > now - timedelta(days=QUALITY_DAYS),
+        pl.col("outcome") == Outcome.SUCCEEDED,
+        pl.col("quality_score").is_not_null(),
+        pl.col("records_in") > 0,
+    )
+    for contract in stages():
+        name = contract.name
+        rows = recent.filter(pl.col("stage") == name)
+        records = int(rows["records_in"].sum())
+        if not records:
+            continue
+        quality = float((rows["quality_score"] * rows["records_in"]).sum()) / records
+        if quality < contract.quality_threshold:
+            yield Alert(
+                key=f"quality/{name}/{now.date()}",
+                kind="warning",
+                what=f"over {QUALITY_DAYS} days {quality:.2%} of the records of {name} were good; "
+                f"expected: at least {contract.quality_threshold:.2%} of {records:,}",
+                where=name,
+                do="look at the reasons in quarantine (medallion quarantine show), and mend what sends such records",
+                **_run_of(rows),
+            )
+
+
+def stale_table(facts: Facts, now: datetime) -> Iterator[Alert]:
+    """A table is older than its contract promises."""
+    for row in facts.freshness:
+        if row.is_stale:
+            last = row.last_refreshed.isoformat() if row.last_refreshed else "never"
+            yield Alert(
+                key=f"stale/{row.table}/{last}/{now.date()}",
+                kind="warning",
+                what=f"{row.table} is stale: expected: refreshed in the last {row.sla_hours:g} hours; found: {last}",
+                where=row.table,
+                do="see whether its runs fail, wait in the queue, or are not asked for: are exports arriving, is the "
+                "daemon up, are its sensors and schedules on?",
+                **_run_of(facts.attempts.filter(pl.col("stage") == row.table)),
+            )
+
+
+def refused_export(facts: Facts, _now: datetime) -> Iterator[Alert]:
+    """An export does not verify: tampered with, torn, or of a table that was made anew."""
+    for one in facts.refused:
+        yield Alert(
+            key=f"refused/{one.table_name}/{one.export_id}/{one.prefix}/{one.verdict}/{one.fingerprint}",
+            kind="failure",
+            what=f"export {one.export_id} was refused ({one.verdict}): {one.message}",
+            where=f"bronze.{one.table_name}, export {one.export_id}",
+            do="do what the message says; the other exports go on, and this one is read again when its files change",
+        )
+
+
+def gap(facts: Facts, now: datetime) -> Iterator[Alert]:
+    """An export waits since the window before it is missing."""
+    for one in facts.waiting:
+        if now - one.to_at >= timedelta(seconds=GAP_PATIENCE_SECONDS):
+            yield Alert(
+                key=f"gap/{one.table}/{one.export_id}",
+                kind="warning",
+                what=one.why,
+                where=f"{one.table}, export {one.export_id}",
+                do="deliver the export of the missing window, or make a full export",
+            )
+
+
+def unprotected_minute(facts: Facts, now: datetime) -> Iterator[Alert]:
+    """A window joined a full export, and writes in the minute before it may be in neither."""
+    for table, minute in facts.minutes:
+        if now - minute.window_from >= timedelta(seconds=GAP_PATIENCE_SECONDS):
+            yield Alert(
+                key=f"unprotected_minute/{table}/{minute.full_export_id}",
+                kind="warning",
+                what=str(minute),
+                where=f"{table}, export {minute.export_id}",
+                do="export a window that covers the minute, or make a full export; nothing waits for it",
+            )
+
+
+def daily_not_done(facts: Facts, _now: datetime) -> Iterator[Alert]:
+    """The day that is due is not published by a run that began after it had ended.
+
+    A pipeline that began to work only after that day had ended has not missed it.
+    """
+    day = facts.day_due
+    if day is None or day < facts.first_day:
+        return
+    over_at = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(BUSINESS_TIME_ZONE)).astimezone(UTC)
+    if facts.attempts.filter(pl.col("started_at") < over_at).is_empty():
+        return
+    done = facts.attempts.filter(pl.col("started_at") >= over_at, pl.col("outcome") == Outcome.SUCCEEDED)
+    for _, serving in PUBLISHED_TABLES:
+        partitions = done.filter(pl.col("stage") == serving.name)["partition"].to_list()
+        if not any(_covers(partition, day) for partition in partitions):
+            tried = facts.attempts.filter(pl.col("stage") == serving.name, pl.col("started_at") >= over_at)
+            yield Alert(
+                key=f"daily_not_done/{serving.name}/{day}",
+                kind="failure",
+                what=f"{day} is not closed: expected: {serving.name} published by now, as MEDALLION_SCHEDULES and "
+                "MEDALLION_DAILY_DONE_BY say; found: no run that did",
+                where=f"{serving.name}, {day}",
+                do=f"see why its run fails or waits; run gold and {serving.path} for {day} when that is mended",
+                **_run_of(tried),
+            )
+
+
+def blind(facts: Facts, now: datetime) -> Iterator[Alert]:
+    """Facts could not be read, so that their rule says nothing."""
+    for one in facts.unread:
+        yield Alert(
+            key=f"blind/{one.what}/{now.date()}",
+            kind="warning",
+            what=f"alert rules cannot see {one.what}: {one.error}",
+            where="operations",
+            do="do what the error says; until then nobody is told of what these rules would find",
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    stage_failed,
+    low_quality,
+    stale_table,
+    unhealthy_run,
+    unusual_failures,
+    refused_export,
+    gap,
+    unprotected_minute,
+    daily_not_done,
+    blind,
+)
+
+
+def _run_of(attempts: pl.DataFrame) -> dict[str, str | None]:
+    """The run that an alert links: that of the last of some attempts, if there is one."""
+    return attempts.tail(1).select("run_id", "job").to_dicts()[0] if attempts.height else {}
+
+
+def _covers(partition: str | None, day: date) -> bool:
+    """Whether the days that an attempt names hold a day; what cannot be read holds none."""
+    try:
+        return any(first <= day <= last for first, last in parse_days(partition or ""))
+    except ValueError:
+        return False

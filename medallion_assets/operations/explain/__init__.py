@@ -1,0 +1,1 @@
+"""Explain: what became of every record of one key, and why."""

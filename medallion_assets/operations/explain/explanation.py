@@ -1,0 +1,148 @@
+"""Explain: every record of a key, what became of each, and which one decided what Silver holds.
+
+Belongs here: putting records, verdicts and Silver together, and whether they agree.
+Does not: finding records (operations.explain.key_records), their verdicts (operations.explain.key_verdicts), or
+printing (terminal).
+
+The answer is worked out from Bronze, quarantine and the settlement, not from Silver. Silver is then compared with it:
+where the two differ, something is wrong, and explain says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.shown_rows import shown_rows
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import PermanentError
+from medallion_assets.operations.explain.key_records import key_rows, parse_key, records_of_key
+from medallion_assets.operations.explain.key_states import expected_rows
+from medallion_assets.operations.explain.key_uncertainty import unknown
+from medallion_assets.operations.explain.key_verdicts import (
+    KeyRecord,
+    Verdict,
+    absences,
+    judge,
+    wins,
+    with_versions,
+    with_winner,
+)
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.decisions import read_decisions
+from medallion_assets.refining.events import POSITION
+from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.origins import counted_sequence
+from medallion_assets.refining.quarantine import quarantine_table
+
+DECIDING = ("is_deleted", "_sequence_micros", "_export_id")
+"""What is compared where the present contract cannot read a record that was good when it was judged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """The records of a key, the winning order first (rule R3); what Silver holds, and what is wrong with that, if any.
+
+    `silver` has one row (a tombstone included) or none; of a history table, every version. `unknown` is what no export
+    can tell of its present state.
+    """
+
+    table: str
+    key: dict[str, Any]
+    records: list[KeyRecord]
+    silver: list[dict[str, Any]]
+    disagreements: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+def explain(
+    lakehouse: Lakehouse,
+    table: Table,
+    key_text: str,
+    *,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Explanation:
+    """Explain a key of an exported table.
+
+    Raises:
+        PermanentError: the key is not one of this table, or Bronze has not been made yet.
+    """
+    key = parse_key(table, key_text)
+    if not lakehouse.exists(bronze_table(table.short_name)):
+        raise PermanentError(
+            f"there is no Bronze table of {table.short_name}",
+            expected=f"a Delta table at {lakehouse.uri(bronze_table(table.short_name))}",
+            found="nothing",
+            do=f"check MEDALLION_LAKEHOUSE_URL, or run bronze/{table.short_name}",
+        )
+    bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.find(table)
+    decisions = read_decisions(lakehouse, table.short_name)
+    settlement = (
+        Settlement.read(bronze, silver, decisions) if silver else Settlement.of_nothing(bronze, table, decisions)
+    )
+    found = _with_quarantine(lakehouse, table, records_of_key(bronze, table, key, progress=progress))
+    if not table.history:
+        found = found.with_columns(counted_sequence(_known_ends(found, settlement)))
+    judged = judge(found, settlement, decisions)
+    is_valid = pl.Series([record.verdict is Verdict.SUPERSEDED for record in judged], dtype=pl.Boolean)
+    events = found.filter(is_valid)
+    absent = absences(settlement.applied_fulls, events, found.filter("_key_is_read")["_export_id"])
+    expected = expected_rows(table, events, [(one.export_id, one.sequence_micros or 0) for one in absent])
+    held = key_rows(silver.scan(), table.key, key) if silver else expected.clear()
+    held = held.sort("valid_from") if table.history else held
+    records = sorted([*judged, *absent], key=wins)
+    return Explanation(
+        table=table.name,
+        key=dict(zip(table.key, key, strict=True)),
+        records=with_versions(records, expected) if table.history else with_winner(records),
+        silver=shown_rows(held),
+        disagreements=_disagreements(records, events, expected, held),
+        unknown=unknown(records, settlement),
+    )
+
+
+def _known_ends(found: pl.DataFrame, settlement: Settlement) -> dict[str, int]:
+    """Where a table of states takes what a former DynamoDB table wrote too late as older (rule B3).
+
+    Not so where the key is bad in the full export that ended that one: such a record tells nothing then.
+    """
+    bad_in = set(found.filter(pl.col("reasons").is_not_null())["_export_id"])
+    undecided = {full.decides_at_micros for full in settlement.applied_fulls if full.export_id in bad_in}
+    return {export_id: end for export_id, end in settlement.ends.items() if end not in undecided}
+
+
+def _with_quarantine(lakehouse: Lakehouse, table: Table, found: pl.DataFrame) -> pl.DataFrame:
+    """The records in the order of their position, with the `reasons` and `redriven_at` of those in quarantine."""
+    contract = quarantine_table(table)
+    found = found.sort(POSITION)
+    if not lakehouse.exists(contract):
+        nothing = polars_schema(contract)
+        return found.with_columns(pl.lit(None, dtype=nothing[name]).alias(name) for name in ("reasons", "redriven_at"))
+    kept = lakehouse.open(contract).scan().select(*POSITION, "reasons", "redriven_at")
+    here = kept.join(found.lazy().select(POSITION), on=POSITION, how="semi").collect(engine="streaming")
+    return found.join(here, on=POSITION, how="left", maintain_order="left")
+
+
+def _disagreements(
+    records: Sequence[KeyRecord], events: pl.DataFrame, expected: pl.DataFrame, held: pl.DataFrame
+) -> list[str]:
+    """What Silver should hold and does not; columns that the present contract cannot read are not compared."""
+    lost = [
+        f"{one.source_file}:{one.line_number} is unaccounted" for one in records if one.verdict is Verdict.UNACCOUNTED
+    ]
+    if held.height != expected.height:
+        return [*lost, f"Silver holds {held.height} rows of this key; its records make {expected.height}"]
+    is_readable = not events.select(pl.col("_reasons").list.len() > 0).to_series().any()
+    names = expected.columns if is_readable else [] if "valid_from" in expected.columns else list(DECIDING)
+    pairs = list(zip(shown_rows(held.select(names)), shown_rows(expected.select(names)), strict=True))
+    return lost + [
+        f"{name}: Silver holds {found[name]!r}, its records say {should[name]!r}"
+        for name in names
+        for found, should in pairs
+        if found[name] != should[name]
+    ]

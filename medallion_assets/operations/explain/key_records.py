@@ -1,0 +1,100 @@
+"""Every record of one key: found in Bronze's raw lines, however they spell it, in bounded memory.
+
+Belongs here: reading a key that a person typed, and looking for it.
+Does not: what became of the records (operations.explain.explanation).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import polars as pl
+
+from medallion_assets.contracts.table import Table, Text
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.errors import PermanentError
+from medallion_assets.refining.judging import judge_lines
+from medallion_assets.refining.line_chunks import chunks
+
+Key = tuple[Any, ...]
+
+
+def parse_key(table: Table, text: str) -> Key:
+    """The key's values as the contract types them: one column takes the whole text, several are joined by commas.
+
+    Raises:
+        PermanentError: not as many values as the key has columns, or a value that is not of its column's type.
+    """
+    parts = [text] if len(table.key) == 1 else text.split(",")
+    if len(parts) != len(table.key):
+        raise PermanentError(
+            f"this is no key of {table.name}",
+            expected=f"{len(table.key)} values joined by commas: {', '.join(table.key)}",
+            found=repr(text),
+            do="give every column of the key",
+        )
+    return tuple(_typed(table, name, part) for name, part in zip(table.key, parts, strict=True))
+
+
+def records_of_key(
+    bronze: Snapshot, table: Table, key: Key, *, progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> pl.DataFrame:
+    """The judged records (`judging.judge_lines`) of a key, in every export that Bronze holds.
+
+    With them come lines whose key cannot be read but which mention it: `_key_is_read` is false there. `progress` is
+    told how many of Bronze's lines were looked through, of how many.
+    """
+    nothing = judge_lines(bronze.scan(paths=[]).collect(), table)
+    found = [nothing.with_columns(pl.lit(value=True).alias("_key_is_read"))]
+    is_key = pl.all_horizontal(pl.col(name) == value for name, value in zip(table.key, key, strict=True))
+    is_read = pl.all_horizontal(pl.col(name).is_not_null() for name in table.key)
+    total, done = bronze.row_count, 0
+    for chunk in chunks(bronze.scan()):
+        every = chunk.taken()
+        done += every.height
+        lines = every.filter(_may_be(table, key))
+        del every  # before the next chunk is read
+        progress(done, total)
+        if lines.height:
+            records = judge_lines(lines, table).with_columns(is_read.alias("_key_is_read"))
+            found.append(records.filter(is_key | (~is_read & _mentions(key))))
+    return pl.concat(found)
+
+
+def key_rows(rows: pl.LazyFrame, names: Sequence[str], key: Key) -> pl.DataFrame:
+    """The rows of a table whose key columns have these values."""
+    return rows.filter(pl.col(name) == value for name, value in zip(names, key, strict=True)).collect(
+        engine="streaming"
+    )
+
+
+def _may_be(table: Table, key: Key) -> pl.Expr:
+    """Lines worth decoding: JSON spells a text in one way unless it escapes characters; a number has many (rule T2)."""
+    exact = [
+        value
+        for name, value in zip(table.key, key, strict=True)
+        if isinstance(kind := table.column(name).type, Text) and kind.case is None and not kind.trim
+    ]
+    return _mentions(exact) | pl.col("raw").str.contains("\\", literal=True)
+
+
+def _mentions(values: Sequence[Any]) -> pl.Expr:
+    """Lines that hold every value as JSON usually spells it."""
+    spelled = [json.dumps(str(value), ensure_ascii=False) for value in values]
+    return pl.all_horizontal(pl.lit(value=True), *(pl.col("raw").str.contains(one, literal=True) for one in spelled))
+
+
+def _typed(table: Table, name: str, text: str) -> Any:
+    kind = polars_schema(table)[name]
+    try:
+        return pl.Series([text]).cast(kind)[0]
+    except pl.exceptions.PolarsError:
+        raise PermanentError(
+            f"this is no key of {table.name}",
+            expected=f"{name} of type {kind}",
+            found=repr(text),
+            do="spell the value as Silver shows it",
+        ) from None

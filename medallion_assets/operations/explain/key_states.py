@@ -1,0 +1,54 @@
+"""What Silver should hold of one key, worked out from its records alone (rules K2, K3, H1).
+
+Belongs here: the row or the versions that follow from valid records and absences.
+Does not: which records are valid (operations.explain.explanation), or keeping whole tables (refining.merge,
+history_store).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import narwhals as nw
+import polars as pl
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.partitions import conform
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.refining.events import WINS_DESCENDING, event_schema, tombstones
+from medallion_assets.refining.history import versions
+
+Absence = tuple[str, int]
+"""A full export that lacks the key: its id, and its time in microseconds since 1970."""
+
+
+def expected_rows(table: Table, events: pl.DataFrame, absences: Sequence[Absence]) -> pl.DataFrame:
+    """The rows of the table that one key should have: one or none, or all its versions, the oldest first.
+
+    `events` are the key's valid records (`records.event_schema`), of one key only.
+    """
+    schema = event_schema(table)
+    events = events.select(schema.names())
+    if not events.height:
+        return pl.DataFrame(schema=polars_schema(table))
+    # At an equal sequence a record wins over an absence (rule R3).
+    moments = set(events["_sequence_micros"])
+    lacking = [(export_id, sequence) for export_id, sequence in absences if sequence not in moments]
+    key = events.head(1).select(table.key)
+    absent = pl.DataFrame(
+        [(sequence, True, False, export_id) for export_id, sequence in lacking],
+        schema={name: schema[name] for name in ("_sequence_micros", "_is_delete", "_is_incremental", "_export_id")},
+        orient="row",
+    ).join(key, how="cross")
+    nothing = [pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items() if name not in absent.columns]
+    every = pl.concat([events, absent.with_columns(nothing).select(schema.names())])
+    if table.history:
+        found: pl.LazyFrame = versions(nw.from_native(every.lazy()), table).to_native()
+        return conform(found, table).collect().sort("valid_from")
+    return _row(table, every.sort(list(WINS_DESCENDING), descending=list(WINS_DESCENDING.values())).head(1))
+
+
+def _row(table: Table, winner: pl.DataFrame) -> pl.DataFrame:
+    if winner["_is_delete"].item():
+        return tombstones(winner.lazy(), table).collect()
+    return winner.with_columns(pl.lit(value=False).alias("is_deleted")).select(polars_schema(table).names())

@@ -1,0 +1,188 @@
+"""The verdict on each record of a key, by itself and in the contest with the others (rules R3, K1, K2, H1, C4).
+
+Belongs here: what a record is called, and what became of it.
+Does not: finding records (operations.explain.key_records), or comparing with what Silver holds
+(operations.explain.explanation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import polars as pl
+
+from medallion_assets.delta.shown_rows import moment_text
+from medallion_assets.refining.bronze import FULL, RawExport
+from medallion_assets.refining.decisions import Decision
+from medallion_assets.refining.duplicates import canonical
+from medallion_assets.refining.ledger import Settlement
+
+
+class Kind(StrEnum):
+    """What a record says of the key (rule R2)."""
+
+    UPSERT = "upsert"
+    DELETE = "delete"
+    ABSENT = "absent from full export"
+    UNREADABLE = "unreadable"
+
+
+class Verdict(StrEnum):
+    """What became of a record."""
+
+    DECIDED = "decided the row"
+    SUPERSEDED = "superseded"
+    QUARANTINED = "quarantined"
+    DUPLICATE = "duplicate"
+    WAITING = "waits for a gap"
+    NOT_SETTLED = "not settled"
+    REJECTED = "rejected"
+    UNACCOUNTED = "unaccounted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyRecord:
+    """One record of the key, or its absence from a full export (then without file and line).
+
+    `sequence_micros` orders records (rule R1); null where the record has none. `redriven_at` says that the record lay
+    in quarantine before it counted.
+    """
+
+    export_id: str
+    export_type: str
+    source_file: str | None
+    line_number: int | None
+    sequence_micros: int | None
+    kind: Kind
+    verdict: Verdict
+    detail: str = ""
+    redriven_at: datetime | None = None
+    raw: str | None = None
+
+
+def judge(found: pl.DataFrame, settlement: Settlement, decisions: Mapping[str, Decision]) -> list[KeyRecord]:
+    """A verdict on each record by itself; those that count are SUPERSEDED until the contest between them is decided."""
+    gaps, ends = {gap.export_id: gap for gap in settlement.gaps}, settlement.ends
+    first: dict[tuple[str, str], str] = {}
+    records = []
+    for row in found.iter_rows(named=True):
+        export_id, decision = row["_export_id"], decisions.get(row["_export_id"])
+        said = f"{decision.action} by {decision.decided_by}: {decision.reason}" if decision else "nobody has decided"
+        place = f"{row['_source_file']}:{row['_line_number']}"
+        twin = first.setdefault((export_id, canonical(row["raw"])), place)
+        detail = ""
+        if export_id in settlement.rejected:
+            verdict, detail = Verdict.REJECTED, said
+        elif export_id in gaps:
+            verdict, detail = Verdict.WAITING, str(gaps[export_id])
+        elif export_id in settlement.pending_ids:
+            verdict, detail = (
+                Verdict.NOT_SETTLED,
+                f"Silver has not taken this export yet, or it stands at the gate; {said}",
+            )
+        elif row["reasons"] is not None and row["redriven_at"] is None:
+            verdict, detail = Verdict.QUARANTINED, ", ".join(row["reasons"])
+        elif twin != place:
+            verdict, detail = Verdict.DUPLICATE, f"the same record as {twin}"
+        elif (row["_sequence_micros"] or 0) > ends.get(export_id, row["_sequence_micros"] or 0):
+            verdict, detail = Verdict.REJECTED, "of the table before: written after the new table's full export (B3)"
+        elif not row["_key_is_read"]:
+            verdict, detail = Verdict.UNACCOUNTED, "unreadable, and not in quarantine: run medallion verify"
+        else:
+            verdict, detail = Verdict.SUPERSEDED, _stricter(row["_reasons"])
+        records.append(_record(row, verdict, detail))
+    return records
+
+
+def _stricter(reasons: list[str]) -> str:
+    return f"good when it was judged; the present contract says {', '.join(reasons)}" if reasons else ""
+
+
+def _record(row: Mapping[str, Any], verdict: Verdict, detail: str) -> KeyRecord:
+    kind = Kind.DELETE if row["_is_delete"] else Kind.UPSERT
+    return KeyRecord(
+        export_id=row["_export_id"],
+        export_type=row["_export_type"],
+        source_file=row["_source_file"],
+        line_number=row["_line_number"],
+        sequence_micros=row["_sequence_micros"],
+        kind=kind if row["_key_is_read"] else Kind.UNREADABLE,
+        verdict=verdict,
+        detail=detail,
+        redriven_at=row["redriven_at"],
+        raw=row["raw"],
+    )
+
+
+def absences(fulls: Sequence[RawExport], events: pl.DataFrame, present: pl.Series) -> list[KeyRecord]:
+    """Rule K1: full exports that lack the key, present or bad, and are newer than its first valid record."""
+    since = events["_sequence_micros"].min()
+    return [
+        KeyRecord(
+            export_id=full.export_id,
+            export_type=FULL,
+            source_file=None,
+            line_number=None,
+            sequence_micros=full.decides_at_micros,
+            kind=Kind.ABSENT,
+            verdict=Verdict.SUPERSEDED,
+        )
+        for full in fulls
+        if full.export_id not in present and isinstance(since, int) and full.decides_at_micros > since
+    ]
+
+
+def wins(record: KeyRecord) -> tuple[object, ...]:
+    """The order of rule R3, the winner first; what has no sequence comes last."""
+    return (
+        record.sequence_micros is None,
+        -(record.sequence_micros or 0),
+        record.kind is Kind.ABSENT,
+        record.export_type == FULL,
+        record.export_id,
+        record.source_file or "",
+        record.line_number or 0,
+    )
+
+
+def with_winner(records: Sequence[KeyRecord]) -> list[KeyRecord]:
+    """The first of those that count decided the row (rule K2)."""
+    winner = next((record for record in records if record.verdict is Verdict.SUPERSEDED), None)
+    if winner is None:
+        return list(records)
+    by = f"by {winner.kind} of export {winner.export_id}"
+    return [
+        replace(record, verdict=Verdict.DECIDED)
+        if record is winner
+        else replace(record, detail=record.detail or by)
+        if record.verdict is Verdict.SUPERSEDED
+        else record
+        for record in records
+    ]
+
+
+def with_versions(records: Sequence[KeyRecord], expected: pl.DataFrame) -> list[KeyRecord]:
+    """Each that began or ended a version decided it (rule H1)."""
+    micros = expected.with_columns(pl.col("valid_from", "valid_to").dt.timestamp("us"))
+    began = {(row["_sequence_micros"], row["_export_id"]): row for row in micros.iter_rows(named=True)}
+    ended = {row["valid_to"]: row["valid_from"] for row in micros.filter("is_deleted").iter_rows(named=True)}
+    decided = []
+    for record in records:
+        version = began.get((record.sequence_micros, record.export_id))
+        at = record.sequence_micros
+        if record.verdict is not Verdict.SUPERSEDED:
+            decided.append(record)
+        elif version is not None and record.kind is Kind.UPSERT:
+            until = "now" if version["valid_to"] is None else moment_text(version["valid_to"])
+            words = f"the version from {moment_text(version['valid_from'])} to {until}"
+            decided.append(replace(record, verdict=Verdict.DECIDED, detail=words))
+        elif record.kind is not Kind.UPSERT and at in ended:
+            words = f"ended the version from {moment_text(ended.pop(at))}"
+            decided.append(replace(record, verdict=Verdict.DECIDED, detail=words))
+        else:
+            decided.append(replace(record, detail=record.detail or "began and ended no version"))
+    return decided

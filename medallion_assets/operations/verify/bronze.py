@@ -1,0 +1,115 @@
+"""Bronze: the ledger against the data. Every export that a commit brought is in, each of its lines once.
+
+Belongs here: what rules B1, B4 and B5 promise of a Bronze table.
+Does not: single files (operations.verify.files), or the exports as they lie in the bucket (`medallion exports verify`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.operations.verify.findings import Finding, rebuild
+from medallion_assets.refining.bronze import RawExport, dropped_exports, exports_since, loaded_ids
+
+LOAD_AGAIN = "run the Bronze asset: ingest looks at the data, so it loads the export again from where it lies"
+
+
+def verify_bronze(bronze: Snapshot, *, rows: bool) -> Iterator[Finding]:
+    """Look at what the log says of each export; with `rows` at every line too, export by export."""
+    noted = {export.export_id: export for export in exports_since(bronze, 0)}
+    held = loaded_ids(bronze)
+    name = bronze.table.name
+    lost = noted.keys() - held
+    for export_id in sorted(lost - dropped_exports(bronze) if lost else lost):
+        yield Finding(
+            table=name,
+            check="ledger_is_in_the_data",
+            expected=f"the {noted[export_id].records} lines of export {export_id}, which version "
+            f"{noted[export_id].version} brought",
+            found="no data file of it is live: the table was rolled back, or the files were removed",
+            do=LOAD_AGAIN,
+        )
+    files_by_export = bronze.files.partition_by("min._export_id", as_dict=True) if held else {}
+    for export_id in sorted(held):
+        files = files_by_export[(export_id,)]
+        yield from _export(bronze, export_id, noted.get(export_id), int(files["num_records"].sum()))
+        if rows:
+            yield from _lines(bronze, export_id, files)
+
+
+def _export(bronze: Snapshot, export_id: str, noted: RawExport | None, rows: int) -> Iterator[Finding]:
+    name = bronze.table.name
+    if noted is None:
+        yield Finding(
+            table=name,
+            check="data_is_in_the_ledger",
+            expected="a commit that says it brought the export",
+            found=f"{rows} lines of export {export_id} that no commit mentions",
+            do=rebuild(name),
+        )
+    elif noted.records != rows:
+        yield Finding(
+            table=name,
+            check="export_is_whole",
+            expected=f"{noted.records} lines of export {export_id}, as the commit that brought it says",
+            found=f"{rows} lines",
+            do=rebuild(name),
+        )
+    if bronze.transaction(export_id) is None:
+        yield Finding(
+            table=name,
+            check="export_has_its_transaction",
+            expected=f"an application transaction {export_id}",
+            found="none",
+            do=rebuild(name),
+        )
+
+
+def _lines(bronze: Snapshot, export_id: str, files: pl.DataFrame) -> Iterator[Finding]:
+    """Every line of every source file once, numbered from 1 without a gap; and of this export, as the log says.
+
+    A source file may lie in several files of Bronze, and one of these may hold many. Counts and sums tell whether all
+    is well, in memory that does not grow with the lines; what is wrong is then looked at by itself.
+    """
+    number = pl.col("_line_number")
+    lines = bronze.scan(paths=files["path"])
+    groups = lines.group_by("_export_id", "_source_file").agg(
+        pl.len().cast(pl.Int128).alias("n"),
+        number.min().alias("first"),
+        number.max().alias("last"),
+        number.cast(pl.Int128).sum().alias("sum"),
+        (number.cast(pl.Int128) * number.cast(pl.Int128)).sum().alias("squares"),
+    )
+    n = pl.col("n")
+    is_well = (
+        (pl.col("_export_id") == export_id)
+        & (pl.col("first") == 1)
+        & (pl.col("last") == n)
+        & (pl.col("sum") * 2 == n * (n + 1))
+        & (pl.col("squares") * 6 == n * (n + 1) * (n * 2 + 1))
+    )
+    wrong = groups.filter(~is_well).sort("_export_id", "_source_file").collect(engine="streaming")
+    for owner, source in wrong.select("_export_id", "_source_file").iter_rows():
+        of_source = (pl.col("_export_id") == owner) & (pl.col("_source_file") == source)
+        found = lines.filter(of_source).select(
+            pl.len(), number.n_unique().alias("numbers"), number.min().alias("first"), number.max().alias("last")
+        )
+        count, numbers, first, last = found.collect(engine="streaming").row(0)
+        problems = []
+        if owner != export_id:
+            problems.append(f"lines of export {owner}")
+        if count != numbers:
+            problems.append(f"{count - numbers} lines of {source} more than once")
+        if (first, last) != (1, numbers):
+            problems.append(f"{numbers} lines of {source}, numbered {first} to {last}")
+        yield Finding(
+            table=bronze.table.name,
+            check="lines_are_there_once",
+            file=files["path"][0] if files.height == 1 else None,
+            expected=f"every line of export {export_id} once, numbered from 1 in its source file",
+            found="; ".join(problems),
+            do=rebuild(bronze.table.name),
+        )

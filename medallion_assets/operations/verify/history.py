@@ -1,0 +1,137 @@
+"""What a table has been through: rolled back, replaced by an older copy, or made again under those who read it.
+
+Belongs here: a table's commits against each other, against the marks of the tables made from it, and against the runs.
+Does not: rows and files, or what Silver has settled, and of which Bronze (operations.verify.silver).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from medallion_assets.delta.committing import COMMIT_ID
+from medallion_assets.delta.log_replay import Replay
+from medallion_assets.delta.partitions import REMOVED, REPLACED
+from medallion_assets.delta.source_versions import (
+    SOURCE_NOTE,
+    SourceVersion,
+    marked_version,
+    noted_version,
+    source_app_id,
+)
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.operations.verify.findings import Finding, rebuild
+from medallion_assets.operations.verify.silver import effective
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.pipelines.transactions.customers import CUSTOMERS
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
+from medallion_assets.refining.bronze import bronze_table
+
+Commit = Mapping[str, Any]
+
+
+def compare_histories(
+    tables: Mapping[str, Snapshot], replays: Mapping[str, Replay], runs: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Finding]:
+    """Look at tables whose logs and files are well, by name.
+
+    `replays` holds what their logs say, `runs` the attempt of each stage that succeeded last, both by name as well.
+    """
+    with_ledger = {name for table in EXPORTED_TABLES for name in (table.name, bronze_table(table.short_name).name)}
+    if enriched := tables.get(ENRICHED_TRANSACTIONS.name):
+        for source in filter(None, (tables.get(table.name) for table in (CUSTOMER_TRANSACTIONS, CUSTOMERS))):
+            yield from _found(behind_its_readers(source, enriched, marked_version(enriched, source)))
+            yield from _found(remade_source(source, enriched, replays[enriched.table.name].marks))
+        for gold in (snapshot for name, snapshot in tables.items() if name.startswith("gold.")):
+            yield from _found(behind_its_readers(enriched, gold, _gold_mark(replays[gold.table.name], enriched)))
+    for name, snapshot in tables.items():
+        yield from _found(behind_its_run(snapshot, runs.get(name)))
+        if name not in with_ledger:
+            yield from _found(rolled_back(snapshot, replays[name]))
+
+
+def rolled_back(snapshot: Snapshot, replay: Replay) -> Finding | None:
+    """Commits that a restore took out and nothing has done again; Bronze and judged tables have a ledger to tell.
+
+    A restore that goes forward again puts them back. A Gold day that was built anew since counts as done again.
+    """
+    kept = effective(replay.commits)
+    lost = [commit for commit in replay.commits if COMMIT_ID in commit and commit not in kept]
+    if not lost:
+        return None
+    found = f"{len(lost)} commits are out, from version {lost[0]['version']} on"
+    if REPLACED in lost[0]:
+        restored = max(c["version"] for c in replay.commits if c.get("operation") == "RESTORE")
+        again = {day for commit in kept if commit["version"] > restored for day in _days(commit)}
+        days = sorted({day for commit in lost for day in _days(commit)} - again)
+        if not days:
+            return None
+        found = f"{len(days)} days are as they were before, such as {days[-1]}"
+    latest = lost[-1]["version"]
+    return Finding(
+        table=snapshot.table.name,
+        check="table_was_not_rolled_back",
+        expected="the rows of every commit",
+        found=f"the table was restored to an older version: {found}",
+        do=f"restore version {latest} to go forward again; else {rebuild(snapshot.table.name)}",
+    )
+
+
+def behind_its_readers(source: Snapshot, reader: Snapshot, mark: int | None) -> Finding | None:
+    """A table that ends before the version which another was made from: it was replaced, or lost commits."""
+    if mark is None or mark <= source.version:
+        return None
+    return Finding(
+        table=source.table.name,
+        check="version_reaches_its_readers",
+        expected=f"version {mark} at least, of which {reader.table.name} was made",
+        found=f"version {source.version}: it was replaced by an older copy or made again, or its log lost commits",
+        do=f"take it from a backup that is as new; else {rebuild(reader.table.name)}",
+    )
+
+
+def behind_its_run(snapshot: Snapshot, success: Mapping[str, Any] | None) -> Finding | None:
+    """A table that ends before the version which its last run made, as `operations.pipeline_runs` tells."""
+    version = None if success is None else success["table_version"]
+    if success is None or version is None or version <= snapshot.version:
+        return None
+    return Finding(
+        table=snapshot.table.name,
+        check="version_reaches_its_last_run",
+        expected=f"version {version} at least, which run {success['run_id']} made",
+        found=f"version {snapshot.version}: it was replaced by an older copy or made again, or its log lost commits",
+        do=f"take it from a backup that is as new; else {rebuild(snapshot.table.name)}",
+    )
+
+
+def remade_source(source: Snapshot, reader: Snapshot, marks: Mapping[str, int]) -> Finding | None:
+    """A source that was removed and made again since the reader took it: the reader's marks name another table's id."""
+    name = f"{source.table.name}@"
+    taken = [app_id for app_id in marks if app_id.startswith(name)]
+    if not taken or source_app_id(source) in taken:
+        return None
+    return Finding(
+        table=reader.table.name,
+        check="source_is_the_same_table",
+        expected=f"to be made from {source.table.name} with the table id {source.table_id}",
+        found=f"{taken[-1].removeprefix(name)}: {source.table.name} was removed and made again",
+        do=f"run its asset, which takes all of {source.table.name} once more; else {rebuild(reader.table.name)}",
+    )
+
+
+def _gold_mark(gold: Replay, enriched: Snapshot) -> int | None:
+    """The version of its source that the last commit of whole partitions was computed from, if it is this source."""
+    source = SourceVersion.of(enriched)
+    return next((noted_version(commit, source) for commit in reversed(gold.commits) if SOURCE_NOTE in commit), None)
+
+
+def _found(finding: Finding | None) -> Iterator[Finding]:
+    if finding is not None:
+        yield finding
+
+
+def _days(commit: Commit) -> Iterator[str]:
+    for note in (REPLACED, REMOVED):
+        yield from json.loads(commit.get(note) or "[]")

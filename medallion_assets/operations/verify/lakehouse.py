@@ -1,0 +1,288 @@
+"""Verify: the whole lakehouse, from the bytes of its logs to what its tables promise each other.
+
+Belongs here: which table is looked at for what, and in which order.
+Does not: the looking (operations.verify_*, operations.verify.recomputation), or the exports in their bucket.
+
+Each look needs what the one before it found well: a table whose log is broken is not opened, and one whose files are
+broken is not asked what its rows say. Nothing is ever written to the lakehouse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from deltalake.exceptions import DeltaError
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.log_replay import Replay
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.deriving.changed_days import update_enriched
+from medallion_assets.errors import PermanentError, UnreadableTableError
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, last_successes
+from medallion_assets.operations.verify.bronze import verify_bronze
+from medallion_assets.operations.verify.files import FileLook, Level, foreign_files, verify_files
+from medallion_assets.operations.verify.findings import MADE_ANEW, Finding, TableFacts, Verification, rebuild
+from medallion_assets.operations.verify.history import compare_histories
+from medallion_assets.operations.verify.log import LOG, verify_log
+from medallion_assets.operations.verify.recomputation import differences, recompute
+from medallion_assets.operations.verify.silver import (
+    is_behind,
+    verify_enriched,
+    verify_quarantine,
+    verify_rebuild,
+    verify_silver,
+)
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.pipelines.transactions.customers import CUSTOMERS
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES, every_table
+from medallion_assets.refining.bronze import bronze_table, exports_in
+from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.storage.listing import list_folders
+from medallion_assets.storage.stores import open_store
+from medallion_assets.storage.workspace import workspace
+
+Progress = Callable[[str, int, int], None]
+
+
+def verify(
+    lakehouse: Lakehouse,
+    *,
+    digests: bool = False,
+    deep: bool = False,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> Verification:
+    """Look at every table: logs, what they say of each other, names, sizes and footers of data files; no row is read.
+
+    `digests` reads every byte of every data file and compares it with what was written. `deep` does that, looks at the
+    rows of each table, makes Silver again from Bronze, in a temporary folder, and compares.
+
+    `progress` is told what is being looked at, how much of it is done, and of how much: files, or lines.
+
+    Raises:
+        TransientError: the store did not answer.
+    """
+    level = Level.DEEP if deep else Level.DIGESTS if digests else Level.FAST
+    look = _Look(lakehouse=lakehouse, level=level, progress=progress)
+    look.open_tables()
+    look.read_files()
+    look.compare_tables()
+    if deep:
+        look.recompute()
+    return look.answer
+
+
+@dataclass(kw_only=True)
+class _Look:
+    """One pass over the lakehouse. `well` holds the tables that nothing was found about so far, by name.
+
+    `replays` holds what the logs of the tables say, of those that are there, `runs` the last success of each stage.
+    """
+
+    lakehouse: Lakehouse
+    level: Level
+    progress: Progress
+    answer: Verification = field(default_factory=Verification)
+    well: dict[str, Snapshot] = field(default_factory=dict)
+    replays: dict[str, Replay] = field(default_factory=dict)
+    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def open_tables(self) -> None:
+        """Read the logs as they are, then as delta-rs does.
+
+        Against the flow of data, for runs may be at work meanwhile: a source is then at least as new as what was made
+        from it, and a table as the run that is known of it.
+        """
+        tables = [*self._others(), *reversed([*every_table()])]
+        for number, table in enumerate(tables, start=1):
+            if not self.lakehouse.exists(table):
+                self.answer.tables.append(TableFacts(table=table.name, version=None))
+            else:
+                broken, self.replays[table.name] = verify_log(self.lakehouse, table)
+                if broken:
+                    self.answer.findings.extend(broken)
+                    self.answer.notes.append(f"{table.name} was not looked at further: its log comes first")
+                else:
+                    self._open(table)
+            if table is PIPELINE_RUNS and table.name in self.well:
+                self.runs = self._last_runs()
+            self.progress("reading logs", number, len(tables))
+        self.answer.tables.reverse()
+
+    def read_files(self) -> None:
+        """Every live data file of every table."""
+        owners = {path.rsplit("/", 1)[-1]: name for name, replay in self.replays.items() for path in replay.named}
+        looks: dict[str, FileLook] = {}
+        total = sum(snapshot.files.height for snapshot in self.well.values())
+        done = 0
+
+        def one_more() -> None:
+            nonlocal done
+            done += 1
+            self.progress("reading data files", done, total)
+
+        for name, snapshot in list(self.well.items()):
+            look = looks[name] = verify_files(snapshot, self.replays[name], level=self.level, progress=one_more)
+            if look.findings:
+                self._found(name, look.findings)
+                self.answer.notes.append(f"{name} was not looked at further: its files come first")
+            self.answer.findings.extend(foreign_files(snapshot, look, owners))
+        self._count(looks)
+
+    def compare_tables(self) -> None:
+        """What tables promise, by themselves and to each other."""
+        tables = dict(self.well)
+        for number, table in enumerate(EXPORTED_TABLES, start=1):
+            self._compare_exported(table)
+            self.progress("comparing tables", number, len(EXPORTED_TABLES))
+        enriched, transactions = self.well.get(ENRICHED_TRANSACTIONS.name), self.well.get(CUSTOMER_TRANSACTIONS.name)
+        if enriched and transactions:
+            self._found(
+                ENRICHED_TRANSACTIONS.name, list(verify_enriched(enriched, transactions, rows=self._reads_rows))
+            )
+            for source in (transactions, self.well.get(CUSTOMERS.name)):
+                if source and is_behind(enriched, source):
+                    self.answer.notes.append(f"{enriched.table.name} has not taken the latest of {source.table.name}")
+        for finding in compare_histories(tables, self.replays, self.runs):
+            self._found(finding.table, [finding])
+
+    def recompute(self) -> None:
+        """Silver once more, from Bronze."""
+        with workspace() as folder:
+            scratch = Lakehouse(url=str(folder))
+            made = [table for table in EXPORTED_TABLES if self._recompute_one(table, scratch)]
+            enriched = self.well.get(ENRICHED_TRANSACTIONS.name)
+            sources = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
+            if enriched and all(source in made for source in sources):
+                if any(is_behind(enriched, self.well[source.name]) for source in sources):
+                    return
+                update_enriched(scratch)
+                self.answer.findings.extend(differences(enriched, scratch.open(ENRICHED_TRANSACTIONS)))
+
+    def _recompute_one(self, table: Table, scratch: Lakehouse) -> bool:
+        """Whether the table could be made again and compared."""
+        stored, bronze = self.well.get(table.name), self.well.get(bronze_table(table.short_name).name)
+        if stored is None or bronze is None:
+            return False
+        total, done = sum(export.records for export in exports_in(bronze)), 0
+
+        def lines(count: int) -> None:
+            nonlocal done
+            done += count
+            self.progress(f"making {table.name} again", done, total)
+
+        if stricter := recompute(self.lakehouse, table, scratch, progress=lines):
+            words = f"{stricter:,} records that were good when they were judged are bad under the present contract"
+            self.answer.notes.append(f"{table.name} was not made again: {words}")
+            return False
+        self.answer.findings.extend(differences(stored, scratch.ready(table)))
+        return True
+
+    def _log(self, snapshot: Snapshot) -> Replay:
+        return self.replays[snapshot.table.name]
+
+    @property
+    def _reads_rows(self) -> bool:
+        return self.level is Level.DEEP
+
+    def _count(self, looks: Mapping[str, FileLook]) -> None:
+        """A note about files that cannot be compared with what was written."""
+        if undigested := {name: look.undigested for name, look in looks.items() if look.undigested}:
+            words = "they were read through instead"
+            if self.level is Level.FAST:
+                words = "`--digests` reads them through instead of comparing them"
+            files = f"{sum(undigested.values()):,} data files of {', '.join(undigested)}"
+            self.answer.notes.append(
+                f"{files} have no digest, for an earlier release or another writer wrote them: {words}"
+            )
+
+    def _compare_exported(self, table: Table) -> None:
+        """A Bronze table, what is judged from it, and its quarantine."""
+        contract = bronze_table(table.short_name)
+        bronze = self.well.get(contract.name)
+        if bronze:
+            self._found(contract.name, list(verify_bronze(bronze, rows=self._reads_rows)))
+        elif self.lakehouse.exists(contract):
+            return  # there is a finding about it, and whatever is compared with it would be another of the same
+        if silver := self.well.get(table.name):
+            self._found(table.name, list(verify_silver(silver, bronze, rows=self._reads_rows)))
+        kept = quarantine_table(table)
+        if quarantine := self.well.get(kept.name):
+            self._found(kept.name, list(verify_quarantine(quarantine, bronze, table, rows=self._reads_rows)))
+            if silver:
+                self._found(kept.name, list(verify_rebuild(silver, quarantine)))
+
+    def _open(self, table: Table) -> None:
+        try:
+            snapshot = self.lakehouse.open(table)
+            if snapshot.version > (looked_at := self.replays[table.name].version):
+                snapshot = self.lakehouse.open(table, version=looked_at)  # somebody has committed meanwhile
+            snapshot.transaction("")  # a checkpoint may give its files and yet be broken where the marks are
+            facts = TableFacts(
+                table=table.name, version=snapshot.version, files=snapshot.files.height, rows=snapshot.row_count
+            )
+        except (PermanentError, DeltaError, OSError) as error:
+            found = error.found if isinstance(error, UnreadableTableError) else error
+            finding = Finding(
+                table=table.name,
+                check="table_opens",
+                expected="a Delta table",
+                found=str(found),
+                do=f"remove {LOG}/_last_checkpoint and the checkpoints beside it, if there are any; if it does not open"
+                f" then, take {LOG} from a backup; {MADE_ANEW}",
+            )
+            self.answer.findings.append(finding)
+            return
+        self.answer.tables.append(facts)
+        if other := self._otherwise(snapshot):
+            self.answer.findings.append(other)
+        else:
+            self.well[table.name] = snapshot
+
+    def _last_runs(self) -> dict[str, dict[str, Any]]:
+        """What `operations.pipeline_runs` says of each table; nothing where its rows cannot be read."""
+        try:
+            return last_successes(self.lakehouse, [table.name for table in every_table()])
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):  # `--digests` names the file
+            return {}
+
+    def _otherwise(self, snapshot: Snapshot) -> Finding | None:
+        """What makes it another table than it should be, or than the commits say: delta-rs reads checkpoints."""
+        table, named = snapshot.table, snapshot.delta.metadata().name
+        if table.columns and named not in (None, table.name):
+            do = f"put each table's folder in its own place; else {rebuild(table.name)}"
+            return Finding(table=table.name, check="table_is_itself", expected=table.name, found=str(named), do=do)
+        columns = ("path", "size_bytes", "num_records")
+        seen = set(snapshot.files.select(columns).rows()) if snapshot.files.height else set()
+        logged = {(path, file.size, file.rows) for path, file in self._log(snapshot).live.items()}
+        if seen == logged:
+            return None
+        return Finding(
+            table=table.name,
+            check="checkpoint_says_the_same",
+            expected=f"{len(logged)} live files, as the commits say",
+            found=f"{len(seen)} live files when it is opened, {len(seen ^ logged)} of all these differ",
+            do=f"remove the checkpoints in {LOG} and _last_checkpoint: readers take the commits then",
+        )
+
+    def _found(self, name: str, findings: list[Finding]) -> None:
+        self.answer.findings.extend(findings)
+        if findings:
+            self.well.pop(name, None)
+
+    def _others(self) -> list[Table]:
+        """Tables that lie in the lakehouse without a contract: their logs and files are looked at all the same."""
+        url = self.lakehouse.url
+        if not url.startswith("s3://") and not Path(url).is_dir():
+            return []
+        store, known = open_store(url), {table.path for table in every_table()}
+        paths = [path for layer in list_folders(store, "") for path in list_folders(store, layer)]
+        names = [path.replace("/", ".", 1) for path in sorted(paths) if path not in known]
+        return [Table(name=name, description="", columns=()) for name in names if self._is_table(name)]
+
+    def _is_table(self, name: str) -> bool:
+        return self.lakehouse.exists(Table(name=name, description="", columns=()))

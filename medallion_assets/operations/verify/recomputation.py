@@ -1,0 +1,86 @@
+"""Recomputation: Silver once more from Bronze, in a scratch lakehouse, and whether the two are equal.
+
+Belongs here: applying every settled export again, in order, and naming the rows that differ.
+Does not: deciding which exports count; the settlement is taken as it stands, and rows that wait in quarantine stay out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import polars as pl
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.operations.verify.findings import Finding, rebuild
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.decisions import read_decisions
+from medallion_assets.refining.events import POSITION
+from medallion_assets.refining.judging import judge_exports
+from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.replay import Replay
+from medallion_assets.storage.workspace import workspace
+
+SHOWN_KEYS = 5
+
+
+def recompute(
+    lakehouse: Lakehouse, table: Table, scratch: Lakehouse, *, progress: Callable[[int], None] = lambda _lines: None
+) -> int:
+    """Make a judged table in the lakehouse `scratch` from the Bronze of the other. `progress` counts lines.
+
+    Gives the number of records that were good when they were judged and are bad under the present contract: unless it
+    is 0, Silver cannot be repeated, and what lies in `scratch` is not to be used.
+    """
+    bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.open(table)
+    settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
+    applied = [export for export in settlement.exports if export.export_id not in settlement.ignored]
+    waiting = _waiting(lakehouse, table)
+    replay = Replay(table=table, scratch=scratch, quarantined_in=lakehouse, origins=settlement.origins)
+    for group in replay.groups(applied):
+        with workspace() as folder:
+            judged = judge_exports(bronze, table, group, folder)
+            bad = pl.concat([part.select(POSITION) for part in judged.bad])
+            if stricter := _height(bad.join(waiting, on=POSITION, how="anti")):
+                return stricter
+            replay.apply(group, [part.join(waiting, on=POSITION, how="anti") for part in judged.good], folder)
+        progress(sum(export.records for export in group))
+    return 0
+
+
+def differences(stored: Snapshot, recomputed: Snapshot) -> Iterator[Finding]:
+    """One finding for each partition (a table without them: for the whole) whose rows differ."""
+    table = stored.table
+    partitioned = table.partition_by is not None
+    days = sorted({*stored.partitions, *recomputed.partitions}, key=str) if partitioned else [None]
+    for day in days:
+        held, should = (
+            (one.scan(partitions=[day]) if partitioned else one.scan()).collect() for one in (stored, recomputed)
+        )
+        wrong = held.join(should, on=held.columns, how="anti", nulls_equal=True)
+        missing = should.join(held, on=held.columns, how="anti", nulls_equal=True)
+        if not wrong.height and not missing.height and held.height == should.height:
+            continue
+        keys = pl.concat([wrong, missing]).select(table.key).unique(maintain_order=True).head(SHOWN_KEYS).rows()
+        where = f" in {table.partition_by} {day}" if partitioned else ""
+        yield Finding(
+            table=table.name,
+            check="equals_recomputation",
+            expected=f"{should.height} rows{where} as Bronze gives them",
+            found=f"{held.height} rows, {wrong.height} of them other, {missing.height} missing; keys such as {keys}",
+            do=f"`medallion explain` tells of one key; {rebuild(table.name)}",
+        )
+
+
+def _waiting(lakehouse: Lakehouse, table: Table) -> pl.LazyFrame:
+    """Where the rows stand that wait in quarantine."""
+    contract = quarantine_table(table)
+    if not lakehouse.exists(contract):
+        return pl.LazyFrame(schema={name: polars_schema(contract)[name] for name in POSITION})
+    return lakehouse.open(contract).scan().filter(pl.col("redriven_at").is_null()).select(POSITION)
+
+
+def _height(rows: pl.LazyFrame) -> int:
+    return int(rows.select(pl.len()).collect(engine="streaming").item())

@@ -1,0 +1,1 @@
+"""Orchestration: everything that knows Dagster. What assets, sensors and jobs do is elsewhere."""

@@ -1,0 +1,1 @@
+"""Assets and their checks, made from what the tables are."""

@@ -1,0 +1,145 @@
+"""Bronze doorways: one asset for each exported DynamoDB table.
+
+Belongs here: how ingest looks in Dagster: run config, check, metadata.
+Does not: ingest itself (refining/load.py).
+
+Dagster reads the annotations of an asset itself, so they are not postponed here.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+
+import dagster as dg
+from pydantic import Field
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.delta.table_changes import Rebuilt
+from medallion_assets.errors import PermanentError
+from medallion_assets.orchestration.attempt import Stage
+from medallion_assets.orchestration.rebuild_config import RebuildConfig, rebuild_figures
+from medallion_assets.orchestration.reporting import as_table, check, check_specs, counts, doorway, table_result
+from medallion_assets.orchestration.resources import LakehouseResource, started_by
+from medallion_assets.orchestration.trigger_context import TriggerContext, shown
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.decisions import Action, Decision, read_decisions, record_decisions
+from medallion_assets.refining.load import Ingested, ingest
+from medallion_assets.refining.rebuild_bronze import rebuild_bronze
+from medallion_assets.refining.source import FORMER_TABLE, Source, expect_new_table_id
+
+CHECKS = {"exports_verified": "Every export that lies there was seen; the complete ones verified, are in, and count."}
+REFUSALS_SHOWN = 20
+MESSAGE_CHARACTERS = 1_000
+"""A message says what to do at its end, so it is shown whole."""
+
+
+class IngestConfig(dg.Config):
+    """Run config of a Bronze asset. Nothing is needed; every complete export that is not in is loaded."""
+
+    confirm_table_id: str = Field(
+        default="", description="the new tableId of a DynamoDB table that was dropped and made anew on purpose"
+    )
+    reason: str = Field(default="", description="why; goes into the record of that decision")
+    exports: list[str] = Field(default=[], description="the only exports to load; none: every one that is not in")
+    rebuild: RebuildConfig = Field(default=RebuildConfig(), description="read the exports that are in again")
+    trigger: TriggerContext = Field(default=TriggerContext(), description="what caused the run; changes nothing")
+
+    def decisions(self, table_name: str, *, by: str, at: datetime) -> list[Decision]:
+        """The decision of this run config, if there is one (rule B3)."""
+        if not self.confirm_table_id:
+            return []
+        if not self.reason.strip():
+            raise PermanentError(
+                f"bronze.{table_name}: a table is confirmed without a reason", do="set reason in the run config as well"
+            )
+        return [
+            Decision(
+                table_name=table_name,
+                subject=self.confirm_table_id,
+                action=Action.CONFIRM_TABLE,
+                reason=self.reason,
+                decided_by=by,
+                decided_at=at,
+            )
+        ]
+
+
+def bronze_asset(contract: Table) -> dg.AssetsDefinition:
+    """The asset `bronze/<table>` of a Silver contract: the exports below `<raw>/<table>`, loaded exactly once."""
+    table_name, source = contract.short_name, Source.of(contract)
+    table = bronze_table(table_name)
+
+    @dg.asset(**doorway(table, kinds={"dynamodb", "deltalake", "bronze"}), check_specs=check_specs(table, CHECKS))
+    def bronze(
+        context: dg.AssetExecutionContext, config: IngestConfig, lakehouse: LakehouseResource
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        with lakehouse.stage(context, table) as stage:
+            lake, now, done = stage.lake, stage.now, Ingested()
+            confirm_table(lake, config.decisions(table_name, by=started_by(context), at=now))
+            again = rebuilt(stage, lakehouse.raw_url, source, config)
+            only = frozenset(config.exports)
+            load = partial(ingest, lake, lakehouse.raw_url, table_name, now=now, source=source, only=only, done=done)
+            stage.attempt(partial(load, progress=context.log.info))
+            yield exports_verified(table, done)
+            yield stage.report(ingest_result(lake.open(table), done, config.trigger, again))
+
+    return bronze
+
+
+def confirm_table(lake: Lakehouse, decisions: list[Decision]) -> None:
+    """Record that a person confirmed a new table; one who says it again, as a run that is tried again does, is right.
+
+    Raises:
+        PermanentError: exports of that table are in, and nobody had confirmed it.
+    """
+    for one in decisions:
+        bronze = lake.find(bronze_table(one.table_name))
+        if bronze is not None and one.subject not in read_decisions(lake, one.table_name):
+            expect_new_table_id(bronze, one.subject)
+    record_decisions(lake, decisions)
+
+
+def rebuilt(stage: Stage, raw_url: str, source: Source, config: IngestConfig) -> Rebuilt | None:
+    """The rebuild that the run config asks for, if it does."""
+    read = partial(rebuild_bronze, stage.lake, raw_url, stage.table.short_name, now=stage.now, source=source)
+    return config.rebuild.run(stage, read)
+
+
+def ingest_result(
+    bronze: Snapshot, done: Ingested, trigger: TriggerContext, again: Rebuilt | None
+) -> dg.MaterializeResult[None]:
+    """What a run of ingest loaded, and why it ran."""
+    return table_result(
+        bronze,
+        rows_in=done.lines,
+        rows_out=done.lines,
+        trigger=shown(trigger),
+        exports_loaded=[export.export_id for export in done.loaded],
+        exports_waiting=done.waiting,
+        foreign_objects=done.foreign,
+        **rebuild_figures(again),
+    )
+
+
+def exports_verified(table: Table, done: Ingested) -> dg.AssetCheckResult:
+    """Rules B1, B3: each refused export with its verdict, and what to do about it; what may hide others, or is in vain.
+
+    Summaries that lie where no export does are a warning: nobody can say what they are.
+    """
+    rows = [{"export": one.export_id, "verdict": one.verdict, "message": one.message} for one in done.refused]
+    rows += [{"export": one, "verdict": FORMER_TABLE, "message": why} for one, why in done.outdated.items()]
+    is_broken = bool(done.refused or done.outdated or done.unseen)
+    return check(
+        table,
+        "exports_verified",
+        passed=not (is_broken or done.unclaimed),
+        warn=not is_broken,
+        refused=as_table(rows[:REFUSALS_SHOWN], longest=MESSAGE_CHARACTERS),
+        verdicts=counts(Counter(one.verdict for one in done.refused)),
+        loaded=len(done.loaded),
+        waiting=len(done.waiting),
+        unclaimed_summaries=done.unclaimed[:REFUSALS_SHOWN],
+        folders_not_looked_into=dict(list(done.unseen.items())[:REFUSALS_SHOWN]),
+    )

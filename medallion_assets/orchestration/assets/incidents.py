@@ -1,0 +1,179 @@
+"""The incident doorway: on failure of any stage, what a person needs to know is put together and told.
+
+Belongs here: how a diagnosis looks in Dagster: run config, job, Markdown, and the alert that it makes.
+Does not: the diagnosis (orchestration.runs.diagnosis), its table (operations.incident), or when it runs (triggers).
+
+Dagster reads the annotations of an asset itself, so they are not postponed here.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from pydantic import Field
+
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import PermanentError
+from medallion_assets.operations.alerts.failures import WINDOW_DAYS, key_of
+from medallion_assets.operations.alerts.table import Alert, raise_alerts
+from medallion_assets.operations.incident import INCIDENTS, Incident, record_incidents
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
+from medallion_assets.orchestration.attempt import NOT_WRITTEN
+from medallion_assets.orchestration.reporting import column_schema, markdown_table, stage_errors, step_retries
+from medallion_assets.orchestration.resources import LakehouseResource, started_by
+from medallion_assets.orchestration.runs.diagnosis import diagnose
+from medallion_assets.orchestration.runs.lost_attempts import record_lost_attempts
+from medallion_assets.orchestration.runs.outcomes import finished_run
+from medallion_assets.orchestration.trigger_context import TriggerContext
+
+DIAGNOSE = "diagnose"
+KEY = dg.AssetKey(["operations", "incident"])
+TIME_LIMIT_SECONDS = 600
+SHOWN_CHARACTERS = 1_000
+"""Of one value in the diagnosis that the UI shows."""
+
+
+class IncidentConfig(dg.Config):
+    """Run config of the diagnosis. A sensor fills it; a person may ask about any run that failed."""
+
+    run_id: str = Field(description="the id of the run that failed, whole, as the runs page of the UI has it")
+    trigger: TriggerContext = Field(default=TriggerContext(), description="what caused the run; changes nothing")
+
+
+@dg.asset(
+    key=KEY,
+    group_name="operations",
+    kinds={"deltalake"},
+    owners=list(INCIDENTS.owners),
+    metadata={"dagster/column_schema": column_schema(INCIDENTS)},
+)
+def incident(
+    context: dg.AssetExecutionContext, config: IncidentConfig, lakehouse: LakehouseResource
+) -> dg.MaterializeResult[None]:
+    """Why a run failed: the stage, the export, the reasons with some rows, and what to do; an alert tells it."""
+    with step_retries(INCIDENTS, attempt=context.retry_number + 1), stage_errors():
+        run, now = finished_run(context.instance, config.run_id), lakehouse.now()
+        incidents = failed_stages(run, diagnose(context.instance, run, now=now))
+        lake = lakehouse.lakehouse(
+            author={"dagster_run_id": context.run.run_id, "started_by": started_by(context)},
+        )
+        new = record_incidents(lake, incidents)
+        record_lost_attempts(lake, context.instance, run)
+        raise_alerts(lake, failure_alerts(lake, incidents), now)
+        return dg.MaterializeResult(
+            metadata={
+                "diagnosis": dg.MetadataValue.md("\n\n".join(shown(one) for one in incidents)),
+                "failed_run": dg.MetadataValue.dagster_run(run.run_id),
+                "stages": ", ".join(one.stage for one in incidents),
+                "incidents": len(incidents),
+                "incidents_new": len(new),
+            }
+        )
+
+
+def diagnose_job() -> "dg.UnresolvedAssetJobDefinition":
+    """The job that looks into a failed run."""
+    return dg.define_asset_job(
+        DIAGNOSE,
+        selection=dg.AssetSelection.assets(KEY),
+        description="Find out why a run failed, keep it in operations.incidents, and tell people.",
+        tags={"dagster/max_runtime": str(TIME_LIMIT_SECONDS), "dagster/max_retries": "0"},
+        executor_def=dg.in_process_executor,
+    )
+
+
+def incident_run_config(run_id: str, trigger: TriggerContext | None = None) -> dict[str, Any]:
+    """The run config that asks for the diagnosis of a run."""
+    config = {"run_id": run_id, **({"trigger": trigger.run_config()} if trigger else {})}
+    return {"ops": {"__".join(KEY.path): {"config": config}}}
+
+
+def failed_stages(run: dg.DagsterRun, incidents: list[Incident]) -> list[Incident]:
+    """The incidents themselves.
+
+    Raises:
+        PermanentError: the run is a diagnosis itself, which is never looked into; or no stage of it failed.
+    """
+    is_diagnosis = run.job_name == DIAGNOSE or KEY in (run.asset_selection or ())
+    if incidents and not is_diagnosis:
+        return incidents
+    raise PermanentError(
+        f"run {run.run_id} has no failure to look into",
+        expected="a run in which a stage failed",
+        found="a diagnosis" if is_diagnosis else f"a run that is {run.status.value}, and no stage of it failed",
+        do="name another run in the run config, or read this one's log",
+    )
+
+
+def failure_alerts(lakehouse: Lakehouse, incidents: Sequence[Incident]) -> list[Alert]:
+    """What people are told: an alert for each stage that failed.
+
+    Its key is that of the alert rule about failed stages, which knows them by what they wrote themselves: whoever is
+    first tells it, and the same cause is told once.
+    """
+    first = min(incident.failed_at for incident in incidents).date()
+    try:
+        attempts = read_attempts(lakehouse, since=first - timedelta(days=WINDOW_DAYS))
+    except NOT_WRITTEN:  # the lakehouse is what fails: then the same cause may be told twice
+        attempts = pl.DataFrame(schema=polars_schema(PIPELINE_RUNS))
+    return [_alert(incident, attempts) for incident in incidents]
+
+
+def _alert(incident: Incident, attempts: pl.DataFrame) -> Alert:
+    own = attempts.filter(run_id=incident.run_id, stage=incident.stage).select("error", "started_at").rows()
+    error, failed_at = own[-1] if own else (None, incident.failed_at)
+    found = f"; found: {incident.found}" if incident.found else ""
+    places = [incident.stage, incident.partition, incident.export_id and f"export {incident.export_id}"]
+    return Alert(
+        key=key_of(
+            attempts,
+            stage=incident.stage,
+            error=error or incident.error,
+            failed_at=failed_at,
+            export_id=incident.export_id,
+        ),
+        kind="failure",
+        what=f"{incident.stage} failed: {incident.headline.removeprefix(f'{incident.stage}: ')}{found}",
+        where=", ".join(place for place in places if place),
+        do=incident.do or "read the diagnosis of operations/incident in the UI, and the log of the run",
+        run_id=incident.run_id,
+        job=incident.job,
+    )
+
+
+def shown(incident: Incident) -> str:
+    """An incident as Markdown: its facts, what its checks found, and some bad rows."""
+    good = None
+    if incident.last_good_at is not None:
+        good = f"{incident.last_good_version} of {incident.last_good_at:%Y-%m-%d %H:%M:%S} UTC"
+    facts = {
+        "error": incident.headline,
+        "expected": incident.expected,
+        "found": incident.found,
+        "what to do": incident.do,
+        "run": f"{incident.run_id} of {incident.job}",
+        "partition": incident.partition,
+        "export": incident.export_id,
+        "trigger": " ".join(part for part in (incident.trigger or "a person", incident.cause) if part),
+        "last good version": good or "none",
+        "failed at": f"{incident.failed_at:%Y-%m-%d %H:%M:%S} UTC",
+    }
+    rows = [{"what": name, "is": value} for name, value in facts.items() if value]
+    parts = [f"### {incident.stage}", markdown_table(rows, longest=SHOWN_CHARACTERS)]
+    if incident.failed_checks:
+        checks = [
+            {
+                "failed check": check.pop("check"),
+                "severity": check.pop("severity"),
+                "figures": ", ".join(f"{name}: {value}" for name, value in check.items()),
+            }
+            for check in json.loads(incident.failed_checks)
+        ]
+        parts.append(markdown_table(checks, longest=SHOWN_CHARACTERS))
+    if incident.sample:
+        parts += ["Some of the bad rows:", markdown_table(json.loads(incident.sample), longest=SHOWN_CHARACTERS)]
+    return "\n\n".join(parts)

@@ -1,0 +1,178 @@
+"""Serving doorways: the assets that bring Gold's figures back to DynamoDB.
+
+Belongs here: how publishing looks in Dagster: run config, checks, metadata.
+Does not: publishing itself (publishing/publish.py).
+
+Dagster reads the annotations of an asset itself, so they are not postponed here.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import partial
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.orchestration.attempt import Stage
+from medallion_assets.orchestration.partitions import asked_days, daily_asset, tell_days
+from medallion_assets.orchestration.reporting import (
+    as_table,
+    asset_key,
+    check,
+    check_specs,
+    counts,
+    doorway,
+    stage_metadata,
+)
+from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
+from medallion_assets.orchestration.trigger_context import TriggeredConfig, shown
+from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
+from medallion_assets.pipelines.transactions.customer_ltv_metrics import CUSTOMER_LTV_METRICS
+from medallion_assets.pipelines.transactions.daily_sales_metrics import DAILY_SALES_METRICS
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.publish import (
+    SAMPLE_ROWS,
+    Publisher,
+    ReadBack,
+    read_back_customer_ltv,
+    read_back_daily_sales,
+)
+from medallion_assets.publishing.publisher import Published
+
+Event = dg.MaterializeResult[None] | dg.AssetCheckResult
+CHECKS = {
+    "count_equals_gold": "Readers find as many rows as Gold has, but for those left out; what a newer publish overtook "
+    "is not counted.",
+    "unpublishable_rows": "No row is left out of DynamoDB for its key, its size or a number (rule P4).",
+    "table_settings": "The table is as it had better be: protected, with capacity for the budget, expiring.",
+}
+
+
+class PublishConfig(TriggeredConfig):
+    """Run config of a serving asset."""
+
+    target_wcu: float = Field(default=500, gt=0, description="write capacity units a second that publishing may use")
+
+
+def serving_assets(first_day: date) -> list[dg.AssetsDefinition]:
+    """The serving assets, partitioned from `first_day` on."""
+
+    @daily_asset(first_day, **_doorway(DAILY_SALES_METRICS), deps=[asset_key(DAILY_SALES_SUMMARY)])
+    def daily_sales_metrics(
+        context: dg.AssetExecutionContext,
+        config: PublishConfig,
+        lakehouse: LakehouseResource,
+        dynamodb: DynamoDBResource,
+    ) -> Iterator[Event]:
+        with lakehouse.stage(context, DAILY_SALES_METRICS) as stage:
+            days = asked_days(context.run.tags, of=DAILY_SALES_METRICS, first_day=first_day, now=stage.now)
+            publisher = _publisher(stage, config, dynamodb)
+            published = stage.attempt(partial(publisher.daily_sales, days))
+            found = stage.attempt(partial(read_back_daily_sales, publisher, published))
+            yield from serving_checks(DAILY_SALES_METRICS, published, found)
+            result = stage.report(_result(DAILY_SALES_METRICS, publisher, published, found, config))
+            tell_days(context, days, result)
+            yield result
+
+    @daily_asset(first_day, **_doorway(CUSTOMER_LTV_METRICS), deps=[asset_key(CUSTOMER_LTV)])
+    def customer_ltv_metrics(
+        context: dg.AssetExecutionContext,
+        config: PublishConfig,
+        lakehouse: LakehouseResource,
+        dynamodb: DynamoDBResource,
+    ) -> Iterator[Event]:
+        with lakehouse.stage(context, CUSTOMER_LTV_METRICS) as stage:
+            days = asked_days(context.run.tags, of=CUSTOMER_LTV_METRICS, first_day=first_day, now=stage.now)
+            publisher = _publisher(stage, config, dynamodb)
+            published = stage.attempt(partial(publisher.customer_ltv, days[-1]))
+            found = stage.attempt(partial(read_back_customer_ltv, publisher, published))
+            yield from serving_checks(CUSTOMER_LTV_METRICS, published, found)
+            result = stage.report(_result(CUSTOMER_LTV_METRICS, publisher, published, found, config))
+            tell_days(context, days, result)
+            yield result
+
+    return [daily_sales_metrics, customer_ltv_metrics]
+
+
+def serving_checks(table: Table, published: Mapping[date, Published], found: ReadBack) -> Iterator[dg.AssetCheckResult]:
+    """Every check of a serving asset."""
+    yield count_equals_gold(table, found)
+    yield unpublishable_rows(table, published)
+    advice = [sentence for one in published.values() for sentence in one.advice]
+    yield check(table, "table_settings", passed=not advice, warn=True, advice=advice)
+
+
+def unpublishable_rows(table: Table, published: Mapping[date, Published]) -> dg.AssetCheckResult:
+    """Rule P4: which rows DynamoDB cannot take; the others are published."""
+    count = sum(one.left_out.count for one in published.values())
+    samples = [dict(sample) for one in published.values() for sample in one.left_out.samples]
+    return check(
+        table,
+        "unpublishable_rows",
+        passed=not count,
+        warn=True,
+        rows_left_out=count,
+        samples=as_table(samples[:SAMPLE_ROWS]),
+        what_to_do="correct them at their source, or drop them in Silver with an expectation" if count else "nothing",
+    )
+
+
+def count_equals_gold(table: Table, found: ReadBack) -> dg.AssetCheckResult:
+    """Rules P1, P2: nothing of what Gold has is missing for readers, and nothing is there twice."""
+    return check(
+        table,
+        "count_equals_gold",
+        passed=found.rows_gold == found.rows_readable + found.rows_left_out,
+        rows_gold=found.rows_gold,
+        rows_left_out=found.rows_left_out,
+        rows_readable=found.rows_readable,
+    )
+
+
+def _doorway(table: Table) -> dict[str, Any]:
+    return {**doorway(table, kinds={"dynamodb", "serving"}), "check_specs": check_specs(table, CHECKS)}
+
+
+def _publisher(stage: Stage, config: PublishConfig, dynamodb: DynamoDBResource) -> Publisher:
+    return Publisher(
+        client=dynamodb.client(),
+        lakehouse=stage.lake,
+        limiter=CapacityLimiter(config.target_wcu),
+        run_id=stage.context.run.run_id,
+        now=stage.now,
+        creates_tables=dynamodb.creates_tables,
+        prefix=dynamodb.prefix,
+        publish_samples=dynamodb.publish_samples,
+        progress=stage.context.log.info,
+    )
+
+
+def _result(
+    table: Table, publisher: Publisher, published: Mapping[date, Published], found: ReadBack, config: PublishConfig
+) -> dg.MaterializeResult[None]:
+    version, table_id = max((one.version, one.table_id) for one in published.values())
+    outcomes = Counter[str](one.outcome for one in published.values())
+    metadata = stage_metadata(
+        rows_in=found.rows_gold,
+        rows_out=sum(one.items_written for one in published.values()),
+        quarantined=0,
+        quality_score=1.0,
+        table_version=version,
+        table_id=table_id,
+        row_count=found.rows_readable,
+        location=f"DynamoDB table {publisher.prefix}{table.short_name}",
+        sample=found.sample,
+        trigger=shown(config.trigger),
+        outcomes=counts(outcomes),
+        rows_left_out=found.rows_left_out,
+        items_removed=sum(one.items_deleted for one in published.values()),
+        consumed_wcu=sum(one.consumed_wcu for one in published.values()),
+        target_wcu=config.target_wcu,
+        publishing_seconds=sum(one.seconds for one in published.values()),
+        throttled_requests=sum(one.throttled_requests for one in published.values()),
+    )
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(str(version)))

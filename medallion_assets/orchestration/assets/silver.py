@@ -1,0 +1,251 @@
+"""Silver doorways: an asset for each judged table, and the enriched one.
+
+Belongs here: how refine and enrichment look in Dagster: run config, checks, metadata, and the failure of the gate.
+Does not: refine (refining/refine.py), enrichment (deriving/changed_days.py).
+
+Dagster reads the annotations of an asset itself, so they are not postponed here.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from pydantic import Field
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
+from medallion_assets.delta.schema import rebuild_command
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.delta.table_changes import Rebuilt
+from medallion_assets.deriving.changed_days import rebuild_enriched, transactions_of, update_enriched
+from medallion_assets.operations.expectation_results import results_of
+from medallion_assets.orchestration.attempt import Stage
+from medallion_assets.orchestration.gate_report import gate_error, mass_delete, quality_threshold
+from medallion_assets.orchestration.rebuild_config import JudgedRebuildConfig, RebuildableConfig, rebuild_figures
+from medallion_assets.orchestration.reporting import asset_key, check, check_specs, counts, doorway, table_result
+from medallion_assets.orchestration.resources import LakehouseResource, started_by
+from medallion_assets.orchestration.task_values import Value, read_value, task_values
+from medallion_assets.orchestration.trigger_context import TriggerContext, shown
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.pipelines.transactions.customers import CUSTOMERS
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.decide import decide
+from medallion_assets.refining.decisions import Action, Decision
+from medallion_assets.refining.gate import Gate
+from medallion_assets.refining.integrity import leaked_tombstones, repeated_keys
+from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.refine import Refined, refine
+
+Event = dg.MaterializeResult[None] | dg.AssetCheckResult
+REFINE_CHECKS = {
+    "quality_threshold": "Every export that was judged passed the quality gate, or a person accepted it.",
+    "mass_delete": "No full export deletes more rows by absence than the contract allows, unless a person accepted it.",
+    "unique_live_key": "No key has two live rows.",
+    "no_gaps": "No export waits for a window that is missing.",
+    "unprotected_minute": "No write can have slipped between a full export and the window that follows it.",
+    "schema_drift": "Items have no attribute that the contract lacks.",
+    "one_contract": "All rows, and those in quarantine, were judged by the contract that is in force.",
+    "new_records": "The run found records to judge; if it did not, there was nothing new, or something is stuck.",
+}
+ENRICHED_CHECKS = {
+    "no_tombstone_leaks": "No deleted transaction has a row.",
+    "unique_live_key": "No transaction has two rows.",
+}
+
+
+class ExportDecision(dg.Config):
+    """A person's decision about one export (rule C4)."""
+
+    export_id: str
+    reason: str
+
+
+class RefineConfig(dg.Config):
+    """Run config of a Silver asset. Nothing is needed; every export that can be settled is."""
+
+    threshold: float | None = Field(default=None, ge=0, le=1, description="share of good records, for this run alone")
+    accept: list[ExportDecision] = Field(default=[], description="exports to publish although they fail the gate")
+    reject: list[ExportDecision] = Field(default=[], description="exports to leave out for good")
+    rebuild: JudgedRebuildConfig = Field(
+        default=JudgedRebuildConfig(), description="judge the exports that are in again, by the present contract"
+    )
+    trigger: TriggerContext = Field(default=TriggerContext(), description="what caused the run; changes nothing")
+
+    def decisions(self, table: Table, *, by: str, at: datetime) -> list[Decision]:
+        """The decisions of this run config."""
+        chosen = [(Action.ACCEPT, one) for one in self.accept] + [(Action.REJECT, one) for one in self.reject]
+        return [
+            Decision(
+                table_name=table.short_name,
+                subject=one.export_id,
+                action=action,
+                reason=one.reason,
+                decided_by=by,
+                decided_at=at,
+            )
+            for action, one in chosen
+        ]
+
+
+def silver_asset(table: Table) -> dg.AssetsDefinition:
+    """The asset of a judged Silver table: every export of its Bronze table, judged before it is published."""
+
+    @dg.asset(
+        **doorway(table),
+        check_specs=check_specs(table, REFINE_CHECKS, blocking={"quality_threshold", "mass_delete", "unique_live_key"}),
+        deps=[asset_key(bronze_table(table.short_name))],
+    )
+    def silver(
+        context: dg.AssetExecutionContext, config: RefineConfig, lakehouse: LakehouseResource
+    ) -> Iterator[Event]:
+        with lakehouse.stage(context, table) as stage:
+            lake, now, done = stage.lake, stage.now, Refined()
+            decide(lake, table, config.decisions(table, by=started_by(context), at=now))
+            again = rebuilt(stage, config)
+            judge = partial(refine, lake, table, now=now, threshold=config.threshold, done=done)
+            stage.attempt(partial(judge, progress=context.log.info))
+            stage.judged(expectation_results(table, done))
+            snapshot = lake.open(table, version=done.version)
+            yield from stage.checked(refine_checks(snapshot, done))
+            loaded = read_value(context, bronze_table(table.short_name).path, "rows_in", default=None)
+            yield new_records(table, done, bronze_loaded=loaded)
+            if done.failing is None or done.applied or done.rejected:
+                yield stage.report(refine_result(snapshot, done, config.trigger, again))
+            if done.failing is not None:
+                stage.found(**judged_figures(done))
+                raise gate_error(table, done.failing, Gate.of(table, config.threshold))
+
+    return silver
+
+
+@dg.asset(
+    **doorway(ENRICHED_TRANSACTIONS),
+    deps=[asset_key(CUSTOMER_TRANSACTIONS), asset_key(CUSTOMERS)],
+    check_specs=check_specs(ENRICHED_TRANSACTIONS, ENRICHED_CHECKS, blocking=ENRICHED_CHECKS),
+)
+def enriched_transactions(
+    context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
+) -> Iterator[Event]:
+    """Each live transaction with the customer as of then; only the days that changed are made anew."""
+    with lakehouse.stage(context, ENRICHED_TRANSACTIONS) as stage:
+        again = config.rebuild.run(stage, partial(rebuild_enriched, stage.lake))
+        done = stage.attempt(partial(update_enriched, stage.lake, progress=context.log.info))
+        enriched = stage.lake.open(ENRICHED_TRANSACTIONS, version=done.version)
+        yield from stage.checked(enriched_checks(enriched))
+        yield stage.report(
+            table_result(
+                enriched,
+                rows_in=done.rows_in,
+                rows_out=done.rows_out,
+                trigger=shown(config.trigger),
+                restated_dates=[str(day) for day in sorted(done.restated)],
+                **rebuild_figures(again),
+            )
+        )
+
+
+def rebuilt(stage: Stage, config: RefineConfig) -> Rebuilt | None:
+    """The rebuild that the run config asks for, if it does."""
+    asked = config.rebuild
+    judge = partial(rebuild_judged, stage.lake, stage.table, now=stage.now)
+    return asked.run(stage, partial(judge, accept_all=asked.accept_all, drop_lost=asked.drop_lost))
+
+
+def expectation_results(table: Table, done: Refined) -> Iterator[dict[str, Any]]:
+    """What judging found in each export, rule by rule."""
+    for tally in done.applied:
+        yield from results_of(table, tally, is_published=True)
+    if done.failing is not None:
+        yield from results_of(table, done.failing.tally, is_published=False)
+
+
+def refine_checks(silver: Snapshot, done: Refined) -> Iterator[dg.AssetCheckResult]:
+    """What a run of refine found, and whether Silver is sound."""
+    table = silver.table
+    yield quality_threshold(table, done)
+    yield mass_delete(table, done)
+    yield unique_live_key(silver)
+    yield check(table, "no_gaps", passed=not done.gaps, warn=True, gaps=[str(gap) for gap in done.gaps])
+    yield unprotected_minute(table, done)
+    yield one_contract(silver)
+    drift = done.total.unknown_attributes
+    yield check(table, "schema_drift", passed=not drift, warn=True, unknown_attributes=counts(drift))
+
+
+def one_contract(silver: Snapshot) -> dg.AssetCheckResult:
+    """Rule C6: a contract that has changed since rows were judged is reported, with the command that rebuilds."""
+    table = silver.table
+    others = sorted({*rules_of_rows(silver)} - {fingerprint(table)})
+    do = rebuild_command(table) if others else "nothing"
+    return check(table, "one_contract", passed=not others, warn=True, older_contracts=others, what_to_do=do)
+
+
+def enriched_checks(enriched: Snapshot) -> Iterator[dg.AssetCheckResult]:
+    """Whether the enriched table is sound, against the transactions that it was made from."""
+    leaked = leaked_tombstones(transactions_of(enriched), enriched)
+    yield check(ENRICHED_TRANSACTIONS, "no_tombstone_leaks", passed=leaked == 0, leaked=leaked)
+    yield unique_live_key(enriched)
+
+
+def new_records(table: Table, done: Refined, *, bronze_loaded: Value) -> dg.AssetCheckResult:
+    """Whether the run judged a record or left an export out, and how many Bronze's last run loaded (null: unknown)."""
+    records = done.total.records + (0 if done.failing is None else done.failing.tally.records)
+    is_new = records > 0 or bool(done.rejected)
+    return check(table, "new_records", passed=is_new, warn=True, records=records, bronze_loaded=bronze_loaded)
+
+
+def unprotected_minute(table: Table, done: Refined) -> dg.AssetCheckResult:
+    """Rule C1: a full export is sure of what was written a minute before its time, and a window begins later."""
+    found = done.unprotected_minute
+    if found is None:
+        return check(table, "unprotected_minute", passed=True)
+    moments = {"covered_until": found.covered_until.isoformat(), "window_from": found.window_from.isoformat()}
+    return check(table, "unprotected_minute", passed=False, warn=True, found=str(found), **moments)
+
+
+def unique_live_key(snapshot: Snapshot) -> dg.AssetCheckResult:
+    """Rule K2: a key has one live row."""
+    repeated = repeated_keys(snapshot)
+    return check(snapshot.table, "unique_live_key", passed=repeated == 0, repeated_keys=repeated)
+
+
+def refine_result(
+    silver: Snapshot, done: Refined, trigger: TriggerContext, again: Rebuilt | None = None
+) -> dg.MaterializeResult[None]:
+    """What a run of refine published, and what a rebuild before it changed."""
+    total = done.total
+    restated = done.restated | (again.changes.restated if again and not again.dry_run else set())
+    return table_result(
+        silver,
+        rows_in=total.records,
+        rows_out=done.rows_changed,
+        quarantined=total.bad,
+        quality_score=total.score,
+        sample=silver.scan().filter(~pl.col("is_deleted")),
+        trigger=shown(trigger),
+        reasons=counts(total.reasons),
+        warnings=counts(total.warnings),
+        deletes=total.deletes,
+        absent_from_full_exports=total.absent,
+        **task_values({"new_records": total.records}),
+        exports_applied=[tally.export_id for tally in done.applied],
+        exports_rejected=done.rejected,
+        restated_dates=[str(day) for day in sorted(restated)],
+        **rebuild_figures(again),
+    )
+
+
+def judged_figures(done: Refined) -> dict[str, Any]:
+    """What the row of an attempt says that ended at the gate: every record counts that was judged, published or not."""
+    judged = done.total if done.failing is None else done.total.plus(done.failing.tally)
+    return {
+        "records_in": judged.records,
+        "records_out": done.rows_changed,
+        "records_quarantined": done.total.bad,
+        "quality_score": judged.score,
+        "table_version": done.version,
+    }

@@ -1,0 +1,169 @@
+"""A stage at work: what the body of an asset is handed, and the row that tells what became of it.
+
+Belongs here: trying again what may succeed later, and one row of operations.pipeline_runs for each attempt.
+Does not: any logic of a stage; assets call the rooms below and report (reporting.py).
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+import dagster as dg
+import polars as pl
+import tenacity
+from deltalake.exceptions import DeltaError
+
+from medallion_assets.contracts.run_days import days_named
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import MedallionError, TransientError
+from medallion_assets.errors.native import native_failures
+from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS, record_results
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, record_attempts
+from medallion_assets.orchestration.runs.whereabouts import OUT_OF_TIME
+from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
+
+Result = TypeVar("Result")
+FIGURES = {
+    "rows_in": "records_in",
+    "rows_out": "records_out",
+    "rows_quarantined": "records_quarantined",
+    "quality_score": "quality_score",
+    "table_version": "table_version",
+    "consumed_wcu": "consumed_wcu",
+    "target_wcu": "target_wcu",
+    "publishing_seconds": "publishing_seconds",
+}
+"""What a materialization's metadata calls the columns of operations.pipeline_runs."""
+ENDING = dg.DagsterEventType.RUN_CANCELING
+NOT_WRITTEN = (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError)
+"""What a lakehouse that cannot be written raises."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeating:
+    """How often and how long a stage tries again what failed transiently, before its attempt counts as failed."""
+
+    attempts: int = 3
+    first_wait_seconds: float = 30.0
+
+    def run(self, work: Callable[[], Result], tell: Callable[[str], object]) -> Result:
+        """Do the work, and again after each TransientError: after the first wait, then twice as long, with jitter.
+
+        Raises:
+            TransientError: it still fails after `attempts` repetitions.
+        """
+
+        def before_sleep(state: tenacity.RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            wait = state.next_action.sleep if state.next_action else 0.0
+            tell(f"repetition {state.attempt_number} of {self.attempts} in {wait:.0f} s: {error}")
+
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(TransientError),
+            stop=tenacity.stop_after_attempt(self.attempts + 1),
+            wait=tenacity.wait_exponential_jitter(
+                multiplier=self.first_wait_seconds, jitter=self.first_wait_seconds / 2
+            ),
+            before_sleep=before_sleep,
+            reraise=True,
+        )(work)
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """One attempt of the stage that writes `table`, in one run."""
+
+    context: dg.AssetExecutionContext
+    table: Table
+    lake: Lakehouse
+    now: datetime
+    repeating: Repeating = Repeating()
+    _began: float = field(default_factory=time.monotonic)
+    _figures: dict[str, Any] = field(default_factory=dict)
+    _results: list[dict[str, Any]] = field(default_factory=list)
+    _broken: list[str] = field(default_factory=list)
+
+    def attempt(self, work: Callable[[], Result]) -> Result:
+        """Do work that can be done twice without harm, and again while it fails transiently."""
+        return self.repeating.run(work, self.context.log.warning)
+
+    def report(self, result: dg.MaterializeResult[None]) -> dg.MaterializeResult[None]:
+        """The result itself, whose figures go into the row of this attempt."""
+        metadata = result.metadata or {}
+        self._figures = {column: metadata[name] for name, column in FIGURES.items() if name in metadata}
+        return result
+
+    def found(self, **figures: Any) -> None:
+        """Columns of this attempt's row, over those that a materialization reported before."""
+        self._figures |= figures
+
+    def judged(self, results: Iterable[dict[str, Any]]) -> None:
+        """Rows for operations.expectation_results, written when the attempt ends."""
+        self._results += results
+
+    def checked(self, checks: Iterable[dg.AssetCheckResult]) -> Iterator[dg.AssetCheckResult]:
+        """The checks themselves. One that blocks and failed makes this attempt a failed one, as it does the step."""
+        blocking = {spec.name for spec in self.context.assets_def.check_specs if spec.blocking}
+        for one in checks:
+            if one.check_name in blocking and not one.passed and one.severity is dg.AssetCheckSeverity.ERROR:
+                self._broken.append(str(one.check_name))
+            yield one
+
+    def end(self, outcome: Outcome, error: str | None) -> None:
+        """Write what became of the attempt. That it cannot be written is told, and fails nothing."""
+        context = self.context
+        attempt = StageAttempt(
+            run_id=context.run.run_id,
+            job=context.run.job_name,
+            stage=self.table.name,
+            attempt=context.retry_number + 1,
+            partition=days_named(context.run.tags),
+            trigger=context.run.tags.get(TRIGGER_TAG),
+            started_at=self.now,
+            duration_seconds=time.monotonic() - self._began,
+            peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            outcome=outcome,
+            error=error,
+            **self._figures,
+        )
+        self._write(PIPELINE_RUNS, lambda: record_attempts(self.lake, [attempt]))
+        run_id = context.run.run_id
+        self._write(EXPECTATION_RESULTS, lambda: record_results(self.lake, self._results, run_id=run_id, now=self.now))
+
+    @contextmanager
+    def recorded(self) -> Iterator[Stage]:
+        """The body of the asset; whatever becomes of it is written."""
+        try:
+            with native_failures(self.table.name):
+                yield self
+        except Exception as error:
+            self.end(Outcome.FAILED, str(error) or type(error).__name__)
+            raise
+        except BaseException:  # a signal, or Dagster closes the body where it stands
+            why = self._why_ended()
+            self.end(Outcome.FAILED if OUT_OF_TIME in why else Outcome.CANCELED, why)
+            raise
+        if self._broken:
+            self.end(Outcome.FAILED, f"blocking checks failed: {', '.join(self._broken)}; what to do: look at them")
+        else:
+            self.end(Outcome.SUCCEEDED, None)
+
+    def _write(self, table: Table, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except NOT_WRITTEN as failure:
+            self.context.log.warning("%s lacks this attempt: %s", table.name, failure)
+
+    def _why_ended(self) -> str:
+        """What Dagster says of a run that ends before its stage is done."""
+        run_id = self.context.run.run_id
+        entries = self.context.instance.all_logs(run_id, of_type=ENDING)
+        said = (entry.dagster_event and entry.dagster_event.message for entry in entries)
+        return "; ".join(["the run was ended", *filter(None, said)])

@@ -1,0 +1,90 @@
+"""Closing days: which business days a tick of the nightly schedule asks for.
+
+Belongs here: yesterday, and the days that nobody closed while the daemon was down, as pure functions; what was closed,
+as Dagster's event log tells.
+Does not: when it ticks (schedules.py), or days that Silver restated (restated.py).
+
+A day is closed when its figures were published by a run that began after the day had ended. Dagster evaluates only the
+last of the ticks that it missed, so the other days are found here: the days between the first one that was ever
+published and yesterday, and no more than MOST_MISSED_DAYS back. A lakehouse in which nothing was published yet has
+missed nothing: its past is restated days, which have a sensor of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+from dagster._utils.schedules import reverse_cron_string_iterator
+
+from medallion_assets.contracts.run_days import partition_day
+from medallion_assets.contracts.table import BUSINESS_TIME_ZONE, Table
+from medallion_assets.orchestration.partitions import business_day
+from medallion_assets.orchestration.reporting import asset_key
+
+MOST_MISSED_DAYS = 31
+
+
+def day_to_close(scheduled_at: datetime) -> date:
+    """The business day before the one in which a tick was due."""
+    return business_day(scheduled_at) - timedelta(days=1)
+
+
+def day_due(cron_lines: Sequence[str], time_zone: str, done_by: time, now: datetime) -> date | None:
+    """The day that is to be closed by now: what the last tick asked for in the day before `done_by` (business zone).
+
+    None before that time of day, and on days that no tick comes before, such as most of a weekly schedule's.
+    """
+    zone = ZoneInfo(BUSINESS_TIME_ZONE)
+    due_at = datetime.combine(business_day(now), done_by, zone)
+    if now < due_at:
+        return None
+    begin = datetime.combine(business_day(now) - timedelta(days=1), done_by, zone)
+    ticks = (_last_tick(line, time_zone, due_at) for line in cron_lines)
+    return max((day_to_close(tick) for tick in ticks if tick > begin), default=None)
+
+
+def missed_days(
+    closing: date, *, first: date | None, closed: Collection[date], limit: int = MOST_MISSED_DAYS
+) -> list[date]:
+    """The days before `closing` that are not `closed`, ascending: from `first` on, and at most `limit` days back.
+
+    `first` is the first day that was ever published; None when none was.
+    """
+    if first is None:
+        return []
+    start = max(first, closing - timedelta(days=limit))
+    days = [start + timedelta(days=number) for number in range((closing - start).days)]
+    return [day for day in days if day not in closed]
+
+
+def first_published(instance: dg.DagsterInstance, serving: Table) -> date | None:
+    """The first business day that was ever published, as the event log knows."""
+    days = (partition_day(one) for one in instance.get_materialized_partitions(asset_key(serving)))
+    return min((day for day in days if day is not None), default=None)
+
+
+def closed_days(instance: dg.DagsterInstance, serving: Table, days: Collection[date]) -> set[date]:
+    """Those of `days` that a run published which began after the day had ended."""
+    closed: set[date] = set()
+    for day in days:
+        ended = datetime.combine(day + timedelta(days=1), datetime.min.time(), ZoneInfo(BUSINESS_TIME_ZONE)).timestamp()
+        wanted = dg.AssetRecordsFilter(asset_key=asset_key(serving), asset_partitions=[str(day)], after_timestamp=ended)
+        records = instance.fetch_materializations(wanted, limit=1).records
+        if records and _began(instance, records[0]) >= ended:
+            closed.add(day)
+    return closed
+
+
+def _last_tick(cron_line: str, time_zone: str, moment: datetime) -> datetime:
+    """When a cron line was due last, at `moment` or before it."""
+    just_after = moment.timestamp() + 1
+    return next(reverse_cron_string_iterator(just_after, cron_line, time_zone))
+
+
+def _began(instance: dg.DagsterInstance, record: dg.EventLogRecord) -> float:
+    """When the run of a materialization began; when it was made, if the run is forgotten."""
+    run = instance.get_run_record_by_id(record.run_id)
+    return run.start_time if run is not None and run.start_time is not None else record.timestamp

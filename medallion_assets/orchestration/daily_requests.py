@@ -1,0 +1,53 @@
+"""Requests for runs of daily_gold_and_publish: some days of one Gold table and of what serves it.
+
+Belongs here: how such a request looks, whoever asks: its assets, days, priority, tags, run config and key.
+Does not: which days (restated.py, daily_close.py), or when (orchestration/sensors/restated.py, schedules.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from medallion_assets.contracts.run_days import day_tags, ranges_of
+from medallion_assets.contracts.table import Table
+from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, LIVE_PRIORITY, run_tags
+from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.trigger_context import TriggerContext
+
+LIVE_DAYS = 31
+"""A run of more days than this, or of older ones, is catching up: live work goes first."""
+
+
+def days_request(
+    tables: Sequence[Table],
+    days: Collection[date],
+    *,
+    trigger: TriggerContext,
+    key: str,
+    priority: int = LIVE_PRIORITY,
+    catches_up: bool = False,
+) -> dg.RunRequest:
+    """A run of the assets of `tables` for some days: one run, whose steps each take all days."""
+    ranges = ranges_of(days)
+    catches_up = catches_up or (ranges[-1][1] - ranges[0][0]).days >= LIVE_DAYS
+    return dg.RunRequest(
+        run_key=key,
+        asset_selection=[asset_key(table) for table in tables],
+        run_config=triggered_config(tables, trigger),
+        tags={
+            **run_tags(tables, priority=CATCH_UP_PRIORITY if catches_up else priority),
+            **trigger.tags(),
+            **day_tags(ranges),
+            **({CATCHES_UP: "yes"} if catches_up else {}),
+        },
+    )
+
+
+def triggered_config(tables: Sequence[Table], trigger: TriggerContext) -> dict[str, Any]:
+    """Run config that hands the trigger context to the assets of `tables`."""
+    config = {"config": {"trigger": trigger.run_config()}}
+    return {"ops": {asset_key(table).to_python_identifier(): config for table in tables}}

@@ -1,0 +1,79 @@
+"""The gate as people see it: its checks in Dagster, and the error of an export that failed it (rules C3, C4, C7).
+
+Belongs here: figures and words.
+Does not: the verdict (refining.gate), or what follows from it (refining.refine).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.errors import QualityGateError
+from medallion_assets.orchestration.reporting import as_table, check, counts
+from medallion_assets.refining.gate import MASS_DELETE, Gate, Tally
+from medallion_assets.refining.refine import Failing, Refined
+
+SAMPLE_CHARACTERS = 500
+"""Of a bad row's value: a record is known by what stands in its middle."""
+
+
+def quality_threshold(table: Table, done: Refined) -> dg.AssetCheckResult:
+    """Rule C4: of the export that failed the gate the figures and some bad rows, else the figures of all."""
+    tally = done.total if done.failing is None else done.failing.tally
+    figures: dict[str, Any] = {
+        "quality_score": tally.score,
+        "records": tally.records,
+        "bad_records": tally.bad,
+        "reasons": counts(tally.reasons),
+        "failures": counts(tally.failures),
+        "deletes": tally.deletes + tally.absent,
+    }
+    if done.failing is None:
+        return check(table, "quality_threshold", passed=True, **figures)
+    sample = as_table(done.failing.sample.to_dicts(), longest=SAMPLE_CHARACTERS)
+    export_id = done.failing.export.export_id
+    return check(table, "quality_threshold", passed=False, export_id=export_id, **figures, sample=sample)
+
+
+def mass_delete(table: Table, done: Refined) -> dg.AssetCheckResult:
+    """Rule C7: a full export that deletes too much failed the gate; a warning where very many deletes were applied."""
+    gate = Gate.of(table)
+    if done.failing is not None and gate.is_mass_delete(done.failing.tally):
+        return check(table, MASS_DELETE, passed=False, **_deletes(done.failing.tally))
+    for tally in done.applied:
+        if gate.is_mass_delete(tally) or gate.are_very_many(tally.deletes, tally.live):
+            return check(table, MASS_DELETE, passed=False, warn=True, **_deletes(tally))
+    return check(table, MASS_DELETE, passed=True, deleted_rows=sum(one.deletes + one.absent for one in done.applied))
+
+
+def _deletes(tally: Tally) -> dict[str, Any]:
+    return {"export_id": tally.export_id, "deleted_rows": tally.deletes + tally.absent, "live_rows": tally.live}
+
+
+def gate_error(table: Table, failing: Failing, gate: Gate) -> QualityGateError:
+    """What a person reads when an export fails the gate."""
+    export_id, tally = failing.export.export_id, failing.tally
+    expected, found, look_at = [], [], []
+    if gate.is_too_bad(tally) or tally.failures:
+        failures = f"; failed: {counts(tally.failures)}" if tally.failures else ""
+        expected.append(f"a score of at least {gate.threshold}, or fewer than {gate.min_bad_records} bad records")
+        found.append(f"{tally.score:.4f}, {tally.bad:,} bad of {tally.records:,} ({counts(tally.reasons)}{failures})")
+        look_at.append("the rows in the check quality_threshold")
+    if gate.is_mass_delete(tally):
+        expected.append(
+            f"a full export that lacks at most {gate.max_delete_share:.0%} of the live rows that are older, or fewer "
+            f"than {gate.max_delete_min_rows:,} of them; an empty one none"
+        )
+        items = f"it has {tally.records:,} items" if tally.records else "it is empty"
+        found.append(f"{MASS_DELETE}: {tally.absent:,} of {tally.live:,} live rows would be deleted ({items})")
+        look_at.append("what was exported: a filter, a table that was just restored, or really so few items")
+    return QualityGateError(
+        f"{table.name}: export {export_id} failed the quality gate and nothing of it was published",
+        expected=", and ".join(expected),
+        found=", and ".join(found),
+        do=f"look at {' and at '.join(look_at)}, then run {table.path} with accept or reject for this export in the "
+        + "; ".join(["run config", *failing.hints]),
+    )

@@ -1,0 +1,256 @@
+"""Reporting: what every asset shows in the Dagster UI, made from contracts and tables.
+
+Belongs here: an asset's specification from its contract, the metadata of a materialization, checks, and how an error
+of this project looks in Dagster.
+Does not: figures; stages count, this room only shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from medallion_assets.contracts.table import (
+    Boolean,
+    Column,
+    Date,
+    Decimal,
+    Float,
+    Integer,
+    Table,
+    Text,
+    TextList,
+    TimestampUtc,
+    Type,
+)
+from medallion_assets.delta.shown_rows import shown_rows
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.errors import MedallionError, TransientError
+from medallion_assets.errors.native import native_failures
+from medallion_assets.errors.visible_text import visible
+
+PREVIEW_ROWS = 5
+PREVIEW_CHARACTERS = 120
+COUNTS_SHOWN = 100
+STEP_RETRY_SECONDS = 10.0
+"""Before a step's own retry; what failed transiently has waited within the step already (stage.Repeating)."""
+
+
+def doorway(table: Table, *, kinds: set[str] | None = None) -> dict[str, Any]:
+    """What `@dg.asset` takes from a contract: how it looks, its pool, and when it counts as stale.
+
+    Its retries are not a policy of Dagster's (see `step_retries`).
+    """
+    fresh = table.freshness_hours
+    return {
+        "key": asset_key(table),
+        "group_name": table.layer,
+        "description": table.description,
+        "owners": list(table.owners),
+        "kinds": kinds or {"polars", "deltalake", table.layer},
+        "metadata": {"dagster/column_schema": column_schema(table)},
+        "pool": pool(table),
+        "freshness_policy": fresh and dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=fresh)),
+    }
+
+
+def pool(table: Table) -> str:
+    """The pool of one slot that keeps two runs from writing one table at the same time."""
+    return table.name.replace(".", "_")
+
+
+def asset_key(table: Table) -> dg.AssetKey:
+    """`layer/name`."""
+    return dg.AssetKey([table.layer, table.short_name])
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The contract's columns as Dagster shows them."""
+    return dg.TableSchema(columns=[_column(table, column) for column in table.columns])
+
+
+def check_specs(
+    table: Table, described: Mapping[str, str], *, blocking: Collection[str] = ()
+) -> list[dg.AssetCheckSpec]:
+    """The checks of an asset, by name with what each proves; those that are `blocking` stop what comes after it."""
+    key = asset_key(table)
+    return [
+        dg.AssetCheckSpec(name, asset=key, description=description, blocking=name in blocking)
+        for name, description in described.items()
+    ]
+
+
+def check(table: Table, name: str, *, passed: bool, warn: bool = False, **figures: Any) -> dg.AssetCheckResult:
+    """The verdict of a check; `warn` makes a failure a warning."""
+    severity = dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR
+    return dg.AssetCheckResult(
+        asset_key=asset_key(table), check_name=name, passed=passed, severity=severity, metadata=figures
+    )
+
+
+def stage_metadata(
+    *,
+    rows_in: int,
+    rows_out: int,
+    quarantined: int,
+    quality_score: float,
+    table_version: int,
+    row_count: int,
+    location: str | dg.MetadataValue[Any],
+    sample: list[dict[str, Any]],
+    **more: Any,
+) -> dict[str, Any]:
+    """What every materialization tells: rows, quality, version, place, what is particular to the stage, a few rows.
+
+    Lists come last: they may be long, and nothing below them would be seen.
+    """
+    lists = {name: value for name, value in more.items() if isinstance(value, list)}
+    return {
+        "rows_in": rows_in,
+        "rows_out": rows_out,
+        "rows_quarantined": quarantined,
+        "quality_score": quality_score,
+        "table_version": table_version,
+        "dagster/row_count": row_count,
+        "location": location,
+        **{name: value for name, value in more.items() if name not in lists},
+        "preview": as_table(sample[:PREVIEW_ROWS]),
+        **lists,
+    }
+
+
+def table_result(
+    snapshot: Snapshot,
+    *,
+    rows_in: int,
+    rows_out: int,
+    quarantined: int = 0,
+    quality_score: float = 1.0,
+    sample: pl.LazyFrame | None = None,
+    **more: Any,
+) -> dg.MaterializeResult[None]:
+    """The materialization of a Delta table at a version. The preview shows `sample`, or else rows as they come."""
+    rows = snapshot.scan() if sample is None else sample
+    metadata = stage_metadata(
+        rows_in=rows_in,
+        rows_out=rows_out,
+        quarantined=quarantined,
+        quality_score=quality_score,
+        table_version=snapshot.version,
+        table_id=snapshot.table_id,
+        row_count=snapshot.row_count,
+        location=dg.MetadataValue.path(snapshot.uri),
+        sample=shown_rows(rows.head(PREVIEW_ROWS).collect()),
+        **more,
+    )
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(str(snapshot.version)))
+
+
+@contextmanager
+def stage_errors() -> Iterator[None]:
+    """Turn an error of this project into a failure of the step: Dagster may retry it only when it is transient.
+
+    So is what a native library does that cannot go on, where no stage has said so for itself.
+    """
+    try:
+        with native_failures("this step"):
+            yield
+    except MedallionError as error:
+        parts = {"expected": error.expected, "found": error.found, "what to do": error.do}
+        raise dg.Failure(
+            str(error),
+            metadata={name: str(part) for name, part in parts.items() if part is not None},
+            allow_retries=isinstance(error, TransientError),
+        ) from error
+
+
+@contextmanager
+def step_retries(table: Table, *, attempt: int) -> Iterator[None]:
+    """Ask Dagster to try the step again, as often as the table's contract says, after what may not be permanent.
+
+    With a retry policy Dagster also tries again what was ended by a person, by its time limit or with its host: in the
+    same process, which then works on for a run that is over.
+    """
+    policy = dg.RetryPolicy(
+        max_retries=table.limits.retries,
+        delay=STEP_RETRY_SECONDS,
+        backoff=dg.Backoff.EXPONENTIAL,
+        jitter=dg.Jitter.PLUS_MINUS,
+    )
+    try:
+        yield
+    except (dg.DagsterError, dg.RetryRequested):
+        raise
+    except Exception as error:
+        if isinstance(error, dg.Failure) and not error.allow_retries:
+            raise
+        wait = policy.calculate_delay(attempt)
+        raise dg.RetryRequested(max_retries=policy.max_retries, seconds_to_wait=wait) from error
+
+
+def as_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> dg.MarkdownMetadataValue:
+    """Rows as Dagster shows them; values of more than `longest` characters are cut."""
+    return dg.MetadataValue.md(markdown_table(rows, longest=longest))
+
+
+def markdown_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> str:
+    """Rows as a Markdown table; values of more than `longest` characters are cut."""
+    if not rows:
+        return "no rows"
+    names = list(rows[0])
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    lines += ["| " + " | ".join(_cell(row[name], longest) for name in names) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def counts(figures: Mapping[str, int]) -> str:
+    """Names and counts in one line, the largest first; COUNTS_SHOWN of them, and long names cut: items choose them."""
+    ordered = sorted(figures.items(), key=lambda pair: (-pair[1], pair[0]))
+    shown = [f"{visible(_cut(name, PREVIEW_CHARACTERS))}: {count:,}" for name, count in ordered[:COUNTS_SHOWN]]
+    more = [f"and {len(ordered) - COUNTS_SHOWN:,} more"] if len(ordered) > COUNTS_SHOWN else []
+    return ", ".join([*shown, *more]) or "none"
+
+
+def _cell(value: Any, longest: int) -> str:
+    text = _cut("" if value is None else str(value), longest)
+    return visible(text).replace("|", "\\|").replace("\n", " ")
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _type_name(kind: Type) -> str:
+    """A contract's type, as people who do not know the engine call it."""
+    match kind:
+        case Text():
+            return "string"
+        case Integer():
+            return "int64"
+        case Decimal():
+            return f"decimal({kind.precision}, {kind.scale})"
+        case Float():
+            return "double"
+        case TimestampUtc():
+            return "timestamp (UTC)"
+        case Date():
+            return "date"
+        case Boolean():
+            return "boolean"
+        case TextList():
+            return "list of string"
+
+
+def _column(table: Table, column: Column) -> dg.TableColumn:
+    unique = table.key == (column.name,) and not table.history
+    return dg.TableColumn(
+        name=column.name,
+        type=_type_name(column.type),
+        description=column.description,
+        constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=unique),
+    )

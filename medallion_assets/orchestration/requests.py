@@ -1,0 +1,101 @@
+"""Asking Dagster for runs: is one at work already, how a decision is answered, and what happens when asking ends.
+
+Belongs here: what the sensors of this room share.
+Does not: decisions (debounce.py and what uses it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import dagster as dg
+
+from medallion_assets.contracts.table import AT_ONCE, Table, Timers
+from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.orchestration.attempt import NOT_WRITTEN
+from medallion_assets.orchestration.jobs import JOB_TABLES, run_tags
+from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.sensors.alert_direct import tell
+from medallion_assets.orchestration.trigger_context import TriggerContext
+from medallion_assets.settings import Settings
+from medallion_assets.triggers.debounce import ATTEMPTS
+
+INTERVAL_SECONDS = 5
+"""Dagster's daemon looks no oftener."""
+IN_PROGRESS = (
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
+BY_HAND = "__ASSET_JOB"
+"""What Dagster calls the job of assets that a person materializes in the UI."""
+
+
+def timers_of(settings: Settings, timers: Timers) -> Timers:
+    """A contract's timers, unless the settings say that all are 0."""
+    return timers if settings.uses_timers else AT_ONCE
+
+
+def sensor_status(settings: Settings) -> dg.DefaultSensorStatus:
+    """Whether sensors look by themselves as soon as a daemon runs: only where the settings ask for triggers."""
+    return dg.DefaultSensorStatus.RUNNING if settings.uses_triggers else dg.DefaultSensorStatus.STOPPED
+
+
+def is_at_work(instance: dg.DagsterInstance, tables: Collection[Table]) -> bool:
+    """Whether a run that writes one of some tables is queued or running, whatever started it."""
+    keys = {asset_key(table) for table in tables}
+    return any(writes(run, keys) for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS))))
+
+
+def writes(run: dg.DagsterRun, keys: Collection[dg.AssetKey]) -> bool:
+    """Whether a run writes one of some assets: those selected, or every one of its job."""
+    if run.asset_selection is not None:
+        return not run.asset_selection.isdisjoint(keys)
+    return run.job_name == BY_HAND or not {asset_key(one) for one in JOB_TABLES.get(run.job_name, ())}.isdisjoint(keys)
+
+
+def request(job: str, tables: Sequence[Table], context: TriggerContext, *, of: Table, run_key: str) -> dg.RunRequest:
+    """A run of `job` that writes some tables; the config of every one of them tells why, as the run's tags do."""
+    config = {"config": {"trigger": context.run_config()}}
+    return dg.RunRequest(
+        run_key=f"{of.path}/{run_key}",
+        job_name=job,
+        asset_selection=[asset_key(table) for table in tables],
+        run_config={"ops": {table.path.replace("/", "__"): config for table in tables}},
+        tags={**run_tags(tables), **context.tags()},
+    )
+
+
+def give_up(
+    context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, settings: Settings | None, *, key: str, what: str
+) -> None:
+    """Tell people, once, that a sensor asks no more: `what` waits, and `key` names the occurrence."""
+    last = context.instance.get_runs(dg.RunsFilter(tags={"dagster/sensor_name": context.sensor_name}), limit=1)
+    run_id = last[0].run_id if last else None
+    context.log.warning("given up after %d attempts: %s; the last run was %s", ATTEMPTS, what, run_id)
+    alert = Alert(
+        key=f"given_up/{context.sensor_name}/{key}",
+        kind="failure",
+        what=f"given up after {ATTEMPTS} attempts: {what}",
+        where=context.sensor_name,
+        do="look at the run; new exports, a decision or a run by hand start it again",
+        run_id=run_id,
+        job=last[0].job_name if last else None,
+    )
+    tell_or_log(context, lakehouse, settings, [alert])
+
+
+def tell_or_log(
+    context: dg.SensorEvaluationContext,
+    lakehouse: LakehouseResource,
+    settings: Settings | None,
+    alerts: Collection[Alert],
+) -> None:
+    """Tell people; that nobody can be told stops no sensor, and stands in the log of its tick."""
+    try:
+        tell(lakehouse.lakehouse(), context.instance, settings, alerts, lakehouse.now())
+    except NOT_WRITTEN:
+        context.log.exception("nobody could be told: %s", "; ".join(alert.what for alert in alerts))

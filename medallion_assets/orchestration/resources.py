@@ -1,0 +1,103 @@
+"""Resources: what doorways are handed, and what they share.
+
+Belongs here: the lakehouse, the raw exports and DynamoDB as Dagster resources.
+Does not: any logic of a stage; assets call the rooms below and report (reporting.py).
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.orchestration.attempt import Repeating, Stage
+from medallion_assets.orchestration.reporting import stage_errors, step_retries
+from medallion_assets.orchestration.runs.launcher import carried_out_here
+from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.settings import aws_options
+
+
+class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The Delta tables, and where raw exports lie. Both URLs are absolute paths or `s3://bucket/prefix`."""
+
+    url: str
+    raw_url: str
+    repetitions: int = Repeating.attempts
+    first_wait_seconds: float = Repeating.first_wait_seconds
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[LakehouseResource]:
+        """The resource, while the process that works with it is known as the one that carries out the run."""
+        with carried_out_here(context):
+            yield self
+
+    @contextmanager
+    def stage(self, context: dg.AssetExecutionContext, table: Table) -> Iterator[Stage]:
+        """The stage that writes `table`, for the whole body of an asset.
+
+        Every commit carries the run's id and who started it; an error of this project fails the step, and only a
+        transient one may be retried. Whatever becomes of it is a row of operations.pipeline_runs.
+        """
+        author = {"dagster_run_id": context.run.run_id, "started_by": started_by(context)}
+        stage = Stage(
+            context=context,
+            table=table,
+            lake=self.lakehouse(author=author),
+            now=self.now(),
+            repeating=Repeating(attempts=self.repetitions, first_wait_seconds=self.first_wait_seconds),
+        )
+        with step_retries(table, attempt=context.retry_number + 1), stage_errors(), stage.recorded():
+            yield stage
+
+    def lakehouse(self, *, author: Mapping[str, str] | None = None) -> Lakehouse:
+        """The lakehouse, for who reads it without a stage."""
+        return Lakehouse(url=self.url, storage_options=aws_options(), author=author or {})
+
+    def now(self) -> datetime:
+        """The clock of this run's stages."""
+        return datetime.now(UTC)
+
+
+class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """DynamoDB, by the standard AWS variables (endpoint included) where a field is not set.
+
+    `creates_tables`: serving tables that are missing are made. Their names begin with `prefix`. `publish_samples` names
+    tables, or the lakehouse, for which sample data may leave this machine.
+    """
+
+    endpoint_url: str | None = None
+    region: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+    creates_tables: bool = False
+    prefix: str = ""
+    publish_samples: list[str] = []  # noqa: RUF012 - a field of pydantic, which copies it
+
+    def client(self) -> Any:
+        """A client that leaves repeating to the limiter.
+
+        Raises:
+            PermanentError: the settings name no region, or an endpoint that is no URL.
+        """
+        options = {
+            "endpoint_url": self.endpoint_url,
+            "region_name": self.region or aws_options().get("AWS_REGION"),  # boto3 reads AWS_DEFAULT_REGION alone
+            "aws_access_key_id": self.access_key_id,
+            "aws_secret_access_key": self.secret_access_key,
+        }
+        return publishing_client(**{name: value for name, value in options.items() if value is not None})
+
+
+def started_by(context: dg.AssetExecutionContext) -> str:
+    """Who started the run: its `user` tag, what launched it, or the account of the process."""
+    tags = context.run.tags
+    for tag in ("user", "dagster/schedule_name", "dagster/sensor_name"):
+        if tag in tags:
+            return tags[tag]
+    return getpass.getuser()

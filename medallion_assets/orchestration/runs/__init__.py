@@ -1,0 +1,1 @@
+"""Runs: the processes that carry them out, and what became of each."""

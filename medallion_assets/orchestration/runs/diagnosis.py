@@ -1,0 +1,168 @@
+"""Diagnosis: why a run failed, from what it told Dagster.
+
+Belongs here: finding the stages that failed, and putting together their errors, checks and the last good version.
+Does not: which stages failed (outcomes.py), or keeping what was found (operations.incident).
+
+Nothing is read but the event log: a diagnosis costs little, and works when the lakehouse is what fails.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType as Kind
+
+from medallion_assets.contracts.run_days import days_named
+from medallion_assets.operations.incident import Incident
+from medallion_assets.orchestration.runs.outcomes import Status, stage_ends
+from medallion_assets.orchestration.runs.whereabouts import OUT_OF_TIME
+from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
+
+ERROR_CHARACTERS = 4_000
+VALUE_CHARACTERS = 500
+"""Of a value in a check or a sample."""
+SAMPLE_ROWS = 5
+TOLD = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, Kind.RUN_FAILURE}
+CELL_BORDER = re.compile(r"(?<!\\)\|")
+WRAPPERS = {"DagsterExecutionStepExecutionError", "RetryRequested"}
+"""What Dagster puts around the error of a step."""
+LOST_DO = (
+    "its process ended without a word. If it was killed for memory (`journalctl -k --grep 'out of memory'`; "
+    "signal 9 or 6 in its log), give it more, or let fewer runs work at once (max_concurrent_runs in dagster.yaml). "
+    "What it left half done, the next run does again"
+)
+"""What a person does about a run that could not speak for itself: nearly always memory, or a restart of the host."""
+PARTS = re.compile(
+    r"(?P<headline>.*?)(; expected: (?P<expected>.*?))?(; found: (?P<found>.*?))?(; what to do: (?P<do>.*))?", re.DOTALL
+)
+"""The parts that errors.MedallionError puts into its words."""
+
+
+def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime) -> list[Incident]:
+    """An incident for each stage that failed in a run that has ended; one for its job where no stage was planned."""
+    events = [entry.dagster_event for entry in instance.all_logs(run.run_id, of_type=TOLD)]
+    told = [event for event in events if event is not None]
+    failures = {event.step_key: event for event in told if event.event_type is Kind.STEP_FAILURE}
+    ends = stage_ends(instance, run)
+    failed = {asset: end.step for asset, end in ends.items() if end.status is Status.FAILED}
+    if not ends and run.status is dg.DagsterRunStatus.FAILURE:
+        failed = {run.job_name: ""}
+    record = instance.get_run_record_by_id(run.run_id)
+    ended_at = record.end_time if record else None
+    incidents = []
+    for asset, step in failed.items():
+        failure = failures.get(step)
+        error = _step_error(failure) if failure else _run_error(told)
+        checks = [one for one in _failed_checks(told) if one.asset_key.to_user_string() == asset]
+        version, made_at = _last_good(instance, asset)
+        parts = parts_of(error)
+        if not failures and OUT_OF_TIME not in error:
+            parts["do"] = parts["do"] or LOST_DO
+        incidents.append(
+            Incident(
+                run_id=run.run_id,
+                job=run.job_name,
+                stage=asset.replace("/", "."),
+                partition=days_named(run.tags),
+                trigger=run.tags.get(TRIGGER_TAG),
+                cause=run.tags.get(CAUSE_TAG),
+                **parts,
+                **_findings(checks),
+                last_good_version=version,
+                last_good_at=made_at,
+                failed_at=now if ended_at is None else datetime.fromtimestamp(ended_at, UTC),
+                raised_at=now,
+            )
+        )
+    return incidents
+
+
+def table_rows(markdown: str) -> list[dict[str, str]]:
+    """The rows of a table that `reporting.markdown_table` wrote."""
+    lines = [CELL_BORDER.split(line)[1:-1] for line in markdown.splitlines() if line.startswith("|")]
+    cells = [[cell.strip().replace("\\|", "|") for cell in line] for line in lines]
+    return [dict(zip(cells[0], row, strict=False)) for row in cells[2:]]
+
+
+def parts_of(error: str) -> dict[str, Any]:
+    """What an error says, whole (`error`) and in parts (`headline`, `expected`, `found`, `do`), long ones cut.
+
+    An error that is not of this project is all headline; the other parts are None.
+    """
+    match = PARTS.fullmatch(error)
+    parts = {"error": error, **(match.groupdict() if match else {"headline": error})}
+    return {name: part and _cut(part, ERROR_CHARACTERS) for name, part in parts.items()}
+
+
+def _step_error(event: dg.DagsterEvent) -> str:
+    failure = event.step_failure_data
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error
+    while error is not None and error.cause is not None and error.cls_name in WRAPPERS:
+        error = error.cause
+    return error.message.strip() if error else event.message or "it said nothing"
+
+
+def _run_error(told: Sequence[dg.DagsterEvent]) -> str:
+    """What Dagster said of a run whose stage could not speak for itself."""
+    messages = [event.message for event in told if event.event_type is Kind.RUN_FAILURE and event.message]
+    return messages[-1] if messages else "the run was ended, and nothing says why"
+
+
+def _failed_checks(told: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckEvaluation]:
+    for event in told:
+        if event.event_type is Kind.ASSET_CHECK_EVALUATION and not event.asset_check_evaluation_data.passed:
+            yield event.asset_check_evaluation_data
+
+
+def _findings(checks: Sequence[dg.AssetCheckEvaluation]) -> dict[str, Any]:
+    """The export, reasons and bad rows that the checks name (the gate does), and every check with its figures."""
+    figures = {check.check_name: _plain(check.metadata) for check in checks}
+    told: dict[str, Any] = {}
+    for values in figures.values():
+        told = {**values, **told}
+    rows = table_rows(str(told.get("sample", "")))[:SAMPLE_ROWS]
+    listed = [
+        {"check": check.check_name, "severity": check.severity.value}
+        | {name: value for name, value in figures[check.check_name].items() if name != "sample"}
+        for check in checks
+    ]
+    return {
+        "export_id": told.get("export_id"),
+        "reasons": told.get("reasons"),
+        "sample": json.dumps(rows, ensure_ascii=False) if rows else None,
+        "failed_checks": json.dumps(listed, ensure_ascii=False) if listed else None,
+    }
+
+
+def _plain(metadata: Mapping[str, dg.MetadataValue[Any]]) -> dict[str, Any]:
+    """Metadata as values that JSON can say; long text is cut, tables of rows are not."""
+    plain = {name: value.value for name, value in metadata.items()}
+    return {
+        name: value
+        if isinstance(value, (bool, int, float)) or value is None
+        else str(value)
+        if name == "sample"
+        else _cut(str(value), VALUE_CHARACTERS)
+        for name, value in plain.items()
+    }
+
+
+def _last_good(instance: dg.DagsterInstance, asset: str) -> tuple[int | None, datetime | None]:
+    """The table version that the stage's last materialization made, and when; a stage publishes only what is good."""
+    entry = instance.get_latest_materialization_event(dg.AssetKey(asset.split("/")))
+    if entry is None or entry.asset_materialization is None:
+        return None, None
+    version = entry.asset_materialization.metadata.get("table_version")
+    number = version.value if isinstance(version, dg.IntMetadataValue) else None
+    return number, datetime.fromtimestamp(entry.timestamp, UTC)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -1,0 +1,176 @@
+"""Lost attempts: what a killed process could not write into operations.pipeline_runs itself.
+
+Belongs here: reading Dagster's events of a run that ended badly, and the rows that follow from them.
+Does not: noticing that a run has ended (triggers, orchestration.assets.monitor).
+
+A process that is killed (SIGKILL, out of memory, a lost host) tells nobody; Dagster has an event of the step's start
+and none of its end. An attempt whose end Dagster knows, yet has no row, could not write it: it gets its row as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from medallion_assets.contracts.run_days import days_named
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, read_attempts, record_attempts
+from medallion_assets.operations.stages import stages
+from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
+
+LOOK_BACK = timedelta(days=3)
+"""How far the monitor looks back for runs that ended badly."""
+ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+Type = dg.DagsterEventType
+BEGINNINGS = {Type.STEP_START, Type.STEP_RESTARTED}
+ENDINGS = {
+    Type.STEP_SUCCESS: Outcome.SUCCEEDED,
+    Type.STEP_FAILURE: Outcome.FAILED,
+    Type.STEP_UP_FOR_RETRY: Outcome.FAILED,
+}
+ERROR_CHARACTERS = 2000
+TOLD_OF_RUN = {Type.RUN_CANCELING, Type.RUN_CANCELED, Type.RUN_FAILURE}
+NOT_WRITTEN = "the attempt ended, and its row could not be written"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedRun:
+    """A run that is over: what its rows need of it, and what Dagster `said` of its end."""
+
+    run_id: str
+    job: str
+    ended_at: datetime
+    said: str
+    partition: str | None = None
+    trigger: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEvent:
+    """An attempt of a stage began (`outcome` is None), or ended, with what Dagster says of its failure."""
+
+    stage: str
+    at: datetime
+    outcome: Outcome | None = None
+    error: str | None = None
+
+
+def lost_attempts(
+    run: EndedRun, events: Iterable[StepEvent], known: Collection[tuple[str, str, int]]
+) -> list[StageAttempt]:
+    """The attempts of a run that have no row.
+
+    `events` are in order; `known` has (run_id, stage, attempt) of those that have one.
+    """
+    begun: dict[str, list[datetime]] = {}
+    ended: dict[tuple[str, int], StepEvent] = {}
+    for event in events:
+        own = begun.setdefault(event.stage, [])
+        if event.outcome is None:
+            own.append(event.at)
+        else:
+            ended[event.stage, len(own)] = event
+    return [
+        _attempt(run, stage, number, started_at, ended.get((stage, number)))
+        for stage, moments in begun.items()
+        for number, started_at in enumerate(moments, start=1)
+        if (run.run_id, stage, number) not in known
+    ]
+
+
+def record_lost_attempts(lakehouse: Lakehouse, instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
+    """Give the attempts of a run that is over their rows where these are missing; how many that were.
+
+    Safe to call twice, and from several processes.
+
+    Raises:
+        TransientError: the storage did not answer, or other writers were faster every time.
+    """
+    return _record(lakehouse, instance, [run])
+
+
+def record_recently_lost(lakehouse: Lakehouse, instance: dg.DagsterInstance, now: datetime) -> int:
+    """The same for every run that ended badly in the time that LOOK_BACK names."""
+    filters = dg.RunsFilter(statuses=ENDED_BADLY, updated_after=now - LOOK_BACK)
+    return _record(lakehouse, instance, [record.dagster_run for record in instance.get_run_records(filters)])
+
+
+def _record(lakehouse: Lakehouse, instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> int:
+    found = [(run, list(_step_events(instance, run.run_id))) for run in runs if run.is_finished]
+    began = [events[0].at for _, events in found if events]
+    if not began:
+        return 0
+    since = (min(began) - timedelta(days=1)).date()
+    known = set(read_attempts(lakehouse, since=since).select("run_id", "stage", "attempt").rows())
+    lost = [
+        attempt
+        for run, events in found
+        if events
+        for attempt in lost_attempts(_ended_run(instance, run, last=events[-1].at), events, known)
+    ]
+    record_attempts(lakehouse, lost, if_unknown=True)
+    return len(lost)
+
+
+def _attempt(run: EndedRun, stage: str, number: int, started_at: datetime, ended: StepEvent | None) -> StageAttempt:
+    outcome = Outcome.LOST if ended is None or ended.outcome is None else ended.outcome
+    lost = f"its process ended without a word; Dagster says: {run.said or 'nothing'}"
+    error = lost if ended is None else f"{NOT_WRITTEN}; Dagster says: {ended.error or 'nothing'}"
+    return StageAttempt(
+        run_id=run.run_id,
+        job=run.job,
+        stage=stage,
+        attempt=number,
+        partition=run.partition,
+        trigger=run.trigger,
+        started_at=started_at,
+        duration_seconds=max(((run.ended_at if ended is None else ended.at) - started_at).total_seconds(), 0.0),
+        outcome=outcome,
+        error=None if outcome is Outcome.SUCCEEDED else error,
+    )
+
+
+def _step_events(instance: dg.DagsterInstance, run_id: str) -> Iterator[StepEvent]:
+    """The events of the stages' steps, in order; other steps write no rows."""
+    names = {asset_key(table).to_python_identifier(): table.name for table in stages()}
+    for entry in instance.all_logs(run_id, of_type={*BEGINNINGS, *ENDINGS}):
+        if entry.step_key in names and entry.dagster_event is not None:
+            outcome, error = _ending(entry.dagster_event)
+            yield StepEvent(stage=names[entry.step_key], at=_moment(entry.timestamp), outcome=outcome, error=error)
+
+
+def _ending(event: dg.DagsterEvent) -> tuple[Outcome | None, str | None]:
+    """What an event says of the end of an attempt; nothing, when it is its beginning."""
+    outcome = ENDINGS.get(event.event_type)
+    if outcome is not Outcome.FAILED:
+        return outcome, None
+    data: Any = event.event_specific_data
+    error, source = data.error, getattr(data, "error_source", None)
+    while error is not None and error.cause is not None:
+        error = error.cause
+    is_interrupt = source is not None and source.name == "INTERRUPT"
+    words = None if error is None else error.message.strip()[:ERROR_CHARACTERS]
+    return Outcome.CANCELED if is_interrupt else outcome, words
+
+
+def _ended_run(instance: dg.DagsterInstance, run: dg.DagsterRun, *, last: datetime) -> EndedRun:
+    entries = instance.all_logs(run.run_id, of_type=TOLD_OF_RUN)
+    told = (entry.dagster_event and entry.dagster_event.message for entry in entries)
+    said = dict.fromkeys(filter(None, told))
+    return EndedRun(
+        run_id=run.run_id,
+        job=run.job_name,
+        ended_at=max((_moment(entry.timestamp) for entry in entries), default=last),
+        said="; ".join(said),
+        partition=days_named(run.tags),
+        trigger=run.tags.get(TRIGGER_TAG),
+    )
+
+
+def _moment(timestamp: float) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC)

@@ -1,0 +1,154 @@
+"""Watching runs whose end nobody else notices: those that are starting or are to end, and those that go on for nothing.
+
+Belongs here: what becomes of a run whose process is gone, and of a process whose run is over; looking for both.
+Does not: runs that are at work (Dagster's run monitoring asks launcher.py about them), time limits.
+
+Dagster gives a start, and a cancellation, a time, and does not ask whether the process lives. Here that is asked every
+few seconds. Whatever is decided is decided by who holds the run's lock, so that any number of processes may watch.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import dagster as dg
+
+from medallion_assets.orchestration.runs.locks import end, is_held, known_runs, noted, take
+from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, end_what_is_left
+from medallion_assets.orchestration.runs.restart import allow_restart, left_out, restart
+from medallion_assets.orchestration.runs.whereabouts import OUT_OF_TIME, State, folder_of, told_by, whereabouts
+
+LOOK_SECONDS = 2.0
+UNTOLD_SECONDS = 20.0
+"""A launch that has not named its process by then was cut short. One that goes on all the same starts nothing."""
+GRACE_SECONDS = 20.0
+"""How long a process may take to end that was asked to; who clicks *Terminate* waits so long for the answer. A call of
+Polars cannot be interrupted."""
+LEAVING_SECONDS = 30.0
+"""How long a process may take to leave after its run is over."""
+Status = dg.DagsterRunStatus
+LOG = logging.getLogger(__name__)
+
+
+def look(instance: dg.DagsterInstance, now: float) -> None:
+    """Settle what can be settled at `now` (UNIX seconds)."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=[Status.STARTING, Status.CANCELING])):
+        with _on_its_own(run.run_id):
+            (_look_at_start if run.status is Status.STARTING else _look_at_cancellation)(instance, run, now)
+    for run_id in known_runs(folder_of(instance)):
+        with _on_its_own(run_id):
+            _look_at_process(instance, run_id, now)
+    for run in left_out(instance, now):
+        with _on_its_own(run.run_id):
+            _restart(instance, run)
+
+
+def watch(instance: dg.DagsterInstance, stop: threading.Event) -> None:
+    """Look every few seconds, until told to stop. A storage that does not answer is asked again."""
+    while not stop.wait(LOOK_SECONDS):
+        with _on_its_own("all"):
+            look(instance, time.time())
+
+
+@contextmanager
+def _on_its_own(run_id: str) -> Iterator[None]:
+    """What is odd about one run, or a storage that is away, keeps nobody from looking at the others, and again."""
+    try:
+        yield
+    except Exception:
+        LOG.exception("run %s: cannot be looked at", run_id)
+
+
+def settle(instance: dg.DagsterInstance, run_id: str) -> None:
+    """What becomes of a run whose process has ended: nothing, if the process has said so itself, or was told to end."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.status is not Status.CANCELING and whereabouts(instance, run).state is State.GONE:
+        _give_up(instance, run, f"the process of this run is gone, and it was {run.status.value} still")
+
+
+def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
+    found = whereabouts(instance, run)
+    if found.state is State.GONE:
+        _give_up(instance, run, f"process {found.pid} of this run is gone from {found.host}: it never began")
+    elif found.state is State.UNTOLD and now - (_launched_at(instance, run) or now) > UNTOLD_SECONDS:
+        _give_up(instance, run, f"its launch was cut short: no process was started within {UNTOLD_SECONDS:.0f} s")
+
+
+def _look_at_cancellation(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
+    found = whereabouts(instance, run)
+    is_late = now - _canceled_at(instance, run) > GRACE_SECONDS + ENDED_SECONDS
+    if _is_out_of_time(instance, run) and not is_late:
+        return  # run monitoring waits for the end of the process, and then calls the run failed
+    if found.state is State.LIVES and is_late:
+        end(folder_of(instance), run.run_id, grace_seconds=0, told=told_by(instance, run))
+    elif found.state is State.GONE or (found.state is State.UNTOLD and is_late):
+        _give_up(instance, run, f"process {found.pid} of this run is gone from {found.host}")
+
+
+def _look_at_process(instance: dg.DagsterInstance, run_id: str, now: float) -> None:
+    """End the process of a run that is over, and forget it."""
+    record, folder = instance.get_run_record_by_id(run_id), folder_of(instance)
+    if record is not None and not record.dagster_run.is_finished:
+        return
+    if record is not None and now - (record.end_time or 0.0) <= LEAVING_SECONDS:
+        return
+    if is_held(folder, run_id):
+        LOG.warning("run %s is over, and its process goes on: it is ended", run_id)
+    told = told_by(instance, record.dagster_run) if record else None
+    if end(folder, run_id, grace_seconds=GRACE_SECONDS, told=told) and (hold := take(folder, run_id)):
+        hold.end()
+
+
+def _restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Start a lost run anew, once."""
+    hold = take(folder_of(instance), run.run_id)
+    if hold is not None:
+        try:
+            restart(instance, run.run_id)
+        finally:
+            hold.end()
+
+
+def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
+    """Say that a run is over that no process carries out, and that none will."""
+    folder = folder_of(instance)
+    hold = take(folder, run.run_id)
+    if hold is None:
+        return
+    current = instance.get_run_by_id(run.run_id)
+    try:
+        if current is not None and current.status is run.status and not current.is_finished:
+            end_what_is_left(noted(folder, run.run_id))
+            if current.status is Status.CANCELING and not _is_out_of_time(instance, current):
+                instance.report_run_canceled(current, f"Canceled: {why}.")
+            else:
+                said = allow_restart(instance, current)
+                instance.report_run_failed(current, "\n".join(filter(None, [f"Lost: {why}.", said])))
+            current = instance.get_run_by_id(run.run_id)
+    finally:
+        if current is None or current.is_finished:
+            hold.end()
+        else:
+            hold.let_go()
+
+
+def _launched_at(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float | None:
+    return instance.get_run_stats(run.run_id).launch_time
+
+
+def _canceled_at(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float:
+    return max((entry.timestamp for entry in _cancellations(instance, run)), default=0.0)
+
+
+def _is_out_of_time(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether run monitoring ends the run for its time limit: it is to fail then, and may be started anew."""
+    events = (entry.dagster_event for entry in _cancellations(instance, run))
+    return any(OUT_OF_TIME in (event.message or "") for event in events if event)
+
+
+def _cancellations(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Sequence[dg.EventLogEntry]:
+    return instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_CANCELING)

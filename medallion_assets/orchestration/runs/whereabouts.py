@@ -1,0 +1,124 @@
+"""Where the process of a run is: what Dagster's events and tags say of it, asked of this host.
+
+Belongs here: whether the process of a run lives, is gone, is elsewhere, or has never been told of.
+Does not: what follows from that (watch.py, launcher.py), locks (locks.py), processes (processes.py).
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.events import DagsterEventType, EngineEventData
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+from dagster._core.storage.tags import GRPC_INFO_TAG
+
+from medallion_assets.orchestration.runs.locks import FOLDER, is_held, is_known, noted
+from medallion_assets.orchestration.runs.processes import RunProcess
+
+HOST_TAG = "medallion/launched_on"
+"""The host whose daemon (or web server) launched the run."""
+OUT_OF_TIME = "maximum runtime"
+"""What Dagster's run monitoring says of a run that it ends for its time limit."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+PID, HOST = "pid", "host"
+
+
+class State(Enum):
+    """What this host can say of the process of a run."""
+
+    LIVES = auto()
+    GONE = auto()
+    ELSEWHERE = auto()
+    UNTOLD = auto()
+    """Nobody has said yet which process it is."""
+    HOST_UNTOLD = auto()
+    """It has told its id and not its host: Dagster alone carries it out, within some process."""
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """The state, and what is known of the process."""
+
+    state: State
+    pid: int | None = None
+    host: str | None = None
+
+
+def folder_of(instance: dg.DagsterInstance) -> Path:
+    """Where the locks of this instance's runs lie."""
+    return Path(instance.root_directory) / FOLDER
+
+
+def whereabouts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Whereabouts:
+    """Where the process of a run is. The run's lock answers first; a process id only where there is no lock."""
+    folder, here = folder_of(instance), socket.gethostname()
+    process = noted(folder, run.run_id)
+    pid, host = (process.pid, process.host) if process else (None, here)
+    if is_held(folder, run.run_id):
+        return Whereabouts(State.LIVES if host == here else State.ELSEWHERE, pid, host)
+    if is_known(folder, run.run_id):
+        return Whereabouts(State.GONE, pid, host)
+    server = _server(run)
+    if server is not None and server not in (*LOOPBACK, here):
+        return Whereabouts(State.ELSEWHERE, host=server)
+    told = told_by(instance, run)
+    if told is None:
+        launched_on = run.tags.get(HOST_TAG, here)
+        return Whereabouts(State.UNTOLD if launched_on == here else State.ELSEWHERE, host=launched_on)
+    if not told.host:
+        return Whereabouts(State.HOST_UNTOLD, told.pid)
+    if not told.is_here:
+        return Whereabouts(State.ELSEWHERE, told.pid, told.host)
+    return Whereabouts(State.LIVES if told.lives else State.GONE, told.pid, told.host)
+
+
+def at_work(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """The runs in progress whose process may be at work. The others are lost: the next daemon says so."""
+    statuses = [*IN_PROGRESS_RUN_STATUSES, dg.DagsterRunStatus.CANCELING]
+    return [run for run in instance.get_runs(dg.RunsFilter(statuses=statuses)) if not _is_nobody_there(instance, run)]
+
+
+def _is_nobody_there(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    state = whereabouts(instance, run).state
+    return state is State.GONE or (state is State.UNTOLD and run.status is dg.DagsterRunStatus.STARTING)
+
+
+def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, process: RunProcess) -> None:
+    """Let Dagster's events say which process carries out a run."""
+    metadata: Mapping[str, dg.MetadataValue] = {
+        PID: dg.MetadataValue.text(str(process.pid)),
+        HOST: dg.MetadataValue.text(process.host),
+    }
+    message = f"Process {process.pid} on {process.host} carries out this run."
+    instance.report_engine_event(message, run, EngineEventData(metadata=metadata))
+
+
+def told_by(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunProcess | None:
+    """The process that told last that it carries out the run.
+
+    Dagster's own events name no host: it is the one that was named last, or that the run was launched on.
+    """
+    found: RunProcess | None = None
+    host = run.tags.get(HOST_TAG, "")
+    for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT):
+        metadata = entry.dagster_event.engine_event_data.metadata if entry.dagster_event else {}
+        if HOST in metadata:
+            host = str(metadata[HOST].value)
+        if PID in metadata:
+            found = RunProcess(pid=int(str(metadata[PID].value)), host=host, noted_at=entry.timestamp)
+    return found
+
+
+def _server(run: dg.DagsterRun) -> str | None:
+    """The host of the code server whose child the run is, where it is one's."""
+    try:
+        server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
+        return None if server.get("socket") else server.get("host")
+    except (ValueError, AttributeError):  # somebody has written it by hand
+        return None

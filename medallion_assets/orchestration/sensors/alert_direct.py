@@ -1,0 +1,129 @@
+"""Alerts while the lakehouse takes no writes: they are sent at once, since the outbox cannot keep them.
+
+Belongs here: raising alerts so that a disk that is full, read-only or gone cannot keep people from being told.
+Does not: the outbox (operations.alerts.outbox), or who finds something to tell (triggers).
+
+Each channel is sent an alert once: a mark in Dagster's own storage says so, and the outbox takes it over when it can be
+written again. One more alert says that the lakehouse cannot be written, once a day. A message that a channel does not
+take is an error, for whoever raised it to come back to; the other channels get it, and all that follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+import dagster as dg
+
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import DiskFullError, PermanentError, TransientError
+from medallion_assets.operations.alerts.delivery import Channel, channels_of, sent
+from medallion_assets.operations.alerts.marks import Marks
+from medallion_assets.operations.alerts.table import ALERTS, Alert, Event, append_events, raise_alerts
+from medallion_assets.orchestration.attempt import NOT_WRITTEN
+from medallion_assets.settings import Settings
+
+MOST_DIRECT = 5
+"""So many are sent to a channel in one go: a sensor has a minute, and each may take seconds."""
+
+
+class PartlyToldError(TransientError):
+    """Each alert has reached some channel, and not all that are meant to have it."""
+
+
+def tell(
+    lakehouse: Lakehouse,
+    instance: dg.DagsterInstance,
+    settings: Settings | None,
+    alerts: Collection[Alert],
+    now: datetime,
+) -> list[Alert]:
+    """Keep alerts to be sent, or send them where they cannot be kept; gives those that were new.
+
+    Raises:
+        One of stage.NOT_WRITTEN: they could neither be kept, nor sent to every channel that is meant to have them.
+    """
+    if not alerts:
+        return []
+    channels = channels_of(settings.alert_urls) if settings else []
+    marks, ui_url = Marks(instance.run_storage), settings.ui_url if settings else ""
+    try:
+        fresh = raise_alerts(lakehouse, alerts, now)
+        _take_over(lakehouse, channels, marks, fresh, now)
+    except NOT_WRITTEN as error:
+        if not channels or not takes_no_writes(error):
+            raise
+        return send_directly(channels, marks, [unwritable(lakehouse, error, now), *alerts], ui_url, now)
+    return fresh
+
+
+def takes_no_writes(error: Exception) -> bool:
+    """Whether an error means that the lakehouse takes no writes until a person acts, and not just now."""
+    return isinstance(error, (PermanentError, DiskFullError))
+
+
+def unwritable(lakehouse: Lakehouse, error: Exception, now: datetime) -> Alert:
+    """The alert that the outbox cannot be written, once a day."""
+    return Alert(
+        key=f"unwritable/{ALERTS.name}/{now.date()}",
+        kind="failure",
+        what=f"the lakehouse takes no writes: {error}",
+        where=lakehouse.uri(ALERTS),
+        do="do what the error says; until then nothing is loaded or published, and alerts are sent without being kept",
+    )
+
+
+def send_directly(
+    channels: Collection[Channel], marks: Marks, alerts: Collection[Alert], ui_url: str, now: datetime
+) -> list[Alert]:
+    """Send alerts to the channels of their kinds, each once; gives those that some channel was sent.
+
+    A channel that did not take one rests for a minute, if there are others: they do not wait for it.
+
+    Raises:
+        PartlyToldError: a channel did not take one, or has more to come; others have each of them.
+        TransientError: an alert has reached no channel.
+    """
+    told: dict[str, Alert] = {}
+    reached: set[str] = set()
+    open_ends: list[str] = []
+    for channel in channels:
+        wanted = {alert.key: alert for alert in alerts if alert.kind == channel.kind}
+        known = marks.of(channel.name, wanted)
+        left = [alert for key, alert in wanted.items() if key not in known]
+        reached |= known
+        if left and len(channels) > 1 and marks.rests(channel.name, now):
+            open_ends.append(f"{channel.name}: it failed within the last minute")
+            continue
+        for alert in left[:MOST_DIRECT]:
+            if (error := sent(channel, alert, ui_url)) is not None:
+                open_ends.append(f"{channel.name}: {error}")
+                marks.rest(channel.name, now)
+                break
+            marks.note(channel.name, alert.key, now)
+            reached.add(alert.key)
+            told[alert.key] = alert
+        if len(left) > MOST_DIRECT:
+            open_ends.append(f"{channel.name}: {len(left) - MOST_DIRECT} more")
+    if open_ends:
+        kinds = {channel.kind for channel in channels}
+        is_partly = all(alert.key in reached for alert in alerts if alert.kind in kinds)
+        raise (PartlyToldError if is_partly else TransientError)(
+            "alerts can neither be kept nor sent",
+            expected="a lakehouse that can be written, or every channel to answer",
+            found="; ".join(open_ends),
+            do="nothing for the channels: they are tried again; make the lakehouse writable",
+        )
+    return list(told.values())
+
+
+def _take_over(
+    lakehouse: Lakehouse, channels: Iterable[Channel], marks: Marks, fresh: Collection[Alert], now: datetime
+) -> None:
+    """Note in the outbox what channels were sent without it, now that it can be written again."""
+    delivered = [
+        {"alert_key": key, "event": Event.DELIVERED, "channel": channel.name, "error": None}
+        for channel in channels
+        for key in sorted(marks.of(channel.name, [one.key for one in fresh if one.kind == channel.kind]))
+    ]
+    append_events(lakehouse, delivered, now)

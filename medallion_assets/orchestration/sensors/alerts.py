@@ -1,0 +1,180 @@
+"""Alert sensors: what people are told of is judged every few minutes, and sent as soon as a channel takes it.
+
+Belongs here: the sensors, and what only Dagster knows of the facts.
+Does not: the rules (operations.alerts.rules), sending (operations.alerts.delivery), or runs that end
+(orchestration/runs/outcomes.py).
+
+Dagster reads the annotations of a sensor itself, so they are not postponed here.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import MedallionError
+from medallion_assets.operations.alerts.delivery import Channel, channels_of, check_alert_urls, deliver_due
+from medallion_assets.operations.alerts.facts import Facts, RunningStage, read_facts
+from medallion_assets.operations.alerts.marks import Marks
+from medallion_assets.operations.alerts.notices import days_skipped
+from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKEN_SECONDS, Outlook, waiting_alerts
+from medallion_assets.operations.alerts.rules import judge
+from medallion_assets.operations.alerts.table import ALERTS, KEPT_DAYS, Alert
+from medallion_assets.operations.stages import stages
+from medallion_assets.orchestration.attempt import NOT_WRITTEN
+from medallion_assets.orchestration.daily_close import closed_days, day_due, day_to_close, first_published, missed_days
+from medallion_assets.orchestration.jobs import DAILY
+from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.requests import sensor_status
+from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.sensors.alert_direct import send_directly, takes_no_writes, tell, unwritable
+from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
+from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
+from medallion_assets.settings import Settings
+from medallion_assets.triggers.cursors import UNREADABLE, cursor_values, moment
+
+RULES_SECONDS, SENDER_SECONDS = 300, 30
+LONGEST_QUIET = timedelta(seconds=LONGEST_REST_SECONDS + TAKEN_SECONDS)
+"""Nothing that waits is due later: what says so was written by a clock that has been set back since."""
+MOST_RUNNING = 20
+"""Runs whose stages are looked at while they are at work; there are 3 at once, unless somebody raised that."""
+
+
+def outcome_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """The sensors that tell people: `run_outcomes`, `alert_rules` and `alert_sender`.
+
+    Raises:
+        SettingsError: an alert URL makes no sense; the message names its variable and position alone.
+    """
+    check_alert_urls(settings)
+    return [run_outcome_sensor(settings), alert_rules_sensor(settings), alert_sender_sensor(settings)]
+
+
+def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor that judges the facts."""
+
+    @dg.sensor(
+        name="alert_rules",
+        minimum_interval_seconds=RULES_SECONDS,
+        default_status=sensor_status(settings),
+        description="Raises alerts: quality, freshness, gaps, refused exports, slow runs, the daily close.",
+    )
+    def alert_rules(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SkipReason:
+        lake, now = lakehouse.lakehouse(), lakehouse.now()
+        found = judge(facts_of(lake, context.instance, settings, now), now)
+        try:
+            fresh = tell(
+                lake, context.instance, settings, [*found, *skipped_days(context.instance, settings, now)], now
+            )
+        except NOT_WRITTEN as error:
+            return dg.SkipReason(f"nobody can be told: {error}")
+        return dg.SkipReason(f"raised: {', '.join(one.key for one in fresh) or 'nothing new'}")
+
+    return alert_rules
+
+
+def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor that sends alerts; it reads the table only when that has changed or something is due."""
+    channels = channels_of(settings.alert_urls)
+
+    @dg.sensor(
+        name="alert_sender",
+        minimum_interval_seconds=SENDER_SECONDS,
+        default_status=sensor_status(settings),
+        description=f"Sends alerts to {', '.join(one.name for one in channels) or 'nobody: no channel is set'}.",
+    )
+    def alert_sender(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
+        lake, now = lakehouse.lakehouse(), lakehouse.now()
+        marks = Marks(context.instance.run_storage)
+        try:
+            if not channels or not lake.exists(ALERTS):
+                return dg.SensorResult(skip_reason="no channel is set" if not channels else "no alert was ever raised")
+            if is_quiet(context.cursor, version=lake.open(ALERTS).version, now=now):
+                return dg.SensorResult(skip_reason="nothing is due", cursor=context.cursor)
+            outlook = deliver_due(lake, channels, ui_url=settings.ui_url, now=now, marks=marks)
+        except NOT_WRITTEN as error:
+            if not takes_no_writes(error):
+                raise
+            said = sent_without_outbox(lake, channels, marks, settings, error, now)
+            return dg.SensorResult(skip_reason=said, cursor=context.cursor)
+        return dg.SensorResult(skip_reason=f"{len(outlook.due)} were due", cursor=remembered(outlook))
+
+    return alert_sender
+
+
+def sent_without_outbox(
+    lakehouse: Lakehouse,
+    channels: Sequence[Channel],
+    marks: Marks,
+    settings: Settings,
+    error: Exception,
+    now: datetime,
+) -> str:
+    """Send what waits although the outbox takes no writes; says what became of it."""
+    names = {one.name: one.kind for one in channels}
+    untold = [unwritable(lakehouse, error, now), *waiting_alerts(lakehouse, names, now)]
+    try:
+        sent = send_directly(channels, marks, untold, settings.ui_url, now)
+    except MedallionError as failure:
+        return f"nobody can be told: {failure}"
+    return f"{len(sent)} were sent without the outbox: {error}"
+
+
+def is_quiet(cursor: str | None, *, version: int, now: datetime) -> bool:
+    """Whether nothing can be due: the table is as it was when it was last read, and nothing was due until now."""
+    try:
+        seen = cursor_values(cursor)
+        due_at = moment(seen["next_due_at"])
+        return bool(seen["version"] == version and (due_at is None or now < due_at <= now + LONGEST_QUIET))
+    except UNREADABLE:
+        return False
+
+
+def remembered(outlook: Outlook) -> str:
+    """What the sender found, for `is_quiet`."""
+    due_at = outlook.next_due_at and outlook.next_due_at.isoformat()
+    return json.dumps({"version": outlook.version, "next_due_at": due_at})
+
+
+def facts_of(lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Settings, now: datetime) -> Facts:
+    """The facts of the tables, with what only Dagster and the settings know."""
+    facts = read_facts(
+        lakehouse,
+        now,
+        running=list(running_stages(instance)),
+        day_due=day_due(settings.schedules.get(DAILY, ()), settings.schedule_time_zone, settings.daily_done_by, now),
+        first_day=settings.first_day,
+    )
+    last = facts.attempts.unique("stage", keep="last", maintain_order=True)["run_id"].unique().to_list()
+    known = instance.get_runs(dg.RunsFilter(run_ids=last)) if last else []
+    return replace(facts, known_runs=frozenset(run.run_id for run in known))
+
+
+def skipped_days(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> Iterator[Alert]:
+    """What is told of days that nobody closed, where settings say that they stay so."""
+    if settings.closes_missed_days or not settings.schedules.get(DAILY):
+        return
+    for _, serving in PUBLISHED_TABLES:
+        first = first_published(instance, serving)
+        days = missed_days(
+            day_to_close(now), first=first and max(first, settings.first_day), closed=(), limit=KEPT_DAYS - 1
+        )
+        if missed := sorted(set(days) - closed_days(instance, serving, days)):
+            yield days_skipped(serving.name, missed)
+
+
+def running_stages(instance: dg.DagsterInstance) -> Iterator[RunningStage]:
+    """The stages that are at work now, waits before retries included."""
+    names = {asset_key(table).to_python_identifier(): table.name for table in stages()}
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]), limit=MOST_RUNNING):
+        for step in instance.get_run_step_stats(run.run_id):
+            if step.step_key in names and step.start_time is not None and step.end_time is None:
+                yield RunningStage(
+                    run_id=run.run_id,
+                    job=run.job_name,
+                    stage=names[step.step_key],
+                    started_at=datetime.fromtimestamp(step.start_time, UTC),
+                )

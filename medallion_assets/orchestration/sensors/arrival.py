@@ -1,0 +1,200 @@
+"""File-arrival sensors: one for each exported table, which asks for a run when exports wait to be loaded.
+
+Belongs here: looking at what lies there and what is known of it, and the sensors themselves.
+Does not: the decision (file_arrival.py).
+
+Dagster reads the annotations of a sensor itself, so they are not postponed here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+import dagster as dg
+
+from medallion_assets.contracts.table import AT_ONCE, Table, Timers
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.orchestration.jobs import INGEST, INGEST_AND_REFINE
+from medallion_assets.orchestration.requests import (
+    INTERVAL_SECONDS,
+    give_up,
+    is_at_work,
+    request,
+    sensor_status,
+    timers_of,
+)
+from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
+from medallion_assets.refining.bronze import bronze_table, latest_export, loaded_ids
+from medallion_assets.refining.decisions import Decision, read_decisions
+from medallion_assets.refining.load import open_exports
+from medallion_assets.refining.refusals import fingerprints_now
+from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
+from medallion_assets.refining.source import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, Source
+from medallion_assets.settings import Settings
+from medallion_assets.sources.dynamodb_export.find import list_exports
+from medallion_assets.sources.dynamodb_export.read import FoundExport
+from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, while_active
+
+REFUSALS_ASKED_ABOUT = 200
+"""A tick asks the store about the files at fault of so many refused exports, the newest; a run asks about all.
+
+Not in turn: an export that waits has to be seen to wait at each tick (debounce)."""
+EXPORTS_TOLD = 100
+"""A run names so many of the exports that it was asked for; it loads them all."""
+
+
+def arrival_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """The sensors `file_arrival_<table>`."""
+    return [
+        arrival_sensor(
+            table,
+            timers_of(settings, table.arrival_timers),
+            refines=timers_of(settings, table.update_timers) == AT_ONCE,
+            status=sensor_status(settings),
+            settings=settings,
+        )
+        for table in EXPORTED_TABLES
+    ]
+
+
+def arrival_sensor(
+    table: Table,
+    timers: Timers,
+    *,
+    refines: bool = False,
+    settings: Settings | None = None,
+    status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
+) -> dg.SensorDefinition:
+    """The sensor that asks for runs of bronze/<table>; `table` is the Silver contract.
+
+    A run that `refines` goes on to Silver and its enrichment at once: where no timer keeps these waiting, this spares
+    the wait for another sensor and the start of another process. `settings` say whom to tell when nothing can be kept.
+    """
+    bronze = bronze_table(table.short_name)
+    job = INGEST_AND_REFINE if refines else INGEST
+    made = [bronze, table, ENRICHED_TRANSACTIONS] if refines else [bronze]
+
+    @dg.sensor(
+        name=f"file_arrival_{table.short_name}",
+        job_name=job,
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=status,
+        description=f"Asks for {bronze.path} when complete exports below <raw>/{table.short_name} are not in.",
+    )
+    def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
+        now, cursor = lakehouse.now(), Cursor.load(context.cursor)
+        if is_at_work(context.instance, [bronze]):
+            held = while_active(now, cursor, timers)
+            return dg.SensorResult(skip_reason=held.reason, cursor=held.cursor.dump())
+        known = Known(lakehouse.lakehouse(), bronze, Source.of(table))
+        decision = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
+        if decision.gives_up:
+            give_up(
+                context, lakehouse, settings, key=decision.cursor.state.signature or "", what=told(decision.exports)
+            )
+        if decision.ask is None:
+            return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor.dump())
+        # The version is in the key: exports that a restored table lacks again are asked for again.
+        run_key = f"{decision.ask.signature}/{known.bronze_version}/{decision.ask.attempt}"
+        asked = request(job, made, trigger_context(decision.exports), of=bronze, run_key=run_key)
+        return dg.SensorResult(run_requests=[asked], cursor=decision.cursor.dump())
+
+    return sensor
+
+
+@dataclass
+class Known:
+    """What is known of a table's exports, read when it is first needed: mostly nothing is."""
+
+    lakehouse: Lakehouse
+    table: Table
+    source: Source
+
+    @cached_property
+    def bronze(self) -> Snapshot | None:
+        """The Bronze table; None when nothing has been loaded yet."""
+        return self.lakehouse.find(self.table)
+
+    @property
+    def bronze_version(self) -> str:
+        """Which version of which table is there, for a run key."""
+        return f"{self.bronze.table_id}@{self.bronze.version}" if self.bronze else "none"
+
+    @cached_property
+    def loaded(self) -> set[str]:
+        """The ids of the exports that are in."""
+        return loaded_ids(self.bronze) if self.bronze else set()
+
+    @cached_property
+    def refusals(self) -> Mapping[tuple[str, str], RefusedExport]:
+        """What was refused, and why."""
+        return read_refusals(self.lakehouse, self.table.short_name)
+
+    @property
+    def source_now(self) -> Source:
+        """Whose exports are taken, with what Bronze recorded of it where that can make a difference."""
+        return self.source.known_from(self.bronze) if self._looks_again else self.source
+
+    @property
+    def decisions(self) -> Mapping[str, Decision]:
+        """What people decided, where it can make a difference."""
+        if not self._looks_again:
+            return {}
+        return read_decisions(self.lakehouse, self.table.short_name)
+
+    @property
+    def latest_table_id(self) -> str | None:
+        """Which DynamoDB table the export was of that was loaded last, where it can make a difference."""
+        if self.bronze is None or not any(one.verdict == FULL_EXPORT_MISSING for one in self.refusals.values()):
+            return None
+        latest = latest_export(self.bronze)
+        return None if latest is None else latest.table_id
+
+    @property
+    def _looks_again(self) -> bool:
+        return any(one.verdict in LOOKED_AT_AGAIN for one in self.refusals.values())
+
+
+def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
+    """What lies below the table's folder: after the cursor's position, or everything when that is due."""
+    store = open_exports(raw_url, known.table.short_name, loaded=lambda: known.loaded)
+    is_whole = cursor.lists_everything(now)
+    seen = list_exports(
+        store,
+        after=None if is_whole else cursor.position,
+        settled=known.loaded if is_whole else (),
+    )
+    listing = seen.exports
+    if not listing and not is_whole:
+        return Arrivals(unseen=seen.unseen)
+    fingerprints = fingerprints_now(
+        store, listing, known.refusals, known.source_now, asked_at_most=REFUSALS_ASKED_ABOUT
+    )
+    arrivals = sort_out(
+        [replace(one, fingerprint=fingerprints[one.export_id, one.prefix]) for one in listing],
+        loaded=known.loaded,
+        refusals=known.refusals,
+        decisions=known.decisions,
+        latest_table_id=known.latest_table_id,
+        is_whole=is_whole,
+    )
+    return replace(arrivals, unseen=seen.unseen)
+
+
+def trigger_context(exports: list[FoundExport]) -> TriggerContext:
+    """What the run is told of why it runs."""
+    arrived = [
+        ArrivedExport(export_id=one.export_id, prefix=one.prefix, files=len(one.listing))
+        for one in exports[:EXPORTS_TOLD]
+    ]
+    return TriggerContext(trigger="file_arrival", exports=arrived)
+
+
+def told(exports: list[FoundExport]) -> str:
+    """The exports for people, the first few by name."""
+    names = ", ".join(one.export_id for one in exports[:3])
+    return f"{len(exports)} exports wait to be loaded: {names}{', ...' if len(exports) > 3 else ''}"

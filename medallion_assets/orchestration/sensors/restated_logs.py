@@ -1,0 +1,233 @@
+"""The logs that tell what a Gold table lacks: Silver's, its own, and Dagster's event log, read on from a cursor.
+
+Belongs here: reading, and the cursor that says up to where. Who has no cursor, or one that fits no more, reads all.
+Does not: what follows from it (restated.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+
+from medallion_assets.contracts.run_days import parse_day, partition_day
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.commit_notes import RESTATED, commit_note, commits_since
+from medallion_assets.delta.partitions import REMOVED, REPLACED
+from medallion_assets.delta.source_versions import SOURCE_NOTE, SourceVersion, noted_version
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.triggers.cursors import UNREADABLE
+from medallion_assets.triggers.restated import NEVER, Building, Ledger, Publishing, Restating, advance
+
+EVENTS_AT_ONCE = 1000
+GREATEST_POSITION = 2**53
+"""Far beyond every version of a table and every event, and within what the databases and libraries below take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A ledger and up to where the logs were read for it: versions of Silver and Gold, and the last event's id.
+
+    `tables` are the ids of the two Delta tables: another table under the same name is read from its beginning.
+    """
+
+    ledger: Ledger
+    silver_version: int = NEVER
+    gold_version: int = NEVER
+    event_id: int = 0
+    tables: tuple[str, ...] = ()
+
+    @property
+    def gold_id(self) -> str:
+        """The id of the Gold table; empty while there is none."""
+        return self.tables[0] if self.tables else ""
+
+    @property
+    def silver_id(self) -> str:
+        """The id of the Silver table."""
+        return self.tables[1] if self.tables else ""
+
+    def dump(self) -> dict[str, Any]:
+        """The reading as JSON values."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+
+def parse_reading(values: Any, *, as_of: bool) -> Reading:
+    """The reading that was dumped; one of nothing if it was not, or for another kind of table."""
+    try:
+        kept = values["ledger"]
+        published = kept["published"]
+        ledger = Ledger(
+            as_of=kept["as_of"],
+            first_day=_day(kept["first_day"]),
+            greatest_day=_day(kept["greatest_day"]),
+            restated=_days(kept["restated"]),
+            built=_days(kept["built"]),
+            unpublished=_days(kept["unpublished"]),
+            published=published and (parse_day(published[0]), _position(published[1])),
+        )
+        positions = {name: _position(values[name]) for name in ("silver_version", "gold_version", "event_id")}
+        reading = Reading(ledger=ledger, tables=tuple(values["tables"]), **positions)
+    except UNREADABLE:  # lost, or of another version
+        return Reading(ledger=Ledger(as_of=as_of))
+    return reading if reading.ledger.as_of == as_of else Reading(ledger=Ledger(as_of=as_of))
+
+
+def is_as_of(gold: Table) -> bool:
+    """Whether a day of the table holds all that happened up to it: then a restated day touches every later one."""
+    return gold.partition_by == "as_of_date"
+
+
+def read_on(
+    reading: Reading, lakehouse: Lakehouse, instance: dg.DagsterInstance, gold: Table, serving: Table
+) -> Reading:
+    """Read what the logs say after `reading`; Silver is there, Gold may not have been made yet.
+
+    Raises:
+        TransientError: the storage did not answer.
+    """
+    event_id, published = _published_after(instance, serving, reading.event_id)
+    built, silver = lakehouse.find(gold), lakehouse.open(ENRICHED_TRANSACTIONS)  # in this order: see `advance`
+    tables = (built.table_id if built else "", silver.table_id)
+    gold_version = built.version if built else NEVER
+    gone = silver.version < reading.silver_version or gold_version < reading.gold_version
+    if gone or (reading.tables and reading.tables != tables):
+        return read_on(Reading(ledger=Ledger(as_of=reading.ledger.as_of)), lakehouse, instance, gold, serving)
+    ledger = reading.ledger
+    if silver.version > reading.silver_version:
+        days = [day for day in silver.partitions if day is not None]
+        ledger = replace(ledger, first_day=min(days, default=None), greatest_day=max(days, default=None))
+    ledger = advance(
+        ledger,
+        restatings=_restatings(silver, built, reading.silver_version),
+        buildings=_buildings(built, silver, reading.gold_version) if built else (),
+        publishings=_publishings(built, published) if built else (),
+    )
+    return Reading(
+        ledger=ledger,
+        silver_version=silver.version,
+        gold_version=gold_version,
+        event_id=event_id,
+        tables=tables,
+    )
+
+
+def is_audited(instance: dg.DagsterInstance, gold: Snapshot, day: date, version: int) -> bool:
+    """Whether what a version of Gold (or a later one) holds of a day passed its checks, in the run that built it."""
+    wanted = dg.AssetRecordsFilter(asset_key=asset_key(gold.table), asset_partitions=[str(day)])
+    return any(
+        built >= version and _passed(instance, record.run_id, gold.table)
+        for record in instance.fetch_materializations(wanted, limit=1).records
+        if (built := _table_version(record, gold)) is not None
+    )
+
+
+def _passed(instance: dg.DagsterInstance, run_id: str, gold: Table) -> bool:
+    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    events = [entry.dagster_event for entry in entries if entry.dagster_event is not None]
+    verdicts = [event.asset_check_evaluation_data for event in events]
+    return all(verdict.passed for verdict in verdicts if verdict.asset_key == asset_key(gold))
+
+
+def _restatings(silver: Snapshot, gold: Snapshot | None, version: int) -> Iterator[Restating]:
+    """The commits after a version that restated days. One that says it in a way that cannot be read restated all."""
+    held = [day for day in silver.partitions if day is not None]
+    if version == NEVER:  # days that no commit speaks of
+        yield Restating(version=0, days=held)
+    for commit in reversed(commits_since(silver, version)):
+        days = noted_days(commit, RESTATED)
+        every = {*held, *(day for day in (gold.partitions if gold else ()) if day is not None)}
+        yield Restating(version=commit["version"], days=every if days is None else days)
+
+
+def _buildings(gold: Snapshot, silver: Snapshot, version: int) -> Iterator[Building]:
+    """The builds after a version. What was built from a former Silver table is as if built from no version of this.
+
+    One that names its days, or its source, in a way that cannot be read built none: they are built again.
+    """
+    for commit in reversed(commits_since(gold, version)):
+        if SOURCE_NOTE in commit:
+            source_version = noted_version(commit, SourceVersion.of(silver))
+            yield Building(
+                version=commit["version"],
+                source_version=NEVER if source_version is None else source_version,
+                replaced=noted_days(commit, REPLACED) or [],
+                removed=noted_days(commit, REMOVED) or [],
+            )
+
+
+def noted_days(commit: Mapping[str, Any], note: str) -> list[date] | None:
+    """The days that a commit notes; None when they cannot be read, as after a foreign writer."""
+    try:
+        return [parse_day(day) for day in commit_note(commit, note) or []]
+    except UNREADABLE:
+        return None
+
+
+def _published_after(
+    instance: dg.DagsterInstance, serving: Table, event_id: int
+) -> tuple[int, list[dg.EventLogRecord]]:
+    """The materializations of serving after an event, and the id of the last event."""
+    found: list[dg.EventLogRecord] = []
+    more = True
+    while more:
+        wanted = dg.AssetRecordsFilter(asset_key=asset_key(serving), after_storage_id=event_id)
+        page = instance.fetch_materializations(wanted, limit=EVENTS_AT_ONCE, ascending=True)
+        for record in page.records:
+            event_id = max(event_id, record.storage_id)
+            found.append(record)
+        more = page.has_more
+    return event_id, found
+
+
+def _publishings(gold: Snapshot, published: Iterable[dg.EventLogRecord]) -> Iterator[Publishing]:
+    for record in published:
+        version = _table_version(record, gold)
+        if version is not None and (day := partition_day(record.partition_key)) is not None:
+            yield Publishing(day=day, version=version)
+
+
+def _table_version(record: dg.EventLogRecord, gold: Snapshot) -> int | None:
+    """The version of this Gold table that a materialization of Gold or serving names; None when it names another table.
+
+    One of a release that named no table is of this one if the table was there by then.
+    """
+    materialization = record.asset_materialization
+    metadata = materialization.metadata if materialization is not None else {}
+    version, table_id = metadata.get("table_version"), metadata.get("table_id")
+    if not isinstance(version, dg.IntMetadataValue):
+        return None
+    if table_id is None:
+        return version.value if gold.made_at <= datetime.fromtimestamp(record.timestamp, UTC) else None
+    return version.value if table_id.value == gold.table_id else None
+
+
+def _plain(value: Any) -> Any:
+    """Days as text, in keys as well."""
+    if isinstance(value, dict):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, date) else value
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else parse_day(text)
+
+
+def _days(versions: dict[str, int]) -> dict[date, int]:
+    return {parse_day(day): _position(version) for day, version in versions.items()}
+
+
+def _position(value: Any) -> int:
+    """A version, or the id of an event."""
+    position = int(value)
+    if not NEVER <= position <= GREATEST_POSITION:
+        raise ValueError(value)
+    return position

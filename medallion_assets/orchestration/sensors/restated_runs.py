@@ -1,0 +1,98 @@
+"""Dagster's runs for restated days: what is at work on a table, and what was asked for it before.
+
+Belongs here: reading these runs, and the tag that says what a run was asked for.
+Does not: what follows from them (restated_attempts.py, restated_asking.py).
+
+Each run carries what it was asked for: so a lost cursor neither asks too often nor, by repeating a run key, asks for
+nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+
+import dagster as dg
+
+from medallion_assets.contracts.run_days import EVERY_DAY, DayRange, days_text, ranges_at_work, ranges_of
+from medallion_assets.contracts.table import Table
+from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.requests import IN_PROGRESS, writes
+from medallion_assets.orchestration.sensors.restated_logs import Reading
+from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
+from medallion_assets.triggers.restated_attempts import PastRun
+from medallion_assets.triggers.restated_batches import Batch
+
+ASKED_TAG = "medallion/asked_for"
+"""What of a Gold table a run was asked for: every attempt at the same batch carries the same."""
+TRIGGER = "restated"
+"""The trigger of all these runs."""
+MOST_PAST_RUNS = 500
+"""So many runs are looked back at: far more than there are in the two hours until something is given up. What was
+given up before all of them is tried again, without another alert."""
+_ASKED = re.compile(r"(?P<what>build|publish):(?P<table>\w+):.*@(?P<version>\d+)\.(?P<table_id>\S*)")
+_ENDS = {dg.DagsterRunStatus.SUCCESS: True, dg.DagsterRunStatus.FAILURE: False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtWork:
+    """The runs of a table that are queued or at work: the days of all, and how many of them were asked for here."""
+
+    days: Sequence[DayRange]
+    asked_here: int
+
+
+def asked_for(gold: Table, batch: Batch, reading: Reading) -> str:
+    """What a batch is asked for, in short; another one when Silver (or Gold, to publish) has changed it again.
+
+    The version is that of the table that was read: of one that was made anew the same number is another version.
+    """
+    what = "build" if batch.builds else "publish"
+    table_id = reading.silver_id if batch.builds else reading.gold_id
+    ranges, days = ranges_of(batch.days), batch.days
+    several = f"{days[0]}...{days[-1]}"
+    if len(ranges) > 1:
+        digest = hashlib.blake2b(days_text(ranges).encode(), digest_size=4).hexdigest()
+        several = f"{len(days)} days of {several}, {digest}"
+    return f"{what}:{gold.short_name}:{several}@{batch.version}.{table_id[:8]}"
+
+
+def times_asked(instance: dg.DagsterInstance, key: str) -> int:
+    """How many runs were asked for the very same, ever."""
+    return instance.get_runs_count(dg.RunsFilter(tags={ASKED_TAG: key}))
+
+
+def past_runs(instance: dg.DagsterInstance, gold: Table, reading: Reading) -> list[PastRun]:
+    """The last runs that were asked for days of a Gold table, as it and Silver are now."""
+    wanted = dg.RunsFilter(tags={TRIGGER_TAG: TRIGGER})
+    return list(_past_runs(instance.get_run_records(wanted, limit=MOST_PAST_RUNS), gold, reading))
+
+
+def _past_runs(records: Sequence[dg.RunRecord], gold: Table, reading: Reading) -> Iterator[PastRun]:
+    ids = {"build": reading.silver_id[:8], "publish": reading.gold_id[:8]}
+    for record in records:
+        run = record.dagster_run
+        asked, days = _ASKED.fullmatch(run.tags.get(ASKED_TAG, "")), ranges_at_work(run.tags)
+        if asked is None or asked["table"] != gold.short_name or asked["table_id"] != ids[asked["what"]]:
+            continue
+        yield PastRun(
+            builds=asked["what"] == "build",
+            version=int(asked["version"]),
+            days=[one for one in days if one != EVERY_DAY],
+            asked_at=record.create_timestamp.replace(tzinfo=UTC),
+            active_at=record.update_timestamp.replace(tzinfo=UTC),
+            succeeded=_ENDS.get(run.status),
+        )
+
+
+def runs_at_work(instance: dg.DagsterInstance, gold: Table, serving: Table) -> AtWork:
+    """The runs that are queued or at work on the table or on what serves it, whoever asked for them."""
+    keys = {asset_key(gold), asset_key(serving)}
+    runs = [run for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS))) if writes(run, keys)]
+    return AtWork(
+        days=[one for run in runs for one in ranges_at_work(run.tags)],
+        asked_here=sum(ASKED_TAG in run.tags for run in runs),
+    )

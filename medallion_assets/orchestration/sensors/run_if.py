@@ -1,0 +1,144 @@
+"""Run-if sensors: they watch runs end, and ask for a job when a condition about them is met.
+
+Belongs here: reading which runs ended, and the sensors themselves.
+Does not: when a condition is met (triggers/run_if.py), or what became of a run (orchestration/runs/outcomes.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from medallion_assets.errors import PermanentError
+from medallion_assets.orchestration.assets.incidents import DIAGNOSE, incident_run_config
+from medallion_assets.orchestration.jobs import JOB_TABLES, LIVE_PRIORITY
+from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.requests import sensor_status
+from medallion_assets.orchestration.runs.outcomes import FINISHED, Status, run_status, stage_ends
+from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
+from medallion_assets.settings import Settings
+from medallion_assets.triggers.run_if import (
+    OVERLAP_SECONDS,
+    Ask,
+    Condition,
+    Cursor,
+    FinishedRun,
+    decide,
+    epoch_seconds,
+)
+
+INTERVAL_SECONDS = 10
+RECENT_SECONDS = 3600.0
+"""How far a sensor looks back that has neither a cursor nor a run that it asked for."""
+SENSOR_TAG = "medallion/run_if"
+UNTIL_TAG = "medallion/run_if_until"
+"""When the run ended that met the condition: where a sensor goes on whose cursor is lost."""
+
+
+def run_if_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """The sensors of this project: whatever stage fails, its incident is looked into."""
+    stages = {table.path: table for tables in JOB_TABLES.values() for table in tables}.values()
+    return [
+        run_if(
+            "diagnose_failures",
+            job=DIAGNOSE,
+            upstream=[asset_key(table) for table in stages],
+            condition=Condition.AT_LEAST_ONE_FAILED,
+            run_config=lambda ask: incident_run_config(ask.key, TriggerContext(trigger="run_if")),
+            status=sensor_status(settings),
+        )
+    ]
+
+
+def run_if(
+    name: str,
+    *,
+    job: str,
+    upstream: Sequence[str | dg.AssetKey],
+    condition: Condition,
+    run_config: Callable[[Ask], Mapping[str, Any]] = lambda _: {},
+    status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
+) -> dg.SensorDefinition:
+    """A sensor that runs `job` when `condition` holds for `upstream`: asset keys, and names of jobs.
+
+    `run_config` makes the run config from what met the condition. `status` says whether it looks without being told to.
+
+    Raises:
+        PermanentError: nothing to watch, or the job watches itself and would run for ever.
+    """
+    names = {one if isinstance(one, str) else one.to_user_string() for one in upstream}
+    if not names or job in names:
+        raise PermanentError(
+            f"the sensor {name} cannot watch that",
+            expected=f"at least one asset or job, and not {job} itself",
+            found=", ".join(sorted(names)) or "none",
+            do="correct upstream",
+        )
+
+    @dg.sensor(
+        name=name,
+        job_name=job,
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=status,
+        description=f"Runs {job} when {condition.replace('_', ' ')} of {', '.join(sorted(names))}.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        now = time.time()
+        cursor = Cursor.loads(context.cursor)
+        if cursor is None:
+            cursor = recovered(context.instance, name, now)
+        elif cursor.settled_until > now:  # the clock was set back: run keys see to it that nothing is started twice
+            cursor = replace(cursor, settled_until=now - OVERLAP_SECONDS)
+        runs = list(finished_runs(context, names, cursor))
+        asks, cursor = decide(condition, names, now, cursor, runs)
+        requests = [
+            dg.RunRequest(run_key=f"{name}/{ask.key}", run_config=dict(run_config(ask)), tags=tags(name, ask))
+            for ask in asks
+        ]
+        return dg.SensorResult(run_requests=requests, cursor=cursor.dumps())
+
+    return sensor
+
+
+def finished_runs(context: dg.SensorEvaluationContext, names: Collection[str], cursor: Cursor) -> Iterator[FinishedRun]:
+    """The runs that ended since the cursor, with what became of the named assets and jobs; not those it has handled."""
+    instance, since = context.instance, datetime.fromtimestamp(cursor.settled_until, UTC)
+    for record in instance.get_run_records(dg.RunsFilter(statuses=list(FINISHED), updated_after=since)):
+        run, ended_at = record.dagster_run, record.end_time
+        status = run_status(run, retries_enabled=instance.run_retries_enabled)
+        if ended_at is None or status is Status.PENDING or run.run_id in cursor.handled:
+            continue
+        try:
+            ends = {asset: end.status for asset, end in stage_ends(instance, run).items()} | {run.job_name: status}
+        except Exception:  # whatever one run has left in the event log, the others count
+            context.log.exception("run %s cannot be looked into", run.run_id)
+            ends = {run.job_name: status}
+        outcomes = {name: ends[name] for name in names if name in ends}
+        yield FinishedRun(run_id=run.run_id, ended_at=ended_at, outcomes=outcomes)
+
+
+def recovered(instance: dg.DagsterInstance, name: str, now: float) -> Cursor:
+    """The cursor of a sensor that has lost it: it goes on after what last met its condition."""
+    asked = instance.get_runs(dg.RunsFilter(tags={SENSOR_TAG: name}), limit=1)
+    try:
+        return Cursor(settled_until=min(epoch_seconds(asked[0].tags[UNTIL_TAG]), now))
+    except (IndexError, KeyError, ValueError):
+        return Cursor(settled_until=now - RECENT_SECONDS)
+
+
+def tags(name: str, ask: Ask) -> dict[str, str]:
+    """What the run says of why it runs."""
+    cause = ", ".join(f"{one.upstream} {one.status} in {one.run_id[:8]}" for one in ask.causes)
+    short = cause if len(cause) <= TAG_CHARACTERS else f"{cause[: TAG_CHARACTERS - 1]}…"
+    return {
+        TRIGGER_TAG: "run_if",
+        CAUSE_TAG: short,
+        SENSOR_TAG: name,
+        UNTIL_TAG: repr(ask.ended_at),
+        "dagster/priority": str(LIVE_PRIORITY),
+    }

@@ -1,0 +1,195 @@
+"""What became of runs: each that has ended is looked at once, and people are told of it.
+
+Belongs here: the sensor that sees runs end, and which alert follows from an end.
+Does not: what became of a run's stages (medallion_assets/run_outcomes.py), or the words (operations.alerts.notices).
+
+A run that failed and that Dagster starts anew has not ended. A run that failed is told once for each cause
+(operations.alerts.failures), one that was canceled counts as skipped (operations.alerts.notices), one that succeeded is
+told where settings ask for every run of its job.
+
+The cursor saves work and nothing else: without one the runs of the last day are looked at again, and the keys of their
+alerts see to it that nobody is told twice.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from medallion_assets.contracts.run_days import days_named
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.alerts.notices import run_canceled, run_succeeded
+from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.orchestration.assets.incidents import failure_alerts
+from medallion_assets.orchestration.attempt import NOT_WRITTEN
+from medallion_assets.orchestration.requests import sensor_status
+from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.runs.diagnosis import diagnose
+from medallion_assets.orchestration.runs.lost_attempts import record_lost_attempts
+from medallion_assets.orchestration.runs.outcomes import FINISHED, Status, run_status
+from medallion_assets.orchestration.sensors.alert_direct import PartlyToldError, tell
+from medallion_assets.orchestration.trigger_context import CAUSE_TAG
+from medallion_assets.settings import Settings
+from medallion_assets.triggers.cursors import UNREADABLE, cursor_values, moment
+
+INTERVAL_SECONDS = 15
+LOOK_BACK_HOURS = 24.0
+"""How far back runs are looked at without a cursor."""
+BEFORE_ANY_RUN = datetime(2000, 1, 1, tzinfo=UTC)
+OVERLAP_SECONDS = 60.0
+"""Runs become visible up to so long after others that ended after them."""
+MOST_RUNS = 20
+"""So many are looked at in one tick: it costs some reading of event logs, and other sensors wait for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """Runs that were updated before `until` were looked at; those around it that were, with when they were updated.
+
+    `waiting` are runs that some channels know of and others do not: `until` stays until all know.
+    """
+
+    until: datetime
+    handled: Mapping[str, datetime] = field(default_factory=dict)
+    waiting: frozenset[str] = frozenset()
+
+    @classmethod
+    def load(cls, text: str | None, now: datetime) -> "Cursor":
+        """The cursor of the last tick; one that looks back a day where there is none that can be read."""
+        values = cursor_values(text)
+        try:
+            handled = {run_id: moment(at) for run_id, at in values["handled"].items()}
+            until, waiting = moment(values["until"]), frozenset(map(str, values.get("waiting", ())))
+        except UNREADABLE:
+            until, handled, waiting = None, {}, frozenset()
+        if until is None or until < BEFORE_ANY_RUN:
+            return cls(until=now - timedelta(hours=LOOK_BACK_HOURS))
+        # A clock that was set back: runs that end from now on are dated earlier than what was seen.
+        known = {run_id: at for run_id, at in handled.items() if at is not None}
+        return cls(until=min(until, now), handled=known, waiting=waiting)
+
+    def dump(self) -> str:
+        """The cursor as text."""
+        handled = {run_id: at.isoformat() for run_id, at in self.handled.items()}
+        values = {"until": self.until.isoformat(), "handled": handled, "waiting": sorted(self.waiting)}
+        return json.dumps(values, separators=(",", ":"))
+
+    @property
+    def since(self) -> datetime:
+        """Runs that were updated later are to be looked at, but those that were handled."""
+        return self.until - timedelta(seconds=OVERLAP_SECONDS)
+
+    def after(self, run_id: str, updated_at: datetime, *, now: datetime | None = None) -> "Cursor":
+        """The cursor after a run was looked at; what is too old to be seen again is forgotten.
+
+        It never goes beyond `now`: what a clock that was set back dates later is not the last to come.
+        """
+        waiting, handled = self.waiting - {run_id}, {**self.handled, run_id: updated_at}
+        until = self.until if waiting else max(self.until, min(updated_at, now or updated_at))
+        moved = replace(self, until=until, waiting=waiting)
+        return replace(moved, handled={one: at for one, at in handled.items() if at >= moved.since})
+
+
+def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor that looks at each run of this code location when it has ended."""
+
+    @dg.sensor(
+        name="run_outcomes",
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=sensor_status(settings),
+        description="Tells people of runs that failed, were canceled, or (where settings ask for it) succeeded.",
+    )
+    def run_outcomes(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
+        now, lake, seen = lakehouse.now(), lakehouse.lakehouse(), 0
+        cursor = Cursor.load(context.cursor, now)
+        if cursor.waiting:
+            kept = context.instance.get_runs(dg.RunsFilter(run_ids=sorted(cursor.waiting)))
+            cursor = replace(cursor, waiting=frozenset(run.run_id for run in kept))
+        for run, updated_at in ended_runs(context, cursor):
+            try:
+                tell(lake, context.instance, settings, found_out(context, lake, run, settings.alert_jobs, now), now)
+            except PartlyToldError as error:
+                context.log.warning("run %s waits for some channels: %s", run.run_id, error)
+                cursor = replace(cursor, waiting=cursor.waiting | {run.run_id})
+                continue
+            except NOT_WRITTEN:
+                context.log.exception("people are told of run %s and the next ones when they can be", run.run_id)
+                break
+            cursor, seen = cursor.after(run.run_id, updated_at, now=now), seen + 1
+        return dg.SensorResult(skip_reason=f"{seen} runs have ended", cursor=cursor.dump())
+
+    return run_outcomes
+
+
+def ended_runs(context: dg.SensorEvaluationContext, cursor: Cursor) -> Iterator[tuple[dg.DagsterRun, datetime]]:
+    """The runs of this code location that ended and were not handled, oldest first, with when they were updated."""
+    instance, repository = context.instance, context.repository_def
+    records = instance.get_run_records(
+        dg.RunsFilter(statuses=list(FINISHED), updated_after=cursor.since), order_by="update_timestamp", ascending=True
+    )
+    found = Counter[bool]()
+    for record in records:
+        run = record.dagster_run
+        is_ours, is_waiting = repository is None or run.job_name in repository.job_names, run.run_id in cursor.waiting
+        if not is_ours or run.run_id in cursor.handled or found[is_waiting] == MOST_RUNS:
+            continue
+        if run_status(run, retries_enabled=instance.run_retries_enabled) is not Status.PENDING:
+            found[is_waiting] += 1
+            yield run, record.update_timestamp.replace(tzinfo=UTC)
+
+
+def found_out(
+    context: dg.SensorEvaluationContext,
+    lakehouse: Lakehouse,
+    run: dg.DagsterRun,
+    alert_jobs: Mapping[str, str],
+    now: datetime,
+) -> list[Alert]:
+    """What people are told of a run that has ended; of one that nobody can look into, that it ended.
+
+    Whatever one run has left in Dagster's event log, the others have to be told of.
+    """
+    try:
+        return outcome_alerts(lakehouse, context.instance, run, alert_jobs, now)
+    except Exception:
+        context.log.exception("run %s cannot be looked into", run.run_id)
+        return [] if run.status is dg.DagsterRunStatus.SUCCESS else [_failed(run)]
+
+
+def outcome_alerts(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, run: dg.DagsterRun, alert_jobs: Mapping[str, str], now: datetime
+) -> list[Alert]:
+    """What people are told of a run that has ended; its lost attempts get their rows, if the lakehouse takes them."""
+    if run.status is dg.DagsterRunStatus.SUCCESS:
+        is_wanted = alert_jobs.get(run.job_name) == "every_run"
+        return [run_succeeded(run.run_id, job=run.job_name, what=_subject(run))] if is_wanted else []
+    with suppress(*NOT_WRITTEN):  # the monitor completes the rows; people are told all the same
+        record_lost_attempts(lakehouse, instance, run)
+    if run.status is dg.DagsterRunStatus.CANCELED:
+        return [run_canceled(run.run_id, job=run.job_name, what=_subject(run))]
+    incidents = diagnose(instance, run, now=now)
+    return failure_alerts(lakehouse, incidents) if incidents else [_failed(run)]
+
+
+def _failed(run: dg.DagsterRun) -> Alert:
+    """A run that failed though every stage of it was done."""
+    return Alert(
+        key=f"failed/{run.run_id}",
+        kind="failure",
+        what=f"{run.job_name} failed, and no stage of it says why",
+        where=_subject(run),
+        do="read the log of the run",
+        run_id=run.run_id,
+        job=run.job_name,
+    )
+
+
+def _subject(run: dg.DagsterRun) -> str:
+    """The assets, days and cause of a run, as far as it names them."""
+    assets = ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ()))
+    parts = (assets or run.job_name, days_named(run.tags), run.tags.get(CAUSE_TAG))
+    return "; ".join(part for part in parts if part)

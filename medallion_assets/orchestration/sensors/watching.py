@@ -1,0 +1,88 @@
+"""Watching tables: their versions, and what those who are made from them have taken in, read from the tables' own logs.
+
+Belongs here: what Silver can settle of its Bronze table, and which sources the enriched table was made from.
+Does not: deciding (table_update.py). A table that is not there yet is nothing to take in, and is not made by looking.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.source_versions import taken_version
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.operations.expectation_results import read_results
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.pipelines.transactions.customers import CUSTOMERS
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.refining.bronze import RawExport, bronze_table
+from medallion_assets.refining.decisions import read_decisions
+from medallion_assets.refining.gate import rules_of
+from medallion_assets.refining.ledger import Settlement
+from medallion_assets.triggers.table_update import Watched
+
+ENRICHED_SOURCES = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
+
+
+def watch_bronze(lakehouse: Lakehouse, table: Table) -> list[Watched]:
+    """The Bronze table of a Silver contract, against what Silver has settled (rule C5); empty when it is not there.
+
+    Exports that wait for a gap, or behind one that failed the gate and about which nobody decided, are no update; one
+    that failed by other rules than those that the contract has now is.
+    """
+    silver = lakehouse.find(table)  # before Bronze, which then knows of everything that Silver has settled
+    bronze = lakehouse.find(bronze_table(table.short_name))
+    if bronze is None:
+        return []
+    checkpoint = taken_version(silver, bronze) if silver else None
+    if bronze.version == checkpoint:
+        return [_watched(bronze, checkpoint)]
+    decisions = read_decisions(lakehouse, table.short_name)
+    settlement = (
+        Settlement.read(bronze, silver, decisions) if silver else Settlement.of_nothing(bronze, table, decisions)
+    )
+    group = settlement.next_group(1)
+    if not group:
+        return [_watched(bronze, checkpoint, waits="; ".join(str(gap) for gap in settlement.gaps[:1]))]
+    decision = settlement.decision(group[0])
+    rules = rules_of(table)
+    if decision is None and failed_gate(lakehouse, table, group[0], rules):
+        waits = f"export {group[0].export_id} failed the quality gate: accept or reject it, or run {table.path} by hand"
+        return [_watched(bronze, checkpoint, waits=waits)]
+    return [_watched(bronze, checkpoint, note=f"{decision or ''} {rules}".strip())]
+
+
+def watch_enriched_sources(lakehouse: Lakehouse) -> list[Watched]:
+    """The two sources of silver.enriched_transactions, against the versions that it was made from."""
+    enriched = lakehouse.find(ENRICHED_TRANSACTIONS)
+    sources = [lakehouse.find(source) for source in ENRICHED_SOURCES]
+    found = [source for source in sources if source is not None]
+    if len(found) < len(sources):
+        return []
+    return [_watched(source, taken_version(enriched, source) if enriched else None) for source in found]
+
+
+def failed_gate(lakehouse: Lakehouse, table: Table, export: RawExport, rules: str) -> bool:
+    """Whether an export that is not settled was judged by these rules before: it did not pass then (rule C4)."""
+    results = read_results(lakehouse, since=export.started_at.date())
+    of_export = (results["table_name"] == table.name) & (results["export_id"] == export.export_id)
+    same_rules = results["rules"].fill_null(rules) == rules
+    return bool((of_export & same_rules & ~results["is_published"]).any())
+
+
+def _watched(snapshot: Snapshot, consumed: int | None, *, note: str = "", waits: str = "") -> Watched:
+    return Watched(
+        table=snapshot.table.name,
+        table_id=snapshot.table_id,
+        version=snapshot.version,
+        changed_at=_committed_at(snapshot),
+        consumed=consumed,
+        note=note,
+        waits=waits,
+    )
+
+
+def _committed_at(snapshot: Snapshot) -> datetime:
+    """When the latest version was committed, as its writer's clock had it."""
+    (commit,) = snapshot.delta.history(1)
+    return datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)

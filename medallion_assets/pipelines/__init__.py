@@ -1,0 +1,1 @@
+"""Pipelines: what a user would write. Contracts and transforms, and nothing that runs them."""

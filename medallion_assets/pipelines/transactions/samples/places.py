@@ -1,0 +1,44 @@
+"""Where samples may be written: never among real exports.
+
+Belongs here: looking at everything that lies at a place before samples are written there.
+Does not: which samples are written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medallion_assets.errors import PermanentError
+from medallion_assets.sources.dynamodb_export.read import find_exports, read_export
+from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError
+from medallion_assets.sources.dynamodb_export.write import ACCOUNT_ID, is_sample
+from medallion_assets.storage.stores import open_store
+
+
+def check_only_samples(url: str) -> None:
+    """See that every export below a URL, of whatever table, is a sample; an empty or missing place is fine.
+
+    Raises:
+        PermanentError: one is not, or cannot be read, and may be a real one on its way; it is named.
+        TransientError: the store did not answer.
+    """
+    if not url.startswith("s3://") and not Path(url).is_dir():
+        return  # and it stays missing: a local store would make it
+    store = open_store(url)
+    for found in find_exports(store):
+        try:
+            table_arn = read_export(store, found).table_arn
+        except ExportRefusedError as refused:
+            raise PermanentError(
+                f"samples are not mixed with exports that may be real: one in {url} cannot be read",
+                expected=f"samples (exports of the account {ACCOUNT_ID}), or none",
+                found=f"{found.folder}: {refused}",
+                do="write the samples to another place; if it is what is left of a sample, remove that folder first",
+            ) from None
+        if not is_sample(table_arn):
+            raise PermanentError(
+                f"samples are not mixed with real exports of {table_arn.rpartition('/')[2]}, which lie in {url}",
+                expected=f"samples (exports of the account {ACCOUNT_ID}), or none",
+                found=f"{found.folder} of {table_arn}",
+                do="write the samples to another place (MEDALLION_HOME, MEDALLION_RAW_URL or --out names it)",
+            )

@@ -1,0 +1,236 @@
+"""Publishing a day as a whole: rows under a new version, then one conditional write moves the day's pointer (rule P1).
+
+Belongs here: the order of the steps, which makes every one of them safe to repeat or to be killed in.
+Does not: charging and repeating requests (publishing.budgeted_table), or how a day is read (publishing.reader).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.publishing.attributes import Item, UnstorableValueError, number, to_item
+from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition
+from medallion_assets.publishing.fencing import FencingToken
+from medallion_assets.publishing.keys import MOST_SORT_KEY_BYTES
+from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.owner import Trace, trace_of
+from medallion_assets.publishing.publisher import Outcome, Published, Source
+from medallion_assets.publishing.tombstones import EXPIRES_AT
+from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, key_rules, objection
+
+DAY, ROW = "metric_date", "row_key"
+POINTER = "#current"
+EXPIRE_AFTER_SECONDS = 86_400
+"""Superseded rows stay a day: longer than any reader holds on to a pointer."""
+
+
+def publish_day(
+    client: Any,
+    *,
+    table_name: str,
+    day: date,
+    source: Source,
+    rows: Iterable[Mapping[str, object]],
+    key_columns: Sequence[str],
+    run_id: str,
+    limiter: CapacityLimiter,
+    now: datetime,
+    progress: Callable[[int], None] | None = None,
+    ttl_seconds: int = EXPIRE_AFTER_SECONDS,
+    index_rules: Sequence[KeyRule] = (),
+    token: FencingToken | None = None,
+) -> Published:
+    """Make `rows` what readers see of `day`, unless they see this version or a newer one.
+
+    `key_columns` tell the rows of a day apart. `progress` is told how many rows are in. An interrupted call is
+    completed by calling again with the same arguments. Superseded rows expire `ttl_seconds` after `now`. Rows that
+    DynamoDB cannot take, by the `index_rules` of the table's indexes too, are left out (rule P4). `token` is asked
+    whether another publish has taken over.
+
+    Raises:
+        PermanentError: two rows have the same key, a value has a type without an exact form, another publish took over,
+            or DynamoDB refuses for good.
+        TransientError: DynamoDB gave no answer or no capacity for about a minute, or lost rows.
+    """
+    table = BudgetedTable(client, table_name, limiter, token)
+    began_at = limiter.clock()
+    version = source.number
+    items, left_out = _row_items(day, version, rows, key_columns, (*key_rules([DAY, ROW]), *index_rules))
+    tally = _Tally(progress)
+    table.expect_turn()
+    current = _pointer_version(table.get(_key(day, POINTER)))
+    outcome: Outcome = "superseded"
+    if current is None or current < version:
+        _write_rows(table, day, version, items, tally)
+        _check_count(table, day, version, len(items))
+        table.expect_turn()
+        counts = {"row_count": len(items), "rows_left_out": left_out.count}
+        outcome, current = _move_pointer(table, day, source, counts, run_id, now)
+    elif current == version:
+        outcome = "unchanged"
+    expired = _expire_superseded(table, day, current, int(now.timestamp()) + ttl_seconds)
+    return Published(
+        outcome=outcome,
+        table_id=source.table_id,
+        version=source.version,
+        items_written=tally.count,
+        items_deleted=expired,
+        left_out=left_out,
+        consumed_wcu=table.consumed_wcu,
+        throttled_requests=table.throttled_requests,
+        seconds=limiter.clock() - began_at,
+        superseded_by=source.version_of(current) if outcome == "superseded" else None,
+    )
+
+
+def published_days(table: BudgetedTable) -> list[Trace]:
+    """What the pointers of all days say of the publishes that moved them; the whole table is scanned for them."""
+    found = table.scan(
+        FilterExpression=f"{ROW} = :pointer",
+        ExpressionAttributeValues=to_item({":pointer": POINTER}),
+    )
+    return [trace_of(pointer, number(pointer["version"])) for pointer in found]
+
+
+def version_prefix(version: int) -> str:
+    """What the row keys of a version begin with."""
+    return f"{version:012d}#"
+
+
+def rows_of_version(day: date, version: int) -> dict[str, Any]:
+    """The query that finds the rows of one version of one day."""
+    return {
+        "KeyConditionExpression": f"{DAY} = :day AND begins_with({ROW}, :version)",
+        "ExpressionAttributeValues": {":day": {"S": day.isoformat()}, ":version": {"S": version_prefix(version)}},
+    }
+
+
+def row_key(version: int, values: Sequence[str]) -> str:
+    """`<version>#value#value#value`; `#` and `%` within a value are percent-encoded, so that no two rows share a key.
+
+    Values too long for a DynamoDB key (1,024 bytes) are replaced by their hash: the key only has to tell rows apart.
+    """
+    parts = "#".join(value.replace("%", "%25").replace("#", "%23") for value in values)
+    key = version_prefix(version) + parts
+    if len(key.encode()) <= MOST_SORT_KEY_BYTES:
+        return key
+    return f"{version_prefix(version)}%sha256:{hashlib.sha256(parts.encode()).hexdigest()}"
+
+
+class _Tally:
+    """Counts rows over several threads and passes the count on."""
+
+    def __init__(self, progress: Callable[[int], None] | None) -> None:
+        self.count = 0
+        self._progress = progress
+        self._counting = threading.Lock()
+
+    def add(self, more: int) -> None:
+        with self._counting:
+            self.count += more
+            if self._progress is not None:
+                self._progress(self.count)
+
+
+def _row_items(
+    day: date,
+    version: int,
+    rows: Iterable[Mapping[str, object]],
+    key_columns: Sequence[str],
+    rules: Sequence[KeyRule],
+) -> tuple[dict[str, Item], LeftOut]:
+    """The items of a version by row key, and the rows that are left out of it."""
+    items: dict[str, Item] = {}
+    left_out = LeftOut()
+    seen: set[str] = set()
+    for row in rows:
+        values = [str(row[column]) for column in key_columns]
+        key = row_key(version, values)
+        if key in seen:
+            raise PermanentError(
+                f"two Gold rows of {day} have the same key",
+                expected=f"one row for each {', '.join(key_columns)}",
+                found=key,
+                do="recompute the Gold partition of that day",
+            )
+        seen.add(key)
+        try:
+            item = to_item(row) | _key(day, key)
+            reason = objection(item, rules)
+        except UnstorableValueError as error:
+            reason = f"{error.what}: {error.found}"
+        if reason is None:
+            items[key] = item
+        else:
+            left_out.add(f"{day} {'#'.join(values)}", reason)
+    return items, left_out
+
+
+def _key(day: date, key: str) -> Item:
+    return {DAY: {"S": day.isoformat()}, ROW: {"S": key}}
+
+
+def _pointer_version(pointer: Item | None) -> int | None:
+    return number(pointer["version"]) if pointer else None
+
+
+def _write_rows(table: BudgetedTable, day: date, version: int, items: Mapping[str, Item], tally: _Tally) -> None:
+    """Put what is not there yet: an interrupted publish of the same version left some of it, or something else."""
+    there = {str(item[ROW]["S"]): item for item in table.query(**rows_of_version(day, version))}
+    table.delete_all((_key(day, key) for key in there if key not in items), lambda _: None)
+    table.put_all((item for key, item in items.items() if there.get(key) != item), tally.add)
+
+
+def _check_count(table: BudgetedTable, day: date, version: int, expected: int) -> None:
+    found = table.count(**rows_of_version(day, version))
+    if found != expected:
+        raise TransientError(
+            f"{table.name} does not hold all rows of {day} at version {version}; its pointer was not moved",
+            expected=f"{expected} rows",
+            found=f"{found} rows",
+            do="run this publish again: it puts what is missing",
+        )
+
+
+def _move_pointer(
+    table: BudgetedTable, day: date, source: Source, counts: Mapping[str, int], run_id: str, now: datetime
+) -> tuple[Outcome, int]:
+    """What became of the pointer, and the version that it has afterwards."""
+    version = source.number
+    facts = {"version": version, "table_id": source.table_id, **counts}
+    pointer = _key(day, POINTER) | to_item({**facts, "published_at": now.isoformat(), "run_id": run_id})
+    lower = Condition(f"attribute_not_exists({ROW}) OR version < :version", {":version": pointer["version"]})
+    answer = table.put(pointer, lower)
+    if answer.accepted:
+        return "published", version
+    current = number(answer.existing["version"])
+    if current > version:
+        return "superseded", current
+    # The same version: another run moved it, or this one did and the answer was lost.
+    return ("published" if answer.existing["run_id"] == pointer["run_id"] else "unchanged"), current
+
+
+def _expire_superseded(table: BudgetedTable, day: date, current: int, expires_at: int) -> int:
+    """Give rows of versions below `current` their expiry; returns how many had none yet.
+
+    Versions above `current` are being written by somebody. A row is put whole: as nothing reads or changes rows of a
+    superseded version, that is safe without a condition, and 25 fit in a request.
+    """
+    superseded = table.query(
+        KeyConditionExpression=f"{DAY} = :day AND {ROW} BETWEEN :first AND :current",
+        FilterExpression=f"attribute_not_exists({EXPIRES_AT})",
+        ExpressionAttributeValues={
+            ":day": {"S": day.isoformat()},
+            ":first": {"S": "0"},
+            ":current": {"S": f"{current:012d}"},
+        },
+    )
+    expired = _Tally(None)
+    expiry = to_item({EXPIRES_AT: expires_at})
+    table.put_all((item | expiry for item in superseded), expired.add)
+    return expired.count

@@ -1,0 +1,142 @@
+"""What goes wrong between this process and DynamoDB, as errors of ours that say what to set.
+
+Belongs here: the code of what boto3 raises, and which of boto3's own errors pass by themselves.
+Does not: what a code of AWS means (aws_errors), or repeating requests (publishing.budgeted_table).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import boto3
+import botocore.exceptions as botocore
+
+from medallion_assets.errors import MedallionError, PermanentError, TransientError
+from medallion_assets.errors.aws import REQUEST_KEYS, Advice, Repeat, advice
+
+CONDITION_FAILED = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
+CANCELLED = "TransactionCanceledException"
+NO_ANSWER = (botocore.HTTPClientError, botocore.ConnectionError)
+ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
+RESUMES = "then run this publish again: it resumes"
+_NOT_DYNAMODB = f"set {ENDPOINT} to the address of a DynamoDB, or unset it to use AWS"
+_REGION = "set AWS_DEFAULT_REGION to the region of the tables"
+REMEDIES = {
+    "PartialCredentialsError": f"give this process whole AWS credentials: {REQUEST_KEYS}",
+    "NoCredentialsError": f"give this process AWS credentials: {REQUEST_KEYS}",
+    "CredentialRetrievalError": f"correct what hands out the AWS credentials of this process: {REQUEST_KEYS}",
+    "UnknownOperationException": _NOT_DYNAMODB,
+    "ResponseParserError": _NOT_DYNAMODB,
+    "NoRegionError": _REGION,
+    "InvalidRegionError": _REGION,
+}
+"""What a person does about errors of boto3 itself, and about codes that mean another thing to DynamoDB's clients."""
+
+
+@contextmanager
+def dynamodb_errors(doing: str, table_name: str) -> Iterator[None]:
+    """Turn what boto3 raises into errors of ours; also a decorator.
+
+    Raises:
+        PermanentError: DynamoDB refused, or the settings name no DynamoDB at all.
+        TransientError: no answer, or no capacity.
+    """
+    try:
+        yield
+    except (botocore.ClientError, botocore.BotoCoreError) as error:
+        raise failure(doing, table_name, error) from error
+
+
+def failure(doing: str, table_name: str, error: Exception) -> MedallionError:
+    """The error of ours that stands for one of boto3's."""
+    if not passes(error):
+        return PermanentError(f"DynamoDB refused {doing} on table {table_name}", found=_said(error), do=remedy(error))
+    if isinstance(error, botocore.ClientError):
+        do = f"{_advice(error).do}; {RESUMES}"
+    else:
+        do = (
+            f"look whether it can be reached, and whether {ENDPOINT} (unset: AWS) and AWS_DEFAULT_REGION are right; "
+            f"{RESUMES}"
+        )
+    return TransientError(
+        f"DynamoDB did not answer {doing} on table {table_name}", expected="an answer", found=_said(error), do=do
+    )
+
+
+def passes(error: Exception) -> bool:
+    """Whether the same request may be answered later. That a region cannot be reached which nobody knows does not."""
+    if isinstance(error, NO_ANSWER):
+        return not _is_unknown_region(str(error))
+    if isinstance(error, botocore.ClientError):
+        return _advice(error).repeat is not Repeat.NEVER
+    return isinstance(error, botocore.WaiterError)
+
+
+def repeat_of(error: botocore.ClientError) -> Repeat:
+    """Whether and how DynamoDB may be asked again."""
+    return _advice(error).repeat
+
+
+def code_of(error: Exception) -> str:
+    """DynamoDB's code of an error, or the type of what boto3 itself raised; of a transaction, what cancelled it."""
+    if not isinstance(error, botocore.ClientError):
+        return type(error).__name__
+    code = str(error.response["Error"]["Code"])
+    return _cause(error) if code == CANCELLED else code
+
+
+def not_dynamodb(doing: str, table_name: str, endpoint: str) -> PermanentError:
+    """Something answered, in another language."""
+    return PermanentError(
+        f"what answers {doing} on table {table_name} is no DynamoDB",
+        expected="a DynamoDB",
+        found=endpoint,
+        do=_NOT_DYNAMODB,
+    )
+
+
+def remedy(error: Exception) -> str:
+    """What a person does about an error that does not pass."""
+    code = code_of(error)
+    if isinstance(error, NO_ANSWER):
+        return f"set AWS_DEFAULT_REGION to a region that there is, or {ENDPOINT}"
+    if code.isdigit():  # an HTTP status, as DynamoDB's own code was not in the answer
+        return _NOT_DYNAMODB
+    if code in REMEDIES:
+        return REMEDIES[code]
+    do = _advice(error).do if isinstance(error, botocore.ClientError) else "correct what boto3 names"
+    return f"{do}, {RESUMES}"
+
+
+def _advice(error: botocore.ClientError) -> Advice:
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return advice(code_of(error), status, str(error.response["Error"].get("Message", "")))
+
+
+def _cause(error: botocore.ClientError) -> str:
+    """Of the reasons of a cancelled transaction the one that decides: what never passes, then a failed condition."""
+    reasons = [str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])]
+    failed = [code for code in reasons if code not in {"None", "null"}]
+    refused = [code for code in failed if code not in CONDITION_FAILED and advice(code).repeat is Repeat.NEVER]
+    conditions = [code for code in failed if code in CONDITION_FAILED]
+    return next(iter(refused + conditions + failed), CANCELLED)
+
+
+def _said(error: Exception) -> str:
+    """What boto3 says; of a cancelled transaction also each reason, which boto3 leaves out."""
+    if not isinstance(error, botocore.ClientError):
+        return str(error)
+    reasons = [reason.get("Message") for reason in error.response.get("CancellationReasons", [])]
+    return "; ".join([str(error), *sorted({str(reason) for reason in reasons if reason})])
+
+
+def _is_unknown_region(message: str) -> bool:
+    """Whether boto3's message names an address of AWS in a region that boto3 does not know."""
+    host = message.partition("https://dynamodb.")[2]
+    region, dot, _ = host.partition(".amazonaws.com")
+    if not dot:
+        return False
+    session = boto3.Session()
+    partitions = session.get_available_partitions()
+    return not any(region in session.get_available_regions("dynamodb", partition) for partition in partitions)

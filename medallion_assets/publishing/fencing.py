@@ -1,0 +1,74 @@
+"""Whose turn it is to publish: a publish whose place another one took finds out, and stops.
+
+Belongs here: the fencing token in the `#owner` item.
+Does not: when it is looked at (publishing.budgeted_table), or who owns the table (publishing.owner).
+
+A pool of one slot lets one run publish to a table at a time. A run that counts as lost frees its slot although its
+process may live, without a network for a while or suspended. The token tells it: the latest publish to begin has put
+its own there. A request that is on its way at that moment does no harm (publishing.item_publisher says why; the rows
+of a day are under a version, and its pointer only rises).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.publishing.attributes import Item, to_item
+from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition
+from medallion_assets.publishing.owner import OWNER, Owner
+
+TURN, TURN_RUN, TURN_BEGAN = "turn", "turn_run_id", "turn_began_at"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FencingToken:
+    """The turn of one publish at the table whose owner is under `key`."""
+
+    key: Item
+    turn: str
+    run_id: str
+
+    def expect(self, owner: Mapping[str, Mapping[str, Any]] | None, table_name: str) -> None:
+        """See that it is still this publish's turn.
+
+        Raises:
+            PermanentError: another publish has begun since. Its run goes on, this one must not be repeated.
+        """
+        found = owner or {}
+        if found.get(TURN, {}).get("S") == self.turn:
+            return
+        run_id, began_at = (found.get(name, {}).get("S", "unknown") for name in (TURN_RUN, TURN_BEGAN))
+        raise PermanentError(
+            f"another publish to DynamoDB table {table_name} took over from this one, which has stopped",
+            expected=f"the turn of run {self.run_id}",
+            found=f"that of run {run_id}, since {began_at}",
+            do="nothing if that run is meant to replace this one; else publish again, one run at a time",
+        )
+
+
+def take_turn(table: BudgetedTable, keys: Sequence[str], owner: Owner, run_id: str, now: datetime) -> FencingToken:
+    """Begin a turn of the `owner`; whoever had one before finds out at its next look.
+
+    Raises:
+        TransientError: the owner changed at this moment.
+    """
+    key = to_item(dict.fromkeys(keys, OWNER))
+    token = FencingToken(key=key, turn=uuid.uuid4().hex, run_id=run_id)
+    values = {":turn": token.turn, ":run": run_id, ":now": now.isoformat()}
+    same = Condition(
+        "lakehouse_id = :lakehouse AND generation = :generation",
+        to_item(values | {":lakehouse": owner.lakehouse_id, ":generation": owner.generation}),
+    )
+    change = f"SET {TURN} = :turn, {TURN_RUN} = :run, {TURN_BEGAN} = :now"
+    if table.update(key, change, same).accepted:
+        return token
+    raise TransientError(
+        f"the owner of DynamoDB table {table.name} changed at this moment",
+        expected=owner,
+        do="run this publish again: it looks who the owner is now",
+    )

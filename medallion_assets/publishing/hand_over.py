@@ -1,0 +1,54 @@
+"""Handing a serving table over: what `medallion serving hand-over` does.
+
+Belongs here: finding the table and this lakehouse by the settings.
+Does not: changing the owner (publishing.adoption).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import PermanentError
+from medallion_assets.publishing.adoption import HandedOver, claim_of, hand_over
+from medallion_assets.publishing.budgeted_table import BudgetedTable
+from medallion_assets.publishing.destination import refuse_samples, serving_table
+from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.publishing.serving_tables import ensure_table
+from medallion_assets.refining.samples import identify
+from medallion_assets.settings import Settings, aws_options
+
+TARGET_WCU = 25
+"""One item is written."""
+
+
+def hand_over_table(
+    settings: Settings, lakehouse: Lakehouse, gold_table: Table, contract: Table, *, why: str, now: datetime
+) -> HandedOver:
+    """Make this lakehouse the owner of the serving table that `gold_table` is published to, for the reason `why`.
+
+    Raises:
+        PermanentError: there is no table, no reason, or no Gold table; samples would leave this machine; the owner
+            changed at this moment.
+        TransientError: DynamoDB gave no answer.
+    """
+    if not why.strip():
+        raise PermanentError("handing a table over needs a reason", do="say it with --why")
+    if not lakehouse.exists(gold_table):
+        raise PermanentError(
+            f"this lakehouse has nothing to publish to {contract.short_name}",
+            expected=f"{gold_table.name} at {lakehouse.uri(gold_table)}",
+            found="nothing",
+            do=f"run {gold_table.path} first, or correct MEDALLION_LAKEHOUSE_URL",
+        )
+    gold, serving = lakehouse.open(gold_table), serving_table(contract, settings.serving_prefix)
+    region = aws_options().get("AWS_REGION")
+    client = publishing_client(**({"region_name": region} if region else {}))
+    identity = identify(lakehouse, now)
+    endpoint = client.meta.endpoint_url
+    refuse_samples(lakehouse, identity, serving.name, endpoint=endpoint, named=settings.publish_samples)
+    ensure_table(client, serving, creates=settings.creates_tables)
+    table = BudgetedTable(client, serving.name, CapacityLimiter(TARGET_WCU))
+    return hand_over(table, serving, claim_of(lakehouse, identity, gold, now, why))

@@ -1,0 +1,271 @@
+"""Publishing a table of items: only what differs, each item on the condition that it carries a lower pair (rule P2).
+
+Belongs here: which items and tombstones are written, and in which order.
+Does not: rows as items (publishing.item_rows), who may publish (publishing.watermark), or charging and repeating
+requests (publishing.budgeted_table).
+
+A publisher may be late: its run counts as lost, another took its place, and it goes on. Nothing that it still writes
+does harm, by the condition of each write:
+
+- what replaces an item (or a tombstone) wants a lower pair in it, which the newer publish has raised;
+- what makes an item that is not there goes in one transaction with a look at the watermark: once a newer publish has
+  begun it is refused. The first publish of a table alone does without, as nothing can have vanished from it yet: a
+  customer it makes too late is removed by the next publish that reads the table;
+- an equal pair has equal rows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from medallion_assets.publishing import watermark
+from medallion_assets.publishing.attributes import Item, to_item, write_units
+from medallion_assets.publishing.batches import grouped
+from medallion_assets.publishing.budgeted_table import (
+    MOST_TRANSACTION_WCU,
+    TRANSACTION_ITEMS,
+    TRANSACTION_UNITS,
+    Answer,
+    BudgetedTable,
+    Condition,
+)
+from medallion_assets.publishing.fencing import FencingToken
+from medallion_assets.publishing.item_rows import Row, carried_by, encoded_row, fingerprint, sifted
+from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.owner import OWNER
+from medallion_assets.publishing.publisher import Outcome, Published, Source
+from medallion_assets.publishing.tombstones import is_tombstone, tombstone
+from medallion_assets.publishing.unpublishable import KeyRule, key_rules
+from medallion_assets.publishing.watermark import (
+    EQUAL,
+    LOWER,
+    VERSION,
+    WATERMARK,
+    Pair,
+    Watermark,
+    lower_values,
+    pair_of,
+)
+from medallion_assets.storage.parallel import for_each
+
+T = TypeVar("T")
+
+PROGRESS_ITEMS = 100
+PUBLISHERS = frozenset({WATERMARK, OWNER})
+"""The keys of items that are the publisher's own."""
+UNKNOWN = b""
+"""The fingerprint of an item that has to be written whatever it holds."""
+
+
+def publish_items(
+    client: Any,
+    *,
+    table_name: str,
+    key: str,
+    rows: Iterable[Row],
+    previous_rows: Iterable[Row] | None,
+    previous_watermark: tuple[date, int] | None,
+    as_of: date,
+    source: Source,
+    run_id: str,
+    limiter: CapacityLimiter,
+    now: datetime,
+    progress: Callable[[int], None] | None = None,
+    index_rules: Sequence[KeyRule] = (),
+    token: FencingToken | None = None,
+) -> Published:
+    """Make `rows` what the table holds, unless this pair (`as_of`, `source`) or a higher one is in or has begun.
+
+    `rows` and `previous_rows` are the items as they shall be and as they were published under `previous_watermark`
+    (what `read_watermark` said when `previous_rows` were read). Columns named as_of_date and gold_version are replaced
+    by the pair. Without `previous_rows`, or when the watermark moved since, the table itself is read (consistent
+    scan, no write capacity); so it is while rows are left out, and once for a table whose keys are not encoded yet.
+    After a publish that died or was overtaken, another pair writes every item. What vanished leaves a tombstone.
+    `progress` is told how many items are in. An interrupted call is completed by calling again. `index_rules` are those
+    of the table's indexes; `token` is asked whether another publish has taken over.
+
+    Raises:
+        PermanentError: a key is no text or there twice; a value has a type without an exact form; another publish
+            took over.
+        TransientError: DynamoDB gave no answer or no capacity for about a minute.
+    """
+    began_at = limiter.clock()
+    pair = Pair(as_of, source.number)
+    present, left_out = sifted(key, rows, pair, (*key_rules([key]), *index_rules))
+    table = BudgetedTable(client, table_name, limiter, token)
+    table.expect_turn()
+    found, write_all = watermark.begin(table, key, pair)
+    publish = _Publish(table=table, key=key, pair=pair, found=found, now=now, progress=progress)
+    outcome: Outcome = "superseded"
+    if found.holds(pair):
+        outcome = "unchanged"
+    elif not found.refuses(pair):
+        is_known = found.published == previous_watermark and found.keys_encoded and not write_all
+        known = previous_rows if is_known and not (found.rows_left_out or left_out.count) else None
+        before = publish.read(write_all) if known is None else publish.fingerprints(known)
+        publish.write(present, before, write_all)
+        facts: dict[str, Any] = {"table_id": source.table_id, "run_id": run_id, "now": now}
+        facts["rows_left_out"] = left_out.count
+        table.expect_turn()
+        if publish.overtaken or not watermark.finish(table, key, pair, **facts):
+            if publish.written or publish.deleted:
+                watermark.report_overtaken(table, key)
+        else:
+            outcome = "published"
+            if write_all and found.published is None:  # what the first publish makes too late, the next one removes
+                watermark.report_overtaken(table, key)
+    newer = found.highest if found.refuses(pair) else None
+    return Published(
+        outcome=outcome,
+        table_id=source.table_id,
+        version=source.version,
+        items_written=publish.written,
+        items_deleted=publish.deleted,
+        left_out=left_out,
+        consumed_wcu=table.consumed_wcu,
+        throttled_requests=table.throttled_requests,
+        seconds=limiter.clock() - began_at,
+        superseded_by=newer and source.version_of(newer.version),
+    )
+
+
+class _Publish:
+    """One publish under way: what is common to its threads."""
+
+    def __init__(
+        self,
+        *,
+        table: BudgetedTable,
+        key: str,
+        pair: Pair,
+        found: Watermark,
+        now: datetime,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        self.table = table
+        self.key = key
+        self.pair = pair
+        self.written = 0
+        self.deleted = 0
+        self.overtaken = False
+        self._now = now
+        self._progress = progress
+        self._counting = threading.Lock()
+        self._carried = carried_by(pair)
+        self._guards = found.published is not None
+        # Keys that were not encoded may hold another row under the same pair.
+        lower = LOWER if found.keys_encoded or found.published is None else f"({LOWER} OR {EQUAL})"
+        replaceable = f"attribute_not_exists({VERSION}) OR {lower}"
+        values = lower_values(pair)
+        self._absent_or_lower = Condition(replaceable, values)
+        self._lower = Condition(f"attribute_exists({key}) AND ({replaceable})", values)
+        self._not_newer = Condition(f"attribute_not_exists({VERSION}) OR {LOWER} OR {EQUAL}", values)
+
+    def fingerprints(self, rows: Iterable[Row]) -> dict[str, bytes]:
+        """What the table holds, by key, as far as the rows published before tell."""
+        encoded = (encoded_row(self.key, row) for row in rows)
+        return {str(row[self.key]): fingerprint(to_item(row)) for row in encoded}
+
+    def read(self, write_all: bool) -> dict[str, bytes]:
+        """What the table holds, by key, read from itself; with `write_all`, nothing under a lower pair is trusted."""
+        before = {}
+        for item in self._items():
+            trusted = not write_all or self._carries_ours(item)
+            before[str(item[self.key]["S"])] = fingerprint(item) if trusted else UNKNOWN
+        return before
+
+    def write(self, rows: Iterable[Row], before: dict[str, bytes], write_all: bool) -> None:
+        """Put what differs from `before`, then bury what is left of it; stops when a newer publish shows up.
+
+        With `write_all` every row carries our pair (or a higher) once it is put: what still carries a lower one, be it
+        written meanwhile by a slower publish, is not among the rows.
+        """
+        absent: list[Item] = []
+        for_each(self._differing(rows, before, absent), lambda item: self._put(item, absent))
+        self._make(absent)
+        self._tell(self.written % PROGRESS_ITEMS != 0)
+        lower = (str(item[self.key]["S"]) for item in self._items() if not self._carries_ours(item))
+        for_each(self._until_overtaken(lower if write_all else before), self._bury)
+
+    def _items(self) -> Iterator[Item]:
+        """The items that readers see."""
+        return (item for item in self.table.scan() if item[self.key]["S"] not in PUBLISHERS and not is_tombstone(item))
+
+    def _carries_ours(self, item: Item) -> bool:
+        pair = pair_of(item)
+        return pair is not None and pair.rank >= self.pair.rank
+
+    def _differing(self, rows: Iterable[Row], before: dict[str, bytes], absent: list[Item]) -> Iterator[Item]:
+        """The items to put over others; those that are not there yet go to `absent` where they need the watermark."""
+        for row in self._until_overtaken(rows):
+            item = to_item(row)
+            known = before.pop(str(row[self.key]), None)
+            if known == fingerprint(item):
+                continue
+            if known is None and self._guards:
+                absent.append(item | self._carried)
+            else:
+                yield item | self._carried
+
+    def _until_overtaken(self, things: Iterable[T]) -> Iterator[T]:
+        for thing in things:
+            if self.overtaken:
+                return
+            yield thing
+
+    def _put(self, item: Item, absent: list[Item]) -> None:
+        answer = self.table.put(item, self._lower if self._guards else self._absent_or_lower)
+        if self._guards and not answer.accepted and not answer.existing:
+            absent.append(item)  # it went since it was read
+            return
+        self._count_written(self._accepted(answer))
+
+    def _make(self, absent: Sequence[Item]) -> None:
+        """Put items that are not there, or tombstones: together with a look at the watermark, one group at a time.
+
+        Groups at the same moment would get in each other's way, as they all look at the one watermark.
+        """
+        guard = watermark.guard(self.key, self.pair)
+        groups = grouped(
+            self._until_overtaken(absent),
+            cost=lambda item: TRANSACTION_UNITS * write_units(item),
+            most_cost=min(self.table.batch_wcu, MOST_TRANSACTION_WCU),
+            most_things=TRANSACTION_ITEMS,
+        )
+        for items in groups:
+            group = items
+            while group and not self.overtaken:
+                answers = self.table.put_together(group, self._absent_or_lower, guard)
+                if answers is None:
+                    self.overtaken = True
+                    return
+                accepted = [self._accepted(answer) for answer in answers]
+                if all(accepted):
+                    self._count_written(*accepted)
+                    break
+                group = [item for item, is_accepted in zip(group, accepted, strict=True) if is_accepted]
+
+    def _count_written(self, *accepted: bool) -> None:
+        with self._counting:
+            for one in accepted:
+                self.written += one
+                self._tell(one and self.written % PROGRESS_ITEMS == 0)
+
+    def _tell(self, due: bool) -> None:
+        if due and self._progress is not None:
+            self._progress(self.written)
+
+    def _bury(self, key: str) -> None:
+        answer = self.table.put(tombstone({self.key: {"S": key}}, self._carried, self._now), self._not_newer)
+        accepted = self._accepted(answer)
+        with self._counting:
+            self.deleted += accepted
+
+    def _accepted(self, answer: Answer) -> bool:
+        other = None if answer.accepted else pair_of(answer.existing)
+        if other is not None and other.rank > self.pair.rank:
+            self.overtaken = True
+        return answer.accepted

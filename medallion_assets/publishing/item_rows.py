@@ -1,0 +1,79 @@
+"""Rows as the items of a table of items: with encoded keys, without those that DynamoDB cannot take (rule P4).
+
+Belongs here: which rows become items, and what tells whether an item differs from a row.
+Does not: which items are written, and in which order (publishing.item_publisher).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+from medallion_assets.errors import PermanentError
+from medallion_assets.publishing.attributes import Item, UnstorableValueError, to_item
+from medallion_assets.publishing.keys import encode_key
+from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, objection
+from medallion_assets.publishing.watermark import AS_OF, VERSION, Pair
+
+Row = Mapping[str, object]
+
+
+def sifted(key: str, rows: Iterable[Row], pair: Pair, rules: Sequence[KeyRule]) -> tuple[list[Row], LeftOut]:
+    """The rows that become items, with encoded keys, and those that are left out.
+
+    Raises:
+        PermanentError: a key is no text, or there twice; a column has a type that DynamoDB does not keep exactly.
+    """
+    kept: list[Row] = []
+    left_out = LeftOut()
+    seen: set[object] = set()
+    carried = carried_by(pair)
+    for row in rows:
+        value = row[key]
+        if value in seen:
+            raise PermanentError(
+                f"two rows have the same {key}",
+                expected=f"one row a {key}",
+                found=repr(value)[:100],
+                do="recompute the Gold partition",
+            )
+        seen.add(value)
+        encoded = encoded_row(key, row)
+        try:
+            reason = objection(to_item(encoded) | carried, rules)
+        except UnstorableValueError as error:
+            reason = f"{error.what}: {error.found}"
+        if reason is None:
+            kept.append(encoded)
+        else:
+            left_out.add(str(value), reason)
+    return kept, left_out
+
+
+def encoded_row(key: str, row: Row) -> Row:
+    """The row with its key as it stands in DynamoDB.
+
+    Raises:
+        PermanentError: the key is neither text nor missing.
+    """
+    value = row[key]
+    if value is not None and not isinstance(value, str):
+        raise PermanentError(
+            f"a row's {key} cannot be the key of an item",
+            expected="text",
+            found=f"{type(value).__name__} {value!r}"[:100],
+            do="cast the column in its Gold table",
+        )
+    written = encode_key(value or "")
+    return row if written == value else {**row, key: written}
+
+
+def carried_by(pair: Pair) -> Item:
+    """What every item of a publish carries."""
+    return to_item({AS_OF: pair.as_of, VERSION: pair.version})
+
+
+def fingerprint(item: Item) -> bytes:
+    """16 bytes that tell whether figures differ, the pair left aside: millions of them fit in memory."""
+    figures = sorted((name, repr(value)) for name, value in item.items() if name not in {AS_OF, VERSION})
+    return hashlib.blake2b(repr(figures).encode(), digest_size=16).digest()

@@ -1,0 +1,123 @@
+"""The chain of exports: what is covered, what may be judged next, and where a gap is (rules C1, C2, C3).
+
+Belongs here: pure decisions about windows.
+Does not: reading tables, or the verdict on an export's content (refining.gate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from medallion_assets.refining.bronze import RawExport
+from medallion_assets.refining.origins import Origins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """An export that waits, and the time that no export covers: from `covered_until` to `window_from`.
+
+    `covered_until` is None while no chain has begun.
+    """
+
+    export_id: str
+    covered_until: datetime | None
+    window_from: datetime
+
+    def __str__(self) -> str:
+        """Name the gap for a person."""
+        if self.covered_until is None:
+            return f"export {self.export_id} waits: no full export has begun the chain yet"
+        return (
+            f"export {self.export_id} waits: nothing covers {self.covered_until.isoformat()} to "
+            f"{self.window_from.isoformat()}; export that window, or make a full export"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How far a chain goes (rule C1); both None before it has begun.
+
+    Every write until `covered_until` is in it. A window that begins by `joins_until` belongs to it: after a full export
+    this is the export's time, a minute more than it covers.
+    """
+
+    covered_until: datetime | None
+    joins_until: datetime | None
+
+    def joined_by(self, export: RawExport) -> bool:
+        """Whether an export belongs to the chain."""
+        return export.is_full or (self.joins_until is not None and export.from_at <= self.joins_until)
+
+    def after(self, export: RawExport) -> Reach:
+        """How far the chain goes with one more export that joins it."""
+        return Reach(
+            covered_until=max(self.covered_until or export.covers_until, export.covers_until),
+            joins_until=max(self.joins_until or export.to_at, export.to_at),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaches:
+    """How far the chains of all origins go, the first table's first (rule B3).
+
+    The chain of a table that was made anew begins with a full export of its own. What is covered by a later table is
+    covered for those before it: their records of that time do not count.
+    """
+
+    by_origin: tuple[Reach, ...]
+    origins: Origins
+
+    @property
+    def covered_until(self) -> datetime | None:
+        """How far the newest chain goes that has begun."""
+        return next((one.covered_until for one in reversed(self.by_origin) if one.covered_until is not None), None)
+
+    def of(self, export: RawExport) -> Reach:
+        """The chain that an export has to join."""
+        return self.by_origin[self.origins.of(export)]
+
+    def joined_by(self, export: RawExport) -> bool:
+        """Whether an export belongs to its chain."""
+        return self.of(export).joined_by(export)
+
+    def after(self, export: RawExport) -> Reaches:
+        """How far they go with one more export that joins."""
+        number = self.origins.of(export)
+        reached = tuple(one.after(export) if at <= number else one for at, one in enumerate(self.by_origin))
+        return Reaches(by_origin=reached, origins=self.origins)
+
+
+def reach(settled: Iterable[RawExport], starts_at: datetime | None, origins: Origins | None = None) -> Reaches:
+    """How far the chains of the settled exports go; `starts_at` is where that of the first table begins.
+
+    `settled` leaves out full exports that were rejected: they count as never delivered. Every settled window joined its
+    chain when it was settled, so the furthest edges are the answer.
+    """
+    origins = origins or Origins()
+    first, nothing = Reach(covered_until=starts_at, joins_until=starts_at), Reach(covered_until=None, joins_until=None)
+    found = Reaches(by_origin=(first, *[nothing] * (origins.count - 1)), origins=origins)
+    for export in settled:
+        found = found.after(export)
+    return found
+
+
+def next_export(pending: Collection[RawExport], reached: Reaches) -> RawExport | None:
+    """The pending export to judge next: the first in order of those that join the chain; None when all must wait."""
+    return min(filter(reached.joined_by, pending), key=lambda export: export.order, default=None)
+
+
+def gaps(pending: Iterable[RawExport], reached: Reaches) -> list[Gap]:
+    """The pending windows that wait for one that is missing, in order of judging.
+
+    One that only waits for pending exports to be judged, such as an export at the gate, has no gap before it.
+    """
+    waiting = list(pending)
+    while (export := next_export(waiting, reached)) is not None:
+        waiting.remove(export)
+        reached = reached.after(export)
+    return [
+        Gap(export_id=export.export_id, covered_until=reached.of(export).covered_until, window_from=export.from_at)
+        for export in sorted(waiting, key=lambda export: export.order)
+    ]

@@ -1,0 +1,84 @@
+"""Duplicates of a key within one export: identical records count once, differing ones are all bad (rule R3).
+
+Belongs here: finding the few suspects in bounded memory, and settling what they are.
+Does not: versions of a key in different exports; these are ordered, not duplicates (refining.events).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import polars as pl
+
+from medallion_assets.refining.events import POSITION
+
+KEY_HASH = "_key_hash"
+CONFLICTING = "conflicting_duplicate"
+HASHES_AT_ONCE = 10_000_000
+"""Each takes 8 bytes, and twice that while they are sorted."""
+
+
+def with_key_hash(records: pl.LazyFrame, key: Sequence[str]) -> pl.LazyFrame:
+    """Add a hash of (export, key); null where a part of the key could not be read."""
+    readable = pl.all_horizontal(pl.col(name).is_not_null() for name in key)
+    return records.with_columns(pl.when(readable).then(pl.struct("_export_id", *key).hash()).alias(KEY_HASH))
+
+
+def suspects(parts: Sequence[pl.LazyFrame], records: int) -> pl.DataFrame:
+    """The hashes that occur more than once: one column, KEY_HASH. Looks at a bounded number of hashes at a time."""
+    buckets = -(-records // HASHES_AT_ONCE) or 1
+    found = []
+    for bucket in range(buckets):
+        hashes = pl.concat([part.select(KEY_HASH) for part in parts]).drop_nulls()
+        if buckets > 1:
+            hashes = hashes.filter(pl.col(KEY_HASH) % buckets == bucket)
+        ordered = hashes.collect(engine="streaming").get_column(KEY_HASH).sort()
+        found.append(ordered.filter(ordered == ordered.shift(1)).unique())
+    return pl.concat(found).to_frame()
+
+
+def settle(records: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+    """Keep one of several identical records, the lowest (file, line); mark those that still differ as bad.
+
+    `records` are judged records, `raw` included, of which the keys are readable.
+    """
+    group = ["_export_id", *key]
+    marked = records.with_columns(
+        pl.Series("_canonical", map(canonical, records["raw"]), dtype=pl.String),
+    ).with_columns((pl.col("_canonical").n_unique().over(group) > 1).alias("_differs"))
+    once = marked.sort(POSITION).unique([*group, "_canonical"], keep="first", maintain_order=True)
+    reason = pl.when("_differs").then(pl.lit([CONFLICTING], dtype=pl.List(pl.String)))
+    nothing = pl.lit([], dtype=pl.List(pl.String))
+    column = pl.when("_differs").then(pl.lit([None], dtype=pl.List(pl.String)))
+    return once.with_columns(
+        pl.concat_list("_reasons", reason.otherwise(nothing)).alias("_reasons"),
+        pl.concat_list("_reason_columns", column.otherwise(nothing)).alias("_reason_columns"),
+    ).drop("_canonical", "_differs")
+
+
+def canonical(raw: str) -> str:
+    """One spelling for every spelling of a record: attributes and set members in order; numbers as they are written."""
+    try:
+        return json.dumps(_ordered(json.loads(raw)), sort_keys=True)
+    except (ValueError, RecursionError):
+        return raw
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: sorted(member, key=str)
+            if name in {"SS", "NS", "BS"} and isinstance(member, list)
+            else _ordered(member)
+            for name, member in value.items()
+        }
+    if isinstance(value, list):
+        return [_ordered(member) for member in value]
+    return value
+
+
+def without(parts: Iterable[pl.LazyFrame], hashes: pl.DataFrame) -> list[pl.LazyFrame]:
+    """The parts less the suspects."""
+    return [part.join(hashes.lazy(), on=KEY_HASH, how="anti") for part in parts]

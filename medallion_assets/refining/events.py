@@ -1,0 +1,86 @@
+"""Judged records: the frame between decoding and the tables, and the order in which records win (rules R1 to R4).
+
+Belongs here: the names of its columns, the total order, frames of (export, file, line), and the rows of an export.
+Does not: making the frame (refining.judging), or applying it (refining.merge, refining.history_table).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import polars as pl
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.schema import polars_schema, polars_type
+from medallion_assets.delta.table import Snapshot
+
+POSITION = ("_export_id", "_source_file", "_line_number")
+"""What identifies a line for ever."""
+
+WINS_DESCENDING = {"_sequence_micros": True, "_is_incremental": True, "_export_id": False}
+"""Rule R3: highest sequence, incremental before full, lowest export id; an export has one good record a key.
+
+An absence from a full export is no record: at an equal sequence every record wins over it, and of two the lowest id.
+"""
+
+
+def event_schema(table: Table) -> pl.Schema:
+    """The columns of a good record on its way into a table: an upsert, a delete, or an absence from a full export."""
+    return pl.Schema(
+        {
+            **{column.name: polars_type(column.type) for column in table.decoded_columns},
+            "_sequence_micros": pl.Int64(),
+            "_is_delete": pl.Boolean(),
+            "_is_incremental": pl.Boolean(),
+            "_export_id": pl.String(),
+        }
+    )
+
+
+def winners(events: pl.LazyFrame, key: Sequence[str]) -> pl.LazyFrame:
+    """One event a key: the one that wins by the total order."""
+    return events.sort(list(WINS_DESCENDING), descending=list(WINS_DESCENDING.values())).unique(
+        list(key), keep="first", maintain_order=True
+    )
+
+
+def winners_in_parts(parts: Sequence[pl.LazyFrame], key: Sequence[str]) -> list[pl.LazyFrame]:
+    """As many parts of events as before, with one event a key altogether: the one that wins.
+
+    An export has one event a key, so parts of a single export stay as they are.
+    """
+    if len(parts) == 1:
+        return [winners(parts[0], key)]
+    exports = pl.concat([part.select("_export_id") for part in parts]).unique().collect(engine="streaming")
+    if exports.height <= 1:
+        return list(parts)
+    bucket = pl.struct(*key).hash() % len(parts)
+    return [winners(pl.concat([part.filter(bucket == number) for part in parts]), key) for number in range(len(parts))]
+
+
+def files_of_exports(
+    snapshot: Snapshot, export_ids: Collection[str], *, paths: Collection[str] | None = None
+) -> tuple[list[str], pl.LazyFrame]:
+    """The files of a table that hold rows of some exports, and what they hold of other exports; of `paths` alone."""
+    wanted, files = list(export_ids), snapshot.files
+    if paths is not None and files.height:
+        files = files.filter(pl.col("path").is_in(list(paths)))
+    if not wanted or not files.height:
+        return [], snapshot.scan(paths=[])
+    if "min._export_id" in files.columns:  # null where the log has no bounds of a file
+        low, high = pl.col("min._export_id"), pl.col("max._export_id")
+        files = files.filter(((low <= max(wanted)) & (high >= min(wanted))).fill_null(value=True))
+    of_these = pl.col("_export_id").is_in(wanted)
+    held = [path for path in files["path"] if snapshot.scan(paths=[path]).filter(of_these).head(1).collect().height]
+    return held, snapshot.scan(paths=held).filter(~of_these)
+
+
+def tombstones(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:
+    """Rows of the table for deleted keys: key, sequence, export and `is_deleted`; everything else null (rule K3)."""
+    kept = {*table.key, "_sequence_micros", "_export_id"}
+    return events.select(
+        pl.col(name)
+        if name in kept
+        else (pl.lit(value=True) if name == "is_deleted" else pl.lit(None, dtype=kind)).alias(name)
+        for name, kind in polars_schema(table).items()
+    )

@@ -1,0 +1,69 @@
+"""Full exports that count: what decides the keys that it lacks (rules K1, B3).
+
+Belongs here: which of them count beside each other, since when a former table's records do not, and over which rows an
+    absence wins.
+Does not: applying one (refining.merge, refining.history_table).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.refining.bronze import RawExport
+from medallion_assets.refining.origins import Origins, without_outdated
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullExports:
+    """The full exports that count. `applied` were applied before, `applying` is being applied now.
+
+    `bad_keys` holds the keys whose record in one of them was bad: key columns and `_export_id`. `ends` says, of each
+    export of a former table, after which sequence its records do not count (rule B3).
+    """
+
+    applied: Sequence[RawExport]
+    applying: RawExport | None
+    bad_keys: pl.DataFrame
+    ends: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        origins: Origins,
+        exports: Sequence[RawExport],
+        *,
+        applied: Sequence[RawExport],
+        applying: RawExport | None,
+        bad_keys: pl.DataFrame,
+    ) -> FullExports:
+        """Those of them that count; `exports` are all whose records Silver may hold."""
+        fulls = [*applied, applying] if applying else list(applied)
+        ends = origins.ends(without_outdated(fulls, origins.ends(fulls, fulls)), exports)
+        counted = without_outdated(applied, ends)
+        now = applying if applying and without_outdated([applying], ends) else None
+        return cls(applied=counted, applying=now, bad_keys=bad_keys, ends=ends)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all of them."""
+        exports = [*self.applied, self.applying] if self.applying else self.applied
+        return [export.export_id for export in exports]
+
+
+def older_than(full: RawExport) -> pl.Expr:
+    """Rows over which an absence from this export wins: older ones, and absences from a later id at the same time."""
+    tie = pl.col("is_deleted") & ~pl.col("_is_incremental") & (pl.lit(full.export_id) < pl.col("_export_id"))
+    sequence = pl.col("_sequence_micros")
+    return (sequence < full.decides_at_micros) | ((sequence == full.decides_at_micros) & tie)
+
+
+def bad_in(full: RawExport, table: Table, fulls: FullExports) -> pl.Expr:
+    """Rows whose key was bad in this export: it says nothing of them."""
+    keys = fulls.bad_keys.filter(pl.col("_export_id") == full.export_id)
+    if not keys.height:
+        return pl.lit(value=False)
+    return pl.struct(*table.key).is_in(keys.select(pl.struct(*table.key).alias("key"))["key"].implode())

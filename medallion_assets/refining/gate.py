@@ -1,0 +1,114 @@
+"""The quality gate: what judging counted, and whether an export may be published (rules C3, C4, C7).
+
+Belongs here: the score and the verdict, as pure values.
+Does not: judging single records (refining.typing.decode, contracts.expectations).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from medallion_assets.contracts.table import Table
+
+MASS_DELETE = "mass_delete"
+"""The name of rule C7 in checks, results and errors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What judging found in one export. `records` counts identical duplicates once; `reasons` counts bad records.
+
+    `deletes` counts good deletes of an incremental export, `absent` the live rows that a full export lacks and so
+    deletes. `live` is how many live rows there were: for a full export those older than its S, which it decides.
+    """
+
+    export_id: str
+    records: int = 0
+    bad: int = 0
+    reasons: Mapping[str, int] = field(default_factory=Counter)
+    warnings: Mapping[str, int] = field(default_factory=Counter)
+    failures: Mapping[str, int] = field(default_factory=Counter)
+    unknown_attributes: Mapping[str, int] = field(default_factory=Counter)
+    deletes: int = 0
+    absent: int = 0
+    live: int = 0
+
+    @property
+    def score(self) -> float:
+        """Good records over all records; an empty export scores 1."""
+        return 1.0 if self.records == 0 else (self.records - self.bad) / self.records
+
+    def plus(self, other: Tally, *, sign: int = 1) -> Tally:
+        """Add what another part of the export counted, or with sign -1 take it out."""
+        return Tally(
+            export_id=self.export_id,
+            records=self.records + sign * other.records,
+            bad=self.bad + sign * other.bad,
+            reasons=_plus(self.reasons, other.reasons, sign),
+            warnings=_plus(self.warnings, other.warnings, sign),
+            failures=_plus(self.failures, other.failures, sign),
+            unknown_attributes=_plus(self.unknown_attributes, other.unknown_attributes, sign),
+            deletes=self.deletes + sign * other.deletes,
+            absent=self.absent + sign * other.absent,
+            live=self.live + sign * other.live,
+        )
+
+
+def rules_of(table: Table) -> str:
+    """Names what an export is judged by: another name when the contract's columns, expectations or gate change."""
+    columns = [repr(replace(column, description="")) for column in table.columns]
+    expectations = [f"{one.name} {one.action} {one.column} {one.condition!r}" for one in table.expectations]
+    gate = f"{table.key} {table.quality_threshold} {table.quality_min_bad_records} {table.chain_starts_at}"
+    limits = f"{table.write_time_slack_hours} {table.max_delete_share} {table.max_delete_min_rows}"
+    return hashlib.sha256("\n".join([*columns, *expectations, gate, limits]).encode()).hexdigest()[:12]
+
+
+def _plus(left: Mapping[str, int], right: Mapping[str, int], sign: int) -> Counter[str]:
+    names = {*left, *right}
+    return Counter({name: n for name in sorted(names) if (n := left.get(name, 0) + sign * right.get(name, 0))})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """The limits an export has to keep."""
+
+    threshold: float
+    min_bad_records: int
+    max_delete_share: float = 0.5
+    max_delete_min_rows: int = 100
+    by_hand: bool = False
+    """Whether the threshold is a person's, for one run, and not the contract's."""
+
+    @classmethod
+    def of(cls, table: Table, threshold: float | None = None) -> Gate:
+        """The contract's gate, with the threshold of the run config where one is given (a share from 0 to 1)."""
+        return cls(
+            threshold=table.quality_threshold if threshold is None else threshold,
+            min_bad_records=table.quality_min_bad_records,
+            max_delete_share=table.max_delete_share,
+            max_delete_min_rows=table.max_delete_min_rows,
+            by_hand=threshold is not None,
+        )
+
+    def lets_through(self, tally: Tally) -> bool:
+        """Whether the export may be published without a person's decision."""
+        return not (self.is_too_bad(tally) or tally.failures or self.is_mass_delete(tally))
+
+    def is_too_bad(self, tally: Tally) -> bool:
+        """Rule C3: its score is under the threshold, and it has enough bad records to tell."""
+        return tally.score < self.threshold and tally.bad >= self.min_bad_records
+
+    def is_mass_delete(self, tally: Tally) -> bool:
+        """Rule C7: a full export deletes so much by absence that something else is likelier.
+
+        One without a good record is as empty as one without any.
+        """
+        return tally.absent > 0 and (tally.records == tally.bad or self.are_very_many(tally.absent, tally.live))
+
+    def are_very_many(self, deletes: int, live: int) -> bool:
+        """Whether deletes are more of the live rows than the contract expects, and enough of them to tell."""
+        return deletes >= self.max_delete_min_rows and deletes > Fraction(str(self.max_delete_share)) * live

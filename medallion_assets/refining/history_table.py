@@ -1,0 +1,191 @@
+"""History tables: every version of a key, kept right under events in any order (rule H1).
+
+Belongs here: the log of valid events that versions are made from, and putting new versions in the place of old ones.
+Does not: how versions follow from events (refining.history).
+
+Equal states merge into one version, so the versions alone cannot be taken apart again when an older record arrives. The
+events are therefore kept beside them, in `<table>_events`. Absences from full exports are not: they follow from the
+events and from which full exports were applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import narwhals as nw
+import polars as pl
+
+from medallion_assets.contracts.table import Boolean, Column, Integer, Table, Text
+from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.damage import sound_files
+from medallion_assets.delta.fingerprints import RULES_NOTE, fingerprint, rules_with
+from medallion_assets.delta.partitions import conform
+from medallion_assets.delta.pieces import row_group_rows, spilled, text_bytes
+from medallion_assets.delta.schema import conformed, fits_contract, polars_schema, stored_schema
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.refining.events import event_schema, files_of_exports
+from medallion_assets.refining.full_exports import FullExports
+from medallion_assets.refining.history import versions
+from medallion_assets.refining.merge import Change
+from medallion_assets.refining.origins import is_outdated
+
+EVENTS_AT_ONCE = 1_000_000
+EVENTS_BYTES = 128 * 1024 * 1024
+"""Events, and the bytes of their text, whose versions are made at a time."""
+NEVER_MICROS = 2**62
+
+
+def events_table(table: Table) -> Table:
+    """The contract of the log of valid events behind a history table."""
+    return Table(
+        name=f"{table.name}_events",
+        description=f"Every valid upsert and delete of {table.name}: what its versions are made from.",
+        key=(*table.key, "_export_id"),
+        columns=(
+            *(replace(column, source=None, business_date_of=None) for column in table.decoded_columns),
+            Column("_sequence_micros", Integer(), "when it was written, microseconds since 1970 (rule R1)"),
+            Column("_is_delete", Boolean(), "the key was deleted"),
+            Column("_is_incremental", Boolean(), "it came with an incremental export"),
+            Column("_export_id", Text(), "the export that brought it"),
+        ),
+    )
+
+
+def fold_history(
+    lakehouse: Lakehouse,
+    silver: Snapshot,
+    good: Sequence[pl.LazyFrame],
+    fulls: FullExports,
+    ignored: Collection[str],
+    workspace: Path,
+    *,
+    whole: Collection[str] = (),
+) -> Change:
+    """Log good records as events and rebuild the versions of the keys they touch.
+
+    `good` are parts of events (`records.event_schema`); `ignored` are exports whose events do not count (yet). `whole`
+    are exports of which `good` holds every valid event: what the log holds of them from a run that was cut off, and
+    perhaps judged by other rules, gives way.
+
+    Raises:
+        CommitConflictError: another writer logged events meanwhile.
+    """
+    table = silver.table
+    _log(lakehouse, table, good, whole)
+    counted = lakehouse.open(events_table(table)).scan().filter(~pl.col("_export_id").is_in(list(ignored)))
+    counted = counted.filter(~is_outdated(fulls.ends))
+    keys = pl.concat([part.select(table.key) for part in good]).unique().collect(engine="streaming")
+    touched = counted if fulls.applying else counted.join(keys.lazy(), on=table.key, how="semi")
+    height, size = touched.select(pl.len()).collect(engine="streaming").item(), text_bytes(touched)
+    buckets = max(1, -(-height // EVENTS_AT_ONCE), -(-size // EVENTS_BYTES))
+    change = Change()
+    parts = [silver.scan().clear()] if fulls.applying else [silver.scan().join(keys.lazy(), on=table.key, how="anti")]
+    for bucket in range(buckets):
+        chosen = pl.struct(table.key).hash() % buckets == bucket
+        events = touched.filter(chosen).collect(engine="streaming")
+        after = _versions(events, fulls, table)
+        before = silver.scan().join(events.lazy(), on=table.key, how="semi").collect(engine="streaming")
+        order = [*table.key, "valid_from"]
+        if not after.sort(order).equals(before.sort(order)):
+            change.rows += after.join(before, on=after.columns, how="anti", nulls_equal=True).height
+            change.removed = silver.files["path"].to_list() if silver.files.height else []
+        parts.append(_kept(after, None if buckets == 1 else workspace / f"versions-{bucket}.parquet"))
+    if change.rows or change.removed:
+        rows = pl.concat(parts)
+        staged = silver.stage(rows, bounds=("_sequence_micros",), row_group_rows=row_group_rows(height, size))
+        change.staged = [staged] if staged.rows else []
+    return change
+
+
+def replace_events(lakehouse: Lakehouse, table: Table, made: Snapshot, export_ids: Collection[str]) -> None:
+    """Leave the events of `made`, a table of every valid event of some exports, and nothing else of theirs.
+
+    Events of other exports stay: one may be settled at this moment. They take the contract's columns.
+    """
+    contract = events_table(table)
+
+    def replace() -> None:
+        if not lakehouse.exists(contract):
+            lakehouse.create(contract)
+        log = lakehouse.open_any(contract)
+        held = log.scan(paths=sound_files(log), schema=stored_schema(log.delta))
+        others = conformed(held.filter(~pl.col("_export_id").is_in(list(export_ids))), polars_schema(contract))
+        staged = log.stage(pl.concat([others, made.scan()]), bounds=("_export_id",))
+        log.commit(
+            [staged] if staged.rows else [],
+            remove=log.files["path"].to_list() if log.files.height else [],
+            metadata={RULES_NOTE: [fingerprint(table)]},
+            new_schema=not fits_contract(log.delta, contract),
+        )
+
+    until_committed(replace)
+
+
+def _log(lakehouse: Lakehouse, table: Table, good: Sequence[pl.LazyFrame], whole: Collection[str]) -> None:
+    """Put the events into the log that it lacks: an export has one valid event a key."""
+    log = lakehouse.ready(events_table(table))
+    identity, rules = list(log.table.key), fingerprint(table)
+    events = pl.concat([part.select(event_schema(table).names()) for part in good])
+    removed, kept = files_of_exports(log, whole)
+    exports = events.select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"]
+    others = exports.filter(~exports.is_in(list(whole)))
+    logged = log.scan().filter(pl.col("_export_id").is_in(others.implode())).select(identity)
+    new = events.join(logged.collect(engine="streaming").lazy(), on=identity, how="anti")
+    names = polars_schema(log.table).names()
+    rows = pl.concat([kept, new.select(names)])
+    height, size = rows.select(pl.len()).collect(engine="streaming").item(), text_bytes(rows)
+    staged = log.stage(rows, bounds=("_export_id",), row_group_rows=row_group_rows(height, size))
+    if staged.rows or removed:
+        log.commit([staged] if staged.rows else [], remove=removed, metadata={RULES_NOTE: rules_with(log, [rules])})
+
+
+def _versions(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataFrame:
+    absent = absences(events, fulls, table)
+    every = pl.concat([events.select(event_schema(table).names()), absent])
+    found: pl.LazyFrame = versions(nw.from_native(every.lazy()), table).to_native()
+    return conform(found, table).collect()
+
+
+def absences(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataFrame:
+    """Deletes that no line tells: a full export lacks a key that has an older event (rule K1).
+
+    Gives events. For each event, the full exports between it and the key's next event are looked at: one at the time of
+    an event changes nothing, since at an equal sequence a record wins over an absence.
+    """
+    key = list(table.key)
+    schema = event_schema(table)
+    exports = [*fulls.applied, fulls.applying] if fulls.applying else list(fulls.applied)
+    pictures = pl.DataFrame(
+        [(full.decides_at_micros, full.export_id) for full in exports],
+        schema={"_full_sequence_micros": pl.Int64, "_full_export_id": pl.String},
+        orient="row",
+    )
+    next_micros = pl.col("_sequence_micros").shift(-1).over(key, order_by="_sequence_micros").fill_null(NEVER_MICROS)
+    spans = events.lazy().with_columns(next_micros.alias("_next_micros"))
+    known = pl.concat([events.select(*key, "_export_id"), fulls.bad_keys.select(*key, "_export_id")])
+    lacking = (
+        spans.join_where(
+            pictures.lazy(),
+            pl.col("_full_sequence_micros") > pl.col("_sequence_micros"),
+            pl.col("_full_sequence_micros") < pl.col("_next_micros"),
+        )
+        .join(known.lazy(), left_on=[*key, "_full_export_id"], right_on=[*key, "_export_id"], how="anti")
+        .select(
+            *key,
+            pl.col("_full_sequence_micros").alias("_sequence_micros"),
+            pl.col("_full_export_id").alias("_export_id"),
+        )
+        .unique()
+        .with_columns(pl.lit(value=True).alias("_is_delete"), pl.lit(value=False).alias("_is_incremental"))
+        .collect()
+    )
+    missing = [name for name in schema.names() if name not in lacking.columns]
+    return lacking.with_columns(pl.lit(None, dtype=schema[name]).alias(name) for name in missing).select(schema.names())
+
+
+def _kept(rows: pl.DataFrame, spill: Path | None) -> pl.LazyFrame:
+    if spill is None:
+        return rows.lazy()
+    return spilled(rows, spill)

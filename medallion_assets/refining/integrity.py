@@ -1,0 +1,36 @@
+"""Integrity: questions that every table of a kind must answer with none.
+
+Belongs here: counting what must not be there, in bounded memory.
+Does not: what happens when something is (the doorways' checks, `medallion verify`).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.refining.duplicates import HASHES_AT_ONCE
+
+
+def repeated_keys(snapshot: Snapshot) -> int:
+    """How many keys have more than one live row: of a history table, more than one current version."""
+    table = snapshot.table
+    rows = snapshot.scan()
+    if table.history:
+        rows = rows.filter("is_current")
+    buckets = -(-snapshot.row_count // HASHES_AT_ONCE) or 1
+    repeated = 0
+    for bucket in range(buckets):
+        hashes = rows.select(pl.struct(table.key).hash().alias("hash"))
+        if buckets > 1:
+            hashes = hashes.filter(pl.col("hash") % buckets == bucket)
+        ordered = hashes.collect(engine="streaming")["hash"].sort()
+        repeated += ordered.filter(ordered == ordered.shift(1)).n_unique()
+    return repeated
+
+
+def leaked_tombstones(silver: Snapshot, enriched: Snapshot) -> int:
+    """How many deleted keys of a Silver table have a row in a table made from its live rows."""
+    key = list(silver.table.key)
+    deleted = silver.scan(partitions=[None]).select(key)
+    return int(enriched.scan().select(key).join(deleted, on=key, how="semi").select(pl.len()).collect().item())

@@ -1,0 +1,169 @@
+"""Settlement: which exports Silver has settled, and which it takes next (rules C1 to C5).
+
+Belongs here: the checkpoint that Silver's own log carries, read against Bronze's log and people's decisions.
+Does not: judging or applying an export (refining.judging, refining.merge).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from medallion_assets.contracts.full_export_time import UnprotectedMinute, unprotected_minute
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.source_versions import source_app_id, taken_version
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.refining.bronze import RawExport, exports_in, exports_since
+from medallion_assets.refining.chain import Gap, Reaches, gaps, next_export, reach
+from medallion_assets.refining.decisions import Action, Decision
+from medallion_assets.refining.origins import Origins, begins_after, without_outdated
+
+APPLIED, REJECTED, DROPPED = 1, 2, 3
+"""The versions under which an export's application transaction is committed to Silver. DROPPED: a person rebuilt Silver
+without it, as Bronze had lost it; when Bronze has it again, it is judged like a new one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """The exports of one table, as one version of Bronze and one of Silver see them.
+
+    `pending` are exports that are not settled, with their Bronze versions, in the order of judging. `rejected` are
+    settled exports that a person rejected. `decisions` may be about any export.
+    """
+
+    exports: list[RawExport]
+    pending: list[RawExport]
+    rejected: frozenset[str]
+    decisions: Mapping[str, Decision]
+    chain_starts_at: datetime | None
+    bronze_app_id: str
+    bronze_version: int
+    origins: Origins = field(default_factory=Origins)
+
+    @classmethod
+    def read(cls, bronze: Snapshot, silver: Snapshot, decisions: Mapping[str, Decision]) -> Settlement:
+        """Read it from the two logs.
+
+        What Silver's checkpoint says of another Bronze table than this one does not count: each export is looked up.
+        """
+        checkpoint = taken_version(silver, bronze) or 0
+        exports = exports_in(bronze)
+        held = {export.export_id for export in exports}  # the log also tells of exports that were rolled back
+        newer = {export.export_id: export for export in exports_since(bronze, checkpoint) if export.export_id in held}
+        pending = [one for export_id, one in newer.items() if silver.transaction(export_id) in (None, DROPPED)]
+        return cls(
+            exports=exports,
+            pending=sorted(pending, key=lambda export: export.order),
+            rejected=frozenset(
+                export_id
+                for export_id, decision in decisions.items()
+                if decision.action is Action.REJECT and silver.transaction(export_id) == REJECTED
+            ),
+            decisions=decisions,
+            chain_starts_at=silver.table.chain_starts_at,
+            bronze_app_id=source_app_id(bronze),
+            bronze_version=bronze.version,
+            origins=Origins.read(bronze, decisions),
+        )
+
+    @classmethod
+    def of_nothing(cls, bronze: Snapshot, table: Table, decisions: Mapping[str, Decision]) -> Settlement:
+        """As it stands while the Silver table has not been made: nothing is settled."""
+        return cls(
+            exports=exports_in(bronze),
+            pending=sorted(exports_since(bronze, 0), key=lambda export: export.order),
+            rejected=frozenset(),
+            decisions=decisions,
+            chain_starts_at=table.chain_starts_at,
+            bronze_app_id=source_app_id(bronze),
+            bronze_version=bronze.version,
+            origins=Origins.read(bronze, decisions),
+        )
+
+    @property
+    def pending_ids(self) -> set[str]:
+        """The ids of the pending exports."""
+        return {export.export_id for export in self.pending}
+
+    def decision(self, export: RawExport) -> Action | None:
+        """What a person decided about an export: to accept it counts if it fails the gate, to reject it in any case."""
+        decision = self.decisions.get(export.export_id)
+        return None if decision is None else decision.action
+
+    @property
+    def covered(self) -> datetime | None:
+        """How far the chain of settled exports reaches."""
+        return self._reach.covered_until
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """The windows that wait, each with what is missing before it."""
+        return gaps(self.pending, self._reach)
+
+    @property
+    def unprotected_minute(self) -> UnprotectedMinute | None:
+        """The window that joined the newest full export although writes between the two may be in neither."""
+        fulls = self.applied_fulls
+        newest = max(map(self.origins.of, fulls), default=0)
+        windows = [one for one in self.settled if not one.is_full and self.origins.of(one) == newest]
+        return unprotected_minute(fulls, windows, self.chain_starts_at)
+
+    @property
+    def settled(self) -> list[RawExport]:
+        """The exports that Silver has settled."""
+        return [export for export in self.exports if export.export_id not in self.pending_ids]
+
+    @property
+    def applied_fulls(self) -> list[RawExport]:
+        """The full exports that are settled and count: not rejected, nor of a former table after its end (rule B3)."""
+        fulls = self._delivered([export for export in self.settled if export.is_full])
+        return without_outdated(fulls, self.origins.ends(fulls, fulls))
+
+    @property
+    def ends(self) -> dict[str, int]:
+        """By the id of each export of a former table, the sequence after which its records do not count (rule B3)."""
+        return self.origins.ends(self.applied_fulls, self.exports)
+
+    def ends_with(self, full: RawExport) -> dict[str, int]:
+        """What `ends` would be, were this full export applied as well."""
+        return self.origins.ends([*self.applied_fulls, full], self.exports)
+
+    @property
+    def outdated(self) -> list[RawExport]:
+        """The exports of a former table that begin after its end: none of their records counts (rule B3)."""
+        ends = self.ends
+        return [one for one in self.exports if begins_after(one, ends.get(one.export_id))]
+
+    @property
+    def ignored(self) -> set[str]:
+        """The exports whose records do not count: not settled yet, or rejected."""
+        return self.pending_ids | self.rejected
+
+    def next_group(self, records_at_most: int) -> list[RawExport]:
+        """The exports to judge next, in order: one full export, or incremental ones of a bounded number of records."""
+        group: list[RawExport] = []
+        left = list(self.pending)
+        reached = self._reach
+        while (export := next_export(left, reached)) is not None:
+            records = sum(one.records for one in (*group, export))
+            if group and (export.is_full or group[-1].is_full or records > records_at_most):
+                break
+            group.append(export)
+            left.remove(export)
+            if not export.is_full:
+                reached = reached.after(export)
+        return group
+
+    def transactions(self, applied: Collection[str], rejected: Collection[str]) -> dict[str, int]:
+        """What Silver's commit carries when it settles some exports: each of them, and the checkpoint (rule C5)."""
+        marks = {**dict.fromkeys(applied, APPLIED), **dict.fromkeys(rejected, REJECTED)}
+        waiting = [export.version or 0 for export in self.pending if export.export_id not in marks]
+        return {**marks, self.bronze_app_id: min(waiting) - 1 if waiting else self.bronze_version}
+
+    @property
+    def _reach(self) -> Reaches:
+        return reach(self._delivered(self.settled), self.chain_starts_at, self.origins)
+
+    def _delivered(self, exports: list[RawExport]) -> list[RawExport]:
+        return [export for export in exports if not (export.is_full and export.export_id in self.rejected)]

@@ -1,0 +1,97 @@
+"""Mass deletes: how many live rows the exports of a group delete, before anything of it is applied (rule C7).
+
+Belongs here: counting, in bounded memory.
+Does not: how many are too many (refining.gate), or deleting (refining.merge, refining.history_table).
+
+Nobody keeps the set of all keys. Live rows are compared with the keys of a full export in parts by the hash of the key,
+so many that one part of both fits into memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.refining.bronze import RawExport
+from medallion_assets.refining.gate import Gate, Tally
+from medallion_assets.refining.history_table import events_table
+from medallion_assets.refining.judging import Judged
+from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.origins import counted_sequence, is_outdated, without_outdated
+
+KEYS_AT_ONCE = 2_000_000
+
+
+def with_deletes(
+    lakehouse: Lakehouse,
+    silver: Snapshot,
+    settlement: Settlement,
+    group: Sequence[RawExport],
+    judged: Judged,
+    gate: Gate,
+) -> Mapping[str, Tally]:
+    """The tallies of a group, with what its exports delete and of how many live rows.
+
+    A full export is alone in its group. Of incremental exports live rows are counted only where there are so many
+    deletes that somebody may want to know.
+    """
+    tallies = dict(judged.tallies)
+    for export in group:
+        tally = tallies[export.export_id]
+        if export.is_full:
+            ends = settlement.ends_with(export)
+            if not without_outdated([export], ends):
+                continue  # it counts as never delivered (rule B3), so it deletes nothing
+            older = _older_rows(lakehouse, silver, settlement.ignored, export, ends)
+            live, absent = _count_absent(older, judged, silver.table.key, export.records)
+            tallies[export.export_id] = replace(tally, absent=absent, live=live)
+        elif tally.deletes and tally.deletes >= gate.max_delete_min_rows:
+            tallies[export.export_id] = replace(tally, live=_height(_live_rows(silver)))
+    return tallies
+
+
+def _live_rows(silver: Snapshot) -> pl.LazyFrame:
+    is_live = pl.col("is_current") if silver.table.history else ~pl.col("is_deleted")
+    return silver.scan().filter(is_live)
+
+
+def _older_rows(
+    lakehouse: Lakehouse, silver: Snapshot, ignored: Collection[str], full: RawExport, ends: Mapping[str, int]
+) -> pl.LazyFrame:
+    """The keys of live rows that a full export decides: nothing that counts is known of them from its S on (rule K1).
+
+    `ends` are those of once it is applied: the first one of a new table ends the former one (rule B3).
+    """
+    table, key = silver.table, list(silver.table.key)
+    live = _live_rows(silver)
+    if not table.history:
+        return live.filter(counted_sequence(ends) < full.decides_at_micros).select(key)
+    # A version merges equal states: only the events say when one of them was told last.
+    events = events_table(table)
+    if not lakehouse.exists(events):
+        return live.select(key)
+    counts = ~pl.col("_export_id").is_in(list(ignored)) & ~is_outdated(ends)
+    later = lakehouse.open(events).scan().filter(counts & (pl.col("_sequence_micros") >= full.decides_at_micros))
+    return live.select(key).join(later.select(key), on=key, how="anti")
+
+
+def _count_absent(older: pl.LazyFrame, judged: Judged, key: Sequence[str], records: int) -> tuple[int, int]:
+    """How many rows there are, and how many of them have a key that no record of the export has, good or bad."""
+    live = _height(older)
+    if not live:
+        return 0, 0
+    present = pl.concat([part.select(key) for part in (*judged.good, *judged.bad)]).drop_nulls()
+    parts = -(-max(live, records) // KEYS_AT_ONCE)
+    absent = 0
+    for part in range(parts):
+        chosen = pl.struct(key).hash() % parts == part
+        rows, keys = (older, present) if parts == 1 else (older.filter(chosen), present.filter(chosen))
+        absent += _height(rows.join(keys, on=key, how="anti"))
+    return live, absent
+
+
+def _height(rows: pl.LazyFrame) -> int:
+    return int(rows.select(pl.len()).collect(engine="streaming").item())

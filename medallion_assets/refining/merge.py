@@ -1,0 +1,164 @@
+"""State: one live row a key, from events in any order (rules K1 to K4, H3).
+
+Belongs here: folding events into a table that keeps the present state of each key.
+Does not: putting rows in place (refining.merge_days), tables that keep history (refining.history_table), which
+exports are applied (refining.refine).
+
+The state of a key is its highest event, and a highest event can be kept up to date one batch at a time. Absences from
+full exports are the one kind of event that no line tells. Those of a full export that is being applied are found by
+what its days still hold that is older. Those of full exports that were applied earlier matter to records that arrive
+late: where Silver holds nothing as new as such a full export, the export lacked the key, unless the key was bad in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.pieces import spilled
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.refining.events import tombstones, winners_in_parts
+from medallion_assets.refining.full_exports import FullExports, bad_in
+from medallion_assets.refining.merge_days import STATE, Won, replace_day, replace_tombstones
+from medallion_assets.refining.origins import counted_sequence, is_outdated
+
+
+@dataclass(slots=True, kw_only=True)
+class Change:
+    """Files to commit, and what they change. `restated` holds the days of rule H3, `rows` counts keys that changed."""
+
+    staged: list[StagedFile] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    restated: set[date] = field(default_factory=set)
+    rows: int = 0
+
+
+def fold(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Path) -> Change:
+    """Fold good records into the table, day by day.
+
+    `good` are parts of events (`records.event_schema`), each of which fits in memory.
+    """
+    if fulls.ends:
+        good = [_without_outdated_records(part, silver.table, fulls) for part in good]
+    won = _win(silver, good, fulls, workspace)
+    touched: set[date | None] = {*won.partitions, *won.moved["_old_partition"].unique()}
+    if fulls.applying:
+        touched |= set(silver.partitions)
+    days = sorted(day for day in touched if day is not None)
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        replaced = list(threads.map(lambda day: replace_day(silver, day, won, fulls), days))
+    if None in touched or any(day.absent.height for day in replaced):
+        absent = [day.absent for day in replaced]
+        replaced.append(replace_tombstones(silver, pl.concat([won.rows_of(None), *absent]), won, fulls))
+    return Change(
+        staged=[staged for day in replaced for staged in day.staged],
+        removed=[path for day in replaced for path in day.removed],
+        restated={day.partition for day in replaced if day.restated and day.partition is not None},
+        rows=won.count + sum(day.absent.height for day in replaced if day.partition is not None),
+    )
+
+
+def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Path) -> Won:
+    table, schema = silver.table, polars_schema(silver.table)
+    partition_by = str(table.partition_by)
+    moved_schema = pl.Schema({**{name: schema[name] for name in table.key}, "_old_partition": pl.Date()})
+    won = Won(partition_by=partition_by, schema=schema, moved=pl.DataFrame(schema=moved_schema))
+    for number, part in enumerate(winners_in_parts(good, table.key)):
+        rows = _winning_part(silver, part, fulls)
+        leaves = pl.col("_old_exists") & ~pl.col("_old_partition").eq_missing(pl.col(partition_by))
+        won.moved.extend(rows.filter(leaves).select(won.moved.columns))
+        won.partitions |= set(rows[partition_by].unique())
+        won.count += rows.height
+        rows = rows.select(schema.names())
+        if len(good) == 1:
+            won.parts.append({key[0]: one for key, one in rows.partition_by(partition_by, as_dict=True).items()})
+        else:
+            spill = workspace / f"won-{number}.parquet"
+            spilled(rows.sort(partition_by), spill)
+            won.parts.append(spill)
+    return won
+
+
+def _winning_part(silver: Snapshot, part: pl.LazyFrame, fulls: FullExports) -> pl.DataFrame:
+    """The rows that events, one a key, bring into the table, with the partition their key sat in before."""
+    table = silver.table
+    key, partition = list(table.key), str(table.partition_by)
+    best = part.collect()
+    held = (
+        silver.scan()
+        .with_columns(counted_sequence(fulls.ends))
+        .select(
+            *key,
+            *(pl.col(name).alias(f"_old{name}") for name in STATE),
+            pl.col("is_deleted").alias("_old_is_deleted"),
+            pl.col(partition).alias("_old_partition"),
+        )
+    )
+    found = held.join(best.lazy().select(key), on=key, how="semi").collect(engine="streaming")
+    found = found.with_columns(
+        (~pl.col("_old_export_id").is_in(fulls.ids)).alias("_old_is_incremental"),
+        pl.lit(value=True).alias("_old_exists"),
+    )
+    won = best.join(found, on=key, how="left").filter(_wins_over_held())
+    won = won.with_columns(pl.col("_old_exists").fill_null(value=False))
+    late = _apply_late_absences(won, table, fulls)
+    upserts = late.filter(~pl.col("_is_delete"))
+    deletes = late.filter("_is_delete")
+    old = [name for name in late.columns if name.startswith("_old_")]
+    return pl.concat(
+        [
+            upserts.with_columns(pl.lit(value=False).alias("is_deleted")).select(*polars_schema(table).names(), *old),
+            pl.concat([tombstones(deletes.lazy(), table).collect(), deletes.select(old)], how="horizontal"),
+        ]
+    )
+
+
+def _apply_late_absences(won: pl.DataFrame, table: Table, fulls: FullExports) -> pl.DataFrame:
+    """Turn events that an applied full export has already overruled into deletes as of its moment (rule K1)."""
+    remaining, done = won, []
+    newest_first = sorted(fulls.applied, key=lambda export: (-export.decides_at_micros, export.export_id))
+    for full in newest_first:
+        if not remaining.filter(pl.col("_sequence_micros") <= full.decides_at_micros).height:
+            break
+        overruled = (pl.col("_sequence_micros") < full.decides_at_micros) & ~bad_in(full, table, fulls)
+        done.append(
+            remaining.filter(overruled).with_columns(
+                pl.lit(full.decides_at_micros, dtype=pl.Int64).alias("_sequence_micros"),
+                pl.lit(full.export_id).alias("_export_id"),
+                pl.lit(value=False).alias("_is_incremental"),
+                pl.lit(value=True).alias("_is_delete"),
+            )
+        )
+        remaining = remaining.filter(~overruled)
+    return pl.concat([*done, remaining])
+
+
+def _wins_over_held() -> pl.Expr:
+    """Whether a record wins over the row that the table holds for its key (columns `_old_*`; null: none)."""
+    sequence, held = pl.col("_sequence_micros"), pl.col("_old_sequence_micros")
+    held_is_absence = pl.col("_old_is_deleted") & ~pl.col("_old_is_incremental")
+    same_kind = pl.col("_is_incremental") == pl.col("_old_is_incremental")
+    tie = (
+        held_is_absence
+        | (pl.col("_is_incremental") & ~pl.col("_old_is_incremental"))
+        | (same_kind & (pl.col("_export_id") < pl.col("_old_export_id")))
+    )
+    return held.is_null() | (sequence > held) | ((sequence == held) & tie)
+
+
+def _without_outdated_records(part: pl.LazyFrame, table: Table, fulls: FullExports) -> pl.LazyFrame:
+    """Rule B3: what a former table wrote after its end counts as older than the full export that ended it.
+
+    That one decides the key then; where the key is bad in it, such a record tells nothing.
+    """
+    undecided = [bad_in(full, table, fulls) for full in fulls.applied if full.decides_at_micros in fulls.ends.values()]
+    kept = part.filter(~(is_outdated(fulls.ends) & pl.any_horizontal(pl.lit(value=False), *undecided)))
+    return kept.with_columns(counted_sequence(fulls.ends))

@@ -1,0 +1,279 @@
+"""Rebuild: a judged Silver table made again from Bronze by its present contract, as one new version of itself.
+
+Belongs here: judging every settled export again, and putting table, events and quarantine in place.
+Does not: other tables (refining.rebuild_bronze, deriving.changed_days, deriving.rebuild), or the comparison
+(delta.table_changes).
+
+The exports that Silver has settled are applied to a copy in a temporary folder, which therefore equals a table made
+from nothing. Decisions of people stay in force: what was rejected stays out, what was accepted comes in. Then the copy
+takes the table's place, in an order that loses nothing when it is cut off between two commits:
+
+1. bad records that quarantine lacks are added to it;
+2. the events behind a history table are replaced;
+3. Silver is replaced: one commit with the days that differ, every settled export and the checkpoint;
+4. quarantine is left with what is bad now.
+
+Until 3 Silver is as it was. After a cut the next rebuild begins anew; `medallion verify` says that it is needed, since
+the fingerprints differ. When exports were settled meanwhile, they are applied to the copy as well, and 1 to 4 follow.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+import polars as pl
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.commit_notes import RESTATED, commit_note, commits_since
+from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.damage import sound_files
+from medallion_assets.delta.fingerprints import KEY_NOTE, RULES_NOTE, fingerprint
+from medallion_assets.delta.replacement import REBUILT_NOTE, Progress, Replacement
+from medallion_assets.delta.source_versions import SourceVersion, source_commits, source_notes
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.delta.table_changes import Rebuilt, expect_reason
+from medallion_assets.errors import CommitConflictError, PermanentError, QualityGateError
+from medallion_assets.refining.bronze import RawExport, bronze_table
+from medallion_assets.refining.decisions import Action, Decision, read_decisions, record_decisions
+from medallion_assets.refining.events import POSITION
+from medallion_assets.refining.gate import Gate, Tally
+from medallion_assets.refining.history_table import events_table, replace_events
+from medallion_assets.refining.judging import Judged, judge_exports
+from medallion_assets.refining.ledger import APPLIED, DROPPED, Settlement
+from medallion_assets.refining.quarantine import (
+    add_missing_rows,
+    quarantine_rows,
+    quarantine_table,
+    replace_quarantine,
+)
+from medallion_assets.refining.refine import EXPORTS_NOTE, HAND_NOTE, THRESHOLD_NOTE
+from medallion_assets.refining.replay import Replay
+from medallion_assets.storage.workspace import workspace
+
+
+def rebuild_judged(
+    lakehouse: Lakehouse,
+    table: Table,
+    *,
+    why: str,
+    now: datetime,
+    accept_all: bool = False,
+    drop_lost: bool = False,
+    dry_run: bool = False,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> Rebuilt:
+    """Make a judged table, its events and its quarantine again from Bronze, or say what that would change.
+
+    `accept_all` lets exports in that fail the gate by the present contract, and records that as decisions. `drop_lost`
+    goes on without exports that Silver holds and Bronze has lost; if Bronze has one again it is judged like a new one.
+    `progress` is told what is done, how much of it, and of how much: lines, then partitions.
+
+    Raises:
+        QualityGateError: an export fails the gate that nobody accepted; nothing was changed.
+        PermanentError: `why` is empty; the table has not been made yet, or has other partitions than its contract.
+        CommitConflictError: other writers were faster, every time.
+    """
+    expect_reason(table.name, why)
+    with workspace() as folder:
+        work = _Work(
+            lakehouse=lakehouse,
+            table=table,
+            gate=Gate.of(table),
+            accept_all=accept_all,
+            drop_lost=drop_lost,
+            now=now,
+            progress=progress,
+            scratch=Lakehouse(url=str(folder)),
+        )
+        return until_committed(lambda: work.run(why, dry_run=dry_run))
+
+
+@dataclass(kw_only=True)
+class _Work:
+    """One rebuild: the copy, and what has been applied to it; a lost race goes on from there."""
+
+    lakehouse: Lakehouse
+    table: Table
+    gate: Gate
+    accept_all: bool
+    now: datetime
+    progress: Progress
+    scratch: Lakehouse
+    drop_lost: bool
+    accepted: dict[str, Tally] = field(default_factory=dict)
+    source: SourceVersion | None = None
+
+    def __post_init__(self) -> None:
+        self.copy = Replay(table=self.table, scratch=self.scratch, quarantined_in=self.scratch)
+
+    def run(self, why: str, *, dry_run: bool) -> Rebuilt:
+        """One attempt: bring the copy up to what is settled now, compare, and put it in place."""
+        silver, bronze = self.lakehouse.open_any(self.table), self.lakehouse.open(bronze_table(self.table.short_name))
+        replacement = Replacement(table=silver, stages=not dry_run)
+        self.source = self.source or SourceVersion.of(bronze)  # the lines of exports that are in the copy are of then
+        settlement = Settlement.read(bronze, silver, read_decisions(self.lakehouse, self.table.short_name))
+        applied = [export for export in settlement.exports if export.export_id not in settlement.ignored]
+        dropped = self._lost(silver, settlement)
+        self.copy.origins = settlement.origins
+        self._replay(bronze, settlement, applied)
+        self.scratch.ready(quarantine_table(self.table))
+        self._compare(replacement)
+        changes = replacement.changes()
+        changes.newly_bad, changes.newly_good = self._verdicts({export.export_id for export in applied})
+        done = Rebuilt(
+            table=self.table.name,
+            version=silver.version,
+            dry_run=dry_run,
+            exports=len(applied),
+            accepted=sorted(self.accepted),
+            dropped=dropped,
+            changes=changes,
+        )
+        if not dry_run:
+            self._expect_unmoved(silver)
+            record_decisions(self.lakehouse, self._decisions(why))
+            ids = [export.export_id for export in applied]
+            decided = [*ids, *dropped]  # of these nothing else stays in quarantine and events
+            bad = self.scratch.open(quarantine_table(self.table)).scan()
+            add_missing_rows(self.lakehouse, self.table, bad)
+            if self.table.history:
+                self._expect_unmoved(silver)
+                replace_events(self.lakehouse, self.table, self.scratch.ready(events_table(self.table)), decided)
+            rebuild_id = uuid.uuid4().hex
+            notes = {
+                RESTATED: sorted(str(day) for day in changes.restated),
+                EXPORTS_NOTE: ids,
+                RULES_NOTE: [fingerprint(self.table)],
+                KEY_NOTE: list(self.table.key),
+                REBUILT_NOTE: {"why": why, "accepted": done.accepted, "dropped": dropped, "id": rebuild_id},
+                **source_notes(self.source),
+                **source_commits(self.source),
+            }
+            marks = settlement.transactions(ids, sorted(settlement.rejected)) | dict.fromkeys(dropped, DROPPED)
+            done.version = replacement.commit(marks, notes)
+            replace_quarantine(
+                self.lakehouse, self.table, bad, decided, note={REBUILT_NOTE: {"why": why, "id": rebuild_id}}
+            )
+        return done
+
+    def _lost(self, silver: Snapshot, settlement: Settlement) -> list[str]:
+        """The exports that Silver holds and Bronze has lost: their rows could not be made again."""
+        commits = commits_since(silver, -1)
+        self.by_hand = {
+            export_id: commit_note(commit, THRESHOLD_NOTE)
+            for commit in commits
+            if commit_note(commit, HAND_NOTE)
+            for export_id in commit_note(commit, EXPORTS_NOTE) or []
+        }
+        noted = {one for commit in commits for one in commit_note(commit, EXPORTS_NOTE) or []}
+        settled = {one for one in noted if silver.transaction(one) == APPLIED}
+        lost = sorted(settled - {export.export_id for export in settlement.exports})
+        if lost and not self.drop_lost:
+            bronze = bronze_table(self.table.short_name)
+            raise PermanentError(
+                f"{self.table.name} holds {len(lost)} exports that {bronze.name} has lost; nothing was changed",
+                expected=f"every export that was applied in {bronze.name}, to judge it again",
+                found=f"none of {', '.join(lost[:5])}{' ...' if len(lost) > 5 else ''}",
+                do=f"run {bronze.path}, which loads what the raw place still has, or take {bronze.name} from a backup; "
+                "or rebuild with --drop-lost, which makes the table without them",
+            )
+        return lost
+
+    def _expect_unmoved(self, silver: Snapshot) -> None:
+        """See that nobody settled an export meanwhile, before anything beside Silver is changed."""
+        latest = self.lakehouse.open_any(self.table).version
+        if latest != silver.version:
+            raise CommitConflictError(
+                f"{self.table.name}: another writer committed during the rebuild",
+                expected=f"version {silver.version} to be the latest",
+                found=f"version {latest}",
+            )
+
+    def _replay(self, bronze: Snapshot, settlement: Settlement, applied: Sequence[RawExport]) -> None:
+        """Judge and apply the exports that the copy lacks."""
+        known = {export.export_id for export in self.copy.applied}
+        missing = [export for export in applied if export.export_id not in known]
+        total, done = sum(export.records for export in missing), 0
+        for group in self.copy.groups(missing):
+            with workspace() as folder:
+                judged = judge_exports(bronze, self.table, group, folder)
+                self._expect_gate(settlement, group, judged)
+                self._quarantine(judged)
+                self.copy.apply(group, judged.good, folder)
+            done += sum(export.records for export in group)
+            self.progress(f"judging {self.table.name} again", done, total)
+
+    def _compare(self, replacement: Replacement) -> None:
+        copy = self.scratch.ready(self.table)
+        if self.table.partition_by is None:
+            replacement.whole(copy, self.progress)
+            return
+        both = {*replacement.table.partitions, *copy.partitions}
+        for number, day in enumerate(sorted(both, key=lambda day: (day is None, day or date.min)), start=1):
+            replacement.partition(day, copy.scan(partitions=[day]).collect())
+            self.progress(f"comparing {self.table.name}", number, len(both))
+
+    def _expect_gate(self, settlement: Settlement, group: Sequence[RawExport], judged: Judged) -> None:
+        for export in group:
+            tally = judged.tallies[export.export_id]
+            gate = replace(self.gate, threshold=self.by_hand.get(export.export_id, self.gate.threshold))
+            if gate.lets_through(tally) or settlement.decision(export) is Action.ACCEPT:
+                continue
+            if not self.accept_all:
+                raise QualityGateError(
+                    f"{self.table.name}: export {export.export_id} fails the quality gate by the present contract; "
+                    "nothing was changed",
+                    expected=f"a score of {self.gate.threshold}, or under {self.gate.min_bad_records} bad records",
+                    found=f"{tally.score:.4f}, {tally.bad} bad of {tally.records} ({_some(tally.reasons)})",
+                    do="look at what would change with --dry-run --accept-all; then correct the contract, or rebuild "
+                    "with --accept-all",
+                )
+            self.accepted[export.export_id] = tally
+
+    def _quarantine(self, judged: Judged) -> None:
+        contract = quarantine_table(self.table)
+        kept = self.scratch.ready(contract)
+        staged = kept.stage(quarantine_rows(pl.concat(judged.bad), self.now))
+        if staged.rows:
+            kept.commit([staged])
+
+    def _verdicts(self, applied: set[str]) -> tuple[Counter[str], Counter[str]]:
+        """By reason: the records that are bad now and were not, and those that were bad and are not now."""
+        new = self.scratch.open(quarantine_table(self.table)).scan()
+        kept = self.lakehouse.find(quarantine_table(self.table))
+        if kept is None:
+            return _reasons(new), Counter()
+        of_these = pl.col("_export_id").is_in(sorted(applied))
+        old = kept.scan(paths=sound_files(kept)).filter(of_these & pl.col("redriven_at").is_null())
+        return (
+            _reasons(new.join(old, on=POSITION, how="anti")),
+            _reasons(old.join(new, on=POSITION, how="anti")),
+        )
+
+    def _decisions(self, why: str) -> list[Decision]:
+        by = self.lakehouse.author.get("started_by", "medallion rebuild")
+        return [
+            Decision(
+                table_name=self.table.short_name,
+                subject=export_id,
+                action=Action.ACCEPT,
+                reason=f"rebuild: {why}",
+                decided_by=by,
+                decided_at=self.now,
+            )
+            for export_id in sorted(self.accepted)
+        ]
+
+
+def _reasons(rows: pl.LazyFrame) -> Counter[str]:
+    counted = rows.select(pl.col("reasons").list.unique().explode().alias("reason")).drop_nulls()
+    return Counter(dict(counted.group_by("reason").agg(pl.len()).collect(engine="streaming").iter_rows()))
+
+
+def _some(reasons: Mapping[str, int]) -> str:
+    ordered = sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{name}: {count}" for name, count in ordered[:3])

@@ -1,0 +1,223 @@
+"""Rebuilding Bronze: its exports read again from where they lie, and put in place where they differ, as one version.
+
+Belongs here: comparing the lines of an export with what Bronze holds of it.
+Does not: loading exports that Bronze lacks (refining.load); those that the raw place no longer has stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from obstore.store import ObjectStore
+
+from medallion_assets.delta.commits import COMMIT_ATTEMPTS, until_committed
+from medallion_assets.delta.damage import damaged_files
+from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.replacement import REBUILT_NOTE, Progress
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.delta.table_changes import Example, Rebuilt, TableChanges, expect_reason
+from medallion_assets.errors import CommitConflictError
+from medallion_assets.refining.bronze import (
+    DROPPED_EXPORTS_NOTE,
+    bronze_table,
+    export_files,
+    exports_since,
+    loaded_ids,
+    rebuilt_notes,
+    staged_or_empty,
+)
+from medallion_assets.refining.load import open_exports, raw_export, stage_export
+from medallion_assets.refining.source import Source, expect_source
+from medallion_assets.sources.dynamodb_export.read import Export, FoundExport, find_exports, read_export
+from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Verdict
+from medallion_assets.sources.dynamodb_export.verified_lines import export_lines
+
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What reading a file raises that is gone or damaged."""
+Digest = tuple[int, int]
+"""How many lines, and a hash of them with their numbers."""
+
+
+def rebuild_bronze(
+    lakehouse: Lakehouse,
+    raw_url: str,
+    table_name: str,
+    *,
+    why: str,
+    now: datetime,
+    source: Source | None = None,
+    drop_foreign: bool = False,
+    dry_run: bool = False,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> Rebuilt:
+    """Read every export that Bronze holds, or once held, again, or say what that would change.
+
+    The changes are counted in exports: `changed` are those whose lines differ or cannot be read any more, `added` those
+    that the ledger names and the data had lost. `kept` are those that the raw place has no more, or not whole, or that
+    are of another source (rule B3): an earlier release had let them in. These go with `drop_foreign`.
+
+    Raises:
+        PermanentError: `why` is blank, the table has not been made yet, or the place of the exports is gone.
+        TransientError: the store did not answer.
+        CommitConflictError: other writers were faster, every time.
+    """
+    bronze = bronze_table(table_name)
+    expect_reason(bronze.name, why)
+
+    def rebuild() -> Rebuilt:
+        snapshot = lakehouse.open(bronze)
+        known = (source or Source()).known_from(snapshot)
+        work = _Work(bronze=snapshot, raw_url=raw_url, now=now, source=known, progress=progress, stages=not dry_run)
+        return work.run(why, drop_foreign=drop_foreign)
+
+    return until_committed(rebuild)
+
+
+@dataclass(kw_only=True)
+class _Work:
+    """One attempt: the exports are read in the order of their ids."""
+
+    bronze: Snapshot
+    raw_url: str
+    now: datetime
+    source: Source
+    progress: Progress
+    stages: bool
+    changes: TableChanges = field(default_factory=TableChanges)
+    staged: list[StagedFile] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    rebuilt: list[Export] = field(default_factory=list)
+    damaged: set[str] = field(default_factory=set)
+    foreign: dict[str, str] = field(default_factory=dict)
+
+    def run(self, why: str, *, drop_foreign: bool) -> Rebuilt:
+        """Read, compare, and commit what differs."""
+        self.damaged = damaged_files(self.bronze)
+        bronze, name = self.bronze, self.bronze.table.short_name
+        held = loaded_ids(bronze)
+        known = held | {export.export_id for export in exports_since(bronze, 0)}
+        store = open_exports(self.raw_url, name, loaded=lambda: known)
+        seen: set[str] = set()
+        for found in self._found(store, known):
+            if found.export_id not in seen and self._compare(store, found, is_held=found.export_id in held):
+                seen.add(found.export_id)
+            self.progress(f"reading {name} again", len(seen), len(known))
+        done = Rebuilt(
+            table=bronze.table.name,
+            version=bronze.version,
+            dry_run=not self.stages,
+            exports=len(seen),
+            kept=sorted(known - seen),
+            changes=self.changes,
+        )
+        foreign = {export_id: why_not for export_id, why_not in self.foreign.items() if export_id not in seen}
+        if drop_foreign:
+            self._drop(foreign)
+            done.kept = [export_id for export_id in done.kept if export_id not in foreign]
+            done.dropped = sorted(foreign)
+        else:
+            done.foreign = foreign
+        if self.rebuilt or done.dropped:
+            drop = " --drop-lost" if done.dropped else ""
+            done.next_steps = [f'medallion rebuild silver.{name}{drop} --why "bronze.{name} was rebuilt"']
+        elif foreign:
+            done.next_steps = [f"medallion rebuild bronze.{name} --drop-foreign takes out what is of another source"]
+        if self.stages:
+            exports = [raw_export(export) for export in self.rebuilt]
+            dropped = {DROPPED_EXPORTS_NOTE: done.dropped} if done.dropped else {}
+            notes = {REBUILT_NOTE: {"why": why}, **rebuilt_notes(exports), **dropped}
+            done.version = self._commit(notes)
+        return done
+
+    def _commit(self, notes: Mapping[str, object]) -> int:
+        """Commit what was staged; exports that others load meanwhile are no hindrance, their files are left alone."""
+        bronze = self.bronze
+        for attempt in range(COMMIT_ATTEMPTS):
+            try:
+                return bronze.commit(self.staged, remove=self.removed, metadata=notes)
+            except CommitConflictError:
+                bronze = bronze.lakehouse.open(bronze.table)
+                live = set(bronze.files["path"]) if bronze.files.height else set()
+                if attempt == COMMIT_ATTEMPTS - 1 or not live.issuperset(self.removed):
+                    raise
+        raise AssertionError("unreachable: the last attempt returned or raised")
+
+    def _found(self, store: ObjectStore, known: set[str]) -> Iterator[FoundExport]:
+        return (found for found in find_exports(store) if found.export_id in known and found.has_summary)
+
+    def _compare(self, store: ObjectStore, found: FoundExport, *, is_held: bool) -> bool:
+        """Whether the export could be read whole; what differs is staged."""
+        try:
+            export = read_export(store, found)
+            expect_source(export, self.source, self.bronze.table.short_name)
+            if is_held and self._is_same(store, export):
+                return True
+            staged = stage_export(store, self.bronze, export, self.now) if self.stages else []
+        except ExportRefusedError as refused:
+            if is_held and refused.verdict is Verdict.WRONG_TABLE:
+                self.foreign[found.export_id] = str(refused)
+            return False
+        files = export_files(self.bronze, export.export_id) if self.bronze.files.height else self.bronze.files
+        before = int(files["num_records"].sum()) if is_held else 0
+        self._count(export, before)
+        if self.stages:
+            self.staged += staged_or_empty(self.bronze, raw_export(export), staged)
+            self.removed += files["path"].to_list() if is_held else []
+        self.rebuilt.append(export)
+        return True
+
+    def _drop(self, export_ids: Iterable[str]) -> None:
+        for export_id in export_ids:
+            files = export_files(self.bronze, export_id)
+            self.removed += files["path"].to_list() if self.stages else []
+            self.changes.gone += 1
+            lines = {"lines": int(files["num_records"].sum())}
+            self.changes.examples.append(Example(change="gone", key={"_export_id": export_id}, before=lines))
+
+    def _is_same(self, store: ObjectStore, export: Export) -> bool:
+        """Whether Bronze holds exactly the lines of the export, in files that are as they were written."""
+        if self.damaged.intersection(export_files(self.bronze, export.export_id)["path"]):
+            return False
+        try:
+            held = self._held(export.export_id)
+        except UNREADABLE:
+            held = {}
+        return held == self._read(store, export)
+
+    def _held(self, export_id: str) -> dict[str, Digest]:
+        rows = self.bronze.scan(paths=export_files(self.bronze, export_id)["path"])
+        return _by_file(_digests(rows))
+
+    def _read(self, store: ObjectStore, export: Export) -> dict[str, Digest]:
+        """The digest of each data file's lines; a file without any has none."""
+        with closing(export_lines(store, export)) as frames:
+            parts = list(map(_digests, frames))
+        every = pl.concat(parts) if parts else pl.DataFrame(schema=["_source_file", "lines", "digest"])
+        return _by_file(every.group_by("_source_file").agg(pl.col("lines").sum(), pl.col("digest").sum()))
+
+    def _count(self, export: Export, before: int) -> None:
+        change = "changed" if before else "added"
+        if before:
+            self.changes.changed += 1
+        else:
+            self.changes.added += 1
+        lines: dict[str, Any] = {"lines": export.item_count}
+        example = Example(change=change, key={"_export_id": export.export_id}, before={"lines": before}, after=lines)
+        self.changes.examples.append(example)
+
+
+def _digest() -> Iterable[pl.Expr]:
+    return pl.len().alias("lines"), pl.struct("_line_number", "raw").hash().sum().alias("digest")
+
+
+def _digests(lines: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+    return lines.lazy().group_by("_source_file").agg(*_digest()).collect(engine="streaming")
+
+
+def _by_file(digests: pl.DataFrame) -> dict[str, Digest]:
+    return {name: (lines, digest) for name, lines, digest in digests.iter_rows()}

@@ -1,0 +1,238 @@
+"""Redrive: judge quarantined rows again with the present contract, and apply those that are good now (rule C6).
+
+Belongs here: which rows are judged again, applying them as if they had been good from the start, and marking them.
+Does not: putting rows into quarantine (refining.quarantine), or the verdict on their export, which never changes.
+
+A row goes through the same fold as any late record: with its own sequence and export id, against the full exports that
+were applied. A full export's own row counts as present in it before and after, so `bad_keys` never asks whether a row
+was redriven. Silver is committed first and the mark second: after a crash between the two the fold finds the row in
+place, changes nothing, and only the mark is made.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import polars as pl
+
+from medallion_assets.contracts.expectations import UNREADABLE
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.fingerprints import contract_notes, expect_same_key, fingerprint
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.refining.bronze import RawExport, bronze_table
+from medallion_assets.refining.decisions import read_decisions
+from medallion_assets.refining.duplicates import CONFLICTING
+from medallion_assets.refining.events import POSITION, event_schema
+from medallion_assets.refining.full_exports import FullExports
+from medallion_assets.refining.history_table import fold_history
+from medallion_assets.refining.judging import judge_exports, judge_lines
+from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.line_chunks import chunks
+from medallion_assets.refining.merge import Change, fold
+from medallion_assets.refining.quarantine import bad_keys, quarantine_table, stage_rows, with_window
+from medallion_assets.refining.refine import commit_change
+from medallion_assets.storage.workspace import workspace
+
+REDRIVEN_NOTE = "medallion_redriven"
+
+
+@dataclass(kw_only=True)
+class Redriven:
+    """What a redrive did, in rows of quarantine.
+
+    `looked_at` were judged again: `redriven` are good now, `still_bad` counts the reasons that the others have today.
+    `conflicting` rows stay without being judged (two records of one key in one export differ, whatever the contract),
+    and so do those of exports that are `not_settled`. `rows_changed` and `restated` say what became of Silver.
+    """
+
+    version: int | None = None
+    looked_at: int = 0
+    redriven: int = 0
+    still_bad: Counter[str] = field(default_factory=Counter)
+    conflicting: int = 0
+    not_settled: int = 0
+    rows_changed: int = 0
+    restated: set[date] = field(default_factory=set)
+
+
+def in_quarantine(exports: Collection[str] = (), reasons: Collection[str] = ()) -> pl.Expr:
+    """Rows of a quarantine table: of some exports, with any of some reasons; of all where none are named."""
+    of_exports = pl.col("_export_id").is_in(list(exports)) if exports else pl.lit(value=True)
+    has_reason = pl.col("reasons").list.eval(pl.element().is_in(list(reasons))).list.any()
+    return of_exports & (has_reason if reasons else pl.lit(value=True))
+
+
+def redrive(
+    lakehouse: Lakehouse,
+    table: Table,
+    *,
+    now: datetime,
+    exports: Collection[str] = (),
+    reasons: Collection[str] = (),
+    why: str = "",
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Redriven:
+    """Judge rows of quarantine that were not redriven again, and apply the good ones. Doing it twice changes nothing.
+
+    `exports` and `reasons` choose rows as `in_quarantine` does. `now` dates the mark; `why` goes into Silver's commit.
+    `progress` is told how many rows are done, of how many.
+
+    Raises:
+        CommitConflictError: other writers were faster, every time.
+    """
+    done = Redriven()
+    if not lakehouse.exists(quarantine_table(table)):
+        return done
+    chosen = in_quarantine(exports, reasons) & pl.col("redriven_at").is_null()
+    rows = lakehouse.open(quarantine_table(table)).scan().filter(chosen)
+    conflicts = pl.col("reasons").list.contains(CONFLICTING)
+    done.conflicting = _height(rows.filter(conflicts))
+    waiting = rows.filter(~conflicts)
+    total = _height(waiting)
+    for chunk in chunks(waiting):
+        taken = chunk.taken()
+        _redrive_rows(lakehouse, table, taken, now, why, done)
+        progress(min(done.looked_at + done.not_settled, total), total)
+        del taken
+    return done
+
+
+def _redrive_rows(
+    lakehouse: Lakehouse, table: Table, rows: pl.DataFrame, now: datetime, why: str, done: Redriven
+) -> None:
+    def apply() -> _JudgedAgain:
+        judged = _judge_again(lakehouse, table, rows)
+        if judged.redriven.height:
+            change, version = _apply(lakehouse, table, judged, why)
+            done.rows_changed += change.rows
+            done.restated |= change.restated
+            done.version = version
+        return judged
+
+    judged = until_committed(apply)
+    _mark(lakehouse, table, judged.redriven, now)
+    done.looked_at += judged.looked_at
+    done.redriven += judged.redriven.height
+    done.still_bad += judged.still_bad
+    done.not_settled += rows.height - judged.looked_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class _JudgedAgain:
+    """Rows as the present contract has them: `events` to apply, and the positions that they account for."""
+
+    silver: Snapshot
+    settlement: Settlement
+    events: pl.DataFrame
+    redriven: pl.DataFrame
+    looked_at: int
+    still_bad: Counter[str]
+
+
+def _judge_again(lakehouse: Lakehouse, table: Table, rows: pl.DataFrame) -> _JudgedAgain:
+    silver, bronze = lakehouse.ready(table), lakehouse.open(bronze_table(table.short_name))  # in this order, as refine
+    expect_same_key(silver)
+    settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
+    # A row can lie here before its export is settled: quarantine is written first, and then came a crash.
+    settled = {one.export_id: one for one in settlement.exports if one.export_id not in settlement.ignored}
+    lines = with_window(rows, settled.values())
+    records = judge_lines(lines, table)
+    is_good = (pl.col("_reasons").list.len() == 0) & (pl.col("_failures").list.len() == 0)
+    good, bad = records.filter(is_good), records.filter(~is_good)
+    unread = rows.filter(_key_was_unreadable(table))
+    uncertain = good.join(unread, on=POSITION, how="semi")
+    certain = good.join(unread, on=POSITION, how="anti")
+    kept, redriven = _settle_uncertain(bronze, table, uncertain, settled)
+    still_bad = Counter(bad.select(pl.concat_list("_reasons", "_failures")).to_series().explode().to_list())
+    still_bad[CONFLICTING] += uncertain.height - redriven.height
+    return _JudgedAgain(
+        silver=silver,
+        settlement=settlement,
+        events=pl.concat([certain, kept]).select(event_schema(table).names()),
+        redriven=pl.concat([certain.select(POSITION), redriven]),
+        looked_at=lines.height,
+        still_bad=+still_bad,
+    )
+
+
+def _key_was_unreadable(table: Table) -> pl.Expr:
+    """Rows whose key could not be read when they were judged, so that nobody looked for duplicates of them."""
+    unreadable = pl.col("reasons").list.eval(pl.element().is_in(UNREADABLE)).list.any()
+    return unreadable | pl.col("reason_columns").list.eval(pl.element().is_in(list(table.key))).list.any()
+
+
+def _settle_uncertain(
+    bronze: Snapshot, table: Table, uncertain: pl.DataFrame, settled: Mapping[str, RawExport]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rule R3 for records whose key nobody could read before: their exports are judged whole.
+
+    Gives the records to apply, and the positions that these account for (an identical duplicate counts with its twin).
+    """
+    if not uncertain.height:
+        return uncertain, uncertain.select(POSITION)
+    exports = [settled[export_id] for export_id in uncertain["_export_id"].unique().sort()]
+    with workspace() as folder:
+        judged = judge_exports(bronze, table, exports, folder)
+        good, bad = (
+            pl.concat([part.select(POSITION) for part in parts]).collect(engine="streaming")
+            for parts in (judged.good, judged.bad)
+        )
+    kept = uncertain.join(good, on=POSITION, how="semi")
+    return kept, uncertain.join(bad, on=POSITION, how="anti").select(POSITION)
+
+
+def _apply(lakehouse: Lakehouse, table: Table, judged: _JudgedAgain, why: str) -> tuple[Change, int]:
+    """Fold the events into Silver, one commit with the days restated; none when all of them were in place."""
+    silver, settlement = judged.silver, judged.settlement
+    applied = settlement.applied_fulls
+    keys = bad_keys(lakehouse, table, applied)
+    fulls = FullExports(applied=applied, applying=None, bad_keys=keys, ends=settlement.ends)
+    events = [judged.events.lazy()]
+    with workspace() as folder:
+        if table.history:
+            change = fold_history(lakehouse, silver, events, fulls, settlement.ignored, folder)
+        else:
+            change = fold(silver, events, fulls, folder)
+    if not change.staged and not change.removed:
+        return change, silver.version
+    exports = judged.redriven["_export_id"].unique().sort().to_list()
+    note = {"rows": judged.redriven.height, "exports": exports, "why": why}
+    notes = {REDRIVEN_NOTE: note, **contract_notes(silver, [fingerprint(table)])}
+    return change, commit_change(silver, change, {}, notes)
+
+
+def _mark(lakehouse: Lakehouse, table: Table, positions: pl.DataFrame, now: datetime) -> None:
+    """Give rows their `redriven_at`; rewrites the files of quarantine that hold them."""
+    if not positions.height:
+        return
+    marks = positions.lazy().with_columns(pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("_now"))
+
+    def mark() -> None:
+        kept = lakehouse.open(quarantine_table(table))
+        held = {path: kept.scan(paths=[path]) for path in kept.files["path"]}
+        unmarked = pl.col("redriven_at").is_null()
+        paths = [
+            path for path, rows in held.items() if _height(rows.filter(unmarked).join(marks, on=POSITION, how="semi"))
+        ]
+        staged = [
+            stage_rows(
+                kept,
+                held[path]
+                .join(marks, on=POSITION, how="left")
+                .with_columns(pl.coalesce("redriven_at", "_now").alias("redriven_at"))
+                .drop("_now"),
+            )
+            for path in paths
+        ]
+        if staged:
+            kept.commit(staged, remove=paths)
+
+    until_committed(mark)
+
+
+def _height(rows: pl.LazyFrame) -> int:
+    return int(rows.select(pl.len()).collect(engine="streaming").item())

@@ -1,0 +1,232 @@
+"""Refine: take what Bronze holds and Silver has not settled, judge it, publish it (rules C1 to C6).
+
+Belongs here: the order of the steps, which makes a crash between any two of them harmless.
+Does not: the steps themselves (settlement, judging, gate, quarantine, state, history_store).
+
+One round settles one group of exports in one commit of Silver. Before it, and under transactions of their own, the bad
+records go to quarantine; a repeated round finds them there. Data, checkpoint and the days restated are one commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from medallion_assets.contracts.full_export_time import UnprotectedMinute
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.commit_notes import RESTATED
+from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.fingerprints import contract_notes, expect_same_key, fingerprint
+from medallion_assets.delta.source_versions import SourceVersion, source_commits, source_notes
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.refining.bronze import RawExport, bronze_table
+from medallion_assets.refining.chain import Gap
+from medallion_assets.refining.decisions import Action, read_decisions
+from medallion_assets.refining.full_exports import FullExports
+from medallion_assets.refining.gate import Gate, Tally
+from medallion_assets.refining.history_table import fold_history
+from medallion_assets.refining.judging import Judged, judge_exports
+from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.line_chunks import CHUNK_RECORDS
+from medallion_assets.refining.mass_deletes import with_deletes
+from medallion_assets.refining.merge import Change, fold
+from medallion_assets.refining.quarantine import bad_keys, quarantine
+from medallion_assets.refining.typing.unread_types import unread_types
+from medallion_assets.refining.typing.values import WRONG_TYPE
+from medallion_assets.storage.workspace import workspace
+
+EXPORTS_NOTE = "medallion_settled_exports"
+THRESHOLD_NOTE = "medallion_quality_threshold"
+"""What the gate asked for: the contract's threshold, or that of the run config."""
+HAND_NOTE = "medallion_threshold_by_hand"
+"""Whether that threshold came from the run config: a person's decision about the exports of this commit."""
+SAMPLE_ROWS = 5
+HINT_ROWS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failing:
+    """An export that failed the gate: its figures, some of its bad records, and what a person may not see in them."""
+
+    export: RawExport
+    tally: Tally
+    sample: pl.DataFrame
+    hints: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Refined:
+    """What a run of refine did. `version` is Silver's version after it."""
+
+    version: int = 0
+    applied: list[Tally] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
+    restated: set[date] = field(default_factory=set)
+    rows_changed: int = 0
+    failing: Failing | None = None
+    gaps: list[Gap] = field(default_factory=list)
+    unprotected_minute: UnprotectedMinute | None = None
+
+    @property
+    def total(self) -> Tally:
+        """All applied exports counted together."""
+        total = Tally(export_id="")
+        for tally in self.applied:
+            total = total.plus(tally)
+        return total
+
+
+def refine(
+    lakehouse: Lakehouse,
+    table: Table,
+    *,
+    now: datetime,
+    threshold: float | None = None,
+    done: Refined | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Refined:
+    """Settle every export that can be settled, up to the first that fails the gate.
+
+    `threshold` overrides the contract's for this run. `now` dates quarantine rows and nothing else. `done` is
+    what an earlier call, which an error ended, had done: this one adds to it.
+
+    Raises:
+        CommitConflictError: other writers were faster, every time.
+    """
+    done = done or Refined()
+    gate = Gate.of(table, threshold)
+    while True:
+        settlement = until_committed(lambda: _round(lakehouse, table, gate, now, done, progress))
+        if settlement is not None:
+            done.gaps, done.unprotected_minute = settlement.gaps, settlement.unprotected_minute
+            return done
+
+
+def _round(
+    lakehouse: Lakehouse, table: Table, gate: Gate, now: datetime, done: Refined, progress: Callable[[str], None]
+) -> Settlement | None:
+    """Settle one group; give the settlement when nothing more can be settled."""
+    # Silver first: Bronze then knows of everything that Silver has settled.
+    silver, bronze = lakehouse.ready(table), lakehouse.source(bronze_table(table.short_name))
+    expect_same_key(silver)
+    done.version = silver.version
+    settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
+    group = settlement.next_group(CHUNK_RECORDS)
+    if not group:
+        return settlement
+    progress(f"{table.name}: judging {', '.join(export.export_id for export in group)}")
+    with workspace() as folder:
+        judged = judge_exports(bronze, table, group, folder)
+        judged.tallies.update(with_deletes(lakehouse, silver, settlement, group, judged, gate))
+        sorted_out = _sort_out(group, judged, settlement, gate)
+        if sorted_out.applied or sorted_out.rejected:
+            source = SourceVersion.of(bronze)
+            change = _publish(lakehouse, silver, settlement, sorted_out, judged, now, folder)
+            done.version = commit_change(
+                silver,
+                change,
+                settlement.transactions(sorted_out.ids, sorted_out.rejected),
+                {
+                    EXPORTS_NOTE: sorted_out.ids,
+                    THRESHOLD_NOTE: gate.threshold,
+                    **contract_notes(silver, [fingerprint(table)] if sorted_out.ids else []),
+                    HAND_NOTE: gate.by_hand,
+                    **source_notes(source),
+                    **source_commits(source),
+                },
+            )
+            done.applied += [judged.tallies[export_id] for export_id in sorted_out.ids]
+            done.rejected += sorted_out.rejected
+            done.restated |= change.restated
+            done.rows_changed += change.rows
+            progress(f"{table.name}: version {done.version}, {done.rows_changed:,} keys changed so far")
+        if sorted_out.failing is not None:
+            done.failing = _failing(sorted_out.failing, judged, table)
+            return Settlement.read(bronze, lakehouse.open(table), settlement.decisions)
+    return None
+
+
+@dataclass(kw_only=True)
+class _SortedOut:
+    """What the gate and people's decisions make of a group: what comes after `failing` is in none of the three."""
+
+    applied: list[RawExport] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
+    failing: RawExport | None = None
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the applied ones."""
+        return [export.export_id for export in self.applied]
+
+
+def _sort_out(group: list[RawExport], judged: Judged, settlement: Settlement, gate: Gate) -> _SortedOut:
+    """Rule C4: in order, up to the first that fails the gate and about which nobody decided.
+
+    What a person rejected stays out, also where the gate would let it through by now: late exports change what it
+    would delete (rule C7), and another contract or threshold what is bad in it.
+    """
+    sorted_out = _SortedOut()
+    for export in group:
+        decision = settlement.decision(export)
+        if decision is Action.REJECT:
+            sorted_out.rejected.append(export.export_id)
+        elif decision is Action.ACCEPT or gate.lets_through(judged.tallies[export.export_id]):
+            sorted_out.applied.append(export)
+        else:
+            sorted_out.failing = export
+            break
+    return sorted_out
+
+
+def _publish(
+    lakehouse: Lakehouse,
+    silver: Snapshot,
+    settlement: Settlement,
+    sorted_out: _SortedOut,
+    judged: Judged,
+    now: datetime,
+    workspace: Path,
+) -> Change:
+    """Quarantine the applied exports' bad records, and stage what their good ones change in Silver."""
+    table, ids = silver.table, sorted_out.ids
+    if not ids:
+        return Change()
+    chosen = pl.col("_export_id").is_in(ids)
+    good = [part.filter(chosen) for part in judged.good]
+    quarantine(lakehouse, table, pl.concat([part.filter(chosen) for part in judged.bad]), sorted_out.applied, now=now)
+    applying = next((export for export in sorted_out.applied if export.is_full), None)
+    before = settlement.applied_fulls
+    keys = bad_keys(lakehouse, table, [*before, applying] if applying else before)
+    fulls = FullExports.of(settlement.origins, settlement.exports, applied=before, applying=applying, bad_keys=keys)
+    if table.history:
+        return fold_history(lakehouse, silver, good, fulls, settlement.ignored - set(ids), workspace, whole=ids)
+    return fold(silver, good, fulls, workspace)
+
+
+def commit_change(
+    silver: Snapshot, change: Change, transactions: Mapping[str, int], notes: Mapping[str, object]
+) -> int:
+    """Commit a change with the days that it restates."""
+    return silver.commit(
+        change.staged,
+        remove=change.removed,
+        transactions=transactions,
+        metadata={RESTATED: sorted(str(day) for day in change.restated), **notes},
+    )
+
+
+def _failing(export: RawExport, judged: Judged, table: Table) -> Failing:
+    bad = pl.concat(judged.bad).filter(pl.col("_export_id") == export.export_id)
+    columns = ["_source_file", "_line_number", "_reasons", "raw"]
+    of_wrong_type = bad.filter(pl.col("_reasons").list.contains(WRONG_TYPE)).head(HINT_ROWS).collect()
+    return Failing(
+        export=export,
+        tally=judged.tallies[export.export_id],
+        sample=bad.select(columns).head(SAMPLE_ROWS).collect(),
+        hints=unread_types(of_wrong_type, table),
+    )

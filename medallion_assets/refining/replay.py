@@ -1,0 +1,79 @@
+"""Replay: a judged table made once more from Bronze, in a lakehouse of its own.
+
+Belongs here: the order of the exports, and applying one group of them to the copy.
+Does not: which exports count and which rows are good; `medallion verify --deep` repeats what was decided
+(operations.verify.recomputation), a rebuild decides by the present contract (refining.rebuild).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.refining.bronze import RawExport
+from medallion_assets.refining.full_exports import FullExports
+from medallion_assets.refining.history_table import fold_history
+from medallion_assets.refining.line_chunks import CHUNK_RECORDS
+from medallion_assets.refining.merge import fold
+from medallion_assets.refining.origins import Origins
+from medallion_assets.refining.quarantine import bad_keys
+from medallion_assets.refining.refine import commit_change
+
+
+@dataclass(kw_only=True)
+class Replay:
+    """A copy of a judged table in `scratch`; `applied` are the exports that it holds.
+
+    `quarantined_in` is the lakehouse whose quarantine knows which keys were bad in a full export (rule K1);
+    `origins` are those of its exports (rule B3).
+    """
+
+    table: Table
+    scratch: Lakehouse
+    quarantined_in: Lakehouse
+    origins: Origins = field(default_factory=Origins)
+    applied: list[RawExport] = field(default_factory=list)
+
+    def groups(self, exports: Sequence[RawExport]) -> Iterator[list[RawExport]]:
+        """The exports in groups to apply, one after the other.
+
+        Of a table that was made anew the full exports go first: then nothing that the former one wrote after its end
+        is in the copy before that end is known (rule B3).
+        """
+        in_order = sorted(exports, key=lambda export: not export.is_full) if self.origins.count > 1 else exports
+        return export_groups(in_order)
+
+    def apply(self, group: Sequence[RawExport], good: Sequence[pl.LazyFrame], workspace: Path) -> None:
+        """Apply the good records of a group of exports; in which order groups come does not matter (rule K4)."""
+        before = [export for export in self.applied if export.is_full]
+        applying = next((export for export in group if export.is_full), None)
+        keys = bad_keys(self.quarantined_in, self.table, [*before, applying] if applying else before)
+        held = [*self.applied, *group]
+        fulls = FullExports.of(self.origins, held, applied=before, applying=applying, bad_keys=keys)
+        copy = self.scratch.ready(self.table)
+        if self.table.history:
+            change = fold_history(self.scratch, copy, good, fulls, (), workspace)
+        else:
+            change = fold(copy, good, fulls, workspace)
+        commit_change(copy, change, {}, {})
+        for path in change.removed:  # nobody goes back in the copy: it stays of the size of the table
+            (Path(copy.uri) / path).unlink(missing_ok=True)
+        self.applied += group
+
+
+def export_groups(exports: Iterable[RawExport]) -> Iterator[list[RawExport]]:
+    """The exports in order: one full export at a time, or incremental ones of a bounded number of records."""
+    group: list[RawExport] = []
+    for export in exports:
+        is_too_much = sum(one.records for one in (*group, export)) > CHUNK_RECORDS
+        if group and (export.is_full or group[-1].is_full or is_too_much):
+            yield group
+            group = []
+        group.append(export)
+    if group:
+        yield group

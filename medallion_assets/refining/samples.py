@@ -1,0 +1,56 @@
+"""Samples: whether a lakehouse holds exports that were written here and not by DynamoDB.
+
+Belongs here: telling them apart, and marking the lakehouse before the first one is loaded.
+Does not: the mark itself (delta.identity), or what may be done with samples (serving).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from medallion_assets.delta.identity import Identity, ensure_identity, mark_as_sample
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.refining.bronze import bronze_table, exports_since
+from medallion_assets.sources.dynamodb_export.read import Export
+from medallion_assets.sources.dynamodb_export.write import is_sample, sample_table_id
+from medallion_assets.storage.listing import list_folders
+from medallion_assets.storage.stores import open_store
+
+
+class SampleMark:
+    """The mark of one lakehouse while exports are loaded; it is looked up once."""
+
+    def __init__(self, lakehouse: Lakehouse, now: datetime) -> None:
+        self._lakehouse = lakehouse
+        self._now = now
+        self._identity: Identity | None = None
+
+    def before_loading(self, export: Export) -> None:
+        """See that the lakehouse says what it is: with a sample in it, that it holds samples."""
+        self._identity = self._identity or identify(self._lakehouse, self._now)
+        if is_sample(export.table_arn) and not self._identity.is_sample:
+            note = _note(export.export_id, export.table_name)
+            self._identity = mark_as_sample(self._lakehouse, now=self._now, note=note)
+
+
+def identify(lakehouse: Lakehouse, now: datetime) -> Identity:
+    """Which lakehouse this is. One that was made before there were marks is marked by what its Bronze tables hold."""
+    return ensure_identity(lakehouse, now=now, first_sample=lambda: _first_sample(lakehouse))
+
+
+def _first_sample(lakehouse: Lakehouse) -> str | None:
+    """The first sample that any Bronze table was ever loaded from, or None."""
+    if not lakehouse.url.startswith("s3://") and not Path(lakehouse.url).is_dir():
+        return None
+    for folder in list_folders(open_store(lakehouse.url), "bronze"):
+        name = folder.rsplit("/", 1)[-1]
+        bronze = lakehouse.find(bronze_table(name))
+        for export in exports_since(bronze, -1) if bronze else []:
+            if export.table_id == sample_table_id(name):
+                return _note(export.export_id, name)
+    return None
+
+
+def _note(export_id: str, table_name: str) -> str:
+    return f"export {export_id} of {table_name}"

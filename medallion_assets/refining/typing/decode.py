@@ -1,0 +1,168 @@
+"""Bronze lines become typed columns, each with the reasons why a record is bad.
+
+Belongs here: the frame that comes out, which columns a record is asked for, and its list of reasons.
+Does not: reading JSON (sources.dynamodb_export.lines), values (refining.typing.values), judging
+(contracts.expectations).
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import polars as pl
+
+from medallion_assets.contracts.full_export_time import UNCERTAINTY
+from medallion_assets.contracts.reasons import spread
+from medallion_assets.contracts.table import Column, Table
+from medallion_assets.delta.pieces import pieces
+from medallion_assets.refining.bronze import FULL
+from medallion_assets.refining.typing.timestamps import business_dates
+from medallion_assets.refining.typing.values import NOT_AFTER, reasons, suspect, typed
+from medallion_assets.sources.dynamodb_export.lines import LineReader
+from medallion_assets.sources.dynamodb_export.record import UNKNOWN_RECORD, attributes_of
+from medallion_assets.sources.dynamodb_export.shapes import wrong
+
+SEQUENCE_MALFORMED = "sequence_malformed"
+WRITE_TIME_OUTSIDE_WINDOW = "write_time_outside_window"
+BLOCK_LINES = 65_536
+BLOCK_BYTES = 32 * 1024 * 1024
+"""Lines, and their bytes, that one thread takes from text to typed columns: what bounds memory beyond the batch and its
+result."""
+
+_CARRIED = ("raw", "_export_id", "_export_type", "_source_file", "_line_number")
+_LISTS = ("_reasons", "_reason_columns")
+
+
+def decode(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Decode Bronze rows of one or several exports into the columns of `table`, same order, same height.
+
+    `lines` has `raw`, `_export_id`, `_export_type`, `_export_from_at` and `_export_to_at` (UTC), `_source_file`,
+    `_line_number` (rule B4).
+    The result has, in this order:
+    - every column of `table.decoded_columns` in the contract's type; null where it has a reason, and in a delete unless
+      it belongs to the key;
+    - `_sequence_micros` (rule R1), null where none can be read; `_is_delete` (rule R2);
+    - `_reasons`, `_reason_columns`: lists of equal length in the order of the contract, a reason of the whole record
+      last and with a null column. Empty lists: a good record, as far as types go (rules T1 to T5);
+    - `_unknown_attributes`: names in the item that the contract does not know, sorted; an empty list: none;
+    - the columns `raw`, `_export_id`, `_export_type`, `_source_file`, `_line_number` as they came.
+
+    No line fails the call: what cannot be read is a reason (`malformed_json`, `unknown_record`).
+    """
+    reader = LineReader(attributes_of(table), lines["raw"])
+    cuts = list(pieces(lines["raw"], rows=BLOCK_LINES, size=BLOCK_BYTES)) or [(0, 0)]
+    blocks = [lines.slice(start, height) for start, height in cuts]
+    with ThreadPoolExecutor(min(len(blocks), pl.thread_pool_size())) as threads:
+        return pl.concat(threads.map(lambda block: _decode_block(block, table, reader), blocks), rechunk=False)
+
+
+def _decode_block(lines: pl.DataFrame, table: Table, reader: LineReader) -> pl.DataFrame:
+    texts = _of_the_right_form(reader.read(lines["raw"]), lines["_export_type"] == FULL, table)
+    texts = texts.with_columns(
+        lines["_export_from_at"], lines["_export_to_at"], (lines["_export_to_at"] + UNCERTAINTY).alias(NOT_AFTER)
+    )
+    sourced = [column for column in table.decoded_columns if column.source is not None]
+    values = texts.select(
+        *(typed(texts, column) for column in sourced),
+        _sequence_micros().alias("_sequence_micros"),
+        "_is_delete",
+        "_unknown_attributes",
+    )
+    values = values.with_columns(
+        business_dates(pl.col(column.business_date_of)).alias(column.name)
+        for column in table.decoded_columns
+        if column.business_date_of
+    )
+    return values.hstack(_reason_lists(texts, values, sourced, table)).select(
+        *(column.name for column in table.decoded_columns),
+        "_sequence_micros",
+        "_is_delete",
+        *_LISTS,
+        "_unknown_attributes",
+        *(lines[name] for name in _CARRIED),
+    )
+
+
+def _reason_lists(texts: pl.DataFrame, values: pl.DataFrame, columns: list[Column], table: Table) -> list[pl.Series]:
+    """`_reasons` and `_reason_columns`; only the rows that may have one are asked why."""
+    asked = texts.with_columns(values.select(pl.all().name.prefix("_typed:")))
+    is_suspect = asked.select(
+        pl.any_horizontal(
+            pl.col("_verdict").is_not_null(),
+            pl.col("_typed:_sequence_micros").is_null(),
+            _is_outside_window(table),
+            *(suspect(column, pl.col(f"_typed:{column.name}")) & _is_asked(column, table) for column in columns),
+        )
+    ).to_series()
+    few = asked.filter(is_suspect)
+    of_columns = few.select(
+        pl.when(_is_asked(column, table)).then(reasons(few, column)).alias(column.name) for column in columns
+    )
+    of_record = few.select(
+        pl.when(pl.col("_verdict").is_not_null())
+        .then("_verdict")
+        .when(pl.col("_typed:_sequence_micros").is_null())
+        .then(pl.lit(SEQUENCE_MALFORMED))
+        .when(_is_outside_window(table))
+        .then(pl.lit(WRITE_TIME_OUTSIDE_WINDOW))
+        .alias("_of_record")
+    )
+    of_column = [pl.when(pl.col(column.name).is_not_null()).then(pl.lit(column.name)) for column in columns]
+    has_record_reason = pl.col("_of_record").is_not_null()
+    lists = of_columns.hstack(of_record).select(
+        pl.concat_list(pl.all()).list.drop_nulls().alias("_reasons"),
+        pl.when(has_record_reason)
+        .then(pl.concat_list(pl.concat_list(of_column).list.drop_nulls(), pl.lit(None, pl.String)))
+        .otherwise(pl.concat_list(of_column).list.drop_nulls())
+        .alias("_reason_columns"),
+    )
+    return [spread(lists[name], is_suspect) for name in _LISTS]
+
+
+def _is_asked(column: Column, table: Table) -> pl.Expr:
+    """Whether the record must answer for the column: a delete only for its key, an unreadable one for nothing."""
+    is_read = pl.col("_verdict").is_null()
+    return is_read if column.name in table.key else is_read & ~pl.col("_is_delete")
+
+
+def _sequence_micros() -> pl.Expr:
+    """`WriteTimestampMicros`, or the moment as of which a full export decides (rule R1)."""
+    digits = pl.col("_sequence")
+    written = pl.when(digits.str.contains("^[0-9]{1,18}$")).then(digits).cast(pl.Int64)
+    exported = (pl.col("_export_to_at") - UNCERTAINTY).dt.timestamp("us")
+    return pl.when(pl.col("_is_full")).then(exported).otherwise(written)
+
+
+def _is_outside_window(table: Table) -> pl.Expr:
+    """Whether an incremental record was written further from its export's window than clocks and replication explain.
+
+    A unit or a clock that is wrong is off by far more than `write_time_slack_hours` (rule R1).
+    """
+    slack = timedelta(hours=table.write_time_slack_hours) // timedelta(microseconds=1)
+    first, last = (pl.col(edge).dt.timestamp("us") for edge in ("_export_from_at", "_export_to_at"))
+    return ~pl.col("_is_full") & ~pl.col("_typed:_sequence_micros").is_between(first - slack, last + slack)
+
+
+def _of_the_right_form(texts: pl.DataFrame, is_full: pl.Series, table: Table) -> pl.DataFrame:
+    """An item in an incremental export, or a change in a full one, is no record of that export: nothing is read of it.
+
+    It has no place in the order: a change has no write time that a full export could vouch for, an item none at all.
+    """
+    is_wrong = texts["_verdict"].is_null() & (texts["_is_full"] != is_full)
+    if not is_wrong.any():
+        return texts
+    other = pl.lit(is_wrong)
+    attributes = attributes_of(table)
+    nothing = {
+        "_verdict": pl.lit(UNKNOWN_RECORD),
+        "_is_full": pl.lit(value=False),
+        "_is_delete": pl.lit(value=False),
+        "_sequence": pl.lit(None, dtype=pl.String),
+        "_unknown_attributes": pl.lit([], dtype=pl.List(pl.String)),
+        **{one.column: pl.lit(None, dtype=pl.String) for one in attributes},
+        **{wrong(one.column): pl.lit(value=False) for one in attributes},
+    }
+    return texts.with_columns(
+        pl.when(other).then(value).otherwise(pl.col(name)).alias(name) for name, value in nothing.items()
+    )

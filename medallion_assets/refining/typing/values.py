@@ -1,0 +1,78 @@
+"""From an attribute's text to a column's value, or to the reason why not (rules T1 to T5).
+
+Belongs here: for each type of the contract, its typed value and its reason; missing and wrong_type; trimming and case.
+Does not: the grammars (refining.typing.numbers, refining.typing.timestamps), collecting reasons
+(refining.typing.decode).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from medallion_assets.contracts.table import Boolean, Column, Date, Decimal, Integer, Text, TimestampUtc
+from medallion_assets.refining.typing.numbers import number_reasons, numbers
+from medallion_assets.refining.typing.timestamps import date_reasons, dates, timestamp_reasons, timestamps
+from medallion_assets.sources.dynamodb_export.shapes import wrong
+
+MISSING = "missing"
+WRONG_TYPE = "wrong_type"
+ASCII_WHITESPACE = " \t\n\r\x0b\x0c"
+
+NOT_AFTER = "_not_after"
+"""The last moment that a timestamp may name: a minute after the end of the export that holds it (rule T1)."""
+
+
+def typed(frame: pl.DataFrame, column: Column) -> pl.Series:
+    """The column in the contract's type, null where there is a reason; `frame` is what LineReader.read gives."""
+    text = frame[column.name]
+    match column.type:
+        case Text() as kind:
+            return _texts(text, kind)
+        case Integer() | Decimal() as kind:
+            return numbers(text, kind)
+        case TimestampUtc():
+            return timestamps(text, not_after=frame[NOT_AFTER])
+        case Date():
+            return dates(text)
+        case Boolean():
+            return text == "true"
+        case _:
+            raise TypeError(f"no item holds a {column.type}, yet column {column.name} has a source")
+
+
+def suspect(column: Column, value: pl.Expr) -> pl.Expr:
+    """True where the column may have a reason, and surely where it has one: rows worth asking `reasons` about."""
+    text, is_wrong = pl.col(column.name), pl.col(wrong(column.name))
+    return value.is_null() & (text.is_not_null() | is_wrong) if column.nullable else value.is_null()
+
+
+def reasons(frame: pl.DataFrame, column: Column) -> pl.Series:
+    """The column's reason in each row of what LineReader.read gives, or null."""
+    text = frame[column.name]
+    absent = text.is_null()
+    match column.type:
+        case Text() as kind:
+            absent = _texts(text, kind).is_null()
+            of_value = pl.Series([None], dtype=pl.String)
+        case Integer() | Decimal() as kind:
+            of_value = number_reasons(text, kind)
+        case TimestampUtc():
+            of_value = timestamp_reasons(text, not_after=frame[NOT_AFTER])
+        case Date():
+            of_value = date_reasons(text)
+        case _:
+            of_value = pl.Series([None], dtype=pl.String)
+    missing = pl.lit(None if column.nullable else MISSING, pl.String)
+    reason = pl.when(frame[wrong(column.name)]).then(pl.lit(WRONG_TYPE)).when(absent).then(missing).otherwise(of_value)
+    return pl.select(reason.alias(column.name)).to_series()
+
+
+def _texts(text: pl.Series, kind: Text) -> pl.Series:
+    """Trimmed and in one case, unless it is a key (rule T3); null where nothing but white space is left."""
+    trimmed = text.str.strip_chars(ASCII_WHITESPACE)
+    values = trimmed if kind.trim else text
+    if kind.case == "upper":
+        values = values.str.to_uppercase()
+    elif kind.case == "lower":
+        values = values.str.to_lowercase()
+    return pl.select(pl.when(trimmed != "").then(values).alias(text.name)).to_series()

@@ -1,1 +1,0 @@
-"""Serving: what the API reads from DynamoDB; one file a DynamoDB table."""

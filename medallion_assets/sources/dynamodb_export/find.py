@@ -1,0 +1,210 @@
+"""Finding exports: which lie below a store, and what else lies there.
+
+Belongs here: telling export folders from foreign objects in a listing, and noticing that an export changed.
+Does not: listing itself (storage.listing); what manifests say (sources.dynamodb_export.read).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from obstore.store import ObjectStore
+
+from medallion_assets.sources.dynamodb_export.manifest import EXPORT_ID, ROOT, STARTED_NAME, SUMMARY_NAME
+from medallion_assets.storage.listing import StoredObject, Unseen, list_objects
+
+_ID = re.compile(EXPORT_ID)
+_DATA = "data"
+_ROOT_AND_SLASH = f"{ROOT}/"
+_HASH_BYTES = 16
+FOREIGN_AT_MOST = 50_000
+"""So many foreign objects are looked at in one folder of the place, so that a look stays short whatever lies there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundExport:
+    """An export folder in a listing.
+
+    `listing` is (key, size, tag) of the files in the folder, data files left out. `fingerprint` changes when any file
+    in the folder comes, goes or changes (rule B2); the folder that incremental exports share is not part of it.
+    """
+
+    export_id: str
+    prefix: str
+    listing: tuple[tuple[str, int, str], ...]
+    fingerprint: str
+
+    @property
+    def folder(self) -> str:
+        """The key of the export's folder, without a trailing slash."""
+        return f"{self.prefix}{ROOT}/{self.export_id}"
+
+    @property
+    def has_summary(self) -> bool:
+        """Whether DynamoDB (or a copy) has come to the end: the summary is written last."""
+        return any(key == f"{self.folder}/{SUMMARY_NAME}" for key, _, _ in self.listing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What lies below a store: exports, sorted by (export id, prefix), and what is none.
+
+    `foreign` counts objects that belong to no export, `summaries` are those of them that look like an export's summary.
+    `unseen` are folders that were not looked into, each with why, and what to do.
+    """
+
+    exports: list[FoundExport]
+    foreign: int
+    summaries: list[str]
+    unseen: dict[str, str]
+
+
+def find_exports(
+    store: ObjectStore, *, after: str | None = None, settled: Collection[str] = frozenset()
+) -> list[FoundExport]:
+    """The exports of `list_exports`."""
+    return list_exports(store, after=after, settled=settled).exports
+
+
+def list_exports(
+    store: ObjectStore,
+    *,
+    after: str | None = None,
+    settled: Collection[str] = frozenset(),
+    everything: bool = False,
+) -> Listing:
+    """Every export folder `[prefix/]AWSDynamoDB/<ExportId>/` below the store, and what else lies there.
+
+    Only ids greater than `after`, and none in `settled` (ids that need no second look: loaded, or refused for good).
+    An export delivered under two prefixes is found twice: whoever loads takes the first complete copy (rule B5).
+    Memory grows with the exports, not with their data files. `everything` also looks into the folder that incremental
+    exports share, and through any number of foreign objects; otherwise a look costs a request for 1,000 objects, and
+    those of settled exports and of shared folders are passed over.
+
+    Raises:
+        PermanentError: the place is not there, or cannot be listed.
+        TransientError: the store did not answer.
+    """
+    look = _Look(after, frozenset(settled), everything=everything)
+    for found in list_objects(store, passed_over=look.passed_over, unseen=look.unseen):
+        look.add(found)
+    exports = [folder.found(*identity) for identity, folder in sorted(look.folders.items())]
+    return Listing(exports=exports, foreign=look.foreign, summaries=look.summaries, unseen=look.unseen.folders)
+
+
+class _Look:
+    """One pass over a listing."""
+
+    def __init__(self, after: str | None, settled: frozenset[str], *, everything: bool) -> None:
+        self.folders: dict[tuple[str, str], _Folder] = {}
+        self.foreign = 0
+        self.summaries: list[str] = []
+        self.unseen = Unseen()
+        self._after = after
+        self._settled = settled
+        self._everything = everything
+        self._foreign_in: Counter[str] = Counter()
+
+    def add(self, found: StoredObject) -> None:
+        place = _place(found.key)
+        if place is None or place.child == _DATA:
+            self._add_foreign(found.key, is_shared=place is not None)
+        elif self._is_wanted(place.child):
+            folder = self.folders.setdefault((place.child, place.prefix), _Folder())
+            folder.add(found, is_data=place.rest.startswith(f"{_DATA}/"))
+            if place.rest.endswith(f"/{SUMMARY_NAME}"):
+                self.summaries.append(found.key)
+
+    def passed_over(self, key: str) -> str | None:
+        """The folder of this key, where no look at the rest of it is worth a request."""
+        place = _place(key)
+        if place is None:
+            return self._crowded(key)
+        if place.child == _DATA:
+            return None if self._everything else f"{place.root}/{_DATA}"
+        if self._after is not None and place.child <= self._after:
+            return f"{place.root}/{self._after}"
+        return None if self._is_wanted(place.child) else f"{place.root}/{place.child}"
+
+    def _is_wanted(self, export_id: str) -> bool:
+        return export_id not in self._settled and (self._after is None or export_id > self._after)
+
+    def _add_foreign(self, key: str, *, is_shared: bool) -> None:
+        """Count it; files in the shared folder are mostly exports' own, and nobody can tell without their manifests."""
+        name = key.rsplit("/", 1)[-1]
+        if name == SUMMARY_NAME:
+            self.summaries.append(key)
+        if is_shared or name == STARTED_NAME:  # an older writer puts `_started` one level up
+            return
+        self.foreign += 1
+        self._foreign_in[_crowd(key) or ""] += 1
+
+    def _crowded(self, key: str) -> str | None:
+        """The folder that a foreign object is in, when too many are in it."""
+        folder = _crowd(key)
+        if self._everything or folder is None or self._foreign_in[folder] < FOREIGN_AT_MOST:
+            return None
+        self.unseen.folders[folder] = f"over {FOREIGN_AT_MOST:,} objects in it belong to no export: move them elsewhere"
+        return folder
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a key lies: `<prefix>AWSDynamoDB/<child>/<rest>`; `child` is an export's id, or the shared folder."""
+
+    prefix: str
+    child: str
+    rest: str
+
+    @property
+    def root(self) -> str:
+        return f"{self.prefix}{ROOT}"
+
+
+def _place(key: str) -> _Place | None:
+    """Which export folder, or shared folder, a key lies in. Any other folder in an `AWSDynamoDB` is a prefix."""
+    start = 0
+    while (at := key.find(_ROOT_AND_SLASH, start)) >= 0:
+        start = at + len(ROOT)
+        if at and key[at - 1] != "/":
+            continue
+        child, slash, rest = key[at + len(_ROOT_AND_SLASH) :].partition("/")
+        if slash and (child == _DATA or _ID.fullmatch(child)):
+            return _Place(key[:at], child, rest)
+    return None
+
+
+def _crowd(key: str) -> str | None:
+    """The first folder of a key that is not named AWSDynamoDB; None of an object beside such folders."""
+    start = 0
+    while key.startswith(_ROOT_AND_SLASH, start):
+        start += len(_ROOT_AND_SLASH)
+    end = key.find("/", start)
+    return key[:end] if end >= 0 else None
+
+
+class _Folder:
+    """What one pass over a listing learns of an export folder; data files are summed up, their names not kept."""
+
+    def __init__(self) -> None:
+        self.listing: list[tuple[str, int, str]] = []
+        self.digest = 0
+
+    def add(self, found: StoredObject, *, is_data: bool) -> None:
+        entry = (found.key, found.size, found.tag)
+        # A sum of hashes does not depend on the order of the listing, which local stores do not promise.
+        self.digest = (self.digest + _hash(entry)) % (1 << 8 * _HASH_BYTES)
+        if not is_data:
+            self.listing.append(entry)
+
+    def found(self, export_id: str, prefix: str) -> FoundExport:
+        listing = tuple(sorted(self.listing))
+        return FoundExport(export_id=export_id, prefix=prefix, listing=listing, fingerprint=f"{self.digest:032x}")
+
+
+def _hash(entry: tuple[str, int, str]) -> int:
+    return int.from_bytes(hashlib.blake2b(repr(entry).encode(), digest_size=_HASH_BYTES).digest())

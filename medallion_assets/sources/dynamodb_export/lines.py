@@ -1,0 +1,140 @@
+"""Many lines at once: raw DynamoDB JSON becomes one column of text for each attribute of the contract.
+
+Belongs here: running `json_decode` so that a malformed line costs the others only time, and handing every line whose
+    row is not proved (sources.dynamodb_export.shapes) to the exact reader.
+Does not: what a single record means (sources.dynamodb_export.record), or what a value means (refining.typing.values).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from medallion_assets.contracts.reasons import listed
+from medallion_assets.delta.pieces import pieces, rows_of_bytes
+from medallion_assets.sources.dynamodb_export.record import MALFORMED_JSON, Attribute, RecordReader, unknown_names
+from medallion_assets.sources.dynamodb_export.shapes import SHAPES, Shape, with_plain_names, wrong
+
+CHUNK_LINES = 4096
+CHUNK_BYTES = 4 * 1024 * 1024
+"""Lines decoded together: beyond some thousands `json_decode` outgrows the CPU's caches and takes twice the time."""
+LEAF_LINES = 64
+"""When a chunk fails, this many lines around each cause go to the exact reader."""
+EXACT_LINES = 16_384
+EXACT_BYTES = 4 * 1024 * 1024
+"""Lines that are Python objects at a time: these take ten times the room."""
+SAMPLED_LINES = 200
+SAMPLED_BYTES = 4 * 1024 * 1024
+MOST_UNKNOWN_NAMES = 60
+"""How many names beyond the contract the fast path looks for: names that are data themselves must not be its schema."""
+
+
+class LineReader:
+    """Reads lines for one contract; `read` may be called from several threads.
+
+    `sample` is a column of lines like those to be read: names that it has and the contract lacks are expected in them.
+    """
+
+    def __init__(self, attributes: Sequence[Attribute], sample: pl.Series) -> None:
+        count = rows_of_bytes(sample, SAMPLED_BYTES, most=SAMPLED_LINES)
+        some = sample.drop_nulls().gather_every(max(1, sample.len() // count))
+        self._unknown = sorted(unknown_names(some, attributes))[:MOST_UNKNOWN_NAMES]
+        self._attributes = attributes
+        self._exact = RecordReader(attributes)
+
+    def read(self, lines: pl.Series) -> pl.DataFrame:
+        """One row a line, in order.
+
+        Columns: `_verdict`, `_is_full`, `_is_delete`, `_sequence` (text), `_unknown_attributes` (lists), and for
+        each attribute its column as text (null: missing or NULL) and `wrong(column)`.
+        """
+        rows = pl.DataFrame({"_line": lines.fill_null("")}).with_row_index("_row")
+        parts = []
+        for shape in SHAPES:
+            has_shape = rows.select(shape.lines).to_series()
+            if has_shape.any():
+                parts += self._read_fast(rows.filter(has_shape), shape)
+                rows = rows.filter(~has_shape)
+        parts.append(self._read_exactly(rows))
+        filled = [part for part in parts if part.height] or parts[:1]
+        return (filled[0] if len(filled) == 1 else pl.concat(filled).sort("_row")).drop("_row")
+
+    def _read_fast(self, rows: pl.DataFrame, shape: Shape) -> list[pl.DataFrame]:
+        pieces = list(_decode(rows["_line"], shape.schema(self._attributes, self._unknown), CHUNK_LINES))
+        is_decoded = pl.concat([pl.repeat(records is not None, height, eager=True) for height, records in pieces])
+        if not is_decoded.any():
+            return [self._read_exactly(rows)]
+        number = [pl.repeat(n, height, dtype=pl.UInt32, eager=True) for n, (height, _) in enumerate(pieces)]
+        decodable = pl.concat([records for _, records in pieces if records is not None])
+        records = with_plain_names(decodable.alias("_record"))
+        decoded = rows.with_columns(pl.concat(number).alias("_piece")).filter(is_decoded).with_columns(records)
+        trusted = self._proved(decoded, shape)
+        parts = [self._read_exactly(rows.filter(~is_decoded)), self._read_exactly(decoded.filter(~trusted))]
+        # A decoded piece with a line that is not JSON: its rows may have moved against its lines.
+        malformed = parts[1].filter(pl.col("_verdict") == MALFORMED_JSON)["_row"]
+        moved = decoded["_piece"].is_in(decoded.filter(pl.col("_row").is_in(malformed.implode()))["_piece"].implode())
+        if malformed.len():
+            parts.append(self._read_exactly(decoded.filter(trusted & moved)))
+            trusted &= ~moved
+        return [*parts, self._columns(decoded.filter(trusted), shape)]
+
+    def _proved(self, decoded: pl.DataFrame, shape: Shape) -> pl.Series:
+        """Which rows say what their lines say."""
+        proved = decoded.with_columns(shape.accounts_for_every_byte(self._attributes).alias("_proved"))["_proved"]
+        open_rows = (~proved).arg_true()
+        if open_rows.len():
+            by_name = shape.accounts_for_every_name(self._attributes, self._unknown)
+            proved = proved.scatter(open_rows, decoded.filter(~proved).select(by_name).to_series())
+        return proved
+
+    def _columns(self, decoded: pl.DataFrame, shape: Shape) -> pl.DataFrame:
+        present = decoded.select(shape.present(self._unknown))
+        unknown = listed(present, self._unknown, height=decoded.height)
+        return decoded.select(
+            "_row",
+            pl.lit(None, pl.String).alias("_verdict"),
+            pl.lit(shape.is_full).alias("_is_full"),
+            shape.is_delete.alias("_is_delete"),
+            shape.sequence.alias("_sequence"),
+            unknown.alias("_unknown_attributes"),
+            *shape.columns(self._attributes),
+        )
+
+    def _read_exactly(self, rows: pl.DataFrame) -> pl.DataFrame:
+        cuts = pieces(rows["_line"], rows=EXACT_LINES, size=EXACT_BYTES)
+        return pl.concat([self._read_piece(rows.clear()), *(self._read_piece(rows.slice(*cut)) for cut in cuts)])
+
+    def _read_piece(self, rows: pl.DataFrame) -> pl.DataFrame:
+        records = [self._exact.read(line) for line in rows["_line"]]
+        verdicts, full, deletes, sequences, unknown, values, wrongs = (
+            zip(*records, strict=True) if records else ((),) * 7
+        )
+        columns = {
+            "_row": rows["_row"],
+            "_verdict": pl.Series(verdicts, dtype=pl.String),
+            "_is_full": pl.Series(full, dtype=pl.Boolean),
+            "_is_delete": pl.Series(deletes, dtype=pl.Boolean),
+            "_sequence": pl.Series(sequences, dtype=pl.String),
+            "_unknown_attributes": pl.Series(unknown, dtype=pl.List(pl.String)),
+        }
+        for n, attribute in enumerate(self._attributes):
+            columns[attribute.column] = pl.Series([value[n] for value in values], dtype=pl.String)
+            columns[wrong(attribute.column)] = pl.Series([is_wrong[n] for is_wrong in wrongs], dtype=pl.Boolean)
+        return pl.DataFrame(columns)
+
+
+def _decode(lines: pl.Series, schema: pl.Struct, size: int) -> Iterator[tuple[int, pl.Series | None]]:
+    """The records of successive pieces of `lines`: (height, records), or (height, None) where a line prevents it."""
+    for start, height in pieces(lines, rows=size, size=CHUNK_BYTES):
+        chunk = lines.slice(start, height)
+        try:
+            records = chunk.str.json_decode(schema)
+        except pl.exceptions.ComputeError:
+            records = None
+        if records is not None and records.len() == chunk.len():
+            yield chunk.len(), records
+        elif size > LEAF_LINES:
+            yield from _decode(chunk, schema, LEAF_LINES)
+        else:
+            yield chunk.len(), None

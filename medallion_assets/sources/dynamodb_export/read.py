@@ -1,0 +1,122 @@
+"""Exports: what the manifests of an export folder say.
+
+Belongs here: reading manifests, and checking them before they are parsed.
+Does not: finding the folder (sources.dynamodb_export.find); the manifests' JSON (sources.dynamodb_export.manifest,
+sources.dynamodb_export.manifest_reading); data files (sources.dynamodb_export.verify).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from obstore.store import ObjectStore
+
+from medallion_assets.sources.dynamodb_export.find import FoundExport, find_exports
+from medallion_assets.sources.dynamodb_export.manifest import (
+    CHECKSUM_SUFFIXES,
+    FILE_LIST_NAME,
+    JSON_FORMAT,
+    SUMMARY_NAME,
+    DataFile,
+    Export,
+    ExportType,
+    md5_base64,
+)
+from medallion_assets.sources.dynamodb_export.manifest_reading import (
+    export_of,
+    load_file_list,
+    load_summary,
+    with_files,
+)
+from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Verdict
+from medallion_assets.storage.failures import UnreadableObjectError
+from medallion_assets.storage.stores import read_bytes
+
+__all__ = ["DataFile", "Export", "ExportType", "FoundExport", "find_exports", "read_export", "unreadable_as_verdict"]
+
+
+def read_export(store: ObjectStore, found: FoundExport) -> Export:
+    """The export's manifests, checked: present, JSON, md5 where there is one, fields, sum (rule B1).
+
+    Raises:
+        ExportRefusedError: with the verdict; WAITING when the summary is not there yet.
+        TransientError: the store did not answer.
+    """
+    with unreadable_as_verdict(found.export_id):
+        return _read(store, found)
+
+
+def _read(store: ObjectStore, found: FoundExport) -> Export:
+    summary_key, list_key = f"{found.folder}/{SUMMARY_NAME}", f"{found.folder}/{FILE_LIST_NAME}"
+    summary = read_bytes(store, summary_key)
+    if summary is None:
+        raise ExportRefusedError(
+            Verdict.WAITING,
+            export_id=found.export_id,
+            file=summary_key,
+            expected=SUMMARY_NAME,
+            found="no such file yet",
+        )
+    fields = load_summary(summary, export_id=found.export_id, prefix=found.prefix)
+    # A broken checksum explains a broken field, so it is named first; text that is no JSON at all says more by itself.
+    _check_md5(store, found, SUMMARY_NAME, summary)
+    export = export_of(fields, export_id=found.export_id, prefix=found.prefix)
+    if export.output_format != JSON_FORMAT:
+        raise ExportRefusedError(
+            Verdict.ION_NOT_SUPPORTED,
+            export_id=found.export_id,
+            table=export.table_name,
+            file=summary_key,
+            expected=f"outputFormat {JSON_FORMAT}",
+            found=export.output_format,
+        )
+    file_list = read_bytes(store, list_key)
+    if file_list is None:
+        raise ExportRefusedError(
+            Verdict.FILE_LIST_MISSING,
+            export_id=found.export_id,
+            table=export.table_name,
+            file=list_key,
+            found="no such file",
+        )
+    entries = load_file_list(file_list, export)
+    _check_md5(store, found, FILE_LIST_NAME, file_list)
+    return with_files(export, entries)
+
+
+def _check_md5(store: ObjectStore, found: FoundExport, name: str, data: bytes) -> None:
+    for suffix in CHECKSUM_SUFFIXES:
+        checksum_name = name.removesuffix(".json") + suffix
+        # Read, not looked up in the listing: a checksum that landed after it counts as well.
+        checksum = read_bytes(store, f"{found.folder}/{checksum_name}")
+        if checksum is not None and checksum.strip().decode(errors="replace") != md5_base64(data):
+            raise ExportRefusedError(
+                Verdict.MANIFEST_MD5_MISMATCH,
+                export_id=found.export_id,
+                file=f"{found.folder}/{name}",
+                expected=f"{checksum.strip().decode(errors='replace')} as {checksum_name} says",
+                found=md5_base64(data),
+            )
+
+
+@contextmanager
+def unreadable_as_verdict(export_id: str, table: str | None = None) -> Iterator[None]:
+    """One object that S3 or a disk refuses is the export's fault, and stops no other.
+
+    Raises:
+        ExportRefusedError: ARCHIVED, UNREADABLE.
+    """
+    try:
+        yield
+    except UnreadableObjectError as error:
+        raise ExportRefusedError(
+            Verdict.ARCHIVED if error.is_archived else Verdict.UNREADABLE,
+            export_id=export_id,
+            table=table,
+            file=error.key,
+            expected=error.expected,
+            found=error.found,
+            do=error.do,
+            state=error.code,
+        ) from error

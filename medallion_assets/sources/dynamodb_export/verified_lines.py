@@ -1,0 +1,152 @@
+"""Export lines: the verified lines of an export in its order, in frames of bounded size.
+
+Belongs here: reading large data files in pieces and many small ones together, and refusing what was not read whole.
+Does not: verifying bytes (sources.dynamodb_export.verify), or writing lines (refining.bronze).
+
+DynamoDB writes dozens of data files however few the items are, and one of many gigabytes when there are many. So a
+frame is as large as it may be, whatever the files: it holds lines of many, or a part of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+from obstore.store import ObjectStore
+
+from medallion_assets.errors import PermanentError
+from medallion_assets.sources.dynamodb_export.data_text import text_if_short
+from medallion_assets.sources.dynamodb_export.read import DataFile, Export
+from medallion_assets.sources.dynamodb_export.verify import check_lines, verified_files
+
+FRAME_BYTES = 64 * 1024 * 1024
+"""Text in a frame; a frame ends behind the line that reaches it."""
+SHORT_TEXT_BYTES = 4 * 1024 * 1024
+"""Text of a small data file up to which it is read together with others."""
+PIECE_BYTES = 4 * 1024 * 1024
+"""Text of a large data file that is handled at a time."""
+LINES = pl.Schema({"_source_file": pl.String(), "_line_number": pl.Int64(), "raw": pl.String()})
+
+
+def export_lines(store: ObjectStore, export: Export) -> Generator[pl.DataFrame]:
+    """Every line of an export with its data file and its number there, in frames of about FRAME_BYTES; none is empty.
+
+    Raises:
+        ExportRefusedError: a data file does not verify; frames before it may have been given.
+        PermanentError: a file was read otherwise than it was verified.
+        TransientError: the store did not answer.
+    """
+    frame = _Frame(export)
+    with closing(verified_files(store, export)) as files:
+        for file, source in files:
+            text = text_if_short(source, at_most=SHORT_TEXT_BYTES) if isinstance(source, bytes) else None
+            if text is not None:
+                frame.add_file(file, source, text)
+                if frame.is_full:
+                    yield frame.take()
+                continue
+            lines = 0
+            for piece, size in _pieces(export, file, source):
+                frame.add_piece(file, piece, size, first_line=lines + 1)
+                lines += piece.len()
+                if frame.is_full:
+                    yield frame.take()
+            if lines != file.item_count:
+                raise _not_whole(export, file, source, lines)
+    if frame.parts or frame.texts:  # lines may all be empty
+        yield frame.take()
+
+
+@dataclass
+class _Frame:
+    """Lines on their way into one frame. `texts` are whole small files, which become lines together."""
+
+    export: Export
+    parts: list[pl.DataFrame] = field(default_factory=list)
+    texts: list[tuple[DataFile, bytes | Path, bytes]] = field(default_factory=list)
+    size: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.size >= FRAME_BYTES
+
+    def add_file(self, file: DataFile, source: bytes | Path, text: bytes) -> None:
+        if text and not text.endswith(b"\n"):
+            text += b"\n"
+        if text.count(b"\n") != file.item_count:
+            raise _not_whole(self.export, file, source, text.count(b"\n"))
+        if text:
+            self.texts.append((file, source, text))
+            self.size += len(text)
+
+    def add_piece(self, file: DataFile, lines: pl.Series, size: int, *, first_line: int) -> None:
+        self._read_texts()
+        numbers = pl.int_range(first_line, first_line + lines.len(), eager=True)
+        names = pl.repeat(self._name(file), lines.len(), eager=True)
+        self.parts.append(pl.DataFrame([names, numbers, lines], schema=LINES))
+        self.size += size
+
+    def take(self) -> pl.DataFrame:
+        self._read_texts()
+        taken = pl.concat(self.parts, rechunk=False)
+        self.parts, self.size = [], 0
+        return taken
+
+    def _read_texts(self) -> None:
+        if not self.texts:
+            return
+        texts, self.texts = self.texts, []
+        try:
+            lines = pl.scan_lines(b"".join(text for _, _, text in texts), name="raw").collect().get_column("raw")
+        except pl.exceptions.PolarsError:
+            for file, source, _ in texts:
+                check_lines(self.export, file, source)  # names what is wrong; where nothing is, the error stands
+            raise
+        counts = {"_source_file": [self._name(one[0]) for one in texts], "_lines": [one[0].item_count for one in texts]}
+        numbers = pl.int_ranges(1, pl.col("_lines") + 1).alias("_line_number")
+        numbered = pl.DataFrame(counts).with_columns(numbers).explode("_line_number")
+        if numbered.height != lines.len():
+            raise PermanentError(
+                f"export {self.export.export_id}: {len(texts)} data files were not read whole",
+                expected=f"{numbered.height} lines",
+                found=f"{lines.len()} lines",
+                do="report this with the files: they were read otherwise than they were verified",
+            )
+        self.parts.append(numbered.select("_source_file", "_line_number", lines).cast(LINES))
+
+    def _name(self, file: DataFile) -> str:
+        return file.key.removeprefix(self.export.prefix)
+
+
+def _pieces(export: Export, file: DataFile, source: Path | bytes) -> Iterator[tuple[pl.Series, int]]:
+    """The lines of one data file, streamed in pieces of about PIECE_BYTES, each with its bytes."""
+    few: list[pl.Series] = []
+    size = 0
+    try:
+        # Polars gives the first lines alone, then about 500 KB at a time, and reads little ahead of us.
+        batches = pl.scan_lines(source, name="raw", glob=False).collect_batches(lazy=True, engine="streaming")
+        for batch in batches:
+            few.append(batch.get_column("raw"))
+            size += int(few[-1].str.len_bytes().sum())
+            if size >= PIECE_BYTES:
+                yield pl.concat(few, rechunk=False), size
+                few, size = [], 0
+    except (pl.exceptions.PolarsError, OSError):  # broken gzip is an OSError
+        check_lines(export, file, source)  # names what is wrong; where nothing is, the error as it came stands
+        raise
+    if few:
+        yield pl.concat(few, rechunk=False), size
+
+
+def _not_whole(export: Export, file: DataFile, source: Path | bytes, found: int) -> PermanentError:
+    """Other lines than the manifest says: the file's fault, or else ours."""
+    lines = check_lines(export, file, source)
+    return PermanentError(
+        f"export {export.export_id}: file {file.key} was not read whole",
+        expected=f"{lines} lines",
+        found=f"{found} lines",
+        do="report this with the file: it was read otherwise than it was verified",
+    )

@@ -1,0 +1,283 @@
+"""Verification: whether an export is all there, byte for byte, before anything of it is parsed (rule B1).
+
+Belongs here: data files (present, gzip, md5, lines), and the verdict on whole exports.
+Does not: the manifests' own checks (sources.dynamodb_export.read); how windows join up (refining.coverage); loading
+(bronze).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from obstore.store import ObjectStore
+
+from medallion_assets.refining.coverage import Gap, open_gaps
+from medallion_assets.sources.dynamodb_export.data_text import BrokenStreamError, lines_in, opened
+from medallion_assets.sources.dynamodb_export.manifest import DataFile, Export
+from medallion_assets.sources.dynamodb_export.read import FoundExport, find_exports, read_export, unreadable_as_verdict
+from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Standing, Verdict
+from medallion_assets.storage.failures import UnreadableObjectError
+from medallion_assets.storage.stores import CHUNK_BYTES, MISSING, expect_byte, local_path, open_store, read_if_small
+
+__all__ = [
+    "ExportRefusedError",
+    "Standing",
+    "Verdict",
+    "VerifiedExport",
+    "check_lines",
+    "count_lines",
+    "expect_readable",
+    "verified_file",
+    "verified_files",
+    "verify_all",
+    "verify_export",
+    "verify_file",
+]
+
+GZIP_MAGIC = b"\x1f\x8b"
+SMALL_FILE_BYTES = 256 * 1024
+"""Data files up to this size are read whole, and ahead: DynamoDB writes dozens of files however few the items are."""
+_READERS = 8
+_FILES_A_TURN = 3
+"""Files that a reader takes together: handing them over one by one costs more than reading them. It is a small number:
+where the first file is bad, all that were read ahead were read in vain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedExport:
+    """The verdict on one export.
+
+    `items` and `files` count what verified. `export` is None when its manifests are not readable.
+    `gap` is set by `verify_all` only: what is missing before this export's window.
+    """
+
+    found: FoundExport
+    verdict: Verdict
+    detail: ExportRefusedError | None
+    export: Export | None
+    items: int
+    files: int
+    gap: Gap | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """The verdict in one of five words."""
+        return self.verdict.standing
+
+
+@contextmanager
+def verified_file(store: ObjectStore, export: Export, data_file: DataFile) -> Iterator[Path]:
+    """A local path whose bytes are those that the manifest names: there, not empty, gzip by its first bytes, md5 right.
+
+    For a local store the file itself, for S3 a temporary download that is gone on leaving. Lines are not counted here:
+    the caller does that while it parses, and asks `check_lines` for the name of what went wrong.
+
+    Raises:
+        ExportRefusedError: DATA_FILE_MISSING, ARCHIVED, UNREADABLE, EMPTY_DATA_FILE, NOT_GZIP, TRUNCATED_GZIP,
+            DATA_FILE_MD5_MISMATCH.
+        TransientError: the store did not answer.
+    """
+    with ExitStack() as stack:
+        with unreadable_as_verdict(export.export_id, export.table_name):
+            path = stack.enter_context(local_path(store, data_file.key))
+        if path is None:
+            raise _missing(export, data_file)
+        _check_bytes(path, export, data_file)
+        yield path
+
+
+def verified_files(store: ObjectStore, export: Export) -> Generator[tuple[DataFile, Path | bytes]]:
+    """Every data file of an export in order, verified as `verified_file` does: small ones as bytes, others as a path.
+
+    A path holds until the next file is asked for. A few small files are read ahead, each in one request, so memory does
+    not grow with their number.
+
+    Raises:
+        ExportRefusedError, TransientError: as `verified_file` does, of the first file that has it.
+    """
+    left = iter(export.files)
+    ahead: deque[tuple[list[DataFile], Future[list[bytes | None]]]] = deque()
+
+    def read(files: list[DataFile]) -> list[bytes | None]:
+        return [_read_if_small(store, file) for file in files]
+
+    readers = ThreadPoolExecutor(_READERS, thread_name_prefix="export-files")
+    try:
+        while True:
+            while len(ahead) < _READERS and (files := list(itertools.islice(left, _FILES_A_TURN))):
+                ahead.append((files, readers.submit(read, files)))
+            if not ahead:
+                return
+            files, reading = ahead.popleft()
+            for data_file, data in zip(files, reading.result(), strict=True):
+                if data is None:  # large, or not there
+                    with verified_file(store, export, data_file) as path:
+                        yield data_file, path
+                else:
+                    _check_bytes(data, export, data_file)
+                    yield data_file, data
+    finally:
+        readers.shutdown(cancel_futures=True)
+
+
+def _read_if_small(store: ObjectStore, data_file: DataFile) -> bytes | None:
+    try:
+        return read_if_small(store, data_file.key, at_most=SMALL_FILE_BYTES)
+    except UnreadableObjectError:
+        return None  # in its turn `verified_file` says so
+
+
+def count_lines(path: Path) -> int:
+    """The lines of a gzip file of UTF-8 text, read in bounded memory; a last line without a newline counts.
+
+    Raises:
+        ExportRefusedError: TRUNCATED_GZIP, CORRUPT_GZIP, INVALID_UTF8 (of an export without a name: see `check_lines`).
+    """
+    try:
+        return lines_in(path)
+    except BrokenStreamError as broken:
+        raise ExportRefusedError(broken.verdict, export_id="?", file=str(path), found=broken.found) from None
+
+
+def check_lines(export: Export, data_file: DataFile, source: Path | bytes) -> int:
+    """The lines of a data file (where it lies, or its bytes), which must be its `itemCount`.
+
+    Raises:
+        ExportRefusedError: TRUNCATED_GZIP, CORRUPT_GZIP, INVALID_UTF8, LINE_COUNT_MISMATCH.
+    """
+    try:
+        lines = lines_in(source)
+    except BrokenStreamError as broken:
+        raise _refused(broken.verdict, export, data_file, "gzip of UTF-8 text", broken.found) from None
+    if lines != data_file.item_count:
+        expected = f"{data_file.item_count} lines, the itemCount of the file list"
+        raise _refused(Verdict.LINE_COUNT_MISMATCH, export, data_file, expected, f"{lines} lines")
+    return lines
+
+
+def verify_file(store: ObjectStore, export: Export, data_file: DataFile) -> int:
+    """The lines of a data file that is as its manifest says.
+
+    Raises:
+        ExportRefusedError: see `verified_file` and `check_lines`.
+        TransientError: the store did not answer.
+    """
+    with verified_file(store, export, data_file) as path:
+        return check_lines(export, data_file, path)
+
+
+def expect_readable(store: ObjectStore, export: Export) -> None:
+    """See that every data file is there and can be read, by a request for one byte: before all are fetched once more.
+
+    Raises:
+        ExportRefusedError: DATA_FILE_MISSING, ARCHIVED, UNREADABLE, naming the last such file: it is the one to wait
+            for, as files mostly come in their order.
+        TransientError: the store did not answer.
+    """
+
+    def refused(data_file: DataFile) -> ExportRefusedError | None:
+        try:
+            with unreadable_as_verdict(export.export_id, export.table_name):
+                expect_byte(store, data_file.key)
+        except ExportRefusedError as error:
+            return error
+        except FileNotFoundError:
+            return _missing(export, data_file)
+        return None
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        errors = [error for error in pool.map(refused, export.files) if error is not None]
+    if errors:
+        raise errors[-1]
+
+
+def verify_export(store: ObjectStore, found: FoundExport) -> VerifiedExport:
+    """Everything that rule B1 asks of one export.
+
+    Reads every data file. Bad input is the verdict, never an exception.
+
+    Raises:
+        TransientError: the store did not answer.
+    """
+    export: Export | None = None
+    items = files = 0
+    try:
+        export = read_export(store, found)
+        with closing(verified_files(store, export)) as verified:
+            for data_file, source in verified:
+                items += check_lines(export, data_file, source)
+                files += 1
+    except ExportRefusedError as refused:
+        return VerifiedExport(
+            found=found, verdict=refused.verdict, detail=refused, export=export, items=items, files=files
+        )
+    return VerifiedExport(found=found, verdict=Verdict.COMPLETE, detail=None, export=export, items=items, files=files)
+
+
+def verify_all(url: str) -> list[VerifiedExport]:
+    """Every export below a URL with its verdict and the gap before it (rule C1), sorted by (export id, prefix)."""
+    store = open_store(url)
+    verified = [verify_export(store, found) for found in find_exports(store)]
+    complete = [each.export for each in verified if each.export is not None and each.verdict is Verdict.COMPLETE]
+    gaps = open_gaps(complete)
+    return [_with_gap(each, gaps) for each in verified]
+
+
+def _with_gap(verified: VerifiedExport, gaps: dict[str, Gap]) -> VerifiedExport:
+    gap = gaps.get(verified.found.export_id) if verified.verdict is Verdict.COMPLETE else None
+    return replace(verified, gap=gap)
+
+
+def _check_bytes(source: Path | bytes, export: Export, data_file: DataFile) -> None:
+    digest = hashlib.md5(usedforsecurity=False)
+    with opened(source) as file:
+        start = file.read(len(GZIP_MAGIC))
+        digest.update(start)
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    if not start:
+        raise _refused(
+            Verdict.EMPTY_DATA_FILE, export, data_file, "at least the 20 bytes of an empty gzip file", "0 bytes"
+        )
+    if start != GZIP_MAGIC:
+        raise _refused(Verdict.NOT_GZIP, export, data_file, "a file that begins with 1f 8b", start.hex(" "))
+    md5 = base64.b64encode(digest.digest()).decode()
+    if md5 != data_file.md5:
+        verdict = Verdict.TRUNCATED_GZIP if _ends_early(source) else Verdict.DATA_FILE_MD5_MISMATCH
+        size = f"{len(source) if isinstance(source, bytes) else source.stat().st_size} bytes with"
+        raise _refused(verdict, export, data_file, f"md5 {data_file.md5}", f"{size} md5 {md5}")
+
+
+def _ends_early(source: Path | bytes) -> bool:
+    """Whether a file whose md5 is wrong was cut off: a copy that broke off, rather than one that was changed."""
+    try:
+        lines_in(source)
+    except BrokenStreamError as broken:
+        return broken.verdict is Verdict.TRUNCATED_GZIP
+    return False
+
+
+def _missing(export: Export, data_file: DataFile) -> ExportRefusedError:
+    return _refused(Verdict.DATA_FILE_MISSING, export, data_file, f"a file of {data_file.item_count} items", None)
+
+
+def _refused(
+    verdict: Verdict, export: Export, data_file: DataFile, expected: object, found: object
+) -> ExportRefusedError:
+    return ExportRefusedError(
+        verdict,
+        export_id=export.export_id,
+        table=export.table_name,
+        file=data_file.key,
+        expected=expected,
+        found=found if found is not None else MISSING,
+        state=MISSING if found is None else None,
+    )

@@ -1,0 +1,1 @@
+"""Storage: local folders and S3, the only set-up of either, and temporary folders."""

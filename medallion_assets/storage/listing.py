@@ -1,0 +1,160 @@
+"""Listing a place: every object below it, whatever its key, without walking through what nobody asks for.
+
+Belongs here: pages of a bucket and folders of a disk, and what of them cannot be listed.
+Does not: what is an export (sources.dynamodb_export.read); reading objects (storage.stores).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from obstore.store import LocalStore, ObjectStore, S3Store
+
+from medallion_assets.storage.bucket import Bucket
+from medallion_assets.storage.failures import our_error, store_errors, words
+
+ORDINARY = ("", "STANDARD")
+NEXT = "0"
+"""The character after `/`: a folder's name and this come right after all keys in the folder."""
+_UNFINISHED = re.compile(r"#\d+$")
+"""So object stores name a local file while they write it."""
+PassedOver = Callable[[str], str | None]
+"""Of a key: a folder that it is in and that is of no interest, with whatever sorts before it; or None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object in a listing. `tag` changes when its bytes, or the storage class, do."""
+
+    key: str
+    size: int
+    tag: str
+
+
+@dataclass(slots=True)
+class Unseen:
+    """Folders that could not be listed, each with why, and what to do. They stop nothing else."""
+
+    folders: dict[str, str] = field(default_factory=dict)
+
+
+def list_objects(
+    store: ObjectStore,
+    folder: str = "",
+    *,
+    passed_over: PassedOver = lambda _: None,
+    unseen: Unseen | None = None,
+) -> Iterator[StoredObject]:
+    """Every object below `folder` at any depth, on S3 in the order of keys.
+
+    `passed_over` is asked of folders on a disk, and of the last key of each page on S3: what it names is left out as
+    far as that spares a look. Folders of a disk that cannot be listed are put into `unseen`.
+
+    Raises:
+        PermanentError: the place is not there, or cannot be listed.
+        TransientError: the store did not answer.
+    """
+    if isinstance(store, S3Store):
+        yield from _pages(Bucket(store), folder, passed_over)
+    else:
+        folder = f"{folder}/" if folder else ""
+        yield from _walk(_local_root(store), folder, passed_over, Unseen() if unseen is None else unseen, frozenset())
+
+
+def list_folders(store: ObjectStore, folder: str) -> list[str]:
+    """The folders directly below `folder`, as keys without a trailing slash; none where there is no such folder."""
+    if isinstance(store, S3Store):
+        return list(_folders_of_bucket(Bucket(store), folder))
+    place = _local_root(store) / folder
+    if not place.is_dir():
+        return []
+    with store_errors(folder), os.scandir(place) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir() and _is_text(entry.name))
+    return [f"{folder}/{name}" if folder else name for name in names]
+
+
+def _pages(bucket: Bucket, folder: str, passed_over: PassedOver) -> Iterator[StoredObject]:
+    after: str | None = ""
+    while after is not None:
+        with store_errors(folder):
+            page = bucket.page(folder, after=after)
+        contents = page.get("Contents", [])
+        for entry in contents:
+            if not entry["Key"].endswith("/"):  # a folder that a console made
+                yield _stored(entry, len(bucket.prefix))
+        after = None
+        if page.get("IsTruncated") and contents:
+            last = contents[-1]["Key"][len(bucket.prefix) :]
+            skipped = passed_over(last)
+            after = last if skipped is None else max(last, f"{skipped}{NEXT}")
+
+
+def _stored(entry: dict[str, str | int], prefix_length: int) -> StoredObject:
+    storage = str(entry.get("StorageClass", ""))
+    tag = str(entry["ETag"]) if storage in ORDINARY else f"{entry['ETag']} {storage}"
+    return StoredObject(key=str(entry["Key"])[prefix_length:], size=int(entry["Size"]), tag=tag)
+
+
+def _folders_of_bucket(bucket: Bucket, folder: str) -> Iterator[str]:
+    after: str | None = ""
+    while after is not None:
+        with store_errors(folder):
+            page = bucket.page(folder, after=after, delimiter="/")
+        folders = [entry["Prefix"][len(bucket.prefix) : -1] for entry in page.get("CommonPrefixes", [])]
+        yield from (name for name in folders if not name.endswith("/"))  # not the one without a name, of a key `a//b`
+        files = [entry["Key"][len(bucket.prefix) :] for entry in page.get("Contents", [])]
+        after = max((*files, *(f"{name}{NEXT}" for name in folders)), default=None)
+        if not page.get("IsTruncated"):
+            after = None
+
+
+def _local_root(store: ObjectStore) -> Path:
+    assert isinstance(store, LocalStore)  # noqa: S101 - open_store makes no other
+    return Path(str(store.prefix))
+
+
+def _walk(
+    root: Path, folder: str, passed_over: PassedOver, unseen: Unseen, above: frozenset[tuple[int, int]]
+) -> Iterator[StoredObject]:
+    """The files below a folder (`""` or ending in `/`); links are followed, but not back to a folder above."""
+    try:
+        own = (root / folder).stat()
+        with os.scandir(root / folder) as scanned:
+            entries = sorted(scanned, key=lambda entry: entry.name)
+    except OSError as error:
+        if not folder:
+            raise our_error(error, str(root)) from error
+        if not isinstance(error, FileNotFoundError):
+            unseen.folders[shown(folder)] = f"{words(error)}: let this account list it"
+        return
+    above |= {(own.st_dev, own.st_ino)}
+    for entry in entries:
+        key = f"{folder}{entry.name}"
+        if not _is_text(entry.name):
+            unseen.folders[shown(key)] = "its name is not UTF-8: rename it, if it belongs to an export"
+            continue
+        try:
+            is_folder = entry.is_dir()
+            if (is_folder and passed_over(f"{key}/") is not None) or not (is_folder or entry.is_file()):
+                continue
+            found = entry.stat()
+        except OSError:  # gone meanwhile, or a link that leads nowhere
+            continue
+        if not is_folder and not _UNFINISHED.search(key):
+            yield StoredObject(key=key, size=found.st_size, tag=f"{found.st_ino:x}-{found.st_mtime_ns:x}")
+        elif is_folder and (found.st_dev, found.st_ino) not in above:
+            yield from _walk(root, f"{key}/", passed_over, unseen, above)
+
+
+def shown(key: str) -> str:
+    """A key for people and for tables, which hold text alone."""
+    return key.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name on a disk is UTF-8: other bytes come as lone surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)

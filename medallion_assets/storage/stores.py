@@ -1,0 +1,242 @@
+"""Where exports lie: a local folder or S3, through one store whose keys are relative to its URL.
+
+Belongs here: opening a store, reading and writing bytes.
+Does not: listing (storage.listing), errors (storage.failures), or what the bytes mean (sources.dynamodb_export.read).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, S3Store
+
+from medallion_assets.errors import PermanentError, SettingsError
+from medallion_assets.settings import aws_options, normalise_url
+from medallion_assets.storage.bucket import Bucket
+from medallion_assets.storage.failures import GONE, UnreadableObjectError, code_of, store_errors, words
+from medallion_assets.storage.workspace import workspace
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta  # exists for type checkers only
+
+CHUNK_BYTES = 4 * 1024 * 1024
+"""How much of a file is held in memory while it is copied or hashed."""
+MISSING = "no such file"
+NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_PLAIN_KEY = re.compile(r"(?!/)(?:(?:^|/)(?!\.{1,2}(?:/|$))[\w!'()*+,.:;=@ -]+)+")
+"""Keys that obstore asks for as they are; of others it refuses some and changes some."""
+
+
+def open_store(url: str) -> ObjectStore:
+    """A store rooted at `url`, so that its keys are relative to it.
+
+    `url` is a local path (created when absent) or `s3://bucket/prefix`; S3 takes the standard AWS variables.
+
+    Raises:
+        SettingsError: another kind of URL.
+        PermanentError: there is no such folder, and none can be made; or no store can have such a URL.
+    """
+    place = normalise_url(url, name="the URL of the exports")
+    if not place.startswith("s3://"):
+        try:
+            return LocalStore(place, mkdir=True)
+        except OSError as error:
+            raise PermanentError(
+                f"there is no place for exports at {place}",
+                expected="a folder, or one that can be made",
+                found=words(error),
+                do="set MEDALLION_RAW_URL to a folder or bucket that this account can read",
+            ) from error
+    options = aws_options()
+    # obstore's S3 config panics on this name; it is an option of the HTTP client there.
+    allow_http = options.pop("AWS_ALLOW_HTTP", "false").lower() in ("1", "true", "yes")
+    if not allow_http and options.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        raise SettingsError(
+            "AWS_ENDPOINT_URL is an address without encryption",
+            expected="https://, or AWS_ALLOW_HTTP=true beside it",
+            found=options["AWS_ENDPOINT_URL"],
+            do="set AWS_ALLOW_HTTP to true if the server is on this machine or its network",
+        )
+    try:
+        return S3Store.from_url(place, config=options, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
+    except BaseError as error:
+        raise PermanentError(
+            f"there is no place at {place}",
+            expected="s3://bucket/prefix, without empty parts, . or .. between its slashes",
+            found=words(error),
+            do="set MEDALLION_RAW_URL to such a place; exports below an odd key are found from the prefix above it",
+        ) from error
+
+
+def bucket_and_prefix(store: ObjectStore) -> tuple[str | None, str]:
+    """The bucket, and what a key of this store needs in front to be a key of the bucket (empty, or ending in `/`)."""
+    if not isinstance(store, S3Store):
+        return None, ""
+    bucket = Bucket(store)
+    return bucket.name, bucket.prefix
+
+
+def read_bytes(store: ObjectStore, key: str) -> bytes | None:
+    """The whole object, or None when there is none. For manifests: they fit in memory.
+
+    Raises:
+        UnreadableObjectError: this object is refused, whatever else may be read.
+        PermanentError, TransientError: see `store_errors`.
+    """
+    with store_errors(key, is_object=True):
+        try:
+            if isinstance(store, LocalStore):
+                return _local(store, key).read_bytes()
+            return b"".join(_chunks(store, key))
+        except NOT_THERE as error:
+            _expect_bucket(error)
+            return None
+
+
+def read_if_small(store: ObjectStore, key: str, *, at_most: int) -> bytes | None:
+    """The whole object in one request; None when there is none, when it has more than `at_most` bytes, or an odd key.
+
+    Raises:
+        UnreadableObjectError: this object is refused, whatever else may be read.
+        PermanentError, TransientError: see `store_errors`.
+    """
+    with store_errors(key, is_object=True):
+        try:
+            if isinstance(store, LocalStore):
+                # Thousands of them: pathlib takes five times as long.
+                with open(f"{store.prefix}/{key}", "rb") as file:  # noqa: PTH123
+                    return file.read() if os.fstat(file.fileno()).st_size <= at_most else None
+            if not _PLAIN_KEY.fullmatch(key):
+                return None
+            answer = obstore.get(store, key)
+            return bytes(answer.bytes()) if answer.meta["size"] <= at_most else None
+        except NOT_THERE as error:
+            _expect_bucket(error)
+            return None
+
+
+def state_of(store: ObjectStore, key: str) -> str:
+    """A text that changes when an object comes, goes or changes, and when its bytes can be read or no longer can.
+
+    A permission and a restore from an archive change neither listing nor tag, so the object is asked for one byte.
+
+    Raises:
+        PermanentError, TransientError: see `store_errors`.
+    """
+    try:
+        return _state(store, key)
+    except UnreadableObjectError as error:
+        return error.code
+
+
+def expect_byte(store: ObjectStore, key: str) -> None:
+    """Ask an object for one of its bytes.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        UnreadableObjectError: its bytes are refused.
+        PermanentError, TransientError: see `store_errors`.
+    """
+    if _state(store, key) == MISSING:
+        raise FileNotFoundError(key)
+
+
+def stat(store: ObjectStore, key: str) -> ObjectMeta | None:
+    """Size, time and tag of an object, or None when there is none."""
+    with store_errors(key):
+        try:
+            return obstore.head(store, key)
+        except FileNotFoundError as error:
+            _expect_bucket(error)
+            return None
+
+
+@contextmanager
+def local_path(store: ObjectStore, key: str) -> Iterator[Path | None]:
+    """A local path with the object's bytes, or None when there is no such object.
+
+    For a local store that is the file itself; for S3 a temporary download, streamed, removed on leaving.
+
+    Raises:
+        UnreadableObjectError: this object is refused, whatever else may be read.
+        PermanentError, TransientError: see `store_errors`.
+    """
+    if isinstance(store, LocalStore):
+        path = _local(store, key)
+        if is_there := path.is_file():
+            with store_errors(key, is_object=True):
+                path.open("rb").close()
+        yield path if is_there else None
+        return
+    with workspace() as folder:
+        path = folder / key.rsplit("/", 1)[-1]
+        yield path if _download(store, key, path) else None
+
+
+def write_chunks(store: ObjectStore, key: str, chunks: Iterable[bytes]) -> None:
+    """Write an object from chunks, in bounded memory; it becomes visible when it is whole."""
+    with store_errors(key), obstore.open_writer(store, key) as writer:
+        for chunk in chunks:
+            writer.write(chunk)
+
+
+def write_bytes(store: ObjectStore, key: str, data: bytes, *, content_type: str | None = None) -> None:
+    """Write a small object at once; what was there before is read until then. A local file has no content type."""
+    attributes = {"Content-Type": content_type} if content_type and not isinstance(store, LocalStore) else None
+    with store_errors(key):
+        obstore.put(store, key, data, attributes=attributes)
+
+
+def _state(store: ObjectStore, key: str) -> str:
+    with store_errors(key, is_object=True):
+        try:
+            if isinstance(store, S3Store):
+                return Bucket(store).state(key)
+            with _local(store, key).open("rb") as file:
+                file.read(1)  # a broken disk opens a file, and gives none of its bytes
+                found = os.fstat(file.fileno())
+        except NOT_THERE:
+            return MISSING
+        return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
+
+
+def _download(store: ObjectStore, key: str, path: Path) -> bool:
+    """Whether there is such an object; its bytes are in `path` then. A full disk is no fault of the store."""
+    chunks = _chunks(store, key)
+    with path.open("wb") as file:
+        while True:
+            with store_errors(key, is_object=True):
+                try:
+                    chunk = next(chunks, None)
+                except FileNotFoundError as error:
+                    _expect_bucket(error)
+                    return False
+            if chunk is None:
+                return True
+            file.write(chunk)
+
+
+def _chunks(store: ObjectStore, key: str) -> Iterator[Any]:
+    """The bytes of an object of a bucket, in pieces that are bytes or a view of bytes."""
+    if isinstance(store, S3Store) and not _PLAIN_KEY.fullmatch(key):
+        yield from Bucket(store).chunks(key, CHUNK_BYTES)
+        return
+    yield from obstore.get(store, key).stream(min_chunk_size=CHUNK_BYTES)
+
+
+def _expect_bucket(error: OSError) -> None:
+    """A bucket that is not there is no object that is not there; obstore says the same of both."""
+    if code_of(error) in GONE:
+        raise error
+
+
+def _local(store: ObjectStore, key: str) -> Path:
+    assert isinstance(store, LocalStore)  # noqa: S101 - open_store makes no others
+    return Path(str(store.prefix)) / key

@@ -1,1 +1,0 @@
-"""Bronze: exports as they lie in a bucket become raw lines."""

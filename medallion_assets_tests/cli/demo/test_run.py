@@ -1,0 +1,130 @@
+"""The demo: one story that can be told twice, and that leaves other people's data alone."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+
+import dagster as dg
+import pytest
+from dagster._core.instance.ref import InstanceRef
+from rich.console import Console
+
+from medallion_assets.cli.demo.home import demo_settings
+from medallion_assets.cli.demo.run import DemoResult, DemoSize, run_demo
+from medallion_assets.cli.demo.view import DemoView, summary_page
+from medallion_assets.cli.home_lock import only_one
+from medallion_assets.errors import PermanentError
+from medallion_assets.settings import Settings, load_settings
+
+pytestmark = pytest.mark.xdist_group("demo")  # told once, not by every worker
+SMALL = DemoSize(transactions=2_500, customers=50, days=9, published_days=2)
+
+
+class Told(NamedTuple):
+    """The story told twice in one home, with what a terminal showed the second time."""
+
+    settings: Settings
+    first: DemoResult
+    second: DemoResult
+    story: str
+    page: str
+
+
+def settings_at(home: Path, **more: str) -> Settings:
+    return load_settings({"MEDALLION_HOME": str(home), **more})
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    settings = settings_at(tmp_path_factory.mktemp("demo") / "home", MEDALLION_FIRST_DAY="2024-02-20")
+    first = run_demo(settings, DemoView(quiet=True), SMALL)
+    console = Console(file=(terminal := StringIO()), width=200, highlight=False)
+    second = run_demo(settings, DemoView(console=console), SMALL)
+    story = terminal.getvalue()
+    console.print(summary_page(second))
+    return Told(demo_settings(settings), first, second, story, terminal.getvalue().removeprefix(story))
+
+
+def test_telling_it_again_makes_the_same_tables(told: Told) -> None:
+    """What the first left is removed, and nothing of it counts twice."""
+    first, second = told.first, told.second
+    assert (first.tables, first.sales, first.bad_export) == (second.tables, second.sales, second.bad_export)
+    assert first.published_days == ["2025-01-09", "2025-01-10"], "whatever the first partition is set to"
+
+
+def test_the_bad_export_is_stopped_and_readers_notice_nothing(told: Told) -> None:
+    """C4: the gate names it."""
+    assert f"export {told.second.bad_export} failed the quality gate" in told.second.gate_message
+    assert told.second.readable_unchanged
+
+
+def test_the_tables_have_figures(told: Told) -> None:
+    """Rows, quality and quarantined records; sales of the days that were published."""
+    tables = {line.name: line for line in told.second.tables}
+    assert tables["bronze.customer_transactions"].rows > tables["silver.customer_transactions"].rows > 0
+    transactions = tables["silver.customer_transactions"]
+    assert transactions.quarantined
+    assert transactions.quality is not None
+    assert 0.98 < transactions.quality < 1
+    assert [str(row["transaction_date"]) for row in told.second.sales] == told.second.published_days
+
+
+def test_the_dagster_ui_finds_every_run(told: Told) -> None:
+    """Six each time, one of which the gate stopped."""
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(told.settings.dagster_home))) as instance:
+        runs = instance.get_runs()
+    assert len(runs) == 12
+    assert sum(run.status is dg.DagsterRunStatus.FAILURE for run in runs) == 2
+    assert {run.tags["user"] for run in runs} == {"medallion demo"}
+
+
+def test_a_terminal_shows_each_step_and_what_the_gate_said(told: Told) -> None:
+    for step in ("Bronze and Silver", "Gold: daily sales", "Serving: the last 2 days", "A bad export arrives"):
+        assert step in told.story
+    assert told.second.gate_message.split(";")[0] in " ".join(told.story.split())
+
+
+def test_the_summary_says_what_there_is_and_what_to_type_next(told: Told) -> None:
+    for line in told.second.tables:
+        assert line.name in told.page
+    assert f"{told.second.sales[0]['net_revenue']:,.2f}" in told.page
+    assert f"The bad export {told.second.bad_export} was stopped" in told.page
+    assert "what readers of DynamoDB see is unchanged" in told.page
+    export = f"export MEDALLION_HOME={told.settings.home}"
+    for command in (export, "make ui", "medallion verify", "medallion quarantine show", "medallion remove-demo"):
+        assert command in told.page
+
+
+def test_what_is_the_users_stays_whatever_the_demo_does(tmp_path: Path) -> None:
+    """In the home: the demo has one of its own. In the demo's home: it is named, and nothing is run or removed."""
+    settings = settings_at(tmp_path / "home")
+    home = demo_settings(settings).home
+    orders = Path("raw-dynamodb-exports/orders/AWSDynamoDB/1/manifest-summary.json")
+    for place in (settings.home, home):
+        (place / orders).parent.mkdir(parents=True)
+        (place / orders).write_text("{}")
+    with pytest.raises(PermanentError, match=rf"holds data that no demo made.*found: 1 other files: {orders}"):
+        run_demo(settings, DemoView(quiet=True), SMALL)
+    assert (home / orders).exists()
+    assert not (home / "lakehouse").exists()
+    assert [one.name for one in settings.home.iterdir() if one != home] == ["raw-dynamodb-exports"]
+    assert (settings.home / orders).exists()
+
+
+def test_two_demos_in_one_home_do_not_meet(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path / "home")
+    home = demo_settings(settings).home
+    with only_one(home, "medallion dev"), pytest.raises(PermanentError, match="another command does"):
+        run_demo(settings, DemoView(quiet=True), SMALL)
+
+
+def test_the_demo_stays_in_its_home(tmp_path: Path) -> None:
+    """The commands to type next would look elsewhere."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    settings = settings_at(tmp_path / "home", MEDALLION_LAKEHOUSE_URL=str(elsewhere))
+    with pytest.raises(PermanentError, match="unset MEDALLION_RAW_URL and MEDALLION_LAKEHOUSE_URL"):
+        run_demo(settings, DemoView(quiet=True), SMALL)
+    assert elsewhere.is_dir()

@@ -1,0 +1,16 @@
+"""The DynamoDB inside the process begins empty, also where another one ran before it."""
+
+from __future__ import annotations
+
+from medallion_assets.cli.embedded_dynamodb import embedded_dynamodb
+from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.publishing.serving_tables import ensure_table, item_table
+
+
+def test_nothing_is_left_of_the_one_before() -> None:
+    for _ in range(2):
+        with embedded_dynamodb() as server:
+            client = publishing_client(**server.client_options)
+            assert client.list_tables()["TableNames"] == []
+            ensure_table(client, item_table("customers", key="customer_id"), creates=True)
+            client.close()

@@ -1,0 +1,101 @@
+"""Contracts that contradict themselves are refused where they are written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from medallion_assets.contracts.table import (
+    Boolean,
+    Column,
+    Date,
+    Float,
+    Integer,
+    Table,
+    Text,
+    TextList,
+    TimestampUtc,
+)
+from medallion_assets.errors import PermanentError
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.pipelines.transactions.customers import CUSTOMERS
+
+DAY = Column("day", Date(), "the day")
+
+
+def without(table: Table, *names: str) -> dict[str, Any]:
+    """The columns of a contract less some."""
+    return {"columns": tuple(column for column in table.columns if column.name not in names)}
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "says"),
+    [
+        (CUSTOMER_TRANSACTIONS, {"name": "customer_transactions"}, "layer.table"),
+        (CUSTOMER_TRANSACTIONS, {"key": ("order_id",)}, "columns order_id"),
+        (CUSTOMER_TRANSACTIONS, {"partition_by": "order_date"}, "columns order_date"),
+        (CUSTOMER_TRANSACTIONS, without(CUSTOMER_TRANSACTIONS, "transaction_at"), "columns transaction_at"),
+        (CUSTOMER_TRANSACTIONS, {"columns": (*CUSTOMER_TRANSACTIONS.columns, DAY, DAY)}, "several of day"),
+        (CUSTOMERS, {"quality_threshold": 98}, "quality_threshold from 0 to 1"),
+        (CUSTOMERS, {"write_time_slack_hours": -1}, "write_time_slack_hours"),
+        (CUSTOMERS, {"write_time_slack_hours": float("nan")}, "write_time_slack_hours"),
+        (CUSTOMERS, {"max_delete_share": 50}, "max_delete_share from 0 to 1"),
+    ],
+)
+def test_a_contradiction_is_named(table: Table, change: dict[str, Any], says: str) -> None:
+    with pytest.raises(PermanentError, match=says):
+        replace(table, **change)
+
+
+NAMES = [
+    "is_deleted",
+    "raw",
+    "_row",
+    "_verdict",
+    "_reasons",
+    "_export_type",
+    "_key_hash",
+    "_warnings",
+    "_is_incremental",
+]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "_", "_anything", "*", "^x$", "^$", "", "a\x00", "a\nb"])
+def test_no_item_fills_a_column_with_a_name_of_our_own(name: str) -> None:
+    """The error names the table, the column, the attribute, and that the attribute is not the problem."""
+    with pytest.raises(PermanentError) as refused:
+        Table(name="silver.x", description="", columns=(Column(name, Text(), "", source="is_deleted"),))
+    assert "silver.x" in str(refused.value)
+    assert repr(name) in str(refused.value)
+    assert "its source, the name of the attribute, may be any" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["valid_from", "valid_to", "is_current"])
+def test_the_columns_of_versions_are_reserved_in_a_history_alone(name: str) -> None:
+    columns = (Column(name, Text(), "a coupon's own", source=name),)
+    assert Table(name="silver.coupons", description="", columns=columns).column(name).source == name
+    with pytest.raises(PermanentError, match=name):
+        Table(name="silver.coupons", description="", columns=columns, history=True)
+
+
+@pytest.mark.parametrize("name", ["_sequence_micros", "is_deleted", "raw"])
+def test_what_a_stage_fills_may_have_such_a_name(name: str) -> None:
+    assert Table(name="silver.x", description="", columns=(Column(name, Text(), ""),)).column_names == (name,)
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ((Column("tags", TextList(), "", source="tags"),), "types that an item can hold.*TextList for tags"),
+        ((Column("ratio", Float(), "", source="ratio"),), "Float for ratio"),
+        ((Column("day", Date(), "", source="day", business_date_of="day"),), "both for day"),
+        ((Column("day", Date(), "", business_date_of="at"), Column("at", TimestampUtc(), "")), "has a source"),
+        ((Column("day", Date(), "", business_date_of="n"), Column("n", Integer(), "", source="n")), "day: Date of n"),
+        ((Column("is_day", Boolean(), "", business_date_of="at"), Column("at", TimestampUtc(), "", "at")), "Boolean"),
+    ],
+)
+def test_a_column_that_no_item_can_fill_is_refused(columns: tuple[Column, ...], says: str) -> None:
+    with pytest.raises(PermanentError, match=says):
+        Table(name="silver.x", description="", columns=columns)

@@ -1,0 +1,29 @@
+"""What a fingerprint of the rules of a table's rows depends on (rule C6)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from medallion_assets.delta import fingerprints
+from medallion_assets.delta.fingerprints import fingerprint
+from medallion_assets_tests.pipeline import CUSTOMERS
+
+
+def test_rows_that_were_ordered_by_another_rule_were_judged_by_another_contract(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """R1: tables of releases in which a full export counted as of its time are told of, and rebuilt."""
+    present = fingerprint(CUSTOMERS)
+    monkeypatch.setattr(fingerprints, "SEQUENCE_RULE", "full-export-time")
+    assert fingerprint(CUSTOMERS) != present
+
+
+def test_which_write_times_can_be_is_a_rule_of_rows_and_the_gate_is_not() -> None:
+    """R1, C7: only the first makes other rows."""
+    present = fingerprint(CUSTOMERS)
+    assert fingerprint(replace(CUSTOMERS, write_time_slack_hours=1)) != present
+    assert fingerprint(replace(CUSTOMERS, write_time_slack_hours=24.0)) == present
+    assert fingerprint(replace(CUSTOMERS, max_delete_share=0.9, max_delete_min_rows=1)) == present
+    assert fingerprint(replace(CUSTOMERS, quality_threshold=0.5, quality_min_bad_records=1)) == present

@@ -1,0 +1,68 @@
+"""Pieces are bounded by rows and by bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from medallion_assets.delta import pieces as module
+from medallion_assets.delta.pieces import pieces, row_group_rows, rows_of_bytes, spilled, text_bytes
+from medallion_assets.refining import line_chunks
+from medallion_assets.refining.line_chunks import chunks
+
+TEXTS = pl.Series(["aaaa", None, "bb", "cccccccc", "", "d"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "cuts"),
+    [
+        (10, 100, [(0, 6)]),
+        (2, 100, [(0, 2), (2, 2), (4, 2)]),
+        (10, 6, [(0, 3), (3, 1), (4, 2)]),
+        (10, 1, [(0, 1), (1, 1), (2, 1), (3, 1), (4, 2)]),
+    ],
+)
+def test_a_piece_has_at_most_so_many_rows_and_bytes(rows: int, size: int, cuts: list[tuple[int, int]]) -> None:
+    """A text that is longer than that is a piece of its own."""
+    assert list(pieces(TEXTS, rows=rows, size=size)) == cuts
+
+
+def test_no_rows_are_no_pieces() -> None:
+    assert list(pieces(TEXTS.clear(), rows=1, size=1)) == []
+
+
+def test_rows_of_some_bytes() -> None:
+    """At least one, however long; at most what readers like, however short."""
+    assert [rows_of_bytes(TEXTS, size, most=50) for size in (1, 10, 1_000)] == [1, 5, 50]
+    assert rows_of_bytes(TEXTS.clear(), 10, most=50) == 10
+
+
+def test_rows_of_usual_length_are_left_to_the_writer() -> None:
+    assert row_group_rows(1_000, 100_000) is None
+    assert row_group_rows(1_000, 390_000_000) == module.ROW_GROUP_BYTES // 390_000
+    assert row_group_rows(0, 0) is None
+
+
+def test_the_bytes_of_all_text() -> None:
+    frame = pl.DataFrame({"a": TEXTS, "b": TEXTS, "n": range(6)})
+    assert (text_bytes(frame.lazy()), text_bytes(frame.lazy().select("n"))) == (30, 0)
+
+
+def test_rows_that_are_put_aside_lie_in_small_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long they are: who reads them holds row groups whole."""
+    monkeypatch.setattr(module, "ROW_GROUP_BYTES", 2_000)
+    frame = pl.DataFrame({"a": [str(number) * 1_000 for number in range(8)]})
+    kept = spilled(frame, tmp_path / "aside.parquet")
+    assert kept.collect().equals(frame)
+    batches = [batch.height for batch in kept.collect_batches(lazy=True, engine="streaming")]
+    assert max(batches) <= 2
+
+
+def test_chunks_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that is all there is says so: it may stay in memory."""
+    lines = pl.DataFrame({"raw": ["x" * 10] * 7}).lazy()
+    assert [(chunk.taken().height, chunk.is_all) for chunk in chunks(lines)] == [(7, True)]
+    monkeypatch.setattr(line_chunks, "CHUNK_BYTES", 30)
+    assert [(chunk.taken().height, chunk.is_all) for chunk in chunks(lines)] == [(3, False), (3, False), (1, False)]

@@ -1,1 +1,0 @@
-"""Tests of medallion_assets/dynamodb."""

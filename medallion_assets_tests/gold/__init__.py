@@ -1,1 +1,0 @@
-"""Tests of gold/: what the business asks."""

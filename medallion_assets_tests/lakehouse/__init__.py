@@ -1,1 +1,0 @@
-"""Tests of lakehouse/: Delta tables, without Dagster."""

@@ -1,0 +1,225 @@
+"""Alerts reach real SMTP and HTTP servers once, survive channels that are down, and tell no secret."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import SettingsError
+from medallion_assets.operations.alerts import delivery as alert_delivery
+from medallion_assets.operations.alerts.delivery import channels_of, check_alert_urls, deliver_due, message, send
+from medallion_assets.operations.alerts.outbox import Outlook
+from medallion_assets.operations.alerts.table import ALERTS, Alert, raise_alerts, read_events
+from medallion_assets.settings import load_settings
+from medallion_assets_tests.publishing.fake_clock import FakeClock
+from medallion_assets_tests.services.listeners import Webhook, mail_server, web_server
+from medallion_assets_tests.services.processes import free_port
+
+NOW = datetime(2025, 5, 1, 12, tzinfo=UTC)
+UI = "http://127.0.0.1:3000"
+SECRET = "Tr0ub4dor"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lakehouse:
+    return Lakehouse(url=str(tmp_path / "lakehouse"))
+
+
+@pytest.fixture
+def hook() -> Iterator[Webhook]:
+    with web_server() as webhook:
+        yield webhook
+
+
+def alert(key: str, *, kind: str = "failure") -> Alert:
+    return Alert(
+        key=key, kind=kind, what=f"{key} failed", where="silver.customers", do="look", run_id="r1", job="refine"
+    )
+
+
+def deliver(lake: Lakehouse, *urls: str, now: datetime = NOW, **more: tuple[str, ...]) -> Outlook:
+    return deliver_due(lake, channels_of({"failure": urls, **more}), ui_url=UI, now=now)
+
+
+def events(lake: Lakehouse) -> list[tuple[str, str, str | None]]:
+    """What happened on channels, in order, without what was taken."""
+    rows = read_events(lake.open(ALERTS), NOW + timedelta(days=1))
+    rows = rows.filter(~rows["event"].is_in(["raised", "sending"]))
+    return rows.select("alert_key", "event", "error").rows()
+
+
+def test_a_message_says_what_where_what_to_do_and_where_to_look() -> None:
+    title, body = message(alert("Silver"), ui_url=UI)
+    assert title == "Failure: Silver failed"
+    assert body.splitlines() == [
+        "Silver failed",
+        "",
+        "Where: silver.customers",
+        "What to do: look",
+        "Job: refine",
+        f"Look: {UI}/runs/r1",
+    ]
+
+
+def test_a_title_is_one_short_line() -> None:
+    long = Alert(key="a", kind="success", what="first\nsecond " + "x" * 200, where="w", do="d")
+    title, body = message(long, ui_url=UI)
+    assert title.startswith("Success: first second xxx")
+    assert len(title) == len("Success: ") + 120
+    assert body.endswith(f"Look: {UI}")
+
+
+def test_mail_comes_once_with_its_link(lake: Lakehouse) -> None:
+    with mail_server() as mailbox:
+        url = f"mailto://127.0.0.1:{mailbox.port}?from=us@example.com&to=them@example.com&format=text"
+        raise_alerts(lake, [alert("Silver")], NOW)
+        deliver(lake, url)
+        deliver(lake, url, now=NOW + timedelta(hours=1))
+    (mail,) = mailbox.messages
+    assert mail["Subject"] == "Failure: Silver failed"
+    assert f"{UI}/runs/r1" in str(mail.get_payload(decode=True))
+    assert events(lake) == [("Silver", "delivered", None)]
+
+
+def test_each_kind_goes_to_its_own_channels_all_of_them(lake: Lakehouse, hook: Webhook) -> None:
+    base = f"json://127.0.0.1:{hook.port}"
+    raise_alerts(lake, [alert("a"), alert("b", kind="success"), alert("c", kind="skipped")], NOW)
+    outlook = deliver(lake, f"{base}/one", f"{base}/two", success=(f"{base}/three",))
+    assert sorted((path, body["title"], body["type"]) for path, body in hook.posts) == [
+        ("/one", "Failure: a failed", "failure"),
+        ("/three", "Success: b failed", "success"),
+        ("/two", "Failure: a failed", "failure"),
+    ]
+    assert outlook.next_due_at is None
+
+
+def test_a_channel_that_is_down_delays_no_other_and_gets_all_when_it_is_back(lake: Lakehouse) -> None:
+    down = Webhook(free_port())
+    with web_server() as up:
+        urls = (f"json://127.0.0.1:{down.port}", f"json://127.0.0.1:{up.port}")
+        raise_alerts(lake, [alert("a"), alert("b")], NOW)
+        outlook = deliver(lake, *urls)
+        assert up.titles == ["Failure: a failed", "Failure: b failed"]
+        assert outlook.next_due_at is None
+        assert events(lake)[0] == ("a", "failed", "could not be reached, or refused the message")
+        again = deliver(lake, *urls, now=NOW + timedelta(seconds=29))
+        assert (again.due, again.next_due_at) == ([], NOW + timedelta(seconds=30))
+    with web_server(down):  # all that senders know lies in the table: this may be another process
+        deliver(lake, *urls, now=NOW + timedelta(seconds=70))
+        deliver(lake, *urls, now=NOW + timedelta(seconds=71))
+        assert deliver(lake, *urls, now=NOW + timedelta(days=1)).due == []
+    assert sorted(down.titles) == ["Failure: a failed", "Failure: b failed"]
+    assert len(up.titles) == 2
+
+
+def test_what_a_channel_refuses_is_told_by_its_status(lake: Lakehouse, hook: Webhook) -> None:
+    hook.status, hook.answer = 503, b"no_service"
+    raise_alerts(lake, [alert("a")], NOW)
+    deliver(lake, f"mmost://127.0.0.1:{hook.port}/3ccdd113474722377935511fc85d3dd4")
+    assert events(lake) == [("a", "failed", "answered with HTTP status 503")]
+
+
+def test_who_does_not_answer_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch, hook: Webhook) -> None:
+    monkeypatch.setattr(alert_delivery, "SEND_SECONDS", 0.05)
+    hook.gate.clear()
+    (channel,) = channels_of({"failure": [f"json://127.0.0.1:{hook.port}"]})
+    assert send(channel, alert("a"), ui_url=UI) == "no answer within 0 s"
+
+
+def test_nothing_is_begun_when_the_time_is_over(lake: Lakehouse, hook: Webhook) -> None:
+    raise_alerts(lake, [alert("a"), alert("b")], NOW)
+    ticks = iter([0.0, 1.0, 5.0])
+    channels = channels_of({"failure": [f"json://127.0.0.1:{hook.port}"]})
+    deliver_due(lake, channels, ui_url=UI, now=NOW, clock=lambda: next(ticks))
+    assert hook.titles == ["Failure: a failed"]
+    deliver_due(lake, channels, ui_url=UI, now=NOW + timedelta(seconds=60))
+    assert hook.titles == ["Failure: a failed", "Failure: b failed"]
+
+
+def test_the_time_begins_once_what_sends_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, lake: Lakehouse, hook: Webhook
+) -> None:
+    """It takes seconds, on a busy machine more than there are."""
+    raise_alerts(lake, [alert("a")], NOW)
+    clock = FakeClock()
+    monkeypatch.setattr(alert_delivery, "_load_apprise", lambda: clock.sleep(10))
+    monkeypatch.setattr(alert_delivery, "send", lambda *_, **__: None)
+    channels = channels_of({"failure": [f"json://127.0.0.1:{hook.port}"]})
+    deliver_due(lake, channels, ui_url=UI, now=NOW, clock=clock)
+    assert events(lake) == [("a", "delivered", None)]
+
+
+def test_two_senders_at_once_send_once(lake: Lakehouse, hook: Webhook) -> None:
+    raise_alerts(lake, [alert("a"), alert("b")], NOW)
+    with ThreadPoolExecutor(4) as senders:
+        list(senders.map(lambda _: deliver(lake, f"json://127.0.0.1:{hook.port}"), range(4)))
+    assert hook.titles == ["Failure: a failed", "Failure: b failed"]
+
+
+def test_no_secret_is_logged_or_kept(lake: Lakehouse, hook: Webhook, caplog: pytest.LogCaptureFixture) -> None:
+    hook.status = 500
+    urls = (
+        f"json://user:{SECRET}@127.0.0.1:{hook.port}/{SECRET}?-token={SECRET}",
+        f"mmost://127.0.0.1:{hook.port}/{SECRET}",
+        f"mailto://user:{SECRET}@127.0.0.1:{free_port()}?from=us@example.com",
+    )
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="urllib3.connectionpool")
+    raise_alerts(lake, [alert("a")], NOW)
+    deliver(lake, *urls)
+    hook.status = 200
+    deliver(lake, *urls, now=NOW + timedelta(hours=1))
+    assert sorted(path for path, _ in hook.posts) == [f"/{SECRET}?token={SECRET}", f"/hooks/{SECRET}"]
+    assert [key for key, event, _ in events(lake) if event == "failed"]
+    files = [path.read_bytes() for path in Path(lake.url).rglob("*") if path.is_file()]
+    assert SECRET not in caplog.text
+    assert not [data for data in files if SECRET.encode() in data]
+    assert SECRET not in repr(channels_of({"failure": urls}))
+
+
+def test_others_may_still_log_what_they_send(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    check_alert_urls(load_settings({"MEDALLION_ALERTS_FAILURE": "json://localhost"}))
+    logging.getLogger("urllib3.connectionpool").warning("ours")
+    assert "ours" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "urls", "place", "scheme"),
+    [
+        ("FAILURE", f"json://localhost {SECRET}", 2, "?"),
+        ("WARNING", f"slak://{SECRET}", 1, "slak"),
+        ("SKIPPED", f"mailto://{SECRET}:{SECRET}@", 1, "mailto"),
+        ("SUCCESS", f"json://localhost pagerduty://{SECRET}", 2, "pagerduty"),
+    ],
+)
+def test_a_url_that_makes_no_sense_is_refused_by_its_place(
+    kind: str, urls: str, place: int, scheme: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(SettingsError) as refused:
+        check_alert_urls(load_settings({f"MEDALLION_ALERTS_{kind}": urls}))
+    assert f"MEDALLION_ALERTS_{kind}: URL {place} is none" in str(refused.value)
+    assert f"found: {scheme}://..." in str(refused.value)
+    assert SECRET not in str(refused.value) + caplog.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mailtos://user:password@example.com",
+        "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ",
+        "workflow://example.com:443/643a8b03-ff2d/643a8b03ff2d",
+        "pagerduty://A1BRTD4JD@643a8b03ff2d643a8b03ff2d643a8b03",
+        "sns://AHIAJGNT76XIMXDBIJYA/bu1dHSdO22pfaaVy/wmNsdjJGkdVMKDsdS/us-west-2/12223334444",
+        "json://localhost/path",
+    ],
+)
+def test_the_services_that_teams_use_are_known(url: str) -> None:
+    check_alert_urls(load_settings({"MEDALLION_ALERTS_FAILURE": url}))

@@ -1,0 +1,103 @@
+"""Facts come from real tables, of the last days alone; a table that cannot be read blinds only its own rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.alerts.facts import read_facts
+from medallion_assets.operations.alerts.rules import judge
+from medallion_assets.operations.expectation_results import record_results
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, record_attempts
+from medallion_assets.operations.status import read_status
+from medallion_assets.refining.refused_exports import RefusedExport, record_refusals
+from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
+from medallion_assets_tests.operations.small_lakehouse import AT, DAY, FIRST, log_file, make_lakehouse
+from medallion_assets_tests.oracle.lines import full, item_line, transaction, window
+from medallion_assets_tests.oracle.model import TRANSACTIONS
+from medallion_assets_tests.pipeline import land, run_silver
+
+LATE = "01746316800000-0000000c"
+REFUSED = RefusedExport(
+    table_name=TRANSACTIONS,
+    export_id="01746403200000-0000000d",
+    prefix="",
+    verdict="checksum_mismatch",
+    message="md5 differs",
+    fingerprint="f",
+    judged_at=NOW,
+)
+
+
+def test_an_empty_place_has_no_facts_and_gets_no_tables(tmp_path: Path) -> None:
+    facts = read_facts(Lakehouse(url=str(tmp_path / "lakehouse")), NOW, day_due=NOW.date())
+    assert judge(facts, NOW) == []
+    assert not (tmp_path / "lakehouse").exists()
+
+
+def test_the_last_days_are_read(tmp_path: Path) -> None:
+    lake = Lakehouse(url=str(tmp_path / "lakehouse"))
+    record_attempts(lake, [attempt(run_id="old", ago=9 * 24 * 3600), attempt(run_id="young", ago=8 * 24 * 3600)])
+    row = {"table_name": SILVER, "expectation": "e", "kind": "expect", "passed": 1, "failed": 0, "is_published": True}
+    for export_id, days in (("old", 9), ("young", 8)):
+        record_results(lake, [{**row, "export_id": export_id}], run_id="r", now=NOW - timedelta(days=days))
+    facts = read_facts(lake, NOW)
+    assert facts.attempts["run_id"].to_list() == ["young"]
+    assert facts.results["export_id"].to_list() == ["young"]
+
+
+def test_a_window_that_waits_is_a_fact_until_the_missing_one_is_there(tmp_path: Path) -> None:
+    lake = make_lakehouse(tmp_path)
+    assert read_facts(lake, NOW).waiting == []
+    land(lake, window(TRANSACTIONS, LATE, AT + 3 * DAY, AT + 4 * DAY, []))
+    run_silver(lake)
+    (waiting,) = read_facts(lake, NOW).waiting
+    assert (waiting.table, waiting.export_id, waiting.to_at) == (SILVER, LATE, AT + 4 * DAY)
+    assert "nothing covers 2025-05-02T00:00:00+00:00 to 2025-05-04" in waiting.why
+    land(lake, window(TRANSACTIONS, "01746230400000-0000000e", AT + DAY, AT + 3 * DAY, []))
+    run_silver(lake)
+    assert read_facts(lake, NOW).waiting == []
+
+
+def test_a_minute_that_no_window_covers_is_a_fact_until_one_does(tmp_path: Path) -> None:
+    """C1: the sound lakehouse's first windows begin a minute before their full exports."""
+    lake = make_lakehouse(tmp_path)
+    assert read_facts(lake, NOW).minutes == []
+    land(lake, full(TRANSACTIONS, LATE, AT + 2 * DAY, [item_line(transaction())]))
+    land(lake, window(TRANSACTIONS, "01746316800000-0000000e", AT + 2 * DAY, AT + 3 * DAY, []))
+    run_silver(lake)
+    ((table, minute),) = read_facts(lake, NOW).minutes
+    assert (table, minute.full_export_id, minute.window_from) == (SILVER, LATE, AT + 2 * DAY)
+    (alert,) = judge(read_facts(lake, NOW), NOW)
+    assert (alert.key, alert.kind) == (f"unprotected_minute/{SILVER}/{LATE}", "warning")
+    (warning,) = read_status(lake, NOW).warnings
+    assert warning == f"{SILVER}: {minute}"
+    land(lake, window(TRANSACTIONS, "01746316800000-0000000f", AT + DAY, AT + 2 * DAY, []))
+    run_silver(lake)
+    assert (read_facts(lake, NOW).minutes, read_status(lake, NOW).warnings) == ([], [])
+
+
+def test_a_refusal_is_a_fact_while_the_export_is_not_in(tmp_path: Path) -> None:
+    lake = make_lakehouse(tmp_path)
+    mended, old = replace(REFUSED, export_id=FIRST), replace(REFUSED, judged_at=NOW - timedelta(days=8, seconds=1))
+    record_refusals(lake, [REFUSED, mended, replace(old, export_id="01746403200000-0000000f")])
+    assert read_facts(lake, NOW).refused == [REFUSED]
+
+
+def test_a_broken_table_blinds_its_own_rule(tmp_path: Path) -> None:
+    lake = make_lakehouse(tmp_path)
+    record_attempts(lake, [attempt()])
+    record_refusals(lake, [REFUSED])
+    log_file(lake, PIPELINE_RUNS, 0).write_text("{")
+    facts = read_facts(lake, NOW)
+    assert [one.what for one in facts.unread] == ["attempts", "freshness"]
+    assert facts.refused == [REFUSED]
+    kinds = {one.key.split("/")[0] for one in judge(facts, NOW)}
+    assert kinds == {"blind", "refused"}
+
+
+def test_what_the_rules_find_in_a_sound_lakehouse_is_nothing(tmp_path: Path) -> None:
+    lake = make_lakehouse(tmp_path)
+    assert judge(read_facts(lake, datetime.now(UTC)), datetime.now(UTC)) == []

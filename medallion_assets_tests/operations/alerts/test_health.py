@@ -1,0 +1,61 @@
+"""A stage is told of that took longer than its contract allows, or whose process held more memory."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from medallion_assets.operations.alerts.facts import Facts, RunningStage
+from medallion_assets.operations.alerts.health import unhealthy_run
+from medallion_assets.operations.alerts.table import Alert
+from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
+
+GIBIBYTE = 1024**3
+
+
+def told(*rows: Any, running: tuple[RunningStage, ...] = ()) -> list[Alert]:
+    return list(unhealthy_run(Facts(attempts=attempts(*rows), running=running), NOW))
+
+
+def keys(alerts: list[Alert]) -> list[str]:
+    return [one.key for one in alerts]
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(7200.0, []), (7200.5, [f"slow/r1/{SILVER}"])])
+def test_attempts_and_the_waits_between_them_count(seconds: float, found: list[str]) -> None:
+    """Two attempts of a minute, the second of which ends so long after the first began."""
+    first = attempt(ago=20_000, duration_seconds=60.0)
+    second = attempt(attempt=2, ago=20_000 - (seconds - 60), duration_seconds=60.0)
+    other_run = attempt(run_id="r2", ago=1000, duration_seconds=60.0)
+    alerts = told(first, second, other_run)
+    assert keys(alerts) == found
+    if alerts:
+        (alert,) = alerts
+        assert alert.what == (f"{SILVER} took 7,200 s with attempts and waits; expected: at most 7,200 s; it has ended")
+        assert (alert.kind, alert.run_id, alert.job) == ("warning", "r1", "refine")
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(3600.0, []), (3600.1, [f"over_limit/r1/{SILVER}"])])
+def test_one_attempt_over_the_time_limit(seconds: float, found: list[str]) -> None:
+    assert keys(told(attempt(ago=20_000, duration_seconds=seconds))) == found
+
+
+@pytest.mark.parametrize(
+    ("peak", "found"), [(None, []), (8 * GIBIBYTE, []), (8 * GIBIBYTE + 1, [f"memory/r1/{SILVER}"])]
+)
+def test_memory_over_the_health_rule(peak: int | None, found: list[str]) -> None:
+    assert keys(told(attempt(peak_memory_bytes=peak), attempt(attempt=2, peak_memory_bytes=5))) == found
+
+
+@pytest.mark.parametrize(("ago", "found"), [(7200, []), (7201, [f"slow/r1/{SILVER}"])])
+def test_a_stage_at_work_is_told_of_before_it_ends(ago: float, found: list[str]) -> None:
+    running = RunningStage(run_id="r1", job="refine", stage=SILVER, started_at=NOW - timedelta(seconds=ago))
+    alerts = told(running=(running,))
+    assert keys(alerts) == found
+    assert all(one.what.endswith("it is still at work") for one in alerts)
+
+
+def test_a_stage_without_a_contract_has_no_limit() -> None:
+    assert told(attempt(stage="silver.gone", ago=90_000, duration_seconds=80_000.0)) == []

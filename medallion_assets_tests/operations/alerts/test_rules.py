@@ -1,0 +1,223 @@
+"""Each rule tells what is just over its limit and nothing that is just under it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from medallion_assets.contracts.full_export_time import UnprotectedMinute
+from medallion_assets.operations.alerts.delivery import message
+from medallion_assets.operations.alerts.facts import Facts, Unread, WaitingExport
+from medallion_assets.operations.alerts.rules import (
+    blind,
+    daily_not_done,
+    gap,
+    judge,
+    low_quality,
+    refused_export,
+    stale_table,
+    unprotected_minute,
+)
+from medallion_assets.operations.freshness import Freshness
+from medallion_assets.operations.pipeline_runs import Outcome
+from medallion_assets.refining.refused_exports import RefusedExport
+from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results
+
+DAY = 24 * 3600.0
+SERVING = ("serving.daily_sales_metrics", "serving.customer_ltv_metrics")
+YESTERDAY = "2025-05-07"
+MINUTE = UnprotectedMinute(
+    full_export_id="e1",
+    export_id="e2",
+    covered_until=NOW - timedelta(days=1, minutes=1),
+    window_from=NOW - timedelta(days=1),
+)
+
+
+def test_facts_of_a_quiet_day_are_no_alert() -> None:
+    assert judge(Facts(attempts=attempts(attempt())), NOW) == []
+    assert judge(Facts(), NOW) == []
+
+
+FAILED = attempt(run_id="r9", stage=SERVING[0], job="daily", ago=4000, outcome=Outcome.FAILED, error="no answer")
+EVERYTHING = Facts(
+    attempts=attempts(
+        attempt(ago=2 * DAY),
+        attempt(run_id="poor", ago=20_000, records_in=1000, quality_score=0.9, duration_seconds=7201.0),
+        FAILED,
+    ),
+    results=results(*[(1, 100)] * 5, (40, 1000)),
+    freshness=[Freshness(table=SERVING[0], last_refreshed=None, row_count=None, sla_hours=24.0, is_stale=True)],
+    refused=[
+        RefusedExport(
+            table_name="customers",
+            export_id="01746057600000-0000000a",
+            prefix="",
+            verdict="checksum_mismatch",
+            message="md5 differs",
+            fingerprint="f1",
+            judged_at=NOW,
+        )
+    ],
+    waiting=[WaitingExport(table=SILVER, export_id="e2", why="e2 waits", to_at=NOW - timedelta(days=1))],
+    minutes=[(SILVER, MINUTE)],
+    unread=[Unread(what="decisions", error="the storage did not answer")],
+    day_due=date(2025, 5, 7),
+)
+RUNS = {
+    "failed": {"r9"},
+    "quality": {"poor"},
+    "stale": {"r9"},
+    "slow": {"poor"},
+    "over_limit": {"poor"},
+    "expectation": {"r1"},
+    "refused": {None},
+    "gap": {None},
+    "unprotected_minute": {None},
+    "daily_not_done": {"r9", None},
+    "blind": {None},
+}
+"""By rule, the runs that its alerts link; where no run did it, they link the UI."""
+
+
+def test_every_rule_says_what_happened_where_what_to_do_and_links_the_run() -> None:
+    found = judge(EVERYTHING, NOW)
+    runs: dict[str, set[str | None]] = {}
+    for alert in found:
+        runs.setdefault(alert.key.partition("/")[0], set()).add(alert.run_id)
+        title, body = message(alert, ui_url="http://ui")
+        assert alert.kind.capitalize() in title
+        for line in (alert.what, f"Where: {alert.where}", f"What to do: {alert.do}"):
+            assert line in body
+        assert min(len(alert.what), len(alert.where), len(alert.do)) > 5
+        assert body.endswith(f"Look: http://ui/runs/{alert.run_id}" if alert.run_id else "Look: http://ui")
+    assert runs == RUNS
+
+
+@pytest.mark.parametrize(("bad", "is_told"), [(0.0199, False), (0.0201, True)])
+def test_quality_counts_every_record_the_same(bad: float, is_told: bool) -> None:
+    """A large export outweighs small ones; what is older than 7 days, failed or was empty does not count."""
+    rows = attempts(
+        attempt(run_id="large", records_in=1_000_000, quality_score=1 - bad),
+        attempt(run_id="small", records_in=1, quality_score=1 - bad),
+        attempt(run_id="old", ago=7 * DAY + 1, records_in=1_000_000_000, quality_score=0.5),
+        attempt(run_id="failed", records_in=1_000_000_000, quality_score=0.5, outcome=Outcome.FAILED),
+        attempt(run_id="empty", records_in=0, quality_score=0.0),
+        attempt(run_id="untold"),
+    )
+    alerts = list(low_quality(Facts(attempts=rows), NOW))
+    assert [one.key for one in alerts] == ([f"quality/{SILVER}/2025-05-08"] if is_told else [])
+    if is_told:
+        assert (alerts[0].kind, alerts[0].where) == ("warning", SILVER)
+        assert "97.99% of the records" in alerts[0].what
+        assert "98.00% of 1,000,001" in alerts[0].what
+
+
+def test_a_stale_table_is_told_once_a_day_and_again_after_a_refresh() -> None:
+    fresh = Freshness(
+        table="gold.customer_ltv", last_refreshed=NOW - timedelta(hours=25), row_count=5, sla_hours=24.0, is_stale=True
+    )
+    keys = [
+        [one.key for one in stale_table(Facts(freshness=[row]), now)]
+        for row, now in (
+            (fresh, NOW),
+            (fresh, NOW + timedelta(hours=1)),
+            (fresh, NOW + timedelta(days=1)),
+            (replace(fresh, last_refreshed=None), NOW),
+            (replace(fresh, is_stale=False), NOW),
+        )
+    ]
+    assert keys[0] == keys[1] == ["stale/gold.customer_ltv/2025-05-07T14:00:00+00:00/2025-05-08"]
+    assert keys[2] == ["stale/gold.customer_ltv/2025-05-07T14:00:00+00:00/2025-05-09"]
+    assert keys[3] == ["stale/gold.customer_ltv/never/2025-05-08"]
+    assert keys[4] == []
+
+
+def test_a_refused_export_is_told_with_its_verdict_and_again_when_its_files_change() -> None:
+    refused = RefusedExport(
+        table_name="customers",
+        export_id="01746057600000-0000000a",
+        prefix="",
+        verdict="checksum_mismatch",
+        message="md5 differs; what to do: copy the file again",
+        fingerprint="f1",
+        judged_at=NOW,
+    )
+    again = replace(refused, judged_at=NOW + timedelta(hours=1))
+    changed = replace(refused, fingerprint="f2")
+    first, second, third = refused_export(Facts(refused=[refused, again, changed]), NOW)
+    assert first.key == second.key != third.key
+    assert (first.kind, first.where) == ("failure", "bronze.customers, export 01746057600000-0000000a")
+    assert "(checksum_mismatch): md5 differs; what to do: copy the file again" in first.what
+
+
+@pytest.mark.parametrize(("ago", "is_told"), [(3599, False), (3600, True)])
+def test_a_gap_is_told_when_the_missing_window_is_late(ago: float, is_told: bool) -> None:
+    waiting = WaitingExport(table=SILVER, export_id="e2", why="export e2 waits", to_at=NOW - timedelta(seconds=ago))
+    assert [one.key for one in gap(Facts(waiting=[waiting]), NOW)] == ([f"gap/{SILVER}/e2"] if is_told else [])
+
+
+@pytest.mark.parametrize(("ago", "is_told"), [(3599, False), (3600, True)])
+def test_an_unprotected_minute_is_told_when_a_window_over_it_is_late(ago: float, is_told: bool) -> None:
+    late = replace(MINUTE, window_from=NOW - timedelta(seconds=ago))
+    told = [f"unprotected_minute/{SILVER}/e1"] if is_told else []
+    assert [one.key for one in unprotected_minute(Facts(minutes=[(SILVER, late)]), NOW)] == told
+
+
+def daily(*rows: Any, first_day: date = date(2025, 1, 1), day: date | None = date(2025, 5, 7)) -> set[str]:
+    facts = Facts(attempts=attempts(attempt(ago=2 * DAY), *rows), day_due=day, first_day=first_day)
+    return {one.key.removeprefix("daily_not_done/") for one in daily_not_done(facts, NOW)}
+
+
+def published(stage: str = SERVING[0], partition: str = YESTERDAY, *, ago: float = 6 * 3600, **facts: Any) -> Any:
+    return attempt(stage=stage, partition=partition, ago=ago, **facts)
+
+
+def test_the_day_that_is_due_is_missed_until_every_serving_table_has_it() -> None:
+    both = {f"{stage}/{YESTERDAY}" for stage in SERVING}
+    assert daily() == both
+    assert daily(published()) == {f"{SERVING[1]}/{YESTERDAY}"}
+    assert daily(published(), published(SERVING[1], "2025-05-01...2025-05-08")) == set()
+    assert daily(published(outcome=Outcome.FAILED), published(SERVING[1], "2025-05-06")) == both
+
+
+def test_a_publish_before_the_day_had_ended_does_not_close_it() -> None:
+    midnight = 8 * 3600.0  # in Los Angeles, so many seconds before NOW
+    assert f"{SERVING[0]}/{YESTERDAY}" not in daily(published(ago=midnight))
+    assert f"{SERVING[0]}/{YESTERDAY}" in daily(published(ago=midnight + 1))
+
+
+def test_no_day_is_missed_that_is_not_due_or_lies_before_the_first_one_or_before_the_pipeline_began() -> None:
+    assert not daily(day=None)
+    assert not daily(first_day=date(2025, 5, 8))
+    assert daily(first_day=date(2025, 5, 7))
+    young = Facts(attempts=attempts(attempt(ago=8 * 3600)), day_due=date(2025, 5, 7))
+    assert list(daily_not_done(young, NOW)) == []
+
+
+@pytest.mark.parametrize(
+    "over_at",
+    [
+        datetime(2025, 3, 10, 7, tzinfo=UTC),  # the day had 23 hours
+        datetime(2025, 11, 3, 8, tzinfo=UTC),  # the day had 25 hours
+    ],
+)
+def test_a_day_ends_at_local_midnight_when_clocks_change(over_at: datetime) -> None:
+    day = over_at.date() - timedelta(days=1)
+    before = attempt(run_id="r0", started_at=over_at - timedelta(days=2))
+
+    def missed(began_at: datetime) -> int:
+        rows = [attempt(stage=stage, partition=str(day), started_at=began_at) for stage in SERVING]
+        return len(list(daily_not_done(Facts(attempts=attempts(before, *rows), day_due=day), NOW)))
+
+    assert missed(over_at) == 0
+    assert missed(over_at - timedelta(seconds=1)) == 2
+
+
+def test_what_cannot_be_read_is_told() -> None:
+    (alert,) = blind(Facts(unread=[Unread(what="freshness", error="the storage did not answer")]), NOW)
+    assert alert.key == "blind/freshness/2025-05-08"
+    assert alert.what == "alert rules cannot see freshness: the storage did not answer"

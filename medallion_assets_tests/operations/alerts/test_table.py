@@ -1,0 +1,66 @@
+"""Alerts are kept once, whoever raises them and however often."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import PermanentError
+from medallion_assets.operations.alerts.table import KEPT_DAYS, TEXT_CHARACTERS, Alert, raise_alerts, read_alerts
+
+NOW = datetime(2025, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lakehouse:
+    return Lakehouse(url=str(tmp_path / "lakehouse"))
+
+
+def alert(key: str, *, kind: str = "failure", what: str = "Silver failed") -> Alert:
+    return Alert(key=key, kind=kind, what=what, where="silver.customers", do="look", run_id="r1", job="refine")
+
+
+def test_an_alert_is_raised_once_with_all_it_says(lake: Lakehouse) -> None:
+    first, second = alert("a"), alert("b", kind="warning")
+    assert raise_alerts(lake, [first, second, alert("a", what="later")], NOW) == [first, second]
+    assert raise_alerts(lake, [second, first], NOW + timedelta(hours=1)) == []
+    assert read_alerts(lake, since=NOW.date()).rows() == [
+        ("a", "failure", "Silver failed", "silver.customers", "look", "r1", "refine", NOW),
+        ("b", "warning", "Silver failed", "silver.customers", "look", "r1", "refine", NOW),
+    ]
+
+
+def test_the_same_alert_is_raised_anew_when_it_is_forgotten(lake: Lakehouse) -> None:
+    raise_alerts(lake, [alert("a")], NOW)
+    assert raise_alerts(lake, [alert("a")], NOW + timedelta(days=KEPT_DAYS)) == []
+    assert raise_alerts(lake, [alert("a")], NOW + timedelta(days=KEPT_DAYS + 1)) == [alert("a")]
+
+
+def test_nothing_to_raise_makes_no_table(lake: Lakehouse) -> None:
+    assert raise_alerts(lake, [], NOW) == []
+    assert read_alerts(lake, since=NOW.date()).is_empty()
+    assert not Path(lake.url).exists()
+
+
+def test_raising_at_once_loses_none_and_tells_each_once(lake: Lakehouse) -> None:
+    raise_alerts(lake, [alert("first")], NOW)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda n: raise_alerts(lake, [alert("same"), alert(f"own {n}")], NOW), range(4)))
+    keys = read_alerts(lake, since=NOW.date())["key"].to_list()
+    assert sorted(keys) == ["first", "own 0", "own 1", "own 2", "own 3", "same"]
+
+
+def test_a_page_of_text_is_cut(lake: Lakehouse) -> None:
+    raise_alerts(lake, [alert("a", what="x" * 9000)], NOW)
+    (what,) = read_alerts(lake, since=NOW.date())["what"]
+    assert len(what) == TEXT_CHARACTERS
+    assert what.endswith("x…")
+
+
+def test_a_kind_without_channels_is_refused() -> None:
+    with pytest.raises(PermanentError, match=r"one of failure, warning, skipped, success.*'disaster'"):
+        alert("a", kind="disaster")

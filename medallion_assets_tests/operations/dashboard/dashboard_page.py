@@ -1,0 +1,149 @@
+"""A dashboard with one fact of each kind, and reading a page as a browser would.
+
+Belongs here: what the tests of the dashboard plant, and what a page holds: texts by section, figures, references.
+Does not: expectations of any kind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.alerts.table import Alert, raise_alerts
+from medallion_assets.operations.dashboard.facts import read_facts
+from medallion_assets.operations.dashboard.page import render
+from medallion_assets.operations.expectation_results import record_results
+from medallion_assets.operations.incident import Incident, record_incidents
+from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
+from medallion_assets.refining.refused_exports import RefusedExport, record_refusals
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+TRANSACTIONS, SALES = "silver.customer_transactions", "serving.daily_sales_metrics"
+
+
+def attempt(stage: str, hours_ago: float, **facts: Any) -> StageAttempt:
+    """An attempt that succeeded in a minute, unless `facts` say otherwise."""
+    usual = {"run_id": "run-1", "attempt": 1, "duration_seconds": 60.0, "outcome": Outcome.SUCCEEDED}
+    return StageAttempt(stage=stage, started_at=NOW - hours_ago * HOUR, **{**usual, **facts})
+
+
+def result(expectation: str, failed: int, *, export_id: str = "e1", **facts: Any) -> dict[str, Any]:
+    """What judging 100 records of an export found."""
+    usual = {"table_name": TRANSACTIONS, "kind": "expect_or_drop", "is_published": True}
+    return {
+        **usual,
+        "export_id": export_id,
+        "expectation": expectation,
+        "passed": 100 - failed,
+        "failed": failed,
+        **facts,
+    }
+
+
+def plant(lakehouse: Lakehouse, *, text: str = "") -> None:
+    """One fact of each kind, with a text in every place that data can reach."""
+    scored = {"records_in": 100, "records_out": 97, "records_quarantined": 3, "quality_score": 0.97}
+    published = {"records_out": 60, "consumed_wcu": 900.0, "target_wcu": 500.0, "publishing_seconds": 2.0}
+    failed = {"outcome": Outcome.FAILED, "error": f"could not refine {text}", "run_id": f"run-2{text}"}
+    attempts = [
+        attempt(TRANSACTIONS, 3, **scored),
+        attempt(TRANSACTIONS, 2, **failed, partition=f"2026-03-01{text}"),
+        attempt(SALES, 1, **published, partition="2026-03-01"),
+        attempt("gold.customer_ltv", 30),
+    ]
+    record_attempts(lakehouse, attempts)
+    held = result("currency_unsupported", 40, export_id=f"e2{text}", is_published=False)
+    record_results(lakehouse, [result(f"amount_out_of_range{text}", 3), held], run_id="run-1", now=NOW - 3 * HOUR)
+    refusal = {"prefix": "", "fingerprint": "f", "judged_at": NOW - HOUR}
+    record_refusals(
+        lakehouse,
+        [
+            RefusedExport(
+                table_name="customers",
+                export_id=f"e3{text}",
+                verdict=f"tampered{text}",
+                message=f"a file was changed {text}",
+                **refusal,
+            )
+        ],
+    )
+    alert = Alert(key="k", kind="warning", what=f"a table is stale {text}", where=f"gold{text}", do=f"look {text}")
+    raise_alerts(lakehouse, [alert], NOW - HOUR)
+    incident = Incident(
+        run_id=f"run-2{text}",
+        job="refine",
+        stage=TRANSACTIONS,
+        error=f"the gate stopped it {text}; found: 0.60",
+        headline=f"the gate stopped it {text}",
+        found="0.60",
+        reasons=f"currency_unsupported: 40 {text}",
+        do=f"accept or reject {text}",
+        failed_at=NOW - 2 * HOUR,
+        raised_at=NOW - 2 * HOUR,
+    )
+    record_incidents(lakehouse, [incident])
+
+
+def page_of(lakehouse: Lakehouse) -> Page:
+    """The dashboard as of NOW."""
+    return Page.read(render(read_facts(lakehouse, NOW)))
+
+
+def lakehouse_in(folder: Path) -> Lakehouse:
+    return Lakehouse(url=str(folder / "lakehouse"))
+
+
+@dataclass
+class Page:
+    """What a browser finds: the texts of each section, elements, figures, and what the page refers to."""
+
+    html: str
+    texts: dict[str, str] = field(default_factory=dict)
+    elements: list[str] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
+    bad_rows: dict[str, int] = field(default_factory=dict)
+    charts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, html: str) -> Page:
+        reader = _Reader()
+        reader.feed(html)
+        texts = {section: " ".join("".join(parts).split()) for section, parts in reader.texts.items()}
+        charts = json.loads("".join(reader.data["charts"]))
+        return cls(html, texts, reader.elements, reader.references, dict(reader.bad_rows), charts)
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: dict[str, list[str]] = defaultdict(list)
+        self.data: dict[str, list[str]] = defaultdict(list)
+        self.bad_rows: dict[str, int] = defaultdict(int)
+        self.elements: list[str] = []
+        self.references: list[str] = []
+        self._section, self._raw = "head", ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = dict(attrs)
+        self.elements.append(tag)
+        self.references += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
+        self._raw = (known.get("id") or tag) if tag in ("script", "style") else ""
+        if tag == "section":
+            self._section = known["id"] or ""
+        if tag == "tr" and known.get("class") == "bad":
+            self.bad_rows[self._section] += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        self._raw = ""
+        if tag in ("td", "th"):
+            self.texts[self._section].append(" ")
+
+    def handle_data(self, data: str) -> None:
+        (self.data[self._raw] if self._raw else self.texts[self._section]).append(data)

@@ -1,0 +1,80 @@
+"""One row an attempt: written, read back, and the last success of each stage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.operations import pipeline_runs
+from medallion_assets.operations.pipeline_runs import (
+    PIPELINE_RUNS,
+    Outcome,
+    StageAttempt,
+    last_successes,
+    read_attempts,
+    record_attempts,
+)
+from medallion_assets_tests.pipeline import lakehouse_at
+
+AT = datetime(2025, 5, 1, 23, 59, tzinfo=UTC)
+DAY = timedelta(days=1)
+ONE = StageAttempt(
+    run_id="r1", stage="silver.t", attempt=1, started_at=AT, duration_seconds=2.5, outcome=Outcome.SUCCEEDED
+)
+
+
+def test_attempts_come_back_in_the_order_in_which_they_began(tmp_path: Path) -> None:
+    lakehouse = lakehouse_at(tmp_path)
+    later = replace(ONE, attempt=2, started_at=AT + DAY, outcome=Outcome.FAILED, error="no", records_in=7)
+    record_attempts(lakehouse, [later, ONE])
+    rows = read_attempts(lakehouse).to_dicts()
+    assert [(row["attempt"], row["outcome"], row["error"], row["records_in"]) for row in rows] == [
+        (1, "succeeded", None, None),
+        (2, "failed", "no", 7),
+    ]
+    assert [row["run_date"] for row in rows] == [AT.date(), (AT + DAY).date()]
+    assert read_attempts(lakehouse, since=(AT + DAY).date())["attempt"].to_list() == [2]
+    assert lakehouse.open(PIPELINE_RUNS).version == 2, "a commit for each day"
+
+
+def test_a_lakehouse_without_attempts(tmp_path: Path) -> None:
+    """Reading makes no table."""
+    lakehouse = lakehouse_at(tmp_path)
+    assert read_attempts(lakehouse).columns == list(PIPELINE_RUNS.column_names)
+    assert last_successes(lakehouse, ["silver.t"]) == {}
+    assert not lakehouse.exists(PIPELINE_RUNS)
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+def test_an_attempt_that_tells_of_itself_was_not_lost(tmp_path: Path, told_first: bool) -> None:
+    """A run that Dagster gave up may end by itself a moment later; its own word counts, whoever wrote first."""
+    lakehouse, lost = lakehouse_at(tmp_path), replace(ONE, outcome=Outcome.LOST, error="gone")
+    for attempt in (ONE, lost) if told_first else (lost, ONE):
+        record_attempts(lakehouse, [attempt])
+    assert read_attempts(lakehouse)["outcome"].to_list() == ["succeeded"]
+
+
+def test_an_attempt_with_a_row_is_left_alone(tmp_path: Path) -> None:
+    lakehouse = lakehouse_at(tmp_path)
+    record_attempts(lakehouse, [ONE])
+    record_attempts(lakehouse, [replace(ONE, outcome=Outcome.LOST)], if_unknown=True)
+    assert lakehouse.open(PIPELINE_RUNS).version == 1
+
+
+def test_the_last_success_is_the_one_that_ended_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may lie many days back, behind failures, and need not have begun last."""
+    monkeypatch.setattr(pipeline_runs, "DAYS_AT_ONCE", 1)
+    lakehouse = lakehouse_at(tmp_path)
+    long = replace(ONE, run_id="long", duration_seconds=600.0)
+    short = replace(ONE, run_id="short", started_at=AT + timedelta(seconds=30))
+    failed = [replace(ONE, run_id=f"f{n}", started_at=AT + n * DAY, outcome=Outcome.FAILED) for n in (1, 2, 3)]
+    other = [replace(ONE, stage="gold.t", started_at=AT + n * DAY, run_id=f"g{n}") for n in (0, 2)]
+    record_attempts(lakehouse, [long, short, *failed, *other])
+    found = last_successes(lakehouse, ["silver.t", "gold.t", "serving.t"])
+    assert {stage: (row["run_id"], row["ended_at"]) for stage, row in found.items()} == {
+        "silver.t": ("long", AT + timedelta(minutes=10)),
+        "gold.t": ("g2", AT + 2 * DAY + timedelta(seconds=2.5)),
+    }

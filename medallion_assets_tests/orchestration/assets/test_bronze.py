@@ -1,0 +1,133 @@
+"""Bronze's doorway in Dagster: what it loads, and what it says of what it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from medallion_assets.orchestration.sensors.arrival import Known, look
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.decisions import DECISIONS
+from medallion_assets.refining.source import Source
+from medallion_assets.sources.dynamodb_export import find as finding
+from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
+from medallion_assets.storage.stores import write_bytes
+from medallion_assets.triggers.file_arrival import Cursor
+from medallion_assets_tests import pipeline
+from medallion_assets_tests.graph import BRONZE, Graph
+from medallion_assets_tests.refining.landing import AT, HOUR, NOW, Landing
+from medallion_assets_tests.sources.dynamodb_export.planted_exports import key_of
+
+TRANSACTIONS = "bronze/customer_transactions"
+CHECK = (TRANSACTIONS, "exports_verified")
+
+
+def landing(graph: Graph) -> Landing:
+    """Where exports of customer_transactions are dropped for this graph."""
+    place = Landing(graph.settings.home, table="customer_transactions")
+    place.raw_url = graph.settings.raw_url
+    return place
+
+
+def test_a_refused_export_stops_no_other_and_is_named(graph: Graph) -> None:
+    """B1: one loaded, one tampered, one not there yet; what follows in the run goes on."""
+    place = landing(graph)
+    good, tampered, waiting = (place.full("a", "b", at=AT + number * HOUR) for number in range(3))
+    write_bytes(place.store, tampered.files[1].key, b"something else")
+    (Path(place.raw_url) / "customer_transactions" / key_of(waiting, SUMMARY_NAME)).unlink()
+    run = graph.run(*BRONZE, "silver/customers")
+    assert run.success
+    assert run.failed_checks == {CHECK, ("silver/customers", "new_records")}
+    assert run.checks[CHECK].severity is dg.AssetCheckSeverity.ERROR
+    figures = run.figures(*CHECK)
+    assert (figures["loaded"], figures["waiting"], figures["verdicts"]) == (1, 1, "not_gzip: 1")
+    assert f"| {tampered.export_id} | not_gzip |" in figures["refused"]
+    assert "what to do:" in figures["refused"]
+    made = run.figures(TRANSACTIONS)
+    assert (made["exports_loaded"], made["exports_waiting"]) == ([good.export_id], [waiting.export_id])
+    assert (made["rows_in"], made["rows_out"], made["dagster/row_count"]) == (2, 2, 2)
+
+
+def test_a_refused_export_is_named_until_it_is_made_good(graph: Graph) -> None:
+    """B2: a second run does not read it again, and tells the same."""
+    place = landing(graph)
+    export = place.full("a")
+    content = place.store.get(export.files[1].key).bytes()
+    write_bytes(place.store, export.files[1].key, b"something else")
+    told = [graph.run(TRANSACTIONS).figures(*CHECK)["refused"] for _ in range(2)]
+    assert told[0] == told[1]
+    write_bytes(place.store, export.files[1].key, bytes(content))
+    assert graph.run(TRANSACTIONS).failed_checks == set()
+
+
+def test_a_person_confirms_a_table_that_was_made_anew(graph: Graph) -> None:
+    """B3: the check says how; the decision is recorded with who."""
+    place = landing(graph)
+    place.full("a", table_id="old")
+    anew = place.full("b", at=AT + HOUR, table_id="new")
+    stopped = graph.run(TRANSACTIONS)
+    assert stopped.success
+    assert "with confirm_table_id: new" in stopped.figures(*CHECK)["refused"]
+    config = {TRANSACTIONS: {"confirm_table_id": "new", "reason": "restored from a backup"}}
+    run = graph.run(TRANSACTIONS, config=config, tags={"user": "ada"})
+    assert run.failed_checks == set()
+    assert run.figures(TRANSACTIONS)["exports_loaded"] == [anew.export_id]
+    (decision,) = pipeline.rows(graph.lakehouse, DECISIONS, "subject")
+    said = [decision[name] for name in ("subject", "action", "reason", "decided_by")]
+    assert said == ["new", "confirm_table", "restored from a backup", "ada"]
+
+
+def test_a_table_whose_exports_are_in_cannot_be_confirmed(graph: Graph) -> None:
+    """B3: it is no new one. A run that is tried again confirms once more what it had confirmed, and loaded, before."""
+    landing(graph).full("a", table_id="old")
+    graph.run(TRANSACTIONS)
+    config = {TRANSACTIONS: {"confirm_table_id": "old", "reason": "by mistake"}}
+    assert not graph.run(TRANSACTIONS, config=config).success
+    assert pipeline.rows(graph.lakehouse, DECISIONS, "subject") == []
+    landing(graph).full("b", at=AT + HOUR, table_id="new")
+    config[TRANSACTIONS]["confirm_table_id"] = "new"
+    assert graph.run(TRANSACTIONS, config=config).success
+    assert graph.run(TRANSACTIONS, config=config).success
+
+
+def test_what_may_hide_exports_fails_the_check(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B1: a sound export lies behind foreign objects, too many to look through; the sensor says so as well."""
+    monkeypatch.setattr(finding, "FOREIGN_AT_MOST", 2)
+    place = landing(graph)
+    for number in range(3):
+        write_bytes(place.store, f"daily/{number}/x", b"")
+    place.full("a", prefix="daily/z/")
+    run = graph.run(TRANSACTIONS)
+    assert run.checks[CHECK].severity is dg.AssetCheckSeverity.ERROR
+    assert run.failed_checks == {CHECK}
+    assert run.figures(*CHECK)["folders_not_looked_into"].keys() == {"daily"}
+    bronze = bronze_table("customer_transactions")
+    looked = look(Known(graph.lakehouse, bronze, Source()), place.raw_url, Cursor(), NOW)
+    assert str(looked) == "no new export (folders not looked into: 1)"
+
+
+def test_a_summary_that_lies_in_no_export_folder_is_a_warning(graph: Graph) -> None:
+    place = landing(graph)
+    place.full("a")
+    write_bytes(place.store, f"lost/{SUMMARY_NAME}", b"{}")
+    run = graph.run(TRANSACTIONS)
+    assert run.checks[CHECK].severity is dg.AssetCheckSeverity.WARN
+    assert run.failed_checks == {CHECK}
+
+
+def test_a_table_without_exports_is_empty(graph: Graph) -> None:
+    """A folder that nobody has made yet is no error."""
+    run = graph.run(*BRONZE)
+    assert run.success
+    assert run.failed_checks == set()
+    assert run.figures(TRANSACTIONS)["preview"] == "no rows"
+
+
+def test_every_commit_carries_the_run_and_who_started_it(graph: Graph) -> None:
+    """design.md, Security."""
+    landing(graph).full("a")
+    run = graph.run(TRANSACTIONS, tags={"user": "ada"})
+    commit = graph.lakehouse.open(bronze_table("customer_transactions")).delta.history(1)[0]
+    assert (commit["dagster_run_id"], commit["started_by"]) == (run.result.run_id, "ada")

@@ -1,0 +1,93 @@
+"""The dashboard in Dagster: where the page is written, and what a materialization shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.dashboard.writing import PAGE, write_dashboard
+from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.orchestration.assets.dashboard import dashboard_asset, plain
+from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.settings import aws_options, load_settings
+from medallion_assets.storage.stores import open_store, read_bytes
+from medallion_assets_tests.graph import GOLD, SERVING, STORY_DAYS, Graph
+from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, Page, lakehouse_in, plant
+from medallion_assets_tests.services.s3 import S3Server
+
+ASSET = dg.AssetKey(["operations", "dashboard"])
+
+
+def materialize(lakehouse_url: str, instance: dg.DagsterInstance) -> dict[str, Any]:
+    """Run the asset over a lakehouse, and give its metadata."""
+    settings = replace(load_settings({}), lakehouse_url=lakehouse_url)
+    resource = LakehouseResource(url=lakehouse_url, raw_url=settings.raw_url)
+    result = dg.materialize([dashboard_asset(settings)], resources={"lakehouse": resource}, instance=instance)
+    (event,) = result.asset_materializations_for_node("operations__dashboard")
+    return dict(event.metadata)
+
+
+def test_the_ui_links_to_the_page(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> None:
+    lakehouse = lakehouse_in(tmp_path)
+    plant(lakehouse)
+    shown = materialize(lakehouse.url, dagster_instance)
+    page = Path(lakehouse.url, PAGE)
+    assert shown["dashboard"] == dg.MetadataValue.url(page.as_uri())
+    assert shown["size_bytes"].value == page.stat().st_size
+    assert "tables stale" in shown["summary"].value
+    assert "- `gold.customer_ltv is stale" in shown["summary"].value
+
+
+def test_before_it_ever_ran_the_ui_says_where_the_page_will_be() -> None:
+    asset = dashboard_asset(replace(load_settings({}), lakehouse_url="s3://bucket/lake"))
+    spec = asset.specs_by_key[ASSET]
+    assert spec.metadata["dashboard"] == dg.MetadataValue.path("s3://bucket/lake/operations/dashboard.html")
+    assert spec.group_name == "operations"
+
+
+def test_a_page_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    lakehouse = lakehouse_in(tmp_path)
+    plant(lakehouse)
+    for _ in range(2):
+        written = write_dashboard(lakehouse, NOW)
+    folder = Path(lakehouse.url, PAGE).parent
+    assert [path.name for path in folder.iterdir() if path.is_file()] == ["dashboard.html"]
+    assert Path(lakehouse.url, PAGE).stat().st_size == written.size_bytes
+
+
+def test_a_text_of_data_is_no_markdown() -> None:
+    assert plain("a `b`\n# c [d](http://e)") == "`a 'b' # c [d](http://e)`"
+
+
+def test_the_page_in_a_bucket_opens_in_a_browser(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its content type a browser would save it to a file."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    bucket = s3_server.make_bucket()
+    lakehouse = Lakehouse(url=f"s3://{bucket}/lake", storage_options=aws_options())
+    plant(lakehouse)
+    write_dashboard(lakehouse, NOW)
+    written = read_bytes(open_store(lakehouse.url), PAGE)
+    assert written is not None
+    assert "a table is stale" in Page.read(written.decode()).texts["alerts"]
+    assert s3_server.client.head_object(Bucket=bucket, Key=f"lake/{PAGE}")["ContentType"] == "text/html; charset=utf-8"
+
+
+def test_a_real_run_is_shown_with_its_budget(refined: Graph, dagster_instance: dg.DagsterInstance) -> None:
+    """From the samples' export to DynamoDB: every stage has charts, and publishing what it was charged."""
+    last = STORY_DAYS[1]
+    assert refined.run(*GOLD, *SERVING, first=last).success
+    published = read_attempts(refined.lakehouse).filter(stage="serving.daily_sales_metrics").row(-1, named=True)
+    assert published["consumed_wcu"] > 0
+    assert published["publishing_seconds"] > 0
+    assert published["target_wcu"] == 500
+    materialize(refined.lakehouse.url, dagster_instance)
+    page = Page.read(Path(refined.lakehouse.url, PAGE).read_text("utf-8"))
+    assert {f"publishing-{number}" for number in (1, 2)} <= set(page.charts)
+    assert f"As of {datetime.now(UTC):%Y}" in page.texts["head"]

@@ -1,0 +1,105 @@
+"""What the checks of a serving asset say of rows that were left out, and of the table (rules P2, P4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from moto import mock_aws
+
+from medallion_assets.deriving.build import build_customer_ltv, build_daily_sales
+from medallion_assets.errors import PermanentError
+from medallion_assets.orchestration.assets.serving import serving_checks
+from medallion_assets.pipelines.transactions.customer_ltv_metrics import CUSTOMER_LTV_METRICS
+from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.publish import read_back_customer_ltv
+from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.publishing.reader import read_ltv
+from medallion_assets_tests.deriving.planting import Sale
+from medallion_assets_tests.deriving.test_build import plant
+from medallion_assets_tests.publishing.test_adoption import DAY, LTV, SALES, House
+
+
+@pytest.fixture
+def client() -> Iterator[Any]:
+    with mock_aws():
+        yield publishing_client(region_name="us-east-1")
+
+
+@pytest.fixture
+def house(client: Any, tmp_path: Path, limiter: CapacityLimiter) -> House:
+    return House(tmp_path / "one", client, limiter)
+
+
+def sell_to(house: House, *customers: str) -> None:
+    """Make one sale to each of them all there is, and build Gold."""
+    plant(house.lake, *(Sale(DAY, "10", customer=customer) for customer in customers))
+    build_daily_sales(house.lake, [DAY])
+    build_customer_ltv(house.lake, [DAY])
+
+
+def checks_of(house: House) -> dict[str, dg.AssetCheckResult]:
+    published = house.publisher.customer_ltv(DAY)
+    found = read_back_customer_ltv(house.publisher, published)
+    return {str(one.check_name): one for one in serving_checks(CUSTOMER_LTV_METRICS, published, found)}
+
+
+def test_one_bad_key_is_named_and_the_others_are_read(house: House, client: Any) -> None:
+    """Rule P4: it warns; what readers find is still compared with Gold."""
+    sell_to(house, "ann", "x" * 2049, "#watermark", "50%")
+    checks = checks_of(house)
+    assert {name: one.passed for name, one in checks.items()} == {
+        "count_equals_gold": True,
+        "unpublishable_rows": False,
+        "table_settings": True,
+    }
+    said = checks["unpublishable_rows"]
+    assert said.severity is dg.AssetCheckSeverity.WARN
+    assert said.metadata["rows_left_out"].value == 1
+    assert "customer_id has 2,049 bytes, more than 2,048" in str(said.metadata["samples"].value)
+    for customer in ("ann", "#watermark", "50%"):
+        read = read_ltv(client, LTV, customer, today=DAY)
+        assert read is not None
+        assert (read["customer_id"], read["lifetime_value"]) == (customer, 10)
+    assert read_ltv(client, LTV, "x" * 2049, today=DAY) is None
+
+
+def test_tombstones_are_not_counted_as_rows(house: House) -> None:
+    sell_to(house, "ann", "bob")
+    assert checks_of(house)["count_equals_gold"].passed
+    sell_to(house, "ann")
+    found = checks_of(house)["count_equals_gold"]
+    assert (found.passed, found.metadata["rows_readable"].value) == (True, 1)
+
+
+def test_a_table_that_can_be_deleted_by_mistake_is_told(house: House, client: Any) -> None:
+    house.publish(LTV)
+    client.update_table(TableName=LTV, DeletionProtectionEnabled=False)
+    said = checks_of(house)["table_settings"]
+    assert (said.passed, said.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert f"aws dynamodb update-table --table-name {LTV} --deletion-protection-enabled" in str(said.metadata)
+
+
+@pytest.mark.parametrize("table", [SALES, LTV])
+def test_a_publish_stops_when_another_run_of_the_lakehouse_takes_over(house: House, client: Any, table: str) -> None:
+    """Its process counts as lost, and goes on: at its next write it learns that it is not its turn."""
+
+    class Overtaken:
+        """Another run begins before the first row of this one."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name in {"batch_write_item", "put_item"} and house.owner(table)["turn_run_id"] == "late":
+                house.publish(table)
+            return getattr(client, name)
+
+    house.publish(table)
+    house.sell("20")
+    late = House.__new__(House)
+    late.lake, late.publisher = house.lake, replace(house.publisher, client=Overtaken(), run_id="late")
+    with pytest.raises(PermanentError, match=r"another publish to DynamoDB table .* took over from this one"):
+        late.publish(table)
+    assert house.read(table) == 20

@@ -1,0 +1,107 @@
+"""Launching real runs of `run_jobs.py` for tests: an instance with the launcher, a run that waits, and its end.
+
+Belongs here: what the tests of launching, watching and ending runs share. Does not: what they expect.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psutil
+from dagster._core.test_utils import instance_for_test
+
+from medallion_assets.orchestration.runs.launcher import WatchedRunLauncher
+from medallion_assets.orchestration.runs.locks import end_workers, noted
+from medallion_assets.orchestration.runs.whereabouts import folder_of
+from medallion_assets_tests.orchestration.runs import run_jobs
+
+LAUNCHER = {"module": "medallion_assets.orchestration.runs.launcher", "class": "WatchedRunLauncher"}
+SECONDS = 120.0
+"""A bound for a busy machine, not an expectation."""
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Launching:
+    """An instance, and a folder by which its runs and the test speak to each other."""
+
+    instance: dg.DagsterInstance
+    folder: Path
+
+    @property
+    def launcher(self) -> WatchedRunLauncher:
+        assert isinstance(self.instance.run_launcher, WatchedRunLauncher)
+        return self.instance.run_launcher
+
+    def make(self, tags: Mapping[str, str] | None = None, origin: Any = None) -> str:
+        """A run that waits, not launched yet; its id. `origin` is where a code server has its job."""
+        job = dg.reconstructable(run_jobs.waiting)
+        run = self.instance.create_run_for_job(
+            job.get_definition(),
+            run_config={"ops": {"waits": {"config": {"folder": str(self.folder)}}}},
+            tags=dict(tags or {}),
+            job_code_origin=job.get_python_origin(),
+            remote_job_origin=origin,
+        )
+        return run.run_id
+
+    def launch(self, tags: Mapping[str, str] | None = None) -> str:
+        """A run that was launched, and need not have begun yet."""
+        run_id = self.make(tags)
+        self.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
+        return run_id
+
+    def at_work(self) -> str:
+        """A run that is at work."""
+        run_id = self.launch()
+        wait_until(lambda: run_id in self.executed, "the run is at work")
+        return run_id
+
+    def process(self, run_id: str) -> psutil.Process:
+        """The process of a run."""
+        found = noted(folder_of(self.instance), run_id)
+        assert found is not None
+        return psutil.Process(found.pid)
+
+    def run(self, run_id: str) -> dg.DagsterRun:
+        found = self.instance.get_run_by_id(run_id)
+        assert found is not None
+        return found
+
+    def wait_for(self, run_id: str, status: dg.DagsterRunStatus) -> None:
+        wait_until(lambda: self.run(run_id).status is status, f"{run_id} is {status.value}, not {self.said(run_id)}")
+
+    def said(self, run_id: str) -> str:
+        """The messages of a run's events."""
+        entries = self.instance.all_logs(run_id)
+        return "\n".join(entry.dagster_event.message or "" for entry in entries if entry.dagster_event)
+
+    @property
+    def executed(self) -> list[str]:
+        """The runs whose step was at work, as often as it was."""
+        file = self.folder / "at-work"
+        return file.read_text().split() if file.exists() else []
+
+
+@contextmanager
+def launching(folder: Path, settings: Mapping[str, object] | None = None) -> Iterator[Launching]:
+    """An instance whose runs do not outlive the block."""
+    with instance_for_test({"run_launcher": LAUNCHER, **(settings or {})}) as instance:
+        try:
+            yield Launching(instance, folder)
+        finally:
+            end_workers(folder_of(instance))
+
+
+def wait_until(ready: Callable[[], object], what: str) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + SECONDS
+    while not ready():
+        assert time.monotonic() < deadline, f"not within {SECONDS:g} s: {what}"
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,120 @@
+"""A diagnosis reads errors and tables of rows back as they were told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.operations.incident import Incident
+from medallion_assets.orchestration.reporting import markdown_table, stage_errors
+from medallion_assets.orchestration.runs.diagnosis import ERROR_CHARACTERS, diagnose, parts_of, table_rows
+
+NOW = datetime(2025, 5, 8, tzinfo=UTC)
+STAGE = dg.AssetKey(["gold", "daily_sales_summary"])
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as one:
+        yield one
+
+
+def incidents_of(
+    instance: dg.DagsterInstance, error: BaseException, *, cause: BaseException | None = None, retried: bool = False
+) -> list[Incident]:
+    """What is found out about a run whose one stage raises an error, perhaps after a step's own retries."""
+
+    def fail() -> None:
+        raise error from cause
+
+    @dg.asset(key=STAGE)
+    def stage() -> None:
+        try:
+            with stage_errors():
+                fail()
+        except Exception as failure:
+            if retried:
+                raise dg.RetryRequested(max_retries=0) from failure
+            raise
+
+    result = dg.materialize([stage], instance=instance, raise_on_error=False, tags={"dagster/partition": "2025-05-07"})
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    return diagnose(instance, run, now=NOW)
+
+
+@pytest.mark.parametrize("retried", [False, True])
+@pytest.mark.parametrize("kind", [PermanentError, TransientError])
+def test_an_error_of_this_project_is_told_in_its_parts(
+    instance: dg.DagsterInstance, kind: type[PermanentError | TransientError], retried: bool
+) -> None:
+    """Also when the step's retries are used up, and when another error was its cause."""
+    error = kind("gold.x: no", expected="a; b", found=3, do="this; that")
+    (one,) = incidents_of(instance, error, cause=OSError("disk"), retried=retried)
+    assert (one.error, one.headline) == (str(error), "gold.x: no")
+    assert (one.expected, one.found, one.do) == ("a; b", "3", "this; that")
+    assert (one.stage, one.partition, one.raised_at) == ("gold.daily_sales_summary", "2025-05-07", NOW)
+    assert (one.last_good_version, one.sample, one.failed_checks) == (None, None, None)
+
+
+@pytest.mark.parametrize("retried", [False, True])
+def test_any_other_error_is_told_by_its_type_and_words(instance: dg.DagsterInstance, retried: bool) -> None:
+    """Its own, and neither those of what caused it nor what Dagster puts around it."""
+    (one,) = incidents_of(instance, KeyError("amount"), cause=ValueError("inner"), retried=retried)
+    assert (one.headline, one.expected, one.do) == ("KeyError: 'amount'", None, None)
+
+
+def test_a_long_error_is_cut_and_keeps_what_to_do() -> None:
+    parts = parts_of(str(PermanentError("x" * ERROR_CHARACTERS * 2, found="y", do="mend it")))
+    assert len(parts["error"]) == len(parts["headline"]) == ERROR_CHARACTERS
+    assert (parts["found"], parts["do"]) == ("y", "mend it")
+
+
+def test_a_run_without_stages_is_told_by_its_job(instance: dg.DagsterInstance) -> None:
+    @dg.op
+    def breaks() -> None:
+        raise RuntimeError
+
+    @dg.job
+    def chores() -> None:
+        breaks()
+
+    run_id = chores.execute_in_process(instance=instance, raise_on_error=False).run_id
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    (one,) = diagnose(instance, run, now=NOW)
+    assert (one.stage, one.job) == ("chores", "chores")
+    assert "breaks" in one.error
+
+
+@pytest.mark.parametrize(
+    ("said", "is_memory_named"),
+    [
+        pytest.param("process 7 of this run is gone from host", True, id="killed"),
+        pytest.param("Exceeded maximum runtime of 5 seconds.", False, id="its time limit"),
+    ],
+)
+def test_a_run_that_could_not_speak_for_itself_says_what_to_look_at(
+    instance: dg.DagsterInstance, said: str, is_memory_named: bool
+) -> None:
+    """Memory, first of all: who is killed for it leaves no error."""
+    stage = dg.AssetsDefinition.from_op(dg.op(name="stage")(lambda: None), key_prefix=STAGE.path[0])
+    job = dg.Definitions([stage]).resolve_implicit_global_asset_job_def()
+    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    instance.report_run_failed(run, said)
+    failed = instance.get_run_by_id(run.run_id)
+    assert failed is not None
+    (one,) = diagnose(instance, failed, now=NOW)
+    assert one.headline.startswith(said)
+    assert ("memory" in (one.do or ""), "max_concurrent_runs" in (one.do or "")) == (is_memory_named, is_memory_named)
+
+
+def test_rows_are_read_back_from_the_table_that_shows_them() -> None:
+    rows = [{"raw": '{"a": "x|y"}', "reason": "bad\\|"}, {"raw": "", "reason": "| |"}]
+    assert table_rows(markdown_table(rows)) == rows
+    assert table_rows(markdown_table([])) == []
+    assert table_rows("") == []

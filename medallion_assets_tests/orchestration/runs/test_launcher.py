@@ -1,0 +1,393 @@
+"""A run is one process, known from its first moment: it is judged by whether it lives, and ended as a whole."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import dagster as dg
+import psutil
+import pytest
+from dagster._core.events import EngineEventData
+from dagster._core.launcher import LaunchRunContext, WorkerStatus
+from dagster._core.storage.dagster_run import RunOpConcurrency
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._daemon.monitoring.run_monitoring import check_run_timeout
+
+from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.runs import launcher as run_launcher
+from medallion_assets.orchestration.runs.locks import Hold, RunLockError, is_held, known_runs, noted, take
+from medallion_assets.orchestration.runs.processes import RunProcess
+from medallion_assets.orchestration.runs.whereabouts import HOST_TAG, folder_of, tell
+from medallion_assets_tests.orchestration.runs.launching import Launching, launching, wait_until
+from medallion_assets_tests.orchestration.runs.test_processes import gone
+from medallion_assets_tests.services.postgres import PostgresServer
+
+HERE = "this-host"
+Status = dg.DagsterRunStatus
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Launching]:
+    with launching(tmp_path) as one:
+        yield one
+
+
+def health(runs: Launching, run_id: str) -> tuple[WorkerStatus, str | None]:
+    found = runs.launcher.check_run_worker_health(runs.run(run_id))
+    return found.status, found.msg
+
+
+def test_a_run_needs_no_code_server_and_leaves_nothing_behind(runs: Launching) -> None:
+    run_id = runs.at_work()
+    assert health(runs, run_id) == (WorkerStatus.RUNNING, None)
+    assert f"Process {runs.process(run_id).pid} on" in runs.said(run_id)
+    (runs.folder / "go").touch()
+    runs.wait_for(run_id, Status.SUCCESS)
+    assert runs.executed == [run_id]
+    wait_until(lambda: known_runs(folder_of(runs.instance)) == [], "its lock is removed")
+
+
+def test_a_run_whose_process_was_killed_is_lost_at_once_and_may_be_started_anew(runs: Launching) -> None:
+    run_id = runs.at_work()
+    process, child = runs.process(run_id), int((runs.folder / "child").read_text())
+    process.kill()
+    runs.wait_for(run_id, Status.FAILURE)
+    assert "the process of this run is gone, and it was STARTED still" in runs.said(run_id)
+    assert runs.run(run_id).tags["dagster/max_retries"] == "1"
+    assert gone(child)
+
+
+def test_a_run_is_launched_once_however_often_it_is_asked_for(runs: Launching) -> None:
+    """As two daemons would, or one that was not told that its first launch had succeeded."""
+    run_id = runs.launch()
+    first = runs.process(run_id)
+    context = LaunchRunContext(dagster_run=runs.run(run_id), workspace=None)
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(runs.launcher.launch_run, [context] * 3))
+    assert runs.said(run_id).count("Not started again: a process carries out this run already.") == 3
+    assert runs.process(run_id) == first
+    (runs.folder / "go").touch()
+    runs.wait_for(run_id, Status.SUCCESS)
+    assert runs.executed == [run_id]
+
+
+def test_a_launch_that_was_given_up_starts_nothing(runs: Launching) -> None:
+    """A daemon that stood still during a launch, whose run another one has started anew."""
+    run_id = runs.make()
+    before = runs.run(run_id)
+    runs.instance.report_run_failed(before)
+    runs.launcher.launch_run(LaunchRunContext(dagster_run=before, workspace=None))
+    assert not is_held(folder_of(runs.instance), run_id)
+    assert runs.run(run_id).status is Status.FAILURE
+
+
+def test_a_launch_that_waits_for_the_database_is_held_already(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For however long: it is no launch that was cut short."""
+    held = []
+    folder = folder_of(runs.instance)
+    monkeypatch.setattr(runs.launcher, "_make_pools", lambda run: held.append(is_held(folder, run.run_id)))
+    runs.launch()
+    assert held == [True]
+
+
+def test_a_process_that_nobody_noted_is_ended_by_what_it_told(runs: Launching) -> None:
+    """Its launcher was killed in between."""
+    run_id = runs.at_work()
+    process = runs.process(run_id)
+    os.truncate(folder_of(runs.instance) / run_id, 0)
+    assert runs.launcher.terminate(run_id)
+    assert gone(process.pid)
+
+
+def test_a_worker_that_nobody_noted_notes_itself_with_its_first_resource(runs: Launching) -> None:
+    run_id = runs.make()
+    hold = take(folder_of(runs.instance), run_id)
+    assert hold is not None
+    assert runs.launcher.adopt(runs.run(run_id)) is None
+    process = noted(folder_of(runs.instance), run_id)
+    assert process is not None
+    assert process.pid == os.getpid()
+    hold.end()
+
+
+def test_a_folder_of_another_account_fails_the_run_and_says_what_to_do(
+    runs: Launching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not look like a run that is at work already, and is not started anew."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise RunLockError("run_processes: nobody may not hold runs there", do="chown")
+
+    monkeypatch.setattr(run_launcher, "take", refused)
+    run_id = runs.make()
+    with pytest.raises(RunLockError, match="may not hold runs"):
+        runs.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
+    assert runs.run(run_id).status is Status.FAILURE
+    assert "dagster/max_retries" not in runs.run(run_id).tags
+
+
+def test_a_process_that_cannot_be_started_holds_nothing(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object, **__: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(subprocess, "Popen", no_memory)
+    run_id = runs.make()
+    with pytest.raises(OSError, match="Cannot allocate"):
+        runs.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
+    assert runs.run(run_id).status is Status.FAILURE
+    assert runs.run(run_id).tags["dagster/max_retries"] == "1"
+    assert known_runs(folder_of(runs.instance)) == []
+
+
+def test_what_cannot_be_told_of_a_process_fails_no_run(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The storage is away for the moment after the start: the process is at work all the same."""
+
+    def away(*_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(run_launcher, "tell", away)
+    run_id = runs.launch()
+    (runs.folder / "go").touch()
+    runs.wait_for(run_id, Status.SUCCESS)
+    assert runs.executed == [run_id]
+
+
+def test_a_terminated_run_ends_with_its_children(runs: Launching) -> None:
+    run_id = runs.at_work()
+    process, child = runs.process(run_id), int((runs.folder / "child").read_text())
+    assert runs.launcher.terminate(run_id)
+    assert gone(process.pid)
+    assert gone(child)
+    runs.wait_for(run_id, Status.CANCELED)
+    wait_until(lambda: not is_held(folder_of(runs.instance), run_id), "who says so holds it for a moment")
+
+
+def test_a_process_that_stands_still_is_killed(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is canceled once it is gone, and not before."""
+    monkeypatch.setattr(run_launcher, "GRACE_SECONDS", 0.1)
+    run_id = runs.at_work()
+    process = runs.process(run_id)
+    process.suspend()
+    assert health(runs, run_id) == (WorkerStatus.RUNNING, None)
+    assert runs.launcher.terminate(run_id)
+    assert gone(process.pid)
+    runs.wait_for(run_id, Status.CANCELED)
+
+
+def test_a_run_over_its_time_limit_ends_with_its_process(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As run monitoring ends it: it calls the run failed whatever the launcher says."""
+    monkeypatch.setattr(run_launcher, "GRACE_SECONDS", 0.1)
+    run_id = runs.at_work()
+    process = runs.process(run_id)
+    process.suspend()
+    record = runs.instance.get_run_record_by_id(run_id)
+    assert record is not None
+    check_run_timeout(runs.instance, record, logging.getLogger("test"), 0.001)
+    assert gone(process.pid)
+    runs.wait_for(run_id, Status.FAILURE)
+    assert "Exceeded maximum runtime" in runs.said(run_id)
+
+
+@pytest.mark.parametrize("fails", ["take", "note"])
+def test_a_full_disk_starts_no_process(runs: Launching, monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if fails == "take":
+        monkeypatch.setattr(run_launcher, "take", full)
+    else:
+        monkeypatch.setattr(Hold, "note", full)
+    run_id = runs.make()
+    with pytest.raises(OSError, match="No space left"):
+        runs.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
+    assert runs.run(run_id).status is Status.FAILURE
+    assert [one for one in psutil.Process().children() if "execute_run" in one.cmdline()] == []
+
+
+def test_a_process_that_was_not_ended_is_not_called_canceled(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_launcher, "end", lambda *_, **__: False)
+    run_id = runs.at_work()
+    assert not runs.launcher.terminate(run_id)
+    assert runs.run(run_id).status is Status.CANCELING
+    assert f"Process {runs.process(run_id).pid} of this run does not end" in runs.said(run_id)
+
+
+def test_a_late_start_is_ended_before_it_is_given_up(runs: Launching) -> None:
+    """What run monitoring asks right before it reports that a run took too long to start."""
+    run_id = runs.launch()
+    process = runs.process(run_id)
+    process.suspend()
+    said = runs.launcher.get_run_worker_debug_info(runs.run(run_id))
+    assert said is not None
+    assert said.startswith(f"Process {process.pid} lived, and was ended.")
+    assert gone(process.pid)
+
+
+# --- processes that nobody launched
+
+
+def test_a_run_of_the_command_line_tells_its_process_and_host(runs: Launching) -> None:
+    """It is held by the process that carries it out, which may be that of a test."""
+    seen: list[tuple[str, WorkerStatus]] = []
+
+    @dg.asset(required_resource_keys={"lakehouse"})
+    def one(context) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - Dagster reads the annotation
+        run_id = context.run.run_id
+        seen.append((run_id, health(runs, run_id)[0]))
+        assert is_held(folder_of(runs.instance), run_id)
+
+    lakehouse = LakehouseResource(url="file:///nowhere", raw_url="file:///nowhere")
+    result = dg.materialize([one], instance=runs.instance, resources={"lakehouse": lakehouse})
+    assert seen == [(result.run_id, WorkerStatus.RUNNING)]
+    assert f"Process {os.getpid()} on" in runs.said(result.run_id)
+    assert known_runs(folder_of(runs.instance)) == []
+
+
+def test_a_killed_run_of_the_command_line_is_found(runs: Launching) -> None:
+    """And what it left is not mistaken for a run of another host."""
+    run_id = runs.make()
+    folder = folder_of(runs.instance)
+    code = (
+        "import sys; from pathlib import Path; from medallion_assets.orchestration.runs.locks import take\n"
+        "from medallion_assets.orchestration.runs.processes import RunProcess\n"
+        "hold = take(Path(sys.argv[1]), sys.argv[2]); hold.note(RunProcess.of_this()); print('up', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, folder, run_id], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert health(runs, run_id) == (WorkerStatus.RUNNING, None)
+        process.kill()
+    status, message = health(runs, run_id)
+    assert status is WorkerStatus.FAILED
+    assert message is not None
+    assert message.startswith(f"process {process.pid} of this run is gone from")
+
+
+# --- what only events tell: another DAGSTER_HOME, runs of an earlier release, other hosts
+
+
+def run_of(runs: Launching, *pids: int, tags: dict[str, str] | None = None) -> str:
+    """A run whose processes told of themselves by Dagster's own events alone."""
+    run_id = runs.make(tags)
+    for pid in pids:
+        data = EngineEventData.in_process(pid)
+        runs.instance.report_engine_event(f"Started process for run (pid: {pid}).", runs.run(run_id), data)
+    runs.instance.report_engine_event("Another event, without a process", runs.run(run_id))
+    return run_id
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The tag of a run that this host launched."""
+    monkeypatch.setattr("socket.gethostname", lambda: HERE)
+    return {HOST_TAG: HERE}
+
+
+def test_the_last_process_of_a_run_counts(runs: Launching, here: dict[str, str]) -> None:
+    living, dead = os.getpid(), dead_pid()
+    assert health(runs, run_of(runs, dead, living, tags=here)) == (WorkerStatus.RUNNING, None)
+    message = f"process {dead} of this run is gone from {HERE}"
+    assert health(runs, run_of(runs, living, dead, tags=here)) == (WorkerStatus.FAILED, message)
+
+
+@pytest.mark.parametrize(
+    ("tags", "host"),
+    [
+        pytest.param({HOST_TAG: "elsewhere"}, "elsewhere", id="launched by the daemon of another host"),
+        pytest.param({GRPC_INFO_TAG: json.dumps({"host": "10.0.0.7"})}, "10.0.0.7", id="on a code server of another"),
+    ],
+)
+def test_nobody_here_judges_or_ends_a_process_of_another_host(
+    runs: Launching, here: dict[str, str], tags: dict[str, str], host: str
+) -> None:
+    run_id = run_of(runs, dead_pid(), tags={**here, **tags})
+    assert health(runs, run_id) == (WorkerStatus.RUNNING, f"not watched: its process is on another host, {host}")
+    assert not runs.launcher.terminate(run_id)
+    assert f"of this run is on host {host}, this is {HERE}. End it there." in runs.said(run_id)
+    assert runs.run(run_id).status is Status.NOT_STARTED
+
+
+def test_a_process_that_names_its_host_is_judged_there_alone(runs: Launching, here: dict[str, str]) -> None:
+    run_id = run_of(runs, tags=here)
+    tell(runs.instance, runs.run(run_id), RunProcess(pid=dead_pid(), host="a-laptop", noted_at=1.0))
+    assert health(runs, run_id)[1] == "not watched: its process is on another host, a-laptop"
+
+
+def test_a_process_without_a_host_is_not_said_to_be_on_another_one(runs: Launching) -> None:
+    pid = dead_pid()
+    run_id = run_of(runs, pid)
+    assert health(runs, run_id) == (WorkerStatus.RUNNING, f"not watched: process {pid} has not told its host")
+
+
+def test_a_code_server_by_socket_is_on_this_host(runs: Launching, here: dict[str, str]) -> None:
+    """As `dagster dev` starts them."""
+    server = {GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": "/tmp/socket"})}
+    assert health(runs, run_of(runs, dead_pid(), tags={**here, **server}))[0] is WorkerStatus.FAILED
+
+
+def test_a_run_that_began_and_told_no_process_is_lost_after_a_minute(
+    runs: Launching, here: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = run_of(runs, tags=here)
+    assert health(runs, run_id) == (WorkerStatus.RUNNING, "it has not told its process yet")
+    start = dg.DagsterEvent(event_type_value="PIPELINE_START", job_name="waiting")
+    runs.instance.report_dagster_event(start, run_id)
+    record = runs.instance.get_run_record_by_id(run_id)
+    assert record is not None
+    assert record.start_time is not None
+    later = record.start_time + run_launcher.UNTOLD_SECONDS + 1
+    monkeypatch.setattr("time.time", lambda: later)
+    assert health(runs, run_id) == (WorkerStatus.FAILED, "it began, and told no process within 60 s")
+
+
+@pytest.mark.usefixtures("here")
+def test_the_host_is_written_down_before_the_run_starts(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that is killed right after the start leaves a run that the next one can judge."""
+    seen = []
+    monkeypatch.setattr(run_launcher, "start_worker", lambda run, *_: seen.append(runs.run(run.run_id).tags[HOST_TAG]))
+    run_id = runs.make()
+    runs.launcher.launch_run(LaunchRunContext(dagster_run=runs.run(run_id), workspace=None))
+    assert seen == [HERE]
+
+
+def test_two_runs_launched_at_once_make_their_pools_once(postgres: PostgresServer, tmp_path: Path) -> None:
+    """Dagster's steps make them otherwise, and PostgreSQL fails one of two that do so at the same moment."""
+    settings = {
+        "storage": {"postgres": {"postgres_url": postgres.make_database()}},
+        "concurrency": {"pools": {"default_limit": 1}},
+    }
+    pools = {f"silver/{number}" for number in range(5)}
+    with launching(tmp_path, settings) as one:
+        wanted = RunOpConcurrency(root_key_counts={}, has_unconstrained_root_nodes=False, all_pools=pools)
+        made = [one.run(one.make())._replace(run_op_concurrency=wanted) for _ in range(4)]
+        with ThreadPoolExecutor(len(made)) as threads:
+            list(threads.map(one.launcher._make_pools, made))
+        limits = one.instance.event_log_storage.get_pool_limits()
+        assert {pool.name: pool.limit for pool in limits} == dict.fromkeys(pools, 1)
+
+
+def test_nobody_watches_once_the_instance_is_closed(tmp_path: Path) -> None:
+    with launching(tmp_path) as one:
+        one.launcher.watch()
+        one.launcher.watch()
+        watchers = [thread for thread in threading.enumerate() if thread.name == "run-watch"]
+        assert len(watchers) == 1
+    watchers[0].join(timeout=60)
+    assert not watchers[0].is_alive()
+
+
+def dead_pid() -> int:
+    """The id of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid

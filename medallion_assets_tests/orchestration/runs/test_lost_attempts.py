@@ -1,0 +1,188 @@
+"""Attempts whose process could not tell of them: found in Dagster's events, each given one row."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.pipeline_runs import (
+    PIPELINE_RUNS,
+    Outcome,
+    StageAttempt,
+    read_attempts,
+    record_attempts,
+)
+from medallion_assets.orchestration.runs.lost_attempts import (
+    LOOK_BACK,
+    EndedRun,
+    StepEvent,
+    lost_attempts,
+    record_lost_attempts,
+    record_recently_lost,
+)
+from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
+from medallion_assets_tests.pipeline import lakehouse_at
+
+AT = datetime(2025, 5, 1, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+SILVER = "silver.customers"
+RUN = EndedRun(run_id="r1", job="refine", ended_at=AT + 60 * SECOND, said="process 7 is gone", trigger="restated")
+
+
+def began(seconds: int, stage: str = SILVER) -> StepEvent:
+    return StepEvent(stage=stage, at=AT + seconds * SECOND)
+
+
+def ended(seconds: int, outcome: Outcome, error: str | None = None) -> StepEvent:
+    return StepEvent(stage=SILVER, at=AT + seconds * SECOND, outcome=outcome, error=error)
+
+
+# Decision
+
+
+def test_an_attempt_without_an_end_was_lost() -> None:
+    (row,) = lost_attempts(RUN, [began(10)], known=())
+    assert row == StageAttempt(
+        run_id="r1",
+        job="refine",
+        stage=SILVER,
+        attempt=1,
+        trigger="restated",
+        started_at=AT + 10 * SECOND,
+        duration_seconds=50.0,
+        outcome=Outcome.LOST,
+        error="its process ended without a word; Dagster says: process 7 is gone",
+    )
+
+
+def test_only_what_has_no_row_is_told() -> None:
+    """The first attempt failed and told so; the second was killed; another stage was not recorded at all."""
+    events = [began(1), ended(2, Outcome.FAILED, "no"), began(3, "gold.t"), began(12)]
+    found = lost_attempts(RUN, events, known={("r1", SILVER, 1), ("r0", SILVER, 2), ("r1", "silver.other", 2)})
+    assert [(one.stage, one.attempt, one.duration_seconds) for one in found] == [(SILVER, 2, 48.0), ("gold.t", 1, 57.0)]
+    assert lost_attempts(RUN, events, known={("r1", SILVER, 1), ("r1", SILVER, 2), ("r1", "gold.t", 1)}) == []
+
+
+def test_what_dagster_saw_end_was_not_lost() -> None:
+    """Its row could not be written; it says how it ended, and what Dagster knows of that."""
+    events = [began(1), ended(2, Outcome.FAILED, "disk full"), began(12), ended(20, Outcome.SUCCEEDED)]
+    first, second = lost_attempts(RUN, events, known=())
+    assert (first.outcome, first.duration_seconds) == (Outcome.FAILED, 1.0)
+    assert first.error == "the attempt ended, and its row could not be written; Dagster says: disk full"
+    assert (second.outcome, second.error, second.duration_seconds) == (Outcome.SUCCEEDED, None, 8.0)
+
+
+def test_clocks_that_disagree_make_no_negative_duration() -> None:
+    (row,) = lost_attempts(RUN, [began(61)], known=())
+    assert row.duration_seconds == 0.0
+
+
+# With Dagster
+
+
+@dg.asset(key=["silver", "customers"])
+def customers() -> None:
+    raise ValueError("disk full")
+
+
+@dg.asset(key=["operations", "dashboard"])
+def dashboard() -> None:
+    raise ValueError("no page")
+
+
+@pytest.fixture
+def lakehouse(tmp_path: Path) -> Lakehouse:
+    return lakehouse_at(tmp_path)
+
+
+def failed_run(instance: dg.DagsterInstance, asset: dg.AssetsDefinition, **tags: str) -> dg.DagsterRun:
+    """A run whose stage told nobody: these assets write no rows."""
+    result = dg.materialize([asset], instance=instance, raise_on_error=False, tags=tags)
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    return run
+
+
+def killed_run(instance: dg.DagsterInstance) -> dg.DagsterRun:
+    """A run whose process was killed at work: Dagster has the step's start and, later, the end of the run."""
+    job = dg.Definitions([customers]).resolve_implicit_global_asset_job_def()
+    run = instance.create_run_for_job(job)
+    instance.report_run_failed(run, "process 7 of this run is gone")
+    began = dg.DagsterEvent(dg.DagsterEventType.STEP_START.value, run.job_name, step_key="silver__customers")
+    instance.report_dagster_event(began, run_id=run.run_id)
+    reloaded = instance.get_run_by_id(run.run_id)
+    assert reloaded is not None
+    return reloaded
+
+
+def test_a_killed_run_leaves_a_lost_attempt(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
+    run = killed_run(dagster_instance)
+    assert record_lost_attempts(lakehouse, dagster_instance, run) == 1
+    (row,) = read_attempts(lakehouse).to_dicts()
+    assert (row["run_id"], row["stage"], row["attempt"], row["outcome"]) == (run.run_id, SILVER, 1, "lost")
+    assert row["error"] == "its process ended without a word; Dagster says: process 7 of this run is gone"
+    assert abs(row["started_at"] - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+def test_looking_again_adds_nothing(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
+    run = killed_run(dagster_instance)
+    counts = [record_lost_attempts(lakehouse, dagster_instance, run) for _ in range(2)]
+    assert counts == [1, 0]
+    assert lakehouse.open(PIPELINE_RUNS).version == 1
+
+
+def test_an_attempt_that_told_of_itself_keeps_its_row(
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
+) -> None:
+    run = killed_run(dagster_instance)
+    now = datetime.now(UTC)
+    own = StageAttempt(
+        run_id=run.run_id, stage=SILVER, attempt=1, started_at=now, duration_seconds=1.0, outcome=Outcome.CANCELED
+    )
+    record_attempts(lakehouse, [own])
+    assert record_lost_attempts(lakehouse, dagster_instance, run) == 0
+    assert read_attempts(lakehouse)["outcome"].to_list() == ["canceled"]
+
+
+def test_a_failed_step_without_a_row_tells_its_error(
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
+) -> None:
+    tags = {
+        "dagster/asset_partition_range_start": "2025-05-01",
+        "dagster/asset_partition_range_end": "2025-05-03",
+        TRIGGER_TAG: "schedule",
+    }
+    record_lost_attempts(lakehouse, dagster_instance, failed_run(dagster_instance, customers, **tags))
+    (row,) = read_attempts(lakehouse).to_dicts()
+    assert row["outcome"] == "failed"
+    assert "disk full" in row["error"]
+    assert (row["partition"], row["trigger"]) == ("2025-05-01...2025-05-03", "schedule")
+
+
+def test_steps_that_are_no_stage_are_left_alone(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
+    assert record_lost_attempts(lakehouse, dagster_instance, failed_run(dagster_instance, dashboard)) == 0
+    assert not lakehouse.exists(PIPELINE_RUNS)
+
+
+def test_a_run_that_goes_on_is_left_alone(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
+    """Its process may still tell."""
+    job = dg.Definitions([customers]).resolve_implicit_global_asset_job_def()
+    run = dagster_instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    began = dg.DagsterEvent(dg.DagsterEventType.STEP_START.value, run.job_name, step_key="silver__customers")
+    dagster_instance.report_dagster_event(began, run_id=run.run_id)
+    assert record_lost_attempts(lakehouse, dagster_instance, run) == 0
+
+
+def test_the_monitor_finds_what_no_sensor_saw(lakehouse: Lakehouse) -> None:
+    """Every run of the days before that ended badly, and no older one."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        runs = {killed_run(instance).run_id, killed_run(instance).run_id}
+        now = datetime.now(UTC)
+        assert record_recently_lost(lakehouse, instance, now + LOOK_BACK + timedelta(minutes=1)) == 0
+        assert record_recently_lost(lakehouse, instance, now) == 2
+        assert record_recently_lost(lakehouse, instance, now) == 0
+    assert set(read_attempts(lakehouse)["run_id"]) == runs

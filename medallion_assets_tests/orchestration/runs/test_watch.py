@@ -1,0 +1,136 @@
+"""Runs whose end nobody else notices are settled within seconds, and a process whose run is over does not go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.storage.tags import MAX_RETRIES_TAG
+
+from medallion_assets.orchestration.runs import watch as run_watch
+from medallion_assets.orchestration.runs.locks import is_held, known_runs, take
+from medallion_assets.orchestration.runs.processes import ENDED_SECONDS
+from medallion_assets.orchestration.runs.watch import GRACE_SECONDS, LEAVING_SECONDS, UNTOLD_SECONDS, look
+from medallion_assets.orchestration.runs.whereabouts import Whereabouts, folder_of
+from medallion_assets_tests.orchestration.runs.launching import Launching, launching, wait_until
+from medallion_assets_tests.orchestration.runs.test_processes import gone
+
+Status = dg.DagsterRunStatus
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launching]:
+    """Nobody watches but the test."""
+    monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.watch", lambda *_: None)
+    monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.settle", lambda *_: None)
+    with launching(tmp_path) as one:
+        yield one
+
+
+def starting(runs: Launching) -> str:
+    """A run as a daemon leaves it that is killed before it starts the process."""
+    run_id = runs.make()
+    event = dg.DagsterEvent(event_type_value="PIPELINE_STARTING", job_name="waiting")
+    runs.instance.report_dagster_event(event, run_id)
+    return run_id
+
+
+def test_a_start_goes_on_while_its_process_lives_and_fails_when_it_is_dead(runs: Launching) -> None:
+    """Be it for hours, as on a host that has too much to do."""
+    run_id = runs.launch()
+    process = runs.process(run_id)
+    process.suspend()
+    look(runs.instance, time.time() + 7200)
+    assert runs.run(run_id).status is Status.STARTING
+    process.kill()
+    wait_until(lambda: not is_held(folder_of(runs.instance), run_id), "it is gone")
+    look(runs.instance, time.time())
+    assert runs.run(run_id).status is Status.FAILURE
+    assert f"process {process.pid} of this run is gone from" in runs.said(run_id)
+    assert runs.run(run_id).tags[MAX_RETRIES_TAG] == "1"
+
+
+def test_a_launch_that_was_cut_short_is_given_up(runs: Launching) -> None:
+    run_id = starting(runs)
+    launched_at = runs.instance.get_run_stats(run_id).launch_time
+    assert launched_at is not None
+    look(runs.instance, launched_at + UNTOLD_SECONDS - 1)
+    assert runs.run(run_id).status is Status.STARTING
+    look(runs.instance, launched_at + UNTOLD_SECONDS + 1)
+    assert runs.run(run_id).status is Status.FAILURE
+    assert "its launch was cut short: no process was started within 20 s" in runs.said(run_id)
+    assert runs.run(run_id).tags[MAX_RETRIES_TAG] == "1"
+
+
+def test_nothing_is_given_up_that_is_being_launched(runs: Launching) -> None:
+    run_id = starting(runs)
+    hold = take(folder_of(runs.instance), run_id)
+    assert hold is not None
+    look(runs.instance, time.time() + 7200)
+    assert runs.run(run_id).status is Status.STARTING
+    hold.let_go()  # it was cut short after that
+    look(runs.instance, time.time())
+    assert runs.run(run_id).status is Status.FAILURE
+    assert known_runs(folder_of(runs.instance)) == []
+
+
+def test_an_odd_run_keeps_nobody_from_looking_at_the_others(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd, other = starting(runs), starting(runs)
+    real = run_watch.whereabouts
+
+    def of_the_other(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Whereabouts:
+        if run.run_id == odd:
+            raise ValueError(odd)
+        return real(instance, run)
+
+    monkeypatch.setattr(run_watch, "whereabouts", of_the_other)
+    look(runs.instance, time.time() + UNTOLD_SECONDS + 1)
+    assert (runs.run(odd).status, runs.run(other).status) == (Status.STARTING, Status.FAILURE)
+
+
+def test_a_run_that_was_told_to_end_is_canceled_when_its_process_is_gone(runs: Launching) -> None:
+    """Whoever told it so may have been killed in between."""
+    run_id = runs.at_work()
+    process = runs.process(run_id)
+    process.suspend()
+    runs.instance.report_run_canceling(runs.run(run_id))
+    look(runs.instance, time.time())
+    assert (runs.run(run_id).status, process.is_running()) == (Status.CANCELING, True)
+    look(runs.instance, time.time() + GRACE_SECONDS + ENDED_SECONDS + 1)
+    assert gone(process.pid)
+    look(runs.instance, time.time())
+    assert runs.run(run_id).status is Status.CANCELED
+    assert MAX_RETRIES_TAG not in runs.run(run_id).tags
+
+
+def test_a_run_over_its_time_limit_is_left_to_who_ends_it(runs: Launching) -> None:
+    """Run monitoring calls it failed; if it was killed meanwhile, the run fails all the same."""
+    run_id = runs.launch()
+    runs.instance.report_run_canceling(runs.run(run_id), "Canceling due to exceeding maximum runtime of 5 seconds.")
+    runs.process(run_id).kill()
+    wait_until(lambda: not is_held(folder_of(runs.instance), run_id), "it is gone")
+    look(runs.instance, time.time())
+    assert runs.run(run_id).status is Status.CANCELING
+    look(runs.instance, time.time() + GRACE_SECONDS + ENDED_SECONDS + 1)
+    assert runs.run(run_id).status is Status.FAILURE
+
+
+@pytest.mark.parametrize("how", ["canceled", "deleted"])
+def test_a_process_whose_run_is_over_is_ended(runs: Launching, how: str) -> None:
+    """As when somebody has ticked `Force termination immediately`."""
+    run_id = runs.launch()
+    process = runs.process(run_id)
+    process.suspend()
+    if how == "canceled":
+        runs.instance.report_run_canceled(runs.run(run_id))
+        look(runs.instance, time.time())
+        assert process.is_running()
+    else:
+        runs.instance.delete_run(run_id)
+    process.resume()
+    look(runs.instance, time.time() + LEAVING_SECONDS + 1)
+    assert gone(process.pid)
+    assert known_runs(folder_of(runs.instance)) == []

@@ -1,0 +1,131 @@
+"""A lakehouse whose Silver changes day by day, and the sensors that follow it, for tests.
+
+Belongs here: planting days of Silver, one tick of the sensors, and doing what they ask for.
+Does not: expectations of any kind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from medallion_assets.contracts.run_days import days_in, days_named, parse_days
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.commit_notes import RESTATED
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.deriving.build import build_customer_ltv, build_daily_sales
+from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.sensors.restated import restated_sensors
+from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
+from medallion_assets.settings import Settings
+from medallion_assets_tests.deriving.planting import Sale, enriched
+
+NOON = datetime(2025, 6, 1, 19, tzinfo=UTC)
+SERVED_BY = {gold.name: serving for gold, serving in PUBLISHED_TABLES}
+BUILDS = {DAILY_SALES_SUMMARY.name: build_daily_sales, CUSTOMER_LTV.name: build_customer_ltv}
+
+
+class LakehouseAt(LakehouseResource):
+    """The lakehouse with a clock that stands still."""
+
+    at: str
+
+    def now(self) -> datetime:
+        return datetime.fromisoformat(self.at)
+
+
+def plant(lakehouse: Lakehouse, amounts: Mapping[date, str]) -> int:
+    """Make one sale a day all that Silver holds; the commit says which days it restates. Gives its version."""
+    snapshot = lakehouse.ready(ENRICHED_TRANSACTIONS)
+    held = (
+        {} if not snapshot.files.height else dict(snapshot.scan().select("transaction_date", "amount").collect().rows())
+    )
+    changed = {one for one in {*held, *amounts} if str(held.get(one)) != f"{amounts.get(one)}.0000"}
+    if not changed:
+        return snapshot.version
+    rows = enriched(*(Sale(one, amount) for one, amount in amounts.items())).collect().to_native()
+    whole = rows.select(
+        pl.col(name) if name in rows.columns else pl.lit(None, dtype=kind).alias(name)
+        for name, kind in polars_schema(snapshot.table).items()
+    )
+    staged = [
+        snapshot.stage(whole.filter(pl.col("transaction_date") == one).lazy(), partition=one)
+        for one in sorted(changed & set(amounts))
+    ]
+    removed = snapshot.partition_files(sorted(changed))["path"].to_list() if snapshot.files.height else []
+    return snapshot.commit(staged, remove=removed, metadata={RESTATED: sorted(map(str, changed))})
+
+
+@dataclass
+class Follower:
+    """The sensors over one lakehouse, with what they remember."""
+
+    settings: Settings
+    instance: dg.DagsterInstance
+    cursors: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def lakehouse(self) -> Lakehouse:
+        return Lakehouse(url=self.settings.lakehouse_url)
+
+    def tick(self, gold: Table, *, now: datetime = NOON, keeps_cursor: bool = True) -> list[dg.RunRequest]:
+        """What the sensor of a Gold table asks for."""
+        name = f"restated_{gold.short_name}"
+        (sensor,) = [one for one in restated_sensors(self.settings) if one.name == name]
+        lake = LakehouseAt(url=self.settings.lakehouse_url, raw_url=self.settings.raw_url, at=now.isoformat())
+        context = dg.build_sensor_context(
+            instance=self.instance, cursor=self.cursors.get(name), resources={"lakehouse": lake}
+        )
+        with context:
+            data = sensor.evaluate_tick(context)
+        if keeps_cursor:
+            self.cursors[name] = data.cursor
+        return list(data.run_requests or ())
+
+    def do(self, request: dg.RunRequest, *, publishes: bool = True) -> None:
+        """What a run of a request does, without the run: build, and tell that the days are published."""
+        days = days_of(request)
+        for gold, serving in PUBLISHED_TABLES:
+            if asset_key(gold) in (request.asset_selection or ()):
+                BUILDS[gold.name](self.lakehouse, days)
+            if publishes and asset_key(serving) in (request.asset_selection or ()):
+                version = self.lakehouse.open(gold).version
+                self.tell(gold, days, version)
+                self.tell(serving, days, version)
+
+    def tell(self, table: Table, days: list[date], version: int) -> None:
+        """Tell Dagster that days of a table are there, made of a version of Gold."""
+        for one in days:
+            self.instance.report_runless_asset_event(
+                dg.AssetMaterialization(asset_key(table), partition=str(one), metadata={"table_version": version})
+            )
+
+
+def days_of(request: dg.RunRequest) -> list[date]:
+    """The days that a request is about."""
+    return days_in(parse_days(days_named(request.tags) or ""))
+
+
+def assets_of(request: dg.RunRequest) -> list[str]:
+    """The assets that a request is about."""
+    return [key.to_user_string() for key in request.asset_selection or ()]
+
+
+def cause_of(request: dg.RunRequest) -> list[tuple[str, int]]:
+    """The tables and versions in the trigger context, the same in every asset's config."""
+    contexts = {json.dumps(op["config"]["trigger"], sort_keys=True) for op in request.run_config["ops"].values()}
+    (context,) = contexts
+    values: dict[str, Any] = json.loads(context)
+    assert values["trigger"] == "restated"
+    return [(one["table"], one["version"]) for one in values["tables"]]

@@ -1,0 +1,63 @@
+"""Alerts while the lakehouse takes no writes: a channel that is broken keeps nothing from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from medallion_assets.errors import TransientError
+from medallion_assets.operations.alerts.delivery import Channel
+from medallion_assets.operations.alerts.marks import REST, Marks
+from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.orchestration.sensors.alert_direct import PartlyToldError, send_directly
+from medallion_assets_tests.services.listeners import Webhook, web_server
+
+NOW = datetime(2025, 5, 8, 15, tzinfo=UTC)
+
+
+@pytest.fixture
+def marks() -> Iterator[Marks]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Marks(instance.run_storage)
+
+
+@pytest.fixture
+def hooks() -> Iterator[tuple[Webhook, Webhook]]:
+    with web_server() as works, web_server() as broken:
+        broken.status = 503
+        yield works, broken
+
+
+def channels(hooks: tuple[Webhook, Webhook]) -> list[Channel]:
+    return [
+        Channel(name=f"failure[{number}] json", kind="failure", url=f"json://127.0.0.1:{hook.port}/")
+        for number, hook in enumerate(hooks)
+    ]
+
+
+def alert(key: str) -> Alert:
+    return Alert(key=key, kind="failure", what=f"{key} broke", where="here", do="mend it")
+
+
+def test_the_channels_that_work_get_every_alert_and_the_broken_one_rests(
+    marks: Marks, hooks: tuple[Webhook, Webhook]
+) -> None:
+    works, broken = hooks
+    for key in ("one", "two", "one"):
+        with pytest.raises(PartlyToldError, match=r"failure.1. json"):
+            send_directly(channels(hooks), marks, [alert(key)], "", NOW)
+    assert (len(works.titles), marks.rests("failure[1] json", NOW)) == (2, True)
+    broken.status = 200
+    for key in ("one", "two"):
+        send_directly(channels(hooks), marks, [alert(key)], "", NOW + REST)
+    assert (len(works.titles), sorted(set(broken.titles))) == (2, sorted(works.titles))
+
+
+def test_what_no_channel_has_is_another_error(marks: Marks, hooks: tuple[Webhook, Webhook]) -> None:
+    hooks[0].status = 503
+    with pytest.raises(TransientError) as raised:
+        send_directly(channels(hooks), marks, [alert("one")], "", NOW)
+    assert raised.type is TransientError

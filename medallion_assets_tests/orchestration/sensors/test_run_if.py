@@ -1,0 +1,222 @@
+"""Run-if sensors over real runs: what counts as an outcome, each asked for once, and never for their own job.
+
+Dagster reads the annotations of an asset itself, so they are not postponed here.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+import pytest
+
+from medallion_assets.errors import PermanentError
+from medallion_assets.orchestration.assets.incidents import DIAGNOSE
+from medallion_assets.orchestration.jobs import JOB_TABLES
+from medallion_assets.orchestration.runs.outcomes import WILL_RETRY_TAG
+from medallion_assets.orchestration.sensors.run_if import SENSOR_TAG, UNTIL_TAG, run_if, run_if_sensors
+from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
+from medallion_assets.settings import load_settings
+from medallion_assets.triggers.run_if import Condition, Cursor
+
+FIRST, SECOND = dg.AssetKey(["demo", "first"]), dg.AssetKey(["demo", "second"])
+CONDITION = Condition.AT_LEAST_ONE_FAILED
+
+
+@dg.asset(key=FIRST)
+def first(context: dg.AssetExecutionContext) -> None:
+    if "fails" in context.run.tags:
+        raise dg.Failure("as planned", allow_retries=False)
+
+
+@dg.asset(key=SECOND, deps=[FIRST])
+def second() -> None:
+    """Does not run when the first one fails."""
+
+
+@dg.asset
+def answer() -> None:
+    """What the sensors run."""
+
+
+DEFINITIONS = dg.Definitions(
+    assets=[first, second, answer],
+    jobs=[
+        dg.define_asset_job("work", [first, second], executor_def=dg.in_process_executor),
+        dg.define_asset_job("work_more", [first], executor_def=dg.in_process_executor),
+        dg.define_asset_job("respond", [answer], executor_def=dg.in_process_executor),
+    ],
+)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as one:
+        yield one
+
+
+def run(instance: dg.DagsterInstance, job: str = "work", **tags: str) -> str:
+    """The id of a run of a job, which fails when `fails` is among its tags."""
+    job_def = DEFINITIONS.resolve_job_def(job)
+    return job_def.execute_in_process(instance=instance, tags=tags, raise_on_error=False).run_id
+
+
+def planned(instance: dg.DagsterInstance, job: str = "work") -> dg.DagsterRun:
+    """A run that has not begun."""
+    return instance.create_run_for_job(job_def=DEFINITIONS.resolve_job_def(job))
+
+
+def sensor_of(upstream: Sequence[str | dg.AssetKey], condition: Condition = CONDITION) -> dg.SensorDefinition:
+    return run_if("watcher", job="respond", upstream=upstream, condition=condition)
+
+
+def tick(
+    sensor: dg.SensorDefinition, instance: dg.DagsterInstance, cursor: str | None = None
+) -> tuple[list[dg.RunRequest], str]:
+    result = sensor(dg.build_sensor_context(instance=instance, cursor=cursor))
+    assert isinstance(result, dg.SensorResult)
+    return list(result.run_requests or []), str(result.cursor)
+
+
+def asked(sensor: dg.SensorDefinition, instance: dg.DagsterInstance) -> list[str]:
+    """The runs that a first tick asks because of."""
+    return [str(request.run_key).removeprefix("watcher/") for request in tick(sensor, instance)[0]]
+
+
+def test_each_run_that_fails_is_asked_for_once(instance: dg.DagsterInstance) -> None:
+    sensor, failed = sensor_of([FIRST]), run(instance, fails="yes")
+    run(instance)
+    (request,), cursor = tick(sensor, instance)
+    assert request.run_key == f"watcher/{failed}"
+    assert request.tags[TRIGGER_TAG] == "run_if"
+    assert request.tags[CAUSE_TAG] == f"demo/first failed in {failed[:8]}"
+    assert tick(sensor, instance, cursor)[0] == []
+    again = run(instance, fails="yes")
+    assert [one.run_key for one in tick(sensor, instance, cursor)[0]] == [f"watcher/{again}"]
+
+
+@pytest.mark.parametrize("lost", [None, "from another version"])
+def test_a_lost_cursor_goes_on_after_what_was_asked_for_last(instance: dg.DagsterInstance, lost: str | None) -> None:
+    sensor = sensor_of([FIRST])
+    run(instance, fails="yes")
+    (request,), _ = tick(sensor, instance)
+    run(instance, "respond", **request.tags)
+    new = run(instance, fails="yes")
+    assert [one.run_key for one in tick(sensor, instance, lost)[0]] == [f"watcher/{new}"]
+
+
+def test_a_clock_that_was_set_back_skips_no_run(instance: dg.DagsterInstance) -> None:
+    """Runs end before what the cursor calls settled, for an hour."""
+    sensor, failed = sensor_of([FIRST]), run(instance, fails="yes")
+    ahead = Cursor(settled_until=time.time() + 3000).dumps()
+    (request,), cursor = tick(sensor, instance, ahead)
+    assert request.run_key == f"watcher/{failed}"
+    assert tick(sensor, instance, cursor)[0] == []
+
+
+@pytest.mark.parametrize("until", ["soon", "nan", "-1", "1e300", ""])
+def test_an_odd_tag_of_the_last_run_is_a_lost_cursor(instance: dg.DagsterInstance, until: str) -> None:
+    failed = run(instance, fails="yes")
+    run(instance, "respond", **{SENSOR_TAG: "watcher", UNTIL_TAG: until})
+    assert asked(sensor_of([FIRST]), instance) == [failed]
+
+
+def test_with_nothing_but_a_lost_cursor_it_asks_by_the_same_key(instance: dg.DagsterInstance) -> None:
+    """Dagster starts one run a key."""
+    sensor = sensor_of([FIRST])
+    run(instance, fails="yes")
+    assert tick(sensor, instance)[0] == tick(sensor, instance, "lost")[0]
+
+
+@pytest.mark.parametrize(
+    ("condition", "upstream", "tags", "is_met"),
+    [
+        (Condition.AT_LEAST_ONE_SKIPPED, [SECOND], {"fails": "yes"}, True),
+        (Condition.AT_LEAST_ONE_FAILED, [SECOND], {"fails": "yes"}, False),
+        (Condition.AT_LEAST_ONE_FAILED, ["work"], {"fails": "yes"}, True),
+        (Condition.AT_LEAST_ONE_FAILED, ["work_more"], {"fails": "yes"}, False),
+        (Condition.ALL_FAILED, [FIRST, SECOND], {"fails": "yes"}, False),
+        (Condition.ALL_FAILED, [FIRST, "work"], {"fails": "yes"}, True),
+        (Condition.ALL_SUCCEEDED, [FIRST, SECOND, "work"], {}, True),
+        (Condition.ALL_SUCCEEDED, [FIRST, "work_more"], {}, False),
+        (Condition.AT_LEAST_ONE_SUCCEEDED, [SECOND], {}, True),
+    ],
+)
+def test_outcomes_of_assets_and_jobs_are_those_of_the_run(
+    instance: dg.DagsterInstance,
+    condition: Condition,
+    upstream: list[str | dg.AssetKey],
+    tags: dict[str, str],
+    is_met: bool,
+) -> None:
+    """What comes after a failed step is skipped; a job that did not run is pending."""
+    run_id = run(instance, **tags)
+    assert asked(sensor_of(upstream, condition), instance) == ([run_id] if is_met else [])
+
+
+def test_a_round_may_take_several_runs_and_ticks(instance: dg.DagsterInstance) -> None:
+    sensor = sensor_of(["work", "work_more"], Condition.ALL_SUCCEEDED)
+    run(instance, fails="yes")
+    requests, cursor = tick(sensor, instance)
+    assert requests == []
+    run(instance)
+    requests, cursor = tick(sensor, instance, cursor)
+    assert requests == []
+    last = run(instance, "work_more")
+    (request,), cursor = tick(sensor, instance, cursor)
+    assert request.run_key == f"watcher/{last}"
+    run(instance)
+    assert tick(sensor, instance, cursor)[0] == []
+
+
+def test_a_run_that_is_started_anew_has_not_failed_yet(instance: dg.DagsterInstance) -> None:
+    sensor, failed = sensor_of([FIRST, "work"]), run(instance, fails="yes")
+    instance.add_run_tags(failed, {WILL_RETRY_TAG: "true"})
+    requests, cursor = tick(sensor, instance)
+    assert requests == []
+    instance.add_run_tags(failed, {WILL_RETRY_TAG: "false"})
+    assert len(tick(sensor, instance, cursor)[0]) == 1
+
+
+def test_a_run_has_not_failed_until_dagster_says_that_it_is_not_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so by a tag, a moment after the run ended."""
+    with dg.DagsterInstance.ephemeral(settings={"run_retries": {"enabled": True}}) as instance:
+        lost = planned(instance)
+        with monkeypatch.context() as before:
+            before.setattr(instance, "add_run_tags", lambda *_: None)
+            instance.report_run_failed(lost, "gone")
+        assert asked(sensor_of(["work"]), instance) == []
+        instance.add_run_tags(lost.run_id, {WILL_RETRY_TAG: "false"})
+        assert asked(sensor_of(["work"]), instance) == [lost.run_id]
+
+
+def test_a_run_that_could_not_begin_has_failed_with_all_that_it_was_to_make(instance: dg.DagsterInstance) -> None:
+    """Its process was killed, or the code did not load: no step says anything."""
+    lost = planned(instance)
+    instance.report_run_failed(lost, "gone")
+    assert asked(sensor_of([SECOND]), instance) == [lost.run_id]
+
+
+def test_a_run_that_a_person_ended_was_skipped(instance: dg.DagsterInstance) -> None:
+    ended = planned(instance)
+    instance.report_run_canceled(ended)
+    assert asked(sensor_of([FIRST, "work"]), instance) == []
+    assert asked(sensor_of([FIRST, "work"], Condition.AT_LEAST_ONE_SKIPPED), instance) == [ended.run_id]
+
+
+def test_a_run_that_goes_on_has_no_outcome(instance: dg.DagsterInstance) -> None:
+    planned(instance)
+    assert asked(sensor_of(["work"], Condition.ALL_DONE), instance) == []
+
+
+@pytest.mark.parametrize(("upstream", "found"), [([], "none"), (["work", "respond"], "respond, work")])
+def test_a_sensor_watches_something_and_not_the_job_that_it_runs(upstream: list[str], found: str) -> None:
+    with pytest.raises(PermanentError, match=f"watcher cannot watch that.*not respond itself; found: {found}"):
+        sensor_of(upstream)
+
+
+def test_failures_of_every_stage_are_looked_into_and_of_nothing_else() -> None:
+    """A diagnosis that fails is none of them, so it never asks for another one."""
+    (sensor,) = run_if_sensors(load_settings({}))
+    assert sensor.job_name == DIAGNOSE
+    watched = str(sensor.description).split(" of ")[1].rstrip(".").split(", ")
+    assert watched == sorted({table.path for tables in JOB_TABLES.values() for table in tables})

@@ -1,0 +1,101 @@
+"""The gate in Dagster where it is about deletes, and about types that no column reads (rule C7)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets_tests.graph import Graph
+from medallion_assets_tests.oracle import lines
+from medallion_assets_tests.oracle.model import ExportInput, micros
+from medallion_assets_tests.orchestration.assets.test_silver import (
+    BAD,
+    GATE,
+    TRANSACTIONS,
+    at,
+    decide,
+    export_id,
+    keys,
+    land,
+    window,
+)
+
+
+def shrunk(number: int, *more: str, keys: int = 1) -> ExportInput:
+    """A full export a day later that has lost most of its items."""
+    items = [lines.item_line(lines.transaction(f"k{key}")) for key in range(keys)]
+    return lines.full("customer_transactions", export_id(number), at(24), [*items, *more])
+
+
+def many(count: int = 200) -> ExportInput:
+    """A full export of so many items."""
+    items = [lines.item_line(lines.transaction(f"k{key}")) for key in range(count)]
+    return lines.full("customer_transactions", export_id(0), at(1 / 60), items)
+
+
+def test_a_full_export_that_has_shrunk_is_told_with_both_figures(graph: Graph) -> None:
+    """C7: in the checks, in the error, and in the row of the attempt; nothing is deleted."""
+    land(graph, many(), shrunk(25, keys=20))
+    run = graph.run(TRANSACTIONS)
+    assert run.failed_checks == {GATE, (TRANSACTIONS, "mass_delete")}
+    figures = run.figures(TRANSACTIONS, "mass_delete")
+    assert figures == {"export_id": export_id(25), "deleted_rows": 180, "live_rows": 200}
+    assert len(keys(graph)) == 200
+    (row,) = read_attempts(graph.lakehouse).to_dicts()
+    assert "mass_delete: 180 of 200 live rows would be deleted (it has 20 items)" in row["error"]
+    assert "at most 50% of the live rows that are older, or fewer than 100 of them" in row["error"]
+    assert "accept or reject" in row["error"]
+    assert "of at least 0.98" not in row["error"]
+
+
+def test_an_export_that_is_bad_and_has_shrunk_says_both(graph: Graph) -> None:
+    """A person who accepts it knows of the one and of the other."""
+    land(graph, many(), shrunk(25, *[BAD] * 10))
+    assert not graph.run(TRANSACTIONS).success
+    (row,) = read_attempts(graph.lakehouse).to_dicts()
+    assert "10 bad of 11 (malformed_json: 10), and mass_delete: 199 of 200 live rows" in row["error"]
+
+
+def test_an_accepted_one_is_a_warning_with_its_figures(graph: Graph) -> None:
+    land(graph, many(), shrunk(25))
+    graph.run(TRANSACTIONS)
+    run = decide(graph, "accept", export_id(25))
+    assert run.success
+    assert run.checks[TRANSACTIONS, "mass_delete"].severity is dg.AssetCheckSeverity.WARN
+    assert run.figures(TRANSACTIONS, "mass_delete")["deleted_rows"] == 199
+    assert run.figures(TRANSACTIONS)["absent_from_full_exports"] == 199
+
+
+def test_very_many_deletes_of_a_window_pass_with_a_warning(graph: Graph) -> None:
+    """C7: they are real; somebody may want to know."""
+    gone = [lines.delete_line(micros(at(0.5)), {"transaction_id": {"S": f"k{key}"}}) for key in range(150)]
+    land(graph, many(), window(1, *gone))
+    run = graph.run(TRANSACTIONS)
+    assert run.success
+    assert run.figures(TRANSACTIONS, "mass_delete") == {
+        "export_id": export_id(1),
+        "deleted_rows": 150,
+        "live_rows": 200,
+    }
+    assert run.figures(TRANSACTIONS)["deletes"] == 150
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"transaction_id": {"B": "aGk="}}, "transaction_id is B .*binary values are read by no column type yet"),
+        ({"transaction_timestamp": {"N": "1741435200"}}, "transaction_at is N .*text in ISO 8601 alone.*history=True"),
+        ({"amount": {"S": "10"}}, "in the run config$"),
+    ],
+)
+def test_a_type_that_no_column_reads_is_named_with_what_to_do(graph: Graph, change: dict[str, Any], says: str) -> None:
+    """Not only `wrong_type: 10`; nothing more where the contract could have been another."""
+    items = [lines.transaction(f"k{key}") | change for key in range(10)]
+    land(graph, lines.full("customer_transactions", export_id(0), at(1), [lines.item_line(item) for item in items]))
+    assert not graph.run(TRANSACTIONS).success
+    (row,) = read_attempts(graph.lakehouse).to_dicts()
+    assert re.search(says, row["error"])

@@ -1,0 +1,137 @@
+"""What every asset shows in the Dagster UI, and how errors of this project look there."""
+
+from __future__ import annotations
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from medallion_assets.definitions import build_defs
+from medallion_assets.errors import MedallionError, PermanentError, TransientError
+from medallion_assets.orchestration.reporting import check, column_schema, counts, markdown_table, stage_errors
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.pipelines.transactions.samples.history import write_demo_history
+from medallion_assets.settings import load_settings
+from medallion_assets_tests.graph import BRONZE, GOLD, SERVING, SILVER, STORY, STORY_DAYS, Graph
+
+ASSETS = (*BRONZE, *SILVER, *GOLD, *SERVING)
+SHOWN = {
+    "rows_in",
+    "rows_out",
+    "rows_quarantined",
+    "quality_score",
+    "table_version",
+    "dagster/row_count",
+    "location",
+    "preview",
+}
+LONG = "x" * 500
+
+
+def test_a_whole_run_shows_everything_of_every_asset(graph: Graph) -> None:
+    """From exports to DynamoDB: figures, location, preview, data version; and every check passes."""
+    write_demo_history(graph.settings.raw_url, **STORY)
+    runs = [graph.run(*BRONZE, *SILVER), graph.run(*GOLD, *SERVING, first=STORY_DAYS[0], last=STORY_DAYS[1])]
+    assert [run.success for run in runs] == [True, True]
+    assert [run.failed_checks for run in runs] == [set(), set()]
+    shown = {asset: one for run in runs for asset, one in run.materializations.items()}
+    assert set(shown) == set(ASSETS)
+    for asset, one in shown.items():
+        assert one.metadata.keys() >= SHOWN, asset
+        version = one.metadata["table_version"].value
+        assert (one.tags or {})["dagster/data_version"] == str(version), asset
+        assert str(one.metadata["preview"].value).count("\n") == 6, f"{asset}: two lines of head, five rows"
+        assert one.metadata["dagster/row_count"].value, asset
+    checked = {asset for run in runs for asset, _ in run.checks}
+    assert checked == set(ASSETS)
+
+
+def test_lists_come_last(refined: Graph) -> None:
+    """A year of restated days would hide what stands below it."""
+    names = list(refined.run("silver/customers").materializations["silver/customers"].metadata)
+    lists = ["exports_applied", "exports_rejected", "restated_dates"]
+    assert names[names.index("preview") + 1 :][: len(lists)] == lists
+    assert names.index("location") < names.index("reasons") < names.index("preview")
+
+
+def test_every_asset_is_described() -> None:
+    """Its contract's description, owners, kinds, group, and a description of every column."""
+    graph = build_defs(load_settings({})).resolve_asset_graph()
+    moving = [node for node in graph.asset_nodes if node.group_name != "operations"]
+    assert {node.key.to_user_string() for node in moving} == set(ASSETS)
+    for node in moving:
+        schema = node.metadata["dagster/column_schema"]
+        assert node.description, node.key
+        assert node.owners, node.key
+        assert node.group_name == node.key.path[0]
+        assert node.group_name in node.kinds
+        assert schema.columns, node.key
+        assert all(column.description for column in schema.columns), node.key
+        assert all(graph.get_check_spec(check).description for check in node.check_keys), node.key
+
+
+def test_a_column_shows_its_contract() -> None:
+    columns = {column.name: column for column in column_schema(CUSTOMER_TRANSACTIONS).columns}
+    types = [columns[name].type for name in ("amount", "transaction_at", "quantity", "is_deleted")]
+    assert types == ["decimal(18, 4)", "timestamp (UTC)", "int64", "boolean"]
+    assert columns["transaction_id"].constraints == dg.TableColumnConstraints(nullable=False, unique=True)
+    assert columns["customer_id"].constraints.unique is False
+
+
+def test_a_table_of_rows_stays_readable() -> None:
+    """Long values are cut; a bar or a new line does not break the table."""
+    table = markdown_table([{"name": "a|b\nc", "raw": LONG}, {"name": None, "raw": 1}])
+    head, _, first, second = table.splitlines()
+    assert head == "| name | raw |"
+    assert first == f"| a\\|b c | {'x' * 119}… |"
+    assert second == "|  | 1 |"
+    assert markdown_table([]) == "no rows"
+
+
+def test_counts_begin_with_the_largest() -> None:
+    assert counts({"b": 2, "c": 1000, "a": 2}) == "c: 1,000, a: 2, b: 2"
+    assert counts({}) == "none"
+
+
+def test_a_check_can_be_a_warning() -> None:
+    severities = [check(CUSTOMER_TRANSACTIONS, "c", passed=False, warn=warn).severity for warn in (False, True)]
+    assert severities == [dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN]
+
+
+@pytest.mark.parametrize(("kind", "attempts"), [(PermanentError, 1), (TransientError, 3)])
+def test_only_what_is_transient_is_retried(
+    dagster_instance: dg.DagsterInstance, kind: type[MedallionError], attempts: int
+) -> None:
+    """By any retry policy of Dagster; and the message reaches the person whole."""
+    tried = []
+
+    @dg.asset(retry_policy=dg.RetryPolicy(max_retries=2, delay=0))
+    def stage() -> None:
+        with stage_errors():
+            tried.append(1)
+            raise kind("table t", expected=1, found=2, do="look")
+
+    result = dg.materialize([stage], instance=dagster_instance, raise_on_error=False)
+    assert (result.success, len(tried)) == (False, attempts)
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    error = failure.step_failure_data.user_failure_data
+    assert error is not None
+    assert error.description == "table t; expected: 1; found: 2; what to do: look"
+    assert {name: one.value for name, one in error.metadata.items()} == {
+        "expected": "1",
+        "found": "2",
+        "what to do": "look",
+    }
+
+
+def test_a_panic_is_a_failure_that_is_not_retried() -> None:
+    """It is no Exception: Dagster's own handlers would not see it."""
+    with pytest.raises(dg.Failure, match="this step: a native library gave up") as raised, stage_errors():
+        raise pl.exceptions.PanicException("index out of bounds")
+    assert not raised.value.allow_retries
+
+
+def test_other_errors_stay_as_they_are() -> None:
+    """What nobody raised on purpose keeps its traceback, and Dagster's way with it."""
+    with pytest.raises(KeyError), stage_errors():
+        raise KeyError("bug")

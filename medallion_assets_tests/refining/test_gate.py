@@ -1,0 +1,72 @@
+"""Whether an export may be published (rule C3)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import narwhals as nw
+import pytest
+
+from medallion_assets.contracts.expectations import expect, expect_or_drop
+from medallion_assets.refining.gate import Gate, Tally, rules_of
+from medallion_assets_tests.refining.planting import STOCK
+
+GATE = Gate(threshold=0.98, min_bad_records=10)
+
+
+@pytest.mark.parametrize(
+    ("records", "bad", "passes"),
+    [
+        (0, 0, True),  # an empty export scores 1
+        (9, 9, True),  # under ten bad records nothing stops
+        (10, 10, False),
+        (500, 10, True),  # a score of exactly 0.98
+        (499, 10, False),
+        (1_000_000, 20_000, True),
+        (1_000_000, 20_001, False),
+    ],
+)
+def test_an_export_fails_by_its_score_and_by_number(records: int, bad: int, passes: bool) -> None:
+    assert GATE.lets_through(Tally(export_id="e", records=records, bad=bad)) is passes
+
+
+def test_one_record_that_must_not_be_there_fails_the_export() -> None:
+    """`expect_or_fail`: whatever the score."""
+    assert not GATE.lets_through(Tally(export_id="e", records=1_000_000, failures=Counter({"must": 1})))
+
+
+def test_the_run_config_overrides_the_contracts_threshold() -> None:
+    assert Gate.of(STOCK) == Gate(threshold=0.98, min_bad_records=10)
+    assert Gate.of(STOCK, 0.0).lets_through(Tally(export_id="e", records=10, bad=10))
+    assert not Gate.of(STOCK, 1.0).lets_through(Tally(export_id="e", records=1_000_000, bad=10))
+
+
+def test_tallies_add_up_and_can_be_taken_back() -> None:
+    one = Tally(export_id="e", records=5, bad=2, reasons=Counter({"missing": 2}), warnings=Counter({"odd": 1}))
+    two = Tally(export_id="x", records=1, bad=1, reasons=Counter({"missing": 1, "wrong_type": 1}))
+    both = one.plus(two)
+    assert (both.records, both.bad, both.reasons) == (6, 3, {"missing": 3, "wrong_type": 1})
+    assert both.score == 0.5
+    assert both.plus(two, sign=-1) == one
+
+
+def test_rules_have_another_name_when_anything_that_judges_changes() -> None:
+    """Not when only its words do."""
+    rule = expect_or_drop("counted", nw.col("count") >= 0)
+    table = replace(STOCK, expectations=(rule,))
+    others = [
+        replace(table, quality_threshold=0.9),
+        replace(table, quality_min_bad_records=3),
+        replace(table, write_time_slack_hours=48),
+        replace(table, max_delete_share=0.9),
+        replace(table, max_delete_min_rows=10),
+        replace(table, expectations=()),
+        replace(table, expectations=(expect("counted", nw.col("count") >= 0),)),
+        replace(table, expectations=(expect_or_drop("counted", nw.col("count") >= 1),)),
+        replace(table, columns=tuple(replace(one, nullable=not one.nullable) for one in table.columns)),
+    ]
+    assert len({rules_of(one) for one in (table, *others)}) == 1 + len(others)
+    same = expect_or_drop("counted", nw.col("count") >= 0)
+    said = tuple(replace(one, description="in other words") for one in table.columns)
+    assert rules_of(replace(table, expectations=(same,), columns=said)) == rules_of(table)

@@ -1,0 +1,110 @@
+"""What is judged in many chunks is judged as in one (rules R3, R4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from medallion_assets.refining import duplicates, judging, line_chunks, refine
+from medallion_assets.refining import history_table as history_store
+from medallion_assets.refining import merge_days as state_days
+from medallion_assets.refining.bronze import bronze_table, exports_in
+from medallion_assets_tests import pipeline
+from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
+from medallion_assets_tests.oracle.lines import delete_line, key_of, transaction, upsert_line, window
+from medallion_assets_tests.oracle.model import TRANSACTIONS
+from medallion_assets_tests.refining.planting import AT_MICROS, lake, window_of
+
+SILVER = pipeline.CUSTOMER_TRANSACTIONS
+
+
+def small_chunks(monkeypatch: pytest.MonkeyPatch, records: int) -> None:
+    """So few records at a time that every table goes through several chunks, parts and passes."""
+    for module in (line_chunks, refine):
+        monkeypatch.setattr(module, "CHUNK_RECORDS", records)
+    monkeypatch.setattr(state_days, "DAY_BYTES", 60)
+    monkeypatch.setattr(history_store, "EVENTS_BYTES", 60)
+    monkeypatch.setattr(duplicates, "HASHES_AT_ONCE", records)
+    monkeypatch.setattr(history_store, "EVENTS_AT_ONCE", records)
+
+
+@pytest.mark.parametrize("records", [1, 2, 3])
+def test_tables_do_not_depend_on_how_much_is_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, records: int
+) -> None:
+    """Upserts, a day move, deletes, absences, duplicates, bad rows and a history, a few records at a time."""
+    run(lake(tmp_path / "whole"))
+    small_chunks(monkeypatch, records)
+    run(lake(tmp_path / "parts"))
+    assert_same(dump(lake(tmp_path / "parts")), dump(lake(tmp_path / "whole")))
+    check_ledger(lake(tmp_path / "parts"))
+
+
+def test_a_large_export_is_judged_in_parts_on_disk(judged_in: Callable[[int], Any]) -> None:
+    """Good and bad records, duplicates across parts, and the tally are those of one part; each key is in one part."""
+    whole, parts = judged_in(100), judged_in(2)
+    assert len(whole.good) == 1 < len(parts.good)
+    assert parts.tallies == whole.tallies
+    (tally,) = parts.tallies.values()
+    assert (tally.records, tally.bad) == (6, 3)
+    assert tally.reasons == {"conflicting_duplicate": 2, "malformed_json": 1, "status_unknown": 1}
+    for kind in ("good", "bad"):
+        of_whole, of_parts = (
+            pl.concat(getattr(one, kind)).drop("_key_hash").sort("_source_file", "_line_number").collect()
+            for one in (whole, parts)
+        )
+        assert of_whole.height == 3
+        assert of_parts.select(sorted(of_parts.columns)).equals(of_whole.select(sorted(of_whole.columns)))
+    keys = [set(part.collect()["transaction_id"]) for part in parts.good]
+    assert sum(map(len, keys)) == len(set().union(*keys))
+
+
+@pytest.fixture
+def judged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
+    """Judge one export of eight lines, so many records at a time."""
+    lakehouse = lake(tmp_path)
+    lines = [upsert_line(AT_MICROS, transaction(key, status={"S": {"b": "?"}.get(key, "pending")})) for key in "abcd"]
+    conflict = delete_line(AT_MICROS + 1, key_of(transaction("b")))
+    one = window_of(1)
+    files = lines[:3], [lines[0], "no json", conflict], lines[3:]
+    pipeline.land(lakehouse, window(TRANSACTIONS, one.export_id, one.from_at, one.to_at, *files))
+
+    def judged(records: int) -> Any:
+        small_chunks(monkeypatch, records)
+        workspace = tmp_path / f"workspace-{records}"
+        workspace.mkdir()
+        bronze = lakehouse.open(bronze_table(TRANSACTIONS))
+        result = judging.judge_exports(bronze, SILVER, exports_in(bronze), workspace)
+        assert bool(list(workspace.iterdir())) is (records < 7)
+        return result
+
+    return judged
+
+
+def test_an_export_without_lines_is_judged(tmp_path: Path) -> None:
+    """It scores 1."""
+    lakehouse = lake(tmp_path)
+    pipeline.land(lakehouse, window_of(1))
+    bronze = lakehouse.open(bronze_table(TRANSACTIONS))
+    judged = judging.judge_exports(bronze, SILVER, exports_in(bronze), tmp_path)
+    (tally,) = judged.tallies.values()
+    assert (tally.records, tally.score) == (0, 1.0)
+    assert [part.collect().height for part in (*judged.good, *judged.bad)] == [0, 0]
+
+
+def test_names_that_are_data_are_counted_up_to_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A map whose names are ids would be counted without end; the most frequent names are kept."""
+    monkeypatch.setattr(judging, "MOST_UNKNOWN_NAMES", 3)
+    lakehouse = lake(tmp_path)
+    lines = [
+        upsert_line(AT_MICROS, transaction(key, **{f"only_{key}": {"S": "x"}, "every": {"S": "x"}})) for key in "abcde"
+    ]
+    pipeline.land(lakehouse, window_of(1, *lines))
+    bronze = lakehouse.open(bronze_table(TRANSACTIONS))
+    (tally,) = judging.judge_exports(bronze, SILVER, exports_in(bronze), tmp_path).tallies.values()
+    assert tally.records == 5
+    assert dict(tally.unknown_attributes) == {"every": 5, "only_a": 1, "only_b": 1}

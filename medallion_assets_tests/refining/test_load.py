@@ -1,0 +1,330 @@
+"""Complete exports only, each exactly once, and nothing bad stops the others (rules B1 to B5)."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import obstore
+import pytest
+from moto import mock_aws
+
+from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.refining import load as module
+from medallion_assets.refining.bronze import bronze_table, exports_in, latest_export
+from medallion_assets.refining.decisions import Action, Decision, record_decisions
+from medallion_assets.refining.refused_exports import EXPORT_VERDICTS, read_refusals
+from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
+from medallion_assets.sources.dynamodb_export.read import Export, ExportType
+from medallion_assets.sources.dynamodb_export.verdicts import Verdict
+from medallion_assets.storage.stores import open_store, read_bytes, write_bytes
+from medallion_assets_tests.refining.landing import AT, HOUR, NOW, TABLE, Landing, ids, keys
+from medallion_assets_tests.sources.dynamodb_export.planted_exports import change_data, change_manifest, key_of
+from medallion_assets_tests.sources.dynamodb_export.test_read import REAL_EXPORT
+from medallion_assets_tests.sources.dynamodb_export.test_verify import BAD_INPUT
+
+OLD_ID, NEW_ID = "table-one", "table-two"
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Landing:
+    return Landing(tmp_path)
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_a_bad_export_gets_its_verdict_and_stops_no_other(landing: Landing, name: str) -> None:
+    """B1: nothing of it is loaded, the verdict is kept, the exports around it are in."""
+    spoil, verdict = BAD_INPUT[name]
+    before, bad, after = landing.full("a", seed=1), landing.full("x", "y"), landing.full("b", at=AT + HOUR)
+    spoil(landing.store, bad)
+    done = landing.ingest()
+    assert landing.lines() == keys((before, "a"), (after, "b"))
+    if verdict is Verdict.WAITING:
+        assert (done.waiting, done.refused) == (ids(bad), [])
+        return
+    assert [(one.export_id, one.verdict) for one in done.refused] == [(bad.export_id, verdict.value)]
+    assert "what to do" in done.refused[0].message
+    assert read_refusals(landing.lakehouse, TABLE) == {(bad.export_id, ""): done.refused[0]}
+
+
+def test_an_export_of_another_table_is_refused_for_good(landing: Landing) -> None:
+    """B3: a wrong tableArn; the others of the folder go on."""
+    foreign = landing.full("x", table_name="invoices")
+    good = landing.full("a")
+    done = landing.ingest()
+    assert [(one.export_id, one.verdict) for one in done.refused] == [(foreign.export_id, "wrong_table")]
+    assert landing.lines() == keys((good, "a"))
+
+
+def test_bronze_keeps_lines_unchanged_with_where_they_come_from(landing: Landing) -> None:
+    """B4: columns, windows, line numbers from 1 in each file, the partition by the export's start."""
+    line = '{"Metadata":{"WriteTimestampMicros":{"N":"1"}},"Keys":{"pk":{"S":"é\\u0000"}}} '
+    export = landing._write(
+        ExportType.INCREMENTAL, AT, AT + HOUR, [[], [line, "not json", ""]], started_at=AT + timedelta(days=3)
+    )
+    landing.ingest()
+    bronze = landing.lakehouse.open(bronze_table(TABLE))
+    rows = bronze.scan().sort("_line_number").collect()
+    file = export.files[1].key
+    facts = (export.export_id, "INCREMENTAL_EXPORT", AT, AT + HOUR, file)
+    day = date(2025, 2, 4)
+    assert rows.rows() == [
+        (line, *facts, 1, NOW, day),
+        ("not json", *facts, 2, NOW, day),
+        ("", *facts, 3, NOW, day),
+    ]
+    assert bronze.partitions == [day]
+    (raw,) = exports_in(bronze)
+    assert (raw.export_id, raw.export_type, raw.records) == (export.export_id, "INCREMENTAL_EXPORT", 3)
+    assert (raw.from_at, raw.to_at) == (AT, AT + HOUR)
+
+
+def test_an_empty_export_is_in_without_a_line(landing: Landing) -> None:
+    """B1: zero items are complete; the ledger knows the export all the same."""
+    export = landing.full()
+    assert [one.export_id for one in landing.ingest().loaded] == ids(export)
+    assert landing.lines() == []
+    assert [one.export_id for one in exports_in(landing.lakehouse.open(bronze_table(TABLE)))] == ids(export)
+    assert landing.ingest().loaded == []
+
+
+def test_foreign_files_and_folders_are_passed_over(landing: Landing) -> None:
+    """B1: what belongs to no export is neither loaded nor in the way."""
+    export = landing.window("a")
+    for key in ("AWSDynamoDB/data/notes.json.gz", "AWSDynamoDB/readme.txt", "AWSDynamoDB/0123/x", "other/file.json"):
+        write_bytes(landing.store, key, b"foreign")
+    done = landing.ingest()
+    assert ([one.export_id for one in done.loaded], done.refused, done.waiting) == (ids(export), [], [])
+
+
+def test_ingesting_again_changes_nothing(landing: Landing) -> None:
+    """B5: exports that are in are skipped, without a commit."""
+    export = landing.full("a")
+    first, second = landing.ingest(), landing.ingest(NOW + HOUR)
+    assert (second.loaded, second.version) == ([], first.version)
+    assert landing.lines() == keys((export, "a"))
+
+
+def test_one_export_under_two_prefixes_is_loaded_once(landing: Landing) -> None:
+    """B5: the export id decides, under whatever prefix it comes."""
+    export = landing.full("a")
+    shutil.copytree(f"{landing.raw_url}/{TABLE}/AWSDynamoDB", f"{landing.raw_url}/{TABLE}/copied/twice/AWSDynamoDB")
+    assert [one.export_id for one in landing.ingest().loaded] == ids(export)
+    assert landing.ingest().loaded == []
+    assert landing.lines() == keys((export, "a"))
+
+
+def test_a_good_copy_is_loaded_beside_a_bad_one(landing: Landing) -> None:
+    """B1 and B5: the copy that verifies counts."""
+    export = landing.full("a")
+    shutil.copytree(f"{landing.raw_url}/{TABLE}/AWSDynamoDB", f"{landing.raw_url}/{TABLE}/copied/AWSDynamoDB")
+    change_manifest(landing.store, export, SUMMARY_NAME, b'"itemCount":1', b'"itemCount":2')
+    done = landing.ingest()
+    assert ([one.export_id for one in done.loaded], [one.prefix for one in done.refused]) == (ids(export), [""])
+    assert landing.lines() == keys((export, "a"))
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The ids of the exports that ingest reads."""
+    seen: list[str] = []
+    read: Callable[..., Export] = module.read_export
+
+    def counted(store: Any, found: Any) -> Export:
+        seen.append(found.export_id)
+        return read(store, found)
+
+    monkeypatch.setattr(module, "read_export", counted)
+    return seen
+
+
+def test_a_refused_export_is_read_again_only_when_its_listing_changed(landing: Landing, reads: list[str]) -> None:
+    """B2: a data file that lands late makes the export load; until then nobody reads it twice."""
+    export = landing.window("a")
+    data = read_bytes(landing.store, export.files[0].key)
+    assert data is not None
+    obstore.delete(landing.store, export.files[0].key)
+    first = landing.ingest()
+    again = landing.ingest(NOW + HOUR)
+    assert [one.verdict for one in first.refused] == ["data_file_missing"]
+    assert again.refused == first.refused
+    assert reads == ids(export)
+    assert landing.lakehouse.open(EXPORT_VERDICTS).row_count == 1
+
+    write_bytes(landing.store, export.files[0].key, data)
+    late = landing.ingest(NOW + 2 * HOUR)
+    assert [one.export_id for one in late.loaded] == ids(export)
+    assert (late.refused, reads) == ([], ids(export, export))
+
+
+def test_a_manifest_that_lands_late_makes_the_export_load(landing: Landing) -> None:
+    """B2: an export without its summary waits, and is no refusal."""
+    export = landing.full("a")
+    key = key_of(export, SUMMARY_NAME)
+    summary = read_bytes(landing.store, key)
+    assert summary is not None
+    obstore.delete(landing.store, key)
+    assert landing.ingest().waiting == ids(export)
+    write_bytes(landing.store, key, summary)
+    assert [one.export_id for one in landing.ingest().loaded] == ids(export)
+
+
+def decision(subject: str) -> Decision:
+    return Decision(
+        table_name=TABLE,
+        subject=subject,
+        action=Action.CONFIRM_TABLE,
+        reason="restored from a backup",
+        decided_by="tester",
+        decided_at=NOW,
+    )
+
+
+def confirm(landing: Landing, table_id: str) -> None:
+    record_decisions(landing.lakehouse, [decision(table_id)])
+
+
+def test_a_table_made_anew_stops_loading_until_a_person_confirms_it(landing: Landing) -> None:
+    """B3: the tableId changed; nothing after it is loaded; the error says what to do."""
+    old = landing.full("a", table_id=OLD_ID)
+    new = landing.full("b", at=AT + HOUR, table_id=NEW_ID)
+    later = landing.window("c", begin=AT + HOUR, table_id=NEW_ID)
+    stopped = landing.ingest()
+    assert [one.export_id for one in stopped.loaded] == ids(old)
+    assert [(one.export_id, one.verdict) for one in stopped.refused] == [(new.export_id, "table_recreated")]
+    assert f"confirm_table_id: {NEW_ID}" in stopped.refused[0].message
+    assert landing.ingest().loaded == []
+
+    confirm(landing, NEW_ID)
+    assert [one.export_id for one in landing.ingest().loaded] == ids(new, later)
+
+
+def test_a_confirmed_table_begins_with_a_full_export_even_behind_its_windows(landing: Landing) -> None:
+    """B3: windows of the new table wait for its full export and do not stop it."""
+    landing.full("a", table_id=OLD_ID)
+    window = landing.window("b", begin=AT, table_id=NEW_ID)
+    confirm(landing, NEW_ID)
+    waiting = landing.ingest()
+    assert [(one.export_id, one.verdict) for one in waiting.refused] == [(window.export_id, "full_export_missing")]
+    assert "make a full export of the new table" in waiting.refused[0].message
+    begin = landing.full("b", at=AT + 2 * HOUR, table_id=NEW_ID)
+    assert [one.export_id for one in landing.ingest().loaded] == ids(begin)
+    assert [one.export_id for one in landing.ingest().loaded] == ids(window)
+
+
+def test_a_late_export_of_the_table_before_stops_nothing(landing: Landing) -> None:
+    """B3: once the new table is confirmed, what the old one exported is old, not new again."""
+    landing.full("a", table_id=OLD_ID)
+    new = landing.full("b", at=AT + 3 * HOUR, table_id=NEW_ID)
+    confirm(landing, NEW_ID)
+    landing.ingest()
+    late = landing.window("a", begin=AT, table_id=OLD_ID)
+    next_one = landing.window("c", begin=AT + 3 * HOUR, table_id=NEW_ID)
+    assert [one.export_id for one in landing.ingest().loaded] == ids(late, next_one)
+    latest = latest_export(landing.lakehouse.open(bronze_table(TABLE)))
+    assert latest is not None
+    assert latest.export_id == next_one.export_id != new.export_id
+
+
+def test_a_verdict_is_kept_when_the_storage_fails_later(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B2: what was judged before a failure is not judged again; what was loaded stays."""
+    bad, good = landing.full("x"), landing.full("a", at=AT + HOUR)
+    change_data(landing.store, bad, 1, b"no gzip")
+    load = module.load_export
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise TransientError("the storage failed")
+
+    monkeypatch.setattr(module, "load_export", fails)
+    with pytest.raises(TransientError):
+        landing.ingest()
+    assert set(read_refusals(landing.lakehouse, TABLE)) == {(bad.export_id, "")}
+    monkeypatch.setattr(module, "load_export", load)
+    assert [one.export_id for one in landing.ingest().loaded] == ids(good)
+
+
+def test_lines_that_get_lost_while_they_are_written_are_noticed(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B1: should the engine ever write other lines than were read, nothing of the export is loaded."""
+    landing.full("a", "b")
+    stage = module.stage_lines
+
+    def loses_half(*args: Any, **facts: Any) -> Any:
+        staged = stage(*args, **facts)
+        return replace(staged, rows=staged.rows // 2)
+
+    monkeypatch.setattr(module, "stage_lines", loses_half)
+    with pytest.raises(PermanentError, match=r"was not written whole; expected: 2 lines .*; found: 1 lines"):
+        landing.ingest()
+    assert landing.lines() == []
+
+
+def test_an_error_that_is_not_the_files_fault_stands(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B1: a full disk is no verdict on the export; the next run loads it."""
+    export = landing.full("a")
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patches:
+        patches.setattr(module, "stage_lines", fails)
+        with pytest.raises(OSError, match="no space left"):
+            landing.ingest()
+    assert [one.export_id for one in landing.ingest().loaded] == ids(export)
+
+
+@pytest.mark.skipif(not REAL_EXPORT.is_dir(), reason="the real export (../shared/data) is not here")
+def test_a_real_export_loads_as_it_is(tmp_path: Path) -> None:
+    """B1: as AWS wrote it: a prefix, two empty data files first."""
+    table = "dynamodb-export-to-s3-and-query-with-athena-playground-v2-MyTable-1WGSJ3W2WJWPK"
+    landing = Landing(tmp_path, table)
+    shutil.copytree(REAL_EXPORT, f"{landing.raw_url}/{table}")
+    done = landing.ingest()
+    assert [(one.export_id, one.records) for one in done.loaded] == [("01605130432834-8a918b87", 3)]
+    assert [line for _, line in landing.lines()] == [
+        f'{{"Item":{{"pk":{{"S":"pk00{n}-1605121017583"}},"sk":{{"S":"sk00{n}"}}}}}}' for n in (1, 2, 3)
+    ]
+
+
+@mock_aws
+def test_what_moto_exports_loads(landing: Landing) -> None:
+    """B1: a table exported through ExportTableToPointInTime; moto leaves the manifests out, the writer adds them."""
+    dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+    s3 = boto3.client("s3", region_name="us-east-1")
+    s3.create_bucket(Bucket="lake")
+    table = dynamodb.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )["TableDescription"]
+    backups = {"PointInTimeRecoveryEnabled": True}
+    dynamodb.update_continuous_backups(TableName=TABLE, PointInTimeRecoverySpecification=backups)
+    for key in "abc":
+        dynamodb.put_item(TableName=TABLE, Item={"pk": {"S": key}})
+    dynamodb.export_table_to_point_in_time(TableArn=table["TableArn"], S3Bucket="lake", S3Prefix="x")
+    for thread in threading.enumerate():  # moto exports in a thread of its own
+        if type(thread).__name__ == "TableExport":
+            thread.join()
+    (entry,) = s3.list_objects_v2(Bucket="lake")["Contents"]
+    lines = gzip.decompress(s3.get_object(Bucket="lake", Key=entry["Key"])["Body"].read())
+    export = landing._write(ExportType.FULL, AT, AT, [[lines]])
+    landing.ingest()
+    compact = [(export_id, line.replace(" ", "")) for export_id, line in landing.lines()]
+    assert sorted(compact) == keys((export, "a b c"))
+
+
+def test_a_store_that_is_not_there_is_made(tmp_path: Path) -> None:
+    """Nothing exported yet: nothing to do, and Bronze is there to read."""
+    landing = Landing(tmp_path)
+    done = landing.ingest()
+    assert (done.loaded, done.version) == ([], 0)
+    assert open_store(landing.raw_url) is not None

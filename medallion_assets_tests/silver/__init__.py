@@ -1,1 +1,0 @@
-"""Tests of silver/: typed, judged, one live row a key, history where it matters."""

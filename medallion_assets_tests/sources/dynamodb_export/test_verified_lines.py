@@ -1,0 +1,122 @@
+"""The lines of an export come in frames of bounded bytes, from many small data files as from one large (rule B4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from medallion_assets.refining.bronze import bronze_table, export_files, exports_in
+from medallion_assets.sources.dynamodb_export import verified_lines as module
+from medallion_assets.sources.dynamodb_export import verify as verification
+from medallion_assets.sources.dynamodb_export.read import Export, ExportType, find_exports, read_export
+from medallion_assets.sources.dynamodb_export.verified_lines import export_lines
+from medallion_assets.storage.stores import read_bytes, write_bytes
+from medallion_assets_tests.refining.landing import AT, TABLE, Landing, ids
+from medallion_assets_tests.sources.dynamodb_export.planted_exports import change_data
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Landing:
+    return Landing(tmp_path)
+
+
+def exported(landing: Landing, files: Sequence[Sequence[str]]) -> Export:
+    landing._write(ExportType.FULL, AT, AT, files)
+    (found,) = find_exports(landing.store)
+    return read_export(landing.store, found)
+
+
+def rows(frames: Sequence[pl.DataFrame]) -> list[tuple[str, int, str]]:
+    return [row for frame in frames for row in frame.iter_rows()]
+
+
+def expected(export: Export, files: Sequence[Sequence[str]]) -> list[tuple[str, int, str]]:
+    return [
+        (file.key, number, line)
+        for file, lines in zip(export.files, files, strict=True)
+        for number, line in enumerate(lines, start=1)
+    ]
+
+
+FILES = [["a", "", "b"], [], ["é"], [""], ["c" * 50, "d"]]
+
+
+def test_many_small_files_become_one_frame(landing: Landing) -> None:
+    """Blank lines and files without any line included; each line knows its file and its number there."""
+    export = exported(landing, FILES)
+    frames = list(export_lines(landing.store, export))
+    assert (len(frames), rows(frames)) == (1, expected(export, FILES))
+
+
+@pytest.mark.parametrize("name", ["SHORT_TEXT_BYTES", "SMALL_FILE_BYTES"])
+def test_large_files_say_the_same(landing: Landing, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Files that are streamed, and small ones whose text is long, between others."""
+    export = exported(landing, FILES)
+    monkeypatch.setattr(verification if name == "SMALL_FILE_BYTES" else module, name, 30)
+    assert rows(list(export_lines(landing.store, export))) == expected(export, FILES)
+
+
+def test_a_frame_ends_where_it_has_enough_bytes(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one file as of many: what bounds memory is bytes."""
+    files = [["x" * 100] * 5, ["y" * 100], ["z" * 100]]
+    export = exported(landing, files)
+    monkeypatch.setattr(module, "FRAME_BYTES", 200)
+    monkeypatch.setattr(module, "PIECE_BYTES", 100)
+    monkeypatch.setattr(module, "SHORT_TEXT_BYTES", 200)
+    frames = list(export_lines(landing.store, export))
+    assert rows(frames) == expected(export, files)
+    assert len(frames) > 1
+
+
+def test_lines_without_any_text_are_lines(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B4: of a large file that has no others."""
+    monkeypatch.setattr(module, "SHORT_TEXT_BYTES", 1)
+    files: list[list[str]] = [[""] * 5]
+    export = exported(landing, files)
+    assert rows(list(export_lines(landing.store, export))) == expected(export, files)
+
+
+def test_an_export_of_many_files_is_few_files_of_bronze(landing: Landing) -> None:
+    """Silver's cost must not grow with the files that DynamoDB wrote; the ledger names the export all the same."""
+    files = [[f"line {number}"] for number in range(100)]
+    export = landing._write(ExportType.FULL, AT, AT, files)
+    assert [one.records for one in landing.ingest().loaded] == [100]
+    bronze = landing.lakehouse.open(bronze_table(TABLE))
+    assert export_files(bronze, export.export_id).height == 1
+    assert [(one.export_id, one.records) for one in exports_in(bronze)] == [(export.export_id, 100)]
+    assert sorted(bronze.scan().select("raw").collect()["raw"]) == sorted(line for (line,) in files)
+
+
+def test_one_broken_file_of_many_leaves_nothing_in(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B1: it is named, whatever was written before it was read."""
+    monkeypatch.setattr(module, "FRAME_BYTES", 50)
+    export = landing._write(ExportType.FULL, AT, AT, [[f"line {number}"] for number in range(100)])
+    change_data(landing.store, export, 70, b"no gzip")
+    (refused,) = landing.ingest().refused
+    assert (refused.export_id, refused.verdict) == (export.export_id, "not_gzip")
+    assert export.files[70].key in refused.message
+    assert landing.lines() == []
+
+
+def test_a_file_that_is_no_text_is_named_among_many(landing: Landing) -> None:
+    """B1: they become lines together, so the engine cannot say which it was."""
+    files: list[list[bytes]] = [[f"line {number}".encode()] for number in range(50)]
+    files[33] = [b"\xff\xfe"]
+    export = landing._write(ExportType.FULL, AT, AT, files)
+    (refused,) = landing.ingest().refused
+    assert refused.verdict == "invalid_utf8"
+    assert export.files[33].key in refused.message
+
+
+def test_the_next_run_loads_what_a_broken_file_stopped(landing: Landing) -> None:
+    """B2: once the file is right."""
+    export = landing._write(ExportType.FULL, AT, AT, [[f"line {number}"] for number in range(20)])
+    data = read_bytes(landing.store, export.files[7].key)
+    assert data is not None
+    write_bytes(landing.store, export.files[7].key, b"no gzip")
+    assert landing.ingest().loaded == []
+    write_bytes(landing.store, export.files[7].key, data)
+    assert [one.export_id for one in landing.ingest().loaded] == ids(export)
