@@ -151,14 +151,12 @@ def published_items() -> dict[str, Items]:
     mock.start(reset=False)
     try:
         client = publishing_client(region_name=REGION)
-        pages = {name: client.get_paginator("scan").paginate(TableName=name) for name in _names(client)}
+        pages = {
+            name: client.get_paginator("scan").paginate(TableName=name) for name in client.list_tables()["TableNames"]
+        }
         return {name: [item for page in found for item in page["Items"]] for name, found in pages.items()}
     finally:
         mock.stop()
-
-
-def _names(client: Any) -> list[str]:
-    return list(client.list_tables()["TableNames"])
 
 
 def _commands(command: object, words: tuple[str, ...]) -> Iterator[tuple[str, TyperCommand]]:
