@@ -26,17 +26,18 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from medallion_assets.cli import app
-from medallion_assets.demo import DemoResult, DemoSize, run_demo
-from medallion_assets.demo_home import demo_settings
-from medallion_assets.demo_view import DemoView
-from medallion_assets.dynamodb.publisher import publishing_client
-from medallion_assets.embedded_dynamodb import REGION
-from medallion_assets.lakehouse.contracts import Table
-from medallion_assets.lakehouse.delta import Lakehouse, Snapshot
+from medallion_assets.cli.demo.home import demo_settings
+from medallion_assets.cli.demo.run import DemoResult, DemoSize, run_demo
+from medallion_assets.cli.demo.view import DemoView
+from medallion_assets.cli.embedded_dynamodb import REGION
+from medallion_assets.cli.terminal import plain
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.rebuild import rebuildable_tables
+from medallion_assets.operations.tables import every_table
+from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import Settings, load_settings
-from medallion_assets.tables import every_table
-from medallion_assets.terminal import plain
+from medallion_assets_tests.pipeline import CATALOG
 
 SNAPSHOT = Path(__file__).with_suffix(".json")
 SMALL = DemoSize(transactions=2_500, customers=50, days=9, published_days=2)
@@ -116,7 +117,7 @@ def looks(settings: Settings) -> dict[str, list[list[str]]]:
             ["customers"],
         ],
         "exports verify": [[settings.raw_url]],
-        "rebuild": [[table.name, "--why", "to look", "--dry-run"] for table in rebuildable_tables()],
+        "rebuild": [[table.name, "--why", "to look", "--dry-run"] for table in rebuildable_tables(CATALOG)],
         "remove-demo": [[]],
     }
 
@@ -126,7 +127,7 @@ def take(settings: Settings, told: DemoResult, served: Mapping[str, Items]) -> s
     home = str(settings.home)
     lakehouse = Lakehouse(url=settings.lakehouse_url)
     facts = {
-        "tables": {table.name: _table(lakehouse, table) for table in every_table()},
+        "tables": {table.name: _table(lakehouse, table) for table in every_table(CATALOG)},
         "serving": {name: _served(items, home) for name, items in sorted(served.items())},
         "commands": {name: _parameters(command) for name, command in sorted(commands().items())},
         "answers": {"demo": _steady(plain(told), home), **dict(_answers(settings))},

@@ -12,7 +12,7 @@ from dagster._core.instance.ref import InstanceRef
 from rich.console import Console
 
 from medallion_assets.cli.demo.home import demo_settings
-from medallion_assets.cli.demo.run import DemoResult, DemoSize, run_demo
+from medallion_assets.cli.demo.run import DemoResult, run_demo
 from medallion_assets.cli.demo.view import DemoView, summary_page
 from medallion_assets.cli.home_lock import only_one
 from medallion_assets.errors import PermanentError
