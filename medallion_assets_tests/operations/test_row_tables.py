@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.identity import LAKEHOUSE
-from medallion_assets.operations.alerts.table import ALERTS
-from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS
-from medallion_assets.operations.incident import INCIDENTS
-from medallion_assets.operations.monitoring import DATA_FRESHNESS, PIPELINE_CHECKPOINT
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
-from medallion_assets.refining.decisions import DECISIONS
-from medallion_assets.refining.refused_exports import EXPORT_VERDICTS
+from medallion_assets.operations.tables import KEPT_TABLES
 
 HELD = {
     "operations.lakehouse": (
@@ -77,21 +70,7 @@ HELD = {
 """Name: partition; columns in their order as `name type`, with `?` where they may be null."""
 
 
-@pytest.mark.parametrize(
-    "table",
-    [
-        LAKEHOUSE,
-        DECISIONS,
-        EXPORT_VERDICTS,
-        PIPELINE_RUNS,
-        EXPECTATION_RESULTS,
-        PIPELINE_CHECKPOINT,
-        DATA_FRESHNESS,
-        INCIDENTS,
-        ALERTS,
-    ],
-    ids=lambda table: table.name,
-)
+@pytest.mark.parametrize("table", KEPT_TABLES, ids=lambda table: table.name)
 def test_a_row_type_gives_the_contract_that_lakehouses_hold(table: Table) -> None:
     columns = [
         f"{column.name} {type(column.type).__name__}{'?' if column.nullable else ''}" for column in table.columns

@@ -21,13 +21,14 @@ from medallion_assets.operations.alerts.table import (
     read_alerts,
     read_events,
 )
+from medallion_assets_tests.pipeline import CATALOG
 
 NOW = datetime(2025, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(url=str(tmp_path / "lakehouse"))
+    return Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse"))
 
 
 def alert(key: str, *, kind: str = "failure", what: str = "Silver failed") -> Alert:
