@@ -18,7 +18,7 @@ from medallion_assets.cli.home_lock import only_one
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings import Settings, load_settings
 
-pytestmark = pytest.mark.xdist_group("demo")  # told once, not by every worker
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]  # told once, not by every worker
 SMALL = DemoSize(transactions=2_500, customers=50, days=9, published_days=2)
 
 
