@@ -71,7 +71,7 @@ def customer_rows(items: int) -> Iterator[dict[str, object]]:
     """Rows as gold.customer_ltv has them, less what a reader computes."""
     for i in range(items):
         yield {
-            LIFETIME_VALUE_METRICS.key: f"customer-{i:08}",
+            LIFETIME_VALUE_METRICS.keys[0]: f"customer-{i:08}",
             "first_order_date": DAY,
             "last_order_date": DAY,
             "order_count": i,
@@ -109,7 +109,7 @@ def a_table_of_items(
     return publish_items(
         client,
         table_name=tables.items,
-        key=LIFETIME_VALUE_METRICS.key,
+        keys=LIFETIME_VALUE_METRICS.keys,
         rows=customer_rows(items),
         previous_rows=None,
         previous_watermark=None,

@@ -15,12 +15,14 @@ from typing import Any
 
 import dagster as dg
 
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.orchestration.resources import DynamoDBResource
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import Settings, load_settings
-from medallion_assets_tests.pipeline import CATALOG
 
 REGION = "us-east-1"
 BRONZE = ("bronze/customer_transactions", "bronze/customers")
@@ -97,17 +99,22 @@ class Graph:
 
     settings: Settings
     instance: dg.DagsterInstance
+    pipelines: tuple[Pipeline, ...] = (TRANSACTIONS,)
     dynamodb_resource: DynamoDBResource = field(
         default_factory=lambda: DynamoDBResource(region=REGION, creates_tables=True, publish_samples=[*TABLES])
     )
 
     @cached_property
     def definitions(self) -> dg.Definitions:
-        return build_defs(self.settings, dynamodb=self.dynamodb_resource)
+        return build_defs(self.settings, self.pipelines, dynamodb=self.dynamodb_resource)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return Catalog(self.pipelines)
 
     @property
     def lakehouse(self) -> Lakehouse:
-        return Lakehouse(catalog=CATALOG, url=self.settings.lakehouse_url)
+        return Lakehouse(catalog=self.catalog, url=self.settings.lakehouse_url)
 
     @property
     def dynamodb(self) -> Any:

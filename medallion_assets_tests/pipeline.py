@@ -22,12 +22,19 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.deriving.changed_days import update_derived
 from medallion_assets.operations.stages import Stage, stages
-from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
+from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV, clock_figures
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, ENRICHMENT, LIFETIME_VALUE, TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import (
+    DAILY_SALES,
+    ENRICHMENT,
+    LIFETIME_VALUE,
+    LIFETIME_VALUE_METRICS,
+    TRANSACTIONS,
+)
+from medallion_assets.publishing.reader import read_item
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, RawExport, bronze_table, load_export
 from medallion_assets.refining.decisions import Action, Decision, record_decisions
 from medallion_assets.refining.quarantine import quarantine_table
@@ -144,6 +151,15 @@ def ltv(lakehouse: Lakehouse, as_of: date) -> list[dict[str, Any]]:
     return frame.sort("customer_id").to_dicts()
 
 
+def read_ltv(client: Any, table_name: str, customer_id: str, *, today: date) -> dict[str, object] | None:
+    """A customer as an API of ours reads one: what is published, and what the clock makes of it."""
+    found: dict[str, Any] | None = read_item(client, table_name, LIFETIME_VALUE_METRICS.table, customer_id)
+    if found is None:
+        return None
+    names = ("first_order_date", "last_order_date", "order_count")
+    return found | clock_figures(**{name: found[name] for name in names}, today=today)
+
+
 __all__ = [
     "CUSTOMERS",
     "CUSTOMER_TRANSACTIONS",
@@ -154,6 +170,7 @@ __all__ = [
     "land",
     "ltv",
     "quarantined",
+    "read_ltv",
     "rows",
     "run_gold",
     "run_silver",

@@ -6,7 +6,7 @@ Does not: declaring it (pipelines), or the tables that are kept beside them (qua
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -30,14 +30,11 @@ class Catalog:
         """
         seen: dict[str, str] = {}
         for pipeline in self.pipelines:
-            made = [
-                one.table.name for one in (*pipeline.loaded, *pipeline.derived, *pipeline.gold, *pipeline.published)
-            ]
-            for name in (*made, pipeline.job("")):
+            for name in (*_names(pipeline), pipeline.job("")):
                 if name in seen:
                     raise PermanentError(
                         f"{name or 'a job without a prefix'} belongs to two pipelines",
-                        expected="tables and jobs of different names",
+                        expected="tables, jobs and sensors of different names",
                         found=f"it in {seen[name]} and in {pipeline.name}",
                         do="give one of them another name",
                     )
@@ -104,6 +101,14 @@ class Catalog:
             found=repr(name),
             do="name one of these; MEDALLION_SERVING_PREFIX says how their names begin",
         )
+
+
+def _names(pipeline: Pipeline) -> Iterator[str]:
+    """What may be there once: tables, and the names by which their Bronze tables and sensors are called."""
+    yield from (table.name for table in pipeline.tables)
+    yield from (f"table_update_{made.table.short_name}" for made in (*pipeline.loaded, *pipeline.derived))
+    yield from (f"restated_{gold.table.short_name}" for gold in pipeline.gold)
+    yield from (condition.name for condition in pipeline.run_if)
 
 
 def load_catalog(names: Sequence[str]) -> Catalog:

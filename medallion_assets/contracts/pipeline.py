@@ -14,6 +14,7 @@ from typing import Any
 import narwhals as nw
 
 from medallion_assets.contracts.table import Column, Date, Integer, Limits, Table, Text
+from medallion_assets.contracts.triggers import Mode, RunIf
 from medallion_assets.errors import PermanentError
 
 Frame = nw.LazyFrame[Any]
@@ -51,7 +52,8 @@ class Derived:
     """A table with a partition for each day of `source`, kept right for the days that a change touches.
 
     `compute(rows of some days, *lookups as prepared)` gives the rows of these days. `one_to_one`: each live row of the
-    source has one row, with its key; that is checked.
+    source has one row, with its key; that is checked. `updates`: it is made with each source that has an update, or
+    once all of them have one.
     """
 
     table: Table
@@ -59,6 +61,7 @@ class Derived:
     compute: Callable[..., Frame]
     lookups: tuple[Lookup, ...] = ()
     one_to_one: bool = False
+    updates: Mode = Mode.ANY
 
     @property
     def sources(self) -> tuple[Table, ...]:
@@ -164,10 +167,9 @@ class PublishItems:
     freshness_hours: float | None = 24
 
     @property
-    def key(self) -> str:
-        """The column that is the partition key: Gold's key without the day."""
-        (key,) = (name for name in self.gold.table.key if name != self.gold.table.partition_by)
-        return key
+    def keys(self) -> tuple[str, ...]:
+        """The columns that are the partition key and, if there are two, the sort key: Gold's key without the day."""
+        return tuple(name for name in self.gold.table.key if name != self.gold.table.partition_by)
 
     @property
     def value_columns(self) -> tuple[str, ...]:
@@ -179,15 +181,15 @@ class PublishItems:
     def table(self) -> Table:
         """The contract of the DynamoDB table; its columns are Gold's, and the pair that a publish carries."""
         gold = self.gold.table
-        values = [gold.column(name) for name in self.value_columns if name != self.key]
+        values = [gold.column(name) for name in self.value_columns if name not in self.keys]
         return Table(
             name=f"serving.{self.to}",
             description=self.description or _as_served(gold),
-            key=(self.key,),
+            key=self.keys,
             limits=self.limits,
             freshness_hours=self.freshness_hours,
             columns=(
-                Column(self.key, Text(trim=False), "the key, percent-encoded if with % or # in front"),
+                *(Column(key, Text(trim=False), "a key, percent-encoded if with % or # in front") for key in self.keys),
                 Column(AS_OF_DATE, Date(), "the business day as of which these figures were last written"),
                 Column(GOLD_VERSION, Integer(), f"the version of {gold.name} they come from, numbered by rule P5"),
                 *values,
@@ -210,6 +212,7 @@ class Pipeline:
     derived: tuple[Derived, ...] = ()
     gold: tuple[Gold, ...] = ()
     published: tuple[Published, ...] = ()
+    run_if: tuple[RunIf, ...] = ()
     job_prefix: str | None = None
 
     def __post_init__(self) -> None:
@@ -250,13 +253,13 @@ class Pipeline:
     @property
     def tables(self) -> tuple[Table, ...]:
         """Every table that it declares, in the order in which data flows."""
-        return tuple(one.table for one in (*self.loaded, *self.derived, *self.gold, *self.published))
+        return tuple(made.table for made in (*self.loaded, *self.derived, *self.gold, *self.published))
 
     def derived_from(self, table: Table) -> Iterator[Table]:
-        """The tables that are derived from one, in one step or in several."""
+        """The tables that are derived in the run that makes one; none that waits for all of its sources."""
         made = {table.name}
         for derived in self.derived:
-            if made.intersection(source.name for source in derived.sources):
+            if derived.updates is Mode.ANY and made.intersection(source.name for source in derived.sources):
                 made.add(derived.table.name)
                 yield derived.table
 

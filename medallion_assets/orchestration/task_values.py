@@ -58,11 +58,11 @@ def read_value(
         PermanentError: there is no such value and no default; the message lists those that there are.
     """
     key = dg.AssetKey(task.split("/"))
-    found = _of_run(context, key, partition) or _latest(context.instance, key, partition)
+    instance = context.instance
+    found = _of_run(instance, context.run.run_id, key, partition) or _latest(instance, key, partition)
     values = {} if found is None else found.metadata
-    for entry in (f"{PREFIX}{name}", name, f"dagster/{name}"):
-        if entry in values:
-            return cast("Value", values[entry].value)
+    if (entry := _entry(name, values)) is not None:
+        return cast("Value", values[entry].value)
     if default is not _Absent.ABSENT:
         return default
     known = ", ".join(sorted(entry.removeprefix(PREFIX).removeprefix("dagster/") for entry in values))
@@ -72,6 +72,19 @@ def read_value(
         found="none of that name" if known else "none",
         do="correct the name, run that asset first, or give a default",
     )
+
+
+def run_value(instance: dg.DagsterInstance, run_id: str, key: dg.AssetKey, name: str) -> Value:
+    """The value `name` that an asset set in one run; None when it set none."""
+    found = _of_run(instance, run_id, key, None)
+    values = {} if found is None else found.metadata
+    entry = _entry(name, values)
+    return None if entry is None else cast("Value", values[entry].value)
+
+
+def _entry(name: str, values: Mapping[str, Any]) -> str | None:
+    """The metadata entry that a name means."""
+    return next((entry for entry in (f"{PREFIX}{name}", name, f"dagster/{name}") if entry in values), None)
 
 
 def _checked(name: str, value: Value) -> Value:
@@ -95,10 +108,10 @@ def _checked(name: str, value: Value) -> Value:
 
 
 def _of_run(
-    context: dg.AssetExecutionContext, key: dg.AssetKey, partition: str | None
+    instance: dg.DagsterInstance, run_id: str, key: dg.AssetKey, partition: str | None
 ) -> dg.AssetMaterialization | None:
-    """The last materialization of the asset in this run."""
-    entries = context.instance.all_logs(context.run.run_id, of_type=MATERIALIZED)
+    """The last materialization of the asset in a run."""
+    entries = instance.all_logs(run_id, of_type=MATERIALIZED)
     found = [one.asset_materialization for one in reversed(entries)]
     return next((one for one in found if one and one.asset_key == key and _counts(one, partition)), None)
 

@@ -88,7 +88,7 @@ def claim_of(lakehouse: Lakehouse, identity: Identity, gold: Snapshot, now: date
 
 
 def _traces(table: BudgetedTable, serving: ServingTable) -> list[Trace]:
-    return published_days(table) if len(serving.keys) > 1 else published_items(table, serving.keys[0])
+    return published_days(table) if serving.must_expire else published_items(table, serving.keys)
 
 
 def _first_generation(

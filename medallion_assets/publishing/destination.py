@@ -10,20 +10,22 @@ from collections.abc import Collection
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from medallion_assets.contracts.table import Boolean, Date, Decimal, Integer, Table, Text, TimestampUtc, Type
+from medallion_assets.contracts.pipeline import PublishDays, Published
+from medallion_assets.contracts.table import Boolean, Date, Decimal, Integer, Text, TimestampUtc, Type
 from medallion_assets.delta.identity import Identity
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.serving_tables import ServingTable, day_table, item_table
 
 
-def serving_table(table: Table, prefix: str) -> ServingTable:
-    """The DynamoDB table of a contract: of days where it has two keys, of items where it has one."""
+def serving_table(what: Published, prefix: str) -> ServingTable:
+    """The DynamoDB table that something is published to."""
+    table = what.table
     name = prefix + table.short_name
     attributes = {column.name: kind for column in table.columns if (kind := _attribute_type(column.type)) is not None}
-    if len(table.key) > 1:
+    if isinstance(what, PublishDays):
         return day_table(name, attributes)
-    return item_table(name, key=table.key[0], attributes=attributes)
+    return item_table(name, keys=table.key, attributes=attributes)
 
 
 def refuse_samples(

@@ -44,7 +44,7 @@ def hand_over_table(
             found="nothing",
             do=f"run {gold_table.path} first, or correct MEDALLION_LAKEHOUSE_URL",
         )
-    gold, serving = lakehouse.open(gold_table), serving_table(contract, settings.serving_prefix)
+    gold, serving = lakehouse.open(gold_table), serving_table(what, settings.serving_prefix)
     region = aws_options().get("AWS_REGION")
     client = publishing_client(**({"region_name": region} if region else {}))
     endpoint = client.meta.endpoint_url

@@ -10,7 +10,7 @@ does harm, by the condition of each write:
 - what replaces an item (or a tombstone) wants a lower pair in it, which the newer publish has raised;
 - what makes an item that is not there goes in one transaction with a look at the watermark: once a newer publish has
   begun it is refused. The first publish of a table alone does without, as nothing can have vanished from it yet: a
-  customer it makes too late is removed by the next publish that reads the table;
+  item it makes too late is removed by the next publish that reads the table;
 - an equal pair has equal rows.
 """
 
@@ -33,7 +33,7 @@ from medallion_assets.publishing.budgeted_table import (
     Condition,
 )
 from medallion_assets.publishing.fencing import FencingToken
-from medallion_assets.publishing.item_rows import Row, carried_by, encoded_row, fingerprint, sifted
+from medallion_assets.publishing.item_rows import Row, carried_by, encoded_row, fingerprint, key_of, sifted
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.owner import OWNER
 from medallion_assets.publishing.publisher import Outcome, Published, Source
@@ -55,7 +55,8 @@ T = TypeVar("T")
 
 PROGRESS_ITEMS = 100
 PUBLISHERS = frozenset({WATERMARK, OWNER})
-"""The keys of items that are the publisher's own."""
+"""The partition keys of items that are the publisher's own."""
+Key = tuple[object, ...]
 UNKNOWN = b""
 """The fingerprint of an item that has to be written whatever it holds."""
 
@@ -64,7 +65,7 @@ def publish_items(
     client: Any,
     *,
     table_name: str,
-    key: str,
+    keys: Sequence[str],
     rows: Iterable[Row],
     previous_rows: Iterable[Row] | None,
     previous_watermark: tuple[date, int] | None,
@@ -94,11 +95,11 @@ def publish_items(
     """
     began_at = limiter.clock()
     pair = Pair(as_of, source.number)
-    present, left_out = sifted(key, rows, pair, (*key_rules([key]), *index_rules))
+    present, left_out = sifted(keys, rows, pair, (*key_rules(keys), *index_rules))
     table = BudgetedTable(client, table_name, limiter, token)
     table.expect_turn()
-    found, write_all = watermark.begin(table, key, pair)
-    publish = _Publish(table=table, key=key, pair=pair, found=found, now=now, progress=progress)
+    found, write_all = watermark.begin(table, keys, pair)
+    publish = _Publish(table=table, keys=keys, pair=pair, found=found, now=now, progress=progress)
     outcome: Outcome = "superseded"
     if found.holds(pair):
         outcome = "unchanged"
@@ -110,13 +111,13 @@ def publish_items(
         facts: dict[str, Any] = {"table_id": source.table_id, "run_id": run_id, "now": now}
         facts["rows_left_out"] = left_out.count
         table.expect_turn()
-        if publish.overtaken or not watermark.finish(table, key, pair, **facts):
+        if publish.overtaken or not watermark.finish(table, keys, pair, **facts):
             if publish.written or publish.deleted:
-                watermark.report_overtaken(table, key)
+                watermark.report_overtaken(table, keys)
         else:
             outcome = "published"
             if write_all and found.published is None:  # what the first publish makes too late, the next one removes
-                watermark.report_overtaken(table, key)
+                watermark.report_overtaken(table, keys)
     newer = found.highest if found.refuses(pair) else None
     return Published(
         outcome=outcome,
@@ -139,14 +140,14 @@ class _Publish:
         self,
         *,
         table: BudgetedTable,
-        key: str,
+        keys: Sequence[str],
         pair: Pair,
         found: Watermark,
         now: datetime,
         progress: Callable[[int], None] | None,
     ) -> None:
         self.table = table
-        self.key = key
+        self.keys = keys
         self.pair = pair
         self.written = 0
         self.deleted = 0
@@ -161,23 +162,23 @@ class _Publish:
         replaceable = f"attribute_not_exists({VERSION}) OR {lower}"
         values = lower_values(pair)
         self._absent_or_lower = Condition(replaceable, values)
-        self._lower = Condition(f"attribute_exists({key}) AND ({replaceable})", values)
+        self._lower = Condition(f"attribute_exists({keys[0]}) AND ({replaceable})", values)
         self._not_newer = Condition(f"attribute_not_exists({VERSION}) OR {LOWER} OR {EQUAL}", values)
 
-    def fingerprints(self, rows: Iterable[Row]) -> dict[str, bytes]:
+    def fingerprints(self, rows: Iterable[Row]) -> dict[Key, bytes]:
         """What the table holds, by key, as far as the rows published before tell."""
-        encoded = (encoded_row(self.key, row) for row in rows)
-        return {str(row[self.key]): fingerprint(to_item(row)) for row in encoded}
+        encoded = (encoded_row(self.keys, row) for row in rows)
+        return {key_of(row, self.keys): fingerprint(to_item(row)) for row in encoded}
 
-    def read(self, write_all: bool) -> dict[str, bytes]:
+    def read(self, write_all: bool) -> dict[Key, bytes]:
         """What the table holds, by key, read from itself; with `write_all`, nothing under a lower pair is trusted."""
-        before = {}
+        before: dict[Key, bytes] = {}
         for item in self._items():
             trusted = not write_all or self._carries_ours(item)
-            before[str(item[self.key]["S"])] = fingerprint(item) if trusted else UNKNOWN
+            before[self._key_of(item)] = fingerprint(item) if trusted else UNKNOWN
         return before
 
-    def write(self, rows: Iterable[Row], before: dict[str, bytes], write_all: bool) -> None:
+    def write(self, rows: Iterable[Row], before: dict[Key, bytes], write_all: bool) -> None:
         """Put what differs from `before`, then bury what is left of it; stops when a newer publish shows up.
 
         With `write_all` every row carries our pair (or a higher) once it is put: what still carries a lower one, be it
@@ -187,22 +188,27 @@ class _Publish:
         for_each(self._differing(rows, before, absent), lambda item: self._put(item, absent))
         self._make(absent)
         self._tell(self.written % PROGRESS_ITEMS != 0)
-        lower = (str(item[self.key]["S"]) for item in self._items() if not self._carries_ours(item))
+        lower = (self._key_of(item) for item in self._items() if not self._carries_ours(item))
         for_each(self._until_overtaken(lower if write_all else before), self._bury)
 
     def _items(self) -> Iterator[Item]:
         """The items that readers see."""
-        return (item for item in self.table.scan() if item[self.key]["S"] not in PUBLISHERS and not is_tombstone(item))
+        return (
+            item for item in self.table.scan() if item[self.keys[0]]["S"] not in PUBLISHERS and not is_tombstone(item)
+        )
+
+    def _key_of(self, item: Item) -> Key:
+        return tuple(item[name]["S"] for name in self.keys)
 
     def _carries_ours(self, item: Item) -> bool:
         pair = pair_of(item)
         return pair is not None and pair.rank >= self.pair.rank
 
-    def _differing(self, rows: Iterable[Row], before: dict[str, bytes], absent: list[Item]) -> Iterator[Item]:
+    def _differing(self, rows: Iterable[Row], before: dict[Key, bytes], absent: list[Item]) -> Iterator[Item]:
         """The items to put over others; those that are not there yet go to `absent` where they need the watermark."""
         for row in self._until_overtaken(rows):
             item = to_item(row)
-            known = before.pop(str(row[self.key]), None)
+            known = before.pop(key_of(row, self.keys), None)
             if known == fingerprint(item):
                 continue
             if known is None and self._guards:
@@ -228,7 +234,7 @@ class _Publish:
 
         Groups at the same moment would get in each other's way, as they all look at the one watermark.
         """
-        guard = watermark.guard(self.key, self.pair)
+        guard = watermark.guard(self.keys, self.pair)
         groups = grouped(
             self._until_overtaken(absent),
             cost=lambda item: TRANSACTION_UNITS * write_units(item),
@@ -258,8 +264,10 @@ class _Publish:
         if due and self._progress is not None:
             self._progress(self.written)
 
-    def _bury(self, key: str) -> None:
-        answer = self.table.put(tombstone({self.key: {"S": key}}, self._carried, self._now), self._not_newer)
+    def _bury(self, key: Key) -> None:
+        answer = self.table.put(
+            tombstone(to_item(dict(zip(self.keys, key, strict=True))), self._carried, self._now), self._not_newer
+        )
         accepted = self._accepted(answer)
         with self._counting:
             self.deleted += accepted

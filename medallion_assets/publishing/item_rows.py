@@ -18,7 +18,7 @@ from medallion_assets.publishing.watermark import AS_OF, VERSION, Pair
 Row = Mapping[str, object]
 
 
-def sifted(key: str, rows: Iterable[Row], pair: Pair, rules: Sequence[KeyRule]) -> tuple[list[Row], LeftOut]:
+def sifted(keys: Sequence[str], rows: Iterable[Row], pair: Pair, rules: Sequence[KeyRule]) -> tuple[list[Row], LeftOut]:
     """The rows that become items, with encoded keys, and those that are left out.
 
     Raises:
@@ -29,16 +29,16 @@ def sifted(key: str, rows: Iterable[Row], pair: Pair, rules: Sequence[KeyRule]) 
     seen: set[object] = set()
     carried = carried_by(pair)
     for row in rows:
-        value = row[key]
+        value = key_of(row, keys)
         if value in seen:
             raise PermanentError(
-                f"two rows have the same {key}",
-                expected=f"one row a {key}",
-                found=repr(value)[:100],
+                f"two rows have the same {', '.join(keys)}",
+                expected=f"one row a {', '.join(keys)}",
+                found=", ".join(map(repr, value))[:100],
                 do="recompute the Gold partition",
             )
         seen.add(value)
-        encoded = encoded_row(key, row)
+        encoded = encoded_row(keys, row)
         try:
             reason = objection(to_item(encoded) | carried, rules)
         except UnstorableValueError as error:
@@ -46,26 +46,33 @@ def sifted(key: str, rows: Iterable[Row], pair: Pair, rules: Sequence[KeyRule]) 
         if reason is None:
             kept.append(encoded)
         else:
-            left_out.add(str(value), reason)
+            left_out.add(", ".join(map(str, value)), reason)
     return kept, left_out
 
 
-def encoded_row(key: str, row: Row) -> Row:
+def key_of(row: Mapping[str, object], keys: Sequence[str]) -> tuple[object, ...]:
+    """What tells a row from the others."""
+    return tuple(row[name] for name in keys)
+
+
+def encoded_row(keys: Sequence[str], row: Row) -> Row:
     """The row with its key as it stands in DynamoDB.
 
     Raises:
-        PermanentError: the key is neither text nor missing.
+        PermanentError: a part of the key is neither text nor missing.
     """
-    value = row[key]
+    return {**row, **{name: _encoded(name, row[name]) for name in keys}}
+
+
+def _encoded(name: str, value: object) -> str:
     if value is not None and not isinstance(value, str):
         raise PermanentError(
-            f"a row's {key} cannot be the key of an item",
+            f"a row's {name} cannot be the key of an item",
             expected="text",
             found=f"{type(value).__name__} {value!r}"[:100],
             do="cast the column in its Gold table",
         )
-    written = encode_key(value or "")
-    return row if written == value else {**row, key: written}
+    return encode_key(value or "")
 
 
 def carried_by(pair: Pair) -> Item:

@@ -70,7 +70,7 @@ class Publisher:
                 or ahead of Gold; samples would leave this machine; DynamoDB refuses.
             TransientError: DynamoDB gave no answer or no capacity.
         """
-        serving = serving_table(what.table, self.prefix)
+        serving = serving_table(what, self.prefix)
         with dynamodb_errors("publishing", serving.name):
             gold = self.lakehouse.open(what.gold.table)
             if isinstance(what, PublishItems):
@@ -120,13 +120,13 @@ class Publisher:
         self, what: PublishItems, serving: ServingTable, gold: Snapshot, turn: Turn, as_of: date
     ) -> Published:
         rows = partition(gold, as_of).select(what.value_columns)
-        watermark = read_watermark(self.client, serving.name)
+        watermark = read_watermark(self.client, serving.name, keys=what.keys)
         if watermark is not None:
             _expect_no_more(gold, serving.name, WATERMARK, turn.source.version_of(watermark.version))
         published = publish_items(
             self.client,
             table_name=serving.name,
-            key=what.key,
+            keys=what.keys,
             rows=rows.to_dicts(),
             previous_rows=_rows_at(self.lakehouse, what, turn.source, watermark),
             previous_watermark=watermark,

@@ -45,7 +45,7 @@ class ReadBack:
 def read_back(publisher: Publisher, what: pipeline.Published, published: Mapping[date, Published]) -> ReadBack:
     """Read what was published as an API does. A day that does not show all its rows counts as unreadable."""
     gold = publisher.lakehouse.open(what.gold.table)
-    table_name = serving_table(what.table, publisher.prefix).name
+    table_name = serving_table(what, publisher.prefix).name
     days = [day for day, outcome in published.items() if outcome.outcome != "superseded"]
     readable, sample = 0, list[dict[str, object]]()
     with dynamodb_errors("reading back", table_name):
@@ -76,10 +76,9 @@ def _day(
 def _items(publisher: Publisher, what: PublishItems, table_name: str) -> tuple[int, list[dict[str, object]]]:
     count, sample = 0, list[dict[str, object]]()
     for item in BudgetedTable(publisher.client, table_name, publisher.limiter).scan():
-        key = str(item[what.key]["S"])
-        if key in PUBLISHERS or is_tombstone(item):
+        if item[what.keys[0]]["S"] in PUBLISHERS or is_tombstone(item):
             continue
         count += 1
         if len(sample) < SAMPLE_ROWS:
-            sample.append(from_item(item) | {what.key: decode_key(key)})
+            sample.append(from_item(item) | {key: decode_key(str(item[key]["S"])) for key in what.keys})
     return count, sample

@@ -1,4 +1,4 @@
-"""Reading the serving tables: what an API does to see a whole day, and a customer as of its own clock.
+"""Reading the serving tables: what an API does to see a whole day, or what is known of a key.
 
 Belongs here: the reader's side of rules P1 and P2. Does not: writing (publishing.day_publisher,
 publishing.item_publisher).
@@ -13,15 +13,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from medallion_assets.contracts.table import Date, Integer, Table
 from medallion_assets.errors import TransientError
-from medallion_assets.publishing.attributes import Item, from_item, number
+from medallion_assets.publishing.attributes import Item, from_item, number, to_item
 from medallion_assets.publishing.day_publisher import DAY, POINTER, ROW, rows_of_version
-from medallion_assets.publishing.keys import MOST_PARTITION_KEY_BYTES, decode_key, encode_key
+from medallion_assets.publishing.keys import MOST_PARTITION_KEY_BYTES, MOST_SORT_KEY_BYTES, encode_key
 from medallion_assets.publishing.tombstones import EXPIRES_AT, is_tombstone
 from medallion_assets.publishing.watermark import VERSION
 
 MOST_ATTEMPTS = 5
-DECIMALS = 4
 
 
 def read_day(client: Any, table_name: str, day: date, *, consistent: bool = True) -> list[dict[str, object]]:
@@ -51,44 +51,30 @@ def read_day(client: Any, table_name: str, day: date, *, consistent: bool = True
     )
 
 
-def read_ltv(
-    client: Any, table_name: str, customer_id: str, *, today: date, consistent: bool = True
+def read_item(
+    client: Any, table_name: str, contract: Table, *key: str, consistent: bool = True
 ) -> dict[str, object] | None:
-    """A customer's figures with those that only the clock changes, as of `today`; None when there is no such customer.
+    """The figures of a key in a table of items, by the `contract` of what is published there; None without such a key.
 
-    Keys are encoded (rule P4), so no customer's is that of an item of ours; a tombstone is no customer (rule P2).
-    Numbers are Decimal, counts and scores int, days `date`. `as_of_date` is the day the stored figures last changed.
+    Keys are encoded (rule P4), so none is that of an item of ours; a tombstone is no item (rule P2). Dates are `date`,
+    integers int, other numbers Decimal. `as_of_date` is the day the stored figures last changed.
     """
-    encoded = encode_key(customer_id)
-    if not 0 < len(encoded.encode()) <= MOST_PARTITION_KEY_BYTES:
+    encoded = {name: encode_key(value) for name, value in zip(contract.key, key, strict=True)}
+    limits = (MOST_PARTITION_KEY_BYTES, MOST_SORT_KEY_BYTES)
+    if any(not 0 < len(value.encode()) <= most for value, most in zip(encoded.values(), limits, strict=False)):
         return None
-    key = {"customer_id": {"S": encoded}}
-    item = client.get_item(TableName=table_name, Key=key, ConsistentRead=consistent).get("Item")
+    item = client.get_item(TableName=table_name, Key=to_item(encoded), ConsistentRead=consistent).get("Item")
     if item is None or is_tombstone(item):
         return None
-    row = _visible(item, VERSION) | {"customer_id": decode_key(item["customer_id"]["S"])}
-    for name in ("as_of_date", "first_order_date", "last_order_date"):
-        row[name] = date.fromisoformat(item[name]["S"])
-    for name in ("order_count", "recency_score", "frequency_score", "monetary_score"):
-        row[name] = number(item[name])
-    return row | clock_figures(
-        first_order_date=date.fromisoformat(item["first_order_date"]["S"]),
-        last_order_date=date.fromisoformat(item["last_order_date"]["S"]),
-        order_count=number(item["order_count"]),
-        today=today,
-    )
+    figures = {name: _typed(contract, name, value) for name, value in _visible(item, VERSION).items()}
+    return figures | dict(zip(contract.key, key, strict=True))
 
 
-def clock_figures(*, first_order_date: date, last_order_date: date, order_count: int, today: date) -> dict[str, object]:
-    """recency_days, tenure_days and orders_per_30_days as of `today` (rule G3; half up to 4 decimals, in integers)."""
-    tenure_days = (today - first_order_date).days
-    days = max(tenure_days, 1)
-    units = order_count * 30 * 10**DECIMALS
-    return {
-        "recency_days": (today - last_order_date).days,
-        "tenure_days": tenure_days,
-        "orders_per_30_days": Decimal((2 * units + days) // (2 * days)).scaleb(-DECIMALS),
-    }
+def _typed(contract: Table, name: str, value: object) -> object:
+    kind = contract.column(name).type if name in contract.column_names else None
+    if isinstance(kind, Date) and isinstance(value, str):
+        return date.fromisoformat(value)
+    return int(value) if isinstance(kind, Integer) and isinstance(value, Decimal) else value
 
 
 def _rows(client: Any, table_name: str, day: date, version: int, *, consistent: bool) -> list[Item]:

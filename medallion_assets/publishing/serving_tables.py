@@ -7,7 +7,7 @@ Does not: which tables there are (serving/), whether they may be made (settings)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,9 +100,9 @@ def day_table(name: str, attributes: Mapping[str, str] | None = None) -> Serving
     return ServingTable(name=name, keys=(DAY, ROW), must_expire=True, attributes=attributes or {})
 
 
-def item_table(name: str, *, key: str, attributes: Mapping[str, str] | None = None) -> ServingTable:
-    """A table of items, whose tombstones expire; `key` is the text attribute that tells them apart."""
-    return ServingTable(name=name, keys=(key,), must_expire=False, attributes=attributes or {})
+def item_table(name: str, *, keys: Sequence[str], attributes: Mapping[str, str] | None = None) -> ServingTable:
+    """A table of items, whose tombstones expire; `keys` are the text attributes that tell them apart."""
+    return ServingTable(name=name, keys=tuple(keys), must_expire=False, attributes=attributes or {})
 
 
 def ensure_table(client: Any, table: ServingTable, *, creates: bool, target_wcu: float | None = None) -> TableState:
@@ -175,7 +175,7 @@ def _expiry_advice(client: Any, table: ServingTable, *, creates: bool) -> list[s
         _switch_expiry_on(client, table)
         return []
     if not table.must_expire:
-        return [f"tombstones of customers that vanished stay for ever; let them expire: {switch_on}"]
+        return [f"tombstones of items that vanished stay for ever; let them expire: {switch_on}"]
     is_ending = status == "DISABLING"
     kind = TransientError if is_ending else PermanentError
     when = "when switching it off has ended, after up to an hour" if is_ending else "at once"

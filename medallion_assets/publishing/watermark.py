@@ -11,6 +11,7 @@ slower publisher's late writes are then refused item by item.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -105,24 +106,29 @@ class Watermark:
         return by_another or self.overtaken or (unfinished and self.write_all)
 
 
-def read_watermark(client: Any, table_name: str, *, key: str = "customer_id") -> Pair | None:
+def watermark_key(keys: Sequence[str]) -> Item:
+    """The key of the watermark in a table with some key attributes."""
+    return to_item(dict.fromkeys(keys, WATERMARK))
+
+
+def read_watermark(client: Any, table_name: str, *, keys: Sequence[str]) -> Pair | None:
     """(as_of_date, version) of what is published, whole; None before the first publish. Strongly consistent."""
-    item = client.get_item(TableName=table_name, Key={key: {"S": WATERMARK}}, ConsistentRead=True).get("Item", {})
+    item = client.get_item(TableName=table_name, Key=watermark_key(keys), ConsistentRead=True).get("Item", {})
     return pair_of(item)
 
 
-def published_items(table: BudgetedTable, key: str) -> list[Trace]:
+def published_items(table: BudgetedTable, keys: Sequence[str]) -> list[Trace]:
     """What the watermark says of the publishes before: at most one trace, which has the highest version known."""
-    item = table.get({key: {"S": WATERMARK}})
+    item = table.get(watermark_key(keys))
     if item is None:
         return []
     versions = [number(item[name]) for name in (VERSION, "begun_version") if name in item]
     return [trace_of(item, max(versions, default=0))]
 
 
-def load(table: BudgetedTable, key: str) -> Watermark:
+def load(table: BudgetedTable, keys: Sequence[str]) -> Watermark:
     """The watermark as it is now; every part empty before the first publish."""
-    item = table.get({key: {"S": WATERMARK}}) or {}
+    item = table.get(watermark_key(keys)) or {}
     return Watermark(
         published=pair_of(item),
         begun=pair_of(item, "begun_as_of_date", "begun_version"),
@@ -133,21 +139,21 @@ def load(table: BudgetedTable, key: str) -> Watermark:
     )
 
 
-def begin(table: BudgetedTable, key: str, pair: Pair) -> tuple[Watermark, bool]:
+def begin(table: BudgetedTable, keys: Sequence[str], pair: Pair) -> tuple[Watermark, bool]:
     """Announce `pair`, unless it is in or refused: the watermark found, and whether every item has to be written.
 
     Raises:
         TransientError: others announced theirs between our reading and writing, again and again.
     """
     for _ in range(MOST_ATTEMPTS):
-        found = load(table, key)
+        found = load(table, keys)
         if found.holds(pair) or found.refuses(pair):
             return found, False
         write_all = found.must_write_all(pair)
         change = "SET begun_as_of_date = :as_of, begun_version = :version"
         change += ", write_all = :true REMOVE overtaken" if write_all else " REMOVE write_all, overtaken"
         values = pair_values(pair) | (to_item({":true": True}) if write_all else {})
-        if table.update({key: {"S": WATERMARK}}, change, _still(found, values)).accepted:
+        if table.update(watermark_key(keys), change, _still(found, values)).accepted:
             return found, write_all
     raise TransientError(
         f"other publishes to {table.name} began at the same moment, {MOST_ATTEMPTS} times",
@@ -155,14 +161,21 @@ def begin(table: BudgetedTable, key: str, pair: Pair) -> tuple[Watermark, bool]:
     )
 
 
-def guard(key: str, pair: Pair) -> Guard:
+def guard(keys: Sequence[str], pair: Pair) -> Guard:
     """What a transaction checks before it makes new items: that no newer publish has begun since `pair` did."""
     begun = Condition("begun_as_of_date = :as_of AND begun_version = :version", pair_values(pair))
-    return Guard({key: {"S": WATERMARK}}, begun)
+    return Guard(watermark_key(keys), begun)
 
 
 def finish(
-    table: BudgetedTable, key: str, pair: Pair, *, table_id: str, run_id: str, now: datetime, rows_left_out: int
+    table: BudgetedTable,
+    keys: Sequence[str],
+    pair: Pair,
+    *,
+    table_id: str,
+    run_id: str,
+    now: datetime,
+    rows_left_out: int,
 ) -> bool:
     """Move the watermark to `pair` of the Gold table `table_id`; False when a newer publish has begun since."""
     change = f"SET {AS_OF} = :as_of, {VERSION} = :version, {TABLE_ID} = :table_id, {KEY_ENCODING} = :encoding, "
@@ -173,14 +186,14 @@ def finish(
         f"(attribute_not_exists({AS_OF}) OR attribute_not_exists({KEY_ENCODING}) OR {LOWER})",
         lower_values(pair) | to_item(facts | {":encoding": ENCODED_WITH, ":left_out": rows_left_out}),
     )
-    answer = table.update({key: {"S": WATERMARK}}, change, condition)
+    answer = table.update(watermark_key(keys), change, condition)
     return answer.accepted or pair_of(answer.existing) == pair
 
 
-def report_overtaken(table: BudgetedTable, key: str) -> None:
+def report_overtaken(table: BudgetedTable, keys: Sequence[str]) -> None:
     """Tell the next publish that items may have been written after a newer one had looked."""
-    always = Condition(f"attribute_exists({key})", to_item({":true": True}))
-    table.update({key: {"S": WATERMARK}}, "SET overtaken = :true", always)
+    always = Condition(f"attribute_exists({keys[0]})", to_item({":true": True}))
+    table.update(watermark_key(keys), "SET overtaken = :true", always)
 
 
 def _still(found: Watermark, values: Item) -> Condition:

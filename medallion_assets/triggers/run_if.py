@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from medallion_assets.contracts.triggers import Condition
 from medallion_assets.triggers.cursors import UNREADABLE, cursor_values
 
 OVERLAP_SECONDS = 600.0
@@ -35,20 +36,6 @@ class Status(StrEnum):
     """It did not get to run, because something before it failed or a person ended the run."""
     PENDING = "pending"
     """It has not ended yet."""
-
-
-class Condition(StrEnum):
-    """What must be true of a set of assets or jobs; each means what Databricks' "run if" means."""
-
-    ALL_SUCCEEDED = "all_succeeded"
-    AT_LEAST_ONE_SUCCEEDED = "at_least_one_succeeded"
-    NONE_FAILED = "none_failed"
-    """No one failed, and at least one ran."""
-    ALL_DONE = "all_done"
-    """Every one has ended, whatever became of it."""
-    ALL_FAILED = "all_failed"
-    AT_LEAST_ONE_FAILED = "at_least_one_failed"
-    AT_LEAST_ONE_SKIPPED = "at_least_one_skipped"
 
 
 AT_LEAST_ONE = {

@@ -13,21 +13,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from medallion_assets.contracts.table import Timers
+from medallion_assets.contracts.triggers import Mode
 from medallion_assets.triggers.cursors import UNREADABLE, cursor_values
 from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, signature_of, waiting
 from medallion_assets.triggers.debounce import decide as debounce
 
 CURSOR_VERSION = 1
-
-
-class Mode(StrEnum):
-    """Which of several tables have to have an update."""
-
-    ANY = "any"
-    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

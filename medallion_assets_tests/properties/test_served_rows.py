@@ -28,7 +28,7 @@ from medallion_assets.publishing.attributes import from_item
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import publishing_client
-from medallion_assets.publishing.reader import read_day, read_ltv
+from medallion_assets.publishing.reader import read_day
 from medallion_assets.refining.samples import identify
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.decode import Row
@@ -42,6 +42,7 @@ from medallion_assets_tests.oracle.serving import (
     lifetime_values,
     partition_key,
 )
+from medallion_assets_tests.pipeline import read_ltv
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 

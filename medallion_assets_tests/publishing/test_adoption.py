@@ -32,11 +32,12 @@ from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.read_back import read_back
-from medallion_assets.publishing.reader import read_day, read_ltv
+from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets.refining.samples import identify
 from medallion_assets_tests.deriving.planting import Sale
 from medallion_assets_tests.deriving.test_build import plant
+from medallion_assets_tests.pipeline import read_ltv
 
 DAY = date(2025, 3, 10)
 EARLIER = DAY - timedelta(days=1)
@@ -347,7 +348,7 @@ def test_lakehouses_with_a_prefix_of_their_own_do_not_meet(house: House, other: 
         ).rows_readable
         == 1
     )
-    assert read_watermark(house.publisher.client, f"staging-{LTV}") is not None
+    assert read_watermark(house.publisher.client, f"staging-{LTV}", keys=["customer_id"]) is not None
 
 
 def test_a_lakehouse_of_before_gets_its_id_when_it_publishes(house: House) -> None:

@@ -64,8 +64,8 @@ def test_what_is_no_sample_goes_anywhere() -> None:
 
 def test_tables_have_the_prefix_and_the_keys_of_their_contract() -> None:
     days, items = (
-        serving_table(SALES_METRICS.table, "staging_"),
-        serving_table(LIFETIME_VALUE_METRICS.table, "staging_"),
+        serving_table(SALES_METRICS, "staging_"),
+        serving_table(LIFETIME_VALUE_METRICS, "staging_"),
     )
     assert (days.name, days.keys, days.must_expire) == (
         "staging_daily_sales_metrics",
@@ -79,4 +79,4 @@ def test_tables_have_the_prefix_and_the_keys_of_their_contract() -> None:
         "order_count": "N",
     }
     with pytest.raises(PermanentError, match="at most 255 characters"):
-        serving_table(SALES_METRICS.table, "x" * 250)
+        serving_table(SALES_METRICS, "x" * 250)

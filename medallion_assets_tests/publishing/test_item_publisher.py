@@ -52,11 +52,11 @@ class Gold:
     ) -> Published:
         """With `forget`, Gold no longer has the partition at the watermark."""
         self.partitions.setdefault((as_of, generation * VERSIONS + version), figures)
-        watermark = read_watermark(self.serving.client, self.serving.items)
+        watermark = read_watermark(self.serving.client, self.serving.items, keys=["customer_id"])
         return publish_items(
             client or self.serving.client,
             table_name=self.serving.items,
-            key="customer_id",
+            keys=["customer_id"],
             rows=rows_of(figures),
             previous_rows=None if watermark is None or forget else rows_of(self.partitions[watermark]),
             previous_watermark=watermark,
@@ -91,7 +91,7 @@ def test_items_carry_their_figures_and_the_pair_they_were_written_under(gold: Go
     published = gold.publish({"ann": 7}, 3)
     assert (published.outcome, published.items_written, published.items_deleted) == ("published", 1, 0)
     assert gold.stored == {"ann": {"lifetime_value": 7, "as_of_date": "2025-03-04", "gold_version": 3}}
-    assert read_watermark(gold.serving.client, gold.serving.items) == (DAY, 3)
+    assert read_watermark(gold.serving.client, gold.serving.items, keys=["customer_id"]) == (DAY, 3)
 
 
 def test_the_cost_follows_the_change(real_serving: ServingTables, limiter: CapacityLimiter) -> None:
@@ -129,7 +129,7 @@ def test_without_the_partition_of_the_watermark_the_table_itself_is_compared(gol
         published = publish_items(
             gold.serving.client,
             table_name=gold.serving.items,
-            key="customer_id",
+            keys=["customer_id"],
             rows=rows_of({**OLDER, "ann": version}),
             previous_rows=previous,
             previous_watermark=(DAY, 0),
@@ -164,7 +164,7 @@ def test_killed_or_unanswered_at_any_step_then_published_again_gives_the_same_ta
             assert all(gold.seen[key] in {START[key], OLDER.get(key)} for key in START if key in gold.seen)
         gold.publish(wanted, next_version, as_of=as_of)
         assert gold.seen == wanted
-        assert read_watermark(gold.serving.client, gold.serving.items) == (as_of, next_version)
+        assert read_watermark(gold.serving.client, gold.serving.items, keys=["customer_id"]) == (as_of, next_version)
         if faulty.calls <= at:
             break
     assert at >= 7
@@ -190,7 +190,7 @@ def test_a_publish_within_another_at_any_step_leaves_the_newer_one(
             break
         assert outcome == ("published" if slow[0] == 3 else "superseded")
         assert gold.seen == NEWER
-        assert read_watermark(gold.serving.client, gold.serving.items) == (as_of, 3)
+        assert read_watermark(gold.serving.client, gold.serving.items, keys=["customer_id"]) == (as_of, 3)
         gold.publish({**NEWER, "ann": 4}, 4, as_of=as_of)
         assert gold.seen == {**NEWER, "ann": 4}
     assert at >= 5
@@ -215,7 +215,10 @@ def test_another_generation_at_any_step_of_a_publish_leaves_the_newer_one(gold: 
         if client.calls <= at:
             break
         assert gold.seen == NEWER
-        assert read_watermark(gold.serving.client, gold.serving.items) == (date(2025, 3, 2), 1_000_000_001)
+        assert read_watermark(gold.serving.client, gold.serving.items, keys=["customer_id"]) == (
+            date(2025, 3, 2),
+            1_000_000_001,
+        )
         gold.publish({**NEWER, "ann": 4}, 2, as_of=date(2025, 3, 2), generation=1)
         assert gold.seen == {**NEWER, "ann": 4}
     assert at >= 5
@@ -254,7 +257,7 @@ def test_two_rows_of_one_customer_are_refused(gold: Gold) -> None:
         publish_items(
             gold.serving.client,
             table_name=gold.serving.items,
-            key="customer_id",
+            keys=["customer_id"],
             rows=[*rows_of({"ann": 1}), *rows_of({"ann": 2})],
             previous_rows=None,
             previous_watermark=None,
@@ -283,7 +286,7 @@ def test_progress_tells_how_many_items_are_in(serving: ServingTables, limiter: C
     publish_items(
         serving.client,
         table_name=serving.items,
-        key="customer_id",
+        keys=["customer_id"],
         rows=rows_of({f"c{i}": 1 for i in range(250)}),
         previous_rows=None,
         previous_watermark=None,

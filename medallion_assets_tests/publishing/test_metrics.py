@@ -18,5 +18,5 @@ def test_a_customer_shows_every_figure_of_gold_but_those_of_the_clock() -> None:
     """Rule P2: recency_days, tenure_days and orders_per_30_days are the reader's."""
     clock = {"recency_days", "tenure_days", "orders_per_30_days"}
     assert set(LIFETIME_VALUE_METRICS.value_columns) == set(CUSTOMER_LTV.column_names) - clock - {"as_of_date"}
-    assert LIFETIME_VALUE_METRICS.key == "customer_id"
+    assert LIFETIME_VALUE_METRICS.keys == ("customer_id",)
     assert LIFETIME_VALUE_METRICS.table.column_names[:3] == ("customer_id", "as_of_date", "gold_version")

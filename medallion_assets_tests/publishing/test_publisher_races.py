@@ -46,11 +46,11 @@ def publish_pair(serving: ServingTables, limiter: CapacityLimiter, version: int)
     def rows(of: int) -> list[dict[str, object]]:
         return [{"customer_id": customer, "order_count": orders(customer, of)} for customer in CUSTOMERS]
 
-    watermark = read_watermark(serving.client, serving.items)
+    watermark = read_watermark(serving.client, serving.items, keys=["customer_id"])
     return publish_items(
         serving.client,
         table_name=serving.items,
-        key="customer_id",
+        keys=["customer_id"],
         rows=rows(version),
         previous_rows=rows(watermark[1]) if watermark else None,
         previous_watermark=watermark,
@@ -147,4 +147,4 @@ def test_two_racing_publishers_never_move_an_item_backwards(
     for customer, version in highest.items():
         assert orders(customer, version) == orders(customer, 23)
     assert highest.keys() == set(CUSTOMERS)
-    assert read_watermark(real_serving.client, real_serving.items) == (DAY, 23)
+    assert read_watermark(real_serving.client, real_serving.items, keys=["customer_id"]) == (DAY, 23)

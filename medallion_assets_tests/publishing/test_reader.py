@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from medallion_assets.errors import TransientError
+from medallion_assets.pipelines.transactions.customer_ltv import clock_figures
 from medallion_assets.publishing.day_publisher import publish_day, row_key
 from medallion_assets.publishing.item_publisher import publish_items
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import Source
-from medallion_assets.publishing.reader import clock_figures, read_day, read_ltv
+from medallion_assets.publishing.reader import read_day
+from medallion_assets_tests.pipeline import read_ltv
 from medallion_assets_tests.publishing.faults import InterleavedClient
 from medallion_assets_tests.services.serving_tables import ServingTables
 
@@ -104,7 +106,7 @@ def test_a_customer_is_read_with_what_only_the_clock_changes(serving: ServingTab
     publish_items(
         serving.client,
         table_name=serving.items,
-        key="customer_id",
+        keys=["customer_id"],
         rows=[row],
         previous_rows=None,
         previous_watermark=None,

@@ -45,10 +45,10 @@ def publish(
     return publish_items(
         serving.client,
         table_name=serving.items,
-        key="customer_id",
+        keys=["customer_id"],
         rows=rows,
         previous_rows=previous,
-        previous_watermark=read_watermark(serving.client, serving.items),
+        previous_watermark=read_watermark(serving.client, serving.items, keys=["customer_id"]),
         as_of=DAY,
         source=Source(table_id="gold", version=version),
         run_id="run-1",
@@ -103,7 +103,7 @@ def test_keys_of_our_own_items_and_the_longest_ones_are_published(
 ) -> None:
     published = publish(serving, limiter, [customer(customer_id)])
     assert (published.items_written, published.left_out.count) == (1, 0)
-    assert read_watermark(serving.client, serving.items) == (DAY, 1)
+    assert read_watermark(serving.client, serving.items, keys=["customer_id"]) == (DAY, 1)
     assert publish(serving, limiter, [], version=2, previous=[customer(customer_id)]).items_deleted == 1
     assert seen(serving) == {}
 

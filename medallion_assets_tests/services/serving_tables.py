@@ -23,5 +23,5 @@ def make_serving_tables(client: Any) -> ServingTables:
     name = uuid.uuid4().hex
     tables = ServingTables(client=client, days=f"days-{name}", items=f"items-{name}")
     ensure_table(client, day_table(tables.days), creates=True)
-    ensure_table(client, item_table(tables.items, key="customer_id"), creates=True)
+    ensure_table(client, item_table(tables.items, keys=["customer_id"]), creates=True)
     return tables

@@ -13,14 +13,14 @@ from itertools import pairwise
 from typing import Any
 
 from medallion_assets.delta.partitions import partition
-from medallion_assets.publishing.reader import read_day, read_ltv
+from medallion_assets.publishing.reader import read_day
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import GOLD, SERVING
 from medallion_assets_tests.oracle.gold import GROUP
 from medallion_assets_tests.oracle.model import TABLES, TRANSACTIONS
 from medallion_assets_tests.oracle.oracle import Expected
-from medallion_assets_tests.pipeline import PUBLISHED_TABLES
+from medallion_assets_tests.pipeline import PUBLISHED_TABLES, read_ltv
 from medallion_assets_tests.simulation.shop import BAD_WINDOW, LATE_BY, LATE_WINDOW
 from medallion_assets_tests.simulation.story import (
     DAYS,

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medallion_assets.contracts.triggers import Condition
 from medallion_assets.triggers.run_if import (
     AT_LEAST_ONE,
     OVERLAP_SECONDS,
     Ask,
-    Condition,
     Cursor,
     FinishedRun,
     Status,

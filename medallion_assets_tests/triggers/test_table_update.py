@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from medallion_assets.contracts.table import AT_ONCE, Timers
-from medallion_assets.triggers.table_update import Mode, Watched, decide, while_active
+from medallion_assets.contracts.triggers import Mode
+from medallion_assets.triggers.table_update import Watched, decide, while_active
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 

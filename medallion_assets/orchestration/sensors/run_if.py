@@ -15,19 +15,24 @@ from typing import Any
 import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.pipeline import Pipeline
+from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.triggers import Condition, RunIf, TaskValue
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.stages import stages
+from medallion_assets.operations.stages import DAILY, stages
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE, incident_run_config
-from medallion_assets.orchestration.jobs import LIVE_PRIORITY
+from medallion_assets.orchestration.assets.monitor import MONITOR
+from medallion_assets.orchestration.daily_requests import triggered_config
+from medallion_assets.orchestration.jobs import JOBS, LIVE_PRIORITY, job_tables
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status, stage_ends
+from medallion_assets.orchestration.task_values import run_value
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.run_if import (
     OVERLAP_SECONDS,
     Ask,
-    Condition,
     Cursor,
     FinishedRun,
     Status,
@@ -44,8 +49,16 @@ UNTIL_TAG = "medallion/run_if_until"
 
 
 def run_if_sensors(settings: Settings, catalog: Catalog) -> list[dg.SensorDefinition]:
-    """The sensors of this project: whatever stage fails, its incident is looked into."""
+    """Whatever stage fails, its incident is looked into; and what the pipelines declare.
+
+    Raises:
+        PermanentError: a pipeline declares a condition about nothing, or for a job that it cannot start.
+    """
+    declared = [
+        _declared(settings, catalog, pipeline, one) for pipeline in catalog.pipelines for one in pipeline.run_if
+    ]
     return [
+        *declared,
         run_if(
             "diagnose_failures",
             job=DIAGNOSE,
@@ -53,8 +66,40 @@ def run_if_sensors(settings: Settings, catalog: Catalog) -> list[dg.SensorDefini
             condition=Condition.AT_LEAST_ONE_FAILED,
             run_config=lambda ask: incident_run_config(ask.key, TriggerContext(trigger="run_if")),
             status=sensor_status(settings),
-        )
+        ),
     ]
+
+
+def _declared(settings: Settings, catalog: Catalog, pipeline: Pipeline, declared: RunIf) -> dg.SensorDefinition:
+    tables_of = job_tables(catalog)
+    job = pipeline.job(declared.job) if declared.job in JOBS else declared.job
+    startable = {*tables_of, MONITOR} - {one.job(DAILY) for one in catalog.pipelines}  # which is about days
+    known = {*tables_of, MONITOR, *(asset_key(stage.table).to_user_string() for stage in stages(catalog))}
+    upstream = [_upstream(pipeline, one) for one in declared.upstream]
+    unknown = sorted({one if isinstance(one, str) else one.to_user_string() for one in upstream} - known)
+    if job not in startable or unknown:
+        raise PermanentError(
+            f"pipeline {pipeline.name} cannot declare the condition {declared.name}",
+            expected=f"a job among {', '.join(sorted(startable))}, and upstream tables and jobs of the pipelines",
+            found=f"{', '.join(unknown)} upstream" if unknown else f"the job {job}",
+            do="correct it in the pipeline's declaration",
+        )
+    config = triggered_config(tables_of.get(job, ()), TriggerContext(trigger="run_if"))
+    return run_if(
+        declared.name,
+        job=job,
+        upstream=upstream,
+        condition=declared.condition,
+        value=declared.value,
+        run_config=lambda _: config,
+        status=sensor_status(settings),
+    )
+
+
+def _upstream(pipeline: Pipeline, named: Table | str) -> str | dg.AssetKey:
+    if isinstance(named, Table):
+        return asset_key(named)
+    return pipeline.job(named) if named in JOBS else named
 
 
 def run_if(
@@ -63,12 +108,14 @@ def run_if(
     job: str,
     upstream: Sequence[str | dg.AssetKey],
     condition: Condition,
+    value: TaskValue | None = None,
     run_config: Callable[[Ask], Mapping[str, Any]] = lambda _: {},
     status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
     """A sensor that runs `job` when `condition` holds for `upstream`: asset keys, and names of jobs.
 
-    `run_config` makes the run config from what met the condition. `status` says whether it looks without being told to.
+    With `value`, only where the run that met the condition told of that. `run_config` makes the run config from what
+    met it. `status` says whether it looks without being told to.
 
     Raises:
         PermanentError: nothing to watch, or the job watches itself and would run for ever.
@@ -101,10 +148,17 @@ def run_if(
         requests = [
             dg.RunRequest(run_key=f"{name}/{ask.key}", run_config=dict(run_config(ask)), tags=tags(name, ask))
             for ask in asks
+            if value is None or has_told(context.instance, ask.key, value)
         ]
         return dg.SensorResult(run_requests=requests, cursor=cursor.dumps())
 
     return sensor
+
+
+def has_told(instance: dg.DagsterInstance, run_id: str, value: TaskValue) -> bool:
+    """Whether a stage told of such a value in a run. One that is no number, or was not told, is not large enough."""
+    found = run_value(instance, run_id, asset_key(value.table), value.name)
+    return isinstance(found, int | float) and found >= value.at_least
 
 
 def finished_runs(context: dg.SensorEvaluationContext, names: Collection[str], cursor: Cursor) -> Iterator[FinishedRun]:

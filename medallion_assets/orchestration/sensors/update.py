@@ -16,6 +16,7 @@ import dagster as dg
 
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import Table, Timers
+from medallion_assets.contracts.triggers import Mode
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import REFINE
 from medallion_assets.orchestration.requests import (
@@ -30,7 +31,9 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.watching import watch_bronze, watch_sources
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.table_update import Mode, Watched, decide, told, while_active
+from medallion_assets.triggers.table_update import Watched, decide, told, while_active
+
+WHICH = {Mode.ANY: "one", Mode.ALL: "each"}
 
 
 def update_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefinition]:
@@ -55,9 +58,11 @@ def update_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefi
             job=pipeline.job(REFINE),
             watch=partial(watch_sources, derived=one),
             made=[one.table, *pipeline.derived_from(one.table)],
+            mode=one.updates,
             timers=timers_of(settings, one.table.update_timers),
             status=sensor_status(settings),
-            description=f"Asks for {one.table.path} when one of its sources is newer and no run is about to.",
+            description=f"Asks for {one.table.path} when {WHICH[one.updates]} of its sources is newer and no run is "
+            "about to.",
         )
         for one in pipeline.derived
     ]

@@ -7,6 +7,7 @@ Does not: what counts as a sale (sales.py), or which days are computed anew (der
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import narwhals as nw
@@ -97,6 +98,20 @@ def lifetime_value(days: nw.LazyFrame[Any], as_of: date) -> nw.LazyFrame[Any]:
         )
         .select(*CUSTOMER_LTV.column_names)
     )
+
+
+def clock_figures(*, first_order_date: date, last_order_date: date, order_count: int, today: date) -> dict[str, object]:
+    """recency_days, tenure_days and orders_per_30_days as of `today` (rule G3; half up to 4 decimals, in integers).
+
+    They are not published: only the clock changes them, so that readers compute them.
+    """
+    tenure_days = (today - first_order_date).days
+    days = max(tenure_days, 1)
+    return {
+        "recency_days": (today - last_order_date).days,
+        "tenure_days": tenure_days,
+        "orders_per_30_days": Decimal((2 * order_count * 30 * UNITS + days) // (2 * days)).scaleb(-Money.scale),
+    }
 
 
 def _score(measure: str) -> nw.Expr:

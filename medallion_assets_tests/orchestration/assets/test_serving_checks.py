@@ -18,9 +18,9 @@ from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETI
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.read_back import read_back
-from medallion_assets.publishing.reader import read_ltv
 from medallion_assets_tests.deriving.planting import Sale
 from medallion_assets_tests.deriving.test_build import plant
+from medallion_assets_tests.pipeline import read_ltv
 from medallion_assets_tests.publishing.test_adoption import DAY, LTV, SALES, House
 
 

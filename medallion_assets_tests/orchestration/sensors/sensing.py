@@ -44,9 +44,13 @@ class Sensing:
     keys: set[str] = field(default_factory=set)
 
     def tick(self, seconds: float = 0) -> dg.RunRequest | None:
+        """The first run that the sensor asks for."""
+        return next(iter(self.requests(seconds)), None)
+
+    def requests(self, seconds: float = 0) -> list[dg.RunRequest]:
         """What the sensor asks for. A run key that was there before is passed over, as Dagster does."""
         settings = self.graph.settings
-        lakehouse = LakehouseAt(
+        lakehouse = LakehouseAt.of(self.graph.catalog)(
             url=self.url or settings.lakehouse_url,
             raw_url=self.raw_url or settings.raw_url,
             moment=(NOON + timedelta(seconds=seconds)).isoformat(),
@@ -58,13 +62,11 @@ class Sensing:
             resources={"lakehouse": lakehouse},
         )
         with context:
-            result = self.sensor(context)
-        assert isinstance(result, dg.SensorResult)
-        self.cursor = result.cursor
-        self.reason = result.skip_reason.skip_message if isinstance(result.skip_reason, dg.SkipReason) else ""
-        requests = [one for one in result.run_requests or [] if one.run_key not in self.keys]
-        self.keys.update(str(one.run_key) for one in requests)
-        return requests[0] if requests else None
+            ticked = self.sensor.evaluate_tick(context)
+        self.cursor, self.reason = ticked.cursor, ticked.skip_message or ""
+        requests = [request for request in ticked.run_requests or [] if request.run_key not in self.keys]
+        self.keys.update(str(request.run_key) for request in requests)
+        return requests
 
     def run(self, request: dg.RunRequest) -> Run:
         """The run that was asked for, to its end."""

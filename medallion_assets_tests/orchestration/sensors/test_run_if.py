@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 import pytest
 
+from medallion_assets.contracts.triggers import Condition
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE
 from medallion_assets.orchestration.jobs import job_tables
@@ -16,7 +17,7 @@ from medallion_assets.orchestration.runs.outcomes import WILL_RETRY_TAG
 from medallion_assets.orchestration.sensors.run_if import SENSOR_TAG, UNTIL_TAG, run_if, run_if_sensors
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.settings import load_settings
-from medallion_assets.triggers.run_if import Condition, Cursor
+from medallion_assets.triggers.run_if import Cursor
 from medallion_assets_tests.pipeline import CATALOG
 
 FIRST, SECOND = dg.AssetKey(["demo", "first"]), dg.AssetKey(["demo", "second"])

@@ -1,0 +1,47 @@
+"""Catalogs: what pipelines may not share, and names that are no pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from medallion_assets.contracts.catalog import Catalog, load_catalog
+from medallion_assets.contracts.pipeline import Loaded, Pipeline
+from medallion_assets.contracts.table import Column, Table, Text
+from medallion_assets.errors import PermanentError
+
+ORDERS = Table(name="silver.orders", description="", key=("id",), columns=(Column("id", Text(), ""),))
+SHOP = Pipeline(name="shop", loaded=(Loaded(table=ORDERS),))
+
+
+@pytest.mark.parametrize(
+    ("other", "shared"),
+    [
+        (replace(SHOP, name="market"), "silver.orders"),
+        (
+            replace(SHOP, name="market", loaded=(Loaded(table=replace(ORDERS, name="raw.orders")),)),
+            "table_update_orders",
+        ),
+        (Pipeline(name="shop"), "shop_"),
+    ],
+)
+def test_two_pipelines_share_no_table_job_or_sensor(other: Pipeline, shared: str) -> None:
+    with pytest.raises(PermanentError, match=f"{shared} belongs to two pipelines") as error:
+        Catalog((SHOP, other))
+    assert error.value.found == f"it in shop and in {other.name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("nowhere.at_all:SHOP", "ModuleNotFoundError: No module named 'nowhere'"),
+        (f"{__name__}:SHOPS", f"AttributeError: module '{__name__}' has no attribute 'SHOPS'"),
+        (f"{__name__}:ORDERS", "a Table"),
+        ("shop", "AttributeError"),
+    ],
+)
+def test_a_name_that_is_no_pipeline_is_refused(name: str, found: str) -> None:
+    with pytest.raises(PermanentError, match="which is no pipeline") as error:
+        load_catalog([name])
+    assert str(error.value.found).startswith(found) or name == "shop"

@@ -1,0 +1,99 @@
+"""Two pipelines in one deployment: exports of both arrive, and everything of both is published by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
+from medallion_assets.publishing.reader import read_day, read_item
+from medallion_assets.settings import load_settings
+from medallion_assets_tests.services.daemon import Deployment, deployment
+from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
+from medallion_assets_tests.services.postgres import PostgresServer
+from medallion_assets_tests.services.processes import REPOSITORY
+from medallion_assets_tests.support_tickets.help_desk import HelpDesk, agent, export_shop, ticket
+from medallion_assets_tests.support_tickets.living import BOTH, NAMES
+from medallion_assets_tests.support_tickets.opened_tickets import OPENED_TICKETS
+from medallion_assets_tests.support_tickets.requesters import ASKED_METRICS
+from medallion_assets_tests.support_tickets.team_minutes import MINUTES_BY_DAY
+
+LONGEST_SECONDS = 300.0
+
+
+def test_everything_of_both_arrives(tmp_path: Path, postgres: PostgresServer, dynamodb_local: DynamoDBLocal) -> None:
+    dynamodb_local.empty()
+    environment = {
+        **dynamodb_local.environment,
+        "DAGSTER_POSTGRES_URL": postgres.make_database(),
+        "MEDALLION_PIPELINES": NAMES,
+        "MEDALLION_TIMERS": "none",
+        "MEDALLION_CREATE_TABLES": "yes",
+        "PYTHONPATH": str(REPOSITORY),
+    }
+    with deployment(tmp_path, environment) as production:
+        settings = load_settings(production.environment)
+        lakehouse = Lakehouse(catalog=Catalog(BOTH), url=settings.lakehouse_url)
+        desk = HelpDesk(settings.raw_url)
+        desk.export_all("agents", agent("a1", "red"))
+        desk.export_all("tickets", ticket(1, day=1), ticket(2, day=2))
+        sold_on = export_shop(settings.raw_url)
+        production.start()
+        wait_until(production, lambda: published(dynamodb_local.client, lakehouse, sold_on) == expected(desk))
+        desk.export_changes("agents", agent("a1", "blue"))
+        desk.export_changes("tickets", ticket(3, day=2, requester="r2"), deleted="T1")
+        wait_until(production, lambda: published(dynamodb_local.client, lakehouse, sold_on) == expected(desk))
+        assert {run.job for run in production.runs()} >= {
+            "ingest_and_refine",
+            "daily_gold_and_publish",
+            "support_ingest_and_refine",
+            "support_daily_gold_and_publish",
+        }
+        assert verify(lakehouse, deep=True).findings == []
+
+
+def published(client: Any, lakehouse: Lakehouse, sold_on: date) -> dict[str, Any]:
+    """What readers find of both, and of the table that nothing serves."""
+    tables = {SALES_METRICS.to, MINUTES_BY_DAY.to, ASKED_METRICS.to}
+    if not tables <= set(client.list_tables()["TableNames"]) or not lakehouse.exists(OPENED_TICKETS):
+        return {}
+    days = (date(2025, 3, 1), date(2025, 3, 2))
+    minutes = {
+        (day, row["team"], int(str(row["minutes"]))) for day in days for row in read_day(client, MINUTES_BY_DAY.to, day)
+    }
+    keys = [(requester, team) for requester in ("r1", "r2") for team in ("red", "blue")]
+    items = {key: read_item(client, ASKED_METRICS.to, ASKED_METRICS.table, *key) for key in keys}
+    return {
+        "sales": len(read_day(client, SALES_METRICS.to, sold_on)),
+        "minutes": minutes,
+        "requesters": {(days[-1], *key, row["tickets"], row["last_opened_on"]) for key, row in items.items() if row},
+        "opened": set(lakehouse.open(OPENED_TICKETS).scan().collect().iter_rows()),
+    }
+
+
+def expected(desk: HelpDesk) -> dict[str, Any]:
+    """What they should find."""
+    return {
+        "sales": 1,
+        "minutes": desk.minutes(),
+        "requesters": desk.requesters(date(2025, 3, 2)),
+        "opened": desk.opened(),
+    }
+
+
+def wait_until(production: Deployment, arrived: Callable[[], bool]) -> None:
+    """Until everything is there; fails when that takes too long."""
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while not arrived():
+        if time.monotonic() > deadline:
+            runs = [(run.job, run.status) for run in production.runs(30)]
+            pytest.fail(f"not there after {LONGEST_SECONDS:.0f} s: {runs}\n{production.end_of_log()}")
+        time.sleep(1)

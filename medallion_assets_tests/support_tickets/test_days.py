@@ -1,0 +1,70 @@
+"""Days of the second pipeline: closed at night, missed and told of, and one pipeline's bad export is its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import dagster as dg
+
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.delta.rows import frame_of
+from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.rules import daily_not_done
+from medallion_assets.operations.freshness import read_freshness
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
+from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
+from medallion_assets.publishing.reader import read_day
+from medallion_assets_tests.operations.planted import attempt
+from medallion_assets_tests.orchestration.sensors.restated_days import assets_of, days_of
+from medallion_assets_tests.support_tickets.help_desk import export_shop, ticket
+from medallion_assets_tests.support_tickets.living import BOTH, Living
+from medallion_assets_tests.support_tickets.pipeline import SUPPORT_TICKETS
+
+CLOSED_TOGETHER = [
+    ["gold/opened_tickets"],
+    ["gold/team_minutes", "serving/team_minutes_by_day"],
+    ["gold/requesters", "serving/requester_metrics"],
+]
+JOB = "support_daily_gold_and_publish"
+
+
+def test_the_night_closes_yesterday_and_what_was_missed_of_each_gold_table(lived: Living) -> None:
+    """Of a table that nothing serves, a day that was built is closed; 7 March came and nobody looked."""
+    (schedule,) = [one for one in lived.graph.definitions.schedules or () if one.name == f"{JOB}_schedule"]
+    assert isinstance(schedule, dg.ScheduleDefinition)
+    due = datetime(2025, 3, 9, 9, tzinfo=UTC)
+    context = dg.build_schedule_context(instance=lived.graph.instance, scheduled_execution_time=due)
+    requests = list(schedule.evaluate_tick(context).run_requests or ())
+    yesterday, missed = requests[:3], requests[3:]
+    assert [assets_of(request) for request in yesterday] == CLOSED_TOGETHER
+    assert {str(day) for request in yesterday for day in days_of(request)} == {"2025-03-08"}
+    assert [(assets_of(request), days_of(request)) for request in missed if "opened" in str(request.run_key)] == [
+        (CLOSED_TOGETHER[0], [date(2025, 3, 7)])
+    ]
+
+
+def test_a_day_that_is_not_closed_is_told_of_for_each_gold_table() -> None:
+    before = attempt(stage="bronze.tickets", started_at=datetime(2025, 3, 1, tzinfo=UTC))
+    facts = Facts(attempts=frame_of(PIPELINE_RUNS, [before]), days_due={JOB: date(2025, 3, 7)}, catalog=Catalog(BOTH))
+    keys = [alert.key for alert in daily_not_done(facts, datetime(2025, 3, 8, 18, tzinfo=UTC))]
+    assert keys == [
+        "daily_not_done/gold.opened_tickets/2025-03-07",
+        "daily_not_done/serving.team_minutes_by_day/2025-03-07",
+        "daily_not_done/serving.requester_metrics/2025-03-07",
+    ]
+
+
+def test_every_table_has_a_freshness(lived: Living) -> None:
+    found = {one.table: one for one in read_freshness(lived.graph.lakehouse, datetime.now(UTC))}
+    own = [found[table.name] for table in SUPPORT_TICKETS.tables]
+    assert [one.table for one in own if one.last_refreshed is None or one.is_stale] == []
+    assert found["gold.opened_tickets"].sla_hours == 24
+
+
+def test_a_bad_export_of_one_pipeline_stops_nothing_of_the_other(living: Living) -> None:
+    living.desk.export_all("tickets", *(ticket(number, day=1, minutes=-1) for number in range(12)))
+    sold_on = export_shop(living.graph.settings.raw_url)
+    living.settle()
+    failed = {request.job_name for run, (_, request) in zip(living.runs, living.asked, strict=True) if not run.success}
+    assert failed == {"support_ingest_and_refine"}
+    assert len(read_day(living.graph.dynamodb, SALES_METRICS.to, sold_on)) == 1
