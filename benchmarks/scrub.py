@@ -57,7 +57,7 @@ def make_lakehouse(folder: Path) -> Lakehouse:
     lakehouse, raw = Lakehouse(url=str(folder / "lakehouse"), author={"command": "benchmark"}), str(folder / "raw")
     write_demo_history(raw, **SHOP)  # type: ignore[arg-type]
     for table in EXPORTED_TABLES:
-        ingest(lakehouse, raw, table.short_name, now=NOW)
+        ingest(lakehouse, raw, table, now=NOW)
         refine(lakehouse, table, now=NOW)
     update_enriched(lakehouse)
     days = [FIRST_DAY + timedelta(days=number) for number in range(DAYS)]
@@ -134,9 +134,9 @@ def _bronze_made_again(raw: Path) -> Callable[[Lakehouse, Random], list[Planted]
     """From the same exports: Silver was made of another table, and is what has to be named."""
 
     def plant(lakehouse: Lakehouse, _: Random) -> list[Planted]:
-        for bronze in BRONZE:
+        for table, bronze in zip(EXPORTED_TABLES, BRONZE, strict=True):
             shutil.rmtree(lakehouse.uri(bronze))
-            ingest(lakehouse, str(raw), bronze.short_name, now=NOW)
+            ingest(lakehouse, str(raw), table, now=NOW)
         return [Planted(table.name) for table in EXPORTED_TABLES]
 
     return plant

@@ -24,7 +24,7 @@ from medallion_assets.operations.stages import JOBS, stages
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
+from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES, exported_table
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.ledger import Settlement
@@ -87,11 +87,11 @@ def _committed(lakehouse: Lakehouse, table: Table) -> Checkpoint:
 
 def _loaded(bronze: Snapshot, found: Checkpoint) -> Checkpoint:
     """Bronze: the export whose window ends last. What waits lies outside the lakehouse."""
-    exports = exports_in(bronze)
+    exports = exports_in(bronze, exported_table(bronze.table.short_name).loaded_from)
     if not exports:
         return found
     covered_until = max(export.covers_until for export in exports)
-    return replace(found, watermark=exports[-1].export_id, covered_until=covered_until)
+    return replace(found, watermark=exports[-1].id, covered_until=covered_until)
 
 
 def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:

@@ -21,7 +21,6 @@ from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES, expo
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.rebuild import rebuild_judged
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
-from medallion_assets.refining.source import Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,15 +106,12 @@ def _rebuild(
 ) -> Rebuilt:
     why, dry_run = request.why, request.dry_run
     if table.layer == "bronze":
-        name = table.short_name
-        source = Source.of(exported_table(name))
         return rebuild_bronze(
             lakehouse,
             raw_url,
-            name,
+            exported_table(table.short_name),
             why=why,
             now=now,
-            source=source,
             drop_foreign=request.drop_foreign,
             dry_run=dry_run,
             progress=progress,

@@ -2,7 +2,7 @@
 
 Belongs here: the `operations.export_verdicts` table, so that an export that cannot be loaded is read again only when
 it has changed, and a person finds every refusal in one place.
-Does not: making the verdict (sources.dynamodb_export.verify, refining.source); noticing a change (refining.refusals).
+Does not: making the verdict (a source, refining.owner); noticing a change (refining.refusals).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EXPORT_VERDICTS = Table(
     columns=(
         Column("table_name", Text(), "the table whose folder the export lies in"),
         Column("export_id", Text(), "the export"),
-        Column("prefix", Text(), "what stands before AWSDynamoDB in its place"),
+        Column("prefix", Text(), "under which prefix of its place it lies"),
         Column("verdict", Text(), "the name of what is wrong"),
         Column("message", Text(), "what, where, expected, found, what to do"),
         Column("fingerprint", Text(), "of its listing, and of the file at fault, when it was judged"),
