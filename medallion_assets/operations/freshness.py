@@ -70,7 +70,7 @@ def read_freshness(lakehouse: Lakehouse, now: datetime) -> list[Freshness]:
 
 
 def _refreshed(lakehouse: Lakehouse) -> Iterable[Refreshed]:
-    tables = list(data_tables())
+    tables = list(data_tables(lakehouse.catalog))
     successes = last_successes(lakehouse, [table.name for table in tables])
     snapshots = {
         table.name: lakehouse.open(table) for table in tables if table.layer != "serving" and lakehouse.exists(table)

@@ -110,7 +110,7 @@ def test_an_export_of_another_source_is_named_and_goes_when_a_person_says_so(lan
     strangers = landing.full("b", at=AT + HOUR, table_id="equal", account_id="999988887777")
     landing.contract = replace(landing.contract, accepts=(strangers.table_arn,))
     landing.ingest()
-    landing.contract = replace(landing.contract, source_arn=ours.table_arn)
+    landing.contract = replace(landing.contract, source_arn=ours.table_arn, accepts=())
     read = partial(rebuild_bronze, landing.lakehouse, landing.raw_url, landing.contract, why="x", now=LATER)
     named = read()
     assert (named.kept, list(named.foreign)) == ([strangers.export_id], [strangers.export_id])

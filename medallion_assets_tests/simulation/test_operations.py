@@ -14,11 +14,11 @@ from medallion_assets.operations.expectation_results import read_results
 from medallion_assets.operations.incident import read_incidents
 from medallion_assets.operations.monitoring import DATA_FRESHNESS, PIPELINE_CHECKPOINT
 from medallion_assets.operations.pipeline_runs import read_attempts
-from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import SERVING
 from medallion_assets_tests.oracle.model import TABLES, TRANSACTIONS
+from medallion_assets_tests.pipeline import PUBLISHED_TABLES
 from medallion_assets_tests.simulation.shop import BAD_SALES, BAD_WINDOW
 from medallion_assets_tests.simulation.story import (
     DAYS,

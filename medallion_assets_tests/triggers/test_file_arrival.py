@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -79,8 +79,8 @@ def sorted_out(
     )
 
 
-def numbers(exports: object) -> list[int]:
-    return [int(one.export_id[-8:], 16) for one in exports]  # type: ignore[attr-defined]
+def numbers(exports: Iterable[Found]) -> list[int]:
+    return [int(one.id[-8:], 16) for one in exports]
 
 
 def test_what_lies_there_is_sorted_out() -> None:

@@ -18,7 +18,6 @@ from medallion_assets.operations.incident import read_incidents
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.operations.status import Status, read_status
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.chain import Gap
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
@@ -68,7 +67,7 @@ def read_facts(lakehouse: Lakehouse, now: datetime) -> Facts:
         attempts=read_attempts(lakehouse, since=since),
         results=read_results(lakehouse, since=since),
         incidents=read_incidents(lakehouse, since=since),
-        refusals=[one for table in EXPORTED_TABLES for one in _refusals(lakehouse, table)],
+        refusals=[one for table in lakehouse.catalog.loaded_tables for one in _refusals(lakehouse, table)],
         gaps=[(table.name, gap) for table, settlement in read_settlements(lakehouse) for gap in settlement.gaps],
     )
 

@@ -17,6 +17,7 @@ from medallion_assets.operations.alerts.delivery import channels_of, check_alert
 from medallion_assets.operations.alerts.outbox import Outlook
 from medallion_assets.operations.alerts.table import ALERTS, Alert, raise_alerts, read_events
 from medallion_assets.settings import load_settings
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 from medallion_assets_tests.services.listeners import Webhook, mail_server, web_server
 from medallion_assets_tests.services.processes import free_port
@@ -28,7 +29,7 @@ SECRET = "Tr0ub4dor"
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(url=str(tmp_path / "lakehouse"))
+    return Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse"))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
 from medallion_assets_tests.operations.small_lakehouse import AT, DAY, FIRST, log_file, make_lakehouse
 from medallion_assets_tests.oracle.lines import full, item_line, transaction, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS
-from medallion_assets_tests.pipeline import land, run_silver
+from medallion_assets_tests.pipeline import CATALOG, land, run_silver
 
 LATE = "01746316800000-0000000c"
 REFUSED = RefusedExport(
@@ -32,13 +32,17 @@ REFUSED = RefusedExport(
 
 
 def test_an_empty_place_has_no_facts_and_gets_no_tables(tmp_path: Path) -> None:
-    facts = read_facts(Lakehouse(url=str(tmp_path / "lakehouse")), NOW, day_due=NOW.date())
+    facts = read_facts(
+        Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse")),
+        NOW,
+        days_due={"daily_gold_and_publish": NOW.date()},
+    )
     assert judge(facts, NOW) == []
     assert not (tmp_path / "lakehouse").exists()
 
 
 def test_the_last_days_are_read(tmp_path: Path) -> None:
-    lake = Lakehouse(url=str(tmp_path / "lakehouse"))
+    lake = Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse"))
     record_attempts(lake, [attempt(run_id="old", ago=9 * 24 * 3600), attempt(run_id="young", ago=8 * 24 * 3600)])
     row = {"table_name": SILVER, "expectation": "e", "kind": "expect", "passed": 1, "failed": 0, "is_published": True}
     for export_id, days in (("old", 9), ("young", 8)):

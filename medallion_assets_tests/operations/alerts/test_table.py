@@ -11,13 +11,14 @@ import pytest
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.alerts.table import KEPT_DAYS, TEXT_CHARACTERS, Alert, raise_alerts, read_alerts
+from medallion_assets_tests.pipeline import CATALOG
 
 NOW = datetime(2025, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(url=str(tmp_path / "lakehouse"))
+    return Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse"))
 
 
 def alert(key: str, *, kind: str = "failure", what: str = "Silver failed") -> Alert:

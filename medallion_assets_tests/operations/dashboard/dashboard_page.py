@@ -22,6 +22,7 @@ from medallion_assets.operations.expectation_results import record_results
 from medallion_assets.operations.incident import Incident, record_incidents
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.refining.refused_exports import RefusedExport, record_refusals
+from medallion_assets_tests.pipeline import CATALOG
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -97,7 +98,7 @@ def page_of(lakehouse: Lakehouse) -> Page:
 
 
 def lakehouse_in(folder: Path) -> Lakehouse:
-    return Lakehouse(url=str(folder / "lakehouse"))
+    return Lakehouse(catalog=CATALOG, url=str(folder / "lakehouse"))
 
 
 @dataclass

@@ -19,6 +19,7 @@ from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, St
 from medallion_assets.operations.status import stage_status
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets_tests.operations.dashboard.dashboard_page import HOUR, NOW, SALES, TRANSACTIONS, attempt, result
+from medallion_assets_tests.pipeline import stage_of
 
 SECOND = timedelta(seconds=1)
 SPAN = Span(since=NOW - timedelta(days=30), now=NOW)
@@ -45,7 +46,7 @@ def traces(figure: go.Figure) -> dict[str, Any]:
 
 def quality(runs: pl.DataFrame, judged: pl.DataFrame) -> go.Figure:
     """The one chart of the transactions' quality."""
-    (chart,) = quality_charts(runs, judged, [stage_status(CUSTOMER_TRANSACTIONS, runs)], SPAN)
+    (chart,) = quality_charts(runs, judged, [stage_status(stage_of(CUSTOMER_TRANSACTIONS), runs)], SPAN)
     return chart.figure
 
 
@@ -176,5 +177,5 @@ def test_a_publish_is_held_against_its_budget() -> None:
 def test_nothing_is_drawn_of_nothing() -> None:
     none = attempts()
     assert duration_charts(none, SPAN) == record_charts(none, SPAN) == publish_charts(none, SPAN) == []
-    assert quality_charts(none, results(), [stage_status(CUSTOMER_TRANSACTIONS, none)], SPAN) == []
+    assert quality_charts(none, results(), [stage_status(stage_of(CUSTOMER_TRANSACTIONS), none)], SPAN) == []
     assert reasons_chart(results()) is None
