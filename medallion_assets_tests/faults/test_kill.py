@@ -21,6 +21,7 @@ from medallion_assets_tests.faults.scenario import AS_OF, EXPORTS, assert_same, 
 from medallion_assets_tests.services.processes import REPOSITORY
 
 
+@pytest.mark.slow
 def test_a_process_killed_at_any_of_several_steps_is_made_good_by_the_next(tmp_path: Path) -> None:
     """One lakehouse: each process gets further by what those before it committed, until one comes to its end."""
     for export in EXPORTS:

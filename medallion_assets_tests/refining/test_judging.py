@@ -20,6 +20,8 @@ from medallion_assets_tests.oracle.model import TRANSACTIONS
 from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.refining.planting import AT_MICROS, lake, window_of
 
+pytestmark = pytest.mark.flow
+
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
 
 
