@@ -11,25 +11,21 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medallion_assets.contracts.table import Boolean, Column, Integer, Table, Text, TimestampUtc
+from medallion_assets.contracts.table import Column, Integer, Table, Text
 from medallion_assets.refining.history import versions
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 PLACES = Table(
     name="silver.places",
     description="A table with a key of two columns.",
     key=("city", "street"),
     history=True,
+    source=DynamoDBExports(),
     columns=(
         Column("city", Text(trim=False), "key", source="city"),
         Column("street", Text(trim=False), "key", source="street"),
         Column("colour", Text(), "a state", source="colour", nullable=True),
         Column("floors", Integer(), "a state", source="floors", nullable=True),
-        Column("valid_from", TimestampUtc(), "inclusive"),
-        Column("valid_to", TimestampUtc(), "exclusive", nullable=True),
-        Column("is_current", Boolean(), "last and not deleted"),
-        Column("is_deleted", Boolean(), "ended by a delete"),
-        Column("_sequence_micros", Integer(), "of the earliest record"),
-        Column("_export_id", Text(), "of the earliest record"),
     ),
 )
 

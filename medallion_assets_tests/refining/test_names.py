@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medallion_assets.contracts.table import Boolean, Column, Date, Integer, Table, Text
+from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.judged_contracts import judged
 from medallion_assets.refining.refine import refine
 from medallion_assets.refining.typing.decode import decode
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import full, window
 from medallion_assets_tests.refining.planting import AT, AT_MICROS, export_id
@@ -47,13 +48,11 @@ def contract(*columns: Column, key: str = "pk", source: str = "pk") -> Table:
         description="attributes of any name",
         key=(key,),
         partition_by="day",
+        source=DynamoDBExports(),
         columns=(
             Column(key, Text(trim=False), "key", source=source),
             Column("day", Date(), "the partition", source="day"),
             *columns,
-            Column("is_deleted", Boolean(), "a tombstone"),
-            Column("_sequence_micros", Integer(), "when"),
-            Column("_export_id", Text(), "which"),
         ),
     )
 

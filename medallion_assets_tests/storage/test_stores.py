@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from medallion_assets.errors import PermanentError, SettingsError, TransientError
 from medallion_assets.sources.dynamodb_export.read import find_exports
-from medallion_assets.sources.dynamodb_export.verify import Verdict, verified_file, verify_all
+from medallion_assets.sources.dynamodb_export.verify import Verdict, verified_file
 from medallion_assets.storage.stores import (
     bucket_and_prefix,
     local_path,
@@ -23,7 +23,13 @@ from medallion_assets.storage.stores import (
     write_bytes,
     write_chunks,
 )
-from medallion_assets_tests.sources.dynamodb_export.planted_exports import EXPORT_AT, WINDOW, write_full, write_window
+from medallion_assets_tests.sources.dynamodb_export.planted_exports import (
+    EXPORT_AT,
+    WINDOW,
+    verified,
+    write_full,
+    write_window,
+)
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +98,8 @@ def test_another_kind_of_url_is_refused() -> None:
 def test_exports_on_s3_are_written_and_verified_as_on_a_disk(s3_url: str) -> None:
     store = open_store(s3_url)
     full, window = write_full(store, prefix="copied here"), write_window(store)
-    assert [each.verdict for each in verify_all(s3_url)] == [Verdict.COMPLETE] * 2
-    assert [each.export for each in verify_all(s3_url)] == [full, window]
+    assert [each.verdict for each in verified(s3_url)] == [Verdict.COMPLETE] * 2
+    assert [each.export for each in verified(s3_url)] == [full, window]
     # The manifests name the keys as they are in the bucket, above the URL.
     assert b'"dataFileS3Key":"raw/orders/AWSDynamoDB/data/' in (
         read_bytes(store, f"AWSDynamoDB/{window.export_id}/manifest-files.json") or b""
@@ -113,7 +119,7 @@ def test_a_listing_on_s3_begins_after_an_id_and_leaves_the_shared_data_folder_ou
     store = open_store(s3_url)
     first = write_window(store)
     second = write_window(store, begin=EXPORT_AT + WINDOW)
-    assert [found.export_id for found in find_exports(store, after=first.export_id)] == [second.export_id]
+    assert [found.id for found in find_exports(store, after=first.export_id)] == [second.export_id]
     assert find_exports(store, after=second.export_id) == []
 
 
@@ -153,4 +159,4 @@ def test_a_data_file_missing_on_s3_has_its_verdict(s3_url: str) -> None:
     store = open_store(s3_url)
     export = write_window(store)
     obstore.delete(store, export.files[0].key)
-    assert [each.verdict for each in verify_all(s3_url)] == [Verdict.DATA_FILE_MISSING]
+    assert [each.verdict for each in verified(s3_url)] == [Verdict.DATA_FILE_MISSING]

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 import polars as pl
 
 from medallion_assets.contracts.catalog import Catalog
-from medallion_assets.contracts.full_export_time import UnprotectedMinute
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
@@ -28,6 +27,7 @@ from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
 from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
+from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
 
 Fact = TypeVar("Fact")
@@ -131,7 +131,7 @@ def waiting_exports(lakehouse: Lakehouse) -> list[WaitingExport]:
     """The exports that Bronze holds and Silver cannot judge, as a window before them is missing."""
     found: list[WaitingExport] = []
     for table, settlement in read_settlements(lakehouse):
-        ends = {export.export_id: export.to_at for export in settlement.pending}
+        ends = {export.id: export.covers_to for export in settlement.pending}
         found += [
             WaitingExport(table=table.name, export_id=gap.export_id, why=str(gap), to_at=ends[gap.export_id])
             for gap in settlement.gaps

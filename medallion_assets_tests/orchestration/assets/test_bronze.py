@@ -8,9 +8,9 @@ import dagster as dg
 import pytest
 
 from medallion_assets.orchestration.sensors.arrival import Known, look
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import DECISIONS
-from medallion_assets.refining.source import Source
 from medallion_assets.sources.dynamodb_export import find as finding
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
 from medallion_assets.storage.stores import write_bytes
@@ -104,8 +104,7 @@ def test_what_may_hide_exports_fails_the_check(graph: Graph, monkeypatch: pytest
     assert run.checks[CHECK].severity is dg.AssetCheckSeverity.ERROR
     assert run.failed_checks == {CHECK}
     assert run.figures(*CHECK)["folders_not_looked_into"].keys() == {"daily"}
-    bronze = bronze_table("customer_transactions")
-    looked = look(Known(graph.lakehouse, bronze, Source()), place.raw_url, Cursor(), NOW)
+    looked = look(Known(graph.lakehouse, CUSTOMER_TRANSACTIONS), place.raw_url, Cursor(), NOW)
     assert str(looked) == "no new export (folders not looked into: 1)"
 
 

@@ -50,7 +50,7 @@ def tick(
     cursor: str | None = None,
     now: datetime = NOW,
 ) -> Any:
-    lakehouse = LakehouseAt(url=lake.url, raw_url=lake.url, moment=now.isoformat())
+    lakehouse = LakehouseAt.of(CATALOG)(url=lake.url, raw_url=lake.url, moment=now.isoformat())
     context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"lakehouse": lakehouse})
     with context:
         return sensor(context)
