@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 import narwhals as nw
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.table import Boolean, Column, Integer, Table, Text, TimestampUtc
 from medallion_assets.refining.history import versions
+from medallion_assets_tests.properties.examples import examples
 
 PLACES = Table(
     name="silver.places",
@@ -270,7 +271,7 @@ event_sets = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(event_sets)
 def test_any_set_of_events_gives_the_history_that_plain_python_finds(events: list[Event]) -> None:
     """Rule H1, and rule K4: hypothesis plants the events in any order."""
