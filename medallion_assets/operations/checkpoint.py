@@ -9,7 +9,7 @@ What is published lies in DynamoDB, which this does not ask: for serving the las
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -19,7 +19,8 @@ from medallion_assets.delta.commit_notes import commit_note, last_commit
 from medallion_assets.delta.committing import COMMIT_ID
 from medallion_assets.delta.source_versions import SOURCE_NOTE, taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.operations.pipeline_runs import last_successes
+from medallion_assets.operations.monitoring import Checkpoint
+from medallion_assets.operations.pipeline_runs import StageAttempt, last_successes
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.decisions import read_decisions
@@ -28,22 +29,6 @@ from medallion_assets.refining.ledger import Settlement
 LOG, PIPELINE_RUNS_TABLE = "log", "pipeline_runs"
 RUN_ID = "dagster_run_id"
 """What a commit's author calls the run (resources.LakehouseResource)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """One row of operations.pipeline_checkpoint."""
-
-    pipeline: str
-    stage: str
-    told_by: str
-    last_success: datetime | None = None
-    watermark: str | None = None
-    covered_until: datetime | None = None
-    last_day: date | None = None
-    waiting: int | None = None
-    table_version: int | None = None
-    run_id: str | None = None
 
 
 def read_checkpoints(lakehouse: Lakehouse) -> list[Checkpoint]:
@@ -126,23 +111,23 @@ def _built(gold: Snapshot, sources: Sequence[Table], found: Checkpoint) -> Check
     return replace(found, watermark=mark, last_day=_last_day(gold))
 
 
-def _published(stage: Stage, successes: Mapping[str, Mapping[str, Any]]) -> Checkpoint:
+def _published(stage: Stage, successes: Mapping[str, StageAttempt]) -> Checkpoint:
     """Serving: the last attempt that succeeded, with the Gold version and the last day that it published."""
     empty = Checkpoint(pipeline=stage.job, stage=stage.table.name, told_by=PIPELINE_RUNS_TABLE)
     success = successes.get(stage.table.name)
     if success is None:
         return empty
-    version, partition = success["table_version"], success["partition"]
+    version, partition = success.table_version, success.partition
     day = _last_of(partition)
     told_by = PIPELINE_RUNS_TABLE if day or not partition else f"{PIPELINE_RUNS_TABLE}; {partition!r} is no day"
     return replace(
         empty,
         told_by=told_by,
-        last_success=success["ended_at"],
+        last_success=success.ended_at,
         watermark=None if version is None else f"{stage.sources[0].name}@{version}",
         last_day=day,
         table_version=version,
-        run_id=success["run_id"],
+        run_id=success.run_id,
     )
 
 

@@ -37,7 +37,7 @@ from medallion_assets_tests.services.processes import REPOSITORY
 from medallion_assets_tests.services.small_disk import SmallDisk
 
 pytestmark = pytest.mark.skipif(not os.environ.get("MEDALLION_FAULTS"), reason="takes minutes: make test-faults")
-FULL_SECONDS = 45.0
+FULL_SECONDS = 20.0
 """How long a disk stays full: every loop of the daemon meets it several times, and so does a run."""
 ARRIVAL_SECONDS = 240.0
 """Once there is room everything is in within this time: what failed meanwhile waits up to a minute to be asked for."""
@@ -63,8 +63,7 @@ def production(
         "MEDALLION_CREATE_TABLES": "yes",
         "MEDALLION_MISSED_DAYS": "skip",
     }
-    for table in dynamodb_local.client.list_tables()["TableNames"]:
-        dynamodb_local.client.delete_table(TableName=table)
+    dynamodb_local.empty()
     with deployment(tmp_path, environment) as one:
         yield one
 

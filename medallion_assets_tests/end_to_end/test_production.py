@@ -56,9 +56,7 @@ def production(tmp_path: Path, postgres: PostgresServer, dynamodb_local: DynamoD
         "MEDALLION_CREATE_TABLES": "yes",
         "MEDALLION_MISSED_DAYS": "skip",
     }
-    for table in dynamodb_local.client.list_tables()["TableNames"]:
-        dynamodb_local.client.update_table(TableName=table, DeletionProtectionEnabled=False)
-        dynamodb_local.client.delete_table(TableName=table)
+    dynamodb_local.empty()
     with deployment(tmp_path, environment) as one:
         yield one
 

@@ -54,8 +54,7 @@ def production(tmp_path: Path, postgres: PostgresServer, dynamodb_local: DynamoD
         "DAGSTER_POSTGRES_URL": postgres.make_database(),
         "MEDALLION_TRIGGERS": "off",
     }
-    for table in dynamodb_local.client.list_tables()["TableNames"]:
-        dynamodb_local.client.delete_table(TableName=table)
+    dynamodb_local.empty()
     with deployment(tmp_path, environment) as one:
         write_demo_history(load_settings(one.environment).raw_url, **STORY)
         one.start()

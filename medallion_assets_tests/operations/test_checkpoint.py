@@ -9,7 +9,8 @@ from medallion_assets.definitions import build_defs
 from medallion_assets.delta.commit_notes import last_commit
 from medallion_assets.delta.committing import COMMIT_ID
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.checkpoint import LOG, Checkpoint, committed_at, read_checkpoints
+from medallion_assets.operations.checkpoint import LOG, committed_at, read_checkpoints
+from medallion_assets.operations.monitoring import Checkpoint
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.operations.stages import stages
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY

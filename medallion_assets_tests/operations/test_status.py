@@ -15,8 +15,8 @@ from rich.console import Console
 from medallion_assets.cli.status_page import status_page
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.table import Alert, raise_alerts
-from medallion_assets.operations.freshness import Freshness
 from medallion_assets.operations.incident import Incident, record_incidents
+from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,

@@ -24,7 +24,8 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
 from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS, read_results
-from medallion_assets.operations.freshness import Freshness, read_freshness
+from medallion_assets.operations.freshness import read_freshness
+from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
 from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.refining.bronze import bronze_table, loaded_ids

@@ -14,7 +14,7 @@ import polars as pl
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.expectation_results import read_results
-from medallion_assets.operations.incident import read_incidents
+from medallion_assets.operations.incident import Incident, read_incidents
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.operations.status import Status, read_status
@@ -27,7 +27,7 @@ DAYS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What is known now. Frames have the columns of their tables, oldest first.
+    """What is known now. Frames have the columns of their tables; these and incidents come oldest first.
 
     `refusals` are exports that were refused and are still not in; `gaps` exports that wait, with their table.
     """
@@ -35,7 +35,7 @@ class Facts:
     status: Status
     attempts: pl.DataFrame
     results: pl.DataFrame
-    incidents: pl.DataFrame
+    incidents: list[Incident]
     refusals: list[RefusedExport]
     gaps: list[tuple[str, Gap]]
 

@@ -23,6 +23,7 @@ from medallion_assets.delta.source_versions import (
     source_app_id,
 )
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.operations.pipeline_runs import StageAttempt
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.operations.verify.silver import effective
 from medallion_assets.refining.bronze import bronze_table
@@ -34,7 +35,7 @@ def compare_histories(
     catalog: Catalog,
     tables: Mapping[str, Snapshot],
     replays: Mapping[str, Replay],
-    runs: Mapping[str, Mapping[str, Any]],
+    runs: Mapping[str, StageAttempt],
 ) -> Iterator[Finding]:
     """Look at tables whose logs and files are well, by name.
 
@@ -94,15 +95,15 @@ def behind_its_readers(source: Snapshot, reader: Snapshot, mark: int | None) -> 
     )
 
 
-def behind_its_run(snapshot: Snapshot, success: Mapping[str, Any] | None) -> Finding | None:
+def behind_its_run(snapshot: Snapshot, success: StageAttempt | None) -> Finding | None:
     """A table that ends before the version which its last run made, as `operations.pipeline_runs` tells."""
-    version = None if success is None else success["table_version"]
+    version = None if success is None else success.table_version
     if success is None or version is None or version <= snapshot.version:
         return None
     return Finding(
         table=snapshot.table.name,
         check="version_reaches_its_last_run",
-        expected=f"version {version} at least, which run {success['run_id']} made",
+        expected=f"version {version} at least, which run {success.run_id} made",
         found=f"version {snapshot.version}: it was replaced by an older copy or made again, or its log lost commits",
         do=f"take it from a backup that is as new; else {rebuild(snapshot.table.name)}",
     )

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from deltalake.exceptions import DeltaError
@@ -23,7 +22,7 @@ from medallion_assets.delta.log_replay import Replay
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.changed_days import update_derived
 from medallion_assets.errors import PermanentError, UnreadableTableError
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, last_successes
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, StageAttempt, last_successes
 from medallion_assets.operations.tables import every_table
 from medallion_assets.operations.verify.bronze import verify_bronze
 from medallion_assets.operations.verify.files import FileLook, Level, foreign_files, verify_files
@@ -87,7 +86,7 @@ class _Look:
     answer: Verification = field(default_factory=Verification)
     well: dict[str, Snapshot] = field(default_factory=dict)
     replays: dict[str, Replay] = field(default_factory=dict)
-    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    runs: dict[str, StageAttempt] = field(default_factory=dict)
 
     def open_tables(self) -> None:
         """Read the logs as they are, then as delta-rs does.
@@ -250,7 +249,7 @@ class _Look:
         else:
             self.well[table.name] = snapshot
 
-    def _last_runs(self) -> dict[str, dict[str, Any]]:
+    def _last_runs(self) -> dict[str, StageAttempt]:
         """What `operations.pipeline_runs` says of each table; nothing where its rows cannot be read."""
         try:
             return last_successes(self.lakehouse, [table.name for table in every_table(self.lakehouse.catalog)])

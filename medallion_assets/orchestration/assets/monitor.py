@@ -55,21 +55,25 @@ def operations_assets() -> list[dg.AssetsDefinition]:
     ) -> Iterator[dg.MaterializeResult[None]]:
         with stage_errors():
             lake = _lake(context, lakehouse)
-            rows = [asdict(one) for one in read_checkpoints(lake)]
+            rows = read_checkpoints(lake)
             version = replace_rows(lake, PIPELINE_CHECKPOINT, rows)
             snapshot = lake.open(PIPELINE_CHECKPOINT, version=version)
-            yield table_result(snapshot, rows_in=len(rows), rows_out=len(rows), checkpoints=as_table(rows))
+            yield table_result(
+                snapshot, rows_in=len(rows), rows_out=len(rows), checkpoints=as_table(list(map(asdict, rows)))
+            )
 
     @dg.asset(**asset_options(DATA_FRESHNESS), deps=[runs], check_specs=check_specs(DATA_FRESHNESS, CHECKS))
     def data_freshness(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Iterator[Event]:
         with stage_errors():
             lake = _lake(context, lakehouse)
-            rows = [asdict(one) for one in read_freshness(lake, lakehouse.now())]
+            rows = read_freshness(lake, lakehouse.now())
             version = replace_rows(lake, DATA_FRESHNESS, rows)
             snapshot = lake.open(DATA_FRESHNESS, version=version)
-            stale = [row["table"] for row in rows if row["is_stale"]]
+            stale = [row.table for row in rows if row.is_stale]
             yield check(DATA_FRESHNESS, "nothing_is_stale", passed=not stale, warn=True, stale=stale)
-            yield table_result(snapshot, rows_in=len(rows), rows_out=len(rows), freshness=as_table(rows))
+            yield table_result(
+                snapshot, rows_in=len(rows), rows_out=len(rows), freshness=as_table(list(map(asdict, rows)))
+            )
 
     return [pipeline_runs, pipeline_checkpoint, data_freshness]
 

@@ -23,7 +23,7 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.audit import made_from
 from medallion_assets.deriving.changed_days import rebuild_derived, update_derived
-from medallion_assets.operations.expectation_results import results_of
+from medallion_assets.operations.expectation_results import ExpectationResult, results_of
 from medallion_assets.orchestration.attempt import Stage
 from medallion_assets.orchestration.gate_report import gate_error, mass_delete, quality_threshold
 from medallion_assets.orchestration.rebuild_config import JudgedRebuildConfig, RebuildableConfig, rebuild_figures
@@ -105,7 +105,7 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
             again = rebuilt(stage, config)
             judge = partial(refine, lake, table, now=now, threshold=config.threshold, done=done)
             stage.attempt(partial(judge, progress=context.log.info))
-            stage.judged(expectation_results(table, done))
+            stage.judged(expectation_results(table, done, run_id=context.run.run_id, now=now))
             snapshot = lake.open(table, version=done.version)
             yield from stage.checked(refine_checks(snapshot, done))
             loaded = read_value(context, bronze_table(table.short_name).path, "rows_in", default=None)
@@ -157,12 +157,12 @@ def rebuilt(stage: Stage, config: RefineConfig) -> Rebuilt | None:
     return asked.run(stage, partial(judge, accept_all=asked.accept_all, drop_lost=asked.drop_lost))
 
 
-def expectation_results(table: Table, done: Refined) -> Iterator[dict[str, Any]]:
+def expectation_results(table: Table, done: Refined, *, run_id: str, now: datetime) -> Iterator[ExpectationResult]:
     """What judging found in each export, rule by rule."""
     for tally in done.applied:
-        yield from results_of(table, tally, is_published=True)
+        yield from results_of(table, tally, is_published=True, run_id=run_id, now=now)
     if done.failing is not None:
-        yield from results_of(table, done.failing.tally, is_published=False)
+        yield from results_of(table, done.failing.tally, is_published=False, run_id=run_id, now=now)
 
 
 def refine_checks(silver: Snapshot, done: Refined) -> Iterator[dg.AssetCheckResult]:

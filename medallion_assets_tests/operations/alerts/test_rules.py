@@ -21,7 +21,7 @@ from medallion_assets.operations.alerts.rules import (
     stale_table,
     unprotected_minute,
 )
-from medallion_assets.operations.freshness import Freshness
+from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import Outcome
 from medallion_assets.operations.stages import DAILY
 from medallion_assets.refining.refused_exports import RefusedExport

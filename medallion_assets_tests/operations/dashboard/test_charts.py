@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,11 +10,11 @@ import plotly.graph_objects as go
 import polars as pl
 import pytest
 
-from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.rows import frame_of
 from medallion_assets.operations.dashboard.charts import POINTS, Span, figure_over
 from medallion_assets.operations.dashboard.quality_charts import quality_charts, reasons_chart
 from medallion_assets.operations.dashboard.run_charts import duration_charts, publish_charts, record_charts
-from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS
+from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS, ExpectationResult
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt
 from medallion_assets.operations.status import stage_status
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
@@ -27,17 +27,16 @@ SPAN = Span(since=NOW - timedelta(days=30), now=NOW)
 
 def attempts(*planted: StageAttempt) -> pl.DataFrame:
     """Planted attempts as the table gives them."""
-    rows = [{**asdict(one), "run_date": one.started_at.date()} for one in planted]
-    return pl.DataFrame(rows, schema=polars_schema(PIPELINE_RUNS)).sort("started_at")
+    return frame_of(PIPELINE_RUNS, planted).sort("started_at")
 
 
-def results(*planted: dict[str, Any]) -> pl.DataFrame:
+def results(*planted: ExpectationResult) -> pl.DataFrame:
     """Planted results, judged one run after another."""
     rows = [
-        {**one, "run_id": f"run-{number}", "judged_at": NOW - HOUR + number * SECOND, "judged_date": NOW.date()}
-        for number, one in enumerate(planted)
+        replace(row, run_id=f"run-{number}", judged_at=NOW - HOUR + number * SECOND)
+        for number, row in enumerate(planted)
     ]
-    return pl.DataFrame(rows, schema=polars_schema(EXPECTATION_RESULTS))
+    return frame_of(EXPECTATION_RESULTS, rows)
 
 
 def traces(figure: go.Figure) -> dict[str, Any]:

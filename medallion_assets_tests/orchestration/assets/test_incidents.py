@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -51,7 +51,7 @@ def diagnose(graph: Graph, run_id: str) -> Run:
 
 
 def incidents(graph: Graph) -> list[dict[str, Any]]:
-    return read_incidents(graph.lakehouse).to_dicts()
+    return [asdict(incident) for incident in read_incidents(graph.lakehouse)]
 
 
 def alerts(graph: Graph) -> list[dict[str, Any]]:
