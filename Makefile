@@ -8,7 +8,7 @@ MEDALLION_HOME ?= .medallion
 DEV_HOME ?= .medallion/dev
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 QUICK := POLARS_MAX_THREADS=1 $(PYTEST) --hypothesis-profile=quick -m
-UNITS := contracts delta deriving errors operations/alerts oracle pipelines refining sources storage triggers
+UNITS := contracts delta deriving errors oracle pipelines refining sources storage triggers
 LOCK := pyproject.toml --quiet --upgrade --universal --generate-hashes --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
