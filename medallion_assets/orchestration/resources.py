@@ -1,4 +1,4 @@
-"""Resources: what doorways are handed, and what they share.
+"""Resources: what assets and sensors are handed, and what they share.
 
 Belongs here: the lakehouse, the raw exports and DynamoDB as Dagster resources.
 Does not: any logic of a stage; assets call the rooms below and report (reporting.py).
@@ -10,10 +10,11 @@ import getpass
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import dagster as dg
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.orchestration.attempt import Repeating, Stage
@@ -24,12 +25,26 @@ from medallion_assets.settings import aws_options
 
 
 class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The Delta tables, and where raw exports lie. Both URLs are absolute paths or `s3://bucket/prefix`."""
+    """The Delta tables, and where raw exports lie. Both URLs are absolute paths or `s3://bucket/prefix`.
 
+    The catalog is no configuration: `of` gives a class of its own to each.
+    """
+
+    catalog: ClassVar[Catalog] = Catalog()
     url: str
     raw_url: str
     repetitions: int = Repeating.attempts
     first_wait_seconds: float = Repeating.first_wait_seconds
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> type[Self]:
+        """The resource for a lakehouse with the tables of `catalog`."""
+
+        class Resource(cls):  # type: ignore[misc, valid-type]
+            pass
+
+        Resource.catalog = catalog
+        return Resource
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[LakehouseResource]:
@@ -57,7 +72,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def lakehouse(self, *, author: Mapping[str, str] | None = None) -> Lakehouse:
         """The lakehouse, for who reads it without a stage."""
-        return Lakehouse(url=self.url, storage_options=aws_options(), author=author or {})
+        return Lakehouse(url=self.url, storage_options=aws_options(), author=author or {}, catalog=self.catalog)
 
     def now(self) -> datetime:
         """The clock of this run's stages."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from medallion_assets.contracts.pipeline import AS_OF_DATE, GOLD_VERSION
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import Item, number, to_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition, Guard
@@ -23,7 +24,7 @@ from medallion_assets.publishing.owner import TABLE_ID, Trace, trace_of
 from medallion_assets.publishing.publisher import VERSIONS
 
 WATERMARK = "#watermark"
-AS_OF, VERSION = "as_of_date", "gold_version"
+AS_OF, VERSION = AS_OF_DATE, GOLD_VERSION
 KEY_ENCODING, LEFT_OUT = "key_encoding", "rows_left_out"
 MOST_ATTEMPTS = 20
 

@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from medallion_assets.orchestration.runs.outcomes import Status
 from medallion_assets.triggers.cursors import UNREADABLE, cursor_values
 
 OVERLAP_SECONDS = 600.0
@@ -25,6 +24,17 @@ OVERLAP_SECONDS = 600.0
 
 LATEST = 2.0**37
 """Beyond the year 6000, and within what the libraries below take for a moment."""
+
+
+class Status(StrEnum):
+    """What became of a job or an asset in a run."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """It did not get to run, because something before it failed or a person ended the run."""
+    PENDING = "pending"
+    """It has not ended yet."""
 
 
 class Condition(StrEnum):

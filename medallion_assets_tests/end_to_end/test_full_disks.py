@@ -32,6 +32,7 @@ from medallion_assets_tests.end_to_end.test_production import (
     wait_for_run,
 )
 from medallion_assets_tests.graph import STORY
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.daemon import Deployment, deployment
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
@@ -87,7 +88,7 @@ def test_a_deployment_goes_on_by_itself_once_there_is_room(
     tell: Callable[[str, str], None],
 ) -> None:
     settings = load_settings(production.environment)
-    destination = Destination(Lakehouse(url=settings.lakehouse_url), dynamodb_local.client)
+    destination = Destination(Lakehouse(catalog=CATALOG, url=settings.lakehouse_url), dynamodb_local.client)
     story, raw = tmp_path / "story", Path(settings.raw_url)
     exports = write_demo_history(str(story), **STORY)[:5]
     for export in exports[:2]:
@@ -131,7 +132,7 @@ def test_development_goes_on_by_itself_once_there_is_room(
         dev.start()
         url = f"http://127.0.0.1:{dev.ports['--port']}"
         landed = dev.sample_export()
-        destination = Destination(Lakehouse(url=dev.settings.lakehouse_url), dev.dynamodb)
+        destination = Destination(Lakehouse(catalog=CATALOG, url=dev.settings.lakehouse_url), dev.dynamodb)
         dev.wait_until(lambda: "reading export" in dev.printed)
         with kept_full(small_disk):
             time.sleep(FULL_SECONDS)

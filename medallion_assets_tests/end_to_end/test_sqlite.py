@@ -16,9 +16,9 @@ import requests
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.orchestration.reporting import pool
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 from medallion_assets_tests.end_to_end.arrival import Destination
 from medallion_assets_tests.end_to_end.test_dev import Dev
+from medallion_assets_tests.pipeline import CATALOG, EXPORTED_TABLES
 from medallion_assets_tests.services.daemon import LAUNCH, RUNS
 
 KINDS = (
@@ -54,7 +54,7 @@ def test_three_runs_at_a_time_on_sqlite_lose_nothing(dev: Dev) -> None:
     ids = {launch(url, *kind): len(kind) - 1 for _ in range(RUNS_OF_A_KIND) for kind in KINDS}
     dev.wait_until(lambda: len([run for run in runs(url) if run["status"] == "STARTED"]) == AT_A_TIME)
     set_places(url, 1)
-    destination = Destination(Lakehouse(url=dev.settings.lakehouse_url), dev.dynamodb)
+    destination = Destination(Lakehouse(catalog=CATALOG, url=dev.settings.lakehouse_url), dev.dynamodb)
     dev.wait_until(lambda: destination.lacks(landed) == [])
     dev.wait_until(lambda: all(run["endTime"] for run in runs(url)))
     assert {run["status"] for run in runs(url)} == {"SUCCESS"}

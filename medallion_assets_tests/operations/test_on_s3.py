@@ -15,7 +15,7 @@ from medallion_assets.refining.redrive import redrive
 from medallion_assets.settings import aws_options
 from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests.operations.small_lakehouse import exports
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, land, run_silver
+from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, land, run_silver
 from medallion_assets_tests.services.s3 import S3Server
 
 WITH_EURO = replace(
@@ -29,7 +29,7 @@ def lakehouse(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Lakehouse
     """The small lakehouse in a bucket."""
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
-    lakehouse = Lakehouse(url=f"s3://{s3_server.make_bucket()}/lake", storage_options=aws_options())
+    lakehouse = Lakehouse(catalog=CATALOG, url=f"s3://{s3_server.make_bucket()}/lake", storage_options=aws_options())
     for export in exports():
         land(lakehouse, export)
     run_silver(lakehouse)

@@ -31,6 +31,8 @@ from medallion_assets_tests.oracle.model import Decision, ExportInput
 from medallion_assets_tests.refining.planting import AT, AT_MICROS, HOUR, export_id, lake
 from medallion_assets_tests.refining.test_origins import NEW, OLD, confirm
 
+pytestmark = pytest.mark.flow
+
 DAY = 24 * HOUR
 MAKE = {"customer_transactions": transaction, "customers": customer}
 SMALL = {table.short_name: replace(table, max_delete_min_rows=3) for table in pipeline.SILVER}
@@ -244,5 +246,5 @@ def test_a_sensor_sees_that_the_export_was_held(tmp_path: Path, table: Table) ->
     plain = replace(table, expectations=())
     done = run(lake(tmp_path), plain, a_full(table, 1, "abcdef"), a_full(table, 2, "", days=1))
     assert done.failing is not None
-    (row,) = results_of(plain, done.failing.tally, is_published=False)
-    assert (row["expectation"], row["kind"], row["passed"], row["failed"]) == ("mass_delete", "gate", 0, 6)
+    (row,) = results_of(plain, done.failing.tally, is_published=False, run_id="r", now=AT)
+    assert (row.expectation, row.kind, row.passed, row.failed) == ("mass_delete", "gate", 0, 6)
