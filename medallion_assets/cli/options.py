@@ -31,7 +31,8 @@ def lakehouse_for(command: str) -> Lakehouse:
     import getpass
 
     from medallion_assets.delta.table import Lakehouse
-    from medallion_assets.settings import aws_options, load_settings
+    from medallion_assets.settings import load_settings
 
     author = {"command": f"medallion {command}", "started_by": getpass.getuser()}
-    return Lakehouse(url=load_settings().lakehouse_url, storage_options=aws_options(), author=author)
+    settings = load_settings()
+    return Lakehouse(url=settings.lakehouse_url, storage_options=settings.storage_options, author=author)

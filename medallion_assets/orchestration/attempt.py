@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 import dagster as dg
 import polars as pl
 import tenacity
-from deltalake.exceptions import DeltaError
 
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.contracts.table import Table
@@ -42,7 +41,7 @@ FIGURES = {
 }
 """What a materialization's metadata calls the columns of operations.pipeline_runs."""
 ENDING = dg.DagsterEventType.RUN_CANCELING
-NOT_WRITTEN = (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError)
+NOT_WRITTEN = (MedallionError, pl.exceptions.PolarsError, OSError)
 """What a lakehouse that cannot be written raises."""
 
 

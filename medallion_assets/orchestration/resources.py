@@ -4,8 +4,6 @@ Belongs here: the lakehouse, the raw exports and DynamoDB as Dagster resources.
 Does not: any logic of a stage; assets call the rooms below and report (reporting.py).
 """
 
-from __future__ import annotations
-
 import getpass
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
@@ -20,7 +19,6 @@ from medallion_assets.orchestration.attempt import Repeating, Stage
 from medallion_assets.orchestration.reporting import stage_errors, step_retries
 from medallion_assets.orchestration.runs.launcher import carried_out_here
 from medallion_assets.publishing.publisher import publishing_client
-from medallion_assets.settings import aws_options
 
 
 class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -28,11 +26,13 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     url: str
     raw_url: str
+    storage_options: dg.ResourceDependency[Mapping[str, str]] = Field(default_factory=dict, repr=False)  # type: ignore[arg-type]
+    """They hold secrets: a dependency is no configuration, which Dagster stores and shows."""
     repetitions: int = Repeating.attempts
     first_wait_seconds: float = Repeating.first_wait_seconds
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[LakehouseResource]:
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LakehouseResource"]:
         """The resource, while the process that works with it is known as the one that carries out the run."""
         with carried_out_here(context):
             yield self
@@ -57,7 +57,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def lakehouse(self, *, author: Mapping[str, str] | None = None) -> Lakehouse:
         """The lakehouse, for who reads it without a stage."""
-        return Lakehouse(url=self.url, storage_options=aws_options(), author=author or {})
+        return Lakehouse(url=self.url, storage_options=self.storage_options, author=author or {})
 
     def now(self) -> datetime:
         """The clock of this run's stages."""
@@ -87,7 +87,7 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         options = {
             "endpoint_url": self.endpoint_url,
-            "region_name": self.region or aws_options().get("AWS_REGION"),  # boto3 reads AWS_DEFAULT_REGION alone
+            "region_name": self.region,
             "aws_access_key_id": self.access_key_id,
             "aws_secret_access_key": self.secret_access_key,
         }

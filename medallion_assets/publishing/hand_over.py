@@ -18,7 +18,7 @@ from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.serving_tables import ensure_table
 from medallion_assets.refining.samples import identify
-from medallion_assets.settings import Settings, aws_options
+from medallion_assets.settings import Settings
 
 TARGET_WCU = 25
 """One item is written."""
@@ -44,7 +44,7 @@ def hand_over_table(
             do=f"run {gold_table.path} first, or correct MEDALLION_LAKEHOUSE_URL",
         )
     gold, serving = lakehouse.open(gold_table), serving_table(contract, settings.serving_prefix)
-    region = aws_options().get("AWS_REGION")
+    region = settings.storage_options.get("AWS_REGION")
     client = publishing_client(**({"region_name": region} if region else {}))
     identity = identify(lakehouse, now)
     endpoint = client.meta.endpoint_url

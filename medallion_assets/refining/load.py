@@ -100,7 +100,7 @@ def ingest(
     bronze = lakehouse.ready(bronze_table(table_name))
     refusals = read_refusals(lakehouse, table_name)
     held = loaded_ids(bronze)
-    store = open_exports(raw_url, table_name, loaded=lambda: held)
+    store = open_exports(raw_url, table_name, lakehouse.storage_options, loaded=lambda: held)
     done = done or Ingested()
     listing = list_exports(store, settled=held)
     done.waiting, done.refused = [], []
@@ -136,7 +136,9 @@ def ingest(
     return done
 
 
-def open_exports(raw_url: str, table_name: str, *, loaded: Callable[[], Collection[str]]) -> ObjectStore:
+def open_exports(
+    raw_url: str, table_name: str, storage_options: Mapping[str, str], *, loaded: Callable[[], Collection[str]]
+) -> ObjectStore:
     """The place of a table's exports; a local folder is made when there never was one.
 
     Raises:
@@ -152,7 +154,7 @@ def open_exports(raw_url: str, table_name: str, *, loaded: Callable[[], Collecti
             do="mount the disk, or set MEDALLION_RAW_URL to where the exports lie now; if they were removed on "
             "purpose, make the folder again, empty",
         )
-    return open_store(place)
+    return open_store(place, storage_options)
 
 
 def _recorded_source(store: ObjectStore, bronze: Snapshot, held: Collection[str], source: Source) -> Source:

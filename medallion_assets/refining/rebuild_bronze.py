@@ -101,7 +101,7 @@ class _Work:
         bronze, name = self.bronze, self.bronze.table.short_name
         held = loaded_ids(bronze)
         known = held | {export.export_id for export in exports_since(bronze, 0)}
-        store = open_exports(self.raw_url, name, loaded=lambda: known)
+        store = open_exports(self.raw_url, name, self.bronze.lakehouse.storage_options, loaded=lambda: known)
         seen: set[str] = set()
         for found in self._found(store, known):
             if found.export_id not in seen and self._compare(store, found, is_held=found.export_id in held):

@@ -94,11 +94,6 @@ class Source:
         return {name: value for name, value in notes.items() if value is not None}
 
 
-def recorded_arn(bronze: Snapshot) -> str | None:
-    """The ARN that Bronze recorded with the first export; None when nothing is in, or an earlier release loaded it."""
-    return Source().known_from(bronze).arn
-
-
 def arn_of_what_is_in(
     store: ObjectStore, found: Iterable[FoundExport], bronze: Snapshot, accepts: Collection[str] = ()
 ) -> str | None:

@@ -7,16 +7,13 @@ Does not: the bytes of data files under ordinary keys, which obstore brings with
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 import botocore.exceptions as botocore
 from obstore.store import S3Store
 
-from medallion_assets.settings import aws_options
+from medallion_assets.storage.s3 import s3_client
 
-CONNECTIONS = 32
-ATTEMPTS = 4
 EMPTY = "no byte"
 
 
@@ -27,7 +24,7 @@ class Bucket:
         prefix = str(store.prefix or "").strip("/")
         self.name = str(store.config["bucket"])
         self.prefix = f"{prefix}/" if prefix else ""
-        self._client = _client(tuple(sorted(aws_options().items())))
+        self._client = s3_client(store)
 
     def page(self, folder: str, *, after: str = "", delimiter: str = "") -> dict[str, Any]:
         """Up to 1,000 objects below `folder`, in the order of keys, that come after the key `after`."""
@@ -66,28 +63,3 @@ class Bucket:
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 raise FileNotFoundError(key) from error
             raise
-
-
-@lru_cache(maxsize=8)
-def _client(options: tuple[tuple[str, str], ...]) -> Any:
-    """One client for each set of AWS variables; it is safe among threads."""
-    import boto3
-    from botocore.config import Config
-
-    known = dict(options)
-    endpoint = known.get("AWS_ENDPOINT_URL")
-    return boto3.Session().client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=known.get("AWS_REGION", "us-east-1"),
-        aws_access_key_id=known.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=known.get("AWS_SECRET_ACCESS_KEY"),
-        aws_session_token=known.get("AWS_SESSION_TOKEN"),
-        config=Config(
-            connect_timeout=10,
-            read_timeout=60,
-            max_pool_connections=CONNECTIONS,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            s3={"addressing_style": "path" if endpoint else "auto"},
-        ),
-    )

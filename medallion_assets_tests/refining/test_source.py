@@ -15,7 +15,7 @@ from medallion_assets.orchestration.assets.bronze import exports_verified
 from medallion_assets.refining import load as module
 from medallion_assets.refining.bronze import bronze_table, latest_export
 from medallion_assets.refining.decisions import Action, record_decisions
-from medallion_assets.refining.source import SOURCE_ARN_NOTE, Source, recorded_arn
+from medallion_assets.refining.source import SOURCE_ARN_NOTE, Source
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
 from medallion_assets_tests.refining.landing import AT, HOUR, NOW, TABLE, Landing, ids
 from medallion_assets_tests.refining.test_load import confirm, decision
@@ -32,6 +32,11 @@ def landing(tmp_path: Path) -> Landing:
 
 def bronze(landing: Landing) -> Any:
     return landing.lakehouse.open(bronze_table(TABLE))
+
+
+def recorded_arn(landing: Landing) -> str | None:
+    """The ARN that Bronze recorded with the first export."""
+    return Source().known_from(bronze(landing)).arn
 
 
 @pytest.mark.parametrize("table_id", [EQUAL, None], ids=["equal table id", "another table id"])
@@ -77,7 +82,7 @@ def test_the_contract_says_whose_exports_come_whatever_lands_first(landing: Land
     done = landing.ingest()
     assert [one.export_id for one in done.loaded] == ids(ours)
     assert [one.export_id for one in done.refused] == ids(foreign)
-    assert recorded_arn(bronze(landing)) == mine
+    assert recorded_arn(landing) == mine
 
 
 def test_a_moved_table_is_accepted_by_its_arn_and_then_confirmed_by_its_id(landing: Landing) -> None:
@@ -94,7 +99,7 @@ def test_a_replica_that_is_accepted_goes_on_under_the_same_table_id(landing: Lan
     replica = landing.window("b", table_id=EQUAL, region="eu-west-1")
     landing.source = Source(accepts=(replica.table_arn,))
     assert replica.export_id in [one.export_id for one in landing.ingest().loaded]
-    assert recorded_arn(bronze(landing)) == OURS
+    assert recorded_arn(landing) == OURS
 
 
 def of_an_earlier_release(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +108,7 @@ def of_an_earlier_release(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> 
     with monkeypatch.context() as patches:
         patches.setattr(module, "load_export", lambda *args, notes: load(*args, notes={}))  # noqa: ARG005
         landing.ingest()
-    assert recorded_arn(bronze(landing)) is None
+    assert recorded_arn(landing) is None
 
 
 def test_a_table_of_an_earlier_release_learns_its_arn_from_what_is_in(
@@ -116,7 +121,7 @@ def test_a_table_of_an_earlier_release_learns_its_arn_from_what_is_in(
     strangers = landing.full("b", at=AT + HOUR, table_id=EQUAL, account_id="999988887777")
     assert [one.export_id for one in landing.ingest().refused] == ids(strangers)
     after = bronze(landing)
-    assert (recorded_arn(after), after.version) == (OURS, before.version + 1)
+    assert (Source().known_from(after).arn, after.version) == (OURS, before.version + 1)
     assert after.files["path"].to_list() == before.files["path"].to_list()
     landing.ingest(NOW + HOUR)
     assert bronze(landing).version == after.version
@@ -189,7 +194,7 @@ def test_an_arn_that_is_accepted_is_never_the_tables_own(landing: Landing) -> No
     ours = landing.window("b", table_id=EQUAL)
     landing.source = Source(accepts=(replica.table_arn,))
     assert [one.export_id for one in landing.ingest().loaded] == ids(replica, ours)
-    assert recorded_arn(bronze(landing)) == OURS
+    assert recorded_arn(landing) == OURS
 
 
 def test_an_arn_that_moves_to_accepts_reopens_what_it_had_refused(landing: Landing) -> None:

@@ -20,7 +20,7 @@ from medallion_assets.pipelines.transactions.enriched_transactions import ENRICH
 from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
-from medallion_assets.settings import Settings, aws_options
+from medallion_assets.settings import Settings
 from medallion_assets.triggers.restated import Ledger
 
 COMMAND = "medallion dev"
@@ -44,7 +44,7 @@ def publish_again(settings: Settings, client: Any, now: datetime) -> PublishedAg
         TransientError: a storage did not answer.
     """
     author = {"command": COMMAND, "started_by": getpass.getuser()}
-    lake = Lakehouse(url=settings.lakehouse_url, storage_options=aws_options(), author=author)
+    lake = Lakehouse(url=settings.lakehouse_url, storage_options=settings.storage_options, author=author)
     publisher = Publisher(
         client=client,
         lakehouse=lake,

@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import polars as pl
-from deltalake.exceptions import DeltaError
 
 from medallion_assets.contracts.full_export_time import UnprotectedMinute
 from medallion_assets.delta.schema import polars_schema
@@ -29,8 +28,6 @@ from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
-
-Fact = TypeVar("Fact")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +103,7 @@ def read_facts(
     for name, reader in readers.items():
         try:
             read[name] = reader()
-        except (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError) as error:
+        except (MedallionError, pl.exceptions.PolarsError, OSError) as error:
             unread.append(Unread(what=name, error=str(error)))
     facts = Facts(running=list(running), unread=unread, day_due=day_due, first_day=first_day)
     return replace(facts, **read)

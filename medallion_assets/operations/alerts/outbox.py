@@ -21,7 +21,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
-from deltalake.exceptions import DeltaError
 
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.schema import polars_schema
@@ -126,7 +125,7 @@ def waiting_alerts(lakehouse: Lakehouse, channels: Mapping[str, str], now: datet
     try:
         snapshot = lakehouse.find(ALERTS)
         events = [] if snapshot is None else list(read_events(snapshot, now).iter_rows(named=True))
-    except (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError):
+    except (MedallionError, pl.exceptions.PolarsError, OSError):
         return []
     due, _ = waiting(events, channels, now)
     return list({parcel.alert.key: parcel.alert for parcel in due}.values())

@@ -161,7 +161,8 @@ class Known:
 
 def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
     """What lies below the table's folder: after the cursor's position, or everything when that is due."""
-    store = open_exports(raw_url, known.table.short_name, loaded=lambda: known.loaded)
+    table_name, options = known.table.short_name, known.lakehouse.storage_options
+    store = open_exports(raw_url, table_name, options, loaded=lambda: known.loaded)
     is_whole = cursor.lists_everything(now)
     seen = list_exports(
         store,
