@@ -37,6 +37,7 @@ from medallion_assets.refining.source import FULL_EXPORT_MISSING, LOOKED_AT_AGAI
 from medallion_assets.settings import Settings
 from medallion_assets.sources.dynamodb_export.find import list_exports
 from medallion_assets.sources.dynamodb_export.read import FoundExport
+from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, while_active
 
 REFUSALS_ASKED_ABOUT = 200
@@ -86,10 +87,10 @@ def arrival_sensor(
         description=f"Asks for {bronze.path} when complete exports below <raw>/{table.short_name} are not in.",
     )
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
-        now, cursor = lakehouse.now(), Cursor.load(context.cursor)
+        now, cursor = lakehouse.now(), load_cursor(Cursor, context.cursor) or Cursor()
         if is_at_work(context.instance, [bronze]):
             held = while_active(now, cursor, timers)
-            return dg.SensorResult(skip_reason=held.reason, cursor=held.cursor.dump())
+            return dg.SensorResult(skip_reason=held.reason, cursor=dump_cursor(held.cursor))
         known = Known(lakehouse.lakehouse(), bronze, Source.of(table))
         decision = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
         if decision.gives_up:
@@ -97,11 +98,11 @@ def arrival_sensor(
                 context, lakehouse, settings, key=decision.cursor.state.signature or "", what=told(decision.exports)
             )
         if decision.ask is None:
-            return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor.dump())
+            return dg.SensorResult(skip_reason=decision.reason, cursor=dump_cursor(decision.cursor))
         # The version is in the key: exports that a restored table lacks again are asked for again.
         run_key = f"{decision.ask.signature}/{known.bronze_version}/{decision.ask.attempt}"
         asked = request(job, made, trigger_context(decision.exports), of=bronze, run_key=run_key)
-        return dg.SensorResult(run_requests=[asked], cursor=decision.cursor.dump())
+        return dg.SensorResult(run_requests=[asked], cursor=dump_cursor(decision.cursor))
 
     return sensor
 

@@ -7,9 +7,8 @@ how a request looks (orchestration/daily_requests.py).
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import dagster as dg
 
@@ -22,7 +21,7 @@ from medallion_assets.orchestration.jobs import DAILY, RECENT_PRIORITY
 from medallion_assets.orchestration.partitions import business_day
 from medallion_assets.orchestration.requests import INTERVAL_SECONDS, sensor_status, tell_or_log, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.restated_logs import Reading, is_as_of, is_audited, parse_reading, read_on
+from medallion_assets.orchestration.sensors.restated_logs import Reading, is_as_of, is_audited, read_on
 from medallion_assets.orchestration.sensors.restated_runs import (
     ASKED_TAG,
     TRIGGER,
@@ -35,10 +34,18 @@ from medallion_assets.orchestration.trigger_context import TriggerContext, Updat
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.cursors import cursor_values
-from medallion_assets.triggers.restated import Stretch, restated_at, stretches
+from medallion_assets.triggers.cursors import dump_cursor, load_cursor
+from medallion_assets.triggers.restated import Ledger, Stretch, restated_at, stretches
 from medallion_assets.triggers.restated_asking import Memory, choose
 from medallion_assets.triggers.restated_batches import Batch, oldest_live
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """What a sensor remembers: up to where the logs were read, and what it asked for."""
+
+    reading: Reading
+    memory: Memory = field(default_factory=Memory)
 
 
 def restated_sensors(settings: Settings) -> list[dg.SensorDefinition]:
@@ -60,17 +67,18 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
         lake, now, instance = lakehouse.lakehouse(), lakehouse.now(), context.instance
         if not lake.exists(ENRICHED_TRANSACTIONS):
             return dg.SkipReason(f"{ENRICHED_TRANSACTIONS.name} is not there yet")
-        kept = cursor_values(context.cursor)
+        kept = load_cursor(Cursor, context.cursor)
         at_work = runs_at_work(instance, gold, serving)  # before the logs: what a run does meanwhile is done by then
-        before = parse_reading(kept.get("reading"), as_of=is_as_of(gold))
-        reading = read_on(before, lake, instance, gold, serving)
+        if kept is None or kept.reading.ledger.as_of != is_as_of(gold):
+            kept = Cursor(reading=Reading(ledger=Ledger(as_of=is_as_of(gold))))
+        reading = read_on(kept.reading, lake, instance, gold, serving)
         today = business_day(now)
         newest = min(reading.ledger.greatest_day or today, today)
         wanted = stretches(reading.ledger, first=settings.first_day, last=today, live_from=oldest_live(newest))
         found = list(_with_audits(instance, lake.find(gold), wanted, reading))
         chosen = choose(
             now,
-            Memory.load(kept.get("memory")),
+            kept.memory,
             found,
             timers,
             newest=newest,
@@ -83,7 +91,7 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
         return dg.SensorResult(
             run_requests=[request(instance, gold, serving, batch, reading) for batch in chosen.asks],
             skip_reason=None if chosen.asks else f"{len(found)} stretches of days wait" if found else "up to date",
-            cursor=json.dumps({"reading": reading.dump(), "memory": chosen.memory.dump()}, separators=(",", ":")),
+            cursor=dump_cursor(Cursor(reading=reading, memory=chosen.memory)),
         )
 
     return restated
