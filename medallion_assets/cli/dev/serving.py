@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 import dagster as dg
-from dagster._core.instance.ref import InstanceRef
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.orchestration.sensors.restated_logs import Reading, is_as_of, read_on
@@ -59,7 +58,7 @@ def publish_again(settings: Settings, client: Any, now: datetime) -> PublishedAg
     days = items = 0
     if not built:
         return PublishedAgain(days=days, items=items)
-    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(settings.dagster_home))) as instance:
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         for gold, serving in built:
             ledger = read_on(Reading(ledger=Ledger(as_of=is_as_of(gold))), lake, instance, gold, serving).ledger
             known = sorted(
