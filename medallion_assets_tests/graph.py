@@ -67,9 +67,12 @@ class Run:
         return {one.partition for one in found if one.asset_key.to_user_string() == asset}
 
     def figures(self, asset: str, check: str | None = None) -> dict[str, Any]:
-        """The metadata of an asset's materialization, or of one of its checks, as plain values."""
+        """The metadata of an asset's materialization, or of one of its checks, as plain values; of a table its rows."""
         event = self.materializations[asset] if check is None else self.checks[asset, check]
-        return {name: value.value for name, value in event.metadata.items()}
+        return {
+            name: [record.data for record in value.records] if isinstance(value, dg.TableMetadataValue) else value.value
+            for name, value in event.metadata.items()
+        }
 
     @property
     def failure(self) -> str:

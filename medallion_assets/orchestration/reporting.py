@@ -193,9 +193,13 @@ def step_retries(table: Table, *, attempt: int) -> Iterator[None]:
         raise dg.RetryRequested(max_retries=policy.max_retries, seconds_to_wait=wait) from error
 
 
-def as_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> dg.MarkdownMetadataValue:
-    """Rows as Dagster shows them; values of more than `longest` characters are cut."""
-    return dg.MetadataValue.md(markdown_table(rows, longest=longest))
+def as_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> dg.TableMetadataValue:
+    """Rows as Dagster shows them, every value as text (a browser rounds large numbers), cut to `longest` characters."""
+    names = list(rows[0]) if rows else []
+    return dg.MetadataValue.table(
+        [dg.TableRecord({name: _text(row[name], longest) for name in names}) for row in rows],
+        schema=dg.TableSchema(columns=[dg.TableColumn(name) for name in names]),
+    )
 
 
 def markdown_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> str:
@@ -217,8 +221,11 @@ def counts(figures: Mapping[str, int]) -> str:
 
 
 def _cell(value: Any, longest: int) -> str:
-    text = _cut("" if value is None else str(value), longest)
-    return visible(text).replace("|", "\\|").replace("\n", " ")
+    return _text(value, longest).replace("|", "\\|").replace("\n", " ")
+
+
+def _text(value: Any, longest: int) -> str:
+    return visible(_cut("" if value is None else str(value), longest))
 
 
 def _cut(text: str, longest: int) -> str:

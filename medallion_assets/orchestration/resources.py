@@ -8,7 +8,7 @@ import getpass
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
@@ -19,6 +19,9 @@ from medallion_assets.orchestration.attempt import Repeating, Stage
 from medallion_assets.orchestration.reporting import stage_errors, step_retries
 from medallion_assets.orchestration.runs.launcher import carried_out_here
 from medallion_assets.publishing.publisher import publishing_client
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 
 class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -79,7 +82,7 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     prefix: str = ""
     publish_samples: list[str] = []  # noqa: RUF012 - a field of pydantic, which copies it
 
-    def client(self) -> Any:
+    def client(self) -> "DynamoDBClient":
         """A client that leaves repeating to the limiter.
 
         Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -42,6 +42,9 @@ from medallion_assets.publishing.table_settings import TableState
 from medallion_assets.publishing.tombstones import is_tombstone
 from medallion_assets.publishing.watermark import WATERMARK, Pair, read_watermark
 from medallion_assets.refining.samples import identify
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 SAMPLE_ROWS = 5
 
@@ -77,7 +80,7 @@ class Publisher:
     `prefix`; `publish_samples` names tables, or the lakehouse, for which sample data may leave this machine.
     """
 
-    client: Any
+    client: DynamoDBClient
     lakehouse: Lakehouse
     limiter: CapacityLimiter
     run_id: str

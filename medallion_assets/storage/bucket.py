@@ -28,8 +28,8 @@ class Bucket:
 
     def page(self, folder: str, *, after: str = "", delimiter: str = "") -> dict[str, Any]:
         """Up to 1,000 objects below `folder`, in the order of keys, that come after the key `after`."""
-        asked = {"StartAfter": f"{self.prefix}{after}"} if after else {}
-        grouped = {"Delimiter": delimiter} if delimiter else {}
+        asked: dict[str, Any] = {"StartAfter": f"{self.prefix}{after}"} if after else {}
+        grouped: dict[str, Any] = {"Delimiter": delimiter} if delimiter else {}
         below = f"{self.prefix}{folder}/" if folder else self.prefix
         return dict(self._client.list_objects_v2(Bucket=self.name, Prefix=below, **asked, **grouped))
 
@@ -56,7 +56,7 @@ class Bucket:
         answer["Body"].close()
         return f"{answer['ETag']} {answer.get('ContentRange')}"
 
-    def _get(self, key: str, **options: str) -> dict[str, Any]:
+    def _get(self, key: str, **options: Any) -> dict[str, Any]:
         try:
             return dict(self._client.get_object(Bucket=self.name, Key=f"{self.prefix}{key}", **options))
         except botocore.ClientError as error:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from obstore.store import S3Store
 
 from medallion_assets.errors import SettingsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
 
 CONNECTIONS = 32
 ATTEMPTS = 4
@@ -39,7 +42,7 @@ def s3_store(url: str, storage_options: Mapping[str, str]) -> S3Store:
     return S3Store.from_url(url, config=options, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
 
 
-def s3_client(store: S3Store) -> Any:
+def s3_client(store: S3Store) -> S3Client:
     """A boto3 client for the bucket of a store; one for all stores that were set up alike."""
     config: Mapping[str, Any] = store.config
     names = ("endpoint", "region", "access_key_id", "secret_access_key", "session_token")
@@ -47,7 +50,9 @@ def s3_client(store: S3Store) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _client(endpoint: str | None, region: str | None, key: str | None, secret: str | None, token: str | None) -> Any:
+def _client(
+    endpoint: str | None, region: str | None, key: str | None, secret: str | None, token: str | None
+) -> S3Client:
     """It is safe among threads."""
     import boto3
     from botocore.config import Config

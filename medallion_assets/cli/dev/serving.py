@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -21,6 +21,9 @@ from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.restated import Ledger
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 COMMAND = "medallion dev"
 NO_BUDGET = 1e6
@@ -35,7 +38,7 @@ class PublishedAgain:
     items: int
 
 
-def publish_again(settings: Settings, client: Any, now: datetime) -> PublishedAgain:
+def publish_again(settings: Settings, client: DynamoDBClient, now: datetime) -> PublishedAgain:
     """Publish what the tables' logs and Dagster's say was published, from Gold as it is now.
 
     Raises:

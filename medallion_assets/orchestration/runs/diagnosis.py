@@ -28,7 +28,6 @@ VALUE_CHARACTERS = 500
 """Of a value in a check or a sample."""
 SAMPLE_ROWS = 5
 TOLD = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, Kind.RUN_FAILURE}
-CELL_BORDER = re.compile(r"(?<!\\)\|")
 WRAPPERS = {"DagsterExecutionStepExecutionError", "RetryRequested"}
 """What Dagster puts around the error of a step."""
 LOST_DO = (
@@ -82,13 +81,6 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     return incidents
 
 
-def table_rows(markdown: str) -> list[dict[str, str]]:
-    """The rows of a table that `reporting.markdown_table` wrote."""
-    lines = [CELL_BORDER.split(line)[1:-1] for line in markdown.splitlines() if line.startswith("|")]
-    cells = [[cell.strip().replace("\\|", "|") for cell in line] for line in lines]
-    return [dict(zip(cells[0], row, strict=False)) for row in cells[2:]]
-
-
 def parts_of(error: str) -> dict[str, Any]:
     """What an error says, whole (`error`) and in parts (`headline`, `expected`, `found`, `do`), long ones cut.
 
@@ -127,7 +119,8 @@ def _findings(checks: Sequence[dg.AssetCheckEvaluation]) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for values in figures.values():
         told = {**values, **told}
-    rows = table_rows(str(told.get("sample", "")))[:SAMPLE_ROWS]
+    sample = told.get("sample")
+    rows = sample if isinstance(sample, list) else []  # the release before told them as text
     listed = [
         {"check": check.check_name, "severity": check.severity.value}
         | {name: value for name, value in figures[check.check_name].items() if name != "sample"}
@@ -142,16 +135,16 @@ def _findings(checks: Sequence[dg.AssetCheckEvaluation]) -> dict[str, Any]:
 
 
 def _plain(metadata: Mapping[str, dg.MetadataValue[Any]]) -> dict[str, Any]:
-    """Metadata as values that JSON can say; long text is cut, tables of rows are not."""
-    plain = {name: value.value for name, value in metadata.items()}
-    return {
-        name: value
-        if isinstance(value, (bool, int, float)) or value is None
-        else str(value)
-        if name == "sample"
-        else _cut(str(value), VALUE_CHARACTERS)
-        for name, value in plain.items()
-    }
+    """Metadata as values that JSON can say: tables are their first rows, long text is cut."""
+    return {name: _value(value) for name, value in metadata.items()}
+
+
+def _value(value: dg.MetadataValue[Any]) -> Any:
+    if isinstance(value, dg.TableMetadataValue):
+        return [dict(record.data) for record in value.records[:SAMPLE_ROWS]]
+    plain = value.value
+    is_figure = isinstance(plain, (bool, int, float)) or plain is None
+    return plain if is_figure else _cut(str(plain), VALUE_CHARACTERS)
 
 
 def _last_good(instance: dg.DagsterInstance, asset: str) -> tuple[int | None, datetime | None]:

@@ -10,8 +10,8 @@ import pytest
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.operations.incident import Incident
-from medallion_assets.orchestration.reporting import markdown_table, stage_errors
-from medallion_assets.orchestration.runs.diagnosis import ERROR_CHARACTERS, diagnose, parts_of, table_rows
+from medallion_assets.orchestration.reporting import stage_errors
+from medallion_assets.orchestration.runs.diagnosis import ERROR_CHARACTERS, diagnose, parts_of
 
 NOW = datetime(2025, 5, 8, tzinfo=UTC)
 STAGE = dg.AssetKey(["gold", "daily_sales_summary"])
@@ -111,10 +111,3 @@ def test_a_run_that_could_not_speak_for_itself_says_what_to_look_at(
     (one,) = diagnose(instance, failed, now=NOW)
     assert one.headline.startswith(said)
     assert ("memory" in (one.do or ""), "max_concurrent_runs" in (one.do or "")) == (is_memory_named, is_memory_named)
-
-
-def test_rows_are_read_back_from_the_table_that_shows_them() -> None:
-    rows = [{"raw": '{"a": "x|y"}', "reason": "bad\\|"}, {"raw": "", "reason": "| |"}]
-    assert table_rows(markdown_table(rows)) == rows
-    assert table_rows(markdown_table([])) == []
-    assert table_rows("") == []
