@@ -58,7 +58,7 @@ def build_defs(
             ),
             "dynamodb": dynamodb
             or DynamoDBResource(
-                region=settings.storage_options.get("AWS_REGION"),  # boto3 reads AWS_DEFAULT_REGION alone
+                region=settings.aws_region,
                 creates_tables=settings.creates_tables,
                 prefix=settings.serving_prefix,
                 publish_samples=list(settings.publish_samples),

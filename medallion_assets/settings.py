@@ -65,7 +65,6 @@ class Settings:
     raw_url: str
     lakehouse_url: str
     storage_options: Mapping[str, str] = field(repr=False)
-    engine: str
     first_day: date
     uses_triggers: bool
     uses_timers: bool
@@ -86,6 +85,11 @@ class Settings:
     def dagster_home(self) -> Path:
         """Where commands on one machine keep Dagster's runs, so that the UI shows them."""
         return self.home / "dagster_home"
+
+    @property
+    def aws_region(self) -> str | None:
+        """The region, for boto3, which reads AWS_DEFAULT_REGION alone; None where none of the variables says it."""
+        return self.storage_options.get("AWS_REGION")
 
     def check_places_are_in_home(self, command: str, *, otherwise: str) -> None:
         """See that exports and tables lie in `home`: a shell may name others' places for quite another command.
@@ -112,7 +116,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if environment is None else environment
     home = Path(env.get("MEDALLION_HOME") or ".medallion").expanduser().absolute()
-    engine = _choice(env, "MEDALLION_ENGINE", ENGINES)
+    _choice(env, "MEDALLION_ENGINE", ENGINES)  # another one is refused; while there is one, nobody reads which
     lakehouse_url = _url(env, "MEDALLION_LAKEHOUSE_URL", home / "lakehouse")
     if set(lakehouse_url) & set("#?%"):
         raise SettingsError(
@@ -126,7 +130,6 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raw_url=_url(env, "MEDALLION_RAW_URL", home / "raw-dynamodb-exports"),
         lakehouse_url=lakehouse_url,
         storage_options=_storage_options(env),
-        engine=engine,
         first_day=_day(env, "MEDALLION_FIRST_DAY", date(2025, 1, 1)),
         uses_triggers=_choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
         uses_timers=_choice(env, "MEDALLION_TIMERS", ("contract", "none")) == "contract",

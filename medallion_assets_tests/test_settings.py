@@ -23,7 +23,7 @@ def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert settings.home == home
         assert settings.raw_url == str(home / "raw-dynamodb-exports")
         assert settings.lakehouse_url == str(home / "lakehouse")
-        assert (settings.engine, settings.first_day) == ("polars", date(2025, 1, 1))
+        assert settings.first_day == date(2025, 1, 1)
         assert settings.dagster_home == home / "dagster_home"
         assert not settings.uses_triggers
         assert (settings.uses_timers, settings.closes_missed_days, settings.creates_tables) == (True, True, False)

@@ -88,13 +88,12 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             PermanentError: the settings name no region, or an endpoint that is no URL.
         """
-        options = {
-            "endpoint_url": self.endpoint_url,
-            "region_name": self.region,
-            "aws_access_key_id": self.access_key_id,
-            "aws_secret_access_key": self.secret_access_key,
-        }
-        return publishing_client(**{name: value for name, value in options.items() if value is not None})
+        return publishing_client(
+            endpoint_url=self.endpoint_url,
+            region_name=self.region,
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key,
+        )
 
 
 def started_by(context: dg.AssetExecutionContext) -> str:

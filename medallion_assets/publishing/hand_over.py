@@ -44,8 +44,7 @@ def hand_over_table(
             do=f"run {gold_table.path} first, or correct MEDALLION_LAKEHOUSE_URL",
         )
     gold, serving = lakehouse.open(gold_table), serving_table(contract, settings.serving_prefix)
-    region = settings.storage_options.get("AWS_REGION")
-    client = publishing_client(**({"region_name": region} if region else {}))
+    client = publishing_client(region_name=settings.aws_region)
     identity = identify(lakehouse, now)
     endpoint = client.meta.endpoint_url
     refuse_samples(lakehouse, identity, serving.name, endpoint=endpoint, named=settings.publish_samples)

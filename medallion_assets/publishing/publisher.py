@@ -91,7 +91,7 @@ class Published:
 def publishing_client(**options: Any) -> DynamoDBClient:
     """A boto3 DynamoDB client that leaves repeating to the limiter, which else would not see what was throttled.
 
-    `options` go to `boto3.client`; credentials, region and endpoint come from the standard AWS variables.
+    `options` go to `boto3.client`; what is None (credentials, region, endpoint) comes from the standard AWS variables.
 
     Raises:
         PermanentError: no region, or an endpoint that is no URL.
@@ -104,7 +104,8 @@ def publishing_client(**options: Any) -> DynamoDBClient:
         tcp_keepalive=True,
     )
     try:
-        return boto3.client("dynamodb", config=config, **options)
+        known = {name: value for name, value in options.items() if value is not None}
+        return boto3.client("dynamodb", config=config, **known)
     except BotoCoreError as error:
         raise PermanentError("there is no way to DynamoDB", found=str(error), do=remedy(error)) from error
     except ValueError as error:
