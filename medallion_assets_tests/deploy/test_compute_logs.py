@@ -47,9 +47,8 @@ def test_what_a_run_prints_is_read_back_from_a_bucket(
     with dg.DagsterInstance.from_config(str(homes[0])) as instance:
         run = speaking.execute_in_process(instance=instance)
         (captured,) = [event for event in run.all_events if event.event_type is dg.DagsterEventType.LOGS_CAPTURED]
-    assert [entry["Key"][:10] for entry in s3_server.client.list_objects_v2(Bucket=bucket)["Contents"]] == [
-        "medallion/"
-    ] * s3_server.client.list_objects_v2(Bucket=bucket)["KeyCount"]
+    keys = [entry["Key"] for entry in s3_server.client.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert {key.split("/")[0] for key in keys} == {"medallion"}
     with dg.DagsterInstance.from_config(str(homes[1])) as other:
         key = [run.run_id, "compute_logs", captured.logs_captured_data.file_key]
         read = other.compute_log_manager.get_log_data(key)
