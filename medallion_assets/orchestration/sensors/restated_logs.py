@@ -137,7 +137,7 @@ def noted_days(commit: Mapping[str, Any], note: str) -> list[date] | None:
     """The days that a commit notes; None when they cannot be read, as after a foreign writer."""
     try:
         return [parse_day(day) for day in commit_note(commit, note) or []]
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, RecursionError):
         return None
 
 
