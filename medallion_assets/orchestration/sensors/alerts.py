@@ -47,7 +47,7 @@ class Seen:
     """What the sender found: the version of the table that it read, and when something was due next."""
 
     version: int
-    next_due_at: Moment | None = None
+    next_due_at: Moment | None
 
 
 def outcome_sensors(settings: Settings) -> list[dg.SensorDefinition]:
