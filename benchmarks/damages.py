@@ -16,17 +16,18 @@ from random import Random
 import polars as pl
 from deltalake import DeltaTable
 
+from benchmarks.measuring import CATALOG
 from medallion_assets.contracts.table import Column, Integer, Table
 from medallion_assets.delta.log_chain import LAST_COMMIT
 from medallion_assets.delta.log_replay import Replay
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES, every_table
+from medallion_assets.operations.tables import every_table
 from medallion_assets.refining.bronze import bronze_table
 
 SAME_SIZE = Table(
     name="silver.same_size", description="files of one size", columns=(Column("number", Integer(), "any"),)
 )
-BRONZE = tuple(bronze_table(table.short_name) for table in EXPORTED_TABLES)
+BRONZE = tuple(bronze_table(table.short_name) for table in CATALOG.loaded_tables)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Damage:
 
 def made_tables(lakehouse: Lakehouse, *layers: str) -> list[Table]:
     """The tables that are there, of some layers."""
-    return [table for table in every_table() if table.layer in layers and lakehouse.exists(table)]
+    return [table for table in every_table(CATALOG) if table.layer in layers and lakehouse.exists(table)]
 
 
 def data_files(lakehouse: Lakehouse, *layers: str) -> list[tuple[Table, Path]]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks.measuring import CACHE, Cost, Line, measure, report
+from benchmarks.measuring import CACHE, CATALOG, Cost, Line, measure, report
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
@@ -112,7 +112,7 @@ def sample(kind: str, items: int) -> str:
 
 def bronze(raw: str, lake: str, table: Table) -> None:
     """Verify and load the export."""
-    done = ingest(Lakehouse(url=lake), raw, table.short_name, now=NOW)
+    done = ingest(Lakehouse(catalog=CATALOG, url=lake), raw, table.short_name, now=NOW)
     if not done.loaded:
         raise SystemExit(f"the export was not loaded: {done.refused}")
 
@@ -120,7 +120,7 @@ def bronze(raw: str, lake: str, table: Table) -> None:
 def silver(raw: str, lake: str, table: Table) -> None:
     """Judge and publish it, bad records too."""
     del raw
-    done = refine(Lakehouse(url=lake), table, now=NOW, threshold=0.0)
+    done = refine(Lakehouse(catalog=CATALOG, url=lake), table, now=NOW, threshold=0.0)
     if done.failing or done.gaps:
         raise SystemExit(f"the export was not applied: {done}")
 

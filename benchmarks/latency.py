@@ -23,13 +23,12 @@ import polars as pl
 import typer
 from rich.console import Console
 
-from benchmarks.measuring import Line, report
+from benchmarks.measuring import CATALOG, Line, report
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.pipeline_runs import Outcome, read_attempts
 from medallion_assets.pipelines.transactions.samples.history import write_opening_export
 from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
 from medallion_assets.pipelines.transactions.samples.places import exports_of
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 from medallion_assets.settings import load_settings
 from medallion_assets.sources.dynamodb_export.read import Export
 from medallion_assets_tests.end_to_end.arrival import Destination
@@ -96,7 +95,7 @@ def _services(folder: Path) -> Iterator[tuple[Deployment, Destination]]:
             "MEDALLION_CREATE_TABLES": "yes",
         }
         with deployment(folder, environment) as daemon:
-            lakehouse = Lakehouse(url=load_settings(daemon.environment).lakehouse_url)
+            lakehouse = Lakehouse(catalog=CATALOG, url=load_settings(daemon.environment).lakehouse_url)
             yield daemon, Destination(lakehouse, dynamodb.client)
 
 
@@ -105,7 +104,7 @@ def _land_all(daemon: Deployment, destination: Destination, count: int, tell: Ca
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
     landed = [
         write_opening_export(exports_of(raw_url, table.short_name), table=table.short_name, seed=SEED, at=at, **SHOP)
-        for table in EXPORTED_TABLES
+        for table in CATALOG.loaded_tables
     ]
     tell("latency: the first exports, and everything they fill")
     daemon.start()

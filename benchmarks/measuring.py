@@ -21,6 +21,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
+
+CATALOG = Catalog((TRANSACTIONS,))
 CACHE = Path(__file__).resolve().parents[1] / ".cache" / "benchmarks"
 """Where generated input is kept between runs."""
 

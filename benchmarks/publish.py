@@ -19,8 +19,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.measuring import Line, report
-from medallion_assets.pipelines.transactions.customer_ltv_metrics import KEY
-from medallion_assets.pipelines.transactions.daily_sales_metrics import ROW_KEY_COLUMNS
+from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
 from medallion_assets.publishing.day_publisher import publish_day
 from medallion_assets.publishing.item_publisher import publish_items
 from medallion_assets.publishing.limiter import CapacityLimiter
@@ -72,7 +71,7 @@ def customer_rows(items: int) -> Iterator[dict[str, object]]:
     """Rows as gold.customer_ltv has them, less what a reader computes."""
     for i in range(items):
         yield {
-            KEY: f"customer-{i:08}",
+            LIFETIME_VALUE_METRICS.key: f"customer-{i:08}",
             "first_order_date": DAY,
             "last_order_date": DAY,
             "order_count": i,
@@ -95,7 +94,7 @@ def a_day(
         day=DAY,
         source=Source(table_id="gold", version=1),
         rows=day_rows(items),
-        key_columns=ROW_KEY_COLUMNS,
+        key_columns=SALES_METRICS.row_columns,
         run_id="benchmark",
         limiter=limiter,
         now=datetime.now(UTC),
@@ -110,7 +109,7 @@ def a_table_of_items(
     return publish_items(
         client,
         table_name=tables.items,
-        key=KEY,
+        key=LIFETIME_VALUE_METRICS.key,
         rows=customer_rows(items),
         previous_rows=None,
         previous_watermark=None,

@@ -20,15 +20,16 @@ import typer
 from rich.console import Console
 
 from benchmarks.damages import BRONZE, DAMAGES, UNLIMITED, Damage, Planted, data_files, flips_in_files
-from benchmarks.measuring import Line, report
+from benchmarks.measuring import CATALOG, Line, report
 from medallion_assets.contracts.table import Column, Integer, Table, Text
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.build import build_customer_ltv, build_daily_sales
-from medallion_assets.deriving.changed_days import update_enriched
+from medallion_assets.deriving.build import build
+from medallion_assets.deriving.changed_days import update_derived
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
+from medallion_assets.operations.tables import every_table
 from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, ENRICHMENT, LIFETIME_VALUE
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES, every_table
 from medallion_assets.refining.load import ingest
 from medallion_assets.refining.refine import refine
 
@@ -54,22 +55,29 @@ SEARCHED_FILES, SEARCHED_ROWS = 100, 50_000
 
 def make_lakehouse(folder: Path) -> Lakehouse:
     """The samples, up to Gold; the day's sales and lifetime values twice, so that every table has a past."""
-    lakehouse, raw = Lakehouse(url=str(folder / "lakehouse"), author={"command": "benchmark"}), str(folder / "raw")
+    lakehouse, raw = (
+        Lakehouse(catalog=CATALOG, url=str(folder / "lakehouse"), author={"command": "benchmark"}),
+        str(folder / "raw"),
+    )
     write_demo_history(raw, **SHOP)  # type: ignore[arg-type]
-    for table in EXPORTED_TABLES:
+    for table in CATALOG.loaded_tables:
         ingest(lakehouse, raw, table.short_name, now=NOW)
         refine(lakehouse, table, now=NOW)
-    update_enriched(lakehouse)
+    update_derived(lakehouse, ENRICHMENT)
     days = [FIRST_DAY + timedelta(days=number) for number in range(DAYS)]
     for stretch in (days[:-3], days[-3:]):
-        build_daily_sales(lakehouse, stretch)
-        build_customer_ltv(lakehouse, stretch[-1:])
+        build(lakehouse, DAILY_SALES, stretch)
+        build(lakehouse, LIFETIME_VALUE, stretch[-1:])
     record_attempts(lakehouse, [_attempt(table, lakehouse.open(table).version) for table in _made(lakehouse)])
     return lakehouse
 
 
 def _made(lakehouse: Lakehouse) -> list[Table]:
-    return [table for table in every_table() if table.layer in ("bronze", "silver", "gold") and lakehouse.exists(table)]
+    return [
+        table
+        for table in every_table(CATALOG)
+        if table.layer in ("bronze", "silver", "gold") and lakehouse.exists(table)
+    ]
 
 
 def _attempt(table: Table, version: int) -> StageAttempt:
@@ -121,7 +129,7 @@ def run(tell: Callable[[str], None] = lambda _: None, *, seed: int = SEED) -> li
 def _plant(sound: Lakehouse, damage: Damage, random: Random) -> tuple[int, int]:
     """How much was planted in a copy, and how much of it was named."""
     with tempfile.TemporaryDirectory(prefix="medallion-scrub-copy-") as folder:
-        copy = Lakehouse(url=f"{folder}/lakehouse")
+        copy = Lakehouse(catalog=CATALOG, url=f"{folder}/lakehouse")
         shutil.copytree(sound.url, copy.url)
         planted = damage.plant(copy, random)
         findings = verify(copy, digests=damage.digests).findings
@@ -137,13 +145,13 @@ def _bronze_made_again(raw: Path) -> Callable[[Lakehouse, Random], list[Planted]
         for bronze in BRONZE:
             shutil.rmtree(lakehouse.uri(bronze))
             ingest(lakehouse, str(raw), bronze.short_name, now=NOW)
-        return [Planted(table.name) for table in EXPORTED_TABLES]
+        return [Planted(table.name) for table in CATALOG.loaded_tables]
 
     return plant
 
 
 def _large(folder: Path, tell: Callable[[str], None]) -> Iterator[Line]:
-    lakehouse = Lakehouse(url=str(folder / "large"))
+    lakehouse = Lakehouse(catalog=CATALOG, url=str(folder / "large"))
     tell("scrub: writing 1 GB")
     snapshot = lakehouse.ready(LARGE)
     staged = []
@@ -165,7 +173,7 @@ def _large(folder: Path, tell: Callable[[str], None]) -> Iterator[Line]:
 
 def _searched(folder: Path, tell: Callable[[str], None]) -> Iterator[Line]:
     """One key, asked for by Polars' Delta reader: every file that cannot hold it is out of reach meanwhile."""
-    lakehouse = Lakehouse(url=str(folder / "searched"))
+    lakehouse = Lakehouse(catalog=CATALOG, url=str(folder / "searched"))
     tell("scrub: searching one key")
     snapshot = lakehouse.ready(SEARCHED)
     staged = []

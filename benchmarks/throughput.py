@@ -12,7 +12,7 @@ import polars as pl
 import typer
 from rich.console import Console
 
-from benchmarks.measuring import CACHE, Cost, Line, measure, report
+from benchmarks.measuring import CACHE, CATALOG, Cost, Line, measure, report
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.samples.exports import write_sample
@@ -50,7 +50,7 @@ def floor(raw: str, lake: str) -> None:
 
 def bronze(raw: str, lake: str) -> None:
     """Verify and load the export."""
-    done = ingest(Lakehouse(url=lake), raw, TABLE, now=NOW)
+    done = ingest(Lakehouse(catalog=CATALOG, url=lake), raw, TABLE, now=NOW)
     if len(done.loaded) != 1:
         raise SystemExit(f"the export was not loaded: {done.refused}")
 
@@ -58,7 +58,7 @@ def bronze(raw: str, lake: str) -> None:
 def silver(raw: str, lake: str) -> None:
     """Judge and publish it."""
     del raw
-    done = refine(Lakehouse(url=lake), CUSTOMER_TRANSACTIONS, now=NOW)
+    done = refine(Lakehouse(catalog=CATALOG, url=lake), CUSTOMER_TRANSACTIONS, now=NOW)
     if len(done.applied) != 1:
         raise SystemExit(f"the export was not applied: {done.failing}")
 

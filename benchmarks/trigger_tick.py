@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks.measuring import CACHE, Line, report
+from benchmarks.measuring import CACHE, CATALOG, Line, report
 from medallion_assets.contracts.table import AT_ONCE
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.source_versions import source_app_id
@@ -70,7 +70,7 @@ def prepare(place: Path, total: int) -> None:
     """Exports in a folder and, all but the last, in Bronze; Silver has settled them."""
     for number in range(total + 1):
         land(place / "raw", number)
-    lakehouse = Lakehouse(url=str(place / "lake"))
+    lakehouse = Lakehouse(catalog=CATALOG, url=str(place / "lake"))
     for start in range(0, total, A_COMMIT):
         numbers = range(start, min(start + A_COMMIT, total))
         transactions = {export_id(number): 1 for number in numbers}
@@ -82,7 +82,7 @@ def prepare(place: Path, total: int) -> None:
 
 def tick(place: Path, cursor: Cursor, now: datetime) -> ArrivalDecision:
     """What the sensor does in a tick."""
-    known = Known(Lakehouse(url=str(place / "lake")), TABLE)
+    known = Known(Lakehouse(catalog=CATALOG, url=str(place / "lake")), TABLE)
     return decide(now, cursor, look(known, str(place / "raw"), cursor, now), AT_ONCE)
 
 
@@ -112,7 +112,7 @@ def run(total: int = EXPORTS, tell: Callable[[str], None] = lambda _: None) -> l
 
 def watched(place: Path) -> list[Watched]:
     """What the sensor of Silver looks at in a tick."""
-    return watch_bronze(Lakehouse(url=str(place / "lake")), CUSTOMER_TRANSACTIONS)
+    return watch_bronze(Lakehouse(catalog=CATALOG, url=str(place / "lake")), CUSTOMER_TRANSACTIONS)
 
 
 def _timed(work: Callable[[], int]) -> tuple[float, int]:

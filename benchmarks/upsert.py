@@ -18,7 +18,7 @@ import typer
 from deltalake import DeltaTable
 from rich.console import Console
 
-from benchmarks.measuring import CACHE, Cost, Line, measure, report
+from benchmarks.measuring import CACHE, CATALOG, Cost, Line, measure, report
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS as TABLE
@@ -65,7 +65,7 @@ def rows(first: int, count: int, *, day: date, sequence: int, amount: int) -> pl
 
 def prepare(lake: str, total: int) -> None:
     """Fill Silver: `total` rows, as many on every day."""
-    silver = Lakehouse(url=lake).ready(TABLE)
+    silver = Lakehouse(catalog=CATALOG, url=lake).ready(TABLE)
     a_day = total // DAYS
     staged = []
     for number in range(DAYS):
@@ -92,7 +92,7 @@ def changes(total: int, count: int, days: int, moves: int) -> pl.DataFrame:
 
 def upsert(lake: str, source: str) -> None:
     """The changes through the fold that refine uses, in chunks as judging hands them over."""
-    silver = Lakehouse(url=lake).open(TABLE)
+    silver = Lakehouse(catalog=CATALOG, url=lake).open(TABLE)
     whole = pl.scan_parquet(source)
     count = whole.select(pl.len()).collect().item()
     events = whole.with_columns(pl.lit(value=False).alias("_is_delete"), pl.lit(value=True).alias("_is_incremental"))

@@ -6,18 +6,20 @@ Does not: anything else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
+from medallion_assets.contracts.catalog import Catalog, load_catalog
+from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.orchestration.assets.bronze import bronze_asset
 from medallion_assets.orchestration.assets.dashboard import KEY as DASHBOARD
 from medallion_assets.orchestration.assets.dashboard import dashboard_asset
-from medallion_assets.orchestration.assets.gold import gold_assets
+from medallion_assets.orchestration.assets.gold import gold_asset
 from medallion_assets.orchestration.assets.incidents import diagnose_job, incident
 from medallion_assets.orchestration.assets.monitor import monitor_job, operations_assets
-from medallion_assets.orchestration.assets.serving import serving_assets
-from medallion_assets.orchestration.assets.silver import enriched_transactions, silver_asset
+from medallion_assets.orchestration.assets.serving import serving_asset
+from medallion_assets.orchestration.assets.silver import derived_asset, silver_asset
 from medallion_assets.orchestration.jobs import jobs
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
 from medallion_assets.orchestration.schedules import schedules
@@ -26,30 +28,41 @@ from medallion_assets.orchestration.sensors.arrival import arrival_sensors
 from medallion_assets.orchestration.sensors.restated import restated_sensors
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
+from medallion_assets.refining.judged_contracts import judged
 from medallion_assets.settings import Settings, load_settings
 
 
 def build_defs(
     settings: Settings,
+    pipelines: Sequence[Pipeline] | None = None,
     *,
     dynamodb: DynamoDBResource | None = None,
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
 ) -> dg.Definitions:
-    """The whole asset graph for some settings; `dynamodb` and `loggers` stand in for the usual ones."""
+    """The whole asset graph of some pipelines, by default those that the settings name.
+
+    `dynamodb` and `loggers` stand in for the usual ones.
+
+    Raises:
+        PermanentError: a contract, or what the pipelines make of them together, cannot be kept.
+    """
+    catalog = load_catalog(settings.pipelines) if pipelines is None else Catalog(tuple(pipelines))
+    for table in catalog.loaded_tables:
+        judged(table)  # a contract that cannot work is refused here, not in its first run
+    first_day = settings.first_day
     return dg.Definitions(
         assets=[
-            *(bronze_asset(table) for table in EXPORTED_TABLES),
-            *(silver_asset(table) for table in EXPORTED_TABLES),
-            enriched_transactions,
-            *gold_assets(settings.first_day),
-            *serving_assets(settings.first_day),
+            *(bronze_asset(table) for table in catalog.loaded_tables),
+            *(silver_asset(table) for table in catalog.loaded_tables),
+            *(derived_asset(derived) for derived in catalog.derived),
+            *(gold_asset(gold, first_day) for gold in catalog.gold),
+            *(serving_asset(published, first_day) for published in catalog.published),
             *operations_assets(),
             dashboard_asset(settings),
             incident,
         ],
         resources={
-            "lakehouse": LakehouseResource(
+            "lakehouse": LakehouseResource.of(catalog)(
                 url=settings.lakehouse_url,
                 raw_url=settings.raw_url,
                 storage_options=settings.storage_options,
@@ -64,18 +77,25 @@ def build_defs(
                 publish_samples=list(settings.publish_samples),
             ),
         },
-        jobs=[*jobs(), monitor_job(also=[DASHBOARD]), diagnose_job()],
-        schedules=schedules(settings),
+        jobs=[*jobs(catalog), monitor_job(also=[DASHBOARD]), diagnose_job()],
+        schedules=schedules(settings, catalog),
         sensors=[
-            *arrival_sensors(settings),
-            *update_sensors(settings),
-            *restated_sensors(settings),
-            *run_if_sensors(settings),
+            *(sensor for pipeline in catalog.pipelines for sensor in pipeline_sensors(settings, pipeline)),
+            *run_if_sensors(settings, catalog),
             *outcome_sensors(settings),
         ],
         executor=dg.in_process_executor,
         loggers=loggers,
     )
+
+
+def pipeline_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefinition]:
+    """The sensors that start a pipeline's runs."""
+    return [
+        *arrival_sensors(settings, pipeline),
+        *update_sensors(settings, pipeline),
+        *restated_sensors(settings, pipeline),
+    ]
 
 
 defs = build_defs(load_settings())

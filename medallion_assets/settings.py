@@ -28,6 +28,7 @@ ALERT_KINDS = ("failure", "warning", "skipped", "success")
 ALERT_CHOICES = ("failures", "every_run")
 SCHEDULES = {"daily_gold_and_publish": ("0 1 * * *",), "monitor": ("*/15 * * * *",)}
 """Yesterday is closed at 01:00, and the monitor runs four times an hour, unless settings say otherwise."""
+PIPELINES = "medallion_assets.pipelines.transactions.pipeline:TRANSACTIONS"
 AWS_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -51,6 +52,7 @@ class Settings:
 
     `home` is an absolute path; `raw_url` and `lakehouse_url` are absolute paths without a scheme, or `s3://bucket/prefix`.
     `storage_options` are the AWS variables that are set (secrets), as deltalake, Polars and obstore take them.
+    `pipelines` are named `module:NAME`.
     `uses_triggers`: sensors and schedules are on without being switched on by hand, once a daemon runs.
     `uses_timers` is false when every timer of the contracts counts as 0. `schedules` are cron lines by job.
     `closes_missed_days`: days that nobody closed while the daemon was down are closed, or else skipped.
@@ -65,6 +67,7 @@ class Settings:
     raw_url: str
     lakehouse_url: str
     storage_options: Mapping[str, str] = field(repr=False)
+    pipelines: tuple[str, ...]
     first_day: date
     uses_triggers: bool
     uses_timers: bool
@@ -130,6 +133,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raw_url=_url(env, "MEDALLION_RAW_URL", home / "raw-dynamodb-exports"),
         lakehouse_url=lakehouse_url,
         storage_options=_storage_options(env),
+        pipelines=_pipelines(env),
         first_day=_day(env, "MEDALLION_FIRST_DAY", date(2025, 1, 1)),
         uses_triggers=_choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
         uses_timers=_choice(env, "MEDALLION_TIMERS", ("contract", "none")) == "contract",
@@ -223,6 +227,15 @@ def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     names = tuple(text.replace(",", " ").split())
     if NO_NAMES & {one.lower() for one in names}:
         raise _not_allowed(name, "names of DynamoDB tables, or the id of a lakehouse", text)
+    return names
+
+
+def _pipelines(env: Mapping[str, str]) -> tuple[str, ...]:
+    name = "MEDALLION_PIPELINES"
+    text = env.get(name) or PIPELINES
+    names = tuple(text.replace(",", " ").split())
+    if not names or any(not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", one) for one in names):
+        raise _not_allowed(name, "pipelines as module:NAME, with blanks or commas between them", text)
     return names
 
 

@@ -20,6 +20,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import Settings, load_settings
+from medallion_assets_tests.pipeline import CATALOG
 
 REGION = "us-east-1"
 BRONZE = ("bronze/customer_transactions", "bronze/customers")
@@ -109,7 +110,7 @@ class Graph:
 
     @property
     def lakehouse(self) -> Lakehouse:
-        return Lakehouse(url=self.settings.lakehouse_url)
+        return Lakehouse(catalog=CATALOG, url=self.settings.lakehouse_url)
 
     @property
     def dynamodb(self) -> Any:

@@ -7,22 +7,27 @@ Does not: expectations of any kind.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.build import build_customer_ltv, build_daily_sales
-from medallion_assets.deriving.changed_days import update_enriched
+from medallion_assets.deriving.build import build
+from medallion_assets.deriving.changed_days import update_derived
+from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, ENRICHMENT, LIFETIME_VALUE, TRANSACTIONS
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, RawExport, bronze_table, load_export
 from medallion_assets.refining.decisions import Action, Decision, record_decisions
 from medallion_assets.refining.quarantine import quarantine_table
@@ -32,11 +37,27 @@ from medallion_assets_tests.oracle.model import ExportInput
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 SILVER = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
+CATALOG = Catalog((TRANSACTIONS,))
+EXPORTED_TABLES = CATALOG.loaded_tables
+PUBLISHED_TABLES = tuple((published.gold.table, published.table) for published in CATALOG.published)
 
 
 def lakehouse_at(folder: Path) -> Lakehouse:
     """A lakehouse in a folder."""
-    return Lakehouse(url=str(folder))
+    return Lakehouse(url=str(folder), catalog=CATALOG)
+
+
+def pipeline_with(*contracts: Table) -> Pipeline:
+    """The pipeline with other contracts of some of its loaded tables, by name."""
+    others = {table.name: table for table in contracts}
+    loaded = (replace(one, table=others.get(one.table.name, one.table)) for one in TRANSACTIONS.loaded)
+    return replace(TRANSACTIONS, loaded=tuple(loaded))
+
+
+def stage_of(table: Table) -> Stage:
+    """The stage that writes a table."""
+    (stage,) = (stage for stage in stages(CATALOG) if stage.table.name == table.name)
+    return stage
 
 
 def land(lakehouse: Lakehouse, export: ExportInput, *, table_id: str | None = None) -> int | None:
@@ -89,7 +110,7 @@ def refine_and_accept(lakehouse: Lakehouse, table: Table) -> None:
 def run_silver(lakehouse: Lakehouse, tables: Iterable[Table] = SILVER) -> dict[str, Refined]:
     """Refine both tables (as their contracts say, or as other ones do) and enrich; what refine reported, by table."""
     done = {table.short_name: refine(lakehouse, table, now=NOW) for table in tables}
-    update_enriched(lakehouse)
+    update_derived(lakehouse, ENRICHMENT)
     return done
 
 
@@ -97,9 +118,9 @@ def run_gold(lakehouse: Lakehouse, as_of_days: Iterable[date] = ()) -> None:
     """Build the summary of every day, and lifetime values as of some."""
     days = [day for day in lakehouse.open(ENRICHED_TRANSACTIONS).partitions if day is not None]
     if days:
-        build_daily_sales(lakehouse, days)
+        build(lakehouse, DAILY_SALES, days)
     if as_of_days:
-        build_customer_ltv(lakehouse, list(as_of_days))
+        build(lakehouse, LIFETIME_VALUE, list(as_of_days))
 
 
 def rows(lakehouse: Lakehouse, table: Table, *sort: str) -> list[dict[str, Any]]:

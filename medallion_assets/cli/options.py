@@ -30,9 +30,15 @@ def lakehouse_for(command: str) -> Lakehouse:
     """The lakehouse of the settings; commits carry the command and who gave it."""
     import getpass
 
+    from medallion_assets.contracts.catalog import load_catalog
     from medallion_assets.delta.table import Lakehouse
     from medallion_assets.settings import load_settings
 
     author = {"command": f"medallion {command}", "started_by": getpass.getuser()}
     settings = load_settings()
-    return Lakehouse(url=settings.lakehouse_url, storage_options=settings.storage_options, author=author)
+    return Lakehouse(
+        url=settings.lakehouse_url,
+        storage_options=settings.storage_options,
+        author=author,
+        catalog=load_catalog(settings.pipelines),
+    )

@@ -13,8 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from medallion_assets.operations.checkpoint import Checkpoint
-from medallion_assets.operations.freshness import Freshness
+from medallion_assets.operations.monitoring import Checkpoint, Freshness
 from medallion_assets.operations.pipeline_runs import Outcome
 from medallion_assets.operations.status import StageStatus, Status
 

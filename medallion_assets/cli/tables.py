@@ -25,10 +25,10 @@ def explain(
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.pages import explanation_page
         from medallion_assets.operations.explain.explanation import explain as explain_key
-        from medallion_assets.pipelines.transactions.tables import exported_table
 
         with terminal.progress("looking through Bronze") as progress:
-            found = explain_key(lakehouse_for("explain"), exported_table(table), key, progress=progress)
+            lakehouse = lakehouse_for("explain")
+            found = explain_key(lakehouse, lakehouse.catalog.loaded_table(table), key, progress=progress)
         terminal.answer(found, lambda: explanation_page(found), found=bool(found.disagreements))
 
 
@@ -68,11 +68,11 @@ def rebuild(
         from medallion_assets.operations.rebuild import rebuild as rebuild_table
         from medallion_assets.settings import load_settings
 
+        lakehouse, raw_url = lakehouse_for("rebuild"), load_settings().raw_url
         contract, request = (
-            rebuildable_table(table),
+            rebuildable_table(lakehouse.catalog, table),
             Request(why=why, accept_all=accept_all, drop_lost=drop_lost, drop_foreign=drop_foreign, dry_run=dry_run),
         )
-        lakehouse, raw_url = lakehouse_for("rebuild"), load_settings().raw_url
         with terminal.phases() as progress:
             done = rebuild_table(lakehouse, raw_url, contract, request, now=datetime.now(UTC), progress=progress)
         terminal.answer(done, lambda: rebuilt_page(done))
@@ -108,13 +108,12 @@ def verify_exports(
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.pages import exports_page
         from medallion_assets.operations.export_report import verify_exports as verify
-        from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
         from medallion_assets.settings import load_settings
 
         raw_url = load_settings().raw_url
         with terminal.progress("verifying exports") as progress:
             lakehouse = lakehouse_for("exports verify")
-            report = verify(url, raw_url=raw_url, tables=EXPORTED_TABLES, lakehouse=lakehouse, progress=progress)
+            report = verify(url, raw_url=raw_url, lakehouse=lakehouse, progress=progress)
         answer = {**vars(report), "is_well": report.is_well}
         terminal.answer(answer, lambda: exports_page(report), found=not report.is_well)
 
@@ -130,11 +129,11 @@ def quarantine_show(
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.pages import quarantine_page
         from medallion_assets.operations.quarantine_listing import list_quarantine
-        from medallion_assets.pipelines.transactions.tables import exported_table
 
+        lakehouse = lakehouse_for("quarantine show")
         listing = list_quarantine(
-            lakehouse_for("quarantine show"),
-            exported_table(table),
+            lakehouse,
+            lakehouse.catalog.loaded_table(table),
             exports=export or (),
             reasons=reason or (),
             limit=limit,
@@ -154,10 +153,10 @@ def quarantine_redrive(
         from datetime import UTC, datetime
 
         from medallion_assets.cli.pages import redriven_page
-        from medallion_assets.pipelines.transactions.tables import exported_table
         from medallion_assets.refining.redrive import redrive
 
-        contract, lakehouse = exported_table(table), lakehouse_for("quarantine redrive")
+        lakehouse = lakehouse_for("quarantine redrive")
+        contract = lakehouse.catalog.loaded_table(table)
         with terminal.progress("judging again") as progress:
             done = redrive(
                 lakehouse,
@@ -181,11 +180,12 @@ def serving_hand_over(
         from datetime import UTC, datetime
 
         from medallion_assets.cli.pages import handed_over_page
-        from medallion_assets.pipelines.transactions.tables import published_table
         from medallion_assets.publishing.hand_over import hand_over_table
+        from medallion_assets.refining.samples import identify
         from medallion_assets.settings import load_settings
 
         settings, lakehouse = load_settings(), lakehouse_for("serving hand-over")
-        gold, serving = published_table(table, settings.serving_prefix)
-        done = hand_over_table(settings, lakehouse, gold, serving, why=why, now=datetime.now(UTC))
+        now = datetime.now(UTC)
+        what = lakehouse.catalog.published_as(table, settings.serving_prefix)
+        done = hand_over_table(settings, lakehouse, identify(lakehouse, now), what, why=why, now=now)
         terminal.answer(done, lambda: handed_over_page(done))

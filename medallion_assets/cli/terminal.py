@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date
 from enum import Enum
 from functools import partial
@@ -109,9 +109,12 @@ class _Visible:
 
 
 def plain(value: Any) -> Any:
-    """What JSON can hold: dataclasses as objects, days and times in ISO 8601, exact numbers as text, sets sorted."""
+    """What JSON can hold: days and times in ISO 8601, exact numbers as text, sets sorted.
+
+    Dataclasses are objects that begin with the fields which have no default.
+    """
     if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+        return {each.name: plain(getattr(value, each.name)) for each in sorted(fields(value), key=_has_default)}
     if isinstance(value, Mapping):
         return {str(name): plain(member) for name, member in value.items()}
     if isinstance(value, set | frozenset):
@@ -123,6 +126,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, date):  # datetimes too
         return value.isoformat()
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _has_default(of: Field[Any]) -> bool:
+    return of.default is not MISSING or of.default_factory is not MISSING
 
 
 def _error_facts(error: Exception) -> dict[str, str | None]:

@@ -10,39 +10,32 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Annotated
 
-import polars as pl
-
-from medallion_assets.contracts.table import Boolean, Column, Table, Text, TimestampUtc
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.rows import commit_rows, row_table, rows_of
 from medallion_assets.delta.table import Lakehouse, Snapshot
-
-LAKEHOUSE = Table(
-    name="operations.lakehouse",
-    description="Which lakehouse this is, and whether it holds sample data; one row.",
-    key=("lakehouse_id",),
-    columns=(
-        Column("lakehouse_id", Text(), "its id, made once; copies keep it"),
-        Column("made_at", TimestampUtc(), "when the id was made"),
-        Column("made_by", Text(), "who ran the stage that made it"),
-        Column("is_sample", Boolean(), "whether sample data was ever loaded: then it is published locally alone"),
-        Column("note", Text(), "what made it hold samples: the first export of them", nullable=True),
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """The row of LAKEHOUSE."""
 
-    lakehouse_id: str
-    made_at: datetime
-    made_by: str
-    is_sample: bool
-    note: str | None = None
+    lakehouse_id: Annotated[str, "its id, made once; copies keep it"]
+    made_at: Annotated[datetime, "when the id was made"]
+    made_by: Annotated[str, "who ran the stage that made it"]
+    is_sample: Annotated[bool, "whether sample data was ever loaded: then it is published locally alone"]
+    note: Annotated[str | None, "what made it hold samples: the first export of them"] = None
+
+
+LAKEHOUSE = row_table(
+    Identity,
+    name="operations.lakehouse",
+    description="Which lakehouse this is, and whether it holds sample data; one row.",
+    key=("lakehouse_id",),
+)
 
 
 def read_identity(lakehouse: Lakehouse) -> Identity | None:
@@ -85,8 +78,7 @@ def _new(lakehouse: Lakehouse, now: datetime, sample: str | None) -> Identity:
 
 
 def _identity(snapshot: Snapshot) -> Identity | None:
-    rows = snapshot.scan().collect().rows(named=True)
-    return Identity(**rows[0]) if rows else None
+    return next(iter(rows_of(LAKEHOUSE, snapshot.scan().collect())), None)
 
 
 def _write(lakehouse: Lakehouse, change: Callable[[Identity | None], Identity]) -> Identity:
@@ -97,8 +89,7 @@ def _write(lakehouse: Lakehouse, change: Callable[[Identity | None], Identity]) 
         known = _identity(snapshot)
         wanted = change(known)
         if wanted != known:
-            row = pl.DataFrame([asdict(wanted)], schema=polars_schema(LAKEHOUSE))
-            snapshot.commit([snapshot.stage(row.lazy())], remove=snapshot.files["path"] if known else ())
+            commit_rows(snapshot, LAKEHOUSE, [wanted], instead=True)
         return wanted
 
     return until_committed(write)

@@ -21,6 +21,7 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.committing import commit_version
 from medallion_assets.delta.data_files import StagedFile, file_in_the_way, file_without_log
@@ -37,12 +38,14 @@ CONFIGURATION: dict[str, str | None] = {"delta.logRetentionDuration": "interval 
 class Lakehouse:
     """Where the tables lie and who writes: `<url>/<layer>/<table>`, an absolute local path or `s3://bucket/prefix`.
 
-    `author` goes into the metadata of every commit: the run, and who started it.
+    `author` goes into the metadata of every commit: the run, and who started it. `catalog` says which tables belong
+    there.
     """
 
     url: str
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     author: Mapping[str, str] = field(default_factory=dict)
+    catalog: Catalog = field(default_factory=Catalog)
 
     def __post_init__(self) -> None:
         """Refuse places where delta-rs finds a table, yet not its history: exports would count as never loaded."""

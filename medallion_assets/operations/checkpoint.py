@@ -8,8 +8,8 @@ What is published lies in DynamoDB, which this does not ask: for serving the las
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -19,12 +19,9 @@ from medallion_assets.delta.commit_notes import commit_note, last_commit
 from medallion_assets.delta.committing import COMMIT_ID
 from medallion_assets.delta.source_versions import SOURCE_NOTE, taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.operations.pipeline_runs import last_successes
-from medallion_assets.operations.stages import JOBS, stages
-from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.pipelines.transactions.customers import CUSTOMERS
-from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
+from medallion_assets.operations.monitoring import Checkpoint
+from medallion_assets.operations.pipeline_runs import StageAttempt, last_successes
+from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.ledger import Settlement
@@ -34,31 +31,16 @@ RUN_ID = "dagster_run_id"
 """What a commit's author calls the run (resources.LakehouseResource)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """One row of operations.pipeline_checkpoint."""
-
-    pipeline: str
-    stage: str
-    told_by: str
-    last_success: datetime | None = None
-    watermark: str | None = None
-    covered_until: datetime | None = None
-    last_day: date | None = None
-    waiting: int | None = None
-    table_version: int | None = None
-    run_id: str | None = None
-
-
 def read_checkpoints(lakehouse: Lakehouse) -> list[Checkpoint]:
     """One checkpoint a stage, in the order in which data flows. Tables that are not there are not made.
 
     Raises:
         TransientError: the storage did not answer.
     """
-    published = last_successes(lakehouse, [serving.name for _, serving in PUBLISHED_TABLES])
+    published = last_successes(lakehouse, [published.table.name for published in lakehouse.catalog.published])
     return [
-        _published(table, published) if table.layer == "serving" else _committed(lakehouse, table) for table in stages()
+        _published(stage, published) if stage.kind == "serving" else _committed(lakehouse, stage)
+        for stage in stages(lakehouse.catalog)
     ]
 
 
@@ -67,8 +49,9 @@ def committed_at(commit: Mapping[str, Any]) -> datetime:
     return datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
 
 
-def _committed(lakehouse: Lakehouse, table: Table) -> Checkpoint:
-    empty = Checkpoint(pipeline=JOBS[table.layer], stage=table.name, told_by=LOG)
+def _committed(lakehouse: Lakehouse, stage: Stage) -> Checkpoint:
+    table = stage.table
+    empty = Checkpoint(pipeline=stage.job, stage=table.name, told_by=LOG)
     if not lakehouse.exists(table):
         return empty
     snapshot = lakehouse.open(table)
@@ -76,13 +59,15 @@ def _committed(lakehouse: Lakehouse, table: Table) -> Checkpoint:
     if commit is not None:
         empty = replace(empty, last_success=committed_at(commit), run_id=commit.get(RUN_ID))
     found = replace(empty, table_version=snapshot.version)
-    if table.layer == "bronze":
-        return _loaded(snapshot, found)
-    if table.layer == "gold":
-        return _built(snapshot, found)
-    if table.name == ENRICHED_TRANSACTIONS.name:
-        return _enriched(snapshot, found)
-    return _settled(snapshot, found)
+    match stage.kind:
+        case "bronze":
+            return _loaded(snapshot, found)
+        case "judged":
+            return _settled(snapshot, found)
+        case "derived":
+            return _derived(snapshot, stage.sources, found)
+        case _:
+            return _built(snapshot, stage.sources, found)
 
 
 def _loaded(bronze: Snapshot, found: Checkpoint) -> Checkpoint:
@@ -110,42 +95,39 @@ def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
     )
 
 
-def _enriched(enriched: Snapshot, found: Checkpoint) -> Checkpoint:
-    """The enriched table: the version of both its sources."""
-    lakehouse = enriched.lakehouse
-    found_sources = map(lakehouse.find, (CUSTOMER_TRANSACTIONS, CUSTOMERS))
-    sources = [source for source in found_sources if source is not None]
-    marks = [mark for source in sources if (mark := _mark(enriched, source)) is not None]
-    missing = (source.version - (taken_version(enriched, source) or 0) for source in sources)
+def _derived(derived: Snapshot, tables: Sequence[Table], found: Checkpoint) -> Checkpoint:
+    """A derived table: the versions of its sources."""
+    sources = [source for source in map(derived.lakehouse.find, tables) if source is not None]
+    marks = [mark for source in sources if (mark := _mark(derived, source)) is not None]
+    missing = (source.version - (taken_version(derived, source) or 0) for source in sources)
     waiting = sum(max(versions, 0) for versions in missing)
-    return replace(found, watermark=", ".join(marks) or None, last_day=_last_day(enriched), waiting=waiting)
+    return replace(found, watermark=", ".join(marks) or None, last_day=_last_day(derived), waiting=waiting)
 
 
-def _built(gold: Snapshot, found: Checkpoint) -> Checkpoint:
-    """Gold: the enriched version that was built from last. Which days an update touches is the sensors' business."""
+def _built(gold: Snapshot, sources: Sequence[Table], found: Checkpoint) -> Checkpoint:
+    """Gold: the version of its source that was built from last. Which days that touches is the sensors' business."""
     commit = last_commit(gold, SOURCE_NOTE)
-    mark = None if commit is None else f"{ENRICHED_TRANSACTIONS.name}@{commit_note(commit, SOURCE_NOTE)}"
+    mark = None if commit is None else f"{sources[0].name}@{commit_note(commit, SOURCE_NOTE)}"
     return replace(found, watermark=mark, last_day=_last_day(gold))
 
 
-def _published(table: Table, successes: Mapping[str, Mapping[str, Any]]) -> Checkpoint:
+def _published(stage: Stage, successes: Mapping[str, StageAttempt]) -> Checkpoint:
     """Serving: the last attempt that succeeded, with the Gold version and the last day that it published."""
-    empty = Checkpoint(pipeline=JOBS[table.layer], stage=table.name, told_by=PIPELINE_RUNS_TABLE)
-    success = successes.get(table.name)
+    empty = Checkpoint(pipeline=stage.job, stage=stage.table.name, told_by=PIPELINE_RUNS_TABLE)
+    success = successes.get(stage.table.name)
     if success is None:
         return empty
-    gold = next(gold for gold, serving in PUBLISHED_TABLES if serving.name == table.name)
-    version, partition = success["table_version"], success["partition"]
+    version, partition = success.table_version, success.partition
     day = _last_of(partition)
     told_by = PIPELINE_RUNS_TABLE if day or not partition else f"{PIPELINE_RUNS_TABLE}; {partition!r} is no day"
     return replace(
         empty,
         told_by=told_by,
-        last_success=success["ended_at"],
-        watermark=None if version is None else f"{gold.name}@{version}",
+        last_success=success.ended_at,
+        watermark=None if version is None else f"{stage.sources[0].name}@{version}",
         last_day=day,
         table_version=version,
-        run_id=success["run_id"],
+        run_id=success.run_id,
     )
 
 

@@ -6,7 +6,7 @@ Does not: verifying exports (sources.dynamodb_export.verify); recording whose th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -42,13 +42,13 @@ class Claims:
     below: str | None = None
 
     @classmethod
-    def of(cls, place: str, raw_url: str | None, tables: Sequence[Table], lakehouse: Lakehouse | None = None) -> Self:
+    def of(cls, place: str, raw_url: str | None, lakehouse: Lakehouse | None = None) -> Self:
         """The claims on what lies below a place: by the contracts, and by what Bronze recorded, if there is one."""
+        tables = lakehouse.catalog.loaded_tables if lakehouse is not None else ()
+        named = {table.short_name: _source(table, lakehouse) for table in tables}
         if raw_url is not None and f"{place}/".startswith(f"{raw_url}/"):
-            named = {table.short_name: _source(table, lakehouse) for table in tables}
             return cls(tables=named, inside="", below=f"{place}/".removeprefix(f"{raw_url}/"))
         if raw_url is not None and raw_url.startswith(f"{place}/"):
-            named = {table.short_name: _source(table, lakehouse) for table in tables}
             return cls(tables=named, inside=f"{raw_url.removeprefix(f'{place}/')}/", below="")
         return cls(tables={})
 
@@ -73,8 +73,8 @@ class Claims:
             yield UnclaimedExport(
                 key=f"{found.folder}/{SUMMARY_NAME}",
                 problem=f"no table is named {folder}" if folder else "in no table's folder",
-                do=f"move it below MEDALLION_RAW_URL/<table>, one of {', '.join(self.tables)}; a new table is added in "
-                "medallion_assets/tables.py",
+                do=f"move it below MEDALLION_RAW_URL/<table>, one of {', '.join(self.tables)}; a new table is added to "
+                "a pipeline",
             )
 
     def _folder(self, found: FoundExport) -> str | None:

@@ -7,13 +7,12 @@ Does not: the verdicts (sources.dynamodb_export.verify), gaps (refining.coverage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from medallion_assets.contracts.full_export_time import UnprotectedMinute
-from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.export_claims import Claims, UnclaimedExport
@@ -80,13 +79,12 @@ def verify_exports(
     url: str,
     *,
     raw_url: str | None = None,
-    tables: Sequence[Table] = (),
     lakehouse: Lakehouse | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> ExportReport:
     """Verify every export below a URL (a local path, `file://` or `s3://`), in the order of (export id, prefix).
 
-    Where the URL lies in `raw_url`, or that in it, each export also has to be below the folder of one of `tables`
+    Where the URL lies in `raw_url`, or that in it, each export also has to be below the folder of a loaded table
     (Silver contracts) and of its DynamoDB table, which Bronze of `lakehouse` knows where a contract does not; of
     any other place nobody can say whose exports they are.
 
@@ -106,7 +104,7 @@ def verify_exports(
             found=f"{listing.foreign} other objects" if listing and listing.foreign else "none",
             do="check the URL; `medallion sample` writes exports to try with",
         )
-    claims = Claims.of(place, raw_url, tables, lakehouse)
+    claims = Claims.of(place, raw_url, lakehouse)
     verified = []
     for number, export in enumerate(listing.exports, start=1):
         verified.append(claims.judged(verify_export(store, export)))

@@ -19,6 +19,7 @@ from medallion_assets.delta.commit_notes import last_commit
 from medallion_assets.delta.committing import COMMIT_ID
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.checkpoint import committed_at
+from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import last_successes
 from medallion_assets.operations.stages import data_tables
 
@@ -32,17 +33,6 @@ class Refreshed:
     succeeded_at: datetime | None = None
     row_count: int | None = None
     began_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freshness:
-    """One row of operations.data_freshness."""
-
-    table: str
-    last_refreshed: datetime | None
-    row_count: int | None
-    sla_hours: float | None
-    is_stale: bool
 
 
 def freshness(one: Refreshed, now: datetime) -> Freshness:
@@ -70,7 +60,7 @@ def read_freshness(lakehouse: Lakehouse, now: datetime) -> list[Freshness]:
 
 
 def _refreshed(lakehouse: Lakehouse) -> Iterable[Refreshed]:
-    tables = list(data_tables())
+    tables = list(data_tables(lakehouse.catalog))
     successes = last_successes(lakehouse, [table.name for table in tables])
     snapshots = {
         table.name: lakehouse.open(table) for table in tables if table.layer != "serving" and lakehouse.exists(table)
@@ -83,7 +73,7 @@ def _refreshed(lakehouse: Lakehouse) -> Iterable[Refreshed]:
         yield Refreshed(
             table=table,
             committed_at=None if commit is None else committed_at(commit),
-            succeeded_at=None if success is None else success["ended_at"],
+            succeeded_at=None if success is None else success.ended_at,
             row_count=None if snapshot is None else snapshot.row_count,
             began_at=began_at,
         )

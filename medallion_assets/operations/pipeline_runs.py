@@ -8,46 +8,17 @@ Does not: reading it for people (operations), or the attempts that a killed proc
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from operator import attrgetter
+from typing import Annotated
 
 import polars as pl
 
-from medallion_assets.contracts.table import Column, Date, Float, Integer, Table, Text, TimestampUtc
-from medallion_assets.delta.appending import append_rows
-from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.rows import append_rows, row_table, rows_of, scan_rows
 from medallion_assets.delta.table import Lakehouse
 
-PIPELINE_RUNS = Table(
-    name="operations.pipeline_runs",
-    description="Every attempt of every stage: what it read and wrote, how long it took, and what became of it.",
-    key=("run_id", "stage", "attempt"),
-    partition_by="run_date",
-    columns=(
-        Column("run_id", Text(), "the Dagster run"),
-        Column("job", Text(), "the Dagster job", nullable=True),
-        Column("stage", Text(), "the table that the stage writes: layer.table"),
-        Column("attempt", Integer(), "from 1 in its run; Dagster's retries count"),
-        Column("partition", Text(), "the day, first...last, or a list of these; null without days", nullable=True),
-        Column("trigger", Text(), "what asked for the run; null when a person did", nullable=True),
-        Column("started_at", TimestampUtc(), "when the attempt began"),
-        Column("records_in", Integer(), "rows or records read; null when the attempt did not get there", nullable=True),
-        Column("records_out", Integer(), "rows written", nullable=True),
-        Column("records_quarantined", Integer(), "records that went to quarantine", nullable=True),
-        Column("duration_seconds", Float(), "of the attempt, its waits before retries included"),
-        Column("quality_score", Float(), "good records over all records, 0 to 1", nullable=True),
-        Column("table_version", Integer(), "the table's version after it", nullable=True),
-        Column("consumed_wcu", Float(), "write capacity units that publishing was charged", nullable=True),
-        Column("target_wcu", Float(), "write capacity units a second that it might use", nullable=True),
-        Column("publishing_seconds", Float(), "of duration_seconds, those in which it wrote", nullable=True),
-        Column("peak_memory_bytes", Integer(), "the most that its process held; null when it was lost", nullable=True),
-        Column("outcome", Text(), "succeeded, failed, canceled or lost"),
-        Column("error", Text(), "what a person needs to know; null when it succeeded", nullable=True),
-        Column("run_date", Date(), "UTC day of started_at"),
-    ),
-)
 DAYS_AT_ONCE = 30
 
 
@@ -63,35 +34,47 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageAttempt:
-    """One row of PIPELINE_RUNS; `run_date` follows from `started_at`."""
+    """One attempt of a stage."""
 
-    run_id: str
-    stage: str
-    attempt: int
-    started_at: datetime
-    duration_seconds: float
-    outcome: Outcome
-    job: str | None = None
-    partition: str | None = None
-    trigger: str | None = None
-    records_in: int | None = None
-    records_out: int | None = None
-    records_quarantined: int | None = None
-    quality_score: float | None = None
-    table_version: int | None = None
-    consumed_wcu: float | None = None
-    target_wcu: float | None = None
-    publishing_seconds: float | None = None
-    peak_memory_bytes: int | None = None
-    error: str | None = None
+    run_id: Annotated[str, "the Dagster run"]
+    job: Annotated[str | None, "the Dagster job"] = None
+    stage: Annotated[str, "the table that the stage writes: layer.table"]
+    attempt: Annotated[int, "from 1 in its run; Dagster's retries count"]
+    partition: Annotated[str | None, "the day, first...last, or a list of these; null without days"] = None
+    trigger: Annotated[str | None, "what asked for the run; null when a person did"] = None
+    started_at: Annotated[datetime, "when the attempt began"]
+    records_in: Annotated[int | None, "rows or records read; null when the attempt did not get there"] = None
+    records_out: Annotated[int | None, "rows written"] = None
+    records_quarantined: Annotated[int | None, "records that went to quarantine"] = None
+    duration_seconds: Annotated[float, "of the attempt, its waits before retries included"]
+    quality_score: Annotated[float | None, "good records over all records, 0 to 1"] = None
+    table_version: Annotated[int | None, "the table's version after it"] = None
+    consumed_wcu: Annotated[float | None, "write capacity units that publishing was charged"] = None
+    target_wcu: Annotated[float | None, "write capacity units a second that it might use"] = None
+    publishing_seconds: Annotated[float | None, "of duration_seconds, those in which it wrote"] = None
+    peak_memory_bytes: Annotated[int | None, "the most that its process held; null when it was lost"] = None
+    outcome: Annotated[Outcome, "succeeded, failed, canceled or lost"]
+    error: Annotated[str | None, "what a person needs to know; null when it succeeded"] = None
+
+    @property
+    def ended_at(self) -> datetime:
+        """When the attempt ended."""
+        return self.started_at + timedelta(microseconds=int(self.duration_seconds * 1e6))
+
+
+PIPELINE_RUNS = row_table(
+    StageAttempt,
+    name="operations.pipeline_runs",
+    description="Every attempt of every stage: what it read and wrote, how long it took, and what became of it.",
+    key=("run_id", "stage", "attempt"),
+    partition_by="run_date",
+    day_of="started_at",
+)
 
 
 def record_attempts(lakehouse: Lakehouse, attempts: Collection[StageAttempt], *, if_unknown: bool = False) -> None:
     """Append attempts, one commit for each day on which they began; with `if_unknown` those alone that have no row."""
-    days = sorted({attempt.started_at.date() for attempt in attempts})
-    for day in days:
-        rows = [{**asdict(one), "run_date": day} for one in attempts if one.started_at.date() == day]
-        append_rows(lakehouse, PIPELINE_RUNS, rows, day=day, if_unknown=if_unknown)
+    append_rows(lakehouse, PIPELINE_RUNS, attempts, if_unknown=if_unknown)
 
 
 def read_attempts(lakehouse: Lakehouse, *, since: date | None = None) -> pl.DataFrame:
@@ -99,12 +82,8 @@ def read_attempts(lakehouse: Lakehouse, *, since: date | None = None) -> pl.Data
 
     Of an attempt that was taken for lost and told of itself after all, its own word counts.
     """
-    if not lakehouse.exists(PIPELINE_RUNS):
-        return pl.DataFrame(schema=polars_schema(PIPELINE_RUNS))
-    snapshot = lakehouse.open(PIPELINE_RUNS)
-    days = [day for day in snapshot.partitions if day is not None and (since is None or day >= since)]
     return (
-        snapshot.scan(partitions=days)
+        scan_rows(lakehouse, PIPELINE_RUNS, since=since)
         .sort(pl.col("outcome") != Outcome.LOST, "started_at")
         .unique(PIPELINE_RUNS.key, keep="last", maintain_order=True)
         .sort("started_at", *PIPELINE_RUNS.key)
@@ -114,32 +93,25 @@ def read_attempts(lakehouse: Lakehouse, *, since: date | None = None) -> pl.Data
 
 def knows_run(lakehouse: Lakehouse, run_id: str) -> bool:
     """Whether a stage of this lakehouse ever made an attempt in that run."""
-    found = lakehouse.find(PIPELINE_RUNS)
-    if found is None:
-        return False
-    rows = found.scan().filter(pl.col("run_id") == run_id)
+    rows = scan_rows(lakehouse, PIPELINE_RUNS).filter(pl.col("run_id") == run_id)
     return not rows.select("run_id").head(1).collect().is_empty()
 
 
-def last_successes(lakehouse: Lakehouse, stages: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The row of each stage's attempt that succeeded and ended last, with `ended_at`; stages without one are absent.
+def last_successes(lakehouse: Lakehouse, stages: Collection[str]) -> dict[str, StageAttempt]:
+    """Each stage's attempt that succeeded and ended last; stages without one are absent.
 
     Days are read from the newest back, until every stage has one.
     """
-    if not lakehouse.exists(PIPELINE_RUNS):
-        return {}
-    snapshot, found = lakehouse.open(PIPELINE_RUNS), dict[str, dict[str, Any]]()
+    snapshot, found = lakehouse.find(PIPELINE_RUNS), dict[str, StageAttempt]()
+    if snapshot is None:
+        return found
     days = [day for day in reversed(snapshot.partitions) if day is not None]
     for chunk in (days[first : first + DAYS_AT_ONCE] for first in range(0, len(days), DAYS_AT_ONCE)):
-        ended_at = pl.col("started_at") + pl.duration(microseconds=(pl.col("duration_seconds") * 1e6).cast(pl.Int64))
-        rows = (
-            snapshot.scan(partitions=chunk)
-            .filter(pl.col("outcome") == Outcome.SUCCEEDED, pl.col("stage").is_in(sorted(set(stages) - found.keys())))
-            .with_columns(ended_at.alias("ended_at"))
-            .sort("ended_at", *PIPELINE_RUNS.key)
-            .collect()
+        rows = snapshot.scan(partitions=chunk).filter(
+            pl.col("outcome") == Outcome.SUCCEEDED, pl.col("stage").is_in(sorted(set(stages) - found.keys()))
         )
-        found.update({row["stage"]: row for row in rows.iter_rows(named=True)})
+        attempts = rows_of(PIPELINE_RUNS, rows.sort(*PIPELINE_RUNS.key).collect())
+        found.update({attempt.stage: attempt for attempt in sorted(attempts, key=attrgetter("ended_at"))})
         if found.keys() >= set(stages):
             break
     return found

@@ -9,16 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.replacement import Progress
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.delta.table_changes import Rebuilt
-from medallion_assets.deriving.changed_days import rebuild_enriched
-from medallion_assets.deriving.rebuild import GOLD_TABLES, rebuild_gold
+from medallion_assets.deriving.changed_days import rebuild_derived
+from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.errors import CommitConflictError, PermanentError
-from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES, exported_table
-from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.operations.stages import stages
 from medallion_assets.refining.rebuild import rebuild_judged
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
 from medallion_assets.refining.source import Source
@@ -39,19 +38,18 @@ class Request:
     dry_run: bool = False
 
 
-def rebuildable_tables() -> list[Table]:
+def rebuildable_tables(catalog: Catalog) -> list[Table]:
     """Every table that is made from what lies before it, in the order in which data flows."""
-    exported = [table for silver in EXPORTED_TABLES for table in (bronze_table(silver.short_name), silver)]
-    return [*exported, ENRICHED_TRANSACTIONS, *GOLD_TABLES]
+    return [stage.table for stage in stages(catalog) if stage.kind != "serving"]
 
 
-def rebuildable_table(name: str) -> Table:
+def rebuildable_table(catalog: Catalog, name: str) -> Table:
     """The table of that name: `customers` (the Silver table), `silver.customers` or `silver/customers`.
 
     Raises:
         PermanentError: no table has that name, or nothing lies before it; the message lists those that there are.
     """
-    tables = rebuildable_tables()
+    tables = rebuildable_tables(catalog)
     found = [table for table in tables if name in (table.name, table.path)]
     found += [table for table in tables if name == table.short_name and table.layer != "bronze"]
     if not found:
@@ -80,10 +78,11 @@ def rebuild(
         PermanentError: there is no reason, a table is missing, Bronze has lost exports, or an option does not fit.
         CommitConflictError: other writers were faster, every time.
     """
-    if (request.accept_all or request.drop_lost) and table not in EXPORTED_TABLES:
+    loaded = lakehouse.catalog.loaded_tables
+    if (request.accept_all or request.drop_lost) and table not in loaded:
         raise PermanentError(
             f"{table.name} is not judged from exports",
-            expected=f"accept_all or drop_lost for one of {', '.join(one.name for one in EXPORTED_TABLES)} alone",
+            expected=f"accept_all or drop_lost for one of {', '.join(one.name for one in loaded)} alone",
             found=f"it for {table.name}",
             do="leave it out",
         )
@@ -108,7 +107,7 @@ def _rebuild(
     why, dry_run = request.why, request.dry_run
     if table.layer == "bronze":
         name = table.short_name
-        source = Source.of(exported_table(name))
+        source = Source.of(lakehouse.catalog.loaded_table(name))
         return rebuild_bronze(
             lakehouse,
             raw_url,
@@ -120,7 +119,7 @@ def _rebuild(
             dry_run=dry_run,
             progress=progress,
         )
-    if table in EXPORTED_TABLES:
+    if table in lakehouse.catalog.loaded_tables:
         return rebuild_judged(
             lakehouse,
             table,
@@ -131,6 +130,7 @@ def _rebuild(
             dry_run=dry_run,
             progress=progress,
         )
-    if table is ENRICHED_TRANSACTIONS:
-        return rebuild_enriched(lakehouse, why=why, dry_run=dry_run, progress=progress)
-    return rebuild_gold(lakehouse, table, why=why, dry_run=dry_run, progress=progress)
+    if derived := lakehouse.catalog.derived_by(table):
+        return rebuild_derived(lakehouse, derived, why=why, dry_run=dry_run, progress=progress)
+    (gold,) = (gold for gold in lakehouse.catalog.gold if gold.table.name == table.name)
+    return rebuild_gold(lakehouse, gold, why=why, dry_run=dry_run, progress=progress)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.ledger import Settlement
@@ -18,7 +17,7 @@ from medallion_assets.refining.ledger import Settlement
 
 def read_settlements(lakehouse: Lakehouse) -> Iterator[tuple[Table, Settlement]]:
     """Each Silver table that has been made, with what is settled of its exports."""
-    for table in EXPORTED_TABLES:
+    for table in lakehouse.catalog.loaded_tables:
         silver, bronze = lakehouse.find(table), lakehouse.find(bronze_table(table.short_name))
         if silver is not None and bronze is not None:
             yield table, Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))

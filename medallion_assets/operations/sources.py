@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.source import Source
 
@@ -30,7 +29,10 @@ class TableSource:
 
 def read_sources(lakehouse: Lakehouse) -> list[TableSource]:
     """One for each exported table; none is made for that."""
-    return [_source(lakehouse, Source.of(table), bronze_table(table.short_name)) for table in EXPORTED_TABLES]
+    return [
+        _source(lakehouse, Source.of(table), bronze_table(table.short_name))
+        for table in lakehouse.catalog.loaded_tables
+    ]
 
 
 def _source(lakehouse: Lakehouse, source: Source, bronze: Table) -> TableSource:

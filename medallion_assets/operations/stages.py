@@ -1,39 +1,81 @@
-"""The stages: which there are, in the order in which data flows, and the job that runs each.
+"""The stages: which there are, in the order in which data flows, what each is made from, and the job that runs it.
 
-Belongs here: that list, from the lists of tables.
-Does not: the jobs themselves (orchestration.jobs, which lies above this room and is held to this list by a test).
+Belongs here: walking a catalog, with the tables that are kept beside those that it declares.
+Does not: the jobs themselves (a test holds them to this list).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import Table
-from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES, PUBLISHED_TABLES, every_table
 from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.history_table import events_table
+from medallion_assets.refining.quarantine import quarantine_table
 
-JOBS = {
-    "bronze": "ingest",
-    "silver": "refine",
-    "gold": "daily_gold_and_publish",
-    "serving": "daily_gold_and_publish",
-}
-"""The job that runs the stages of a layer."""
-DATA_LAYERS = ("bronze", "silver", "quarantine", "gold")
+INGEST, REFINE, INGEST_AND_REFINE, DAILY = "ingest", "refine", "ingest_and_refine", "daily_gold_and_publish"
+"""The jobs of a pipeline, without its prefix."""
+Kind = Literal["bronze", "judged", "derived", "gold", "serving"]
 
 
-def stages() -> Iterator[Table]:
-    """The contract of what each stage writes. What Silver writes beside its table belongs to its stage."""
-    for table in EXPORTED_TABLES:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What writes one table: `sources` are tables of the lakehouse, none for Bronze; `job` is the one that runs it."""
+
+    table: Table
+    kind: Kind
+    sources: tuple[Table, ...]
+    job: str
+
+
+def stages(catalog: Catalog) -> Iterator[Stage]:
+    """Every stage. What Silver writes beside its table belongs to its stage."""
+    for pipeline in catalog.pipelines:
+        yield from stages_of(pipeline)
+
+
+def stages_of(pipeline: Pipeline) -> Iterator[Stage]:
+    """The stages of one pipeline."""
+    refine, daily = pipeline.job(REFINE), pipeline.job(DAILY)
+    for loaded in pipeline.loaded:
+        bronze = bronze_table(loaded.table.short_name)
+        yield Stage(table=bronze, kind="bronze", sources=(), job=pipeline.job(INGEST))
+        yield Stage(table=loaded.table, kind="judged", sources=(bronze,), job=refine)
+    for derived in pipeline.derived:
+        yield Stage(table=derived.table, kind="derived", sources=derived.sources, job=refine)
+    for gold in pipeline.gold:
+        yield Stage(table=gold.table, kind="gold", sources=(gold.source,), job=daily)
+        if serving := pipeline.served_as(gold):
+            yield Stage(table=serving, kind="serving", sources=(gold.table,), job=daily)
+
+
+def last_stages(catalog: Catalog) -> Iterator[Stage]:
+    """Where days end: what publishes a Gold table, or the Gold table itself where nothing does."""
+    served = {published.gold.table.name for published in catalog.published}
+    yield from (
+        stage
+        for stage in stages(catalog)
+        if stage.kind == "serving" or (stage.kind == "gold" and stage.table.name not in served)
+    )
+
+
+def delta_tables(catalog: Catalog) -> Iterator[Table]:
+    """Every Delta table that holds data, in the order in which data flows."""
+    for table in catalog.loaded_tables:
         yield bronze_table(table.short_name)
         yield table
-    yield ENRICHED_TRANSACTIONS
-    for pair in PUBLISHED_TABLES:
-        yield from pair
+        if table.history:
+            yield events_table(table)
+        yield quarantine_table(table)
+    yield from (derived.table for derived in catalog.derived)
+    yield from (gold.table for gold in catalog.gold)
 
 
-def data_tables() -> Iterator[Table]:
-    """Every table that holds data, and none of operations; those in DynamoDB come last."""
-    yield from (table for table in every_table() if table.layer in DATA_LAYERS)
-    yield from (serving for _, serving in PUBLISHED_TABLES)
+def data_tables(catalog: Catalog) -> Iterator[Table]:
+    """Every table that holds data; those in DynamoDB come last."""
+    yield from delta_tables(catalog)
+    yield from (published.table for published in catalog.published)

@@ -13,18 +13,18 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.contracts.table import Table
 from medallion_assets.delta.identity import Identity, read_identity
+from medallion_assets.delta.rows import rows_of
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.table import read_alerts
-from medallion_assets.operations.checkpoint import Checkpoint, read_checkpoints
-from medallion_assets.operations.freshness import Freshness, read_freshness
+from medallion_assets.operations.checkpoint import read_checkpoints
+from medallion_assets.operations.freshness import read_freshness
 from medallion_assets.operations.incident import read_incidents
-from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, read_attempts
+from medallion_assets.operations.monitoring import Checkpoint, Freshness
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, read_attempts
 from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.operations.sources import TableSource, read_sources
-from medallion_assets.operations.stages import stages
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
+from medallion_assets.operations.stages import Stage, stages
 
 WINDOW = timedelta(days=7)
 """What figures over several attempts are made of."""
@@ -99,9 +99,9 @@ def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
     since = now - WINDOW
     attempts = read_attempts(lakehouse, since=since.date()).filter(pl.col("started_at").is_between(since, now))
     fresh = read_freshness(lakehouse, now)
-    found = [stage_status(table, attempts) for table in stages()]
+    found = [stage_status(stage, attempts) for stage in stages(lakehouse.catalog)]
     alerts = read_alerts(lakehouse, since=since.date()).reverse().head(SHOWN).to_dicts()
-    incidents = read_incidents(lakehouse, since=since.date()).select(INCIDENT_COLUMNS)
+    incidents = read_incidents(lakehouse, since=since.date())[: -SHOWN - 1 : -1]
     return Status(
         at=now,
         lakehouse=lakehouse.url,
@@ -111,21 +111,21 @@ def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
         checkpoints=read_checkpoints(lakehouse),
         stages=found,
         alerts=alerts,
-        incidents=incidents.reverse().head(SHOWN).to_dicts(),
+        incidents=[{name: getattr(incident, name) for name in INCIDENT_COLUMNS} for incident in incidents],
         problems=problems(fresh, found),
         warnings=[*warnings(found), *chain_warnings(lakehouse)],
     )
 
 
-def stage_status(table: Table, attempts: pl.DataFrame) -> StageStatus:
+def stage_status(stage: Stage, attempts: pl.DataFrame) -> StageStatus:
     """The figures of one stage, from attempts (columns of PIPELINE_RUNS, oldest first) of any stages."""
+    table, is_judged = stage.table, stage.kind == "judged"
     own = attempts.filter(pl.col("stage") == table.name)
     succeeded = own.filter(pl.col("outcome") == Outcome.SUCCEEDED)
     durations = succeeded["duration_seconds"].to_list()
-    is_judged = table.name in {one.name for one in EXPORTED_TABLES}
     return StageStatus(
         stage=table.name,
-        last=_attempt(own.row(-1, named=True)) if own.height else None,
+        last=next(iter(rows_of(PIPELINE_RUNS, own.tail(1))), None),
         attempts=own.height,
         succeeded=succeeded.height,
         median_seconds=sorted(durations)[len(durations) // 2] if durations else None,
@@ -187,11 +187,6 @@ def chain_warnings(lakehouse: Lakehouse) -> list[str]:
                 "of a former table, and begin after another one followed it"
             )
     return found
-
-
-def _attempt(row: dict[str, Any]) -> StageAttempt:
-    facts = {name: value for name, value in row.items() if name != "run_date"}
-    return StageAttempt(**{**facts, "outcome": Outcome(row["outcome"])})
 
 
 def _became(attempt: StageAttempt) -> str:

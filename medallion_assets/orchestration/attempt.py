@@ -23,7 +23,11 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError, TransientError
 from medallion_assets.errors.native import native_failures
-from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS, record_results
+from medallion_assets.operations.expectation_results import (
+    EXPECTATION_RESULTS,
+    ExpectationResult,
+    record_results,
+)
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, record_attempts
 from medallion_assets.orchestration.runs.whereabouts import OUT_OF_TIME
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
@@ -86,7 +90,7 @@ class Stage:
     repeating: Repeating = Repeating()
     _began: float = field(default_factory=time.monotonic)
     _figures: dict[str, Any] = field(default_factory=dict)
-    _results: list[dict[str, Any]] = field(default_factory=list)
+    _results: list[ExpectationResult] = field(default_factory=list)
     _broken: list[str] = field(default_factory=list)
 
     def attempt(self, work: Callable[[], Result]) -> Result:
@@ -103,7 +107,7 @@ class Stage:
         """Columns of this attempt's row, over those that a materialization reported before."""
         self._figures |= figures
 
-    def judged(self, results: Iterable[dict[str, Any]]) -> None:
+    def judged(self, results: Iterable[ExpectationResult]) -> None:
         """Rows for operations.expectation_results, written when the attempt ends."""
         self._results += results
 
@@ -133,8 +137,7 @@ class Stage:
             **self._figures,
         )
         self._write(PIPELINE_RUNS, lambda: record_attempts(self.lake, [attempt]))
-        run_id = context.run.run_id
-        self._write(EXPECTATION_RESULTS, lambda: record_results(self.lake, self._results, run_id=run_id, now=self.now))
+        self._write(EXPECTATION_RESULTS, lambda: record_results(self.lake, self._results))
 
     @contextmanager
     def recorded(self) -> Iterator[Stage]:

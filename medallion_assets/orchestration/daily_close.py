@@ -18,10 +18,13 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.run_days import partition_day
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE, Table
+from medallion_assets.operations.stages import DAILY
 from medallion_assets.orchestration.partitions import business_day
 from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.settings import Settings
 
 MOST_MISSED_DAYS = 31
 
@@ -29,6 +32,12 @@ MOST_MISSED_DAYS = 31
 def day_to_close(scheduled_at: datetime) -> date:
     """The business day before the one in which a tick was due."""
     return business_day(scheduled_at) - timedelta(days=1)
+
+
+def daily_lines(settings: Settings, pipeline: Pipeline) -> tuple[str, ...]:
+    """The cron lines at which a pipeline closes its days: its own, or else those that hold for every pipeline."""
+    job = pipeline.job(DAILY)
+    return settings.schedules.get(job, settings.schedules.get(DAILY, ()))
 
 
 def day_due(cron_lines: Sequence[str], time_zone: str, done_by: time, now: datetime) -> date | None:
@@ -59,18 +68,18 @@ def missed_days(
     return [day for day in days if day not in closed]
 
 
-def first_published(instance: dg.DagsterInstance, serving: Table) -> date | None:
+def first_published(instance: dg.DagsterInstance, table: Table) -> date | None:
     """The first business day that was ever published, as the event log knows."""
-    days = (partition_day(one) for one in instance.get_materialized_partitions(asset_key(serving)))
+    days = (partition_day(one) for one in instance.get_materialized_partitions(asset_key(table)))
     return min((day for day in days if day is not None), default=None)
 
 
-def closed_days(instance: dg.DagsterInstance, serving: Table, days: Collection[date]) -> set[date]:
+def closed_days(instance: dg.DagsterInstance, table: Table, days: Collection[date]) -> set[date]:
     """Those of `days` that a run published which began after the day had ended."""
     closed: set[date] = set()
     for day in days:
         ended = datetime.combine(day + timedelta(days=1), datetime.min.time(), ZoneInfo(BUSINESS_TIME_ZONE)).timestamp()
-        wanted = dg.AssetRecordsFilter(asset_key=asset_key(serving), asset_partitions=[str(day)], after_timestamp=ended)
+        wanted = dg.AssetRecordsFilter(asset_key=asset_key(table), asset_partitions=[str(day)], after_timestamp=ended)
         records = instance.fetch_materializations(wanted, limit=1).records
         if records and _began(instance, records[0]) >= ended:
             closed.add(day)

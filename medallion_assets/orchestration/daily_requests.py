@@ -1,4 +1,4 @@
-"""Requests for runs of daily_gold_and_publish: some days of one Gold table and of what serves it.
+"""Requests for runs of the daily jobs: some days of one Gold table and of what serves it.
 
 Belongs here: how such a request looks, whoever asks: its assets, days, priority, tags, run config and key.
 Does not: which days (restated.py, daily_close.py), or when (orchestration/sensors/restated.py, schedules.py).
@@ -17,12 +17,11 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, LIVE_PRIORITY, run_tags
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.trigger_context import TriggerContext
-
-LIVE_DAYS = 31
-"""A run of more days than this, or of older ones, is catching up: live work goes first."""
+from medallion_assets.triggers.restated_batches import LIVE_DAYS
 
 
 def days_request(
+    job: str,
     tables: Sequence[Table],
     days: Collection[date],
     *,
@@ -31,11 +30,12 @@ def days_request(
     priority: int = LIVE_PRIORITY,
     catches_up: bool = False,
 ) -> dg.RunRequest:
-    """A run of the assets of `tables` for some days: one run, whose steps each take all days."""
+    """A run of `job` with the assets of `tables` for some days: one run, whose steps each take all days."""
     ranges = ranges_of(days)
     catches_up = catches_up or (ranges[-1][1] - ranges[0][0]).days >= LIVE_DAYS
     return dg.RunRequest(
         run_key=key,
+        job_name=job,
         asset_selection=[asset_key(table) for table in tables],
         run_config=triggered_config(tables, trigger),
         tags={

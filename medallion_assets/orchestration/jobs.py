@@ -6,27 +6,17 @@ Does not: when they run (the sensors and schedules of this room).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 import dagster as dg
 
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import Table
+from medallion_assets.operations.stages import DAILY, INGEST, INGEST_AND_REFINE, REFINE, Kind, stages, stages_of
 from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES, PUBLISHED_TABLES
-from medallion_assets.refining.bronze import bronze_table
 
-INGEST, REFINE, DAILY = "ingest", "refine", "daily_gold_and_publish"
-INGEST_AND_REFINE = "ingest_and_refine"
-_BRONZE = tuple(bronze_table(table.short_name) for table in EXPORTED_TABLES)
-_SILVER = (*EXPORTED_TABLES, ENRICHED_TRANSACTIONS)
-JOB_TABLES: dict[str, tuple[Table, ...]] = {
-    INGEST: _BRONZE,
-    REFINE: _SILVER,
-    INGEST_AND_REFINE: (*_BRONZE, *_SILVER),
-    DAILY: tuple(table for pair in PUBLISHED_TABLES for table in pair),
-}
-"""The tables whose stages a job may hold."""
 LIVE_PRIORITY, RECENT_PRIORITY, CATCH_UP_PRIORITY = 10, 8, 5
 """Priorities of runs: exports and the nightly close go first, then recent days that Silver changed, then what was
 missed or is old; backfills have 0."""
@@ -44,22 +34,52 @@ def run_tags(tables: Collection[Table], *, priority: int = LIVE_PRIORITY) -> dic
     }
 
 
-def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
+@dataclass(frozen=True, slots=True)
+class _Job:
+    kinds: frozenset[Kind]
+    description: str
+
+
+JOBS = {
+    INGEST: _Job(frozenset({"bronze"}), "Load every complete export that is not in, each exactly once."),
+    REFINE: _Job(
+        frozenset({"judged", "derived"}), "Judge and publish what Bronze holds; derive the days that this touches."
+    ),
+    INGEST_AND_REFINE: _Job(
+        frozenset({"bronze", "judged", "derived"}),
+        "Both in one run: what an export is loaded by when no timer keeps Silver waiting.",
+    ),
+    DAILY: _Job(frozenset({"gold", "serving"}), "Build days of Gold and publish them to DynamoDB."),
+}
+"""The jobs of a pipeline that has tables of these kinds."""
+
+
+def jobs(catalog: Catalog) -> list[dg.UnresolvedAssetJobDefinition]:
     """Every job that moves data. Steps of a run go one after another in its process: that starts fastest."""
     return [
-        _job(INGEST, "Load every complete export that is not in, each exactly once."),
-        _job(REFINE, "Judge and publish what Bronze holds; enrich the days that this touches."),
-        _job(INGEST_AND_REFINE, "Both in one run: what an export is loaded by when no timer keeps Silver waiting."),
-        _job(DAILY, "Build days of Gold and publish them to DynamoDB."),
+        dg.define_asset_job(
+            pipeline.job(name),
+            selection=dg.AssetSelection.assets(*map(asset_key, tables)),
+            description=JOBS[name].description,
+            tags=run_tags(tables, priority=0),
+            executor_def=dg.in_process_executor,
+        )
+        for pipeline in catalog.pipelines
+        for name, tables in _tables_of(pipeline)
     ]
 
 
-def _job(name: str, description: str) -> dg.UnresolvedAssetJobDefinition:
-    tables = JOB_TABLES[name]
-    return dg.define_asset_job(
-        name,
-        selection=dg.AssetSelection.assets(*(asset_key(table) for table in tables)),
-        description=description,
-        tags=run_tags(tables, priority=0),
-        executor_def=dg.in_process_executor,
-    )
+def job_tables(catalog: Catalog) -> dict[str, tuple[Table, ...]]:
+    """The tables whose stages each job may hold."""
+    return {pipeline.job(name): tables for pipeline in catalog.pipelines for name, tables in _tables_of(pipeline)}
+
+
+def step_names(catalog: Catalog) -> dict[str, str]:
+    """The name of the table that each step writes, by the step's key; other steps are no stages."""
+    return {asset_key(stage.table).to_python_identifier(): stage.table.name for stage in stages(catalog)}
+
+
+def _tables_of(pipeline: Pipeline) -> Iterator[tuple[str, tuple[Table, ...]]]:
+    for name, job in JOBS.items():
+        if tables := tuple(stage.table for stage in stages_of(pipeline) if stage.kind in job.kinds):
+            yield name, tables

@@ -101,7 +101,7 @@ def asked_days(tags: Mapping[str, str], *, of: Table, first_day: date, now: date
     return days
 
 
-def tell_days(context: dg.AssetExecutionContext, days: Collection[date], result: dg.MaterializeResult[None]) -> None:
+def report_days(context: dg.AssetExecutionContext, days: Collection[date], result: dg.MaterializeResult[None]) -> None:
     """Tell Dagster of each day that a run of scattered days has made of an asset; of its partition it tells itself."""
     if SCATTERED_DAYS not in context.run.tags:
         return

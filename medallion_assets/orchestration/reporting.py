@@ -41,7 +41,7 @@ STEP_RETRY_SECONDS = 10.0
 """Before a step's own retry; what failed transiently has waited within the step already (stage.Repeating)."""
 
 
-def doorway(table: Table, *, kinds: set[str] | None = None) -> dict[str, Any]:
+def asset_options(table: Table, *, kinds: set[str] | None = None) -> dict[str, Any]:
     """What `@dg.asset` takes from a contract: how it looks, its pool, and when it counts as stale.
 
     Its retries are not a policy of Dagster's (see `step_retries`).

@@ -10,10 +10,11 @@ from collections.abc import Collection, Sequence
 
 import dagster as dg
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import AT_ONCE, Table, Timers
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.orchestration.attempt import NOT_WRITTEN
-from medallion_assets.orchestration.jobs import JOB_TABLES, run_tags
+from medallion_assets.orchestration.jobs import job_tables, run_tags
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.alert_direct import tell
@@ -44,17 +45,18 @@ def sensor_status(settings: Settings) -> dg.DefaultSensorStatus:
     return dg.DefaultSensorStatus.RUNNING if settings.uses_triggers else dg.DefaultSensorStatus.STOPPED
 
 
-def is_at_work(instance: dg.DagsterInstance, tables: Collection[Table]) -> bool:
+def is_at_work(instance: dg.DagsterInstance, catalog: Catalog, tables: Collection[Table]) -> bool:
     """Whether a run that writes one of some tables is queued or running, whatever started it."""
     keys = {asset_key(table) for table in tables}
-    return any(writes(run, keys) for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS))))
+    return any(writes(run, catalog, keys) for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS))))
 
 
-def writes(run: dg.DagsterRun, keys: Collection[dg.AssetKey]) -> bool:
+def writes(run: dg.DagsterRun, catalog: Catalog, keys: Collection[dg.AssetKey]) -> bool:
     """Whether a run writes one of some assets: those selected, or every one of its job."""
     if run.asset_selection is not None:
         return not run.asset_selection.isdisjoint(keys)
-    return run.job_name == BY_HAND or not {asset_key(one) for one in JOB_TABLES.get(run.job_name, ())}.isdisjoint(keys)
+    of_job = {asset_key(table) for table in job_tables(catalog).get(run.job_name, ())}
+    return run.job_name == BY_HAND or not of_job.isdisjoint(keys)
 
 
 def request(job: str, tables: Sequence[Table], context: TriggerContext, *, of: Table, run_key: str) -> dg.RunRequest:

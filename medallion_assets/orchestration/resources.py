@@ -1,4 +1,4 @@
-"""Resources: what doorways are handed, and what they share.
+"""Resources: what assets and sensors are handed, and what they share.
 
 Belongs here: the lakehouse, the raw exports and DynamoDB as Dagster resources.
 Does not: any logic of a stage; assets call the rooms below and report (reporting.py).
@@ -8,11 +8,12 @@ import getpass
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import dagster as dg
 from pydantic import Field
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.orchestration.attempt import Repeating, Stage
@@ -25,14 +26,28 @@ if TYPE_CHECKING:
 
 
 class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The Delta tables, and where raw exports lie. Both URLs are absolute paths or `s3://bucket/prefix`."""
+    """The Delta tables, and where raw exports lie. Both URLs are absolute paths or `s3://bucket/prefix`.
 
+    The catalog is no configuration: `of` gives a class of its own to each.
+    """
+
+    catalog: ClassVar[Catalog] = Catalog()
     url: str
     raw_url: str
     storage_options: dg.ResourceDependency[Mapping[str, str]] = Field(default_factory=dict, repr=False)  # type: ignore[arg-type]
     """They hold secrets: a dependency is no configuration, which Dagster stores and shows."""
     repetitions: int = Repeating.attempts
     first_wait_seconds: float = Repeating.first_wait_seconds
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> type[Self]:
+        """The resource for a lakehouse with the tables of `catalog`."""
+
+        class Resource(cls):  # type: ignore[misc, valid-type]
+            pass
+
+        Resource.catalog = catalog
+        return Resource
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LakehouseResource"]:
@@ -60,7 +75,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def lakehouse(self, *, author: Mapping[str, str] | None = None) -> Lakehouse:
         """The lakehouse, for who reads it without a stage."""
-        return Lakehouse(url=self.url, storage_options=self.storage_options, author=author or {})
+        return Lakehouse(url=self.url, storage_options=self.storage_options, author=author or {}, catalog=self.catalog)
 
     def now(self) -> datetime:
         """The clock of this run's stages."""

@@ -7,7 +7,7 @@ Does not: the `#owner` item (publishing.owner), or where a lakehouse publishes t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,7 +15,6 @@ from medallion_assets.delta.commit_notes import commits_since
 from medallion_assets.delta.identity import Identity
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.pipeline_runs import knows_run
 from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.day_publisher import published_days
 from medallion_assets.publishing.owner import Claim, Owner, Trace, claim, read_owner, remedy, replace_owner
@@ -36,8 +35,12 @@ class HandedOver:
     owner: Owner
 
 
-def take(table: BudgetedTable, serving: ServingTable, wish: Claim, gold: Snapshot) -> Owner:
+def take(
+    table: BudgetedTable, serving: ServingTable, wish: Claim, gold: Snapshot, *, knows_run: Callable[[str], bool]
+) -> Owner:
     """The owner of a serving table, which is the one that wants to publish `gold`.
+
+    `knows_run` tells whether a run was one of this lakehouse.
 
     Raises:
         PermanentError: it belongs to another lakehouse, or what lies in it is of nobody known here.
@@ -47,7 +50,7 @@ def take(table: BudgetedTable, serving: ServingTable, wish: Claim, gold: Snapsho
         table,
         serving.keys,
         wish,
-        first_generation=lambda: _first_generation(table, _traces(table, serving), gold),
+        first_generation=lambda: _first_generation(table, _traces(table, serving), gold, knows_run),
         is_latest=lambda: gold.lakehouse.open(gold.table).table_id == wish.table_id,
     )
 
@@ -88,7 +91,9 @@ def _traces(table: BudgetedTable, serving: ServingTable) -> list[Trace]:
     return published_days(table) if len(serving.keys) > 1 else published_items(table, serving.keys[0])
 
 
-def _first_generation(table: BudgetedTable, traces: Sequence[Trace], gold: Snapshot) -> int:
+def _first_generation(
+    table: BudgetedTable, traces: Sequence[Trace], gold: Snapshot, knows_run: Callable[[str], bool]
+) -> int:
     """Where the numbers of a table without an owner go on, if the last publish to it was this lakehouse's.
 
     They go on in the same generation if all that was published in it can be of this Gold table, as it is now.
@@ -98,7 +103,7 @@ def _first_generation(table: BudgetedTable, traces: Sequence[Trace], gold: Snaps
             raise _not_known(table.name, "items that no pointer or watermark tells of")
         return 0
     last = max(traces, key=lambda one: (one.published_at or LONG_AGO, one.number))
-    if last.run_id is None or not _is_known(gold, last.run_id):
+    if last.run_id is None or not (knows_run(last.run_id) or _has_built(gold, last.run_id)):
         raise _not_known(table.name, f"what run {last.run_id} published at {last.published_at}")
     generation = max(traces, key=lambda one: one.number).number // VERSIONS
     is_ours = all(_can_be_of(gold, one) for one in traces if one.number // VERSIONS == generation)
@@ -111,10 +116,8 @@ def _next_generation(table: BudgetedTable, traces: Sequence[Trace]) -> int:
     return max((one.number // VERSIONS for one in traces), default=0) + 1
 
 
-def _is_known(gold: Snapshot, run_id: str) -> bool:
-    """Whether a run was one of this lakehouse: one that was killed has no attempt, yet may have built Gold."""
-    if knows_run(gold.lakehouse, run_id):
-        return True
+def _has_built(gold: Snapshot, run_id: str) -> bool:
+    """Whether a run wrote Gold: one that was killed while it published has no attempt that could be known."""
     return any(commit.get(RUN_ID) == run_id for commit in commits_since(gold, -1))
 
 

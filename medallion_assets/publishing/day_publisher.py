@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from medallion_assets.contracts.pipeline import METRIC_DATE, ROW_KEY
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.attributes import Item, UnstorableValueError, number, to_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition
@@ -26,7 +27,7 @@ from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, key_rule
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-DAY, ROW = "metric_date", "row_key"
+DAY, ROW = METRIC_DATE, ROW_KEY
 POINTER = "#current"
 EXPIRE_AFTER_SECONDS = 86_400
 """Superseded rows stay a day: longer than any reader holds on to a pointer."""

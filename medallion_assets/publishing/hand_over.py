@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.pipeline import Published
+from medallion_assets.delta.identity import Identity
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.adoption import HandedOver, claim_of, hand_over
@@ -17,7 +18,6 @@ from medallion_assets.publishing.destination import refuse_samples, serving_tabl
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.serving_tables import ensure_table
-from medallion_assets.refining.samples import identify
 from medallion_assets.settings import Settings
 
 TARGET_WCU = 25
@@ -25,9 +25,9 @@ TARGET_WCU = 25
 
 
 def hand_over_table(
-    settings: Settings, lakehouse: Lakehouse, gold_table: Table, contract: Table, *, why: str, now: datetime
+    settings: Settings, lakehouse: Lakehouse, identity: Identity, what: Published, *, why: str, now: datetime
 ) -> HandedOver:
-    """Make this lakehouse the owner of the serving table that `gold_table` is published to, for the reason `why`.
+    """Make this lakehouse, of that identity, the owner of a serving table, for the reason `why`.
 
     Raises:
         PermanentError: there is no table, no reason, or no Gold table; samples would leave this machine; the owner
@@ -36,6 +36,7 @@ def hand_over_table(
     """
     if not why.strip():
         raise PermanentError("handing a table over needs a reason", do="say it with --why")
+    contract, gold_table = what.table, what.gold.table
     if not lakehouse.exists(gold_table):
         raise PermanentError(
             f"this lakehouse has nothing to publish to {contract.short_name}",
@@ -45,7 +46,6 @@ def hand_over_table(
         )
     gold, serving = lakehouse.open(gold_table), serving_table(contract, settings.serving_prefix)
     client = publishing_client(region_name=settings.aws_region)
-    identity = identify(lakehouse, now)
     endpoint = client.meta.endpoint_url
     refuse_samples(lakehouse, identity, serving.name, endpoint=endpoint, named=settings.publish_samples)
     ensure_table(client, serving, creates=settings.creates_tables)

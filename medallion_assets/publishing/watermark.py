@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from medallion_assets.contracts.pipeline import AS_OF_DATE, GOLD_VERSION
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import Item, StoredItem, number, to_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition, Guard
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 WATERMARK = "#watermark"
-AS_OF, VERSION = "as_of_date", "gold_version"
+AS_OF, VERSION = AS_OF_DATE, GOLD_VERSION
 KEY_ENCODING, LEFT_OUT = "key_encoding", "rows_left_out"
 MOST_ATTEMPTS = 20
 

@@ -7,30 +7,18 @@ Does not: acting on a decision (refining.refine, refining.load).
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
+from typing import Annotated
 
 import polars as pl
 
-from medallion_assets.contracts.table import Column, Table, Text, TimestampUtc
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.schema import polars_schema
-from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.delta.rows import commit_rows, read_rows, row_table, rows_of
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-
-DECISIONS = Table(
-    name="operations.decisions",
-    description="What people decided about exports, with who, when and why.",
-    columns=(
-        Column("table_name", Text(), "the table the export belongs to, without its layer"),
-        Column("subject", Text(), "the export id; for confirm_table the new table id"),
-        Column("action", Text(), "accept, reject or confirm_table"),
-        Column("reason", Text(), "why, in the person's words"),
-        Column("decided_by", Text(), "who"),
-        Column("decided_at", TimestampUtc(), "when"),
-    ),
-)
 
 
 class Action(StrEnum):
@@ -48,26 +36,24 @@ class Action(StrEnum):
 class Decision:
     """One decision; the first one about a subject holds."""
 
-    table_name: str
-    subject: str
-    action: Action
-    reason: str
-    decided_by: str
-    decided_at: datetime
+    table_name: Annotated[str, "the table the export belongs to, without its layer"]
+    subject: Annotated[str, "the export id; for confirm_table the new table id"]
+    action: Annotated[Action, "accept, reject or confirm_table"]
+    reason: Annotated[str, "why, in the person's words"]
+    decided_by: Annotated[str, "who"]
+    decided_at: Annotated[datetime, "when"]
+
+
+DECISIONS = row_table(
+    Decision,
+    name="operations.decisions",
+    description="What people decided about exports, with who, when and why.",
+)
 
 
 def read_decisions(lakehouse: Lakehouse, table_name: str) -> dict[str, Decision]:
     """The decisions about one table's exports, by subject; of several about one subject the first."""
-    return _decisions(lakehouse.open(DECISIONS), table_name) if lakehouse.exists(DECISIONS) else {}
-
-
-def _decisions(recorded: Snapshot, table_name: str) -> dict[str, Decision]:
-    rows = recorded.scan().filter(pl.col("table_name") == table_name).sort("decided_at", descending=True)
-    return {
-        row["subject"]: Decision(**{**row, "action": Action(row["action"])})
-        for row in rows.collect().iter_rows(named=True)
-        if row["action"] in set(Action)  # of a later release, or another writer: nothing that this one can follow
-    }
+    return _first_ones(read_rows(lakehouse, DECISIONS, pl.col("table_name") == table_name))
 
 
 def record_decisions(lakehouse: Lakehouse, decisions: Collection[Decision]) -> None:
@@ -79,21 +65,26 @@ def record_decisions(lakehouse: Lakehouse, decisions: Collection[Decision]) -> N
 
     def record() -> None:
         snapshot = lakehouse.ready(DECISIONS)  # read and committed on one version: of two who differ one is told
-        new = []
-        for decision in decisions:
-            known = _decisions(snapshot, decision.table_name).get(decision.subject)
-            if known is None:
-                new.append(decision)
-            elif known.action != decision.action:
-                raise PermanentError(
-                    f"{decision.table_name}: export {decision.subject} was decided before",
-                    expected=f"no other decision than {known.action} by {known.decided_by} at {known.decided_at}",
-                    found=decision.action,
-                    do="leave this export out of the run config",
-                )
-        if not new:
-            return
-        rows = pl.DataFrame([asdict(decision) for decision in new], schema=polars_schema(DECISIONS))
-        snapshot.commit([snapshot.stage(rows.lazy())])
+        recorded = rows_of(DECISIONS, snapshot.scan().collect())
+        new = [decision for decision in decisions if _is_new(decision, recorded)]
+        if new:
+            commit_rows(snapshot, DECISIONS, new)
 
     until_committed(record)
+
+
+def _first_ones(decisions: Collection[Decision]) -> dict[str, Decision]:
+    return {decision.subject: decision for decision in sorted(decisions, key=attrgetter("decided_at"), reverse=True)}
+
+
+def _is_new(decision: Decision, recorded: Collection[Decision]) -> bool:
+    same_table = [known for known in recorded if known.table_name == decision.table_name]
+    known = _first_ones(same_table).get(decision.subject)
+    if known is not None and known.action != decision.action:
+        raise PermanentError(
+            f"{decision.table_name}: export {decision.subject} was decided before",
+            expected=f"no other decision than {known.action} by {known.decided_by} at {known.decided_at}",
+            found=decision.action,
+            do="leave this export out of the run config",
+        )
+    return known is None

@@ -20,8 +20,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from medallion_assets.contracts.pipeline import AS_OF_KEEP_DAYS
 from medallion_assets.contracts.run_days import contiguous
-from medallion_assets.deriving.kept_days import LTV_KEEP_DAYS, kept_as_of_days, missing_as_of_days
+from medallion_assets.deriving.kept_days import kept_as_of_days, missing_as_of_days
 
 NEVER = -1
 """Lower than any version of a table."""
@@ -67,6 +68,7 @@ class Ledger:
     """
 
     as_of: bool
+    keep_days: int = AS_OF_KEEP_DAYS
     first_day: date | None = None
     greatest_day: date | None = None
     restated: Mapping[date, Position] = field(default_factory=dict)
@@ -143,7 +145,7 @@ def advance(
     published = _greatest_published(ledger.published, now_published, sources)
     return replace(
         ledger,
-        restated=_steps(restated, ledger.greatest_day),
+        restated=_steps(restated, ledger.greatest_day, ledger.keep_days),
         built=built,
         unpublished={day: version for day, version in unpublished.items() if published is None or day >= published[0]},
         published=published,
@@ -164,9 +166,11 @@ def to_build(ledger: Ledger) -> dict[date, int]:
     """The days that Gold has to build, each with the version of Silver that it has to be built from at least."""
     if not ledger.as_of:
         return {day: version for day, version in ledger.restated.items() if version > ledger.built.get(day, NEVER)}
-    wanted: set[date] = set(kept_as_of_days(ledger.built, ledger.greatest_day))
+    wanted: set[date] = set(kept_as_of_days(ledger.built, ledger.greatest_day, keep_days=ledger.keep_days))
     if ledger.first_day is not None:
-        wanted.update(missing_as_of_days(ledger.built, ledger.first_day, ledger.greatest_day))
+        wanted.update(
+            missing_as_of_days(ledger.built, ledger.first_day, ledger.greatest_day, keep_days=ledger.keep_days)
+        )
     known = dict(ledger.built)
     if ledger.published is not None:
         day, source = ledger.published
@@ -229,13 +233,13 @@ def _needed(restated: Mapping[date, int], as_of: date) -> int:
     return max((version for day, version in restated.items() if day <= as_of), default=NEVER)
 
 
-def _steps(restated: Mapping[date, int], greatest_day: date | None) -> dict[date, int]:
+def _steps(restated: Mapping[date, int], greatest_day: date | None, keep_days: int) -> dict[date, int]:
     """What every day from each of these on needs, without what a later version of an earlier day says already.
 
     Of days so old that only month ends are kept, the steps of a month are one: that may ask for a day too many, never
     for one too few, and keeps the ledger small.
     """
-    recent = greatest_day - timedelta(days=LTV_KEEP_DAYS) if greatest_day is not None else date.max
+    recent = greatest_day - timedelta(days=keep_days) if greatest_day is not None else date.max
     steps: dict[date, int] = {}
     last: date | None = None
     for day in sorted(restated):

@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from medallion_assets.contracts.run_days import days_in
-from medallion_assets.orchestration.daily_requests import LIVE_DAYS
 from medallion_assets.triggers.restated import Stretch
+
+LIVE_DAYS = 31
+"""A run of more days than this, or of older ones, is catching up: live work goes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,6 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from medallion_assets.orchestration.runs.outcomes import Status
-
 OVERLAP_SECONDS = 600.0
 """A run that ended may be seen this much later than runs that ended after it."""
 
@@ -26,6 +24,17 @@ OVERLAP_SECONDS = 600.0
 EpochSeconds = Annotated[float, Field(ge=0, le=2.0**37)]
 """Until beyond the year 6000, and within what the libraries below take for a moment."""
 EPOCH_SECONDS: TypeAdapter[float] = TypeAdapter(EpochSeconds)
+
+
+class Status(StrEnum):
+    """What became of a job or an asset in a run."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """It did not get to run, because something before it failed or a person ended the run."""
+    PENDING = "pending"
+    """It has not ended yet."""
 
 
 class Condition(StrEnum):

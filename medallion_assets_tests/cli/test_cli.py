@@ -19,18 +19,19 @@ from medallion_assets.cli import app
 from medallion_assets.cli.demo.home import recording
 from medallion_assets.delta.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.build import build_daily_sales
+from medallion_assets.deriving.build import build
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
-from medallion_assets.pipelines.transactions import tables
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.serving_tables import day_table, ensure_table
 from medallion_assets_tests.operations.small_lakehouse import FIRST, SECOND, data_file, make_lakehouse
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS, pipeline_with
 
 WITH_EURO = replace(
     CUSTOMER_TRANSACTIONS,
     expectations=tuple(one for one in CUSTOMER_TRANSACTIONS.expectations if one.name != "currency_unsupported"),
 )
+EURO_PIPELINE = pipeline_with(WITH_EURO)
 
 
 @pytest.fixture
@@ -287,7 +288,7 @@ def test_redrive_applies_what_is_good_now(lakehouse: Lakehouse, monkeypatch: pyt
     """C6: nothing under the old contract; under the new one the row, the day and who did it; then nothing again."""
     page = run("quarantine", "redrive", "customer_transactions")
     assert (page.exit_code, "still bad: currency_unsupported: 1" in page.stdout) == (0, True)
-    monkeypatch.setattr(tables, "EXPORTED_TABLES", (WITH_EURO, CUSTOMERS))
+    monkeypatch.setenv("MEDALLION_PIPELINES", f"{__name__}:EURO_PIPELINE")
     before = datetime.now(UTC)
     done = answer("quarantine", "redrive", "customer_transactions", "--why", "Europe")
     assert (done["redriven"], done["restated"]) == (1, ["2025-03-07"])
@@ -307,7 +308,7 @@ def test_a_table_is_handed_over_by_name_and_for_a_reason(lakehouse: Lakehouse, m
     """P5: another lakehouse owned it; what the former published counts as older from then on."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("MEDALLION_SERVING_PREFIX", "x.")
-    build_daily_sales(lakehouse, [date(2025, 3, 7)])
+    build(lakehouse, DAILY_SALES, [date(2025, 3, 7)])
     with mock_aws():
         client = publishing_client(region_name="us-east-1")
         ensure_table(client, day_table("x.daily_sales_metrics"), creates=True)

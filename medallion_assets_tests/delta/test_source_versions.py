@@ -16,7 +16,8 @@ from medallion_assets.delta.source_versions import (
     taken_version,
 )
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.changed_days import update_enriched
+from medallion_assets.deriving.changed_days import update_derived
+from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
@@ -114,7 +115,7 @@ def test_customers_that_were_made_anew_are_taken_again(tmp_path: Path) -> None:
         land(lakehouse, full(CUSTOMERS, f"01746057600000-0000000{len(region)}", AT, [item_line(known)]))
         pipeline.run_silver(lakehouse)
         assert [row["region"] for row in pipeline.rows(lakehouse, pipeline.ENRICHED_TRANSACTIONS)] == [region]
-    assert update_enriched(lakehouse).restated == set()
+    assert update_derived(lakehouse, ENRICHMENT).restated == set()
 
 
 def test_a_note_is_of_the_table_whose_id_it_names(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import polars as pl
 
 from medallion_assets.delta.commit_notes import commit_note, commits_since
-from medallion_assets.delta.partitions import REMOVED, REPLACED
+from medallion_assets.delta.partitions import REMOVED, REPLACED, partition
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.build import build_customer_ltv, build_daily_sales, partition
+from medallion_assets.deriving.build import build
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
 from medallion_assets_tests.deriving.planting import Sale, enriched
 from medallion_assets_tests.pipeline import lakehouse_at
 
@@ -41,9 +42,9 @@ def test_a_partition_is_replaced_as_a_whole(tmp_path: Path) -> None:
     """G2, G5: what a day no longer has goes; other days stay as they are."""
     lakehouse, other = lakehouse_at(tmp_path), DAY + timedelta(days=1)
     plant(lakehouse, Sale(DAY, "10"), Sale(DAY, "20", category="books"), Sale(other, "5"))
-    build_daily_sales(lakehouse, [DAY, other])
+    build(lakehouse, DAILY_SALES, [DAY, other])
     plant(lakehouse, Sale(DAY, "7"), Sale(other, "6"))
-    build_daily_sales(lakehouse, [DAY])
+    build(lakehouse, DAILY_SALES, [DAY])
     gold = lakehouse.open(DAILY_SALES_SUMMARY)
     assert partition(gold, DAY).select("product_category", "net_revenue").rows() == [("toys", Decimal(7))]
     assert partition(gold, other)["net_revenue"].to_list() == [Decimal(5)]
@@ -53,9 +54,9 @@ def test_a_day_without_sales_becomes_an_empty_partition(tmp_path: Path) -> None:
     """G5: a restated day whose last row went."""
     lakehouse = lakehouse_at(tmp_path)
     plant(lakehouse, Sale(DAY))
-    build_daily_sales(lakehouse, [DAY])
+    build(lakehouse, DAILY_SALES, [DAY])
     plant(lakehouse, Sale(DAY + timedelta(days=1)))
-    build_daily_sales(lakehouse, [DAY])
+    build(lakehouse, DAILY_SALES, [DAY])
     assert partition(lakehouse.open(DAILY_SALES_SUMMARY), DAY).is_empty()
 
 
@@ -64,11 +65,11 @@ def test_as_of_days_that_are_not_kept_are_removed(tmp_path: Path) -> None:
     lakehouse, month_end = lakehouse_at(tmp_path), date(2025, 2, 28)
     old, greatest = date(2025, 2, 3), DAY + timedelta(days=35)
     plant(lakehouse, Sale(old), Sale(DAY))
-    build_customer_ltv(lakehouse, [old, month_end, DAY])
+    build(lakehouse, LIFETIME_VALUE, [old, month_end, DAY])
     plant(lakehouse, Sale(old), Sale(DAY), Sale(greatest))
-    build_customer_ltv(lakehouse, [greatest])
+    build(lakehouse, LIFETIME_VALUE, [greatest])
     assert lakehouse.open(CUSTOMER_LTV).partitions == [month_end, DAY, greatest]
-    build_customer_ltv(lakehouse, [old])
+    build(lakehouse, LIFETIME_VALUE, [old])
     gold = lakehouse.open(CUSTOMER_LTV)
     assert gold.partitions == [old, month_end, DAY, greatest]
     notes = [(commit_note(commit, REPLACED), commit_note(commit, REMOVED)) for commit in commits_since(gold, 1)]

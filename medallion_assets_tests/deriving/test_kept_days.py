@@ -25,7 +25,7 @@ def test_the_greatest_day_the_35_before_it_and_month_ends_are_kept() -> None:
     kept = (date(2024, 2, 29), date(2025, 3, 31), date(2025, 4, 5), GREATEST)
     assert kept_as_of_days(days, GREATEST) == kept
     assert housekeeping(days, GREATEST) == tuple(day for day in days if day not in kept)
-    assert kept_as_of_days(days, GREATEST, ltv_keep_days=36) == (*kept[:2], date(2025, 4, 4), *kept[2:])
+    assert kept_as_of_days(days, GREATEST, keep_days=36) == (*kept[:2], date(2025, 4, 4), *kept[2:])
 
 
 def test_a_late_day_restates_its_summary_and_every_kept_as_of_day_from_it_on() -> None:

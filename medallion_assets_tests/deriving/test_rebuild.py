@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import polars as pl
+import narwhals as nw
 import pytest
 
 from medallion_assets.contracts.table import Column, Integer, Table
@@ -19,13 +19,13 @@ from medallion_assets.delta.partitions import REMOVED, REPLACED
 from medallion_assets.delta.replacement import REBUILT_NOTE
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.delta.table_changes import Rebuilt
-from medallion_assets.deriving import rebuild as module
-from medallion_assets.deriving.build import build_customer_ltv
-from medallion_assets.deriving.changed_days import rebuild_enriched, update_enriched
+from medallion_assets.deriving.build import build
+from medallion_assets.deriving.changed_days import rebuild_derived, update_derived
 from medallion_assets.deriving.rebuild import rebuild_gold
-from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
+from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV, lifetime_value
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, ENRICHMENT, LIFETIME_VALUE
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.operations.small_lakehouse import AT, FIRST
 from medallion_assets_tests.oracle.lines import customer, full, item_line, transaction
@@ -35,12 +35,12 @@ from medallion_assets_tests.pipeline import lakehouse_at, land, run_gold, run_si
 DAY, BETWEEN, NEXT = date(2025, 3, 7), date(2025, 3, 8), date(2025, 3, 9)
 Rebuild = Callable[..., Rebuilt]
 TABLES: dict[str, tuple[Table, Rebuild]] = {
-    "enriched": (ENRICHED_TRANSACTIONS, rebuild_enriched),
+    "enriched": (ENRICHED_TRANSACTIONS, lambda lakehouse, **more: rebuild_derived(lakehouse, ENRICHMENT, **more)),
     "daily sales": (
         DAILY_SALES_SUMMARY,
-        lambda lakehouse, **more: rebuild_gold(lakehouse, DAILY_SALES_SUMMARY, **more),
+        lambda lakehouse, **more: rebuild_gold(lakehouse, DAILY_SALES, **more),
     ),
-    "lifetime value": (CUSTOMER_LTV, lambda lakehouse, **more: rebuild_gold(lakehouse, CUSTOMER_LTV, **more)),
+    "lifetime value": (CUSTOMER_LTV, lambda lakehouse, **more: rebuild_gold(lakehouse, LIFETIME_VALUE, **more)),
 }
 
 
@@ -103,30 +103,26 @@ def test_a_dry_run_says_the_same_and_writes_nothing(lakehouse: Lakehouse, name: 
     assert dry.changes == rebuild(lakehouse, why="then do").changes
 
 
-def test_a_required_column_that_gold_gains_needs_a_rebuild(
-    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_required_column_that_gold_gains_needs_a_rebuild(lakehouse: Lakehouse) -> None:
     """The same table afterwards, with the column in every row."""
     wider = replace(CUSTOMER_LTV, columns=(*CUSTOMER_LTV.columns, Column("orders_squared", Integer(), "for a test")))
-    narrow = module.customer_ltv
 
-    def squared(*arguments: Any) -> Any:
-        for frame in narrow(*arguments):
-            yield frame.with_columns((pl.col("order_count") ** 2).alias("orders_squared"))
+    def squared(base: nw.LazyFrame[Any], day: date) -> nw.LazyFrame[Any]:
+        return lifetime_value(base, day).with_columns((nw.col("order_count") ** 2).alias("orders_squared"))
 
-    monkeypatch.setattr(module, "customer_ltv", squared)
     table_id = lakehouse.open(CUSTOMER_LTV).table_id
     with pytest.raises(Exception, match=r"has rows without orders_squared.*medallion rebuild gold\.customer_ltv"):
         lakehouse.ready(wider)
-    rebuild_gold(lakehouse, wider, why="the contract has changed")
+    gold = replace(LIFETIME_VALUE, table=wider, compute=squared)
+    rebuild_gold(lakehouse, gold, why="the contract has changed")
     assert [row["orders_squared"] for row in rows(lakehouse, wider)] == [1, 1, 4]
     assert lakehouse.open(wider).table_id == table_id
 
 
 def test_as_of_days_that_are_not_kept_go(lakehouse: Lakehouse) -> None:
     """G5: the rebuild of customer_ltv leaves what a build would leave."""
-    build_customer_ltv(lakehouse, [NEXT + timedelta(days=9)])
-    done = rebuild_gold(lakehouse, CUSTOMER_LTV, why="tidy")
+    build(lakehouse, LIFETIME_VALUE, [NEXT + timedelta(days=9)])
+    done = rebuild_gold(lakehouse, LIFETIME_VALUE, why="tidy")
     assert lakehouse.open(CUSTOMER_LTV).partitions == [DAY, BETWEEN, NEXT]
     commit = last_commit(lakehouse.open(CUSTOMER_LTV), REMOVED)
     assert commit is not None
@@ -137,9 +133,9 @@ def test_as_of_days_that_are_not_kept_go(lakehouse: Lakehouse) -> None:
 def test_enrichment_goes_on_after_a_rebuild(lakehouse: Lakehouse) -> None:
     """It carries how far both sources are in."""
     shutil.rmtree(Path(lakehouse.uri(ENRICHED_TRANSACTIONS)))
-    update_enriched(lakehouse)
-    rebuild_enriched(lakehouse, why="to be sure")
-    assert update_enriched(lakehouse).version == lakehouse.open(ENRICHED_TRANSACTIONS).version
+    update_derived(lakehouse, ENRICHMENT)
+    rebuild_derived(lakehouse, ENRICHMENT, why="to be sure")
+    assert update_derived(lakehouse, ENRICHMENT).version == lakehouse.open(ENRICHED_TRANSACTIONS).version
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -15,21 +15,26 @@ from pathlib import Path
 from typing import Any
 
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.partitions import partition
 from medallion_assets.delta.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.deriving.build import customer_ltv, daily_sales, partition
+from medallion_assets.deriving.computation import Computation
 from medallion_assets.operations.verify.silver import is_behind
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
-from medallion_assets.pipelines.transactions.customer_ltv_metrics import CUSTOMER_LTV_METRICS
-from medallion_assets.pipelines.transactions.daily_sales_metrics import DAILY_SALES_METRICS
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
+from medallion_assets.pipelines.transactions.pipeline import (
+    DAILY_SALES,
+    LIFETIME_VALUE,
+    LIFETIME_VALUE_METRICS,
+    SALES_METRICS,
+)
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.ledger import Settlement
 from medallion_assets.sources.dynamodb_export.read import Export
+from medallion_assets_tests.pipeline import EXPORTED_TABLES
 
 
 def land(export: Export, source: Path, target: Path) -> None:
@@ -77,7 +82,7 @@ class Destination:
                 yield f"{table.name}: {sorted(pending)} not settled"
             if is_behind(enriched, source):
                 yield f"{enriched.table.name}: behind {table.name}"
-        served = {DAILY_SALES_METRICS.short_name, CUSTOMER_LTV_METRICS.short_name}
+        served = {SALES_METRICS.table.short_name, LIFETIME_VALUE_METRICS.table.short_name}
         if absent := served - set(self.dynamodb.list_tables()["TableNames"]):
             yield f"{', '.join(sorted(absent))}: not made in DynamoDB yet"
             return
@@ -93,24 +98,24 @@ class Destination:
         days = [day for day in enriched.partitions if day is not None]
         sales, values = self.lakehouse.open(DAILY_SALES_SUMMARY), self.lakehouse.open(CUSTOMER_LTV)
         for day in sorted(days, reverse=True):  # the last days are those that change
-            expected = daily_sales(enriched, [day])
+            expected = Computation(DAILY_SALES, enriched).rows(day)
             if not partition(sales, day).equals(expected.sort(list(sales.table.key))):
                 yield f"{sales.table.name}: {day} is not what Silver gives"
-            served = read_day(self.dynamodb, DAILY_SALES_METRICS.short_name, day)
+            served = read_day(self.dynamodb, SALES_METRICS.table.short_name, day)
             if _revenue(served) != _revenue(expected.to_dicts()) or len(served) != expected.height:
-                yield f"{DAILY_SALES_METRICS.name}: {day} is not what Silver gives"
+                yield f"{SALES_METRICS.table.name}: {day} is not what Silver gives"
         last = max(days)
-        (expected,) = customer_ltv(enriched, [last])
+        expected = Computation(LIFETIME_VALUE, enriched).rows(last)
         if not partition(values, last).equals(expected.sort(list(values.table.key))):
             yield f"{values.table.name}: {last} is not what Silver gives"
-        watermark = read_watermark(self.dynamodb, CUSTOMER_LTV_METRICS.short_name)
+        watermark = read_watermark(self.dynamodb, LIFETIME_VALUE_METRICS.table.short_name)
         if watermark is None or watermark[0] != last:
-            yield f"{CUSTOMER_LTV_METRICS.name}: published as of {watermark and watermark[0]}, not {last}"
+            yield f"{LIFETIME_VALUE_METRICS.table.name}: published as of {watermark and watermark[0]}, not {last}"
         elif (
             partition(self.lakehouse.open(CUSTOMER_LTV, version=watermark[1]), last).to_dicts()
             != expected.sort(list(values.table.key)).to_dicts()
         ):
-            yield f"{CUSTOMER_LTV_METRICS.name}: published figures of {last} are older than Silver"
+            yield f"{LIFETIME_VALUE_METRICS.table.name}: published figures of {last} are older than Silver"
 
     def _open(self, table: Table) -> Snapshot | None:
         return self.lakehouse.open(table) if self.lakehouse.exists(table) else None

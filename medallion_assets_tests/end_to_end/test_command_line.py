@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.cli.embedded_dynamodb import embedded_dynamodb
+from medallion_assets.delta.partitions import partition
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.build import partition
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.publishing.publisher import publishing_client
@@ -21,6 +21,7 @@ from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import STORY
+from medallion_assets_tests.pipeline import CATALOG
 
 DAYS = [date(2025, 1, 9), date(2025, 1, 10)]
 
@@ -73,7 +74,7 @@ def test_the_whole_graph_from_another_working_directory(tmp_path: Path, dynamodb
 
     to_gold = "key:bronze/*,key:silver/*,gold/daily_sales_summary"
     materialize(environment, elsewhere, "--select", to_gold, "--partition", str(DAYS[0]))
-    lakehouse = Lakehouse(url=settings.lakehouse_url)
+    lakehouse = Lakehouse(catalog=CATALOG, url=settings.lakehouse_url)
     assert lakehouse.open(DAILY_SALES_SUMMARY).partitions == DAYS[:1]
 
     materialize(

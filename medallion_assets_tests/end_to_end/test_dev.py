@@ -22,12 +22,12 @@ import requests
 from medallion_assets.cli.embedded_dynamodb import EmbeddedDynamoDB
 from medallion_assets.cli.home_lock import only_one
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import load_settings
 from medallion_assets.sources.dynamodb_export.read import Export, find_exports, read_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.end_to_end.arrival import Destination
+from medallion_assets_tests.pipeline import CATALOG, EXPORTED_TABLES
 from medallion_assets_tests.services.processes import free_port
 
 pytestmark = pytest.mark.xdist_group("web_server")
@@ -140,7 +140,7 @@ def test_an_export_is_served_by_itself_and_again_after_a_restart(dev: Dev) -> No
     assert f"Dagster UI {url}" in dev.printed
     assert requests.get(f"{url}/server_info", timeout=10).ok
     landed = dev.sample_export()
-    destination = Destination(Lakehouse(url=dev.settings.lakehouse_url), dev.dynamodb)
+    destination = Destination(Lakehouse(catalog=CATALOG, url=dev.settings.lakehouse_url), dev.dynamodb)
     dev.wait_until(lambda: destination.lacks(landed) == [])
     customers = dev.dynamodb.scan(TableName="customer_ltv_metrics", Select="COUNT")["Count"]
     dev.wait_until(lambda: "items written" in dev.printed)

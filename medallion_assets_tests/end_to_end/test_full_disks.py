@@ -29,6 +29,7 @@ from medallion_assets_tests.end_to_end.test_production import (
     wait_for_run,
 )
 from medallion_assets_tests.graph import STORY
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.daemon import Deployment, deployment
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
@@ -36,7 +37,7 @@ from medallion_assets_tests.services.processes import REPOSITORY
 from medallion_assets_tests.services.small_disk import SmallDisk
 
 pytestmark = pytest.mark.skipif(not os.environ.get("MEDALLION_FAULTS"), reason="takes minutes: make test-faults")
-FULL_SECONDS = 45.0
+FULL_SECONDS = 20.0
 """How long a disk stays full: every loop of the daemon meets it several times, and so does a run."""
 ARRIVAL_SECONDS = 240.0
 """Once there is room everything is in within this time: what failed meanwhile waits up to a minute to be asked for."""
@@ -62,8 +63,7 @@ def production(
         "MEDALLION_CREATE_TABLES": "yes",
         "MEDALLION_MISSED_DAYS": "skip",
     }
-    for table in dynamodb_local.client.list_tables()["TableNames"]:
-        dynamodb_local.client.delete_table(TableName=table)
+    dynamodb_local.empty()
     with deployment(tmp_path, environment) as one:
         yield one
 
@@ -84,7 +84,7 @@ def test_a_deployment_goes_on_by_itself_once_there_is_room(
     tell: Callable[[str, str], None],
 ) -> None:
     settings = load_settings(production.environment)
-    destination = Destination(Lakehouse(url=settings.lakehouse_url), dynamodb_local.client)
+    destination = Destination(Lakehouse(catalog=CATALOG, url=settings.lakehouse_url), dynamodb_local.client)
     story, raw = tmp_path / "story", Path(settings.raw_url)
     exports = write_demo_history(str(story), **STORY)[:5]
     for export in exports[:2]:
@@ -128,7 +128,7 @@ def test_development_goes_on_by_itself_once_there_is_room(
         dev.start()
         url = f"http://127.0.0.1:{dev.ports['--port']}"
         landed = dev.sample_export()
-        destination = Destination(Lakehouse(url=dev.settings.lakehouse_url), dev.dynamodb)
+        destination = Destination(Lakehouse(catalog=CATALOG, url=dev.settings.lakehouse_url), dev.dynamodb)
         dev.wait_until(lambda: "reading export" in dev.printed)
         small_disk.fill()
         stay_full(small_disk)

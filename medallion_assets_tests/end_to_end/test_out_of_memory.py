@@ -27,7 +27,7 @@ from medallion_assets_tests.end_to_end.test_production import (
     story_of,
 )
 from medallion_assets_tests.graph import STORY
-from medallion_assets_tests.pipeline import rows
+from medallion_assets_tests.pipeline import CATALOG, rows
 from medallion_assets_tests.services.daemon import Deployment
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.memory_limit import MemoryLimit
@@ -47,7 +47,7 @@ def test_runs_that_are_killed_for_memory_are_told_and_made_good(
     tell: Callable[[str, str], None],
 ) -> None:
     settings = load_settings(production.environment)
-    lakehouse = Lakehouse(url=settings.lakehouse_url)
+    lakehouse = Lakehouse(catalog=CATALOG, url=settings.lakehouse_url)
     destination = Destination(lakehouse, dynamodb_local.client)
     story, raw = tmp_path / "story", Path(settings.raw_url)
     exports = write_demo_history(str(story), **STORY)[:3]

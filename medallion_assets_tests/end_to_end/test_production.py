@@ -21,6 +21,7 @@ from medallion_assets.settings import load_settings
 from medallion_assets.sources.dynamodb_export.read import Export
 from medallion_assets_tests.end_to_end.arrival import Destination, land
 from medallion_assets_tests.graph import STORY
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.daemon import Deployment, deployment
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.postgres import PostgresServer
@@ -55,9 +56,7 @@ def production(tmp_path: Path, postgres: PostgresServer, dynamodb_local: DynamoD
         "MEDALLION_CREATE_TABLES": "yes",
         "MEDALLION_MISSED_DAYS": "skip",
     }
-    for table in dynamodb_local.client.list_tables()["TableNames"]:
-        dynamodb_local.client.update_table(TableName=table, DeletionProtectionEnabled=False)
-        dynamodb_local.client.delete_table(TableName=table)
+    dynamodb_local.empty()
     with deployment(tmp_path, environment) as one:
         yield one
 
@@ -71,7 +70,7 @@ def test_everything_arrives_by_itself_and_again_after_each_kill(
     tell: Callable[[str, str], None],
 ) -> None:
     settings = load_settings(production.environment)
-    lakehouse = Lakehouse(url=settings.lakehouse_url)
+    lakehouse = Lakehouse(catalog=CATALOG, url=settings.lakehouse_url)
     destination = Destination(lakehouse, dynamodb_local.client)
     story, raw = tmp_path / "story", Path(settings.raw_url)
     exports = write_demo_history(str(story), **STORY)

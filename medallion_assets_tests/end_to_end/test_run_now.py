@@ -24,6 +24,7 @@ from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests.graph import STORY
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.processes import REPOSITORY, free_port
 from medallion_assets_tests.services.web_server import make_dagster_home, web_server
 
@@ -45,7 +46,7 @@ class Served:
 
     @property
     def lakehouse(self) -> Lakehouse:
-        return Lakehouse(url=self.settings.lakehouse_url)
+        return Lakehouse(catalog=CATALOG, url=self.settings.lakehouse_url)
 
     def bronze(self, table: str) -> list[str]:
         """The exports that are in."""

@@ -17,6 +17,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets_tests.end_to_end.arrival import Destination
 from medallion_assets_tests.end_to_end.test_dev import Dev
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.daemon import LAUNCH, RUNS
 
 KINDS = (
@@ -44,7 +45,7 @@ def test_three_runs_at_a_time_on_sqlite_lose_nothing(dev: Dev) -> None:
     url = f"http://127.0.0.1:{dev.ports['--port']}/graphql"
     landed = dev.sample_export()
     ids = [launch(url, *kind) for _ in range(RUNS_OF_A_KIND) for kind in KINDS]
-    destination = Destination(Lakehouse(url=dev.settings.lakehouse_url), dev.dynamodb)
+    destination = Destination(Lakehouse(catalog=CATALOG, url=dev.settings.lakehouse_url), dev.dynamodb)
     dev.wait_until(lambda: destination.lacks(landed) == [])
     dev.wait_until(lambda: all(run["endTime"] for run in runs(url)))
     ended = runs(url)

@@ -19,6 +19,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.settings import load_settings
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.pipelines.transactions.samples.test_next_exports import NOW
 from medallion_assets_tests.services.processes import REPOSITORY, free_port, running
 
@@ -71,7 +72,10 @@ def test_it_shows_and_starts_nothing_unless_told_to(ui: Ui) -> None:
     assert [command for command in started if "dagster_webserver" in command]
     assert [command for command in started if "_daemon" in command] == []
 
-    lakehouse, bronze = Lakehouse(url=load_settings({"MEDALLION_HOME": str(ui.home)}).lakehouse_url), "customers"
+    lakehouse, bronze = (
+        Lakehouse(catalog=CATALOG, url=load_settings({"MEDALLION_HOME": str(ui.home)}).lakehouse_url),
+        "customers",
+    )
     assert not lakehouse.exists(bronze_table(bronze))
     run_now = [sys.executable, REPOSITORY / "examples" / "run_now.py", "ingest", "--asset", f"bronze/{bronze}"]
     done = subprocess.run([*run_now, "--url", ui.url], capture_output=True, text=True, check=False, timeout=SECONDS)

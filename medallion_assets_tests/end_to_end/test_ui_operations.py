@@ -25,6 +25,7 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.end_to_end.test_production import FINISHED, story_of
 from medallion_assets_tests.graph import BRONZE, SILVER, STORY, STORY_DAYS
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.daemon import Deployment, Run, deployment
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.postgres import PostgresServer
@@ -53,8 +54,7 @@ def production(tmp_path: Path, postgres: PostgresServer, dynamodb_local: DynamoD
         "DAGSTER_POSTGRES_URL": postgres.make_database(),
         "MEDALLION_TRIGGERS": "off",
     }
-    for table in dynamodb_local.client.list_tables()["TableNames"]:
-        dynamodb_local.client.delete_table(TableName=table)
+    dynamodb_local.empty()
     with deployment(tmp_path, environment) as one:
         write_demo_history(load_settings(one.environment).raw_url, **STORY)
         one.start()
@@ -63,7 +63,7 @@ def production(tmp_path: Path, postgres: PostgresServer, dynamodb_local: DynamoD
 
 @pytest.mark.skipif(not os.environ.get("MEDALLION_FAULTS"), reason="takes minutes: make test-faults")
 def test_what_people_do_in_the_ui_does_once_what_it_says(production: Deployment, dynamodb_local: DynamoDBLocal) -> None:
-    lakehouse = Lakehouse(url=load_settings(production.environment).lakehouse_url)
+    lakehouse = Lakehouse(catalog=CATALOG, url=load_settings(production.environment).lakehouse_url)
     days = [STORY_DAYS[0] + timedelta(number) for number in range((STORY_DAYS[1] - STORY_DAYS[0]).days)]
 
     # Ended in the middle, then run again: everything is in, once.

@@ -11,8 +11,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.build import build_customer_ltv, build_daily_sales
+from medallion_assets.deriving.build import build
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.injection import (
@@ -128,18 +130,18 @@ def test_a_full_export_settled_meanwhile_is_known(tmp_path: Path) -> None:
     assert interleave(Path(start.url), tmp_path, refined, settles_it_and_dies, check) > 5
 
 
-@pytest.mark.parametrize("stage", [build_daily_sales, build_customer_ltv])
+@pytest.mark.parametrize("gold", [DAILY_SALES, LIFETIME_VALUE])
 def test_gold_is_never_left_with_older_figures(
-    tmp_path: Path, refined: Path, undisturbed: dict[str, pl.DataFrame], stage: Callable[..., object]
+    tmp_path: Path, refined: Path, undisturbed: dict[str, pl.DataFrame], gold: Gold
 ) -> None:
     """G5: a build that read Silver before another one did does not write over what that one wrote."""
     summary_days = undisturbed["gold.daily_sales_summary"]["transaction_date"].unique().sort()
-    days = [AS_OF] if stage is build_customer_ltv else list(summary_days)
+    days = [AS_OF] if gold is LIFETIME_VALUE else list(summary_days)
 
-    def build(lakehouse: Lakehouse) -> None:
-        stage(lakehouse, days)
+    def build_it(lakehouse: Lakehouse) -> None:
+        build(lakehouse, gold, days)
 
-    assert interleave(refined, tmp_path, build, run, lambda lakehouse: assert_same(dump(lakehouse), undisturbed)) > 2
+    assert interleave(refined, tmp_path, build_it, run, lambda lakehouse: assert_same(dump(lakehouse), undisturbed)) > 2
 
 
 def test_runs_at_the_same_time_make_the_tables_of_one(tmp_path: Path, undisturbed: dict[str, pl.DataFrame]) -> None:

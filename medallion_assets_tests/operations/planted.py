@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
 
-from medallion_assets.delta.schema import polars_schema
-from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS
+from medallion_assets.delta.rows import frame_of
+from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS, ExpectationResult
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt
 
 NOW = datetime(2025, 5, 8, 15, tzinfo=UTC)
@@ -33,24 +32,22 @@ def attempt(*, ago: float = 3600, **facts: Any) -> StageAttempt:
 
 def attempts(*rows: StageAttempt) -> pl.DataFrame:
     """Rows of PIPELINE_RUNS."""
-    values = [{**asdict(row), "run_date": row.started_at.date()} for row in rows]
-    return pl.DataFrame(values, schema=polars_schema(PIPELINE_RUNS), orient="row")
+    return frame_of(PIPELINE_RUNS, rows)
 
 
 def results(*shares: tuple[int, int], expectation: str = "amount_positive", **facts: Any) -> pl.DataFrame:
     """Rows of EXPECTATION_RESULTS: an export for each (failed, records), judged one after another and published."""
-    usual: dict[str, Any] = {"run_id": "r1", "table_name": SILVER, "kind": "expect_or_drop", "is_published": True}
+    usual: dict[str, Any] = {
+        "run_id": "r1",
+        "table_name": SILVER,
+        "kind": "expect_or_drop",
+        "is_published": True,
+        "expectation": expectation,
+        "judged_at": NOW,
+        **facts,
+    }
     rows = [
-        {
-            **usual,
-            "expectation": expectation,
-            "export_id": f"{number:04}",
-            "passed": records - failed,
-            "failed": failed,
-            "judged_at": NOW,
-            "judged_date": NOW.date(),
-            **facts,
-        }
+        ExpectationResult(**{"export_id": f"{number:04}", "passed": records - failed, "failed": failed, **usual})
         for number, (failed, records) in enumerate(shares)
     ]
-    return pl.DataFrame(rows, schema=polars_schema(EXPECTATION_RESULTS), orient="row")
+    return frame_of(EXPECTATION_RESULTS, rows)

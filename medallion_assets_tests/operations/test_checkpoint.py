@@ -11,9 +11,10 @@ from medallion_assets.definitions import build_defs
 from medallion_assets.delta.commit_notes import last_commit
 from medallion_assets.delta.committing import COMMIT_ID
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.checkpoint import LOG, Checkpoint, committed_at, read_checkpoints
+from medallion_assets.operations.checkpoint import LOG, committed_at, read_checkpoints
+from medallion_assets.operations.monitoring import Checkpoint
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
-from medallion_assets.operations.stages import JOBS, stages
+from medallion_assets.operations.stages import stages
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.refining.bronze import bronze_table
@@ -24,6 +25,7 @@ from medallion_assets_tests.oracle.lines import customer, transaction, upsert_li
 from medallion_assets_tests.oracle.model import CUSTOMERS as CUSTOMERS_NAME
 from medallion_assets_tests.oracle.model import TRANSACTIONS, micros
 from medallion_assets_tests.pipeline import (
+    CATALOG,
     CUSTOMER_TRANSACTIONS,
     CUSTOMERS,
     NOW,
@@ -51,16 +53,16 @@ def checkpoint(lakehouse: Lakehouse, stage: str) -> Checkpoint:
 def test_every_stage_has_one_in_the_job_that_runs_it() -> None:
     """The names of jobs live above this room: they are held together here."""
     defs = build_defs(load_settings({}))
-    for table in stages():
-        selected = defs.resolve_job_def(JOBS[table.layer]).asset_layer.executable_asset_keys
-        assert table.path in {key.to_user_string() for key in selected}
+    for stage in stages(CATALOG):
+        selected = defs.resolve_job_def(stage.job).asset_layer.executable_asset_keys
+        assert stage.table.path in {key.to_user_string() for key in selected}
 
 
 def test_nothing_was_made_yet(tmp_path: Path) -> None:
     """Looking makes no table."""
     found = read_checkpoints(lakehouse_at(tmp_path / "nothing"))
     assert {(one.last_success, one.watermark, one.table_version) for one in found} == {(None, None, None)}
-    assert [one.stage for one in found] == [table.name for table in stages()]
+    assert [one.stage for one in found] == [stage.table.name for stage in stages(CATALOG)]
     assert not (tmp_path / "nothing").exists()
 
 
@@ -126,7 +128,7 @@ def test_a_table_that_was_only_made_has_no_success(lakehouse: Lakehouse) -> None
 
 
 def test_a_commit_tells_its_run(tmp_path: Path) -> None:
-    lakehouse = Lakehouse(url=str(tmp_path), author={"dagster_run_id": "r1"})
+    lakehouse = Lakehouse(catalog=CATALOG, url=str(tmp_path), author={"dagster_run_id": "r1"})
     land(lakehouse, window(TRANSACTIONS, THIRD, AT, AT + DAY, []))
     assert checkpoint(lakehouse, "bronze.customer_transactions").run_id == "r1"
 

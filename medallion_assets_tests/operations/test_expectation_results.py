@@ -9,6 +9,7 @@ from pathlib import Path
 from medallion_assets.operations.expectation_results import (
     EXPECTATION_RESULTS,
     TYPE,
+    ExpectationResult,
     read_results,
     record_results,
     results_of,
@@ -24,27 +25,30 @@ RULE = CUSTOMER_TRANSACTIONS.expectations[0]
 def test_every_rule_has_its_row_and_so_has_every_other_reason() -> None:
     """A rule that nobody broke is told as well: a share over time needs its zeros."""
     tally = Tally(export_id="e1", records=10, bad=3, reasons=Counter({RULE.name: 2, "missing": 1}))
-    rows = {row["expectation"]: row for row in results_of(CUSTOMER_TRANSACTIONS, tally, is_published=False)}
+    found = results_of(CUSTOMER_TRANSACTIONS, tally, is_published=False, run_id="r1", now=NOW)
+    rows = {row.expectation: row for row in found}
     assert set(rows) == {*(one.name for one in CUSTOMER_TRANSACTIONS.expectations), "missing"}
-    assert rows[RULE.name] == {
-        "table_name": "silver.customer_transactions",
-        "export_id": "e1",
-        "expectation": RULE.name,
-        "kind": str(RULE.action),
-        "passed": 8,
-        "failed": 2,
-        "is_published": False,
-        "rules": rules_of(CUSTOMER_TRANSACTIONS),
-    }
-    assert (rows["missing"]["kind"], rows["missing"]["failed"]) == (TYPE, 1)
-    assert {row["failed"] for name, row in rows.items() if name not in (RULE.name, "missing")} == {0}
+    assert rows[RULE.name] == ExpectationResult(
+        run_id="r1",
+        table_name="silver.customer_transactions",
+        export_id="e1",
+        expectation=RULE.name,
+        kind=str(RULE.action),
+        passed=8,
+        failed=2,
+        is_published=False,
+        rules=rules_of(CUSTOMER_TRANSACTIONS),
+        judged_at=NOW,
+    )
+    assert (rows["missing"].kind, rows["missing"].failed) == (TYPE, 1)
+    assert {row.failed for name, row in rows.items() if name not in (RULE.name, "missing")} == {0}
 
 
 def test_results_are_kept_by_the_day_on_which_they_were_judged(tmp_path: Path) -> None:
     lakehouse, tomorrow = lakehouse_at(tmp_path), NOW + timedelta(days=1)
     for run, at in (("r2", tomorrow), ("r1", NOW)):
-        rows = list(results_of(CUSTOMER_TRANSACTIONS, Tally(export_id=f"of {run}", records=1), is_published=True))
-        record_results(lakehouse, rows, run_id=run, now=at)
+        tally = Tally(export_id=f"of {run}", records=1)
+        record_results(lakehouse, results_of(CUSTOMER_TRANSACTIONS, tally, is_published=True, run_id=run, now=at))
     rules = len(CUSTOMER_TRANSACTIONS.expectations)
     assert read_results(lakehouse)["run_id"].to_list() == ["r1"] * rules + ["r2"] * rules
     assert set(read_results(lakehouse, since=tomorrow.date())["export_id"]) == {"of r2"}
@@ -52,6 +56,6 @@ def test_results_are_kept_by_the_day_on_which_they_were_judged(tmp_path: Path) -
 
 def test_nothing_judged_makes_no_table(tmp_path: Path) -> None:
     lakehouse = lakehouse_at(tmp_path)
-    record_results(lakehouse, [], run_id="r", now=NOW)
+    record_results(lakehouse, [])
     assert not lakehouse.exists(EXPECTATION_RESULTS)
     assert read_results(lakehouse).columns == list(EXPECTATION_RESULTS.column_names)

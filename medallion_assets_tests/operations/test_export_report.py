@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import pytest
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.export_report import verify_exports
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 from medallion_assets.sources.dynamodb_export.verdicts import Standing, Verdict
 from medallion_assets.storage.stores import open_store
+from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 from medallion_assets_tests.refining.landing import Landing
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import EXPORT_AT, key_of, write_full, write_window
 
@@ -63,7 +64,9 @@ def test_a_summary_that_no_table_claims_is_named(tmp_path: Path) -> None:
     stray = tmp_path / "raw" / "customers" / foreign.export_id / "manifest-summary.json"
     stray.parent.mkdir()
     stray.write_bytes(b"{}")
-    report = verify_exports(str(tmp_path / "raw"), raw_url=str(tmp_path / "raw"), tables=EXPORTED_TABLES)
+    report = verify_exports(
+        str(tmp_path / "raw"), raw_url=str(tmp_path / "raw"), lakehouse=lakehouse_at(tmp_path / "lakehouse")
+    )
     assert not report.is_well
     assert {(one.key.split("/manifest")[0].rpartition("/")[0], one.problem) for one in report.unclaimed} == {
         ("customers", "in no export folder"),
@@ -80,7 +83,9 @@ def test_what_is_claimed_depends_on_where_the_url_lies(tmp_path: Path, url: str,
     """Below the raw URL, above it, and in a place that has nothing to do with it."""
     write_full(open_store(str(tmp_path / "raw" / "invoices")))
     write_full(open_store(str(tmp_path / "elsewhere")), prefix="invoices")
-    claimed = verify_exports(str(tmp_path / url), raw_url=str(tmp_path / "raw"), tables=EXPORTED_TABLES).unclaimed
+    claimed = verify_exports(
+        str(tmp_path / url), raw_url=str(tmp_path / "raw"), lakehouse=lakehouse_at(tmp_path / "lakehouse")
+    ).unclaimed
     assert len(claimed) == unclaimed + (url == "")
 
 
@@ -90,7 +95,7 @@ def test_whose_a_tables_exports_are_is_known_from_what_was_loaded(tmp_path: Path
     ours = place.full("a")
     place.ingest()
     strangers = place.full("b", at=EXPORT_AT + DAY, account_id="999988887777")
-    report = verify_exports(place.raw_url, raw_url=place.raw_url, tables=EXPORTED_TABLES, lakehouse=place.lakehouse)
+    report = verify_exports(place.raw_url, raw_url=place.raw_url, lakehouse=replace(place.lakehouse, catalog=CATALOG))
     assert {one.export_id: one.verdict for one in report.exports} == {
         ours.export_id: Verdict.COMPLETE,
         strangers.export_id: Verdict.WRONG_TABLE,

@@ -13,7 +13,7 @@ from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, rec
 from medallion_assets.operations.stages import data_tables
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, lakehouse_at, run_gold
+from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, lakehouse_at, run_gold
 
 NOW = datetime(2025, 5, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -48,7 +48,7 @@ def test_a_table_that_was_never_refreshed_is_as_old_as_the_lakehouse(began: date
 def test_every_data_table_is_told_and_none_of_operations(tmp_path: Path) -> None:
     """Looking makes no table, and before anything was loaded nothing is stale."""
     found = read_freshness(lakehouse_at(tmp_path / "nothing"), NOW)
-    assert [one.table for one in found] == [table.name for table in data_tables()]
+    assert [one.table for one in found] == [table.name for table in data_tables(CATALOG)]
     assert {"bronze.customers", "silver.customers_events", "quarantine.customers", "gold.customer_ltv"} <= {
         one.table for one in found
     }

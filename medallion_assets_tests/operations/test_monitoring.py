@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.freshness import Freshness
-from medallion_assets.operations.monitoring import DATA_FRESHNESS, replace_rows
+from medallion_assets.operations.monitoring import DATA_FRESHNESS, Freshness, replace_rows
 from medallion_assets_tests.pipeline import lakehouse_at
 
 
-def row(table: str, rows: int) -> dict[str, object]:
-    return asdict(Freshness(table=table, last_refreshed=None, row_count=rows, sla_hours=None, is_stale=False))
+def row(table: str, rows: int) -> Freshness:
+    return Freshness(table=table, last_refreshed=None, row_count=rows, sla_hours=None, is_stale=False)
 
 
 def held(lakehouse: Lakehouse) -> dict[str, int]:

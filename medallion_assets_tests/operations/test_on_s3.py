@@ -14,7 +14,7 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.redrive import redrive
 from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests.operations.small_lakehouse import exports
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, land, run_silver
+from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, land, run_silver
 from medallion_assets_tests.services.s3 import S3Server
 
 WITH_EURO = replace(
@@ -26,7 +26,8 @@ WITH_EURO = replace(
 @pytest.fixture
 def lakehouse(s3_server: S3Server) -> Lakehouse:
     """The small lakehouse in a bucket."""
-    lakehouse = Lakehouse(url=f"s3://{s3_server.make_bucket()}/lake", storage_options=s3_server.environment)
+    url = f"s3://{s3_server.make_bucket()}/lake"
+    lakehouse = Lakehouse(catalog=CATALOG, url=url, storage_options=s3_server.environment)
     for export in exports():
         land(lakehouse, export)
     run_silver(lakehouse)

@@ -74,7 +74,7 @@ def test_the_last_success_is_the_one_that_ended_last(tmp_path: Path, monkeypatch
     other = [replace(ONE, stage="gold.t", started_at=AT + n * DAY, run_id=f"g{n}") for n in (0, 2)]
     record_attempts(lakehouse, [long, short, *failed, *other])
     found = last_successes(lakehouse, ["silver.t", "gold.t", "serving.t"])
-    assert {stage: (row["run_id"], row["ended_at"]) for stage, row in found.items()} == {
+    assert {stage: (attempt.run_id, attempt.ended_at) for stage, attempt in found.items()} == {
         "silver.t": ("long", AT + timedelta(minutes=10)),
         "gold.t": ("g2", AT + 2 * DAY + timedelta(seconds=2.5)),
     }

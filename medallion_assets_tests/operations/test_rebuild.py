@@ -19,7 +19,7 @@ from medallion_assets.operations.rebuild import Request, rebuild, rebuildable_ta
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, lakehouse_at
+from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, NOW, lakehouse_at, pipeline_with
 
 NAMES = {
     "customers": "silver.customers",
@@ -33,6 +33,7 @@ STRICT = replace(
     CUSTOMER_TRANSACTIONS,
     expectations=(*CUSTOMER_TRANSACTIONS.expectations, expect_or_drop("not_eleven", nw.col("amount") != 11)),
 )
+STRICT_PIPELINE = pipeline_with(STRICT)
 
 
 @pytest.fixture
@@ -50,17 +51,17 @@ def run(*arguments: str) -> Any:
 
 @pytest.mark.parametrize(("typed", "meant"), NAMES.items())
 def test_a_table_is_found_by_the_names_people_use(typed: str, meant: str) -> None:
-    assert rebuildable_table(typed).name == meant
+    assert rebuildable_table(CATALOG, typed).name == meant
 
 
 def test_a_name_that_is_no_table_is_told_with_those_that_are() -> None:
     with pytest.raises(PermanentError, match=r"expected: one of bronze\.customer_transactions, .*found: 'orders'"):
-        rebuildable_table("orders")
+        rebuildable_table(CATALOG, "orders")
     with pytest.raises(PermanentError, match=r"found: 'operations\.decisions'"):
-        rebuildable_table("operations.decisions")
+        rebuildable_table(CATALOG, "operations.decisions")
 
 
-@pytest.mark.parametrize("table", [table.name for table in rebuildable_tables() if table.layer == "silver"])
+@pytest.mark.parametrize("table", [table.name for table in rebuildable_tables(CATALOG) if table.layer == "silver"])
 def test_each_silver_table_is_rebuilt_by_the_command(home: Path, table: str) -> None:
     """Nothing has changed, so no row differs; the commit says why it was made."""
     done = run(table, "--why", WHY)
@@ -68,14 +69,13 @@ def test_each_silver_table_is_rebuilt_by_the_command(home: Path, table: str) -> 
     assert {name: done["changes"][name] for name in ("added", "changed", "gone")} == dict.fromkeys(
         ("added", "changed", "gone"), 0
     )
-    log = Path(lakehouse_at(home / "lakehouse").uri(rebuildable_table(table))) / "_delta_log"
+    log = Path(lakehouse_at(home / "lakehouse").uri(rebuildable_table(CATALOG, table))) / "_delta_log"
     assert WHY in (log / f"{done['version']:020d}.json").read_text()
 
 
 @pytest.mark.usefixtures("home")
 def test_the_command_prints_what_would_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("tables", "operations.rebuild"):
-        monkeypatch.setattr(f"medallion_assets.{name}.EXPORTED_TABLES", (STRICT, pipeline.CUSTOMERS))
+    monkeypatch.setenv("MEDALLION_PIPELINES", f"{__name__}:STRICT_PIPELINE")
     done = CliRunner().invoke(cli.app, ["rebuild", "customer_transactions", "--why", WHY, "--dry-run"])
     said = " ".join(done.stdout.split())
     assert done.exit_code == 0
@@ -89,7 +89,7 @@ def test_the_command_prints_what_would_change(monkeypatch: pytest.MonkeyPatch) -
 def test_a_missing_reason_or_place_is_told(home: Path) -> None:
     assert run("customers", "--why", "")["error"]["what"] == "silver.customers: the rebuild has no reason"
     assert run("bronze.customers", "--why", WHY)["exit_code"] == 2  # the raw place was never there
-    table, request = rebuildable_table("customer_ltv"), Request(why=WHY, accept_all=True)
+    table, request = rebuildable_table(CATALOG, "customer_ltv"), Request(why=WHY, accept_all=True)
     with pytest.raises(PermanentError, match=r"gold\.customer_ltv is not judged from exports"):
         rebuild(lakehouse_at(home), "", table, request, now=NOW)
 

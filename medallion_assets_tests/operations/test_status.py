@@ -15,8 +15,8 @@ from rich.console import Console
 from medallion_assets.cli.status_page import status_page
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.table import Alert, raise_alerts
-from medallion_assets.operations.freshness import Freshness
 from medallion_assets.operations.incident import Incident, record_incidents
+from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,
@@ -26,7 +26,7 @@ from medallion_assets.operations.pipeline_runs import (
 )
 from medallion_assets.operations.status import Status, problems, quality, read_status, stage_status, status_facts
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, lakehouse_at
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, lakehouse_at, stage_of
 
 NOW = datetime(2025, 5, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -68,7 +68,7 @@ def test_figures_of_a_stage(lakehouse: Lakehouse) -> None:
         ONE, run_id="r3", started_at=NOW - 3 * HOUR, duration_seconds=9.0, records_in=300, quality_score=0.95
     )
     slow = replace(BAD, duration_seconds=99.0)
-    found = stage_status(CUSTOMER_TRANSACTIONS, attempts(lakehouse, [ONE, long, slow, other]))
+    found = stage_status(stage_of(CUSTOMER_TRANSACTIONS), attempts(lakehouse, [ONE, long, slow, other]))
     assert found.last == slow
     assert found.is_broken
     assert (found.attempts, found.succeeded) == (3, 2)
@@ -96,7 +96,7 @@ def test_what_is_a_problem(lakehouse: Lakehouse) -> None:
     for outcome in Outcome:
         last = replace(ONE, run_id=outcome, started_at=NOW, outcome=outcome, error="e" * 1000)
         frame = attempts(lakehouse_at(Path(lakehouse.url) / outcome), [BAD, last])
-        told[outcome] = problems([], [stage_status(CUSTOMER_TRANSACTIONS, frame)])
+        told[outcome] = problems([], [stage_status(stage_of(CUSTOMER_TRANSACTIONS), frame)])
     assert told[Outcome.SUCCEEDED] == told[Outcome.CANCELED] == []
     (lost,) = told[Outcome.LOST]
     assert lost.startswith("silver.customer_transactions: its last attempt (2025-05-08 00:00 UTC) was lost: eee")

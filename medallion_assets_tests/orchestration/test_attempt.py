@@ -24,7 +24,7 @@ from medallion_assets.orchestration.attempt import Repeating, Stage
 from medallion_assets.orchestration.reporting import check, check_specs
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
-from medallion_assets_tests.pipeline import lakehouse_at
+from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 from medallion_assets_tests.services.processes import REPOSITORY
 
 THINGS = Table(name="silver.things", description="Things.", columns=(Column("name", Text(), "its name"),))
@@ -68,7 +68,7 @@ class Flow:
         def after() -> None:
             self.downstream.append("after")
 
-        resource = LakehouseResource(
+        resource = LakehouseResource.of(CATALOG)(
             url=str(self.folder), raw_url=str(self.folder), repetitions=repetitions, first_wait_seconds=0
         )
         selection = None if "tags" not in options else [things]

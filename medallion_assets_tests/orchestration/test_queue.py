@@ -14,19 +14,20 @@ from dagster._core.test_utils import instance_for_test
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
+from medallion_assets.operations.stages import DAILY
 from medallion_assets.orchestration.daily_requests import days_request
-from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, DAILY, REFINE
+from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, REFINE
 from medallion_assets.orchestration.requests import request
 from medallion_assets.orchestration.schedules import SCHEDULED
 from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
-from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
+from medallion_assets_tests.pipeline import PUBLISHED_TABLES
 
 ROOT = Path(__file__).parents[2]
 SALES = PUBLISHED_TABLES[0]
 EXPORT = request(REFINE, [CUSTOMERS], TriggerContext(trigger="file_arrival"), of=CUSTOMERS, run_key="k").tags
-OLD = days_request(SALES, [date(2025, 1, 1)], trigger=SCHEDULED, key="k", catches_up=True).tags
-LIVE = days_request(SALES, [date(2025, 1, 1)], trigger=SCHEDULED, key="k").tags
+OLD = days_request(DAILY, SALES, [date(2025, 1, 1)], trigger=SCHEDULED, key="k", catches_up=True).tags
+LIVE = days_request(DAILY, SALES, [date(2025, 1, 1)], trigger=SCHEDULED, key="k").tags
 BACKFILL = {"dagster/backfill": "abcdefgh"}
 
 

@@ -22,10 +22,10 @@ from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, DAILY, INGEST
 from medallion_assets.orchestration.partitions import business_day, business_days
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.schedules import schedules
-from medallion_assets.pipelines.transactions.daily_sales_metrics import DAILY_SALES_METRICS
-from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
+from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.orchestration.sensors.restated_days import assets_of, days_of
+from medallion_assets_tests.pipeline import CATALOG, PUBLISHED_TABLES
 
 SETTINGS = load_settings({})
 PAIRS = [[f"{table.layer}/{table.short_name}" for table in pair] for pair in PUBLISHED_TABLES]
@@ -40,7 +40,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 def nightly(**changes: Any) -> dg.ScheduleDefinition:
     settings = replace(SETTINGS, **changes)
-    (schedule,) = [one for one in schedules(settings) if one.job_name == DAILY]
+    (schedule,) = [one for one in schedules(settings, CATALOG) if one.job_name == DAILY]
     return schedule
 
 
@@ -123,12 +123,14 @@ def test_a_day_is_closed_by_a_run_that_began_after_it_had_ended(began_at: str, c
         fetch_materializations=lambda *_, **__: SimpleNamespace(records=[record]),
         get_run_record_by_id=lambda _: SimpleNamespace(start_time=began),
     )
-    assert closed_days(stub, DAILY_SALES_METRICS, [day]) == ({day} if closed else set())
+    assert closed_days(stub, SALES_METRICS.table, [day]) == ({day} if closed else set())
 
 
 def test_any_job_takes_cron_lines_with_a_time_zone() -> None:
     lines = {REFINE: ("0 */6 * * *",), INGEST: ("*/15 * * * *", "0 9 * * 1"), DAILY: ()}
-    made = {one.job_name: one for one in schedules(replace(SETTINGS, schedules=lines, schedule_time_zone="UTC"))}
+    made = {
+        one.job_name: one for one in schedules(replace(SETTINGS, schedules=lines, schedule_time_zone="UTC"), CATALOG)
+    }
     assert set(made) == {REFINE, INGEST}
     assert list(made[INGEST].cron_schedule) == ["*/15 * * * *", "0 9 * * 1"]
     assert {one.execution_timezone for one in made.values()} == {"UTC"}
@@ -146,5 +148,5 @@ def test_any_job_takes_cron_lines_with_a_time_zone() -> None:
 )
 def test_schedules_that_make_no_sense_are_refused_at_start(lines: dict[str, tuple[str, ...]], told: str) -> None:
     with pytest.raises(SettingsError, match="MEDALLION_SCHEDULES") as error:
-        schedules(replace(SETTINGS, schedules=lines))
+        schedules(replace(SETTINGS, schedules=lines), CATALOG)
     assert told in str(error.value.found)

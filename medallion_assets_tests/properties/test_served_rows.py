@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -15,12 +16,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from medallion_assets.deriving.build import build_customer_ltv, build_daily_sales
+from medallion_assets.deriving.build import build
+from medallion_assets.operations.pipeline_runs import knows_run
+from medallion_assets.pipelines.transactions.pipeline import (
+    DAILY_SALES,
+    LIFETIME_VALUE,
+    LIFETIME_VALUE_METRICS,
+    SALES_METRICS,
+)
 from medallion_assets.publishing.attributes import from_item
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.reader import read_day, read_ltv
+from medallion_assets.refining.samples import identify
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.decode import Row
 from medallion_assets_tests.oracle.lines import delete_line, full, item_line, key_of, transaction, upsert_line, window
@@ -76,14 +85,16 @@ class Served:
         publisher = Publisher(
             client=self.client,
             lakehouse=self.lakehouse,
+            identify=partial(identify, self.lakehouse, now),
+            knows_run=partial(knows_run, self.lakehouse),
             limiter=CapacityLimiter(500, clock=clock, sleep=clock.sleep, random=Random(7)),
             run_id=f"run-{now:%H}",
             now=now,
             creates_tables=True,
         )
         if sales_days:
-            publisher.daily_sales(sales_days)
-        publisher.customer_ltv(as_of)
+            publisher.publish(SALES_METRICS, sales_days)
+        publisher.publish(LIFETIME_VALUE_METRICS, [as_of])
 
     def customers(self) -> dict[str, Row]:
         """Every item that is not ours, by customer."""
@@ -130,8 +141,8 @@ def test_readers_find_what_gold_says(steps: list[tuple[dict[str, dict[str, str]]
                 {publish.day for publish in day_publishes} | {row["transaction_date"] for row in truth.enriched}
             )
             if sold:  # days that have no sales any more as well
-                build_daily_sales(served.lakehouse, sold)
-            build_customer_ltv(served.lakehouse, [as_of])
+                build(served.lakehouse, DAILY_SALES, sold)
+            build(served.lakehouse, LIFETIME_VALUE, [as_of])
             served.publish(as_of, sold, now)
             summary = truth.daily_sales_summary
             day_publishes += [

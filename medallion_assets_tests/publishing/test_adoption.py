@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,25 @@ from moto import mock_aws
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.identity import LAKEHOUSE, mark_as_sample, read_identity
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.build import build_customer_ltv, build_daily_sales
+from medallion_assets.deriving.build import build
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
+from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, knows_run, record_attempts
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.pipelines.transactions.pipeline import (
+    DAILY_SALES,
+    LIFETIME_VALUE,
+    LIFETIME_VALUE_METRICS,
+    SALES_METRICS,
+)
 from medallion_assets.publishing.attributes import from_item
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.publish import Publisher, read_back_customer_ltv, read_back_daily_sales
+from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.publishing.read_back import read_back
 from medallion_assets.publishing.reader import read_day, read_ltv
 from medallion_assets.publishing.watermark import read_watermark
+from medallion_assets.refining.samples import identify
 from medallion_assets_tests.deriving.planting import Sale
 from medallion_assets_tests.deriving.test_build import plant
 
@@ -43,6 +52,8 @@ class House:
         self.publisher = Publisher(
             client=client,
             lakehouse=self.lake,
+            identify=partial(identify, self.lake, datetime.now(UTC)),
+            knows_run=partial(knows_run, self.lake),
             limiter=limiter,
             run_id=folder.name,
             now=datetime.now(UTC),
@@ -53,12 +64,16 @@ class House:
     def sell(self, amount: str, day: date = DAY) -> None:
         """Make one sale all there is, and build Gold."""
         plant(self.lake, Sale(day, amount))
-        build_daily_sales(self.lake, [day])
-        build_customer_ltv(self.lake, [day])
+        build(self.lake, DAILY_SALES, [day])
+        build(self.lake, LIFETIME_VALUE, [day])
 
     def publish(self, table: str, day: date = DAY) -> str:
         publisher = replace(self.publisher, now=datetime.now(UTC))
-        published = publisher.daily_sales([day]) if table == SALES else publisher.customer_ltv(day)
+        published = (
+            publisher.publish(SALES_METRICS, [day])
+            if table == SALES
+            else publisher.publish(LIFETIME_VALUE_METRICS, [day])
+        )
         return published[day].outcome
 
     def forget(self, gold: Table) -> None:
@@ -139,13 +154,15 @@ def test_the_first_publish_makes_this_lakehouse_the_owner(house: House, table: s
 
 def test_claiming_is_charged_and_read_back_as_nothing(house: House) -> None:
     """P3: one unit more than the second publish of as many items."""
-    first = house.publisher.daily_sales([DAY])
-    assert read_back_daily_sales(house.publisher, first).rows_readable == 1
-    items = house.publisher.customer_ltv(DAY)
-    assert read_back_customer_ltv(house.publisher, items).rows_readable == 1
+    first = house.publisher.publish(SALES_METRICS, [DAY])
+    assert read_back(house.publisher, SALES_METRICS, first).rows_readable == 1
+    items = house.publisher.publish(LIFETIME_VALUE_METRICS, [DAY])
+    assert read_back(house.publisher, LIFETIME_VALUE_METRICS, items).rows_readable == 1
     house.sell("11")
-    assert first[DAY].consumed_wcu - house.publisher.daily_sales([DAY])[DAY].consumed_wcu == 0, "and an expiry"
-    assert items[DAY].consumed_wcu - house.publisher.customer_ltv(DAY)[DAY].consumed_wcu == 1
+    assert first[DAY].consumed_wcu - house.publisher.publish(SALES_METRICS, [DAY])[DAY].consumed_wcu == 0, (
+        "and an expiry"
+    )
+    assert items[DAY].consumed_wcu - house.publisher.publish(LIFETIME_VALUE_METRICS, [DAY])[DAY].consumed_wcu == 1
 
 
 @pytest.mark.parametrize("table", PUBLISHED)
@@ -219,7 +236,7 @@ def test_a_newer_version_that_another_run_published_is_superseded_and_no_error(h
 
     seen: list[Table] = []
     slow = replace(house.publisher, lakehouse=Stale(url=house.lake.url, author=house.lake.author))
-    assert slow.daily_sales([DAY])[DAY].outcome == "superseded"
+    assert slow.publish(SALES_METRICS, [DAY])[DAY].outcome == "superseded"
 
 
 @pytest.mark.parametrize("table", PUBLISHED)
@@ -320,8 +337,16 @@ def test_lakehouses_with_a_prefix_of_their_own_do_not_meet(house: House, other: 
     names = house.publisher.client.list_tables()["TableNames"]
     assert sorted(names) == sorted([*PUBLISHED, *(f"staging-{table}" for table in PUBLISHED)])
     assert house.read(SALES) == 10
-    assert read_back_daily_sales(prefixed.publisher, prefixed.publisher.daily_sales([DAY])).rows_readable == 1
-    assert read_back_customer_ltv(prefixed.publisher, prefixed.publisher.customer_ltv(DAY)).rows_readable == 1
+    assert (
+        read_back(prefixed.publisher, SALES_METRICS, prefixed.publisher.publish(SALES_METRICS, [DAY])).rows_readable
+        == 1
+    )
+    assert (
+        read_back(
+            prefixed.publisher, LIFETIME_VALUE_METRICS, prefixed.publisher.publish(LIFETIME_VALUE_METRICS, [DAY])
+        ).rows_readable
+        == 1
+    )
     assert read_watermark(house.publisher.client, f"staging-{LTV}") is not None
 
 

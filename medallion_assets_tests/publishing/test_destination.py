@@ -9,8 +9,7 @@ import pytest
 from medallion_assets.delta.identity import Identity
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.pipelines.transactions.customer_ltv_metrics import CUSTOMER_LTV_METRICS
-from medallion_assets.pipelines.transactions.daily_sales_metrics import DAILY_SALES_METRICS
+from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
 from medallion_assets.publishing.destination import is_local, refuse_samples, serving_table
 
 AWS = "https://dynamodb.us-west-2.amazonaws.com"
@@ -64,7 +63,10 @@ def test_what_is_no_sample_goes_anywhere() -> None:
 
 
 def test_tables_have_the_prefix_and_the_keys_of_their_contract() -> None:
-    days, items = serving_table(DAILY_SALES_METRICS, "staging_"), serving_table(CUSTOMER_LTV_METRICS, "staging_")
+    days, items = (
+        serving_table(SALES_METRICS.table, "staging_"),
+        serving_table(LIFETIME_VALUE_METRICS.table, "staging_"),
+    )
     assert (days.name, days.keys, days.must_expire) == (
         "staging_daily_sales_metrics",
         ("metric_date", "row_key"),
@@ -77,4 +79,4 @@ def test_tables_have_the_prefix_and_the_keys_of_their_contract() -> None:
         "order_count": "N",
     }
     with pytest.raises(PermanentError, match="at most 255 characters"):
-        serving_table(DAILY_SALES_METRICS, "x" * 250)
+        serving_table(SALES_METRICS.table, "x" * 250)

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from medallion_assets.contracts.table import Table
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
-from medallion_assets.pipelines.transactions.customer_ltv_metrics import CUSTOMER_LTV_METRICS, metrics_item
-from medallion_assets.pipelines.transactions.daily_sales_metrics import (
-    DAILY_SALES_METRICS,
-    ROW_KEY_COLUMNS,
-    metrics_row,
-)
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
-
-
-def gold_row(table: Table) -> dict[str, object]:
-    return {name: f"the {name}" for name in table.column_names}
+from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
 
 
 def test_a_day_shows_every_figure_of_gold_under_the_publishers_key() -> None:
     """Rule P1: metric_date is the day, row_key the dimensions."""
-    row = metrics_row(gold_row(DAILY_SALES_SUMMARY))
-    assert row.keys() == set(DAILY_SALES_SUMMARY.column_names) - {"transaction_date"}
-    assert set(ROW_KEY_COLUMNS) <= row.keys()
-    assert set(DAILY_SALES_METRICS.column_names) == row.keys() | {"metric_date", "row_key"}
+    assert set(SALES_METRICS.value_columns) == set(DAILY_SALES_SUMMARY.column_names) - {"transaction_date"}
+    assert SALES_METRICS.row_columns == ("product_category", "customer_segment", "region")
+    assert SALES_METRICS.table.column_names == ("metric_date", "row_key", *SALES_METRICS.value_columns)
 
 
 def test_a_customer_shows_every_figure_of_gold_but_those_of_the_clock() -> None:
     """Rule P2: recency_days, tenure_days and orders_per_30_days are the reader's."""
-    item = metrics_item(gold_row(CUSTOMER_LTV))
     clock = {"recency_days", "tenure_days", "orders_per_30_days"}
-    assert item.keys() == set(CUSTOMER_LTV.column_names) - clock - {"as_of_date"}
-    assert set(CUSTOMER_LTV_METRICS.column_names) == item.keys() | {"as_of_date", "gold_version"}
+    assert set(LIFETIME_VALUE_METRICS.value_columns) == set(CUSTOMER_LTV.column_names) - clock - {"as_of_date"}
+    assert LIFETIME_VALUE_METRICS.key == "customer_id"
+    assert LIFETIME_VALUE_METRICS.table.column_names[:3] == ("customer_id", "as_of_date", "gold_version")

@@ -244,5 +244,5 @@ def test_a_sensor_sees_that_the_export_was_held(tmp_path: Path, table: Table) ->
     plain = replace(table, expectations=())
     done = run(lake(tmp_path), plain, a_full(table, 1, "abcdef"), a_full(table, 2, "", days=1))
     assert done.failing is not None
-    (row,) = results_of(plain, done.failing.tally, is_published=False)
-    assert (row["expectation"], row["kind"], row["passed"], row["failed"]) == ("mass_delete", "gate", 0, 6)
+    (row,) = results_of(plain, done.failing.tally, is_published=False, run_id="r", now=AT)
+    assert (row.expectation, row.kind, row.passed, row.failed) == ("mass_delete", "gate", 0, 6)

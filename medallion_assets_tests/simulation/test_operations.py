@@ -14,11 +14,11 @@ from medallion_assets.operations.expectation_results import read_results
 from medallion_assets.operations.incident import read_incidents
 from medallion_assets.operations.monitoring import DATA_FRESHNESS, PIPELINE_CHECKPOINT
 from medallion_assets.operations.pipeline_runs import read_attempts
-from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import SERVING
 from medallion_assets_tests.oracle.model import TABLES, TRANSACTIONS
+from medallion_assets_tests.pipeline import PUBLISHED_TABLES
 from medallion_assets_tests.simulation.shop import BAD_SALES, BAD_WINDOW
 from medallion_assets_tests.simulation.story import (
     DAYS,
@@ -148,12 +148,12 @@ def test_each_failed_stage_of_each_run_is_an_incident(story: Lived) -> None:
     stages = {one.run_id: one.assets[-1] for one in story.failed}
     gate = next(one for one in story.failed if one.job == "refine")
     stages[gate.run_id] = "silver/customer_transactions"
-    assert sorted(found.select("run_id", "stage").rows()) == sorted(
+    assert sorted((incident.run_id, incident.stage) for incident in found) == sorted(
         (run_id, stage.replace("/", ".")) for run_id, stage in stages.items()
     )
-    incident = found.row(by_predicate=pl.col("run_id") == gate.run_id, named=True)
-    assert incident["export_id"] == story.bad.export_id
-    assert f"amount_out_of_range: {BAD_SALES}" in incident["reasons"]
+    (incident,) = [incident for incident in found if incident.run_id == gate.run_id]
+    assert incident.export_id == story.bad.export_id
+    assert f"amount_out_of_range: {BAD_SALES}" in (incident.reasons or "")
 
 
 # What people are told

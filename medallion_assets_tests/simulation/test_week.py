@@ -12,8 +12,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from medallion_assets.deriving.build import partition
-from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
+from medallion_assets.delta.partitions import partition
 from medallion_assets.publishing.reader import read_day, read_ltv
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets_tests import pipeline
@@ -21,6 +20,7 @@ from medallion_assets_tests.graph import GOLD, SERVING
 from medallion_assets_tests.oracle.gold import GROUP
 from medallion_assets_tests.oracle.model import TABLES, TRANSACTIONS
 from medallion_assets_tests.oracle.oracle import Expected
+from medallion_assets_tests.pipeline import PUBLISHED_TABLES
 from medallion_assets_tests.simulation.shop import BAD_WINDOW, LATE_BY, LATE_WINDOW
 from medallion_assets_tests.simulation.story import (
     DAYS,

@@ -28,6 +28,7 @@ from medallion_assets.orchestration.resources import DynamoDBResource, Lakehouse
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import REGION, Graph, Run
 from medallion_assets_tests.operations.small_lakehouse import rewrite_commit
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.processes import free_port
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -186,7 +187,7 @@ class Daemon:
     def evaluate(self, sensor: dg.SensorDefinition) -> list[dg.RunRequest]:
         """What a sensor asks for. A run key that was there before is passed over, as Dagster does."""
         settings = self.graph.settings
-        lakehouse = LakehouseResource(url=settings.lakehouse_url, raw_url=settings.raw_url)
+        lakehouse = LakehouseResource.of(CATALOG)(url=settings.lakehouse_url, raw_url=settings.raw_url)
         context = dg.build_sensor_context(
             instance=self.graph.instance,
             cursor=self.cursors.get(sensor.name),

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.orchestration.runs.outcomes import Status
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.run_if import (
     AT_LEAST_ONE,
@@ -19,6 +18,7 @@ from medallion_assets.triggers.run_if import (
     Condition,
     Cursor,
     FinishedRun,
+    Status,
     condition_met,
     decide,
 )

@@ -14,6 +14,7 @@ import dagster as dg
 import polars as pl
 
 from medallion_assets.cli.demo.view import DemoView
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.table import Lakehouse
@@ -23,9 +24,9 @@ from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
-from medallion_assets.pipelines.transactions.daily_sales_metrics import DAILY_SALES_METRICS
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS, TRANSACTIONS
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.refining.bronze import bronze_table
@@ -54,7 +55,7 @@ class DemoPipeline:
     def __init__(self, settings: Settings, dynamodb: dict[str, str], view: DemoView) -> None:
         self.view = view
         self.client = publishing_client(**dynamodb)
-        self.lakehouse = Lakehouse(url=settings.lakehouse_url)
+        self.lakehouse = Lakehouse(url=settings.lakehouse_url, catalog=Catalog((TRANSACTIONS,)))
         resource = DynamoDBResource(
             endpoint_url=dynamodb["endpoint_url"],
             region=dynamodb["region_name"],
@@ -62,7 +63,7 @@ class DemoPipeline:
             secret_access_key=dynamodb["aws_secret_access_key"],
             creates_tables=True,
         )
-        definitions = build_defs(settings, dynamodb=resource, loggers={"demo": _logger(view)})
+        definitions = build_defs(settings, [TRANSACTIONS], dynamodb=resource, loggers={"demo": _logger(view)})
         self.job = definitions.resolve_implicit_global_asset_job_def()
         self.instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
 
@@ -90,7 +91,7 @@ class DemoPipeline:
 
     def readable(self, days: list[date]) -> dict[str, list[dict[str, object]]]:
         """What readers of DynamoDB see of some days."""
-        return {str(day): read_day(self.client, DAILY_SALES_METRICS.short_name, day) for day in days}
+        return {str(day): read_day(self.client, SALES_METRICS.to, day) for day in days}
 
     def days(self) -> list[date]:
         """The business days with transactions, ascending."""

@@ -18,11 +18,10 @@ from medallion_assets.cli.demo.pipeline import INGEST, REFINE, DemoPipeline, Tab
 from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.cli.embedded_dynamodb import embedded_dynamodb
 from medallion_assets.cli.home_lock import only_one
-from medallion_assets.deriving.kept_days import restated_partitions
+from medallion_assets.deriving.kept_days import kept_as_of_days
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
-from medallion_assets.pipelines.transactions.customer_ltv_metrics import CUSTOMER_LTV_METRICS
-from medallion_assets.pipelines.transactions.daily_sales_metrics import DAILY_SALES_METRICS
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
 from medallion_assets.pipelines.transactions.samples.history import write_bad_export, write_demo_history
 from medallion_assets.settings import Settings
 
@@ -85,16 +84,16 @@ def _tell(settings: Settings, view: DemoView, size: DemoSize) -> DemoResult:
         pipeline.run("Bronze and Silver: load, judge, publish, enrich", [*INGEST, *REFINE])
         days = pipeline.days()
         pipeline.run("Gold: daily sales of every day", [DAILY_SALES_SUMMARY], days[0], days[-1])
-        kept = restated_partitions(days, days[-1]).ltv_days[-size.published_days :]
+        kept = kept_as_of_days(days, days[-1])[-size.published_days :]
         pipeline.run("Gold: customer lifetime value of the last days", [CUSTOMER_LTV], kept[0], kept[-1])
         published = days[-size.published_days :]
         pipeline.run(
             f"Serving: the last {size.published_days} days to DynamoDB",
-            [DAILY_SALES_METRICS],
+            [SALES_METRICS.table],
             published[0],
             published[-1],
         )
-        pipeline.run("Serving: the last day's lifetime values", [CUSTOMER_LTV_METRICS], days[-1], days[-1])
+        pipeline.run("Serving: the last day's lifetime values", [LIFETIME_VALUE_METRICS.table], days[-1], days[-1])
         before = pipeline.readable(published)
         bad = write_bad_export(settings.raw_url, **story)
         message = pipeline.run_to_the_gate(bad.export_id, [*INGEST, *REFINE])

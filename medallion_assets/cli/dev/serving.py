@@ -9,18 +9,20 @@ from __future__ import annotations
 import getpass
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from medallion_assets.contracts.catalog import load_catalog
+from medallion_assets.delta.partitions import held_days
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.orchestration.sensors.restated_logs import Reading, is_as_of, read_on
-from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
+from medallion_assets.operations.pipeline_runs import knows_run
+from medallion_assets.orchestration.sensors.restated_logs import Reading, ledger_of, read_on
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
+from medallion_assets.refining.samples import identify
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.restated import Ledger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -46,10 +48,22 @@ def publish_again(settings: Settings, client: DynamoDBClient, now: datetime) -> 
         TransientError: a storage did not answer.
     """
     author = {"command": COMMAND, "started_by": getpass.getuser()}
-    lake = Lakehouse(url=settings.lakehouse_url, storage_options=settings.storage_options, author=author)
+    lake = Lakehouse(
+        url=settings.lakehouse_url,
+        storage_options=settings.storage_options,
+        author=author,
+        catalog=load_catalog(settings.pipelines),
+    )
+    published = lake.catalog.published
+    built = [what for what in published if lake.exists(what.gold.table) and lake.exists(what.gold.source)]
+    days = items = 0
+    if not built:
+        return PublishedAgain(days=days, items=items)
     publisher = Publisher(
         client=client,
         lakehouse=lake,
+        identify=partial(identify, lake, now),
+        knows_run=partial(knows_run, lake),
         limiter=CapacityLimiter(NO_BUDGET),
         run_id=COMMAND,
         now=now,
@@ -57,19 +71,12 @@ def publish_again(settings: Settings, client: DynamoDBClient, now: datetime) -> 
         prefix=settings.serving_prefix,
         publish_samples=settings.publish_samples,
     )
-    built = [pair for pair in PUBLISHED_TABLES if lake.exists(pair[0]) and lake.exists(ENRICHED_TRANSACTIONS)]
-    days = items = 0
-    if not built:
-        return PublishedAgain(days=days, items=items)
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
-        for gold, serving in built:
-            ledger = read_on(Reading(ledger=Ledger(as_of=is_as_of(gold))), lake, instance, gold, serving).ledger
-            known = sorted(
-                day for day in lake.open(gold).partitions if day is not None and day not in ledger.unpublished
-            )
-            if not known:
-                continue
-            published = publisher.customer_ltv(known[-1]) if is_as_of(gold) else publisher.daily_sales(known)
-            days += len(published)
-            items += sum(one.items_written for one in published.values())
+        for what in built:
+            ledger = read_on(Reading(ledger=ledger_of(what.gold)), lake, instance, what.gold, what.table).ledger
+            known = sorted(day for day in held_days(lake.open(what.gold.table)) if day not in ledger.unpublished)
+            if known:
+                again = publisher.publish(what, known)
+                days += len(again)
+                items += sum(outcome.items_written for outcome in again.values())
     return PublishedAgain(days=days, items=items)

@@ -121,10 +121,9 @@ def deliver_due(
             is_known = parcel.alert.key in known[parcel.channel]
             error = None if is_known else sent(by_name[parcel.channel], parcel.alert, ui_url)
             event = Event.DELIVERED if error is None else Event.FAILED
-            row = {"alert_key": parcel.alert.key, "event": event, "channel": parcel.channel, "error": error}
             try:
                 with noting:
-                    append_events(lakehouse, [row], now)
+                    append_events(lakehouse, [parcel.event(event, now, error=error)])
             except NOT_WRITTEN:
                 unnoted.extend([parcel] if error is None else [])
                 raise

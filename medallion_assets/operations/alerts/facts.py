@@ -9,23 +9,24 @@ A table that cannot be read blinds its own rule alone; that is a fact as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.full_export_time import UnprotectedMinute
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
 from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS, read_results
-from medallion_assets.operations.freshness import Freshness, read_freshness
+from medallion_assets.operations.freshness import read_freshness
+from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
 from medallion_assets.operations.settlements import read_settlements
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
 
@@ -63,8 +64,8 @@ class Facts:
     """What the rules judge. `attempts` are rows of PIPELINE_RUNS, `results` of EXPECTATION_RESULTS, oldest first.
 
     `minutes` names Silver tables with the minute of a full export that no window covers. `known_runs` are the ids of
-    runs of these attempts that Dagster knows: their ends are told as such. `day_due` is the business day that a
-    schedule was to have published by now, None when none was; `first_day` is the first there is.
+    runs of these attempts that Dagster knows: their ends are told as such. `days_due` is the business day
+    that each daily job was to have closed by now; `first_day` is the first there is.
     """
 
     attempts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=polars_schema(PIPELINE_RUNS)))
@@ -76,8 +77,9 @@ class Facts:
     running: Sequence[RunningStage] = ()
     unread: Sequence[Unread] = ()
     known_runs: frozenset[str] = frozenset()
-    day_due: date | None = None
+    days_due: Mapping[str, date] = field(default_factory=dict)
     first_day: date = date.min
+    catalog: Catalog = field(default_factory=Catalog)
 
 
 def read_facts(
@@ -85,7 +87,7 @@ def read_facts(
     now: datetime,
     *,
     running: Collection[RunningStage] = (),
-    day_due: date | None = None,
+    days_due: Mapping[str, date] | None = None,
     first_day: date = date.min,
 ) -> Facts:
     """The facts of the last WINDOW_DAYS; tables that are not there are not made. What cannot be read is `unread`."""
@@ -105,14 +107,16 @@ def read_facts(
             read[name] = reader()
         except (MedallionError, pl.exceptions.PolarsError, OSError) as error:
             unread.append(Unread(what=name, error=str(error)))
-    facts = Facts(running=list(running), unread=unread, day_due=day_due, first_day=first_day)
+    facts = Facts(
+        running=list(running), unread=unread, days_due=days_due or {}, first_day=first_day, catalog=lakehouse.catalog
+    )
     return replace(facts, **read)
 
 
 def refused_exports(lakehouse: Lakehouse, now: datetime) -> list[RefusedExport]:
     """The exports that were refused in the last days and are not in yet, in order of their ids."""
     found: list[RefusedExport] = []
-    for table in EXPORTED_TABLES:
+    for table in lakehouse.catalog.loaded_tables:
         refusals = read_refusals(lakehouse, table.short_name).values()
         recent = [one for one in refusals if one.judged_at >= now - timedelta(days=WINDOW_DAYS)]
         bronze = lakehouse.find(bronze_table(table.short_name)) if recent else None

@@ -64,7 +64,7 @@ def _unhealthy(rule: str, work: _Work, found: str, limit: str) -> Alert:
 
 def unhealthy_run(facts: Facts, now: datetime) -> Iterator[Alert]:
     """A stage took over its time limit or health rule, attempts and waits included, or its process too much memory."""
-    contracts = {table.name: table for table in stages()}
+    contracts = {stage.table.name: stage.table for stage in stages(facts.catalog)}
     for work in (*_at_work(facts, now), *_ended(facts)):
         if work.stage not in contracts:
             continue

@@ -18,15 +18,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import polars as pl
 
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.rows import commit_rows
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
-from medallion_assets.operations.alerts.table import ALERTS, Alert, Event, event_row, read_events
+from medallion_assets.operations.alerts.table import ALERTS, Alert, AlertEvent, Event, events_in, read_events
 from medallion_assets.settings import ALERT_KINDS
 
 FIRST_REST_SECONDS = 30.0
@@ -46,6 +45,10 @@ class Parcel:
     channel: str
     alert: Alert
     raised_at: datetime
+
+    def event(self, event: Event, now: datetime, *, error: str | None = None) -> AlertEvent:
+        """That something happened to it now, on its channel."""
+        return AlertEvent(alert_key=self.alert.key, event=event, channel=self.channel, error=error, happened_at=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +78,13 @@ class _Channel:
     first_at: datetime | None = None
     marks: dict[str, _Mark] = field(default_factory=lambda: defaultdict(_Mark))
 
-    def follow(self, row: Mapping[str, Any], now: datetime) -> None:
+    def follow(self, event: AlertEvent, now: datetime) -> None:
         """Take up the next event of the channel. What a clock that was set back since dates later holds up nothing."""
-        mark, at = self.marks[row["alert_key"]], row["happened_at"]
+        mark, at = self.marks[event.alert_key], event.happened_at
         if at > now + timedelta(seconds=TAKEN_SECONDS):
             at = LONG_AGO
         self.first_at = self.first_at or at
-        match row["event"]:
+        match event.event:
             case Event.SENDING:
                 mark.taken_at = at
             case Event.FAILED:
@@ -107,11 +110,9 @@ def take_due(lakehouse: Lakehouse, channels: Mapping[str, str], now: datetime) -
 
     def take() -> Outlook:
         snapshot = lakehouse.ready(ALERTS)
-        due, next_due_at = waiting(read_events(snapshot, now).iter_rows(named=True), channels, now)
+        due, next_due_at = waiting(events_in(snapshot, now), channels, now)
         if due:
-            events = [{"alert_key": one.alert.key, "event": Event.SENDING, "channel": one.channel} for one in due]
-            rows = pl.DataFrame([event_row(event, now) for event in events], schema=polars_schema(ALERTS), orient="row")
-            snapshot.commit([snapshot.stage(rows.lazy(), partition=now.date())])
+            commit_rows(snapshot, ALERTS, [parcel.event(Event.SENDING, now) for parcel in due])
         return Outlook(version=snapshot.version, due=due, next_due_at=next_due_at)
 
     return until_committed(take)
@@ -123,8 +124,7 @@ def waiting_alerts(lakehouse: Lakehouse, channels: Mapping[str, str], now: datet
     `channels` are names with kinds.
     """
     try:
-        snapshot = lakehouse.find(ALERTS)
-        events = [] if snapshot is None else list(read_events(snapshot, now).iter_rows(named=True))
+        events = read_events(lakehouse, now)
     except (MedallionError, pl.exceptions.PolarsError, OSError):
         return []
     due, _ = waiting(events, channels, now)
@@ -132,18 +132,16 @@ def waiting_alerts(lakehouse: Lakehouse, channels: Mapping[str, str], now: datet
 
 
 def waiting(
-    events: Iterable[Mapping[str, Any]], channels: Mapping[str, str], now: datetime
+    events: Iterable[AlertEvent], channels: Mapping[str, str], now: datetime
 ) -> tuple[list[Parcel], datetime | None]:
-    """What is due now, channel by channel, and when something is next. `events` are rows of ALERTS, oldest first."""
+    """What is due now, channel by channel, and when something is next. `events` come oldest first."""
     raised: dict[str, tuple[Alert, datetime]] = {}
     states: dict[str, _Channel] = defaultdict(_Channel)
-    for row in events:
-        if row["alert_key"] is None or row["happened_at"] is None:
-            continue  # no event of ours: another writer's row stops no other alert
-        if row["event"] != Event.RAISED:
-            states[row["channel"]].follow(row, now)
-        elif (alert := _alert(row)) is not None:
-            raised.setdefault(alert.key, (alert, row["happened_at"]))
+    for event in events:
+        if event.event is not Event.RAISED:
+            states[event.channel or ""].follow(event, now)
+        elif (alert := _alert(event)) is not None:
+            raised.setdefault(alert.key, (alert, event.happened_at))
     due: list[Parcel] = []
     later: list[datetime] = []
     for name, kind in channels.items():
@@ -181,9 +179,9 @@ def _due_on(channel: _Channel, parcels: list[Parcel], now: datetime) -> tuple[li
     return due[:many], now if len(due) > many else min(later, default=None)
 
 
-def _alert(row: Mapping[str, Any]) -> Alert | None:
-    """The alert of a row; None when it is of a kind that this release does not know, or says nothing."""
-    names = ("kind", "what", "where", "do", "run_id", "job")
-    if row["kind"] not in ALERT_KINDS or any(row[name] is None for name in ("what", "where", "do")):
+def _alert(event: AlertEvent) -> Alert | None:
+    """The alert that was raised; None when it is of a kind that this release does not know, or says nothing."""
+    kind, what, where, do = event.kind, event.what, event.where, event.do
+    if kind not in ALERT_KINDS or what is None or where is None or do is None:
         return None
-    return Alert(key=row["alert_key"], **{name: row[name] for name in names})
+    return Alert(key=event.alert_key, kind=kind, what=what, where=where, do=do, run_id=event.run_id, job=event.job)

@@ -25,13 +25,15 @@ from medallion_assets.operations.alerts.failures import untold_failures
 from medallion_assets.operations.alerts.health import unhealthy_run
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.pipeline_runs import Outcome
-from medallion_assets.operations.stages import stages
-from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
+from medallion_assets.operations.stages import Stage, last_stages, stages
 
 Rule = Callable[[Facts, datetime], Iterator[Alert]]
 QUALITY_DAYS = 7
 GAP_PATIENCE_SECONDS = 3600.0
 """A window that ended only just now may still be followed by the one before it."""
+
+
+_SUCCEEDED = pl.col("outcome") == Outcome.SUCCEEDED
 
 
 def judge(facts: Facts, now: datetime) -> list[Alert]:
@@ -57,11 +59,11 @@ def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
     """The share of good records over the last 7 days, all records counting the same, is under the contract's."""
     recent = facts.attempts.filter(
         pl.col("started_at") > now - timedelta(days=QUALITY_DAYS),
-        pl.col("outcome") == Outcome.SUCCEEDED,
+        _SUCCEEDED,
         pl.col("quality_score").is_not_null(),
         pl.col("records_in") > 0,
     )
-    for contract in stages():
+    for contract in (stage.table for stage in stages(facts.catalog)):
         name = contract.name
         rows = recent.filter(pl.col("stage") == name)
         records = int(rows["records_in"].sum())
@@ -135,30 +137,37 @@ def unprotected_minute(facts: Facts, now: datetime) -> Iterator[Alert]:
 
 
 def daily_not_done(facts: Facts, _now: datetime) -> Iterator[Alert]:
-    """The day that is due is not published by a run that began after it had ended.
+    """The day that is due is not closed by a run that began after it had ended.
 
     A pipeline that began to work only after that day had ended has not missed it.
     """
-    day = facts.day_due
-    if day is None or day < facts.first_day:
-        return
-    over_at = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(BUSINESS_TIME_ZONE)).astimezone(UTC)
+    for stage in last_stages(facts.catalog):
+        day = facts.days_due.get(stage.job)
+        if day is not None and day >= facts.first_day:
+            yield from _not_done(facts, stage, day)
+
+
+def _not_done(facts: Facts, stage: Stage, day: date) -> Iterator[Alert]:
+    table, over_at = stage.table, _end_of(day)
     if facts.attempts.filter(pl.col("started_at") < over_at).is_empty():
         return
-    done = facts.attempts.filter(pl.col("started_at") >= over_at, pl.col("outcome") == Outcome.SUCCEEDED)
-    for _, serving in PUBLISHED_TABLES:
-        partitions = done.filter(pl.col("stage") == serving.name)["partition"].to_list()
-        if not any(_covers(partition, day) for partition in partitions):
-            tried = facts.attempts.filter(pl.col("stage") == serving.name, pl.col("started_at") >= over_at)
-            yield Alert(
-                key=f"daily_not_done/{serving.name}/{day}",
-                kind="failure",
-                what=f"{day} is not closed: expected: {serving.name} published by now, as MEDALLION_SCHEDULES and "
-                "MEDALLION_DAILY_DONE_BY say; found: no run that did",
-                where=f"{serving.name}, {day}",
-                do=f"see why its run fails or waits; run gold and {serving.path} for {day} when that is mended",
-                **_run_of(tried),
-            )
+    tried = facts.attempts.filter(pl.col("stage") == table.name, pl.col("started_at") >= over_at)
+    if any(_covers(partition, day) for partition in tried.filter(_SUCCEEDED)["partition"].to_list()):
+        return
+    became, runs = ("published", f"gold and {table.path}") if stage.kind == "serving" else ("built", table.path)
+    yield Alert(
+        key=f"daily_not_done/{table.name}/{day}",
+        kind="failure",
+        what=f"{day} is not closed: expected: {table.name} {became} by now, as MEDALLION_SCHEDULES and "
+        "MEDALLION_DAILY_DONE_BY say; found: no run that did",
+        where=f"{table.name}, {day}",
+        do=f"see why its run fails or waits; run {runs} for {day} when that is mended",
+        **_run_of(tried),
+    )
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(BUSINESS_TIME_ZONE)).astimezone(UTC)
 
 
 def blind(facts: Facts, now: datetime) -> Iterator[Alert]:

@@ -13,16 +13,15 @@ export, the version, the failure streak, or, for what goes on until a person act
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Annotated
 
 import polars as pl
 
-from medallion_assets.contracts.table import Column, Date, Table, Text, TimestampUtc
-from medallion_assets.delta.appending import append_rows
-from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.rows import append_rows, row_table, rows_of, scan_rows
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings import ALERT_KINDS
@@ -31,26 +30,6 @@ KEPT_DAYS = 30
 """So long an alert is not raised again, and is tried to be sent."""
 TEXT_CHARACTERS = 4000
 """What is longer is cut: an error may carry a page."""
-ALERTS = Table(
-    name="operations.alerts",
-    description="What people are told: every alert that was raised, and what became of it on each channel.",
-    key=("alert_key", "event", "channel", "happened_at"),
-    partition_by="event_date",
-    columns=(
-        Column("alert_key", Text(), "names the occurrence; the same one is not told twice"),
-        Column("event", Text(), "raised, sending, delivered or failed"),
-        Column("kind", Text(), "failure, warning, skipped or success", nullable=True),
-        Column("what", Text(), "what happened; of a raised alert, as the four columns below", nullable=True),
-        Column("where", Text(), "the table, export, job or day", nullable=True),
-        Column("do", Text(), "what a person can do about it", nullable=True),
-        Column("run_id", Text(), "the Dagster run, where there is one", nullable=True),
-        Column("job", Text(), "its job", nullable=True),
-        Column("channel", Text(), "which URL of the settings: kind[position] scheme; never the URL", nullable=True),
-        Column("error", Text(), "why sending failed, without secrets", nullable=True),
-        Column("happened_at", TimestampUtc(), "when"),
-        Column("event_date", Date(), "UTC day of happened_at"),
-    ),
-)
 
 
 class Event(StrEnum):
@@ -88,6 +67,33 @@ class Alert:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertEvent:
+    """Something that happened to an alert."""
+
+    alert_key: Annotated[str, "names the occurrence; the same one is not told twice"]
+    event: Annotated[Event, "raised, sending, delivered or failed"]
+    kind: Annotated[str | None, "failure, warning, skipped or success"] = None
+    what: Annotated[str | None, "what happened; of a raised alert, as the four columns below"] = None
+    where: Annotated[str | None, "the table, export, job or day"] = None
+    do: Annotated[str | None, "what a person can do about it"] = None
+    run_id: Annotated[str | None, "the Dagster run, where there is one"] = None
+    job: Annotated[str | None, "its job"] = None
+    channel: Annotated[str | None, "which URL of the settings: kind[position] scheme; never the URL"] = None
+    error: Annotated[str | None, "why sending failed, without secrets"] = None
+    happened_at: Annotated[datetime, "when"]
+
+
+ALERTS = row_table(
+    AlertEvent,
+    name="operations.alerts",
+    description="What people are told: every alert that was raised, and what became of it on each channel.",
+    key=("alert_key", "event", "channel", "happened_at"),
+    partition_by="event_date",
+    day_of="happened_at",
+)
+
+
 def raise_alerts(lakehouse: Lakehouse, alerts: Collection[Alert], now: datetime) -> list[Alert]:
     """Keep alerts to be sent, and give those that were new: one whose key was raised in KEPT_DAYS is not.
 
@@ -101,19 +107,25 @@ def raise_alerts(lakehouse: Lakehouse, alerts: Collection[Alert], now: datetime)
         wanted.setdefault(alert.key, alert)
     if not wanted:
         return []
-    known = read_events(lakehouse.ready(ALERTS), now).filter(pl.col("event") == Event.RAISED)["alert_key"]
-    fresh = [alert for alert in wanted.values() if alert.key not in set(known)]
-    append_events(lakehouse, [{**_cut(alert), "event": Event.RAISED} for alert in fresh], now)
+    known = {event.alert_key for event in read_events(lakehouse, now) if event.event is Event.RAISED}
+    fresh = [alert for key, alert in wanted.items() if key not in known]
+    append_events(lakehouse, [_raised(alert, now) for alert in fresh])
     return fresh
 
 
-def read_events(alerts: Snapshot, now: datetime) -> pl.DataFrame:
-    """The events of the last KEPT_DAYS, oldest first; the columns of ALERTS."""
+def read_events(lakehouse: Lakehouse, now: datetime) -> list[AlertEvent]:
+    """The events of the last KEPT_DAYS, oldest first."""
+    snapshot = lakehouse.find(ALERTS)
+    return [] if snapshot is None else events_in(snapshot, now)
+
+
+def events_in(alerts: Snapshot, now: datetime) -> list[AlertEvent]:
+    """The events of the last KEPT_DAYS in a version of ALERTS, oldest first; those without key or time are left out."""
     first = (now - timedelta(days=KEPT_DAYS)).date()
     days = [day for day in alerts.partitions if day is not None and day >= first]
-    events = alerts.scan(partitions=days).collect()
-    order = events["event"].replace_strict({str(event): place for place, event in enumerate(Event)}, default=None)
-    return events.sort("happened_at", order, "alert_key", "channel")
+    events = rows_of(ALERTS, alerts.scan(partitions=days).drop_nulls(["alert_key", "happened_at"]).collect())
+    place = {event: number for number, event in enumerate(Event)}
+    return sorted(events, key=lambda row: (row.happened_at, place[row.event], row.alert_key, row.channel or ""))
 
 
 def read_alerts(lakehouse: Lakehouse, *, since: date) -> pl.DataFrame:
@@ -121,30 +133,23 @@ def read_alerts(lakehouse: Lakehouse, *, since: date) -> pl.DataFrame:
 
     Columns: key, kind, what, where, do, run_id, job, raised_at.
     """
-    names = {"alert_key": "key", "happened_at": "raised_at"}
-    columns = ["alert_key", "kind", "what", "where", "do", "run_id", "job", "happened_at"]
-    if not lakehouse.exists(ALERTS):
-        schema = polars_schema(ALERTS)
-        return pl.DataFrame(schema={names.get(name, name): schema[name] for name in columns})
-    alerts = lakehouse.open(ALERTS)
-    days = [day for day in alerts.partitions if day is not None and day >= since]
-    raised = alerts.scan(partitions=days).filter(pl.col("event") == Event.RAISED).select(columns).rename(names)
-    return raised.sort("raised_at", "key").unique("key", keep="first", maintain_order=True).collect()
+    raised = scan_rows(lakehouse, ALERTS, since=since).filter(pl.col("event") == Event.RAISED)
+    named = raised.select(
+        pl.col("alert_key").alias("key"),
+        *("kind", "what", "where", "do", "run_id", "job"),
+        pl.col("happened_at").alias("raised_at"),
+    )
+    return named.sort("raised_at", "key").unique("key", keep="first", maintain_order=True).collect()
 
 
-def append_events(lakehouse: Lakehouse, events: Collection[Mapping[str, object]], now: datetime) -> None:
-    """Append events (columns of ALERTS; those that are not named are null) that happen now."""
-    append_rows(lakehouse, ALERTS, [event_row(event, now) for event in events], day=now.date())
+def append_events(lakehouse: Lakehouse, events: Collection[AlertEvent]) -> None:
+    """Append events, in one commit for each day of them."""
+    append_rows(lakehouse, ALERTS, events)
 
 
-def event_row(event: Mapping[str, object], now: datetime) -> dict[str, object]:
-    """The whole row of an event that happens now."""
-    return {**dict.fromkeys(ALERTS.column_names), **event, "happened_at": now, "event_date": now.date()}
-
-
-def _cut(alert: Alert) -> dict[str, object]:
-    facts: dict[str, object] = {
+def _raised(alert: Alert, now: datetime) -> AlertEvent:
+    facts = {
         name: f"{value[: TEXT_CHARACTERS - 1]}…" if value and len(value) > TEXT_CHARACTERS else value
         for name, value in asdict(alert).items()
     }
-    return {"alert_key": facts.pop("key"), **facts}
+    return AlertEvent(alert_key=facts.pop("key"), event=Event.RAISED, happened_at=now, **facts)

@@ -55,7 +55,7 @@ def tiles_of(facts: Facts) -> list[Tile]:
     """The figures at the top."""
     yesterday = facts.now - timedelta(days=1)
     failed = not_succeeded(facts.attempts).filter(pl.col("started_at") > yesterday).height
-    incidents = facts.incidents.filter(pl.col("raised_at") > yesterday).height
+    incidents = sum(incident.raised_at > yesterday for incident in facts.incidents)
     limited = [one for one in facts.status.freshness if one.sla_hours is not None]
     stale = sum(one.is_stale for one in limited)
     waiting = len(facts.refusals) + len(facts.gaps)

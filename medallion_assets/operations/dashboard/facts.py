@@ -14,11 +14,10 @@ import polars as pl
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.expectation_results import read_results
-from medallion_assets.operations.incident import read_incidents
+from medallion_assets.operations.incident import Incident, read_incidents
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.operations.status import Status, read_status
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.chain import Gap
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
@@ -28,7 +27,7 @@ DAYS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What is known now. Frames have the columns of their tables, oldest first.
+    """What is known now. Frames have the columns of their tables; these and incidents come oldest first.
 
     `refusals` are exports that were refused and are still not in; `gaps` exports that wait, with their table.
     """
@@ -36,7 +35,7 @@ class Facts:
     status: Status
     attempts: pl.DataFrame
     results: pl.DataFrame
-    incidents: pl.DataFrame
+    incidents: list[Incident]
     refusals: list[RefusedExport]
     gaps: list[tuple[str, Gap]]
 
@@ -68,7 +67,7 @@ def read_facts(lakehouse: Lakehouse, now: datetime) -> Facts:
         attempts=read_attempts(lakehouse, since=since),
         results=read_results(lakehouse, since=since),
         incidents=read_incidents(lakehouse, since=since),
-        refusals=[one for table in EXPORTED_TABLES for one in _refusals(lakehouse, table)],
+        refusals=[one for table in lakehouse.catalog.loaded_tables for one in _refusals(lakehouse, table)],
         gaps=[(table.name, gap) for table, settlement in read_settlements(lakehouse) for gap in settlement.gaps],
     )
 

@@ -99,16 +99,16 @@ def incidents_section(facts: Facts) -> Section:
     rows = [
         Row(
             (
-                _minute(one["failed_at"]),
-                one["stage"],
-                one["headline"],
-                one["found"] or "",
-                one["reasons"] or "",
-                one["do"] or "",
-                f"{one['run_id']} ({one['job']})",
+                _minute(incident.failed_at),
+                incident.stage,
+                incident.headline,
+                incident.found or "",
+                incident.reasons or "",
+                incident.do or "",
+                f"{incident.run_id} ({incident.job})",
             )
         )
-        for one in _newest(facts.incidents)
+        for incident in facts.incidents[: -NEWEST - 1 : -1]
     ]
     return Section(
         name="incidents",

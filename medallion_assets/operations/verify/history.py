@@ -7,9 +7,11 @@ Does not: rows and files, or what Silver has settled, and of which Bronze (opera
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.table import Table
 from medallion_assets.delta.committing import COMMIT_ID
 from medallion_assets.delta.log_replay import Replay
 from medallion_assets.delta.partitions import REMOVED, REPLACED
@@ -21,31 +23,32 @@ from medallion_assets.delta.source_versions import (
     source_app_id,
 )
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.operations.pipeline_runs import StageAttempt
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.operations.verify.silver import effective
-from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.pipelines.transactions.customers import CUSTOMERS
-from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 from medallion_assets.refining.bronze import bronze_table
 
 Commit = Mapping[str, Any]
 
 
 def compare_histories(
-    tables: Mapping[str, Snapshot], replays: Mapping[str, Replay], runs: Mapping[str, Mapping[str, Any]]
+    catalog: Catalog,
+    tables: Mapping[str, Snapshot],
+    replays: Mapping[str, Replay],
+    runs: Mapping[str, StageAttempt],
 ) -> Iterator[Finding]:
     """Look at tables whose logs and files are well, by name.
 
     `replays` holds what their logs say, `runs` the attempt of each stage that succeeded last, both by name as well.
     """
-    with_ledger = {name for table in EXPORTED_TABLES for name in (table.name, bronze_table(table.short_name).name)}
-    if enriched := tables.get(ENRICHED_TRANSACTIONS.name):
-        for source in filter(None, (tables.get(table.name) for table in (CUSTOMER_TRANSACTIONS, CUSTOMERS))):
-            yield from _found(behind_its_readers(source, enriched, marked_version(enriched, source)))
-            yield from _found(remade_source(source, enriched, replays[enriched.table.name].marks))
-        for gold in (snapshot for name, snapshot in tables.items() if name.startswith("gold.")):
-            yield from _found(behind_its_readers(enriched, gold, _gold_mark(replays[gold.table.name], enriched)))
+    with_ledger = {
+        name for table in catalog.loaded_tables for name in (table.name, bronze_table(table.short_name).name)
+    }
+    for made, source in _pairs(tables, ((one.table, table) for one in catalog.derived for table in one.sources)):
+        yield from _found(behind_its_readers(source, made, marked_version(made, source)))
+        yield from _found(remade_source(source, made, replays[made.table.name].marks))
+    for gold, source in _pairs(tables, ((one.table, one.source) for one in catalog.gold)):
+        yield from _found(behind_its_readers(source, gold, _gold_mark(replays[gold.table.name], source)))
     for name, snapshot in tables.items():
         yield from _found(behind_its_run(snapshot, runs.get(name)))
         if name not in with_ledger:
@@ -92,15 +95,15 @@ def behind_its_readers(source: Snapshot, reader: Snapshot, mark: int | None) -> 
     )
 
 
-def behind_its_run(snapshot: Snapshot, success: Mapping[str, Any] | None) -> Finding | None:
+def behind_its_run(snapshot: Snapshot, success: StageAttempt | None) -> Finding | None:
     """A table that ends before the version which its last run made, as `operations.pipeline_runs` tells."""
-    version = None if success is None else success["table_version"]
+    version = None if success is None else success.table_version
     if success is None or version is None or version <= snapshot.version:
         return None
     return Finding(
         table=snapshot.table.name,
         check="version_reaches_its_last_run",
-        expected=f"version {version} at least, which run {success['run_id']} made",
+        expected=f"version {version} at least, which run {success.run_id} made",
         found=f"version {snapshot.version}: it was replaced by an older copy or made again, or its log lost commits",
         do=f"take it from a backup that is as new; else {rebuild(snapshot.table.name)}",
     )
@@ -121,10 +124,17 @@ def remade_source(source: Snapshot, reader: Snapshot, marks: Mapping[str, int]) 
     )
 
 
-def _gold_mark(gold: Replay, enriched: Snapshot) -> int | None:
+def _gold_mark(gold: Replay, made_from: Snapshot) -> int | None:
     """The version of its source that the last commit of whole partitions was computed from, if it is this source."""
-    source = SourceVersion.of(enriched)
+    source = SourceVersion.of(made_from)
     return next((noted_version(commit, source) for commit in reversed(gold.commits) if SOURCE_NOTE in commit), None)
+
+
+def _pairs(tables: Mapping[str, Snapshot], pairs: Iterable[tuple[Table, Table]]) -> Iterator[tuple[Snapshot, Snapshot]]:
+    """Each table and one it is made from, where both are well."""
+    for made, source in pairs:
+        if made.name in tables and source.name in tables:
+            yield tables[made.name], tables[source.name]
 
 
 def _found(finding: Finding | None) -> Iterator[Finding]:

@@ -12,16 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.pipeline import Derived
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.log_replay import Replay
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.deriving.changed_days import update_enriched
+from medallion_assets.deriving.changed_days import update_derived
 from medallion_assets.errors import PermanentError, UnreadableTableError
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, last_successes
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, StageAttempt, last_successes
+from medallion_assets.operations.tables import every_table
 from medallion_assets.operations.verify.bronze import verify_bronze
 from medallion_assets.operations.verify.files import FileLook, Level, foreign_files, verify_files
 from medallion_assets.operations.verify.findings import MADE_ANEW, Finding, TableFacts, Verification, rebuild
@@ -30,15 +31,11 @@ from medallion_assets.operations.verify.log import LOG, verify_log
 from medallion_assets.operations.verify.recomputation import differences, recompute
 from medallion_assets.operations.verify.silver import (
     is_behind,
-    verify_enriched,
+    verify_derived,
     verify_quarantine,
     verify_rebuild,
     verify_silver,
 )
-from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.pipelines.transactions.customers import CUSTOMERS
-from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES, every_table
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.storage.listing import list_folders
@@ -88,7 +85,7 @@ class _Look:
     answer: Verification = field(default_factory=Verification)
     well: dict[str, Snapshot] = field(default_factory=dict)
     replays: dict[str, Replay] = field(default_factory=dict)
-    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    runs: dict[str, StageAttempt] = field(default_factory=dict)
 
     def open_tables(self) -> None:
         """Read the logs as they are, then as delta-rs does.
@@ -96,7 +93,7 @@ class _Look:
         Against the flow of data, for runs may be at work meanwhile: a source is then at least as new as what was made
         from it, and a table as the run that is known of it.
         """
-        tables = [*self._others(), *reversed([*every_table()])]
+        tables = [*self._others(), *reversed([*every_table(self.lakehouse.catalog)])]
         for number, table in enumerate(tables, start=1):
             if not self.lakehouse.exists(table):
                 self.answer.tables.append(TableFacts(table=table.name, version=None))
@@ -135,32 +132,30 @@ class _Look:
     def compare_tables(self) -> None:
         """What tables promise, by themselves and to each other."""
         tables = dict(self.well)
-        for number, table in enumerate(EXPORTED_TABLES, start=1):
+        catalog = self.lakehouse.catalog
+        for number, table in enumerate(catalog.loaded_tables, start=1):
             self._compare_exported(table)
-            self.progress("comparing tables", number, len(EXPORTED_TABLES))
-        enriched, transactions = self.well.get(ENRICHED_TRANSACTIONS.name), self.well.get(CUSTOMER_TRANSACTIONS.name)
-        if enriched and transactions:
-            self._found(
-                ENRICHED_TRANSACTIONS.name, list(verify_enriched(enriched, transactions, rows=self._reads_rows))
-            )
-            for source in (transactions, self.well.get(CUSTOMERS.name)):
-                if source and is_behind(enriched, source):
-                    self.answer.notes.append(f"{enriched.table.name} has not taken the latest of {source.table.name}")
-        for finding in compare_histories(tables, self.replays, self.runs):
+            self.progress("comparing tables", number, len(catalog.loaded_tables))
+        for derived in catalog.derived:
+            self._compare_derived(derived)
+        for finding in compare_histories(catalog, tables, self.replays, self.runs):
             self._found(finding.table, [finding])
 
     def recompute(self) -> None:
         """Silver once more, from Bronze."""
         with workspace() as folder:
             scratch = Lakehouse(url=str(folder))
-            made = [table for table in EXPORTED_TABLES if self._recompute_one(table, scratch)]
-            enriched = self.well.get(ENRICHED_TRANSACTIONS.name)
-            sources = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
-            if enriched and all(source in made for source in sources):
-                if any(is_behind(enriched, self.well[source.name]) for source in sources):
-                    return
-                update_enriched(scratch)
-                self.answer.findings.extend(differences(enriched, scratch.open(ENRICHED_TRANSACTIONS)))
+            catalog = self.lakehouse.catalog
+            made = {table.name for table in catalog.loaded_tables if self._recompute_one(table, scratch)}
+            for derived in catalog.derived:
+                table = self.well.get(derived.table.name)
+                if table is None or not made.issuperset(source.name for source in derived.sources):
+                    continue
+                if any(is_behind(table, self.well[source.name]) for source in derived.sources):
+                    continue
+                update_derived(scratch, derived)
+                self.answer.findings.extend(differences(table, scratch.open(derived.table)))
+                made.add(derived.table.name)
 
     def _recompute_one(self, table: Table, scratch: Lakehouse) -> bool:
         """Whether the table could be made again and compared."""
@@ -215,6 +210,17 @@ class _Look:
             if silver:
                 self._found(kept.name, list(verify_rebuild(silver, quarantine)))
 
+    def _compare_derived(self, derived: Derived) -> None:
+        """A derived table against the tables that it is made from."""
+        table, source = self.well.get(derived.table.name), self.well.get(derived.source.name)
+        if table is None or source is None:
+            return
+        if derived.one_to_one:
+            self._found(table.table.name, list(verify_derived(table, source, rows=self._reads_rows)))
+        for other in filter(None, (self.well.get(one.name) for one in derived.sources)):
+            if is_behind(table, other):
+                self.answer.notes.append(f"{table.table.name} has not taken the latest of {other.table.name}")
+
     def _open(self, table: Table) -> None:
         try:
             snapshot = self.lakehouse.open(table)
@@ -242,10 +248,10 @@ class _Look:
         else:
             self.well[table.name] = snapshot
 
-    def _last_runs(self) -> dict[str, dict[str, Any]]:
+    def _last_runs(self) -> dict[str, StageAttempt]:
         """What `operations.pipeline_runs` says of each table; nothing where its rows cannot be read."""
         try:
-            return last_successes(self.lakehouse, [table.name for table in every_table()])
+            return last_successes(self.lakehouse, [table.name for table in every_table(self.lakehouse.catalog)])
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):  # `--digests` names the file
             return {}
 
@@ -278,7 +284,8 @@ class _Look:
         url = self.lakehouse.url
         if not url.startswith("s3://") and not Path(url).is_dir():
             return []
-        store, known = open_store(url, self.lakehouse.storage_options), {table.path for table in every_table()}
+        store = open_store(url, self.lakehouse.storage_options)
+        known = {table.path for table in every_table(self.lakehouse.catalog)}
         paths = [path for layer in list_folders(store, "") for path in list_folders(store, layer)]
         names = [path.replace("/", ".", 1) for path in sorted(paths) if path not in known]
         return [Table(name=name, description="", columns=()) for name in names if self._is_table(name)]

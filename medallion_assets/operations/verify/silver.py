@@ -104,21 +104,21 @@ def verify_quarantine(quarantine: Snapshot, bronze: Snapshot | None, judged: Tab
         )
 
 
-def verify_enriched(enriched: Snapshot, transactions: Snapshot, *, rows: bool) -> Iterator[Finding]:
-    """A table made from live transactions, when it says that it has taken all of them; with `rows` its keys as well."""
-    name = enriched.table.name
-    if not is_behind(enriched, transactions):
-        deleted = transactions.partition_files([None])["num_records"].sum() if transactions.files.height else 0
-        live = transactions.row_count - int(deleted)
-        if enriched.row_count != live:
+def verify_derived(derived: Snapshot, source: Snapshot, *, rows: bool) -> Iterator[Finding]:
+    """A table of the live rows of another, when it says that it has taken all of them; with `rows` its keys as well."""
+    name = derived.table.name
+    if not is_behind(derived, source):
+        deleted = source.partition_files([None])["num_records"].sum() if source.files.height else 0
+        live = source.row_count - int(deleted)
+        if derived.row_count != live:
             yield Finding(
                 table=name,
                 check="rows_are_the_live_ones",
-                expected=f"{live} rows, the live ones of {transactions.table.name}",
-                found=f"{enriched.row_count} rows",
+                expected=f"{live} rows, the live ones of {source.table.name}",
+                found=f"{derived.row_count} rows",
                 do=rebuild(name),
             )
-        if rows and (leaked := leaked_tombstones(transactions, enriched)):
+        if rows and (leaked := leaked_tombstones(source, derived)):
             yield Finding(
                 table=name,
                 check="no_tombstone_leaks",
@@ -127,12 +127,12 @@ def verify_enriched(enriched: Snapshot, transactions: Snapshot, *, rows: bool) -
                 do=rebuild(name),
             )
     if rows:
-        yield from _unique(enriched, rebuild(name))
+        yield from _unique(derived, rebuild(name))
 
 
-def is_behind(enriched: Snapshot, source: Snapshot) -> bool:
+def is_behind(derived: Snapshot, source: Snapshot) -> bool:
     """Whether the source has versions that the table made from it has not taken yet."""
-    return taken_version(enriched, source) != source.version
+    return taken_version(derived, source) != source.version
 
 
 def _contracts(snapshot: Snapshot, judged: Table) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.attempt import Stage
 from medallion_assets.orchestration.rebuild_config import RebuildConfig, rebuild_figures
-from medallion_assets.orchestration.reporting import as_table, check, check_specs, counts, doorway, table_result
+from medallion_assets.orchestration.reporting import as_table, asset_options, check, check_specs, counts, table_result
 from medallion_assets.orchestration.resources import LakehouseResource, started_by
 from medallion_assets.orchestration.trigger_context import TriggerContext, shown
 from medallion_assets.refining.bronze import bronze_table
@@ -71,7 +71,7 @@ def bronze_asset(contract: Table) -> dg.AssetsDefinition:
     table_name, source = contract.short_name, Source.of(contract)
     table = bronze_table(table_name)
 
-    @dg.asset(**doorway(table, kinds={"dynamodb", "deltalake", "bronze"}), check_specs=check_specs(table, CHECKS))
+    @dg.asset(**asset_options(table, kinds={"dynamodb", "deltalake", "bronze"}), check_specs=check_specs(table, CHECKS))
     def bronze(
         context: dg.AssetExecutionContext, config: IngestConfig, lakehouse: LakehouseResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:

@@ -1,7 +1,7 @@
-"""Gold doorways: daily-partitioned assets, any days in one run.
+"""Gold assets: daily partitions, any days in one run.
 
 Belongs here: how building Gold looks in Dagster: partitions, checks, metadata.
-Does not: building (deriving/build.py), or asking for the days that changed (triggers).
+Does not: building, or asking for the days that changed.
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
@@ -13,91 +13,86 @@ from typing import Any
 
 import dagster as dg
 
-from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
-from medallion_assets.deriving.audit import Audit, audit_customer_ltv, audit_daily_sales, source_of
-from medallion_assets.deriving.build import Built, build_customer_ltv, build_daily_sales
+from medallion_assets.deriving.audit import Audit, audit, source_of
+from medallion_assets.deriving.build import Built, build
 from medallion_assets.deriving.rebuild import rebuild_gold
-from medallion_assets.orchestration.partitions import asked_days, daily_asset, tell_days
+from medallion_assets.orchestration.partitions import asked_days, daily_asset, report_days
 from medallion_assets.orchestration.rebuild_config import RebuildableConfig, rebuild_figures
-from medallion_assets.orchestration.reporting import as_table, asset_key, check, check_specs, doorway, table_result
+from medallion_assets.orchestration.reporting import (
+    as_table,
+    asset_key,
+    asset_options,
+    check,
+    check_specs,
+    table_result,
+)
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.trigger_context import TriggerContext, shown
-from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
-from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
-CHECKS = {
-    "equals_recomputation": "Every row of the partitions equals what Silver gives now, and none is missing.",
-    "revenue_reconciles": "Net revenue equals that of silver/customer_transactions, every day, to the last decimal.",
-}
+RECOMPUTED = "equals_recomputation"
 SAMPLE_ROWS = 5
 
 
-def gold_assets(first_day: date) -> list[dg.AssetsDefinition]:
-    """The Gold assets, partitioned from `first_day` on."""
-    source = [asset_key(ENRICHED_TRANSACTIONS)]
+def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
+    """The asset of a Gold table, partitioned from `first_day` on."""
+    table, checks = gold.table, checks_of(gold)
 
-    @daily_asset(first_day, **_doorway(DAILY_SALES_SUMMARY), deps=source)
-    def daily_sales_summary(
+    @daily_asset(
+        first_day,
+        **asset_options(table),
+        check_specs=check_specs(table, checks, blocking=checks),
+        deps=[asset_key(gold.source)],
+    )
+    def asset(
         context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
     ) -> Iterator[Event]:
-        with lakehouse.stage(context, DAILY_SALES_SUMMARY) as stage:
-            days = asked_days(context.run.tags, of=DAILY_SALES_SUMMARY, first_day=first_day, now=stage.now)
-            again = config.rebuild.run(stage, partial(rebuild_gold, stage.lake, DAILY_SALES_SUMMARY))
-            built = stage.attempt(partial(build_daily_sales, stage.lake, days, progress=context.log.info))
-            gold = stage.lake.open(DAILY_SALES_SUMMARY, version=built.version)
-            audit = audit_daily_sales(gold, source_of(gold), _audited(days, again))
-            yield from stage.checked(audit_checks(DAILY_SALES_SUMMARY, audit))
-            result = stage.report(_result(gold, days, built, config.trigger, again))
-            tell_days(context, days, result)
+        with lakehouse.stage(context, table) as stage:
+            days = asked_days(context.run.tags, of=table, first_day=first_day, now=stage.now)
+            again = config.rebuild.run(stage, partial(rebuild_gold, stage.lake, gold))
+            done = stage.attempt(partial(build, stage.lake, gold, days, progress=context.log.info))
+            built = stage.lake.open(table, version=done.version)
+            found = audit(gold, built, source_of(gold, built), _audited(days, again))
+            yield from stage.checked(audit_checks(gold, found))
+            result = stage.report(_result(built, days, done, config.trigger, again))
+            report_days(context, days, result)
             yield result
 
-    @daily_asset(first_day, **_doorway(CUSTOMER_LTV), deps=source)
-    def customer_ltv(
-        context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
-    ) -> Iterator[Event]:
-        with lakehouse.stage(context, CUSTOMER_LTV) as stage:
-            days = asked_days(context.run.tags, of=CUSTOMER_LTV, first_day=first_day, now=stage.now)
-            again = config.rebuild.run(stage, partial(rebuild_gold, stage.lake, CUSTOMER_LTV))
-            built = stage.attempt(partial(build_customer_ltv, stage.lake, days, progress=context.log.info))
-            gold = stage.lake.open(CUSTOMER_LTV, version=built.version)
-            audit = audit_customer_ltv(gold, source_of(gold), _audited(days, again))
-            yield from stage.checked(audit_checks(CUSTOMER_LTV, audit))
-            result = stage.report(_result(gold, days, built, config.trigger, again))
-            tell_days(context, days, result)
-            yield result
-
-    return [daily_sales_summary, customer_ltv]
+    return asset
 
 
-def audit_checks(table: Table, audit: Audit) -> Iterator[dg.AssetCheckResult]:
+def checks_of(gold: Gold) -> dict[str, str]:
+    """The checks of a Gold table, with what each promises."""
+    source = "Silver" if gold.source.layer == "silver" else gold.source.name
+    checks = {RECOMPUTED: f"Every row of the partitions equals what {source} gives now, and none is missing."}
+    if gold.reconciled:
+        checks[gold.reconciled.check] = gold.reconciled.description
+    return checks
+
+
+def audit_checks(gold: Gold, found: Audit) -> Iterator[dg.AssetCheckResult]:
     """What an audit found, as the checks of a Gold asset."""
     yield check(
-        table,
-        "equals_recomputation",
-        passed=audit.equals_recomputation,
-        rows_stored=audit.rows_stored,
-        rows_recomputed=audit.rows_recomputed,
-        rows_differing=audit.differing.height,
-        sample=as_table(audit.differing.head(SAMPLE_ROWS).to_dicts()),
+        gold.table,
+        RECOMPUTED,
+        passed=found.equals_recomputation,
+        rows_stored=found.rows_stored,
+        rows_recomputed=found.rows_recomputed,
+        rows_differing=found.differing.height,
+        sample=as_table(found.differing.head(SAMPLE_ROWS).to_dicts()),
     )
-    wrong = audit.unreconciled
-    shown = list((wrong or audit.revenue).items())[-SAMPLE_ROWS:]
-    yield check(
-        table,
-        "revenue_reconciles",
-        passed=not wrong,
-        days=len(audit.revenue),
-        days_differing=len(wrong),
-        net_revenue=as_table([{"day": day, "gold": gold, "silver": silver} for day, (gold, silver) in shown]),
+    if gold.reconciled is None:
+        return
+    wrong = found.unreconciled
+    sample = list((wrong or found.sums).items())[-SAMPLE_ROWS:]
+    figures: dict[str, Any] = {"days": len(found.sums), "days_differing": len(wrong)}
+    figures[gold.reconciled.figure] = as_table(
+        [{"day": day, "gold": stored, "silver": expected} for day, (stored, expected) in sample]
     )
-
-
-def _doorway(table: Table) -> dict[str, Any]:
-    return {**doorway(table), "check_specs": check_specs(table, CHECKS, blocking=CHECKS)}
+    yield check(gold.table, gold.reconciled.check, passed=not wrong, **figures)
 
 
 def _audited(days: Sequence[date], again: Rebuilt | None) -> list[date]:
@@ -107,13 +102,13 @@ def _audited(days: Sequence[date], again: Rebuilt | None) -> list[date]:
 
 
 def _result(
-    gold: Snapshot, days: Sequence[date], built: Built, trigger: TriggerContext, again: Rebuilt | None
+    built: Snapshot, days: Sequence[date], done: Built, trigger: TriggerContext, again: Rebuilt | None
 ) -> dg.MaterializeResult[None]:
     return table_result(
-        gold,
-        rows_in=built.rows_in,
-        rows_out=built.rows_out,
-        sample=gold.scan(partitions=days[-1:]),
+        built,
+        rows_in=done.rows_in,
+        rows_out=done.rows_out,
+        sample=built.scan(partitions=days[-1:]),
         trigger=shown(trigger),
         partitions_replaced=len(days),
         **rebuild_figures(again),

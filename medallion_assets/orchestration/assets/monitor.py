@@ -20,9 +20,9 @@ from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.orchestration.reporting import (
     as_table,
     asset_key,
+    asset_options,
     check,
     check_specs,
-    doorway,
     stage_errors,
     table_result,
 )
@@ -39,7 +39,7 @@ def operations_assets() -> list[dg.AssetsDefinition]:
     """The assets of the monitor; each is safe to run at any time."""
     runs = asset_key(PIPELINE_RUNS)
 
-    @dg.asset(**doorway(PIPELINE_RUNS))
+    @dg.asset(**asset_options(PIPELINE_RUNS))
     def pipeline_runs(
         context: dg.AssetExecutionContext, lakehouse: LakehouseResource
     ) -> Iterator[dg.MaterializeResult[None]]:
@@ -49,27 +49,31 @@ def operations_assets() -> list[dg.AssetsDefinition]:
             look_back = f"runs of {LOOK_BACK.days} days"
             yield table_result(lake.ready(PIPELINE_RUNS), rows_in=lost, rows_out=lost, looked_at=look_back)
 
-    @dg.asset(**doorway(PIPELINE_CHECKPOINT), deps=[runs])
+    @dg.asset(**asset_options(PIPELINE_CHECKPOINT), deps=[runs])
     def pipeline_checkpoint(
         context: dg.AssetExecutionContext, lakehouse: LakehouseResource
     ) -> Iterator[dg.MaterializeResult[None]]:
         with stage_errors():
             lake = _lake(context, lakehouse)
-            rows = [asdict(one) for one in read_checkpoints(lake)]
+            rows = read_checkpoints(lake)
             version = replace_rows(lake, PIPELINE_CHECKPOINT, rows)
             snapshot = lake.open(PIPELINE_CHECKPOINT, version=version)
-            yield table_result(snapshot, rows_in=len(rows), rows_out=len(rows), checkpoints=as_table(rows))
+            yield table_result(
+                snapshot, rows_in=len(rows), rows_out=len(rows), checkpoints=as_table(list(map(asdict, rows)))
+            )
 
-    @dg.asset(**doorway(DATA_FRESHNESS), deps=[runs], check_specs=check_specs(DATA_FRESHNESS, CHECKS))
+    @dg.asset(**asset_options(DATA_FRESHNESS), deps=[runs], check_specs=check_specs(DATA_FRESHNESS, CHECKS))
     def data_freshness(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Iterator[Event]:
         with stage_errors():
             lake = _lake(context, lakehouse)
-            rows = [asdict(one) for one in read_freshness(lake, lakehouse.now())]
+            rows = read_freshness(lake, lakehouse.now())
             version = replace_rows(lake, DATA_FRESHNESS, rows)
             snapshot = lake.open(DATA_FRESHNESS, version=version)
-            stale = [row["table"] for row in rows if row["is_stale"]]
+            stale = [row.table for row in rows if row.is_stale]
             yield check(DATA_FRESHNESS, "nothing_is_stale", passed=not stale, warn=True, stale=stale)
-            yield table_result(snapshot, rows_in=len(rows), rows_out=len(rows), freshness=as_table(rows))
+            yield table_result(
+                snapshot, rows_in=len(rows), rows_out=len(rows), freshness=as_table(list(map(asdict, rows)))
+            )
 
     return [pipeline_runs, pipeline_checkpoint, data_freshness]
 

@@ -1,7 +1,7 @@
-"""Serving doorways: the assets that bring Gold's figures back to DynamoDB.
+"""Serving assets, which bring Gold's figures back to DynamoDB.
 
 Belongs here: how publishing looks in Dagster: run config, checks, metadata.
-Does not: publishing itself (publishing/publish.py).
+Does not: publishing itself.
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
@@ -10,38 +10,31 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import partial
-from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
+from medallion_assets.contracts import pipeline
 from medallion_assets.contracts.table import Table
+from medallion_assets.operations.pipeline_runs import knows_run
 from medallion_assets.orchestration.attempt import Stage
-from medallion_assets.orchestration.partitions import asked_days, daily_asset, tell_days
+from medallion_assets.orchestration.partitions import asked_days, daily_asset, report_days
 from medallion_assets.orchestration.reporting import (
     as_table,
     asset_key,
+    asset_options,
     check,
     check_specs,
     counts,
-    doorway,
     stage_metadata,
 )
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
 from medallion_assets.orchestration.trigger_context import TriggeredConfig, shown
-from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
-from medallion_assets.pipelines.transactions.customer_ltv_metrics import CUSTOMER_LTV_METRICS
-from medallion_assets.pipelines.transactions.daily_sales_metrics import DAILY_SALES_METRICS
-from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.publish import (
-    SAMPLE_ROWS,
-    Publisher,
-    ReadBack,
-    read_back_customer_ltv,
-    read_back_daily_sales,
-)
+from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import Published
+from medallion_assets.publishing.read_back import SAMPLE_ROWS, ReadBack, read_back
+from medallion_assets.refining.samples import identify
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 CHECKS = {
@@ -58,44 +51,33 @@ class PublishConfig(TriggeredConfig):
     target_wcu: float = Field(default=500, gt=0, description="write capacity units a second that publishing may use")
 
 
-def serving_assets(first_day: date) -> list[dg.AssetsDefinition]:
-    """The serving assets, partitioned from `first_day` on."""
+def serving_asset(what: pipeline.Published, first_day: date) -> dg.AssetsDefinition:
+    """The asset of a serving table, partitioned from `first_day` on."""
+    table = what.table
 
-    @daily_asset(first_day, **_doorway(DAILY_SALES_METRICS), deps=[asset_key(DAILY_SALES_SUMMARY)])
-    def daily_sales_metrics(
+    @daily_asset(
+        first_day,
+        **asset_options(table, kinds={"dynamodb", "serving"}),
+        check_specs=check_specs(table, CHECKS),
+        deps=[asset_key(what.gold.table)],
+    )
+    def asset(
         context: dg.AssetExecutionContext,
         config: PublishConfig,
         lakehouse: LakehouseResource,
         dynamodb: DynamoDBResource,
     ) -> Iterator[Event]:
-        with lakehouse.stage(context, DAILY_SALES_METRICS) as stage:
-            days = asked_days(context.run.tags, of=DAILY_SALES_METRICS, first_day=first_day, now=stage.now)
+        with lakehouse.stage(context, table) as stage:
+            days = asked_days(context.run.tags, of=table, first_day=first_day, now=stage.now)
             publisher = _publisher(stage, config, dynamodb)
-            published = stage.attempt(partial(publisher.daily_sales, days))
-            found = stage.attempt(partial(read_back_daily_sales, publisher, published))
-            yield from serving_checks(DAILY_SALES_METRICS, published, found)
-            result = stage.report(_result(DAILY_SALES_METRICS, publisher, published, found, config))
-            tell_days(context, days, result)
+            published = stage.attempt(partial(publisher.publish, what, days))
+            found = stage.attempt(partial(read_back, publisher, what, published))
+            yield from serving_checks(table, published, found)
+            result = stage.report(_result(table, publisher, published, found, config))
+            report_days(context, days, result)
             yield result
 
-    @daily_asset(first_day, **_doorway(CUSTOMER_LTV_METRICS), deps=[asset_key(CUSTOMER_LTV)])
-    def customer_ltv_metrics(
-        context: dg.AssetExecutionContext,
-        config: PublishConfig,
-        lakehouse: LakehouseResource,
-        dynamodb: DynamoDBResource,
-    ) -> Iterator[Event]:
-        with lakehouse.stage(context, CUSTOMER_LTV_METRICS) as stage:
-            days = asked_days(context.run.tags, of=CUSTOMER_LTV_METRICS, first_day=first_day, now=stage.now)
-            publisher = _publisher(stage, config, dynamodb)
-            published = stage.attempt(partial(publisher.customer_ltv, days[-1]))
-            found = stage.attempt(partial(read_back_customer_ltv, publisher, published))
-            yield from serving_checks(CUSTOMER_LTV_METRICS, published, found)
-            result = stage.report(_result(CUSTOMER_LTV_METRICS, publisher, published, found, config))
-            tell_days(context, days, result)
-            yield result
-
-    return [daily_sales_metrics, customer_ltv_metrics]
+    return asset
 
 
 def serving_checks(table: Table, published: Mapping[date, Published], found: ReadBack) -> Iterator[dg.AssetCheckResult]:
@@ -133,14 +115,12 @@ def count_equals_gold(table: Table, found: ReadBack) -> dg.AssetCheckResult:
     )
 
 
-def _doorway(table: Table) -> dict[str, Any]:
-    return {**doorway(table, kinds={"dynamodb", "serving"}), "check_specs": check_specs(table, CHECKS)}
-
-
 def _publisher(stage: Stage, config: PublishConfig, dynamodb: DynamoDBResource) -> Publisher:
     return Publisher(
         client=dynamodb.client(),
         lakehouse=stage.lake,
+        identify=partial(identify, stage.lake, stage.now),
+        knows_run=partial(knows_run, stage.lake),
         limiter=CapacityLimiter(config.target_wcu),
         run_id=stage.context.run.run_id,
         now=stage.now,

@@ -1,7 +1,7 @@
-"""Silver doorways: an asset for each judged table, and the enriched one.
+"""Silver assets: one for each judged table, and one for each that is derived.
 
-Belongs here: how refine and enrichment look in Dagster: run config, checks, metadata, and the failure of the gate.
-Does not: refine (refining/refine.py), enrichment (deriving/changed_days.py).
+Belongs here: how refining and deriving look in Dagster: run config, checks, metadata, and the failure of the gate.
+Does not: either of them.
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
@@ -15,23 +15,22 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
+from medallion_assets.contracts.pipeline import Derived
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.delta.schema import rebuild_command
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
-from medallion_assets.deriving.changed_days import rebuild_enriched, transactions_of, update_enriched
-from medallion_assets.operations.expectation_results import results_of
+from medallion_assets.deriving.audit import made_from
+from medallion_assets.deriving.changed_days import rebuild_derived, update_derived
+from medallion_assets.operations.expectation_results import ExpectationResult, results_of
 from medallion_assets.orchestration.attempt import Stage
 from medallion_assets.orchestration.gate_report import gate_error, mass_delete, quality_threshold
 from medallion_assets.orchestration.rebuild_config import JudgedRebuildConfig, RebuildableConfig, rebuild_figures
-from medallion_assets.orchestration.reporting import asset_key, check, check_specs, counts, doorway, table_result
+from medallion_assets.orchestration.reporting import asset_key, asset_options, check, check_specs, counts, table_result
 from medallion_assets.orchestration.resources import LakehouseResource, started_by
 from medallion_assets.orchestration.task_values import Value, read_value, task_values
 from medallion_assets.orchestration.trigger_context import TriggerContext, shown
-from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.pipelines.transactions.customers import CUSTOMERS
-from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decide import decide
 from medallion_assets.refining.decisions import Action, Decision
@@ -51,10 +50,8 @@ REFINE_CHECKS = {
     "one_contract": "All rows, and those in quarantine, were judged by the contract that is in force.",
     "new_records": "The run found records to judge; if it did not, there was nothing new, or something is stuck.",
 }
-ENRICHED_CHECKS = {
-    "no_tombstone_leaks": "No deleted transaction has a row.",
-    "unique_live_key": "No transaction has two rows.",
-}
+UNIQUE = {"unique_live_key": "No key has two rows."}
+NO_LEAKS = {"no_tombstone_leaks": "No deleted row of its source has a row."}
 
 
 class ExportDecision(dg.Config):
@@ -95,7 +92,7 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
     """The asset of a judged Silver table: every export of its Bronze table, judged before it is published."""
 
     @dg.asset(
-        **doorway(table),
+        **asset_options(table),
         check_specs=check_specs(table, REFINE_CHECKS, blocking={"quality_threshold", "mass_delete", "unique_live_key"}),
         deps=[asset_key(bronze_table(table.short_name))],
     )
@@ -108,7 +105,7 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
             again = rebuilt(stage, config)
             judge = partial(refine, lake, table, now=now, threshold=config.threshold, done=done)
             stage.attempt(partial(judge, progress=context.log.info))
-            stage.judged(expectation_results(table, done))
+            stage.judged(expectation_results(table, done, run_id=context.run.run_id, now=now))
             snapshot = lake.open(table, version=done.version)
             yield from stage.checked(refine_checks(snapshot, done))
             loaded = read_value(context, bronze_table(table.short_name).path, "rows_in", default=None)
@@ -122,30 +119,35 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
     return silver
 
 
-@dg.asset(
-    **doorway(ENRICHED_TRANSACTIONS),
-    deps=[asset_key(CUSTOMER_TRANSACTIONS), asset_key(CUSTOMERS)],
-    check_specs=check_specs(ENRICHED_TRANSACTIONS, ENRICHED_CHECKS, blocking=ENRICHED_CHECKS),
-)
-def enriched_transactions(
-    context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
-) -> Iterator[Event]:
-    """Each live transaction with the customer as of then; only the days that changed are made anew."""
-    with lakehouse.stage(context, ENRICHED_TRANSACTIONS) as stage:
-        again = config.rebuild.run(stage, partial(rebuild_enriched, stage.lake))
-        done = stage.attempt(partial(update_enriched, stage.lake, progress=context.log.info))
-        enriched = stage.lake.open(ENRICHED_TRANSACTIONS, version=done.version)
-        yield from stage.checked(enriched_checks(enriched))
-        yield stage.report(
-            table_result(
-                enriched,
-                rows_in=done.rows_in,
-                rows_out=done.rows_out,
-                trigger=shown(config.trigger),
-                restated_dates=[str(day) for day in sorted(done.restated)],
-                **rebuild_figures(again),
+def derived_asset(derived: Derived) -> dg.AssetsDefinition:
+    """The asset of a derived table; only the days that changed are made anew."""
+    table, checks = derived.table, {**(NO_LEAKS if derived.one_to_one else {}), **UNIQUE}
+
+    @dg.asset(
+        **asset_options(table),
+        deps=[asset_key(source) for source in derived.sources],
+        check_specs=check_specs(table, checks, blocking=checks),
+    )
+    def asset(
+        context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
+    ) -> Iterator[Event]:
+        with lakehouse.stage(context, table) as stage:
+            again = config.rebuild.run(stage, partial(rebuild_derived, stage.lake, derived))
+            done = stage.attempt(partial(update_derived, stage.lake, derived, progress=context.log.info))
+            made = stage.lake.open(table, version=done.version)
+            yield from stage.checked(derived_checks(derived, made))
+            yield stage.report(
+                table_result(
+                    made,
+                    rows_in=done.rows_in,
+                    rows_out=done.rows_out,
+                    trigger=shown(config.trigger),
+                    restated_dates=[str(day) for day in sorted(done.restated)],
+                    **rebuild_figures(again),
+                )
             )
-        )
+
+    return asset
 
 
 def rebuilt(stage: Stage, config: RefineConfig) -> Rebuilt | None:
@@ -155,12 +157,12 @@ def rebuilt(stage: Stage, config: RefineConfig) -> Rebuilt | None:
     return asked.run(stage, partial(judge, accept_all=asked.accept_all, drop_lost=asked.drop_lost))
 
 
-def expectation_results(table: Table, done: Refined) -> Iterator[dict[str, Any]]:
+def expectation_results(table: Table, done: Refined, *, run_id: str, now: datetime) -> Iterator[ExpectationResult]:
     """What judging found in each export, rule by rule."""
     for tally in done.applied:
-        yield from results_of(table, tally, is_published=True)
+        yield from results_of(table, tally, is_published=True, run_id=run_id, now=now)
     if done.failing is not None:
-        yield from results_of(table, done.failing.tally, is_published=False)
+        yield from results_of(table, done.failing.tally, is_published=False, run_id=run_id, now=now)
 
 
 def refine_checks(silver: Snapshot, done: Refined) -> Iterator[dg.AssetCheckResult]:
@@ -184,11 +186,12 @@ def one_contract(silver: Snapshot) -> dg.AssetCheckResult:
     return check(table, "one_contract", passed=not others, warn=True, older_contracts=others, what_to_do=do)
 
 
-def enriched_checks(enriched: Snapshot) -> Iterator[dg.AssetCheckResult]:
-    """Whether the enriched table is sound, against the transactions that it was made from."""
-    leaked = leaked_tombstones(transactions_of(enriched), enriched)
-    yield check(ENRICHED_TRANSACTIONS, "no_tombstone_leaks", passed=leaked == 0, leaked=leaked)
-    yield unique_live_key(enriched)
+def derived_checks(derived: Derived, made: Snapshot) -> Iterator[dg.AssetCheckResult]:
+    """Whether a derived table is sound, against the source that it was made from."""
+    if derived.one_to_one:
+        leaked = leaked_tombstones(made_from(made, derived.source), made)
+        yield check(derived.table, "no_tombstone_leaks", passed=leaked == 0, leaked=leaked)
+    yield unique_live_key(made)
 
 
 def new_records(table: Table, done: Refined, *, bronze_loaded: Value) -> dg.AssetCheckResult:

@@ -19,9 +19,10 @@ from dagster import DagsterEventType as Kind
 
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.operations.incident import Incident
-from medallion_assets.orchestration.runs.outcomes import Status, stage_ends
+from medallion_assets.orchestration.runs.outcomes import stage_ends
 from medallion_assets.orchestration.runs.whereabouts import OUT_OF_TIME
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
+from medallion_assets.triggers.run_if import Status
 
 ERROR_CHARACTERS = 4_000
 VALUE_CHARACTERS = 500

@@ -16,11 +16,11 @@ from typing import Any
 
 import dagster as dg
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, read_attempts, record_attempts
-from medallion_assets.operations.stages import stages
-from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.jobs import step_names
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 
 LOOK_BACK = timedelta(days=3)
@@ -101,7 +101,7 @@ def record_recently_lost(lakehouse: Lakehouse, instance: dg.DagsterInstance, now
 
 
 def _record(lakehouse: Lakehouse, instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> int:
-    found = [(run, list(_step_events(instance, run.run_id))) for run in runs if run.is_finished]
+    found = [(run, list(_step_events(instance, lakehouse.catalog, run.run_id))) for run in runs if run.is_finished]
     began = [events[0].at for _, events in found if events]
     if not began:
         return 0
@@ -135,9 +135,9 @@ def _attempt(run: EndedRun, stage: str, number: int, started_at: datetime, ended
     )
 
 
-def _step_events(instance: dg.DagsterInstance, run_id: str) -> Iterator[StepEvent]:
+def _step_events(instance: dg.DagsterInstance, catalog: Catalog, run_id: str) -> Iterator[StepEvent]:
     """The events of the stages' steps, in order; other steps write no rows."""
-    names = {asset_key(table).to_python_identifier(): table.name for table in stages()}
+    names = step_names(catalog)
     for entry in instance.all_logs(run_id, of_type={*BEGINNINGS, *ENDINGS}):
         if entry.step_key in names and entry.dagster_event is not None:
             outcome, error = _ending(entry.dagster_event)

@@ -8,29 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import dagster as dg
 from dagster import DagsterEventType as Kind
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.triggers.run_if import Status
 
 WILL_RETRY_TAG = "dagster/will_retry"
 FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 ENDS = {Kind.STEP_SUCCESS, Kind.STEP_FAILURE, Kind.STEP_SKIPPED}
 BEGINNINGS = {Kind.STEP_START, Kind.STEP_RESTARTED, Kind.STEP_UP_FOR_RETRY}
 TOLD = {Kind.ASSET_MATERIALIZATION_PLANNED, Kind.ASSET_MATERIALIZATION, *ENDS, *BEGINNINGS}
-
-
-class Status(StrEnum):
-    """What became of a job or an asset in a run."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    """It did not get to run, because something before it failed or a person ended the run."""
-    PENDING = "pending"
-    """It has not ended yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,11 @@
 """Starting a lost run anew: what is allowed, and what Dagster has left out.
 
-Belongs here: how often a run may be lost, and the retries of lost runs for which there was no code server.
+Belongs here: how often a run may be lost, retries that Dagster has given up, runs that were created and never queued.
 Does not: noticing that a run is lost (watch.py), the retries of steps (orchestration/reporting.py).
 
-Dagster's daemon retries a run once, when it hears of its failure. If the code server is away at that moment, it gives
-the retry up for good. A host that is overloaded loses both at a time; so what was left out is done later.
+Dagster's daemon retries a run once, when it hears of its failure. If the code server is away at that moment, or the
+database takes no writes, it gives the retry up for good, before or after it has created the run. A host that is
+overloaded, or a disk that is full, brings both at a time; so what was left out is done later.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from dagster._core.events import RunFailureReason
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
+from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 from dagster._core.storage.tags import (
     AUTO_RETRY_RUN_ID_TAG,
+    BACKFILL_ID_TAG,
     MAX_RETRIES_TAG,
     RETRY_NUMBER_TAG,
     RUN_FAILURE_REASON_TAG,
@@ -32,6 +35,10 @@ RESTARTS = 2
 """How often a run is started anew because its process was lost; after that it waits for its trigger."""
 LOOK_BACK = timedelta(hours=1)
 """After so long the trigger has asked again."""
+UNSUBMITTED_SECONDS = 60.0
+"""Whoever creates a run queues it within seconds: a sensor, a schedule, a retry, a backfill, a person."""
+HEARD = f"EVENT_LOG_CONSUMER_CURSOR-{dg.DagsterEventType.RUN_FAILURE.value}"
+"""Where Dagster's daemon keeps up to which event it has heard of failed runs."""
 
 
 def allow_restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
@@ -47,35 +54,83 @@ def allow_restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | Non
 
 
 def left_out(instance: dg.DagsterInstance, now: float) -> Iterator[dg.DagsterRun]:
-    """The lost runs that Dagster wanted to start anew, and could not."""
+    """The failed runs that Dagster wanted to start anew, and could not: it says so, or it has heard of them by now."""
     since = datetime.fromtimestamp(now, UTC) - LOOK_BACK
-    given_up = dg.RunsFilter(
-        statuses=[dg.DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "false"}, updated_after=since
-    )
-    yield from filter(_is_left_out, instance.get_runs(given_up))
+    failed = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since))
+    runs = [run for run in failed if _is_left_out(run)]
+    unheard = _unheard(instance) if any(_is_promised(run) for run in runs) else set()
+    yield from (run for run in runs if not (_is_promised(run) and run.run_id in unheard))
+
+
+def unsubmitted(instance: dg.DagsterInstance, now: float) -> Iterator[dg.DagsterRun]:
+    """The runs that were to be queued and are not: who created them was killed, or the database took no more writes."""
+    before = datetime.fromtimestamp(now - UNSUBMITTED_SECONDS, UTC)
+    created = dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED], created_before=before)
+    if isinstance(instance.run_coordinator, QueuedRunCoordinator):
+        yield from filter(_is_unsubmitted, instance.get_runs(created))
+
+
+def submit(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Queue a run that nobody has. Who calls holds the run.
+
+    Whoever created it and comes late finds it queued, and leaves it so. If it cannot be queued it stays as it is, for
+    the next look.
+    """
+    run = instance.get_run_by_id(run_id)
+    if run is not None and _is_unsubmitted(run):
+        seconds = f"{UNSUBMITTED_SECONDS:.0f} s"
+        instance.report_engine_event(f"Queued now: whoever created this run did not queue it within {seconds}.", run)
+        instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]
 
 
 def restart(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Start a run anew that was left out, if its code server answers by now. Who calls holds the run."""
+    """Start a run anew that was left out, if its code server answers by now. Who calls holds the run.
+
+    One that cannot be is over for good: then people are told of its failure.
+    """
     run = instance.get_run_by_id(run_id)
-    job = run.remote_job_origin if run else None
-    location = job.repository_origin.code_location_origin if job else None
-    if run is None or not _is_left_out(run) or not isinstance(location, GrpcServerCodeLocationOrigin):
+    if run is None or not _is_left_out(run):
         return
-    target = GrpcServerTarget(
-        host=location.host, port=location.port, socket=location.socket, location_name=location.location_name
-    )
-    with WorkspaceProcessContext(instance, target) as workspace:
-        if workspace.create_request_context().has_code_location_error(location.location_name):
-            return
-        retry_run(run, workspace)
+    job = run.remote_job_origin
+    location = job.repository_origin.code_location_origin if job else None
+    if isinstance(location, GrpcServerCodeLocationOrigin):
+        target = GrpcServerTarget(
+            host=location.host, port=location.port, socket=location.socket, location_name=location.location_name
+        )
+        with WorkspaceProcessContext(instance, target) as workspace:
+            if workspace.create_request_context().has_code_location_error(location.location_name):
+                return
+            retry_run(run, workspace)
+    current = instance.get_run_by_id(run_id)
+    if current is not None and _is_left_out(current):
+        instance.add_run_tags(run_id, {WILL_RETRY_TAG: "false", LOST_TAG: ""})
 
 
 def _is_left_out(run: dg.DagsterRun) -> bool:
     tags = run.tags
     was_lost = tags.get(LOST_TAG) == run.run_id and tags.get(WILL_RETRY_TAG) == "false"
     by_a_step = tags.get(RUN_FAILURE_REASON_TAG) == RunFailureReason.STEP_FAILURE.value
-    return was_lost and not by_a_step and AUTO_RETRY_RUN_ID_TAG not in tags
+    return (was_lost or _is_promised(run)) and not by_a_step and AUTO_RETRY_RUN_ID_TAG not in tags
+
+
+def _is_promised(run: dg.DagsterRun) -> bool:
+    """Whether Dagster's last word is that it starts the run anew; of a backfill that has ended it does not mean it."""
+    return run.tags.get(WILL_RETRY_TAG) == "true" and BACKFILL_ID_TAG not in run.tags
+
+
+def _is_unsubmitted(run: dg.DagsterRun) -> bool:
+    """Not those of the command line: they are carried out where they were created, and never queued."""
+    is_created = run.status is dg.DagsterRunStatus.NOT_STARTED
+    return is_created and run.remote_job_origin is not None and run.job_code_origin is not None
+
+
+def _unheard(instance: dg.DagsterInstance) -> set[str]:
+    """The failed runs that Dagster's daemon has yet to hear of, and so may start anew."""
+    cursor = instance.daemon_cursor_storage.get_cursor_values({HEARD}).get(HEARD, "0")
+    events = instance.event_log_storage.get_logs_for_all_runs_by_log_id(
+        after_cursor=int(cursor), dagster_event_type=dg.DagsterEventType.RUN_FAILURE
+    )
+    return {event.run_id for event in events.values()}
 
 
 def _number(run: dg.DagsterRun, tag: str) -> int:

@@ -1,6 +1,7 @@
 """Watching runs whose end nobody else notices: those that are starting or are to end, and those that go on for nothing.
 
-Belongs here: what becomes of a run whose process is gone, and of a process whose run is over; looking for both.
+Belongs here: what becomes of a run whose process is gone, and of a process whose run is over; looking for both, and for
+what restart.py is to do.
 Does not: runs that are at work (Dagster's run monitoring asks launcher.py about them), time limits.
 
 Dagster gives a start, and a cancellation, a time, and does not ask whether the process lives. Here that is asked every
@@ -12,14 +13,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import dagster as dg
 
 from medallion_assets.orchestration.runs.locks import end, is_held, known_runs, noted, take
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, end_what_is_left
-from medallion_assets.orchestration.runs.restart import allow_restart, left_out, restart
+from medallion_assets.orchestration.runs.restart import allow_restart, left_out, restart, submit, unsubmitted
 from medallion_assets.orchestration.runs.whereabouts import OUT_OF_TIME, State, folder_of, told_by, whereabouts
 
 LOOK_SECONDS = 2.0
@@ -42,9 +43,10 @@ def look(instance: dg.DagsterInstance, now: float) -> None:
     for run_id in known_runs(folder_of(instance)):
         with _on_its_own(run_id):
             _look_at_process(instance, run_id, now)
-    for run in left_out(instance, now):
-        with _on_its_own(run.run_id):
-            _restart(instance, run)
+    for find, mend in ((unsubmitted, submit), (left_out, restart)):
+        for run in find(instance, now):
+            with _on_its_own(run.run_id):
+                _once(mend, instance, run)
 
 
 def watch(instance: dg.DagsterInstance, stop: threading.Event) -> None:
@@ -103,12 +105,12 @@ def _look_at_process(instance: dg.DagsterInstance, run_id: str, now: float) -> N
         hold.end()
 
 
-def _restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Start a lost run anew, once."""
+def _once(mend: Callable[[dg.DagsterInstance, str], None], instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Let one watcher alone do what was left out for a run."""
     hold = take(folder_of(instance), run.run_id)
     if hold is not None:
         try:
-            restart(instance, run.run_id)
+            mend(instance, run.run_id)
         finally:
             hold.end()
 

@@ -19,7 +19,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import DiskFullError, PermanentError, TransientError
 from medallion_assets.operations.alerts.delivery import Channel, channels_of, sent
 from medallion_assets.operations.alerts.marks import Marks
-from medallion_assets.operations.alerts.table import ALERTS, Alert, Event, append_events, raise_alerts
+from medallion_assets.operations.alerts.table import ALERTS, Alert, AlertEvent, Event, append_events, raise_alerts
 from medallion_assets.orchestration.attempt import NOT_WRITTEN
 from medallion_assets.settings import Settings
 
@@ -122,8 +122,8 @@ def _take_over(
 ) -> None:
     """Note in the outbox what channels were sent without it, now that it can be written again."""
     delivered = [
-        {"alert_key": key, "event": Event.DELIVERED, "channel": channel.name, "error": None}
+        AlertEvent(alert_key=key, event=Event.DELIVERED, channel=channel.name, happened_at=now)
         for channel in channels
         for key in sorted(marks.of(channel.name, [one.key for one in fresh if one.kind == channel.kind]))
     ]
-    append_events(lakehouse, delivered, now)
+    append_events(lakehouse, delivered)

@@ -9,10 +9,11 @@ Dagster reads the annotations of a sensor itself, so they are not postponed here
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
 from medallion_assets.operations.alerts.delivery import Channel, channels_of, check_alert_urls, deliver_due
@@ -22,16 +23,21 @@ from medallion_assets.operations.alerts.notices import days_skipped
 from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKEN_SECONDS, waiting_alerts
 from medallion_assets.operations.alerts.rules import judge
 from medallion_assets.operations.alerts.table import ALERTS, KEPT_DAYS, Alert
-from medallion_assets.operations.stages import stages
+from medallion_assets.operations.stages import DAILY, last_stages
 from medallion_assets.orchestration.attempt import NOT_WRITTEN
-from medallion_assets.orchestration.daily_close import closed_days, day_due, day_to_close, first_published, missed_days
-from medallion_assets.orchestration.jobs import DAILY
-from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.daily_close import (
+    closed_days,
+    daily_lines,
+    day_due,
+    day_to_close,
+    first_published,
+    missed_days,
+)
+from medallion_assets.orchestration.jobs import step_names
 from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.alert_direct import send_directly, takes_no_writes, tell, unwritable
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
-from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.cursors import Moment, dump_cursor, load_cursor
 
@@ -73,9 +79,8 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
         lake, now = lakehouse.lakehouse(), lakehouse.now()
         found = judge(facts_of(lake, context.instance, settings, now), now)
         try:
-            fresh = tell(
-                lake, context.instance, settings, [*found, *skipped_days(context.instance, settings, now)], now
-            )
+            found += skipped_days(context.instance, lakehouse.catalog, settings, now)
+            fresh = tell(lake, context.instance, settings, found, now)
         except NOT_WRITTEN as error:
             return dg.SkipReason(f"nobody can be told: {error}")
         return dg.SkipReason(f"raised: {', '.join(one.key for one in fresh) or 'nothing new'}")
@@ -144,8 +149,8 @@ def facts_of(lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Setti
     facts = read_facts(
         lakehouse,
         now,
-        running=list(running_stages(instance)),
-        day_due=day_due(settings.schedules.get(DAILY, ()), settings.schedule_time_zone, settings.daily_done_by, now),
+        running=list(running_stages(instance, lakehouse.catalog)),
+        days_due=days_due(lakehouse.catalog, settings, now),
         first_day=settings.first_day,
     )
     last = facts.attempts.unique("stage", keep="last", maintain_order=True)["run_id"].unique().to_list()
@@ -153,22 +158,33 @@ def facts_of(lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Setti
     return replace(facts, known_runs=frozenset(run.run_id for run in known))
 
 
-def skipped_days(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> Iterator[Alert]:
+def days_due(catalog: Catalog, settings: Settings, now: datetime) -> dict[str, date]:
+    """The day that each daily job was to have closed by now; jobs that were to close none are left out."""
+    zone, done_by = settings.schedule_time_zone, settings.daily_done_by
+    days = {
+        pipeline.job(DAILY): day_due(daily_lines(settings, pipeline), zone, done_by, now)
+        for pipeline in catalog.pipelines
+    }
+    return {job: day for job, day in days.items() if day is not None}
+
+
+def skipped_days(instance: dg.DagsterInstance, catalog: Catalog, settings: Settings, now: datetime) -> Iterator[Alert]:
     """What is told of days that nobody closed, where settings say that they stay so."""
-    if settings.closes_missed_days or not settings.schedules.get(DAILY):
+    if settings.closes_missed_days:
         return
-    for _, serving in PUBLISHED_TABLES:
-        first = first_published(instance, serving)
+    scheduled = [pipeline.job(DAILY) for pipeline in catalog.pipelines if daily_lines(settings, pipeline)]
+    for last in (stage.table for stage in last_stages(catalog) if stage.job in scheduled):
+        first = first_published(instance, last)
         days = missed_days(
             day_to_close(now), first=first and max(first, settings.first_day), closed=(), limit=KEPT_DAYS - 1
         )
-        if missed := sorted(set(days) - closed_days(instance, serving, days)):
-            yield days_skipped(serving.name, missed)
+        if missed := sorted(set(days) - closed_days(instance, last, days)):
+            yield days_skipped(last.name, missed)
 
 
-def running_stages(instance: dg.DagsterInstance) -> Iterator[RunningStage]:
+def running_stages(instance: dg.DagsterInstance, catalog: Catalog) -> Iterator[RunningStage]:
     """The stages that are at work now, waits before retries included."""
-    names = {asset_key(table).to_python_identifier(): table.name for table in stages()}
+    names = step_names(catalog)
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]), limit=MOST_RUNNING):
         for step in instance.get_run_step_stats(run.run_id):
             if step.step_key in names and step.start_time is not None and step.end_time is None:

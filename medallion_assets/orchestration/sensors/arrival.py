@@ -13,9 +13,10 @@ from functools import cached_property
 
 import dagster as dg
 
+from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import AT_ONCE, Table, Timers
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.orchestration.jobs import INGEST, INGEST_AND_REFINE
+from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
 from medallion_assets.orchestration.requests import (
     INTERVAL_SECONDS,
     give_up,
@@ -26,8 +27,6 @@ from medallion_assets.orchestration.requests import (
 )
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
-from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.tables import EXPORTED_TABLES
 from medallion_assets.refining.bronze import bronze_table, latest_export, loaded_ids
 from medallion_assets.refining.decisions import Decision, read_decisions
 from medallion_assets.refining.load import open_exports
@@ -48,21 +47,23 @@ EXPORTS_TOLD = 100
 """A run names so many of the exports that it was asked for; it loads them all."""
 
 
-def arrival_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+def arrival_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefinition]:
     """The sensors `file_arrival_<table>`."""
     return [
         arrival_sensor(
-            table,
-            timers_of(settings, table.arrival_timers),
-            refines=timers_of(settings, table.update_timers) == AT_ONCE,
+            pipeline,
+            loaded.table,
+            timers_of(settings, loaded.table.arrival_timers),
+            refines=timers_of(settings, loaded.table.update_timers) == AT_ONCE,
             status=sensor_status(settings),
             settings=settings,
         )
-        for table in EXPORTED_TABLES
+        for loaded in pipeline.loaded
     ]
 
 
 def arrival_sensor(
+    pipeline: Pipeline,
     table: Table,
     timers: Timers,
     *,
@@ -72,12 +73,13 @@ def arrival_sensor(
 ) -> dg.SensorDefinition:
     """The sensor that asks for runs of bronze/<table>; `table` is the Silver contract.
 
-    A run that `refines` goes on to Silver and its enrichment at once: where no timer keeps these waiting, this spares
-    the wait for another sensor and the start of another process. `settings` say whom to tell when nothing can be kept.
+    A run that `refines` goes on to Silver and what is derived from it at once: where no timer keeps these waiting, this
+    spares the wait for another sensor and the start of another process. `settings` say whom to tell when nothing can be
+    kept.
     """
     bronze = bronze_table(table.short_name)
-    job = INGEST_AND_REFINE if refines else INGEST
-    made = [bronze, table, ENRICHED_TRANSACTIONS] if refines else [bronze]
+    job = pipeline.job(INGEST_AND_REFINE if refines else INGEST)
+    made = [bronze, table, *pipeline.derived_from(table)] if refines else [bronze]
 
     @dg.sensor(
         name=f"file_arrival_{table.short_name}",
@@ -88,7 +90,7 @@ def arrival_sensor(
     )
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         now, cursor = lakehouse.now(), load_cursor(Cursor, context.cursor) or Cursor()
-        if is_at_work(context.instance, [bronze]):
+        if is_at_work(context.instance, lakehouse.catalog, [bronze]):
             held = while_active(now, cursor, timers)
             return dg.SensorResult(skip_reason=held.reason, cursor=dump_cursor(held.cursor))
         known = Known(lakehouse.lakehouse(), bronze, Source.of(table))

@@ -12,16 +12,18 @@ from dataclasses import dataclass, field, replace
 
 import dagster as dg
 
+from medallion_assets.contracts.pipeline import Gold, Pipeline
 from medallion_assets.contracts.run_days import days_text, ranges_of
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.operations.stages import DAILY
 from medallion_assets.orchestration.daily_requests import days_request
-from medallion_assets.orchestration.jobs import DAILY, RECENT_PRIORITY
+from medallion_assets.orchestration.jobs import RECENT_PRIORITY
 from medallion_assets.orchestration.partitions import business_day
 from medallion_assets.orchestration.requests import INTERVAL_SECONDS, sensor_status, tell_or_log, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.restated_logs import Reading, is_as_of, is_audited, read_on
+from medallion_assets.orchestration.sensors.restated_logs import Reading, is_audited, known_for, read_on
 from medallion_assets.orchestration.sensors.restated_runs import (
     ASKED_TAG,
     TRIGGER,
@@ -31,11 +33,9 @@ from medallion_assets.orchestration.sensors.restated_runs import (
     times_asked,
 )
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
-from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
-from medallion_assets.triggers.restated import Ledger, Stretch, restated_at, stretches
+from medallion_assets.triggers.restated import Stretch, restated_at, stretches
 from medallion_assets.triggers.restated_asking import Memory, choose
 from medallion_assets.triggers.restated_batches import Batch, oldest_live
 
@@ -48,37 +48,60 @@ class Cursor:
     memory: Memory = field(default_factory=Memory)
 
 
-def restated_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A Gold table that is kept up to its source, with what serves it, by one job."""
+
+    gold: Gold
+    serving: Table | None
+    job: str
+
+    @property
+    def table(self) -> Table:
+        """The Gold table."""
+        return self.gold.table
+
+
+def kept_tables(pipeline: Pipeline) -> list[Kept]:
+    """Every Gold table of a pipeline."""
+    job = pipeline.job(DAILY)
+    return [Kept(gold=gold, serving=pipeline.served_as(gold), job=job) for gold in pipeline.gold]
+
+
+def restated_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefinition]:
     """A sensor for each Gold table and what serves it."""
-    return [_sensor(settings, gold, serving) for gold, serving in PUBLISHED_TABLES]
+    return [_sensor(settings, kept) for kept in kept_tables(pipeline)]
 
 
-def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinition:
+def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
+    gold, serving = kept.table, kept.serving
     timers = timers_of(settings, gold.update_timers)
 
     @dg.sensor(
         name=f"restated_{gold.short_name}",
-        job_name=DAILY,
+        job_name=kept.job,
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=sensor_status(settings),
-        description=f"Builds and publishes the days of {gold.name} that Silver changed, each once for every change.",
+        description=f"Builds and publishes the days of {gold.name} "
+        f"{kept.gold.source.name} changed, each once for every change.",
     )
     def restated(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult | dg.SkipReason:
         lake, now, instance = lakehouse.lakehouse(), lakehouse.now(), context.instance
-        if not lake.exists(ENRICHED_TRANSACTIONS):
-            return dg.SkipReason(f"{ENRICHED_TRANSACTIONS.name} is not there yet")
-        kept = load_cursor(Cursor, context.cursor)
-        at_work = runs_at_work(instance, gold, serving)  # before the logs: what a run does meanwhile is done by then
-        if kept is None or kept.reading.ledger.as_of != is_as_of(gold):
-            kept = Cursor(reading=Reading(ledger=Ledger(as_of=is_as_of(gold))))
-        reading = read_on(kept.reading, lake, instance, gold, serving)
+        if not lake.exists(kept.gold.source):
+            return dg.SkipReason(f"{kept.gold.source.name} is not there yet")
+        cursor = load_cursor(Cursor, context.cursor)
+        at_work = runs_at_work(
+            instance, lakehouse.catalog, [gold, *([serving] if serving else [])]
+        )  # before the logs: what a run does meanwhile is done by then
+        before = known_for(kept.gold, cursor.reading if cursor else None)
+        reading = read_on(before, lake, instance, kept.gold, serving)
         today = business_day(now)
         newest = min(reading.ledger.greatest_day or today, today)
         wanted = stretches(reading.ledger, first=settings.first_day, last=today, live_from=oldest_live(newest))
         found = list(_with_audits(instance, lake.find(gold), wanted, reading))
         chosen = choose(
             now,
-            kept.memory,
+            cursor.memory if cursor else Memory(),
             found,
             timers,
             newest=newest,
@@ -87,9 +110,9 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
             past=past_runs(instance, gold, reading) if found else [],
         )
         if chosen.given_up:
-            tell_or_log(context, lakehouse, settings, [given_up(gold, chosen.given_up, reading)])
+            tell_or_log(context, lakehouse, settings, [given_up(kept, chosen.given_up, reading)])
         return dg.SensorResult(
-            run_requests=[request(instance, gold, serving, batch, reading) for batch in chosen.asks],
+            run_requests=[request(instance, kept, batch, reading) for batch in chosen.asks],
             skip_reason=None if chosen.asks else f"{len(found)} stretches of days wait" if found else "up to date",
             cursor=dump_cursor(Cursor(reading=reading, memory=chosen.memory)),
         )
@@ -97,13 +120,15 @@ def _sensor(settings: Settings, gold: Table, serving: Table) -> dg.SensorDefinit
     return restated
 
 
-def request(instance: dg.DagsterInstance, gold: Table, serving: Table, batch: Batch, reading: Reading) -> dg.RunRequest:
+def request(instance: dg.DagsterInstance, kept: Kept, batch: Batch, reading: Reading) -> dg.RunRequest:
     """A run for a batch: Gold if it has to be built, serving if it has to be published."""
-    source = ENRICHED_TRANSACTIONS if batch.builds else gold
+    gold, serving = kept.table, kept.serving
+    source = kept.gold.source if batch.builds else gold
     trigger = TriggerContext(trigger=TRIGGER, tables=[UpdatedTable(table=source.name, version=batch.version)])
-    tables = [*([gold] if batch.builds else []), *([serving] if batch.publishes else [])]
+    tables = [*([gold] if batch.builds else []), *([serving] if batch.publishes and serving else [])]
     key = asked_for(gold, batch, reading)
     made = days_request(
+        kept.job,
         tables,
         batch.days,
         trigger=trigger,
@@ -114,17 +139,17 @@ def request(instance: dg.DagsterInstance, gold: Table, serving: Table, batch: Ba
     return made.with_replaced_attrs(tags={**made.tags, ASKED_TAG: key})
 
 
-def given_up(gold: Table, over: Sequence[Stretch], reading: Reading) -> Alert:
+def given_up(kept: Kept, over: Sequence[Stretch], reading: Reading) -> Alert:
     """What people are told when some stretches are not asked for any more."""
-    batch = Batch(stretches=tuple(over), is_live=False)
+    batch, gold = Batch(stretches=tuple(over), is_live=False), kept.table
     key, days = asked_for(gold, batch, reading), days_text(ranges_of(batch.days))
     return Alert(
         key=f"given_up:{key}",
         kind="failure",
         what=f"{gold.name}: every run for {days} failed, and no more are started until these days change",
-        where=f"job {DAILY}, runs for these days that are tagged {ASKED_TAG}",
-        do=f"look at the last of these runs, then run job {DAILY} for {days}",
-        job=DAILY,
+        where=f"job {kept.job}, runs for these days that are tagged {ASKED_TAG}",
+        do=f"look at the last of these runs, then run job {kept.job} for {days}",
+        job=kept.job,
     )
 
 

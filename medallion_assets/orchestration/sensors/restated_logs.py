@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.contracts.run_days import parse_day, partition_day
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import RESTATED, commit_note, commits_since
@@ -20,7 +21,6 @@ from medallion_assets.delta.partitions import REMOVED, REPLACED
 from medallion_assets.delta.source_versions import SOURCE_NOTE, SourceVersion, noted_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.triggers.restated import NEVER, Building, Ledger, Position, Publishing, Restating, advance
 
 EVENTS_AT_ONCE = 1000
@@ -50,35 +50,50 @@ class Reading:
         return self.tables[1] if self.tables else ""
 
 
-def is_as_of(gold: Table) -> bool:
-    """Whether a day of the table holds all that happened up to it: then a restated day touches every later one."""
-    return gold.partition_by == "as_of_date"
+def known_for(gold: Gold, reading: Reading | None) -> Reading:
+    """What a cursor says was read; nothing if it is lost, or of another kind of table. The declaration comes first."""
+    ledger = ledger_of(gold)
+    if reading is None or reading.ledger.as_of != ledger.as_of:
+        return Reading(ledger=ledger)
+    return replace(reading, ledger=replace(reading.ledger, keep_days=ledger.keep_days))
+
+
+def ledger_of(gold: Gold) -> Ledger:
+    """The ledger of a Gold table of which nothing has been read yet."""
+    if isinstance(gold, AsOf):
+        return Ledger(as_of=True, keep_days=gold.keep_days)
+    return Ledger(as_of=False)
 
 
 def read_on(
-    reading: Reading, lakehouse: Lakehouse, instance: dg.DagsterInstance, gold: Table, serving: Table
+    reading: Reading, lakehouse: Lakehouse, instance: dg.DagsterInstance, gold: Gold, serving: Table | None
 ) -> Reading:
     """Read what the logs say after `reading`; Silver is there, Gold may not have been made yet.
+
+    Where nothing serves the Gold table, a day that is built is where it is meant to be.
 
     Raises:
         TransientError: the storage did not answer.
     """
-    event_id, published = _published_after(instance, serving, reading.event_id)
-    built, silver = lakehouse.find(gold), lakehouse.open(ENRICHED_TRANSACTIONS)  # in this order: see `advance`
+    event_id, published = reading.event_id, list[dg.EventLogRecord]()
+    if serving is not None:
+        event_id, published = _published_after(instance, serving, reading.event_id)
+    built, silver = lakehouse.find(gold.table), lakehouse.open(gold.source)  # in this order: see `advance`
     tables = (built.table_id if built else "", silver.table_id)
     gold_version = built.version if built else NEVER
     gone = silver.version < reading.silver_version or gold_version < reading.gold_version
     if gone or (reading.tables and reading.tables != tables):
-        return read_on(Reading(ledger=Ledger(as_of=reading.ledger.as_of)), lakehouse, instance, gold, serving)
+        return read_on(Reading(ledger=ledger_of(gold)), lakehouse, instance, gold, serving)
     ledger = reading.ledger
     if silver.version > reading.silver_version:
         days = [day for day in silver.partitions if day is not None]
         ledger = replace(ledger, first_day=min(days, default=None), greatest_day=max(days, default=None))
+    buildings = list(_buildings(built, silver, reading.gold_version)) if built else []
     ledger = advance(
         ledger,
         restatings=_restatings(silver, built, reading.silver_version),
-        buildings=_buildings(built, silver, reading.gold_version) if built else (),
-        publishings=_publishings(built, published) if built else (),
+        buildings=buildings,
+        publishings=_publishings(built, published) if built and serving else _as_published(buildings),
     )
     return Reading(
         ledger=ledger,
@@ -162,6 +177,11 @@ def _publishings(gold: Snapshot, published: Iterable[dg.EventLogRecord]) -> Iter
         version = _table_version(record, gold)
         if version is not None and (day := partition_day(record.partition_key)) is not None:
             yield Publishing(day=day, version=version)
+
+
+def _as_published(buildings: Iterable[Building]) -> Iterator[Publishing]:
+    for building in buildings:
+        yield from (Publishing(day=day, version=building.version) for day in building.replaced)
 
 
 def _table_version(record: dg.EventLogRecord, gold: Snapshot) -> int | None:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
 import dagster as dg
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.run_days import EVERY_DAY, DayRange, days_text, ranges_at_work, ranges_of
 from medallion_assets.contracts.table import Table
 from medallion_assets.orchestration.reporting import asset_key
@@ -88,10 +89,10 @@ def _past_runs(records: Sequence[dg.RunRecord], gold: Table, reading: Reading) -
         )
 
 
-def runs_at_work(instance: dg.DagsterInstance, gold: Table, serving: Table) -> AtWork:
-    """The runs that are queued or at work on the table or on what serves it, whoever asked for them."""
-    keys = {asset_key(gold), asset_key(serving)}
-    runs = [run for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS))) if writes(run, keys)]
+def runs_at_work(instance: dg.DagsterInstance, catalog: Catalog, tables: Collection[Table]) -> AtWork:
+    """The runs that are queued or at work on some tables, whoever asked for them."""
+    keys = {asset_key(table) for table in tables}
+    runs = [run for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS))) if writes(run, catalog, keys)]
     return AtWork(
         days=[one for run in runs for one in ranges_at_work(run.tags)],
         asked_here=sum(ASKED_TAG in run.tags for run in runs),

@@ -14,12 +14,14 @@ from typing import Any
 
 import dagster as dg
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.errors import PermanentError
+from medallion_assets.operations.stages import stages
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE, incident_run_config
-from medallion_assets.orchestration.jobs import JOB_TABLES, LIVE_PRIORITY
+from medallion_assets.orchestration.jobs import LIVE_PRIORITY
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import sensor_status
-from medallion_assets.orchestration.runs.outcomes import FINISHED, Status, run_status, stage_ends
+from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status, stage_ends
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
@@ -30,6 +32,7 @@ from medallion_assets.triggers.run_if import (
     Condition,
     Cursor,
     FinishedRun,
+    Status,
     decide,
 )
 
@@ -41,14 +44,13 @@ UNTIL_TAG = "medallion/run_if_until"
 """When the run ended that met the condition: where a sensor goes on whose cursor is lost."""
 
 
-def run_if_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+def run_if_sensors(settings: Settings, catalog: Catalog) -> list[dg.SensorDefinition]:
     """The sensors of this project: whatever stage fails, its incident is looked into."""
-    stages = {table.path: table for tables in JOB_TABLES.values() for table in tables}.values()
     return [
         run_if(
             "diagnose_failures",
             job=DIAGNOSE,
-            upstream=[asset_key(table) for table in stages],
+            upstream=[asset_key(stage.table) for stage in stages(catalog)],
             condition=Condition.AT_LEAST_ONE_FAILED,
             run_config=lambda ask: incident_run_config(ask.key, TriggerContext(trigger="run_if")),
             status=sensor_status(settings),

@@ -29,11 +29,12 @@ from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.lost_attempts import record_lost_attempts
-from medallion_assets.orchestration.runs.outcomes import FINISHED, Status, run_status
+from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status
 from medallion_assets.orchestration.sensors.alert_direct import PartlyToldError, tell
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.cursors import Moment, Names, dump_cursor, load_cursor
+from medallion_assets.triggers.run_if import Status
 
 INTERVAL_SECONDS = 15
 LOOK_BACK_HOURS = 24.0

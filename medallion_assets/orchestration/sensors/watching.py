@@ -1,6 +1,6 @@
 """Watching tables: their versions, and what those who are made from them have taken in, read from the tables' own logs.
 
-Belongs here: what Silver can settle of its Bronze table, and which sources the enriched table was made from.
+Belongs here: what Silver can settle of its Bronze table, and the versions that a derived table was made from.
 Does not: deciding (table_update.py). A table that is not there yet is nothing to take in, and is not made by looking.
 """
 
@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from medallion_assets.contracts.pipeline import Derived
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.expectation_results import read_results
-from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.pipelines.transactions.customers import CUSTOMERS
-from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.refining.bronze import RawExport, bronze_table
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.gate import rules_of
 from medallion_assets.refining.ledger import Settlement
 from medallion_assets.triggers.table_update import Watched
-
-ENRICHED_SOURCES = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
 
 
 def watch_bronze(lakehouse: Lakehouse, table: Table) -> list[Watched]:
@@ -52,14 +48,14 @@ def watch_bronze(lakehouse: Lakehouse, table: Table) -> list[Watched]:
     return [_watched(bronze, checkpoint, note=f"{decision or ''} {rules}".strip())]
 
 
-def watch_enriched_sources(lakehouse: Lakehouse) -> list[Watched]:
-    """The two sources of silver.enriched_transactions, against the versions that it was made from."""
-    enriched = lakehouse.find(ENRICHED_TRANSACTIONS)
-    sources = [lakehouse.find(source) for source in ENRICHED_SOURCES]
+def watch_sources(lakehouse: Lakehouse, derived: Derived) -> list[Watched]:
+    """The sources of a derived table, against the versions that it was made from; none until all are there."""
+    made = lakehouse.find(derived.table)
+    sources = [lakehouse.find(source) for source in derived.sources]
     found = [source for source in sources if source is not None]
     if len(found) < len(sources):
         return []
-    return [_watched(source, taken_version(enriched, source) if enriched else None) for source in found]
+    return [_watched(source, taken_version(made, source) if made else None) for source in found]
 
 
 def failed_gate(lakehouse: Lakehouse, table: Table, export: RawExport, rules: str) -> bool:

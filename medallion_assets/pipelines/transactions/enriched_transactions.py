@@ -117,6 +117,13 @@ def affected_days(transactions: nw.LazyFrame[Any], changes: nw.LazyFrame[Any]) -
     )
 
 
+def days_of_changed_customers(
+    transactions: nw.LazyFrame[Any], before: nw.LazyFrame[Any], after: nw.LazyFrame[Any]
+) -> nw.LazyFrame[Any]:
+    """The days with live transactions of customers who are others `after` than `before` (rows of silver.customers)."""
+    return affected_days(transactions, changed_periods(before, after))
+
+
 def _as_of(moments: nw.LazyFrame[Any], periods: nw.LazyFrame[Any], at: str, prefix: str = "") -> nw.LazyFrame[Any]:
     """`moments` (with `customer_id` and the timestamp `at`) and, named with `prefix`, the attributes that held then."""
     moment, start, end = nw.col(at), nw.col("applies_from"), nw.col("applies_to")

@@ -12,24 +12,25 @@ from dagster._core.instance.ref import InstanceRef
 from rich.console import Console
 
 from medallion_assets.cli.demo.home import demo_settings
-from medallion_assets.cli.demo.run import DemoResult, DemoSize, run_demo
+from medallion_assets.cli.demo.run import DemoResult, run_demo
 from medallion_assets.cli.demo.view import DemoView, summary_page
 from medallion_assets.cli.home_lock import only_one
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings import Settings, load_settings
+from medallion_assets_tests.demo_snapshot import SMALL, WORK, Items, commands, difference, looks, published_items, take
 
 pytestmark = pytest.mark.xdist_group("demo")  # told once, not by every worker
-SMALL = DemoSize(transactions=2_500, customers=50, days=9, published_days=2)
 
 
 class Told(NamedTuple):
-    """The story told twice in one home, with what a terminal showed the second time."""
+    """The story told twice in one home, with what a terminal showed and DynamoDB held the second time."""
 
     settings: Settings
     first: DemoResult
     second: DemoResult
     story: str
     page: str
+    served: dict[str, Items]
 
 
 def settings_at(home: Path, **more: str) -> Settings:
@@ -42,9 +43,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     first = run_demo(settings, DemoView(quiet=True), SMALL)
     console = Console(file=(terminal := StringIO()), width=200, highlight=False)
     second = run_demo(settings, DemoView(console=console), SMALL)
+    served = published_items()
     story = terminal.getvalue()
     console.print(summary_page(second))
-    return Told(demo_settings(settings), first, second, story, terminal.getvalue().removeprefix(story))
+    return Told(demo_settings(settings), first, second, story, terminal.getvalue().removeprefix(story), served)
 
 
 def test_telling_it_again_makes_the_same_tables(told: Told) -> None:
@@ -95,6 +97,16 @@ def test_the_summary_says_what_there_is_and_what_to_type_next(told: Told) -> Non
     export = f"export MEDALLION_HOME={told.settings.home}"
     for command in (export, "make ui", "medallion verify", "medallion quarantine show", "medallion remove-demo"):
         assert command in told.page
+
+
+def test_tables_items_and_answers_are_what_they_were(told: Told) -> None:
+    """Every Delta table, what is published, and every command that only looks, as they stand in a file."""
+    changed = difference(take(told.settings, told.second, told.served))
+    assert not changed, f"if that was meant: python -m medallion_assets_tests.demo_snapshot\n{changed}"
+
+
+def test_every_command_is_asked_or_said_to_do_more_than_look(told: Told) -> None:
+    assert sorted([*looks(told.settings), *WORK]) == sorted(commands())
 
 
 def test_what_is_the_users_stays_whatever_the_demo_does(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts import delivery as alert_delivery
 from medallion_assets.operations.alerts.delivery import channels_of, check_alert_urls, deliver_due, message, send
 from medallion_assets.operations.alerts.outbox import Outlook
-from medallion_assets.operations.alerts.table import ALERTS, Alert, raise_alerts, read_events
+from medallion_assets.operations.alerts.table import Alert, Event, raise_alerts, read_events
 from medallion_assets.settings import load_settings
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 from medallion_assets_tests.services.listeners import Webhook, mail_server, web_server
 from medallion_assets_tests.services.processes import free_port
@@ -28,7 +29,7 @@ SECRET = "Tr0ub4dor"
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(url=str(tmp_path / "lakehouse"))
+    return Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse"))
 
 
 @pytest.fixture
@@ -49,9 +50,10 @@ def deliver(lake: Lakehouse, *urls: str, now: datetime = NOW, **more: tuple[str,
 
 def events(lake: Lakehouse) -> list[tuple[str, str, str | None]]:
     """What happened on channels, in order, without what was taken."""
-    rows = read_events(lake.open(ALERTS), NOW + timedelta(days=1))
-    rows = rows.filter(~rows["event"].is_in(["raised", "sending"]))
-    return rows.select("alert_key", "event", "error").rows()
+    rows = read_events(lake, NOW + timedelta(days=1))
+    return [
+        (row.alert_key, row.event.value, row.error) for row in rows if row.event not in (Event.RAISED, Event.SENDING)
+    ]
 
 
 def test_a_message_says_what_where_what_to_do_and_where_to_look() -> None:

@@ -11,12 +11,13 @@ from medallion_assets.operations.alerts.facts import Facts, RunningStage
 from medallion_assets.operations.alerts.health import unhealthy_run
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
+from medallion_assets_tests.pipeline import CATALOG
 
 GIBIBYTE = 1024**3
 
 
 def told(*rows: Any, running: tuple[RunningStage, ...] = ()) -> list[Alert]:
-    return list(unhealthy_run(Facts(attempts=attempts(*rows), running=running), NOW))
+    return list(unhealthy_run(Facts(attempts=attempts(*rows), running=running, catalog=CATALOG), NOW))
 
 
 def keys(alerts: list[Alert]) -> list[str]:

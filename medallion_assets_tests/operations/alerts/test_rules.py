@@ -21,10 +21,12 @@ from medallion_assets.operations.alerts.rules import (
     stale_table,
     unprotected_minute,
 )
-from medallion_assets.operations.freshness import Freshness
+from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import Outcome
+from medallion_assets.operations.stages import DAILY
 from medallion_assets.refining.refused_exports import RefusedExport
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results
+from medallion_assets_tests.pipeline import CATALOG
 
 DAY = 24 * 3600.0
 SERVING = ("serving.daily_sales_metrics", "serving.customer_ltv_metrics")
@@ -38,7 +40,7 @@ MINUTE = UnprotectedMinute(
 
 
 def test_facts_of_a_quiet_day_are_no_alert() -> None:
-    assert judge(Facts(attempts=attempts(attempt())), NOW) == []
+    assert judge(Facts(attempts=attempts(attempt()), catalog=CATALOG), NOW) == []
     assert judge(Facts(), NOW) == []
 
 
@@ -65,7 +67,8 @@ EVERYTHING = Facts(
     waiting=[WaitingExport(table=SILVER, export_id="e2", why="e2 waits", to_at=NOW - timedelta(days=1))],
     minutes=[(SILVER, MINUTE)],
     unread=[Unread(what="decisions", error="the storage did not answer")],
-    day_due=date(2025, 5, 7),
+    days_due={DAILY: date(2025, 5, 7)},
+    catalog=CATALOG,
 )
 RUNS = {
     "failed": {"r9"},
@@ -108,7 +111,7 @@ def test_quality_counts_every_record_the_same(bad: float, is_told: bool) -> None
         attempt(run_id="empty", records_in=0, quality_score=0.0),
         attempt(run_id="untold"),
     )
-    alerts = list(low_quality(Facts(attempts=rows), NOW))
+    alerts = list(low_quality(Facts(attempts=rows, catalog=CATALOG), NOW))
     assert [one.key for one in alerts] == ([f"quality/{SILVER}/2025-05-08"] if is_told else [])
     if is_told:
         assert (alerts[0].kind, alerts[0].where) == ("warning", SILVER)
@@ -168,7 +171,9 @@ def test_an_unprotected_minute_is_told_when_a_window_over_it_is_late(ago: float,
 
 
 def daily(*rows: Any, first_day: date = date(2025, 1, 1), day: date | None = date(2025, 5, 7)) -> set[str]:
-    facts = Facts(attempts=attempts(attempt(ago=2 * DAY), *rows), day_due=day, first_day=first_day)
+    facts = Facts(
+        attempts=attempts(attempt(ago=2 * DAY), *rows), days_due={DAILY: day}, first_day=first_day, catalog=CATALOG
+    )
     return {one.key.removeprefix("daily_not_done/") for one in daily_not_done(facts, NOW)}
 
 
@@ -194,7 +199,7 @@ def test_no_day_is_missed_that_is_not_due_or_lies_before_the_first_one_or_before
     assert not daily(day=None)
     assert not daily(first_day=date(2025, 5, 8))
     assert daily(first_day=date(2025, 5, 7))
-    young = Facts(attempts=attempts(attempt(ago=8 * 3600)), day_due=date(2025, 5, 7))
+    young = Facts(attempts=attempts(attempt(ago=8 * 3600)), days_due={DAILY: date(2025, 5, 7)}, catalog=CATALOG)
     assert list(daily_not_done(young, NOW)) == []
 
 
@@ -211,7 +216,9 @@ def test_a_day_ends_at_local_midnight_when_clocks_change(over_at: datetime) -> N
 
     def missed(began_at: datetime) -> int:
         rows = [attempt(stage=stage, partition=str(day), started_at=began_at) for stage in SERVING]
-        return len(list(daily_not_done(Facts(attempts=attempts(before, *rows), day_due=day), NOW)))
+        return len(
+            list(daily_not_done(Facts(attempts=attempts(before, *rows), days_due={DAILY: day}, catalog=CATALOG), NOW))
+        )
 
     assert missed(over_at) == 0
     assert missed(over_at - timedelta(seconds=1)) == 2

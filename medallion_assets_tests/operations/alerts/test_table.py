@@ -6,18 +6,29 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.alerts.table import KEPT_DAYS, TEXT_CHARACTERS, Alert, raise_alerts, read_alerts
+from medallion_assets.operations.alerts.table import (
+    ALERTS,
+    KEPT_DAYS,
+    TEXT_CHARACTERS,
+    Alert,
+    raise_alerts,
+    read_alerts,
+    read_events,
+)
+from medallion_assets_tests.pipeline import CATALOG
 
 NOW = datetime(2025, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(url=str(tmp_path / "lakehouse"))
+    return Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse"))
 
 
 def alert(key: str, *, kind: str = "failure", what: str = "Silver failed") -> Alert:
@@ -52,6 +63,17 @@ def test_raising_at_once_loses_none_and_tells_each_once(lake: Lakehouse) -> None
         list(threads.map(lambda n: raise_alerts(lake, [alert("same"), alert(f"own {n}")], NOW), range(4)))
     keys = read_alerts(lake, since=NOW.date())["key"].to_list()
     assert sorted(keys) == ["first", "own 0", "own 1", "own 2", "own 3", "same"]
+
+
+@pytest.mark.parametrize("odd", [{"alert_key": None}, {"happened_at": None}, {"event": "forgotten"}])
+def test_an_event_of_another_writer_is_left_out(lake: Lakehouse, odd: dict[str, object]) -> None:
+    raise_alerts(lake, [alert("a")], NOW)
+    snapshot = lake.open(ALERTS)
+    schema = polars_schema(ALERTS)
+    rows = snapshot.scan().with_columns(pl.lit(value).cast(schema[name]).alias(name) for name, value in odd.items())
+    snapshot.commit([snapshot.stage(rows, partition=NOW.date())])
+    assert lake.open(ALERTS).row_count == 2
+    assert [event.alert_key for event in read_events(lake, NOW)] == ["a"]
 
 
 def test_a_page_of_text_is_cut(lake: Lakehouse) -> None:

@@ -18,10 +18,11 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.table import Alert, raise_alerts
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.page import render
-from medallion_assets.operations.expectation_results import record_results
+from medallion_assets.operations.expectation_results import ExpectationResult, record_results
 from medallion_assets.operations.incident import Incident, record_incidents
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.refining.refused_exports import RefusedExport, record_refusals
+from medallion_assets_tests.pipeline import CATALOG
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -34,17 +35,11 @@ def attempt(stage: str, hours_ago: float, **facts: Any) -> StageAttempt:
     return StageAttempt(stage=stage, started_at=NOW - hours_ago * HOUR, **{**usual, **facts})
 
 
-def result(expectation: str, failed: int, *, export_id: str = "e1", **facts: Any) -> dict[str, Any]:
+def result(expectation: str, failed: int, *, export_id: str = "e1", **facts: Any) -> ExpectationResult:
     """What judging 100 records of an export found."""
-    usual = {"table_name": TRANSACTIONS, "kind": "expect_or_drop", "is_published": True}
-    return {
-        **usual,
-        "export_id": export_id,
-        "expectation": expectation,
-        "passed": 100 - failed,
-        "failed": failed,
-        **facts,
-    }
+    usual = {"run_id": "run-1", "table_name": TRANSACTIONS, "kind": "expect_or_drop", "is_published": True}
+    counts = {"export_id": export_id, "expectation": expectation, "passed": 100 - failed, "failed": failed}
+    return ExpectationResult(**{**usual, **counts, "judged_at": NOW - 3 * HOUR, **facts})
 
 
 def plant(lakehouse: Lakehouse, *, text: str = "") -> None:
@@ -60,7 +55,7 @@ def plant(lakehouse: Lakehouse, *, text: str = "") -> None:
     ]
     record_attempts(lakehouse, attempts)
     held = result("currency_unsupported", 40, export_id=f"e2{text}", is_published=False)
-    record_results(lakehouse, [result(f"amount_out_of_range{text}", 3), held], run_id="run-1", now=NOW - 3 * HOUR)
+    record_results(lakehouse, [result(f"amount_out_of_range{text}", 3), held])
     refusal = {"prefix": "", "fingerprint": "f", "judged_at": NOW - HOUR}
     record_refusals(
         lakehouse,
@@ -97,7 +92,7 @@ def page_of(lakehouse: Lakehouse) -> Page:
 
 
 def lakehouse_in(folder: Path) -> Lakehouse:
-    return Lakehouse(url=str(folder / "lakehouse"))
+    return Lakehouse(catalog=CATALOG, url=str(folder / "lakehouse"))
 
 
 @dataclass

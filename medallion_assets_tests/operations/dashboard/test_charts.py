@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,15 +10,16 @@ import plotly.graph_objects as go
 import polars as pl
 import pytest
 
-from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.rows import frame_of
 from medallion_assets.operations.dashboard.charts import POINTS, Span, figure_over
 from medallion_assets.operations.dashboard.quality_charts import quality_charts, reasons_chart
 from medallion_assets.operations.dashboard.run_charts import duration_charts, publish_charts, record_charts
-from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS
+from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS, ExpectationResult
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt
 from medallion_assets.operations.status import stage_status
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets_tests.operations.dashboard.dashboard_page import HOUR, NOW, SALES, TRANSACTIONS, attempt, result
+from medallion_assets_tests.pipeline import stage_of
 
 SECOND = timedelta(seconds=1)
 SPAN = Span(since=NOW - timedelta(days=30), now=NOW)
@@ -26,17 +27,16 @@ SPAN = Span(since=NOW - timedelta(days=30), now=NOW)
 
 def attempts(*planted: StageAttempt) -> pl.DataFrame:
     """Planted attempts as the table gives them."""
-    rows = [{**asdict(one), "run_date": one.started_at.date()} for one in planted]
-    return pl.DataFrame(rows, schema=polars_schema(PIPELINE_RUNS)).sort("started_at")
+    return frame_of(PIPELINE_RUNS, planted).sort("started_at")
 
 
-def results(*planted: dict[str, Any]) -> pl.DataFrame:
+def results(*planted: ExpectationResult) -> pl.DataFrame:
     """Planted results, judged one run after another."""
     rows = [
-        {**one, "run_id": f"run-{number}", "judged_at": NOW - HOUR + number * SECOND, "judged_date": NOW.date()}
-        for number, one in enumerate(planted)
+        replace(row, run_id=f"run-{number}", judged_at=NOW - HOUR + number * SECOND)
+        for number, row in enumerate(planted)
     ]
-    return pl.DataFrame(rows, schema=polars_schema(EXPECTATION_RESULTS))
+    return frame_of(EXPECTATION_RESULTS, rows)
 
 
 def traces(figure: go.Figure) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def traces(figure: go.Figure) -> dict[str, Any]:
 
 def quality(runs: pl.DataFrame, judged: pl.DataFrame) -> go.Figure:
     """The one chart of the transactions' quality."""
-    (chart,) = quality_charts(runs, judged, [stage_status(CUSTOMER_TRANSACTIONS, runs)], SPAN)
+    (chart,) = quality_charts(runs, judged, [stage_status(stage_of(CUSTOMER_TRANSACTIONS), runs)], SPAN)
     return chart.figure
 
 
@@ -176,5 +176,5 @@ def test_a_publish_is_held_against_its_budget() -> None:
 def test_nothing_is_drawn_of_nothing() -> None:
     none = attempts()
     assert duration_charts(none, SPAN) == record_charts(none, SPAN) == publish_charts(none, SPAN) == []
-    assert quality_charts(none, results(), [stage_status(CUSTOMER_TRANSACTIONS, none)], SPAN) == []
+    assert quality_charts(none, results(), [stage_status(stage_of(CUSTOMER_TRANSACTIONS), none)], SPAN) == []
     assert reasons_chart(results()) is None

@@ -12,13 +12,14 @@ from deltalake import DeltaTable
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.log_replay import Replay
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.build import build_daily_sales
-from medallion_assets.deriving.changed_days import update_enriched
+from medallion_assets.deriving.build import build
+from medallion_assets.deriving.changed_days import update_derived
 from medallion_assets.operations.pipeline_runs import record_attempts
 from medallion_assets.operations.verify.findings import Finding
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.operations.verify.log import verify_log
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, ENRICHMENT
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.refining.refine import refine
@@ -77,11 +78,11 @@ def test_a_folder_that_was_replaced_by_an_older_copy_is_found(lakehouse: Lakehou
 
 
 def test_a_gold_day_that_was_rolled_back_and_built_anew_is_well(lakehouse: Lakehouse) -> None:
-    build_daily_sales(lakehouse, [FIRST_DAY])
-    build_daily_sales(lakehouse, [FIRST_DAY])
+    build(lakehouse, DAILY_SALES, [FIRST_DAY])
+    build(lakehouse, DAILY_SALES, [FIRST_DAY])
     DeltaTable(lakehouse.uri(DAILY_SALES_SUMMARY)).restore(1)
     assert found(lakehouse) == [(DAILY_SALES_SUMMARY.name, "table_was_not_rolled_back")]
-    build_daily_sales(lakehouse, [FIRST_DAY])
+    build(lakehouse, DAILY_SALES, [FIRST_DAY])
     assert found(lakehouse) == []
 
 
@@ -98,7 +99,7 @@ def test_a_silver_table_that_was_made_again_is_found_until_enrichment_has_taken_
     shutil.rmtree(lakehouse.uri(CUSTOMERS))
     refine(lakehouse, CUSTOMERS, now=NOW)
     assert found(lakehouse) == [(ENRICHED_TRANSACTIONS.name, "source_is_the_same_table")]
-    update_enriched(lakehouse)
+    update_derived(lakehouse, ENRICHMENT)
     assert found(lakehouse) == []
 
 

@@ -18,6 +18,7 @@ from medallion_assets.settings import load_settings
 from medallion_assets.storage.stores import open_store, read_bytes
 from medallion_assets_tests.graph import GOLD, SERVING, STORY_DAYS, Graph
 from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, Page, lakehouse_in, plant
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.s3 import S3Server
 
 ASSET = dg.AssetKey(["operations", "dashboard"])
@@ -26,7 +27,7 @@ ASSET = dg.AssetKey(["operations", "dashboard"])
 def materialize(lakehouse_url: str, instance: dg.DagsterInstance) -> dict[str, Any]:
     """Run the asset over a lakehouse, and give its metadata."""
     settings = replace(load_settings({}), lakehouse_url=lakehouse_url)
-    resource = LakehouseResource(url=lakehouse_url, raw_url=settings.raw_url)
+    resource = LakehouseResource.of(CATALOG)(url=lakehouse_url, raw_url=settings.raw_url)
     result = dg.materialize([dashboard_asset(settings)], resources={"lakehouse": resource}, instance=instance)
     (event,) = result.asset_materializations_for_node("operations__dashboard")
     return dict(event.metadata)
@@ -67,7 +68,7 @@ def test_a_text_of_data_is_no_markdown() -> None:
 def test_the_page_in_a_bucket_opens_in_a_browser(s3_server: S3Server) -> None:
     """Without its content type a browser would save it to a file."""
     bucket = s3_server.make_bucket()
-    lakehouse = Lakehouse(url=f"s3://{bucket}/lake", storage_options=s3_server.environment)
+    lakehouse = Lakehouse(catalog=CATALOG, url=f"s3://{bucket}/lake", storage_options=s3_server.environment)
     plant(lakehouse)
     write_dashboard(lakehouse, NOW)
     written = read_bytes(open_store(lakehouse.url, s3_server.environment), PAGE)

@@ -9,15 +9,17 @@ from typing import Any
 import polars as pl
 import pytest
 
+from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.partitions import stage_day
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.deriving.audit import Audit, audit_customer_ltv, audit_daily_sales, source_of
+from medallion_assets.deriving.audit import Audit, audit, source_of
 from medallion_assets.orchestration.assets.gold import audit_checks
 from medallion_assets.orchestration.partitions import business_days
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import GOLD, SILVER, Graph
 from medallion_assets_tests.oracle import lines
@@ -53,8 +55,8 @@ def tamper(graph: Graph, table: Table, day: date, rows: pl.DataFrame) -> Snapsho
     return graph.lakehouse.open(table)
 
 
-def verdicts(table: Table, audit: Audit) -> dict[str, bool]:
-    return {one.check_name: one.passed for one in audit_checks(table, audit)}
+def verdicts(gold: Gold, found: Audit) -> dict[str, bool]:
+    return {one.check_name: one.passed for one in audit_checks(gold, found)}
 
 
 @pytest.mark.parametrize(
@@ -107,14 +109,14 @@ def test_a_partition_that_was_altered_differs_from_its_recomputation(graph: Grap
     refine(graph, sale("2025-03-09T20:00:00Z", "10.5"))
     assert graph.run(SALES, first=DAY).success
     gold = graph.lakehouse.open(DAILY_SALES_SUMMARY)
-    assert verdicts(DAILY_SALES_SUMMARY, audit_daily_sales(gold, source_of(gold), [DAY])) == {
+    assert verdicts(DAILY_SALES, audit(DAILY_SALES, gold, source_of(DAILY_SALES, gold), [DAY])) == {
         "equals_recomputation": True,
         "revenue_reconciles": True,
     }
     altered = tamper(graph, DAILY_SALES_SUMMARY, DAY, gold.scan().collect().with_columns(region=pl.lit("east")))
-    audit = audit_daily_sales(altered, graph.lakehouse.open(ENRICHED_TRANSACTIONS), [DAY])
-    assert verdicts(DAILY_SALES_SUMMARY, audit) == {"equals_recomputation": False, "revenue_reconciles": True}
-    assert set(audit.differing.select("_only_in", "region").iter_rows()) == {("gold", "east"), ("silver", "unknown")}
+    found = audit(DAILY_SALES, altered, graph.lakehouse.open(ENRICHED_TRANSACTIONS), [DAY])
+    assert verdicts(DAILY_SALES, found) == {"equals_recomputation": False, "revenue_reconciles": True}
+    assert set(found.differing.select("_only_in", "region").iter_rows()) == {("gold", "east"), ("silver", "unknown")}
 
 
 def test_revenue_that_is_off_on_two_days_does_not_cancel_out(graph: Graph) -> None:
@@ -126,9 +128,9 @@ def test_revenue_that_is_off_on_two_days_does_not_cancel_out(graph: Graph) -> No
         rows = graph.lakehouse.open(DAILY_SALES_SUMMARY).scan(partitions=[day]).collect()
         money = (pl.col("net_revenue") + cent).cast(rows.schema["net_revenue"])
         gold = tamper(graph, DAILY_SALES_SUMMARY, day, rows.with_columns(net_revenue=money))
-    audit = audit_daily_sales(gold, graph.lakehouse.open(ENRICHED_TRANSACTIONS), days)
-    assert verdicts(DAILY_SALES_SUMMARY, audit) == {"equals_recomputation": False, "revenue_reconciles": False}
-    assert audit.unreconciled == {
+    found = audit(DAILY_SALES, gold, graph.lakehouse.open(ENRICHED_TRANSACTIONS), days)
+    assert verdicts(DAILY_SALES, found) == {"equals_recomputation": False, "revenue_reconciles": False}
+    assert found.unreconciled == {
         days[0]: (Decimal("10.01"), Decimal(10)),
         days[1]: (Decimal("9.99"), Decimal(10)),
     }
@@ -141,12 +143,12 @@ def test_a_row_too_many_or_too_few_is_found(graph: Graph) -> None:
     rows, enriched = (graph.lakehouse.open(table) for table in (DAILY_SALES_SUMMARY, ENRICHED_TRANSACTIONS))
     twice = pl.concat([rows.scan().collect()] * 2)
     audits = [
-        audit_daily_sales(tamper(graph, DAILY_SALES_SUMMARY, DAY, planted), enriched, [DAY])
+        audit(DAILY_SALES, tamper(graph, DAILY_SALES_SUMMARY, DAY, planted), enriched, [DAY])
         for planted in (twice, twice.clear())
     ]
-    assert [(audit.rows_stored, audit.rows_recomputed) for audit in audits] == [(2, 1), (0, 1)]
-    assert [audit.differing["_only_in"].to_list() for audit in audits] == [["gold"], ["silver"]]
-    assert [verdicts(DAILY_SALES_SUMMARY, audit)["revenue_reconciles"] for audit in audits] == [False, False]
+    assert [(found.rows_stored, found.rows_recomputed) for found in audits] == [(2, 1), (0, 1)]
+    assert [found.differing["_only_in"].to_list() for found in audits] == [["gold"], ["silver"]]
+    assert [verdicts(DAILY_SALES, found)["revenue_reconciles"] for found in audits] == [False, False]
 
 
 def test_every_as_of_day_of_a_run_is_audited(graph: Graph) -> None:
@@ -157,10 +159,10 @@ def test_every_as_of_day_of_a_run_is_audited(graph: Graph) -> None:
     rows = graph.lakehouse.open(CUSTOMER_LTV).scan(partitions=[DAY]).collect()
     doubled = (pl.col("lifetime_value") * 2).cast(rows.schema["lifetime_value"])
     gold = tamper(graph, CUSTOMER_LTV, DAY, rows.with_columns(lifetime_value=doubled))
-    audit = audit_customer_ltv(gold, graph.lakehouse.open(ENRICHED_TRANSACTIONS), days)
-    assert verdicts(CUSTOMER_LTV, audit) == {"equals_recomputation": False, "revenue_reconciles": False}
-    assert audit.unreconciled == {DAY: (Decimal(20), Decimal(10))}
-    assert audit.revenue[days[1]] == (Decimal(15), Decimal(15))
+    found = audit(LIFETIME_VALUE, gold, graph.lakehouse.open(ENRICHED_TRANSACTIONS), days)
+    assert verdicts(LIFETIME_VALUE, found) == {"equals_recomputation": False, "revenue_reconciles": False}
+    assert found.unreconciled == {DAY: (Decimal(20), Decimal(10))}
+    assert found.sums[days[1]] == (Decimal(15), Decimal(15))
 
 
 def test_what_silver_takes_in_after_a_build_is_no_fault_of_it(graph: Graph) -> None:
@@ -168,9 +170,9 @@ def test_what_silver_takes_in_after_a_build_is_no_fault_of_it(graph: Graph) -> N
     refine(graph, sale("2025-03-09T20:00:00Z"))
     assert graph.run(*GOLD, first=DAY).success
     refine(graph, sale("2025-03-09T20:00:00Z", "99"), number=1)
-    for table, audit in ((DAILY_SALES_SUMMARY, audit_daily_sales), (CUSTOMER_LTV, audit_customer_ltv)):
-        gold = graph.lakehouse.open(table)
-        passed = verdicts(table, audit(gold, source_of(gold), [DAY]))
+    for gold in (DAILY_SALES, LIFETIME_VALUE):
+        built = graph.lakehouse.open(gold.table)
+        passed = verdicts(gold, audit(gold, built, source_of(gold, built), [DAY]))
         assert set(passed.values()) == {True}
-        latest = verdicts(table, audit(gold, graph.lakehouse.open(ENRICHED_TRANSACTIONS), [DAY]))
+        latest = verdicts(gold, audit(gold, built, graph.lakehouse.open(ENRICHED_TRANSACTIONS), [DAY]))
         assert set(latest.values()) == {False}

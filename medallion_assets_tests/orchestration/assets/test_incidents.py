@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.pipelines.transactions.samples.history import write_bad_export, write_demo_history
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import BRONZE, SILVER, STORY, Graph, Run
+from medallion_assets_tests.pipeline import CATALOG
 
 ASSET = "operations/incident"
 TRANSACTIONS = "silver/customer_transactions"
@@ -40,7 +41,7 @@ def failing(graph: Graph) -> Iterator[tuple[Graph, str]]:
 
 def asked(graph: Graph, cursor: str | None = None) -> tuple[list[dg.RunRequest], str]:
     """What the sensor asks for."""
-    (sensor,) = run_if_sensors(load_settings({}))
+    (sensor,) = run_if_sensors(load_settings({}), CATALOG)
     result = sensor(dg.build_sensor_context(instance=graph.instance, cursor=cursor))
     assert isinstance(result, dg.SensorResult)
     return list(result.run_requests or []), str(result.cursor)
@@ -55,7 +56,7 @@ def diagnose(graph: Graph, run_id: str) -> Run:
 
 
 def incidents(graph: Graph) -> list[dict[str, Any]]:
-    return read_incidents(graph.lakehouse).to_dicts()
+    return [asdict(incident) for incident in read_incidents(graph.lakehouse)]
 
 
 def alerts(graph: Graph) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -13,17 +14,19 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from medallion_assets.definitions import build_defs
-from medallion_assets.deriving.build import partition
+from medallion_assets.delta.partitions import partition
+from medallion_assets.operations.pipeline_runs import knows_run
 from medallion_assets.orchestration.assets.serving import count_equals_gold
 from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
-from medallion_assets.pipelines.transactions.customer_ltv_metrics import CUSTOMER_LTV_METRICS
-from medallion_assets.pipelines.transactions.daily_sales_metrics import DAILY_SALES_METRICS
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.publish import Publisher, read_back_customer_ltv, read_back_daily_sales
+from medallion_assets.publishing.publish import Publisher
+from medallion_assets.publishing.read_back import read_back
 from medallion_assets.publishing.reader import read_day, read_ltv
 from medallion_assets.publishing.watermark import read_watermark
+from medallion_assets.refining.samples import identify
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import GOLD, REGION, SERVING, STORY_DAYS, TABLES, Graph
 from medallion_assets_tests.pipeline import NOW
@@ -47,6 +50,8 @@ def publisher(built: Graph, limiter: CapacityLimiter) -> Publisher:
     return Publisher(
         client=built.dynamodb,
         lakehouse=built.lakehouse,
+        identify=partial(identify, built.lakehouse, NOW),
+        knows_run=partial(knows_run, built.lakehouse),
         limiter=limiter,
         run_id="run",
         now=NOW,
@@ -57,7 +62,7 @@ def publisher(built: Graph, limiter: CapacityLimiter) -> Publisher:
 
 def days_read(graph: Graph) -> dict[date, int]:
     """How many rows readers find of each day."""
-    return {day: len(read_day(graph.dynamodb, DAILY_SALES_METRICS.short_name, day)) for day in DAYS}
+    return {day: len(read_day(graph.dynamodb, SALES_METRICS.table.short_name, day)) for day in DAYS}
 
 
 def days_of_gold(graph: Graph) -> dict[date, int]:
@@ -82,10 +87,10 @@ def test_readers_find_what_gold_has(built: Graph) -> None:
     rows = sum(days_of_gold(built).values())
     assert (figures["rows_in"], figures["rows_out"], figures["dagster/row_count"]) == (rows, rows, rows)
     assert figures["outcomes"] == "published: 2"
-    assert read_watermark(built.dynamodb, CUSTOMER_LTV_METRICS.short_name) == (LAST, 1)
+    assert read_watermark(built.dynamodb, LIFETIME_VALUE_METRICS.table.short_name) == (LAST, 1)
     customers = partition(built.lakehouse.open(CUSTOMER_LTV), LAST)
     some = customers.row(0, named=True)
-    read = read_ltv(built.dynamodb, CUSTOMER_LTV_METRICS.short_name, some["customer_id"], today=LAST)
+    read = read_ltv(built.dynamodb, LIFETIME_VALUE_METRICS.table.short_name, some["customer_id"], today=LAST)
     assert read is not None
     assert {name: read[name] for name in ("lifetime_value", "recency_days")} == {
         name: some[name] for name in ("lifetime_value", "recency_days")
@@ -109,7 +114,7 @@ def test_an_older_day_never_moves_lifetime_values_backwards(built: Graph) -> Non
     assert run.success
     assert run.figures(LTV)["outcomes"] == "superseded: 1"
     assert run.figures(LTV, "count_equals_gold") == {"rows_gold": 0, "rows_left_out": 0, "rows_readable": 0}
-    assert read_watermark(built.dynamodb, CUSTOMER_LTV_METRICS.short_name) == (LAST, 1)
+    assert read_watermark(built.dynamodb, LIFETIME_VALUE_METRICS.table.short_name) == (LAST, 1)
 
 
 @pytest.mark.parametrize(("asset", "gold"), [(SALES, "gold/daily_sales_summary"), (LTV, "gold/customer_ltv")])
@@ -121,7 +126,7 @@ def test_a_partition_that_was_never_built_is_not_published(built: Graph, asset: 
     run = built.run(asset, first=unbuilt)
     assert f"run {gold} for {unbuilt} first" in run.failure
     assert days_read(built) == before
-    assert read_watermark(built.dynamodb, CUSTOMER_LTV_METRICS.short_name) == (LAST, 1)
+    assert read_watermark(built.dynamodb, LIFETIME_VALUE_METRICS.table.short_name) == (LAST, 1)
 
 
 def test_a_day_that_is_right_to_be_empty_is_published(built: Graph) -> None:
@@ -135,11 +140,11 @@ def test_a_day_that_is_right_to_be_empty_is_published(built: Graph) -> None:
 
 def test_a_row_that_readers_miss_fails_the_check(built: Graph, publisher: Publisher) -> None:
     """P1: a day that does not show all its rows is not readable at all."""
-    published = publisher.daily_sales(DAYS)
-    assert count_equals_gold(DAILY_SALES_METRICS, read_back_daily_sales(publisher, published)).passed
-    delete_one(built, DAILY_SALES_METRICS.short_name, "metric_date", "row_key")
-    found = read_back_daily_sales(publisher, published)
-    assert not count_equals_gold(DAILY_SALES_METRICS, found).passed
+    published = publisher.publish(SALES_METRICS, DAYS)
+    assert count_equals_gold(SALES_METRICS.table, read_back(publisher, SALES_METRICS, published)).passed
+    delete_one(built, SALES_METRICS.table.short_name, "metric_date", "row_key")
+    found = read_back(publisher, SALES_METRICS, published)
+    assert not count_equals_gold(SALES_METRICS.table, found).passed
     gold = days_of_gold(built)
     assert found.rows_gold == sum(gold.values())
     assert found.rows_readable in gold.values()
@@ -147,12 +152,14 @@ def test_a_row_that_readers_miss_fails_the_check(built: Graph, publisher: Publis
 
 def test_a_customer_that_readers_miss_fails_the_check(built: Graph, publisher: Publisher) -> None:
     """P2: one too few."""
-    published = publisher.customer_ltv(LAST)
-    assert count_equals_gold(CUSTOMER_LTV_METRICS, read_back_customer_ltv(publisher, published)).passed
-    delete_one(built, CUSTOMER_LTV_METRICS.short_name, "customer_id")
-    found = read_back_customer_ltv(publisher, published)
+    published = publisher.publish(LIFETIME_VALUE_METRICS, [LAST])
+    assert count_equals_gold(
+        LIFETIME_VALUE_METRICS.table, read_back(publisher, LIFETIME_VALUE_METRICS, published)
+    ).passed
+    delete_one(built, LIFETIME_VALUE_METRICS.table.short_name, "customer_id")
+    found = read_back(publisher, LIFETIME_VALUE_METRICS, published)
     assert found.rows_gold - found.rows_readable == 1
-    assert not count_equals_gold(CUSTOMER_LTV_METRICS, found).passed
+    assert not count_equals_gold(LIFETIME_VALUE_METRICS.table, found).passed
 
 
 def test_the_budget_is_run_config(built: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +228,7 @@ def test_an_endpoint_where_nobody_listens_is_asked_again(built: Graph, monkeypat
     settings = load_settings({"MEDALLION_HOME": str(built.settings.home), "MEDALLION_RETRY_SECONDS": "0"})
     run = replace(built, settings=settings, dynamodb_resource=nowhere).run(SALES, first=LAST)
     assert not run.success
-    assert run.retries == DAILY_SALES_METRICS.limits.retries
+    assert run.retries == SALES_METRICS.table.limits.retries
     failure = [event for event in run.result.all_events if event.event_type is dg.DagsterEventType.STEP_FAILURE][-1]
     assert "AWS_ENDPOINT_URL_DYNAMODB" in str(failure.step_failure_data.user_failure_data)
 
@@ -245,7 +252,7 @@ def test_throttling_that_lasts_shows_readers_nothing_and_ends_with_what_to_do(
     with monkeypatch.context() as patch:
         patch.setattr(BaseClient, "_make_api_call", throttled)
         run = patient.run(SALES, first=LAST)
-    assert (run.success, run.retries) == (False, DAILY_SALES_METRICS.limits.retries)
+    assert (run.success, run.retries) == (False, SALES_METRICS.table.limits.retries)
     failure = [event for event in run.result.all_events if event.event_type is dg.DagsterEventType.STEP_FAILURE][-1]
     said = str(failure.step_failure_data.user_failure_data)
     assert "ProvisionedThroughputExceededException" in said

@@ -11,13 +11,13 @@ import dagster as dg
 import pytest
 from moto import mock_aws
 
-from medallion_assets.deriving.build import build_customer_ltv, build_daily_sales
+from medallion_assets.deriving.build import build
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.assets.serving import serving_checks
-from medallion_assets.pipelines.transactions.customer_ltv_metrics import CUSTOMER_LTV_METRICS
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE, LIFETIME_VALUE_METRICS
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.publish import read_back_customer_ltv
 from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.publishing.read_back import read_back
 from medallion_assets.publishing.reader import read_ltv
 from medallion_assets_tests.deriving.planting import Sale
 from medallion_assets_tests.deriving.test_build import plant
@@ -38,14 +38,14 @@ def house(client: Any, tmp_path: Path, limiter: CapacityLimiter) -> House:
 def sell_to(house: House, *customers: str) -> None:
     """Make one sale to each of them all there is, and build Gold."""
     plant(house.lake, *(Sale(DAY, "10", customer=customer) for customer in customers))
-    build_daily_sales(house.lake, [DAY])
-    build_customer_ltv(house.lake, [DAY])
+    build(house.lake, DAILY_SALES, [DAY])
+    build(house.lake, LIFETIME_VALUE, [DAY])
 
 
 def checks_of(house: House) -> dict[str, dg.AssetCheckResult]:
-    published = house.publisher.customer_ltv(DAY)
-    found = read_back_customer_ltv(house.publisher, published)
-    return {str(one.check_name): one for one in serving_checks(CUSTOMER_LTV_METRICS, published, found)}
+    published = house.publisher.publish(LIFETIME_VALUE_METRICS, [DAY])
+    found = read_back(house.publisher, LIFETIME_VALUE_METRICS, published)
+    return {str(one.check_name): one for one in serving_checks(LIFETIME_VALUE_METRICS.table, published, found)}
 
 
 def test_one_bad_key_is_named_and_the_others_are_read(house: House, client: Any) -> None:

@@ -13,10 +13,11 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.pipeline_runs import read_attempts
-from medallion_assets.orchestration.assets.silver import enriched_checks, unique_live_key
+from medallion_assets.orchestration.assets.silver import derived_checks, unique_live_key
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.refining.decisions import DECISIONS, Action, read_decisions
 from medallion_assets_tests import pipeline
@@ -315,11 +316,11 @@ def test_a_tombstone_in_the_enriched_table_is_found(graph: Graph) -> None:
     lake, deletion = graph.lakehouse, lines.delete_line(micros(at(0.5)), {"transaction_id": {"S": "t0"}})
     land(graph, base(), window(1, deletion))
     assert graph.run(*SILVER).success
-    assert [one.passed for one in enriched_checks(lake.open(ENRICHED_TRANSACTIONS))] == [True, True]
+    assert [one.passed for one in derived_checks(ENRICHMENT, lake.open(ENRICHED_TRANSACTIONS))] == [True, True]
     (row,) = pipeline.rows(lake, ENRICHED_TRANSACTIONS)
     plant(lake, ENRICHED_TRANSACTIONS, **{**row, "transaction_id": "t0"})
     plant(lake, ENRICHED_TRANSACTIONS, **row)
-    verdicts = {one.check_name: one for one in enriched_checks(lake.open(ENRICHED_TRANSACTIONS))}
+    verdicts = {one.check_name: one for one in derived_checks(ENRICHMENT, lake.open(ENRICHED_TRANSACTIONS))}
     assert not verdicts["no_tombstone_leaks"].passed
     assert verdicts["no_tombstone_leaks"].metadata["leaked"].value == 1
     assert not verdicts["unique_live_key"].passed

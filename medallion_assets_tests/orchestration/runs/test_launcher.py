@@ -28,6 +28,7 @@ from medallion_assets.orchestration.runs.processes import RunProcess
 from medallion_assets.orchestration.runs.whereabouts import HOST_TAG, folder_of, tell
 from medallion_assets_tests.orchestration.runs.launching import Launching, launching, wait_until
 from medallion_assets_tests.orchestration.runs.test_processes import gone
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.postgres import PostgresServer
 
 HERE = "this-host"
@@ -244,7 +245,7 @@ def test_a_run_of_the_command_line_tells_its_process_and_host(runs: Launching) -
         seen.append((run_id, health(runs, run_id)[0]))
         assert is_held(folder_of(runs.instance), run_id)
 
-    lakehouse = LakehouseResource(url="file:///nowhere", raw_url="file:///nowhere")
+    lakehouse = LakehouseResource.of(CATALOG)(url="file:///nowhere", raw_url="file:///nowhere")
     result = dg.materialize([one], instance=runs.instance, resources={"lakehouse": lakehouse})
     assert seen == [(result.run_id, WorkerStatus.RUNNING)]
     assert f"Process {os.getpid()} on" in runs.said(result.run_id)

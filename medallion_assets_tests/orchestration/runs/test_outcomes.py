@@ -9,7 +9,8 @@ import pytest
 from dagster._core.events import StepMaterializationData, StepSuccessData  # what a real step tells; not public
 
 from medallion_assets.errors import PermanentError
-from medallion_assets.orchestration.runs.outcomes import Status, finished_run, stage_ends
+from medallion_assets.orchestration.runs.outcomes import finished_run, stage_ends
+from medallion_assets.triggers.run_if import Status
 
 
 @dg.asset

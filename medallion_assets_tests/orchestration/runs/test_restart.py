@@ -1,4 +1,4 @@
-"""A lost run is started anew, a few times, also when there was no code server at the moment at which it was lost."""
+"""A lost run is started anew, a few times, also when nobody could at the moment at which it was lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.storage.tags import (
     AUTO_RETRY_RUN_ID_TAG,
     MAX_RETRIES_TAG,
@@ -18,14 +18,21 @@ from dagster._core.storage.tags import (
     RUN_FAILURE_REASON_TAG,
     WILL_RETRY_TAG,
 )
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget
+from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
 
-from medallion_assets.orchestration.runs.restart import LOST_TAG, allow_restart, left_out
+from medallion_assets.orchestration.runs.locks import take
+from medallion_assets.orchestration.runs.outcomes import Status, run_status
+from medallion_assets.orchestration.runs.restart import LOST_TAG, UNSUBMITTED_SECONDS, allow_restart, left_out
 from medallion_assets.orchestration.runs.watch import look
+from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets_tests.orchestration.runs.launching import Launching, launching
 from medallion_assets_tests.services.processes import free_port, running
 
 PORT = free_port()
 LOCATION = GrpcServerCodeLocationOrigin("127.0.0.1", port=PORT, location_name="jobs")
+ORIGIN = RemoteJobOrigin(RemoteRepositoryOrigin(LOCATION, "repository"), "waiting")
 RETRIES = {"run_retries": {"enabled": True}}
 
 
@@ -111,6 +118,59 @@ def test_it_is_started_anew_once_the_code_server_is_back(runs: Launching, tmp_pa
     again = [run for run in runs.instance.get_runs() if run.run_id != run_id]
     assert [(run.parent_run_id, run.tags[RETRY_NUMBER_TAG]) for run in again] == [(run_id, "1")]
     assert runs.run(run_id).tags[AUTO_RETRY_RUN_ID_TAG] == again[0].run_id
+
+
+@pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated:DeprecationWarning")
+def test_a_promise_that_dagster_has_not_kept_is_over_and_told_where_nobody_can_keep_it(runs: Launching) -> None:
+    """As of a run of the command line: until then people were told nothing, as it was to be started anew."""
+    hear(runs)
+    run_id = runs.make({MAX_RETRIES_TAG: "2"})
+    runs.instance.report_run_failed(runs.run(run_id))
+    assert runs.run(run_id).tags[WILL_RETRY_TAG] == "true"
+    assert list(left_out(runs.instance, time.time())) == [], "Dagster has yet to hear of it"
+    hear(runs)
+    assert [run.run_id for run in left_out(runs.instance, time.time())] == [run_id]
+    assert run_status(runs.run(run_id), retries_enabled=True) is Status.PENDING
+    look(runs.instance, time.time())
+    assert run_status(runs.run(run_id), retries_enabled=True) is Status.FAILED
+    assert list(left_out(runs.instance, time.time())) == []
+
+
+def test_a_run_that_was_created_and_never_queued_is_queued_once(runs: Launching) -> None:
+    """As a database leaves it that takes no more writes in between: until it has begun nobody asks for its table."""
+    run_id = runs.make(origin=ORIGIN)
+    record = runs.instance.get_run_record_by_id(run_id)
+    assert record is not None
+    created_at = record.create_timestamp.timestamp()
+    look(runs.instance, created_at + UNSUBMITTED_SECONDS - 1)
+    assert runs.run(run_id).status is dg.DagsterRunStatus.NOT_STARTED
+    for _ in range(2):
+        look(runs.instance, created_at + UNSUBMITTED_SECONDS + 1)
+    assert runs.run(run_id).status is dg.DagsterRunStatus.QUEUED
+    assert len(runs.instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_ENQUEUED)) == 1
+    assert "whoever created this run did not queue it within 60 s" in runs.said(run_id)
+
+
+def test_it_is_left_to_another_who_watches(runs: Launching) -> None:
+    run_id = runs.make(origin=ORIGIN)
+    hold = take(folder_of(runs.instance), run_id)
+    assert hold is not None
+    look(runs.instance, time.time() + 7200)
+    assert runs.run(run_id).status is dg.DagsterRunStatus.NOT_STARTED
+    hold.end()
+
+
+def test_a_run_of_the_command_line_is_never_queued(runs: Launching) -> None:
+    """It is carried out where it was created."""
+    run_id = runs.make()
+    look(runs.instance, time.time() + 7200)
+    assert runs.run(run_id).status is dg.DagsterRunStatus.NOT_STARTED
+
+
+def hear(runs: Launching) -> None:
+    """Let Dagster's daemon hear of the runs that have failed."""
+    with WorkspaceProcessContext(runs.instance, EmptyWorkspaceTarget()) as workspace:
+        list(EventLogConsumerDaemon().run_iteration(workspace))
 
 
 def lost(runs: Launching, tags: dict[str, str], origin: object = None) -> str:

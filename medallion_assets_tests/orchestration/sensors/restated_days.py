@@ -20,20 +20,18 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import RESTATED
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.build import build_customer_ltv, build_daily_sales
+from medallion_assets.deriving.build import build
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.restated import restated_sensors
-from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
-from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.tables import PUBLISHED_TABLES
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.settings import Settings
 from medallion_assets_tests.deriving.planting import Sale, enriched
+from medallion_assets_tests.pipeline import CATALOG, PUBLISHED_TABLES
 
 NOON = datetime(2025, 6, 1, 19, tzinfo=UTC)
 SERVED_BY = {gold.name: serving for gold, serving in PUBLISHED_TABLES}
-BUILDS = {DAILY_SALES_SUMMARY.name: build_daily_sales, CUSTOMER_LTV.name: build_customer_ltv}
 
 
 class LakehouseAt(LakehouseResource):
@@ -77,13 +75,15 @@ class Follower:
 
     @property
     def lakehouse(self) -> Lakehouse:
-        return Lakehouse(url=self.settings.lakehouse_url)
+        return Lakehouse(catalog=CATALOG, url=self.settings.lakehouse_url)
 
     def tick(self, gold: Table, *, now: datetime = NOON, keeps_cursor: bool = True) -> list[dg.RunRequest]:
         """What the sensor of a Gold table asks for."""
         name = f"restated_{gold.short_name}"
-        (sensor,) = [one for one in restated_sensors(self.settings) if one.name == name]
-        lake = LakehouseAt(url=self.settings.lakehouse_url, raw_url=self.settings.raw_url, at=now.isoformat())
+        (sensor,) = [one for one in restated_sensors(self.settings, TRANSACTIONS) if one.name == name]
+        lake = LakehouseAt.of(CATALOG)(
+            url=self.settings.lakehouse_url, raw_url=self.settings.raw_url, at=now.isoformat()
+        )
         context = dg.build_sensor_context(
             instance=self.instance, cursor=self.cursors.get(name), resources={"lakehouse": lake}
         )
@@ -96,9 +96,10 @@ class Follower:
     def do(self, request: dg.RunRequest, *, publishes: bool = True) -> None:
         """What a run of a request does, without the run: build, and tell that the days are published."""
         days = days_of(request)
-        for gold, serving in PUBLISHED_TABLES:
+        for published in TRANSACTIONS.published:
+            gold, serving = published.gold.table, published.table
             if asset_key(gold) in (request.asset_selection or ()):
-                BUILDS[gold.name](self.lakehouse, days)
+                build(self.lakehouse, published.gold, days)
             if publishes and asset_key(serving) in (request.asset_selection or ()):
                 version = self.lakehouse.open(gold).version
                 self.tell(gold, days, version)

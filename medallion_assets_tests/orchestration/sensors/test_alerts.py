@@ -15,6 +15,7 @@ from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts.facts import RunningStage
 from medallion_assets.operations.alerts.table import Alert, raise_alerts, read_alerts
 from medallion_assets.operations.pipeline_runs import Outcome, record_attempts
+from medallion_assets.operations.stages import DAILY
 from medallion_assets.orchestration.sensors.alerts import (
     Seen,
     alert_rules_sensor,
@@ -30,6 +31,7 @@ from medallion_assets.triggers.cursors import dump_cursor
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
 from medallion_assets_tests.orchestration.sensors.sensing import LakehouseAt
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.listeners import web_server
 
 FAILED: dict[str, Any] = {"outcome": Outcome.FAILED, "error": "the network broke"}
@@ -37,7 +39,7 @@ FAILED: dict[str, Any] = {"outcome": Outcome.FAILED, "error": "the network broke
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(url=str(tmp_path / "lakehouse"))
+    return Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse"))
 
 
 def tick(
@@ -84,7 +86,7 @@ def test_a_day_is_due_where_a_schedule_closes_it(
     lake: Lakehouse, dagster_instance: dg.DagsterInstance, schedules: str, day: date | None
 ) -> None:
     settings = load_settings({"MEDALLION_SCHEDULES": schedules, "MEDALLION_DAILY_DONE_BY": "05:30"})
-    assert facts_of(lake, dagster_instance, settings, NOW).day_due == day
+    assert facts_of(lake, dagster_instance, settings, NOW).days_due == ({} if day is None else {DAILY: day})
 
 
 def test_a_stage_at_work_is_known_with_when_its_first_attempt_began() -> None:
@@ -97,13 +99,13 @@ def test_a_stage_at_work_is_known_with_when_its_first_attempt_began() -> None:
 
     @dg.asset(key=["silver", "customers"], deps=[ended], retry_policy=dg.RetryPolicy(max_retries=1))
     def at_work(context: dg.AssetExecutionContext) -> None:
-        found.extend(running_stages(context.instance))
+        found.extend(running_stages(context.instance, CATALOG))
         if context.retry_number == 0:
             raise ValueError
 
     with dg.DagsterInstance.ephemeral() as instance:
         run = dg.materialize([ended, at_work], instance=instance).run_id
-        assert list(running_stages(instance)) == []
+        assert list(running_stages(instance, CATALOG)) == []
     first, again = found
     assert first == again
     assert (first.run_id, first.job, first.stage) == (run, "__ephemeral_asset_job__", "silver.customers")
@@ -114,11 +116,11 @@ def test_days_that_settings_leave_unclosed_are_told_once(lake: Lakehouse) -> Non
     """NOW is the 8th: the 4th was published, and nobody closed the days up to the 6th; yesterday is not missed yet."""
     skips, closes = load_settings({"MEDALLION_MISSED_DAYS": "skip"}), load_settings({})
     with dg.DagsterInstance.ephemeral() as instance:
-        assert list(skipped_days(instance, skips, NOW)) == []
+        assert list(skipped_days(instance, CATALOG, skips, NOW)) == []
         published = dg.AssetMaterialization(["serving", "daily_sales_metrics"], partition="2025-05-04")
         instance.report_runless_asset_event(published)
-        assert list(skipped_days(instance, closes, NOW)) == []
-        (alert,) = skipped_days(instance, skips, NOW)
+        assert list(skipped_days(instance, CATALOG, closes, NOW)) == []
+        (alert,) = skipped_days(instance, CATALOG, skips, NOW)
         sensor = alert_rules_sensor(skips)
         key = "days_skipped/serving.daily_sales_metrics/2025-05-06"
         assert tick(sensor, lake, instance).skip_message == f"raised: {key}"

@@ -14,6 +14,7 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor, arrival_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as PIPELINE
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.load import Ingested
 from medallion_assets.refining.refused_exports import read_refusals, record_refusals
@@ -23,6 +24,7 @@ from medallion_assets.triggers.debounce import ATTEMPTS
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.orchestration.sensors.sensing import Sensing, at_work
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.refining.landing import AT, HOUR, Landing
 from medallion_assets_tests.services.bucket import odd_bucket
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import key_of
@@ -38,7 +40,7 @@ def landing(graph: Graph) -> Landing:
 
 
 def sensing(graph: Graph, timers: Timers = AT_ONCE) -> Sensing:
-    return Sensing(graph, arrival_sensor(CUSTOMER_TRANSACTIONS, timers))
+    return Sensing(graph, arrival_sensor(PIPELINE, CUSTOMER_TRANSACTIONS, timers))
 
 
 def load(sensor: Sensing, seconds: float = 0) -> dg.RunRequest:
@@ -50,7 +52,7 @@ def load(sensor: Sensing, seconds: float = 0) -> dg.RunRequest:
 
 
 def test_there_is_a_sensor_for_each_exported_table(graph: Graph) -> None:
-    sensors = arrival_sensors(graph.settings)
+    sensors = arrival_sensors(graph.settings, PIPELINE)
     assert [one.name for one in sensors] == ["file_arrival_customer_transactions", "file_arrival_customers"]
     assert {one.job_name for one in sensors} == {"ingest"}
 
@@ -77,7 +79,7 @@ def test_dagster_takes_what_is_asked_for(graph: Graph) -> None:
     definitions = Graph(settings, graph.instance).definitions
     repository = definitions.get_repository_def()
     name = "file_arrival_customer_transactions"
-    lakehouse = LakehouseResource(url=settings.lakehouse_url, raw_url=settings.raw_url)
+    lakehouse = LakehouseResource.of(CATALOG)(url=settings.lakehouse_url, raw_url=settings.raw_url)
     context = dg.build_sensor_context(
         instance=graph.instance, repository_def=repository, sensor_name=name, resources={"lakehouse": lakehouse}
     )
@@ -89,7 +91,10 @@ def test_dagster_takes_what_is_asked_for(graph: Graph) -> None:
 
 
 def test_without_timers_the_run_that_loads_an_export_refines_it_too(graph: Graph) -> None:
-    place, sensor = landing(graph), Sensing(graph, arrival_sensor(CUSTOMER_TRANSACTIONS, AT_ONCE, refines=True))
+    place, sensor = (
+        landing(graph),
+        Sensing(graph, arrival_sensor(PIPELINE, CUSTOMER_TRANSACTIONS, AT_ONCE, refines=True)),
+    )
     export = place.full("a")
     request = load(sensor)
     assert [key.to_user_string() for key in request.asset_selection or []] == [
@@ -100,14 +105,16 @@ def test_without_timers_the_run_that_loads_an_export_refines_it_too(graph: Graph
     assert {op["config"]["trigger"]["exports"][0]["export_id"] for op in request.run_config["ops"].values()} == {
         export.export_id
     }
-    (silver,) = [one for one in update_sensors(graph.settings) if one.name == f"table_update_{TABLE}"]
+    (silver,) = [one for one in update_sensors(graph.settings, PIPELINE) if one.name == f"table_update_{TABLE}"]
     watching = Sensing(graph, silver)
     assert watching.tick(5) is None
     assert watching.reason == "no new version"
 
 
 def test_silver_has_its_own_run_when_a_timer_holds_it_back(graph: Graph) -> None:
-    made = {uses: arrival_sensors(replace(graph.settings, uses_timers=uses))[0].job_name for uses in (True, False)}
+    made = {
+        uses: arrival_sensors(replace(graph.settings, uses_timers=uses), PIPELINE)[0].job_name for uses in (True, False)
+    }
     assert made == {True: "ingest", False: "ingest_and_refine"}
 
 
@@ -218,7 +225,7 @@ def test_what_a_changed_source_may_mend_stops_nothing(graph: Graph, is_old: bool
         record_refusals(graph.lakehouse, [replace(refusal, fingerprint=listed, judged_at=later)])
     else:
         contract = replace(CUSTOMER_TRANSACTIONS, source_arn=anew.table_arn)
-        sensor.sensor = arrival_sensor(contract, AT_ONCE)
+        sensor.sensor = arrival_sensor(PIPELINE, contract, AT_ONCE)
     asked = sensor.tick(15)
     assert asked is not None
     told = asked.run_config["ops"]["bronze__customer_transactions"]["config"]["trigger"]["exports"]

@@ -22,6 +22,7 @@ from medallion_assets.orchestration.sensors.alerts import alert_sender_sensor
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests.orchestration.sensors.test_run_outcomes import DEFINITIONS, run
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.full_disk import SmallDisk, small_disk
 from medallion_assets_tests.services.listeners import Webhook, web_server
 from medallion_assets_tests.services.processes import ServiceMissingError
@@ -44,7 +45,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 @pytest.fixture
 def lake(disk: SmallDisk) -> Lakehouse:
     """A lakehouse on the disk, in whose outbox one alert waits already."""
-    lakehouse = Lakehouse(url=str(disk.path / "lakehouse"))
+    lakehouse = Lakehouse(catalog=CATALOG, url=str(disk.path / "lakehouse"))
     raise_alerts(lakehouse, [KNOWN], NOW)
     return lakehouse
 
@@ -67,7 +68,7 @@ def outcomes(lake: Lakehouse, instance: dg.DagsterInstance, settings: Settings, 
         instance=instance,
         cursor=cursor,
         repository_def=DEFINITIONS.get_repository_def(),
-        resources={"lakehouse": LakehouseResource(url=lake.url, raw_url=lake.url)},
+        resources={"lakehouse": LakehouseResource.of(CATALOG)(url=lake.url, raw_url=lake.url)},
     )
     with context:
         result = run_outcome_sensor(settings)(context)
@@ -76,7 +77,7 @@ def outcomes(lake: Lakehouse, instance: dg.DagsterInstance, settings: Settings, 
 
 
 def sender(lake: Lakehouse, instance: dg.DagsterInstance, settings: Settings) -> None:
-    resource = LakehouseResource(url=lake.url, raw_url=lake.url)
+    resource = LakehouseResource.of(CATALOG)(url=lake.url, raw_url=lake.url)
     context = dg.build_sensor_context(instance=instance, resources={"lakehouse": resource})
     with context:
         assert isinstance(alert_sender_sensor(settings)(context), dg.SensorResult)

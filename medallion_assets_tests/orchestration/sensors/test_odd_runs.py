@@ -26,11 +26,12 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.restated_runs import ASKED_TAG
 from medallion_assets.orchestration.sensors.run_if import SENSOR_TAG, UNTIL_TAG
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
-from medallion_assets.pipelines.transactions.daily_sales_metrics import DAILY_SALES_METRICS
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.orchestration.sensors.restated_days import Follower, plant
+from medallion_assets_tests.pipeline import CATALOG
 
 NOW = datetime.now(UTC)
 TAGS = (DAY, RANGE_START, RANGE_END, SCATTERED_DAYS, TRIGGER_TAG, CAUSE_TAG, ASKED_TAG, UNTIL_TAG, "dagster/will_retry")
@@ -81,13 +82,13 @@ def follower() -> Iterator[Follower]:
 
 
 def add(instance: dg.DagsterInstance, tags: Mapping[str, str], status: dg.DagsterRunStatus) -> str:
-    keys = frozenset([asset_key(DAILY_SALES_SUMMARY), asset_key(DAILY_SALES_METRICS)])
+    keys = frozenset([asset_key(DAILY_SALES_SUMMARY), asset_key(SALES_METRICS.table)])
     return instance.add_run(dg.DagsterRun(job_name=DAILY, tags=dict(tags), status=status, asset_selection=keys)).run_id
 
 
 def tick_all(follower: Follower, cursor: str | None) -> dict[str, str | None]:
     """Evaluate every sensor; gives their cursors."""
-    lakehouse = LakehouseResource(url=follower.settings.lakehouse_url, raw_url=follower.settings.raw_url)
+    lakehouse = LakehouseResource.of(CATALOG)(url=follower.settings.lakehouse_url, raw_url=follower.settings.raw_url)
     after = {}
     definitions = build_defs(follower.settings)
     for sensor in definitions.sensors or ():
@@ -199,6 +200,6 @@ def raw_commit(follower: Follower, table: Any, notes: dict[str, str]) -> None:
 def test_a_partition_that_is_no_day_was_never_published() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         for partition in ("2025-2-1", "soon", "2025-03-09"):
-            told = dg.AssetMaterialization(asset_key(DAILY_SALES_METRICS), partition=partition)
+            told = dg.AssetMaterialization(asset_key(SALES_METRICS.table), partition=partition)
             instance.report_runless_asset_event(told)
-        assert first_published(instance, DAILY_SALES_METRICS) == date(2025, 3, 9)
+        assert first_published(instance, SALES_METRICS.table) == date(2025, 3, 9)

@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.run_days import day_tags
-from medallion_assets.deriving.build import build_daily_sales, customer_ltv, daily_sales, partition
+from medallion_assets.delta.partitions import partition
+from medallion_assets.deriving.build import build
+from medallion_assets.deriving.computation import Computation
 from medallion_assets.deriving.kept_days import kept_as_of_days
 from medallion_assets.operations.alerts.table import read_alerts
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, DAILY, RECENT_PRIORITY
@@ -25,6 +27,7 @@ from medallion_assets.orchestration.sensors.restated_runs import ASKED_TAG
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
 from medallion_assets.settings import load_settings
 from medallion_assets.triggers.debounce import ATTEMPTS
 from medallion_assets.triggers.restated_asking import MOST_IN_FLIGHT
@@ -164,7 +167,7 @@ def test_figures_that_failed_their_audit_are_never_published_alone(follower: Fol
     """The blocking check stopped serving; asking for serving alone would bring to readers what it stopped."""
     plant(follower.lakehouse, {day(0): "10"})
     follower.tick(SALES)
-    build_daily_sales(follower.lakehouse, [day(0)])
+    build(follower.lakehouse, DAILY_SALES, [day(0)])
 
     @dg.asset(
         key=asset_key(SALES),
@@ -249,7 +252,7 @@ def test_figures_that_fail_their_audit_are_given_up_though_silver_goes_on(follow
         assert [day(0) in days_of(request) for request in requests].count(True) == 1
         for request in requests:
             run_of(follower, request, dg.DagsterRunStatus.FAILURE)
-        build_daily_sales(follower.lakehouse, [day(0)])
+        build(follower.lakehouse, DAILY_SALES, [day(0)])
         plant(follower.lakehouse, {day(0): "10", day(20): str(10 + attempt)})
     (request,) = follower.tick(SALES, now=now + timedelta(days=30))
     assert days_of(request) == [day(20)]
@@ -293,12 +296,14 @@ def test_once_all_that_was_asked_for_is_done_gold_equals_its_recomputation(
         silver, sold, worth = (follower.lakehouse.open(one) for one in (ENRICHED_TRANSACTIONS, SALES, LTV))
         assert [one for one in sold.partitions if one] == sorted(final)
         for one in final:
-            assert partition(sold, one).equals(daily_sales(silver, [one]).sort(SALES.key))
+            assert partition(sold, one).equals(Computation(DAILY_SALES, silver).rows(one).sort(SALES.key))
         days = [day(number) for number in range(46) if day(number) >= min(final)]
         kept = kept_as_of_days(days, max(final))
         assert set(kept) <= set(worth.partitions)
         held = [one for one in worth.partitions if one is not None]
-        for one, expected in zip(held, customer_ltv(silver, held), strict=True):
+        for one, expected in zip(
+            held, (rows for _, rows in Computation(LIFETIME_VALUE, silver).each(held)), strict=True
+        ):
             assert partition(worth, one).equals(expected.sort(LTV.key))
 
 

@@ -11,13 +11,14 @@ import pytest
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE
-from medallion_assets.orchestration.jobs import JOB_TABLES
+from medallion_assets.orchestration.jobs import job_tables
 from medallion_assets.orchestration.runs.outcomes import WILL_RETRY_TAG
 from medallion_assets.orchestration.sensors.run_if import SENSOR_TAG, UNTIL_TAG, run_if, run_if_sensors
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.settings import load_settings
 from medallion_assets.triggers.cursors import dump_cursor
 from medallion_assets.triggers.run_if import Condition, Cursor
+from medallion_assets_tests.pipeline import CATALOG
 
 FIRST, SECOND = dg.AssetKey(["demo", "first"]), dg.AssetKey(["demo", "second"])
 CONDITION = Condition.AT_LEAST_ONE_FAILED
@@ -217,7 +218,7 @@ def test_a_sensor_watches_something_and_not_the_job_that_it_runs(upstream: list[
 
 def test_failures_of_every_stage_are_looked_into_and_of_nothing_else() -> None:
     """A diagnosis that fails is none of them, so it never asks for another one."""
-    (sensor,) = run_if_sensors(load_settings({}))
+    (sensor,) = run_if_sensors(load_settings({}), CATALOG)
     assert sensor.job_name == DIAGNOSE
     watched = str(sensor.description).split(" of ")[1].rstrip(".").split(", ")
-    assert watched == sorted({table.path for tables in JOB_TABLES.values() for table in tables})
+    assert watched == sorted({table.path for tables in job_tables(CATALOG).values() for table in tables})

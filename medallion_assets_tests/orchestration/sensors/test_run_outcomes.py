@@ -33,6 +33,7 @@ from medallion_assets.orchestration.trigger_context import CAUSE_TAG
 from medallion_assets.settings import load_settings
 from medallion_assets.triggers.cursors import dump_cursor
 from medallion_assets_tests.graph import Graph
+from medallion_assets_tests.pipeline import CATALOG
 
 NOW = datetime(2025, 5, 8, 15, tzinfo=UTC)
 CUSTOMERS = dg.AssetKey(["silver", "customers"])
@@ -60,7 +61,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(url=str(tmp_path / "lakehouse"))
+    return Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse"))
 
 
 def run(instance: dg.DagsterInstance, **tags: str) -> str:
@@ -82,7 +83,7 @@ def tick(
         instance=instance,
         cursor=cursor,
         repository_def=definitions.get_repository_def(),
-        resources={"lakehouse": LakehouseResource(url=lake.url, raw_url=lake.url)},
+        resources={"lakehouse": LakehouseResource.of(CATALOG)(url=lake.url, raw_url=lake.url)},
     )
     with context:
         result = run_outcome_sensor(settings)(context)

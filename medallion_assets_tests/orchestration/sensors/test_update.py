@@ -15,6 +15,7 @@ from medallion_assets.orchestration.sensors.watching import watch_bronze
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as PIPELINE
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import Action, Decision, record_decisions
 from medallion_assets.refining.refine import refine
@@ -29,7 +30,7 @@ CUSTOMER = lines.full("customers", export_id(0), at(0), [lines.item_line(lines.c
 
 
 def sensing(graph: Graph, name: str = "table_update_customer_transactions") -> Sensing:
-    (sensor,) = [one for one in update_sensors(graph.settings) if one.name == name]
+    (sensor,) = [one for one in update_sensors(graph.settings, PIPELINE) if one.name == name]
     return Sensing(graph, sensor)
 
 
@@ -45,7 +46,7 @@ def names(request: dg.RunRequest | None) -> list[str]:
 
 
 def test_all_ask_for_refine(graph: Graph) -> None:
-    sensors = update_sensors(graph.settings)
+    sensors = update_sensors(graph.settings, PIPELINE)
     assert [one.name for one in sensors] == [
         "table_update_customer_transactions",
         "table_update_customers",

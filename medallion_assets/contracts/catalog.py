@@ -1,0 +1,135 @@
+"""The catalog: the tables of some pipelines, found by name and by what they are made from.
+
+Belongs here: looking up what pipelines declare.
+Does not: declaring it (pipelines), or the tables that are kept beside them (quarantine, operations).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+
+from medallion_assets.contracts.pipeline import Derived, Gold, Loaded, Pipeline, Published
+from medallion_assets.contracts.table import Table
+from medallion_assets.errors import PermanentError
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What some pipelines declare, in their order."""
+
+    pipelines: tuple[Pipeline, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what two pipelines make both.
+
+        Raises:
+            PermanentError: with the table or job, and the pipelines.
+        """
+        seen: dict[str, str] = {}
+        for pipeline in self.pipelines:
+            made = [
+                one.table.name for one in (*pipeline.loaded, *pipeline.derived, *pipeline.gold, *pipeline.published)
+            ]
+            for name in (*made, pipeline.job("")):
+                if name in seen:
+                    raise PermanentError(
+                        f"{name or 'a job without a prefix'} belongs to two pipelines",
+                        expected="tables and jobs of different names",
+                        found=f"it in {seen[name]} and in {pipeline.name}",
+                        do="give one of them another name",
+                    )
+                seen[name] = pipeline.name
+
+    @cached_property
+    def loaded(self) -> tuple[Loaded, ...]:
+        """Every table of judged rows."""
+        return tuple(loaded for pipeline in self.pipelines for loaded in pipeline.loaded)
+
+    @cached_property
+    def loaded_tables(self) -> tuple[Table, ...]:
+        """The contract of each of them."""
+        return tuple(loaded.table for loaded in self.loaded)
+
+    @cached_property
+    def derived(self) -> tuple[Derived, ...]:
+        """Every table that is derived day by day."""
+        return tuple(derived for pipeline in self.pipelines for derived in pipeline.derived)
+
+    @cached_property
+    def gold(self) -> tuple[Gold, ...]:
+        """Every Gold table."""
+        return tuple(gold for pipeline in self.pipelines for gold in pipeline.gold)
+
+    @cached_property
+    def published(self) -> tuple[Published, ...]:
+        """Everything that is published."""
+        return tuple(published for pipeline in self.pipelines for published in pipeline.published)
+
+    def derived_by(self, table: Table) -> Derived | None:
+        """How a table is derived; None when it is not."""
+        return next((derived for derived in self.derived if derived.table.name == table.name), None)
+
+    def loaded_table(self, name: str) -> Table:
+        """The contract of a loaded table: `customers`, `silver.customers` and `silver/customers` all name it.
+
+        Raises:
+            PermanentError: no loaded table has that name; the message lists those that there are.
+        """
+        for table in self.loaded_tables:
+            if name in (table.short_name, table.name, table.path):
+                return table
+        raise PermanentError(
+            "there is no such table",
+            expected=f"one of {', '.join(table.short_name for table in self.loaded_tables)}",
+            found=repr(name),
+            do="name one of these; a new table is added to a pipeline",
+        )
+
+    def published_as(self, name: str, prefix: str = "") -> Published:
+        """What is published under a name: that of its contract, or of its DynamoDB table.
+
+        Raises:
+            PermanentError: nothing is; the message lists the names that there are.
+        """
+        for published in self.published:
+            table = published.table
+            if name in (table.short_name, table.name, table.path, prefix + table.short_name):
+                return published
+        raise PermanentError(
+            "nothing is published there",
+            expected=f"one of {', '.join(prefix + published.to for published in self.published)}",
+            found=repr(name),
+            do="name one of these; MEDALLION_SERVING_PREFIX says how their names begin",
+        )
+
+
+def load_catalog(names: Sequence[str]) -> Catalog:
+    """The catalog of the pipelines that are named `module:NAME`.
+
+    Raises:
+        PermanentError: there is no such module or name, or it is no pipeline.
+    """
+    return Catalog(tuple(_pipeline(name) for name in names))
+
+
+def _pipeline(name: str) -> Pipeline:
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise _no_pipeline(name, f"{type(error).__name__}: {error}") from error
+    if not isinstance(found, Pipeline):
+        raise _no_pipeline(name, f"a {type(found).__name__}")
+    return found
+
+
+def _no_pipeline(name: str, found: str) -> PermanentError:
+    return PermanentError(
+        f"MEDALLION_PIPELINES names {name!r}, which is no pipeline",
+        expected="module:NAME of a Pipeline, on the Python path",
+        found=found,
+        do="correct it, or install the package that it is in",
+    )

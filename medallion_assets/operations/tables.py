@@ -1,0 +1,39 @@
+"""Every Delta table of a lakehouse: those that hold data, and those that operations keep.
+
+Belongs here: that list.
+Does not: which tables hold data, or what a table is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.identity import LAKEHOUSE
+from medallion_assets.operations.alerts.table import ALERTS
+from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS
+from medallion_assets.operations.incident import INCIDENTS
+from medallion_assets.operations.monitoring import MONITORING_TABLES
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
+from medallion_assets.operations.stages import delta_tables
+from medallion_assets.refining.decisions import DECISIONS
+from medallion_assets.refining.refused_exports import EXPORT_VERDICTS
+
+KEPT_TABLES = (
+    LAKEHOUSE,
+    DECISIONS,
+    EXPORT_VERDICTS,
+    PIPELINE_RUNS,
+    EXPECTATION_RESULTS,
+    *MONITORING_TABLES,
+    ALERTS,
+    INCIDENTS,
+)
+"""One of each in a lakehouse."""
+
+
+def every_table(catalog: Catalog) -> Iterator[Table]:
+    """Every one, in the order in which data flows."""
+    yield from delta_tables(catalog)
+    yield from KEPT_TABLES

@@ -1,0 +1,301 @@
+"""The demo's outcome as readable JSON: what a change of the code's shape must leave as it is.
+
+Belongs here: every Delta table of the lakehouse with a digest of its rows, what DynamoDB then holds, and the answer of
+every command that only looks. What depends on the clock, on the run or on the machine is left out by name.
+Does not: whether any of it is right; the other tests say that.
+
+After a change that is meant, write it anew, and look at the difference: python -m medallion_assets_tests.demo_snapshot
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import unified_diff
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from deltalake.schema import Field
+from moto import mock_aws
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from medallion_assets.cli import app
+from medallion_assets.cli.demo.home import demo_settings
+from medallion_assets.cli.demo.run import DemoResult, DemoSize, run_demo
+from medallion_assets.cli.demo.view import DemoView
+from medallion_assets.cli.embedded_dynamodb import REGION
+from medallion_assets.cli.terminal import plain
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.operations.rebuild import rebuildable_tables
+from medallion_assets.operations.tables import every_table
+from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.settings import Settings, load_settings
+from medallion_assets_tests.pipeline import CATALOG
+
+SNAPSHOT = Path(__file__).with_suffix(".json")
+SMALL = DemoSize(transactions=2_500, customers=50, days=9, published_days=2)
+Items = list[dict[str, Any]]
+"""Items of a DynamoDB table, as its API has them."""
+
+CLOCK, DRAWN, RUN, MACHINE = "the clock", "drawn by chance", "the run", "how busy the machine is"
+LEFT_OUT = {
+    "bronze.customer_transactions": {"_ingested_at": CLOCK},
+    "bronze.customers": {"_ingested_at": CLOCK},
+    "quarantine.customer_transactions": {"failed_at": CLOCK},
+    "quarantine.customers": {"failed_at": CLOCK},
+    "operations.lakehouse": {"lakehouse_id": DRAWN, "made_at": CLOCK},
+    "operations.pipeline_runs": {
+        "run_id": RUN,
+        "started_at": CLOCK,
+        "run_date": CLOCK,
+        "duration_seconds": MACHINE,
+        "publishing_seconds": MACHINE,
+        "peak_memory_bytes": MACHINE,
+    },
+    "operations.expectation_results": {"run_id": RUN, "judged_at": CLOCK, "judged_date": CLOCK},
+}
+"""Columns of Delta tables that no two demos have in common, and what they depend on; all others count."""
+COUNTED = {
+    "operations.pipeline_runs": ("stage", "outcome"),
+    "operations.expectation_results": ("table_name", "expectation", "is_published"),
+}
+"""Tables whose rows are counted by some columns as well, so that a difference says where."""
+
+TIME, ID, FIGURE = "<time>", "<id>", "<figure>"
+VOLATILE = {
+    **dict.fromkeys(("at", "made_at", "last_refreshed", "last_success", "started_at", "failed_at"), TIME),
+    **dict.fromkeys(("published_at", "since", "turn_began_at"), TIME),
+    **dict.fromkeys(("lakehouse_id", "run_id", "table_id", "turn", "turn_run_id"), ID),
+    **dict.fromkeys(("duration_seconds", "median_seconds", "longest_seconds", "publishing_seconds", "seconds"), FIGURE),
+    **dict.fromkeys(("peak_memory_bytes", "size_bytes", "dagster_home"), FIGURE),
+}
+"""What stands in an answer or an item for the value of a name that no two demos have in common; null stays null."""
+SHAPES = frozenset({"examples"})
+"""Of these only the shape counts: which rows are shown as examples depends on how many cores read them."""
+MOMENT = re.compile(r"\(\d{4}-\d\d-\d\d \d\d:\d\d UTC\)")
+"""A moment within the text of a problem."""
+
+WORK = {
+    "demo": "makes all of this; its answer is that of the run",
+    "dev": "serves until it is stopped",
+    "quarantine redrive": "writes Silver",
+    "sample": "writes an export",
+    "sample-export": "writes exports",
+    "serving hand-over": "writes to DynamoDB",
+    "ui": "serves until it is stopped",
+}
+"""Commands that are not asked here, and why; every other one is in `looks`."""
+WIDTH_OF_LIST, WIDTH_OF_OBJECT = 120, 600
+"""What is not wider stands on one line of the file."""
+
+
+def looks(settings: Settings) -> dict[str, list[list[str]]]:
+    """What each command that only looks is asked, in this order; `remove-demo` removes nothing unless told so."""
+    export = "01736380822449-92317c4e"
+    return {
+        "status": [[]],
+        "verify": [[], ["--digests"], ["--deep"]],
+        "explain": [
+            ["customer_transactions", "T-0000000692"],  # in quarantine
+            ["customer_transactions", "T-0000002417"],  # written three times
+            ["customer_transactions", "T-0000000678"],  # deleted
+            ["customers", "C-0000020"],  # two versions
+            ["customers", "nobody"],
+            ["orders", "1"],  # no such table
+        ],
+        "quarantine show": [
+            ["customer_transactions", "--limit", "3"],
+            ["customer_transactions", "--export", export],
+            ["customer_transactions", "--reason", "missing", "--limit", "0"],
+            ["customers"],
+        ],
+        "exports verify": [[settings.raw_url]],
+        "rebuild": [[table.name, "--why", "to look", "--dry-run"] for table in rebuildable_tables(CATALOG)],
+        "remove-demo": [[]],
+    }
+
+
+def take(settings: Settings, told: DemoResult, served: Mapping[str, Items]) -> str:
+    """The demo in the home of these settings, with what it told and what DynamoDB held at its end."""
+    home = str(settings.home)
+    lakehouse = Lakehouse(url=settings.lakehouse_url)
+    facts = {
+        "tables": {table.name: _table(lakehouse, table) for table in every_table(CATALOG)},
+        "serving": {name: _served(items, home) for name, items in sorted(served.items())},
+        "commands": {name: _parameters(command) for name, command in sorted(commands().items())},
+        "answers": {"demo": _steady(plain(told), home), **dict(_answers(settings))},
+    }
+    return "".join(_lines(facts)) + "\n"
+
+
+def difference(taken: str) -> str:
+    """What is otherwise than in the file; empty when nothing is."""
+    before, now = SNAPSHOT.read_text().splitlines(), taken.splitlines()
+    return "\n".join(unified_diff(before, now, "as it was", "as it is", lineterm=""))
+
+
+def commands() -> dict[str, TyperCommand]:
+    """Every command of the command line, by the words that call it."""
+    return dict(_commands(get_command(app), ()))
+
+
+def published_items() -> dict[str, Items]:
+    """Every table of the demo's DynamoDB, to be asked for at once: its memory goes with the next one."""
+    mock = mock_aws()
+    mock.start(reset=False)
+    try:
+        client = publishing_client(region_name=REGION)
+        pages = {
+            name: client.get_paginator("scan").paginate(TableName=name) for name in client.list_tables()["TableNames"]
+        }
+        return {name: [item for page in found for item in page["Items"]] for name, found in pages.items()}
+    finally:
+        mock.stop()
+
+
+def _commands(command: object, words: tuple[str, ...]) -> Iterator[tuple[str, TyperCommand]]:
+    if isinstance(command, TyperGroup):
+        for name, one in command.commands.items():
+            yield from _commands(one, (*words, name))
+        return
+    assert isinstance(command, TyperCommand)
+    yield " ".join(words), command
+
+
+def _parameters(command: TyperCommand) -> list[str]:
+    return sorted(" ".join([*one.opts, *one.secondary_opts]) for one in command.params)
+
+
+def _table(lakehouse: Lakehouse, table: Table) -> dict[str, Any] | None:
+    """None: the demo does not make it."""
+    if not lakehouse.exists(table):
+        return None
+    snapshot, left_out = lakehouse.open(table), LEFT_OUT.get(table.name, {})
+    rows = snapshot.scan().collect().to_dicts()
+    facts: dict[str, Any] = {
+        "columns": [_column(field) for field in snapshot.delta.schema().fields],
+        "partition_by": snapshot.delta.metadata().partition_columns,
+        "properties": snapshot.delta.metadata().configuration,
+        "version": snapshot.version,
+        "commit_notes": _notes(snapshot),
+        "rows": len(rows),
+    }
+    if names := COUNTED.get(table.name):
+        counts = Counter(", ".join(str(row[name]) for name in names) for row in rows)
+        facts["counts"] = dict(sorted(counts.items()))
+    if left_out:
+        facts["left_out"] = left_out
+    return {**facts, "sha256": _digest(_without(row, left_out) for row in rows)}
+
+
+def _column(field: Field) -> str:
+    kind = json.loads(field.to_json())["type"]
+    words = kind if isinstance(kind, str) else json.dumps(kind, sort_keys=True)
+    return f"{field.name}: {words}{'' if field.nullable else ', not null'}"
+
+
+def _notes(snapshot: Snapshot) -> list[str]:
+    """The names of our notes on its commits; delta-rs has names of its own."""
+    names = {name for commit in snapshot.delta.history() for name in commit}
+    return sorted(name for name in names if name.startswith(("medallion_", "dagster_", "started_")))
+
+
+def _without(row: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
+    """A row without some columns, each of which it has."""
+    kept = dict(row)
+    for name in left_out:
+        del kept[name]
+    return kept
+
+
+def _served(items: Items, home: str) -> dict[str, Any]:
+    """Items of ours begin with # in a key: these are shown, and the others are in the digest."""
+    ours = [item for item in items if any(one.get("S", "").startswith("#") for one in item.values())]
+    rows = [item for item in items if item not in ours]
+    shown = [_steady({name: next(iter(one.values())) for name, one in item.items()}, home) for item in ours]
+    return {"ours": sorted(shown, key=json.dumps), "rows": len(rows), "sha256": _digest(rows)}
+
+
+def _digest(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Of all rows, in the order of their whole text."""
+    lines = sorted(json.dumps(row, sort_keys=True, ensure_ascii=False, default=str) for row in rows)
+    return sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _answers(settings: Settings) -> Iterator[tuple[str, Any]]:
+    """Each command line with its exit code and its document."""
+    home = str(settings.home)
+    others = dict.fromkeys(("MEDALLION_RAW_URL", "MEDALLION_LAKEHOUSE_URL", "MEDALLION_ENGINE"))
+    for name, asked in looks(settings).items():
+        for arguments in asked:
+            words = [*name.split(), *arguments, "--json"]
+            done = CliRunner().invoke(app, words, env={**others, "MEDALLION_HOME": home})
+            assert done.stderr == "", done.stderr
+            # Dagster's own files count there, which are as many as there were runs.
+            more = {"files": FIGURE} if name == "remove-demo" else {}
+            answer = _steady(json.loads(done.stdout), home, more)
+            yield " ".join(words[:-1]).replace(home, "<home>"), {"exit": done.exit_code, "answer": answer}
+
+
+def _steady(value: Any, home: str, more: Mapping[str, str] | None = None) -> Any:
+    """A document without what no two demos have in common."""
+    volatile = {**VOLATILE, **(more or {})}
+
+    def steady(name: str, value: Any) -> Any:
+        if name in SHAPES:
+            return _shape(value)
+        if isinstance(value, dict):
+            return {str(each): steady(each, member) for each, member in value.items()}
+        if isinstance(value, list):
+            return [steady(name, member) for member in value]
+        if value is not None and name in volatile:
+            return volatile[name]
+        if not isinstance(value, str):
+            return value
+        text = value.replace(home, "<home>")
+        return MOMENT.sub(f"({TIME})", text) if name == "problems" else text
+
+    return steady("", value)
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _shape(member) for name, member in value.items()}
+    if isinstance(value, list):
+        shapes = [_shape(member) for member in value]
+        return [one for place, one in enumerate(shapes) if one not in shapes[:place]]
+    return f"<{type(value).__name__}>"
+
+
+def _lines(value: Any, indent: str = "", name: str = "") -> Iterator[str]:
+    """JSON in which what fits on a line stands on one, so that a difference is short and says where."""
+    whole = f"{name}{json.dumps(value, ensure_ascii=False)}"
+    width = WIDTH_OF_LIST if isinstance(value, list) else WIDTH_OF_OBJECT
+    if not value or not isinstance(value, dict | list) or len(indent) + len(whole) < width:
+        yield indent + whole
+        return
+    first, last = "{}" if isinstance(value, dict) else "[]"
+    yield f"{indent}{name}{first}\n"
+    members = (
+        [(f"{json.dumps(each, ensure_ascii=False)}: ", one) for each, one in value.items()]
+        if isinstance(value, dict)
+        else [("", one) for one in value]
+    )
+    for number, (each, one) in enumerate(members):
+        yield from _lines(one, f"{indent} ", each)
+        yield ",\n" if number + 1 < len(members) else "\n"
+    yield f"{indent}{last}"
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as folder:
+        settings = load_settings({"MEDALLION_HOME": folder})
+        told = run_demo(settings, DemoView(quiet=True), SMALL)
+        SNAPSHOT.write_text(take(demo_settings(settings), told, published_items()))
