@@ -6,10 +6,13 @@ INSTALLED := $(VENV)/installed
 UV_VERSION := 0.13.8
 MEDALLION_HOME ?= .medallion
 DEV_HOME ?= .medallion/dev
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
+QUICK := --hypothesis-profile=quick -m
+UNITS := contracts delta deriving errors operations/alerts oracle pipelines refining sources storage triggers
 LOCK := pyproject.toml --quiet --upgrade --universal --generate-hashes --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark demo dev sample-export ui test test-kills test-stops test-faults test-all lint types format lock bench clean
+.PHONY: help setup setup-spark demo dev sample-export ui test test-unit test-all test-deep test-kills test-stops test-faults lint types format lock bench clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,8 +42,17 @@ sample-export: $(INSTALLED) ## drop new exports for `make dev` (in a second term
 ui: $(INSTALLED) ## look at what you (or the demo) ran in the Dagster UI; it starts nothing by itself
 	MEDALLION_HOME=$(MEDALLION_HOME) $(BIN)/medallion ui
 
-test: $(INSTALLED) ## run the tests; what needs a service that is not there is skipped with its reason
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+test: $(INSTALLED) ## run the tests but the slow ones; what needs a service that is not there is skipped with its reason
+	$(PYTEST) $(QUICK) "not slow"
+
+test-unit: $(INSTALLED) ## of these, what is about one room: no Dagster, no service, no exports from end to end; a minute
+	$(PYTEST) $(QUICK) "not slow and not flow and not service" $(addprefix medallion_assets_tests/,$(UNITS))
+
+test-all: $(INSTALLED) ## run all tests, as CI does: slow ones too, and properties on six times as many histories
+	$(PYTEST)
+
+test-deep: $(INSTALLED) ## the same on thousands of new histories, with coverage; hours
+	MEDALLION_EXAMPLES=2000 $(PYTEST) --cov=medallion_assets --cov-report=term-missing:skip-covered
 
 test-kills: $(INSTALLED) ## kill the production deployment, and its parts, ten times in the middle of runs and launches
 	MEDALLION_KILLS=10 $(BIN)/python -m pytest -n0 -q medallion_assets_tests/end_to_end/test_launches.py medallion_assets_tests/end_to_end/test_production.py
@@ -50,9 +62,6 @@ test-stops: $(INSTALLED) ## tell deploy/run to stop at 200 random moments; see t
 
 test-faults: $(INSTALLED) ## fill disks, take memory and crowd SQLite under the whole deployment (root); see that it goes on
 	MEDALLION_FAULTS=1 $(BIN)/python -m pytest -n0 -q medallion_assets_tests/end_to_end/test_full_disks.py medallion_assets_tests/end_to_end/test_out_of_memory.py medallion_assets_tests/end_to_end/test_sqlite.py medallion_assets_tests/end_to_end/test_ui_operations.py
-
-test-all: $(INSTALLED) ## the same with thousands of generated histories, and coverage
-	MEDALLION_EXAMPLES=2000 $(BIN)/python -m pytest -n auto --cov=medallion_assets --cov-report=term-missing:skip-covered
 
 lint: $(INSTALLED) ## ruff and the import rules
 	$(BIN)/ruff check

@@ -18,8 +18,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
+from medallion_assets_tests.pipeline import lakehouse_at
+from medallion_assets_tests.properties.examples import QUICK
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 from medallion_assets_tests.services import dynamodb_local as local
 from medallion_assets_tests.services import s3
@@ -52,11 +56,18 @@ FIXTURES = {"s3": "s3_server"}
 # How long an example takes says nothing about the code where other tests run beside it.
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
+settings.register_profile(QUICK, settings.get_profile("busy machine"))
+
+SLOW = ("end_to_end", "simulation")
+"""Folders all of whose tests live through a deployment, or through a week."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for name, service in SERVICES.items():
         config.addinivalue_line("markers", f"{name}: runs against {service}")
+    config.addinivalue_line("markers", "service: runs against any of these")
+    config.addinivalue_line("markers", "flow: takes exports through several rooms; not for `make test-unit`")
+    config.addinivalue_line("markers", "slow: takes long by its kind; `make test` leaves it to `make test-all` and CI")
     # A script's background jobs ignore SIGINT. Dagster makes SIGTERM what SIGINT is, and never takes that back: every
     # process that a test starts would then ignore SIGTERM.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -64,12 +75,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses a service, so that `-m "not dynamodb_local and not s3"` leaves it out."""
+    """Mark what uses a service or takes long, so that `-m "not slow and not s3"` leaves it out."""
     for item in items:
+        if set(SLOW) & set(item.path.parts):
+            item.add_marker("slow")
         fixtures = getattr(item, "fixturenames", ())
         for service in SERVICES:
             if FIXTURES.get(service, service) in fixtures:
                 item.add_marker(service)
+                item.add_marker("service")
 
 
 @pytest.fixture(scope="session")
@@ -148,6 +162,20 @@ def serving(request: pytest.FixtureRequest) -> Iterator[ServingTables]:
 def real_serving(dynamodb_local: local.DynamoDBLocal) -> ServingTables:
     """Empty serving tables in DynamoDB Local only, for what moto gets wrong: races and capacity."""
     return make_serving_tables(dynamodb_local.client)
+
+
+@pytest.fixture
+def lakehouse(tmp_path: Path) -> Lakehouse:
+    """A lakehouse without tables."""
+    return lakehouse_at(tmp_path / "lakehouse")
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small lakehouse, refined, sound, with one row in quarantine for its currency; to be copied, not changed."""
+    folder = tmp_path_factory.mktemp("sound") / "lakehouse"
+    make_lakehouse(folder)
+    return folder
 
 
 @pytest.fixture

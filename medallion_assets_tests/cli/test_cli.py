@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -24,8 +25,8 @@ from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, rec
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.serving_tables import day_table, ensure_table
-from medallion_assets_tests.operations.small_lakehouse import FIRST, SECOND, data_file, make_lakehouse
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS, pipeline_with
+from medallion_assets_tests.operations.small_lakehouse import FIRST, SECOND, data_file
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS, lakehouse_at, pipeline_with
 
 WITH_EURO = replace(
     CUSTOMER_TRANSACTIONS,
@@ -44,9 +45,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def lakehouse(home: Path) -> Lakehouse:
+def lakehouse(home: Path, sound: Path) -> Lakehouse:
     """A sound lakehouse where the settings say; one row of it is in quarantine for its currency."""
-    return make_lakehouse(home / "lakehouse")
+    shutil.copytree(sound, home / "lakehouse")
+    return lakehouse_at(home / "lakehouse")
 
 
 def run(*arguments: object, typed: str | None = None) -> Result:

@@ -137,6 +137,7 @@ def held(lakehouse: Lakehouse) -> list[tuple[Any, ...]]:
     )
 
 
+@pytest.mark.slow
 def test_processes_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
     """Beginning with the making of the table, and across the folding of its files."""
     command = [sys.executable, "-m", __name__, str(tmp_path)]

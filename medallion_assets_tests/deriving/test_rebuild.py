@@ -44,16 +44,23 @@ TABLES: dict[str, tuple[Table, Rebuild]] = {
 }
 
 
-@pytest.fixture
-def lakehouse(tmp_path: Path) -> Lakehouse:
-    """Two days of sales, built up to Gold."""
-    lakehouse = lakehouse_at(tmp_path)
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two days of sales, built up to Gold; to be copied, not changed."""
+    lakehouse = lakehouse_at(tmp_path_factory.mktemp("built"))
     sales = [transaction("t1"), transaction("t2", transaction_timestamp={"S": "2025-03-09T12:00:00Z"})]
     land(lakehouse, full(TRANSACTIONS, FIRST, AT, [item_line(sale) for sale in sales]))
     land(lakehouse, full(CUSTOMERS, FIRST, AT, [item_line(customer("c1"))]))
     run_silver(lakehouse)
     run_gold(lakehouse, [DAY, BETWEEN, NEXT])
-    return lakehouse
+    return Path(lakehouse.url)
+
+
+@pytest.fixture
+def lakehouse(built: Path, tmp_path: Path) -> Lakehouse:
+    """A copy of that."""
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    return lakehouse_at(tmp_path)
 
 
 def rows(lakehouse: Lakehouse, table: Table) -> list[dict[str, Any]]:

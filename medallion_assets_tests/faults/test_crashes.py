@@ -65,6 +65,7 @@ def test_every_commit_may_lose_its_answer(tmp_path: Path, undisturbed: dict[str,
     check_ledger(lakehouse)
 
 
+@pytest.mark.slow
 def test_a_crash_after_any_commit_is_harmless(tmp_path: Path, undisturbed: dict[str, pl.DataFrame]) -> None:
     """What the storage holds after each commit is kept, and a run goes on from there."""
     lakehouse = lakehouse_at(tmp_path / "run")

@@ -22,6 +22,7 @@ from medallion_assets_tests.oracle.model import TABLES
 from medallion_assets_tests.services.processes import REPOSITORY
 
 
+@pytest.mark.slow
 def test_a_process_killed_at_any_of_several_steps_is_made_good_by_the_next(tmp_path: Path) -> None:
     """One lakehouse: each process gets further by what those before it committed, until one comes to its end."""
     for export in EXPORTS:

@@ -33,6 +33,7 @@ ENDS = {-signal.SIGABRT, -signal.SIGKILL, 0, 1}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not hold a process to RLIMIT_AS")
+@pytest.mark.slow
 def test_processes_that_run_out_of_memory_are_made_good_by_the_next(tmp_path: Path) -> None:
     """One lakehouse: each process gets further by what those before it committed."""
     raw = tmp_path / "raw"

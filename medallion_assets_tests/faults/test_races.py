@@ -82,6 +82,7 @@ def interleave(
         at += 1
 
 
+@pytest.mark.slow
 def test_another_run_between_any_two_steps_of_silver(
     tmp_path: Path, landed: Path, undisturbed: dict[str, pl.DataFrame]
 ) -> None:

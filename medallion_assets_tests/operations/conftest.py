@@ -8,20 +8,9 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets_tests.operations.small_lakehouse import (
-    make_lakehouse,
-)
 from medallion_assets_tests.pipeline import (
     lakehouse_at,
 )
-
-
-@pytest.fixture(scope="session")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sound lakehouse; copy it before breaking it."""
-    folder = tmp_path_factory.mktemp("sound") / "lakehouse"
-    make_lakehouse(folder)
-    return folder
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.commit_notes import last_commit
 from medallion_assets.delta.committing import COMMIT_ID
@@ -20,7 +18,7 @@ from medallion_assets.pipelines.transactions.enriched_transactions import ENRICH
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.refine import refine
 from medallion_assets.settings import load_settings
-from medallion_assets_tests.operations.small_lakehouse import AT, DAY, SECOND, make_lakehouse
+from medallion_assets_tests.operations.small_lakehouse import AT, DAY, SECOND
 from medallion_assets_tests.oracle.lines import customer, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS as CUSTOMERS_NAME
 from medallion_assets_tests.oracle.model import TRANSACTIONS, micros
@@ -38,11 +36,6 @@ from medallion_assets_tests.pipeline import (
 GOOD = Outcome.SUCCEEDED
 SALES_DAY = date(2025, 3, 7)
 THIRD = "01746230400000-0000000c"
-
-
-@pytest.fixture
-def lakehouse(tmp_path: Path) -> Lakehouse:
-    return make_lakehouse(tmp_path)
 
 
 def checkpoint(lakehouse: Lakehouse, stage: str) -> Checkpoint:

@@ -251,6 +251,7 @@ def test_a_run_that_is_ended_tells_why(flow: Flow, said: str, outcome: str) -> N
     assert (row["outcome"], row["error"]) == (outcome, f"the run was ended; {said}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGINT])
 def test_a_process_that_is_told_to_end_is_not_tried_again(tmp_path: Path, ended_by: signal.Signals) -> None:
     """Whatever retries the table has: the run is over, and another may write the table."""

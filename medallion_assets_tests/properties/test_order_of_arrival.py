@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets_tests import pipeline
@@ -16,15 +15,7 @@ from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, ExportI
 from medallion_assets_tests.oracle.oracle import Expected, expected
 from medallion_assets_tests.oracle.strategies import History, any_histories, arrivals, settled_histories
 from medallion_assets_tests.pipeline import SILVER
-
-EXAMPLES = int(os.environ.get("MEDALLION_EXAMPLES", "60"))
-PROPERTY = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize="MEDALLION_EXAMPLES" not in os.environ,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
-)
+from medallion_assets_tests.properties.examples import examples
 
 
 def check_silver(lakehouse: pipeline.Lakehouse, truth: Expected) -> None:
@@ -47,7 +38,7 @@ def check_gold(lakehouse: pipeline.Lakehouse, truth: Expected) -> None:
         assert pipeline.ltv(lakehouse, as_of) == truth.customer_ltv(as_of)
 
 
-@PROPERTY
+@examples()
 @given(data=st.data(), history=settled_histories())
 def test_any_order_and_batching_gives_the_same_tables(data: st.DataObject, history: History) -> None:
     """K1 to K4, C1 to C5, H1, H2, G1 to G4: every batch is refined as it arrives; the end is the oracle's."""
@@ -64,7 +55,7 @@ def test_any_order_and_batching_gives_the_same_tables(data: st.DataObject, histo
         check_gold(lakehouse, truth)
 
 
-@PROPERTY
+@examples()
 @given(history=any_histories())
 def test_what_waits_and_what_is_stopped(history: History) -> None:
     """C1 to C4: gaps and failing exports hold back exactly what the oracle says, when all has arrived at once."""
@@ -82,7 +73,7 @@ def test_what_waits_and_what_is_stopped(history: History) -> None:
             assert {tally.export_id for tally in done[table].applied} == truth.settled[table] - truth.rejected[table]
 
 
-@PROPERTY
+@examples()
 @given(data=st.data(), history=settled_histories())
 def test_restated_days_are_exactly_those_that_changed(data: st.DataObject, history: History) -> None:
     """H3: what a run says it restated is what differs between the tables before and after it."""

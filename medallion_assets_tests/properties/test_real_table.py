@@ -14,7 +14,8 @@ from medallion_assets_tests.oracle.oracle import Expected, expected
 from medallion_assets_tests.oracle.real_state import check_customers, check_transactions
 from medallion_assets_tests.oracle.real_strategies import RealHistory, Recipe, recipes
 from medallion_assets_tests.oracle.strategies import arrivals
-from medallion_assets_tests.properties.test_order_of_arrival import EXAMPLES, PROPERTY, check_silver
+from medallion_assets_tests.properties.examples import examples
+from medallion_assets_tests.properties.test_order_of_arrival import check_silver
 
 RECIPES = st.fixed_dictionaries(
     {
@@ -22,11 +23,11 @@ RECIPES = st.fixed_dictionaries(
         CUSTOMERS: recipes(table=CUSTOMERS, windows=2, fulls=2),
     }
 )
-REAL = settings(PROPERTY, phases=(Phase.explicit, Phase.generate))
+REAL = (Phase.explicit, Phase.generate)
 """Nothing to shrink: a table is made from a seed."""
 
 
-@settings(REAL, max_examples=-(-EXAMPLES // 3))
+@settings(examples(one_in=3), phases=REAL)
 @given(made_from=RECIPES)
 def test_the_rules_make_the_real_table(made_from: dict[str, Recipe]) -> None:
     """The oracle alone: where this fails, a rule is wrong."""
@@ -35,7 +36,7 @@ def test_the_rules_make_the_real_table(made_from: dict[str, Recipe]) -> None:
     _check(histories, truth, truth.silver_transactions, truth.silver_customers)
 
 
-@settings(REAL, max_examples=-(-EXAMPLES // 10))
+@settings(examples(one_in=10), phases=REAL)
 @given(data=st.data(), made_from=RECIPES)
 def test_silver_is_the_real_table(data: st.DataObject, made_from: dict[str, Recipe]) -> None:
     """K4 as well: in any order of arrival, batch by batch."""

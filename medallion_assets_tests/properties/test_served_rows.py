@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
@@ -42,7 +42,7 @@ from medallion_assets_tests.oracle.serving import (
     lifetime_values,
     partition_key,
 )
-from medallion_assets_tests.properties.test_order_of_arrival import EXAMPLES, PROPERTY
+from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 
 START = datetime(2025, 3, 10, tzinfo=UTC)
@@ -123,7 +123,7 @@ def _id(number: int) -> str:
     return f"0{micros(START) // 1000 + number:013d}-{number:08x}"
 
 
-@settings(PROPERTY, max_examples=-(-EXAMPLES // 4))
+@examples(one_in=4)
 @given(steps=st.lists(st.tuples(STATES, AS_OF), min_size=1, max_size=4))
 def test_readers_find_what_gold_says(steps: list[tuple[dict[str, dict[str, str]], date]]) -> None:
     """Publish after publish, also of a lower day; nobody who cannot be published stops another."""

@@ -22,7 +22,8 @@ from medallion_assets_tests.oracle.strategies import (
     decisions,
     shrinking_histories,
 )
-from medallion_assets_tests.properties.test_order_of_arrival import PROPERTY, check_silver
+from medallion_assets_tests.properties.examples import examples
+from medallion_assets_tests.properties.test_order_of_arrival import check_silver
 
 LIMITS = st.sampled_from([Limits(0.3, 2), Limits(0.5, 1), Limits(0.5, 2), Limits(0.0, 1), Limits(0.5, 3)])
 """Such that a few rows are many."""
@@ -36,7 +37,7 @@ def contracts(limits: Limits) -> tuple[Table, ...]:
     )
 
 
-@PROPERTY
+@examples()
 @given(data=st.data(), exports=shrinking_histories(), limits=LIMITS)
 def test_what_a_full_export_would_delete_is_judged_when_it_is_its_turn(
     data: st.DataObject, exports: tuple[ExportInput, ...], limits: Limits
@@ -75,7 +76,7 @@ def run_until_nothing_fails(lakehouse: Lakehouse, tables: Sequence[Table], said:
         decided += now
 
 
-@PROPERTY
+@examples()
 @given(data=st.data(), exports=shrinking_histories(), limits=LIMITS)
 def test_what_is_stopped_by_what_it_would_delete(
     data: st.DataObject, exports: tuple[ExportInput, ...], limits: Limits

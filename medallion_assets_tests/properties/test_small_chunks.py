@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.deriving import changed_days as enrichment
@@ -17,7 +17,8 @@ from medallion_assets.refining import merge_days as state_days
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.oracle import expected
 from medallion_assets_tests.oracle.strategies import History, arrivals, settled_histories
-from medallion_assets_tests.properties.test_order_of_arrival import EXAMPLES, PROPERTY, check_silver
+from medallion_assets_tests.properties.examples import examples
+from medallion_assets_tests.properties.test_order_of_arrival import check_silver
 
 BOUNDS = (
     (line_chunks, "CHUNK_RECORDS"),
@@ -30,7 +31,7 @@ BOUNDS = (
 )
 
 
-@settings(PROPERTY, max_examples=-(-EXAMPLES // 6))
+@examples(one_in=6)
 @given(data=st.data(), history=settled_histories(), records=st.integers(1, 4))
 def test_tables_do_not_depend_on_how_much_is_in_memory(data: st.DataObject, history: History, records: int) -> None:
     """K4, R3, H1: every bound on what is in memory at a time is a few records."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.decisions import Action, Decision, record_decisions
@@ -23,7 +23,7 @@ from medallion_assets_tests.oracle.oracle import expected_of_runs
 from medallion_assets_tests.oracle.origin import WRONG_TABLE, Delivery, Loading, Run
 from medallion_assets_tests.oracle.origin_strategies import NEW, Succession, renamed, successions
 from medallion_assets_tests.pipeline import NOW
-from medallion_assets_tests.properties.test_order_of_arrival import EXAMPLES, PROPERTY
+from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.properties.test_shrunken_full_exports import run_until_nothing_fails
 
 
@@ -80,7 +80,7 @@ class Bucket:
         )
 
 
-@settings(PROPERTY, max_examples=-(-EXAMPLES // 2))
+@examples(one_in=2)
 @given(succession=successions())
 def test_a_table_made_anew_takes_over_from_its_first_full_export_on(succession: Succession) -> None:
     """B3, C1, C7, K1: in any order of arrival, batch by batch, with late exports of both tables."""

@@ -19,6 +19,8 @@ from medallion_assets_tests.oracle.lines import delete_line, key_of, transaction
 from medallion_assets_tests.oracle.model import TRANSACTIONS
 from medallion_assets_tests.refining.planting import AT_MICROS, lake, window_of
 
+pytestmark = pytest.mark.flow
+
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
 
 

@@ -31,6 +31,8 @@ from medallion_assets_tests.oracle.model import Decision, ExportInput
 from medallion_assets_tests.refining.planting import AT, AT_MICROS, HOUR, export_id, lake
 from medallion_assets_tests.refining.test_origins import NEW, OLD, confirm
 
+pytestmark = pytest.mark.flow
+
 DAY = 24 * HOUR
 MAKE = {"customer_transactions": transaction, "customers": customer}
 SMALL = {table.short_name: replace(table, max_delete_min_rows=3) for table in pipeline.SILVER}

@@ -33,6 +33,8 @@ from medallion_assets_tests.oracle.lines import (
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, ExportInput, micros
 from medallion_assets_tests.refining.planting import AT, HOUR, MINUTE, export_id, lake, live
 
+pytestmark = pytest.mark.flow
+
 OLD, NEW = "table-old", "table-new"
 SALES, PEOPLE = pipeline.CUSTOMER_TRANSACTIONS, pipeline.CUSTOMERS
 ONE, TWO, THREE = (micros(AT + hours * HOUR) for hours in (1, 2, 3))

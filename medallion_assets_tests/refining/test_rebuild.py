@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -13,7 +12,7 @@ from typing import Any
 
 import narwhals as nw
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.expectations import expect_or_drop
@@ -39,6 +38,9 @@ from medallion_assets_tests.oracle.lines import customer, delete_line, full, ite
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, Decision, ExportInput, micros
 from medallion_assets_tests.oracle.strategies import arrivals, histories
 from medallion_assets_tests.pipeline import NOW, lakehouse_at, land, refine_and_accept
+from medallion_assets_tests.properties.examples import examples
+
+pytestmark = pytest.mark.flow
 
 AT = datetime(2025, 5, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -385,12 +387,7 @@ def test_it_needs_a_reason_and_a_table(tmp_path: Path) -> None:
         rebuilt(lakehouse, LOOSE)
 
 
-@settings(
-    max_examples=int(os.environ.get("MEDALLION_EXAMPLES", "8")),
-    deadline=None,
-    derandomize="MEDALLION_EXAMPLES" not in os.environ,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@examples(one_in=8)
 @given(data=st.data(), exports=histories(allow_gaps=False))
 def test_whatever_the_history_it_equals_a_fresh_one(data: st.DataObject, exports: tuple[ExportInput, ...]) -> None:
     """C6, K4: any history and arrival, contracts that change between batches, rows that were driven again."""

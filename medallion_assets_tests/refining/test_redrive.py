@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -12,7 +11,7 @@ from typing import Any
 
 import narwhals as nw
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.expectations import expect_or_drop, expect_or_fail
@@ -32,6 +31,9 @@ from medallion_assets_tests.oracle.lines import customer, delete_line, full, ite
 from medallion_assets_tests.oracle.model import TRANSACTIONS, ExportInput, micros
 from medallion_assets_tests.oracle.strategies import arrivals, histories
 from medallion_assets_tests.pipeline import NOW, lakehouse_at, land, refine_and_accept, rows
+from medallion_assets_tests.properties.examples import examples
+
+pytestmark = pytest.mark.flow
 
 AT = datetime(2025, 5, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -300,12 +302,7 @@ def test_keys_that_could_not_be_read_are_looked_up_in_their_whole_export(tmp_pat
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, PRESENT, exports)
 
 
-@settings(
-    max_examples=int(os.environ.get("MEDALLION_EXAMPLES", "12")),
-    deadline=None,
-    derandomize="MEDALLION_EXAMPLES" not in os.environ,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@examples(one_in=5)
 @given(data=st.data(), exports=histories(allow_gaps=False))
 def test_redrive_equals_a_new_contract_from_the_start(data: st.DataObject, exports: tuple[ExportInput, ...]) -> None:
     """C6, K4: whatever the history, its arrival, and how often rows were redriven between."""

@@ -29,6 +29,8 @@ from medallion_assets_tests.refining.landing import AT, HOUR, NOW, TABLE, Landin
 from medallion_assets_tests.services.bucket import OddBucket, Refusal, odd_bucket
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import key_of
 
+pytestmark = pytest.mark.flow
+
 RAW = f"raw/{TABLE}"
 DENIED = Refusal("AccessDenied", "Access Denied")
 CAUSES = {

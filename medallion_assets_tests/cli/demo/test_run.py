@@ -19,7 +19,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests.demo_snapshot import SMALL, WORK, Items, commands, difference, looks, published_items, take
 
-pytestmark = pytest.mark.xdist_group("demo")  # told once, not by every worker
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]  # told once, not by every worker
 
 
 class Told(NamedTuple):

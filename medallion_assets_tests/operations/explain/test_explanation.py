@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ from tempfile import TemporaryDirectory
 import narwhals as nw
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.contracts.table import Column, Integer, Table, Text
@@ -27,6 +26,7 @@ from medallion_assets_tests.oracle.model import Decision, ExportInput, micros
 from medallion_assets_tests.oracle.record_strategies import CUSTOMER_KEYS, TRANSACTION_KEYS
 from medallion_assets_tests.oracle.strategies import History, any_histories
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, lakehouse_at, land, run_silver
+from medallion_assets_tests.properties.examples import examples
 
 AT = datetime(2025, 5, 1, tzinfo=UTC)
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -255,12 +255,7 @@ def test_composite_keys_are_typed_column_by_column() -> None:
             parse_key(table, text)
 
 
-@settings(
-    max_examples=int(os.environ.get("MEDALLION_EXAMPLES", "6")),
-    deadline=None,
-    derandomize="MEDALLION_EXAMPLES" not in os.environ,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@examples(one_in=10)
 @given(history=any_histories())
 def test_silver_agrees_in_any_history(history: History) -> None:
     """K2, H1: what explain works out from the records of a key is what the pipeline made of them."""

@@ -12,7 +12,6 @@ from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.recomputation import differences, recompute
 from medallion_assets.refining.redrive import redrive
-from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, lakehouse_at
 
 WITH_EURO = replace(
@@ -23,12 +22,6 @@ STRICT = replace(
     CUSTOMER_TRANSACTIONS,
     expectations=(*CUSTOMER_TRANSACTIONS.expectations, expect_or_drop("not_ten", nw.col("amount") != 10)),
 )
-
-
-@pytest.fixture
-def lakehouse(tmp_path: Path) -> Lakehouse:
-    """A sound lakehouse with one row in quarantine, for its currency."""
-    return make_lakehouse(tmp_path / "lakehouse")
 
 
 @pytest.fixture

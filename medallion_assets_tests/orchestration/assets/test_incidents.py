@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -26,17 +25,13 @@ TRANSACTIONS = "silver/customer_transactions"
 
 
 @pytest.fixture
-def failing(graph: Graph) -> Iterator[tuple[Graph, str]]:
-    """A graph with an instance of its own, whose last run failed at a bad export; that export's id."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        own = replace(graph, instance=instance)
-        write_demo_history(own.settings.raw_url, **STORY)
-        assert own.run(*BRONZE, *SILVER).success
-        bad = write_bad_export(own.settings.raw_url, bad_share=1.0, **STORY)
-        assert own.run(*BRONZE).success
-        tags = TriggerContext(trigger="table_update").tags()
-        assert not own.run(*SILVER, tags=tags).success
-        yield own, bad.export_id
+def failing(refined: Graph) -> tuple[Graph, str]:
+    """A graph whose last run failed at a bad export; that export's id."""
+    bad = write_bad_export(refined.settings.raw_url, bad_share=1.0, **STORY)
+    assert refined.run(*BRONZE).success
+    tags = TriggerContext(trigger="table_update").tags()
+    assert not refined.run(*SILVER, tags=tags).success
+    return refined, bad.export_id
 
 
 def asked(graph: Graph, cursor: str | None = None) -> tuple[list[dg.RunRequest], str]:

@@ -46,6 +46,7 @@ def health(runs: Launching, run_id: str) -> tuple[WorkerStatus, str | None]:
     return found.status, found.msg
 
 
+@pytest.mark.slow
 def test_a_run_needs_no_code_server_and_leaves_nothing_behind(runs: Launching) -> None:
     run_id = runs.at_work()
     assert health(runs, run_id) == (WorkerStatus.RUNNING, None)
@@ -66,6 +67,7 @@ def test_a_run_whose_process_was_killed_is_lost_at_once_and_may_be_started_anew(
     assert gone(child)
 
 
+@pytest.mark.slow
 def test_a_run_is_launched_once_however_often_it_is_asked_for(runs: Launching) -> None:
     """As two daemons would, or one that was not told that its first launch had succeeded."""
     run_id = runs.launch()
@@ -99,6 +101,7 @@ def test_a_launch_that_waits_for_the_database_is_held_already(runs: Launching, m
     assert held == [True]
 
 
+@pytest.mark.slow
 def test_a_process_that_nobody_noted_is_ended_by_what_it_told(runs: Launching) -> None:
     """Its launcher was killed in between."""
     run_id = runs.at_work()
@@ -148,6 +151,7 @@ def test_a_process_that_cannot_be_started_holds_nothing(runs: Launching, monkeyp
     assert known_runs(folder_of(runs.instance)) == []
 
 
+@pytest.mark.slow
 def test_what_cannot_be_told_of_a_process_fails_no_run(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
     """The storage is away for the moment after the start: the process is at work all the same."""
 
@@ -161,6 +165,7 @@ def test_what_cannot_be_told_of_a_process_fails_no_run(runs: Launching, monkeypa
     assert runs.executed == [run_id]
 
 
+@pytest.mark.slow
 def test_a_terminated_run_ends_with_its_children(runs: Launching) -> None:
     run_id = runs.at_work()
     process, child = runs.process(run_id), int((runs.folder / "child").read_text())
@@ -171,6 +176,7 @@ def test_a_terminated_run_ends_with_its_children(runs: Launching) -> None:
     wait_until(lambda: not is_held(folder_of(runs.instance), run_id), "who says so holds it for a moment")
 
 
+@pytest.mark.slow
 def test_a_process_that_stands_still_is_killed(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is canceled once it is gone, and not before."""
     monkeypatch.setattr(run_launcher, "GRACE_SECONDS", 0.1)
@@ -183,6 +189,7 @@ def test_a_process_that_stands_still_is_killed(runs: Launching, monkeypatch: pyt
     runs.wait_for(run_id, Status.CANCELED)
 
 
+@pytest.mark.slow
 def test_a_run_over_its_time_limit_ends_with_its_process(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
     """As run monitoring ends it: it calls the run failed whatever the launcher says."""
     monkeypatch.setattr(run_launcher, "GRACE_SECONDS", 0.1)
@@ -213,6 +220,7 @@ def test_a_full_disk_starts_no_process(runs: Launching, monkeypatch: pytest.Monk
     assert [one for one in psutil.Process().children() if "execute_run" in one.cmdline()] == []
 
 
+@pytest.mark.slow
 def test_a_process_that_was_not_ended_is_not_called_canceled(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_launcher, "end", lambda *_, **__: False)
     run_id = runs.at_work()

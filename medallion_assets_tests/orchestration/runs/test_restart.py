@@ -85,6 +85,7 @@ def test_what_dagster_could_not_start_anew_is_left_out(
     assert list(left_out(runs.instance, time.time() + 7200)) == []
 
 
+@pytest.mark.slow
 def test_it_is_started_anew_once_the_code_server_is_back(runs: Launching, tmp_path: Path) -> None:
     command = [
         sys.executable,

@@ -91,6 +91,7 @@ def test_an_odd_run_keeps_nobody_from_looking_at_the_others(runs: Launching, mon
     assert (runs.run(odd).status, runs.run(other).status) == (Status.STARTING, Status.FAILURE)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_told_to_end_is_canceled_when_its_process_is_gone(runs: Launching) -> None:
     """Whoever told it so may have been killed in between."""
     run_id = runs.at_work()
