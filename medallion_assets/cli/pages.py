@@ -15,7 +15,8 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from medallion_assets.delta.shown_rows import LAST_MICROS, moment, moment_text
+from medallion_assets.contracts.moments import LAST_MICROS, moment
+from medallion_assets.delta.shown_rows import moment_text
 from medallion_assets.operations.explain.explanation import Explanation
 from medallion_assets.operations.explain.key_verdicts import KeyRecord, Verdict
 from medallion_assets.operations.export_report import ExportReport

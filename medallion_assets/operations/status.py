@@ -183,7 +183,7 @@ def chain_warnings(lakehouse: Lakehouse) -> list[str]:
         if outdated := settlement.outdated:
             latest = max(outdated, key=lambda one: one.order)
             found.append(
-                f"{table.name}: nothing of {len(outdated)} exports counts, the latest {latest.export_id}: they are "
+                f"{table.name}: nothing of {len(outdated)} exports counts, the latest {latest.id}: they are "
                 "of a former table, and begin after another one followed it"
             )
     return found

@@ -19,12 +19,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from medallion_assets.contracts.source import Found
 from medallion_assets.contracts.table import Timers
 from medallion_assets.refining.decisions import Action, Decision
+from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
 from medallion_assets.refining.refused_exports import RefusedExport
-from medallion_assets.refining.source import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
 from medallion_assets.sources.dynamodb_export.manifest import EXPORT_ID
-from medallion_assets.sources.dynamodb_export.read import FoundExport
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.triggers.cursors import Moment
 from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, signature_of, waiting
@@ -64,16 +64,16 @@ class Arrivals:
     looked into: the next run says why.
     """
 
-    pending: Sequence[FoundExport] = ()
-    waiting: Sequence[FoundExport] = ()
-    refused: Sequence[FoundExport] = ()
-    behind: Sequence[FoundExport] = ()
+    pending: Sequence[Found] = ()
+    waiting: Sequence[Found] = ()
+    refused: Sequence[Found] = ()
+    behind: Sequence[Found] = ()
     settled: Collection[str] = frozenset()
     is_whole: bool = False
     unseen: Collection[str] = ()
 
     @property
-    def unsettled(self) -> list[FoundExport]:
+    def unsettled(self) -> list[Found]:
         """All but the settled ones."""
         return [*self.pending, *self.waiting, *self.refused, *self.behind]
 
@@ -94,13 +94,13 @@ class ArrivalDecision:
 
     cursor: Cursor
     ask: Ask | None = None
-    exports: list[FoundExport] = field(default_factory=list)
+    exports: list[Found] = field(default_factory=list)
     reason: str = ""
     gives_up: bool = False
 
 
 def sort_out(
-    listing: Iterable[FoundExport],
+    listing: Iterable[Found],
     *,
     loaded: Collection[str],
     refusals: Mapping[tuple[str, str], RefusedExport],
@@ -114,19 +114,19 @@ def sort_out(
     file that can be read by now. `loaded` are the ids that Bronze holds; `latest_table_id` is the DynamoDB table of the
     export that it loaded last.
     """
-    pending: list[FoundExport] = []
-    waiting: list[FoundExport] = []
-    refused: list[FoundExport] = []
-    behind: list[FoundExport] = []
+    pending: list[Found] = []
+    waiting: list[Found] = []
+    refused: list[Found] = []
+    behind: list[Found] = []
     for_good: set[str] = set()
     is_stopped = False
-    for found in sorted(listing, key=lambda one: (one.export_id, one.prefix)):
-        refusal = refusals.get((found.export_id, found.prefix))
-        if found.export_id in loaded:
+    for found in sorted(listing, key=lambda one: (one.id, one.prefix)):
+        refusal = refusals.get((found.id, found.prefix))
+        if found.id in loaded:
             continue
         if refusal is not None and refusal.verdict in REFUSED_FOR_GOOD and refusal.fingerprint == found.fingerprint:
-            for_good.add(found.export_id)
-        elif not found.has_summary:
+            for_good.add(found.id)
+        elif not found.is_complete:
             waiting.append(found)
         elif refusal is not None and _stands(refusal, found, decisions, latest_table_id):
             refused.append(found)
@@ -145,11 +145,11 @@ def sort_out(
 
 def decide(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) -> ArrivalDecision:
     """Whether to ask for a run now. Nobody decides while a run is at work: see `while_active`."""
-    listing = signature_of([[one.export_id, one.prefix, one.fingerprint] for one in arrivals.unsettled])
+    listing = signature_of([[one.id, one.prefix, one.fingerprint] for one in arrivals.unsettled])
     changed_at = now if cursor.changed_at is None or listing != cursor.listing else min(cursor.changed_at, now)
     observation = None
     if arrivals.pending:
-        wanted = [[one.export_id, one.prefix, one.fingerprint] for one in arrivals.pending]
+        wanted = [[one.id, one.prefix, one.fingerprint] for one in arrivals.pending]
         observation = Observation(signature=signature_of(wanted), changed_at=changed_at)
     ask, state = debounce(now, cursor.state, observation, timers)
     after = Cursor(
@@ -175,7 +175,7 @@ def while_active(now: datetime, cursor: Cursor, timers: Timers) -> ArrivalDecisi
 
 
 def _stands(
-    refusal: RefusedExport, found: FoundExport, decisions: Mapping[str, Decision], latest_table_id: str | None
+    refusal: RefusedExport, found: Found, decisions: Mapping[str, Decision], latest_table_id: str | None
 ) -> bool:
     """Whether a refusal holds: no file has changed, and no decision or other export has mended it since."""
     if refusal.fingerprint != found.fingerprint:
@@ -194,7 +194,7 @@ def _position(cursor: Cursor, arrivals: Arrivals) -> str | None:
     known = set(arrivals.settled)
     if cursor.position is not None and not arrivals.is_whole:
         known.add(cursor.position)
-    oldest = min((one.export_id for one in arrivals.unsettled), default=None)
+    oldest = min((one.id for one in arrivals.unsettled), default=None)
     return max((one for one in known if oldest is None or one < oldest), default=None)
 
 

@@ -40,7 +40,7 @@ def test_no_key_stops_the_listing_of_a_bucket(bucket: OddBucket, key: str) -> No
     export = write_full(store)
     bucket.objects[f"raw/{key}"] = b"foreign"
     listing = list_exports(store)
-    assert [found.export_id for found in listing.exports] == [export.export_id]
+    assert [found.id for found in listing.batches] == [export.export_id]
     assert listing.foreign == (not key.endswith("/"))
 
 
@@ -51,7 +51,7 @@ def test_an_export_below_an_odd_key_is_read(bucket: OddBucket, prefix: str) -> N
     export = write_window(store)
     bucket.objects = {key.replace("raw/", f"raw/{prefix}", 1): data for key, data in bucket.objects.items()}
     (found,) = find_exports(store)
-    assert (found.export_id, found.prefix) == (export.export_id, prefix)
+    assert (found.id, found.prefix) == (export.export_id, prefix)
     assert verify_export(store, found).verdict is Verdict.COMPLETE
 
 
@@ -66,7 +66,7 @@ def test_no_name_on_a_disk_stops_the_listing(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe")
     listing = list_exports(store)
-    assert [found.export_id for found in listing.exports] == [export.export_id]
+    assert [found.id for found in listing.batches] == [export.export_id]
     assert listing.foreign == 4
     assert listing.unseen == {"\\xff\\xfe": "its name is not UTF-8: rename it, if it belongs to an export"}
 
@@ -149,8 +149,8 @@ def test_a_summary_that_lies_in_no_export_folder_is_named(bucket: OddBucket) -> 
     hidden = f"AWSDynamoDB/data/{export.export_id}/manifest-summary.json"
     for key in (*strays, hidden):
         bucket.objects[f"raw/{key}"] = summary
-    assert {*strays} <= {*list_exports(store).summaries}
-    assert {*list_exports(store, everything=True).summaries} == {*strays, hidden}
+    assert {*strays} <= {*list_exports(store).unclaimed}
+    assert {*list_exports(store, everything=True).unclaimed} == {*strays, hidden}
 
 
 def test_folders_of_settled_exports_and_the_shared_one_cost_a_request_each_at_most(bucket: OddBucket) -> None:
@@ -161,10 +161,10 @@ def test_folders_of_settled_exports_and_the_shared_one_cost_a_request_each_at_mo
         bucket.objects[f"raw/{key_of(settled, 'data')}/{number:026d}.json.gz"] = b""
         bucket.objects[f"raw/AWSDynamoDB/data/{number:026d}.json.gz"] = b""
     bucket.requests.clear()
-    assert [found.export_id for found in find_exports(store, settled={settled.export_id})] == [waiting.export_id]
+    assert [found.id for found in find_exports(store, settled={settled.export_id})] == [waiting.export_id]
     assert bucket.requests == ["LIST"] * 3
     bucket.requests.clear()
-    assert [found.export_id for found in find_exports(store, after=settled.export_id)] == [waiting.export_id]
+    assert [found.id for found in find_exports(store, after=settled.export_id)] == [waiting.export_id]
     assert bucket.requests == ["LIST"] * 3
 
 
@@ -178,7 +178,7 @@ def test_a_folder_full_of_foreign_objects_costs_a_bounded_number_of_requests(
     bucket.objects |= {f"raw/logs/{number:06d}": b"" for number in range(9_000)}
     bucket.requests.clear()
     listing = list_exports(store)
-    assert {found.export_id for found in listing.exports} == {before.export_id, behind.export_id}
+    assert {found.id for found in listing.batches} == {before.export_id, behind.export_id}
     assert bucket.requests == ["LIST"] * 5
     assert list(listing.unseen) == ["logs"]
     assert 3_000 <= listing.foreign <= 4_000

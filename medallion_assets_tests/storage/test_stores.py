@@ -23,7 +23,12 @@ from medallion_assets.storage.stores import (
     write_bytes,
     write_chunks,
 )
-from medallion_assets_tests.sources.dynamodb_export.planted_exports import EXPORT_AT, WINDOW, write_full, write_window
+from medallion_assets_tests.sources.dynamodb_export.planted_exports import (
+    EXPORT_AT,
+    WINDOW,
+    write_full,
+    write_window,
+)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +125,7 @@ def test_a_listing_on_s3_begins_after_an_id_and_leaves_the_shared_data_folder_ou
     store = open_store(S3_URL, options)
     first = write_window(store)
     second = write_window(store, begin=EXPORT_AT + WINDOW)
-    assert [found.export_id for found in find_exports(store, after=first.export_id)] == [second.export_id]
+    assert [found.id for found in find_exports(store, after=first.export_id)] == [second.export_id]
     assert find_exports(store, after=second.export_id) == []
 
 

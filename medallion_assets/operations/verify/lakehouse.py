@@ -162,7 +162,7 @@ class _Look:
         stored, bronze = self.well.get(table.name), self.well.get(bronze_table(table.short_name).name)
         if stored is None or bronze is None:
             return False
-        total, done = sum(export.records for export in exports_in(bronze)), 0
+        total, done = sum(export.records for export in exports_in(bronze, table.loaded_from)), 0
 
         def lines(count: int) -> None:
             nonlocal done
@@ -199,7 +199,7 @@ class _Look:
         contract = bronze_table(table.short_name)
         bronze = self.well.get(contract.name)
         if bronze:
-            self._found(contract.name, list(verify_bronze(bronze, rows=self._reads_rows)))
+            self._found(contract.name, list(verify_bronze(bronze, table.loaded_from, rows=self._reads_rows)))
         elif self.lakehouse.exists(contract):
             return  # there is a finding about it, and whatever is compared with it would be another of the same
         if silver := self.well.get(table.name):

@@ -2,7 +2,7 @@
 
 Belongs here: data files (present, gzip, md5, lines), and the verdict on whole exports.
 Does not: the manifests' own checks (sources.dynamodb_export.read); how windows join up (refining.coverage); loading
-(bronze).
+(refining.load).
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from pathlib import Path
 
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.source import Found
 from medallion_assets.sources.dynamodb_export.data_text import BrokenStreamError, lines_in, opened
 from medallion_assets.sources.dynamodb_export.manifest import DataFile, Export
-from medallion_assets.sources.dynamodb_export.read import FoundExport, read_export, unreadable_as_verdict
+from medallion_assets.sources.dynamodb_export.read import read_export, unreadable_as_verdict
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Standing, Verdict
 from medallion_assets.storage.failures import UnreadableObjectError
 from medallion_assets.storage.stores import CHUNK_BYTES, MISSING, expect_byte, local_path, read_if_small
@@ -55,7 +56,7 @@ class VerifiedExport:
     `items` and `files` count what verified. `export` is None when its manifests are not readable.
     """
 
-    found: FoundExport
+    found: Found
     verdict: Verdict
     detail: ExportRefusedError | None
     export: Export | None
@@ -182,7 +183,7 @@ def expect_readable(store: ObjectStore, export: Export) -> None:
         raise errors[-1]
 
 
-def verify_export(store: ObjectStore, found: FoundExport) -> VerifiedExport:
+def verify_export(store: ObjectStore, found: Found) -> VerifiedExport:
     """Everything that rule B1 asks of one export.
 
     Reads every data file. Bad input is the verdict, never an exception.

@@ -7,10 +7,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from medallion_assets.orchestration.assets.bronze import exports_verified
 from medallion_assets.orchestration.sensors.arrival import Known, look
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import DECISIONS
-from medallion_assets.refining.source import Source
+from medallion_assets.refining.load import Ingested
 from medallion_assets.sources.dynamodb_export import find as finding
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
 from medallion_assets.storage.stores import write_bytes
@@ -104,8 +106,7 @@ def test_what_may_hide_exports_fails_the_check(graph: Graph, monkeypatch: pytest
     assert run.checks[CHECK].severity is dg.AssetCheckSeverity.ERROR
     assert run.failed_checks == {CHECK}
     assert run.figures(*CHECK)["folders_not_looked_into"].keys() == {"daily"}
-    bronze = bronze_table("customer_transactions")
-    looked = look(Known(graph.lakehouse, bronze, Source()), place.raw_url, Cursor(), NOW)
+    looked = look(Known(graph.lakehouse, CUSTOMER_TRANSACTIONS), place.raw_url, Cursor(), NOW)
     assert str(looked) == "no new export (folders not looked into: 1)"
 
 
@@ -132,3 +133,10 @@ def test_every_commit_carries_the_run_and_who_started_it(graph: Graph) -> None:
     run = graph.run(TRANSACTIONS, tags={"user": "ada"})
     commit = graph.lakehouse.open(bronze_table("customer_transactions")).delta.history(1)[0]
     assert (commit["dagster_run_id"], commit["started_by"]) == (run.result.run_id, "ada")
+
+
+def test_an_export_of_a_former_table_fails_the_check() -> None:
+    """B3: it comes in, and nothing of it counts."""
+    table = bronze_table("customers")
+    assert exports_verified(table, Ingested()).passed
+    assert not exports_verified(table, Ingested(outdated={"e1": "it begins after its table ended"})).passed

@@ -25,9 +25,12 @@ from medallion_assets.sources.dynamodb_export.verify import (
 )
 from medallion_assets.storage.stores import open_store, read_bytes, write_bytes
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import (
+    EXPORT_AT,
+    WINDOW,
     change_data,
     change_manifest,
     key_of,
+    verified,
     write_full,
     write_window,
 )
@@ -261,6 +264,29 @@ def test_a_file_is_handed_out_only_when_its_bytes_are_right(store: ObjectStore) 
     assert refused.value.verdict is Verdict.EMPTY_DATA_FILE
     assert refused.value.file == export.files[1].key
     assert refused.value.table == "orders"
+
+
+def test_one_bad_export_does_not_hide_the_others(tmp_path: Path) -> None:
+    """Rule B1: nor does one of another table."""
+    store = open_store(str(tmp_path / "orders"))
+    write_full(store)
+    windows = [write_window(store, begin=EXPORT_AT + day * WINDOW) for day in range(3)]
+    write_full(open_store(str(tmp_path / "customers")), table="customers")
+    (tmp_path / "orders" / windows[1].files[0].key).unlink()
+    standings = {each.found.id: each.standing for each in verified(str(tmp_path))}
+    assert len(standings) == 5
+    assert [export_id for export_id, standing in standings.items() if standing is not Standing.COMPLETE] == [
+        windows[1].export_id
+    ]
+    assert standings[windows[1].export_id] is Standing.INCOMPLETE
+
+
+def test_a_good_copy_counts_beside_a_bad_one(tmp_path: Path) -> None:
+    """Rule B5: an export delivered twice is one export."""
+    store = open_store(str(tmp_path))
+    bad, _ = write_full(store, prefix="a"), write_full(store, prefix="b")
+    (tmp_path / bad.files[0].key).unlink()
+    assert [each.standing for each in verified(str(tmp_path))] == [Standing.INCOMPLETE, Standing.COMPLETE]
 
 
 def test_what_the_manifests_say_is_read_before_any_data(store: ObjectStore) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import polars as pl
 from obstore.store import ObjectStore
 
-from medallion_assets.contracts.full_export_time import UNCERTAINTY, decides_at
+from medallion_assets.contracts.batch import decides_at
 from medallion_assets.pipelines.transactions.samples.customers import CUSTOMERS, customer_events, customers
 from medallion_assets.pipelines.transactions.samples.events import changes_in, lives, picture
 from medallion_assets.pipelines.transactions.samples.lines import SampleTable, full_lines, incremental_lines, spoil
@@ -25,6 +25,7 @@ from medallion_assets.pipelines.transactions.samples.transactions import (
     transaction_events,
     transactions,
 )
+from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY
 from medallion_assets.sources.dynamodb_export.read import Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 
@@ -109,7 +110,7 @@ def write_opening_export(
     It begins (`started_at`) at that moment, so that an export of a moment later has a greater id. Every item is read
     before what is written within the minutes that the export is not sure of.
     """
-    end = decides_at(at)
+    end = decides_at(at, UNCERTAINTY)
     start = end - days * DAY
     if table == CUSTOMERS.name:
         story = _customer_story(seed, customers, start, end)

@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 from obstore.store import ObjectStore
 
-from medallion_assets.contracts.full_export_time import decides_at
+from medallion_assets.contracts.moments import micros
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.samples.customers import CUSTOMERS, NEXT_SEGMENT, REGIONS, customers
 from medallion_assets.pipelines.transactions.samples.exports import CHANGES, LATE_SHARE, TABLES
@@ -39,7 +39,6 @@ LOOKED_BACK = 5
 SETTLING = timedelta(days=3)
 """Transactions change within this time; late ones arrive after it."""
 NEXT_STATUS = {"pending": ("completed", "completed", "cancelled"), "completed": ("refunded",)}
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Item = dict[str, Any]
 
 
@@ -99,7 +98,7 @@ class _Chain:
 
     def write_next(self, at: datetime, *, seed: int, records: int, bad_share: float) -> Export:
         last = self.exports[0]
-        from_at = decides_at(last.to_at) if last.export_type is ExportType.FULL else last.to_at
+        from_at = last.batch.covers_until
         random = Random(f"{seed}|{self.table.name}|{from_at}")  # noqa: S311 - samples, no secrets
         is_transactions = self.table is TRANSACTIONS
         window = _Window(
@@ -152,7 +151,7 @@ class _Window:
 
     def _new_items(self, count: int, seed: int) -> list[tuple[Item, int]]:
         """Items whose keys no export before had, and when each was written: those of a window begin at its time."""
-        begin = _micros(self.from_at)
+        begin = micros(self.from_at)
         index = pl.Series(range(begin, begin + count), dtype=pl.UInt64)
         written = [self._moment() for _ in range(count)]
         if self.table is CUSTOMERS:
@@ -193,7 +192,7 @@ class _Window:
         return {self.table.key: item[self.table.key]}
 
     def _moment(self) -> int:
-        return self.random.randrange(_micros(self.from_at), _micros(self.to_at))
+        return self.random.randrange(micros(self.from_at), micros(self.to_at))
 
 
 def _known_items(chain: _Chain) -> dict[str, Item]:
@@ -214,7 +213,3 @@ def _records(store: ObjectStore, keys: Sequence[str]) -> list[Any]:
 
 def _text(item: Item, name: str) -> str:
     return str(item.get(name, {}).get("S", ""))
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.samples import SAMPLE_ACCOUNT, is_sample
 from medallion_assets.errors import PermanentError
-from medallion_assets.sources.dynamodb_export.read import find_exports, read_export
+from medallion_assets.sources.dynamodb_export.find import find_exports, folder_of
+from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError
-from medallion_assets.sources.dynamodb_export.write import ACCOUNT_ID, is_sample
 from medallion_assets.storage.stores import NO_OPTIONS, open_store
 
 
@@ -39,14 +40,14 @@ def check_only_samples(url: str, storage_options: Mapping[str, str] = NO_OPTIONS
         except ExportRefusedError as refused:
             raise PermanentError(
                 f"samples are not mixed with exports that may be real: one in {url} cannot be read",
-                expected=f"samples (exports of the account {ACCOUNT_ID}), or none",
-                found=f"{found.folder}: {refused}",
+                expected=f"samples (exports of the account {SAMPLE_ACCOUNT}), or none",
+                found=f"{folder_of(found)}: {refused}",
                 do="write the samples to another place; if it is what is left of a sample, remove that folder first",
             ) from None
         if not is_sample(table_arn):
             raise PermanentError(
                 f"samples are not mixed with real exports of {table_arn.rpartition('/')[2]}, which lie in {url}",
-                expected=f"samples (exports of the account {ACCOUNT_ID}), or none",
-                found=f"{found.folder} of {table_arn}",
+                expected=f"samples (exports of the account {SAMPLE_ACCOUNT}), or none",
+                found=f"{folder_of(found)} of {table_arn}",
                 do="write the samples to another place (MEDALLION_HOME, MEDALLION_RAW_URL or --out names it)",
             )
