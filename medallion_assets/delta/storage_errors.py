@@ -29,7 +29,7 @@ READ_ONLY = re.compile(r"\bos error 30\b|Read-only file system")
 COLOURS = re.compile(r"\x1b\[\d*m")
 FRAMES = re.compile(r"^\s*0: .*", re.MULTILINE | re.DOTALL)
 LONGEST = 400
-LAKEHOUSE_ERRORS = (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError)
+LAKEHOUSE_ERRORS = (MedallionError, pl.exceptions.PolarsError, OSError)
 """What a lakehouse that cannot be read or written raises, for callers that go on without it."""
 
 

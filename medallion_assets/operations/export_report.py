@@ -20,7 +20,7 @@ from medallion_assets.refining.coverage import Gap, open_gaps, unprotected_minut
 from medallion_assets.settings import normalise_url
 from medallion_assets.sources.dynamodb_export.find import list_exports
 from medallion_assets.sources.dynamodb_export.verify import Standing, Verdict, VerifiedExport, verify_export
-from medallion_assets.storage.stores import open_store
+from medallion_assets.storage.stores import NO_OPTIONS, open_store
 
 _PUT_RIGHT = (
     "an export lies in [prefix/]AWSDynamoDB/<ExportId>/, with the id as DynamoDB gave it: copy its folder to such a "
@@ -95,7 +95,8 @@ def verify_exports(
     place = normalise_url(url, name="the URL of the exports")
     # A local store would make the folder; a reader makes nothing.
     is_there = place.startswith("s3://") or Path(place).is_dir()
-    listing = list_exports(store := open_store(place), everything=True) if is_there else None
+    options = lakehouse.storage_options if lakehouse else NO_OPTIONS
+    listing = list_exports(store := open_store(place, options), everything=True) if is_there else None
     if listing is None or not (listing.batches or listing.unclaimed):
         raise PermanentError(
             f"no export lies below {place}",

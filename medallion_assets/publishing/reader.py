@@ -11,20 +11,23 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING
 
 from medallion_assets.errors import TransientError
-from medallion_assets.publishing.attributes import Item, from_item, number
+from medallion_assets.publishing.attributes import StoredItem, from_item, number
 from medallion_assets.publishing.day_publisher import DAY, POINTER, ROW, rows_of_version
 from medallion_assets.publishing.keys import MOST_PARTITION_KEY_BYTES, decode_key, encode_key
 from medallion_assets.publishing.tombstones import EXPIRES_AT, is_tombstone
 from medallion_assets.publishing.watermark import VERSION
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
 MOST_ATTEMPTS = 5
 DECIMALS = 4
 
 
-def read_day(client: Any, table_name: str, day: date, *, consistent: bool = True) -> list[dict[str, object]]:
+def read_day(client: DynamoDBClient, table_name: str, day: date, *, consistent: bool = True) -> list[dict[str, object]]:
     """Every row of the day's current version, in order of its key; empty when the day is empty or was never published.
 
     Numbers are Decimal, days ISO text. Reads the pointer, then the rows of its version; when rows are missing (they
@@ -52,7 +55,7 @@ def read_day(client: Any, table_name: str, day: date, *, consistent: bool = True
 
 
 def read_ltv(
-    client: Any, table_name: str, customer_id: str, *, today: date, consistent: bool = True
+    client: DynamoDBClient, table_name: str, customer_id: str, *, today: date, consistent: bool = True
 ) -> dict[str, object] | None:
     """A customer's figures with those that only the clock changes, as of `today`; None when there is no such customer.
 
@@ -91,12 +94,12 @@ def clock_figures(*, first_order_date: date, last_order_date: date, order_count:
     }
 
 
-def _rows(client: Any, table_name: str, day: date, version: int, *, consistent: bool) -> list[Item]:
+def _rows(client: DynamoDBClient, table_name: str, day: date, version: int, *, consistent: bool) -> list[StoredItem]:
     pages = client.get_paginator("query").paginate(
         TableName=table_name, ConsistentRead=consistent, **rows_of_version(day, version)
     )
     return [row for page in pages for row in page["Items"]]
 
 
-def _visible(item: Item, *hidden: str) -> dict[str, object]:
+def _visible(item: StoredItem, *hidden: str) -> dict[str, object]:
     return {name: value for name, value in from_item(item).items() if name not in hidden}

@@ -88,7 +88,7 @@ def ingest(
     bronze = lakehouse.ready(bronze_table(name))
     refusals = read_refusals(lakehouse, name)
     held = loaded_ids(bronze)
-    place = open_exports(raw_url, name, loaded=lambda: held)
+    place = open_exports(raw_url, name, lakehouse.storage_options, loaded=lambda: held)
     done = done or Ingested()
     listing = source.find(place, known=held)
     done.waiting, done.refused = [], []
@@ -124,7 +124,9 @@ def ingest(
     return done
 
 
-def open_exports(raw_url: str, table_name: str, *, loaded: Callable[[], Collection[str]]) -> ObjectStore:
+def open_exports(
+    raw_url: str, table_name: str, storage_options: Mapping[str, str], *, loaded: Callable[[], Collection[str]]
+) -> ObjectStore:
     """The place of a table's exports; a local folder is made when there never was one.
 
     Raises:
@@ -140,7 +142,7 @@ def open_exports(raw_url: str, table_name: str, *, loaded: Callable[[], Collecti
             do="mount the disk, or set MEDALLION_RAW_URL to where the exports lie now; if they were removed on "
             "purpose, make the folder again, empty",
         )
-    return open_store(place)
+    return open_store(place, storage_options)
 
 
 def _recorded_owner(source: Source, place: ObjectStore, bronze: Snapshot, held: Collection[str], owner: Owner) -> Owner:

@@ -108,7 +108,7 @@ class _Work:
         bronze, name = self.bronze, self.bronze.table.short_name
         held = loaded_ids(bronze)
         known = held | set(origins_since(bronze, 0))
-        place = open_exports(self.raw_url, name, loaded=lambda: known)
+        place = open_exports(self.raw_url, name, bronze.lakehouse.storage_options, loaded=lambda: known)
         seen: set[str] = set()
         for found in self._found(place, known):
             if found.id not in seen and self._compare(place, found, is_held=found.id in held):

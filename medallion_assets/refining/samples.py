@@ -43,7 +43,7 @@ def _first_sample(lakehouse: Lakehouse) -> str | None:
     """The first sample that any Bronze table was ever loaded from, or None."""
     if not lakehouse.url.startswith("s3://") and not Path(lakehouse.url).is_dir():
         return None
-    for folder in list_folders(open_store(lakehouse.url), "bronze"):
+    for folder in list_folders(open_store(lakehouse.url, lakehouse.storage_options), "bronze"):
         name = folder.rsplit("/", 1)[-1]
         bronze = lakehouse.find(bronze_table(name))
         for export_id, origin in origins_since(bronze, -1).items() if bronze else ():

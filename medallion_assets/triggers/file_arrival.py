@@ -12,11 +12,12 @@ times of their originals.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from medallion_assets.contracts.source import Found
 from medallion_assets.contracts.table import Timers
@@ -25,11 +26,10 @@ from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN
 from medallion_assets.refining.refused_exports import RefusedExport
 from medallion_assets.sources.dynamodb_export.manifest import EXPORT_ID
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
-from medallion_assets.triggers.cursors import UNREADABLE, cursor_values, moment
+from medallion_assets.triggers.cursors import Moment
 from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, signature_of, waiting
 from medallion_assets.triggers.debounce import decide as debounce
 
-CURSOR_VERSION = 1
 FULL_LISTING_SECONDS = 600
 REFUSED_FOR_GOOD = frozenset(str(verdict) for verdict in Verdict if verdict.is_final)
 
@@ -41,38 +41,12 @@ class Cursor:
     `listing` stands for all unsettled exports as they were seen last, and `changed_at` is when that changed.
     """
 
-    position: str | None = None
-    listed_whole_at: datetime | None = None
+    version: Literal[1] = 1
+    position: Annotated[str, Field(pattern=f"^{EXPORT_ID}$")] | None = None
+    listed_whole_at: Moment | None = None
     listing: str | None = None
-    changed_at: datetime | None = None
+    changed_at: Moment | None = None
     state: State = field(default_factory=State)
-
-    def dump(self) -> str:
-        """The cursor as text."""
-        moments = {"listed_whole_at": self.listed_whole_at, "changed_at": self.changed_at}
-        texts = {name: value.isoformat() if value else None for name, value in moments.items()}
-        known = {"position": self.position, "listing": self.listing, **texts, "state": self.state.dump()}
-        return json.dumps({"version": CURSOR_VERSION, **known})
-
-    @classmethod
-    def load(cls, text: str | None) -> Cursor:
-        """The cursor that was dumped; an empty one when it is lost, corrupt, or of another version."""
-        values = cursor_values(text)
-        try:
-            position, listing = values["position"], values["listing"]
-            if values["version"] != CURSOR_VERSION or not isinstance(listing, str | None):
-                return cls()
-            if position is not None and not re.fullmatch(EXPORT_ID, position):
-                return cls()
-            return cls(
-                position=position,
-                listed_whole_at=moment(values["listed_whole_at"]),
-                listing=listing,
-                changed_at=moment(values["changed_at"]),
-                state=State.load(values["state"]),
-            )
-        except UNREADABLE:
-            return cls()
 
     def lists_everything(self, now: datetime) -> bool:
         """Whether this tick lists everything, not only what comes after the position."""

@@ -6,6 +6,7 @@ Does not: ways to break an export (sources.dynamodb_export.planted_exports).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,15 +40,22 @@ HOUR = timedelta(hours=1)
 class Landing:
     """A folder with raw exports of `orders` beside a lakehouse."""
 
-    def __init__(self, folder: Path, table: str = TABLE, *, raw_url: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        table: str = TABLE,
+        *,
+        raw_url: str | None = None,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
         self.raw_url = raw_url or str(folder / "raw")
         self.table = table
         self.contract = replace(ORDERS, name=f"silver.{table}")
-        self.lakehouse = Lakehouse(url=str(folder / "lakehouse"))
+        self.lakehouse = Lakehouse(url=str(folder / "lakehouse"), storage_options=storage_options or {})
 
     @property
     def store(self) -> ObjectStore:
-        return open_store(f"{self.raw_url}/{self.table}")
+        return open_store(f"{self.raw_url}/{self.table}", self.lakehouse.storage_options)
 
     def full(self, *keys: str, at: datetime = AT, **options: Any) -> Export:
         """A full export of items with these keys, in two files; the first is empty, as DynamoDB may have it."""

@@ -56,18 +56,15 @@ CAUSES = {
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[OddBucket]:
+def bucket() -> Iterator[OddBucket]:
     with odd_bucket() as bucket:
-        for name, value in bucket.environment.items():
-            monkeypatch.setenv(name, value)
         yield bucket
 
 
 @pytest.fixture
 def landing(bucket: OddBucket, tmp_path: Path) -> Landing:
     """Exports in a bucket, the lakehouse on a disk."""
-    assert bucket
-    return Landing(tmp_path, raw_url="s3://lake/raw")
+    return Landing(tmp_path, raw_url="s3://lake/raw", storage_options=bucket.environment)
 
 
 def refuse(bucket: OddBucket, key: str, refusal: Refusal) -> str:

@@ -17,6 +17,7 @@ from medallion_assets.refining.decisions import Action, Decision
 from medallion_assets.refining.owner import FULL_EXPORT_MISSING, TABLE_RECREATED
 from medallion_assets.refining.refused_exports import RefusedExport
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
+from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, while_active
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -191,21 +192,28 @@ def test_everything_is_listed_now_and_then_and_when_nothing_is_known() -> None:
 
 def test_a_cursor_survives_as_text() -> None:
     decision = decide(at(0), Cursor(), sorted_out(export(1), loaded=(0,), is_whole=True), Timers())
-    assert Cursor.load(decision.cursor.dump()) == decision.cursor
+    assert load_cursor(Cursor, dump_cursor(decision.cursor)) == decision.cursor
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"version": 0}, {"position": "zzz"}, {"position": 5}, {"listing": 5}, {"state": {}}, {"changed_at": "now"}],
+    [
+        {"version": 0},
+        {"position": "zzz"},
+        {"position": 5},
+        {"listing": 5},
+        {"state": {"attempts": -1}},
+        {"changed_at": "now"},
+    ],
 )
-def test_a_cursor_that_cannot_be_read_is_an_empty_one(change: dict[str, object]) -> None:
+def test_a_cursor_that_cannot_be_read_is_none(change: dict[str, object]) -> None:
     known = decide(at(0), Cursor(), sorted_out(export(1), loaded=(0,), is_whole=True), Timers()).cursor
-    assert Cursor.load(json.dumps(json.loads(known.dump()) | change)) == Cursor()
+    assert load_cursor(Cursor, json.dumps(json.loads(dump_cursor(known)) | change)) is None
 
 
 @pytest.mark.parametrize("text", [None, "", "null", "5", "[]", "{", '"text"'])
-def test_a_cursor_that_is_lost_is_an_empty_one(text: str | None) -> None:
-    assert Cursor.load(text) == Cursor()
+def test_a_cursor_that_is_lost_is_none(text: str | None) -> None:
+    assert load_cursor(Cursor, text) is None
 
 
 def test_while_a_run_is_at_work_nothing_is_asked_for_and_nothing_forgotten() -> None:

@@ -12,7 +12,6 @@ from datetime import date
 
 import dagster as dg
 import polars as pl
-from dagster._core.instance.ref import InstanceRef
 
 from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.contracts.catalog import Catalog
@@ -66,7 +65,7 @@ class DemoPipeline:
         )
         definitions = build_defs(settings, [TRANSACTIONS], dynamodb=resource, loggers={"demo": _logger(view)})
         self.job = definitions.resolve_implicit_global_asset_job_def()
-        self.instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(settings.dagster_home)))
+        self.instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
 
     def run(self, title: str, tables: list[Table], first: date | None = None, last: date | None = None) -> None:
         """Materialize the assets of some tables in one Dagster run."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
-from deltalake.exceptions import DeltaError
 
 from medallion_assets.contracts.pipeline import Derived
 from medallion_assets.contracts.table import Table
@@ -231,7 +230,7 @@ class _Look:
             facts = TableFacts(
                 table=table.name, version=snapshot.version, files=snapshot.files.height, rows=snapshot.row_count
             )
-        except (PermanentError, DeltaError, OSError) as error:
+        except PermanentError as error:
             found = error.found if isinstance(error, UnreadableTableError) else error
             finding = Finding(
                 table=table.name,
@@ -285,7 +284,8 @@ class _Look:
         url = self.lakehouse.url
         if not url.startswith("s3://") and not Path(url).is_dir():
             return []
-        store, known = open_store(url), {table.path for table in every_table(self.lakehouse.catalog)}
+        store = open_store(url, self.lakehouse.storage_options)
+        known = {table.path for table in every_table(self.lakehouse.catalog)}
         paths = [path for layer in list_folders(store, "") for path in list_folders(store, layer)]
         names = [path.replace("/", ".", 1) for path in sorted(paths) if path not in known]
         return [Table(name=name, description="", columns=()) for name in names if self._is_table(name)]

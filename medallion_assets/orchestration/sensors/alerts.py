@@ -7,9 +7,8 @@ Does not: the rules (operations.alerts.rules), sending (operations.alerts.delive
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -22,7 +21,7 @@ from medallion_assets.operations.alerts.delivery import Channel, channels_of, ch
 from medallion_assets.operations.alerts.facts import Facts, RunningStage, read_facts
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.notices import days_skipped
-from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKEN_SECONDS, Outlook, waiting_alerts
+from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKEN_SECONDS, waiting_alerts
 from medallion_assets.operations.alerts.rules import judge
 from medallion_assets.operations.alerts.table import ALERTS, KEPT_DAYS, Alert
 from medallion_assets.operations.stages import DAILY, last_stages
@@ -40,13 +39,21 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.alert_direct import send_directly, takes_no_writes, tell, unwritable
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.cursors import UNREADABLE, cursor_values, moment
+from medallion_assets.triggers.cursors import Moment, dump_cursor, load_cursor
 
 RULES_SECONDS, SENDER_SECONDS = 300, 30
 LONGEST_QUIET = timedelta(seconds=LONGEST_REST_SECONDS + TAKEN_SECONDS)
 """Nothing that waits is due later: what says so was written by a clock that has been set back since."""
 MOST_RUNNING = 20
 """Runs whose stages are looked at while they are at work; there are 3 at once, unless somebody raised that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the sender found: the version of the table that it read, and when something was due next."""
+
+    version: int
+    next_due_at: Moment | None
 
 
 def outcome_sensors(settings: Settings) -> list[dg.SensorDefinition]:
@@ -105,7 +112,8 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
                 raise
             said = sent_without_outbox(lake, channels, marks, settings, error, now)
             return dg.SensorResult(skip_reason=said, cursor=context.cursor)
-        return dg.SensorResult(skip_reason=f"{len(outlook.due)} were due", cursor=remembered(outlook))
+        seen = Seen(version=outlook.version, next_due_at=outlook.next_due_at)
+        return dg.SensorResult(skip_reason=f"{len(outlook.due)} were due", cursor=dump_cursor(seen))
 
     return alert_sender
 
@@ -130,18 +138,10 @@ def sent_without_outbox(
 
 def is_quiet(cursor: str | None, *, version: int, now: datetime) -> bool:
     """Whether nothing can be due: the table is as it was when it was last read, and nothing was due until now."""
-    try:
-        seen = cursor_values(cursor)
-        due_at = moment(seen["next_due_at"])
-        return bool(seen["version"] == version and (due_at is None or now < due_at <= now + LONGEST_QUIET))
-    except UNREADABLE:
+    seen = load_cursor(Seen, cursor)
+    if seen is None or seen.version != version:
         return False
-
-
-def remembered(outlook: Outlook) -> str:
-    """What the sender found, for `is_quiet`."""
-    due_at = outlook.next_due_at and outlook.next_due_at.isoformat()
-    return json.dumps({"version": outlook.version, "next_due_at": due_at})
+    return seen.next_due_at is None or now < seen.next_due_at <= now + LONGEST_QUIET
 
 
 def facts_of(lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Settings, now: datetime) -> Facts:

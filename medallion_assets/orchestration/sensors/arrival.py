@@ -35,6 +35,7 @@ from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN
 from medallion_assets.refining.refusals import fingerprints_now
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
 from medallion_assets.settings import Settings
+from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, while_active
 
 REFUSALS_ASKED_ABOUT = 200
@@ -87,10 +88,10 @@ def arrival_sensor(
         description=f"Asks for {bronze.path} when complete exports below <raw>/{table.short_name} are not in.",
     )
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
-        now, cursor = lakehouse.now(), Cursor.load(context.cursor)
+        now, cursor = lakehouse.now(), load_cursor(Cursor, context.cursor) or Cursor()
         if is_at_work(context.instance, lakehouse.catalog, [bronze]):
             held = while_active(now, cursor, timers)
-            return dg.SensorResult(skip_reason=held.reason, cursor=held.cursor.dump())
+            return dg.SensorResult(skip_reason=held.reason, cursor=dump_cursor(held.cursor))
         known = Known(lakehouse.lakehouse(), table)
         decision = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
         if decision.gives_up:
@@ -98,11 +99,11 @@ def arrival_sensor(
                 context, lakehouse, settings, key=decision.cursor.state.signature or "", what=told(decision.exports)
             )
         if decision.ask is None:
-            return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor.dump())
+            return dg.SensorResult(skip_reason=decision.reason, cursor=dump_cursor(decision.cursor))
         # The version is in the key: exports that a restored table lacks again are asked for again.
         run_key = f"{decision.ask.signature}/{known.bronze_version}/{decision.ask.attempt}"
         asked = request(job, made, trigger_context(decision.exports), of=bronze, run_key=run_key)
-        return dg.SensorResult(run_requests=[asked], cursor=decision.cursor.dump())
+        return dg.SensorResult(run_requests=[asked], cursor=dump_cursor(decision.cursor))
 
     return sensor
 
@@ -162,7 +163,8 @@ class Known:
 
 def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
     """What lies below the table's folder: after the cursor's position, or everything when that is due."""
-    store = open_exports(raw_url, known.table.short_name, loaded=lambda: known.loaded)
+    table_name, options = known.table.short_name, known.lakehouse.storage_options
+    store = open_exports(raw_url, table_name, options, loaded=lambda: known.loaded)
     is_whole = cursor.lists_everything(now)
     seen = known.table.loaded_from.find(
         store, after=None if is_whole else cursor.position, known=known.loaded if is_whole else ()

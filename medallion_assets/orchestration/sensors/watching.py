@@ -81,5 +81,5 @@ def _watched(snapshot: Snapshot, consumed: int | None, *, note: str = "", waits:
 
 def _committed_at(snapshot: Snapshot) -> datetime:
     """When the latest version was committed, as its writer's clock had it."""
-    (commit,) = snapshot.delta.history(1)
+    (commit,) = snapshot.history(1)
     return datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)

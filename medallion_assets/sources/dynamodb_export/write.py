@@ -33,7 +33,6 @@ from medallion_assets.sources.dynamodb_export.manifest import (
 )
 from medallion_assets.storage.stores import bucket_and_prefix, stat, write_bytes, write_chunks
 
-NEW_IMAGE = "NEW_IMAGE"
 NEW_AND_OLD_IMAGES = "NEW_AND_OLD_IMAGES"
 DynamoDbJson = Mapping[str, Any]
 """Attributes with their types, such as `{"pk": {"S": "C#7"}}`."""
@@ -138,29 +137,8 @@ def delete_record(keys: DynamoDbJson, micros: int, old_image: DynamoDbJson | Non
     return compact_json({"Metadata": _metadata(micros), "Keys": keys, **images}).decode()
 
 
-def to_dynamodb(value: object) -> dict[str, Any]:
-    """A Python value as DynamoDB JSON, such as `{"N": "12.50"}`. Numbers are int or Decimal; bytes become base64 text.
-
-    Raises:
-        TypeError: a type that DynamoDB does not have, float above all.
-    """
-    from boto3.dynamodb.types import TypeSerializer
-
-    return {kind: _as_json(content) for kind, content in TypeSerializer().serialize(value).items()}
-
-
 def _metadata(micros: int) -> dict[str, Any]:
     return {"WriteTimestampMicros": {"N": str(micros)}}
-
-
-def _as_json(content: Any) -> Any:
-    if isinstance(content, bytes):
-        return base64.b64encode(content).decode()
-    if isinstance(content, list):
-        return [_as_json(each) for each in content]
-    if isinstance(content, dict):
-        return {name: _as_json(each) for name, each in content.items()}
-    return content
 
 
 def _write_data_file(store: ObjectStore, key: str, lines: Iterable[bytes | str], level: int) -> DataFile:

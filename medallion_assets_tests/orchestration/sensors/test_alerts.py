@@ -12,21 +12,21 @@ import pytest
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts.facts import RunningStage
-from medallion_assets.operations.alerts.outbox import Outlook
 from medallion_assets.operations.alerts.table import Alert, raise_alerts, read_alerts
 from medallion_assets.operations.pipeline_runs import Outcome, record_attempts
 from medallion_assets.operations.stages import DAILY
 from medallion_assets.orchestration.sensors.alerts import (
+    Seen,
     alert_rules_sensor,
     alert_sender_sensor,
     facts_of,
     is_quiet,
     outcome_sensors,
-    remembered,
     running_stages,
     skipped_days,
 )
 from medallion_assets.settings import load_settings
+from medallion_assets.triggers.cursors import dump_cursor
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
 from medallion_assets_tests.orchestration.sensors.sensing import LakehouseAt
@@ -145,8 +145,8 @@ def test_without_channels_nothing_is_read(lakehouse: Lakehouse, dagster_instance
 
 
 def test_the_sender_reads_when_the_table_changed_or_something_is_due() -> None:
-    waiting = remembered(Outlook(version=4, due=[], next_due_at=NOW))
-    nothing = remembered(Outlook(version=4, due=[], next_due_at=None))
+    waiting = dump_cursor(Seen(version=4, next_due_at=NOW))
+    nothing = dump_cursor(Seen(version=4, next_due_at=None))
     assert is_quiet(waiting, version=4, now=NOW - timedelta(seconds=1))
     assert not is_quiet(waiting, version=4, now=NOW)
     assert is_quiet(nothing, version=4, now=NOW + timedelta(days=9))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import re
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import obstore
 import pytest
 from obstore.store import ObjectStore
 
-from medallion_assets.sources.dynamodb_export.data_text import BrokenStreamError, lines_in
 from medallion_assets.sources.dynamodb_export.manifest import FILE_LIST_NAME, SUMMARY_NAME
 from medallion_assets.sources.dynamodb_export.read import Export, find_exports, read_export
 from medallion_assets.sources.dynamodb_export.verify import (
@@ -266,32 +264,6 @@ def test_a_file_is_handed_out_only_when_its_bytes_are_right(store: ObjectStore) 
     assert refused.value.verdict is Verdict.EMPTY_DATA_FILE
     assert refused.value.file == export.files[1].key
     assert refused.value.table == "orders"
-
-
-@pytest.mark.parametrize(
-    ("text", "lines"),
-    [(b"", 0), (b"a", 1), (b"a\n", 1), (b"a\nb", 2), (b"a\n\nb\n", 3), ("ü\n".encode() * 3, 3), (b"a\r\nb\r\n", 2)],
-)
-def test_lines_are_counted_as_the_reader_counts_them(tmp_path: Path, text: bytes, lines: int) -> None:
-    path = tmp_path / "a.gz"
-    path.write_bytes(gzip.compress(text))
-    assert lines_in(path) == lines
-
-
-def test_lines_are_counted_across_chunks_and_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A gzip file may have several members, and a character may lie across two chunks."""
-    monkeypatch.setattr("medallion_assets.sources.dynamodb_export.data_text.CHUNK_BYTES", 7)
-    path = tmp_path / "a.gz"
-    path.write_bytes(gzip.compress("ä€😀\n".encode() * 50) + gzip.compress(b"") + gzip.compress(b"last"))
-    assert lines_in(path) == 51
-
-
-def test_counting_names_what_is_wrong_with_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "a.gz"
-    path.write_bytes(zlib.compress(b"a"))
-    with pytest.raises(BrokenStreamError) as broken:
-        lines_in(path)
-    assert broken.value.verdict is Verdict.CORRUPT_GZIP
 
 
 def test_one_bad_export_does_not_hide_the_others(tmp_path: Path) -> None:

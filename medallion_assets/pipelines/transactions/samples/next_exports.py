@@ -24,11 +24,11 @@ from medallion_assets.pipelines.transactions.samples.customers import CUSTOMERS,
 from medallion_assets.pipelines.transactions.samples.exports import CHANGES, LATE_SHARE, TABLES
 from medallion_assets.pipelines.transactions.samples.history import BAD_SHARE, write_opening_export
 from medallion_assets.pipelines.transactions.samples.lines import SampleTable
-from medallion_assets.pipelines.transactions.samples.places import check_only_samples
+from medallion_assets.pipelines.transactions.samples.places import check_only_samples, exports_of
 from medallion_assets.pipelines.transactions.samples.transactions import TRANSACTIONS, transactions
 from medallion_assets.sources.dynamodb_export.read import Export, ExportType, find_exports, read_export
 from medallion_assets.sources.dynamodb_export.write import delete_record, upsert_record, write_export
-from medallion_assets.storage.stores import open_store, read_bytes
+from medallion_assets.storage.stores import NO_OPTIONS, read_bytes
 
 OPENING = {"transactions": 5_000, "customers": 500, "days": 14}
 """What the first, full exports hold."""
@@ -43,7 +43,13 @@ Item = dict[str, Any]
 
 
 def write_next_exports(
-    url: str, *, now: datetime, seed: int = 0, records: int = RECORDS, bad_share: float = BAD_SHARE
+    url: str,
+    *,
+    now: datetime,
+    seed: int = 0,
+    records: int = RECORDS,
+    bad_share: float = BAD_SHARE,
+    storage_options: Mapping[str, str] = NO_OPTIONS,
 ) -> list[Export]:
     """Write an export of each sample table below `<url>/<table>`, ending at `now` (cut to the second).
 
@@ -55,14 +61,14 @@ def write_next_exports(
         PermanentError: an export that lies there, of whatever table, is no sample, or the last one ends now or later.
     """
     at = now.astimezone(UTC).replace(microsecond=0)
-    check_only_samples(url)
-    chains = {name: _Chain.at(url, sample) for name, sample in TABLES.items()}
+    check_only_samples(url, storage_options)
+    chains = {name: _Chain.of(sample, exports_of(url, name, storage_options)) for name, sample in TABLES.items()}
     for chain in chains.values():
         chain.check(at)
     return [
-        chain.write_next(url, at, seed=seed, records=records, bad_share=bad_share)
+        chain.write_next(at, seed=seed, records=records, bad_share=bad_share)
         if chain.exports
-        else write_opening_export(url, table=name, seed=seed, at=at, **OPENING)
+        else write_opening_export(chain.store, table=name, seed=seed, at=at, **OPENING)
         for name, chain in chains.items()
     ]
 
@@ -76,8 +82,7 @@ class _Chain:
     exports: tuple[Export, ...]
 
     @classmethod
-    def at(cls, url: str, table: SampleTable) -> _Chain:
-        store = open_store(f"{url.rstrip('/')}/{table.name}")
+    def of(cls, table: SampleTable, store: ObjectStore) -> _Chain:
         exports = [read_export(store, found) for found in find_exports(store)]
         exports.sort(key=lambda export: (export.to_at, export.export_id), reverse=True)
         return cls(table=table, store=store, exports=tuple(exports))
@@ -91,7 +96,7 @@ class _Chain:
                 do="wait a second, or look at the clock",
             )
 
-    def write_next(self, url: str, at: datetime, *, seed: int, records: int, bad_share: float) -> Export:
+    def write_next(self, at: datetime, *, seed: int, records: int, bad_share: float) -> Export:
         last = self.exports[0]
         from_at = last.batch.covers_until
         random = Random(f"{seed}|{self.table.name}|{from_at}")  # noqa: S311 - samples, no secrets
@@ -107,7 +112,7 @@ class _Chain:
         lines = window.lines(_known_items(self), count, seed=seed)
         newest = max(export.started_at for export in self.exports)
         return write_export(
-            open_store(f"{url.rstrip('/')}/{self.table.name}"),
+            self.store,
             table_name=self.table.name,
             export_type=ExportType.INCREMENTAL,
             from_at=from_at,

@@ -1,22 +1,30 @@
 """Where samples may be written: never among real exports.
 
-Belongs here: looking at everything that lies at a place before samples are written there.
+Belongs here: the place of a table, and looking at everything that lies at a place before samples are written there.
 Does not: which samples are written.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from obstore.store import ObjectStore
 
 from medallion_assets.contracts.samples import SAMPLE_ACCOUNT, is_sample
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.dynamodb_export.find import find_exports, folder_of
 from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError
-from medallion_assets.storage.stores import open_store
+from medallion_assets.storage.stores import NO_OPTIONS, open_store
 
 
-def check_only_samples(url: str) -> None:
+def exports_of(url: str, table_name: str, storage_options: Mapping[str, str] = NO_OPTIONS) -> ObjectStore:
+    """Where the samples of one table are written: `<url>/<table>`."""
+    return open_store(f"{url.rstrip('/')}/{table_name}", storage_options)
+
+
+def check_only_samples(url: str, storage_options: Mapping[str, str] = NO_OPTIONS) -> None:
     """See that every export below a URL, of whatever table, is a sample; an empty or missing place is fine.
 
     Raises:
@@ -25,7 +33,7 @@ def check_only_samples(url: str) -> None:
     """
     if not url.startswith("s3://") and not Path(url).is_dir():
         return  # and it stays missing: a local store would make it
-    store = open_store(url)
+    store = open_store(url, storage_options)
     for found in find_exports(store):
         try:
             table_arn = read_export(store, found).table_arn
