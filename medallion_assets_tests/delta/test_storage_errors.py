@@ -23,11 +23,6 @@ LOG = "_delta_log"
 FIRST = f"{LOG}/{0:020d}.json"
 
 
-@pytest.fixture
-def lakehouse(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(url=str(tmp_path / "lakehouse"))
-
-
 def place(lakehouse: Lakehouse) -> Path:
     return Path(lakehouse.uri(STOCK))
 

@@ -81,7 +81,7 @@ class Bucket:
         )
 
 
-@examples(one_in=2)
+@examples(30)
 @given(succession=successions())
 def test_a_table_made_anew_takes_over_from_its_first_full_export_on(succession: Succession) -> None:
     """B3, C1, C7, K1: in any order of arrival, batch by batch, with late exports of both tables."""

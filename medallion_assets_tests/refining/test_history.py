@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import narwhals as nw
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.table import Column, Integer, Table, Text
 from medallion_assets.refining.history import versions
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
+from medallion_assets_tests.properties.examples import examples
 
 PLACES = Table(
     name="silver.places",
@@ -266,7 +267,7 @@ event_sets = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(event_sets)
 def test_any_set_of_events_gives_the_history_that_plain_python_finds(events: list[Event]) -> None:
     """Rule H1, and rule K4: hypothesis plants the events in any order."""

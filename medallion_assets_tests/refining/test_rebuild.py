@@ -387,7 +387,7 @@ def test_it_needs_a_reason_and_a_table(tmp_path: Path) -> None:
         rebuilt(lakehouse, LOOSE)
 
 
-@examples(one_in=8)
+@examples(8)
 @given(data=st.data(), exports=histories(allow_gaps=False))
 def test_whatever_the_history_it_equals_a_fresh_one(data: st.DataObject, exports: tuple[ExportInput, ...]) -> None:
     """C6, K4: any history and arrival, contracts that change between batches, rows that were driven again."""

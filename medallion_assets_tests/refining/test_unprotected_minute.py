@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.refining.chain import UnprotectedMinute, unprotected_minute
@@ -12,6 +12,7 @@ from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.model import TABLES
 from medallion_assets_tests.oracle.oracle import expected
 from medallion_assets_tests.oracle.strategies import History, any_histories
+from medallion_assets_tests.properties.examples import examples
 
 AT = datetime(2025, 3, 8, 12, tzinfo=UTC)
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
@@ -66,7 +67,7 @@ def test_a_chain_that_the_contract_lets_begin_with_the_window_has_no_open_minute
     assert open_minute(window(AT), starts_at=AT - HOUR)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@examples()
 @given(history=any_histories())
 def test_the_oracle_finds_the_same_minutes(history: History) -> None:
     """C1, C4: of what each chain has settled; a full export that was rejected was never delivered."""

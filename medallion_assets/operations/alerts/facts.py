@@ -15,12 +15,11 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 import polars as pl
-from deltalake.exceptions import DeltaError
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.errors import MedallionError
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
 from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS, read_results
 from medallion_assets.operations.freshness import read_freshness
@@ -108,7 +107,7 @@ def read_facts(
     for name, reader in readers.items():
         try:
             read[name] = reader()
-        except (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError) as error:
+        except LAKEHOUSE_ERRORS as error:
             unread.append(Unread(what=name, error=str(error)))
     facts = Facts(
         running=list(running), unread=unread, days_due=days_due or {}, first_day=first_day, catalog=lakehouse.catalog

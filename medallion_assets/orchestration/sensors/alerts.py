@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
 from medallion_assets.operations.alerts.delivery import Channel, channels_of, check_alert_urls, deliver_due
@@ -25,7 +26,6 @@ from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKE
 from medallion_assets.operations.alerts.rules import judge
 from medallion_assets.operations.alerts.table import ALERTS, KEPT_DAYS, Alert
 from medallion_assets.operations.stages import DAILY, last_stages
-from medallion_assets.orchestration.attempt import NOT_WRITTEN
 from medallion_assets.orchestration.daily_close import (
     closed_days,
     daily_lines,
@@ -74,7 +74,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
         try:
             found += skipped_days(context.instance, lakehouse.catalog, settings, now)
             fresh = tell(lake, context.instance, settings, found, now)
-        except NOT_WRITTEN as error:
+        except LAKEHOUSE_ERRORS as error:
             return dg.SkipReason(f"nobody can be told: {error}")
         return dg.SkipReason(f"raised: {', '.join(one.key for one in fresh) or 'nothing new'}")
 
@@ -100,7 +100,7 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
             if is_quiet(context.cursor, version=lake.open(ALERTS).version, now=now):
                 return dg.SensorResult(skip_reason="nothing is due", cursor=context.cursor)
             outlook = deliver_due(lake, channels, ui_url=settings.ui_url, now=now, marks=marks)
-        except NOT_WRITTEN as error:
+        except LAKEHOUSE_ERRORS as error:
             if not takes_no_writes(error):
                 raise
             said = sent_without_outbox(lake, channels, marks, settings, error, now)

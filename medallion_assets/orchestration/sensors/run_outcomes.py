@@ -21,11 +21,11 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from medallion_assets.contracts.run_days import days_named
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.notices import run_canceled, run_succeeded
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.orchestration.assets.incidents import failure_alerts
-from medallion_assets.orchestration.attempt import NOT_WRITTEN
 from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
@@ -117,7 +117,7 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
                 context.log.warning("run %s waits for some channels: %s", run.run_id, error)
                 cursor = replace(cursor, waiting=cursor.waiting | {run.run_id})
                 continue
-            except NOT_WRITTEN:
+            except LAKEHOUSE_ERRORS:
                 context.log.exception("people are told of run %s and the next ones when they can be", run.run_id)
                 break
             cursor, seen = cursor.after(run.run_id, updated_at, now=now), seen + 1
@@ -168,7 +168,7 @@ def outcome_alerts(
     if run.status is dg.DagsterRunStatus.SUCCESS:
         is_wanted = alert_jobs.get(run.job_name) == "every_run"
         return [run_succeeded(run.run_id, job=run.job_name, what=_subject(run))] if is_wanted else []
-    with suppress(*NOT_WRITTEN):  # the monitor completes the rows; people are told all the same
+    with suppress(*LAKEHOUSE_ERRORS):  # the monitor completes the rows; people are told all the same
         record_lost_attempts(lakehouse, instance, run)
     if run.status is dg.DagsterRunStatus.CANCELED:
         return [run_canceled(run.run_id, job=run.job_name, what=_subject(run))]

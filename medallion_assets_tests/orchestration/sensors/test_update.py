@@ -50,7 +50,7 @@ def test_all_ask_for_refine(graph: Graph) -> None:
     assert [one.name for one in sensors] == [
         "table_update_customer_transactions",
         "table_update_customers",
-        "enriched_update",
+        "table_update_enriched_transactions",
     ]
     assert {one.job_name for one in sensors} == {"refine"}
 
@@ -161,7 +161,7 @@ def test_nothing_is_asked_for_while_a_run_is_at_work(graph: Graph) -> None:
 
 
 def test_enrichment_that_a_run_left_behind_is_repaired(graph: Graph) -> None:
-    sensor = sensing(graph, "enriched_update")
+    sensor = sensing(graph, "table_update_enriched_transactions")
     land(graph, base(), CUSTOMER)
     assert sensor.tick(0) is None
     for table in (CUSTOMER_TRANSACTIONS, CUSTOMERS):
