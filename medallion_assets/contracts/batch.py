@@ -29,8 +29,8 @@ class Batch:
 
     Changes cover [covers_from, covers_to); of a full batch both are its time. `uncertainty` is how far before and after
     its time a full batch may have read a row. `origin` tells one life of the table from the next, where it was made
-    anew (rule B3), and `owner` is the table itself, as the source names it; None where the source has no such thing,
-    and Bronze keeps no owner. `started_at` gives Bronze its partition, and `version` is the one that brought the batch.
+    anew (rule B3), and `owner` is the table itself, as the source names it; both are None where the source has no such
+    thing, and Bronze keeps no owner. `started_at` gives Bronze its partition; `version` is the one that brought it.
     """
 
     id: str

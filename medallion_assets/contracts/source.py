@@ -176,6 +176,10 @@ class Source(Protocol):
         """One text for all lines that tell the same record, however they spell it (rule R3)."""
         ...
 
+    def spelled(self, text: str) -> str:
+        """How a value's text stands in a line, unless the line escapes some of it with a backslash."""
+        ...
+
     def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
         """What to say of bad records (`raw`, `_reasons`, `_reason_columns`) that hold what no contract can read."""
         ...

@@ -15,6 +15,8 @@ from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.contracts.moments import micros
 from medallion_assets.contracts.table import Column, Date, Money, Table, Text
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.explain.explanation import explain
+from medallion_assets.operations.explain.key_verdicts import Kind
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import Action, Decision, record_decisions
 from medallion_assets.refining.judged_contracts import judged
@@ -106,6 +108,21 @@ def test_full_files_and_changes_decide_in_order_and_a_gap_waits(tmp_path: Path, 
     assert shop.live() == {"A": Decimal(9), "D": Decimal(4)}
     assert [gap.export_id for gap in done.gaps] == ["changes-2025-04-05-2025-04-06.csv"]
     assert done.unprotected_minute is None
+
+
+def test_the_records_of_a_key_are_found_and_explained(tmp_path: Path) -> None:
+    """However its source spells the key."""
+    key = Column("sku", Text(trim=False), "the article", source="article")
+    shop = Shop(tmp_path, replace(PRICES, columns=(key, *PRICES.columns[1:])))
+    write_csv(shop.place, "full-2025-03-01.csv", "a,2025-02-01,1", "b,2025-02-01,2")
+    write_csv(shop.place, "full-2025-04-01.csv", "b,2025-02-01,2")
+    shop.ingest()
+    shop.refine()
+    records = explain(shop.lakehouse, shop.table, "a").records
+    assert [(record.export_id, record.kind, record.raw) for record in records] == [
+        ("full-2025-04-01.csv", Kind.ABSENT, None),
+        ("full-2025-03-01.csv", Kind.UPSERT, "a,2025-02-01,1"),
+    ]
 
 
 def test_a_file_that_was_cut_off_is_refused_until_it_changes(shop: Shop) -> None:

@@ -87,6 +87,9 @@ class CsvFiles:
     def canonical(self, line: str) -> str:
         return line
 
+    def spelled(self, text: str) -> str:
+        return text
+
     def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
         del bad, table
         return []

@@ -6,6 +6,7 @@ Does not: any of the parts.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Generator
 from contextlib import closing
 from dataclasses import dataclass
@@ -67,6 +68,10 @@ class DynamoDBExports:
     def canonical(self, line: str) -> str:
         """One spelling of a record."""
         return canonical(line)
+
+    def spelled(self, text: str) -> str:
+        """A text as JSON spells it."""
+        return json.dumps(text, ensure_ascii=False)
 
     def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
         """Attributes of types that no contract can read yet."""
