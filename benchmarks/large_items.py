@@ -112,7 +112,7 @@ def sample(kind: str, items: int) -> str:
 
 def bronze(raw: str, lake: str, table: Table) -> None:
     """Verify and load the export."""
-    done = ingest(Lakehouse(catalog=CATALOG, url=lake), raw, table.short_name, now=NOW)
+    done = ingest(Lakehouse(catalog=CATALOG, url=lake), raw, table, now=NOW)
     if not done.loaded:
         raise SystemExit(f"the export was not loaded: {done.refused}")
 

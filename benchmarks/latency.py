@@ -28,6 +28,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.pipeline_runs import Outcome, read_attempts
 from medallion_assets.pipelines.transactions.samples.history import write_opening_export
 from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
+from medallion_assets.pipelines.transactions.samples.places import exports_of
 from medallion_assets.settings import load_settings
 from medallion_assets.sources.dynamodb_export.read import Export
 from medallion_assets_tests.end_to_end.arrival import Destination
@@ -102,7 +103,7 @@ def _land_all(daemon: Deployment, destination: Destination, count: int, tell: Ca
     raw_url, random = load_settings(daemon.environment).raw_url, Random(SEED)
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
     landed = [
-        write_opening_export(raw_url, table=table.short_name, seed=SEED, at=at, **SHOP)
+        write_opening_export(exports_of(raw_url, table.short_name), table=table.short_name, seed=SEED, at=at, **SHOP)
         for table in CATALOG.loaded_tables
     ]
     tell("latency: the first exports, and everything they fill")

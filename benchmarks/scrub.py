@@ -61,7 +61,7 @@ def make_lakehouse(folder: Path) -> Lakehouse:
     )
     write_demo_history(raw, **SHOP)  # type: ignore[arg-type]
     for table in CATALOG.loaded_tables:
-        ingest(lakehouse, raw, table.short_name, now=NOW)
+        ingest(lakehouse, raw, table, now=NOW)
         refine(lakehouse, table, now=NOW)
     update_derived(lakehouse, ENRICHMENT)
     days = [FIRST_DAY + timedelta(days=number) for number in range(DAYS)]
@@ -142,9 +142,9 @@ def _bronze_made_again(raw: Path) -> Callable[[Lakehouse, Random], list[Planted]
     """From the same exports: Silver was made of another table, and is what has to be named."""
 
     def plant(lakehouse: Lakehouse, _: Random) -> list[Planted]:
-        for bronze in BRONZE:
+        for table, bronze in zip(CATALOG.loaded_tables, BRONZE, strict=True):
             shutil.rmtree(lakehouse.uri(bronze))
-            ingest(lakehouse, str(raw), bronze.short_name, now=NOW)
+            ingest(lakehouse, str(raw), table, now=NOW)
         return [Planted(table.name) for table in CATALOG.loaded_tables]
 
     return plant

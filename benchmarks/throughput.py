@@ -50,7 +50,7 @@ def floor(raw: str, lake: str) -> None:
 
 def bronze(raw: str, lake: str) -> None:
     """Verify and load the export."""
-    done = ingest(Lakehouse(catalog=CATALOG, url=lake), raw, TABLE, now=NOW)
+    done = ingest(Lakehouse(catalog=CATALOG, url=lake), raw, CUSTOMER_TRANSACTIONS, now=NOW)
     if len(done.loaded) != 1:
         raise SystemExit(f"the export was not loaded: {done.refused}")
 

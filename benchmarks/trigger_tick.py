@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.measuring import CACHE, CATALOG, Line, report
+from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.table import AT_ONCE
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.source_versions import source_app_id
@@ -24,7 +25,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.orchestration.sensors.arrival import Known, look
 from medallion_assets.orchestration.sensors.watching import watch_bronze
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.refining.bronze import INCREMENTAL, LEDGER_BOUNDS, bronze_table
+from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
 from medallion_assets.sources.dynamodb_export.manifest import ROOT, SUMMARY_NAME
 from medallion_assets.triggers.file_arrival import ArrivalDecision, Cursor, decide
 from medallion_assets.triggers.table_update import Watched
@@ -56,7 +57,7 @@ def land(raw: Path, number: int) -> None:
 def staged(number: int) -> StagedFile:
     """The file of one export as the log has it; nobody reads it here."""
     begin = FIRST + timedelta(minutes=number)
-    facts = (export_id(number), INCREMENTAL, begin, begin + timedelta(minutes=1))
+    facts = (export_id(number), BatchKind.CHANGES.value, begin, begin + timedelta(minutes=1))
     return StagedFile(
         path=f"_export_date={begin.date()}/part-{number:032x}.parquet",
         size=1_000,

@@ -65,11 +65,13 @@ def build_defs(
             "lakehouse": LakehouseResource.of(catalog)(
                 url=settings.lakehouse_url,
                 raw_url=settings.raw_url,
+                storage_options=settings.storage_options,
                 repetitions=settings.repetitions,
                 first_wait_seconds=settings.first_wait_seconds,
             ),
             "dynamodb": dynamodb
             or DynamoDBResource(
+                region=settings.aws_region,
                 creates_tables=settings.creates_tables,
                 prefix=settings.serving_prefix,
                 publish_samples=list(settings.publish_samples),

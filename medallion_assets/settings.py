@@ -1,7 +1,9 @@
 """Settings: the only reader of the environment.
 
 Belongs here: every `MEDALLION_*` variable, its default, and the error for a value that is not allowed.
-Does not: AWS settings of our own; the standard AWS variables hold (`aws_options` hands them to every client).
+Does not: AWS settings of our own. The standard AWS variables hold, read here with the rest and handed down to every
+client of S3. Credentials of a profile, a role or a container are no such variables: the clients find them by themselves
+when they use them, so they may change while a process lives.
 """
 
 from __future__ import annotations
@@ -46,9 +48,10 @@ NO_NAMES = frozenset({"yes", "no", "true", "false", "1", "0", "on", "off", "all"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Every setting, validated; made once by `load_settings`.
+    """Every setting, validated; made once by `load_settings`, and handed down.
 
     `home` is an absolute path; `raw_url` and `lakehouse_url` are absolute paths without a scheme, or `s3://bucket/prefix`.
+    `storage_options` are the AWS variables that are set (secrets), as deltalake, Polars and obstore take them.
     `pipelines` are named `module:NAME`.
     `uses_triggers`: sensors and schedules are on without being switched on by hand, once a daemon runs.
     `uses_timers` is false when every timer of the contracts counts as 0. `schedules` are cron lines by job.
@@ -63,7 +66,7 @@ class Settings:
     home: Path
     raw_url: str
     lakehouse_url: str
-    engine: str
+    storage_options: Mapping[str, str] = field(repr=False)
     pipelines: tuple[str, ...]
     first_day: date
     uses_triggers: bool
@@ -85,6 +88,11 @@ class Settings:
     def dagster_home(self) -> Path:
         """Where commands on one machine keep Dagster's runs, so that the UI shows them."""
         return self.home / "dagster_home"
+
+    @property
+    def aws_region(self) -> str | None:
+        """The region, for boto3, which reads AWS_DEFAULT_REGION alone; None where none of the variables says it."""
+        return self.storage_options.get("AWS_REGION")
 
     def check_places_are_in_home(self, command: str, *, otherwise: str) -> None:
         """See that exports and tables lie in `home`: a shell may name others' places for quite another command.
@@ -111,7 +119,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if environment is None else environment
     home = Path(env.get("MEDALLION_HOME") or ".medallion").expanduser().absolute()
-    engine = _choice(env, "MEDALLION_ENGINE", ENGINES)
+    _choice(env, "MEDALLION_ENGINE", ENGINES)  # another one is refused; while there is one, nobody reads which
     lakehouse_url = _url(env, "MEDALLION_LAKEHOUSE_URL", home / "lakehouse")
     if set(lakehouse_url) & set("#?%"):
         raise SettingsError(
@@ -124,7 +132,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         home=home,
         raw_url=_url(env, "MEDALLION_RAW_URL", home / "raw-dynamodb-exports"),
         lakehouse_url=lakehouse_url,
-        engine=engine,
+        storage_options=_storage_options(env),
         pipelines=_pipelines(env),
         first_day=_day(env, "MEDALLION_FIRST_DAY", date(2025, 1, 1)),
         uses_triggers=_choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
@@ -142,19 +150,6 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         alert_jobs=_alert_jobs(env),
         ui_url=(env.get("MEDALLION_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
     )
-
-
-def aws_options(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The AWS variables that are set, in the form that deltalake, polars and obstore take as storage options."""
-    env = os.environ if environment is None else environment
-    options = {name: env[name] for name in AWS_VARIABLES if env.get(name)}
-    endpoint = options.pop("AWS_ENDPOINT_URL_S3", None)
-    if endpoint:
-        options["AWS_ENDPOINT_URL"] = endpoint
-    if "AWS_REGION" not in options and "AWS_DEFAULT_REGION" in options:
-        options["AWS_REGION"] = options["AWS_DEFAULT_REGION"]
-    options.pop("AWS_DEFAULT_REGION", None)
-    return options
 
 
 def inherited_environment() -> dict[str, str]:
@@ -185,6 +180,18 @@ def normalise_url(value: str, *, name: str) -> str:
 
 def _url(env: Mapping[str, str], name: str, default: Path) -> str:
     return normalise_url(env.get(name) or str(default), name=name)
+
+
+def _storage_options(env: Mapping[str, str]) -> dict[str, str]:
+    """The endpoint of S3 alone comes before the general one, the region before its default."""
+    options = {name: env[name] for name in AWS_VARIABLES if env.get(name)}
+    endpoint = options.pop("AWS_ENDPOINT_URL_S3", None)
+    if endpoint:
+        options["AWS_ENDPOINT_URL"] = endpoint
+    if "AWS_REGION" not in options and "AWS_DEFAULT_REGION" in options:
+        options["AWS_REGION"] = options["AWS_DEFAULT_REGION"]
+    options.pop("AWS_DEFAULT_REGION", None)
+    return options
 
 
 def _day(env: Mapping[str, str], name: str, default: date) -> date:

@@ -72,7 +72,7 @@ class Run:
     def figures(self, asset: str, check: str | None = None) -> dict[str, Any]:
         """The metadata of an asset's materialization, or of one of its checks, as plain values."""
         event = self.materializations[asset] if check is None else self.checks[asset, check]
-        return {name: value.value for name, value in event.metadata.items()}
+        return {name: plain(value) for name, value in event.metadata.items()}
 
     @property
     def failure(self) -> str:
@@ -91,6 +91,11 @@ class Run:
     def started(self) -> set[str]:
         """The assets whose step began."""
         return {str(event.step_key).replace("__", "/") for event in self.result.all_events if event.is_step_start}
+
+
+def plain(value: dg.MetadataValue[Any]) -> Any:
+    """A value of metadata; a table as its rows."""
+    return [dict(record.data) for record in value.records] if isinstance(value, dg.TableMetadataValue) else value.value
 
 
 @dataclass(frozen=True)

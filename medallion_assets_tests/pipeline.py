@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import Table
@@ -35,14 +36,16 @@ from medallion_assets.pipelines.transactions.pipeline import (
     TRANSACTIONS,
 )
 from medallion_assets.publishing.reader import read_item
-from medallion_assets.refining.bronze import LEDGER_BOUNDS, RawExport, bronze_table, load_export
+from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table, load_export
 from medallion_assets.refining.decisions import Action, Decision, record_decisions
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.refining.refine import Refined, refine
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets_tests.oracle.model import Decision as DecisionInput
 from medallion_assets_tests.oracle.model import ExportInput
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
+EXPORTS = DynamoDBExports()
 SILVER = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
 CATALOG = Catalog((TRANSACTIONS,))
 EXPORTED_TABLES = CATALOG.loaded_tables
@@ -71,25 +74,31 @@ def land(lakehouse: Lakehouse, export: ExportInput, *, table_id: str | None = No
     """Load an export's lines into Bronze, as ingest does once it has verified them; `table_id` is in its manifests."""
     table = bronze_table(export.table)
     bronze = lakehouse.ready(table)
-    raw = RawExport(
-        export_id=export.export_id,
-        export_type=export.export_type,
-        from_at=export.from_at,
-        to_at=export.to_at,
-        records=sum(map(len, export.files)),
-        started_at=datetime.fromtimestamp(int(export.export_id[1:14]) / 1000, UTC),
-        table_id=table_id,
-    )
-    staged = []
+    batch = batch_of(export, origin=table_id)
+    staged, day = [], batch.started_at.date()
     for name, lines in zip(export.file_names, export.files, strict=True):
         rows = [
-            (line, raw.export_id, raw.export_type, raw.from_at, raw.to_at, name, number, NOW, raw.started_at.date())
+            (line, batch.id, str(batch.kind), batch.covers_from, batch.covers_to, name, number, NOW, day)
             for number, line in enumerate(lines, start=1)
         ]
         if rows:
             frame = pl.DataFrame(rows, schema=polars_schema(table), orient="row")
-            staged.append(bronze.stage(frame.lazy(), partition=raw.started_at.date(), bounds=LEDGER_BOUNDS))
-    return load_export(lakehouse, table, raw, staged)
+            staged.append(bronze.stage(frame.lazy(), partition=day, bounds=LEDGER_BOUNDS))
+    return load_export(lakehouse, table, batch, staged)
+
+
+def batch_of(export: ExportInput, *, origin: str | None = None) -> Batch:
+    """A planted export as Bronze knows it."""
+    return Batch(
+        id=export.export_id,
+        kind=BatchKind(export.export_type),
+        covers_from=export.from_at,
+        covers_to=export.to_at,
+        uncertainty=EXPORTS.uncertainty,
+        records=sum(map(len, export.files)),
+        started_at=datetime.fromtimestamp(int(export.export_id[1:14]) / 1000, UTC),
+        origin=origin,
+    )
 
 
 def decide(lakehouse: Lakehouse, decisions: Iterable[DecisionInput]) -> None:
@@ -111,7 +120,7 @@ def decide(lakehouse: Lakehouse, decisions: Iterable[DecisionInput]) -> None:
 def refine_and_accept(lakehouse: Lakehouse, table: Table) -> None:
     """Refine until nothing fails: a person accepts what does."""
     while (failing := refine(lakehouse, table, now=NOW).failing) is not None:
-        decide(lakehouse, [DecisionInput(table.short_name, failing.export.export_id, "accept")])
+        decide(lakehouse, [DecisionInput(table.short_name, failing.export.id, "accept")])
 
 
 def run_silver(lakehouse: Lakehouse, tables: Iterable[Table] = SILVER) -> dict[str, Refined]:

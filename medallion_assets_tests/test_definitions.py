@@ -8,9 +8,11 @@ from types import ModuleType
 
 import dagster as dg
 import pytest
+from dagster._core.remote_representation.external_data import RepositorySnap
 
 from medallion_assets.definitions import build_defs
 from medallion_assets.errors import SettingsError
+from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.asset_graph import SNAPSHOT, describe
 from medallion_assets_tests.services.processes import free_port
@@ -55,6 +57,19 @@ def test_no_trigger_is_on_unless_the_settings_say_so(variables: dict[str, str], 
     triggers = [*(definitions.sensors or []), *(definitions.schedules or [])]
     assert len(triggers) > 10
     assert {one.default_status.name for one in triggers} == {status}
+
+
+@pytest.mark.filterwarnings("ignore:.*environment_vars:DeprecationWarning")
+def test_credentials_reach_the_resources_and_not_what_dagster_stores_and_shows() -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "hush", "AWS_SECRET_ACCESS_KEY": "hush", "AWS_SESSION_TOKEN": "hush"}
+    definitions = build_defs(load_settings(keys | {"AWS_REGION": "eu-west-1"}))
+    assert "hush" not in dg.serialize_value(RepositorySnap.from_def(definitions.get_repository_def()))
+    resources = definitions.resources or {}
+    assert "hush" not in repr(resources)
+    lakehouse: LakehouseResource = resources["lakehouse"]
+    assert lakehouse.lakehouse().storage_options == keys | {"AWS_REGION": "eu-west-1"}
+    assert "hush" not in repr(lakehouse.lakehouse())
+    assert resources["dynamodb"].region == "eu-west-1"  # boto3 reads AWS_DEFAULT_REGION alone
 
 
 def test_loading_reads_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, time
 from pathlib import Path
 
 import pytest
 
 from medallion_assets.errors import SettingsError
-from medallion_assets.settings import ALERT_KINDS, AWS_VARIABLES, aws_options, load_settings, normalise_url
+from medallion_assets.settings import ALERT_KINDS, AWS_VARIABLES, load_settings, normalise_url
 from medallion_assets_tests.services.processes import REPOSITORY
 
 
@@ -22,7 +23,7 @@ def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert settings.home == home
         assert settings.raw_url == str(home / "raw-dynamodb-exports")
         assert settings.lakehouse_url == str(home / "lakehouse")
-        assert (settings.engine, settings.first_day) == ("polars", date(2025, 1, 1))
+        assert settings.first_day == date(2025, 1, 1)
         assert settings.dagster_home == home / "dagster_home"
         assert not settings.uses_triggers
         assert (settings.uses_timers, settings.closes_missed_days, settings.creates_tables) == (True, True, False)
@@ -128,8 +129,12 @@ def test_each_kind_of_alert_has_urls_of_its_own() -> None:
 
 def test_aws_variables_are_handed_on_as_they_stand() -> None:
     """Only those that are set; the endpoint of S3 alone comes before the general one, the region before its default."""
-    assert aws_options({"PATH": "/bin", "AWS_REGION": ""}) == {}
-    assert aws_options(
+
+    def options(environment: dict[str, str]) -> Mapping[str, str]:
+        return load_settings(environment).storage_options
+
+    assert options({"PATH": "/bin", "AWS_REGION": ""}) == {}
+    assert options(
         {
             "AWS_ENDPOINT_URL": "http://all",
             "AWS_ENDPOINT_URL_S3": "http://s3",
@@ -137,11 +142,11 @@ def test_aws_variables_are_handed_on_as_they_stand() -> None:
             "AWS_ALLOW_HTTP": "true",
         }
     ) == {"AWS_ENDPOINT_URL": "http://s3", "AWS_REGION": "eu-west-1", "AWS_ALLOW_HTTP": "true"}
-    assert aws_options({"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "eu-west-1"}) == {"AWS_REGION": "us-east-1"}
+    assert options({"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "eu-west-1"}) == {"AWS_REGION": "us-east-1"}
 
 
 def test_secrets_do_not_show_in_settings() -> None:
-    """Credentials are no settings: they go from the environment to the clients. URLs of alerts hold passwords."""
+    """Credentials go from the environment to the clients; URLs of alerts hold passwords."""
     settings = load_settings({"AWS_SECRET_ACCESS_KEY": "hush", "MEDALLION_ALERTS_FAILURE": "slack://hush"})
     assert "hush" not in repr(settings)
 

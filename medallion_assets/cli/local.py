@@ -112,10 +112,10 @@ def sample(
         from medallion_assets.cli.pages import sample_page
         from medallion_assets.pipelines.transactions.samples.exports import write_sample
         from medallion_assets.pipelines.transactions.samples.places import check_only_samples
-        from medallion_assets.settings import normalise_url
+        from medallion_assets.settings import load_settings, normalise_url
 
-        url = normalise_url(out, name="--out")
-        check_only_samples(url)
+        url, options = normalise_url(out, name="--out"), load_settings().storage_options
+        check_only_samples(url, options)
         export = write_sample(
             url,
             table=table,
@@ -125,6 +125,7 @@ def sample(
             bad_share=bad_share,
             data_files=files,
             replaces=False,
+            storage_options=options,
         )
         terminal.answer({"url": f"{url}/{table}", "export": export}, lambda: sample_page(f"{url}/{table}", export))
 
@@ -148,5 +149,12 @@ def sample_export(
         if not elsewhere:
             settings.check_places_are_in_home("medallion sample-export", otherwise="--elsewhere")
         url = settings.raw_url
-        exports = write_next_exports(url, now=datetime.now(UTC), seed=seed, records=items, bad_share=bad_share)
+        exports = write_next_exports(
+            url,
+            now=datetime.now(UTC),
+            seed=seed,
+            records=items,
+            bad_share=bad_share,
+            storage_options=settings.storage_options,
+        )
         terminal.answer({"url": url, "exports": exports}, lambda: sample_exports_page(url, exports))

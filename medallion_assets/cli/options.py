@@ -32,13 +32,13 @@ def lakehouse_for(command: str) -> Lakehouse:
 
     from medallion_assets.contracts.catalog import load_catalog
     from medallion_assets.delta.table import Lakehouse
-    from medallion_assets.settings import aws_options, load_settings
+    from medallion_assets.settings import load_settings
 
     author = {"command": f"medallion {command}", "started_by": getpass.getuser()}
     settings = load_settings()
     return Lakehouse(
         url=settings.lakehouse_url,
-        storage_options=aws_options(),
+        storage_options=settings.storage_options,
         author=author,
         catalog=load_catalog(settings.pipelines),
     )

@@ -6,8 +6,7 @@ Does not: figures and verdicts; each answer brings its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -15,11 +14,13 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from medallion_assets.delta.shown_rows import LAST_MICROS, moment, moment_text
+from medallion_assets.contracts.moments import LAST_MICROS, moment
+from medallion_assets.delta.shown_rows import moment_text
 from medallion_assets.operations.explain.explanation import Explanation
 from medallion_assets.operations.explain.key_verdicts import KeyRecord, Verdict
 from medallion_assets.operations.export_report import ExportReport
 from medallion_assets.operations.quarantine_listing import QuarantineListing
+from medallion_assets.operations.sections import format_counts, format_minute
 from medallion_assets.operations.verify.findings import Verification
 from medallion_assets.publishing.adoption import HandedOver
 from medallion_assets.refining.redrive import Redriven
@@ -83,13 +84,15 @@ def exports_page(report: ExportReport) -> RenderableType:
     notes: list[RenderableType] = []
     for one in exports:
         gap = one.gap_before
-        missing = "" if gap is None else f"from {_minute(gap.from_at) or 'the beginning'} to {_minute(gap.to_at)}"
+        missing = (
+            "" if gap is None else f"from {format_minute(gap.from_at) or 'the beginning'} to {format_minute(gap.to_at)}"
+        )
         grid.add_row(
             f"{one.prefix}{one.export_id}",
             one.table or "?",
             (one.export_type or "?").removesuffix("_EXPORT").lower(),
-            _minute(one.from_at),
-            _minute(one.to_at),
+            format_minute(one.from_at),
+            format_minute(one.to_at),
             Text(one.verdict.value, style=STANDING_STYLES[one.standing]),
             f"{one.items:,}",
             f"{one.files:,}",
@@ -116,14 +119,14 @@ def quarantine_page(listing: QuarantineListing) -> RenderableType:
     """Figures, then the first rows."""
     waiting = listing.total - listing.redriven
     head = Text(f"{listing.table}: {waiting:,} rows wait, {listing.redriven:,} were driven again", style="bold")
-    reasons = Text(_counts(listing.waiting_by_reason))
+    reasons = Text(format_counts(listing.waiting_by_reason))
     if not listing.rows:
         return head
     grid = _grid("export", "file", "line", "reasons", "redriven", "raw")
     for row in listing.rows:
         raw = row["raw"] if len(row["raw"]) <= RAW_CHARACTERS else row["raw"][: RAW_CHARACTERS - 1] + "…"
         place = (row["_export_id"], _file(row["_source_file"]), str(row["_line_number"]))
-        grid.add_row(*place, ", ".join(row["reasons"]), _minute(row["redriven_at"]), Text(raw))
+        grid.add_row(*place, ", ".join(row["reasons"]), format_minute(row["redriven_at"]), Text(raw))
     shown = f"{len(listing.rows):,} of {listing.total:,} rows shown; --limit shows more, --json shows them whole"
     return Group(head, reasons, grid, Text(shown, style="dim"))
 
@@ -134,7 +137,7 @@ def redriven_page(table: str, done: Redriven) -> RenderableType:
         Text(f"{table}: {done.looked_at:,} rows judged again, {done.redriven:,} of them are good now", style="bold")
     ]
     if done.still_bad:
-        lines.append(Text(f"still bad: {_counts(done.still_bad)}"))
+        lines.append(Text(f"still bad: {format_counts(done.still_bad)}"))
     if done.conflicting:
         lines.append(Text(f"{done.conflicting:,} rows stay: two records of one key differ in one export (rule R3)"))
     if done.not_settled:
@@ -191,9 +194,9 @@ def sample_exports_page(url: str, exports: Iterable[Export]) -> RenderableType:
 
 
 def _sample_line(export: Export) -> str:
-    window = _minute(export.to_at)
+    window = format_minute(export.to_at)
     if export.from_at != export.to_at:
-        window = f"{_minute(export.from_at)} to {window}"
+        window = f"{format_minute(export.from_at)} to {window}"
     words = f"{export.item_count:,} items of {export.table_name} in {len(export.files)} files, {window}"
     return f"export {export.export_id}: {words}"
 
@@ -212,7 +215,7 @@ def _file(source_file: str | None) -> str:
 
 
 def _detail(record: KeyRecord) -> str:
-    redriven = f"redriven at {_minute(record.redriven_at)}" if record.redriven_at else ""
+    redriven = f"redriven at {format_minute(record.redriven_at)}" if record.redriven_at else ""
     return "; ".join(words for words in (redriven, record.detail) if words)
 
 
@@ -222,12 +225,3 @@ def _written(record: KeyRecord) -> str:
     if record.sequence_micros > LAST_MICROS:
         return moment_text(record.sequence_micros)
     return f"{moment(record.sequence_micros):%Y-%m-%d %H:%M:%S.%f}"
-
-
-def _minute(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _counts(figures: Mapping[str, int]) -> str:
-    ordered = sorted(figures.items(), key=lambda pair: (-pair[1], pair[0]))
-    return ", ".join(f"{name}: {count:,}" for name, count in ordered)

@@ -15,6 +15,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from medallion_assets.delta.table_changes import Example, Rebuilt, TableChanges
+from medallion_assets.operations.sections import format_counts
 
 CHANGE_STYLES = {"added": "green", "changed": "yellow", "gone": "red"}
 DAYS_SHOWN = 10
@@ -30,8 +31,8 @@ def rebuilt_page(done: Rebuilt) -> RenderableType:
         parts.append(_examples(changes))
     notes = [
         ("restated days", _some([str(day) for day in sorted(changes.restated)])),
-        ("newly bad", _counts(changes.newly_bad)),
-        ("newly good", _counts(changes.newly_good)),
+        ("newly bad", format_counts(changes.newly_bad)),
+        ("newly good", format_counts(changes.newly_good)),
         ("accepted although they fail the gate", _some(done.accepted)),
         ("left out, lost by Bronze or of another source", _some(done.dropped)),
         ("kept as they are: not to be read again", _some(done.kept)),
@@ -75,8 +76,3 @@ def _values(values: Mapping[str, Any]) -> str:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:DAYS_SHOWN]) + (f" and {len(names) - DAYS_SHOWN} more" if len(names) > DAYS_SHOWN else "")
-
-
-def _counts(figures: Mapping[str, int]) -> str:
-    ordered = sorted(figures.items(), key=lambda pair: (-pair[1], pair[0]))
-    return ", ".join(f"{name}: {count:,}" for name, count in ordered)

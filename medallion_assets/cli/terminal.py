@@ -135,13 +135,7 @@ def _has_default(of: Field[Any]) -> bool:
 def _error_facts(error: Exception) -> dict[str, str | None]:
     if not isinstance(error, MedallionError):
         return {"kind": type(error).__name__, "what": str(error), "expected": None, "found": None, "do": None}
-    return {
-        "kind": type(error).__name__,
-        "what": error.what,
-        "expected": None if error.expected is None else str(error.expected),
-        "found": None if error.found is None else str(error.found),
-        "do": error.do,
-    }
+    return {"kind": type(error).__name__, **error.parts}
 
 
 def _error_panel(error: Exception) -> Panel:

@@ -90,8 +90,9 @@ def _has_runs(home: Path) -> bool:
 
 def _instance(dagster_home: Path) -> str:
     """A Dagster home as its dagster.yaml says, but runs start at once and nothing is sent to anybody; as text."""
+    from dagster import serialize_value
     from dagster._core.instance.ref import InstanceRef
-    from dagster._serdes import ConfigurableClassData, serialize_value
+    from dagster._serdes import ConfigurableClassData
 
     dagster_home.mkdir(parents=True, exist_ok=True)
     quiet = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}

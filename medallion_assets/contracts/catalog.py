@@ -106,7 +106,8 @@ class Catalog:
 def _names(pipeline: Pipeline) -> Iterator[str]:
     """What may be there once: tables, and the names by which their Bronze tables and sensors are called."""
     yield from (table.name for table in pipeline.tables)
-    yield from (f"table_update_{made.table.short_name}" for made in (*pipeline.loaded, *pipeline.derived))
+    yield from (f"table_update_{loaded.table.short_name}" for loaded in pipeline.loaded)
+    yield from (f"table_update_{derived.table.short_name}" for derived in pipeline.derived)
     yield from (f"restated_{gold.table.short_name}" for gold in pipeline.gold)
     yield from (condition.name for condition in pipeline.run_if)
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from medallion_assets.contracts.expectations import Expectation
+from medallion_assets.contracts.source import Source
 from medallion_assets.errors import PermanentError
 
 BUSINESS_TIME_ZONE = "America/Los_Angeles"
@@ -66,10 +67,6 @@ class TextList:
 
 TABLE_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]{3,255}")
 """Of a DynamoDB table."""
-HISTORY_COLUMNS = ("valid_from", "valid_to", "is_current")
-"""What a history table says of each version."""
-STAGE_COLUMNS = ("is_deleted", "_sequence_micros", "_export_id")
-"""What every judged table says of each row."""
 MOST_SLACK_HOURS = 24 * 366
 ANOTHER_NAME = "give the column another name; its source, the name of the attribute, may be any"
 
@@ -94,6 +91,22 @@ class Column:
     business_date_of: str | None = None
     nullable: bool = False
     has_bounds: bool = True
+
+
+_HISTORY = (
+    Column("valid_from", TimestampUtc(), "from when this version held, inclusive"),
+    Column("valid_to", TimestampUtc(), "until when this version held, exclusive; null while it does", nullable=True),
+    Column("is_current", Boolean(), "the last version of a key that is not deleted"),
+)
+_STAGE = (
+    Column("is_deleted", Boolean(), "the key was deleted: a tombstone, or a version that ended so"),
+    Column("_sequence_micros", Integer(), "when this state was written, microseconds since 1970 (rule R1)"),
+    Column("_export_id", Text(), "the export that decided this row"),
+)
+HISTORY_COLUMNS = tuple(column.name for column in _HISTORY)
+"""What a history table says of each version."""
+STAGE_COLUMNS = tuple(column.name for column in _STAGE)
+"""What every loaded table says of each row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +144,8 @@ class Limits:
 class Table:
     """A table's contract.
 
-    `name` is `layer.table`. `key` identifies a row.
+    `name` is `layer.table`. `key` identifies a row. `source` is where its batches come from, if it is loaded: then it
+    has, after its own columns, those that every loaded table has.
     `history` keeps every version of a key (rule H1) instead of its present state.
     `quality_threshold` (a share from 0 to 1) and `quality_min_bad_records` are the gate of rule C3.
     `write_time_slack_hours`: so far outside its export's window may a record have been written (rule R1).
@@ -163,13 +177,18 @@ class Table:
     limits: Limits = Limits()
     freshness_hours: float | None = None
     owners: tuple[str, ...] = field(default=("team:data-platform",))
+    source: Source | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a contract that contradicts itself, where it is written and not in the first run.
+        """Add the columns of a loaded table; refuse a contract that contradicts itself, before its first run does.
 
         Raises:
             PermanentError: with the table, what is missing, and what to add.
         """
+        if self.source is not None:
+            added = (*(_HISTORY if self.history else ()), *_STAGE)
+            lacking = (column for column in added if column.name not in self.column_names)
+            object.__setattr__(self, "columns", (*self.columns, *lacking))
         names = self.column_names
         if "." not in self.name:
             raise self.wrong("a name of the form layer.table", self.name)
@@ -226,6 +245,17 @@ class Table:
     def wrong(self, expected: str, found: str, *, do: str = "correct the contract") -> PermanentError:
         """The error for a contract that cannot be kept."""
         return PermanentError(f"the contract of {self.name} cannot be kept", expected=expected, found=found, do=do)
+
+    @property
+    def loaded_from(self) -> Source:
+        """The source of a loaded table.
+
+        Raises:
+            PermanentError: it is not loaded from anywhere.
+        """
+        if self.source is None:
+            raise self.wrong("a source, for its rows to be loaded from", "none", do="name it: source=DynamoDBExports()")
+        return self.source
 
     @property
     def layer(self) -> str:

@@ -26,7 +26,7 @@ def commits_since(snapshot: Snapshot, version: int) -> list[dict[str, Any]]:
     of this module say their version themselves, so the others' follow from it.
     """
     newer = snapshot.version - version
-    commits = snapshot.delta.history(newer) if newer > 0 else []
+    commits = snapshot.history(newer) if newer > 0 else []
     ahead = next((int(one[VERSION]) - one["version"] for one in commits if str(one.get(VERSION, "")).isdecimal()), 0)
     numbered = [{**commit, "version": commit["version"] + ahead} for commit in commits]
     return [commit for commit in numbered if version < commit["version"] <= snapshot.version]

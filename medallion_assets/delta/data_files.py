@@ -16,9 +16,10 @@ from typing import Any
 import obstore
 from deltalake.transaction import AddAction, RemoveAction
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, S3Store
+from obstore.store import LocalStore, ObjectStore
 
 from medallion_assets.contracts.table import Table
+from medallion_assets.storage.s3 import s3_store
 
 LOG_FOLDER = "_delta_log"
 DIGEST = "medallion_sha256"
@@ -78,7 +79,7 @@ def file_without_log(uri: str, storage_options: Mapping[str, str]) -> str | None
         OSError: the storage did not answer, or there is an object whose name no table can have.
     """
     if uri.startswith("s3://"):
-        pages = obstore.list(_store(uri, storage_options), chunk_size=100)
+        pages = obstore.list(s3_store(uri, storage_options), chunk_size=100)
         try:
             names = [meta["path"] for meta in next(iter(pages), [])]
         except BaseError as error:
@@ -97,7 +98,7 @@ def file_in_the_way(uri: str) -> str | None:
 
 def store_of(url: str, storage_options: Mapping[str, str]) -> ObjectStore:
     """The store of a table that is there, with keys below `url`."""
-    return _store(url, storage_options) if url.startswith("s3://") else LocalStore(url)
+    return s3_store(url, storage_options) if url.startswith("s3://") else LocalStore(url)
 
 
 def read_file(store: ObjectStore, path: str) -> bytes | None:
@@ -112,13 +113,6 @@ def read_file(store: ObjectStore, path: str) -> bytes | None:
         return None
     except BaseError as error:
         raise OSError(str(error)) from error
-
-
-def _store(url: str, storage_options: Mapping[str, str]) -> S3Store:
-    config = dict(storage_options)
-    # obstore's S3 config panics on this name; it is an option of the HTTP client there.
-    allow_http = config.pop("AWS_ALLOW_HTTP", "false").lower() in ("1", "true", "yes")
-    return S3Store.from_url(url, config=config, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
 
 
 def _stat(value: Any) -> str:

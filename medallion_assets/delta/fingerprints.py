@@ -13,9 +13,9 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 from medallion_assets.contracts.expectations import Action
-from medallion_assets.contracts.full_export_time import SEQUENCE_RULE
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import commit_note, last_commit
 from medallion_assets.delta.schema import rebuild_command
@@ -46,7 +46,8 @@ def fingerprint(table: Table) -> str:
     ]
     shape = f"{table.key} {table.partition_by} {table.history}"
     write_times = f"within {float(table.write_time_slack_hours)} hours of the window"
-    rules = [*columns, *expectations, shape, SEQUENCE_RULE, write_times]
+    sequence = f"full-export-minus-{table.loaded_from.uncertainty // timedelta(seconds=1)}s"
+    rules = [*columns, *expectations, shape, sequence, write_times]
     return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:12]
 
 

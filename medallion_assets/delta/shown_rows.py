@@ -8,15 +8,12 @@ No rule lets such a moment in; tables that an earlier release made may hold one,
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
-from medallion_assets.refining.bronze import EPOCH
+from medallion_assets.contracts.moments import FIRST_MICROS, LAST_MICROS, moment
 
-FIRST_MICROS, LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999
-"""The years 1 to 9999, in microseconds since 1970."""
 MICROS_PER_YEAR = 31_556_952_000_000
 
 
@@ -36,11 +33,6 @@ def shown_rows(rows: pl.DataFrame) -> list[dict[str, Any]]:
         for row, value in zip(shown, column, strict=True):
             row[name] = row[name] if row[name] is not None or value is None else moment_text(value)
     return shown
-
-
-def moment(micros: int) -> datetime:
-    """Microseconds since 1970 as a moment: the first or last one that Python can hold, where it lies beyond."""
-    return EPOCH + timedelta(microseconds=max(FIRST_MICROS, min(micros, LAST_MICROS)))
 
 
 def moment_text(micros: int) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import polars as pl
 from deltalake.exceptions import DeltaError
 
 from medallion_assets.contracts.table import Table
@@ -28,6 +29,8 @@ READ_ONLY = re.compile(r"\bos error 30\b|Read-only file system")
 COLOURS = re.compile(r"\x1b\[\d*m")
 FRAMES = re.compile(r"^\s*0: .*", re.MULTILINE | re.DOTALL)
 LONGEST = 400
+LAKEHOUSE_ERRORS = (MedallionError, pl.exceptions.PolarsError, OSError)
+"""What a lakehouse that cannot be read or written raises, for callers that go on without it."""
 
 
 @contextmanager

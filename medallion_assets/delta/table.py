@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
+from typing import Any
 
 import polars as pl
 from deltalake import DeltaTable
@@ -42,7 +43,7 @@ class Lakehouse:
     """
 
     url: str
-    storage_options: Mapping[str, str] = field(default_factory=dict)
+    storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     author: Mapping[str, str] = field(default_factory=dict)
     catalog: Catalog = field(default_factory=Catalog)
 
@@ -105,7 +106,9 @@ class Lakehouse:
         except MissingTableError:
             self.create(table)
             snapshot = self.open(table)
-        return self.open(table) if migrate(snapshot.delta, table) else snapshot
+        with storage_errors(table.name, self.uri(table)):
+            has_gained = migrate(snapshot.delta, table)
+        return self.open(table) if has_gained else snapshot
 
     def source(self, table: Table) -> Snapshot:
         """The table for a stage that is about to read it: made, empty, when nothing has come in yet.
@@ -193,7 +196,8 @@ class Snapshot:
     @cached_property
     def files(self) -> pl.DataFrame:
         """The live data files, one row each: path, size_bytes, num_records, min.*, max.*, partition.*."""
-        return pl.DataFrame(self.delta.get_add_actions(flatten=True))
+        with storage_errors(self.table.name, self.uri):
+            return pl.DataFrame(self.delta.get_add_actions(flatten=True))
 
     @property
     def row_count(self) -> int:
@@ -202,7 +206,13 @@ class Snapshot:
 
     def transaction(self, app_id: str) -> int | None:
         """The version last committed under an application id, or None."""
-        return self.delta.transaction_version(app_id)
+        with storage_errors(self.table.name, self.uri):
+            return self.delta.transaction_version(app_id)
+
+    def history(self, limit: int) -> list[dict[str, Any]]:
+        """The last commits, newest first, as delta-rs numbers them: read them by `commit_notes.commits_since`."""
+        with storage_errors(self.table.name, self.uri):
+            return self.delta.history(limit)
 
     def scan(
         self,

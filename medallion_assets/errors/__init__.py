@@ -28,6 +28,12 @@ class MedallionError(Exception):
             parts.append(f"what to do: {do}")
         super().__init__("; ".join(parts))
 
+    @property
+    def parts(self) -> dict[str, str | None]:
+        """`what`, `expected`, `found` and `do` as text; None where nothing is said."""
+        parts = {"what": self.what, "expected": self.expected, "found": self.found, "do": self.do}
+        return {name: None if part is None else str(part) for name, part in parts.items()}
+
 
 class PermanentError(MedallionError):
     """Repeating the same call cannot help: bad input, a wrong setting, a rule that is broken. Never retried."""

@@ -72,11 +72,11 @@ def _committed(lakehouse: Lakehouse, stage: Stage) -> Checkpoint:
 
 def _loaded(bronze: Snapshot, found: Checkpoint) -> Checkpoint:
     """Bronze: the export whose window ends last. What waits lies outside the lakehouse."""
-    exports = exports_in(bronze)
+    exports = exports_in(bronze, bronze.lakehouse.catalog.loaded_table(bronze.table.short_name).loaded_from)
     if not exports:
         return found
     covered_until = max(export.covers_until for export in exports)
-    return replace(found, watermark=exports[-1].export_id, covered_until=covered_until)
+    return replace(found, watermark=exports[-1].id, covered_until=covered_until)
 
 
 def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:

@@ -1,7 +1,7 @@
 """Claims: which table of this lakehouse loads an export, by where it lies and whose it is (rule B3).
 
 Belongs here: exports that no table will ever look at, although they lie where exports are looked for.
-Does not: verifying exports (sources.dynamodb_export.verify); recording whose they are (refining.source).
+Does not: verifying exports (sources.dynamodb_export.verify); recording whose they are (refining.owner).
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
+from medallion_assets.contracts.source import Found, Owner
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.source import Source, expect_source
+from medallion_assets.refining.owner import owner_known
+from medallion_assets.sources.dynamodb_export.find import folder_of
 from medallion_assets.sources.dynamodb_export.manifest import ROOT, SUMMARY_NAME
-from medallion_assets.sources.dynamodb_export.read import FoundExport
+from medallion_assets.sources.dynamodb_export.owner import expect_owner
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Verdict
 from medallion_assets.sources.dynamodb_export.verify import VerifiedExport
 
@@ -37,7 +39,7 @@ class Claims:
     Neither is known (None) of a place that has nothing to do with the raw URL, and no table claims anything there.
     """
 
-    tables: Mapping[str, Source]
+    tables: Mapping[str, Owner]
     inside: str | None = None
     below: str | None = None
 
@@ -45,7 +47,7 @@ class Claims:
     def of(cls, place: str, raw_url: str | None, lakehouse: Lakehouse | None = None) -> Self:
         """The claims on what lies below a place: by the contracts, and by what Bronze recorded, if there is one."""
         tables = lakehouse.catalog.loaded_tables if lakehouse is not None else ()
-        named = {table.short_name: _source(table, lakehouse) for table in tables}
+        named = {table.short_name: _owner(table, lakehouse) for table in tables}
         if raw_url is not None and f"{place}/".startswith(f"{raw_url}/"):
             return cls(tables=named, inside="", below=f"{place}/".removeprefix(f"{raw_url}/"))
         if raw_url is not None and raw_url.startswith(f"{place}/"):
@@ -55,39 +57,39 @@ class Claims:
     def judged(self, verified: VerifiedExport) -> VerifiedExport:
         """With the verdict `wrong_table` where an export that is whole lies in the folder of another table."""
         name = self._folder(verified.found) or ""
-        source = self.tables.get(name)
-        if source is None or verified.export is None or verified.verdict is not Verdict.COMPLETE:
+        owner = self.tables.get(name)
+        if owner is None or verified.export is None or verified.verdict is not Verdict.COMPLETE:
             return verified
         try:
-            expect_source(verified.export, source, name)
+            expect_owner(verified.export, owner)
         except ExportRefusedError as refused:
             return replace(verified, verdict=refused.verdict, detail=refused)
         return verified
 
-    def unclaimed(self, exports: Iterable[FoundExport]) -> Iterator[UnclaimedExport]:
+    def unclaimed(self, exports: Iterable[Found]) -> Iterator[UnclaimedExport]:
         """The exports that lie in no table's folder."""
         for found in exports:
             folder = self._folder(found)
             if folder is None or folder in self.tables:
                 continue
             yield UnclaimedExport(
-                key=f"{found.folder}/{SUMMARY_NAME}",
+                key=f"{folder_of(found)}/{SUMMARY_NAME}",
                 problem=f"no table is named {folder}" if folder else "in no table's folder",
                 do=f"move it below MEDALLION_RAW_URL/<table>, one of {', '.join(self.tables)}; a new table is added to "
                 "a pipeline",
             )
 
-    def _folder(self, found: FoundExport) -> str | None:
+    def _folder(self, found: Found) -> str | None:
         """The folder below the raw URL that an export lies in; empty if in none, None if nobody can know."""
         if self.inside is None or self.below is None:
             return None
-        if not found.folder.startswith(self.inside):
+        if not folder_of(found).startswith(self.inside):
             return ""
-        path = f"{self.below}{found.folder.removeprefix(self.inside)}"
+        path = f"{self.below}{folder_of(found).removeprefix(self.inside)}"
         folder = path.split("/", 1)[0]
         return folder if folder in self.tables or not path.startswith(f"{ROOT}/") else ""
 
 
-def _source(table: Table, lakehouse: Lakehouse | None) -> Source:
-    source = Source.of(table)
-    return source if lakehouse is None else source.known_from(lakehouse.find(bronze_table(table.short_name)))
+def _owner(table: Table, lakehouse: Lakehouse | None) -> Owner:
+    owner = Owner.of(table)
+    return owner if lakehouse is None else owner_known(owner, lakehouse.find(bronze_table(table.short_name)))

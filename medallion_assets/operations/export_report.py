@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from medallion_assets.contracts.full_export_time import UnprotectedMinute
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.export_claims import Claims, UnclaimedExport
+from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.coverage import Gap, open_gaps, unprotected_minutes
 from medallion_assets.settings import normalise_url
 from medallion_assets.sources.dynamodb_export.find import list_exports
 from medallion_assets.sources.dynamodb_export.verify import Standing, Verdict, VerifiedExport, verify_export
-from medallion_assets.storage.stores import open_store
+from medallion_assets.storage.stores import NO_OPTIONS, open_store
 
 _PUT_RIGHT = (
     "an export lies in [prefix/]AWSDynamoDB/<ExportId>/, with the id as DynamoDB gave it: copy its folder to such a "
@@ -95,8 +95,9 @@ def verify_exports(
     place = normalise_url(url, name="the URL of the exports")
     # A local store would make the folder; a reader makes nothing.
     is_there = place.startswith("s3://") or Path(place).is_dir()
-    listing = list_exports(store := open_store(place), everything=True) if is_there else None
-    if listing is None or not (listing.exports or listing.summaries):
+    options = lakehouse.storage_options if lakehouse else NO_OPTIONS
+    listing = list_exports(store := open_store(place, options), everything=True) if is_there else None
+    if listing is None or not (listing.batches or listing.unclaimed):
         raise PermanentError(
             f"no export lies below {place}",
             expected="folders [prefix/]AWSDynamoDB/<ExportId>/ below it, at any depth",
@@ -105,15 +106,15 @@ def verify_exports(
         )
     claims = Claims.of(place, raw_url, lakehouse)
     verified = []
-    for number, export in enumerate(listing.exports, start=1):
+    for number, export in enumerate(listing.batches, start=1):
         verified.append(claims.judged(verify_export(store, export)))
-        progress(number, len(listing.exports))
-    complete = [one.export for one in verified if one.export is not None and one.verdict is Verdict.COMPLETE]
+        progress(number, len(listing.batches))
+    complete = [one.export.batch for one in verified if one.export is not None and one.verdict is Verdict.COMPLETE]
     gaps, minutes = open_gaps(complete), unprotected_minutes(complete)
-    misplaced = [UnclaimedExport(key=key, problem="in no export folder", do=_PUT_RIGHT) for key in listing.summaries]
+    misplaced = [UnclaimedExport(key=key, problem="in no export folder", do=_PUT_RIGHT) for key in listing.unclaimed]
     return ExportReport(
         exports=[_facts(one, gaps, minutes) for one in verified],
-        unclaimed=[*misplaced, *claims.unclaimed(listing.exports)],
+        unclaimed=[*misplaced, *claims.unclaimed(listing.batches)],
         foreign_objects=listing.foreign,
         not_looked_into=listing.unseen,
     )
@@ -123,7 +124,7 @@ def _facts(verified: VerifiedExport, gaps: dict[str, Gap], minutes: dict[str, Un
     export, detail = verified.export, verified.detail
     is_complete = verified.verdict is Verdict.COMPLETE
     return ExportFacts(
-        export_id=verified.found.export_id,
+        export_id=verified.found.id,
         prefix=verified.found.prefix,
         table=export.table_name if export else detail.table if detail else None,
         export_type=export.export_type.value if export else None,
@@ -133,8 +134,8 @@ def _facts(verified: VerifiedExport, gaps: dict[str, Gap], minutes: dict[str, Un
         verdict=verified.verdict,
         items=verified.items,
         files=verified.files,
-        gap_before=gaps.get(verified.found.export_id) if is_complete else None,
-        unprotected_minute=minutes.get(verified.found.export_id) if is_complete else None,
+        gap_before=gaps.get(verified.found.id) if is_complete else None,
+        unprotected_minute=minutes.get(verified.found.id) if is_complete else None,
         problem=f"expected: {detail.expected}; found: {detail.found}" if detail else None,
         do=detail.do if detail else None,
     )

@@ -20,7 +20,6 @@ from medallion_assets.errors import CommitConflictError, PermanentError
 from medallion_assets.operations.stages import stages
 from medallion_assets.refining.rebuild import rebuild_judged
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
-from medallion_assets.refining.source import Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,15 +105,12 @@ def _rebuild(
 ) -> Rebuilt:
     why, dry_run = request.why, request.dry_run
     if table.layer == "bronze":
-        name = table.short_name
-        source = Source.of(lakehouse.catalog.loaded_table(name))
         return rebuild_bronze(
             lakehouse,
             raw_url,
-            name,
+            lakehouse.catalog.loaded_table(table.short_name),
             why=why,
             now=now,
-            source=source,
             drop_foreign=request.drop_foreign,
             dry_run=dry_run,
             progress=progress,

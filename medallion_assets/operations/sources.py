@@ -1,17 +1,18 @@
 """The sources of the exported tables: whose exports each of them takes, and who says so (rule B3).
 
 Belongs here: reading it for those who only look.
-Does not: what follows from it (refining.source).
+Does not: what follows from it (refining.owner).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from medallion_assets.contracts.source import Owner
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.source import Source
+from medallion_assets.refining.owner import owner_known
 
 CONTRACT, FIRST_EXPORT = "the contract", "the first export that was loaded"
 PRESUMED = "export {}, by its tableId alone (if that is wrong: name `source_arn` in the contract),"
@@ -30,14 +31,13 @@ class TableSource:
 def read_sources(lakehouse: Lakehouse) -> list[TableSource]:
     """One for each exported table; none is made for that."""
     return [
-        _source(lakehouse, Source.of(table), bronze_table(table.short_name))
-        for table in lakehouse.catalog.loaded_tables
+        _source(lakehouse, Owner.of(table), bronze_table(table.short_name)) for table in lakehouse.catalog.loaded_tables
     ]
 
 
-def _source(lakehouse: Lakehouse, source: Source, bronze: Table) -> TableSource:
-    known = source.known_from(lakehouse.find(bronze))
-    told_by = None if known.arn is None else CONTRACT if known.by_contract else FIRST_EXPORT
+def _source(lakehouse: Lakehouse, owner: Owner, bronze: Table) -> TableSource:
+    known = owner_known(owner, lakehouse.find(bronze))
+    told_by = None if known.name is None else CONTRACT if known.by_contract else FIRST_EXPORT
     if known.presumed_from is not None:
         told_by = PRESUMED.format(known.presumed_from)
-    return TableSource(table=bronze.name, arn=known.arn, told_by=told_by, accepts=known.accepts)
+    return TableSource(table=bronze.name, arn=known.name, told_by=told_by, accepts=known.accepts)

@@ -19,7 +19,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.table import read_alerts
 from medallion_assets.operations.checkpoint import read_checkpoints
 from medallion_assets.operations.freshness import read_freshness
-from medallion_assets.operations.incident import read_incidents
+from medallion_assets.operations.incident import Incident, read_incidents
 from medallion_assets.operations.monitoring import Checkpoint, Freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, read_attempts
 from medallion_assets.operations.settlements import read_settlements
@@ -85,7 +85,7 @@ class Status:
     checkpoints: list[Checkpoint]
     stages: list[StageStatus]
     alerts: list[dict[str, Any]]
-    incidents: list[dict[str, Any]]
+    incidents: list[Incident]
     problems: list[str]
     warnings: list[str]
 
@@ -111,7 +111,7 @@ def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
         checkpoints=read_checkpoints(lakehouse),
         stages=found,
         alerts=alerts,
-        incidents=[{name: getattr(incident, name) for name in INCIDENT_COLUMNS} for incident in incidents],
+        incidents=incidents,
         problems=problems(fresh, found),
         warnings=[*warnings(found), *chain_warnings(lakehouse)],
     )
@@ -183,7 +183,7 @@ def chain_warnings(lakehouse: Lakehouse) -> list[str]:
         if outdated := settlement.outdated:
             latest = max(outdated, key=lambda one: one.order)
             found.append(
-                f"{table.name}: nothing of {len(outdated)} exports counts, the latest {latest.export_id}: they are "
+                f"{table.name}: nothing of {len(outdated)} exports counts, the latest {latest.id}: they are "
                 "of a former table, and begin after another one followed it"
             )
     return found
@@ -201,4 +201,6 @@ def _moment(moment: datetime | None) -> str:
 
 def status_facts(status: Status) -> dict[str, Any]:
     """The status as JSON shows it: with the verdict first."""
-    return {"is_well": not status.problems, **{name: getattr(status, name) for name in Status.__dataclass_fields__}}
+    facts = {name: getattr(status, name) for name in Status.__dataclass_fields__}
+    facts["incidents"] = [{name: getattr(incident, name) for name in INCIDENT_COLUMNS} for incident in status.incidents]
+    return {"is_well": not status.problems, **facts}

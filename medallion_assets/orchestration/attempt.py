@@ -15,14 +15,13 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import dagster as dg
-import polars as pl
 import tenacity
-from deltalake.exceptions import DeltaError
 
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.errors import MedallionError, TransientError
+from medallion_assets.errors import TransientError
 from medallion_assets.errors.native import native_failures
 from medallion_assets.operations.expectation_results import (
     EXPECTATION_RESULTS,
@@ -46,8 +45,6 @@ FIGURES = {
 }
 """What a materialization's metadata calls the columns of operations.pipeline_runs."""
 ENDING = dg.DagsterEventType.RUN_CANCELING
-NOT_WRITTEN = (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError)
-"""What a lakehouse that cannot be written raises."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +158,7 @@ class Stage:
     def _write(self, table: Table, write: Callable[[], None]) -> None:
         try:
             write()
-        except NOT_WRITTEN as failure:
+        except LAKEHOUSE_ERRORS as failure:
             self.context.log.warning("%s lacks this attempt: %s", table.name, failure)
 
     def _why_ended(self) -> str:

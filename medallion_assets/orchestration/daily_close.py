@@ -17,7 +17,6 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from dagster._utils.schedules import reverse_cron_string_iterator
 
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.run_days import partition_day
@@ -51,8 +50,8 @@ def day_due(cron_lines: Sequence[str], time_zone: str, done_by: time, now: datet
     if now < due_at:
         return None
     begin = datetime.combine(business_day(now) - timedelta(days=1), done_by, zone)
-    ticks = (_last_tick(line, time_zone, due_at) for line in cron_lines)
-    return max((day_to_close(tick) for tick in ticks if tick > begin), default=None)
+    ticks = (tick for line in cron_lines for tick in _ticks(line, time_zone, begin, due_at))
+    return max(map(day_to_close, ticks), default=None)
 
 
 def missed_days(
@@ -87,10 +86,13 @@ def closed_days(instance: dg.DagsterInstance, table: Table, days: Collection[dat
     return closed
 
 
-def _last_tick(cron_line: str, time_zone: str, moment: datetime) -> datetime:
-    """When a cron line was due last, at `moment` or before it."""
-    just_after = moment.timestamp() + 1
-    return next(reverse_cron_string_iterator(just_after, cron_line, time_zone))
+def _ticks(cron_line: str, time_zone: str, after: datetime, until: datetime) -> list[datetime]:
+    """When a cron line was due: where partitions by this line begin, the one that has only begun included."""
+    partitions = dg.TimeWindowPartitionsDefinition(
+        start=after, fmt="%Y-%m-%dT%H:%M%z", timezone=time_zone, cron_schedule=cron_line, end_offset=1
+    )
+    ticks = map(datetime.fromisoformat, partitions.get_partition_keys(current_time=until))
+    return [tick for tick in ticks if after < tick <= until]
 
 
 def _began(instance: dg.DagsterInstance, record: dg.EventLogRecord) -> float:

@@ -34,7 +34,7 @@ def quality_threshold(table: Table, done: Refined) -> dg.AssetCheckResult:
     if done.failing is None:
         return check(table, "quality_threshold", passed=True, **figures)
     sample = as_table(done.failing.sample.to_dicts(), longest=SAMPLE_CHARACTERS)
-    export_id = done.failing.export.export_id
+    export_id = done.failing.export.id
     return check(table, "quality_threshold", passed=False, export_id=export_id, **figures, sample=sample)
 
 
@@ -55,7 +55,7 @@ def _deletes(tally: Tally) -> dict[str, Any]:
 
 def gate_error(table: Table, failing: Failing, gate: Gate) -> QualityGateError:
     """What a person reads when an export fails the gate."""
-    export_id, tally = failing.export.export_id, failing.tally
+    export_id, tally = failing.export.id, failing.tally
     expected, found, look_at = [], [], []
     if gate.is_too_bad(tally) or tally.failures:
         failures = f"; failed: {counts(tally.failures)}" if tally.failures else ""

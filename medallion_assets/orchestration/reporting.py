@@ -37,6 +37,8 @@ from medallion_assets.errors.visible_text import visible
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 120
 COUNTS_SHOWN = 100
+FAILURE_PARTS = {"what": "what", "expected": "expected", "found": "found", "do": "what to do"}
+"""The parts of an error of this project, and what the metadata of the step's failure calls them."""
 STEP_RETRY_SECONDS = 10.0
 """Before a step's own retry; what failed transiently has waited within the step already (stage.Repeating)."""
 
@@ -161,10 +163,9 @@ def stage_errors() -> Iterator[None]:
         with native_failures("this step"):
             yield
     except MedallionError as error:
-        parts = {"expected": error.expected, "found": error.found, "what to do": error.do}
         raise dg.Failure(
             str(error),
-            metadata={name: str(part) for name, part in parts.items() if part is not None},
+            metadata={FAILURE_PARTS[name]: part for name, part in error.parts.items() if part is not None},
             allow_retries=isinstance(error, TransientError),
         ) from error
 
@@ -193,9 +194,13 @@ def step_retries(table: Table, *, attempt: int) -> Iterator[None]:
         raise dg.RetryRequested(max_retries=policy.max_retries, seconds_to_wait=wait) from error
 
 
-def as_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> dg.MarkdownMetadataValue:
-    """Rows as Dagster shows them; values of more than `longest` characters are cut."""
-    return dg.MetadataValue.md(markdown_table(rows, longest=longest))
+def as_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> dg.TableMetadataValue:
+    """Rows as Dagster shows them; values are text, and cut where they have more than `longest` characters."""
+    names = list(rows[0]) if rows else []
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord({name: _text(row[name], longest) for name in names}) for row in rows],
+        schema=dg.TableSchema(columns=[dg.TableColumn(name) for name in names]),
+    )
 
 
 def markdown_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> str:
@@ -204,7 +209,8 @@ def markdown_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACT
         return "no rows"
     names = list(rows[0])
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
-    lines += ["| " + " | ".join(_cell(row[name], longest) for name in names) + " |" for row in rows]
+    cells = ([_text(row[name], longest).replace("|", "\\|") for name in names] for row in rows)
+    lines += [f"| {' | '.join(line)} |" for line in cells]
     return "\n".join(lines)
 
 
@@ -216,9 +222,8 @@ def counts(figures: Mapping[str, int]) -> str:
     return ", ".join([*shown, *more]) or "none"
 
 
-def _cell(value: Any, longest: int) -> str:
-    text = _cut("" if value is None else str(value), longest)
-    return visible(text).replace("|", "\\|").replace("\n", " ")
+def _text(value: Any, longest: int) -> str:
+    return visible(_cut("" if value is None else str(value), longest)).replace("\n", " ")
 
 
 def _cut(text: str, longest: int) -> str:

@@ -12,8 +12,8 @@ import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import AT_ONCE, Table, Timers
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.orchestration.attempt import NOT_WRITTEN
 from medallion_assets.orchestration.jobs import job_tables, run_tags
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
@@ -99,5 +99,5 @@ def tell_or_log(
     """Tell people; that nobody can be told stops no sensor, and stands in the log of its tick."""
     try:
         tell(lakehouse.lakehouse(), context.instance, settings, alerts, lakehouse.now())
-    except NOT_WRITTEN:
+    except LAKEHOUSE_ERRORS:
         context.log.exception("nobody could be told: %s", "; ".join(alert.what for alert in alerts))

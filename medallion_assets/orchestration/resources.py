@@ -4,15 +4,14 @@ Belongs here: the lakehouse, the raw exports and DynamoDB as Dagster resources.
 Does not: any logic of a stage; assets call the rooms below and report (reporting.py).
 """
 
-from __future__ import annotations
-
 import getpass
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import dagster as dg
+from pydantic import Field
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
@@ -21,7 +20,9 @@ from medallion_assets.orchestration.attempt import Repeating, Stage
 from medallion_assets.orchestration.reporting import stage_errors, step_retries
 from medallion_assets.orchestration.runs.launcher import carried_out_here
 from medallion_assets.publishing.publisher import publishing_client
-from medallion_assets.settings import aws_options
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 
 class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -33,6 +34,8 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     catalog: ClassVar[Catalog] = Catalog()
     url: str
     raw_url: str
+    storage_options: dg.ResourceDependency[Mapping[str, str]] = Field(default_factory=dict, repr=False)  # type: ignore[arg-type]
+    """They hold secrets: a dependency is no configuration, which Dagster stores and shows."""
     repetitions: int = Repeating.attempts
     first_wait_seconds: float = Repeating.first_wait_seconds
 
@@ -47,7 +50,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Resource
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[LakehouseResource]:
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LakehouseResource"]:
         """The resource, while the process that works with it is known as the one that carries out the run."""
         with carried_out_here(context):
             yield self
@@ -72,7 +75,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def lakehouse(self, *, author: Mapping[str, str] | None = None) -> Lakehouse:
         """The lakehouse, for who reads it without a stage."""
-        return Lakehouse(url=self.url, storage_options=aws_options(), author=author or {}, catalog=self.catalog)
+        return Lakehouse(url=self.url, storage_options=self.storage_options, author=author or {}, catalog=self.catalog)
 
     def now(self) -> datetime:
         """The clock of this run's stages."""
@@ -94,19 +97,18 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     prefix: str = ""
     publish_samples: list[str] = []  # noqa: RUF012 - a field of pydantic, which copies it
 
-    def client(self) -> Any:
+    def client(self) -> "DynamoDBClient":
         """A client that leaves repeating to the limiter.
 
         Raises:
             PermanentError: the settings name no region, or an endpoint that is no URL.
         """
-        options = {
-            "endpoint_url": self.endpoint_url,
-            "region_name": self.region or aws_options().get("AWS_REGION"),  # boto3 reads AWS_DEFAULT_REGION alone
-            "aws_access_key_id": self.access_key_id,
-            "aws_secret_access_key": self.secret_access_key,
-        }
-        return publishing_client(**{name: value for name, value in options.items() if value is not None})
+        return publishing_client(
+            endpoint_url=self.endpoint_url,
+            region_name=self.region,
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key,
+        )
 
 
 def started_by(context: dg.AssetExecutionContext) -> str:

@@ -15,6 +15,8 @@ from medallion_assets.errors import PermanentError
 Attribute = dict[str, str | bool]
 """One attribute as DynamoDB writes it, such as `{"N": "12.5"}`."""
 Item = dict[str, Attribute]
+StoredItem = Mapping[str, Mapping[str, object]]
+"""An item as it is read."""
 
 MAX_DIGITS = 38
 """What DynamoDB keeps of a number."""
@@ -51,7 +53,7 @@ def to_item(row: Mapping[str, object]) -> Item:
     return item
 
 
-def from_item(item: Mapping[str, Mapping[str, str | bool]]) -> dict[str, object]:
+def from_item(item: StoredItem) -> dict[str, object]:
     """An item as plain values: text, bool, None, and Decimal for every number (days stay ISO text)."""
     row: dict[str, object] = {}
     for name, attribute in item.items():
@@ -65,7 +67,7 @@ def from_item(item: Mapping[str, Mapping[str, str | bool]]) -> dict[str, object]
     return row
 
 
-def number(attribute: Mapping[str, str | bool]) -> int:
+def number(attribute: Mapping[str, object]) -> int:
     """A whole number out of an `N` attribute."""
     return int(Decimal(str(attribute["N"])))
 

@@ -8,8 +8,8 @@ ours (publishing.failures).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import botocore.exceptions as botocore
 
@@ -20,6 +20,9 @@ from medallion_assets.publishing.batches import grouped
 from medallion_assets.publishing.failures import CONDITION_FAILED, RESUMES, code_of, failure, passes, repeat_of
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.storage.parallel import for_each
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 BATCH_ITEMS = 25
 """The most that BatchWriteItem takes."""
@@ -77,7 +80,7 @@ class BudgetedTable:
     With a `token`, writing raises PermanentError soon after another publish took over.
     """
 
-    def __init__(self, client: Any, name: str, limiter: CapacityLimiter, token: Token | None = None) -> None:
+    def __init__(self, client: DynamoDBClient, name: str, limiter: CapacityLimiter, token: Token | None = None) -> None:
         self.name = name
         self.limiter = limiter
         self.consumed_wcu = 0.0
@@ -119,7 +122,8 @@ class BudgetedTable:
         try:
             self._write("transact_write_items", cost, TransactItems=actions)
         except botocore.ClientError as refusal:
-            guarded, *reasons = refusal.response["CancellationReasons"]
+            refused: Mapping[str, Any] = refusal.response
+            guarded, *reasons = refused["CancellationReasons"]
             if guarded["Code"] in CONDITION_FAILED:
                 return None
             return [
@@ -178,7 +182,8 @@ class BudgetedTable:
         try:
             self._write(operation, cost, TableName=self.name, **_conditional(condition), **request)
         except botocore.ClientError as refusal:
-            return Answer(accepted=False, existing=refusal.response.get("Item", {}))
+            refused: Mapping[str, Any] = refusal.response
+            return Answer(accepted=False, existing=refused.get("Item", {}))
         return Answer(accepted=True, existing={})
 
     def _write_all(self, requests: Iterable[dict[str, Any]], done: Callable[[int], object]) -> None:

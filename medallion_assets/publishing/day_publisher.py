@@ -10,7 +10,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medallion_assets.contracts.pipeline import METRIC_DATE, ROW_KEY
 from medallion_assets.errors import PermanentError, TransientError
@@ -24,6 +24,9 @@ from medallion_assets.publishing.publisher import Outcome, Published, Source
 from medallion_assets.publishing.tombstones import EXPIRES_AT
 from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, key_rules, objection
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
 DAY, ROW = METRIC_DATE, ROW_KEY
 POINTER = "#current"
 EXPIRE_AFTER_SECONDS = 86_400
@@ -31,7 +34,7 @@ EXPIRE_AFTER_SECONDS = 86_400
 
 
 def publish_day(
-    client: Any,
+    client: DynamoDBClient,
     *,
     table_name: str,
     day: date,

@@ -18,7 +18,7 @@ from medallion_assets.publishing.destination import refuse_samples, serving_tabl
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.serving_tables import ensure_table
-from medallion_assets.settings import Settings, aws_options
+from medallion_assets.settings import Settings
 
 TARGET_WCU = 25
 """One item is written."""
@@ -45,8 +45,7 @@ def hand_over_table(
             do=f"run {gold_table.path} first, or correct MEDALLION_LAKEHOUSE_URL",
         )
     gold, serving = lakehouse.open(gold_table), serving_table(what, settings.serving_prefix)
-    region = aws_options().get("AWS_REGION")
-    client = publishing_client(**({"region_name": region} if region else {}))
+    client = publishing_client(region_name=settings.aws_region)
     endpoint = client.meta.endpoint_url
     refuse_samples(lakehouse, identity, serving.name, endpoint=endpoint, named=settings.publish_samples)
     ensure_table(client, serving, creates=settings.creates_tables)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from medallion_assets.publishing import watermark
 from medallion_assets.publishing.attributes import Item, to_item, write_units
@@ -51,6 +51,9 @@ from medallion_assets.publishing.watermark import (
 )
 from medallion_assets.storage.parallel import for_each
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
 T = TypeVar("T")
 
 PROGRESS_ITEMS = 100
@@ -62,7 +65,7 @@ UNKNOWN = b""
 
 
 def publish_items(
-    client: Any,
+    client: DynamoDBClient,
     *,
     table_name: str,
     keys: Sequence[str],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from medallion_assets.contracts import pipeline
 from medallion_assets.contracts.pipeline import AsOf, PublishDays, PublishItems
@@ -29,6 +29,9 @@ from medallion_assets.publishing.publisher import Published, Source
 from medallion_assets.publishing.serving_tables import ServingTable, ensure_table
 from medallion_assets.publishing.table_settings import TableState
 from medallion_assets.publishing.watermark import WATERMARK, Pair, read_watermark
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,7 @@ class Publisher:
     `publish_samples` names tables, or the lakehouse, for which sample data may leave this machine.
     """
 
-    client: Any
+    client: DynamoDBClient
     lakehouse: Lakehouse
     identify: Callable[[], Identity]
     knows_run: Callable[[str], bool]

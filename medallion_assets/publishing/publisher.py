@@ -7,7 +7,7 @@ Does not: the kinds themselves (publishing.day_publisher, publishing.item_publis
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 from botocore.config import Config
@@ -17,6 +17,9 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.failures import ENDPOINT, remedy
 from medallion_assets.publishing.unpublishable import LeftOut
 from medallion_assets.storage.parallel import WORKERS
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 Outcome = Literal["published", "superseded", "unchanged"]
 """`published`: readers now see it. `unchanged`: it was in already. `superseded`: a newer one is in or on its way."""
@@ -85,10 +88,10 @@ class Published:
     advice: tuple[str, ...] = ()
 
 
-def publishing_client(**options: Any) -> Any:
+def publishing_client(**options: Any) -> DynamoDBClient:
     """A boto3 DynamoDB client that leaves repeating to the limiter, which else would not see what was throttled.
 
-    `options` go to `boto3.client`; credentials, region and endpoint come from the standard AWS variables.
+    `options` go to `boto3.client`; what is None (credentials, region, endpoint) comes from the standard AWS variables.
 
     Raises:
         PermanentError: no region, or an endpoint that is no URL.
@@ -101,7 +104,8 @@ def publishing_client(**options: Any) -> Any:
         tcp_keepalive=True,
     )
     try:
-        return boto3.client("dynamodb", config=config, **options)
+        known = {name: value for name, value in options.items() if value is not None}
+        return boto3.client("dynamodb", config=config, **known)
     except BotoCoreError as error:
         raise PermanentError("there is no way to DynamoDB", found=str(error), do=remedy(error)) from error
     except ValueError as error:

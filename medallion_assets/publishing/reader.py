@@ -11,20 +11,23 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING
 
 from medallion_assets.contracts.table import Date, Integer, Table
 from medallion_assets.errors import TransientError
-from medallion_assets.publishing.attributes import Item, from_item, number, to_item
+from medallion_assets.publishing.attributes import StoredItem, from_item, number, to_item
 from medallion_assets.publishing.day_publisher import DAY, POINTER, ROW, rows_of_version
 from medallion_assets.publishing.keys import MOST_PARTITION_KEY_BYTES, MOST_SORT_KEY_BYTES, encode_key
 from medallion_assets.publishing.tombstones import EXPIRES_AT, is_tombstone
 from medallion_assets.publishing.watermark import VERSION
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
 MOST_ATTEMPTS = 5
 
 
-def read_day(client: Any, table_name: str, day: date, *, consistent: bool = True) -> list[dict[str, object]]:
+def read_day(client: DynamoDBClient, table_name: str, day: date, *, consistent: bool = True) -> list[dict[str, object]]:
     """Every row of the day's current version, in order of its key; empty when the day is empty or was never published.
 
     Numbers are Decimal, days ISO text. Reads the pointer, then the rows of its version; when rows are missing (they
@@ -52,7 +55,7 @@ def read_day(client: Any, table_name: str, day: date, *, consistent: bool = True
 
 
 def read_item(
-    client: Any, table_name: str, contract: Table, *key: str, consistent: bool = True
+    client: DynamoDBClient, table_name: str, contract: Table, *key: str, consistent: bool = True
 ) -> dict[str, object] | None:
     """The figures of a key in a table of items, by the `contract` of what is published there; None without such a key.
 
@@ -77,12 +80,12 @@ def _typed(contract: Table, name: str, value: object) -> object:
     return int(value) if isinstance(kind, Integer) and isinstance(value, Decimal) else value
 
 
-def _rows(client: Any, table_name: str, day: date, version: int, *, consistent: bool) -> list[Item]:
+def _rows(client: DynamoDBClient, table_name: str, day: date, version: int, *, consistent: bool) -> list[StoredItem]:
     pages = client.get_paginator("query").paginate(
         TableName=table_name, ConsistentRead=consistent, **rows_of_version(day, version)
     )
     return [row for page in pages for row in page["Items"]]
 
 
-def _visible(item: Item, *hidden: str) -> dict[str, object]:
+def _visible(item: StoredItem, *hidden: str) -> dict[str, object]:
     return {name: value for name, value in from_item(item).items() if name not in hidden}

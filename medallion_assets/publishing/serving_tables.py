@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -20,6 +20,9 @@ from medallion_assets.publishing.day_publisher import DAY, ROW
 from medallion_assets.publishing.failures import ENDPOINT, dynamodb_errors, not_dynamodb
 from medallion_assets.publishing.table_settings import TableState, Wanted
 from medallion_assets.publishing.tombstones import DELETED, EXPIRES_AT
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 AWS_DOMAIN = ".amazonaws.com"
 MOST_NAME_CHARACTERS = 255
@@ -64,7 +67,7 @@ class ServingTable:
             "DeletionProtectionEnabled": True,
         }
 
-    def commands(self, client: Any) -> str:
+    def commands(self, client: DynamoDBClient) -> str:
         """What to type to make it where the client looks."""
         attributes = " ".join(f"AttributeName={name},AttributeType=S" for name in self.keys)
         schema = " ".join(f"AttributeName={one['AttributeName']},KeyType={one['KeyType']}" for one in self.key_schema)
@@ -75,14 +78,14 @@ class ServingTable:
         wait = f"aws dynamodb wait table-exists --table-name {self.name}{_place(client)}"
         return f"{create} && {wait} && {self.expiry_command(client)}"
 
-    def expiry_command(self, client: Any, attribute: str = EXPIRES_AT, *, enabled: bool = True) -> str:
+    def expiry_command(self, client: DynamoDBClient, attribute: str = EXPIRES_AT, *, enabled: bool = True) -> str:
         """What to type to let its items expire, or to end that."""
         return (
             f"aws dynamodb update-time-to-live --table-name {self.name} --time-to-live-specification "
             f"Enabled={str(enabled).lower()},AttributeName={attribute}{_place(client)}"
         )
 
-    def wanted(self, client: Any, target_wcu: float | None) -> Wanted:
+    def wanted(self, client: DynamoDBClient, target_wcu: float | None) -> Wanted:
         """What its description must say."""
         return Wanted(
             name=self.name,
@@ -105,7 +108,9 @@ def item_table(name: str, *, keys: Sequence[str], attributes: Mapping[str, str] 
     return ServingTable(name=name, keys=tuple(keys), must_expire=False, attributes=attributes or {})
 
 
-def ensure_table(client: Any, table: ServingTable, *, creates: bool, target_wcu: float | None = None) -> TableState:
+def ensure_table(
+    client: DynamoDBClient, table: ServingTable, *, creates: bool, target_wcu: float | None = None
+) -> TableState:
     """See that the table is there as publishing needs it; make what is missing only if `creates`.
 
     Raises:
@@ -126,7 +131,7 @@ def ensure_table(client: Any, table: ServingTable, *, creates: bool, target_wcu:
     return TableState(index_rules=rules, advice=tuple(advice))
 
 
-def _describe(client: Any, table: ServingTable, *, creates: bool) -> dict[str, Any]:
+def _describe(client: DynamoDBClient, table: ServingTable, *, creates: bool) -> dict[str, Any]:
     try:
         return _description(client, table)
     except client.exceptions.ResourceNotFoundException:
@@ -141,21 +146,21 @@ def _describe(client: Any, table: ServingTable, *, creates: bool) -> dict[str, A
         ) from None
 
 
-def _create(client: Any, table: ServingTable) -> dict[str, Any]:
+def _create(client: DynamoDBClient, table: ServingTable) -> dict[str, Any]:
     with dynamodb_errors("create_table", table.name):
         with suppress(client.exceptions.ResourceInUseException):  # another run is creating it
             client.create_table(**table.request())
         return _description(client, table)
 
 
-def _description(client: Any, table: ServingTable) -> dict[str, Any]:
-    found = client.describe_table(TableName=table.name).get("Table")
+def _description(client: DynamoDBClient, table: ServingTable) -> dict[str, Any]:
+    found: Any = client.describe_table(TableName=table.name).get("Table")
     if not isinstance(found, dict):
         raise not_dynamodb("describe_table", table.name, client.meta.endpoint_url)
     return found
 
 
-def _expiry_advice(client: Any, table: ServingTable, *, creates: bool) -> list[str]:
+def _expiry_advice(client: DynamoDBClient, table: ServingTable, *, creates: bool) -> list[str]:
     """See that items expire; what to do where they do not and publishing can go on without."""
     with dynamodb_errors("describe_time_to_live", table.name):
         expiry = client.describe_time_to_live(TableName=table.name)["TimeToLiveDescription"]
@@ -187,17 +192,18 @@ def _expiry_advice(client: Any, table: ServingTable, *, creates: bool) -> list[s
     )
 
 
-def _switch_expiry_on(client: Any, table: ServingTable) -> None:
-    specification = {"Enabled": True, "AttributeName": EXPIRES_AT}
+def _switch_expiry_on(client: DynamoDBClient, table: ServingTable) -> None:
     with dynamodb_errors("update_time_to_live", table.name):
         try:
-            client.update_time_to_live(TableName=table.name, TimeToLiveSpecification=specification)
+            client.update_time_to_live(
+                TableName=table.name, TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRES_AT}
+            )
         except ClientError as error:
             if "already enabled" not in str(error):  # by another run, meanwhile
                 raise
 
 
-def _place(client: Any) -> str:
+def _place(client: DynamoDBClient) -> str:
     """The options of `aws` that name where the client looks."""
     endpoint = client.meta.endpoint_url
     elsewhere = "" if AWS_DOMAIN in endpoint else f" --endpoint-url {endpoint}"

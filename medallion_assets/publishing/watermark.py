@@ -14,15 +14,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from medallion_assets.contracts.pipeline import AS_OF_DATE, GOLD_VERSION
 from medallion_assets.errors import TransientError
-from medallion_assets.publishing.attributes import Item, number, to_item
+from medallion_assets.publishing.attributes import Item, StoredItem, number, to_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition, Guard
 from medallion_assets.publishing.keys import ENCODED_WITH
 from medallion_assets.publishing.owner import TABLE_ID, Trace, trace_of
 from medallion_assets.publishing.publisher import VERSIONS
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 WATERMARK = "#watermark"
 AS_OF, VERSION = AS_OF_DATE, GOLD_VERSION
@@ -62,7 +65,7 @@ def pair_values(pair: Pair) -> Item:
     return to_item({":as_of": pair.as_of, ":version": pair.version})
 
 
-def pair_of(item: Item, as_of: str = AS_OF, version: str = VERSION) -> Pair | None:
+def pair_of(item: StoredItem, as_of: str = AS_OF, version: str = VERSION) -> Pair | None:
     """The pair that an item carries, or None."""
     if as_of not in item:
         return None
@@ -111,7 +114,7 @@ def watermark_key(keys: Sequence[str]) -> Item:
     return to_item(dict.fromkeys(keys, WATERMARK))
 
 
-def read_watermark(client: Any, table_name: str, *, keys: Sequence[str]) -> Pair | None:
+def read_watermark(client: DynamoDBClient, table_name: str, *, keys: Sequence[str]) -> Pair | None:
     """(as_of_date, version) of what is published, whole; None before the first publish. Strongly consistent."""
     item = client.get_item(TableName=table_name, Key=watermark_key(keys), ConsistentRead=True).get("Item", {})
     return pair_of(item)

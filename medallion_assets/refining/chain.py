@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from medallion_assets.refining.bronze import RawExport
+from medallion_assets.contracts.batch import Batch
 from medallion_assets.refining.origins import Origins
 
 
@@ -36,6 +36,27 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnprotectedMinute:
+    """A window that joined a full export although no window covers `covered_until` to `window_from` between them.
+
+    `full_export_id` is the full export, `export_id` the window.
+    """
+
+    full_export_id: str
+    export_id: str
+    covered_until: datetime
+    window_from: datetime
+
+    def __str__(self) -> str:
+        """Name it for a person."""
+        return (
+            f"full export {self.full_export_id} surely holds what was written by {self.covered_until.isoformat()}, and "
+            f"the window of export {self.export_id} begins at {self.window_from.isoformat()}: writes between the two "
+            "may be in neither; export a window that covers them, or make a full export"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
     """How far a chain goes (rule C1); both None before it has begun.
 
@@ -46,15 +67,15 @@ class Reach:
     covered_until: datetime | None
     joins_until: datetime | None
 
-    def joined_by(self, export: RawExport) -> bool:
+    def joined_by(self, export: Batch) -> bool:
         """Whether an export belongs to the chain."""
-        return export.is_full or (self.joins_until is not None and export.from_at <= self.joins_until)
+        return export.is_full or (self.joins_until is not None and export.covers_from <= self.joins_until)
 
-    def after(self, export: RawExport) -> Reach:
+    def after(self, export: Batch) -> Reach:
         """How far the chain goes with one more export that joins it."""
         return Reach(
             covered_until=max(self.covered_until or export.covers_until, export.covers_until),
-            joins_until=max(self.joins_until or export.to_at, export.to_at),
+            joins_until=max(self.joins_until or export.covers_to, export.covers_to),
         )
 
 
@@ -74,22 +95,22 @@ class Reaches:
         """How far the newest chain goes that has begun."""
         return next((one.covered_until for one in reversed(self.by_origin) if one.covered_until is not None), None)
 
-    def of(self, export: RawExport) -> Reach:
+    def of(self, export: Batch) -> Reach:
         """The chain that an export has to join."""
         return self.by_origin[self.origins.of(export)]
 
-    def joined_by(self, export: RawExport) -> bool:
+    def joined_by(self, export: Batch) -> bool:
         """Whether an export belongs to its chain."""
         return self.of(export).joined_by(export)
 
-    def after(self, export: RawExport) -> Reaches:
+    def after(self, export: Batch) -> Reaches:
         """How far they go with one more export that joins."""
         number = self.origins.of(export)
         reached = tuple(one.after(export) if at <= number else one for at, one in enumerate(self.by_origin))
         return Reaches(by_origin=reached, origins=self.origins)
 
 
-def reach(settled: Iterable[RawExport], starts_at: datetime | None, origins: Origins | None = None) -> Reaches:
+def reach(settled: Iterable[Batch], starts_at: datetime | None, origins: Origins | None = None) -> Reaches:
     """How far the chains of the settled exports go; `starts_at` is where that of the first table begins.
 
     `settled` leaves out full exports that were rejected: they count as never delivered. Every settled window joined its
@@ -103,12 +124,12 @@ def reach(settled: Iterable[RawExport], starts_at: datetime | None, origins: Ori
     return found
 
 
-def next_export(pending: Collection[RawExport], reached: Reaches) -> RawExport | None:
+def next_export(pending: Collection[Batch], reached: Reaches) -> Batch | None:
     """The pending export to judge next: the first in order of those that join the chain; None when all must wait."""
     return min(filter(reached.joined_by, pending), key=lambda export: export.order, default=None)
 
 
-def gaps(pending: Iterable[RawExport], reached: Reaches) -> list[Gap]:
+def gaps(pending: Iterable[Batch], reached: Reaches) -> list[Gap]:
     """The pending windows that wait for one that is missing, in order of judging.
 
     One that only waits for pending exports to be judged, such as an export at the gate, has no gap before it.
@@ -118,6 +139,30 @@ def gaps(pending: Iterable[RawExport], reached: Reaches) -> list[Gap]:
         waiting.remove(export)
         reached = reached.after(export)
     return [
-        Gap(export_id=export.export_id, covered_until=reached.of(export).covered_until, window_from=export.from_at)
+        Gap(export_id=export.id, covered_until=reached.of(export).covered_until, window_from=export.covers_from)
         for export in sorted(waiting, key=lambda export: export.order)
     ]
+
+
+def unprotected_minute(
+    fulls: Iterable[Batch], windows: Iterable[Batch], starts_at: datetime | None = None
+) -> UnprotectedMinute | None:
+    """The window that joined the newest full batch within its minute, unless another covers what lies between (C1).
+
+    A full batch decides everything that is older, so only the newest one's minute can be open. Where the contract lets
+    a chain begin at a later moment (`starts_at`), that moment counts.
+    """
+    full = max(fulls, key=lambda batch: batch.order, default=None)
+    if full is None:
+        return None
+    covered = max(full.covers_until, starts_at or full.covers_until)
+    for window in sorted(windows, key=lambda window: (window.covers_from, window.id)):
+        if covered < window.covers_from <= full.covers_to:
+            return UnprotectedMinute(
+                full_export_id=full.id,
+                export_id=window.id,
+                covered_until=covered,
+                window_from=window.covers_from,
+            )
+        covered = max(covered, window.covers_to)
+    return None

@@ -35,7 +35,7 @@ def decide(lakehouse: Lakehouse, table: Table, decisions: Collection[Decision]) 
     bronze = lakehouse.open(bronze_table(table.short_name))
     silver = lakehouse.find(table)
     settlement = Settlement.read(bronze, silver, known) if silver else Settlement.of_nothing(bronze, table, known)
-    held = {export.export_id for export in settlement.exports}
+    held = {export.id for export in settlement.exports}
     for subject in sorted({decision.subject for decision in decisions} - settlement.pending_ids - set(known)):
         raise PermanentError(
             f"{table.name}: nothing can be decided about export {subject}",
@@ -69,4 +69,4 @@ def _expect_once(table: Table, decisions: Collection[Decision]) -> None:
 
 
 def _listed(settlement: Settlement) -> str:
-    return ", ".join(export.export_id for export in settlement.pending) or "none, all are settled"
+    return ", ".join(export.id for export in settlement.pending) or "none, all are settled"

@@ -29,7 +29,7 @@ class Action(StrEnum):
     REJECT = "reject"
     """An incremental export then counts as covered and empty, a full one as never delivered."""
     CONFIRM_TABLE = "confirm_table"
-    """The DynamoDB table was made anew on purpose; go on loading."""
+    """The table was made anew on purpose; go on loading."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,7 @@ Does not: versions of a key in different exports; these are ordered, not duplica
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import polars as pl
 
@@ -39,10 +37,10 @@ def suspects(parts: Sequence[pl.LazyFrame], records: int) -> pl.DataFrame:
     return pl.concat(found).to_frame()
 
 
-def settle(records: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+def settle(records: pl.DataFrame, key: Sequence[str], canonical: Callable[[str], str]) -> pl.DataFrame:
     """Keep one of several identical records, the lowest (file, line); mark those that still differ as bad.
 
-    `records` are judged records, `raw` included, of which the keys are readable.
+    `records` are judged records, `raw` included, of which the keys are readable; `canonical` is their source's.
     """
     group = ["_export_id", *key]
     marked = records.with_columns(
@@ -56,27 +54,6 @@ def settle(records: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
         pl.concat_list("_reasons", reason.otherwise(nothing)).alias("_reasons"),
         pl.concat_list("_reason_columns", column.otherwise(nothing)).alias("_reason_columns"),
     ).drop("_canonical", "_differs")
-
-
-def canonical(raw: str) -> str:
-    """One spelling for every spelling of a record: attributes and set members in order; numbers as they are written."""
-    try:
-        return json.dumps(_ordered(json.loads(raw)), sort_keys=True)
-    except (ValueError, RecursionError):
-        return raw
-
-
-def _ordered(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: sorted(member, key=str)
-            if name in {"SS", "NS", "BS"} and isinstance(member, list)
-            else _ordered(member)
-            for name, member in value.items()
-        }
-    if isinstance(value, list):
-        return [_ordered(member) for member in value]
-    return value
 
 
 def without(parts: Iterable[pl.LazyFrame], hashes: pl.DataFrame) -> list[pl.LazyFrame]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.table import Table
-from medallion_assets.refining.bronze import RawExport
 from medallion_assets.refining.origins import Origins, without_outdated
 
 
@@ -25,8 +25,8 @@ class FullExports:
     export of a former table, after which sequence its records do not count (rule B3).
     """
 
-    applied: Sequence[RawExport]
-    applying: RawExport | None
+    applied: Sequence[Batch]
+    applying: Batch | None
     bad_keys: pl.DataFrame
     ends: Mapping[str, int] = field(default_factory=dict)
 
@@ -34,10 +34,10 @@ class FullExports:
     def of(
         cls,
         origins: Origins,
-        exports: Sequence[RawExport],
+        exports: Sequence[Batch],
         *,
-        applied: Sequence[RawExport],
-        applying: RawExport | None,
+        applied: Sequence[Batch],
+        applying: Batch | None,
         bad_keys: pl.DataFrame,
     ) -> FullExports:
         """Those of them that count; `exports` are all whose records Silver may hold."""
@@ -51,19 +51,19 @@ class FullExports:
     def ids(self) -> list[str]:
         """The ids of all of them."""
         exports = [*self.applied, self.applying] if self.applying else self.applied
-        return [export.export_id for export in exports]
+        return [export.id for export in exports]
 
 
-def older_than(full: RawExport) -> pl.Expr:
+def older_than(full: Batch) -> pl.Expr:
     """Rows over which an absence from this export wins: older ones, and absences from a later id at the same time."""
-    tie = pl.col("is_deleted") & ~pl.col("_is_incremental") & (pl.lit(full.export_id) < pl.col("_export_id"))
+    tie = pl.col("is_deleted") & ~pl.col("_is_incremental") & (pl.lit(full.id) < pl.col("_export_id"))
     sequence = pl.col("_sequence_micros")
-    return (sequence < full.decides_at_micros) | ((sequence == full.decides_at_micros) & tie)
+    return (sequence < full.decides_at) | ((sequence == full.decides_at) & tie)
 
 
-def bad_in(full: RawExport, table: Table, fulls: FullExports) -> pl.Expr:
+def bad_in(full: Batch, table: Table, fulls: FullExports) -> pl.Expr:
     """Rows whose key was bad in this export: it says nothing of them."""
-    keys = fulls.bad_keys.filter(pl.col("_export_id") == full.export_id)
+    keys = fulls.bad_keys.filter(pl.col("_export_id") == full.id)
     if not keys.height:
         return pl.lit(value=False)
     return pl.struct(*table.key).is_in(keys.select(pl.struct(*table.key).alias("key"))["key"].implode())

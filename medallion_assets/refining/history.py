@@ -15,13 +15,10 @@ from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.contracts.full_export_time import UNCERTAINTY
 from medallion_assets.contracts.table import Table
 
 SEQUENCE = "_sequence_micros"
 PREVIOUS = "_previous_"
-READ_WITHIN_MICROS = 2 * UNCERTAINTY // timedelta(microseconds=1)
-"""How long after the moment as of which it decides a full export may have read an item."""
 
 
 def versions(events: nw.LazyFrame[Any], table: Table) -> nw.LazyFrame[Any]:
@@ -39,10 +36,11 @@ def versions(events: nw.LazyFrame[Any], table: Table) -> nw.LazyFrame[Any]:
     Not yet for PySpark: its casts from integers to timestamps count seconds (`_moment`), and Narwhals has no other way.
     """
     key = table.key
+    read_within = 2 * table.loaded_from.uncertainty // timedelta(microseconds=1)
     state = tuple(column.name for column in table.decoded_columns if column.name not in key)
     followed = "_followed_by_delete"
     return (
-        _beginnings(_winners(events, key), key, state)
+        _beginnings(_winners(events, key), key, state, read_within)
         .with_columns(
             nw.col(SEQUENCE).shift(-1).over(*key, order_by=SEQUENCE).alias("_until_micros"),
             nw.col("_is_delete").shift(-1).over(*key, order_by=SEQUENCE).fill_null(value=False).alias(followed),
@@ -68,17 +66,19 @@ def _winners(events: nw.LazyFrame[Any], key: Iterable[str]) -> nw.LazyFrame[Any]
     )
 
 
-def _beginnings(events: nw.LazyFrame[Any], key: Iterable[str], state: Iterable[str]) -> nw.LazyFrame[Any]:
+def _beginnings(
+    events: nw.LazyFrame[Any], key: Iterable[str], state: Iterable[str], read_within: int
+) -> nw.LazyFrame[Any]:
     """The event with which each run of equal states began; being deleted is a state as well.
 
     It is the earliest of the run, with one exception (rule H1): a full export may have read the item up to
-    READ_WITHIN_MICROS after the moment that its items are given. So where it is the earliest, and a record of that time
-    tells the same, the run began with that record.
+    `read_within` microseconds after the moment that its items are given. So where it is the earliest, and a record of
+    that time tells the same, the run began with that record.
     """
     told = (*state, "_is_delete")
     written = nw.when(nw.col("_is_incremental")).then(nw.col(SEQUENCE))
     first, first_written = nw.col(SEQUENCE).min(), nw.col("_written_micros").min()
-    is_dated = (nw.col("_first_written") - nw.col("_first") <= READ_WITHIN_MICROS).fill_null(value=False)
+    is_dated = (nw.col("_first_written") - nw.col("_first") <= read_within).fill_null(value=False)
     began = nw.when(is_dated).then(nw.col("_first_written")).otherwise(nw.col("_first"))
     return (
         events.with_columns(nw.col(*told).shift(1).over(*key, order_by=SEQUENCE).name.prefix(PREVIOUS))

@@ -158,7 +158,7 @@ def absences(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataF
     schema = event_schema(table)
     exports = [*fulls.applied, fulls.applying] if fulls.applying else list(fulls.applied)
     pictures = pl.DataFrame(
-        [(full.decides_at_micros, full.export_id) for full in exports],
+        [(full.decides_at, full.id) for full in exports],
         schema={"_full_sequence_micros": pl.Int64, "_full_export_id": pl.String},
         orient="row",
     )

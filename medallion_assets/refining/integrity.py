@@ -29,8 +29,8 @@ def repeated_keys(snapshot: Snapshot) -> int:
     return repeated
 
 
-def leaked_tombstones(silver: Snapshot, enriched: Snapshot) -> int:
+def leaked_tombstones(source: Snapshot, derived: Snapshot) -> int:
     """How many deleted keys of a Silver table have a row in a table made from its live rows."""
-    key = list(silver.table.key)
-    deleted = silver.scan(partitions=[None]).select(key)
-    return int(enriched.scan().select(key).join(deleted, on=key, how="semi").select(pl.len()).collect().item())
+    key = list(source.table.key)
+    deleted = source.scan(partitions=[None]).select(key)
+    return int(derived.scan().select(key).join(deleted, on=key, how="semi").select(pl.len()).collect().item())

@@ -1,4 +1,4 @@
-"""Judged contracts: whether the exports of a DynamoDB table can be judged and published by a contract.
+"""Judged contracts: whether the batches of a table can be judged and published by a contract.
 
 Belongs here: what every such contract has to have, refused where it is written and not in its first run.
 Does not: what is wrong in any table (contracts.Table).
@@ -17,7 +17,7 @@ PARTITION_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 def judged(table: Table) -> Table:
-    """The contract itself, if the exports of a DynamoDB table can be judged and published by it.
+    """The contract itself, if the batches of a table can be judged and published by it.
 
     Raises:
         PermanentError: with the table, what is missing, and what to add.
@@ -36,10 +36,9 @@ def judged(table: Table) -> Table:
         raise table.wrong("partition_by or history, not both", f"partition_by={table.partition_by}, history=True")
     if table.partition_by:
         _expect_partition(table, table.column(table.partition_by))
-    needed = (*STAGE_COLUMNS, *(HISTORY_COLUMNS if table.history else ()))
-    if missing := [name for name in needed if name not in table.column_names]:
-        raise table.wrong(f"columns {', '.join(missing)}", f"only {', '.join(table.column_names)}")
-    filled = {*needed, *(column.name for column in table.decoded_columns)}
+    _ = table.loaded_from
+    added = (*STAGE_COLUMNS, *(HISTORY_COLUMNS if table.history else ()))
+    filled = {*added, *(column.name for column in table.decoded_columns)}
     if empty := [name for name in table.column_names if name not in filled]:
         raise table.wrong("a source or business_date_of for every column of its own", f"none for {', '.join(empty)}")
     names = Counter([MASS_DELETE, *(expectation.name for expectation in table.expectations)])

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import polars as pl
 
+from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.expectations import judge
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.pieces import spilled
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining import line_chunks
-from medallion_assets.refining.bronze import INCREMENTAL, RawExport, files_of
+from medallion_assets.refining.bronze import files_of
 from medallion_assets.refining.duplicates import KEY_HASH, settle, suspects, with_key_hash, without
 from medallion_assets.refining.events import POSITION, event_schema
 from medallion_assets.refining.gate import Tally
@@ -47,13 +48,13 @@ class Judged:
     tallies: dict[str, Tally]
 
 
-def judge_exports(bronze: Snapshot, table: Table, exports: Sequence[RawExport], workspace: Path) -> Judged:
+def judge_exports(bronze: Snapshot, table: Table, exports: Sequence[Batch], workspace: Path) -> Judged:
     """Judge every record of some exports.
 
     What does not fit in one chunk is put into `workspace`, an empty folder that lives as long as the result is used.
     """
-    judged = Judged(tallies={export.export_id: Tally(export_id=export.export_id) for export in exports})
-    paths = files_of(bronze, [export.export_id for export in exports])["path"]
+    judged = Judged(tallies={export.id: Tally(export_id=export.id) for export in exports})
+    paths = files_of(bronze, [export.id for export in exports])["path"]
     is_empty = True
     for chunk in line_chunks.chunks(bronze.scan(paths=paths)):
         spill = None if chunk.is_all else workspace / f"judged-{len(judged.good)}"
@@ -68,7 +69,7 @@ def judge_exports(bronze: Snapshot, table: Table, exports: Sequence[RawExport], 
 def judge_lines(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
     """Decode lines and judge each record by types and expectations; adds the key's hash."""
     records = judge(decode(lines, table), table.expectations)
-    incremental = (pl.col("_export_type") == INCREMENTAL).alias("_is_incremental")
+    incremental = (pl.col("_export_type") == BatchKind.CHANGES.value).alias("_is_incremental")
     length = pl.col("raw").str.len_bytes().alias(RAW_BYTES)
     return with_key_hash(records.lazy().with_columns(incremental, length), table.key).collect()
 
@@ -139,7 +140,7 @@ def _settle_duplicates(bronze: Snapshot, table: Table, judged: Judged, workspace
         positions = found.filter(pl.col(KEY_HASH) % buckets == bucket).select(POSITION).lazy()
         lines = bronze.scan(paths=paths).join(positions, on=POSITION, how="semi").collect(engine="streaming")
         records = judge_lines(lines, table)
-        settled = settle(records, table.key)
+        settled = settle(records, table.key, table.loaded_from.canonical)
         _count(judged.tallies, records, sign=-1)
         _count(judged.tallies, settled)
         _put(judged, settled, table, None if one_chunk and buckets == 1 else workspace / f"settled-{bucket}")

@@ -10,12 +10,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from medallion_assets.contracts.full_export_time import UnprotectedMinute, unprotected_minute
+from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.source_versions import source_app_id, taken_version
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.refining.bronze import RawExport, exports_in, exports_since
-from medallion_assets.refining.chain import Gap, Reaches, gaps, next_export, reach
+from medallion_assets.refining.bronze import exports_in, exports_since
+from medallion_assets.refining.chain import (
+    Gap,
+    Reaches,
+    UnprotectedMinute,
+    gaps,
+    next_export,
+    reach,
+    unprotected_minute,
+)
 from medallion_assets.refining.decisions import Action, Decision
 from medallion_assets.refining.origins import Origins, begins_after, without_outdated
 
@@ -32,8 +40,8 @@ class Settlement:
     settled exports that a person rejected. `decisions` may be about any export.
     """
 
-    exports: list[RawExport]
-    pending: list[RawExport]
+    exports: list[Batch]
+    pending: list[Batch]
     rejected: frozenset[str]
     decisions: Mapping[str, Decision]
     chain_starts_at: datetime | None
@@ -48,9 +56,10 @@ class Settlement:
         What Silver's checkpoint says of another Bronze table than this one does not count: each export is looked up.
         """
         checkpoint = taken_version(silver, bronze) or 0
-        exports = exports_in(bronze)
-        held = {export.export_id for export in exports}  # the log also tells of exports that were rolled back
-        newer = {export.export_id: export for export in exports_since(bronze, checkpoint) if export.export_id in held}
+        source = silver.table.loaded_from
+        exports = exports_in(bronze, source)
+        held = {export.id for export in exports}  # the log also tells of exports that were rolled back
+        newer = {export.id: export for export in exports_since(bronze, checkpoint, source) if export.id in held}
         pending = [one for export_id, one in newer.items() if silver.transaction(export_id) in (None, DROPPED)]
         return cls(
             exports=exports,
@@ -71,8 +80,8 @@ class Settlement:
     def of_nothing(cls, bronze: Snapshot, table: Table, decisions: Mapping[str, Decision]) -> Settlement:
         """As it stands while the Silver table has not been made: nothing is settled."""
         return cls(
-            exports=exports_in(bronze),
-            pending=sorted(exports_since(bronze, 0), key=lambda export: export.order),
+            exports=exports_in(bronze, table.loaded_from),
+            pending=sorted(exports_since(bronze, 0, table.loaded_from), key=lambda export: export.order),
             rejected=frozenset(),
             decisions=decisions,
             chain_starts_at=table.chain_starts_at,
@@ -84,11 +93,11 @@ class Settlement:
     @property
     def pending_ids(self) -> set[str]:
         """The ids of the pending exports."""
-        return {export.export_id for export in self.pending}
+        return {export.id for export in self.pending}
 
-    def decision(self, export: RawExport) -> Action | None:
+    def decision(self, export: Batch) -> Action | None:
         """What a person decided about an export: to accept it counts if it fails the gate, to reject it in any case."""
-        decision = self.decisions.get(export.export_id)
+        decision = self.decisions.get(export.id)
         return None if decision is None else decision.action
 
     @property
@@ -110,12 +119,12 @@ class Settlement:
         return unprotected_minute(fulls, windows, self.chain_starts_at)
 
     @property
-    def settled(self) -> list[RawExport]:
+    def settled(self) -> list[Batch]:
         """The exports that Silver has settled."""
-        return [export for export in self.exports if export.export_id not in self.pending_ids]
+        return [export for export in self.exports if export.id not in self.pending_ids]
 
     @property
-    def applied_fulls(self) -> list[RawExport]:
+    def applied_fulls(self) -> list[Batch]:
         """The full exports that are settled and count: not rejected, nor of a former table after its end (rule B3)."""
         fulls = self._delivered([export for export in self.settled if export.is_full])
         return without_outdated(fulls, self.origins.ends(fulls, fulls))
@@ -125,24 +134,24 @@ class Settlement:
         """By the id of each export of a former table, the sequence after which its records do not count (rule B3)."""
         return self.origins.ends(self.applied_fulls, self.exports)
 
-    def ends_with(self, full: RawExport) -> dict[str, int]:
+    def ends_with(self, full: Batch) -> dict[str, int]:
         """What `ends` would be, were this full export applied as well."""
         return self.origins.ends([*self.applied_fulls, full], self.exports)
 
     @property
-    def outdated(self) -> list[RawExport]:
+    def outdated(self) -> list[Batch]:
         """The exports of a former table that begin after its end: none of their records counts (rule B3)."""
         ends = self.ends
-        return [one for one in self.exports if begins_after(one, ends.get(one.export_id))]
+        return [one for one in self.exports if begins_after(one, ends.get(one.id))]
 
     @property
     def ignored(self) -> set[str]:
         """The exports whose records do not count: not settled yet, or rejected."""
         return self.pending_ids | self.rejected
 
-    def next_group(self, records_at_most: int) -> list[RawExport]:
+    def next_group(self, records_at_most: int) -> list[Batch]:
         """The exports to judge next, in order: one full export, or incremental ones of a bounded number of records."""
-        group: list[RawExport] = []
+        group: list[Batch] = []
         left = list(self.pending)
         reached = self._reach
         while (export := next_export(left, reached)) is not None:
@@ -158,12 +167,12 @@ class Settlement:
     def transactions(self, applied: Collection[str], rejected: Collection[str]) -> dict[str, int]:
         """What Silver's commit carries when it settles some exports: each of them, and the checkpoint (rule C5)."""
         marks = {**dict.fromkeys(applied, APPLIED), **dict.fromkeys(rejected, REJECTED)}
-        waiting = [export.version or 0 for export in self.pending if export.export_id not in marks]
+        waiting = [export.version or 0 for export in self.pending if export.id not in marks]
         return {**marks, self.bronze_app_id: min(waiting) - 1 if waiting else self.bronze_version}
 
     @property
     def _reach(self) -> Reaches:
         return reach(self._delivered(self.settled), self.chain_starts_at, self.origins)
 
-    def _delivered(self, exports: list[RawExport]) -> list[RawExport]:
-        return [export for export in exports if not (export.is_full and export.export_id in self.rejected)]
+    def _delivered(self, exports: list[Batch]) -> list[Batch]:
+        return [export for export in exports if not (export.is_full and export.id in self.rejected)]

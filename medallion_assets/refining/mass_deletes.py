@@ -14,8 +14,8 @@ from dataclasses import replace
 
 import polars as pl
 
+from medallion_assets.contracts.batch import Batch
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.refining.bronze import RawExport
 from medallion_assets.refining.gate import Gate, Tally
 from medallion_assets.refining.history_table import events_table
 from medallion_assets.refining.judging import Judged
@@ -29,7 +29,7 @@ def with_deletes(
     lakehouse: Lakehouse,
     silver: Snapshot,
     settlement: Settlement,
-    group: Sequence[RawExport],
+    group: Sequence[Batch],
     judged: Judged,
     gate: Gate,
 ) -> Mapping[str, Tally]:
@@ -40,16 +40,16 @@ def with_deletes(
     """
     tallies = dict(judged.tallies)
     for export in group:
-        tally = tallies[export.export_id]
+        tally = tallies[export.id]
         if export.is_full:
             ends = settlement.ends_with(export)
             if not without_outdated([export], ends):
                 continue  # it counts as never delivered (rule B3), so it deletes nothing
             older = _older_rows(lakehouse, silver, settlement.ignored, export, ends)
             live, absent = _count_absent(older, judged, silver.table.key, export.records)
-            tallies[export.export_id] = replace(tally, absent=absent, live=live)
+            tallies[export.id] = replace(tally, absent=absent, live=live)
         elif tally.deletes and tally.deletes >= gate.max_delete_min_rows:
-            tallies[export.export_id] = replace(tally, live=_height(_live_rows(silver)))
+            tallies[export.id] = replace(tally, live=_height(_live_rows(silver)))
     return tallies
 
 
@@ -59,7 +59,7 @@ def _live_rows(silver: Snapshot) -> pl.LazyFrame:
 
 
 def _older_rows(
-    lakehouse: Lakehouse, silver: Snapshot, ignored: Collection[str], full: RawExport, ends: Mapping[str, int]
+    lakehouse: Lakehouse, silver: Snapshot, ignored: Collection[str], full: Batch, ends: Mapping[str, int]
 ) -> pl.LazyFrame:
     """The keys of live rows that a full export decides: nothing that counts is known of them from its S on (rule K1).
 
@@ -68,13 +68,13 @@ def _older_rows(
     table, key = silver.table, list(silver.table.key)
     live = _live_rows(silver)
     if not table.history:
-        return live.filter(counted_sequence(ends) < full.decides_at_micros).select(key)
+        return live.filter(counted_sequence(ends) < full.decides_at).select(key)
     # A version merges equal states: only the events say when one of them was told last.
     events = events_table(table)
     if not lakehouse.exists(events):
         return live.select(key)
     counts = ~pl.col("_export_id").is_in(list(ignored)) & ~is_outdated(ends)
-    later = lakehouse.open(events).scan().filter(counts & (pl.col("_sequence_micros") >= full.decides_at_micros))
+    later = lakehouse.open(events).scan().filter(counts & (pl.col("_sequence_micros") >= full.decides_at))
     return live.select(key).join(later.select(key), on=key, how="anti")
 
 

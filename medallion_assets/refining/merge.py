@@ -124,15 +124,15 @@ def _winning_part(silver: Snapshot, part: pl.LazyFrame, fulls: FullExports) -> p
 def _apply_late_absences(won: pl.DataFrame, table: Table, fulls: FullExports) -> pl.DataFrame:
     """Turn events that an applied full export has already overruled into deletes as of its moment (rule K1)."""
     remaining, done = won, []
-    newest_first = sorted(fulls.applied, key=lambda export: (-export.decides_at_micros, export.export_id))
+    newest_first = sorted(fulls.applied, key=lambda export: (-export.decides_at, export.id))
     for full in newest_first:
-        if not remaining.filter(pl.col("_sequence_micros") <= full.decides_at_micros).height:
+        if not remaining.filter(pl.col("_sequence_micros") <= full.decides_at).height:
             break
-        overruled = (pl.col("_sequence_micros") < full.decides_at_micros) & ~bad_in(full, table, fulls)
+        overruled = (pl.col("_sequence_micros") < full.decides_at) & ~bad_in(full, table, fulls)
         done.append(
             remaining.filter(overruled).with_columns(
-                pl.lit(full.decides_at_micros, dtype=pl.Int64).alias("_sequence_micros"),
-                pl.lit(full.export_id).alias("_export_id"),
+                pl.lit(full.decides_at, dtype=pl.Int64).alias("_sequence_micros"),
+                pl.lit(full.id).alias("_export_id"),
                 pl.lit(value=False).alias("_is_incremental"),
                 pl.lit(value=True).alias("_is_delete"),
             )
@@ -159,6 +159,6 @@ def _without_outdated_records(part: pl.LazyFrame, table: Table, fulls: FullExpor
 
     That one decides the key then; where the key is bad in it, such a record tells nothing.
     """
-    undecided = [bad_in(full, table, fulls) for full in fulls.applied if full.decides_at_micros in fulls.ends.values()]
+    undecided = [bad_in(full, table, fulls) for full in fulls.applied if full.decides_at in fulls.ends.values()]
     kept = part.filter(~(is_outdated(fulls.ends) & pl.any_horizontal(pl.lit(value=False), *undecided)))
     return kept.with_columns(counted_sequence(fulls.ends))

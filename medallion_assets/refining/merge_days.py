@@ -14,12 +14,12 @@ from typing import TypeVar
 
 import polars as pl
 
+from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.pieces import row_group_rows, text_bytes
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.refining.bronze import RawExport
 from medallion_assets.refining.events import tombstones
 from medallion_assets.refining.full_exports import FullExports, bad_in, older_than
 from medallion_assets.refining.origins import counted_sequence
@@ -156,8 +156,8 @@ def replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: Won, fulls: Ful
         older = older_than(full) & ~bad_in(full, table, fulls)
         names = polars_schema(table).names()
         kept = marked.with_columns(
-            pl.when(older).then(pl.lit(full.decides_at_micros)).otherwise("_sequence_micros").alias("_sequence_micros"),
-            pl.when(older).then(pl.lit(full.export_id)).otherwise("_export_id").alias("_export_id"),
+            pl.when(older).then(pl.lit(full.decides_at)).otherwise("_sequence_micros").alias("_sequence_micros"),
+            pl.when(older).then(pl.lit(full.id)).otherwise("_export_id").alias("_export_id"),
         ).select(names)
     staged = silver.stage(pl.concat([kept, new.lazy()]), partition=None, bounds=STATE[:1])
     return Replaced(
@@ -168,10 +168,10 @@ def replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: Won, fulls: Ful
     )
 
 
-def _absent_rows(missing: pl.DataFrame, full: RawExport, table: Table) -> pl.DataFrame:
+def _absent_rows(missing: pl.DataFrame, full: Batch, table: Table) -> pl.DataFrame:
     at = missing.with_columns(
-        pl.lit(full.decides_at_micros, dtype=pl.Int64).alias("_sequence_micros"),
-        pl.lit(full.export_id).alias("_export_id"),
+        pl.lit(full.decides_at, dtype=pl.Int64).alias("_sequence_micros"),
+        pl.lit(full.id).alias("_export_id"),
     )
     return tombstones(at.lazy(), table).collect()
 

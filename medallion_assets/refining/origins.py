@@ -1,7 +1,7 @@
-"""Origins: a DynamoDB table that was made anew, restored or moved, and the records of the one before (rule B3).
+"""Origins: a table that was made anew, restored or moved, and the records of the one before (rule B3).
 
 Belongs here: which origin an export is of, and from when on the records of a former origin no longer count.
-Does not: asking a person to confirm a new one (refining.source); windows (refining.chain).
+Does not: asking a person to confirm a new one (refining.owner); windows (refining.chain).
 
 Nothing of a new origin is in Bronze before a person confirmed its table id, so the decisions tell their order. A former
 origin ends at S of the first full export of a later one: that full export is the whole table as of then.
@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import polars as pl
 
+from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.moments import micros
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.refining.bronze import EPOCH, RawExport, exports_since
+from medallion_assets.refining.bronze import origins_since
 from medallion_assets.refining.decisions import Action, Decision
 
 
@@ -40,23 +41,23 @@ class Origins:
         """How many there are."""
         return 1 + max(self.numbers.values(), default=0)
 
-    def of(self, export: RawExport) -> int:
+    def of(self, export: Batch) -> int:
         """The origin of an export."""
-        return self.numbers.get(export.export_id, 0)
+        return self.numbers.get(export.id, 0)
 
-    def ends(self, fulls: Iterable[RawExport], exports: Iterable[RawExport]) -> dict[str, int]:
+    def ends(self, fulls: Iterable[Batch], exports: Iterable[Batch]) -> dict[str, int]:
         """By the id of each export of an origin that has ended, the sequence after which its records do not count.
 
         `fulls` are the full exports that count so far.
         """
         if self.count == 1:
             return {}
-        begins = [(self.of(full), full.decides_at_micros) for full in fulls]
+        begins = [(self.of(full), full.decides_at) for full in fulls]
         ends = {
             origin: min((micros for later, micros in begins if later > origin), default=None)
             for origin in range(self.count)
         }
-        return {one.export_id: end for one in exports if (end := ends[self.of(one)]) is not None}
+        return {one.id: end for one in exports if (end := ends[self.of(one)]) is not None}
 
 
 def numbers_of(decisions: Mapping[str, Decision]) -> dict[str, int]:
@@ -66,17 +67,17 @@ def numbers_of(decisions: Mapping[str, Decision]) -> dict[str, int]:
     return {one.subject: position for position, one in enumerate(in_order, start=1)}
 
 
-def begins_after(export: RawExport, end: int | None) -> bool:
+def begins_after(export: Batch, end: int | None) -> bool:
     """Whether an export of a former table begins after its end, so that none of its records counts."""
     if end is None:
         return False
-    begin = export.decides_at_micros if export.is_full else (export.from_at - EPOCH) // timedelta(microseconds=1)
+    begin = export.decides_at if export.is_full else micros(export.covers_from)
     return begin > end
 
 
-def without_outdated(fulls: Iterable[RawExport], ends: Mapping[str, int]) -> list[RawExport]:
+def without_outdated(fulls: Iterable[Batch], ends: Mapping[str, int]) -> list[Batch]:
     """The full exports that were not taken of a former table after its end."""
-    return [full for full in fulls if full.decides_at_micros <= ends.get(full.export_id, full.decides_at_micros)]
+    return [full for full in fulls if full.decides_at <= ends.get(full.id, full.decides_at)]
 
 
 def is_outdated(ends: Mapping[str, int]) -> pl.Expr:
@@ -107,7 +108,7 @@ def _table_ids(bronze: Snapshot) -> dict[str, str | None]:
     version, known = _KNOWN_TABLE_IDS.get(table, (-1, {}))
     if version > bronze.version:  # an older snapshot must not hear of later exports
         version, known = -1, {}
-    found = {**known, **{one.export_id: one.table_id for one in exports_since(bronze, version)}}
+    found = {**known, **origins_since(bronze, version)}
     _KNOWN_TABLE_IDS[table] = (bronze.version, found)
     return found
 

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import polars as pl
 
+from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.table import Column, Integer, Table, Text, TextList, TimestampUtc
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.damage import sound_files
@@ -20,7 +21,6 @@ from medallion_assets.delta.fingerprints import RULES_NOTE, fingerprint, rules_w
 from medallion_assets.delta.pieces import row_group_rows
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.refining.bronze import FULL, RawExport
 from medallion_assets.refining.events import POSITION, files_of_exports
 from medallion_assets.refining.line_chunks import chunks
 from medallion_assets.refining.typing.decode import decode
@@ -45,7 +45,7 @@ def quarantine_table(table: Table) -> Table:
 
 
 def quarantine(
-    lakehouse: Lakehouse, table: Table, bad: pl.LazyFrame, exports: Collection[RawExport], *, now: datetime
+    lakehouse: Lakehouse, table: Table, bad: pl.LazyFrame, exports: Collection[Batch], *, now: datetime
 ) -> int | None:
     """Put the bad records of exports that are being applied there, one commit; give the version, None if all were in.
 
@@ -54,7 +54,7 @@ def quarantine(
     Silver's commit. One that was judged otherwise then is replaced, or its rows and Silver's would differ (rule C6).
     """
     contract, rules = quarantine_table(table), fingerprint(table)
-    marks = {export.export_id: _mark(rules, export.version) for export in exports}
+    marks = {export.id: _mark(rules, export.version) for export in exports}
 
     def put() -> int | None:
         snapshot = lakehouse.ready(contract)
@@ -153,9 +153,9 @@ def _mark(rules: str, bronze_version: int | None) -> int:
     return int(hashlib.sha256(f"{rules} {bronze_version}".encode()).hexdigest()[:15], 16) + 2
 
 
-def bad_keys(lakehouse: Lakehouse, table: Table, fulls: Iterable[RawExport]) -> pl.DataFrame:
+def bad_keys(lakehouse: Lakehouse, table: Table, fulls: Iterable[Batch]) -> pl.DataFrame:
     """The keys whose record was bad in full exports: key columns and `_export_id` (rule K1: these stay untouched)."""
-    exports = {export.export_id: export for export in fulls}
+    exports = {export.id: export for export in fulls}
     names = [*table.key, "_export_id"]
     schema = {name: kind for name, kind in polars_schema(table).items() if name in table.key}
     empty = pl.DataFrame(schema={**schema, "_export_id": pl.String})
@@ -170,13 +170,13 @@ def bad_keys(lakehouse: Lakehouse, table: Table, fulls: Iterable[RawExport]) -> 
     return pl.concat(keys).unique() if keys else empty
 
 
-def with_window(rows: pl.DataFrame, exports: Iterable[RawExport]) -> pl.DataFrame:
+def with_window(rows: pl.DataFrame, exports: Iterable[Batch]) -> pl.DataFrame:
     """Give quarantined rows the columns that decoding asks for: the type and window of their export."""
     facts = pl.DataFrame(
-        [(export.export_id, export.export_type, export.from_at, export.to_at) for export in exports],
+        [(export.id, str(export.kind), export.covers_from, export.covers_to) for export in exports],
         schema={
             "_export_id": pl.String,
-            "_export_type": pl.Enum([FULL, "INCREMENTAL_EXPORT"]),
+            "_export_type": pl.Enum(BatchKind),
             "_export_from_at": pl.Datetime("us", "UTC"),
             "_export_to_at": pl.Datetime("us", "UTC"),
         },

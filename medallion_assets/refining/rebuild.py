@@ -27,6 +27,7 @@ from datetime import date, datetime
 
 import polars as pl
 
+from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import RESTATED, commit_note, commits_since
 from medallion_assets.delta.commits import until_committed
@@ -37,7 +38,7 @@ from medallion_assets.delta.source_versions import SourceVersion, source_commits
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt, expect_reason
 from medallion_assets.errors import CommitConflictError, PermanentError, QualityGateError
-from medallion_assets.refining.bronze import RawExport, bronze_table
+from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import Action, Decision, read_decisions, record_decisions
 from medallion_assets.refining.events import POSITION
 from medallion_assets.refining.gate import Gate, Tally
@@ -116,14 +117,14 @@ class _Work:
         replacement = Replacement(table=silver, stages=not dry_run)
         self.source = self.source or SourceVersion.of(bronze)  # the lines of exports that are in the copy are of then
         settlement = Settlement.read(bronze, silver, read_decisions(self.lakehouse, self.table.short_name))
-        applied = [export for export in settlement.exports if export.export_id not in settlement.ignored]
+        applied = [export for export in settlement.exports if export.id not in settlement.ignored]
         dropped = self._lost(silver, settlement)
         self.copy.origins = settlement.origins
         self._replay(bronze, settlement, applied)
         self.scratch.ready(quarantine_table(self.table))
         self._compare(replacement)
         changes = replacement.changes()
-        changes.newly_bad, changes.newly_good = self._verdicts({export.export_id for export in applied})
+        changes.newly_bad, changes.newly_good = self._verdicts({export.id for export in applied})
         done = Rebuilt(
             table=self.table.name,
             version=silver.version,
@@ -136,7 +137,7 @@ class _Work:
         if not dry_run:
             self._expect_unmoved(silver)
             record_decisions(self.lakehouse, self._decisions(why))
-            ids = [export.export_id for export in applied]
+            ids = [export.id for export in applied]
             decided = [*ids, *dropped]  # of these nothing else stays in quarantine and events
             bad = self.scratch.open(quarantine_table(self.table)).scan()
             add_missing_rows(self.lakehouse, self.table, bad)
@@ -171,7 +172,7 @@ class _Work:
         }
         noted = {one for commit in commits for one in commit_note(commit, EXPORTS_NOTE) or []}
         settled = {one for one in noted if silver.transaction(one) == APPLIED}
-        lost = sorted(settled - {export.export_id for export in settlement.exports})
+        lost = sorted(settled - {export.id for export in settlement.exports})
         if lost and not self.drop_lost:
             bronze = bronze_table(self.table.short_name)
             raise PermanentError(
@@ -193,10 +194,10 @@ class _Work:
                 found=f"version {latest}",
             )
 
-    def _replay(self, bronze: Snapshot, settlement: Settlement, applied: Sequence[RawExport]) -> None:
+    def _replay(self, bronze: Snapshot, settlement: Settlement, applied: Sequence[Batch]) -> None:
         """Judge and apply the exports that the copy lacks."""
-        known = {export.export_id for export in self.copy.applied}
-        missing = [export for export in applied if export.export_id not in known]
+        known = {export.id for export in self.copy.applied}
+        missing = [export for export in applied if export.id not in known]
         total, done = sum(export.records for export in missing), 0
         for group in self.copy.groups(missing):
             with workspace() as folder:
@@ -217,22 +218,22 @@ class _Work:
             replacement.partition(day, copy.scan(partitions=[day]).collect())
             self.progress(f"comparing {self.table.name}", number, len(both))
 
-    def _expect_gate(self, settlement: Settlement, group: Sequence[RawExport], judged: Judged) -> None:
+    def _expect_gate(self, settlement: Settlement, group: Sequence[Batch], judged: Judged) -> None:
         for export in group:
-            tally = judged.tallies[export.export_id]
-            gate = replace(self.gate, threshold=self.by_hand.get(export.export_id, self.gate.threshold))
+            tally = judged.tallies[export.id]
+            gate = replace(self.gate, threshold=self.by_hand.get(export.id, self.gate.threshold))
             if gate.lets_through(tally) or settlement.decision(export) is Action.ACCEPT:
                 continue
             if not self.accept_all:
                 raise QualityGateError(
-                    f"{self.table.name}: export {export.export_id} fails the quality gate by the present contract; "
+                    f"{self.table.name}: export {export.id} fails the quality gate by the present contract; "
                     "nothing was changed",
                     expected=f"a score of {self.gate.threshold}, or under {self.gate.min_bad_records} bad records",
                     found=f"{tally.score:.4f}, {tally.bad} bad of {tally.records} ({_some(tally.reasons)})",
                     do="look at what would change with --dry-run --accept-all; then correct the contract, or rebuild "
                     "with --accept-all",
                 )
-            self.accepted[export.export_id] = tally
+            self.accepted[export.id] = tally
 
     def _quarantine(self, judged: Judged) -> None:
         contract = quarantine_table(self.table)

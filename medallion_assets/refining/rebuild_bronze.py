@@ -15,6 +15,9 @@ from typing import Any
 import polars as pl
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError, Delivery, Found, Owner, Source
+from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commits import COMMIT_ATTEMPTS, until_committed
 from medallion_assets.delta.damage import damaged_files
 from medallion_assets.delta.data_files import StagedFile
@@ -26,16 +29,13 @@ from medallion_assets.refining.bronze import (
     DROPPED_EXPORTS_NOTE,
     bronze_table,
     export_files,
-    exports_since,
     loaded_ids,
+    origins_since,
     rebuilt_notes,
     staged_or_empty,
 )
-from medallion_assets.refining.load import open_exports, raw_export, stage_export
-from medallion_assets.refining.source import Source, expect_source
-from medallion_assets.sources.dynamodb_export.read import Export, FoundExport, find_exports, read_export
-from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Verdict
-from medallion_assets.sources.dynamodb_export.verified_lines import export_lines
+from medallion_assets.refining.load import open_exports, stage_batch
+from medallion_assets.refining.owner import owner_known
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """What reading a file raises that is gone or damaged."""
@@ -46,11 +46,10 @@ Digest = tuple[int, int]
 def rebuild_bronze(
     lakehouse: Lakehouse,
     raw_url: str,
-    table_name: str,
+    table: Table,
     *,
     why: str,
     now: datetime,
-    source: Source | None = None,
     drop_foreign: bool = False,
     dry_run: bool = False,
     progress: Progress = lambda _what, _done, _total: None,
@@ -66,13 +65,20 @@ def rebuild_bronze(
         TransientError: the store did not answer.
         CommitConflictError: other writers were faster, every time.
     """
-    bronze = bronze_table(table_name)
+    bronze = bronze_table(table.short_name)
     expect_reason(bronze.name, why)
 
     def rebuild() -> Rebuilt:
         snapshot = lakehouse.open(bronze)
-        known = (source or Source()).known_from(snapshot)
-        work = _Work(bronze=snapshot, raw_url=raw_url, now=now, source=known, progress=progress, stages=not dry_run)
+        work = _Work(
+            bronze=snapshot,
+            raw_url=raw_url,
+            now=now,
+            source=table.loaded_from,
+            owner=owner_known(Owner.of(table), snapshot),
+            progress=progress,
+            stages=not dry_run,
+        )
         return work.run(why, drop_foreign=drop_foreign)
 
     return until_committed(rebuild)
@@ -86,12 +92,13 @@ class _Work:
     raw_url: str
     now: datetime
     source: Source
+    owner: Owner
     progress: Progress
     stages: bool
     changes: TableChanges = field(default_factory=TableChanges)
     staged: list[StagedFile] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
-    rebuilt: list[Export] = field(default_factory=list)
+    rebuilt: list[Batch] = field(default_factory=list)
     damaged: set[str] = field(default_factory=set)
     foreign: dict[str, str] = field(default_factory=dict)
 
@@ -100,12 +107,12 @@ class _Work:
         self.damaged = damaged_files(self.bronze)
         bronze, name = self.bronze, self.bronze.table.short_name
         held = loaded_ids(bronze)
-        known = held | {export.export_id for export in exports_since(bronze, 0)}
-        store = open_exports(self.raw_url, name, loaded=lambda: known)
+        known = held | set(origins_since(bronze, 0))
+        place = open_exports(self.raw_url, name, bronze.lakehouse.storage_options, loaded=lambda: known)
         seen: set[str] = set()
-        for found in self._found(store, known):
-            if found.export_id not in seen and self._compare(store, found, is_held=found.export_id in held):
-                seen.add(found.export_id)
+        for found in self._found(place, known):
+            if found.id not in seen and self._compare(place, found, is_held=found.id in held):
+                seen.add(found.id)
             self.progress(f"reading {name} again", len(seen), len(known))
         done = Rebuilt(
             table=bronze.table.name,
@@ -128,9 +135,8 @@ class _Work:
         elif foreign:
             done.next_steps = [f"medallion rebuild bronze.{name} --drop-foreign takes out what is of another source"]
         if self.stages:
-            exports = [raw_export(export) for export in self.rebuilt]
             dropped = {DROPPED_EXPORTS_NOTE: done.dropped} if done.dropped else {}
-            notes = {REBUILT_NOTE: {"why": why}, **rebuilt_notes(exports), **dropped}
+            notes = {REBUILT_NOTE: {"why": why}, **rebuilt_notes(self.rebuilt), **dropped}
             done.version = self._commit(notes)
         return done
 
@@ -147,28 +153,28 @@ class _Work:
                     raise
         raise AssertionError("unreachable: the last attempt returned or raised")
 
-    def _found(self, store: ObjectStore, known: set[str]) -> Iterator[FoundExport]:
-        return (found for found in find_exports(store) if found.export_id in known and found.has_summary)
+    def _found(self, place: ObjectStore, known: set[str]) -> Iterator[Found]:
+        return (found for found in self.source.find(place).batches if found.id in known and found.is_complete)
 
-    def _compare(self, store: ObjectStore, found: FoundExport, *, is_held: bool) -> bool:
+    def _compare(self, place: ObjectStore, found: Found, *, is_held: bool) -> bool:
         """Whether the export could be read whole; what differs is staged."""
         try:
-            export = read_export(store, found)
-            expect_source(export, self.source, self.bronze.table.short_name)
-            if is_held and self._is_same(store, export):
+            delivery = self.source.read(place, found, owner=self.owner)
+            if is_held and self._is_same(place, delivery):
                 return True
-            staged = stage_export(store, self.bronze, export, self.now) if self.stages else []
-        except ExportRefusedError as refused:
-            if is_held and refused.verdict is Verdict.WRONG_TABLE:
-                self.foreign[found.export_id] = str(refused)
+            staged = stage_batch(self.source, place, self.bronze, delivery, self.now) if self.stages else []
+        except BatchRefusedError as refused:
+            if is_held and refused.verdict == WRONG_TABLE:
+                self.foreign[found.id] = str(refused)
             return False
-        files = export_files(self.bronze, export.export_id) if self.bronze.files.height else self.bronze.files
+        batch = delivery.batch
+        files = export_files(self.bronze, batch.id) if self.bronze.files.height else self.bronze.files
         before = int(files["num_records"].sum()) if is_held else 0
-        self._count(export, before)
+        self._count(batch, before)
         if self.stages:
-            self.staged += staged_or_empty(self.bronze, raw_export(export), staged)
+            self.staged += staged_or_empty(self.bronze, batch, staged)
             self.removed += files["path"].to_list() if is_held else []
-        self.rebuilt.append(export)
+        self.rebuilt.append(batch)
         return True
 
     def _drop(self, export_ids: Iterable[str]) -> None:
@@ -179,35 +185,36 @@ class _Work:
             lines = {"lines": int(files["num_records"].sum())}
             self.changes.examples.append(Example(change="gone", key={"_export_id": export_id}, before=lines))
 
-    def _is_same(self, store: ObjectStore, export: Export) -> bool:
+    def _is_same(self, place: ObjectStore, delivery: Delivery) -> bool:
         """Whether Bronze holds exactly the lines of the export, in files that are as they were written."""
-        if self.damaged.intersection(export_files(self.bronze, export.export_id)["path"]):
+        export_id = delivery.batch.id
+        if self.damaged.intersection(export_files(self.bronze, export_id)["path"]):
             return False
         try:
-            held = self._held(export.export_id)
+            held = self._held(export_id)
         except UNREADABLE:
             held = {}
-        return held == self._read(store, export)
+        return held == self._read(place, delivery)
 
     def _held(self, export_id: str) -> dict[str, Digest]:
         rows = self.bronze.scan(paths=export_files(self.bronze, export_id)["path"])
         return _by_file(_digests(rows))
 
-    def _read(self, store: ObjectStore, export: Export) -> dict[str, Digest]:
+    def _read(self, place: ObjectStore, delivery: Delivery) -> dict[str, Digest]:
         """The digest of each data file's lines; a file without any has none."""
-        with closing(export_lines(store, export)) as frames:
+        with closing(self.source.lines(place, delivery)) as frames:
             parts = list(map(_digests, frames))
         every = pl.concat(parts) if parts else pl.DataFrame(schema=["_source_file", "lines", "digest"])
         return _by_file(every.group_by("_source_file").agg(pl.col("lines").sum(), pl.col("digest").sum()))
 
-    def _count(self, export: Export, before: int) -> None:
+    def _count(self, batch: Batch, before: int) -> None:
         change = "changed" if before else "added"
         if before:
             self.changes.changed += 1
         else:
             self.changes.added += 1
-        lines: dict[str, Any] = {"lines": export.item_count}
-        example = Example(change=change, key={"_export_id": export.export_id}, before={"lines": before}, after=lines)
+        lines: dict[str, Any] = {"lines": batch.records}
+        example = Example(change=change, key={"_export_id": batch.id}, before={"lines": before}, after=lines)
         self.changes.examples.append(example)
 
 

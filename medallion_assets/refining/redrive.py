@@ -18,12 +18,13 @@ from datetime import date, datetime
 
 import polars as pl
 
+from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.expectations import UNREADABLE
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.fingerprints import contract_notes, expect_same_key, fingerprint
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.refining.bronze import RawExport, bronze_table
+from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.duplicates import CONFLICTING
 from medallion_assets.refining.events import POSITION, event_schema
@@ -138,7 +139,7 @@ def _judge_again(lakehouse: Lakehouse, table: Table, rows: pl.DataFrame) -> _Jud
     expect_same_key(silver)
     settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
     # A row can lie here before its export is settled: quarantine is written first, and then came a crash.
-    settled = {one.export_id: one for one in settlement.exports if one.export_id not in settlement.ignored}
+    settled = {one.id: one for one in settlement.exports if one.id not in settlement.ignored}
     lines = with_window(rows, settled.values())
     records = judge_lines(lines, table)
     is_good = (pl.col("_reasons").list.len() == 0) & (pl.col("_failures").list.len() == 0)
@@ -166,7 +167,7 @@ def _key_was_unreadable(table: Table) -> pl.Expr:
 
 
 def _settle_uncertain(
-    bronze: Snapshot, table: Table, uncertain: pl.DataFrame, settled: Mapping[str, RawExport]
+    bronze: Snapshot, table: Table, uncertain: pl.DataFrame, settled: Mapping[str, Batch]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rule R3 for records whose key nobody could read before: their exports are judged whole.
 

@@ -16,15 +16,16 @@ from pathlib import Path
 
 import polars as pl
 
-from medallion_assets.contracts.full_export_time import UnprotectedMinute
+from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.source import WRONG_TYPE
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import RESTATED
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.fingerprints import contract_notes, expect_same_key, fingerprint
 from medallion_assets.delta.source_versions import SourceVersion, source_commits, source_notes
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.refining.bronze import RawExport, bronze_table
-from medallion_assets.refining.chain import Gap
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.chain import Gap, UnprotectedMinute
 from medallion_assets.refining.decisions import Action, read_decisions
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.gate import Gate, Tally
@@ -35,8 +36,6 @@ from medallion_assets.refining.line_chunks import CHUNK_RECORDS
 from medallion_assets.refining.mass_deletes import with_deletes
 from medallion_assets.refining.merge import Change, fold
 from medallion_assets.refining.quarantine import bad_keys, quarantine
-from medallion_assets.refining.typing.unread_types import unread_types
-from medallion_assets.refining.typing.values import WRONG_TYPE
 from medallion_assets.storage.workspace import workspace
 
 EXPORTS_NOTE = "medallion_settled_exports"
@@ -52,7 +51,7 @@ HINT_ROWS = 100
 class Failing:
     """An export that failed the gate: its figures, some of its bad records, and what a person may not see in them."""
 
-    export: RawExport
+    export: Batch
     tally: Tally
     sample: pl.DataFrame
     hints: list[str] = field(default_factory=list)
@@ -118,7 +117,7 @@ def _round(
     group = settlement.next_group(CHUNK_RECORDS)
     if not group:
         return settlement
-    progress(f"{table.name}: judging {', '.join(export.export_id for export in group)}")
+    progress(f"{table.name}: judging {', '.join(export.id for export in group)}")
     with workspace() as folder:
         judged = judge_exports(bronze, table, group, folder)
         judged.tallies.update(with_deletes(lakehouse, silver, settlement, group, judged, gate))
@@ -154,17 +153,17 @@ def _round(
 class _SortedOut:
     """What the gate and people's decisions make of a group: what comes after `failing` is in none of the three."""
 
-    applied: list[RawExport] = field(default_factory=list)
+    applied: list[Batch] = field(default_factory=list)
     rejected: list[str] = field(default_factory=list)
-    failing: RawExport | None = None
+    failing: Batch | None = None
 
     @property
     def ids(self) -> list[str]:
         """The ids of the applied ones."""
-        return [export.export_id for export in self.applied]
+        return [export.id for export in self.applied]
 
 
-def _sort_out(group: list[RawExport], judged: Judged, settlement: Settlement, gate: Gate) -> _SortedOut:
+def _sort_out(group: list[Batch], judged: Judged, settlement: Settlement, gate: Gate) -> _SortedOut:
     """Rule C4: in order, up to the first that fails the gate and about which nobody decided.
 
     What a person rejected stays out, also where the gate would let it through by now: late exports change what it
@@ -174,8 +173,8 @@ def _sort_out(group: list[RawExport], judged: Judged, settlement: Settlement, ga
     for export in group:
         decision = settlement.decision(export)
         if decision is Action.REJECT:
-            sorted_out.rejected.append(export.export_id)
-        elif decision is Action.ACCEPT or gate.lets_through(judged.tallies[export.export_id]):
+            sorted_out.rejected.append(export.id)
+        elif decision is Action.ACCEPT or gate.lets_through(judged.tallies[export.id]):
             sorted_out.applied.append(export)
         else:
             sorted_out.failing = export
@@ -220,13 +219,13 @@ def commit_change(
     )
 
 
-def _failing(export: RawExport, judged: Judged, table: Table) -> Failing:
-    bad = pl.concat(judged.bad).filter(pl.col("_export_id") == export.export_id)
+def _failing(export: Batch, judged: Judged, table: Table) -> Failing:
+    bad = pl.concat(judged.bad).filter(pl.col("_export_id") == export.id)
     columns = ["_source_file", "_line_number", "_reasons", "raw"]
     of_wrong_type = bad.filter(pl.col("_reasons").list.contains(WRONG_TYPE)).head(HINT_ROWS).collect()
     return Failing(
         export=export,
-        tally=judged.tallies[export.export_id],
+        tally=judged.tallies[export.id],
         sample=bad.select(columns).head(SAMPLE_ROWS).collect(),
-        hints=unread_types(of_wrong_type, table),
+        hints=table.loaded_from.hints(of_wrong_type, table),
     )

@@ -2,7 +2,7 @@
 
 Belongs here: the `operations.export_verdicts` table, so that an export that cannot be loaded is read again only when
 it has changed, and a person finds every refusal in one place.
-Does not: making the verdict (sources.dynamodb_export.verify, refining.source); noticing a change (refining.refusals).
+Does not: making the verdict (a source, refining.owner); noticing a change (refining.refusals).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class RefusedExport:
 
     table_name: Annotated[str, "the table whose folder the export lies in"]
     export_id: Annotated[str, "the export"]
-    prefix: Annotated[str, "what stands before AWSDynamoDB in its place"]
+    prefix: Annotated[str, "under which prefix of its place it lies"]
     verdict: Annotated[str, "the name of what is wrong"]
     message: Annotated[str, "what, where, expected, found, what to do"]
     fingerprint: Annotated[str, "of its listing, and of the file at fault, when it was judged"]

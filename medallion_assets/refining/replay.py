@@ -13,9 +13,9 @@ from pathlib import Path
 
 import polars as pl
 
+from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.refining.bronze import RawExport
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.history_table import fold_history
 from medallion_assets.refining.line_chunks import CHUNK_RECORDS
@@ -37,9 +37,9 @@ class Replay:
     scratch: Lakehouse
     quarantined_in: Lakehouse
     origins: Origins = field(default_factory=Origins)
-    applied: list[RawExport] = field(default_factory=list)
+    applied: list[Batch] = field(default_factory=list)
 
-    def groups(self, exports: Sequence[RawExport]) -> Iterator[list[RawExport]]:
+    def groups(self, exports: Sequence[Batch]) -> Iterator[list[Batch]]:
         """The exports in groups to apply, one after the other.
 
         Of a table that was made anew the full exports go first: then nothing that the former one wrote after its end
@@ -48,7 +48,7 @@ class Replay:
         in_order = sorted(exports, key=lambda export: not export.is_full) if self.origins.count > 1 else exports
         return export_groups(in_order)
 
-    def apply(self, group: Sequence[RawExport], good: Sequence[pl.LazyFrame], workspace: Path) -> None:
+    def apply(self, group: Sequence[Batch], good: Sequence[pl.LazyFrame], workspace: Path) -> None:
         """Apply the good records of a group of exports; in which order groups come does not matter (rule K4)."""
         before = [export for export in self.applied if export.is_full]
         applying = next((export for export in group if export.is_full), None)
@@ -66,9 +66,9 @@ class Replay:
         self.applied += group
 
 
-def export_groups(exports: Iterable[RawExport]) -> Iterator[list[RawExport]]:
+def export_groups(exports: Iterable[Batch]) -> Iterator[list[Batch]]:
     """The exports in order: one full export at a time, or incremental ones of a bounded number of records."""
-    group: list[RawExport] = []
+    group: list[Batch] = []
     for export in exports:
         is_too_much = sum(one.records for one in (*group, export)) > CHUNK_RECORDS
         if group and (export.is_full or group[-1].is_full or is_too_much):

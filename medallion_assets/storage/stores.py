@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from medallion_assets.errors import PermanentError, SettingsError
-from medallion_assets.settings import aws_options, normalise_url
+from medallion_assets.errors import PermanentError
+from medallion_assets.settings import normalise_url
 from medallion_assets.storage.bucket import Bucket
 from medallion_assets.storage.failures import GONE, UnreadableObjectError, code_of, store_errors, words
+from medallion_assets.storage.s3 import s3_store
 from medallion_assets.storage.workspace import workspace
 
 if TYPE_CHECKING:
@@ -29,18 +31,19 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 4 * 1024 * 1024
 """How much of a file is held in memory while it is copied or hashed."""
 MISSING = "no such file"
+NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _PLAIN_KEY = re.compile(r"(?!/)(?:(?:^|/)(?!\.{1,2}(?:/|$))[\w!'()*+,.:;=@ -]+)+")
 """Keys that obstore asks for as they are; of others it refuses some and changes some."""
 
 
-def open_store(url: str) -> ObjectStore:
+def open_store(url: str, storage_options: Mapping[str, str] = NO_OPTIONS) -> ObjectStore:
     """A store rooted at `url`, so that its keys are relative to it.
 
-    `url` is a local path (created when absent) or `s3://bucket/prefix`; S3 takes the standard AWS variables.
+    `url` is a local path (created when absent), or `s3://bucket/prefix` with the storage options of the settings.
 
     Raises:
-        SettingsError: another kind of URL.
+        SettingsError: another kind of URL, or an endpoint without encryption that nobody has allowed.
         PermanentError: there is no such folder, and none can be made; or no store can have such a URL.
     """
     place = normalise_url(url, name="the URL of the exports")
@@ -54,18 +57,8 @@ def open_store(url: str) -> ObjectStore:
                 found=words(error),
                 do="set MEDALLION_RAW_URL to a folder or bucket that this account can read",
             ) from error
-    options = aws_options()
-    # obstore's S3 config panics on this name; it is an option of the HTTP client there.
-    allow_http = options.pop("AWS_ALLOW_HTTP", "false").lower() in ("1", "true", "yes")
-    if not allow_http and options.get("AWS_ENDPOINT_URL", "").startswith("http://"):
-        raise SettingsError(
-            "AWS_ENDPOINT_URL is an address without encryption",
-            expected="https://, or AWS_ALLOW_HTTP=true beside it",
-            found=options["AWS_ENDPOINT_URL"],
-            do="set AWS_ALLOW_HTTP to true if the server is on this machine or its network",
-        )
     try:
-        return S3Store.from_url(place, config=options, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
+        return s3_store(place, storage_options)
     except BaseError as error:
         raise PermanentError(
             f"there is no place at {place}",

@@ -1,37 +1,39 @@
 """Cursors: what a sensor wrote down at its last tick, read back whatever has become of it meanwhile.
 
-Belongs here: reading text and moments that anybody may have changed: another release, or a person in the UI.
-Does not: what a sensor makes of them; each reads an unreadable cursor as none.
+Belongs here: the one way to write and to read a cursor, which is a dataclass, as JSON. Anybody may have changed the
+text: another release, or a person in the UI.
+Does not: what a sensor makes of it; each reads an unreadable cursor as none.
 """
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
+from datetime import UTC
+from functools import lru_cache
+from typing import Annotated, Any, TypeVar
 
-UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError)
-"""What reading values that are of another shape, or out of all bounds, raises."""
+from pydantic import AfterValidator, AwareDatetime, PlainSerializer, TypeAdapter
+
+Cursor = TypeVar("Cursor")
+
+Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+Names = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
+"""In order: equal cursors are equal texts."""
+UNREADABLE = (ValueError, OverflowError, RecursionError)
+"""What reading a text that is of another shape, or out of all bounds, raises."""
+_adapter: Callable[[Any], TypeAdapter[Any]] = lru_cache(TypeAdapter)
 
 
-def cursor_values(text: str | None) -> dict[str, Any]:
-    """The values of a cursor; none when there is no cursor, or it is no JSON object."""
+def dump_cursor(cursor: object) -> str:
+    """A cursor as text."""
+    text: bytes = _adapter(type(cursor)).dump_json(cursor)
+    return text.decode()
+
+
+def load_cursor(kind: type[Cursor], text: str | None) -> Cursor | None:
+    """The cursor that was dumped; None when it is lost, corrupt, or of another version."""
     try:
-        values = json.loads(text or "{}")
+        read: Cursor = _adapter(kind).validate_json(text or "", strict=True)
     except UNREADABLE:
-        return {}
-    return values if isinstance(values, dict) else {}
-
-
-def moment(value: str | None) -> datetime | None:
-    """A moment that was written into a cursor.
-
-    Raises:
-        One of UNREADABLE: it is none, or has no time zone.
-    """
-    if value is None:
         return None
-    read = datetime.fromisoformat(value)
-    if read.tzinfo is None:
-        raise ValueError(value)
-    return read.astimezone(UTC)
+    return read

@@ -13,13 +13,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field
 
 from medallion_assets.contracts.table import Timers
-from medallion_assets.triggers.cursors import moment
+from medallion_assets.triggers.cursors import Moment
 
 ATTEMPTS = 8
 """Seven waits after failed runs are two hours together: longer than most outages, and no noise for a whole night."""
@@ -46,37 +47,11 @@ class State:
     """
 
     signature: str | None = None
-    changed_at: datetime | None = None
-    asked_at: datetime | None = None
-    active_at: datetime | None = None
-    attempts: int = 0
+    changed_at: Moment | None = None
+    asked_at: Moment | None = None
+    active_at: Moment | None = None
+    attempts: Annotated[int, Field(ge=0)] = 0
     given_up: bool = False
-
-    def dump(self) -> dict[str, Any]:
-        """The state as JSON values."""
-        values = asdict(self)
-        return {name: one.isoformat() if isinstance(one, datetime) else one for name, one in values.items()}
-
-    @classmethod
-    def load(cls, values: Mapping[str, Any]) -> State:
-        """The state that was dumped.
-
-        Raises:
-            One of cursors.UNREADABLE: it was not.
-        """
-        signature, attempts, given_up = values["signature"], values["attempts"], values["given_up"]
-        if not isinstance(signature, str | None) or type(attempts) is not int or type(given_up) is not bool:
-            raise TypeError(values)
-        if attempts < 0:
-            raise ValueError(attempts)
-        return cls(
-            signature=signature,
-            changed_at=moment(values["changed_at"]),
-            asked_at=moment(values["asked_at"]),
-            active_at=moment(values["active_at"]),
-            attempts=attempts,
-            given_up=given_up,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,24 +12,24 @@ times of their originals.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from medallion_assets.contracts.source import Found
 from medallion_assets.contracts.table import Timers
 from medallion_assets.refining.decisions import Action, Decision
+from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
 from medallion_assets.refining.refused_exports import RefusedExport
-from medallion_assets.refining.source import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
 from medallion_assets.sources.dynamodb_export.manifest import EXPORT_ID
-from medallion_assets.sources.dynamodb_export.read import FoundExport
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
-from medallion_assets.triggers.cursors import UNREADABLE, cursor_values, moment
+from medallion_assets.triggers.cursors import Moment
 from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, signature_of, waiting
 from medallion_assets.triggers.debounce import decide as debounce
 
-CURSOR_VERSION = 1
 FULL_LISTING_SECONDS = 600
 REFUSED_FOR_GOOD = frozenset(str(verdict) for verdict in Verdict if verdict.is_final)
 
@@ -41,38 +41,12 @@ class Cursor:
     `listing` stands for all unsettled exports as they were seen last, and `changed_at` is when that changed.
     """
 
-    position: str | None = None
-    listed_whole_at: datetime | None = None
+    version: Literal[1] = 1
+    position: Annotated[str, Field(pattern=f"^{EXPORT_ID}$")] | None = None
+    listed_whole_at: Moment | None = None
     listing: str | None = None
-    changed_at: datetime | None = None
+    changed_at: Moment | None = None
     state: State = field(default_factory=State)
-
-    def dump(self) -> str:
-        """The cursor as text."""
-        moments = {"listed_whole_at": self.listed_whole_at, "changed_at": self.changed_at}
-        texts = {name: value.isoformat() if value else None for name, value in moments.items()}
-        known = {"position": self.position, "listing": self.listing, **texts, "state": self.state.dump()}
-        return json.dumps({"version": CURSOR_VERSION, **known})
-
-    @classmethod
-    def load(cls, text: str | None) -> Cursor:
-        """The cursor that was dumped; an empty one when it is lost, corrupt, or of another version."""
-        values = cursor_values(text)
-        try:
-            position, listing = values["position"], values["listing"]
-            if values["version"] != CURSOR_VERSION or not isinstance(listing, str | None):
-                return cls()
-            if position is not None and not re.fullmatch(EXPORT_ID, position):
-                return cls()
-            return cls(
-                position=position,
-                listed_whole_at=moment(values["listed_whole_at"]),
-                listing=listing,
-                changed_at=moment(values["changed_at"]),
-                state=State.load(values["state"]),
-            )
-        except UNREADABLE:
-            return cls()
 
     def lists_everything(self, now: datetime) -> bool:
         """Whether this tick lists everything, not only what comes after the position."""
@@ -90,16 +64,16 @@ class Arrivals:
     looked into: the next run says why.
     """
 
-    pending: Sequence[FoundExport] = ()
-    waiting: Sequence[FoundExport] = ()
-    refused: Sequence[FoundExport] = ()
-    behind: Sequence[FoundExport] = ()
+    pending: Sequence[Found] = ()
+    waiting: Sequence[Found] = ()
+    refused: Sequence[Found] = ()
+    behind: Sequence[Found] = ()
     settled: Collection[str] = frozenset()
     is_whole: bool = False
     unseen: Collection[str] = ()
 
     @property
-    def unsettled(self) -> list[FoundExport]:
+    def unsettled(self) -> list[Found]:
         """All but the settled ones."""
         return [*self.pending, *self.waiting, *self.refused, *self.behind]
 
@@ -120,13 +94,13 @@ class ArrivalDecision:
 
     cursor: Cursor
     ask: Ask | None = None
-    exports: list[FoundExport] = field(default_factory=list)
+    exports: list[Found] = field(default_factory=list)
     reason: str = ""
     gives_up: bool = False
 
 
 def sort_out(
-    listing: Iterable[FoundExport],
+    listing: Iterable[Found],
     *,
     loaded: Collection[str],
     refusals: Mapping[tuple[str, str], RefusedExport],
@@ -140,19 +114,19 @@ def sort_out(
     file that can be read by now. `loaded` are the ids that Bronze holds; `latest_table_id` is the DynamoDB table of the
     export that it loaded last.
     """
-    pending: list[FoundExport] = []
-    waiting: list[FoundExport] = []
-    refused: list[FoundExport] = []
-    behind: list[FoundExport] = []
+    pending: list[Found] = []
+    waiting: list[Found] = []
+    refused: list[Found] = []
+    behind: list[Found] = []
     for_good: set[str] = set()
     is_stopped = False
-    for found in sorted(listing, key=lambda one: (one.export_id, one.prefix)):
-        refusal = refusals.get((found.export_id, found.prefix))
-        if found.export_id in loaded:
+    for found in sorted(listing, key=lambda one: (one.id, one.prefix)):
+        refusal = refusals.get((found.id, found.prefix))
+        if found.id in loaded:
             continue
         if refusal is not None and refusal.verdict in REFUSED_FOR_GOOD and refusal.fingerprint == found.fingerprint:
-            for_good.add(found.export_id)
-        elif not found.has_summary:
+            for_good.add(found.id)
+        elif not found.is_complete:
             waiting.append(found)
         elif refusal is not None and _stands(refusal, found, decisions, latest_table_id):
             refused.append(found)
@@ -171,11 +145,11 @@ def sort_out(
 
 def decide(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) -> ArrivalDecision:
     """Whether to ask for a run now. Nobody decides while a run is at work: see `while_active`."""
-    listing = signature_of([[one.export_id, one.prefix, one.fingerprint] for one in arrivals.unsettled])
+    listing = signature_of([[one.id, one.prefix, one.fingerprint] for one in arrivals.unsettled])
     changed_at = now if cursor.changed_at is None or listing != cursor.listing else min(cursor.changed_at, now)
     observation = None
     if arrivals.pending:
-        wanted = [[one.export_id, one.prefix, one.fingerprint] for one in arrivals.pending]
+        wanted = [[one.id, one.prefix, one.fingerprint] for one in arrivals.pending]
         observation = Observation(signature=signature_of(wanted), changed_at=changed_at)
     ask, state = debounce(now, cursor.state, observation, timers)
     after = Cursor(
@@ -201,7 +175,7 @@ def while_active(now: datetime, cursor: Cursor, timers: Timers) -> ArrivalDecisi
 
 
 def _stands(
-    refusal: RefusedExport, found: FoundExport, decisions: Mapping[str, Decision], latest_table_id: str | None
+    refusal: RefusedExport, found: Found, decisions: Mapping[str, Decision], latest_table_id: str | None
 ) -> bool:
     """Whether a refusal holds: no file has changed, and no decision or other export has mended it since."""
     if refusal.fingerprint != found.fingerprint:
@@ -220,7 +194,7 @@ def _position(cursor: Cursor, arrivals: Arrivals) -> str | None:
     known = set(arrivals.settled)
     if cursor.position is not None and not arrivals.is_whole:
         known.add(cursor.position)
-    oldest = min((one.export_id for one in arrivals.unsettled), default=None)
+    oldest = min((one.id for one in arrivals.unsettled), default=None)
     return max((one for one in known if oldest is None or one < oldest), default=None)
 
 

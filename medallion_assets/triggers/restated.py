@@ -16,6 +16,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import groupby
+from typing import Annotated
+
+from pydantic import Field
 
 from medallion_assets.contracts.pipeline import AS_OF_KEEP_DAYS
 from medallion_assets.contracts.run_days import contiguous
@@ -23,6 +26,8 @@ from medallion_assets.deriving.kept_days import kept_as_of_days, missing_as_of_d
 
 NEVER = -1
 """Lower than any version of a table."""
+Position = Annotated[int, Field(ge=NEVER, le=2**53)]
+"""A version of a table, or an event's id: within what the databases and libraries below take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +71,10 @@ class Ledger:
     keep_days: int = AS_OF_KEEP_DAYS
     first_day: date | None = None
     greatest_day: date | None = None
-    restated: Mapping[date, int] = field(default_factory=dict)
-    built: Mapping[date, int] = field(default_factory=dict)
-    unpublished: Mapping[date, int] = field(default_factory=dict)
-    published: tuple[date, int] | None = None
+    restated: Mapping[date, Position] = field(default_factory=dict)
+    built: Mapping[date, Position] = field(default_factory=dict)
+    unpublished: Mapping[date, Position] = field(default_factory=dict)
+    published: tuple[date, Position] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,11 +16,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 from medallion_assets.contracts.run_days import DayRange
 from medallion_assets.contracts.table import Timers
-from medallion_assets.triggers.cursors import UNREADABLE, moment
+from medallion_assets.triggers.cursors import Moment, Names
 from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, decide
 from medallion_assets.triggers.restated import Stretch
 from medallion_assets.triggers.restated_attempts import Attempts, PastRun, attempts_at, failures_in_a_row, overlaps
@@ -37,28 +36,9 @@ cannot be built must not hold up its neighbors for ever."""
 class Memory:
     """When a run was last asked for, when each stretch was first seen, and the days that people know are given up."""
 
-    asked_at: datetime | None = None
-    seen: Mapping[str, datetime] = field(default_factory=dict)
-    given_up: frozenset[str] = frozenset()
-
-    def dump(self) -> dict[str, Any]:
-        """The memory as JSON values."""
-        asked_at = self.asked_at.isoformat() if self.asked_at else None
-        seen = {key: first.isoformat() for key, first in self.seen.items()}
-        return {"asked_at": asked_at, "seen": seen, "given_up": sorted(self.given_up)}
-
-    @classmethod
-    def load(cls, values: Any) -> Memory:
-        """The memory that was dumped; an empty one if it was not."""
-        try:
-            seen = {str(key): moment(first) for key, first in values["seen"].items()}
-            return cls(
-                asked_at=moment(values["asked_at"]),
-                seen={key: first for key, first in seen.items() if first is not None},
-                given_up=frozenset(map(str, values["given_up"])),
-            )
-        except UNREADABLE:
-            return cls()
+    asked_at: Moment | None = None
+    seen: Mapping[str, Moment] = field(default_factory=dict)
+    given_up: Names = frozenset()
 
     def until(self, now: datetime) -> Memory:
         """The memory without moments that are still to come: a clock that was set back must stop nothing."""

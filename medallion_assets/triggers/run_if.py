@@ -10,21 +10,22 @@ round, and of several outcomes of one the latest counts.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
 
 from medallion_assets.contracts.triggers import Condition
-from medallion_assets.triggers.cursors import UNREADABLE, cursor_values
 
 OVERLAP_SECONDS = 600.0
 """A run that ended may be seen this much later than runs that ended after it."""
 
 
-LATEST = 2.0**37
-"""Beyond the year 6000, and within what the libraries below take for a moment."""
+EpochSeconds = Annotated[float, Field(ge=0, le=2.0**37)]
+"""Until beyond the year 6000, and within what the libraries below take for a moment."""
+EPOCH_SECONDS: TypeAdapter[float] = TypeAdapter(EpochSeconds)
 
 
 class Status(StrEnum):
@@ -87,36 +88,9 @@ class Cursor:
     `handled` holds when each run ended, by its id; `begun` what ended in this round, by its name.
     """
 
-    settled_until: float
-    handled: Mapping[str, float] = field(default_factory=dict)
+    settled_until: EpochSeconds
+    handled: Mapping[str, EpochSeconds] = field(default_factory=dict)
     begun: Mapping[str, Cause] = field(default_factory=dict)
-
-    def dumps(self) -> str:
-        """The cursor as text."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def loads(cls, text: str | None) -> Cursor | None:
-        """The cursor of a text; None when there is none, or one that this version did not write."""
-        held = cursor_values(text)
-        try:
-            begun = {name: Cause(**{**one, "status": Status(one["status"])}) for name, one in held["begun"].items()}
-            handled = {str(run_id): epoch_seconds(ended) for run_id, ended in held["handled"].items()}
-            return cls(settled_until=epoch_seconds(held["settled_until"]), handled=handled, begun=begun)
-        except UNREADABLE:
-            return None
-
-
-def epoch_seconds(value: Any) -> float:
-    """A moment in epoch seconds that was written down as text or as a number.
-
-    Raises:
-        ValueError, TypeError: it is none, or of no time that a clock of ours shows.
-    """
-    seconds = float(value)
-    if not 0 <= seconds <= LATEST:
-        raise ValueError(value)
-    return seconds
 
 
 def condition_met(condition: Condition, statuses: Collection[Status]) -> bool | None:

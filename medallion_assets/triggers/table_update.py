@@ -9,18 +9,24 @@ What was consumed comes from the consumer's own log, never from the cursor, so a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from medallion_assets.contracts.table import Timers
 from medallion_assets.contracts.triggers import Mode
-from medallion_assets.triggers.cursors import UNREADABLE, cursor_values
+from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, signature_of, waiting
 from medallion_assets.triggers.debounce import decide as debounce
 
-CURSOR_VERSION = 1
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """What a sensor remembers."""
+
+    version: Literal[1] = 1
+    state: State = field(default_factory=State)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +72,7 @@ def decide(now: datetime, cursor: str | None, tables: Sequence[Watched], mode: M
 
     Nobody decides while a run is at work: see `while_active`.
     """
-    before = load(cursor)
+    before = (load_cursor(Cursor, cursor) or Cursor()).state
     updated = [table for table in tables if table.is_updated]
     observation = None
     if updated and (mode is Mode.ANY or len(updated) == len(tables)):
@@ -74,7 +80,7 @@ def decide(now: datetime, cursor: str | None, tables: Sequence[Watched], mode: M
         observation = Observation(signature=signature_of(seen), changed_at=max(table.changed_at for table in updated))
     ask, state = debounce(now, before, observation, timers)
     return UpdateDecision(
-        cursor=dump(state),
+        cursor=dump_cursor(Cursor(state=state)),
         state=state,
         ask=ask,
         updated=updated,
@@ -85,22 +91,11 @@ def decide(now: datetime, cursor: str | None, tables: Sequence[Watched], mode: M
 
 def while_active(now: datetime, cursor: str | None, timers: Timers) -> UpdateDecision:
     """Nothing is asked for, and nobody needs to look, while a run of the consumer is queued or at work."""
-    _, state = debounce(now, load(cursor), None, timers, is_active=True)
-    return UpdateDecision(cursor=dump(state), state=state, reason="a run for this table is queued or at work")
-
-
-def dump(state: State) -> str:
-    """The cursor as text."""
-    return json.dumps({"version": CURSOR_VERSION, "state": state.dump()})
-
-
-def load(cursor: str | None) -> State:
-    """What the cursor says; nothing when it is lost, corrupt, or of another version."""
-    values = cursor_values(cursor)
-    try:
-        return State.load(values["state"]) if values["version"] == CURSOR_VERSION else State()
-    except UNREADABLE:
-        return State()
+    before = (load_cursor(Cursor, cursor) or Cursor()).state
+    _, state = debounce(now, before, None, timers, is_active=True)
+    return UpdateDecision(
+        cursor=dump_cursor(Cursor(state=state)), state=state, reason="a run for this table is queued or at work"
+    )
 
 
 def told(tables: Sequence[Watched]) -> str:

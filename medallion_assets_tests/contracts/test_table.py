@@ -21,6 +21,7 @@ from medallion_assets.contracts.table import (
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 DAY = Column("day", Date(), "the day")
 
@@ -99,3 +100,16 @@ def test_what_a_stage_fills_may_have_such_a_name(name: str) -> None:
 def test_a_column_that_no_item_can_fill_is_refused(columns: tuple[Column, ...], says: str) -> None:
     with pytest.raises(PermanentError, match=says):
         Table(name="silver.x", description="", columns=columns)
+
+
+@pytest.mark.parametrize("history", [False, True])
+def test_a_source_adds_the_columns_that_every_loaded_table_has(history: bool) -> None:
+    """After the table's own; a table that is not loaded has its own alone, and says that it has no source."""
+    own = Table(name="silver.x", description="", columns=(Column("id", Text(), "", source="id"),), history=history)
+    versions = ("valid_from", "valid_to", "is_current") if history else ()
+    loaded = replace(own, source=DynamoDBExports())
+    assert loaded.column_names == ("id", *versions, "is_deleted", "_sequence_micros", "_export_id")
+    assert replace(loaded, description="again").column_names == loaded.column_names
+    assert own.column_names == ("id",)
+    with pytest.raises(PermanentError, match="a source"):
+        _ = own.loaded_from

@@ -13,7 +13,7 @@ from deltalake import write_deltalake
 from deltalake.exceptions import DeltaError
 
 from medallion_assets.delta.storage_errors import refusals, storage_errors, words
-from medallion_assets.delta.table import Lakehouse
+from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import DiskFullError, MedallionError, PermanentError, TransientError, UnreadableTableError
 from medallion_assets_tests.refining.planting import DAY, STOCK, put, stock
 from medallion_assets_tests.services.bucket import Refusal, odd_bucket
@@ -21,11 +21,6 @@ from medallion_assets_tests.services.s3 import S3Server
 
 LOG = "_delta_log"
 FIRST = f"{LOG}/{0:020d}.json"
-
-
-@pytest.fixture
-def lakehouse(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(url=str(tmp_path / "lakehouse"))
 
 
 def place(lakehouse: Lakehouse) -> Path:
@@ -192,3 +187,16 @@ def test_a_key_that_the_storage_cannot_parse_does_not_come_again_otherwise() -> 
         options = bucket.environment
         error = refused(lambda: Lakehouse(url="s3://lake/lake", storage_options=options).open(STOCK))
     assert "empty path segment" in str(error.found)
+
+
+@pytest.mark.parametrize("ask", [lambda snapshot: snapshot.transaction("nobody"), lambda snapshot: snapshot.history(1)])
+def test_a_log_that_breaks_after_a_table_was_opened_is_no_table(
+    lakehouse: Lakehouse, ask: Callable[[Snapshot], object]
+) -> None:
+    """delta-rs looks into the log again for each of these, and raises errors of its own."""
+    put(lakehouse, ("a", DAY, 1))
+    snapshot = lakehouse.open(STOCK)
+    for commit in (place(lakehouse) / LOG).iterdir():
+        commit.write_text("garbage\n")
+    error = refused(lambda: ask(snapshot))
+    assert isinstance(error, UnreadableTableError)

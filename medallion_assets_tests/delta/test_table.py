@@ -14,7 +14,7 @@ from medallion_assets.contracts.table import Boolean, Column, Money, Table, Text
 from medallion_assets.delta.commit_notes import RESTATED, commit_note, commits_since, restated_since
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import CommitConflictError, PermanentError, TransientError
-from medallion_assets_tests.faults.injection import CHANGES, COMMITS, Call, disturbed, fails, loses_its_answer
+from medallion_assets_tests.faults.injection import CHANGES, COMMITS, Call, disturbed, fails
 from medallion_assets_tests.refining.planting import DAY, NEXT_DAY, STOCK, lake, put, stock
 
 KINDS = Table(
@@ -261,17 +261,21 @@ def test_a_log_of_many_commits_and_checkpoints_reads_the_same(lakehouse: Lakehou
     assert snapshot.scan().select(pl.col("pieces").sum()).collect().item() == sum(range(103))
 
 
-def test_a_lost_answer_needs_a_log_to_look_into(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_answer_needs_a_log_to_look_into(lakehouse: Lakehouse) -> None:
     """When the log cannot be read either, the commit may be in: a repeated run will see."""
     snapshot = lakehouse.ready(STOCK)
 
-    def unreachable(*_: object, **__: object) -> None:
+    def is_lost_with_the_log(call: Call) -> None:
+        call()
+        place = Path(lakehouse.uri(STOCK))
+        place.rename(place.with_name("out of reach"))
         raise OSError("no route")
 
-    with disturbed(0, loses_its_answer, COMMITS):
-        monkeypatch.setattr("medallion_assets.delta.committing.DeltaTable", unreachable)
-        with pytest.raises(TransientError, match="the log cannot be read"):
-            snapshot.commit()
+    with (
+        disturbed(0, is_lost_with_the_log, COMMITS),
+        pytest.raises(TransientError, match="the log cannot be read"),
+    ):
+        snapshot.commit()
 
 
 @pytest.mark.parametrize("folder", ["a b", "env=prod/region=eu", "ünï", "a[b]*"])

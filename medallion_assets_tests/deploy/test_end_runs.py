@@ -37,6 +37,7 @@ def test_it_ends_the_workers_of_its_home_and_names_their_runs(tmp_path: Path) ->
         worker.wait()
 
 
+@pytest.mark.slow
 def test_dagster_knows_that_they_are_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a new container nothing else would tell of them: it has another name, and no locks."""
     monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.watch", lambda *_: None)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -32,7 +33,7 @@ from medallion_assets.orchestration.runs.locks import take
 from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets_tests.orchestration.runs.run_jobs import waiting
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
-from medallion_assets_tests.services.processes import REPOSITORY, free_port, running
+from medallion_assets_tests.services.processes import REPOSITORY, free_port, is_listening, running
 from medallion_assets_tests.services.small_disk import SmallDisk
 
 
@@ -66,6 +67,7 @@ def test_a_database_that_is_down_is_told_without_its_password() -> None:
     assert "secret" not in json.dumps(parts)
 
 
+@pytest.mark.slow
 def test_a_database_that_is_down_hides_no_other_part(tmp_path: Path) -> None:
     """Several ask Dagster, which cannot answer without it."""
     shutil.copy(REPOSITORY / "deploy" / "dagster.yaml", tmp_path)
@@ -129,6 +131,7 @@ def test_a_folder_of_run_locks_that_is_another_accounts_is_told(
     assert "chown -R nobody: run_processes" in answer.do
 
 
+@pytest.mark.slow
 def test_a_run_whose_process_is_gone_keeps_nobody_waiting(tmp_path: Path) -> None:
     """Nobody says that it is lost while the daemon is stopped for an upgrade."""
     shutil.copy(REPOSITORY / "deploy" / "dagster.dev.yaml", tmp_path / "dagster.yaml")
@@ -199,11 +202,12 @@ class Sensors:
 @pytest.fixture
 def sensors(tmp_path: Path) -> Iterator[Sensors]:
     one = Sensors(tmp_path)
-    ready = lambda: one.health()["code-server"]["is_well"]  # noqa: E731 - asked until it is so
-    with running(one.command, environment=one.environment, log=tmp_path / "log", ready=ready):
+    is_up = partial(is_listening, int(one.environment["MEDALLION_CODE_SERVER_PORT"]))
+    with running(one.command, environment=one.environment, log=tmp_path / "log", ready=is_up):
         yield one
 
 
+@pytest.mark.slow
 def test_sensors_that_nobody_evaluates_are_told(sensors: Sensors, tmp_path: Path) -> None:
     """The code server answers well meanwhile; a tick that failed is told as well."""
     parts = sensors.health()

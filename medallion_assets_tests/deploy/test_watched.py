@@ -114,6 +114,7 @@ def ears(tmp_path: Path) -> Iterator[socket.socket]:
         yield one
 
 
+@pytest.mark.slow
 def test_a_code_server_says_that_it_answers_until_it_stands_still(tmp_path: Path, ears: socket.socket) -> None:
     """A real one, with one job."""
     command = [

@@ -7,13 +7,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.deriving.kept_days import (
-    Restatement,
-    housekeeping,
-    kept_as_of_days,
-    missing_as_of_days,
-    restated_partitions,
-)
+from medallion_assets.deriving.kept_days import housekeeping, kept_as_of_days, missing_as_of_days
 
 GREATEST = date(2025, 5, 10)
 
@@ -28,31 +22,12 @@ def test_the_greatest_day_the_35_before_it_and_month_ends_are_kept() -> None:
     assert kept_as_of_days(days, GREATEST, keep_days=36) == (*kept[:2], date(2025, 4, 4), *kept[2:])
 
 
-def test_a_late_day_restates_its_summary_and_every_kept_as_of_day_from_it_on() -> None:
-    """Rule G5."""
-    assert restated_partitions([GREATEST, date(2025, 5, 8)], GREATEST) == Restatement(
-        summary_days=(date(2025, 5, 8), GREATEST),
-        ltv_days=(date(2025, 5, 8), date(2025, 5, 9), GREATEST),
-    )
-    long_ago = restated_partitions([date(2025, 2, 10)], GREATEST)
-    assert long_ago.summary_days == (date(2025, 2, 10),)
-    assert long_ago.ltv_days[:3] == (date(2025, 2, 28), date(2025, 3, 31), date(2025, 4, 5))
-    assert len(long_ago.ltv_days) == 2 + 36
-
-
-def test_a_day_whose_last_row_went_leaves_an_empty_summary_and_no_as_of_day() -> None:
-    """Rule G5: the restated day lies after the greatest day that is left; without any row nothing is kept."""
+def test_a_table_whose_source_lost_its_last_day_keeps_nothing_after_it() -> None:
+    """Rule G5: without any row nothing is kept."""
     gone = GREATEST + timedelta(days=1)
-    assert restated_partitions([gone], GREATEST) == Restatement(summary_days=(gone,), ltv_days=())
     assert housekeeping([GREATEST, gone], GREATEST) == (gone,)
-    assert restated_partitions([gone], None) == Restatement(summary_days=(gone,), ltv_days=())
     assert housekeeping([GREATEST], None) == (GREATEST,)
     assert missing_as_of_days([], GREATEST, None) == ()
-
-
-def test_nothing_restated_touches_nothing() -> None:
-    """Rule G5."""
-    assert restated_partitions([], GREATEST) == Restatement(summary_days=(), ltv_days=())
 
 
 def test_days_that_the_greatest_day_jumped_over_are_missing() -> None:
@@ -71,7 +46,9 @@ def test_any_way_to_the_same_silver_leaves_the_same_as_of_days(states: list[set[
     before: set[date] = set()
     for present in states:
         greatest = max(present)
-        wanted = set(restated_partitions(before ^ present, greatest).ltv_days)
+        touched = before ^ present
+        later = {day for day in map(EPOCH.__add__, map(timedelta, range(121))) if touched and day >= min(touched)}
+        wanted = set(kept_as_of_days(later, greatest))
         wanted |= set(missing_as_of_days(computed, min(present), greatest))
         computed |= {as_of: {day for day in present if day <= as_of} for as_of in wanted}
         for as_of in housekeeping(computed, greatest):

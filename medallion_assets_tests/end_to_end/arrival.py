@@ -34,7 +34,7 @@ from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.ledger import Settlement
 from medallion_assets.sources.dynamodb_export.read import Export
-from medallion_assets_tests.pipeline import EXPORTED_TABLES
+from medallion_assets_tests.pipeline import EXPORTED_TABLES, EXPORTS
 
 
 def land(export: Export, source: Path, target: Path) -> None:
@@ -90,7 +90,7 @@ class Destination:
 
     def _missing_in_bronze(self, table: Table, landed: Counter[str]) -> Iterator[str]:
         bronze = self._open(table)
-        held = Counter(one.export_id for one in exports_in(bronze)) if bronze else Counter[str]()
+        held = Counter(one.id for one in exports_in(bronze, EXPORTS)) if bronze else Counter[str]()
         if held != landed:
             yield f"{table.name}: holds {sorted(held.elements())}, landed are {sorted(landed.elements())}"
 

@@ -11,7 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -37,6 +40,7 @@ from medallion_assets_tests.services.processes import REPOSITORY
 from medallion_assets_tests.services.small_disk import SmallDisk
 
 pytestmark = pytest.mark.skipif(not os.environ.get("MEDALLION_FAULTS"), reason="takes minutes: make test-faults")
+FILL_SECONDS = 0.2
 FULL_SECONDS = 20.0
 """How long a disk stays full: every loop of the daemon meets it several times, and so does a run."""
 ARRIVAL_SECONDS = 240.0
@@ -95,11 +99,11 @@ def test_a_deployment_goes_on_by_itself_once_there_is_room(
     landed_at = time.time()
     land(exports[2], story, raw)
     wait_for_run(production, "ingest_and_refine", "STARTED", landed_at)
-    small_disk.fill()
-    for export in exports[3:]:
-        land(export, story, raw)
-    stay_full(small_disk)
-    found = health(production)[part]
+    with kept_full(small_disk):
+        for export in exports[3:]:
+            land(export, story, raw)
+        time.sleep(FULL_SECONDS)
+        found = health(production)[part]
     assert (found["is_well"], said in found["found"]) == (False, True), found
     assert "free space" in found["do"]
 
@@ -130,8 +134,8 @@ def test_development_goes_on_by_itself_once_there_is_room(
         landed = dev.sample_export()
         destination = Destination(Lakehouse(catalog=CATALOG, url=dev.settings.lakehouse_url), dev.dynamodb)
         dev.wait_until(lambda: "reading export" in dev.printed)
-        small_disk.fill()
-        stay_full(small_disk)
+        with kept_full(small_disk):
+            time.sleep(FULL_SECONDS)
         small_disk.free()
         since = time.monotonic()
         dev.wait_until(lambda: destination.lacks(landed) == [])
@@ -143,12 +147,23 @@ def test_development_goes_on_by_itself_once_there_is_room(
         dev.end()
 
 
-def stay_full(disk: SmallDisk) -> None:
-    """Whatever is given back is taken again at once."""
-    deadline = time.monotonic() + FULL_SECONDS
-    while time.monotonic() < deadline:
-        disk.fill()
-        time.sleep(0.5)
+@contextmanager
+def kept_full(disk: SmallDisk) -> Iterator[None]:
+    """While the block runs, whatever is given back is taken again at once."""
+    is_over = Event()
+
+    def fill() -> None:
+        while not is_over.wait(FILL_SECONDS):
+            disk.fill()
+
+    disk.fill()
+    with ThreadPoolExecutor(1) as threads:
+        filling = threads.submit(fill)
+        try:
+            yield
+        finally:
+            is_over.set()
+        filling.result()
 
 
 def health(production: Deployment, *options: str) -> dict[str, dict[str, Any]]:

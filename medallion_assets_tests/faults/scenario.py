@@ -120,9 +120,9 @@ def check_ledger(lakehouse: Lakehouse) -> None:
         settlement = Settlement.read(bronze, silver, {})
         assert (settlement.pending, settlement.gaps) == ([], [])
         assert taken_version(silver, bronze) == bronze.version
-        for export in exports_in(bronze):
-            assert bronze.transaction(export.export_id) == 1
-            assert silver.transaction(export.export_id) == 1
+        for export in exports_in(bronze, pipeline.EXPORTS):
+            assert bronze.transaction(export.id) == 1
+            assert silver.transaction(export.id) == 1
 
 
 def assert_same(found: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame]) -> None:

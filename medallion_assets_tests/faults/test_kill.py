@@ -18,7 +18,6 @@ from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.injection import CHANGES, Call, disturbed
 from medallion_assets_tests.faults.scenario import AS_OF, EXPORTS, assert_same, check_ledger, dump
-from medallion_assets_tests.oracle.model import TABLES
 from medallion_assets_tests.services.processes import REPOSITORY
 
 
@@ -56,7 +55,7 @@ def child(lakehouse: Path, raw: Path, step: int) -> int:
 def everything(url: Path, raw: Path) -> None:
     """Ingest, refine, enrich, Gold."""
     lakehouse = Lakehouse(url=str(url))
-    for table in TABLES:
+    for table in pipeline.SILVER:
         ingest(lakehouse, str(raw), table, now=pipeline.NOW)
     pipeline.run_silver(lakehouse)
     pipeline.run_gold(lakehouse, [AS_OF])

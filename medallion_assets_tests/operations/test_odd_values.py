@@ -127,7 +127,7 @@ def test_an_unexpected_error_shows_its_words(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_table_in_markdown_keeps_its_rows_and_columns() -> None:
-    """The diagnosis of an incident reads it back."""
+    """The report of an incident has some."""
     rows: list[dict[str, Any]] = [{"raw": "a|b\r\n\u2028\x85| c |\x1b", "n": 1}]
     lines = markdown_table(rows).splitlines()
     assert len(lines) == 3

@@ -12,7 +12,6 @@ from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.redrive import redrive
-from medallion_assets.settings import aws_options
 from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests.operations.small_lakehouse import exports
 from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, land, run_silver
@@ -25,11 +24,10 @@ WITH_EURO = replace(
 
 
 @pytest.fixture
-def lakehouse(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Lakehouse:
+def lakehouse(s3_server: S3Server) -> Lakehouse:
     """The small lakehouse in a bucket."""
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
-    lakehouse = Lakehouse(catalog=CATALOG, url=f"s3://{s3_server.make_bucket()}/lake", storage_options=aws_options())
+    url = f"s3://{s3_server.make_bucket()}/lake"
+    lakehouse = Lakehouse(catalog=CATALOG, url=url, storage_options=s3_server.environment)
     for export in exports():
         land(lakehouse, export)
     run_silver(lakehouse)
@@ -40,7 +38,7 @@ def test_a_bucket_is_verified_and_what_is_broken_in_it_is_found(lakehouse: Lakeh
     """An object that is gone, one that was cut, a commit that is empty: each in its table."""
     answer = verify(lakehouse, deep=True)
     assert (answer.findings, answer.notes) == ([], [])
-    store = open_store(lakehouse.url)
+    store = open_store(lakehouse.url, lakehouse.storage_options)
     silver = lakehouse.open(CUSTOMER_TRANSACTIONS)
     obstore.delete(store, f"silver/customer_transactions/{silver.files['path'][0]}")
     write_bytes(store, f"silver/customers/{lakehouse.open(CUSTOMERS).files['path'][0]}", b"PAR1")

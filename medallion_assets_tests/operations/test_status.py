@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from medallion_assets.cli.status_page import status_page
+from medallion_assets.cli.terminal import plain
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.table import Alert, raise_alerts
 from medallion_assets.operations.incident import Incident, record_incidents
@@ -139,7 +140,7 @@ def test_a_page_tells_everything(tmp_path: Path) -> None:
     record_attempts(lakehouse, [poor, replace(BAD, started_at=now - HOUR)])
     status = read_status(lakehouse, now)
     assert [one["what"] for one in status.alerts] == ["the [gate] failed"]
-    assert [one["headline"] for one in status.incidents] == ["export e9 failed"]
+    assert [incident.headline for incident in status.incidents] == ["export e9 failed"]
     text = page(status)
     for words in (
         "bronze.customer_transactions@2",
@@ -156,3 +157,19 @@ def test_json_begins_with_the_verdict(lakehouse: Lakehouse) -> None:
     facts = status_facts(read_status(lakehouse, NOW))
     assert next(iter(facts.items())) == ("is_well", True)
     assert {"freshness", "checkpoints", "stages", "alerts", "incidents", "problems", "warnings"} <= facts.keys()
+
+
+def test_json_keeps_the_order_of_its_keys(lakehouse: Lakehouse) -> None:
+    """What is always there comes first, whatever the order of the columns."""
+    record_attempts(lakehouse, [ONE])
+    facts = plain(status_facts(read_status(lakehouse, NOW)))
+    (stage,) = [stage for stage in facts["stages"] if stage["stage"] == ONE.stage]
+    assert list(stage["last"]) == [
+        *("run_id", "stage", "attempt", "started_at", "duration_seconds", "outcome"),
+        *("job", "partition", "trigger", "records_in", "records_out", "records_quarantined", "quality_score"),
+        *("table_version", "consumed_wcu", "target_wcu", "publishing_seconds", "peak_memory_bytes", "error"),
+    ]
+    assert list(facts["checkpoints"][0]) == [
+        *("pipeline", "stage", "told_by", "last_success", "watermark", "covered_until", "last_day", "waiting"),
+        *("table_version", "run_id"),
+    ]

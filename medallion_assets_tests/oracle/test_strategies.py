@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from medallion_assets_tests.oracle.model import TABLES
 from medallion_assets_tests.oracle.oracle import expected
 from medallion_assets_tests.oracle.records import read_once
 from medallion_assets_tests.oracle.strategies import History, any_histories, arrivals, settled_histories
+from medallion_assets_tests.properties.examples import examples
 
 REASONS = """
     missing wrong_type not_a_number too_many_decimals out_of_range timestamp_malformed timestamp_without_zone
@@ -23,10 +25,9 @@ SITUATIONS = """
     waiting stuck held rejected empty_export tombstone enriched several_days deleted_version replaced_version
     unprotected just_too_late empty_full_export_stuck empty_full_export_rejected
     """.split()  # noqa: SIM905
-quick = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
 
-@quick
+@examples()
 @given(any_histories())
 def test_exports_have_the_form_of_real_ones(history: History) -> None:
     """Ids and file names as in the export format, each used once; whole seconds; windows of 15 minutes to 24 hours."""
@@ -45,7 +46,7 @@ def test_exports_have_the_form_of_real_ones(history: History) -> None:
         assert length == timedelta() if export.is_full else timedelta(minutes=15) <= length <= timedelta(hours=24)
 
 
-@quick
+@examples()
 @given(settled_histories(), st.data())
 def test_settled_histories_settle_in_any_order(history: History, data: st.DataObject) -> None:
     """Rule K4: every export settles, and its answer does not depend on the order or on repetition."""
@@ -59,7 +60,7 @@ def test_settled_histories_settle_in_any_order(history: History, data: st.DataOb
     assert expected(arrived, history.decisions) == expectation
 
 
-@quick
+@examples()
 @given(any_histories())
 def test_tables_hold_together(history: History) -> None:
     """Rules K2, H1, H2, G1: what must hold of the answer whatever the history."""
@@ -76,6 +77,7 @@ def test_tables_hold_together(history: History) -> None:
     assert sum(row["gross_revenue"] for row in answer.daily_sales_summary) == gross
 
 
+@pytest.mark.slow
 def test_histories_reach_every_reason_and_situation() -> None:
     """What the histories never plant, no comparison can find."""
     seen: Counter[str] = Counter()

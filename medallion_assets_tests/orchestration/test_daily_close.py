@@ -68,6 +68,13 @@ def test_a_weekly_close_is_due_on_its_day_alone() -> None:
     assert [due("0 1 * * 3", day=day) for day in days] == [None, None, date(2025, 5, 6), None, None, None, None]
 
 
+@pytest.mark.parametrize("day", [date(2025, 3, 9), date(2025, 3, 10), date(2025, 11, 2), date(2025, 11, 3)])
+@pytest.mark.parametrize("line", ["30 1 * * *", "*/20 0-3 * * *", "@daily"])
+def test_a_close_is_due_on_days_on_which_clocks_change(day: date, line: str) -> None:
+    assert due(line, day=day) == day - timedelta(days=1)
+    assert due("0 1 1 1 *", day=day) is None
+
+
 def test_a_close_after_the_set_time_is_due_by_that_of_the_next_day() -> None:
     assert due("0 7 * * *", at="08:00") == date(2025, 5, 5)  # Tuesday's tick closed Monday
     assert due("0 6 * * *") == date(2025, 5, 6)  # at the set time is in time

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
-from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget, instance_for_test
+from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._daemon.backfill import execute_backfill_iteration
@@ -27,6 +27,7 @@ from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.schedules import SCHEDULED
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets_tests.graph import STORY_DAYS, Graph, Run, graph_at
+from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.sensors.restated_days import Follower, assets_of
 from medallion_assets_tests.pipeline import PUBLISHED_TABLES
 
@@ -108,7 +109,7 @@ def test_a_backfill_of_many_days_is_one_run_after_live_work(pair: list[str]) -> 
     target = InProcessTestWorkspaceLoadTarget(InProcessCodeLocationOrigin(module, location_name="medallion_assets"))
     launcher = {"module": "dagster._core.test_utils", "class": "MockedRunLauncher"}
     with (
-        instance_for_test(overrides={"run_launcher": launcher}) as instance,
+        instance_on_disk({"run_launcher": launcher}) as instance,
         WorkspaceProcessContext(instance, target) as workspace,
     ):
         backfill = PartitionBackfill.from_asset_partitions(

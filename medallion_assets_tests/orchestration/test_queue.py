@@ -10,7 +10,6 @@ import dagster as dg
 import pytest
 import yaml
 from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
-from dagster._core.test_utils import instance_for_test
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
@@ -21,6 +20,7 @@ from medallion_assets.orchestration.requests import request
 from medallion_assets.orchestration.schedules import SCHEDULED
 from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
+from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.pipeline import PUBLISHED_TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ BACKFILL = {"dagster/backfill": "abcdefgh"}
 def instance(request: pytest.FixtureRequest) -> Iterator[dg.DagsterInstance]:
     """An instance with the limits that the deployment has."""
     settings = yaml.safe_load((ROOT / "deploy" / request.param).read_text())
-    with instance_for_test(overrides={"concurrency": settings["concurrency"]}) as one:
+    with instance_on_disk({"concurrency": settings["concurrency"]}) as one:
         yield one
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import takewhile
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,6 +23,7 @@ from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.settings import load_settings
+from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.sensors.restated_days import assets_of, days_of
 from medallion_assets_tests.pipeline import CATALOG, PUBLISHED_TABLES
 
@@ -32,9 +32,9 @@ PAIRS = [[f"{table.layer}/{table.short_name}" for table in pair] for pair in PUB
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def instance() -> Iterator[dg.DagsterInstance]:
     """A Dagster of the test's own; a schedule takes none that is in memory."""
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as made:
+    with instance_on_disk() as made:
         yield made
 
 

@@ -1,30 +1,31 @@
-"""How many histories a property is tried on.
+"""How many examples a property is tried on.
 
-Belongs here: the settings of every test that compares whole histories.
-Does not: what the histories are (oracle.strategies).
+Belongs here: the settings of every test that generates more than a few values.
+Does not: what is generated (oracle.strategies).
 
-The same ones every time, so that a failure is one of the code. `make test` (Hypothesis' profile `quick`) tries a sixth
-of them; MEDALLION_EXAMPLES asks for any number of new ones.
+The same ones every time, so that a failure is one of the code. `make test` (Hypothesis' profile `quick`) tries a tenth
+of them; MEDALLION_EXAMPLES asks for new ones: so many for the properties of whole histories, others in proportion.
 """
 
 from __future__ import annotations
 
+import math
 import os
 
 from hypothesis import HealthCheck, settings
 
 QUICK = "quick"
+QUICK_SHARE = 1 / 10
 USUAL = 60
-QUICK_SHARE = 6
 
 
-def examples(*, one_in: int = 1) -> settings:
-    """The settings of a property: it takes all the examples of a run, or one in so many."""
+def examples(usual: int = USUAL) -> settings:
+    """The settings of a property that is tried on so many examples when nothing else is asked for."""
     asked_for = os.environ.get("MEDALLION_EXAMPLES")
     is_quick = settings.get_current_profile_name() == QUICK
-    number = int(asked_for or (USUAL // QUICK_SHARE if is_quick else USUAL))
+    share = int(asked_for) / USUAL if asked_for else QUICK_SHARE if is_quick else 1
     return settings(
-        max_examples=-(-number // one_in),
+        max_examples=math.ceil(usual * share),
         deadline=None,
         derandomize=asked_for is None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -27,7 +27,7 @@ REAL = (Phase.explicit, Phase.generate)
 """Nothing to shrink: a table is made from a seed."""
 
 
-@settings(examples(one_in=3), phases=REAL)
+@settings(examples(20), phases=REAL)
 @given(made_from=RECIPES)
 def test_the_rules_make_the_real_table(made_from: dict[str, Recipe]) -> None:
     """The oracle alone: where this fails, a rule is wrong."""
@@ -36,7 +36,7 @@ def test_the_rules_make_the_real_table(made_from: dict[str, Recipe]) -> None:
     _check(histories, truth, truth.silver_transactions, truth.silver_customers)
 
 
-@settings(examples(one_in=10), phases=REAL)
+@settings(examples(6), phases=REAL)
 @given(data=st.data(), made_from=RECIPES)
 def test_silver_is_the_real_table(data: st.DataObject, made_from: dict[str, Recipe]) -> None:
     """K4 as well: in any order of arrival, batch by batch."""

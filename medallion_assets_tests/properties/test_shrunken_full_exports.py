@@ -67,7 +67,7 @@ def run_until_nothing_fails(lakehouse: Lakehouse, tables: Sequence[Table], said:
     decided: list[Decision] = []
     while True:
         done = pipeline.run_silver(lakehouse, tables)
-        failing = [(name, one.failing.export.export_id) for name, one in done.items() if one.failing]
+        failing = [(name, one.failing.export.id) for name, one in done.items() if one.failing]
         if not failing:
             return decided
         now = [answer[one] for one in failing]
@@ -93,5 +93,5 @@ def test_what_is_stopped_by_what_it_would_delete(
         check_silver(lakehouse, truth)
         for table in TABLES:
             failing = done[table].failing
-            assert (failing.export.export_id if failing else None) == truth.stuck[table]
+            assert (failing.export.id if failing else None) == truth.stuck[table]
             assert {one.export_id for one in done[table].applied} == truth.settled[table] - truth.rejected[table]

@@ -31,7 +31,7 @@ BOUNDS = (
 )
 
 
-@examples(one_in=6)
+@examples(10)
 @given(data=st.data(), history=settled_histories(), records=st.integers(1, 4))
 def test_tables_do_not_depend_on_how_much_is_in_memory(data: st.DataObject, history: History, records: int) -> None:
     """K4, R3, H1: every bound on what is in memory at a time is a few records."""

@@ -12,7 +12,7 @@ from hypothesis import given
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.decisions import Action, Decision, record_decisions
 from medallion_assets.refining.load import ingest
-from medallion_assets.refining.source import TABLE_RECREATED
+from medallion_assets.refining.owner import TABLE_RECREATED
 from medallion_assets.sources.dynamodb_export.read import ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store
@@ -33,6 +33,7 @@ class Bucket:
     def __init__(self, folder: Path, table: str) -> None:
         self.raw_url = str(folder / "raw")
         self.table = table
+        self.contract = next(contract for contract in pipeline.SILVER if contract.short_name == table)
         self.store = open_store(f"{self.raw_url}/{table}")
         self.lakehouse = Lakehouse(url=str(folder / "lakehouse"))
         self.refused: dict[str, str] = {}
@@ -60,7 +61,7 @@ class Bucket:
         """Load until nothing more can be; a person confirms the new table. Whether that was asked for."""
         confirmed = False
         while True:
-            done = ingest(self.lakehouse, self.raw_url, self.table, now=NOW)
+            done = ingest(self.lakehouse, self.raw_url, self.contract, now=NOW)
             self.refused = {one.export_id: one.verdict for one in done.refused}
             if TABLE_RECREATED in self.refused.values():
                 assert not confirmed, "the confirmation does not count"
@@ -80,7 +81,7 @@ class Bucket:
         )
 
 
-@examples(one_in=2)
+@examples(30)
 @given(succession=successions())
 def test_a_table_made_anew_takes_over_from_its_first_full_export_on(succession: Succession) -> None:
     """B3, C1, C7, K1: in any order of arrival, batch by batch, with late exports of both tables."""

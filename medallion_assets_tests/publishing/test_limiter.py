@@ -6,11 +6,12 @@ import threading
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.publishing.limiter import LONGEST_PAUSE_SECONDS, CapacityLimiter
+from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.publishing.emulated_budget import TokenBucket
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 
@@ -33,7 +34,7 @@ def spend(limiter: CapacityLimiter, clock: FakeClock, table: TokenBucket, *, sec
 
 
 @given(costs=COSTS, idle=IDLE)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_no_stretch_of_time_gets_more_than_its_budget_and_one_second_of_savings(
     costs: list[int], idle: list[float]
 ) -> None:
@@ -53,7 +54,7 @@ def test_no_stretch_of_time_gets_more_than_its_budget_and_one_second_of_savings(
 
 
 @given(costs=COSTS)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_from_the_start_nothing_is_spent_before_it_flowed_in(costs: list[int]) -> None:
     clock = FakeClock()
     start = clock()

@@ -6,21 +6,32 @@ Does not: ways to break an export (sources.dynamodb_export.planted_exports).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.load import Ingested, ingest
-from medallion_assets.refining.source import Source
 from medallion_assets.sources.dynamodb_export.read import Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import full_record, upsert_record, write_export
 from medallion_assets.storage.stores import open_store
+from medallion_assets_tests.pipeline import EXPORTS
 
 TABLE = "orders"
+ORDERS = Table(
+    name=f"silver.{TABLE}",
+    description="",
+    key=("pk",),
+    history=True,
+    columns=(Column("pk", Text(trim=False), "", source="pk"),),
+    source=EXPORTS,
+)
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 AT = datetime(2025, 2, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -29,15 +40,22 @@ HOUR = timedelta(hours=1)
 class Landing:
     """A folder with raw exports of `orders` beside a lakehouse."""
 
-    def __init__(self, folder: Path, table: str = TABLE, *, raw_url: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        table: str = TABLE,
+        *,
+        raw_url: str | None = None,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
         self.raw_url = raw_url or str(folder / "raw")
         self.table = table
-        self.source = Source()
-        self.lakehouse = Lakehouse(url=str(folder / "lakehouse"))
+        self.contract = replace(ORDERS, name=f"silver.{table}")
+        self.lakehouse = Lakehouse(url=str(folder / "lakehouse"), storage_options=storage_options or {})
 
     @property
     def store(self) -> ObjectStore:
-        return open_store(f"{self.raw_url}/{self.table}")
+        return open_store(f"{self.raw_url}/{self.table}", self.lakehouse.storage_options)
 
     def full(self, *keys: str, at: datetime = AT, **options: Any) -> Export:
         """A full export of items with these keys, in two files; the first is empty, as DynamoDB may have it."""
@@ -52,7 +70,7 @@ class Landing:
         return self._write(ExportType.INCREMENTAL, begin, begin + HOUR, [lines], **options)
 
     def ingest(self, now: datetime = NOW) -> Ingested:
-        return ingest(self.lakehouse, self.raw_url, self.table, now=now, source=self.source)
+        return ingest(self.lakehouse, self.raw_url, self.contract, now=now)
 
     def lines(self) -> list[tuple[str, str]]:
         """What Bronze holds: (export id, raw line), sorted."""

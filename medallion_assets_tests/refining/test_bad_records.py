@@ -27,6 +27,8 @@ from medallion_assets_tests.refining.planting import (
     window_of,
 )
 
+pytestmark = pytest.mark.flow
+
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
 GOOD = [item_line(transaction(f"good{number}")) for number in range(3)]
 FUTURE = {"S": "2025-03-08T12:01:00.000001Z"}  # the export is of 12:00

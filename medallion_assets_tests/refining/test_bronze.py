@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.delta.commit_notes import RECENT_COMMITS
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import CommitConflictError, PermanentError
 from medallion_assets.refining.bronze import (
-    FULL,
-    INCREMENTAL,
     LEDGER_BOUNDS,
-    RawExport,
     bronze_table,
     export_files,
     exports_in,
     exports_since,
     holds,
-    latest_export,
+    latest_origin,
     load_export,
     loaded_ids,
 )
@@ -30,6 +27,7 @@ from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.injection import COMMITS, Call, disturbed
 from medallion_assets_tests.oracle.lines import item_line, transaction
 from medallion_assets_tests.oracle.model import TRANSACTIONS, ExportInput
+from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.refining.planting import AT, HOUR, full_of, lake, window_of
 
 BRONZE = bronze_table(TRANSACTIONS)
@@ -117,7 +115,7 @@ def test_a_table_that_was_rolled_back_is_loaded_again(tmp_path: Path) -> None:
     assert pipeline.land(lakehouse, TWO) == 4
     assert lines(lakehouse) == ids(ONE, TWO)
     assert bronze(lakehouse).transaction(TWO.export_id) == 2
-    assert [one.export_id for one in exports_since(bronze(lakehouse), 3)] == ids(TWO)
+    assert [one.id for one in exports_since(bronze(lakehouse), 3, EXPORTS)] == ids(TWO)
 
 
 def test_an_empty_export_is_remembered(tmp_path: Path) -> None:
@@ -126,9 +124,9 @@ def test_an_empty_export_is_remembered(tmp_path: Path) -> None:
     empty = window_of(3)
     assert pipeline.land(lakehouse, empty) == 1
     assert pipeline.land(lakehouse, empty) is None
-    (known,) = exports_in(bronze(lakehouse))
-    assert (known.export_id, known.export_type, known.records) == (empty.export_id, INCREMENTAL, 0)
-    assert (known.from_at, known.to_at) == (AT, AT + HOUR)
+    (known,) = exports_in(bronze(lakehouse), EXPORTS)
+    assert (known.id, known.kind, known.records) == (empty.export_id, BatchKind.CHANGES, 0)
+    assert (known.covers_from, known.covers_to) == (AT, AT + HOUR)
     files = export_files(bronze(lakehouse), empty.export_id)
     assert files.height == 1
     assert bronze(lakehouse).scan(paths=files["path"]).collect().height == 0
@@ -140,15 +138,15 @@ def test_the_ledger_tells_every_export_in_the_order_of_judging(tmp_path: Path) -
     late = full_of(3, item_line(transaction("c")), item_line(transaction("d")), at=AT + timedelta(microseconds=1))
     for export in (TWO, late, ONE):
         pipeline.land(lakehouse, export)
-    known = exports_in(bronze(lakehouse))
-    assert [one.export_id for one in known] == ids(ONE, late, TWO)
-    assert known[1].to_at == AT + timedelta(microseconds=1)
-    assert [(one.records, one.is_full, one.export_type) for one in known] == [
-        (1, True, FULL),
-        (2, True, FULL),
-        (1, True, FULL),
+    known = exports_in(bronze(lakehouse), EXPORTS)
+    assert [one.id for one in known] == ids(ONE, late, TWO)
+    assert known[1].covers_to == AT + timedelta(microseconds=1)
+    assert [(one.records, one.is_full, one.kind) for one in known] == [
+        (1, True, BatchKind.FULL),
+        (2, True, BatchKind.FULL),
+        (1, True, BatchKind.FULL),
     ]
-    assert exports_in(lake(tmp_path / "other").ready(BRONZE)) == []
+    assert exports_in(lake(tmp_path / "other").ready(BRONZE), EXPORTS) == []
 
 
 def test_commits_tell_which_exports_they_brought(tmp_path: Path) -> None:
@@ -159,29 +157,32 @@ def test_commits_tell_which_exports_they_brought(tmp_path: Path) -> None:
     bronze(lakehouse).commit()
     snapshot = bronze(lakehouse)
     pipeline.land(lakehouse, window_of(3))
-    assert [(one.export_id, one.version) for one in exports_since(snapshot, 0)] == [(ids(TWO)[0], 1), (ids(ONE)[0], 2)]
-    assert [one.export_id for one in exports_since(snapshot, 1)] == ids(ONE)
-    assert exports_since(snapshot, 3) == exports_since(snapshot, 9) == []
+    assert [(one.id, one.version) for one in exports_since(snapshot, 0, EXPORTS)] == [
+        (ids(TWO)[0], 1),
+        (ids(ONE)[0], 2),
+    ]
+    assert [one.id for one in exports_since(snapshot, 1, EXPORTS)] == ids(ONE)
+    assert exports_since(snapshot, 3, EXPORTS) == exports_since(snapshot, 9, EXPORTS) == []
 
 
 def test_the_latest_export_is_found_behind_other_commits(tmp_path: Path) -> None:
     """B3: with its table id; None before any export."""
     lakehouse = lake(tmp_path)
-    assert latest_export(bronze(lakehouse)) is None
-    raw = RawExport(
-        export_id=ONE.export_id,
-        export_type=FULL,
-        from_at=AT,
-        to_at=AT,
+    assert latest_origin(bronze(lakehouse)) is None
+    raw = Batch(
+        id=ONE.export_id,
+        kind=BatchKind.FULL,
+        covers_from=AT,
+        covers_to=AT,
         records=0,
         started_at=AT + timedelta(milliseconds=1),
-        table_id="table-one",
+        origin="table-one",
     )
     load_export(lakehouse, BRONZE, raw, [])
-    assert latest_export(bronze(lakehouse)) == replace(raw, version=1)
+    assert latest_origin(bronze(lakehouse)) == (ONE.export_id, "table-one")
     for _ in range(RECENT_COMMITS + 1):
         bronze(lakehouse).commit()
-    assert latest_export(bronze(lakehouse)) == replace(raw, version=1)
+    assert latest_origin(bronze(lakehouse)) == (ONE.export_id, "table-one")
 
 
 def test_a_file_that_mixes_exports_is_no_ledger(tmp_path: Path) -> None:
@@ -194,4 +195,4 @@ def test_a_file_that_mixes_exports_is_no_ledger(tmp_path: Path) -> None:
     mixed = snapshot.stage(snapshot.scan(), partition=day, bounds=LEDGER_BOUNDS)
     snapshot.commit([mixed], remove=snapshot.files["path"])
     with pytest.raises(PermanentError, match="mixes exports"):
-        exports_in(bronze(lakehouse))
+        exports_in(bronze(lakehouse), EXPORTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from medallion_assets.refining.bronze import FULL, INCREMENTAL, RawExport
+from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.refining.chain import Gap, Reach, Reaches, gaps, next_export, reach
 from medallion_assets.refining.origins import Origins
 from medallion_assets_tests.refining.planting import AT, HOUR, MINUTE, export_id
@@ -12,15 +12,17 @@ from medallion_assets_tests.refining.planting import AT, HOUR, MINUTE, export_id
 SECOND = timedelta(seconds=1)
 
 
-def full(number: int, at: datetime = AT) -> RawExport:
-    return RawExport(export_id=export_id(number), export_type=FULL, from_at=at, to_at=at, records=1, started_at=at)
+def batch(number: int, kind: BatchKind, begin: datetime, end: datetime) -> Batch:
+    edges = {"covers_from": begin, "covers_to": end, "uncertainty": MINUTE}
+    return Batch(id=export_id(number), kind=kind, records=1, started_at=end, **edges)  # type: ignore[arg-type]
 
 
-def window(number: int, begin: datetime, hours: int = 1) -> RawExport:
-    end = begin + timedelta(hours=hours)
-    return RawExport(
-        export_id=export_id(number), export_type=INCREMENTAL, from_at=begin, to_at=end, records=1, started_at=end
-    )
+def full(number: int, at: datetime = AT) -> Batch:
+    return batch(number, BatchKind.FULL, at, at)
+
+
+def window(number: int, begin: datetime, hours: int = 1) -> Batch:
+    return batch(number, BatchKind.CHANGES, begin, begin + timedelta(hours=hours))
 
 
 def until(moment: datetime | None) -> Reaches:
@@ -61,8 +63,8 @@ def test_a_gap_is_named_with_both_edges() -> None:
     """C1: in the order of judging, with what a person is to do."""
     waiting, other = window(3, AT + 2 * HOUR), window(2, AT + 5 * HOUR)
     assert gaps([other, waiting], until(AT)) == [
-        Gap(export_id=waiting.export_id, covered_until=AT, window_from=AT + 2 * HOUR),
-        Gap(export_id=other.export_id, covered_until=AT, window_from=AT + 5 * HOUR),
+        Gap(export_id=waiting.id, covered_until=AT, window_from=AT + 2 * HOUR),
+        Gap(export_id=other.id, covered_until=AT, window_from=AT + 5 * HOUR),
     ]
     text = str(gaps([waiting], until(AT))[0])
     assert "2025-03-08T12:00:00+00:00 to 2025-03-08T14:00:00+00:00" in text
@@ -95,10 +97,10 @@ def test_a_table_made_anew_has_a_chain_of_its_own() -> None:
     )
     before = reach([full(1), former], None, origins)
     assert next_export([joins, too_late], before) is None
-    assert [(gap.export_id, gap.covered_until) for gap in gaps([joins], before)] == [(joins.export_id, None)]
+    assert [(gap.export_id, gap.covered_until) for gap in gaps([joins], before)] == [(joins.id, None)]
     assert next_export([new, joins], before) == new
     after = before.after(new)
     assert (after.covered_until, next_export([joins, too_late], after)) == (AT + 2 * HOUR - MINUTE, joins)
-    assert [gap.export_id for gap in gaps([too_late], after)] == [too_late.export_id]
+    assert [gap.export_id for gap in gaps([too_late], after)] == [too_late.id]
     assert next_export([window(3, AT + 20 * HOUR)], after) is None
     assert reach([full(1), new], None, origins).joined_by(window(3, AT + 2 * HOUR))

@@ -24,6 +24,8 @@ from medallion_assets_tests.oracle.lines import customer, full, item_line, trans
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, ExportInput, micros
 from medallion_assets_tests.pipeline import NOW, lakehouse_at, land
 
+pytestmark = pytest.mark.flow
+
 AT = datetime(2025, 5, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 FIRST, SECOND = "01746057600000-0000000a", "01746144000000-0000000b"

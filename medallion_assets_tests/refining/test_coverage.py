@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.refining.coverage import Gap, open_gaps, unprotected_minutes
-from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 MINUTE = 1 / 24 / 60
@@ -16,23 +16,19 @@ def at(day: float) -> datetime:
     return START + timedelta(days=day)
 
 
-def export(from_day: float, to_day: float | None = None, table: str = "orders") -> Export:
+def export(from_day: float, to_day: float | None = None, table: str = "orders") -> Batch:
     """A full export of one day's beginning, or an incremental one of two; the id says which days."""
     until = from_day if to_day is None else to_day
-    return Export(
-        export_id=f"{from_day}-{until}",
-        export_type=ExportType.FULL if to_day is None else ExportType.INCREMENTAL,
-        from_at=at(from_day),
-        to_at=at(until),
+    return Batch(
+        id=f"{from_day}-{until}",
+        kind=BatchKind.FULL if to_day is None else BatchKind.CHANGES,
+        covers_from=at(from_day),
+        covers_to=at(until),
+        uncertainty=timedelta(minutes=1),
         started_at=at(until),
-        table_name=table,
-        table_arn=f"arn:aws:dynamodb:us-west-2:111122223333:table/{table}",
-        table_id="1",
-        item_count=0,
-        output_format="DYNAMODB_JSON",
-        output_view=None,
-        prefix="",
-        files=(),
+        records=0,
+        owner=table,
+        origin="1",
     )
 
 
@@ -72,5 +68,5 @@ def test_a_chain_without_a_full_export_has_no_beginning() -> None:
 
 
 def test_each_table_has_its_own_chain() -> None:
-    ours, theirs = [export(0), export(0, 1)], [replace(export(2, 3, table="customers"), export_id="theirs")]
+    ours, theirs = [export(0), export(0, 1)], [replace(export(2, 3, table="customers"), id="theirs")]
     assert open_gaps(ours + theirs) == {"theirs": Gap(None, at(2))}

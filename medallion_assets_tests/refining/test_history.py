@@ -8,28 +8,25 @@ from typing import Any, NamedTuple
 
 import narwhals as nw
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.contracts.table import Boolean, Column, Integer, Table, Text, TimestampUtc
+from medallion_assets.contracts.table import Column, Integer, Table, Text
 from medallion_assets.refining.history import versions
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
+from medallion_assets_tests.properties.examples import examples
 
 PLACES = Table(
     name="silver.places",
     description="A table with a key of two columns.",
     key=("city", "street"),
     history=True,
+    source=DynamoDBExports(),
     columns=(
         Column("city", Text(trim=False), "key", source="city"),
         Column("street", Text(trim=False), "key", source="street"),
         Column("colour", Text(), "a state", source="colour", nullable=True),
         Column("floors", Integer(), "a state", source="floors", nullable=True),
-        Column("valid_from", TimestampUtc(), "inclusive"),
-        Column("valid_to", TimestampUtc(), "exclusive", nullable=True),
-        Column("is_current", Boolean(), "last and not deleted"),
-        Column("is_deleted", Boolean(), "ended by a delete"),
-        Column("_sequence_micros", Integer(), "of the earliest record"),
-        Column("_export_id", Text(), "of the earliest record"),
     ),
 )
 
@@ -270,7 +267,7 @@ event_sets = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(event_sets)
 def test_any_set_of_events_gives_the_history_that_plain_python_finds(events: list[Event]) -> None:
     """Rule H1, and rule K4: hypothesis plants the events in any order."""

@@ -18,11 +18,6 @@ from medallion_assets.refining.judged_contracts import judged
 ANY = nw.col("amount") > 0
 
 
-def without(table: Table, *names: str) -> dict[str, Any]:
-    """The columns of a contract less some."""
-    return {"columns": tuple(column for column in table.columns if column.name not in names)}
-
-
 def with_column(table: Table, changed: Column) -> dict[str, Any]:
     """The columns of a contract, with another one in the place of that name, or one more."""
     columns = {column.name: column for column in table.columns} | {changed.name: changed}
@@ -34,8 +29,7 @@ def with_column(table: Table, changed: Column) -> dict[str, Any]:
     [
         (TRANSACTIONS, {"key": ()}, "a key"),
         (TRANSACTIONS, {"partition_by": None}, "partition_by or history"),
-        (TRANSACTIONS, without(TRANSACTIONS, "is_deleted"), "columns is_deleted"),
-        (CUSTOMERS, without(CUSTOMERS, "valid_to"), "columns valid_to"),
+        (TRANSACTIONS, {"source": None}, "a source, for its rows to be loaded from"),
         (CUSTOMERS, {"partition_by": "signup_date"}, "not both"),
         (TRANSACTIONS, {"key": ("transaction_date",)}, "a key of columns that have a source"),
         (TRANSACTIONS, with_column(TRANSACTIONS, Column("customer_id", Text(), "", "c", nullable=True)), None),

@@ -79,7 +79,7 @@ def test_an_export_that_lands_while_the_log_is_read_hides_no_other(tmp_path: Pat
     bronze, silver = lakehouse.open(BRONZE), lakehouse.ready(SILVER)
     pipeline.land(lakehouse, WAITS)
     seen = Settlement.read(bronze, silver, {})
-    assert [(one.export_id, one.version) for one in seen.pending] == [(FULL.export_id, 1), (JOINS.export_id, 2)]
+    assert [(one.id, one.version) for one in seen.pending] == [(FULL.export_id, 1), (JOINS.export_id, 2)]
     assert seen.transactions(ids(FULL), []) == {FULL.export_id: APPLIED, source_app_id(bronze): 1}
 
 
@@ -104,13 +104,13 @@ def test_a_failing_export_holds_back_what_comes_after_it(tmp_path: Path) -> None
     after = window_of(3, upsert_line(AT_MICROS, transaction("c")), begin=AT + HOUR)
     done = refined(lakehouse, FULL, failing, after)
     assert done.failing is not None
-    assert (done.failing.export.export_id, done.failing.tally.bad) == (failing.export_id, 10)
+    assert (done.failing.export.id, done.failing.tally.bad) == (failing.export_id, 10)
     assert done.failing.sample.columns == ["_source_file", "_line_number", "_reasons", "raw"]
     assert done.failing.sample.height == 5
     assert [one.export_id for one in done.applied] == ids(FULL)
     assert live(lakehouse) == {"a": FULL.export_id}
     assert pipeline.quarantined(lakehouse, SILVER) == set()
-    assert [one.export_id for one in settlement(lakehouse).pending] == ids(failing, after)
+    assert [one.id for one in settlement(lakehouse).pending] == ids(failing, after)
 
 
 def test_an_accepted_export_is_applied_without_its_bad_rows(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_rejected_full_export_was_never_delivered(tmp_path: Path) -> None:
     done = refined(lakehouse)
     assert [gap.export_id for gap in done.gaps] == ids(after)
     assert (done.gaps[0].covered_until, live(lakehouse)) == (AT - MINUTE, {"a": FULL.export_id})
-    assert [one.export_id for one in settlement(lakehouse).applied_fulls] == ids(FULL)
+    assert [one.id for one in settlement(lakehouse).applied_fulls] == ids(FULL)
     assert settlement(lakehouse).ignored == {failing.export_id, after.export_id}
 
 
@@ -192,7 +192,7 @@ def test_a_group_is_one_full_export_or_windows_of_a_bounded_size(tmp_path: Path)
         pipeline.land(lakehouse, export)
 
     def group(records_at_most: int) -> list[str]:
-        return [one.export_id for one in settlement(lakehouse).next_group(records_at_most)]
+        return [one.id for one in settlement(lakehouse).next_group(records_at_most)]
 
     assert group(1) == ids(windows[0])
     assert group(5) == ids(*windows[:2])

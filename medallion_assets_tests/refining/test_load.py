@@ -18,14 +18,15 @@ from moto import mock_aws
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.refining import load as module
-from medallion_assets.refining.bronze import bronze_table, exports_in, latest_export
+from medallion_assets.refining.bronze import bronze_table, exports_in, latest_origin
 from medallion_assets.refining.decisions import Action, Decision, record_decisions
 from medallion_assets.refining.refused_exports import EXPORT_VERDICTS, read_refusals
+from medallion_assets.sources.dynamodb_export import exports as exports_module
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
 from medallion_assets.sources.dynamodb_export.read import Export, ExportType
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.storage.stores import open_store, read_bytes, write_bytes
-from medallion_assets_tests.refining.landing import AT, HOUR, NOW, TABLE, Landing, ids, keys
+from medallion_assets_tests.refining.landing import AT, EXPORTS, HOUR, NOW, TABLE, Landing, ids, keys
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import change_data, change_manifest, key_of
 from medallion_assets_tests.sources.dynamodb_export.test_read import REAL_EXPORT
 from medallion_assets_tests.sources.dynamodb_export.test_verify import BAD_INPUT
@@ -81,17 +82,17 @@ def test_bronze_keeps_lines_unchanged_with_where_they_come_from(landing: Landing
         ("", *facts, 3, NOW, day),
     ]
     assert bronze.partitions == [day]
-    (raw,) = exports_in(bronze)
-    assert (raw.export_id, raw.export_type, raw.records) == (export.export_id, "INCREMENTAL_EXPORT", 3)
-    assert (raw.from_at, raw.to_at) == (AT, AT + HOUR)
+    (raw,) = exports_in(bronze, EXPORTS)
+    assert (raw.id, raw.kind, raw.records) == (export.export_id, "INCREMENTAL_EXPORT", 3)
+    assert (raw.covers_from, raw.covers_to) == (AT, AT + HOUR)
 
 
 def test_an_empty_export_is_in_without_a_line(landing: Landing) -> None:
     """B1: zero items are complete; the ledger knows the export all the same."""
     export = landing.full()
-    assert [one.export_id for one in landing.ingest().loaded] == ids(export)
+    assert [one.id for one in landing.ingest().loaded] == ids(export)
     assert landing.lines() == []
-    assert [one.export_id for one in exports_in(landing.lakehouse.open(bronze_table(TABLE)))] == ids(export)
+    assert [one.id for one in exports_in(landing.lakehouse.open(bronze_table(TABLE)), EXPORTS)] == ids(export)
     assert landing.ingest().loaded == []
 
 
@@ -101,7 +102,7 @@ def test_foreign_files_and_folders_are_passed_over(landing: Landing) -> None:
     for key in ("AWSDynamoDB/data/notes.json.gz", "AWSDynamoDB/readme.txt", "AWSDynamoDB/0123/x", "other/file.json"):
         write_bytes(landing.store, key, b"foreign")
     done = landing.ingest()
-    assert ([one.export_id for one in done.loaded], done.refused, done.waiting) == (ids(export), [], [])
+    assert ([one.id for one in done.loaded], done.refused, done.waiting) == (ids(export), [], [])
 
 
 def test_ingesting_again_changes_nothing(landing: Landing) -> None:
@@ -116,7 +117,7 @@ def test_one_export_under_two_prefixes_is_loaded_once(landing: Landing) -> None:
     """B5: the export id decides, under whatever prefix it comes."""
     export = landing.full("a")
     shutil.copytree(f"{landing.raw_url}/{TABLE}/AWSDynamoDB", f"{landing.raw_url}/{TABLE}/copied/twice/AWSDynamoDB")
-    assert [one.export_id for one in landing.ingest().loaded] == ids(export)
+    assert [one.id for one in landing.ingest().loaded] == ids(export)
     assert landing.ingest().loaded == []
     assert landing.lines() == keys((export, "a"))
 
@@ -127,7 +128,7 @@ def test_a_good_copy_is_loaded_beside_a_bad_one(landing: Landing) -> None:
     shutil.copytree(f"{landing.raw_url}/{TABLE}/AWSDynamoDB", f"{landing.raw_url}/{TABLE}/copied/AWSDynamoDB")
     change_manifest(landing.store, export, SUMMARY_NAME, b'"itemCount":1', b'"itemCount":2')
     done = landing.ingest()
-    assert ([one.export_id for one in done.loaded], [one.prefix for one in done.refused]) == (ids(export), [""])
+    assert ([one.id for one in done.loaded], [one.prefix for one in done.refused]) == (ids(export), [""])
     assert landing.lines() == keys((export, "a"))
 
 
@@ -135,13 +136,13 @@ def test_a_good_copy_is_loaded_beside_a_bad_one(landing: Landing) -> None:
 def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The ids of the exports that ingest reads."""
     seen: list[str] = []
-    read: Callable[..., Export] = module.read_export
+    read: Callable[..., Export] = exports_module.read_export
 
     def counted(store: Any, found: Any) -> Export:
-        seen.append(found.export_id)
+        seen.append(found.id)
         return read(store, found)
 
-    monkeypatch.setattr(module, "read_export", counted)
+    monkeypatch.setattr(exports_module, "read_export", counted)
     return seen
 
 
@@ -160,7 +161,7 @@ def test_a_refused_export_is_read_again_only_when_its_listing_changed(landing: L
 
     write_bytes(landing.store, export.files[0].key, data)
     late = landing.ingest(NOW + 2 * HOUR)
-    assert [one.export_id for one in late.loaded] == ids(export)
+    assert [one.id for one in late.loaded] == ids(export)
     assert (late.refused, reads) == ([], ids(export, export))
 
 
@@ -173,7 +174,7 @@ def test_a_manifest_that_lands_late_makes_the_export_load(landing: Landing) -> N
     obstore.delete(landing.store, key)
     assert landing.ingest().waiting == ids(export)
     write_bytes(landing.store, key, summary)
-    assert [one.export_id for one in landing.ingest().loaded] == ids(export)
+    assert [one.id for one in landing.ingest().loaded] == ids(export)
 
 
 def decision(subject: str) -> Decision:
@@ -197,13 +198,13 @@ def test_a_table_made_anew_stops_loading_until_a_person_confirms_it(landing: Lan
     new = landing.full("b", at=AT + HOUR, table_id=NEW_ID)
     later = landing.window("c", begin=AT + HOUR, table_id=NEW_ID)
     stopped = landing.ingest()
-    assert [one.export_id for one in stopped.loaded] == ids(old)
+    assert [one.id for one in stopped.loaded] == ids(old)
     assert [(one.export_id, one.verdict) for one in stopped.refused] == [(new.export_id, "table_recreated")]
     assert f"confirm_table_id: {NEW_ID}" in stopped.refused[0].message
     assert landing.ingest().loaded == []
 
     confirm(landing, NEW_ID)
-    assert [one.export_id for one in landing.ingest().loaded] == ids(new, later)
+    assert [one.id for one in landing.ingest().loaded] == ids(new, later)
 
 
 def test_a_confirmed_table_begins_with_a_full_export_even_behind_its_windows(landing: Landing) -> None:
@@ -215,8 +216,8 @@ def test_a_confirmed_table_begins_with_a_full_export_even_behind_its_windows(lan
     assert [(one.export_id, one.verdict) for one in waiting.refused] == [(window.export_id, "full_export_missing")]
     assert "make a full export of the new table" in waiting.refused[0].message
     begin = landing.full("b", at=AT + 2 * HOUR, table_id=NEW_ID)
-    assert [one.export_id for one in landing.ingest().loaded] == ids(begin)
-    assert [one.export_id for one in landing.ingest().loaded] == ids(window)
+    assert [one.id for one in landing.ingest().loaded] == ids(begin)
+    assert [one.id for one in landing.ingest().loaded] == ids(window)
 
 
 def test_a_late_export_of_the_table_before_stops_nothing(landing: Landing) -> None:
@@ -227,10 +228,9 @@ def test_a_late_export_of_the_table_before_stops_nothing(landing: Landing) -> No
     landing.ingest()
     late = landing.window("a", begin=AT, table_id=OLD_ID)
     next_one = landing.window("c", begin=AT + 3 * HOUR, table_id=NEW_ID)
-    assert [one.export_id for one in landing.ingest().loaded] == ids(late, next_one)
-    latest = latest_export(landing.lakehouse.open(bronze_table(TABLE)))
-    assert latest is not None
-    assert latest.export_id == next_one.export_id != new.export_id
+    assert [one.id for one in landing.ingest().loaded] == ids(late, next_one)
+    assert latest_origin(landing.lakehouse.open(bronze_table(TABLE))) == (next_one.export_id, NEW_ID)
+    assert next_one.export_id != new.export_id
 
 
 def test_a_verdict_is_kept_when_the_storage_fails_later(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +247,7 @@ def test_a_verdict_is_kept_when_the_storage_fails_later(landing: Landing, monkey
         landing.ingest()
     assert set(read_refusals(landing.lakehouse, TABLE)) == {(bad.export_id, "")}
     monkeypatch.setattr(module, "load_export", load)
-    assert [one.export_id for one in landing.ingest().loaded] == ids(good)
+    assert [one.id for one in landing.ingest().loaded] == ids(good)
 
 
 def test_lines_that_get_lost_while_they_are_written_are_noticed(
@@ -278,7 +278,7 @@ def test_an_error_that_is_not_the_files_fault_stands(landing: Landing, monkeypat
         patches.setattr(module, "stage_lines", fails)
         with pytest.raises(OSError, match="no space left"):
             landing.ingest()
-    assert [one.export_id for one in landing.ingest().loaded] == ids(export)
+    assert [one.id for one in landing.ingest().loaded] == ids(export)
 
 
 @pytest.mark.skipif(not REAL_EXPORT.is_dir(), reason="the real export (../shared/data) is not here")
@@ -288,7 +288,7 @@ def test_a_real_export_loads_as_it_is(tmp_path: Path) -> None:
     landing = Landing(tmp_path, table)
     shutil.copytree(REAL_EXPORT, f"{landing.raw_url}/{table}")
     done = landing.ingest()
-    assert [(one.export_id, one.records) for one in done.loaded] == [("01605130432834-8a918b87", 3)]
+    assert [(one.id, one.records) for one in done.loaded] == [("01605130432834-8a918b87", 3)]
     assert [line for _, line in landing.lines()] == [
         f'{{"Item":{{"pk":{{"S":"pk00{n}-1605121017583"}},"sk":{{"S":"sk00{n}"}}}}}}' for n in (1, 2, 3)
     ]

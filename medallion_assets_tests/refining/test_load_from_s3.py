@@ -9,36 +9,29 @@ import pytest
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TransientError
 from medallion_assets.refining.load import ingest
-from medallion_assets.settings import aws_options
 from medallion_assets.sources.dynamodb_export.read import ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import customer, delete_line, item_line, key_of, transaction, upsert_line
-from medallion_assets_tests.oracle.model import TABLES, TRANSACTIONS, micros
+from medallion_assets_tests.oracle.model import TRANSACTIONS, micros
 from medallion_assets_tests.services.s3 import S3Server
 
 AT = datetime(2025, 3, 8, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
-    return s3_server.make_bucket()
-
-
-def test_from_exports_to_gold_in_one_bucket(bucket: str) -> None:
+def test_from_exports_to_gold_in_one_bucket(s3_server: S3Server) -> None:
     """B1, B5, K1 to K3, H2, G2, G3: a folder named as a partition above the lakehouse does no harm."""
+    bucket, options = s3_server.make_bucket(), s3_server.environment
     raw_url = f"s3://{bucket}/raw"
-    lakehouse = Lakehouse(url=f"s3://{bucket}/env=test/lake", storage_options=aws_options())
+    lakehouse = Lakehouse(url=f"s3://{bucket}/env=test/lake", storage_options=options)
     fulls = {
         "customer_transactions": [item_line(transaction("t1")), item_line(transaction("t2", amount={"N": "2.5"}))],
         "customers": [item_line(customer())],
     }
     for table, lines in fulls.items():
         write_export(
-            open_store(f"{raw_url}/{table}"),
+            open_store(f"{raw_url}/{table}", options),
             table_name=table,
             export_type=ExportType.FULL,
             from_at=AT,
@@ -49,7 +42,7 @@ def test_from_exports_to_gold_in_one_bucket(bucket: str) -> None:
     deleted = delete_line(micros(AT) + 1, key_of(transaction("t2")))
     added = upsert_line(micros(AT) + 2, transaction("t3", transaction_timestamp={"S": "2025-03-08T12:00:00Z"}))
     write_export(
-        open_store(f"{raw_url}/{TRANSACTIONS}"),
+        open_store(f"{raw_url}/{TRANSACTIONS}", options),
         table_name=TRANSACTIONS,
         export_type=ExportType.INCREMENTAL,
         from_at=AT,
@@ -75,14 +68,14 @@ def test_from_exports_to_gold_in_one_bucket(bucket: str) -> None:
 
 def run(lakehouse: Lakehouse, raw_url: str) -> int:
     """Ingest and refine; how many exports were new."""
-    loaded = [ingest(lakehouse, raw_url, table, now=pipeline.NOW).loaded for table in TABLES]
+    loaded = [ingest(lakehouse, raw_url, table, now=pipeline.NOW).loaded for table in pipeline.SILVER]
     pipeline.run_silver(lakehouse)
     return sum(map(len, loaded))
 
 
-def test_a_storage_that_does_not_answer_is_tried_again_later(bucket: str) -> None:
+def test_a_storage_that_does_not_answer_is_tried_again_later(s3_server: S3Server) -> None:
     """The error is a transient one, and says which table."""
-    options = {**aws_options(), "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "max_retries": "0"}
-    lakehouse = Lakehouse(url=f"s3://{bucket}/lake", storage_options=options)
+    options = {**s3_server.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "max_retries": "0"}
+    lakehouse = Lakehouse(url="s3://bucket/lake", storage_options=options)
     with pytest.raises(TransientError, match=r"silver\.customers: the storage did not answer"):
         lakehouse.open(pipeline.CUSTOMERS)

@@ -6,16 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.contracts.table import Boolean, Column, Date, Integer, Table, Text
+from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.judged_contracts import judged
 from medallion_assets.refining.refine import refine
 from medallion_assets.refining.typing.decode import decode
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import full, window
+from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.refining.planting import AT, AT_MICROS, export_id
 from medallion_assets_tests.refining.typing.decoding import FROM_MICROS, bronze, compact
 
@@ -47,19 +49,17 @@ def contract(*columns: Column, key: str = "pk", source: str = "pk") -> Table:
         description="attributes of any name",
         key=(key,),
         partition_by="day",
+        source=DynamoDBExports(),
         columns=(
             Column(key, Text(trim=False), "key", source=source),
             Column("day", Date(), "the partition", source="day"),
             *columns,
-            Column("is_deleted", Boolean(), "a tombstone"),
-            Column("_sequence_micros", Integer(), "when"),
-            Column("_export_id", Text(), "which"),
         ),
     )
 
 
 @given(st.lists(st.tuples(COLUMN_NAMES, NAMES), unique_by=lambda pair: pair[0], min_size=1, max_size=4), st.data())
-@settings(max_examples=150)
+@examples(150)
 def test_attributes_of_any_name_decode_under_any_column(pairs: list[tuple[str, str]], data: st.DataObject) -> None:
     """Against a plain reading of the line, full and incremental, whether an attribute is there or not."""
     table = contract(*(Column(name, Text(trim=False), "", source, nullable=True) for name, source in pairs))
@@ -79,7 +79,7 @@ def test_attributes_of_any_name_decode_under_any_column(pairs: list[tuple[str, s
 
 
 @given(source=NAMES, key_source=NAMES, name=COLUMN_NAMES)
-@settings(max_examples=20)
+@examples(20)
 def test_attributes_of_any_name_come_to_silver(
     tmp_path_factory: pytest.TempPathFactory, source: str, key_source: str, name: str
 ) -> None:

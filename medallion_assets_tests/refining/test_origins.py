@@ -13,7 +13,7 @@ from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.status import chain_warnings
 from medallion_assets.operations.verify.recomputation import differences, recompute
 from medallion_assets.refining import origins
-from medallion_assets.refining.bronze import bronze_table, exports_since
+from medallion_assets.refining.bronze import bronze_table, origins_since
 from medallion_assets.refining.decisions import Action, Decision, read_decisions, record_decisions
 from medallion_assets.refining.ledger import Settlement
 from medallion_assets.refining.origins import Origins
@@ -182,9 +182,9 @@ def test_the_log_of_bronze_is_read_once(tmp_path: Path, monkeypatch: pytest.Monk
 
     def counted(bronze: Any, version: int) -> Any:
         read.append(version)
-        return exports_since(bronze, version)
+        return origins_since(bronze, version)
 
-    monkeypatch.setattr(origins, "exports_since", counted)
+    monkeypatch.setattr(origins, "origins_since", counted)
     assert Origins.read(lakehouse.open(table), decisions).numbers == {export_id(4): 1, export_id(5): 1}
     assert -1 not in read
     assert Origins.read(older, decisions).numbers == {export_id(4): 1}

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import polars as pl
 
-from medallion_assets.refining.bronze import INCREMENTAL, RawExport, bronze_table, exports_in
+from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.quarantine import bad_keys, quarantine, quarantine_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.injection import COMMITS, Call, disturbed
 from medallion_assets_tests.oracle.lines import item_line, key_of, transaction, upsert_line
 from medallion_assets_tests.oracle.model import TRANSACTIONS
+from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.refining.planting import AT_MICROS, HOUR, full_of, lake, refined, window_of
 
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
@@ -33,10 +35,10 @@ def judged(*export_ids: str) -> pl.LazyFrame:
     )
 
 
-def exports(*export_ids: str) -> list[RawExport]:
+def exports(*export_ids: str) -> list[Batch]:
     at = pipeline.NOW
-    facts = {"export_type": INCREMENTAL, "from_at": at, "to_at": at, "started_at": at, "records": 1, "version": 1}
-    return [RawExport(export_id=one, **facts) for one in export_ids]  # type: ignore[arg-type]
+    facts = {"kind": BatchKind.CHANGES, "covers_from": at, "covers_to": at, "started_at": at, "records": 1}
+    return [Batch(id=one, version=1, **facts) for one in export_ids]  # type: ignore[arg-type]
 
 
 def held(folder: Path) -> list[str]:
@@ -106,7 +108,7 @@ def test_bad_keys_are_those_of_full_exports_whose_key_can_be_read(tmp_path: Path
     change = window_of(2, upsert_line(AT_MICROS, transaction("w", amount=negative), keys=key_of(transaction("w"))))
     other = full_of(3, item_line(transaction("late", amount=negative)), at=window_of(2).to_at + HOUR)
     refined(lakehouse, picture, change, other)
-    exports = exports_in(lakehouse.open(bronze_table(TRANSACTIONS)))
+    exports = exports_in(lakehouse.open(bronze_table(TRANSACTIONS)), EXPORTS)
     found = bad_keys(lakehouse, SILVER, exports[:2][:1]).sort("transaction_id")
     assert found.rows() == [("bad", picture.export_id), ("twice", picture.export_id)]
     everything = bad_keys(lakehouse, SILVER, [one for one in exports if one.is_full])

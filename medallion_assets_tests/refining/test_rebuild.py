@@ -37,7 +37,7 @@ from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import customer, delete_line, full, item_line, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, Decision, ExportInput, micros
 from medallion_assets_tests.oracle.strategies import arrivals, histories
-from medallion_assets_tests.pipeline import NOW, lakehouse_at, land, refine_and_accept
+from medallion_assets_tests.pipeline import EXPORTS, NOW, lakehouse_at, land, refine_and_accept
 from medallion_assets_tests.properties.examples import examples
 
 pytestmark = pytest.mark.flow
@@ -335,7 +335,7 @@ def test_the_copy_stays_of_the_size_of_the_table(tmp_path: Path) -> None:
         export_id = f"0{micros(AT + number * DAY) // 1000}-{number:08x}"
         land(lakehouse, full(TRANSACTIONS, export_id, AT + number * DAY, [item_line(transaction("t1"))]))
     bronze = lakehouse.open(bronze_table(TRANSACTIONS))
-    for group in export_groups(exports_in(bronze)):
+    for group in export_groups(exports_in(bronze, EXPORTS)):
         with TemporaryDirectory() as folder:
             replay.apply(group, judge_exports(bronze, table, group, Path(folder)).good, Path(folder))
     assert len(list(Path(scratch.uri(table)).rglob("*.parquet"))) == scratch.open(table).files.height
@@ -387,7 +387,7 @@ def test_it_needs_a_reason_and_a_table(tmp_path: Path) -> None:
         rebuilt(lakehouse, LOOSE)
 
 
-@examples(one_in=8)
+@examples(8)
 @given(data=st.data(), exports=histories(allow_gaps=False))
 def test_whatever_the_history_it_equals_a_fresh_one(data: st.DataObject, exports: tuple[ExportInput, ...]) -> None:
     """C6, K4: any history and arrival, contracts that change between batches, rows that were driven again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,8 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.operations.verify.bronze import verify_bronze
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table, export_files, rebuilt_exports
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
-from medallion_assets.refining.source import Source
 from medallion_assets.sources.dynamodb_export.read import Export
+from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.refining.landing import AT, HOUR, NOW, TABLE, Landing, keys
 
 LATER = NOW + timedelta(days=1)
@@ -29,7 +30,9 @@ def landing(tmp_path: Path) -> Landing:
 
 
 def rebuilt(landing: Landing, *, dry_run: bool = False) -> Rebuilt:
-    return rebuild_bronze(landing.lakehouse, landing.raw_url, TABLE, why="a disk broke", now=LATER, dry_run=dry_run)
+    return rebuild_bronze(
+        landing.lakehouse, landing.raw_url, landing.contract, why="a disk broke", now=LATER, dry_run=dry_run
+    )
 
 
 def file_of(landing: Landing, export: Export) -> Path:
@@ -58,7 +61,7 @@ def test_what_differs_is_read_again_and_the_rest_stays(landing: Landing) -> None
     assert (done.changes.changed, done.exports, done.kept, done.version) == (1, 2, [], 4)
     assert file_of(landing, two) == kept
     assert rebuilt_exports(bronze) == {one.export_id: 4}
-    assert list(verify_bronze(bronze, rows=True)) == []
+    assert list(verify_bronze(bronze, EXPORTS, rows=True)) == []
     assert done.next_steps == [f'medallion rebuild silver.{TABLE} --why "bronze.{TABLE} was rebuilt"']
 
 
@@ -105,10 +108,10 @@ def test_an_export_of_another_source_is_named_and_goes_when_a_person_says_so(lan
     """B3: an earlier release had let it in, as its table id is equal. Ingest and verify then miss nothing."""
     ours = landing.full("a", table_id="equal")
     strangers = landing.full("b", at=AT + HOUR, table_id="equal", account_id="999988887777")
-    landing.source = Source(accepts=(strangers.table_arn,))
+    landing.contract = replace(landing.contract, accepts=(strangers.table_arn,))
     landing.ingest()
-    landing.source = Source(arn=ours.table_arn, by_contract=True)
-    read = partial(rebuild_bronze, landing.lakehouse, landing.raw_url, TABLE, why="x", now=LATER, source=landing.source)
+    landing.contract = replace(landing.contract, source_arn=ours.table_arn, accepts=())
+    read = partial(rebuild_bronze, landing.lakehouse, landing.raw_url, landing.contract, why="x", now=LATER)
     named = read()
     assert (named.kept, list(named.foreign)) == ([strangers.export_id], [strangers.export_id])
     assert "--drop-foreign" in named.next_steps[0]
@@ -116,7 +119,7 @@ def test_an_export_of_another_source_is_named_and_goes_when_a_person_says_so(lan
     assert (done.dropped, done.kept, done.changes.gone) == ([strangers.export_id], [], 1)
     assert landing.ingest().loaded == []
     assert landing.lines() == keys((ours, "a"))
-    assert list(verify_bronze(landing.lakehouse.open(BRONZE), rows=True)) == []
+    assert list(verify_bronze(landing.lakehouse.open(BRONZE), EXPORTS, rows=True)) == []
 
 
 def test_a_dry_run_writes_nothing(landing: Landing) -> None:
@@ -140,6 +143,6 @@ def test_an_export_without_lines_stays_known(landing: Landing) -> None:
 
 def test_it_needs_a_reason_and_a_table(landing: Landing) -> None:
     with pytest.raises(PermanentError, match="the rebuild has no reason"):
-        rebuild_bronze(landing.lakehouse, landing.raw_url, TABLE, why="", now=LATER)
+        rebuild_bronze(landing.lakehouse, landing.raw_url, landing.contract, why="", now=LATER)
     with pytest.raises(PermanentError, match="has not been made yet"):
         rebuilt(landing)

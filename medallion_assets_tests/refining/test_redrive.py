@@ -302,7 +302,7 @@ def test_keys_that_could_not_be_read_are_looked_up_in_their_whole_export(tmp_pat
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, PRESENT, exports)
 
 
-@examples(one_in=5)
+@examples(12)
 @given(data=st.data(), exports=histories(allow_gaps=False))
 def test_redrive_equals_a_new_contract_from_the_start(data: st.DataObject, exports: tuple[ExportInput, ...]) -> None:
     """C6, K4: whatever the history, its arrival, and how often rows were redriven between."""

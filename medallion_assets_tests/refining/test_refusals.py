@@ -10,10 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from medallion_assets.contracts.source import Owner
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.refining.refusals import fingerprints_now
 from medallion_assets.refining.refused_exports import EXPORT_VERDICTS, read_refusals
-from medallion_assets.refining.source import Source
 from medallion_assets.sources.dynamodb_export.manifest import (
     FILE_LIST_NAME,
     SUMMARY_NAME,
@@ -56,18 +56,15 @@ CAUSES = {
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[OddBucket]:
+def bucket() -> Iterator[OddBucket]:
     with odd_bucket() as bucket:
-        for name, value in bucket.environment.items():
-            monkeypatch.setenv(name, value)
         yield bucket
 
 
 @pytest.fixture
 def landing(bucket: OddBucket, tmp_path: Path) -> Landing:
     """Exports in a bucket, the lakehouse on a disk."""
-    assert bucket
-    return Landing(tmp_path, raw_url="s3://lake/raw")
+    return Landing(tmp_path, raw_url="s3://lake/raw", storage_options=bucket.environment)
 
 
 def refuse(bucket: OddBucket, key: str, refusal: Refusal) -> str:
@@ -85,12 +82,12 @@ def test_an_object_that_is_refused_is_the_fault_of_its_export_alone(
     bad, good = landing.full("a", "b"), landing.window("c")
     key = refuse(bucket, bad.files[1].key if where == "data file" else key_of(bad, where), refusal)
     done = landing.ingest()
-    assert [one.export_id for one in done.loaded] == ids(good)
+    assert [one.id for one in done.loaded] == ids(good)
     assert [(one.export_id, one.verdict) for one in done.refused] == [(bad.export_id, verdict)]
     assert words in done.refused[0].message
 
     bucket.refused.pop(key)
-    assert [one.export_id for one in landing.ingest(NOW + HOUR).loaded] == ids(bad)
+    assert [one.id for one in landing.ingest(NOW + HOUR).loaded] == ids(bad)
 
 
 def test_while_nothing_changes_a_refused_object_costs_one_request_a_look(landing: Landing, bucket: OddBucket) -> None:
@@ -120,7 +117,7 @@ def test_an_archived_export_is_fetched_once_all_its_files_can_be_read(landing: L
     assert landing.ingest(NOW + 2 * HOUR).loaded == []
     assert bucket.requests == ["LIST", f"GET {keys[5]}"]
     bucket.refused.pop(keys[5])
-    assert [one.export_id for one in landing.ingest(NOW + 3 * HOUR).loaded] == ids(export)
+    assert [one.id for one in landing.ingest(NOW + 3 * HOUR).loaded] == ids(export)
 
 
 def test_credentials_that_run_out_meanwhile_are_no_fault_of_an_export(landing: Landing, bucket: OddBucket) -> None:
@@ -132,7 +129,7 @@ def test_credentials_that_run_out_meanwhile_are_no_fault_of_an_export(landing: L
         landing.ingest()
     assert read_refusals(landing.lakehouse, TABLE) == {}
     bucket.refused.clear()
-    assert [one.export_id for one in landing.ingest().loaded] == ids(export)
+    assert [one.id for one in landing.ingest().loaded] == ids(export)
 
 
 def test_a_throttled_key_is_tried_again(landing: Landing, bucket: OddBucket) -> None:
@@ -159,7 +156,7 @@ def test_the_file_at_fault_in_the_shared_folder_is_asked_about_alone(
     landing.ingest(NOW + HOUR)
     assert bucket.requests == ["LIST", f"GET {key}"]
     bucket.objects[key] = data
-    assert [one.export_id for one in landing.ingest(NOW + 2 * HOUR).loaded] == ids(export)
+    assert [one.id for one in landing.ingest(NOW + 2 * HOUR).loaded] == ids(export)
 
 
 def test_a_look_at_an_export_of_5000_files_costs_two_requests(landing: Landing, bucket: OddBucket) -> None:
@@ -207,7 +204,7 @@ def test_another_file_that_is_at_fault_then_is_asked_about_next(landing: Landing
     bucket.objects[first] = lost[first]
     assert landing.ingest(NOW + HOUR).refused[0].file == export.files[3].key
     bucket.objects[second] = lost[second]
-    assert [one.export_id for one in landing.ingest(NOW + 2 * HOUR).loaded] == ids(export)
+    assert [one.id for one in landing.ingest(NOW + 2 * HOUR).loaded] == ids(export)
 
 
 def test_an_export_that_is_copied_slowly_is_fetched_once(landing: Landing, bucket: OddBucket) -> None:
@@ -223,7 +220,7 @@ def test_an_export_that_is_copied_slowly_is_fetched_once(landing: Landing, bucke
     landing.ingest(NOW + 2 * HOUR)
     assert bucket.requests == ["LIST", f"GET {keys[5]}"]
     bucket.objects[keys[5]] = late[keys[5]]
-    assert [one.export_id for one in landing.ingest(NOW + 3 * HOUR).loaded] == ids(export)
+    assert [one.id for one in landing.ingest(NOW + 3 * HOUR).loaded] == ids(export)
 
 
 def test_a_refusal_of_an_earlier_release_is_judged_once_more(landing: Landing, bucket: OddBucket) -> None:
@@ -239,7 +236,7 @@ def test_a_refusal_of_an_earlier_release_is_judged_once_more(landing: Landing, b
     landing.ingest(NOW + 2 * HOUR)
     assert len(bucket.requests) == 2
     bucket.objects[f"{RAW}/{export.files[0].key}"] = data
-    assert [one.export_id for one in landing.ingest().loaded] == ids(export)
+    assert [one.id for one in landing.ingest().loaded] == ids(export)
 
 
 def test_of_many_refused_exports_a_tick_asks_about_the_newest(landing: Landing, bucket: OddBucket) -> None:
@@ -250,7 +247,7 @@ def test_of_many_refused_exports_a_tick_asks_about_the_newest(landing: Landing, 
     landing.ingest()
     bucket.refused.pop(f"{RAW}/{new.files[1].key}")
     refusals, found = read_refusals(landing.lakehouse, TABLE), find_exports(landing.store)
-    now = fingerprints_now(landing.store, found, refusals, landing.source, asked_at_most=1)
+    now = fingerprints_now(landing.store, found, refusals, Owner.of(landing.contract), asked_at_most=1)
     assert [key for key, refusal in refusals.items() if now[key] != refusal.fingerprint] == [(new.export_id, "")]
 
 
@@ -262,8 +259,8 @@ def test_a_changed_contract_reopens_what_it_had_refused(landing: Landing, bucket
     bucket.requests.clear()
     landing.ingest()
     assert bucket.requests == ["LIST"]
-    landing.source = Source(accepts=(moved.table_arn,))
-    assert [one.export_id for one in landing.ingest().loaded] == ids(moved)
+    landing.contract = replace(landing.contract, accepts=(moved.table_arn,))
+    assert [one.id for one in landing.ingest().loaded] == ids(moved)
 
 
 def many_files(landing: Landing, count: int) -> Export:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.refining import replay
-from medallion_assets.refining.bronze import FULL, INCREMENTAL, RawExport
 from medallion_assets_tests.pipeline import NOW
 
 
@@ -14,15 +14,15 @@ def test_exports_go_in_groups_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(replay, "CHUNK_RECORDS", 5)
     kinds = (("F", 9), ("w", 2), ("w", 3), ("w", 1), ("F", 1), ("F", 1))
     exports = [
-        RawExport(
-            export_id=f"{kind}{records}",
-            export_type=FULL if kind == "F" else INCREMENTAL,
-            from_at=NOW,
-            to_at=NOW,
+        Batch(
+            id=f"{kind}{records}",
+            kind=BatchKind.FULL if kind == "F" else BatchKind.CHANGES,
+            covers_from=NOW,
+            covers_to=NOW,
             started_at=NOW,
             records=records,
         )
         for kind, records in kinds
     ]
-    groups = [[export.export_id for export in group] for group in replay.export_groups(exports)]
+    groups = [[export.id for export in group] for group in replay.export_groups(exports)]
     assert groups == [["F9"], ["w2", "w3"], ["w1"], ["F1"], ["F1"]]

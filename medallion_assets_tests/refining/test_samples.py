@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import pytest
 from medallion_assets.delta.identity import LAKEHOUSE, Identity, read_identity
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.samples import identify
-from medallion_assets.refining.source import Source
 from medallion_assets_tests.faults.injection import KilledError, disturbed, is_killed_after
 from medallion_assets_tests.refining.landing import NOW, TABLE, Landing
 
@@ -34,7 +34,7 @@ def test_the_first_sample_marks_the_lakehouse_and_a_real_export_does_not(tmp_pat
     before = known(landing)
     assert not before.is_sample
     sample = landing.window("b", table_id=REMADE)
-    landing.source = Source(accepts=(sample.table_arn,))
+    landing.contract = replace(landing.contract, accepts=(sample.table_arn,))
     assert landing.ingest().refused == []
     assert known(landing).is_sample
     assert known(landing).lakehouse_id == before.lakehouse_id

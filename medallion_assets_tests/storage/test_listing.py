@@ -28,32 +28,30 @@ ODD_KEYS = ["a//b", "/lead", "tab\tin it", "..", "a/../b", "./a", "a/\x01", "new
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[OddBucket]:
+def bucket() -> Iterator[OddBucket]:
     with odd_bucket() as bucket:
-        for name, value in bucket.environment.items():
-            monkeypatch.setenv(name, value)
         yield bucket
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
 def test_no_key_stops_the_listing_of_a_bucket(bucket: OddBucket, key: str) -> None:
     """B1: what cannot be an export is passed over, and the sound export beside it is found."""
-    store = open_store(URL)
+    store = open_store(URL, bucket.environment)
     export = write_full(store)
     bucket.objects[f"raw/{key}"] = b"foreign"
     listing = list_exports(store)
-    assert [found.export_id for found in listing.exports] == [export.export_id]
+    assert [found.id for found in listing.batches] == [export.export_id]
     assert listing.foreign == (not key.endswith("/"))
 
 
 @pytest.mark.parametrize("prefix", ["a//", "/", "tab\t/", "../", "a/./", "\x01/"])
 def test_an_export_below_an_odd_key_is_read(bucket: OddBucket, prefix: str) -> None:
     """B1: every object of a bucket can be read, by its own name."""
-    store = open_store(URL)
+    store = open_store(URL, bucket.environment)
     export = write_window(store)
     bucket.objects = {key.replace("raw/", f"raw/{prefix}", 1): data for key, data in bucket.objects.items()}
     (found,) = find_exports(store)
-    assert (found.export_id, found.prefix) == (export.export_id, prefix)
+    assert (found.id, found.prefix) == (export.export_id, prefix)
     assert verify_export(store, found).verdict is Verdict.COMPLETE
 
 
@@ -68,7 +66,7 @@ def test_no_name_on_a_disk_stops_the_listing(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe")
     listing = list_exports(store)
-    assert [found.export_id for found in listing.exports] == [export.export_id]
+    assert [found.id for found in listing.batches] == [export.export_id]
     assert listing.foreign == 4
     assert listing.unseen == {"\\xff\\xfe": "its name is not UTF-8: rename it, if it belongs to an export"}
 
@@ -102,7 +100,7 @@ def test_a_folder_that_may_not_be_listed_is_named(tmp_path: Path, monkeypatch: p
 def test_a_bucket_that_may_not_be_listed_is_an_error_of_the_place(bucket: OddBucket) -> None:
     bucket.refused[""] = Refusal("AccessDenied")
     with pytest.raises(PermanentError, match="no access to the exports"):
-        list_exports(open_store(URL))
+        list_exports(open_store(URL, bucket.environment))
 
 
 @pytest.mark.parametrize(
@@ -127,17 +125,16 @@ def test_what_passes_by_itself_is_tried_again_and_nothing_else(
     bucket.refused = {"": refusal, "raw/a": refusal}
     bucket.objects["raw/a"] = b"1"
     with pytest.raises(kind, match=words):
-        list_exports(open_store(URL))
+        list_exports(open_store(URL, bucket.environment))
     if kind is PermanentError:  # obstore repeats the others for minutes
         with pytest.raises(kind, match=words):
-            read_bytes(open_store(URL), "a")
+            read_bytes(open_store(URL, bucket.environment), "a")
 
 
-@pytest.mark.usefixtures("bucket")
 @pytest.mark.parametrize("on_s3", [True, False])
-def test_an_export_below_a_folder_named_as_the_root_is_found(tmp_path: Path, on_s3: bool) -> None:
+def test_an_export_below_a_folder_named_as_the_root_is_found(tmp_path: Path, bucket: OddBucket, on_s3: bool) -> None:
     """The S3 prefixes `AWSDynamoDB/daily` and `AWSDynamoDB`, beside exports without a prefix."""
-    store = open_store(URL if on_s3 else str(tmp_path))
+    store = open_store(URL if on_s3 else str(tmp_path), bucket.environment)
     prefixes = ["", "AWSDynamoDB/daily", "AWSDynamoDB", "x/AWSDynamoDB/y/z"]
     for prefix in prefixes:
         write_window(store, prefix=prefix)
@@ -145,29 +142,29 @@ def test_an_export_below_a_folder_named_as_the_root_is_found(tmp_path: Path, on_
 
 
 def test_a_summary_that_lies_in_no_export_folder_is_named(bucket: OddBucket) -> None:
-    store = open_store(URL)
+    store = open_store(URL, bucket.environment)
     export = write_window(store)
     summary = bucket.objects[f"raw/{key_of(export, 'manifest-summary.json')}"]
     strays = [f"{export.export_id}/manifest-summary.json", "AWSDynamoDB/0123/manifest-summary.json"]
     hidden = f"AWSDynamoDB/data/{export.export_id}/manifest-summary.json"
     for key in (*strays, hidden):
         bucket.objects[f"raw/{key}"] = summary
-    assert {*strays} <= {*list_exports(store).summaries}
-    assert {*list_exports(store, everything=True).summaries} == {*strays, hidden}
+    assert {*strays} <= {*list_exports(store).unclaimed}
+    assert {*list_exports(store, everything=True).unclaimed} == {*strays, hidden}
 
 
 def test_folders_of_settled_exports_and_the_shared_one_cost_a_request_each_at_most(bucket: OddBucket) -> None:
     """However many data files there are: a look is bounded by what is not settled."""
-    store = open_store(URL)
+    store = open_store(URL, bucket.environment)
     settled, waiting = write_full(store), write_window(store, begin=EXPORT_AT + 2 * WINDOW)
     for number in range(5_000):
         bucket.objects[f"raw/{key_of(settled, 'data')}/{number:026d}.json.gz"] = b""
         bucket.objects[f"raw/AWSDynamoDB/data/{number:026d}.json.gz"] = b""
     bucket.requests.clear()
-    assert [found.export_id for found in find_exports(store, settled={settled.export_id})] == [waiting.export_id]
+    assert [found.id for found in find_exports(store, settled={settled.export_id})] == [waiting.export_id]
     assert bucket.requests == ["LIST"] * 3
     bucket.requests.clear()
-    assert [found.export_id for found in find_exports(store, after=settled.export_id)] == [waiting.export_id]
+    assert [found.id for found in find_exports(store, after=settled.export_id)] == [waiting.export_id]
     assert bucket.requests == ["LIST"] * 3
 
 
@@ -176,12 +173,12 @@ def test_a_folder_full_of_foreign_objects_costs_a_bounded_number_of_requests(
 ) -> None:
     """It is named; the exports before and behind it are found."""
     monkeypatch.setattr(finding, "FOREIGN_AT_MOST", 3_000)
-    store = open_store(URL)
+    store = open_store(URL, bucket.environment)
     before, behind = write_window(store), write_window(store, prefix="z", begin=EXPORT_AT + WINDOW)
     bucket.objects |= {f"raw/logs/{number:06d}": b"" for number in range(9_000)}
     bucket.requests.clear()
     listing = list_exports(store)
-    assert {found.export_id for found in listing.exports} == {before.export_id, behind.export_id}
+    assert {found.id for found in listing.batches} == {before.export_id, behind.export_id}
     assert bucket.requests == ["LIST"] * 5
     assert list(listing.unseen) == ["logs"]
     assert 3_000 <= listing.foreign <= 4_000
@@ -190,4 +187,6 @@ def test_a_folder_full_of_foreign_objects_costs_a_bounded_number_of_requests(
 def test_folders_of_a_bucket_are_listed_page_by_page(bucket: OddBucket) -> None:
     bucket.objects = {f"raw/bronze/t{number:04d}/x": b"" for number in range(1_200)}
     bucket.objects["raw/bronze//x"] = bucket.objects["raw/bronze/a file"] = b""
-    assert list_folders(open_store(URL), "bronze") == [f"bronze/t{number:04d}" for number in range(1_200)]
+    assert list_folders(open_store(URL, bucket.environment), "bronze") == [
+        f"bronze/t{number:04d}" for number in range(1_200)
+    ]

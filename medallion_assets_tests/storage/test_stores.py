@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from medallion_assets.errors import PermanentError, SettingsError, TransientError
 from medallion_assets.sources.dynamodb_export.read import find_exports
-from medallion_assets.sources.dynamodb_export.verify import Verdict, verified_file, verify_all
+from medallion_assets.sources.dynamodb_export.verify import Verdict, verified_file, verify_export
 from medallion_assets.storage.stores import (
     bucket_and_prefix,
     local_path,
@@ -23,7 +23,12 @@ from medallion_assets.storage.stores import (
     write_bytes,
     write_chunks,
 )
-from medallion_assets_tests.sources.dynamodb_export.planted_exports import EXPORT_AT, WINDOW, write_full, write_window
+from medallion_assets_tests.sources.dynamodb_export.planted_exports import (
+    EXPORT_AT,
+    WINDOW,
+    write_full,
+    write_window,
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,23 +40,29 @@ def moto_server() -> Iterator[str]:
     server.stop()
 
 
+S3_URL = "s3://lake/raw/orders"
+
+
 @pytest.fixture
-def s3_url(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A URL in an empty bucket, to which the standard AWS variables lead."""
-    environment = {
+def options(moto_server: str) -> dict[str, str]:
+    """The storage options that lead to an empty bucket."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=moto_server,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    client.create_bucket(Bucket="lake")
+    for entry in client.list_objects_v2(Bucket="lake").get("Contents", []):
+        client.delete_object(Bucket="lake", Key=entry["Key"])
+    return {
         "AWS_ENDPOINT_URL": moto_server,
         "AWS_ALLOW_HTTP": "true",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1",
     }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3", endpoint_url=moto_server, region_name="us-east-1")
-    client.create_bucket(Bucket="lake")
-    for entry in client.list_objects_v2(Bucket="lake").get("Contents", []):
-        client.delete_object(Bucket="lake", Key=entry["Key"])
-    return "s3://lake/raw/orders"
 
 
 def test_a_local_folder_is_made_and_keys_are_relative_to_it(tmp_path: Path) -> None:
@@ -89,53 +100,53 @@ def test_another_kind_of_url_is_refused() -> None:
         open_store("gs://bucket/prefix")
 
 
-def test_exports_on_s3_are_written_and_verified_as_on_a_disk(s3_url: str) -> None:
-    store = open_store(s3_url)
+def test_exports_on_s3_are_written_and_verified_as_on_a_disk(options: dict[str, str]) -> None:
+    store = open_store(S3_URL, options)
     full, window = write_full(store, prefix="copied here"), write_window(store)
-    assert [each.verdict for each in verify_all(s3_url)] == [Verdict.COMPLETE] * 2
-    assert [each.export for each in verify_all(s3_url)] == [full, window]
+    verified = [verify_export(store, found) for found in find_exports(store)]
+    assert [each.verdict for each in verified] == [Verdict.COMPLETE] * 2
+    assert [each.export for each in verified] == [full, window]
     # The manifests name the keys as they are in the bucket, above the URL.
     assert b'"dataFileS3Key":"raw/orders/AWSDynamoDB/data/' in (
         read_bytes(store, f"AWSDynamoDB/{window.export_id}/manifest-files.json") or b""
     )
 
 
-def test_a_data_file_on_s3_is_read_from_a_temporary_download(s3_url: str) -> None:
-    store = open_store(s3_url)
+def test_a_data_file_on_s3_is_read_from_a_temporary_download(options: dict[str, str]) -> None:
+    store = open_store(S3_URL, options)
     export = write_full(store)
     with verified_file(store, export, export.files[1]) as path:
         assert path.read_bytes() == read_bytes(store, export.files[1].key)
     assert not path.exists()
 
 
-def test_a_listing_on_s3_begins_after_an_id_and_leaves_the_shared_data_folder_out(s3_url: str) -> None:
+def test_a_listing_on_s3_begins_after_an_id_and_leaves_the_shared_data_folder_out(options: dict[str, str]) -> None:
     """Rule B2: what the cursor has passed costs nothing."""
-    store = open_store(s3_url)
+    store = open_store(S3_URL, options)
     first = write_window(store)
     second = write_window(store, begin=EXPORT_AT + WINDOW)
-    assert [found.export_id for found in find_exports(store, after=first.export_id)] == [second.export_id]
+    assert [found.id for found in find_exports(store, after=first.export_id)] == [second.export_id]
     assert find_exports(store, after=second.export_id) == []
 
 
-def test_a_bucket_that_is_not_there_says_so(s3_url: str) -> None:
+def test_a_bucket_that_is_not_there_says_so(options: dict[str, str]) -> None:
     with pytest.raises(PermanentError, match="correct its name"):
-        find_exports(open_store(s3_url.replace("lake", "typo")))
+        find_exports(open_store(S3_URL.replace("lake", "typo"), options))
 
 
-def test_a_store_that_does_not_answer_is_tried_again(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+def test_a_store_that_does_not_answer_is_tried_again(options: dict[str, str]) -> None:
+    options["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     with pytest.raises(TransientError, match="the store did not answer for the exports"):
-        find_exports(open_store(s3_url))
+        find_exports(open_store(S3_URL, options))
 
 
-def test_an_address_without_encryption_has_to_be_allowed(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_without_encryption_has_to_be_allowed(options: dict[str, str]) -> None:
     """It is a setting, and no answer that could still come."""
-    monkeypatch.setenv("AWS_ALLOW_HTTP", "false")
+    options["AWS_ALLOW_HTTP"] = "false"
     with pytest.raises(SettingsError, match="set AWS_ALLOW_HTTP to true"):
-        open_store(s3_url)
+        open_store(S3_URL, options)
 
 
-@pytest.mark.usefixtures("s3_url")
 def test_a_url_that_no_store_can_have_is_refused_at_once() -> None:
     with pytest.raises(PermanentError, match="without empty parts"):
         open_store("s3://lake//raw")
@@ -149,8 +160,9 @@ def test_a_file_that_opens_and_gives_no_byte_is_unreadable(tmp_path: Path) -> No
     assert state_of(open_store(str(tmp_path)), "broken") == "OSError"
 
 
-def test_a_data_file_missing_on_s3_has_its_verdict(s3_url: str) -> None:
-    store = open_store(s3_url)
+def test_a_data_file_missing_on_s3_has_its_verdict(options: dict[str, str]) -> None:
+    store = open_store(S3_URL, options)
     export = write_window(store)
     obstore.delete(store, export.files[0].key)
-    assert [each.verdict for each in verify_all(s3_url)] == [Verdict.DATA_FILE_MISSING]
+    (found,) = find_exports(store)
+    assert verify_export(store, found).verdict is Verdict.DATA_FILE_MISSING

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from medallion_assets.sources.dynamodb_export.read import Export, ExportType
+from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import delete_record, full_record, upsert_record, write_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.oracle.lines import customer, item_line, transaction

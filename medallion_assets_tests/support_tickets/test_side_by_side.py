@@ -49,12 +49,12 @@ def rows(lived: Living, table: Table) -> set[tuple[Any, ...]]:
     return set(lived.graph.lakehouse.open(table).scan().collect().iter_rows())
 
 
-def test_it_is_declared_with_contracts_alone() -> None:
+def test_it_is_declared_with_contracts_and_sources_alone() -> None:
     """As a repository of its own would: nothing else of the package is imported."""
     trees = [ast.parse((HERE / f"{name}.py").read_text()) for name in DECLARED]
     imported = {node.module or "" for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     ours = {name for name in imported if name.startswith("medallion_assets.")}
-    assert {name.split(".")[1] for name in ours} == {"contracts"}
+    assert {name.split(".")[1] for name in ours} == {"contracts", "sources"}
 
 
 def test_a_gold_table_that_is_published_and_reconciled_takes_forty_lines() -> None:

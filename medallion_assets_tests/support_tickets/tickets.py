@@ -5,13 +5,15 @@ from __future__ import annotations
 import narwhals as nw
 
 from medallion_assets.contracts.expectations import expect_or_drop
-from medallion_assets.contracts.table import AT_ONCE, Boolean, Column, Date, Integer, Table, Text, TimestampUtc
+from medallion_assets.contracts.table import AT_ONCE, Column, Date, Integer, Table, Text, TimestampUtc
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 TICKETS = Table(
     name="silver.tickets",
     description="Every ticket as it stands now.",
     key=("ticket_id",),
     partition_by="opened_on",
+    source=DynamoDBExports(),
     update_timers=AT_ONCE,
     columns=(
         Column("ticket_id", Text(trim=False), "the ticket's key in DynamoDB", source="id"),
@@ -21,9 +23,6 @@ TICKETS = Table(
         Column("opened_on", Date(), "the business day of opened_at", business_date_of="opened_at"),
         Column("priority", Text(case="lower"), "low or high", source="priority"),
         Column("minutes", Integer(), "time spent on it", source="minutes"),
-        Column("is_deleted", Boolean(), "true for a tombstone"),
-        Column("_sequence_micros", Integer(), "when this state was written"),
-        Column("_export_id", Text(), "the export that decided this row"),
     ),
     expectations=(expect_or_drop("minutes_negative", nw.col("minutes") >= 0, "minutes"),),
 )

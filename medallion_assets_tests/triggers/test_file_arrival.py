@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medallion_assets.contracts.source import Found
 from medallion_assets.contracts.table import AT_ONCE, Timers
 from medallion_assets.refining.decisions import Action, Decision
+from medallion_assets.refining.owner import FULL_EXPORT_MISSING, TABLE_RECREATED
 from medallion_assets.refining.refused_exports import RefusedExport
-from medallion_assets.refining.source import FULL_EXPORT_MISSING, TABLE_RECREATED
-from medallion_assets.sources.dynamodb_export.manifest import ROOT, SUMMARY_NAME
-from medallion_assets.sources.dynamodb_export.read import FoundExport
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
+from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, while_active
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -32,9 +32,8 @@ def export_id(number: int) -> str:
     return f"0{1_738_368_000_000 + number}-{number:08x}"
 
 
-def export(number: int, *, whole: bool = True, fingerprint: str = "f", prefix: str = "") -> FoundExport:
-    listing = ((f"{prefix}{ROOT}/{export_id(number)}/{SUMMARY_NAME}", 1, "tag"),) if whole else ()
-    return FoundExport(export_id=export_id(number), prefix=prefix, listing=listing, fingerprint=fingerprint)
+def export(number: int, *, whole: bool = True, fingerprint: str = "f", prefix: str = "") -> Found:
+    return Found(id=export_id(number), prefix=prefix, fingerprint=fingerprint, is_complete=whole)
 
 
 def refused(number: int, verdict: str, *, fingerprint: str = "f", judged: float = 0, prefix: str = "") -> Refusals:
@@ -64,7 +63,7 @@ def confirmed(table_id: str, seconds: float) -> dict[str, Decision]:
 
 
 def sorted_out(
-    *exports: FoundExport,
+    *exports: Found,
     loaded: tuple[int, ...] = (),
     refusals: Refusals | None = None,
     decisions: Mapping[str, Decision] | None = None,
@@ -81,8 +80,8 @@ def sorted_out(
     )
 
 
-def numbers(exports: object) -> list[int]:
-    return [int(one.export_id[-8:], 16) for one in exports]  # type: ignore[attr-defined]
+def numbers(exports: Iterable[Found]) -> list[int]:
+    return [int(one.id[-8:], 16) for one in exports]
 
 
 def test_what_lies_there_is_sorted_out() -> None:
@@ -193,21 +192,28 @@ def test_everything_is_listed_now_and_then_and_when_nothing_is_known() -> None:
 
 def test_a_cursor_survives_as_text() -> None:
     decision = decide(at(0), Cursor(), sorted_out(export(1), loaded=(0,), is_whole=True), Timers())
-    assert Cursor.load(decision.cursor.dump()) == decision.cursor
+    assert load_cursor(Cursor, dump_cursor(decision.cursor)) == decision.cursor
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"version": 0}, {"position": "zzz"}, {"position": 5}, {"listing": 5}, {"state": {}}, {"changed_at": "now"}],
+    [
+        {"version": 0},
+        {"position": "zzz"},
+        {"position": 5},
+        {"listing": 5},
+        {"state": {"attempts": -1}},
+        {"changed_at": "now"},
+    ],
 )
-def test_a_cursor_that_cannot_be_read_is_an_empty_one(change: dict[str, object]) -> None:
+def test_a_cursor_that_cannot_be_read_is_none(change: dict[str, object]) -> None:
     known = decide(at(0), Cursor(), sorted_out(export(1), loaded=(0,), is_whole=True), Timers()).cursor
-    assert Cursor.load(json.dumps(json.loads(known.dump()) | change)) == Cursor()
+    assert load_cursor(Cursor, json.dumps(json.loads(dump_cursor(known)) | change)) is None
 
 
 @pytest.mark.parametrize("text", [None, "", "null", "5", "[]", "{", '"text"'])
-def test_a_cursor_that_is_lost_is_an_empty_one(text: str | None) -> None:
-    assert Cursor.load(text) == Cursor()
+def test_a_cursor_that_is_lost_is_none(text: str | None) -> None:
+    assert load_cursor(Cursor, text) is None
 
 
 def test_while_a_run_is_at_work_nothing_is_asked_for_and_nothing_forgotten() -> None:

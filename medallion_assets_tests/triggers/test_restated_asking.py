@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from medallion_assets.contracts.table import AT_ONCE, Timers
+from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import ATTEMPTS, backoff
 from medallion_assets.triggers.restated import Stretch
 from medallion_assets.triggers.restated_asking import MOST_IN_FLIGHT, WHOLE_ATTEMPTS, Decision, Memory, choose
@@ -241,9 +242,9 @@ def test_the_tables_timers_hold() -> None:
     assert [len(decide(stretch(0), timers=timers, now=seconds[at], memory=memory).asks) for at in (119, 120)] == [0, 1]
 
 
-def test_a_memory_survives_the_cursor_and_a_broken_one_is_empty() -> None:
+def test_a_memory_survives_the_cursor_and_a_broken_one_is_none() -> None:
     memory = Memory(asked_at=NOW, seen={"a": NOW}, given_up=frozenset({"a"}))
-    assert Memory.load(json.loads(json.dumps(memory.dump()))) == memory
-    assert Memory.load(Memory().dump()) == Memory()
-    for broken in (None, {}, [], {"asked_at": 3, "seen": {}, "given_up": []}, {"asked_at": None, "seen": []}):
-        assert Memory.load(broken) == Memory()
+    assert load_cursor(Memory, dump_cursor(memory)) == memory
+    assert load_cursor(Memory, dump_cursor(Memory())) == Memory()
+    for broken in (None, [], {"asked_at": 3, "seen": {}, "given_up": []}, {"asked_at": None, "seen": []}):
+        assert load_cursor(Memory, json.dumps(broken)) is None

@@ -12,7 +12,6 @@ from datetime import date
 
 import dagster as dg
 import polars as pl
-from dagster._core.instance.ref import InstanceRef
 
 from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.contracts.catalog import Catalog
@@ -66,7 +65,7 @@ class DemoPipeline:
         )
         definitions = build_defs(settings, [TRANSACTIONS], dynamodb=resource, loggers={"demo": _logger(view)})
         self.job = definitions.resolve_implicit_global_asset_job_def()
-        self.instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(settings.dagster_home)))
+        self.instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
 
     def run(self, title: str, tables: list[Table], first: date | None = None, last: date | None = None) -> None:
         """Materialize the assets of some tables in one Dagster run."""
@@ -115,7 +114,7 @@ class DemoPipeline:
             quarantine = quarantine_table(table)
             bad = self.lakehouse.open(quarantine).row_count if self.lakehouse.exists(quarantine) else 0
             settlement = Settlement.read(self.lakehouse.open(bronze_table(table.short_name)), snapshot, {})
-            lines = sum(one.records for one in settlement.exports if one.export_id not in settlement.pending_ids)
+            lines = sum(one.records for one in settlement.exports if one.id not in settlement.pending_ids)
             quarantined, quality = bad, 1.0 if lines == 0 else 1 - bad / lines
         return TableSummary(
             name=table.name, rows=snapshot.row_count, version=snapshot.version, quality=quality, quarantined=quarantined

@@ -10,10 +10,9 @@ import getpass
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.instance.ref import InstanceRef
 
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.delta.partitions import held_days
@@ -23,7 +22,10 @@ from medallion_assets.orchestration.sensors.restated_logs import Reading, ledger
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.refining.samples import identify
-from medallion_assets.settings import Settings, aws_options
+from medallion_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 COMMAND = "medallion dev"
 NO_BUDGET = 1e6
@@ -38,7 +40,7 @@ class PublishedAgain:
     items: int
 
 
-def publish_again(settings: Settings, client: Any, now: datetime) -> PublishedAgain:
+def publish_again(settings: Settings, client: DynamoDBClient, now: datetime) -> PublishedAgain:
     """Publish what the tables' logs and Dagster's say was published, from Gold as it is now.
 
     Raises:
@@ -48,7 +50,7 @@ def publish_again(settings: Settings, client: Any, now: datetime) -> PublishedAg
     author = {"command": COMMAND, "started_by": getpass.getuser()}
     lake = Lakehouse(
         url=settings.lakehouse_url,
-        storage_options=aws_options(),
+        storage_options=settings.storage_options,
         author=author,
         catalog=load_catalog(settings.pipelines),
     )
@@ -69,7 +71,7 @@ def publish_again(settings: Settings, client: Any, now: datetime) -> PublishedAg
         prefix=settings.serving_prefix,
         publish_samples=settings.publish_samples,
     )
-    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(settings.dagster_home))) as instance:
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         for what in built:
             ledger = read_on(Reading(ledger=ledger_of(what.gold)), lake, instance, what.gold, what.table).ledger
             known = sorted(day for day in held_days(lake.open(what.gold.table)) if day not in ledger.unpublished)

@@ -24,12 +24,12 @@ from itertools import groupby
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.outbox import Outlook, Parcel, take_due
 from medallion_assets.operations.alerts.table import Alert, Event, append_events
-from medallion_assets.orchestration.attempt import NOT_WRITTEN
 from medallion_assets.settings import Settings
 
 if TYPE_CHECKING:  # takes a while to import, and only those who are alerted need it
@@ -124,7 +124,7 @@ def deliver_due(
             try:
                 with noting:
                     append_events(lakehouse, [parcel.event(event, now, error=error)])
-            except NOT_WRITTEN:
+            except LAKEHOUSE_ERRORS:
                 unnoted.extend([parcel] if error is None else [])
                 raise
             if error is not None:

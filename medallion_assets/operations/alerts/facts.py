@@ -12,16 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import polars as pl
-from deltalake.exceptions import DeltaError
 
 from medallion_assets.contracts.catalog import Catalog
-from medallion_assets.contracts.full_export_time import UnprotectedMinute
 from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.errors import MedallionError
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
 from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS, read_results
 from medallion_assets.operations.freshness import read_freshness
@@ -29,9 +27,8 @@ from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
 from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
+from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
-
-Fact = TypeVar("Fact")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +105,7 @@ def read_facts(
     for name, reader in readers.items():
         try:
             read[name] = reader()
-        except (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError) as error:
+        except LAKEHOUSE_ERRORS as error:
             unread.append(Unread(what=name, error=str(error)))
     facts = Facts(
         running=list(running), unread=unread, days_due=days_due or {}, first_day=first_day, catalog=lakehouse.catalog
@@ -132,7 +129,7 @@ def waiting_exports(lakehouse: Lakehouse) -> list[WaitingExport]:
     """The exports that Bronze holds and Silver cannot judge, as a window before them is missing."""
     found: list[WaitingExport] = []
     for table, settlement in read_settlements(lakehouse):
-        ends = {export.export_id: export.to_at for export in settlement.pending}
+        ends = {export.id: export.covers_to for export in settlement.pending}
         found += [
             WaitingExport(table=table.name, export_id=gap.export_id, why=str(gap), to_at=ends[gap.export_id])
             for gap in settlement.gaps

@@ -19,13 +19,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import polars as pl
-from deltalake.exceptions import DeltaError
-
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.rows import commit_rows
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.errors import MedallionError
 from medallion_assets.operations.alerts.table import ALERTS, Alert, AlertEvent, Event, events_in, read_events
 from medallion_assets.settings import ALERT_KINDS
 
@@ -126,7 +123,7 @@ def waiting_alerts(lakehouse: Lakehouse, channels: Mapping[str, str], now: datet
     """
     try:
         events = read_events(lakehouse, now)
-    except (MedallionError, DeltaError, pl.exceptions.PolarsError, OSError):
+    except LAKEHOUSE_ERRORS:
         return []
     due, _ = waiting(events, channels, now)
     return list({parcel.alert.key: parcel.alert for parcel in due}.values())

@@ -12,18 +12,11 @@ import polars as pl
 
 from medallion_assets.operations.dashboard.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Span
 from medallion_assets.operations.dashboard.facts import Facts
-from medallion_assets.operations.dashboard.listings import (
-    alerts_section,
-    exports_section,
-    failures_section,
-    freshness_section,
-    incidents_section,
-    not_succeeded,
-    stages_section,
-)
+from medallion_assets.operations.dashboard.listings import NEWEST, exports_section, failures_section, not_succeeded
 from medallion_assets.operations.dashboard.quality_charts import quality_charts, reasons_chart
 from medallion_assets.operations.dashboard.run_charts import duration_charts, publish_charts, record_charts
-from medallion_assets.operations.dashboard.sections import Mark, Section, Tile
+from medallion_assets.operations.sections import Mark, Section, Tile
+from medallion_assets.operations.status_sections import status_sections
 
 OUTCOMES = (
     Mark(BLUE, "●", "succeeded"),
@@ -37,10 +30,7 @@ def sections_of(facts: Facts) -> list[Section]:
     """The whole page: first what may ask for a person, then how things went."""
     span = Span(since=facts.since, now=facts.now)
     return [
-        freshness_section(facts),
-        stages_section(facts),
-        incidents_section(facts),
-        alerts_section(facts),
+        *status_sections(facts.status, facts.incidents[: -NEWEST - 1 : -1], newest=f"the last {NEWEST} at most"),
         exports_section(facts),
         _quality(facts, span),
         _reasons(facts),

@@ -23,7 +23,7 @@ from plotly.offline import get_plotlyjs
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.operations.dashboard.contents import sections_of, tiles_of
 from medallion_assets.operations.dashboard.facts import DAYS, Facts
-from medallion_assets.operations.dashboard.sections import Section
+from medallion_assets.operations.sections import Section
 
 TITLE = "Medallion: how the pipeline does"
 

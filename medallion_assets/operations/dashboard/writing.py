@@ -36,5 +36,5 @@ def write_dashboard(lakehouse: Lakehouse, now: datetime) -> Written:
     """
     facts = read_facts(lakehouse, now)
     page = render(facts).encode()
-    write_bytes(open_store(lakehouse.url), PAGE, page, content_type=HTML)
+    write_bytes(open_store(lakehouse.url, lakehouse.storage_options), PAGE, page, content_type=HTML)
     return Written(facts=facts, size_bytes=len(page))

@@ -88,7 +88,7 @@ def explain(
     found = _with_quarantine(lakehouse, table, records_of_key(bronze, table, key, progress=progress))
     if not table.history:
         found = found.with_columns(counted_sequence(_known_ends(found, settlement)))
-    judged = judge(found, settlement, decisions)
+    judged = judge(found, settlement, decisions, table.loaded_from.canonical)
     is_valid = pl.Series([record.verdict is Verdict.SUPERSEDED for record in judged], dtype=pl.Boolean)
     events = found.filter(is_valid)
     absent = absences(settlement.applied_fulls, events, found.filter("_key_is_read")["_export_id"])
@@ -112,7 +112,7 @@ def _known_ends(found: pl.DataFrame, settlement: Settlement) -> dict[str, int]:
     Not so where the key is bad in the full export that ended that one: such a record tells nothing then.
     """
     bad_in = set(found.filter(pl.col("reasons").is_not_null())["_export_id"])
-    undecided = {full.decides_at_micros for full in settlement.applied_fulls if full.export_id in bad_in}
+    undecided = {full.decides_at for full in settlement.applied_fulls if full.id in bad_in}
     return {export_id: end for export_id, end in settlement.ends.items() if end not in undecided}
 
 

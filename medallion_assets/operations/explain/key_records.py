@@ -6,7 +6,6 @@ Does not: what became of the records (operations.explain.explanation).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -60,7 +59,7 @@ def records_of_key(
         progress(done, total)
         if lines.height:
             records = judge_lines(lines, table).with_columns(is_read.alias("_key_is_read"))
-            found.append(records.filter(is_key | (~is_read & _mentions(key))))
+            found.append(records.filter(is_key | (~is_read & _mentions(table, key))))
     return pl.concat(found)
 
 
@@ -72,18 +71,18 @@ def key_rows(rows: pl.LazyFrame, names: Sequence[str], key: Key) -> pl.DataFrame
 
 
 def _may_be(table: Table, key: Key) -> pl.Expr:
-    """Lines worth decoding: JSON spells a text in one way unless it escapes characters; a number has many (rule T2)."""
+    """Lines worth decoding: a text is spelled in one way unless characters are escaped; a number has many (rule T2)."""
     exact = [
         value
         for name, value in zip(table.key, key, strict=True)
         if isinstance(kind := table.column(name).type, Text) and kind.case is None and not kind.trim
     ]
-    return _mentions(exact) | pl.col("raw").str.contains("\\", literal=True)
+    return _mentions(table, exact) | pl.col("raw").str.contains("\\", literal=True)
 
 
-def _mentions(values: Sequence[Any]) -> pl.Expr:
-    """Lines that hold every value as JSON usually spells it."""
-    spelled = [json.dumps(str(value), ensure_ascii=False) for value in values]
+def _mentions(table: Table, values: Sequence[Any]) -> pl.Expr:
+    """Lines that hold every value as its source usually spells it."""
+    spelled = [table.loaded_from.spelled(str(value)) for value in values]
     return pl.all_horizontal(pl.lit(value=True), *(pl.col("raw").str.contains(one, literal=True) for one in spelled))
 
 

@@ -7,7 +7,7 @@ Does not: finding records (operations.explain.key_records), or comparing with wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -15,10 +15,9 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.delta.shown_rows import moment_text
-from medallion_assets.refining.bronze import FULL, RawExport
 from medallion_assets.refining.decisions import Decision
-from medallion_assets.refining.duplicates import canonical
 from medallion_assets.refining.ledger import Settlement
 
 
@@ -64,7 +63,9 @@ class KeyRecord:
     raw: str | None = None
 
 
-def judge(found: pl.DataFrame, settlement: Settlement, decisions: Mapping[str, Decision]) -> list[KeyRecord]:
+def judge(
+    found: pl.DataFrame, settlement: Settlement, decisions: Mapping[str, Decision], canonical: Callable[[str], str]
+) -> list[KeyRecord]:
     """A verdict on each record by itself; those that count are SUPERSEDED until the contest between them is decided."""
     gaps, ends = {gap.export_id: gap for gap in settlement.gaps}, settlement.ends
     first: dict[tuple[str, str], str] = {}
@@ -118,21 +119,21 @@ def _record(row: Mapping[str, Any], verdict: Verdict, detail: str) -> KeyRecord:
     )
 
 
-def absences(fulls: Sequence[RawExport], events: pl.DataFrame, present: pl.Series) -> list[KeyRecord]:
+def absences(fulls: Sequence[Batch], events: pl.DataFrame, present: pl.Series) -> list[KeyRecord]:
     """Rule K1: full exports that lack the key, present or bad, and are newer than its first valid record."""
     since = events["_sequence_micros"].min()
     return [
         KeyRecord(
-            export_id=full.export_id,
-            export_type=FULL,
+            export_id=full.id,
+            export_type=BatchKind.FULL,
             source_file=None,
             line_number=None,
-            sequence_micros=full.decides_at_micros,
+            sequence_micros=full.decides_at,
             kind=Kind.ABSENT,
             verdict=Verdict.SUPERSEDED,
         )
         for full in fulls
-        if full.export_id not in present and isinstance(since, int) and full.decides_at_micros > since
+        if full.id not in present and isinstance(since, int) and full.decides_at > since
     ]
 
 
@@ -142,7 +143,7 @@ def wins(record: KeyRecord) -> tuple[object, ...]:
         record.sequence_micros is None,
         -(record.sequence_micros or 0),
         record.kind is Kind.ABSENT,
-        record.export_type == FULL,
+        record.export_type == BatchKind.FULL,
         record.export_id,
         record.source_file or "",
         record.line_number or 0,

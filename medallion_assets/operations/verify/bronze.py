@@ -10,16 +10,18 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.source import Source
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
-from medallion_assets.refining.bronze import RawExport, dropped_exports, exports_since, loaded_ids
+from medallion_assets.refining.bronze import dropped_exports, exports_since, loaded_ids
 
 LOAD_AGAIN = "run the Bronze asset: ingest looks at the data, so it loads the export again from where it lies"
 
 
-def verify_bronze(bronze: Snapshot, *, rows: bool) -> Iterator[Finding]:
+def verify_bronze(bronze: Snapshot, source: Source, *, rows: bool) -> Iterator[Finding]:
     """Look at what the log says of each export; with `rows` at every line too, export by export."""
-    noted = {export.export_id: export for export in exports_since(bronze, 0)}
+    noted = {export.id: export for export in exports_since(bronze, 0, source)}
     held = loaded_ids(bronze)
     name = bronze.table.name
     lost = noted.keys() - held
@@ -40,7 +42,7 @@ def verify_bronze(bronze: Snapshot, *, rows: bool) -> Iterator[Finding]:
             yield from _lines(bronze, export_id, files)
 
 
-def _export(bronze: Snapshot, export_id: str, noted: RawExport | None, rows: int) -> Iterator[Finding]:
+def _export(bronze: Snapshot, export_id: str, noted: Batch | None, rows: int) -> Iterator[Finding]:
     name = bronze.table.name
     if noted is None:
         yield Finding(

@@ -60,7 +60,7 @@ def verify_files(
     DIGESTS on: so one that broke off or was changed is found, unless the change makes another valid file.
     """
     look = FileLook()
-    store = open_store(snapshot.uri)
+    store = open_store(snapshot.uri, snapshot.lakehouse.storage_options)
     sizes = {found.key: found.size for found in list_objects(store) if _is_data(found.key)}
     look.strangers = sorted(path for path in sizes if path not in replay.named and unquote(path) not in replay.named)
     rows = {row["path"]: row for row in snapshot.files.iter_rows(named=True)}

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
-from deltalake.exceptions import DeltaError
 
 from medallion_assets.contracts.pipeline import Derived
 from medallion_assets.contracts.table import Table
@@ -163,7 +162,7 @@ class _Look:
         stored, bronze = self.well.get(table.name), self.well.get(bronze_table(table.short_name).name)
         if stored is None or bronze is None:
             return False
-        total, done = sum(export.records for export in exports_in(bronze)), 0
+        total, done = sum(export.records for export in exports_in(bronze, table.loaded_from)), 0
 
         def lines(count: int) -> None:
             nonlocal done
@@ -200,7 +199,7 @@ class _Look:
         contract = bronze_table(table.short_name)
         bronze = self.well.get(contract.name)
         if bronze:
-            self._found(contract.name, list(verify_bronze(bronze, rows=self._reads_rows)))
+            self._found(contract.name, list(verify_bronze(bronze, table.loaded_from, rows=self._reads_rows)))
         elif self.lakehouse.exists(contract):
             return  # there is a finding about it, and whatever is compared with it would be another of the same
         if silver := self.well.get(table.name):
@@ -231,7 +230,7 @@ class _Look:
             facts = TableFacts(
                 table=table.name, version=snapshot.version, files=snapshot.files.height, rows=snapshot.row_count
             )
-        except (PermanentError, DeltaError, OSError) as error:
+        except PermanentError as error:
             found = error.found if isinstance(error, UnreadableTableError) else error
             finding = Finding(
                 table=table.name,
@@ -285,7 +284,8 @@ class _Look:
         url = self.lakehouse.url
         if not url.startswith("s3://") and not Path(url).is_dir():
             return []
-        store, known = open_store(url), {table.path for table in every_table(self.lakehouse.catalog)}
+        store = open_store(url, self.lakehouse.storage_options)
+        known = {table.path for table in every_table(self.lakehouse.catalog)}
         paths = [path for layer in list_folders(store, "") for path in list_folders(store, layer)]
         names = [path.replace("/", ".", 1) for path in sorted(paths) if path not in known]
         return [Table(name=name, description="", columns=()) for name in names if self._is_table(name)]

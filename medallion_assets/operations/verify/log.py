@@ -56,7 +56,7 @@ def verify_log(lakehouse: Lakehouse, table: Table) -> tuple[list[Finding], Repla
     Raises:
         TransientError: the store did not answer.
     """
-    return _Log(table, open_store(lakehouse.uri(table))).look()
+    return _Log(table, open_store(lakehouse.uri(table), lakehouse.storage_options)).look()
 
 
 class _Log:

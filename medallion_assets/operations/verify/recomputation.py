@@ -36,7 +36,7 @@ def recompute(
     """
     bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.open(table)
     settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
-    applied = [export for export in settlement.exports if export.export_id not in settlement.ignored]
+    applied = [export for export in settlement.exports if export.id not in settlement.ignored]
     waiting = _waiting(lakehouse, table)
     replay = Replay(table=table, scratch=scratch, quarantined_in=lakehouse, origins=settlement.origins)
     for group in replay.groups(applied):

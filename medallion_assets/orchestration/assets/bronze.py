@@ -26,8 +26,8 @@ from medallion_assets.orchestration.trigger_context import TriggerContext, shown
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import Action, Decision, read_decisions, record_decisions
 from medallion_assets.refining.load import Ingested, ingest
+from medallion_assets.refining.owner import FORMER_TABLE, expect_new_table_id
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
-from medallion_assets.refining.source import FORMER_TABLE, Source, expect_new_table_id
 
 CHECKS = {"exports_verified": "Every export that lies there was seen; the complete ones verified, are in, and count."}
 REFUSALS_SHOWN = 20
@@ -68,8 +68,7 @@ class IngestConfig(dg.Config):
 
 def bronze_asset(contract: Table) -> dg.AssetsDefinition:
     """The asset `bronze/<table>` of a Silver contract: the exports below `<raw>/<table>`, loaded exactly once."""
-    table_name, source = contract.short_name, Source.of(contract)
-    table = bronze_table(table_name)
+    table_name, table = contract.short_name, bronze_table(contract.short_name)
 
     @dg.asset(**asset_options(table, kinds={"dynamodb", "deltalake", "bronze"}), check_specs=check_specs(table, CHECKS))
     def bronze(
@@ -78,9 +77,9 @@ def bronze_asset(contract: Table) -> dg.AssetsDefinition:
         with lakehouse.stage(context, table) as stage:
             lake, now, done = stage.lake, stage.now, Ingested()
             confirm_table(lake, config.decisions(table_name, by=started_by(context), at=now))
-            again = rebuilt(stage, lakehouse.raw_url, source, config)
+            again = rebuilt(stage, lakehouse.raw_url, contract, config)
             only = frozenset(config.exports)
-            load = partial(ingest, lake, lakehouse.raw_url, table_name, now=now, source=source, only=only, done=done)
+            load = partial(ingest, lake, lakehouse.raw_url, contract, now=now, only=only, done=done)
             stage.attempt(partial(load, progress=context.log.info))
             yield exports_verified(table, done)
             yield stage.report(ingest_result(lake.open(table), done, config.trigger, again))
@@ -101,9 +100,9 @@ def confirm_table(lake: Lakehouse, decisions: list[Decision]) -> None:
     record_decisions(lake, decisions)
 
 
-def rebuilt(stage: Stage, raw_url: str, source: Source, config: IngestConfig) -> Rebuilt | None:
+def rebuilt(stage: Stage, raw_url: str, contract: Table, config: IngestConfig) -> Rebuilt | None:
     """The rebuild that the run config asks for, if it does."""
-    read = partial(rebuild_bronze, stage.lake, raw_url, stage.table.short_name, now=stage.now, source=source)
+    read = partial(rebuild_bronze, stage.lake, raw_url, contract, now=stage.now)
     return config.rebuild.run(stage, read)
 
 
@@ -116,7 +115,7 @@ def ingest_result(
         rows_in=done.lines,
         rows_out=done.lines,
         trigger=shown(trigger),
-        exports_loaded=[export.export_id for export in done.loaded],
+        exports_loaded=[export.id for export in done.loaded],
         exports_waiting=done.waiting,
         foreign_objects=done.foreign,
         **rebuild_figures(again),

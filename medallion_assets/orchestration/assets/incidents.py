@@ -16,13 +16,13 @@ import polars as pl
 from pydantic import Field
 
 from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS, key_of
 from medallion_assets.operations.alerts.table import Alert, raise_alerts
 from medallion_assets.operations.incident import INCIDENTS, Incident, record_incidents
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
-from medallion_assets.orchestration.attempt import NOT_WRITTEN
 from medallion_assets.orchestration.reporting import column_schema, markdown_table, stage_errors, step_retries
 from medallion_assets.orchestration.resources import LakehouseResource, started_by
 from medallion_assets.orchestration.runs.diagnosis import diagnose
@@ -118,7 +118,7 @@ def failure_alerts(lakehouse: Lakehouse, incidents: Sequence[Incident]) -> list[
     first = min(incident.failed_at for incident in incidents).date()
     try:
         attempts = read_attempts(lakehouse, since=first - timedelta(days=WINDOW_DAYS))
-    except NOT_WRITTEN:  # the lakehouse is what fails: then the same cause may be told twice
+    except LAKEHOUSE_ERRORS:  # the lakehouse is what fails: then the same cause may be told twice
         attempts = pl.DataFrame(schema=polars_schema(PIPELINE_RUNS))
     return [_alert(incident, attempts) for incident in incidents]
 

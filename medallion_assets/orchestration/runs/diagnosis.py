@@ -9,7 +9,6 @@ Nothing is read but the event log: a diagnosis costs little, and works when the 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +18,7 @@ from dagster import DagsterEventType as Kind
 
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.operations.incident import Incident
+from medallion_assets.orchestration.reporting import FAILURE_PARTS
 from medallion_assets.orchestration.runs.outcomes import stage_ends
 from medallion_assets.orchestration.runs.whereabouts import OUT_OF_TIME
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
@@ -29,7 +29,6 @@ VALUE_CHARACTERS = 500
 """Of a value in a check or a sample."""
 SAMPLE_ROWS = 5
 TOLD = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, Kind.RUN_FAILURE}
-CELL_BORDER = re.compile(r"(?<!\\)\|")
 WRAPPERS = {"DagsterExecutionStepExecutionError", "RetryRequested"}
 """What Dagster puts around the error of a step."""
 LOST_DO = (
@@ -38,10 +37,6 @@ LOST_DO = (
     "What it left half done, the next run does again"
 )
 """What a person does about a run that could not speak for itself: nearly always memory, or a restart of the host."""
-PARTS = re.compile(
-    r"(?P<headline>.*?)(; expected: (?P<expected>.*?))?(; found: (?P<found>.*?))?(; what to do: (?P<do>.*))?", re.DOTALL
-)
-"""The parts that errors.MedallionError puts into its words."""
 
 
 def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime) -> list[Incident]:
@@ -58,12 +53,9 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     incidents = []
     for asset, step in failed.items():
         failure = failures.get(step)
-        error = _step_error(failure) if failure else _run_error(told)
+        parts = _step_error(failure) if failure else _run_error(told, is_lost=not failures)
         checks = [one for one in _failed_checks(told) if one.asset_key.to_user_string() == asset]
         version, made_at = _last_good(instance, asset)
-        parts = parts_of(error)
-        if not failures and OUT_OF_TIME not in error:
-            parts["do"] = parts["do"] or LOST_DO
         incidents.append(
             Incident(
                 run_id=run.run_id,
@@ -72,7 +64,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
                 partition=days_named(run.tags),
                 trigger=run.tags.get(TRIGGER_TAG),
                 cause=run.tags.get(CAUSE_TAG),
-                **parts,
+                **{name: part and _cut(part, ERROR_CHARACTERS) for name, part in parts.items()},
                 **_findings(checks),
                 last_good_version=version,
                 last_good_at=made_at,
@@ -83,37 +75,30 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     return incidents
 
 
-def table_rows(markdown: str) -> list[dict[str, str]]:
-    """The rows of a table that `reporting.markdown_table` wrote."""
-    lines = [CELL_BORDER.split(line)[1:-1] for line in markdown.splitlines() if line.startswith("|")]
-    cells = [[cell.strip().replace("\\|", "|") for cell in line] for line in lines]
-    return [dict(zip(cells[0], row, strict=False)) for row in cells[2:]]
+def _step_error(event: dg.DagsterEvent) -> dict[str, Any]:
+    """What a step said of its failure: the parts of an Incident.
 
-
-def parts_of(error: str) -> dict[str, Any]:
-    """What an error says, whole (`error`) and in parts (`headline`, `expected`, `found`, `do`), long ones cut.
-
-    An error that is not of this project is all headline; the other parts are None.
+    An error of this project has left its own parts in the metadata. Of any other, and of one that a release before this
+    one left without its headline, the headline is all of it.
     """
-    match = PARTS.fullmatch(error)
-    parts = {"error": error, **(match.groupdict() if match else {"headline": error})}
-    return {name: part and _cut(part, ERROR_CHARACTERS) for name, part in parts.items()}
-
-
-def _step_error(event: dg.DagsterEvent) -> str:
     failure = event.step_failure_data
-    if failure.user_failure_data is not None and failure.user_failure_data.description:
-        return failure.user_failure_data.description
+    said = failure.user_failure_data
+    if said is not None and said.description:
+        parts = {part: said.metadata.get(name) for part, name in FAILURE_PARTS.items()}
+        texts = {part: None if value is None else str(value.value) for part, value in parts.items()}
+        return {"error": said.description, "headline": texts.pop("what") or said.description, **texts}
     error = failure.error
     while error is not None and error.cause is not None and error.cls_name in WRAPPERS:
         error = error.cause
-    return error.message.strip() if error else event.message or "it said nothing"
+    text = error.message.strip() if error else event.message or "it said nothing"
+    return {"error": text, "headline": text}
 
 
-def _run_error(told: Sequence[dg.DagsterEvent]) -> str:
-    """What Dagster said of a run whose stage could not speak for itself."""
+def _run_error(told: Sequence[dg.DagsterEvent], *, is_lost: bool) -> dict[str, Any]:
+    """What Dagster said of a run whose stage could not speak for itself; `is_lost` when none of its stages did."""
     messages = [event.message for event in told if event.event_type is Kind.RUN_FAILURE and event.message]
-    return messages[-1] if messages else "the run was ended, and nothing says why"
+    text = messages[-1] if messages else "the run was ended, and nothing says why"
+    return {"error": text, "headline": text, "do": LOST_DO if is_lost and OUT_OF_TIME not in text else None}
 
 
 def _failed_checks(told: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckEvaluation]:
@@ -128,11 +113,9 @@ def _findings(checks: Sequence[dg.AssetCheckEvaluation]) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for values in figures.values():
         told = {**values, **told}
-    rows = table_rows(str(told.get("sample", "")))[:SAMPLE_ROWS]
+    rows = [row for check in checks for row in _sample(check.metadata.get("sample"))][:SAMPLE_ROWS]
     listed = [
-        {"check": check.check_name, "severity": check.severity.value}
-        | {name: value for name, value in figures[check.check_name].items() if name != "sample"}
-        for check in checks
+        {"check": check.check_name, "severity": check.severity.value, **figures[check.check_name]} for check in checks
     ]
     return {
         "export_id": told.get("export_id"),
@@ -142,15 +125,18 @@ def _findings(checks: Sequence[dg.AssetCheckEvaluation]) -> dict[str, Any]:
     }
 
 
+def _sample(shown: dg.MetadataValue[Any] | None) -> list[dict[str, Any]]:
+    """The bad rows that a check shows; what a release before this one showed as text is one row of it."""
+    if isinstance(shown, dg.TableMetadataValue):
+        return [dict(record.data) for record in shown.records]
+    return [] if shown is None else [{"rows": _cut(str(shown.value), ERROR_CHARACTERS)}]
+
+
 def _plain(metadata: Mapping[str, dg.MetadataValue[Any]]) -> dict[str, Any]:
-    """Metadata as values that JSON can say; long text is cut, tables of rows are not."""
-    plain = {name: value.value for name, value in metadata.items()}
+    """The figures of a check as values that JSON can say; long text is cut, and its sample is none of them."""
+    plain = {name: value.value for name, value in metadata.items() if name != "sample"}
     return {
-        name: value
-        if isinstance(value, (bool, int, float)) or value is None
-        else str(value)
-        if name == "sample"
-        else _cut(str(value), VALUE_CHARACTERS)
+        name: value if isinstance(value, (bool, int, float)) or value is None else _cut(str(value), VALUE_CHARACTERS)
         for name, value in plain.items()
     }
 

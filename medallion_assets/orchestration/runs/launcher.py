@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
-from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, LaunchRunContext, WorkerStatus
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 
 from medallion_assets.orchestration.runs.locks import Hold, end, is_held, note_this, noted, take
@@ -47,7 +47,7 @@ UNTOLD_SECONDS = 60.0
 LOG = logging.getLogger(__name__)
 
 
-class WatchedRunLauncher(DefaultRunLauncher):
+class WatchedRunLauncher(dg.DefaultRunLauncher):
     """Runs are processes of this host, and watched. It takes no configuration.
 
     A run whose code server is on another host is started there, as Dagster's default launcher does.

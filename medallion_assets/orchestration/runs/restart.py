@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from dagster._core.events import RunFailureReason
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
-from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 from dagster._core.storage.tags import (
     AUTO_RETRY_RUN_ID_TAG,
     BACKFILL_ID_TAG,
@@ -66,7 +65,7 @@ def unsubmitted(instance: dg.DagsterInstance, now: float) -> Iterator[dg.Dagster
     """The runs that were to be queued and are not: who created them was killed, or the database took no more writes."""
     before = datetime.fromtimestamp(now - UNSUBMITTED_SECONDS, UTC)
     created = dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED], created_before=before)
-    if isinstance(instance.run_coordinator, QueuedRunCoordinator):
+    if isinstance(instance.run_coordinator, dg.QueuedRunCoordinator):
         yield from filter(_is_unsubmitted, instance.get_runs(created))
 
 
@@ -80,7 +79,7 @@ def submit(instance: dg.DagsterInstance, run_id: str) -> None:
     if run is not None and _is_unsubmitted(run):
         seconds = f"{UNSUBMITTED_SECONDS:.0f} s"
         instance.report_engine_event(f"Queued now: whoever created this run did not queue it within {seconds}.", run)
-        instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]
+        instance.run_coordinator.submit_run(dg.SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]
 
 
 def restart(instance: dg.DagsterInstance, run_id: str) -> None:

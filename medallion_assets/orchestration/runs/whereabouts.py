@@ -14,7 +14,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.events import DagsterEventType, EngineEventData
+from dagster._core.events import EngineEventData
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
@@ -106,7 +106,7 @@ def told_by(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunProcess | No
     """
     found: RunProcess | None = None
     host = run.tags.get(HOST_TAG, "")
-    for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT):
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
         metadata = entry.dagster_event.engine_event_data.metadata if entry.dagster_event else {}
         if HOST in metadata:
             host = str(metadata[HOST].value)

@@ -11,7 +11,6 @@ import sys
 
 import dagster as dg
 from dagster._grpc.types import ExecuteRunArgs
-from dagster._serdes import serialize_value
 
 from medallion_assets.orchestration.runs.locks import Hold
 from medallion_assets.orchestration.runs.processes import RunProcess
@@ -36,7 +35,7 @@ def start_worker(run: dg.DagsterRun, instance: dg.DagsterInstance, hold: Hold) -
     kept = {name: value for name, value in inherited_environment().items() if name not in OF_ITS_PARENT}
     process = subprocess.Popen(  # noqa: S603 - our own command
         [origin.repository_origin.executable_path or sys.executable, "-m", "dagster", "api", "execute_run"],
-        env={**kept, ARGUMENTS: serialize_value(arguments)},
+        env={**kept, ARGUMENTS: dg.serialize_value(arguments)},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         pass_fds=(hold.file,),

@@ -15,12 +15,12 @@ from datetime import datetime
 
 import dagster as dg
 
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import DiskFullError, PermanentError, TransientError
 from medallion_assets.operations.alerts.delivery import Channel, channels_of, sent
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.table import ALERTS, Alert, AlertEvent, Event, append_events, raise_alerts
-from medallion_assets.orchestration.attempt import NOT_WRITTEN
 from medallion_assets.settings import Settings
 
 MOST_DIRECT = 5
@@ -41,7 +41,7 @@ def tell(
     """Keep alerts to be sent, or send them where they cannot be kept; gives those that were new.
 
     Raises:
-        One of stage.NOT_WRITTEN: they could neither be kept, nor sent to every channel that is meant to have them.
+        One of LAKEHOUSE_ERRORS: they could neither be kept, nor sent to every channel that is meant to have them.
     """
     if not alerts:
         return []
@@ -50,7 +50,7 @@ def tell(
     try:
         fresh = raise_alerts(lakehouse, alerts, now)
         _take_over(lakehouse, channels, marks, fresh, now)
-    except NOT_WRITTEN as error:
+    except LAKEHOUSE_ERRORS as error:
         if not channels or not takes_no_writes(error):
             raise
         return send_directly(channels, marks, [unwritable(lakehouse, error, now), *alerts], ui_url, now)

@@ -7,25 +7,24 @@ Does not: the rules (operations.alerts.rules), sending (operations.alerts.delive
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
 from medallion_assets.operations.alerts.delivery import Channel, channels_of, check_alert_urls, deliver_due
 from medallion_assets.operations.alerts.facts import Facts, RunningStage, read_facts
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.notices import days_skipped
-from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKEN_SECONDS, Outlook, waiting_alerts
+from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKEN_SECONDS, waiting_alerts
 from medallion_assets.operations.alerts.rules import judge
 from medallion_assets.operations.alerts.table import ALERTS, KEPT_DAYS, Alert
 from medallion_assets.operations.stages import DAILY, last_stages
-from medallion_assets.orchestration.attempt import NOT_WRITTEN
 from medallion_assets.orchestration.daily_close import (
     closed_days,
     daily_lines,
@@ -40,13 +39,21 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.alert_direct import send_directly, takes_no_writes, tell, unwritable
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.cursors import UNREADABLE, cursor_values, moment
+from medallion_assets.triggers.cursors import Moment, dump_cursor, load_cursor
 
 RULES_SECONDS, SENDER_SECONDS = 300, 30
 LONGEST_QUIET = timedelta(seconds=LONGEST_REST_SECONDS + TAKEN_SECONDS)
 """Nothing that waits is due later: what says so was written by a clock that has been set back since."""
 MOST_RUNNING = 20
 """Runs whose stages are looked at while they are at work; there are 3 at once, unless somebody raised that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the sender found: the version of the table that it read, and when something was due next."""
+
+    version: int
+    next_due_at: Moment | None
 
 
 def outcome_sensors(settings: Settings) -> list[dg.SensorDefinition]:
@@ -74,7 +81,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
         try:
             found += skipped_days(context.instance, lakehouse.catalog, settings, now)
             fresh = tell(lake, context.instance, settings, found, now)
-        except NOT_WRITTEN as error:
+        except LAKEHOUSE_ERRORS as error:
             return dg.SkipReason(f"nobody can be told: {error}")
         return dg.SkipReason(f"raised: {', '.join(one.key for one in fresh) or 'nothing new'}")
 
@@ -100,12 +107,13 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
             if is_quiet(context.cursor, version=lake.open(ALERTS).version, now=now):
                 return dg.SensorResult(skip_reason="nothing is due", cursor=context.cursor)
             outlook = deliver_due(lake, channels, ui_url=settings.ui_url, now=now, marks=marks)
-        except NOT_WRITTEN as error:
+        except LAKEHOUSE_ERRORS as error:
             if not takes_no_writes(error):
                 raise
             said = sent_without_outbox(lake, channels, marks, settings, error, now)
             return dg.SensorResult(skip_reason=said, cursor=context.cursor)
-        return dg.SensorResult(skip_reason=f"{len(outlook.due)} were due", cursor=remembered(outlook))
+        seen = Seen(version=outlook.version, next_due_at=outlook.next_due_at)
+        return dg.SensorResult(skip_reason=f"{len(outlook.due)} were due", cursor=dump_cursor(seen))
 
     return alert_sender
 
@@ -130,18 +138,10 @@ def sent_without_outbox(
 
 def is_quiet(cursor: str | None, *, version: int, now: datetime) -> bool:
     """Whether nothing can be due: the table is as it was when it was last read, and nothing was due until now."""
-    try:
-        seen = cursor_values(cursor)
-        due_at = moment(seen["next_due_at"])
-        return bool(seen["version"] == version and (due_at is None or now < due_at <= now + LONGEST_QUIET))
-    except UNREADABLE:
+    seen = load_cursor(Seen, cursor)
+    if seen is None or seen.version != version:
         return False
-
-
-def remembered(outlook: Outlook) -> str:
-    """What the sender found, for `is_quiet`."""
-    due_at = outlook.next_due_at and outlook.next_due_at.isoformat()
-    return json.dumps({"version": outlook.version, "next_due_at": due_at})
+    return seen.next_due_at is None or now < seen.next_due_at <= now + LONGEST_QUIET
 
 
 def facts_of(lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Settings, now: datetime) -> Facts:

@@ -14,6 +14,7 @@ from functools import cached_property
 import dagster as dg
 
 from medallion_assets.contracts.pipeline import Pipeline
+from medallion_assets.contracts.source import Found, Owner
 from medallion_assets.contracts.table import AT_ONCE, Table, Timers
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
@@ -27,15 +28,14 @@ from medallion_assets.orchestration.requests import (
 )
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
-from medallion_assets.refining.bronze import bronze_table, latest_export, loaded_ids
+from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
 from medallion_assets.refining.decisions import Decision, read_decisions
 from medallion_assets.refining.load import open_exports
+from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, owner_known
 from medallion_assets.refining.refusals import fingerprints_now
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
-from medallion_assets.refining.source import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, Source
 from medallion_assets.settings import Settings
-from medallion_assets.sources.dynamodb_export.find import list_exports
-from medallion_assets.sources.dynamodb_export.read import FoundExport
+from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, while_active
 
 REFUSALS_ASKED_ABOUT = 200
@@ -88,22 +88,22 @@ def arrival_sensor(
         description=f"Asks for {bronze.path} when complete exports below <raw>/{table.short_name} are not in.",
     )
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
-        now, cursor = lakehouse.now(), Cursor.load(context.cursor)
+        now, cursor = lakehouse.now(), load_cursor(Cursor, context.cursor) or Cursor()
         if is_at_work(context.instance, lakehouse.catalog, [bronze]):
             held = while_active(now, cursor, timers)
-            return dg.SensorResult(skip_reason=held.reason, cursor=held.cursor.dump())
-        known = Known(lakehouse.lakehouse(), bronze, Source.of(table))
+            return dg.SensorResult(skip_reason=held.reason, cursor=dump_cursor(held.cursor))
+        known = Known(lakehouse.lakehouse(), table)
         decision = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
         if decision.gives_up:
             give_up(
                 context, lakehouse, settings, key=decision.cursor.state.signature or "", what=told(decision.exports)
             )
         if decision.ask is None:
-            return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor.dump())
+            return dg.SensorResult(skip_reason=decision.reason, cursor=dump_cursor(decision.cursor))
         # The version is in the key: exports that a restored table lacks again are asked for again.
         run_key = f"{decision.ask.signature}/{known.bronze_version}/{decision.ask.attempt}"
         asked = request(job, made, trigger_context(decision.exports), of=bronze, run_key=run_key)
-        return dg.SensorResult(run_requests=[asked], cursor=decision.cursor.dump())
+        return dg.SensorResult(run_requests=[asked], cursor=dump_cursor(decision.cursor))
 
     return sensor
 
@@ -114,12 +114,11 @@ class Known:
 
     lakehouse: Lakehouse
     table: Table
-    source: Source
 
     @cached_property
     def bronze(self) -> Snapshot | None:
         """The Bronze table; None when nothing has been loaded yet."""
-        return self.lakehouse.find(self.table)
+        return self.lakehouse.find(bronze_table(self.table.short_name))
 
     @property
     def bronze_version(self) -> str:
@@ -137,9 +136,10 @@ class Known:
         return read_refusals(self.lakehouse, self.table.short_name)
 
     @property
-    def source_now(self) -> Source:
+    def owner_now(self) -> Owner:
         """Whose exports are taken, with what Bronze recorded of it where that can make a difference."""
-        return self.source.known_from(self.bronze) if self._looks_again else self.source
+        owner = Owner.of(self.table)
+        return owner_known(owner, self.bronze) if self._looks_again else owner
 
     @property
     def decisions(self) -> Mapping[str, Decision]:
@@ -153,8 +153,8 @@ class Known:
         """Which DynamoDB table the export was of that was loaded last, where it can make a difference."""
         if self.bronze is None or not any(one.verdict == FULL_EXPORT_MISSING for one in self.refusals.values()):
             return None
-        latest = latest_export(self.bronze)
-        return None if latest is None else latest.table_id
+        latest = latest_origin(self.bronze)
+        return None if latest is None else latest[1]
 
     @property
     def _looks_again(self) -> bool:
@@ -163,21 +163,18 @@ class Known:
 
 def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
     """What lies below the table's folder: after the cursor's position, or everything when that is due."""
-    store = open_exports(raw_url, known.table.short_name, loaded=lambda: known.loaded)
+    table_name, options = known.table.short_name, known.lakehouse.storage_options
+    store = open_exports(raw_url, table_name, options, loaded=lambda: known.loaded)
     is_whole = cursor.lists_everything(now)
-    seen = list_exports(
-        store,
-        after=None if is_whole else cursor.position,
-        settled=known.loaded if is_whole else (),
+    seen = known.table.loaded_from.find(
+        store, after=None if is_whole else cursor.position, known=known.loaded if is_whole else ()
     )
-    listing = seen.exports
+    listing = seen.batches
     if not listing and not is_whole:
         return Arrivals(unseen=seen.unseen)
-    fingerprints = fingerprints_now(
-        store, listing, known.refusals, known.source_now, asked_at_most=REFUSALS_ASKED_ABOUT
-    )
+    fingerprints = fingerprints_now(store, listing, known.refusals, known.owner_now, asked_at_most=REFUSALS_ASKED_ABOUT)
     arrivals = sort_out(
-        [replace(one, fingerprint=fingerprints[one.export_id, one.prefix]) for one in listing],
+        [replace(one, fingerprint=fingerprints[one.id, one.prefix]) for one in listing],
         loaded=known.loaded,
         refusals=known.refusals,
         decisions=known.decisions,
@@ -187,16 +184,13 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
     return replace(arrivals, unseen=seen.unseen)
 
 
-def trigger_context(exports: list[FoundExport]) -> TriggerContext:
+def trigger_context(exports: list[Found]) -> TriggerContext:
     """What the run is told of why it runs."""
-    arrived = [
-        ArrivedExport(export_id=one.export_id, prefix=one.prefix, files=len(one.listing))
-        for one in exports[:EXPORTS_TOLD]
-    ]
+    arrived = [ArrivedExport(export_id=one.id, prefix=one.prefix, files=one.files) for one in exports[:EXPORTS_TOLD]]
     return TriggerContext(trigger="file_arrival", exports=arrived)
 
 
-def told(exports: list[FoundExport]) -> str:
+def told(exports: list[Found]) -> str:
     """The exports for people, the first few by name."""
-    names = ", ".join(one.export_id for one in exports[:3])
+    names = ", ".join(one.id for one in exports[:3])
     return f"{len(exports)} exports wait to be loaded: {names}{', ...' if len(exports) > 3 else ''}"

@@ -7,9 +7,8 @@ how a request looks (orchestration/daily_requests.py).
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import dagster as dg
 
@@ -24,7 +23,7 @@ from medallion_assets.orchestration.jobs import RECENT_PRIORITY
 from medallion_assets.orchestration.partitions import business_day
 from medallion_assets.orchestration.requests import INTERVAL_SECONDS, sensor_status, tell_or_log, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.restated_logs import Reading, is_audited, parse_reading, read_on
+from medallion_assets.orchestration.sensors.restated_logs import Reading, is_audited, known_for, read_on
 from medallion_assets.orchestration.sensors.restated_runs import (
     ASKED_TAG,
     TRIGGER,
@@ -35,10 +34,18 @@ from medallion_assets.orchestration.sensors.restated_runs import (
 )
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.cursors import cursor_values
+from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.restated import Stretch, restated_at, stretches
 from medallion_assets.triggers.restated_asking import Memory, choose
 from medallion_assets.triggers.restated_batches import Batch, oldest_live
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """What a sensor remembers: up to where the logs were read, and what it asked for."""
+
+    reading: Reading
+    memory: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +89,11 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         lake, now, instance = lakehouse.lakehouse(), lakehouse.now(), context.instance
         if not lake.exists(kept.gold.source):
             return dg.SkipReason(f"{kept.gold.source.name} is not there yet")
-        cursor = cursor_values(context.cursor)
+        cursor = load_cursor(Cursor, context.cursor)
         at_work = runs_at_work(
             instance, lakehouse.catalog, [gold, *([serving] if serving else [])]
         )  # before the logs: what a run does meanwhile is done by then
-        before = parse_reading(cursor.get("reading"), kept.gold)
+        before = known_for(kept.gold, cursor.reading if cursor else None)
         reading = read_on(before, lake, instance, kept.gold, serving)
         today = business_day(now)
         newest = min(reading.ledger.greatest_day or today, today)
@@ -94,7 +101,7 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         found = list(_with_audits(instance, lake.find(gold), wanted, reading))
         chosen = choose(
             now,
-            Memory.load(cursor.get("memory")),
+            cursor.memory if cursor else Memory(),
             found,
             timers,
             newest=newest,
@@ -107,7 +114,7 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         return dg.SensorResult(
             run_requests=[request(instance, kept, batch, reading) for batch in chosen.asks],
             skip_reason=None if chosen.asks else f"{len(found)} stretches of days wait" if found else "up to date",
-            cursor=json.dumps({"reading": reading.dump(), "memory": chosen.memory.dump()}, separators=(",", ":")),
+            cursor=dump_cursor(Cursor(reading=reading, memory=chosen.memory)),
         )
 
     return restated

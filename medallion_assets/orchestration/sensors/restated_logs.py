@@ -7,7 +7,7 @@ Does not: what follows from it (restated.py).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -21,12 +21,9 @@ from medallion_assets.delta.partitions import REMOVED, REPLACED
 from medallion_assets.delta.source_versions import SOURCE_NOTE, SourceVersion, noted_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.triggers.cursors import UNREADABLE
-from medallion_assets.triggers.restated import NEVER, Building, Ledger, Publishing, Restating, advance
+from medallion_assets.triggers.restated import NEVER, Building, Ledger, Position, Publishing, Restating, advance
 
 EVENTS_AT_ONCE = 1000
-GREATEST_POSITION = 2**53
-"""Far beyond every version of a table and every event, and within what the databases and libraries below take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +34,9 @@ class Reading:
     """
 
     ledger: Ledger
-    silver_version: int = NEVER
-    gold_version: int = NEVER
-    event_id: int = 0
+    silver_version: Position = NEVER
+    gold_version: Position = NEVER
+    event_id: Position = 0
     tables: tuple[str, ...] = ()
 
     @property
@@ -52,33 +49,13 @@ class Reading:
         """The id of the Silver table."""
         return self.tables[1] if self.tables else ""
 
-    def dump(self) -> dict[str, Any]:
-        """The reading as JSON values."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
 
-
-def parse_reading(values: Any, gold: Gold) -> Reading:
-    """The reading that was dumped; one of nothing if it was not, or for another kind of table."""
-    nothing = Reading(ledger=ledger_of(gold))
-    try:
-        kept = values["ledger"]
-        published = kept["published"]
-        ledger = replace(
-            nothing.ledger,
-            as_of=kept["as_of"],
-            first_day=_day(kept["first_day"]),
-            greatest_day=_day(kept["greatest_day"]),
-            restated=_days(kept["restated"]),
-            built=_days(kept["built"]),
-            unpublished=_days(kept["unpublished"]),
-            published=published and (parse_day(published[0]), _position(published[1])),
-        )
-        positions = {name: _position(values[name]) for name in ("silver_version", "gold_version", "event_id")}
-        reading = Reading(ledger=ledger, tables=tuple(values["tables"]), **positions)
-    except UNREADABLE:  # lost, or of another version
-        return nothing
-    return reading if reading.ledger.as_of == nothing.ledger.as_of else nothing
+def known_for(gold: Gold, reading: Reading | None) -> Reading:
+    """What a cursor says was read; nothing if it is lost, or of another kind of table. The declaration comes first."""
+    ledger = ledger_of(gold)
+    if reading is None or reading.ledger.as_of != ledger.as_of:
+        return Reading(ledger=ledger)
+    return replace(reading, ledger=replace(reading.ledger, keep_days=ledger.keep_days))
 
 
 def ledger_of(gold: Gold) -> Ledger:
@@ -175,7 +152,7 @@ def noted_days(commit: Mapping[str, Any], note: str) -> list[date] | None:
     """The days that a commit notes; None when they cannot be read, as after a foreign writer."""
     try:
         return [parse_day(day) for day in commit_note(commit, note) or []]
-    except UNREADABLE:
+    except (ValueError, TypeError, RecursionError):
         return None
 
 
@@ -220,28 +197,3 @@ def _table_version(record: dg.EventLogRecord, gold: Snapshot) -> int | None:
     if table_id is None:
         return version.value if gold.made_at <= datetime.fromtimestamp(record.timestamp, UTC) else None
     return version.value if table_id.value == gold.table_id else None
-
-
-def _plain(value: Any) -> Any:
-    """Days as text, in keys as well."""
-    if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
-    return str(value) if isinstance(value, date) else value
-
-
-def _day(text: str | None) -> date | None:
-    return None if text is None else parse_day(text)
-
-
-def _days(versions: dict[str, int]) -> dict[date, int]:
-    return {parse_day(day): _position(version) for day, version in versions.items()}
-
-
-def _position(value: Any) -> int:
-    """A version, or the id of an event."""
-    position = int(value)
-    if not NEVER <= position <= GREATEST_POSITION:
-        raise ValueError(value)
-    return position

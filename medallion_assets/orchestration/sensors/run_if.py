@@ -30,14 +30,15 @@ from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status, s
 from medallion_assets.orchestration.task_values import run_value
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
 from medallion_assets.settings import Settings
+from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.run_if import (
+    EPOCH_SECONDS,
     OVERLAP_SECONDS,
     Ask,
     Cursor,
     FinishedRun,
     Status,
     decide,
-    epoch_seconds,
 )
 
 INTERVAL_SECONDS = 10
@@ -138,7 +139,7 @@ def run_if(
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         now = time.time()
-        cursor = Cursor.loads(context.cursor)
+        cursor = load_cursor(Cursor, context.cursor)
         if cursor is None:
             cursor = recovered(context.instance, name, now)
         elif cursor.settled_until > now:  # the clock was set back: run keys see to it that nothing is started twice
@@ -150,7 +151,7 @@ def run_if(
             for ask in asks
             if value is None or has_told(context.instance, ask.key, value)
         ]
-        return dg.SensorResult(run_requests=requests, cursor=cursor.dumps())
+        return dg.SensorResult(run_requests=requests, cursor=dump_cursor(cursor))
 
     return sensor
 
@@ -182,7 +183,7 @@ def recovered(instance: dg.DagsterInstance, name: str, now: float) -> Cursor:
     """The cursor of a sensor that has lost it: it goes on after what last met its condition."""
     asked = instance.get_runs(dg.RunsFilter(tags={SENSOR_TAG: name}), limit=1)
     try:
-        return Cursor(settled_until=min(epoch_seconds(asked[0].tags[UNTIL_TAG]), now))
+        return Cursor(settled_until=min(EPOCH_SECONDS.validate_python(asked[0].tags[UNTIL_TAG]), now))
     except (IndexError, KeyError, ValueError):
         return Cursor(settled_until=now - RECENT_SECONDS)
 

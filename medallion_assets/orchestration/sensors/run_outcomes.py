@@ -11,7 +11,6 @@ The cursor saves work and nothing else: without one the runs of the last day are
 alerts see to it that nobody is told twice.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -21,11 +20,11 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from medallion_assets.contracts.run_days import days_named
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.notices import run_canceled, run_succeeded
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.orchestration.assets.incidents import failure_alerts
-from medallion_assets.orchestration.attempt import NOT_WRITTEN
 from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
@@ -34,7 +33,7 @@ from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status
 from medallion_assets.orchestration.sensors.alert_direct import PartlyToldError, tell
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.cursors import UNREADABLE, cursor_values, moment
+from medallion_assets.triggers.cursors import Moment, Names, dump_cursor, load_cursor
 from medallion_assets.triggers.run_if import Status
 
 INTERVAL_SECONDS = 15
@@ -54,30 +53,18 @@ class Cursor:
     `waiting` are runs that some channels know of and others do not: `until` stays until all know.
     """
 
-    until: datetime
-    handled: Mapping[str, datetime] = field(default_factory=dict)
-    waiting: frozenset[str] = frozenset()
+    until: Moment
+    handled: Mapping[str, Moment] = field(default_factory=dict)
+    waiting: Names = frozenset()
 
     @classmethod
     def load(cls, text: str | None, now: datetime) -> "Cursor":
         """The cursor of the last tick; one that looks back a day where there is none that can be read."""
-        values = cursor_values(text)
-        try:
-            handled = {run_id: moment(at) for run_id, at in values["handled"].items()}
-            until, waiting = moment(values["until"]), frozenset(map(str, values.get("waiting", ())))
-        except UNREADABLE:
-            until, handled, waiting = None, {}, frozenset()
-        if until is None or until < BEFORE_ANY_RUN:
+        cursor = load_cursor(cls, text)
+        if cursor is None or cursor.until < BEFORE_ANY_RUN:
             return cls(until=now - timedelta(hours=LOOK_BACK_HOURS))
         # A clock that was set back: runs that end from now on are dated earlier than what was seen.
-        known = {run_id: at for run_id, at in handled.items() if at is not None}
-        return cls(until=min(until, now), handled=known, waiting=waiting)
-
-    def dump(self) -> str:
-        """The cursor as text."""
-        handled = {run_id: at.isoformat() for run_id, at in self.handled.items()}
-        values = {"until": self.until.isoformat(), "handled": handled, "waiting": sorted(self.waiting)}
-        return json.dumps(values, separators=(",", ":"))
+        return replace(cursor, until=min(cursor.until, now))
 
     @property
     def since(self) -> datetime:
@@ -117,11 +104,11 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
                 context.log.warning("run %s waits for some channels: %s", run.run_id, error)
                 cursor = replace(cursor, waiting=cursor.waiting | {run.run_id})
                 continue
-            except NOT_WRITTEN:
+            except LAKEHOUSE_ERRORS:
                 context.log.exception("people are told of run %s and the next ones when they can be", run.run_id)
                 break
             cursor, seen = cursor.after(run.run_id, updated_at, now=now), seen + 1
-        return dg.SensorResult(skip_reason=f"{seen} runs have ended", cursor=cursor.dump())
+        return dg.SensorResult(skip_reason=f"{seen} runs have ended", cursor=dump_cursor(cursor))
 
     return run_outcomes
 
@@ -168,7 +155,7 @@ def outcome_alerts(
     if run.status is dg.DagsterRunStatus.SUCCESS:
         is_wanted = alert_jobs.get(run.job_name) == "every_run"
         return [run_succeeded(run.run_id, job=run.job_name, what=_subject(run))] if is_wanted else []
-    with suppress(*NOT_WRITTEN):  # the monitor completes the rows; people are told all the same
+    with suppress(*LAKEHOUSE_ERRORS):  # the monitor completes the rows; people are told all the same
         record_lost_attempts(lakehouse, instance, run)
     if run.status is dg.DagsterRunStatus.CANCELED:
         return [run_canceled(run.run_id, job=run.job_name, what=_subject(run))]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Derived
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.expectation_results import read_results
-from medallion_assets.refining.bronze import RawExport, bronze_table
+from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.gate import rules_of
 from medallion_assets.refining.ledger import Settlement
@@ -43,7 +44,7 @@ def watch_bronze(lakehouse: Lakehouse, table: Table) -> list[Watched]:
     decision = settlement.decision(group[0])
     rules = rules_of(table)
     if decision is None and failed_gate(lakehouse, table, group[0], rules):
-        waits = f"export {group[0].export_id} failed the quality gate: accept or reject it, or run {table.path} by hand"
+        waits = f"export {group[0].id} failed the quality gate: accept or reject it, or run {table.path} by hand"
         return [_watched(bronze, checkpoint, waits=waits)]
     return [_watched(bronze, checkpoint, note=f"{decision or ''} {rules}".strip())]
 
@@ -58,10 +59,10 @@ def watch_sources(lakehouse: Lakehouse, derived: Derived) -> list[Watched]:
     return [_watched(source, taken_version(made, source) if made else None) for source in found]
 
 
-def failed_gate(lakehouse: Lakehouse, table: Table, export: RawExport, rules: str) -> bool:
+def failed_gate(lakehouse: Lakehouse, table: Table, export: Batch, rules: str) -> bool:
     """Whether an export that is not settled was judged by these rules before: it did not pass then (rule C4)."""
     results = read_results(lakehouse, since=export.started_at.date())
-    of_export = (results["table_name"] == table.name) & (results["export_id"] == export.export_id)
+    of_export = (results["table_name"] == table.name) & (results["export_id"] == export.id)
     same_rules = results["rules"].fill_null(rules) == rules
     return bool((of_export & same_rules & ~results["is_published"]).any())
 
@@ -80,5 +81,5 @@ def _watched(snapshot: Snapshot, consumed: int | None, *, note: str = "", waits:
 
 def _committed_at(snapshot: Snapshot) -> datetime:
     """When the latest version was committed, as its writer's clock had it."""
-    (commit,) = snapshot.delta.history(1)
+    (commit,) = snapshot.history(1)
     return datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import narwhals as nw
 
 from medallion_assets.contracts.expectations import expect, expect_or_drop
-from medallion_assets.contracts.table import Boolean, Column, Date, Integer, Money, Table, Text, TimestampUtc
+from medallion_assets.contracts.table import Column, Date, Integer, Money, Table, Text, TimestampUtc
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 CURRENCIES = ("USD",)
 STATUSES = ("completed", "refunded", "pending", "cancelled")
@@ -30,6 +31,7 @@ CUSTOMER_TRANSACTIONS = Table(
     description="Every transaction as it stands now: one live row a transaction, deleted ones as tombstones.",
     key=("transaction_id",),
     partition_by="transaction_date",
+    source=DynamoDBExports(),
     columns=(
         Column("transaction_id", Text(trim=False), "the transaction's key in DynamoDB", source="transaction_id"),
         Column("customer_id", Text(trim=False), "who paid; a key of silver.customers", source="customer_id"),
@@ -42,9 +44,6 @@ CUSTOMER_TRANSACTIONS = Table(
         Column("quantity", Integer(), "how many units", source="quantity"),
         Column("payment_method", Text(case="lower"), "how it was paid", source="payment_method", nullable=True),
         Column("status", Text(case="lower"), "one of " + ", ".join(STATUSES), source="status"),
-        Column("is_deleted", Boolean(), "true for a tombstone: the key was deleted in DynamoDB"),
-        Column("_sequence_micros", Integer(), "when this state was written, microseconds since 1970 (rule R1)"),
-        Column("_export_id", Text(), "the export that decided this row"),
     ),
     expectations=(
         expect_or_drop("amount_out_of_range", (nw.col("amount") > 0) & (nw.col("amount") < 1_000_000), "amount"),

@@ -9,13 +9,15 @@ from __future__ import annotations
 import narwhals as nw
 
 from medallion_assets.contracts.expectations import expect
-from medallion_assets.contracts.table import Boolean, Column, Date, Integer, Table, Text, TimestampUtc
+from medallion_assets.contracts.table import Column, Date, Table, Text
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 CUSTOMERS = Table(
     name="silver.customers",
     description="The history of every customer: one row a version, with the time in which it was valid.",
     key=("customer_id",),
     history=True,
+    source=DynamoDBExports(),
     columns=(
         Column("customer_id", Text(trim=False), "the customer's key in DynamoDB", source="customer_id"),
         Column("customer_name", Text(), "full name", source="customer_name", nullable=True),
@@ -28,14 +30,6 @@ CUSTOMERS = Table(
         ),
         Column("region", Text(case="lower"), "where the customer counts in the figures", source="region"),
         Column("signup_date", Date(), "the day the customer signed up", source="signup_date"),
-        Column("valid_from", TimestampUtc(), "from when this version held, inclusive"),
-        Column(
-            "valid_to", TimestampUtc(), "until when this version held, exclusive; null while it does", nullable=True
-        ),
-        Column("is_current", Boolean(), "the last version of a customer that is not deleted"),
-        Column("is_deleted", Boolean(), "this version ended because the customer was deleted"),
-        Column("_sequence_micros", Integer(), "valid_from in microseconds since 1970 (rule R1)"),
-        Column("_export_id", Text(), "the export that first brought this version"),
     ),
     expectations=(expect("email_malformed", nw.col("email").str.contains(r"^[^@]+@[^@]+$"), "email"),),
 )

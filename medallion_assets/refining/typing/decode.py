@@ -1,8 +1,7 @@
 """Bronze lines become typed columns, each with the reasons why a record is bad.
 
 Belongs here: the frame that comes out, which columns a record is asked for, and its list of reasons.
-Does not: reading JSON (sources.dynamodb_export.lines), values (refining.typing.values), judging
-(contracts.expectations).
+Does not: taking lines apart (a source), values (refining.typing.values), judging (contracts.expectations).
 """
 
 from __future__ import annotations
@@ -12,19 +11,18 @@ from datetime import timedelta
 
 import polars as pl
 
-from medallion_assets.contracts.full_export_time import UNCERTAINTY
+from medallion_assets.contracts.batch import BatchKind, decides_at
 from medallion_assets.contracts.reasons import spread
+from medallion_assets.contracts.source import LineReader
 from medallion_assets.contracts.table import Column, Table
 from medallion_assets.delta.pieces import pieces
-from medallion_assets.refining.bronze import FULL
 from medallion_assets.refining.typing.timestamps import business_dates
 from medallion_assets.refining.typing.values import NOT_AFTER, reasons, suspect, typed
-from medallion_assets.sources.dynamodb_export.lines import LineReader
-from medallion_assets.sources.dynamodb_export.record import UNKNOWN_RECORD, attributes_of
-from medallion_assets.sources.dynamodb_export.shapes import wrong
 
 SEQUENCE_MALFORMED = "sequence_malformed"
 WRITE_TIME_OUTSIDE_WINDOW = "write_time_outside_window"
+MOST_AHEAD = timedelta(minutes=1)
+"""So long after the end of its batch may a timestamp be: clocks differ, and a full batch is not of one moment (T1)."""
 BLOCK_LINES = 65_536
 BLOCK_BYTES = 32 * 1024 * 1024
 """Lines, and their bytes, that one thread takes from text to typed columns: what bounds memory beyond the batch and its
@@ -50,7 +48,7 @@ def decode(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
 
     No line fails the call: what cannot be read is a reason (`malformed_json`, `unknown_record`).
     """
-    reader = LineReader(attributes_of(table), lines["raw"])
+    reader = table.loaded_from.reader(table, lines["raw"])
     cuts = list(pieces(lines["raw"], rows=BLOCK_LINES, size=BLOCK_BYTES)) or [(0, 0)]
     blocks = [lines.slice(start, height) for start, height in cuts]
     with ThreadPoolExecutor(min(len(blocks), pl.thread_pool_size())) as threads:
@@ -58,14 +56,16 @@ def decode(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
 
 
 def _decode_block(lines: pl.DataFrame, table: Table, reader: LineReader) -> pl.DataFrame:
-    texts = _of_the_right_form(reader.read(lines["raw"]), lines["_export_type"] == FULL, table)
-    texts = texts.with_columns(
-        lines["_export_from_at"], lines["_export_to_at"], (lines["_export_to_at"] + UNCERTAINTY).alias(NOT_AFTER)
+    texts = reader.read(lines).with_columns(
+        (lines["_export_type"] == BatchKind.FULL.value).alias("_is_full"),
+        lines["_export_from_at"],
+        lines["_export_to_at"],
+        (lines["_export_to_at"] + MOST_AHEAD).alias(NOT_AFTER),
     )
     sourced = [column for column in table.decoded_columns if column.source is not None]
     values = texts.select(
         *(typed(texts, column) for column in sourced),
-        _sequence_micros().alias("_sequence_micros"),
+        _sequence_micros(table).alias("_sequence_micros"),
         "_is_delete",
         "_unknown_attributes",
     )
@@ -126,12 +126,12 @@ def _is_asked(column: Column, table: Table) -> pl.Expr:
     return is_read if column.name in table.key else is_read & ~pl.col("_is_delete")
 
 
-def _sequence_micros() -> pl.Expr:
-    """`WriteTimestampMicros`, or the moment as of which a full export decides (rule R1)."""
+def _sequence_micros(table: Table) -> pl.Expr:
+    """When a change was written, or the moment as of which a full batch decides (rule R1)."""
     digits = pl.col("_sequence")
     written = pl.when(digits.str.contains("^[0-9]{1,18}$")).then(digits).cast(pl.Int64)
-    exported = (pl.col("_export_to_at") - UNCERTAINTY).dt.timestamp("us")
-    return pl.when(pl.col("_is_full")).then(exported).otherwise(written)
+    decided = decides_at(pl.col("_export_to_at"), table.loaded_from.uncertainty).dt.timestamp("us")
+    return pl.when(pl.col("_verdict").is_null()).then(pl.when("_is_full").then(decided).otherwise(written))
 
 
 def _is_outside_window(table: Table) -> pl.Expr:
@@ -142,27 +142,3 @@ def _is_outside_window(table: Table) -> pl.Expr:
     slack = timedelta(hours=table.write_time_slack_hours) // timedelta(microseconds=1)
     first, last = (pl.col(edge).dt.timestamp("us") for edge in ("_export_from_at", "_export_to_at"))
     return ~pl.col("_is_full") & ~pl.col("_typed:_sequence_micros").is_between(first - slack, last + slack)
-
-
-def _of_the_right_form(texts: pl.DataFrame, is_full: pl.Series, table: Table) -> pl.DataFrame:
-    """An item in an incremental export, or a change in a full one, is no record of that export: nothing is read of it.
-
-    It has no place in the order: a change has no write time that a full export could vouch for, an item none at all.
-    """
-    is_wrong = texts["_verdict"].is_null() & (texts["_is_full"] != is_full)
-    if not is_wrong.any():
-        return texts
-    other = pl.lit(is_wrong)
-    attributes = attributes_of(table)
-    nothing = {
-        "_verdict": pl.lit(UNKNOWN_RECORD),
-        "_is_full": pl.lit(value=False),
-        "_is_delete": pl.lit(value=False),
-        "_sequence": pl.lit(None, dtype=pl.String),
-        "_unknown_attributes": pl.lit([], dtype=pl.List(pl.String)),
-        **{one.column: pl.lit(None, dtype=pl.String) for one in attributes},
-        **{wrong(one.column): pl.lit(value=False) for one in attributes},
-    }
-    return texts.with_columns(
-        pl.when(other).then(value).otherwise(pl.col(name)).alias(name) for name, value in nothing.items()
-    )

@@ -1,7 +1,7 @@
 """Numbers, judged by value and not by spelling (rule T2): `3.0` and `3E0` are the integer 3.
 
-Belongs here: the grammar of DynamoDB's N, and which values fit an Integer or a Decimal column.
-Does not: whether an attribute is there and of type N (sources.dynamodb_export.shapes).
+Belongs here: the grammar of numbers, and which values fit an Integer or a Decimal column.
+Does not: whether a text is there, and meant as a number (a source).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Timestamps, dates and business days (rules T1 and T5).
 
 Belongs here: the spellings that are accepted, the range, and which reason a refused one has.
-Does not: whether an attribute is there and of type S (sources.dynamodb_export.shapes).
+Does not: whether a text is there (a source).
 
 Texts are matched whole before they are parsed: the parser alone takes second 60 for the next minute, and drops
 nanoseconds.

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import polars as pl
 
+from medallion_assets.contracts.source import WRONG_TYPE, wrong
 from medallion_assets.contracts.table import Boolean, Column, Date, Decimal, Integer, Text, TimestampUtc
 from medallion_assets.refining.typing.numbers import number_reasons, numbers
 from medallion_assets.refining.typing.timestamps import date_reasons, dates, timestamp_reasons, timestamps
-from medallion_assets.sources.dynamodb_export.shapes import wrong
 
 MISSING = "missing"
-WRONG_TYPE = "wrong_type"
 ASCII_WHITESPACE = " \t\n\r\x0b\x0c"
 
 NOT_AFTER = "_not_after"
-"""The last moment that a timestamp may name: a minute after the end of the export that holds it (rule T1)."""
+"""The last moment that a timestamp may name (rule T1)."""
 
 
 def typed(frame: pl.DataFrame, column: Column) -> pl.Series:
-    """The column in the contract's type, null where there is a reason; `frame` is what LineReader.read gives."""
+    """The column in the contract's type, null where there is a reason; `frame` is what a LineReader gives."""
     text = frame[column.name]
     match column.type:
         case Text() as kind:
@@ -47,7 +46,7 @@ def suspect(column: Column, value: pl.Expr) -> pl.Expr:
 
 
 def reasons(frame: pl.DataFrame, column: Column) -> pl.Series:
-    """The column's reason in each row of what LineReader.read gives, or null."""
+    """The column's reason in each row of what a LineReader gives, or null."""
     text = frame[column.name]
     absent = text.is_null()
     match column.type:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.source import Found, Listing
 from medallion_assets.sources.dynamodb_export.manifest import EXPORT_ID, ROOT, STARTED_NAME, SUMMARY_NAME
 from medallion_assets.storage.listing import StoredObject, Unseen, list_objects
 
@@ -25,49 +26,16 @@ FOREIGN_AT_MOST = 50_000
 """So many foreign objects are looked at in one folder of the place, so that a look stays short whatever lies there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundExport:
-    """An export folder in a listing.
-
-    `listing` is (key, size, tag) of the files in the folder, data files left out. `fingerprint` changes when any file
-    in the folder comes, goes or changes (rule B2); the folder that incremental exports share is not part of it.
-    """
-
-    export_id: str
-    prefix: str
-    listing: tuple[tuple[str, int, str], ...]
-    fingerprint: str
-
-    @property
-    def folder(self) -> str:
-        """The key of the export's folder, without a trailing slash."""
-        return f"{self.prefix}{ROOT}/{self.export_id}"
-
-    @property
-    def has_summary(self) -> bool:
-        """Whether DynamoDB (or a copy) has come to the end: the summary is written last."""
-        return any(key == f"{self.folder}/{SUMMARY_NAME}" for key, _, _ in self.listing)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """What lies below a store: exports, sorted by (export id, prefix), and what is none.
-
-    `foreign` counts objects that belong to no export, `summaries` are those of them that look like an export's summary.
-    `unseen` are folders that were not looked into, each with why, and what to do.
-    """
-
-    exports: list[FoundExport]
-    foreign: int
-    summaries: list[str]
-    unseen: dict[str, str]
+def folder_of(found: Found) -> str:
+    """The key of an export's folder, without a trailing slash."""
+    return f"{found.prefix}{ROOT}/{found.id}"
 
 
 def find_exports(
     store: ObjectStore, *, after: str | None = None, settled: Collection[str] = frozenset()
-) -> list[FoundExport]:
+) -> list[Found]:
     """The exports of `list_exports`."""
-    return list_exports(store, after=after, settled=settled).exports
+    return list_exports(store, after=after, settled=settled).batches
 
 
 def list_exports(
@@ -93,7 +61,7 @@ def list_exports(
     for found in list_objects(store, passed_over=look.passed_over, unseen=look.unseen):
         look.add(found)
     exports = [folder.found(*identity) for identity, folder in sorted(look.folders.items())]
-    return Listing(exports=exports, foreign=look.foreign, summaries=look.summaries, unseen=look.unseen.folders)
+    return Listing(batches=exports, foreign=look.foreign, unclaimed=look.summaries, unseen=look.unseen.folders)
 
 
 class _Look:
@@ -191,7 +159,7 @@ class _Folder:
     """What one pass over a listing learns of an export folder; data files are summed up, their names not kept."""
 
     def __init__(self) -> None:
-        self.listing: list[tuple[str, int, str]] = []
+        self.files: list[str] = []
         self.digest = 0
 
     def add(self, found: StoredObject, *, is_data: bool) -> None:
@@ -199,11 +167,17 @@ class _Folder:
         # A sum of hashes does not depend on the order of the listing, which local stores do not promise.
         self.digest = (self.digest + _hash(entry)) % (1 << 8 * _HASH_BYTES)
         if not is_data:
-            self.listing.append(entry)
+            self.files.append(found.key)
 
-    def found(self, export_id: str, prefix: str) -> FoundExport:
-        listing = tuple(sorted(self.listing))
-        return FoundExport(export_id=export_id, prefix=prefix, listing=listing, fingerprint=f"{self.digest:032x}")
+    def found(self, export_id: str, prefix: str) -> Found:
+        summary = f"{prefix}{ROOT}/{export_id}/{SUMMARY_NAME}"  # it is written last, also by those who copy
+        return Found(
+            id=export_id,
+            prefix=prefix,
+            fingerprint=f"{self.digest:032x}",
+            is_complete=summary in self.files,
+            files=len(self.files),
+        )
 
 
 def _hash(entry: tuple[str, int, str]) -> int:

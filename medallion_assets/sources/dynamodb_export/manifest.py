@@ -11,9 +11,11 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from medallion_assets.contracts.batch import Batch, BatchKind
 
 ROOT = "AWSDynamoDB"
 SUMMARY_NAME = "manifest-summary.json"
@@ -23,6 +25,13 @@ CHECKSUM_SUFFIXES = (".md5", ".checksum")
 """Real exports write `.md5`; AWS's documentation says `.checksum`."""
 JSON_FORMAT = "DYNAMODB_JSON"
 EXPORT_ID = r"0\d{13}-[0-9a-f]{8}"
+
+
+UNCERTAINTY = timedelta(seconds=60)
+"""How far before and after its time a full export may have read an item.
+
+AWS guarantees that it holds everything committed up to a minute before its `exportTime` and nothing committed later
+than a minute after it. In between it promises nothing, item by item."""
 
 
 class ExportType(StrEnum):
@@ -62,6 +71,21 @@ class Export:
     output_view: str | None
     prefix: str
     files: tuple[DataFile, ...]
+
+    @property
+    def batch(self) -> Batch:
+        """What refining knows of it."""
+        return Batch(
+            id=self.export_id,
+            kind=BatchKind(self.export_type.value),
+            covers_from=self.from_at,
+            covers_to=self.to_at,
+            uncertainty=UNCERTAINTY,
+            records=self.item_count,
+            started_at=self.started_at,
+            origin=self.table_id,
+            owner=self.table_arn,
+        )
 
 
 def render_summary(export: Export, *, bucket: str, bucket_prefix: str, ended_at: datetime) -> bytes:

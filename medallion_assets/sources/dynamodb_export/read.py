@@ -12,7 +12,8 @@ from contextlib import contextmanager
 
 from obstore.store import ObjectStore
 
-from medallion_assets.sources.dynamodb_export.find import FoundExport, find_exports
+from medallion_assets.contracts.source import Found
+from medallion_assets.sources.dynamodb_export.find import find_exports, folder_of
 from medallion_assets.sources.dynamodb_export.manifest import (
     CHECKSUM_SUFFIXES,
     FILE_LIST_NAME,
@@ -33,39 +34,39 @@ from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError
 from medallion_assets.storage.failures import UnreadableObjectError
 from medallion_assets.storage.stores import read_bytes
 
-__all__ = ["DataFile", "Export", "ExportType", "FoundExport", "find_exports", "read_export", "unreadable_as_verdict"]
+__all__ = ["DataFile", "Export", "ExportType", "find_exports", "read_export", "unreadable_as_verdict"]
 
 
-def read_export(store: ObjectStore, found: FoundExport) -> Export:
+def read_export(store: ObjectStore, found: Found) -> Export:
     """The export's manifests, checked: present, JSON, md5 where there is one, fields, sum (rule B1).
 
     Raises:
         ExportRefusedError: with the verdict; WAITING when the summary is not there yet.
         TransientError: the store did not answer.
     """
-    with unreadable_as_verdict(found.export_id):
+    with unreadable_as_verdict(found.id):
         return _read(store, found)
 
 
-def _read(store: ObjectStore, found: FoundExport) -> Export:
-    summary_key, list_key = f"{found.folder}/{SUMMARY_NAME}", f"{found.folder}/{FILE_LIST_NAME}"
+def _read(store: ObjectStore, found: Found) -> Export:
+    summary_key, list_key = f"{folder_of(found)}/{SUMMARY_NAME}", f"{folder_of(found)}/{FILE_LIST_NAME}"
     summary = read_bytes(store, summary_key)
     if summary is None:
         raise ExportRefusedError(
             Verdict.WAITING,
-            export_id=found.export_id,
+            export_id=found.id,
             file=summary_key,
             expected=SUMMARY_NAME,
             found="no such file yet",
         )
-    fields = load_summary(summary, export_id=found.export_id, prefix=found.prefix)
+    fields = load_summary(summary, export_id=found.id, prefix=found.prefix)
     # A broken checksum explains a broken field, so it is named first; text that is no JSON at all says more by itself.
     _check_md5(store, found, SUMMARY_NAME, summary)
-    export = export_of(fields, export_id=found.export_id, prefix=found.prefix)
+    export = export_of(fields, export_id=found.id, prefix=found.prefix)
     if export.output_format != JSON_FORMAT:
         raise ExportRefusedError(
             Verdict.ION_NOT_SUPPORTED,
-            export_id=found.export_id,
+            export_id=found.id,
             table=export.table_name,
             file=summary_key,
             expected=f"outputFormat {JSON_FORMAT}",
@@ -75,7 +76,7 @@ def _read(store: ObjectStore, found: FoundExport) -> Export:
     if file_list is None:
         raise ExportRefusedError(
             Verdict.FILE_LIST_MISSING,
-            export_id=found.export_id,
+            export_id=found.id,
             table=export.table_name,
             file=list_key,
             found="no such file",
@@ -85,16 +86,16 @@ def _read(store: ObjectStore, found: FoundExport) -> Export:
     return with_files(export, entries)
 
 
-def _check_md5(store: ObjectStore, found: FoundExport, name: str, data: bytes) -> None:
+def _check_md5(store: ObjectStore, found: Found, name: str, data: bytes) -> None:
     for suffix in CHECKSUM_SUFFIXES:
         checksum_name = name.removesuffix(".json") + suffix
         # Read, not looked up in the listing: a checksum that landed after it counts as well.
-        checksum = read_bytes(store, f"{found.folder}/{checksum_name}")
+        checksum = read_bytes(store, f"{folder_of(found)}/{checksum_name}")
         if checksum is not None and checksum.strip().decode(errors="replace") != md5_base64(data):
             raise ExportRefusedError(
                 Verdict.MANIFEST_MD5_MISMATCH,
-                export_id=found.export_id,
-                file=f"{found.folder}/{name}",
+                export_id=found.id,
+                file=f"{folder_of(found)}/{name}",
                 expected=f"{checksum.strip().decode(errors='replace')} as {checksum_name} says",
                 found=md5_base64(data),
             )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from medallion_assets.contracts.source import wrong
 from medallion_assets.sources.dynamodb_export.record import Attribute
 
 LINE = pl.col("_line")
@@ -28,11 +29,6 @@ _UNCOUNTABLE = r'"[SN]":[^"]|\\u[dD][89a-fA-F]|":\{\}|"[ \t\r\n]+:'
 """Where `json_decode` changes values (no string in S or N, surrogates), and where there could be fewer names than it
 seems: an attribute without a type, and white space between a name and its colon."""
 _INCREMENTAL = LINE.str.starts_with('{"') & LINE.str.ends_with("}}") & ~LINE.str.starts_with('{"Item"')
-
-
-def wrong(column: str) -> str:
-    """The name of the Boolean column that is true where the attribute has another type than the contract's."""
-    return f"_wrong:{column}"
 
 
 def with_plain_names(records: pl.Series) -> pl.Series:

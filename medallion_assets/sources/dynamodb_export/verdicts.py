@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from medallion_assets.errors import PermanentError
+from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError
+from medallion_assets.sources.dynamodb_export.manifest import ROOT
 
 
 class Standing(StrEnum):
@@ -47,7 +48,7 @@ class Verdict(StrEnum):
     CORRUPT_GZIP = "corrupt_gzip"
     INVALID_UTF8 = "invalid_utf8"
     LINE_COUNT_MISMATCH = "line_count_mismatch"
-    WRONG_TABLE = "wrong_table"
+    WRONG_TABLE = WRONG_TABLE
     ION_NOT_SUPPORTED = "ion_not_supported"
 
     @property
@@ -99,12 +100,17 @@ _MEANING: dict[Verdict, tuple[Standing, str]] = {
 }
 
 
-class ExportRefusedError(PermanentError):
+BY_ACCESS = frozenset({Verdict.ARCHIVED, Verdict.UNREADABLE})
+"""Verdicts that no listing takes back: permissions and restored objects do not show there."""
+
+
+class ExportRefusedError(BatchRefusedError):
     """Nothing of an export is loaded, and why.
 
-    `table` is the DynamoDB table named in the summary, as far as it could be read; `file` the key of the file at fault,
-    and `state` what `storage.state_of` says of it as it was then, if that is certain.
+    `table` is the DynamoDB table named in the summary, as far as it could be read; `file` the key of the file at fault.
     """
+
+    verdict: Verdict
 
     def __init__(
         self,
@@ -118,15 +124,17 @@ class ExportRefusedError(PermanentError):
         do: str | None = None,
         state: str | None = None,
     ) -> None:
-        self.state = state
-        self.verdict = verdict
         self.export_id = export_id
         self.table = table
         self.file = file
         of_table = f" of table {table}" if table else ""
         at_file = f", file {file}" if file else ""
+        is_listed = file is not None and f"{ROOT}/{export_id}/" in file
         super().__init__(
+            verdict,
             f"export {export_id}{of_table} refused: {verdict}{at_file}",
+            watched=file if verdict in BY_ACCESS or not is_listed else None,
+            state=state,
             expected=expected,
             found=found,
             do=do or verdict.advice,

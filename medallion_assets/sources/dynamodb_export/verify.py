@@ -2,7 +2,7 @@
 
 Belongs here: data files (present, gzip, md5, lines), and the verdict on whole exports.
 Does not: the manifests' own checks (sources.dynamodb_export.read); how windows join up (refining.coverage); loading
-(bronze).
+(refining.load).
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from obstore.store import ObjectStore
 
-from medallion_assets.refining.coverage import Gap, open_gaps
+from medallion_assets.contracts.source import Found
 from medallion_assets.sources.dynamodb_export.data_text import BrokenStreamError, lines_in, opened
 from medallion_assets.sources.dynamodb_export.manifest import DataFile, Export
-from medallion_assets.sources.dynamodb_export.read import FoundExport, find_exports, read_export, unreadable_as_verdict
+from medallion_assets.sources.dynamodb_export.read import read_export, unreadable_as_verdict
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Standing, Verdict
 from medallion_assets.storage.failures import UnreadableObjectError
-from medallion_assets.storage.stores import CHUNK_BYTES, MISSING, expect_byte, local_path, open_store, read_if_small
+from medallion_assets.storage.stores import CHUNK_BYTES, MISSING, expect_byte, local_path, read_if_small
 
 __all__ = [
     "ExportRefusedError",
@@ -33,11 +33,9 @@ __all__ = [
     "Verdict",
     "VerifiedExport",
     "check_lines",
-    "count_lines",
     "expect_readable",
     "verified_file",
     "verified_files",
-    "verify_all",
     "verify_export",
     "verify_file",
 ]
@@ -56,16 +54,14 @@ class VerifiedExport:
     """The verdict on one export.
 
     `items` and `files` count what verified. `export` is None when its manifests are not readable.
-    `gap` is set by `verify_all` only: what is missing before this export's window.
     """
 
-    found: FoundExport
+    found: Found
     verdict: Verdict
     detail: ExportRefusedError | None
     export: Export | None
     items: int
     files: int
-    gap: Gap | None = None
 
     @property
     def standing(self) -> Standing:
@@ -135,18 +131,6 @@ def _read_if_small(store: ObjectStore, data_file: DataFile) -> bytes | None:
         return None  # in its turn `verified_file` says so
 
 
-def count_lines(path: Path) -> int:
-    """The lines of a gzip file of UTF-8 text, read in bounded memory; a last line without a newline counts.
-
-    Raises:
-        ExportRefusedError: TRUNCATED_GZIP, CORRUPT_GZIP, INVALID_UTF8 (of an export without a name: see `check_lines`).
-    """
-    try:
-        return lines_in(path)
-    except BrokenStreamError as broken:
-        raise ExportRefusedError(broken.verdict, export_id="?", file=str(path), found=broken.found) from None
-
-
 def check_lines(export: Export, data_file: DataFile, source: Path | bytes) -> int:
     """The lines of a data file (where it lies, or its bytes), which must be its `itemCount`.
 
@@ -199,7 +183,7 @@ def expect_readable(store: ObjectStore, export: Export) -> None:
         raise errors[-1]
 
 
-def verify_export(store: ObjectStore, found: FoundExport) -> VerifiedExport:
+def verify_export(store: ObjectStore, found: Found) -> VerifiedExport:
     """Everything that rule B1 asks of one export.
 
     Reads every data file. Bad input is the verdict, never an exception.
@@ -220,20 +204,6 @@ def verify_export(store: ObjectStore, found: FoundExport) -> VerifiedExport:
             found=found, verdict=refused.verdict, detail=refused, export=export, items=items, files=files
         )
     return VerifiedExport(found=found, verdict=Verdict.COMPLETE, detail=None, export=export, items=items, files=files)
-
-
-def verify_all(url: str) -> list[VerifiedExport]:
-    """Every export below a URL with its verdict and the gap before it (rule C1), sorted by (export id, prefix)."""
-    store = open_store(url)
-    verified = [verify_export(store, found) for found in find_exports(store)]
-    complete = [each.export for each in verified if each.export is not None and each.verdict is Verdict.COMPLETE]
-    gaps = open_gaps(complete)
-    return [_with_gap(each, gaps) for each in verified]
-
-
-def _with_gap(verified: VerifiedExport, gaps: dict[str, Gap]) -> VerifiedExport:
-    gap = gaps.get(verified.found.export_id) if verified.verdict is Verdict.COMPLETE else None
-    return replace(verified, gap=gap)
 
 
 def _check_bytes(source: Path | bytes, export: Export, data_file: DataFile) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import random
-import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from typing import Any
 
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.samples import SAMPLE_ACCOUNT, SAMPLE_REGION, origin_of
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.dynamodb_export.manifest import (
     FILE_LIST_NAME,
@@ -33,10 +33,6 @@ from medallion_assets.sources.dynamodb_export.manifest import (
 )
 from medallion_assets.storage.stores import bucket_and_prefix, stat, write_bytes, write_chunks
 
-ACCOUNT_ID = "111122223333"
-"""AWS's own example of an account: nobody has it, so an export of it is a sample (`is_sample`)."""
-REGION = "us-west-2"
-NEW_IMAGE = "NEW_IMAGE"
 NEW_AND_OLD_IMAGES = "NEW_AND_OLD_IMAGES"
 DynamoDbJson = Mapping[str, Any]
 """Attributes with their types, such as `{"pk": {"S": "C#7"}}`."""
@@ -60,8 +56,8 @@ def write_export(
     started_at: datetime | None = None,
     seed: int = 0,
     prefix: str = "",
-    account_id: str = ACCOUNT_ID,
-    region: str = REGION,
+    account_id: str = SAMPLE_ACCOUNT,
+    region: str = SAMPLE_REGION,
     table_id: str | None = None,
     view: str = NEW_AND_OLD_IMAGES,
     gzip_level: int = 6,
@@ -102,7 +98,7 @@ def write_export(
     for lines in files:
         name = "".join(rng.choices(_NAME_LETTERS, k=_NAME_LENGTH))
         written.append(_write_data_file(store, f"{data_folder}/{name}.json.gz", lines, gzip_level))
-    table_arn = _arn(table_name, account_id, region)
+    table_arn = f"arn:aws:dynamodb:{region}:{account_id}:table/{table_name}"
     export = Export(
         export_id=export_id,
         export_type=export_type,
@@ -111,7 +107,7 @@ def write_export(
         started_at=started_at,
         table_name=table_name,
         table_arn=table_arn,
-        table_id=table_id or _table_id(table_arn),
+        table_id=table_id or origin_of(table_arn),
         item_count=sum(file.item_count for file in written),
         output_format=JSON_FORMAT,
         output_view=view if export_type is ExportType.INCREMENTAL else None,
@@ -120,16 +116,6 @@ def write_export(
     )
     _write_manifests(store, export)
     return export
-
-
-def is_sample(table_arn: str) -> bool:
-    """Whether an export of this table was written here, and not by DynamoDB."""
-    return f":{ACCOUNT_ID}:" in table_arn
-
-
-def sample_table_id(table_name: str) -> str:
-    """The table id of the samples of a table: what is known of an export once its ARN is forgotten."""
-    return _table_id(_arn(table_name, ACCOUNT_ID, REGION))
 
 
 def full_record(item: DynamoDbJson) -> str:
@@ -151,37 +137,8 @@ def delete_record(keys: DynamoDbJson, micros: int, old_image: DynamoDbJson | Non
     return compact_json({"Metadata": _metadata(micros), "Keys": keys, **images}).decode()
 
 
-def to_dynamodb(value: object) -> dict[str, Any]:
-    """A Python value as DynamoDB JSON, such as `{"N": "12.50"}`. Numbers are int or Decimal; bytes become base64 text.
-
-    Raises:
-        TypeError: a type that DynamoDB does not have, float above all.
-    """
-    from boto3.dynamodb.types import TypeSerializer
-
-    return {kind: _as_json(content) for kind, content in TypeSerializer().serialize(value).items()}
-
-
-def _arn(table_name: str, account_id: str, region: str) -> str:
-    return f"arn:aws:dynamodb:{region}:{account_id}:table/{table_name}"
-
-
-def _table_id(table_arn: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, table_arn))
-
-
 def _metadata(micros: int) -> dict[str, Any]:
     return {"WriteTimestampMicros": {"N": str(micros)}}
-
-
-def _as_json(content: Any) -> Any:
-    if isinstance(content, bytes):
-        return base64.b64encode(content).decode()
-    if isinstance(content, list):
-        return [_as_json(each) for each in content]
-    if isinstance(content, dict):
-        return {name: _as_json(each) for name, each in content.items()}
-    return content
 
 
 def _write_data_file(store: ObjectStore, key: str, lines: Iterable[bytes | str], level: int) -> DataFile:

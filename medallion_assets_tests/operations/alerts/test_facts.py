@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.facts import read_facts
 from medallion_assets.operations.alerts.rules import judge
@@ -21,6 +23,8 @@ from medallion_assets_tests.operations.small_lakehouse import AT, DAY, FIRST, lo
 from medallion_assets_tests.oracle.lines import full, item_line, transaction, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS
 from medallion_assets_tests.pipeline import CATALOG, land, run_silver
+
+pytestmark = pytest.mark.flow
 
 LATE = "01746316800000-0000000c"
 REFUSED = RefusedExport(

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.contracts.full_export_time import UnprotectedMinute
 from medallion_assets.operations.alerts.delivery import message
 from medallion_assets.operations.alerts.facts import Facts, Unread, WaitingExport
 from medallion_assets.operations.alerts.rules import (
@@ -24,6 +23,7 @@ from medallion_assets.operations.alerts.rules import (
 from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import Outcome
 from medallion_assets.operations.stages import DAILY
+from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.refused_exports import RefusedExport
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results
 from medallion_assets_tests.pipeline import CATALOG

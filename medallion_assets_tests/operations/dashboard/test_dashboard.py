@@ -84,7 +84,7 @@ def test_a_lakehouse_without_runs_shows_its_tables(tmp_path: Path) -> None:
     """Tables that a command made, before operations tables were."""
     page = page_of(make_lakehouse(tmp_path))
     assert "bronze.customers" in page.texts["freshness"]
-    assert "bronze.customer_transactions@" in page.texts["stages"]
+    assert "bronze.customer_transactions@" in page.texts["progress"]
 
 
 def test_the_page_refers_to_nothing_outside(planted: Page) -> None:

@@ -255,7 +255,7 @@ def test_composite_keys_are_typed_column_by_column() -> None:
             parse_key(table, text)
 
 
-@examples(one_in=10)
+@examples(6)
 @given(history=any_histories())
 def test_silver_agrees_in_any_history(history: History) -> None:
     """K2, H1: what explain works out from the records of a key is what the pipeline made of them."""

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 import pytest
 from deltalake import DeltaTable
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
@@ -39,6 +39,7 @@ from medallion_assets_tests.pipeline import (
     land,
     run_silver,
 )
+from medallion_assets_tests.properties.examples import examples
 
 BRONZE = bronze_table("customer_transactions")
 QUARANTINE = quarantine_table(CUSTOMER_TRANSACTIONS)
@@ -241,7 +242,7 @@ def test_a_changed_value_is_found_by_making_the_table_again(lakehouse: Lakehouse
     assert "c1" in finding.found or "t1" in finding.found
 
 
-@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@examples(4)
 @given(history=any_histories())
 def test_any_history_is_sound(history: History) -> None:
     """K4: whatever came, was stopped or waits, what the pipeline made is what verify makes."""

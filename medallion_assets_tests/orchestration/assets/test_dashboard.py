@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pytest
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.writing import PAGE, write_dashboard
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.orchestration.assets.dashboard import dashboard_asset, plain
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.settings import aws_options, load_settings
+from medallion_assets.settings import load_settings
 from medallion_assets.storage.stores import open_store, read_bytes
 from medallion_assets_tests.graph import GOLD, SERVING, STORY_DAYS, Graph
 from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, Page, lakehouse_in, plant
@@ -66,15 +65,13 @@ def test_a_text_of_data_is_no_markdown() -> None:
     assert plain("a `b`\n# c [d](http://e)") == "`a 'b' # c [d](http://e)`"
 
 
-def test_the_page_in_a_bucket_opens_in_a_browser(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_in_a_bucket_opens_in_a_browser(s3_server: S3Server) -> None:
     """Without its content type a browser would save it to a file."""
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
     bucket = s3_server.make_bucket()
-    lakehouse = Lakehouse(catalog=CATALOG, url=f"s3://{bucket}/lake", storage_options=aws_options())
+    lakehouse = Lakehouse(catalog=CATALOG, url=f"s3://{bucket}/lake", storage_options=s3_server.environment)
     plant(lakehouse)
     write_dashboard(lakehouse, NOW)
-    written = read_bytes(open_store(lakehouse.url), PAGE)
+    written = read_bytes(open_store(lakehouse.url, s3_server.environment), PAGE)
     assert written is not None
     assert "a table is stale" in Page.read(written.decode()).texts["alerts"]
     assert s3_server.client.head_object(Bucket=bucket, Key=f"lake/{PAGE}")["ContentType"] == "text/html; charset=utf-8"

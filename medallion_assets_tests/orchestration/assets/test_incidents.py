@@ -26,7 +26,8 @@ TRANSACTIONS = "silver/customer_transactions"
 
 @pytest.fixture
 def failing(refined: Graph) -> tuple[Graph, str]:
-    """A graph whose last run failed at a bad export; that export's id."""
+    """A graph whose last run failed at a bad export, after one that succeeded; that export's id."""
+    assert refined.run(*SILVER).success
     bad = write_bad_export(refined.settings.raw_url, bad_share=1.0, **STORY)
     assert refined.run(*BRONZE).success
     tags = TriggerContext(trigger="table_update").tags()

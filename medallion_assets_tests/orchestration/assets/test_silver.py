@@ -113,7 +113,7 @@ def test_a_bad_export_stops_before_it_is_published(graph: Graph) -> None:
     figures = run.figures(*GATE)
     assert (figures["export_id"], figures["records"], figures["bad_records"]) == (bad, 11, 10)
     assert figures["reasons"] == "malformed_json: 10"
-    assert figures["sample"].count(f"| {BAD} |") == 5
+    assert [row["raw"] for row in figures["sample"]] == [BAD] * 5
     assert keys(graph) == ["t0", "t1"]
     assert pipeline.quarantined(graph.lakehouse, CUSTOMER_TRANSACTIONS) == set()
     assert run.figures(TRANSACTIONS)["exports_applied"] == [export_id(0), export_id(1)]

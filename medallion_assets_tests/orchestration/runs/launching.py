@@ -14,11 +14,11 @@ from typing import Any
 
 import dagster as dg
 import psutil
-from dagster._core.test_utils import instance_for_test
 
 from medallion_assets.orchestration.runs.launcher import WatchedRunLauncher
 from medallion_assets.orchestration.runs.locks import end_workers, noted
 from medallion_assets.orchestration.runs.whereabouts import folder_of
+from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.runs import run_jobs
 
 LAUNCHER = {"module": "medallion_assets.orchestration.runs.launcher", "class": "WatchedRunLauncher"}
@@ -92,7 +92,7 @@ class Launching:
 @contextmanager
 def launching(folder: Path, settings: Mapping[str, object] | None = None) -> Iterator[Launching]:
     """An instance whose runs do not outlive the block."""
-    with instance_for_test({"run_launcher": LAUNCHER, **(settings or {})}) as instance:
+    with instance_on_disk({"run_launcher": LAUNCHER, **(settings or {})}) as instance:
         try:
             yield Launching(instance, folder)
         finally:

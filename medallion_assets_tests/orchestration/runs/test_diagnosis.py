@@ -1,7 +1,8 @@
-"""A diagnosis reads errors and tables of rows back as they were told."""
+"""A diagnosis takes errors and bad rows as the run left them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -10,8 +11,8 @@ import pytest
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.operations.incident import Incident
-from medallion_assets.orchestration.reporting import markdown_table, stage_errors
-from medallion_assets.orchestration.runs.diagnosis import ERROR_CHARACTERS, diagnose, parts_of, table_rows
+from medallion_assets.orchestration.reporting import as_table, stage_errors
+from medallion_assets.orchestration.runs.diagnosis import ERROR_CHARACTERS, diagnose
 
 NOW = datetime(2025, 5, 8, tzinfo=UTC)
 STAGE = dg.AssetKey(["gold", "daily_sales_summary"])
@@ -41,6 +42,11 @@ def incidents_of(
                 raise dg.RetryRequested(max_retries=0) from failure
             raise
 
+    return incidents_in(instance, stage)
+
+
+def incidents_in(instance: dg.DagsterInstance, stage: dg.AssetsDefinition) -> list[Incident]:
+    """What is found out about a run of one stage."""
     result = dg.materialize([stage], instance=instance, raise_on_error=False, tags={"dagster/partition": "2025-05-07"})
     run = instance.get_run_by_id(result.run_id)
     assert run is not None
@@ -68,10 +74,46 @@ def test_any_other_error_is_told_by_its_type_and_words(instance: dg.DagsterInsta
     assert (one.headline, one.expected, one.do) == ("KeyError: 'amount'", None, None)
 
 
-def test_a_long_error_is_cut_and_keeps_what_to_do() -> None:
-    parts = parts_of(str(PermanentError("x" * ERROR_CHARACTERS * 2, found="y", do="mend it")))
-    assert len(parts["error"]) == len(parts["headline"]) == ERROR_CHARACTERS
-    assert (parts["found"], parts["do"]) == ("y", "mend it")
+def test_a_long_error_is_cut_and_keeps_what_to_do(instance: dg.DagsterInstance) -> None:
+    (one,) = incidents_of(instance, PermanentError("x" * ERROR_CHARACTERS * 2, found="y", do="mend it"))
+    assert len(one.error) == len(one.headline) == ERROR_CHARACTERS
+    assert (one.found, one.do) == ("y", "mend it")
+
+
+def test_words_that_look_like_parts_are_no_parts(instance: dg.DagsterInstance) -> None:
+    error = PermanentError("table t; found: nothing; what to do: wait", found="a; what to do: b", do="look")
+    (one,) = incidents_of(instance, error)
+    assert one.headline == "table t; found: nothing; what to do: wait"
+    assert (one.found, one.do) == ("a; what to do: b", "look")
+
+
+def test_a_run_of_the_release_before_is_told_by_its_whole_text(instance: dg.DagsterInstance) -> None:
+    """Its failure has no headline of its own, and its check shows rows as text."""
+    spec = dg.AssetCheckSpec("gate", asset=STAGE)
+
+    @dg.asset(key=STAGE, check_specs=[spec])
+    def stage() -> Iterator[dg.AssetCheckResult]:
+        figures = {"export_id": "e1", "sample": dg.MetadataValue.md("| raw |\n| --- |\n| x |")}
+        yield dg.AssetCheckResult(passed=False, metadata=figures)
+        raise dg.Failure("t: no; found: 3; what to do: look", metadata={"found": "3", "what to do": "look"})
+
+    (one,) = incidents_in(instance, stage)
+    assert one.headline == one.error == "t: no; found: 3; what to do: look"
+    assert (one.found, one.do, one.export_id) == ("3", "look", "e1")
+    assert json.loads(one.sample or "") == [{"rows": "| raw |\n| --- |\n| x |"}]
+    assert "sample" not in (one.failed_checks or "")
+
+
+def test_the_bad_rows_of_a_check_are_taken_as_they_are(instance: dg.DagsterInstance) -> None:
+    rows = [{"raw": '{"a": "x|y"}', "reason": "bad\\|"}, {"raw": "", "reason": "| |"}]
+
+    @dg.asset(key=STAGE, check_specs=[dg.AssetCheckSpec("gate", asset=STAGE)])
+    def stage() -> Iterator[dg.AssetCheckResult]:
+        yield dg.AssetCheckResult(passed=False, metadata={"sample": as_table(rows)})
+        raise dg.Failure("no")
+
+    (one,) = incidents_in(instance, stage)
+    assert json.loads(one.sample or "") == rows
 
 
 def test_a_run_without_stages_is_told_by_its_job(instance: dg.DagsterInstance) -> None:
@@ -111,10 +153,3 @@ def test_a_run_that_could_not_speak_for_itself_says_what_to_look_at(
     (one,) = diagnose(instance, failed, now=NOW)
     assert one.headline.startswith(said)
     assert ("memory" in (one.do or ""), "max_concurrent_runs" in (one.do or "")) == (is_memory_named, is_memory_named)
-
-
-def test_rows_are_read_back_from_the_table_that_shows_them() -> None:
-    rows = [{"raw": '{"a": "x|y"}', "reason": "bad\\|"}, {"raw": "", "reason": "| |"}]
-    assert table_rows(markdown_table(rows)) == rows
-    assert table_rows(markdown_table([])) == []
-    assert table_rows("") == []

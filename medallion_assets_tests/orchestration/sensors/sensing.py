@@ -6,7 +6,7 @@ Does not: expectations of any kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -40,6 +40,7 @@ class Sensing:
     cursor: str | None = None
     raw_url: str | None = None
     url: str | None = None
+    storage_options: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
     keys: set[str] = field(default_factory=set)
 
@@ -53,6 +54,7 @@ class Sensing:
         lakehouse = LakehouseAt.of(self.graph.catalog)(
             url=self.url or settings.lakehouse_url,
             raw_url=self.raw_url or settings.raw_url,
+            storage_options=self.storage_options,
             moment=(NOON + timedelta(seconds=seconds)).isoformat(),
         )
         context = dg.build_sensor_context(

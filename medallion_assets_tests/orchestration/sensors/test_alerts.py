@@ -4,7 +4,6 @@ Dagster reads the annotations of an asset itself, so they are not postponed here
 """
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -13,21 +12,21 @@ import pytest
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts.facts import RunningStage
-from medallion_assets.operations.alerts.outbox import Outlook
 from medallion_assets.operations.alerts.table import Alert, raise_alerts, read_alerts
 from medallion_assets.operations.pipeline_runs import Outcome, record_attempts
 from medallion_assets.operations.stages import DAILY
 from medallion_assets.orchestration.sensors.alerts import (
+    Seen,
     alert_rules_sensor,
     alert_sender_sensor,
     facts_of,
     is_quiet,
     outcome_sensors,
-    remembered,
     running_stages,
     skipped_days,
 )
 from medallion_assets.settings import load_settings
+from medallion_assets.triggers.cursors import dump_cursor
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
 from medallion_assets_tests.orchestration.sensors.sensing import LakehouseAt
@@ -37,40 +36,35 @@ from medallion_assets_tests.services.listeners import web_server
 FAILED: dict[str, Any] = {"outcome": Outcome.FAILED, "error": "the network broke"}
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse"))
-
-
 def tick(
     sensor: dg.SensorDefinition,
-    lake: Lakehouse,
+    lakehouse: Lakehouse,
     instance: dg.DagsterInstance,
     *,
     cursor: str | None = None,
     now: datetime = NOW,
 ) -> Any:
-    lakehouse = LakehouseAt(url=lake.url, raw_url=lake.url, moment=now.isoformat())
-    context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"lakehouse": lakehouse})
+    resource = LakehouseAt.of(CATALOG)(url=lakehouse.url, raw_url=lakehouse.url, moment=now.isoformat())
+    context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"lakehouse": resource})
     with context:
         return sensor(context)
 
 
-def test_the_rules_raise_what_they_find_once(lake: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
-    record_attempts(lake, [attempt(run_id="gone", **FAILED)])
+def test_the_rules_raise_what_they_find_once(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
+    record_attempts(lakehouse, [attempt(run_id="gone", **FAILED)])
     sensor = alert_rules_sensor(load_settings({}))
-    first = tick(sensor, lake, dagster_instance)
+    first = tick(sensor, lakehouse, dagster_instance)
     assert first.skip_message.startswith(f"raised: failed/{SILVER}/")
-    assert tick(sensor, lake, dagster_instance).skip_message == "raised: nothing new"
-    assert [one["what"] for one in read_alerts(lake, since=NOW.date()).to_dicts()] == [
+    assert tick(sensor, lakehouse, dagster_instance).skip_message == "raised: nothing new"
+    assert [one["what"] for one in read_alerts(lakehouse, since=NOW.date()).to_dicts()] == [
         f"{SILVER} failed: the network broke"
     ]
 
 
-def test_runs_that_dagster_knows_are_left_to_their_end(graph: Graph, lake: Lakehouse) -> None:
+def test_runs_that_dagster_knows_are_left_to_their_end(graph: Graph, lakehouse: Lakehouse) -> None:
     run = graph.instance.create_run_for_job(graph.definitions.resolve_job_def("refine"))
-    record_attempts(lake, [attempt(run_id=run.run_id, **FAILED)])
-    assert facts_of(lake, graph.instance, load_settings({}), NOW).known_runs == {run.run_id}
+    record_attempts(lakehouse, [attempt(run_id=run.run_id, **FAILED)])
+    assert facts_of(lakehouse, graph.instance, load_settings({}), NOW).known_runs == {run.run_id}
 
 
 @pytest.mark.parametrize(
@@ -83,10 +77,10 @@ def test_runs_that_dagster_knows_are_left_to_their_end(graph: Graph, lake: Lakeh
     ],
 )
 def test_a_day_is_due_where_a_schedule_closes_it(
-    lake: Lakehouse, dagster_instance: dg.DagsterInstance, schedules: str, day: date | None
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance, schedules: str, day: date | None
 ) -> None:
     settings = load_settings({"MEDALLION_SCHEDULES": schedules, "MEDALLION_DAILY_DONE_BY": "05:30"})
-    assert facts_of(lake, dagster_instance, settings, NOW).days_due == ({} if day is None else {DAILY: day})
+    assert facts_of(lakehouse, dagster_instance, settings, NOW).days_due == ({} if day is None else {DAILY: day})
 
 
 def test_a_stage_at_work_is_known_with_when_its_first_attempt_began() -> None:
@@ -112,7 +106,7 @@ def test_a_stage_at_work_is_known_with_when_its_first_attempt_began() -> None:
     assert timedelta(0) <= datetime.now(UTC) - first.started_at < timedelta(minutes=5)
 
 
-def test_days_that_settings_leave_unclosed_are_told_once(lake: Lakehouse) -> None:
+def test_days_that_settings_leave_unclosed_are_told_once(lakehouse: Lakehouse) -> None:
     """NOW is the 8th: the 4th was published, and nobody closed the days up to the 6th; yesterday is not missed yet."""
     skips, closes = load_settings({"MEDALLION_MISSED_DAYS": "skip"}), load_settings({})
     with dg.DagsterInstance.ephemeral() as instance:
@@ -123,36 +117,36 @@ def test_days_that_settings_leave_unclosed_are_told_once(lake: Lakehouse) -> Non
         (alert,) = skipped_days(instance, CATALOG, skips, NOW)
         sensor = alert_rules_sensor(skips)
         key = "days_skipped/serving.daily_sales_metrics/2025-05-06"
-        assert tick(sensor, lake, instance).skip_message == f"raised: {key}"
-        assert tick(sensor, lake, instance, now=NOW + timedelta(hours=5)).skip_message == "raised: nothing new"
+        assert tick(sensor, lakehouse, instance).skip_message == f"raised: {key}"
+        assert tick(sensor, lakehouse, instance, now=NOW + timedelta(hours=5)).skip_message == "raised: nothing new"
     assert (alert.kind, alert.where) == ("skipped", "serving.daily_sales_metrics")
     assert "nobody closed 2025-05-05, 2025-05-06 while" in alert.what
 
 
-def test_the_sender_sends_once_and_is_quiet_then(lake: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
+def test_the_sender_sends_once_and_is_quiet_then(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
     with web_server() as hook:
         settings = load_settings({"MEDALLION_ALERTS_FAILURE": f"json://127.0.0.1:{hook.port}"})
         sensor = alert_sender_sensor(settings)
-        assert tick(sensor, lake, dagster_instance).skip_reason.skip_message == "no alert was ever raised"
-        raise_alerts(lake, [Alert(key="a", kind="failure", what="a failed", where="w", do="d")], NOW)
+        assert tick(sensor, lakehouse, dagster_instance).skip_reason.skip_message == "no alert was ever raised"
+        raise_alerts(lakehouse, [Alert(key="a", kind="failure", what="a failed", where="w", do="d")], NOW)
         said, cursor = [], None
         for seconds in (0, 30, 60):
             now = NOW + timedelta(seconds=seconds)
-            result = tick(sensor, lake, dagster_instance, cursor=cursor, now=now)
+            result = tick(sensor, lakehouse, dagster_instance, cursor=cursor, now=now)
             said, cursor = [*said, result.skip_reason.skip_message], result.cursor
         assert said == ["1 were due", "0 were due", "nothing is due"]
         assert hook.titles == ["Failure: a failed"]
 
 
-def test_without_channels_nothing_is_read(lake: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
-    raise_alerts(lake, [Alert(key="a", kind="failure", what="a failed", where="w", do="d")], NOW)
-    result = tick(alert_sender_sensor(load_settings({})), lake, dagster_instance)
+def test_without_channels_nothing_is_read(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
+    raise_alerts(lakehouse, [Alert(key="a", kind="failure", what="a failed", where="w", do="d")], NOW)
+    result = tick(alert_sender_sensor(load_settings({})), lakehouse, dagster_instance)
     assert result.skip_reason.skip_message == "no channel is set"
 
 
 def test_the_sender_reads_when_the_table_changed_or_something_is_due() -> None:
-    waiting = remembered(Outlook(version=4, due=[], next_due_at=NOW))
-    nothing = remembered(Outlook(version=4, due=[], next_due_at=None))
+    waiting = dump_cursor(Seen(version=4, next_due_at=NOW))
+    nothing = dump_cursor(Seen(version=4, next_due_at=None))
     assert is_quiet(waiting, version=4, now=NOW - timedelta(seconds=1))
     assert not is_quiet(waiting, version=4, now=NOW)
     assert is_quiet(nothing, version=4, now=NOW + timedelta(days=9))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,12 +39,10 @@ def test_a_lakehouse_location_that_is_no_table_fails_the_tick_with_what_to_do(gr
         sensor.tick()
 
 
-def test_exports_in_a_bucket_are_asked_for_and_a_wrong_bucket_is_named(
-    graph: Graph, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
+def test_exports_in_a_bucket_are_asked_for_and_a_wrong_bucket_is_named(graph: Graph, s3_server: S3Server) -> None:
     sensor, place = sensing(graph), landing(graph)
+    place.lakehouse = replace(place.lakehouse, storage_options=s3_server.environment)
+    sensor.storage_options = s3_server.environment
     sensor.raw_url = place.raw_url = f"s3://{s3_server.make_bucket()}/raw"
     assert sensor.tick() is None
     export = place.window("a")

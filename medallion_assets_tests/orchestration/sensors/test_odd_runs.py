@@ -32,6 +32,7 @@ from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.orchestration.sensors.restated_days import Follower, plant
 from medallion_assets_tests.pipeline import CATALOG
+from medallion_assets_tests.properties.examples import examples
 
 NOW = datetime.now(UTC)
 TAGS = (DAY, RANGE_START, RANGE_END, SCATTERED_DAYS, TRIGGER_TAG, CAUSE_TAG, ASKED_TAG, UNTIL_TAG, "dagster/will_retry")
@@ -105,7 +106,7 @@ def tick_all(follower: Follower, cursor: str | None) -> dict[str, str | None]:
     return after
 
 
-FEW = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+FEW = settings(examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @FEW

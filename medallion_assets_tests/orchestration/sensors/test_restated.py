@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.run_days import day_tags
@@ -39,6 +39,7 @@ from medallion_assets_tests.orchestration.sensors.restated_days import (
     days_of,
     plant,
 )
+from medallion_assets_tests.properties.examples import examples
 
 SALES, LTV = DAILY_SALES_SUMMARY, CUSTOMER_LTV
 DAY = date(2025, 3, 9)
@@ -274,7 +275,7 @@ amounts = st.dictionaries(st.integers(0, 45).map(day), st.sampled_from(["10", "2
 steps = st.lists(st.tuples(amounts, st.sampled_from(["wait", "tick", "do", "fail", "lose"])), min_size=1, max_size=5)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(8)
 @given(steps, amounts.filter(bool))
 def test_once_all_that_was_asked_for_is_done_gold_equals_its_recomputation(
     history: list[tuple[dict[date, str], str]], final: dict[date, str]

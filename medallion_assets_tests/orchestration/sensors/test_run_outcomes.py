@@ -6,7 +6,6 @@ Dagster reads the annotations of an asset itself, so they are not postponed here
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -31,6 +30,7 @@ from medallion_assets.orchestration.sensors.run_outcomes import (
 )
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG
 from medallion_assets.settings import load_settings
+from medallion_assets.triggers.cursors import dump_cursor
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.pipeline import CATALOG
 
@@ -58,18 +58,13 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield one
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse"))
-
-
 def run(instance: dg.DagsterInstance, **tags: str) -> str:
     job = DEFINITIONS.resolve_job_def("refine")
     return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False).run_id
 
 
 def tick(
-    lake: Lakehouse,
+    lakehouse: Lakehouse,
     instance: dg.DagsterInstance,
     cursor: str | None = None,
     *,
@@ -82,7 +77,7 @@ def tick(
         instance=instance,
         cursor=cursor,
         repository_def=definitions.get_repository_def(),
-        resources={"lakehouse": LakehouseResource.of(CATALOG)(url=lake.url, raw_url=lake.url)},
+        resources={"lakehouse": LakehouseResource.of(CATALOG)(url=lakehouse.url, raw_url=lakehouse.url)},
     )
     with context:
         result = run_outcome_sensor(settings)(context)
@@ -90,95 +85,99 @@ def tick(
     return str(result.cursor)
 
 
-def told(lake: Lakehouse) -> list[dict[str, Any]]:
-    return read_alerts(lake, since=date(2025, 1, 1)).to_dicts()
+def told(lakehouse: Lakehouse) -> list[dict[str, Any]]:
+    return read_alerts(lakehouse, since=date(2025, 1, 1)).to_dicts()
 
 
-def test_a_run_that_failed_is_told_once_with_its_run(lake: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_a_run_that_failed_is_told_once_with_its_run(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     failed = run(instance, fails="no space left")
-    cursor = tick(lake, instance)
-    tick(lake, instance, cursor)
-    tick(lake, instance)
-    (alert,) = told(lake)
+    cursor = tick(lakehouse, instance)
+    tick(lakehouse, instance, cursor)
+    tick(lakehouse, instance)
+    (alert,) = told(lakehouse)
     assert (alert["kind"], alert["run_id"], alert["job"]) == ("failure", failed, "refine")
     assert alert["what"] == "silver.customers failed: no space left"
 
 
-def test_the_same_cause_is_told_once_and_another_one_again(lake: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_the_same_cause_is_told_once_and_another_one_again(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     """The gate stops the same export in every run, with other figures each time."""
     for score in ("0.91", "0.90"):
         run(instance, fails=f"export 01746057600000-0000000a failed the quality gate; found: {score}")
     run(instance, fails="export 01746144000000-0000000b failed the quality gate")
-    tick(lake, instance)
-    assert [alert["key"] for alert in told(lake)] == [
+    tick(lakehouse, instance)
+    assert [alert["key"] for alert in told(lakehouse)] == [
         "failed/silver.customers/01746057600000-0000000a",
         "failed/silver.customers/01746144000000-0000000b",
     ]
 
 
-def test_a_run_that_dagster_starts_anew_has_not_failed_yet(lake: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_a_run_that_dagster_starts_anew_has_not_failed_yet(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     again = run(instance, fails="gone")
     instance.add_run_tags(again, {WILL_RETRY_TAG: "true"})
-    cursor = tick(lake, instance)
-    assert told(lake) == []
+    cursor = tick(lakehouse, instance)
+    assert told(lakehouse) == []
     instance.add_run_tags(again, {WILL_RETRY_TAG: "false"})  # it was not after all
-    tick(lake, instance, cursor)
-    assert [alert["run_id"] for alert in told(lake)] == [again]
+    tick(lakehouse, instance, cursor)
+    assert [alert["run_id"] for alert in told(lakehouse)] == [again]
 
 
-def test_success_is_told_where_settings_ask_for_every_run(lake: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_success_is_told_where_settings_ask_for_every_run(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     done = run(instance, **{CAUSE_TAG: "bronze.customers@4"})
-    cursor = tick(lake, instance, alert_jobs={"refine": "failures", "ingest": "every_run"})
-    assert told(lake) == []
-    tick(lake, instance, cursor)
-    tick(lake, instance, alert_jobs={"refine": "every_run"})
-    (alert,) = told(lake)
+    cursor = tick(lakehouse, instance, alert_jobs={"refine": "failures", "ingest": "every_run"})
+    assert told(lakehouse) == []
+    tick(lakehouse, instance, cursor)
+    tick(lakehouse, instance, alert_jobs={"refine": "every_run"})
+    (alert,) = told(lakehouse)
     assert (alert["kind"], alert["run_id"], alert["what"]) == ("success", done, "refine succeeded")
     assert "bronze.customers@4" in alert["where"]
 
 
-def test_a_canceled_run_counts_as_skipped(lake: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_a_canceled_run_counts_as_skipped(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     canceled = instance.create_run_for_job(DEFINITIONS.resolve_job_def("refine"))
     instance.report_run_canceled(canceled)
-    tick(lake, instance)
-    (alert,) = told(lake)
+    tick(lakehouse, instance)
+    (alert,) = told(lakehouse)
     assert (alert["kind"], alert["run_id"]) == ("skipped", canceled.run_id)
 
 
-def test_a_run_that_never_began_is_told_with_what_dagster_says(lake: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_a_run_that_never_began_is_told_with_what_dagster_says(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
     lost = instance.create_run_for_job(DEFINITIONS.resolve_job_def("refine"))
     instance.report_run_failed(lost, "its process is gone")
-    tick(lake, instance)
-    (alert,) = told(lake)
+    tick(lakehouse, instance)
+    (alert,) = told(lakehouse)
     assert alert["run_id"] == lost.run_id
     assert "its process is gone" in alert["what"]
 
 
-def test_runs_of_other_code_locations_are_not_ours(lake: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_runs_of_other_code_locations_are_not_ours(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     run(instance, fails="gone")
-    tick(lake, instance, definitions=FOREIGN)
-    assert told(lake) == []
+    tick(lakehouse, instance, definitions=FOREIGN)
+    assert told(lakehouse) == []
 
 
-def test_a_tick_looks_at_a_bounded_number_and_the_next_goes_on(lake: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_a_tick_looks_at_a_bounded_number_and_the_next_goes_on(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
     job = DEFINITIONS.resolve_job_def("refine")
     for _ in range(MOST_RUNS + 1):
         instance.report_run_canceled(instance.create_run_for_job(job))
-    cursor = tick(lake, instance)
-    assert len(told(lake)) == MOST_RUNS
-    tick(lake, instance, cursor)
-    assert len(told(lake)) == MOST_RUNS + 1
+    cursor = tick(lakehouse, instance)
+    assert len(told(lakehouse)) == MOST_RUNS
+    tick(lakehouse, instance, cursor)
+    assert len(told(lakehouse)) == MOST_RUNS + 1
 
 
 def test_a_real_stage_that_failed_is_told_with_what_to_do(refined: Graph) -> None:
     """Its row and Dagster's event name the same cause, so that the rule about failed stages tells it no second time."""
     failed = refined.run("serving/daily_sales_metrics", first=date(2025, 1, 2)).result.run_id
-    lake = refined.lakehouse
-    tick(lake, refined.instance, definitions=refined.definitions)
-    (alert,) = [one for one in told(lake) if one["run_id"] == failed]
+    lakehouse = refined.lakehouse
+    tick(lakehouse, refined.instance, definitions=refined.definitions)
+    (alert,) = [one for one in told(lakehouse) if one["run_id"] == failed]
     assert (alert["kind"], alert["where"]) == ("failure", "serving.daily_sales_metrics, 2025-01-02")
     assert alert["do"].startswith("run gold/daily_sales_summary")
-    attempts, now = read_attempts(lake), datetime.now(UTC) + timedelta(hours=1)
+    attempts, now = read_attempts(lakehouse), datetime.now(UTC) + timedelta(hours=1)
     assert [one.key for one in untold_failures(attempts, now) if one.run_id == failed] == [alert["key"]]
 
 
@@ -198,20 +197,20 @@ def test_a_cursor_that_cannot_be_read_looks_back_a_day(text: str | None) -> None
     assert Cursor.load(text, NOW) == Cursor(until=NOW - timedelta(hours=LOOK_BACK_HOURS))
 
 
-def test_a_clock_that_was_set_back_hides_no_run(lake: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_a_clock_that_was_set_back_hides_no_run(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     """Runs that end from then on are dated before what the cursor has seen; those that were told stay so."""
     told_before = run(instance, fails="it broke before")
     ahead = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     cursor = json.dumps({"until": ahead, "handled": {told_before: ahead}})
     failed = run(instance, fails="it broke")
-    cursor = tick(lake, instance, cursor)
-    tick(lake, instance, cursor)
-    assert [alert["run_id"] for alert in told(lake)] == [failed]
+    cursor = tick(lakehouse, instance, cursor)
+    tick(lakehouse, instance, cursor)
+    assert [alert["run_id"] for alert in told(lakehouse)] == [failed]
     assert datetime.fromisoformat(json.loads(cursor)["until"]) < datetime.now(UTC) + timedelta(minutes=1)
 
 
 def test_a_run_that_cannot_be_looked_into_hides_no_other(
-    lake: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd, failed = run(instance, fails="odd"), run(instance, fails="it broke")
 
@@ -221,19 +220,19 @@ def test_a_run_that_cannot_be_looked_into_hides_no_other(
         return diagnose(some, of, now=now)
 
     monkeypatch.setattr("medallion_assets.orchestration.sensors.run_outcomes.diagnose", diagnose_but_one)
-    tick(lake, instance)
-    assert {alert["run_id"] for alert in told(lake)} == {odd, failed}
+    tick(lakehouse, instance)
+    assert {alert["run_id"] for alert in told(lakehouse)} == {odd, failed}
 
 
 def test_the_cursor_keeps_what_may_be_seen_again() -> None:
     near, far = NOW - timedelta(seconds=OVERLAP_SECONDS), NOW - timedelta(seconds=OVERLAP_SECONDS + 1)
     cursor = Cursor(until=far).after("far", far).after("near", near).after("last", NOW).after("earlier", near)
     assert cursor == Cursor(until=NOW, handled={"near": near, "last": NOW, "earlier": near})
-    assert Cursor.load(cursor.dump(), NOW) == cursor
+    assert Cursor.load(dump_cursor(cursor), NOW) == cursor
 
 
 def test_a_broken_channel_keeps_no_run_from_the_others(
-    lake: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More runs than one tick looks at; those that a channel still has to hear of stay, and no others."""
     told: list[str] = []
@@ -244,12 +243,15 @@ def test_a_broken_channel_keeps_no_run_from_the_others(
 
     runs = [run(instance, fails="it broke", number=str(number)) for number in range(MOST_RUNS + 2)]
     monkeypatch.setattr(run_outcomes, "tell", tell_some)
-    cursor = tick(lake, instance, tick(lake, instance))
+    cursor = tick(lakehouse, instance, tick(lakehouse, instance))
     assert set(runs) <= set(told)
     monkeypatch.undo()
     for _ in range(2):
-        cursor = tick(lake, instance, cursor)
+        cursor = tick(lakehouse, instance, cursor)
     assert set(json.loads(cursor)["handled"]) == set(runs)
     assert json.loads(cursor)["waiting"] == []
     instance.delete_run(runs[0])
-    assert json.loads(tick(lake, instance, cursor.replace('"waiting":[]', f'"waiting":["{runs[0]}"]')))["waiting"] == []
+    assert (
+        json.loads(tick(lakehouse, instance, cursor.replace('"waiting":[]', f'"waiting":["{runs[0]}"]')))["waiting"]
+        == []
+    )

@@ -12,7 +12,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.pipelines.transactions.customer_ltv import (
@@ -22,6 +22,7 @@ from medallion_assets.pipelines.transactions.customer_ltv import (
     lifetime_value,
 )
 from medallion_assets_tests.deriving.planting import Sale, enriched, polars_types
+from medallion_assets_tests.properties.examples import examples
 
 DAY = date(2025, 3, 1)
 
@@ -204,7 +205,7 @@ sales = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(sales, st.integers(-10, 10).map(day))
 def test_any_sales_give_the_partition_that_plain_python_finds(planted: list[Sale], as_of: date) -> None:
     """Rules G3 and G4."""

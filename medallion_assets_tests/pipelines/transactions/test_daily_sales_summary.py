@@ -8,11 +8,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY, summarise
 from medallion_assets_tests.deriving.planting import Sale, enriched, polars_types
+from medallion_assets_tests.properties.examples import examples
 
 DAY = date(2025, 3, 1)
 CENT = Decimal("0.0001")
@@ -101,7 +102,7 @@ sales = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(sales)
 def test_any_sales_give_the_summary_that_plain_python_finds(planted: list[Sale]) -> None:
     """Rules G1 and G2."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import narwhals as nw
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
@@ -20,6 +20,7 @@ from medallion_assets.pipelines.transactions.enriched_transactions import (
     customer_periods,
     enrich,
 )
+from medallion_assets_tests.properties.examples import examples
 
 TRANSACTION_SCHEMA = {
     "transaction_id": pl.String,
@@ -232,7 +233,7 @@ def as_of(versions: list[Version], customer: str, at: int) -> tuple[str, str]:
     return (segment, region)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(states)
 def test_every_moment_has_the_attributes_that_plain_python_finds(versions: list[Version]) -> None:
     """Rule H2: one row out for each row in, at every moment of every customer."""
@@ -243,7 +244,7 @@ def test_every_moment_has_the_attributes_that_plain_python_finds(versions: list[
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(states, states)
 def test_changed_periods_hold_exactly_the_moments_that_differ(before: list[Version], after: list[Version]) -> None:
     """Rules H2 and H3: brute force over every moment; and the stretches are as long as they can be."""

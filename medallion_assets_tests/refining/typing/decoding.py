@@ -18,6 +18,7 @@ from medallion_assets.contracts.table import (
     Text,
     TimestampUtc,
 )
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 FROM_AT = datetime(2026, 1, 1, tzinfo=UTC)
 FROM_MICROS = 1_767_225_600_000_000
@@ -30,6 +31,7 @@ VISITS = Table(
     name="silver.visits",
     description="a contract with every type",
     key=("visit_id",),
+    source=DynamoDBExports(),
     columns=(
         Column("visit_id", Text(trim=False), "key", source="pk"),
         Column("country", Text(case="upper"), "required text", source="country"),
@@ -40,7 +42,6 @@ VISITS = Table(
         Column("visited_date", Date(), "business day", business_date_of="visited_at"),
         Column("born_date", Date(), "a day", source="_born", nullable=True),
         Column("is_member", Boolean(), "flag", source="member", nullable=True),
-        Column("is_deleted", Boolean(), "filled by the stage"),
     ),
 )
 ITEM: dict[str, Any] = {

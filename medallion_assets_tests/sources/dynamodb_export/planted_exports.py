@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from obstore.store import ObjectStore
 
 from medallion_assets.sources.dynamodb_export.manifest import FILE_LIST_NAME, ROOT, md5_base64
-from medallion_assets.sources.dynamodb_export.read import Export, ExportType
+from medallion_assets.sources.dynamodb_export.read import Export, ExportType, find_exports
+from medallion_assets.sources.dynamodb_export.verify import VerifiedExport, verify_export
 from medallion_assets.sources.dynamodb_export.write import full_record, upsert_record, write_export
-from medallion_assets.storage.stores import read_bytes, write_bytes
+from medallion_assets.storage.stores import open_store, read_bytes, write_bytes
 
 EXPORT_AT = datetime(2025, 2, 1, tzinfo=UTC)
 WINDOW = timedelta(days=1)
@@ -17,6 +18,12 @@ WINDOW = timedelta(days=1)
 
 def pk(value: str) -> dict[str, dict[str, str]]:
     return {"pk": {"S": value}}
+
+
+def verified(url: str) -> list[VerifiedExport]:
+    """Every export below a URL with its verdict."""
+    store = open_store(url)
+    return [verify_export(store, found) for found in find_exports(store)]
 
 
 def write_full(store: ObjectStore, *, prefix: str = "", at: datetime = EXPORT_AT, table: str = "orders") -> Export:

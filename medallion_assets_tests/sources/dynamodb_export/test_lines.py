@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medallion_assets.contracts.source import wrong
 from medallion_assets.sources.dynamodb_export import lines as decode_lines
 from medallion_assets.sources.dynamodb_export.lines import LineReader
 from medallion_assets.sources.dynamodb_export.record import Record, RecordReader, attributes_of
-from medallion_assets.sources.dynamodb_export.shapes import wrong
 from medallion_assets_tests.refining.typing.decoding import ITEM, VISITS, change, compact, item
 
 ATTRIBUTES = attributes_of(VISITS)

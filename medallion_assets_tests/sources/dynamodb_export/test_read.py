@@ -13,7 +13,8 @@ import pytest
 from moto import mock_aws
 from obstore.store import ObjectStore
 
-from medallion_assets.sources.dynamodb_export.read import Export, ExportType, FoundExport, find_exports, read_export
+from medallion_assets.contracts.source import Found
+from medallion_assets.sources.dynamodb_export.read import Export, ExportType, find_exports, read_export
 from medallion_assets.sources.dynamodb_export.verify import Verdict, verified_file, verify_export
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store, write_bytes
@@ -31,7 +32,7 @@ def store(tmp_path: Path) -> ObjectStore:
     return open_store(str(tmp_path))
 
 
-def only(store: ObjectStore) -> FoundExport:
+def only(store: ObjectStore) -> Found:
     (found,) = find_exports(store)
     return found
 
@@ -39,7 +40,7 @@ def only(store: ObjectStore) -> FoundExport:
 def test_exports_are_found_in_order_of_their_start_under_any_prefix(store: ObjectStore) -> None:
     later = write_window(store, begin=EXPORT_AT + WINDOW)
     earlier = write_full(store, prefix="a/b c")
-    assert [(found.export_id, found.prefix) for found in find_exports(store)] == [
+    assert [(found.id, found.prefix) for found in find_exports(store)] == [
         (earlier.export_id, "a/b c/"),
         (later.export_id, ""),
     ]
@@ -66,13 +67,13 @@ def test_foreign_files_and_folders_are_passed_over(store: ObjectStore) -> None:
         "NotAWSDynamoDB/01738454442295-2a73ad48/manifest-summary.json",
     ):
         write_bytes(store, key, b"{}")
-    assert [found.export_id for found in find_exports(store)] == [export.export_id]
+    assert [found.id for found in find_exports(store)] == [export.export_id]
 
 
 def test_a_copy_one_level_too_deep_is_found_once(store: ObjectStore) -> None:
     export = write_window(store, prefix="AWSDynamoDB")
     assert only(store).prefix == "AWSDynamoDB/"
-    assert len(only(store).listing) == 5
+    assert only(store).files == 5
     assert find_exports(store, after=export.export_id) == []
 
 
@@ -83,16 +84,16 @@ def test_nothing_below_the_store_is_no_export(store: ObjectStore) -> None:
 def test_only_exports_after_an_id_and_not_settled_are_found(store: ObjectStore) -> None:
     """Rule B2: the sensor's cursor, and the ledger."""
     ids = [write_window(store, begin=EXPORT_AT + day * WINDOW).export_id for day in range(3)]
-    assert [found.export_id for found in find_exports(store, after=ids[0])] == ids[1:]
-    assert [found.export_id for found in find_exports(store, settled={ids[1]})] == [ids[0], ids[2]]
+    assert [found.id for found in find_exports(store, after=ids[0])] == ids[1:]
+    assert [found.id for found in find_exports(store, settled={ids[1]})] == [ids[0], ids[2]]
     assert find_exports(store, after=ids[2]) == []
 
 
 def test_a_folder_without_summary_is_found_and_says_so(store: ObjectStore, tmp_path: Path) -> None:
     export = write_window(store)
-    assert only(store).has_summary
+    assert only(store).is_complete
     (tmp_path / key_of(export, "manifest-summary.json")).unlink()
-    assert not only(store).has_summary
+    assert not only(store).is_complete
 
 
 def test_the_fingerprint_stays_while_nothing_changes(store: ObjectStore) -> None:
@@ -123,7 +124,7 @@ def test_the_fingerprint_changes_when_a_missing_data_file_arrives(store: ObjectS
 def test_a_file_list_that_cannot_be_read_does_not_hinder_the_listing(store: ObjectStore) -> None:
     export = write_window(store)
     write_bytes(store, key_of(export, "manifest-files.json"), b'\xff\n["x"]\n{"dataFileS3Key":"../../etc/passwd"}\n')
-    assert only(store).export_id == export.export_id
+    assert only(store).id == export.export_id
 
 
 @pytest.mark.parametrize("write", [write_full, write_window])

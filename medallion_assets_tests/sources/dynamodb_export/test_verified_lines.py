@@ -14,6 +14,7 @@ from medallion_assets.sources.dynamodb_export import verify as verification
 from medallion_assets.sources.dynamodb_export.read import Export, ExportType, find_exports, read_export
 from medallion_assets.sources.dynamodb_export.verified_lines import export_lines
 from medallion_assets.storage.stores import read_bytes, write_bytes
+from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.refining.landing import AT, TABLE, Landing, ids
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import change_data
 
@@ -86,7 +87,7 @@ def test_an_export_of_many_files_is_few_files_of_bronze(landing: Landing) -> Non
     assert [one.records for one in landing.ingest().loaded] == [100]
     bronze = landing.lakehouse.open(bronze_table(TABLE))
     assert export_files(bronze, export.export_id).height == 1
-    assert [(one.export_id, one.records) for one in exports_in(bronze)] == [(export.export_id, 100)]
+    assert [(one.id, one.records) for one in exports_in(bronze, EXPORTS)] == [(export.export_id, 100)]
     assert sorted(bronze.scan().select("raw").collect()["raw"]) == sorted(line for (line,) in files)
 
 
@@ -119,4 +120,4 @@ def test_the_next_run_loads_what_a_broken_file_stopped(landing: Landing) -> None
     write_bytes(landing.store, export.files[7].key, b"no gzip")
     assert landing.ingest().loaded == []
     write_bytes(landing.store, export.files[7].key, data)
-    assert [one.export_id for one in landing.ingest().loaded] == ids(export)
+    assert [one.id for one in landing.ingest().loaded] == ids(export)

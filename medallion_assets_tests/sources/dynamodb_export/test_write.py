@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from medallion_assets.sources.dynamodb_export.read import ExportType, find_expor
 from medallion_assets.sources.dynamodb_export.write import (
     delete_record,
     full_record,
-    to_dynamodb,
     upsert_record,
     write_export,
 )
@@ -185,13 +183,3 @@ def test_records_are_those_of_the_specification() -> None:
     assert upsert_record(pk("é"), {}, micros, {}) == f'{{{metadata},{keys},"OldImage":{{}},"NewImage":{{}}}}'
     assert delete_record(pk("é"), micros) == f"{{{metadata},{keys}}}"
     assert delete_record(pk("é"), micros, {}) == f'{{{metadata},{keys},"OldImage":{{}}}}'
-
-
-def test_python_values_become_dynamodb_json() -> None:
-    assert to_dynamodb("a") == {"S": "a"}
-    assert to_dynamodb(Decimal("12.50")) == {"N": "12.50"}
-    assert to_dynamodb(b"hi") == {"B": "aGk="}
-    assert to_dynamodb({b"hi"}) == {"BS": ["aGk="]}
-    assert to_dynamodb({"x": [1, None, True]}) == {"M": {"x": {"L": [{"N": "1"}, {"NULL": True}, {"BOOL": True}]}}}
-    with pytest.raises(TypeError):
-        to_dynamodb(1.5)

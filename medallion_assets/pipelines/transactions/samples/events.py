@@ -12,8 +12,8 @@ from datetime import timedelta
 
 import polars as pl
 
-from medallion_assets.contracts.full_export_time import UNCERTAINTY
 from medallion_assets.pipelines.transactions.samples.randomness import below, uniform
+from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY
 
 UNCERTAIN_MICROS = UNCERTAINTY // timedelta(microseconds=1)
 

@@ -7,22 +7,23 @@ Does not: the demo's history of exports that follow from each other (pipelines.t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 import polars as pl
 
-from medallion_assets.contracts.full_export_time import UNCERTAINTY
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.samples.customers import CUSTOMERS, NEXT_SEGMENT, customers
 from medallion_assets.pipelines.transactions.samples.lines import SampleTable, full_lines, incremental_lines, spoil
+from medallion_assets.pipelines.transactions.samples.places import exports_of
 from medallion_assets.pipelines.transactions.samples.randomness import choose, uniform
 from medallion_assets.pipelines.transactions.samples.transactions import TRANSACTIONS, moments, transactions
+from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY
 from medallion_assets.sources.dynamodb_export.read import Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
-from medallion_assets.storage.stores import open_store
+from medallion_assets.storage.stores import NO_OPTIONS
 
 TABLES = {table.name: table for table in (TRANSACTIONS, CUSTOMERS)}
 ROWS_PER_PIECE = 50_000
@@ -56,6 +57,7 @@ def write_sample(
     first_day: date = date(2025, 1, 1),
     days: int = 60,
     replaces: bool = True,
+    storage_options: Mapping[str, str] = NO_OPTIONS,
 ) -> Export:
     """Write one export of `items` records below `<url>/<table>`; `bad_share` (0 to 1) of them are bad.
 
@@ -100,7 +102,7 @@ def write_sample(
 
     edges = [items * number // data_files for number in range(data_files + 1)]
     return write_export(
-        open_store(f"{url.rstrip('/')}/{table}"),
+        exports_of(url, table, storage_options),
         table_name=table,
         export_type=ExportType.FULL if is_full else ExportType.INCREMENTAL,
         from_at=end + UNCERTAINTY if is_full else end,

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
+from obstore.store import ObjectStore
 
-from medallion_assets.contracts.full_export_time import UNCERTAINTY, decides_at
+from medallion_assets.contracts.batch import decides_at
 from medallion_assets.pipelines.transactions.samples.customers import CUSTOMERS, customer_events, customers
 from medallion_assets.pipelines.transactions.samples.events import changes_in, lives, picture
 from medallion_assets.pipelines.transactions.samples.lines import SampleTable, full_lines, incremental_lines, spoil
+from medallion_assets.pipelines.transactions.samples.places import exports_of
 from medallion_assets.pipelines.transactions.samples.randomness import uniform
 from medallion_assets.pipelines.transactions.samples.transactions import (
     TRANSACTIONS,
@@ -23,9 +25,9 @@ from medallion_assets.pipelines.transactions.samples.transactions import (
     transaction_events,
     transactions,
 )
+from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY
 from medallion_assets.sources.dynamodb_export.read import Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
-from medallion_assets.storage.stores import open_store
 
 DAY = timedelta(days=1)
 INCREMENTAL_DAYS = 7
@@ -71,10 +73,13 @@ def write_demo_history(
         _customer_story(seed, customers, start, end),
         _transaction_story(seed, transactions, customers, start, end),
     )
-    exports = [_write_full(url, story, full_at + UNCERTAINTY) for story in stories]
+    exports = [_write_full(exports_of(url, story.table.name), story, full_at + UNCERTAINTY) for story in stories]
     for number in range(INCREMENTAL_DAYS):
         begin = full_at + number * DAY
-        exports += [_write_window(url, story, begin, bad_share=_bad_share(story)) for story in stories]
+        exports += [
+            _write_window(exports_of(url, story.table.name), story, begin, bad_share=_bad_share(story))
+            for story in stories
+        ]
     return exports
 
 
@@ -94,25 +99,25 @@ def write_bad_export(
     """
     start, end = _span(first_day, days)
     story = _transaction_story(seed, transactions, customers, start, end, next_day=True)
-    return _write_window(url, story, end, bad_share=bad_share)
+    return _write_window(exports_of(url, story.table.name), story, end, bad_share=bad_share)
 
 
 def write_opening_export(
-    url: str, *, table: str, seed: int, transactions: int, customers: int, days: int, at: datetime
+    store: ObjectStore, *, table: str, seed: int, transactions: int, customers: int, days: int, at: datetime
 ) -> Export:
     """Write a full export of a table, taken at a moment (whole seconds): what the shop has after so many days.
 
     It begins (`started_at`) at that moment, so that an export of a moment later has a greater id. Every item is read
     before what is written within the minutes that the export is not sure of.
     """
-    end = decides_at(at)
+    end = decides_at(at, UNCERTAINTY)
     start = end - days * DAY
     if table == CUSTOMERS.name:
         story = _customer_story(seed, customers, start, end)
     else:
         story = _transaction_story(seed, transactions, customers, start, end)
     until = replace(story, history=story.history.filter(pl.col("at_micros") <= _micros(end)))
-    return _write_full(url, until, at, started_at=at)
+    return _write_full(store, until, at, started_at=at)
 
 
 def _span(first_day: date, days: int) -> tuple[datetime, datetime]:
@@ -160,20 +165,20 @@ def _bad_share(story: _Story) -> float:
     return BAD_SHARE if story.table is TRANSACTIONS else 0.0
 
 
-def _write_full(url: str, story: _Story, at: datetime, *, started_at: datetime | None = None) -> Export:
+def _write_full(store: ObjectStore, story: _Story, at: datetime, *, started_at: datetime | None = None) -> Export:
     there = picture(story.history, _micros(at), seed=story.seed)
     rows = there.select("index", *story.changing).join(story.rows, on="index")
     rows = spoil(rows, story.table, share=BAD_SHARE, seed=story.seed, stream="full")
-    return _write(url, story, ExportType.FULL, at, at, _files(rows, story, FULL_FILES, "full"), started_at)
+    return _write(store, story, ExportType.FULL, at, at, _files(rows, story, FULL_FILES, "full"), started_at)
 
 
-def _write_window(url: str, story: _Story, begin: datetime, *, bad_share: float) -> Export:
+def _write_window(store: ObjectStore, story: _Story, begin: datetime, *, bad_share: float) -> Export:
     end = begin + DAY
     changes = changes_in(story.history, _micros(begin), _micros(end), story.changing)
     stream = f"window {begin}"
     rows = spoil(changes.join(story.rows, on="index"), story.table, share=bad_share, seed=story.seed, stream=stream)
     files = _files(rows, story, INCREMENTAL_FILES, stream)
-    return _write(url, story, ExportType.INCREMENTAL, begin, end, files)
+    return _write(store, story, ExportType.INCREMENTAL, begin, end, files)
 
 
 def _files(rows: pl.DataFrame, story: _Story, count: int, stream: str) -> list[list[str]]:
@@ -185,7 +190,7 @@ def _files(rows: pl.DataFrame, story: _Story, count: int, stream: str) -> list[l
 
 
 def _write(
-    url: str,
+    store: ObjectStore,
     story: _Story,
     kind: ExportType,
     from_at: datetime,
@@ -194,7 +199,7 @@ def _write(
     started_at: datetime | None = None,
 ) -> Export:
     return write_export(
-        open_store(f"{url.rstrip('/')}/{story.table.name}"),
+        store,
         table_name=story.table.name,
         export_type=kind,
         from_at=from_at,

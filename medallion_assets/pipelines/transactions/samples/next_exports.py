@@ -18,17 +18,17 @@ from typing import Any
 import polars as pl
 from obstore.store import ObjectStore
 
-from medallion_assets.contracts.full_export_time import decides_at
+from medallion_assets.contracts.moments import micros
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.samples.customers import CUSTOMERS, NEXT_SEGMENT, REGIONS, customers
 from medallion_assets.pipelines.transactions.samples.exports import CHANGES, LATE_SHARE, TABLES
 from medallion_assets.pipelines.transactions.samples.history import BAD_SHARE, write_opening_export
 from medallion_assets.pipelines.transactions.samples.lines import SampleTable
-from medallion_assets.pipelines.transactions.samples.places import check_only_samples
+from medallion_assets.pipelines.transactions.samples.places import check_only_samples, exports_of
 from medallion_assets.pipelines.transactions.samples.transactions import TRANSACTIONS, transactions
 from medallion_assets.sources.dynamodb_export.read import Export, ExportType, find_exports, read_export
 from medallion_assets.sources.dynamodb_export.write import delete_record, upsert_record, write_export
-from medallion_assets.storage.stores import open_store, read_bytes
+from medallion_assets.storage.stores import NO_OPTIONS, read_bytes
 
 OPENING = {"transactions": 5_000, "customers": 500, "days": 14}
 """What the first, full exports hold."""
@@ -39,12 +39,17 @@ LOOKED_BACK = 5
 SETTLING = timedelta(days=3)
 """Transactions change within this time; late ones arrive after it."""
 NEXT_STATUS = {"pending": ("completed", "completed", "cancelled"), "completed": ("refunded",)}
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Item = dict[str, Any]
 
 
 def write_next_exports(
-    url: str, *, now: datetime, seed: int = 0, records: int = RECORDS, bad_share: float = BAD_SHARE
+    url: str,
+    *,
+    now: datetime,
+    seed: int = 0,
+    records: int = RECORDS,
+    bad_share: float = BAD_SHARE,
+    storage_options: Mapping[str, str] = NO_OPTIONS,
 ) -> list[Export]:
     """Write an export of each sample table below `<url>/<table>`, ending at `now` (cut to the second).
 
@@ -56,14 +61,14 @@ def write_next_exports(
         PermanentError: an export that lies there, of whatever table, is no sample, or the last one ends now or later.
     """
     at = now.astimezone(UTC).replace(microsecond=0)
-    check_only_samples(url)
-    chains = {name: _Chain.at(url, sample) for name, sample in TABLES.items()}
+    check_only_samples(url, storage_options)
+    chains = {name: _Chain.of(sample, exports_of(url, name, storage_options)) for name, sample in TABLES.items()}
     for chain in chains.values():
         chain.check(at)
     return [
-        chain.write_next(url, at, seed=seed, records=records, bad_share=bad_share)
+        chain.write_next(at, seed=seed, records=records, bad_share=bad_share)
         if chain.exports
-        else write_opening_export(url, table=name, seed=seed, at=at, **OPENING)
+        else write_opening_export(chain.store, table=name, seed=seed, at=at, **OPENING)
         for name, chain in chains.items()
     ]
 
@@ -77,8 +82,7 @@ class _Chain:
     exports: tuple[Export, ...]
 
     @classmethod
-    def at(cls, url: str, table: SampleTable) -> _Chain:
-        store = open_store(f"{url.rstrip('/')}/{table.name}")
+    def of(cls, table: SampleTable, store: ObjectStore) -> _Chain:
         exports = [read_export(store, found) for found in find_exports(store)]
         exports.sort(key=lambda export: (export.to_at, export.export_id), reverse=True)
         return cls(table=table, store=store, exports=tuple(exports))
@@ -92,9 +96,9 @@ class _Chain:
                 do="wait a second, or look at the clock",
             )
 
-    def write_next(self, url: str, at: datetime, *, seed: int, records: int, bad_share: float) -> Export:
+    def write_next(self, at: datetime, *, seed: int, records: int, bad_share: float) -> Export:
         last = self.exports[0]
-        from_at = decides_at(last.to_at) if last.export_type is ExportType.FULL else last.to_at
+        from_at = last.batch.covers_until
         random = Random(f"{seed}|{self.table.name}|{from_at}")  # noqa: S311 - samples, no secrets
         is_transactions = self.table is TRANSACTIONS
         window = _Window(
@@ -108,7 +112,7 @@ class _Chain:
         lines = window.lines(_known_items(self), count, seed=seed)
         newest = max(export.started_at for export in self.exports)
         return write_export(
-            open_store(f"{url.rstrip('/')}/{self.table.name}"),
+            self.store,
             table_name=self.table.name,
             export_type=ExportType.INCREMENTAL,
             from_at=from_at,
@@ -147,7 +151,7 @@ class _Window:
 
     def _new_items(self, count: int, seed: int) -> list[tuple[Item, int]]:
         """Items whose keys no export before had, and when each was written: those of a window begin at its time."""
-        begin = _micros(self.from_at)
+        begin = micros(self.from_at)
         index = pl.Series(range(begin, begin + count), dtype=pl.UInt64)
         written = [self._moment() for _ in range(count)]
         if self.table is CUSTOMERS:
@@ -188,7 +192,7 @@ class _Window:
         return {self.table.key: item[self.table.key]}
 
     def _moment(self) -> int:
-        return self.random.randrange(_micros(self.from_at), _micros(self.to_at))
+        return self.random.randrange(micros(self.from_at), micros(self.to_at))
 
 
 def _known_items(chain: _Chain) -> dict[str, Item]:
@@ -209,7 +213,3 @@ def _records(store: ObjectStore, keys: Sequence[str]) -> list[Any]:
 
 def _text(item: Item, name: str) -> str:
     return str(item.get(name, {}).get("S", ""))
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1)

@@ -10,15 +10,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from medallion_assets.contracts.full_export_time import decides_at
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.customer_transactions import PAYMENT_METHODS, STATUSES
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.samples import exports as samples
 from medallion_assets.pipelines.transactions.samples.exports import write_sample
 from medallion_assets.sources.dynamodb_export.read import ExportType
-from medallion_assets.sources.dynamodb_export.verify import Verdict, verify_all
+from medallion_assets.sources.dynamodb_export.verify import Verdict
 from medallion_assets_tests.pipelines.transactions.samples.reading import all_bytes, records, value
+from medallion_assets_tests.sources.dynamodb_export.planted_exports import verified
 
 TRANSACTIONS = "customer_transactions"
 
@@ -35,7 +35,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, table: str, kind: An
 def test_a_full_sample_holds_the_items_asked_for_in_the_files_asked_for(tmp_path: Path) -> None:
     export = write_sample(str(tmp_path), table=TRANSACTIONS, items=101, kind="full", data_files=3)
     assert [file.item_count for file in export.files] == [33, 34, 34]
-    assert [each.verdict for each in verify_all(str(tmp_path))] == [Verdict.COMPLETE]
+    assert [each.verdict for each in verified(str(tmp_path))] == [Verdict.COMPLETE]
     items = [record["Item"] for record in records(tmp_path, export)]
     assert len({value(item, "transaction_id") for item in items}) == 101
     for item in items:
@@ -73,7 +73,7 @@ def test_an_incremental_sample_changes_what_the_full_one_holds(tmp_path: Path, t
     full = write_sample(str(tmp_path), table=table, items=300, kind="full", seed=3)
     window = write_sample(str(tmp_path), table=table, items=300, kind="incremental", seed=3)
     assert window.export_type is ExportType.INCREMENTAL
-    assert (window.from_at, (window.to_at - window.from_at).days) == (decides_at(full.to_at), 1)
+    assert (window.from_at, (window.to_at - window.from_at).days) == (full.batch.covers_until, 1)
     items = {value(record["Item"], _key(table)): record["Item"] for record in records(tmp_path, full)}
     kinds: Counter[str] = Counter()
     for record in records(tmp_path, window):
@@ -134,7 +134,7 @@ def test_a_sample_is_made_piece_by_piece(tmp_path: Path, monkeypatch: pytest.Mon
 def test_no_items_make_an_empty_export(tmp_path: Path) -> None:
     for table in (TRANSACTIONS, "customers"):
         assert write_sample(str(tmp_path), table=table, items=0, kind="full").item_count == 0
-    assert {each.verdict for each in verify_all(str(tmp_path))} == {Verdict.COMPLETE}
+    assert {each.verdict for each in verified(str(tmp_path))} == {Verdict.COMPLETE}
 
 
 @pytest.mark.parametrize(

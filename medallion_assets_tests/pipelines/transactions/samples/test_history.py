@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.contracts.full_export_time import decides_at
 from medallion_assets.pipelines.transactions.customer_transactions import STATUSES
 from medallion_assets.pipelines.transactions.samples.history import write_bad_export, write_demo_history
+from medallion_assets.refining.coverage import open_gaps
 from medallion_assets.sources.dynamodb_export.read import Export, ExportType
-from medallion_assets.sources.dynamodb_export.verify import Verdict, verify_all
+from medallion_assets.sources.dynamodb_export.verify import Verdict
 from medallion_assets_tests.pipelines.transactions.samples.reading import all_bytes, records, value
+from medallion_assets_tests.sources.dynamodb_export.planted_exports import verified
 
 MINUTE = timedelta(minutes=1)
 TRANSACTIONS, CUSTOMERS = "customer_transactions", "customers"
@@ -34,13 +35,14 @@ def of_table(demo: tuple[Path, list[Export]], table: str) -> list[tuple[Export, 
 
 def test_every_export_is_complete_and_no_window_is_missing(demo: tuple[Path, list[Export]]) -> None:
     """Rules B1 and C1."""
-    verified = verify_all(str(demo[0]))
-    assert {(each.verdict, each.gap) for each in verified} == {(Verdict.COMPLETE, None)}
-    assert len(verified) == len(demo[1]) == 2 * (1 + 7)
+    looked = verified(str(demo[0]))
+    assert {each.verdict for each in looked} == {Verdict.COMPLETE}
+    assert open_gaps(export.batch for export in demo[1]) == {}
+    assert len(looked) == len(demo[1]) == 2 * (1 + 7)
     for table in (TRANSACTIONS, CUSTOMERS):
         chain = [export for export, _ in of_table(demo, table)]
         assert [export.export_type for export in chain] == [ExportType.FULL] + [ExportType.INCREMENTAL] * 7
-        assert chain[1].from_at == decides_at(chain[0].to_at)
+        assert chain[1].from_at == chain[0].batch.covers_until
         assert [before.to_at for before in chain[1:-1]] == [after.from_at for after in chain[2:]]
     assert all(export.files[0].item_count == 0 for export in demo[1])
 

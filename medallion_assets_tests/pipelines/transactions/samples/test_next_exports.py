@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.contracts.full_export_time import decides_at
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
 from medallion_assets.sources.dynamodb_export.read import Export, ExportType
-from medallion_assets.sources.dynamodb_export.verify import Verdict, verify_all
+from medallion_assets.sources.dynamodb_export.verify import Verdict
 from medallion_assets.sources.dynamodb_export.write import full_record, write_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.pipelines.transactions.samples.reading import all_bytes, records, value
+from medallion_assets_tests.sources.dynamodb_export.planted_exports import verified
 
 KEYS = {"customer_transactions": "transaction_id", "customers": "customer_id"}
 NOW = datetime(2026, 3, 9, 18, 30, 5, 250_000, tzinfo=UTC)
@@ -40,10 +40,10 @@ def chain(exports: tuple[Path, list[Export]], request: pytest.FixtureRequest) ->
 
 def test_every_export_is_complete_and_joins_the_one_before(exports: tuple[Path, list[Export]], chain: Chain) -> None:
     """Rules B1 and C1; the ids ascend with the windows."""
-    assert {(each.verdict, each.gap) for each in verify_all(str(exports[0]))} == {(Verdict.COMPLETE, None)}
+    assert {each.verdict for each in verified(str(exports[0]))} == {Verdict.COMPLETE}
     taken = [export for export, _ in chain]
     assert [export.export_type for export in taken] == [ExportType.FULL] + [ExportType.INCREMENTAL] * (len(STEPS) - 1)
-    assert taken[1].from_at == decides_at(taken[0].to_at)
+    assert taken[1].from_at == taken[0].batch.covers_until
     assert [before.to_at for before in taken[1:-1]] == [after.from_at for after in taken[2:]]
     assert [export.to_at for export in taken] == [(NOW + step).replace(microsecond=0) for step in STEPS]
     assert [export.export_id for export in taken] == sorted({export.export_id for export in taken})

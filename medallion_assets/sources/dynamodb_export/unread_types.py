@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.source import WRONG_TYPE
 from medallion_assets.contracts.table import Column, Date, Table, TimestampUtc
-from medallion_assets.refining.typing.values import WRONG_TYPE
 from medallion_assets.sources.dynamodb_export.record import attributes_of
 
 BINARY = ("B", "BS")

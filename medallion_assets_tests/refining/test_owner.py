@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from medallion_assets.contracts.source import Owner
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.errors import PermanentError
-from medallion_assets.orchestration.assets.bronze import exports_verified
 from medallion_assets.refining import load as module
-from medallion_assets.refining.bronze import bronze_table, latest_export
+from medallion_assets.refining.bronze import bronze_table, latest_origin
 from medallion_assets.refining.decisions import Action, record_decisions
-from medallion_assets.refining.source import SOURCE_ARN_NOTE, Source, recorded_arn
+from medallion_assets.refining.owner import SOURCE_ARN_NOTE, owner_known
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
 from medallion_assets_tests.refining.landing import AT, HOUR, NOW, TABLE, Landing, ids
 from medallion_assets_tests.refining.test_load import confirm, decision
@@ -28,6 +28,10 @@ EQUAL = "0f0e0d0c-0000-4000-8000-000000000000"
 @pytest.fixture
 def landing(tmp_path: Path) -> Landing:
     return Landing(tmp_path)
+
+
+def recorded(landing: Landing) -> Owner:
+    return owner_known(Owner(table=TABLE), bronze(landing))
 
 
 def bronze(landing: Landing) -> Any:
@@ -53,7 +57,7 @@ def test_an_export_of_the_same_name_from_elsewhere_is_refused(
     strangers = landing.full("b", at=AT + HOUR, **elsewhere, **({"table_id": table_id} if table_id else {}))
     next_one = landing.window("c", begin=AT, table_id=EQUAL)
     done = landing.ingest()
-    assert [one.export_id for one in done.loaded] == ids(next_one)
+    assert [one.id for one in done.loaded] == ids(next_one)
     assert [(one.export_id, one.verdict) for one in done.refused] == [(strangers.export_id, "wrong_table")]
     assert f"(another {differs})" in done.refused[0].message
     assert "confirm" not in done.refused[0].message
@@ -71,20 +75,20 @@ def test_another_partition_is_another_table(landing: Landing) -> None:
 def test_the_contract_says_whose_exports_come_whatever_lands_first(landing: Landing) -> None:
     """B3: also under another name than the table's own."""
     mine = "arn:aws:dynamodb:eu-west-1:222233334444:table/prod-orders"
-    landing.source = Source(arn=mine, by_contract=True)
+    landing.contract = replace(landing.contract, source_arn=mine)
     foreign = landing.full("x")
     ours = landing.full("a", at=AT + HOUR, table_name="prod-orders", region="eu-west-1", account_id="222233334444")
     done = landing.ingest()
-    assert [one.export_id for one in done.loaded] == ids(ours)
+    assert [one.id for one in done.loaded] == ids(ours)
     assert [one.export_id for one in done.refused] == ids(foreign)
-    assert recorded_arn(bronze(landing)) == mine
+    assert recorded(landing).name == mine
 
 
 def test_a_moved_table_is_accepted_by_its_arn_and_then_confirmed_by_its_id(landing: Landing) -> None:
     """B3: the ARN is taken on purpose; the new table id still stops the loading until a person confirms it."""
     landing.full("a")
     moved = landing.full("b", at=AT + HOUR, region="eu-west-1")
-    landing.source = Source(accepts=(moved.table_arn,))
+    landing.contract = replace(landing.contract, accepts=(moved.table_arn,))
     (refused,) = landing.ingest().refused
     assert (refused.verdict, f"confirm_table_id: {moved.table_id}" in refused.message) == ("table_recreated", True)
 
@@ -92,9 +96,9 @@ def test_a_moved_table_is_accepted_by_its_arn_and_then_confirmed_by_its_id(landi
 def test_a_replica_that_is_accepted_goes_on_under_the_same_table_id(landing: Landing) -> None:
     landing.full("a", table_id=EQUAL)
     replica = landing.window("b", table_id=EQUAL, region="eu-west-1")
-    landing.source = Source(accepts=(replica.table_arn,))
-    assert replica.export_id in [one.export_id for one in landing.ingest().loaded]
-    assert recorded_arn(bronze(landing)) == OURS
+    landing.contract = replace(landing.contract, accepts=(replica.table_arn,))
+    assert replica.export_id in [one.id for one in landing.ingest().loaded]
+    assert recorded(landing).name == OURS
 
 
 def of_an_earlier_release(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +107,7 @@ def of_an_earlier_release(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> 
     with monkeypatch.context() as patches:
         patches.setattr(module, "load_export", lambda *args, notes: load(*args, notes={}))  # noqa: ARG005
         landing.ingest()
-    assert recorded_arn(bronze(landing)) is None
+    assert recorded(landing).name is None
 
 
 def test_a_table_of_an_earlier_release_learns_its_arn_from_what_is_in(
@@ -116,7 +120,7 @@ def test_a_table_of_an_earlier_release_learns_its_arn_from_what_is_in(
     strangers = landing.full("b", at=AT + HOUR, table_id=EQUAL, account_id="999988887777")
     assert [one.export_id for one in landing.ingest().refused] == ids(strangers)
     after = bronze(landing)
-    assert (recorded_arn(after), after.version) == (OURS, before.version + 1)
+    assert (recorded(landing).name, after.version) == (OURS, before.version + 1)
     assert after.files["path"].to_list() == before.files["path"].to_list()
     landing.ingest(NOW + HOUR)
     assert bronze(landing).version == after.version
@@ -144,11 +148,11 @@ def test_where_nothing_tells_the_arn_the_next_load_of_the_same_table_id_does(
     shutil.rmtree(Path(landing.raw_url) / TABLE / "AWSDynamoDB")
     strangers = landing.window("b", table_id=EQUAL, account_id="999988887777")
     ours = landing.window("c", begin=AT + HOUR, table_id=EQUAL)
-    assert [one.export_id for one in landing.ingest().loaded] == ids(strangers)
-    assert Source().known_from(bronze(landing)).presumed_from == strangers.export_id
-    landing.source = Source(arn=OURS, by_contract=True)
-    assert [one.export_id for one in landing.ingest().loaded] == ids(ours)
-    assert Source().known_from(bronze(landing)) == Source(arn=OURS)
+    assert [one.id for one in landing.ingest().loaded] == ids(strangers)
+    assert recorded(landing).presumed_from == strangers.export_id
+    landing.contract = replace(landing.contract, source_arn=OURS)
+    assert [one.id for one in landing.ingest().loaded] == ids(ours)
+    assert recorded(landing) == Owner(table=TABLE, name=OURS)
 
 
 def test_a_confirmation_does_not_say_whose_table_it_was(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,8 +163,8 @@ def test_a_confirmation_does_not_say_whose_table_it_was(landing: Landing, monkey
     new = landing.full("b", at=AT + HOUR, table_id="new")
     confirm(landing, new.table_id)
     assert [one.verdict for one in landing.ingest().refused] == ["table_recreated"]
-    landing.source = Source(arn=OURS, by_contract=True)
-    assert [one.export_id for one in landing.ingest().loaded] == ids(new)
+    landing.contract = replace(landing.contract, source_arn=OURS)
+    assert [one.id for one in landing.ingest().loaded] == ids(new)
 
 
 def test_what_a_former_table_exports_after_its_end_is_told(landing: Landing) -> None:
@@ -174,10 +178,9 @@ def test_what_a_former_table_exports_after_its_end_is_told(landing: Landing) -> 
     window = landing.window("c", begin=AT + 3 * HOUR, table_id="old")
     after = [window, landing.full("c", at=AT + 9 * HOUR, table_id="old")]
     done = landing.ingest()
-    assert [one.export_id for one in done.loaded] == ids(over, *after)
+    assert [one.id for one in done.loaded] == ids(over, *after)
     assert list(done.outdated) == ids(*after)
     assert "counts, for it begins after its table ended" in done.outdated[after[0].export_id]
-    assert not exports_verified(bronze_table(TABLE), done).passed
     record_decisions(landing.lakehouse, [replace(decision(began.export_id), action=Action.REJECT)])
     landing.window("d", begin=AT + 4 * HOUR, table_id="old")
     assert landing.ingest().outdated == {}
@@ -187,21 +190,22 @@ def test_an_arn_that_is_accepted_is_never_the_tables_own(landing: Landing) -> No
     """B3: also when its export is loaded first."""
     replica = landing.full("a", region="eu-west-1", table_id=EQUAL)
     ours = landing.window("b", table_id=EQUAL)
-    landing.source = Source(accepts=(replica.table_arn,))
-    assert [one.export_id for one in landing.ingest().loaded] == ids(replica, ours)
-    assert recorded_arn(bronze(landing)) == OURS
+    landing.contract = replace(landing.contract, accepts=(replica.table_arn,))
+    assert [one.id for one in landing.ingest().loaded] == ids(replica, ours)
+    assert recorded(landing).name == OURS
 
 
 def test_an_arn_that_moves_to_accepts_reopens_what_it_had_refused(landing: Landing) -> None:
     """B3: the contract named the wrong ARN as the table's own."""
     landing.full("a", table_id=EQUAL)
     landing.ingest()
-    landing.source = Source(arn="arn:aws:dynamodb:eu-west-1:111122223333:table/orders", by_contract=True)
+    landing.contract = replace(landing.contract, source_arn="arn:aws:dynamodb:eu-west-1:111122223333:table/orders")
     ours = landing.window("b", table_id=EQUAL)
     assert [one.verdict for one in landing.ingest().refused] == ["wrong_table"]
-    assert landing.source.arn is not None
-    landing.source = Source(accepts=(landing.source.arn,))
-    assert [one.export_id for one in landing.ingest().loaded] == ids(ours)
+    arn = landing.contract.source_arn
+    assert arn is not None
+    landing.contract = replace(landing.contract, source_arn=None, accepts=(arn,))
+    assert [one.id for one in landing.ingest().loaded] == ids(ours)
 
 
 def test_what_was_rolled_back_tells_nothing(landing: Landing) -> None:
@@ -212,13 +216,9 @@ def test_what_was_rolled_back_tells_nothing(landing: Landing) -> None:
     landing.full("b", at=AT + HOUR, table_id="new")
     confirm(landing, "new")
     landing.ingest()
-    latest = latest_export(bronze(landing))
-    assert latest is not None
-    assert latest.table_id == "new"
+    assert latest_origin(bronze(landing))[1] == "new"
     bronze(landing).delta.restore(before)
-    latest = latest_export(bronze(landing))
-    assert latest is not None
-    assert latest.table_id == EQUAL
+    assert latest_origin(bronze(landing))[1] == EQUAL
 
 
 @pytest.mark.parametrize("arn", ["orders", "arn:aws:s3:::orders", f"{OURS}/export/1", f"{OURS} "])
@@ -233,7 +233,7 @@ def test_a_contract_names_arns_of_tables_alone(arn: str) -> None:
 def test_what_the_contract_says_is_part_of_a_refusals_fingerprint() -> None:
     """B3: a changed contract reopens what it had refused; what was learnt from an export does not."""
     contract = Table(name="silver.orders", description="", columns=(Column("pk", Text(), ""),), source_arn=OURS)
-    assert Source.of(contract).contract_text == f"source_arn={OURS}"
-    assert Source(accepts=(OURS,)).contract_text == f"accepts={OURS}"
-    assert Source(arn=OURS).contract_text == ""
+    assert Owner.of(contract).contract_text == f"source_arn={OURS}"
+    assert Owner(table=TABLE, accepts=(OURS,)).contract_text == f"accepts={OURS}"
+    assert Owner(table=TABLE, name=OURS).contract_text == ""
     assert SOURCE_ARN_NOTE.startswith("medallion_")

@@ -1,0 +1,194 @@
+"""Sources: where batches come from. A source knows bytes and texts, never types or rules.
+
+Belongs here: what refining asks of a source, and the values that pass between the two.
+Does not: any single source, or what is done with what it gives (refining).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import polars as pl
+
+from medallion_assets.contracts.batch import Batch
+from medallion_assets.errors import PermanentError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+    from medallion_assets.contracts.table import Table
+
+WRONG_TABLE = "wrong_table"
+"""The verdict on a batch of another table than the contract takes; another contract may take it (rule B3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A batch in a listing of its place, which may hold it twice, under two prefixes.
+
+    `fingerprint` changes when anything of it comes, goes or changes (rule B2). `is_complete`: nothing more is awaited;
+    whether it is whole is for reading to say. `files` are those that were seen of it, its data left out.
+    """
+
+    id: str
+    prefix: str
+    fingerprint: str
+    is_complete: bool = True
+    files: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What lies in a place: batches, sorted by (id, prefix), and what is none.
+
+    `foreign` counts objects that belong to no batch, `unclaimed` are those of them that look as if they did. `unseen`
+    are folders that were not looked into, each with why, and what to do.
+    """
+
+    batches: list[Found]
+    foreign: int
+    unclaimed: list[str]
+    unseen: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Whose batches the table `table` takes; `name` is None before anything says it.
+
+    `accepts` are others, whose batches are taken on purpose. `by_contract`: whoever wrote the contract named it.
+    `presumed_from`: nothing but the origin of that batch said that it is the table's own.
+    """
+
+    table: str
+    name: str | None = None
+    accepts: tuple[str, ...] = ()
+    by_contract: bool = False
+    presumed_from: str | None = None
+
+    @classmethod
+    def of(cls, contract: Table) -> Self:
+        """What the contract says."""
+        return cls(
+            table=contract.short_name,
+            name=contract.source_arn,
+            accepts=contract.accepts,
+            by_contract=contract.source_arn is not None,
+        )
+
+    @property
+    def contract_text(self) -> str:
+        """What the contract says, as a text that changes with it; empty when it says nothing."""
+        named = [f"source_arn={self.name}"] if self.by_contract else []
+        return " ".join([*named, *(f"accepts={name}" for name in sorted(self.accepts))])
+
+    def or_of(self, batch: Batch, *, has_rows: bool) -> Owner:
+        """With the owner of a batch that is loaded now, where nothing says one; never one of `accepts`."""
+        if self.name is not None or batch.owner is None or batch.owner in self.accepts:
+            return self
+        return replace(self, name=batch.owner, presumed_from=batch.id if has_rows else None)
+
+
+class BatchRefusedError(PermanentError):
+    """Nothing of a batch is loaded, and why: `verdict` is the name of what is wrong.
+
+    `watched` is the file that has to change first, where its change would not show in the batch's fingerprint, and
+    `state` what `storage.state_of` said of it when it was refused; None where that is not certain.
+    """
+
+    def __init__(
+        self, verdict: str, what: str, *, watched: str | None = None, state: str | None = None, **parts: Any
+    ) -> None:
+        super().__init__(what, **parts)
+        self.verdict = verdict
+        self.watched = watched
+        self.state = state
+
+
+class Delivery(Protocol):
+    """A batch that was read as far as it says what it holds; each source adds what it needs to give its lines."""
+
+    @property
+    def batch(self) -> Batch:
+        """What it is."""
+        ...
+
+
+class LineReader(Protocol):
+    """Takes lines apart, for one contract; several threads may call it."""
+
+    def read(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """One row for each of `lines` (`raw`, `_export_type`: the kind of its batch), in order. No line fails the call.
+
+        - `_verdict`: one of `contracts.expectations.UNREADABLE`, or null for a record that can be judged;
+        - `_is_delete`, and of changes `_sequence`: when it was written, in microseconds since 1970, as text;
+        - `_unknown_attributes`: the names that the contract lacks, sorted;
+        - of each column with a source its text under the column's name (null: absent), and as `wrong(column)` whether
+          it was of a kind that is no such text.
+        """
+        ...
+
+
+class Source(Protocol):
+    """A kind of place that batches come from. All times are UTC."""
+
+    @property
+    def uncertainty(self) -> timedelta:
+        """How far before and after its time a full batch may have read a row (rule R1)."""
+        ...
+
+    def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
+        """What lies in the place: of ids greater than `after` alone, and of none that are `known`.
+
+        Raises:
+            PermanentError: the place is not there, or cannot be listed.
+            TransientError: the store did not answer.
+        """
+        ...
+
+    def read(self, place: ObjectStore, found: Found, *, owner: Owner | None = None) -> Delivery:
+        """What a batch says of itself; of `owner` and those it accepts alone, where that is given.
+
+        Raises:
+            BatchRefusedError: it is not whole, or of another owner (WRONG_TABLE).
+            TransientError: the store did not answer.
+        """
+        ...
+
+    def lines(self, place: ObjectStore, delivery: Any, *, refused_as: str | None = None) -> Generator[pl.DataFrame]:
+        """Its lines (`_source_file`, `_line_number` from 1 in each file, `raw`) in frames of bounded bytes, none empty.
+
+        `refused_as` is the verdict with which it was refused before: it may be cheaper to look at that first.
+
+        Raises:
+            BatchRefusedError: some of its data is not as it should be; frames before it may have been given.
+            TransientError: the store did not answer.
+        """
+        ...
+
+    def reader(self, table: Table, sample: pl.Series) -> LineReader:
+        """A reader of lines like those of `sample`, for one contract."""
+        ...
+
+    def canonical(self, line: str) -> str:
+        """One text for all lines that tell the same record, however they spell it (rule R3)."""
+        ...
+
+    def spelled(self, text: str) -> str:
+        """How a value's text stands in a line, unless the line escapes some of it with a backslash."""
+        ...
+
+    def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
+        """What to say of bad records (`raw`, `_reasons`, `_reason_columns`) that hold what no contract can read."""
+        ...
+
+
+WRONG_TYPE = "wrong_type"
+"""The reason of a value where the column `wrong(...)` is true."""
+
+
+def wrong(column: str) -> str:
+    """The name of the Boolean column that is true where a value is of another kind than the contract's."""
+    return f"_wrong:{column}"

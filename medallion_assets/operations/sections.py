@@ -1,0 +1,95 @@
+"""Sections: what the pages for people are made of, whoever shows them.
+
+Belongs here: the vocabulary: a section with its charts or its table, a legend, a figure at the top; figures as text.
+Does not: what the sections say (operations.status_sections, the dashboard), or how they look (cli.section_page,
+page.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # drawing takes a while to import, and a terminal draws none
+    from medallion_assets.operations.dashboard.charts import Chart
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A line of a legend."""
+
+    colour: str
+    symbol: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Cells as a person reads them; a bad row is set off."""
+
+    cells: tuple[str, ...]
+    is_bad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table; `figures` names the columns that hold numbers."""
+
+    columns: tuple[str, ...]
+    rows: list[Row]
+    figures: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A part of the page: charts, a table, or the words for having nothing to show."""
+
+    name: str
+    title: str
+    lead: str
+    nothing: str
+    charts: Sequence[Chart] = ()
+    legend: tuple[Mark, ...] = ()
+    grid: Grid | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return not self.charts and (self.grid is None or not self.grid.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """A figure at the top, and the section that tells more."""
+
+    figure: str
+    label: str
+    section: str
+    is_bad: bool
+
+
+def format_minute(moment: datetime | None) -> str:
+    """A moment to the minute; nothing for none."""
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def format_count(number: int | None) -> str:
+    """A number with commas; nothing for none."""
+    return "" if number is None else f"{number:,}"
+
+
+def format_counts(figures: Mapping[str, int]) -> str:
+    """Names with their counts, the largest first."""
+    ordered = sorted(figures.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{name}: {count:,}" for name, count in ordered)
+
+
+def format_age(age: timedelta) -> str:
+    """An age, in the unit that a person would say."""
+    seconds = max(age.total_seconds(), 0)
+    for unit, size, limit in (("min", 60, 120), ("h", 3600, 48)):
+        if seconds < size * limit:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86400:.0f} days"

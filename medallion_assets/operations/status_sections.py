@@ -1,0 +1,161 @@
+"""The status as sections, which the terminal and the dashboard both show.
+
+Belongs here: which facts of the status stand in which table, in which words, and which rows are set off.
+Does not: the facts (operations.status), what the dashboard alone shows (operations.dashboard.listings), or looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from medallion_assets.operations.incident import Incident
+from medallion_assets.operations.sections import Grid, Row, Section, format_age, format_count, format_minute
+from medallion_assets.operations.status import StageStatus, Status
+
+
+def status_sections(status: Status, incidents: Iterable[Incident], *, newest: str) -> list[Section]:
+    """The whole status: first what may ask for a person. `newest` says which `incidents` these are."""
+    return [
+        freshness_section(status),
+        stages_section(status),
+        progress_section(status),
+        incidents_section(incidents, newest=newest),
+        alerts_section(status),
+    ]
+
+
+def freshness_section(status: Status) -> Section:
+    """How old each table is, against its limit."""
+    rows = [
+        Row(
+            (
+                fresh.table,
+                "stale" if fresh.is_stale else "fresh" if fresh.sla_hours is not None else "",
+                "never" if fresh.last_refreshed is None else format_age(status.at - fresh.last_refreshed),
+                "" if fresh.sla_hours is None else f"{fresh.sla_hours:g} h",
+                format_minute(fresh.last_refreshed),
+                format_count(fresh.row_count),
+            ),
+            is_bad=fresh.is_stale,
+        )
+        for fresh in status.freshness
+        if fresh.last_refreshed is not None or fresh.is_stale
+    ]
+    return Section(
+        name="freshness",
+        title="Freshness",
+        lead="How long ago each table was refreshed, and the age at which it counts as stale.",
+        nothing="No table has been made yet: load an export, or run `medallion demo`.",
+        grid=Grid(
+            ("table", "state", "age", "limit", "last refreshed (UTC)", "rows"),
+            rows,
+            figures=frozenset({"age", "limit", "rows"}),
+        ),
+    )
+
+
+def stages_section(status: Status) -> Section:
+    """The last attempt of each stage, and its last 7 days."""
+    figures = ("succeeded", "median", "quality", "threshold", "longest", "in", "out", "quarantined")
+    return Section(
+        name="stages",
+        title="Stages",
+        lead="What each stage did in the last 7 days.",
+        nothing="No stage has run yet.",
+        grid=Grid(
+            ("stage", "last attempt", "at (UTC)", *figures),
+            [
+                Row((stage.stage, *_attempts(stage)), is_bad=stage.is_broken or stage.is_below_threshold)
+                for stage in status.stages
+                if stage.last is not None
+            ],
+            figures=frozenset(figures),
+        ),
+    )
+
+
+def progress_section(status: Status) -> Section:
+    """How far each stage has come."""
+    rows = [
+        Row(
+            (
+                checkpoint.stage,
+                format_minute(checkpoint.last_success),
+                checkpoint.watermark or "",
+                format_minute(checkpoint.covered_until),
+                "" if checkpoint.last_day is None else str(checkpoint.last_day),
+                format_count(checkpoint.waiting),
+                format_count(checkpoint.table_version),
+            )
+        )
+        for checkpoint in status.checkpoints
+        if checkpoint.last_success is not None or checkpoint.watermark is not None
+    ]
+    columns = ("stage", "last success (UTC)", "has come to", "covered until (UTC)", "last day", "waiting", "version")
+    return Section(
+        name="progress",
+        title="Progress",
+        lead="How far each stage has come. Waiting are exports or versions that are not in yet.",
+        nothing="Nothing has come in yet.",
+        grid=Grid(columns, rows, figures=frozenset({"waiting", "version"})),
+    )
+
+
+def incidents_section(incidents: Iterable[Incident], *, newest: str) -> Section:
+    """Stages that failed a run, in the order given."""
+    rows = [
+        Row(
+            (
+                format_minute(incident.failed_at),
+                incident.stage,
+                incident.headline,
+                incident.found or "",
+                incident.reasons or "",
+                incident.do or "",
+                incident.partition or "",
+                incident.export_id or "",
+                f"{incident.run_id} ({incident.job})",
+            )
+        )
+        for incident in incidents
+    ]
+    return Section(
+        name="incidents",
+        title="Incidents",
+        lead=f"Stages that failed a run, and what was found out; {newest}.",
+        nothing="There was no incident.",
+        grid=Grid(
+            ("when (UTC)", "stage", "what is wrong", "found", "reasons", "what to do", "days", "export", "run"), rows
+        ),
+    )
+
+
+def alerts_section(status: Status) -> Section:
+    """What people were told, the newest first."""
+    rows = [
+        Row((format_minute(alert["raised_at"]), *(alert[name] or "" for name in ("kind", "where", "what", "do"))))
+        for alert in status.alerts
+    ]
+    return Section(
+        name="alerts",
+        title="Alerts",
+        lead="What people were told in the last 7 days, the newest first.",
+        nothing="Nobody was alerted.",
+        grid=Grid(("when (UTC)", "kind", "where", "what", "what to do"), rows),
+    )
+
+
+def _attempts(stage: StageStatus) -> tuple[str, ...]:
+    last = stage.last
+    return (
+        "" if last is None else last.outcome.value,
+        "" if last is None else format_minute(last.started_at),
+        f"{stage.succeeded:,} of {stage.attempts:,}",
+        "" if stage.median_seconds is None else f"{stage.median_seconds:,.1f} s",
+        "" if stage.quality is None else f"{stage.quality:.2%}",
+        "" if stage.quality_threshold is None else f"{stage.quality_threshold:.2%}",
+        "" if stage.longest_seconds is None else f"{stage.longest_seconds:,.1f} s",
+        format_count(stage.records_in),
+        format_count(stage.records_out),
+        format_count(stage.records_quarantined),
+    )

@@ -1,0 +1,48 @@
+"""Columns: the lines of exports as texts, one column for each attribute of the contract.
+
+Belongs here: which records an export of a type can hold.
+Does not: taking lines apart (sources.dynamodb_export.lines), or typing their texts (refining.typing).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from medallion_assets.contracts.source import wrong
+from medallion_assets.contracts.table import Table
+from medallion_assets.sources.dynamodb_export.lines import LineReader
+from medallion_assets.sources.dynamodb_export.manifest import ExportType
+from medallion_assets.sources.dynamodb_export.record import UNKNOWN_RECORD, attributes_of
+
+
+class ExportLines:
+    """Reads lines of exports for one contract (`contracts.source.LineReader`)."""
+
+    def __init__(self, table: Table, sample: pl.Series) -> None:
+        self._attributes = attributes_of(table)
+        self._reader = LineReader(self._attributes, sample)
+
+    def read(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """One row a line.
+
+        An item in an incremental export, or a change in a full one, is no record of that export: nothing is read of it.
+        It has no place in the order: a change has no write time that a full export could vouch for, an item none.
+        """
+        texts = self._reader.read(lines["raw"])
+        is_full = lines["_export_type"] == ExportType.FULL.value
+        is_wrong = texts["_verdict"].is_null() & (texts["_is_full"] != is_full)
+        texts = texts.drop("_is_full")
+        if not is_wrong.any():
+            return texts
+        other = pl.lit(is_wrong)
+        nothing = {
+            "_verdict": pl.lit(UNKNOWN_RECORD),
+            "_is_delete": pl.lit(value=False),
+            "_sequence": pl.lit(None, dtype=pl.String),
+            "_unknown_attributes": pl.lit([], dtype=pl.List(pl.String)),
+            **{attribute.column: pl.lit(None, dtype=pl.String) for attribute in self._attributes},
+            **{wrong(attribute.column): pl.lit(value=False) for attribute in self._attributes},
+        }
+        return texts.with_columns(
+            pl.when(other).then(value).otherwise(pl.col(name)).alias(name) for name, value in nothing.items()
+        )

@@ -1,0 +1,91 @@
+"""DynamoDB's exports to S3 as a source of batches.
+
+Belongs here: putting the parts of this folder together as `contracts.source.Source` asks for them.
+Does not: any of the parts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+
+import polars as pl
+from obstore.store import ObjectStore
+
+from medallion_assets.contracts.source import Found, Listing, Owner
+from medallion_assets.contracts.table import Table
+from medallion_assets.sources.dynamodb_export.canonical import canonical
+from medallion_assets.sources.dynamodb_export.columns import ExportLines
+from medallion_assets.sources.dynamodb_export.find import list_exports
+from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY, Export
+from medallion_assets.sources.dynamodb_export.owner import expect_owner
+from medallion_assets.sources.dynamodb_export.read import read_export
+from medallion_assets.sources.dynamodb_export.unread_types import unread_types
+from medallion_assets.sources.dynamodb_export.verdicts import BY_ACCESS, ExportRefusedError, Verdict
+from medallion_assets.sources.dynamodb_export.verified_lines import export_lines
+from medallion_assets.sources.dynamodb_export.verify import expect_readable, verify_file
+from medallion_assets.storage.stores import state_of
+
+ASKED_FIRST = BY_ACCESS | {Verdict.DATA_FILE_MISSING}
+"""Verdicts after which each file is asked for a byte before any is fetched: copies and restores end file by file."""
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoDBExports:
+    """Full and incremental exports, as DynamoDB writes them below a place, under any prefixes."""
+
+    uncertainty: timedelta = UNCERTAINTY
+
+    def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
+        """The exports of a place (rules B1, B2)."""
+        return list_exports(place, after=after, settled=known)
+
+    def read(self, place: ObjectStore, found: Found, *, owner: Owner | None = None) -> Export:
+        """What its manifests say."""
+        export = read_export(place, found)
+        if owner is not None:
+            expect_owner(export, owner)
+        return export
+
+    def lines(self, place: ObjectStore, delivery: Export, *, refused_as: str | None = None) -> Generator[pl.DataFrame]:
+        """The lines of its data files, each file verified before."""
+        try:
+            if refused_as in ASKED_FIRST:
+                expect_readable(place, delivery)
+            with closing(export_lines(place, delivery)) as frames:
+                yield from frames
+        except ExportRefusedError as refused:
+            refused.state = refused.state or _state_when_refused(place, delivery, refused)
+            raise
+
+    def reader(self, table: Table, sample: pl.Series) -> ExportLines:
+        """A reader of DynamoDB JSON."""
+        return ExportLines(table, sample)
+
+    def canonical(self, line: str) -> str:
+        """One spelling of a record."""
+        return canonical(line)
+
+    def spelled(self, text: str) -> str:
+        """A text as JSON spells it."""
+        return json.dumps(text, ensure_ascii=False)
+
+    def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
+        """Attributes of types that no contract can read yet."""
+        return unread_types(bad, table)
+
+
+def _state_when_refused(place: ObjectStore, export: Export, refused: ExportRefusedError) -> str | None:
+    """The state in which the watched file was refused: never that of one that was changed meanwhile."""
+    data_file = next((file for file in export.files if file.key == refused.watched), None)
+    if data_file is None:
+        return None
+    state = state_of(place, data_file.key)
+    try:
+        verify_file(place, export, data_file)
+    except ExportRefusedError as again:
+        return state if again.verdict is refused.verdict else None
+    return None

@@ -1,0 +1,74 @@
+"""S3: how storage options become clients, for all that is not done by delta-rs and Polars, which take them as they are.
+
+Belongs here: the one set-up of obstore and of boto3. Options that are not set (credentials of a role or of a profile,
+a region) are found by each library itself, at use, and renewed by it.
+Does not: reading and writing (storage.stores, storage.bucket), or which options there are (settings).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from obstore.store import S3Store
+
+from medallion_assets.errors import SettingsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+CONNECTIONS = 32
+ATTEMPTS = 4
+
+
+def s3_store(url: str, storage_options: Mapping[str, str]) -> S3Store:
+    """The store of `s3://bucket/prefix`; its keys come after the prefix.
+
+    Raises:
+        SettingsError: an endpoint without encryption that nobody has allowed.
+        obstore.exceptions.BaseError: no store can have such a URL.
+    """
+    options = dict(storage_options)
+    # obstore's S3 config panics on this name; it is an option of the HTTP client there.
+    allow_http = options.pop("AWS_ALLOW_HTTP", "false").lower() in ("1", "true", "yes")
+    if not allow_http and options.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        raise SettingsError(
+            "AWS_ENDPOINT_URL is an address without encryption",
+            expected="https://, or AWS_ALLOW_HTTP=true beside it",
+            found=options["AWS_ENDPOINT_URL"],
+            do="set AWS_ALLOW_HTTP to true if the server is on this machine or its network",
+        )
+    return S3Store.from_url(url, config=options, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
+
+
+def s3_client(store: S3Store) -> S3Client:
+    """A boto3 client for the bucket of a store; one for all stores that were set up alike."""
+    config: Mapping[str, Any] = store.config
+    names = ("endpoint", "region", "access_key_id", "secret_access_key", "session_token")
+    return _client(*(config.get(name) for name in names))
+
+
+@lru_cache(maxsize=8)
+def _client(
+    endpoint: str | None, region: str | None, key: str | None, secret: str | None, token: str | None
+) -> S3Client:
+    """It is safe among threads."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.Session().client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=region or "us-east-1",
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+        config=Config(
+            connect_timeout=10,
+            read_timeout=60,
+            max_pool_connections=CONNECTIONS,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            s3={"addressing_style": "path" if endpoint else "auto"},
+        ),
+    )

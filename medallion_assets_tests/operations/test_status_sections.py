@@ -1,0 +1,48 @@
+"""The terminal and the dashboard show the same sections."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from medallion_assets.cli.section_page import section_page
+from medallion_assets.operations.dashboard.facts import read_facts
+from medallion_assets.operations.sections import Grid, Row, Section
+from medallion_assets.operations.status_sections import status_sections
+from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, lakehouse_in, page_of, plant
+
+
+def in_terminal(section: Section) -> str:
+    out = io.StringIO()
+    Console(file=out, width=400, force_terminal=True, color_system="standard").print(section_page(section))
+    return out.getvalue()
+
+
+def test_what_the_terminal_shows_stands_on_the_page(tmp_path: Path) -> None:
+    lakehouse = lakehouse_in(tmp_path)
+    plant(lakehouse)
+    facts, page = read_facts(lakehouse, NOW), page_of(lakehouse)
+    sections = status_sections(facts.status, facts.incidents, newest="all")
+    assert [section.name for section in sections] == ["freshness", "stages", "progress", "incidents", "alerts"]
+    for section in sections:
+        assert section.grid is not None
+        shown = in_terminal(section)
+        for row in section.grid.rows:
+            assert all(cell in shown for cell in row.cells)
+            assert " ".join(" ".join(row.cells).split()) in page.texts[section.name]
+
+
+@pytest.mark.parametrize("is_bad", [True, False])
+def test_a_bad_row_stands_out(is_bad: bool) -> None:
+    grid = Grid(("table", "rows"), [Row(("gold.t", "[7]"), is_bad=is_bad)], figures=frozenset({"rows"}))
+    shown = in_terminal(Section(name="s", title="Section", lead="", nothing="none", grid=grid))
+    assert "[7]" in shown
+    assert ("\x1b[1;31m" in shown) == is_bad
+
+
+def test_a_section_without_rows_says_so() -> None:
+    section = Section(name="s", title="Alerts", lead="", nothing="Nobody was alerted.", grid=Grid(("what",), []))
+    assert "Nobody was alerted." in in_terminal(section)

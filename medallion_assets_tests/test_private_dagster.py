@@ -1,0 +1,43 @@
+"""Private parts of Dagster: those for which it has no public way, by module. The list may only become shorter."""
+
+from __future__ import annotations
+
+import re
+
+from medallion_assets_tests.services.processes import REPOSITORY
+
+PRIVATE = re.compile(r"^ *(?:from|import) (dagster(?:_shared)?\.\S+)", re.MULTILINE)
+ALLOWED = {
+    "cli/web_ui.py": {
+        "dagster._core.instance.ref",  # an instance with another run coordinator than its dagster.yaml says
+        "dagster._serdes",
+    },
+    "orchestration/runs/launcher.py": {
+        "dagster._core.launcher",  # what a run launcher is handed, and gives back
+        "dagster._core.remote_origin",
+    },
+    "orchestration/runs/restart.py": {
+        "dagster._core.events",
+        "dagster._core.remote_origin",
+        "dagster._core.storage.tags",
+        "dagster._core.workspace.context",
+        "dagster._core.workspace.load_target",
+        "dagster._daemon.auto_run_reexecution.auto_run_reexecution",  # a run that is retried as the daemon does it
+    },
+    "orchestration/runs/whereabouts.py": {
+        "dagster._core.events",
+        "dagster._core.storage.dagster_run",
+        "dagster._core.storage.tags",
+    },
+    "orchestration/runs/worker.py": {"dagster._grpc.types"},  # what `dagster api execute_run` reads
+}
+
+
+def test_no_other_private_part_of_dagster_is_imported() -> None:
+    package = REPOSITORY / "medallion_assets"
+    found = {
+        str(path.relative_to(package)): set(names)
+        for path in package.rglob("*.py")
+        if (names := PRIVATE.findall(path.read_text()))
+    }
+    assert found == ALLOWED
