@@ -166,6 +166,17 @@ class PublishItems:
     limits: Limits = SERVING_LIMITS
     freshness_hours: float | None = 24
 
+    def __post_init__(self) -> None:
+        """Refuse keys that a DynamoDB table of ours cannot have.
+
+        Raises:
+            PermanentError: with the Gold table, and its key.
+        """
+        table = self.gold.table
+        if len(self.keys) not in (1, 2) or not all(isinstance(table.column(key).type, Text) for key in self.keys):
+            expected = "one or two columns of text in its key beside the day, to be the keys of items"
+            raise table.wrong(expected, ", ".join(self.keys) or "none", do="publish its days, or give it such a key")
+
     @property
     def keys(self) -> tuple[str, ...]:
         """The columns that are the partition key and, if there are two, the sort key: Gold's key without the day."""
