@@ -14,7 +14,7 @@ from medallion_assets_tests.support_tickets.help_desk import agent, ticket
 from medallion_assets_tests.support_tickets.living import Living, living_at
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
     """A help desk of a week whose exports came in and were published, beside a shop that has no exports yet.
 

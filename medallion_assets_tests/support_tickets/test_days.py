@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import dagster as dg
+import pytest
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.rows import frame_of
@@ -20,6 +21,7 @@ from medallion_assets_tests.support_tickets.help_desk import export_shop, ticket
 from medallion_assets_tests.support_tickets.living import BOTH, Living
 from medallion_assets_tests.support_tickets.pipeline import SUPPORT_TICKETS
 
+pytestmark = pytest.mark.xdist_group("support_tickets")
 CLOSED_TOGETHER = [
     ["gold/opened_tickets"],
     ["gold/team_minutes", "serving/team_minutes_by_day"],

@@ -22,6 +22,7 @@ from medallion_assets_tests.support_tickets.living import Living
 from medallion_assets_tests.support_tickets.pipeline import SUPPORT_TICKETS
 from medallion_assets_tests.support_tickets.routed_tickets import ROUTED
 
+pytestmark = pytest.mark.xdist_group("support_tickets")
 SETTINGS = load_settings({})
 WAITING = replace(SUPPORT_TICKETS, derived=(replace(ROUTED, updates=Mode.ALL),))
 

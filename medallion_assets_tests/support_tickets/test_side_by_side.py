@@ -25,6 +25,7 @@ from medallion_assets_tests.support_tickets.pipeline import SUPPORT_TICKETS
 from medallion_assets_tests.support_tickets.requesters import ASKED_METRICS, REQUESTERS
 from medallion_assets_tests.support_tickets.team_minutes import MINUTES_BY_DAY, TEAM_MINUTES
 
+pytestmark = pytest.mark.xdist_group("support_tickets")
 HERE = Path(__file__).parent
 DECLARED = ("tickets", "agents", "routed_tickets", "opened_tickets", "team_minutes", "requesters", "pipeline")
 LAST = date(2025, 3, 6)
