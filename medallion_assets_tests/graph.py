@@ -1,4 +1,4 @@
-"""The asset graph run through Dagster in this process, for tests: what every room's doorway shows and does.
+"""The asset graph run through Dagster in this process, for tests: what every asset shows and does.
 
 Belongs here: a graph over a home of its own, and short ways to read what a run told Dagster.
 Does not: expectations of any kind; exports and tables without Dagster (pipeline.py).

@@ -1,7 +1,7 @@
 """Integrity: questions that every table of a kind must answer with none.
 
 Belongs here: counting what must not be there, in bounded memory.
-Does not: what happens when something is (the doorways' checks, `medallion verify`).
+Does not: what happens when something is (the checks of assets, `medallion verify`).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining.events import tombstones, winners_in_parts
 from medallion_assets.refining.full_exports import FullExports, bad_in
-from medallion_assets.refining.merge_days import STATE, Won, replace_day, replace_tombstones
+from medallion_assets.refining.merge_days import STATE, Winners, replace_day, replace_tombstones
 from medallion_assets.refining.origins import counted_sequence, is_outdated
 
 
@@ -66,11 +66,11 @@ def fold(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
     )
 
 
-def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Path) -> Won:
+def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Path) -> Winners:
     table, schema = silver.table, polars_schema(silver.table)
     partition_by = str(table.partition_by)
     moved_schema = pl.Schema({**{name: schema[name] for name in table.key}, "_old_partition": pl.Date()})
-    won = Won(partition_by=partition_by, schema=schema, moved=pl.DataFrame(schema=moved_schema))
+    won = Winners(partition_by=partition_by, schema=schema, moved=pl.DataFrame(schema=moved_schema))
     for number, part in enumerate(winners_in_parts(good, table.key)):
         rows = _winning_part(silver, part, fulls)
         leaves = pl.col("_old_exists") & ~pl.col("_old_partition").eq_missing(pl.col(partition_by))

@@ -45,7 +45,7 @@ class Replaced:
 
 
 @dataclass(kw_only=True)
-class Won:
+class Winners:
     """The rows that win over what the table holds, by part, and the keys that change their partition.
 
     A part is in memory, cut into partitions, or (one of several) in a parquet file in the order of its partitions.
@@ -83,7 +83,7 @@ class Won:
         return self.moved.filter(pl.col("_old_partition").eq_missing(pl.lit(partition, dtype=pl.Date)))
 
 
-def replace_day(silver: Snapshot, day: date, won: Won, fulls: FullExports) -> Replaced:
+def replace_day(silver: Snapshot, day: date, won: Winners, fulls: FullExports) -> Replaced:
     """Put a day's new rows in place of its old ones; a day of more than DAY_BYTES is made in several files.
 
     These hold the keys by their hashes: each is made of what the day holds of its keys, old and new.
@@ -118,7 +118,7 @@ class _ReplacedKeys:
     restated: bool = False
 
 
-def _replace_keys(silver: Snapshot, day: date, won: Won, fulls: FullExports, chosen: pl.Expr) -> _ReplacedKeys:
+def _replace_keys(silver: Snapshot, day: date, won: Winners, fulls: FullExports, chosen: pl.Expr) -> _ReplacedKeys:
     table = silver.table
     key, is_part = list(table.key), chosen is not EVERY_ROW
     old, new = silver.scan(partitions=[day]).filter(chosen).collect(), won.rows_of(day, chosen)
@@ -145,7 +145,7 @@ def _replace_keys(silver: Snapshot, day: date, won: Won, fulls: FullExports, cho
     )
 
 
-def replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: Won, fulls: FullExports) -> Replaced:
+def replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: Winners, fulls: FullExports) -> Replaced:
     """Put new tombstones beside the old ones; a full export being applied moves the older ones to its moment."""
     table = silver.table
     key, gone = list(table.key), won.moved_from(None).lazy()

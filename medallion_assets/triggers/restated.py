@@ -31,7 +31,7 @@ Position = Annotated[int, Field(ge=NEVER, le=2**53)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restating:
+class SilverChange:
     """A commit of Silver that restated some days."""
 
     version: int
@@ -39,7 +39,7 @@ class Restating:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Building:
+class GoldBuild:
     """A commit of Gold that replaced days by figures of a version of Silver, or removed some that are not kept."""
 
     version: int
@@ -49,7 +49,7 @@ class Building:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Publishing:
+class Publish:
     """A publish of a day that had read a version of Gold."""
 
     day: date
@@ -105,9 +105,9 @@ class Stretch:
 def advance(
     ledger: Ledger,
     *,
-    restatings: Iterable[Restating] = (),
-    buildings: Iterable[Building] = (),
-    publishings: Iterable[Publishing] = (),
+    silver_changes: Iterable[SilverChange] = (),
+    gold_builds: Iterable[GoldBuild] = (),
+    publishes: Iterable[Publish] = (),
 ) -> Ledger:
     """The ledger after what the logs say next, each in its log's order.
 
@@ -115,20 +115,20 @@ def advance(
     then: so read the event log first, then Gold's, then Silver's.
     """
     restated = dict(ledger.restated)
-    for restating in restatings:
-        if restating.days:
-            days = [min(restating.days)] if ledger.as_of else restating.days
-            restated.update(dict.fromkeys(days, restating.version))
+    for change in silver_changes:
+        if change.days:
+            days = [min(change.days)] if ledger.as_of else change.days
+            restated.update(dict.fromkeys(days, change.version))
     built, unpublished = dict(ledger.built), dict(ledger.unpublished)
     sources = dict(built)
-    for building in buildings:
-        for day in building.removed:
+    for build in gold_builds:
+        for day in build.removed:
             built.pop(day, None)
             unpublished.pop(day, None)
-        for day in building.replaced:
-            built[day] = sources[day] = building.source_version
-            unpublished[day] = building.version
-    now_published = [one for one in publishings if unpublished.get(one.day, NEVER) <= one.version]
+        for day in build.replaced:
+            built[day] = sources[day] = build.source_version
+            unpublished[day] = build.version
+    now_published = [one for one in publishes if unpublished.get(one.day, NEVER) <= one.version]
     for publishing in now_published:
         unpublished.pop(publishing.day, None)
     if not ledger.as_of:
@@ -153,9 +153,9 @@ def advance(
 
 
 def _greatest_published(
-    known: tuple[date, int] | None, publishings: Iterable[Publishing], sources: Mapping[date, int]
+    known: tuple[date, int] | None, publishes: Iterable[Publish], sources: Mapping[date, int]
 ) -> tuple[date, int] | None:
-    for day in sorted(one.day for one in publishings):
+    for day in sorted(one.day for one in publishes):
         if known is None or day >= known[0]:
             before = known[1] if known is not None and known[0] == day else NEVER
             known = (day, sources.get(day, before))

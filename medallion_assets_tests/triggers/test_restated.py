@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from medallion_assets.deriving.kept_days import kept_as_of_days
 from medallion_assets.triggers.restated import (
-    Building,
+    GoldBuild,
     Ledger,
-    Publishing,
-    Restating,
+    Publish,
+    SilverChange,
     Stretch,
     advance,
     restated_at,
@@ -39,53 +39,53 @@ def asked(ledger: Ledger, *, first: date = date(2025, 1, 1), last: date = date(2
 
 def test_a_restated_day_is_built_from_that_version_or_a_later_one() -> None:
     """G5: an older build that was committed after the change does not count."""
-    ledger = advance(SALES, restatings=[Restating(version=7, days=[day(0), day(1)])])
+    ledger = advance(SALES, silver_changes=[SilverChange(version=7, days=[day(0), day(1)])])
     assert to_build(ledger) == {day(0): 7, day(1): 7}
-    ledger = advance(ledger, buildings=[Building(version=1, source_version=6, replaced=[day(0), day(1)])])
+    ledger = advance(ledger, gold_builds=[GoldBuild(version=1, source_version=6, replaced=[day(0), day(1)])])
     assert to_build(ledger) == {day(0): 7, day(1): 7}
-    ledger = advance(ledger, buildings=[Building(version=2, source_version=8, replaced=[day(1)])])
+    ledger = advance(ledger, gold_builds=[GoldBuild(version=2, source_version=8, replaced=[day(1)])])
     assert to_build(ledger) == {day(0): 7}
 
 
 def test_a_restated_day_touches_every_kept_as_of_day_from_it_on() -> None:
     """G5: as of earlier days nothing changed."""
-    built = Building(version=1, source_version=1, replaced=[day(number) for number in range(4)])
-    ledger = advance(LTV, restatings=[Restating(version=1, days=[day(0)])], buildings=[built])
+    built = GoldBuild(version=1, source_version=1, replaced=[day(number) for number in range(4)])
+    ledger = advance(LTV, silver_changes=[SilverChange(version=1, days=[day(0)])], gold_builds=[built])
     assert to_build(ledger) == {}
-    ledger = advance(ledger, restatings=[Restating(version=2, days=[day(2)])])
+    ledger = advance(ledger, silver_changes=[SilverChange(version=2, days=[day(2)])])
     assert to_build(ledger) == {day(2): 2, day(3): 2}
 
 
 def test_kept_as_of_days_that_were_never_built_are_built() -> None:
     """K4: the greatest day jumped over days without sales; what was removed and is kept again counts as never built."""
-    restated = Restating(version=1, days=[day(0), day(3)])
-    built = Building(version=1, source_version=1, replaced=[day(0), day(1), day(3)])
-    removed = Building(version=2, source_version=1, replaced=[], removed=[day(1)])
-    ledger = advance(LTV, restatings=[restated], buildings=[built, removed])
+    restated = SilverChange(version=1, days=[day(0), day(3)])
+    built = GoldBuild(version=1, source_version=1, replaced=[day(0), day(1), day(3)])
+    removed = GoldBuild(version=2, source_version=1, replaced=[], removed=[day(1)])
+    ledger = advance(LTV, silver_changes=[restated], gold_builds=[built, removed])
     assert to_build(ledger) == {day(1): 1, day(2): 1}
 
 
 def test_only_recent_days_and_month_ends_are_kept_as_of() -> None:
     """G5: 28 February is 40 days before the greatest day."""
     ledger = replace(LTV, first_day=date(2025, 2, 10), greatest_day=date(2025, 4, 9))
-    ledger = advance(ledger, restatings=[Restating(version=1, days=[date(2025, 2, 10)])])
+    ledger = advance(ledger, silver_changes=[SilverChange(version=1, days=[date(2025, 2, 10)])])
     assert [one.first for one in asked(ledger)] == [date(2025, 3, 5), date(2025, 2, 28)]
     assert [one.publishes for one in asked(ledger)] == [True, False]
 
 
 def test_a_published_as_of_day_after_the_greatest_is_kept_up_to_date() -> None:
     """P2: nothing lower would reach readers, so what they have must follow Silver, though Gold does not keep it."""
-    closed = Building(version=1, source_version=1, replaced=[day(number) for number in range(6)])
+    closed = GoldBuild(version=1, source_version=1, replaced=[day(number) for number in range(6)])
     ledger = advance(
         LTV,
-        restatings=[Restating(version=1, days=[day(0)])],
-        buildings=[closed],
-        publishings=[Publishing(day=day(5), version=1)],
+        silver_changes=[SilverChange(version=1, days=[day(0)])],
+        gold_builds=[closed],
+        publishes=[Publish(day=day(5), version=1)],
     )
-    removing = Building(version=2, source_version=1, replaced=[], removed=[day(4), day(5)])
-    ledger = advance(ledger, buildings=[removing])
+    removing = GoldBuild(version=2, source_version=1, replaced=[], removed=[day(4), day(5)])
+    ledger = advance(ledger, gold_builds=[removing])
     assert asked(ledger) == []
-    ledger = advance(ledger, restatings=[Restating(version=2, days=[day(3)])])
+    ledger = advance(ledger, silver_changes=[SilverChange(version=2, days=[day(3)])])
     assert asked(ledger) == [
         Stretch(first=day(5), last=day(5), version=2, builds=True, publishes=True),
         Stretch(first=day(3), last=day(3), version=2, builds=True, publishes=False),
@@ -94,27 +94,27 @@ def test_a_published_as_of_day_after_the_greatest_is_kept_up_to_date() -> None:
 
 def test_a_day_is_published_once_for_the_commit_that_built_it() -> None:
     """Later commits of Gold touch other days: that its version grew means nothing for this one."""
-    built = [Building(version=number + 1, source_version=1, replaced=[day(number)]) for number in range(2)]
-    ledger = advance(SALES, buildings=built)
+    built = [GoldBuild(version=number + 1, source_version=1, replaced=[day(number)]) for number in range(2)]
+    ledger = advance(SALES, gold_builds=built)
     assert to_publish(ledger) == {day(0): 1, day(1): 2}
-    ledger = advance(ledger, publishings=[Publishing(day=day(0), version=1), Publishing(day=day(1), version=1)])
+    ledger = advance(ledger, publishes=[Publish(day=day(0), version=1), Publish(day=day(1), version=1)])
     assert to_publish(ledger) == {day(1): 2}
     assert asked(ledger) == [Stretch(first=day(1), last=day(1), version=2, builds=False, publishes=True)]
 
 
 def test_of_as_of_days_the_greatest_alone_is_published() -> None:
     """P2: a lower pair publishes nothing."""
-    built = Building(version=1, source_version=1, replaced=[day(0), day(1)])
-    ledger = advance(replace(LTV, greatest_day=day(1)), buildings=[built])
+    built = GoldBuild(version=1, source_version=1, replaced=[day(0), day(1)])
+    ledger = advance(replace(LTV, greatest_day=day(1)), gold_builds=[built])
     assert to_publish(ledger) == {day(1): 1}
-    assert to_publish(advance(ledger, publishings=[Publishing(day=day(1), version=1)])) == {}
+    assert to_publish(advance(ledger, publishes=[Publish(day=day(1), version=1)])) == {}
 
 
 def test_contiguous_days_are_one_stretch_and_the_latest_comes_first() -> None:
     ledger = advance(
         SALES,
-        restatings=[Restating(version=3, days=[day(0), day(1)]), Restating(version=4, days=[day(3)])],
-        buildings=[Building(version=1, source_version=4, replaced=[day(2)])],
+        silver_changes=[SilverChange(version=3, days=[day(0), day(1)]), SilverChange(version=4, days=[day(3)])],
+        gold_builds=[GoldBuild(version=1, source_version=4, replaced=[day(2)])],
     )
     assert asked(ledger) == [
         Stretch(first=day(3), last=day(3), version=4, builds=True, publishes=True),
@@ -125,15 +125,15 @@ def test_contiguous_days_are_one_stretch_and_the_latest_comes_first() -> None:
 
 def test_days_that_need_other_versions_are_other_stretches() -> None:
     """A day that changes every minute does not make another one of the day before."""
-    changes = [Restating(version=3, days=[day(0), day(1), day(2)]), Restating(version=4, days=[day(2)])]
-    ledger = advance(SALES, restatings=changes)
+    changes = [SilverChange(version=3, days=[day(0), day(1), day(2)]), SilverChange(version=4, days=[day(2)])]
+    ledger = advance(SALES, silver_changes=changes)
     assert [(one.first, one.last, one.version) for one in asked(ledger)] == [(day(2), day(2), 4), (day(0), day(1), 3)]
 
 
 def test_recent_days_and_older_ones_are_never_one_stretch() -> None:
     """Today would wait until all others are done; of as-of days the part with the greatest alone is shown."""
     for ledger, shown in ((SALES, [True, True]), (LTV, [True, False])):
-        restated = advance(ledger, restatings=[Restating(version=1, days=[day(number) for number in range(4)])])
+        restated = advance(ledger, silver_changes=[SilverChange(version=1, days=[day(number) for number in range(4)])])
         found = stretches(restated, first=day(0), last=day(3), live_from=day(2))
         assert [(one.first, one.last) for one in found] == [(day(2), day(3)), (day(0), day(1))]
         assert [one.publishes for one in found] == shown
@@ -144,20 +144,20 @@ def test_what_is_built_and_not_published_is_known_by_the_version_that_restated_i
     for start in (SALES, LTV):
         ledger = advance(
             start,
-            restatings=[Restating(version=5, days=[day(0)])],
-            buildings=[Building(version=1, source_version=6, replaced=[day(number) for number in range(4)])],
+            silver_changes=[SilverChange(version=5, days=[day(0)])],
+            gold_builds=[GoldBuild(version=1, source_version=6, replaced=[day(number) for number in range(4)])],
         )
-        ledger = advance(ledger, buildings=[Building(version=2, source_version=9, replaced=[day(0), day(3)])])
+        ledger = advance(ledger, gold_builds=[GoldBuild(version=2, source_version=9, replaced=[day(0), day(3)])])
         assert (to_build(ledger), restated_at(ledger, day(0))) == ({}, 5)
-        gone = advance(ledger, buildings=[Building(version=3, source_version=9, replaced=[], removed=[day(0)])])
+        gone = advance(ledger, gold_builds=[GoldBuild(version=3, source_version=9, replaced=[], removed=[day(0)])])
         assert start.as_of or to_build(gone) == {}
-    published = advance(replace(ledger, as_of=False), publishings=[Publishing(day=day(0), version=2)])
+    published = advance(replace(ledger, as_of=False), publishes=[Publish(day=day(0), version=2)])
     assert restated_at(published, day(0)) is None
 
 
 def test_days_that_are_no_partition_wait() -> None:
     """Before the first day of the settings, and after today in the business zone."""
-    ledger = advance(SALES, restatings=[Restating(version=1, days=[day(number) for number in range(4)])])
+    ledger = advance(SALES, silver_changes=[SilverChange(version=1, days=[day(number) for number in range(4)])])
     (stretch,) = asked(ledger, first=day(1), last=day(2))
     assert (stretch.first, stretch.last) == (day(1), day(2))
     (later,) = asked(ledger, first=day(1), last=day(3))
@@ -186,32 +186,32 @@ def test_the_logs_may_be_read_in_any_batches(
     """A cursor that was kept gives what one full reading gives; and both what the definition says."""
     silver = gold = source = 0
     start = Ledger(as_of=as_of, first_day=day(0), greatest_day=day(SPAN - 1))
-    first = Restating(version=0, days=[day(0)])
-    whole: tuple[list[Restating], list[Building], list[Publishing]] = ([first], [], [])
-    batch: tuple[list[Restating], list[Building], list[Publishing]] = ([first], [], [])
+    first = SilverChange(version=0, days=[day(0)])
+    whole: tuple[list[SilverChange], list[GoldBuild], list[Publish]] = ([first], [], [])
+    batch: tuple[list[SilverChange], list[GoldBuild], list[Publish]] = ([first], [], [])
     ledger = start
     for kind, chosen, lag in history:
         named = [day(number) for number in sorted(chosen)]
         if kind == "restate":
             silver += 1
-            new: Restating | Building | Publishing = Restating(version=silver, days=named)
+            new: SilverChange | GoldBuild | Publish = SilverChange(version=silver, days=named)
             for log in (whole, batch):
                 log[0].append(new)
         elif kind == "build":
             gold, source = gold + 1, max(source, silver - lag)
             for log in (whole, batch):
-                log[1].append(Building(version=gold, source_version=source, replaced=named))
+                log[1].append(GoldBuild(version=gold, source_version=source, replaced=named))
         else:
             for log in (whole, batch):
-                log[2].extend(Publishing(day=one, version=gold) for one in named)
+                log[2].extend(Publish(day=one, version=gold) for one in named)
         if data.draw(st.booleans()):
-            ledger = advance(ledger, restatings=batch[0], buildings=batch[1], publishings=batch[2])
+            ledger = advance(ledger, silver_changes=batch[0], gold_builds=batch[1], publishes=batch[2])
             batch = ([], [], [])
-    ledger = advance(ledger, restatings=batch[0], buildings=batch[1], publishings=batch[2])
-    at_once = advance(start, restatings=whole[0], buildings=whole[1], publishings=whole[2])
+    ledger = advance(ledger, silver_changes=batch[0], gold_builds=batch[1], publishes=batch[2])
+    at_once = advance(start, silver_changes=whole[0], gold_builds=whole[1], publishes=whole[2])
     assert to_build(ledger) == to_build(at_once)
-    last = {one: restating.version for restating in whole[0] for one in restating.days}
-    built = {one: building.source_version for building in whole[1] for one in building.replaced}
+    last = {one: change.version for change in whole[0] for one in change.days}
+    built = {one: build.source_version for build in whole[1] for one in build.replaced}
     needed = last
     if as_of:
         kept = kept_as_of_days([day(number) for number in range(SPAN)], day(SPAN - 1))

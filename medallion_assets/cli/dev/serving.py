@@ -18,7 +18,7 @@ from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.delta.partitions import held_days
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.pipeline_runs import knows_run
-from medallion_assets.orchestration.sensors.restated_logs import Reading, ledger_of, read_on
+from medallion_assets.orchestration.sensors.restated_logs import LogPosition, ledger_of, read_on
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.refining.samples import identify
@@ -73,7 +73,7 @@ def publish_again(settings: Settings, client: DynamoDBClient, now: datetime) -> 
     )
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         for what in built:
-            ledger = read_on(Reading(ledger=ledger_of(what.gold)), lake, instance, what.gold, what.table).ledger
+            ledger = read_on(LogPosition(ledger=ledger_of(what.gold)), lake, instance, what.gold, what.table).ledger
             known = sorted(day for day in held_days(lake.open(what.gold.table)) if day not in ledger.unpublished)
             if known:
                 again = publisher.publish(what, known)

@@ -28,7 +28,7 @@ from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts.marks import Marks
-from medallion_assets.operations.alerts.outbox import Outlook, Parcel, take_due
+from medallion_assets.operations.alerts.outbox import Delivery, DueAlerts, take_due
 from medallion_assets.operations.alerts.table import Alert, Event, append_events
 from medallion_assets.settings import Settings
 
@@ -97,7 +97,7 @@ def deliver_due(
     now: datetime,
     marks: Marks | None = None,
     clock: Callable[[], float] = time.monotonic,
-) -> Outlook:
+) -> DueAlerts:
     """Send what is due, all channels at the same time and each in order; give what was due and when the next is.
 
     Each alert is noted as delivered right after it was sent. A channel that fails is left alone for this time.
@@ -107,30 +107,30 @@ def deliver_due(
         MedallionError: the storage did not answer, or takes no writes.
     """
     by_name = {channel.name: channel for channel in channels}
-    outlook = take_due(lakehouse, {name: channel.kind for name, channel in by_name.items()}, now)
-    if outlook.due:
+    due_alerts = take_due(lakehouse, {name: channel.kind for name, channel in by_name.items()}, now)
+    if due_alerts.due:
         _load_apprise()  # takes seconds, so before the time begins; not in threads: it turns warnings off for a moment
     ends, noting = clock() + BUDGET_SECONDS, Lock()
     known: dict[str, set[str]] = {}
-    unnoted: list[Parcel] = []
+    unnoted: list[Delivery] = []
 
-    def serve(parcels: list[Parcel]) -> None:
-        for parcel in parcels:
+    def serve(deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
             if clock() > ends:
                 return
-            is_known = parcel.alert.key in known[parcel.channel]
-            error = None if is_known else sent(by_name[parcel.channel], parcel.alert, ui_url)
+            is_known = delivery.alert.key in known[delivery.channel]
+            error = None if is_known else sent(by_name[delivery.channel], delivery.alert, ui_url)
             event = Event.DELIVERED if error is None else Event.FAILED
             try:
                 with noting:
-                    append_events(lakehouse, [parcel.event(event, now, error=error)])
+                    append_events(lakehouse, [delivery.event(event, now, error=error)])
             except LAKEHOUSE_ERRORS:
-                unnoted.extend([parcel] if error is None else [])
+                unnoted.extend([delivery] if error is None else [])
                 raise
             if error is not None:
                 return
 
-    batches = [list(parcels) for _, parcels in groupby(outlook.due, key=lambda parcel: parcel.channel)]
+    batches = [list(deliveries) for _, deliveries in groupby(due_alerts.due, key=lambda delivery: delivery.channel)]
     if batches:
         known = {one[0].channel: _marked(marks, one) for one in batches}
         with ThreadPoolExecutor(min(len(batches), CHANNELS_AT_ONCE)) as threads:
@@ -138,17 +138,17 @@ def deliver_due(
         _mark(marks, unnoted, now)
         for one in served:
             one.result()
-    return outlook
+    return due_alerts
 
 
-def _marked(marks: Marks | None, parcels: list[Parcel]) -> set[str]:
-    return marks.of(parcels[0].channel, [one.alert.key for one in parcels]) if marks else set()
+def _marked(marks: Marks | None, deliveries: list[Delivery]) -> set[str]:
+    return marks.of(deliveries[0].channel, [one.alert.key for one in deliveries]) if marks else set()
 
 
-def _mark(marks: Marks | None, parcels: Iterable[Parcel], now: datetime) -> None:
-    for parcel in parcels:
+def _mark(marks: Marks | None, deliveries: Iterable[Delivery], now: datetime) -> None:
+    for delivery in deliveries:
         if marks is not None:
-            marks.note(parcel.channel, parcel.alert.key, now)
+            marks.note(delivery.channel, delivery.alert.key, now)
 
 
 def sent(channel: Channel, alert: Alert, ui_url: str) -> str | None:

@@ -37,7 +37,7 @@ AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class Delivery:
     """An alert that a channel does not have yet."""
 
     channel: str
@@ -50,11 +50,11 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class DueAlerts:
     """What is due now, as one version of the table has it, and when something is next; None when nothing waits."""
 
     version: int
-    due: list[Parcel]
+    due: list[Delivery]
     next_due_at: datetime | None
 
 
@@ -99,19 +99,19 @@ class _Channel:
         return self.failed_at + timedelta(seconds=seconds)
 
 
-def take_due(lakehouse: Lakehouse, channels: Mapping[str, str], now: datetime) -> Outlook:
+def take_due(lakehouse: Lakehouse, channels: Mapping[str, str], now: datetime) -> DueAlerts:
     """What this sender is to send now; nobody else is given it for TAKEN_SECONDS. `channels` are names with kinds.
 
     Raises:
         TransientError: the storage did not answer, or other writers were faster every time.
     """
 
-    def take() -> Outlook:
+    def take() -> DueAlerts:
         snapshot = lakehouse.ready(ALERTS)
         due, next_due_at = waiting(events_in(snapshot, now), channels, now)
         if due:
-            commit_rows(snapshot, ALERTS, [parcel.event(Event.SENDING, now) for parcel in due])
-        return Outlook(version=snapshot.version, due=due, next_due_at=next_due_at)
+            commit_rows(snapshot, ALERTS, [delivery.event(Event.SENDING, now) for delivery in due])
+        return DueAlerts(version=snapshot.version, due=due, next_due_at=next_due_at)
 
     return until_committed(take)
 
@@ -126,12 +126,12 @@ def waiting_alerts(lakehouse: Lakehouse, channels: Mapping[str, str], now: datet
     except LAKEHOUSE_ERRORS:
         return []
     due, _ = waiting(events, channels, now)
-    return list({parcel.alert.key: parcel.alert for parcel in due}.values())
+    return list({delivery.alert.key: delivery.alert for delivery in due}.values())
 
 
 def waiting(
     events: Iterable[AlertEvent], channels: Mapping[str, str], now: datetime
-) -> tuple[list[Parcel], datetime | None]:
+) -> tuple[list[Delivery], datetime | None]:
     """What is due now, channel by channel, and when something is next. `events` come oldest first."""
     raised: dict[str, tuple[Alert, datetime]] = {}
     states: dict[str, _Channel] = defaultdict(_Channel)
@@ -140,40 +140,40 @@ def waiting(
             states[event.channel or ""].follow(event, now)
         elif (alert := _alert(event)) is not None:
             raised.setdefault(alert.key, (alert, event.happened_at))
-    due: list[Parcel] = []
+    due: list[Delivery] = []
     later: list[datetime] = []
     for name, kind in channels.items():
         first_at = states[name].first_at or now
         since = first_at - timedelta(hours=NEW_CHANNEL_HOURS)
-        parcels = [
-            Parcel(channel=name, alert=alert, raised_at=raised_at)
+        deliveries = [
+            Delivery(channel=name, alert=alert, raised_at=raised_at)
             for alert, raised_at in raised.values()
             if alert.kind == kind and raised_at >= since
         ]
-        taken, when = _due_on(states[name], parcels, now)
+        taken, when = _due_on(states[name], deliveries, now)
         due += taken
         later += [when] if when is not None else []
     return due, min(later, default=None)
 
 
-def _due_on(channel: _Channel, parcels: list[Parcel], now: datetime) -> tuple[list[Parcel], datetime | None]:
+def _due_on(channel: _Channel, deliveries: list[Delivery], now: datetime) -> tuple[list[Delivery], datetime | None]:
     """What of a channel's alerts is due, and when the next is."""
-    free: list[tuple[int, datetime, str, Parcel]] = []
+    free: list[tuple[int, datetime, str, Delivery]] = []
     later: list[datetime] = []
-    for parcel in parcels:
-        mark = channel.marks[parcel.alert.key]
+    for delivery in deliveries:
+        mark = channel.marks[delivery.alert.key]
         taken_until = mark.taken_at + timedelta(seconds=TAKEN_SECONDS) if mark.taken_at else now
         if mark.is_delivered:
             continue
         if taken_until > now:
             later.append(taken_until)
         else:
-            free.append((mark.failures, parcel.raised_at, parcel.alert.key, parcel))
+            free.append((mark.failures, delivery.raised_at, delivery.alert.key, delivery))
     resting = channel.rests_until()
     if free and resting is not None and resting > now:
         return [], min([resting, *later])
     many = 1 if resting else AT_ONCE
-    due = [parcel for *_, parcel in sorted(free, key=lambda one: one[:3])]
+    due = [delivery for *_, delivery in sorted(free, key=lambda one: one[:3])]
     return due[:many], now if len(due) > many else min(later, default=None)
 
 

@@ -1,4 +1,4 @@
-"""Bronze doorways: one asset for each exported DynamoDB table.
+"""Bronze assets: one for each loaded table.
 
 Belongs here: how ingest looks in Dagster: run config, check, metadata.
 Does not: ingest itself (refining/load.py).

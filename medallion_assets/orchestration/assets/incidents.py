@@ -1,4 +1,4 @@
-"""The incident doorway: on failure of any stage, what a person needs to know is put together and told.
+"""The incident asset: on failure of any stage, what a person needs to know is put together and told.
 
 Belongs here: how a diagnosis looks in Dagster: run config, job, Markdown, and the alert that it makes.
 Does not: the diagnosis (orchestration.runs.diagnosis), its table (operations.incident), or when it runs (triggers).

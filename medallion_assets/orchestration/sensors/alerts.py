@@ -106,14 +106,14 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
                 return dg.SensorResult(skip_reason="no channel is set" if not channels else "no alert was ever raised")
             if is_quiet(context.cursor, version=lake.open(ALERTS).version, now=now):
                 return dg.SensorResult(skip_reason="nothing is due", cursor=context.cursor)
-            outlook = deliver_due(lake, channels, ui_url=settings.ui_url, now=now, marks=marks)
+            due_alerts = deliver_due(lake, channels, ui_url=settings.ui_url, now=now, marks=marks)
         except LAKEHOUSE_ERRORS as error:
             if not takes_no_writes(error):
                 raise
             said = sent_without_outbox(lake, channels, marks, settings, error, now)
             return dg.SensorResult(skip_reason=said, cursor=context.cursor)
-        seen = Seen(version=outlook.version, next_due_at=outlook.next_due_at)
-        return dg.SensorResult(skip_reason=f"{len(outlook.due)} were due", cursor=dump_cursor(seen))
+        seen = Seen(version=due_alerts.version, next_due_at=due_alerts.next_due_at)
+        return dg.SensorResult(skip_reason=f"{len(due_alerts.due)} were due", cursor=dump_cursor(seen))
 
     return alert_sender
 

@@ -23,7 +23,7 @@ from medallion_assets.orchestration.jobs import RECENT_PRIORITY
 from medallion_assets.orchestration.partitions import business_day
 from medallion_assets.orchestration.requests import INTERVAL_SECONDS, sensor_status, tell_or_log, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.restated_logs import Reading, is_audited, known_for, read_on
+from medallion_assets.orchestration.sensors.restated_logs import LogPosition, is_audited, known_for, read_on
 from medallion_assets.orchestration.sensors.restated_runs import (
     ASKED_TAG,
     TRIGGER,
@@ -44,7 +44,7 @@ from medallion_assets.triggers.restated_batches import Batch, oldest_live
 class Cursor:
     """What a sensor remembers: up to where the logs were read, and what it asked for."""
 
-    reading: Reading
+    reading: LogPosition
     memory: Memory = field(default_factory=Memory)
 
 
@@ -120,7 +120,7 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
     return restated
 
 
-def request(instance: dg.DagsterInstance, kept: Kept, batch: Batch, reading: Reading) -> dg.RunRequest:
+def request(instance: dg.DagsterInstance, kept: Kept, batch: Batch, reading: LogPosition) -> dg.RunRequest:
     """A run for a batch: Gold if it has to be built, serving if it has to be published."""
     gold, serving = kept.table, kept.serving
     source = kept.gold.source if batch.builds else gold
@@ -139,7 +139,7 @@ def request(instance: dg.DagsterInstance, kept: Kept, batch: Batch, reading: Rea
     return made.with_replaced_attrs(tags={**made.tags, ASKED_TAG: key})
 
 
-def given_up(kept: Kept, over: Sequence[Stretch], reading: Reading) -> Alert:
+def given_up(kept: Kept, over: Sequence[Stretch], reading: LogPosition) -> Alert:
     """What people are told when some stretches are not asked for any more."""
     batch, gold = Batch(stretches=tuple(over), is_live=False), kept.table
     key, days = asked_for(gold, batch, reading), days_text(ranges_of(batch.days))
@@ -154,7 +154,7 @@ def given_up(kept: Kept, over: Sequence[Stretch], reading: Reading) -> Alert:
 
 
 def _with_audits(
-    instance: dg.DagsterInstance, gold: Snapshot | None, found: Sequence[Stretch], reading: Reading
+    instance: dg.DagsterInstance, gold: Snapshot | None, found: Sequence[Stretch], reading: LogPosition
 ) -> Iterator[Stretch]:
     """The stretches; what no audit has found right is built anew before it is published."""
     built_by = reading.ledger.unpublished

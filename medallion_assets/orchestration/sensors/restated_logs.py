@@ -21,13 +21,13 @@ from medallion_assets.delta.partitions import REMOVED, REPLACED
 from medallion_assets.delta.source_versions import SOURCE_NOTE, SourceVersion, noted_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.triggers.restated import NEVER, Building, Ledger, Position, Publishing, Restating, advance
+from medallion_assets.triggers.restated import NEVER, GoldBuild, Ledger, Position, Publish, SilverChange, advance
 
 EVENTS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class LogPosition:
     """A ledger and up to where the logs were read for it: versions of Silver and Gold, and the last event's id.
 
     `tables` are the ids of the two Delta tables: another table under the same name is read from its beginning.
@@ -50,11 +50,11 @@ class Reading:
         return self.tables[1] if self.tables else ""
 
 
-def known_for(gold: Gold, reading: Reading | None) -> Reading:
+def known_for(gold: Gold, reading: LogPosition | None) -> LogPosition:
     """What a cursor says was read; nothing if it is lost, or of another kind of table. The declaration comes first."""
     ledger = ledger_of(gold)
     if reading is None or reading.ledger.as_of != ledger.as_of:
-        return Reading(ledger=ledger)
+        return LogPosition(ledger=ledger)
     return replace(reading, ledger=replace(reading.ledger, keep_days=ledger.keep_days))
 
 
@@ -66,8 +66,8 @@ def ledger_of(gold: Gold) -> Ledger:
 
 
 def read_on(
-    reading: Reading, lakehouse: Lakehouse, instance: dg.DagsterInstance, gold: Gold, serving: Table | None
-) -> Reading:
+    reading: LogPosition, lakehouse: Lakehouse, instance: dg.DagsterInstance, gold: Gold, serving: Table | None
+) -> LogPosition:
     """Read what the logs say after `reading`; Silver is there, Gold may not have been made yet.
 
     Where nothing serves the Gold table, a day that is built is where it is meant to be.
@@ -83,19 +83,19 @@ def read_on(
     gold_version = built.version if built else NEVER
     gone = silver.version < reading.silver_version or gold_version < reading.gold_version
     if gone or (reading.tables and reading.tables != tables):
-        return read_on(Reading(ledger=ledger_of(gold)), lakehouse, instance, gold, serving)
+        return read_on(LogPosition(ledger=ledger_of(gold)), lakehouse, instance, gold, serving)
     ledger = reading.ledger
     if silver.version > reading.silver_version:
         days = [day for day in silver.partitions if day is not None]
         ledger = replace(ledger, first_day=min(days, default=None), greatest_day=max(days, default=None))
-    buildings = list(_buildings(built, silver, reading.gold_version)) if built else []
+    gold_builds = list(_gold_builds(built, silver, reading.gold_version)) if built else []
     ledger = advance(
         ledger,
-        restatings=_restatings(silver, built, reading.silver_version),
-        buildings=buildings,
-        publishings=_publishings(built, published) if built and serving else _as_published(buildings),
+        silver_changes=_silver_changes(silver, built, reading.silver_version),
+        gold_builds=gold_builds,
+        publishes=_publishes(built, published) if built and serving else _as_published(gold_builds),
     )
-    return Reading(
+    return LogPosition(
         ledger=ledger,
         silver_version=silver.version,
         gold_version=gold_version,
@@ -121,18 +121,18 @@ def _passed(instance: dg.DagsterInstance, run_id: str, gold: Table) -> bool:
     return all(verdict.passed for verdict in verdicts if verdict.asset_key == asset_key(gold))
 
 
-def _restatings(silver: Snapshot, gold: Snapshot | None, version: int) -> Iterator[Restating]:
+def _silver_changes(silver: Snapshot, gold: Snapshot | None, version: int) -> Iterator[SilverChange]:
     """The commits after a version that restated days. One that says it in a way that cannot be read restated all."""
     held = [day for day in silver.partitions if day is not None]
     if version == NEVER:  # days that no commit speaks of
-        yield Restating(version=0, days=held)
+        yield SilverChange(version=0, days=held)
     for commit in reversed(commits_since(silver, version)):
         days = noted_days(commit, RESTATED)
         every = {*held, *(day for day in (gold.partitions if gold else ()) if day is not None)}
-        yield Restating(version=commit["version"], days=every if days is None else days)
+        yield SilverChange(version=commit["version"], days=every if days is None else days)
 
 
-def _buildings(gold: Snapshot, silver: Snapshot, version: int) -> Iterator[Building]:
+def _gold_builds(gold: Snapshot, silver: Snapshot, version: int) -> Iterator[GoldBuild]:
     """The builds after a version. What was built from a former Silver table is as if built from no version of this.
 
     One that names its days, or its source, in a way that cannot be read built none: they are built again.
@@ -140,7 +140,7 @@ def _buildings(gold: Snapshot, silver: Snapshot, version: int) -> Iterator[Build
     for commit in reversed(commits_since(gold, version)):
         if SOURCE_NOTE in commit:
             source_version = noted_version(commit, SourceVersion.of(silver))
-            yield Building(
+            yield GoldBuild(
                 version=commit["version"],
                 source_version=NEVER if source_version is None else source_version,
                 replaced=noted_days(commit, REPLACED) or [],
@@ -172,16 +172,16 @@ def _published_after(
     return event_id, found
 
 
-def _publishings(gold: Snapshot, published: Iterable[dg.EventLogRecord]) -> Iterator[Publishing]:
+def _publishes(gold: Snapshot, published: Iterable[dg.EventLogRecord]) -> Iterator[Publish]:
     for record in published:
         version = _table_version(record, gold)
         if version is not None and (day := partition_day(record.partition_key)) is not None:
-            yield Publishing(day=day, version=version)
+            yield Publish(day=day, version=version)
 
 
-def _as_published(buildings: Iterable[Building]) -> Iterator[Publishing]:
-    for building in buildings:
-        yield from (Publishing(day=day, version=building.version) for day in building.replaced)
+def _as_published(gold_builds: Iterable[GoldBuild]) -> Iterator[Publish]:
+    for build in gold_builds:
+        yield from (Publish(day=day, version=build.version) for day in build.replaced)
 
 
 def _table_version(record: dg.EventLogRecord, gold: Snapshot) -> int | None:

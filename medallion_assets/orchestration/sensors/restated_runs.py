@@ -22,7 +22,7 @@ from medallion_assets.contracts.run_days import EVERY_DAY, DayRange, days_text, 
 from medallion_assets.contracts.table import Table
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import IN_PROGRESS, writes
-from medallion_assets.orchestration.sensors.restated_logs import Reading
+from medallion_assets.orchestration.sensors.restated_logs import LogPosition
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.triggers.restated_attempts import PastRun
 from medallion_assets.triggers.restated_batches import Batch
@@ -46,7 +46,7 @@ class AtWork:
     asked_here: int
 
 
-def asked_for(gold: Table, batch: Batch, reading: Reading) -> str:
+def asked_for(gold: Table, batch: Batch, reading: LogPosition) -> str:
     """What a batch is asked for, in short; another one when Silver (or Gold, to publish) has changed it again.
 
     The version is that of the table that was read: of one that was made anew the same number is another version.
@@ -66,13 +66,13 @@ def times_asked(instance: dg.DagsterInstance, key: str) -> int:
     return instance.get_runs_count(dg.RunsFilter(tags={ASKED_TAG: key}))
 
 
-def past_runs(instance: dg.DagsterInstance, gold: Table, reading: Reading) -> list[PastRun]:
+def past_runs(instance: dg.DagsterInstance, gold: Table, reading: LogPosition) -> list[PastRun]:
     """The last runs that were asked for days of a Gold table, as it and Silver are now."""
     wanted = dg.RunsFilter(tags={TRIGGER_TAG: TRIGGER})
     return list(_past_runs(instance.get_run_records(wanted, limit=MOST_PAST_RUNS), gold, reading))
 
 
-def _past_runs(records: Sequence[dg.RunRecord], gold: Table, reading: Reading) -> Iterator[PastRun]:
+def _past_runs(records: Sequence[dg.RunRecord], gold: Table, reading: LogPosition) -> Iterator[PastRun]:
     ids = {"build": reading.silver_id[:8], "publish": reading.gold_id[:8]}
     for record in records:
         run = record.dagster_run

@@ -14,7 +14,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts import delivery as alert_delivery
 from medallion_assets.operations.alerts.delivery import channels_of, check_alert_urls, deliver_due, message, send
-from medallion_assets.operations.alerts.outbox import Outlook
+from medallion_assets.operations.alerts.outbox import DueAlerts
 from medallion_assets.operations.alerts.table import Alert, Event, raise_alerts, read_events
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.pipeline import CATALOG
@@ -44,7 +44,7 @@ def alert(key: str, *, kind: str = "failure") -> Alert:
     )
 
 
-def deliver(lake: Lakehouse, *urls: str, now: datetime = NOW, **more: tuple[str, ...]) -> Outlook:
+def deliver(lake: Lakehouse, *urls: str, now: datetime = NOW, **more: tuple[str, ...]) -> DueAlerts:
     return deliver_due(lake, channels_of({"failure": urls, **more}), ui_url=UI, now=now)
 
 
@@ -92,13 +92,13 @@ def test_mail_comes_once_with_its_link(lake: Lakehouse) -> None:
 def test_each_kind_goes_to_its_own_channels_all_of_them(lake: Lakehouse, hook: Webhook) -> None:
     base = f"json://127.0.0.1:{hook.port}"
     raise_alerts(lake, [alert("a"), alert("b", kind="success"), alert("c", kind="skipped")], NOW)
-    outlook = deliver(lake, f"{base}/one", f"{base}/two", success=(f"{base}/three",))
+    due_alerts = deliver(lake, f"{base}/one", f"{base}/two", success=(f"{base}/three",))
     assert sorted((path, body["title"], body["type"]) for path, body in hook.posts) == [
         ("/one", "Failure: a failed", "failure"),
         ("/three", "Success: b failed", "success"),
         ("/two", "Failure: a failed", "failure"),
     ]
-    assert outlook.next_due_at is None
+    assert due_alerts.next_due_at is None
 
 
 def test_a_channel_that_is_down_delays_no_other_and_gets_all_when_it_is_back(lake: Lakehouse) -> None:
@@ -106,9 +106,9 @@ def test_a_channel_that_is_down_delays_no_other_and_gets_all_when_it_is_back(lak
     with web_server() as up:
         urls = (f"json://127.0.0.1:{down.port}", f"json://127.0.0.1:{up.port}")
         raise_alerts(lake, [alert("a"), alert("b")], NOW)
-        outlook = deliver(lake, *urls)
+        due_alerts = deliver(lake, *urls)
         assert up.titles == ["Failure: a failed", "Failure: b failed"]
-        assert outlook.next_due_at is None
+        assert due_alerts.next_due_at is None
         assert events(lake)[0] == ("a", "failed", "could not be reached, or refused the message")
         again = deliver(lake, *urls, now=NOW + timedelta(seconds=29))
         assert (again.due, again.next_due_at) == ([], NOW + timedelta(seconds=30))

@@ -32,13 +32,13 @@ def at(seconds: float) -> datetime:
 
 def due(events: list[AlertEvent], seconds: float) -> tuple[list[str], float | None]:
     """The keys that are due on the first channel, and in how many seconds from NOW something is next."""
-    parcels, next_at = waiting(events, {MAIL: "failure"}, at(seconds))
-    return [parcel.alert.key for parcel in parcels], None if next_at is None else (next_at - NOW).total_seconds()
+    deliveries, next_at = waiting(events, {MAIL: "failure"}, at(seconds))
+    return [delivery.alert.key for delivery in deliveries], None if next_at is None else (next_at - NOW).total_seconds()
 
 
 def test_what_was_raised_is_due_on_every_channel_of_its_kind_in_order() -> None:
-    parcels, next_at = waiting([raised("b", 1), raised("a", 2)], {**CHANNELS, "success[0] json": "success"}, at(3))
-    assert [(one.channel, one.alert.key) for one in parcels] == [(MAIL, "b"), (MAIL, "a"), (HOOK, "b"), (HOOK, "a")]
+    deliveries, next_at = waiting([raised("b", 1), raised("a", 2)], {**CHANNELS, "success[0] json": "success"}, at(3))
+    assert [(one.channel, one.alert.key) for one in deliveries] == [(MAIL, "b"), (MAIL, "a"), (HOOK, "b"), (HOOK, "a")]
     assert next_at is None
 
 
@@ -88,8 +88,8 @@ def test_a_delivery_ends_the_rests() -> None:
 
 
 def test_a_failure_of_one_channel_is_nothing_to_another() -> None:
-    parcels, next_at = waiting([raised("a"), event("failed", "a", 1)], CHANNELS, at(2))
-    assert [one.channel for one in parcels] == [HOOK]
+    deliveries, next_at = waiting([raised("a"), event("failed", "a", 1)], CHANNELS, at(2))
+    assert [one.channel for one in deliveries] == [HOOK]
     assert next_at == at(31)
 
 

@@ -1,4 +1,4 @@
-"""Bronze's doorway in Dagster: what it loads, and what it says of what it does not."""
+"""Bronze's asset in Dagster: what it loads, and what it says of what it does not."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_table_without_exports_is_empty(graph: Graph) -> None:
 
 
 def test_every_commit_carries_the_run_and_who_started_it(graph: Graph) -> None:
-    """design.md, Security."""
+    """Whoever looks at a table can tell who changed it."""
     landing(graph).full("a")
     run = graph.run(TRANSACTIONS, tags={"user": "ada"})
     commit = graph.lakehouse.open(bronze_table("customer_transactions")).delta.history(1)[0]

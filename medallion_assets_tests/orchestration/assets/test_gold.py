@@ -1,4 +1,4 @@
-"""Gold's doorways in Dagster: partitions, and checks that fail when a partition is not what Silver gives."""
+"""Gold's assets in Dagster: partitions, and checks that fail when a partition is not what Silver gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serving's doorways in Dagster: what is published, what is refused, and the check of what readers find."""
+"""Serving's assets in Dagster: what is published, what is refused, and the check of what readers find."""
 
 from __future__ import annotations
 

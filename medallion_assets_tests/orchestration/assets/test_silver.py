@@ -1,4 +1,4 @@
-"""Silver's doorways in Dagster: the gate, people's decisions, and checks that fail when they should."""
+"""Silver's assets in Dagster: the gate, people's decisions, and checks that fail when they should."""
 
 from __future__ import annotations
 
