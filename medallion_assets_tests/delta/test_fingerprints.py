@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
-import pytest
-
-from medallion_assets.delta import fingerprints
 from medallion_assets.delta.fingerprints import fingerprint
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets_tests.pipeline import CUSTOMERS
 
 
-def test_rows_that_were_ordered_by_another_rule_were_judged_by_another_contract(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_rows_that_were_ordered_by_another_rule_were_judged_by_another_contract() -> None:
     """R1: tables of releases in which a full export counted as of its time are told of, and rebuilt."""
-    present = fingerprint(CUSTOMERS)
-    monkeypatch.setattr(fingerprints, "SEQUENCE_RULE", "full-export-time")
-    assert fingerprint(CUSTOMERS) != present
+    as_of_its_time = replace(DynamoDBExports(), uncertainty=timedelta(0))
+    assert fingerprint(replace(CUSTOMERS, source=as_of_its_time)) != fingerprint(CUSTOMERS)
 
 
 def test_which_write_times_can_be_is_a_rule_of_rows_and_the_gate_is_not() -> None:
