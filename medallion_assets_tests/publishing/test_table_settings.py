@@ -97,7 +97,7 @@ def test_a_table_of_items_made_before_tombstones_is_published_and_told(place: Pl
     """It goes on working; its tombstones stay until the command is given, or we may."""
     table = item_table(place.make({"customer_id": "S"}), keys=["customer_id"])
     (advice,) = place.advice(table)
-    assert "tombstones of customers that vanished stay for ever" in advice
+    assert "tombstones of items that vanished stay for ever" in advice
     assert f"aws dynamodb update-time-to-live --table-name {table.name}" in advice
     assert ensure_table(place.client, table, creates=True).advice == ()
     assert place.advice(table) == ()
