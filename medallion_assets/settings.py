@@ -287,13 +287,10 @@ def _json_object(env: Mapping[str, str], name: str, example: str) -> dict[str, A
         value = json.loads(text)
     except ValueError:
         value = None
-    if not isinstance(value, dict) or not all(_is_text(one) for one in value.values()):
+    values = value.values() if isinstance(value, dict) else [None]
+    if any(not isinstance(item, str) for given in values for item in (given if isinstance(given, list) else [given])):
         raise _not_allowed(name, f"a JSON object of job names, {example}", text)
     return value
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
 
 
 def _not_allowed(name: str, expected: str, found: object) -> SettingsError:

@@ -1,8 +1,8 @@
 """Delta tables: opening them, and snapshots to read from and to commit on.
 
 Belongs here: where tables lie, what opening one may do, and what a snapshot shows.
-Does not: writing files (delta.staging), the commit itself (delta.committing), or what is written, or when: this
-module knows no rule of the business.
+Does not: what else may lie in the place of a table (delta.places), writing files (delta.staging), the commit itself
+(delta.committing), or what is written, or when: this module knows no rule of the business.
 
 A commit lands as the next version of the snapshot that its content was computed from, or not at all. The snapshot's
 application transactions (`Snapshot.transaction`) are therefore as true as its rows.
@@ -19,19 +19,16 @@ from typing import Any
 
 import polars as pl
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.committing import commit_version
-from medallion_assets.delta.data_files import StagedFile, file_in_the_way, file_without_log
-from medallion_assets.delta.schema import delta_schema, expect_readable, migrate, polars_schema
+from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.places import is_table, load_table, make_table
+from medallion_assets.delta.schema import expect_readable, migrate, polars_schema
 from medallion_assets.delta.staging import stage_file
-from medallion_assets.delta.storage_errors import not_a_table, storage_errors
+from medallion_assets.delta.storage_errors import storage_errors
 from medallion_assets.errors import MissingTableError, PermanentError
-
-CONFIGURATION: dict[str, str | None] = {"delta.logRetentionDuration": "interval 3650 days"}
-"""The log is a ledger (which export came with which commit), so it is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +60,7 @@ class Lakehouse:
 
     def exists(self, table: Table) -> bool:
         """Whether the table has been made; raises as `open` does."""
-        with storage_errors(table.name, self.uri(table)):
-            return DeltaTable.is_deltatable(self.uri(table), storage_options=dict(self.storage_options))
+        return is_table(table, self.uri(table), self.storage_options)
 
     def open(self, table: Table, version: int | None = None) -> Snapshot:
         """The table at its latest (or a given) version, as it lies there: nothing is written.
@@ -124,45 +120,10 @@ class Lakehouse:
         Raises:
             UnreadableTableError, PermanentError, TransientError: see `storage_errors`.
         """
-        with storage_errors(table.name, self.uri(table)):
-            self._make(table)
+        make_table(table, self.uri(table), self.storage_options)
 
     def _load(self, table: Table, version: int | None) -> DeltaTable:
-        uri = self.uri(table)
-        with storage_errors(table.name, uri):
-            try:
-                return DeltaTable(uri, version=version, storage_options=dict(self.storage_options))
-            except TableNotFoundError as error:
-                if file := file_in_the_way(uri):
-                    raise not_a_table(table.name, uri, f"the file {file}") from error
-                if stranger := file_without_log(uri, self.storage_options):
-                    found = f"files without a _delta_log, such as {stranger}"
-                    raise not_a_table(table.name, uri, found) from error
-                raise MissingTableError(
-                    f"{table.name} has not been made yet",
-                    expected=f"a Delta table at {uri}",
-                    found="nothing",
-                    do=f"run {table.path} first; or set MEDALLION_LAKEHOUSE_URL to where the tables lie",
-                ) from error
-
-    def _make(self, table: Table) -> None:
-        """Make the table, unless another writer does at this moment. We write a log before any file."""
-        if (stranger := file_without_log(self.uri(table), self.storage_options)) and not self.exists(table):
-            raise not_a_table(table.name, self.uri(table), f"files without a _delta_log, such as {stranger}")
-        try:
-            DeltaTable.create(
-                self.uri(table),
-                schema=delta_schema(table),
-                mode="ignore",
-                partition_by=[table.partition_by] if table.partition_by else None,
-                name=table.name,
-                description=table.description,
-                configuration=CONFIGURATION,
-                storage_options=dict(self.storage_options),
-            )
-        except (DeltaError, OSError):
-            if not self.exists(table):
-                raise
+        return load_table(table, self.uri(table), version, self.storage_options)
 
 
 @dataclass(frozen=True, kw_only=True)

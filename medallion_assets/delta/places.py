@@ -1,0 +1,79 @@
+"""The places of tables: whether one lies there, loading it as delta-rs does, and making it.
+
+Belongs here: what else may lie in the place of a table, as errors that say so.
+Does not: what is done with a table that was loaded (delta.table).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.data_files import file_in_the_way, file_without_log
+from medallion_assets.delta.schema import delta_schema
+from medallion_assets.delta.storage_errors import not_a_table, storage_errors
+from medallion_assets.errors import MissingTableError
+
+CONFIGURATION: dict[str, str | None] = {"delta.logRetentionDuration": "interval 3650 days"}
+"""The log is a ledger (which export came with which commit), so it is kept."""
+
+
+def is_table(table: Table, uri: str, options: Mapping[str, str]) -> bool:
+    """Whether the table has been made.
+
+    Raises:
+        UnreadableTableError, PermanentError, TransientError: see `storage_errors`.
+    """
+    with storage_errors(table.name, uri):
+        return DeltaTable.is_deltatable(uri, storage_options=dict(options))
+
+
+def load_table(table: Table, uri: str, version: int | None, options: Mapping[str, str]) -> DeltaTable:
+    """The table at a version; at the latest for None.
+
+    Raises:
+        MissingTableError: nothing lies in its place.
+        UnreadableTableError, PermanentError, TransientError: see `storage_errors`.
+    """
+    with storage_errors(table.name, uri):
+        try:
+            return DeltaTable(uri, version=version, storage_options=dict(options))
+        except TableNotFoundError as error:
+            if file := file_in_the_way(uri):
+                raise not_a_table(table.name, uri, f"the file {file}") from error
+            if stranger := file_without_log(uri, options):
+                raise not_a_table(table.name, uri, f"files without a _delta_log, such as {stranger}") from error
+            raise MissingTableError(
+                f"{table.name} has not been made yet",
+                expected=f"a Delta table at {uri}",
+                found="nothing",
+                do=f"run {table.path} first; or set MEDALLION_LAKEHOUSE_URL to where the tables lie",
+            ) from error
+
+
+def make_table(table: Table, uri: str, options: Mapping[str, str]) -> None:
+    """Make the table, empty, unless it is there or another writer makes it now. A log is written before any file.
+
+    Raises:
+        UnreadableTableError, PermanentError, TransientError: see `storage_errors`.
+    """
+    with storage_errors(table.name, uri):
+        if (stranger := file_without_log(uri, options)) and not is_table(table, uri, options):
+            raise not_a_table(table.name, uri, f"files without a _delta_log, such as {stranger}")
+        try:
+            DeltaTable.create(
+                uri,
+                schema=delta_schema(table),
+                mode="ignore",
+                partition_by=[table.partition_by] if table.partition_by else None,
+                name=table.name,
+                description=table.description,
+                configuration=CONFIGURATION,
+                storage_options=dict(options),
+            )
+        except (DeltaError, OSError):
+            if not is_table(table, uri, options):
+                raise
