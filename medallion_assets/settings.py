@@ -284,13 +284,13 @@ def _alert_jobs(env: Mapping[str, str]) -> dict[str, str]:
 def _json_object(env: Mapping[str, str], name: str, example: str) -> dict[str, Any]:
     text = env.get(name) or "{}"
     try:
-        value = json.loads(text)
+        value: Any = json.loads(text)
     except ValueError:
         value = None
-    values = value.values() if isinstance(value, dict) else [None]
-    if any(not isinstance(item, str) for given in values for item in (given if isinstance(given, list) else [given])):
+    lines = value if isinstance(value, dict) else {name: None}
+    if any(not isinstance(line, str) for one in lines.values() for line in (one if isinstance(one, list) else [one])):
         raise _not_allowed(name, f"a JSON object of job names, {example}", text)
-    return value
+    return lines
 
 
 def _not_allowed(name: str, expected: str, found: object) -> SettingsError:

@@ -135,7 +135,7 @@ class Daemon:
 
     def __post_init__(self) -> None:
         nowhere = DynamoDBResource(endpoint_url=f"http://127.0.0.1:{free_port()}", region=REGION)
-        self.cut_off = Graph(self.graph.settings, self.graph.instance, nowhere)
+        self.cut_off = Graph(self.graph.settings, self.graph.instance, dynamodb_resource=nowhere)
         self.sensors = [one for one in self.graph.definitions.sensors or () if isinstance(one, dg.SensorDefinition)]
         self.schedules = [
             one for one in self.graph.definitions.schedules or () if isinstance(one, dg.ScheduleDefinition)

@@ -9,7 +9,7 @@ import pytest
 
 from medallion_assets.orchestration.runs.outcomes import Status
 from medallion_assets.orchestration.sensors import alerts, restated, run_outcomes
-from medallion_assets.orchestration.sensors.restated_logs import Reading
+from medallion_assets.orchestration.sensors.restated_logs import LogPosition
 from medallion_assets.triggers import file_arrival, run_if, table_update
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import State
@@ -59,7 +59,7 @@ BEFORE = {
             '"2025-05-08T12:00:00+00:00"},"given_up":["build 2025-05-07@4"]}}'
         ),
         restated.Cursor(
-            reading=Reading(
+            reading=LogPosition(
                 ledger=Ledger(as_of=False, first_day=DAY, restated={DAY: 4}, built={DAY: 3}, published=(DAY, 4)),
                 silver_version=4,
                 event_id=17,
