@@ -23,9 +23,11 @@ from dagster._daemon.monitoring.run_monitoring import check_run_timeout
 
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs import launcher as run_launcher
+from medallion_assets.orchestration.runs.launcher import WatchedRunLauncher
 from medallion_assets.orchestration.runs.locks import Hold, RunLockError, is_held, known_runs, noted, take
 from medallion_assets.orchestration.runs.processes import RunProcess
 from medallion_assets.orchestration.runs.whereabouts import HOST_TAG, folder_of, tell
+from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.runs.launching import Launching, launching, wait_until
 from medallion_assets_tests.orchestration.runs.test_processes import gone
 from medallion_assets_tests.pipeline import CATALOG
@@ -400,3 +402,10 @@ def dead_pid() -> int:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     return process.pid
+
+
+def test_a_dagster_yaml_of_an_earlier_release_is_read_on() -> None:
+    """One of somebody's own is kept, and names the launcher's module as it was called then."""
+    former = {"run_launcher": {"module": "medallion_assets.run_launcher", "class": "WatchedRunLauncher"}}
+    with instance_on_disk(former) as instance:
+        assert isinstance(instance.run_launcher, WatchedRunLauncher)
