@@ -132,7 +132,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         home=home,
         raw_url=_url(env, "MEDALLION_RAW_URL", home / "raw-dynamodb-exports"),
         lakehouse_url=lakehouse_url,
-        storage_options=_storage_options(env),
+        storage_options=storage_options(env),
         pipelines=_pipelines(env),
         first_day=_day(env, "MEDALLION_FIRST_DAY", date(2025, 1, 1)),
         uses_triggers=_choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
@@ -182,8 +182,9 @@ def _url(env: Mapping[str, str], name: str, default: Path) -> str:
     return normalise_url(env.get(name) or str(default), name=name)
 
 
-def _storage_options(env: Mapping[str, str]) -> dict[str, str]:
+def storage_options(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """The endpoint of S3 alone comes before the general one, the region before its default."""
+    env = os.environ if environment is None else environment
     options = {name: env[name] for name in AWS_VARIABLES if env.get(name)}
     endpoint = options.pop("AWS_ENDPOINT_URL_S3", None)
     if endpoint:

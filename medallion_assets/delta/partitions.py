@@ -12,7 +12,7 @@ from datetime import date
 import polars as pl
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.commit_notes import commit_note, commits_since
+from medallion_assets.delta.commit_notes import commits_since
 from medallion_assets.delta.commits import COMMIT_ATTEMPTS
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.schema import polars_schema
@@ -80,13 +80,3 @@ def partition(snapshot: Snapshot, day: date) -> pl.DataFrame:
 def held_days(snapshot: Snapshot) -> list[date]:
     """The days of which a table has rows."""
     return [day for day in snapshot.partitions if day is not None]
-
-
-def was_built(snapshot: Snapshot, day: date) -> bool:
-    """Whether the log says that a day was replaced, and not removed since: then it is right to be empty."""
-    for commit in commits_since(snapshot, -1):
-        if str(day) in map(str, commit_note(commit, REPLACED) or []):
-            return True
-        if str(day) in map(str, commit_note(commit, REMOVED) or []):
-            return False
-    return False

@@ -58,8 +58,11 @@ class StageAttempt:
 
     @property
     def ended_at(self) -> datetime:
-        """When the attempt ended."""
-        return self.started_at + timedelta(microseconds=int(self.duration_seconds * 1e6))
+        """When the attempt ended; when it began, if a foreign writer left a duration that no attempt can have."""
+        try:
+            return self.started_at + timedelta(microseconds=int(self.duration_seconds * 1e6))
+        except (OverflowError, TypeError, ValueError):
+            return self.started_at
 
 
 PIPELINE_RUNS = row_table(

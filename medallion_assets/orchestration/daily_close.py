@@ -89,7 +89,11 @@ def closed_days(instance: dg.DagsterInstance, table: Table, days: Collection[dat
 def _ticks(cron_line: str, time_zone: str, after: datetime, until: datetime) -> list[datetime]:
     """When a cron line was due: where partitions by this line begin, the one that has only begun included."""
     partitions = dg.TimeWindowPartitionsDefinition(
-        start=after, fmt="%Y-%m-%dT%H:%M%z", timezone=time_zone, cron_schedule=cron_line, end_offset=1
+        start=after.astimezone(ZoneInfo(time_zone)),
+        fmt="%Y-%m-%dT%H:%M%z",
+        timezone=time_zone,
+        cron_schedule=cron_line,
+        end_offset=1,
     )
     ticks = map(datetime.fromisoformat, partitions.get_partition_keys(current_time=until))
     return [tick for tick in ticks if after < tick <= until]

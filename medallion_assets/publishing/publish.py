@@ -11,14 +11,17 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from medallion_assets.contracts import pipeline
-from medallion_assets.contracts.pipeline import AsOf, PublishDays, PublishItems
+from medallion_assets.contracts.pipeline import PublishDays, PublishItems
 from medallion_assets.delta.identity import Identity
-from medallion_assets.delta.partitions import held_days, partition, was_built
+from medallion_assets.delta.partitions import partition
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError, TransientError, UnreadableTableError
 from medallion_assets.publishing.adoption import claim_of, take
 from medallion_assets.publishing.budgeted_table import BudgetedTable
+from medallion_assets.publishing.build_log import BuildLog
 from medallion_assets.publishing.day_publisher import publish_day
 from medallion_assets.publishing.destination import refuse_samples, serving_table
 from medallion_assets.publishing.failures import dynamodb_errors
@@ -76,13 +79,14 @@ class Publisher:
         serving = serving_table(what, self.prefix)
         with dynamodb_errors("publishing", serving.name):
             gold = self.lakehouse.open(what.gold.table)
+            log = BuildLog(what.gold, gold)
             if isinstance(what, PublishItems):
-                self._expect_built(what, gold, days[-1])
+                rows = _rows(what, log, days[-1])
                 turn = self._take_turn(serving, gold)
-                published = {days[-1]: self._publish_items(what, serving, gold, turn, days[-1])}
+                published = {days[-1]: self._publish_items(what, serving, gold, turn, days[-1], rows)}
             else:
                 turn = self._take_turn(serving, gold)
-                published = {day: self._publish_day(what, serving.name, gold, turn, day) for day in days}
+                published = {day: self._publish_day(what, serving.name, log, turn, day) for day in days}
         return _with_turn(published, turn)
 
     def _take_turn(self, serving: ServingTable, gold: Snapshot) -> Turn:
@@ -98,10 +102,8 @@ class Publisher:
         source = Source(table_id=gold.table_id, version=gold.version, generation=owner.generation)
         return Turn(source=source, token=token, state=state, consumed_wcu=table.consumed_wcu)
 
-    def _publish_day(self, what: PublishDays, table_name: str, gold: Snapshot, turn: Turn, day: date) -> Published:
-        rows = partition(gold, day).select(what.value_columns)
-        if rows.is_empty():
-            self._expect_built(what, gold, day)
+    def _publish_day(self, what: PublishDays, table_name: str, log: BuildLog, turn: Turn, day: date) -> Published:
+        rows = _rows(what, log, day)
         published = publish_day(
             self.client,
             table_name=table_name,
@@ -116,13 +118,12 @@ class Publisher:
             index_rules=turn.state.index_rules,
             token=turn.token,
         )
-        _expect_no_more(gold, table_name, f"the pointer of {day}", published.superseded_by)
+        _expect_no_more(log.built, table_name, f"the pointer of {day}", published.superseded_by)
         return published
 
     def _publish_items(
-        self, what: PublishItems, serving: ServingTable, gold: Snapshot, turn: Turn, as_of: date
+        self, what: PublishItems, serving: ServingTable, gold: Snapshot, turn: Turn, as_of: date, rows: pl.DataFrame
     ) -> Published:
-        rows = partition(gold, as_of).select(what.value_columns)
         watermark = read_watermark(self.client, serving.name, keys=what.keys)
         if watermark is not None:
             _expect_no_more(gold, serving.name, WATERMARK, turn.source.version_of(watermark.version))
@@ -145,22 +146,6 @@ class Publisher:
         _expect_no_more(gold, serving.name, WATERMARK, published.superseded_by)
         return published
 
-    def _expect_built(self, what: pipeline.Published, gold: Snapshot, day: date) -> None:
-        """An empty partition may be published when it was built so, or has nothing to be built from."""
-        if not partition(gold, day).is_empty() or was_built(gold, day):
-            return
-        days = held_days(self.lakehouse.open(what.gold.source))
-        needed = (
-            [one for one in days if one <= day] if isinstance(what.gold, AsOf) else [one for one in days if one == day]
-        )
-        if needed:
-            raise PermanentError(
-                f"{gold.table.name} has no partition {day}",
-                expected=f"one: {what.gold.source.name} has rows of {needed[-1]}",
-                found="none that its log says was built and is kept",
-                do=f"run {gold.table.path} for {day} first",
-            )
-
     def _tenths(self, what: str, total: int) -> Callable[[int], None]:
         """Report about every tenth of the way."""
         step = max(total // 10, 1)
@@ -170,6 +155,23 @@ class Publisher:
                 self.progress(f"{what}: {done:,} of {total:,} items written")
 
         return report
+
+
+def _rows(what: pipeline.Published, log: BuildLog, day: date) -> pl.DataFrame:
+    """What a Gold table has to publish of a day.
+
+    Raises:
+        PermanentError: nothing, and it was never built, lost its rows, or its source has others by now.
+    """
+    rows = partition(log.built, day).select(what.value_columns)
+    if rows.is_empty() and not log.is_right(day):
+        raise PermanentError(
+            f"{log.built.table.name} has no partition {day}",
+            expected=f"one, built from what {log.gold.source.name} holds now",
+            found="none, and its log does not say that it was built so and is kept",
+            do=f"run {log.built.table.path} for {day} first",
+        )
+    return rows
 
 
 def _expect_no_more(gold: Snapshot, table_name: str, what: str, version: int | None) -> None:

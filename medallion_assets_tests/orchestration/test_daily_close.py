@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -95,3 +95,10 @@ def test_cron_lines_are_read_in_their_own_zone() -> None:
 @pytest.mark.parametrize("day", [date(2025, 3, 9), date(2025, 3, 10), date(2025, 11, 2), date(2025, 11, 3)])
 def test_the_day_before_is_due_when_clocks_change(day: date) -> None:
     assert due("0 1 * * *", day=day) == day - timedelta(days=1)
+
+
+@pytest.mark.parametrize(("zone", "line"), [("Pacific/Honolulu", "0 8 * * *"), ("America/Anchorage", "30 8 * * *")])
+def test_a_close_that_was_due_west_of_the_business_zone_counts(zone: str, line: str) -> None:
+    """Its clock shows an earlier time than that of the business zone."""
+    now = datetime(2026, 11, 26, 18, tzinfo=UTC)
+    assert day_due([line], zone, time(9), now) == date(2026, 11, 24)

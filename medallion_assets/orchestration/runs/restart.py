@@ -63,8 +63,10 @@ def left_out(instance: dg.DagsterInstance, now: float) -> Iterator[dg.DagsterRun
 
 def unsubmitted(instance: dg.DagsterInstance, now: float) -> Iterator[dg.DagsterRun]:
     """The runs that were to be queued and are not: who created them was killed, or the database took no more writes."""
-    before = datetime.fromtimestamp(now - UNSUBMITTED_SECONDS, UTC)
-    created = dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED], created_before=before)
+    before, since = (
+        datetime.fromtimestamp(now, UTC) - ago for ago in (timedelta(seconds=UNSUBMITTED_SECONDS), LOOK_BACK)
+    )
+    created = dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED], created_before=before, created_after=since)
     if isinstance(instance.run_coordinator, dg.QueuedRunCoordinator):
         yield from filter(_is_unsubmitted, instance.get_runs(created))
 
@@ -118,8 +120,11 @@ def _is_promised(run: dg.DagsterRun) -> bool:
 
 
 def _is_unsubmitted(run: dg.DagsterRun) -> bool:
-    """Not those of the command line: they are carried out where they were created, and never queued."""
-    is_created = run.status is dg.DagsterRunStatus.NOT_STARTED
+    """Not those of the command line: they are carried out where they were created, and never queued.
+
+    Nor those of a backfill, whose own daemon submits them, or a person has ended it.
+    """
+    is_created = run.status is dg.DagsterRunStatus.NOT_STARTED and BACKFILL_ID_TAG not in run.tags
     return is_created and run.remote_job_origin is not None and run.job_code_origin is not None
 
 

@@ -31,6 +31,7 @@ class LogPosition:
     """A ledger and up to where the logs were read for it: versions of Silver and Gold, and the last event's id.
 
     `tables` are the ids of the two Delta tables: another table under the same name is read from its beginning.
+    `is_served`: whether something publishes the Gold table; where that changes, all is read again.
     """
 
     ledger: Ledger
@@ -38,6 +39,7 @@ class LogPosition:
     gold_version: Position = NEVER
     event_id: Position = 0
     tables: tuple[str, ...] = ()
+    is_served: bool = True
 
     @property
     def gold_id(self) -> str:
@@ -82,8 +84,10 @@ def read_on(
     tables = (built.table_id if built else "", silver.table_id)
     gold_version = built.version if built else NEVER
     gone = silver.version < reading.silver_version or gold_version < reading.gold_version
-    if gone or (reading.tables and reading.tables != tables):
-        return read_on(LogPosition(ledger=ledger_of(gold)), lakehouse, instance, gold, serving)
+    is_served = serving is not None
+    if gone or (reading.tables and (reading.tables != tables or reading.is_served != is_served)):
+        nothing = LogPosition(ledger=ledger_of(gold), is_served=is_served)
+        return read_on(nothing, lakehouse, instance, gold, serving)
     ledger = reading.ledger
     if silver.version > reading.silver_version:
         days = [day for day in silver.partitions if day is not None]
@@ -101,6 +105,7 @@ def read_on(
         gold_version=gold_version,
         event_id=event_id,
         tables=tables,
+        is_served=is_served,
     )
 
 

@@ -37,7 +37,10 @@ ASKED_FIRST = BY_ACCESS | {Verdict.DATA_FILE_MISSING}
 class DynamoDBExports:
     """Full and incremental exports, as DynamoDB writes them below a place, under any prefixes."""
 
-    uncertainty: timedelta = UNCERTAINTY
+    @property
+    def uncertainty(self) -> timedelta:
+        """What AWS says of every full export; its manifests are read with the same."""
+        return UNCERTAINTY
 
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
         """The exports of a place (rules B1, B2)."""

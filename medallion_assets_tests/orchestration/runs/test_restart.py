@@ -170,6 +170,13 @@ def test_it_is_left_to_another_who_watches(runs: Launching) -> None:
 def test_a_run_of_the_command_line_is_never_queued(runs: Launching) -> None:
     """It is carried out where it was created."""
     runs.make()
+    assert list(unsubmitted(runs.instance, time.time() + UNSUBMITTED_SECONDS + 1)) == []
+
+
+def test_a_run_that_was_left_long_ago_is_not_queued_out_of_the_blue(runs: Launching) -> None:
+    """As in an instance of an earlier release, where nobody waits for it any more."""
+    runs.make(origin=ORIGIN)
+    assert len(list(unsubmitted(runs.instance, time.time() + UNSUBMITTED_SECONDS + 1))) == 1
     assert list(unsubmitted(runs.instance, time.time() + 7200)) == []
 
 

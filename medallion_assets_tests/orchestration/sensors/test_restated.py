@@ -23,13 +23,15 @@ from medallion_assets.deriving.kept_days import kept_as_of_days
 from medallion_assets.operations.alerts.table import read_alerts
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, DAILY, RECENT_PRIORITY
 from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.sensors.restated_logs import LogPosition, ledger_of, read_on
 from medallion_assets.orchestration.sensors.restated_runs import ASKED_TAG
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE, TRANSACTIONS
 from medallion_assets.settings import load_settings
 from medallion_assets.triggers.debounce import ATTEMPTS
+from medallion_assets.triggers.restated import to_publish
 from medallion_assets.triggers.restated_asking import MOST_IN_FLIGHT
 from medallion_assets_tests.orchestration.sensors.restated_days import (
     NOON,
@@ -39,6 +41,7 @@ from medallion_assets_tests.orchestration.sensors.restated_days import (
     days_of,
     plant,
 )
+from medallion_assets_tests.pipeline import lakehouse_at
 from medallion_assets_tests.properties.examples import examples
 
 SALES, LTV = DAILY_SALES_SUMMARY, CUSTOMER_LTV
@@ -310,3 +313,17 @@ def test_once_all_that_was_asked_for_is_done_gold_equals_its_recomputation(
 
 def test_now_is_after_every_planted_day() -> None:
     assert day(60) < NOON.date()
+
+
+def test_what_begins_to_be_published_is_published_from_its_first_day(tmp_path: Path) -> None:
+    """And what ends to be published waits for nothing: where that changes, the logs are read again."""
+    lakehouse = lakehouse_at(tmp_path)
+    plant(lakehouse, {DAY: "10"})
+    build(lakehouse, DAILY_SALES, [DAY])
+    serving = TRANSACTIONS.served_as(DAILY_SALES)
+    with dg.DagsterInstance.ephemeral() as instance:
+        alone = read_on(LogPosition(ledger=ledger_of(DAILY_SALES)), lakehouse, instance, DAILY_SALES, None)
+        assert to_publish(alone.ledger) == {}
+        served = read_on(alone, lakehouse, instance, DAILY_SALES, serving)
+        assert to_publish(served.ledger) == {DAY: 1}
+        assert to_publish(read_on(served, lakehouse, instance, DAILY_SALES, None).ledger) == {}
