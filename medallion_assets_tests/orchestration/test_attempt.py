@@ -17,8 +17,8 @@ import polars as pl
 import pytest
 
 from medallion_assets.contracts.table import Column, Limits, Table, Text
-from medallion_assets.errors import PermanentError, QualityGateError, TransientError
-from medallion_assets.operations.expectation_results import read_results
+from medallion_assets.errors import PermanentError, QualityGateError, TransientError, UnreadableTableError
+from medallion_assets.operations.expectation_results import ExpectationResult, read_results
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
 from medallion_assets.orchestration.attempt import Repeating, Stage
 from medallion_assets.orchestration.reporting import check, check_specs
@@ -31,15 +31,6 @@ THINGS = Table(name="silver.things", description="Things.", columns=(Column("nam
 REPORTED = dg.MaterializeResult[None](
     metadata={"rows_in": 5, "rows_out": 4, "rows_quarantined": 1, "quality_score": 0.8, "table_version": 3, "more": "x"}
 )
-JUDGED = {
-    "table_name": "silver.things",
-    "export_id": "e1",
-    "expectation": "rule",
-    "kind": "expect",
-    "passed": 4,
-    "failed": 1,
-    "is_published": True,
-}
 Body = Callable[[Stage], Iterator[Any]]
 
 
@@ -88,8 +79,22 @@ def sound(*, passed: bool, name: str = "sound") -> dg.AssetCheckResult:
     return check(THINGS, name, passed=passed)
 
 
+def judged(stage: Stage) -> ExpectationResult:
+    return ExpectationResult(
+        run_id=stage.context.run.run_id,
+        judged_at=stage.now,
+        table_name="silver.things",
+        export_id="e1",
+        expectation="rule",
+        kind="expect",
+        passed=4,
+        failed=1,
+        is_published=True,
+    )
+
+
 def well(stage: Stage) -> Iterator[Any]:
-    stage.judged([JUDGED])
+    stage.judged([judged(stage)])
     yield from stage.checked([sound(passed=True), sound(passed=False, name="nice")])
     yield stage.report(REPORTED)
 
@@ -106,8 +111,8 @@ def test_a_success_tells_its_figures(flow: Flow) -> None:
     assert (row["partition"], row["trigger"]) == (None, None)
     assert 0 < row["duration_seconds"] < 60
     assert row["peak_memory_bytes"] > 10_000_000
-    (judged,) = read_results(lakehouse_at(flow.folder)).to_dicts()
-    assert (judged["run_id"], judged["failed"]) == (flow.result.run_id, 1)
+    (result,) = read_results(lakehouse_at(flow.folder)).to_dicts()
+    assert (result["run_id"], result["failed"]) == (flow.result.run_id, 1)
 
 
 @pytest.mark.parametrize(("last", "told"), [("2025-05-02", "2025-05-01...2025-05-02"), ("2025-05-01", "2025-05-01")])
@@ -264,7 +269,8 @@ def test_a_process_that_is_told_to_end_is_not_tried_again(tmp_path: Path, ended_
 def test_a_lakehouse_that_cannot_be_written_fails_nothing(flow: Flow) -> None:
     """It is told in the run's log."""
     flow.folder.write_text("a file stands where the lakehouse should")
-    flow.run(well)
+    with pytest.raises(UnreadableTableError, match="the file"):
+        flow.run(well)  # who reads the rows afterwards is told what is in the way
     assert flow.result is not None
     assert flow.result.success
     logged = [entry.user_message for entry in flow.instance.all_logs(flow.result.run_id)]

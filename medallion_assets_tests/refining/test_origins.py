@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from medallion_assets_tests.oracle.lines import (
     window,
 )
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, ExportInput, micros
+from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.refining.planting import AT, HOUR, MINUTE, export_id, lake, live
 
 pytestmark = pytest.mark.flow
@@ -165,7 +167,7 @@ def test_exports_that_do_not_count_are_named(tmp_path: Path) -> None:
     lakehouse = lake(tmp_path)
     confirm(lakehouse, TRANSACTIONS)
     land(lakehouse, TRANSACTIONS, *ORDERS[0])
-    (told,) = chain_warnings(lakehouse)
+    (told,) = chain_warnings(replace(lakehouse, catalog=CATALOG))
     assert f"nothing of 1 exports counts, the latest {export_id(3)}" in told
 
 
