@@ -130,7 +130,8 @@ class Limits:
     """How long the stage that writes a table may take, how often it is tried again, and when it counts as unhealthy.
 
     A run ends after `time_limit_seconds`, which counts as one of its `retries` if `retry_on_timeout`. A run that lasts
-    over `health_seconds` (attempts and waits included) or a process over `health_peak_bytes` is told of, not ended.
+    over `health_seconds` (attempts and waits included) or a process over `health_peak_bytes` raises an alert and goes
+    on.
     """
 
     time_limit_seconds: int = 3600

@@ -47,7 +47,7 @@ class RunIf:
     """Run `job` when `condition` holds for `upstream`: tables, whose stages count, and names of jobs.
 
     `job` is one of the pipeline's, without its prefix, or one of those that all pipelines share. `name` is the
-    sensor's. With `value` nothing is run unless the run that met the condition told of it.
+    sensor's. With `value` nothing runs unless the run that met the condition reported such a value.
     """
 
     name: str

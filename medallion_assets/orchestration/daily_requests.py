@@ -1,7 +1,7 @@
 """Requests for runs of the daily jobs: some days of one Gold table and of what serves it.
 
 Belongs here: how such a request looks, whoever asks: its assets, days, priority, tags, run config and key.
-Does not: which days (restated.py, daily_close.py), or when (orchestration/sensors/restated.py, schedules.py).
+Does not: which days (triggers/restated.py, daily_close.py), or when (orchestration/sensors/restated.py, schedules.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Asking Dagster for runs: is one at work already, how a decision is answered, and what happens when asking ends.
 
 Belongs here: what the sensors of this room share.
-Does not: decisions (debounce.py and what uses it).
+Does not: decisions (triggers).
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Alerts: which facts people are told of, and that each channel gets them once."""
+"""Alerts: which facts people hear about, once on each channel."""

@@ -32,7 +32,7 @@ def days_skipped(table: str, days: Sequence[date]) -> Alert:
 
 
 def run_succeeded(run_id: str, *, job: str, what: str) -> Alert:
-    """What is told of a run that succeeded, where settings ask for every run of its job."""
+    """The notice of a run that succeeded, where settings ask for every run of its job."""
     return Alert(
         key=f"succeeded/{run_id}",
         kind="success",
@@ -45,7 +45,7 @@ def run_succeeded(run_id: str, *, job: str, what: str) -> Alert:
 
 
 def run_canceled(run_id: str, *, job: str, what: str) -> Alert:
-    """What is told of a run that was ended before its time, or never began."""
+    """The notice of a run that was ended before its time, or never began."""
     return Alert(
         key=f"canceled/{run_id}",
         kind="skipped",

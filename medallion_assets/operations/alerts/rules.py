@@ -1,4 +1,4 @@
-"""Alert rules: which facts a person is told of. Each rule is a pure function (facts, now) -> alerts.
+"""Alert rules: which facts raise an alert. Each rule is a pure function (facts, now) -> alerts.
 
 Belongs here: the list of rules, those about whole tables, exports and days, and the words of their alerts.
 Does not: the rules about runs (operations.alerts.failures, operations.alerts.health) and expectations

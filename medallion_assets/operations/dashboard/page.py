@@ -1,7 +1,7 @@
 """The page: sections as one HTML document that needs nothing but a browser.
 
 Belongs here: putting template, styles, scripts and figures together, and what the browser may do with them.
-Does not: what the page says (contents.py), or where it is written (assets.py).
+Does not: what the page says (contents.py), or where it is written (writing.py).
 
 Every text is escaped by Jinja. Should one slip through, it does nothing: the page's policy lets its own scripts run,
 which it knows by their hashes, and forbids all else and every request.

@@ -1,7 +1,7 @@
 """Findings: what `medallion verify` has to say, and in which words.
 
 Belongs here: the finding, and the answer that holds them all.
-Does not: looking for anything (operations.verify_*).
+Does not: looking for anything (the modules beside).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Verify: the whole lakehouse, from the bytes of its logs to what its tables promise each other.
 
 Belongs here: which table is looked at for what, and in which order.
-Does not: the looking (operations.verify_*, operations.verify.recomputation), or the exports in their bucket.
+Does not: the looking (the modules beside), or the exports in their bucket.
 
 Each look needs what the one before it found well: a table whose log is broken is not opened, and one whose files are
 broken is not asked what its rows say. Nothing is ever written to the lakehouse.

@@ -1,7 +1,7 @@
 """File-arrival sensors: one for each exported table, which asks for a run when exports wait to be loaded.
 
 Belongs here: looking at what lies there and what is known of it, and the sensors themselves.
-Does not: the decision (file_arrival.py).
+Does not: the decision (triggers/file_arrival.py).
 
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """

@@ -1,7 +1,7 @@
 """What became of runs: each that has ended is looked at once, and people are told of it.
 
 Belongs here: the sensor that sees runs end, and which alert follows from an end.
-Does not: what became of a run's stages (medallion_assets/run_outcomes.py), or the words (operations.alerts.notices).
+Does not: what became of a run's stages (orchestration/runs/outcomes.py), or the words (operations.alerts.notices).
 
 A run that failed and that Dagster starts anew has not ended. A run that failed is told once for each cause
 (operations.alerts.failures), one that was canceled counts as skipped (operations.alerts.notices), one that succeeded is

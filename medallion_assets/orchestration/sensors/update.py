@@ -1,7 +1,7 @@
 """Table-update sensors: Silver is asked for when Bronze has what it can settle, a derived table when it lags.
 
 Belongs here: the sensors.
-Does not: what has an update (watching.py), or the decision (table_update.py).
+Does not: what has an update (watching.py), or the decision (triggers/table_update.py).
 
 A run of Silver derives in the same run; the sensors of derived tables repair what one that failed halfway left.
 Without timers the run that loads an export refines it too (arrival.py), and these sensors find work only when

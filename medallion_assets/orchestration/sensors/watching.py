@@ -1,7 +1,8 @@
 """Watching tables: their versions, and what those who are made from them have taken in, read from the tables' own logs.
 
 Belongs here: what Silver can settle of its Bronze table, and the versions that a derived table was made from.
-Does not: deciding (table_update.py). A table that is not there yet is nothing to take in, and is not made by looking.
+Does not: deciding (triggers/table_update.py). A table that is not there yet is nothing to take in, and is not made by
+looking.
 """
 
 from __future__ import annotations
