@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import narwhals as nw
@@ -134,7 +135,7 @@ class PublishDays:
         """The columns of Gold that a row holds: all but the day, which is the partition key."""
         return tuple(name for name in self.gold.table.column_names if name != self.gold.table.partition_by)
 
-    @property
+    @cached_property
     def table(self) -> Table:
         """The contract of the DynamoDB table; its columns are Gold's."""
         row_key = "#".join(("version", *self.row_columns))
@@ -188,7 +189,7 @@ class PublishItems:
         left_out = {self.gold.table.partition_by, *self.without}
         return tuple(name for name in self.gold.table.column_names if name not in left_out)
 
-    @property
+    @cached_property
     def table(self) -> Table:
         """The contract of the DynamoDB table; its columns are Gold's, and the pair that a publish carries."""
         gold = self.gold.table
