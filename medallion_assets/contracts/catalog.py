@@ -13,7 +13,7 @@ from importlib import import_module
 
 from medallion_assets.contracts.pipeline import Derived, Gold, Loaded, Pipeline, Published
 from medallion_assets.contracts.table import Table
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import MedallionError, PermanentError
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,9 @@ def _pipeline(name: str) -> Pipeline:
     module, _, attribute = name.partition(":")
     try:
         found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except MedallionError:  # a contract in it that cannot be kept says so itself
+        raise
+    except Exception as error:  # whatever somebody's module raises when it is imported
         raise _no_pipeline(name, f"{type(error).__name__}: {error}") from error
     if not isinstance(found, Pipeline):
         raise _no_pipeline(name, f"a {type(found).__name__}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +46,17 @@ def test_a_name_that_is_no_pipeline_is_refused(name: str, found: str) -> None:
     with pytest.raises(PermanentError, match="which is no pipeline") as error:
         load_catalog([name])
     assert str(error.value.found).startswith(found) or name == "shop"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"), [("SHOP = Pipelin(", "SyntaxError: "), ("SHOP = Pipeline()", "NameError: name 'Pipeline'")]
+)
+def test_a_module_that_cannot_be_imported_is_told_with_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, found: str
+) -> None:
+    name = f"broken_{len(source)}"
+    (tmp_path / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PermanentError, match=f"names '{name}:SHOP', which is no pipeline") as error:
+        load_catalog([f"{name}:SHOP"])
+    assert str(error.value.found).startswith(found)
