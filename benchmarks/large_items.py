@@ -22,6 +22,7 @@ from medallion_assets.sources.dynamodb_export.manifest import compact_json
 from medallion_assets.sources.dynamodb_export.read import ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store
+from medallion_assets_tests.pipeline import declared
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AT = datetime(2025, 2, 1, tzinfo=UTC)
@@ -112,7 +113,7 @@ def sample(kind: str, items: int) -> str:
 
 def bronze(raw: str, lake: str, table: Table) -> None:
     """Verify and load the export."""
-    done = ingest(Lakehouse(catalog=CATALOG, url=lake), raw, table, now=NOW)
+    done = ingest(Lakehouse(catalog=CATALOG, url=lake), raw, declared(table), now=NOW)
     if not done.loaded:
         raise SystemExit(f"the export was not loaded: {done.refused}")
 
@@ -120,7 +121,7 @@ def bronze(raw: str, lake: str, table: Table) -> None:
 def silver(raw: str, lake: str, table: Table) -> None:
     """Judge and publish it, bad records too."""
     del raw
-    done = refine(Lakehouse(catalog=CATALOG, url=lake), table, now=NOW, threshold=0.0)
+    done = refine(Lakehouse(catalog=CATALOG, url=lake), declared(table), now=NOW, threshold=0.0)
     if done.failing or done.gaps:
         raise SystemExit(f"the export was not applied: {done}")
 

@@ -32,6 +32,7 @@ from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, ENRICH
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.refining.load import ingest
 from medallion_assets.refining.refine import refine
+from medallion_assets_tests.pipeline import declared
 
 SEED = 7
 FLIPS, FLIPS_AT_ONCE = 300, 30
@@ -61,8 +62,8 @@ def make_lakehouse(folder: Path) -> Lakehouse:
     )
     write_demo_history(raw, **SHOP)  # type: ignore[arg-type]
     for table in CATALOG.loaded_tables:
-        ingest(lakehouse, raw, table, now=NOW)
-        refine(lakehouse, table, now=NOW)
+        ingest(lakehouse, raw, declared(table), now=NOW)
+        refine(lakehouse, declared(table), now=NOW)
     update_derived(lakehouse, ENRICHMENT)
     days = [FIRST_DAY + timedelta(days=number) for number in range(DAYS)]
     for stretch in (days[:-3], days[-3:]):
@@ -144,7 +145,7 @@ def _bronze_made_again(raw: Path) -> Callable[[Lakehouse, Random], list[Planted]
     def plant(lakehouse: Lakehouse, _: Random) -> list[Planted]:
         for table, bronze in zip(CATALOG.loaded_tables, BRONZE, strict=True):
             shutil.rmtree(lakehouse.uri(bronze))
-            ingest(lakehouse, str(raw), table, now=NOW)
+            ingest(lakehouse, str(raw), declared(table), now=NOW)
         return [Planted(table.name) for table in CATALOG.loaded_tables]
 
     return plant

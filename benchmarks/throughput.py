@@ -18,6 +18,7 @@ from medallion_assets.pipelines.transactions.customer_transactions import CUSTOM
 from medallion_assets.pipelines.transactions.samples.exports import write_sample
 from medallion_assets.refining.load import ingest
 from medallion_assets.refining.refine import refine
+from medallion_assets_tests.pipeline import declared
 
 TABLE = CUSTOMER_TRANSACTIONS.short_name
 RECORDS = 2_000_000
@@ -50,7 +51,7 @@ def floor(raw: str, lake: str) -> None:
 
 def bronze(raw: str, lake: str) -> None:
     """Verify and load the export."""
-    done = ingest(Lakehouse(catalog=CATALOG, url=lake), raw, CUSTOMER_TRANSACTIONS, now=NOW)
+    done = ingest(Lakehouse(catalog=CATALOG, url=lake), raw, declared(CUSTOMER_TRANSACTIONS), now=NOW)
     if len(done.loaded) != 1:
         raise SystemExit(f"the export was not loaded: {done.refused}")
 
@@ -58,7 +59,7 @@ def bronze(raw: str, lake: str) -> None:
 def silver(raw: str, lake: str) -> None:
     """Judge and publish it."""
     del raw
-    done = refine(Lakehouse(catalog=CATALOG, url=lake), CUSTOMER_TRANSACTIONS, now=NOW)
+    done = refine(Lakehouse(catalog=CATALOG, url=lake), declared(CUSTOMER_TRANSACTIONS), now=NOW)
     if len(done.applied) != 1:
         raise SystemExit(f"the export was not applied: {done.failing}")
 

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from benchmarks.measuring import CACHE, CATALOG, Line, report
 from medallion_assets.contracts.batch import BatchKind
-from medallion_assets.contracts.table import AT_ONCE
+from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.source_versions import source_app_id
 from medallion_assets.delta.table import Lakehouse
@@ -29,6 +29,7 @@ from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
 from medallion_assets.sources.dynamodb_export.manifest import ROOT, SUMMARY_NAME
 from medallion_assets.triggers.file_arrival import ArrivalDecision, Cursor, decide
 from medallion_assets.triggers.table_update import Watched
+from medallion_assets_tests.pipeline import declared
 
 EXPORTS = 100_000
 A_COMMIT = 10_000
@@ -83,7 +84,7 @@ def prepare(place: Path, total: int) -> None:
 
 def tick(place: Path, cursor: Cursor, now: datetime) -> ArrivalDecision:
     """What the sensor does in a tick."""
-    known = Known(Lakehouse(catalog=CATALOG, url=str(place / "lake")), TABLE)
+    known = Known(Lakehouse(catalog=CATALOG, url=str(place / "lake")), declared(TABLE))
     return decide(now, cursor, look(known, str(place / "raw"), cursor, now), AT_ONCE)
 
 
@@ -113,7 +114,7 @@ def run(total: int = EXPORTS, tell: Callable[[str], None] = lambda _: None) -> l
 
 def watched(place: Path) -> list[Watched]:
     """What the sensor of Silver looks at in a tick."""
-    return watch_bronze(Lakehouse(catalog=CATALOG, url=str(place / "lake")), CUSTOMER_TRANSACTIONS)
+    return watch_bronze(Lakehouse(catalog=CATALOG, url=str(place / "lake")), declared(CUSTOMER_TRANSACTIONS))
 
 
 def _timed(work: Callable[[], int]) -> tuple[float, int]:

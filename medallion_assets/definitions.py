@@ -52,8 +52,8 @@ def build_defs(
     first_day = settings.first_day
     return dg.Definitions(
         assets=[
-            *(bronze_asset(table) for table in catalog.loaded_tables),
-            *(silver_asset(table) for table in catalog.loaded_tables),
+            *(bronze_asset(loaded) for loaded in catalog.loaded),
+            *(silver_asset(loaded) for loaded in catalog.loaded),
             *(derived_asset(derived) for derived in catalog.derived),
             *(gold_asset(gold, first_day) for gold in catalog.gold),
             *(serving_asset(published, first_day) for published in catalog.published),

@@ -16,7 +16,7 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.catalog import Catalog
-from medallion_assets.contracts.pipeline import Pipeline
+from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
@@ -57,11 +57,16 @@ def lakehouse_at(folder: Path) -> Lakehouse:
     return Lakehouse(url=str(folder), catalog=CATALOG)
 
 
-def pipeline_with(*contracts: Table) -> Pipeline:
-    """The pipeline with other contracts of some of its loaded tables, by name."""
-    others = {table.name: table for table in contracts}
-    loaded = (replace(one, table=others.get(one.table.name, one.table)) for one in TRANSACTIONS.loaded)
-    return replace(TRANSACTIONS, loaded=tuple(loaded))
+def declared(table: Table, **policies: Any) -> Loaded:
+    """How a table is loaded: as the pipeline declares it, if it does, but for the policies that are given."""
+    known = next((loaded for loaded in TRANSACTIONS.loaded if loaded.table.name == table.name), None)
+    return replace(known or Loaded(table=table, source=EXPORTS), table=table, **policies)
+
+
+def pipeline_with(*declarations: Loaded) -> Pipeline:
+    """The pipeline with other declarations of some of its loaded tables, by name."""
+    others = {loaded.table.name: loaded for loaded in declarations}
+    return replace(TRANSACTIONS, loaded=tuple(others.get(loaded.table.name, loaded) for loaded in TRANSACTIONS.loaded))
 
 
 def stage_of(table: Table) -> Stage:
@@ -117,15 +122,15 @@ def decide(lakehouse: Lakehouse, decisions: Iterable[DecisionInput]) -> None:
     record_decisions(lakehouse, made)
 
 
-def refine_and_accept(lakehouse: Lakehouse, table: Table) -> None:
+def refine_and_accept(lakehouse: Lakehouse, loaded: Loaded) -> None:
     """Refine until nothing fails: a person accepts what does."""
-    while (failing := refine(lakehouse, table, now=NOW).failing) is not None:
-        decide(lakehouse, [DecisionInput(table.short_name, failing.export.id, "accept")])
+    while (failing := refine(lakehouse, loaded, now=NOW).failing) is not None:
+        decide(lakehouse, [DecisionInput(loaded.table.short_name, failing.export.id, "accept")])
 
 
-def run_silver(lakehouse: Lakehouse, tables: Iterable[Table] = SILVER) -> dict[str, Refined]:
-    """Refine both tables (as their contracts say, or as other ones do) and enrich; what refine reported, by table."""
-    done = {table.short_name: refine(lakehouse, table, now=NOW) for table in tables}
+def run_silver(lakehouse: Lakehouse, declarations: Iterable[Loaded] = TRANSACTIONS.loaded) -> dict[str, Refined]:
+    """Refine both tables (as they are declared, or otherwise) and enrich; what refine reported, by table."""
+    done = {loaded.table.short_name: refine(lakehouse, loaded, now=NOW) for loaded in declarations}
     update_derived(lakehouse, ENRICHMENT)
     return done
 

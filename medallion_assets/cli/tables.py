@@ -28,7 +28,7 @@ def explain(
 
         with terminal.progress("looking through Bronze") as progress:
             lakehouse = lakehouse_for("explain")
-            found = explain_key(lakehouse, lakehouse.catalog.loaded_table(table), key, progress=progress)
+            found = explain_key(lakehouse, lakehouse.catalog.loaded_by(table), key, progress=progress)
         terminal.answer(found, lambda: explanation_page(found), found=bool(found.disagreements))
 
 
@@ -133,7 +133,7 @@ def quarantine_show(
         lakehouse = lakehouse_for("quarantine show")
         listing = list_quarantine(
             lakehouse,
-            lakehouse.catalog.loaded_table(table),
+            lakehouse.catalog.loaded_by(table).table,
             exports=export or (),
             reasons=reason or (),
             limit=limit,
@@ -156,18 +156,18 @@ def quarantine_redrive(
         from medallion_assets.refining.redrive import redrive
 
         lakehouse = lakehouse_for("quarantine redrive")
-        contract = lakehouse.catalog.loaded_table(table)
+        loaded = lakehouse.catalog.loaded_by(table)
         with terminal.progress("judging again") as progress:
             done = redrive(
                 lakehouse,
-                contract,
+                loaded,
                 now=datetime.now(UTC),
                 exports=export or (),
                 reasons=reason or (),
                 why=why,
                 progress=progress,
             )
-        terminal.answer(done, lambda: redriven_page(contract.name, done))
+        terminal.answer(done, lambda: redriven_page(loaded.table.name, done))
 
 
 def serving_hand_over(

@@ -69,15 +69,15 @@ class Catalog:
         """How a table is derived; None when it is not."""
         return next((derived for derived in self.derived if derived.table.name == table.name), None)
 
-    def loaded_table(self, name: str) -> Table:
-        """The contract of a loaded table: `customers`, `silver.customers` and `silver/customers` all name it.
+    def loaded_by(self, name: str) -> Loaded:
+        """How a table is loaded: `customers`, `silver.customers` and `silver/customers` all name it.
 
         Raises:
             PermanentError: no loaded table has that name; the message lists those that there are.
         """
-        for table in self.loaded_tables:
-            if name in (table.short_name, table.name, table.path):
-                return table
+        for loaded in self.loaded:
+            if name in (loaded.table.short_name, loaded.table.name, loaded.table.path):
+                return loaded
         raise PermanentError(
             "there is no such table",
             expected=f"one of {', '.join(table.short_name for table in self.loaded_tables)}",

@@ -6,15 +6,18 @@ Does not: any single pipeline, or how a table of a kind is kept right.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.contracts.table import Column, Date, Integer, Limits, Table, Text
+from medallion_assets.contracts.policies import ARRIVAL_TIMERS, GATE, GatePolicy, Limits, Policies, Timers
+from medallion_assets.contracts.source import Source
+from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
 from medallion_assets.contracts.triggers import Mode, RunIf
 from medallion_assets.errors import PermanentError
 
@@ -23,15 +26,50 @@ Frame = nw.LazyFrame[Any]
 AS_OF_KEEP_DAYS = 35
 """So many days before the greatest one a table as of days keeps, and the ends of months (rule G5)."""
 SERVING_LIMITS = Limits(retries=2)
+TABLE_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]{3,255}")
+"""Of a DynamoDB table."""
+MOST_SLACK_HOURS = 24 * 366
 METRIC_DATE, ROW_KEY = "metric_date", "row_key"
 AS_OF_DATE, GOLD_VERSION = "as_of_date", "gold_version"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loaded:
-    """A table of judged rows, from the batches of a source. Its contract says what a good row is."""
+class Loaded(Policies):
+    """A table of judged rows, from the batches of `source`. Its contract says what a good row is.
+
+    `gate` says how many bad rows and deletes a batch may have. `arrival_timers` delay loading what has arrived.
+    `chain_starts_at` lets a chain of incremental exports begin without a full export (rule C1).
+    `source_arn` is the DynamoDB table that the exports are of, else that of the first one loaded; `accepts` are other
+    ARNs whose exports are taken as well: that table was moved or restored there on purpose (rule B3).
+    """
 
     table: Table
+    source: Source
+    gate: GatePolicy = GATE
+    arrival_timers: Timers = ARRIVAL_TIMERS
+    chain_starts_at: datetime | None = None
+    source_arn: str | None = None
+    accepts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be kept, before its first run does.
+
+        Raises:
+            PermanentError: with the table, what is wrong, and what to do.
+        """
+        if not self.table.is_loaded:
+            do = "name in each of its columns what fills it: Column(..., source=<attribute of the item>)"
+            raise self.table.wrong("columns that items fill, for the table to be loaded", "none", do=do)
+        for name, value, most in (
+            ("quality_threshold", self.gate.quality_threshold, 1),
+            ("max_delete_share", self.gate.max_delete_share, 1),
+            ("write_time_slack_hours", self.source.write_time_slack_hours, MOST_SLACK_HOURS),
+        ):
+            if not 0 <= value <= most:
+                raise self.table.wrong(f"{name} from 0 to {most}", repr(value))
+        arns = (*([] if self.source_arn is None else [self.source_arn]), *self.accepts)
+        if strange := [arn for arn in arns if not TABLE_ARN.fullmatch(arn)]:
+            raise self.table.wrong("ARNs arn:<partition>:dynamodb:<region>:<account>:table/<name>", ", ".join(strange))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +87,7 @@ class Lookup:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Derived:
+class Derived(Policies):
     """A table with a partition for each day of `source`, kept right for the days that a change touches.
 
     `compute(rows of some days, *lookups as prepared)` gives the rows of these days. `one_to_one`: each live row of the
@@ -87,7 +125,7 @@ class Reconciled:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Daily:
+class Daily(Policies):
     """A Gold table whose day follows from that day of `source` alone: `compute(rows of some days)` gives their rows."""
 
     table: Table
@@ -97,7 +135,7 @@ class Daily:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AsOf:
+class AsOf(Policies):
     """A Gold table whose day follows from all days of `source` up to it.
 
     `base(rows)` is what all days share, and has to be small; `compute(base, day)` gives the rows as of a day. Kept are
@@ -143,8 +181,6 @@ class PublishDays:
             name=f"serving.{self.to}",
             description=self.description or _as_served(self.gold.table),
             key=(METRIC_DATE, ROW_KEY),
-            limits=self.limits,
-            freshness_hours=self.freshness_hours,
             columns=(
                 Column(METRIC_DATE, Text(trim=False), "the business day, YYYY-MM-DD; the partition key"),
                 Column(ROW_KEY, Text(trim=False), f"{row_key}, #current (the pointer), or #owner"),
@@ -198,8 +234,6 @@ class PublishItems:
             name=f"serving.{self.to}",
             description=self.description or _as_served(gold),
             key=self.keys,
-            limits=self.limits,
-            freshness_hours=self.freshness_hours,
             columns=(
                 *(Column(key, Text(trim=False), "a key, percent-encoded if with % or # in front") for key in self.keys),
                 Column(AS_OF_DATE, Date(), "the business day as of which these figures were last written"),
@@ -234,6 +268,10 @@ class Pipeline:
             PermanentError: with the pipeline, the table, and what it is made from.
         """
         made = {loaded.table.name for loaded in self.loaded}
+        for table in (made.table for made in (*self.derived, *self.gold)):
+            if filled := [column.name for column in table.decoded_columns]:
+                do = "take columns of other tables as derived ones: CUSTOMERS.column(name).derived"
+                raise table.wrong("columns without a source: no item fills them", ", ".join(filled), do=do)
         for derived in self.derived:
             self._expect_made(derived.table, derived.sources, made)
             made.add(derived.table.name)

@@ -19,6 +19,7 @@ from medallion_assets.errors import PermanentError
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
+    from medallion_assets.contracts.pipeline import Loaded
     from medallion_assets.contracts.table import Table
 
 WRONG_TABLE = "wrong_table"
@@ -69,13 +70,13 @@ class Owner:
     presumed_from: str | None = None
 
     @classmethod
-    def of(cls, contract: Table) -> Self:
-        """What the contract says."""
+    def of(cls, loaded: Loaded) -> Self:
+        """What the declaration says."""
         return cls(
-            table=contract.short_name,
-            name=contract.source_arn,
-            accepts=contract.accepts,
-            by_contract=contract.source_arn is not None,
+            table=loaded.table.short_name,
+            name=loaded.source_arn,
+            accepts=loaded.accepts,
+            by_contract=loaded.source_arn is not None,
         )
 
     @property
@@ -137,6 +138,11 @@ class Source(Protocol):
     @property
     def uncertainty(self) -> timedelta:
         """How far before and after its time a full batch may have read a row (rule R1)."""
+        ...
+
+    @property
+    def write_time_slack_hours(self) -> float:
+        """How far outside its window a record of a batch of changes may have been written (rule R1)."""
         ...
 
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:

@@ -1,18 +1,16 @@
 """Contracts: what a table is. Every other place that needs a fact about a table asks its contract.
 
 Belongs here: the vocabulary (Table, Column, the column types) in which the layers describe their tables.
-Does not: any single table; how a type is decoded (refining.typing.decode) or stored (delta.table).
+Does not: any single table; where its rows come from (contracts.pipeline), or how its stage is run (contracts.policies);
+how a type is decoded (refining.typing.decode) or stored (delta.table).
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from medallion_assets.contracts.expectations import Expectation
-from medallion_assets.contracts.source import Source
 from medallion_assets.errors import PermanentError
 
 BUSINESS_TIME_ZONE = "America/Los_Angeles"
@@ -65,9 +63,6 @@ class TextList:
     """A list of strings; made by this project, never read from an item."""
 
 
-TABLE_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]{3,255}")
-"""Of a DynamoDB table."""
-MOST_SLACK_HOURS = 24 * 366
 ANOTHER_NAME = "give the column another name; its source, the name of the attribute, may be any"
 
 Type = Text | Integer | Decimal | Float | TimestampUtc | Date | Boolean | TextList
@@ -92,6 +87,11 @@ class Column:
     nullable: bool = False
     has_bounds: bool = True
 
+    @property
+    def derived(self) -> Column:
+        """The column in a table that is made from this one: no item fills it."""
+        return replace(self, source=None, business_date_of=None)
+
 
 _HISTORY = (
     Column("valid_from", TimestampUtc(), "from when this version held, inclusive"),
@@ -110,52 +110,12 @@ STAGE_COLUMNS = tuple(column.name for column in _STAGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timers:
-    """When a change may trigger a run: both must hold, and both may be 0. They mean what Lakeflow Jobs' do.
-
-    `min_time_between_triggers_seconds` counts from the last trigger; `wait_after_last_change_seconds` starts anew with
-    every change.
-    """
-
-    min_time_between_triggers_seconds: int = 300
-    wait_after_last_change_seconds: int = 60
-
-
-AT_ONCE = Timers(min_time_between_triggers_seconds=0, wait_after_last_change_seconds=0)
-"""Right after the change."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How long the stage that writes a table may take, how often it is tried again, and when it counts as unhealthy.
-
-    A run ends after `time_limit_seconds`, which counts as one of its `retries` if `retry_on_timeout`. A run that lasts
-    over `health_seconds` (attempts and waits included) or a process over `health_peak_bytes` raises an alert and goes
-    on.
-    """
-
-    time_limit_seconds: int = 3600
-    retries: int = 1
-    retry_on_timeout: bool = False
-    health_seconds: int = 7200
-    health_peak_bytes: int = 8 * 1024**3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table's contract.
 
-    `name` is `layer.table`. `key` identifies a row. `source` is where its batches come from, if it is loaded: then it
-    has, after its own columns, those that every loaded table has.
+    `name` is `layer.table`. `key` identifies a row. A table with columns that items fill is loaded: it has, after its
+    own columns, those that every loaded table has.
     `history` keeps every version of a key (rule H1) instead of its present state.
-    `quality_threshold` (a share from 0 to 1) and `quality_min_bad_records` are the gate of rule C3.
-    `write_time_slack_hours`: so far outside its export's window may a record have been written (rule R1).
-    `max_delete_share` (0 to 1) and `max_delete_min_rows`: what a full export deletes by absence unasked (rule C7).
-    `chain_starts_at` lets a chain of incremental exports begin without a full export (rule C1).
-    `source_arn` is the DynamoDB table that the exports are of, else that of the first one loaded; `accepts` are other
-    ARNs whose exports are taken as well: that table was moved or restored there on purpose (rule B3).
-    `arrival_timers` (an exported table) delay loading its exports, `update_timers` what an update of its source starts.
-    `freshness_hours` is the age at which the table counts as stale; None when nothing promises one.
     """
 
     name: str
@@ -164,21 +124,8 @@ class Table:
     key: tuple[str, ...] = ()
     partition_by: str | None = None
     expectations: tuple[Expectation, ...] = ()
-    quality_threshold: float = 0.98
-    quality_min_bad_records: int = 10
-    write_time_slack_hours: float = 24
-    max_delete_share: float = 0.5
-    max_delete_min_rows: int = 100
     history: bool = False
-    chain_starts_at: datetime | None = None
-    source_arn: str | None = None
-    accepts: tuple[str, ...] = ()
-    arrival_timers: Timers = Timers()
-    update_timers: Timers = Timers(wait_after_last_change_seconds=120)
-    limits: Limits = Limits()
-    freshness_hours: float | None = None
     owners: tuple[str, ...] = field(default=("team:data-platform",))
-    source: Source | None = None
 
     def __post_init__(self) -> None:
         """Add the columns of a loaded table; refuse a contract that contradicts itself, before its first run does.
@@ -186,10 +133,10 @@ class Table:
         Raises:
             PermanentError: with the table, what is missing, and what to add.
         """
-        if self.source is not None:
+        if self.is_loaded:
             added = (*(_HISTORY if self.history else ()), *_STAGE)
-            lacking = (column for column in added if column.name not in self.column_names)
-            object.__setattr__(self, "columns", (*self.columns, *lacking))
+            new = (column for column in added if column.name not in self.column_names)
+            object.__setattr__(self, "columns", (*self.columns, *new))
         names = self.column_names
         if "." not in self.name:
             raise self.wrong("a name of the form layer.table", self.name)
@@ -199,19 +146,8 @@ class Table:
         used += [column.business_date_of for column in self.columns if column.business_date_of]
         if missing := [name for name in used if name not in names]:
             raise self.wrong(f"columns {', '.join(missing)}", f"only {', '.join(names)}")
-        arns = (*([self.source_arn] if self.source_arn is not None else []), *self.accepts)
-        if strange := [arn for arn in arns if not TABLE_ARN.fullmatch(arn)]:
-            raise self.wrong("ARNs arn:<partition>:dynamodb:<region>:<account>:table/<name>", ", ".join(strange))
         for column in self.decoded_columns:
             self._expect_decodable(column)
-        limits = {
-            "quality_threshold": (self.quality_threshold, 1),
-            "write_time_slack_hours": (self.write_time_slack_hours, MOST_SLACK_HOURS),
-            "max_delete_share": (self.max_delete_share, 1),
-        }
-        for name, (limit, most) in limits.items():
-            if not 0 <= limit <= most:
-                raise self.wrong(f"{name} from 0 to {most}", repr(limit))
 
     def _expect_decodable(self, column: Column) -> None:
         """Refuse a column that no item can fill, or whose name is a column of our own: the two would be mixed up."""
@@ -248,15 +184,9 @@ class Table:
         return PermanentError(f"the contract of {self.name} cannot be kept", expected=expected, found=found, do=do)
 
     @property
-    def loaded_from(self) -> Source:
-        """The source of a loaded table.
-
-        Raises:
-            PermanentError: it is not loaded from anywhere.
-        """
-        if self.source is None:
-            raise self.wrong("a source, for its rows to be loaded from", "none", do="name it: source=DynamoDBExports()")
-        return self.source
+    def is_loaded(self) -> bool:
+        """Whether items fill some of its columns."""
+        return any(column.source is not None for column in self.columns)
 
     @property
     def layer(self) -> str:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from medallion_assets.contracts.expectations import Action
-from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.commit_notes import commit_note, last_commit
 from medallion_assets.delta.schema import rebuild_command
 from medallion_assets.delta.table import Snapshot
@@ -31,13 +31,14 @@ UNKNOWN_RULES = "unknown"
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
-def fingerprint(table: Table) -> str:
-    """Names the rules that decide the rows of a judged table and of its quarantine.
+def fingerprint(loaded: Loaded) -> str:
+    """Names the rules that decide the rows of a loaded table and of its quarantine.
 
     Another name when a column, its source or type, the key, the partition or an expectation that drops or fails
     changes, or the rules of write times (R1): how records are ordered, and which cannot be. Descriptions, warnings and
     the gate decide no row.
     """
+    table, source = loaded.table, loaded.source
     columns = sorted(repr(replace(column, description="")) for column in table.columns)
     expectations = [
         f"{rule.name} {rule.action} {rule.column} {ADDRESS.sub('', repr(rule.condition))}"
@@ -45,8 +46,8 @@ def fingerprint(table: Table) -> str:
         if rule.action is not Action.WARN
     ]
     shape = f"{table.key} {table.partition_by} {table.history}"
-    write_times = f"within {float(table.write_time_slack_hours)} hours of the window"
-    sequence = f"full-export-minus-{table.loaded_from.uncertainty // timedelta(seconds=1)}s"
+    write_times = f"within {float(source.write_time_slack_hours)} hours of the window"
+    sequence = f"full-export-minus-{source.uncertainty // timedelta(seconds=1)}s"
     rules = [*columns, *expectations, shape, sequence, write_times]
     return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:12]
 

@@ -72,7 +72,7 @@ def _committed(lakehouse: Lakehouse, stage: Stage) -> Checkpoint:
 
 def _loaded(bronze: Snapshot, found: Checkpoint) -> Checkpoint:
     """Bronze: the export whose window ends last. What waits lies outside the lakehouse."""
-    exports = exports_in(bronze, bronze.lakehouse.catalog.loaded_table(bronze.table.short_name).loaded_from)
+    exports = exports_in(bronze, bronze.lakehouse.catalog.loaded_by(bronze.table.short_name).source)
     if not exports:
         return found
     covered_until = max(export.covers_until for export in exports)
@@ -85,7 +85,9 @@ def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
     bronze = lakehouse.find(bronze_table(table.short_name))
     if bronze is None:
         return found
-    settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
+    settlement = Settlement.read(
+        lakehouse.catalog.loaded_by(table.name), bronze, silver, read_decisions(lakehouse, table.short_name)
+    )
     return replace(
         found,
         watermark=_mark(silver, bronze),

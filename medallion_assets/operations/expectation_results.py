@@ -13,7 +13,7 @@ from typing import Annotated
 
 import polars as pl
 
-from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.rows import append_rows, row_table, scan_rows
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.gate import MASS_DELETE, Tally, rules_of
@@ -51,18 +51,19 @@ EXPECTATION_RESULTS = row_table(
 
 
 def results_of(
-    table: Table, tally: Tally, *, is_published: bool, run_id: str, now: datetime
+    loaded: Loaded, tally: Tally, *, is_published: bool, run_id: str, now: datetime
 ) -> Iterator[ExpectationResult]:
     """A row for every rule of the contract and every other reason that was found.
 
     What a full export deletes by absence (rule C7) has one as well.
     """
+    table = loaded.table
     kinds = {rule.name: str(rule.action) for rule in table.expectations}
     failed = {**tally.reasons, **tally.warnings, **tally.failures}
     counted = {name: (kinds.get(name, TYPE), tally.records, failed.get(name, 0)) for name in {*kinds, *failed}}
     if tally.absent:
         counted[MASS_DELETE] = (GATE, tally.live, tally.absent)
-    rules = rules_of(table)
+    rules = rules_of(loaded)
     for name, (kind, of, count) in sorted(counted.items()):
         yield ExpectationResult(
             run_id=run_id,

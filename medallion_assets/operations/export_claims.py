@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import Found, Owner
-from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.owner import owner_known
@@ -46,8 +46,8 @@ class Claims:
     @classmethod
     def of(cls, place: str, raw_url: str | None, lakehouse: Lakehouse | None = None) -> Self:
         """The claims on what lies below a place: by the contracts, and by what Bronze recorded, if there is one."""
-        tables = lakehouse.catalog.loaded_tables if lakehouse is not None else ()
-        named = {table.short_name: _owner(table, lakehouse) for table in tables}
+        declared = lakehouse.catalog.loaded if lakehouse is not None else ()
+        named = {loaded.table.short_name: _owner(loaded, lakehouse) for loaded in declared}
         if raw_url is not None and f"{place}/".startswith(f"{raw_url}/"):
             return cls(tables=named, inside="", below=f"{place}/".removeprefix(f"{raw_url}/"))
         if raw_url is not None and raw_url.startswith(f"{place}/"):
@@ -90,6 +90,6 @@ class Claims:
         return folder if folder in self.tables or not path.startswith(f"{ROOT}/") else ""
 
 
-def _owner(table: Table, lakehouse: Lakehouse | None) -> Owner:
-    owner = Owner.of(table)
-    return owner if lakehouse is None else owner_known(owner, lakehouse.find(bronze_table(table.short_name)))
+def _owner(loaded: Loaded, lakehouse: Lakehouse | None) -> Owner:
+    owner = Owner.of(loaded)
+    return owner if lakehouse is None else owner_known(owner, lakehouse.find(bronze_table(loaded.table.short_name)))

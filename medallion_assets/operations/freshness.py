@@ -21,14 +21,18 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.checkpoint import committed_at
 from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import last_successes
-from medallion_assets.operations.stages import data_tables
+from medallion_assets.operations.stages import data_tables, stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshed:
-    """What is known of a table: its last commit, its stage's last success, its rows, and when the lakehouse began."""
+    """What is known of a table: its last commit, its stage's last success, its rows, and when the lakehouse began.
+
+    At the age of `freshness_hours` it counts as stale.
+    """
 
     table: Table
+    freshness_hours: float | None = None
     committed_at: datetime | None = None
     succeeded_at: datetime | None = None
     row_count: int | None = None
@@ -39,7 +43,7 @@ def freshness(one: Refreshed, now: datetime) -> Freshness:
     """The judgement on one table. A table without a limit is never stale; one at its limit is not stale yet."""
     known = [moment for moment in (one.committed_at, one.succeeded_at) if moment is not None]
     last_refreshed = max(known, default=None)
-    counted_from, limit = last_refreshed or one.began_at, one.table.freshness_hours
+    counted_from, limit = last_refreshed or one.began_at, one.freshness_hours
     is_stale = limit is not None and counted_from is not None and now - counted_from > timedelta(hours=limit)
     return Freshness(
         table=one.table.name,
@@ -67,11 +71,13 @@ def _refreshed(lakehouse: Lakehouse) -> Iterable[Refreshed]:
     }
     made = [one.delta.metadata().created_time for one in snapshots.values()]
     began_at = min((datetime.fromtimestamp(each / 1000, UTC) for each in made if each), default=None)
+    limits = {stage.table.name: stage.freshness_hours for stage in stages(lakehouse.catalog)}
     for table in tables:
         snapshot, success = snapshots.get(table.name), successes.get(table.name)
         commit = None if snapshot is None else last_commit(snapshot, COMMIT_ID)
         yield Refreshed(
             table=table,
+            freshness_hours=limits.get(table.name),
             committed_at=None if commit is None else committed_at(commit),
             succeeded_at=None if success is None else success.ended_at,
             row_count=None if snapshot is None else snapshot.row_count,

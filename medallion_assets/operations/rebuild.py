@@ -108,7 +108,7 @@ def _rebuild(
         return rebuild_bronze(
             lakehouse,
             raw_url,
-            lakehouse.catalog.loaded_table(table.short_name),
+            lakehouse.catalog.loaded_by(table.short_name),
             why=why,
             now=now,
             drop_foreign=request.drop_foreign,
@@ -118,7 +118,7 @@ def _rebuild(
     if table in lakehouse.catalog.loaded_tables:
         return rebuild_judged(
             lakehouse,
-            table,
+            lakehouse.catalog.loaded_by(table.name),
             why=why,
             now=now,
             accept_all=request.accept_all,

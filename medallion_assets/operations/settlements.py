@@ -17,7 +17,8 @@ from medallion_assets.refining.ledger import Settlement
 
 def read_settlements(lakehouse: Lakehouse) -> Iterator[tuple[Table, Settlement]]:
     """Each Silver table that has been made, with what is settled of its exports."""
-    for table in lakehouse.catalog.loaded_tables:
+    for loaded in lakehouse.catalog.loaded:
+        table = loaded.table
         silver, bronze = lakehouse.find(table), lakehouse.find(bronze_table(table.short_name))
         if silver is not None and bronze is not None:
-            yield table, Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
+            yield table, Settlement.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))

@@ -15,7 +15,7 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.owner import owner_known
 
 CONTRACT, FIRST_EXPORT = "the contract", "the first export that was loaded"
-PRESUMED = "export {}, by its tableId alone (if that is wrong: name `source_arn` in the contract),"
+PRESUMED = "export {}, by its tableId alone (if that is wrong: name `source_arn` in its declaration),"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,8 @@ class TableSource:
 def read_sources(lakehouse: Lakehouse) -> list[TableSource]:
     """One for each exported table; none is made for that."""
     return [
-        _source(lakehouse, Owner.of(table), bronze_table(table.short_name)) for table in lakehouse.catalog.loaded_tables
+        _source(lakehouse, Owner.of(loaded), bronze_table(loaded.table.short_name))
+        for loaded in lakehouse.catalog.loaded
     ]
 
 

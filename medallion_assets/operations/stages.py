@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from medallion_assets.contracts.catalog import Catalog
-from medallion_assets.contracts.pipeline import Pipeline
+from medallion_assets.contracts.pipeline import Derived, Gold, Loaded, Pipeline, Published
+from medallion_assets.contracts.policies import GatePolicy, Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.history_table import events_table
@@ -19,17 +20,24 @@ from medallion_assets.refining.quarantine import quarantine_table
 
 INGEST, REFINE, INGEST_AND_REFINE, DAILY = "ingest", "refine", "ingest_and_refine", "daily_gold_and_publish"
 """The jobs of a pipeline, without its prefix."""
+BRONZE_LIMITS = Limits(retries=2, retry_on_timeout=True)
 Kind = Literal["bronze", "judged", "derived", "gold", "serving"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What writes one table: `sources` are tables of the lakehouse, none for Bronze; `job` is the one that runs it."""
+    """What writes one table: `sources` are tables of the lakehouse, none for Bronze; `job` is the one that runs it.
+
+    The rest are its policies; only a judged table has a gate.
+    """
 
     table: Table
     kind: Kind
     sources: tuple[Table, ...]
     job: str
+    limits: Limits
+    freshness_hours: float | None = None
+    gate: GatePolicy | None = None
 
 
 def stages(catalog: Catalog) -> Iterator[Stage]:
@@ -43,14 +51,18 @@ def stages_of(pipeline: Pipeline) -> Iterator[Stage]:
     refine, daily = pipeline.job(REFINE), pipeline.job(DAILY)
     for loaded in pipeline.loaded:
         bronze = bronze_table(loaded.table.short_name)
-        yield Stage(table=bronze, kind="bronze", sources=(), job=pipeline.job(INGEST))
-        yield Stage(table=loaded.table, kind="judged", sources=(bronze,), job=refine)
+        yield Stage(table=bronze, kind="bronze", sources=(), job=pipeline.job(INGEST), limits=BRONZE_LIMITS)
+        yield Stage(kind="judged", sources=(bronze,), job=refine, gate=loaded.gate, **_policies(loaded))
     for derived in pipeline.derived:
-        yield Stage(table=derived.table, kind="derived", sources=derived.sources, job=refine)
+        yield Stage(kind="derived", sources=derived.sources, job=refine, **_policies(derived))
     for gold in pipeline.gold:
-        yield Stage(table=gold.table, kind="gold", sources=(gold.source,), job=daily)
-        if serving := pipeline.served_as(gold):
-            yield Stage(table=serving, kind="serving", sources=(gold.table,), job=daily)
+        yield Stage(kind="gold", sources=(gold.source,), job=daily, **_policies(gold))
+        if published := pipeline.publishing(gold):
+            yield Stage(kind="serving", sources=(gold.table,), job=daily, **_policies(published))
+
+
+def _policies(made: Loaded | Derived | Gold | Published) -> dict[str, Any]:
+    return {"table": made.table, "limits": made.limits, "freshness_hours": made.freshness_hours}
 
 
 def last_stages(catalog: Catalog) -> Iterator[Stage]:

@@ -119,7 +119,7 @@ def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
 
 def stage_status(stage: Stage, attempts: pl.DataFrame) -> StageStatus:
     """The figures of one stage, from attempts (columns of PIPELINE_RUNS, oldest first) of any stages."""
-    table, is_judged = stage.table, stage.kind == "judged"
+    table = stage.table
     own = attempts.filter(pl.col("stage") == table.name)
     succeeded = own.filter(pl.col("outcome") == Outcome.SUCCEEDED)
     durations = succeeded["duration_seconds"].to_list()
@@ -133,8 +133,8 @@ def stage_status(stage: Stage, attempts: pl.DataFrame) -> StageStatus:
         records_in=int(own["records_in"].sum()),
         records_out=int(own["records_out"].sum()),
         records_quarantined=int(own["records_quarantined"].sum()),
-        quality=quality(own) if is_judged else None,
-        quality_threshold=table.quality_threshold if is_judged else None,
+        quality=quality(own) if stage.gate else None,
+        quality_threshold=stage.gate.quality_threshold if stage.gate else None,
     )
 
 

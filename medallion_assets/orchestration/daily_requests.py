@@ -12,8 +12,10 @@ from typing import Any
 
 import dagster as dg
 
+from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.run_days import day_tags, ranges_of
 from medallion_assets.contracts.table import Table
+from medallion_assets.operations.stages import DAILY, stages_of
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, LIVE_PRIORITY, run_tags
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.trigger_context import TriggerContext
@@ -21,7 +23,7 @@ from medallion_assets.triggers.restated_batches import LIVE_DAYS
 
 
 def days_request(
-    job: str,
+    pipeline: Pipeline,
     tables: Sequence[Table],
     days: Collection[date],
     *,
@@ -30,16 +32,16 @@ def days_request(
     priority: int = LIVE_PRIORITY,
     catches_up: bool = False,
 ) -> dg.RunRequest:
-    """A run of `job` with the assets of `tables` for some days: one run, whose steps each take all days."""
+    """A run of the daily job with the assets of `tables` for some days: one run, whose steps each take all days."""
     ranges = ranges_of(days)
     catches_up = catches_up or (ranges[-1][1] - ranges[0][0]).days >= LIVE_DAYS
     return dg.RunRequest(
         run_key=key,
-        job_name=job,
+        job_name=pipeline.job(DAILY),
         asset_selection=[asset_key(table) for table in tables],
         run_config=triggered_config(tables, trigger),
         tags={
-            **run_tags(tables, priority=CATCH_UP_PRIORITY if catches_up else priority),
+            **run_tags(stages_of(pipeline), tables, priority=CATCH_UP_PRIORITY if catches_up else priority),
             **trigger.tags(),
             **day_tags(ranges),
             **({CATCHES_UP: "yes"} if catches_up else {}),

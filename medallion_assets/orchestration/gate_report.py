@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import QualityGateError
 from medallion_assets.orchestration.reporting import as_table, check, counts
@@ -38,9 +39,9 @@ def quality_threshold(table: Table, done: Refined) -> dg.AssetCheckResult:
     return check(table, "quality_threshold", passed=False, export_id=export_id, **figures, sample=sample)
 
 
-def mass_delete(table: Table, done: Refined) -> dg.AssetCheckResult:
+def mass_delete(loaded: Loaded, done: Refined) -> dg.AssetCheckResult:
     """Rule C7: a full export that deletes too much failed the gate; a warning where very many deletes were applied."""
-    gate = Gate.of(table)
+    table, gate = loaded.table, Gate.of(loaded.gate)
     if done.failing is not None and gate.is_mass_delete(done.failing.tally):
         return check(table, MASS_DELETE, passed=False, **_deletes(done.failing.tally))
     for tally in done.applied:
@@ -56,16 +57,18 @@ def _deletes(tally: Tally) -> dict[str, Any]:
 def gate_error(table: Table, failing: Failing, gate: Gate) -> QualityGateError:
     """What a person reads when an export fails the gate."""
     export_id, tally = failing.export.id, failing.tally
+    policy = gate.policy
     expected, found, look_at = [], [], []
     if gate.is_too_bad(tally) or tally.failures:
         failures = f"; failed: {counts(tally.failures)}" if tally.failures else ""
-        expected.append(f"a score of at least {gate.threshold}, or fewer than {gate.min_bad_records} bad records")
+        least = policy.quality_min_bad_records
+        expected.append(f"a score of at least {policy.quality_threshold}, or fewer than {least} bad records")
         found.append(f"{tally.score:.4f}, {tally.bad:,} bad of {tally.records:,} ({counts(tally.reasons)}{failures})")
         look_at.append("the rows in the check quality_threshold")
     if gate.is_mass_delete(tally):
         expected.append(
-            f"a full export that lacks at most {gate.max_delete_share:.0%} of the live rows that are older, or fewer "
-            f"than {gate.max_delete_min_rows:,} of them; an empty one none"
+            f"a full export that lacks at most {policy.max_delete_share:.0%} of the live rows that are older, or fewer "
+            f"than {policy.max_delete_min_rows:,} of them; an empty one none"
         )
         items = f"it has {tally.records:,} items" if tally.records else "it is empty"
         found.append(f"{MASS_DELETE}: {tally.absent:,} of {tally.live:,} live rows would be deleted ({items})")

@@ -6,7 +6,7 @@ Does not: when they run (the sensors and schedules of this room).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import dagster as dg
@@ -14,7 +14,7 @@ import dagster as dg
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import Table
-from medallion_assets.operations.stages import DAILY, INGEST, INGEST_AND_REFINE, REFINE, Kind, stages, stages_of
+from medallion_assets.operations.stages import DAILY, INGEST, INGEST_AND_REFINE, REFINE, Kind, Stage, stages, stages_of
 from medallion_assets.orchestration.reporting import asset_key
 
 LIVE_PRIORITY, RECENT_PRIORITY, CATCH_UP_PRIORITY = 10, 8, 5
@@ -24,11 +24,12 @@ CATCHES_UP = "medallion/catches_up"
 """The tag of runs that catch up: deploy/dagster.yaml lets one at a time begin, so that live work finds a free place."""
 
 
-def run_tags(tables: Collection[Table], *, priority: int = LIVE_PRIORITY) -> dict[str, str]:
-    """The tags of a run of some stages: its time limit, and how often it is started anew after that or a crash."""
-    again = [table.limits.retries for table in tables if table.limits.retry_on_timeout]
+def run_tags(known: Iterable[Stage], tables: Collection[Table], *, priority: int = LIVE_PRIORITY) -> dict[str, str]:
+    """The tags of a run of those of `known` that write some tables: its time limit, and how often it starts anew."""
+    limits = [stage.limits for stage in known if stage.table in tables]
+    again = [limit.retries for limit in limits if limit.retry_on_timeout]
     return {
-        "dagster/max_runtime": str(sum(table.limits.time_limit_seconds for table in tables)),
+        "dagster/max_runtime": str(sum(limit.time_limit_seconds for limit in limits)),
         "dagster/max_retries": str(max(again, default=0)),
         "dagster/priority": str(priority),
     }
@@ -61,7 +62,7 @@ def jobs(catalog: Catalog) -> list[dg.UnresolvedAssetJobDefinition]:
             pipeline.job(name),
             selection=dg.AssetSelection.assets(*map(asset_key, tables)),
             description=JOBS[name].description,
-            tags=run_tags(tables, priority=0),
+            tags=run_tags(stages_of(pipeline), tables, priority=0),
             executor_def=dg.in_process_executor,
         )
         for pipeline in catalog.pipelines

@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import (
     Boolean,
     Column,
@@ -43,12 +44,13 @@ STEP_RETRY_SECONDS = 10.0
 """Before a step's own retry; what failed transiently has waited within the step already (stage.Repeating)."""
 
 
-def asset_options(table: Table, *, kinds: set[str] | None = None) -> dict[str, Any]:
+def asset_options(
+    table: Table, *, kinds: set[str] | None = None, freshness_hours: float | None = None
+) -> dict[str, Any]:
     """What `@dg.asset` takes from a contract: how it looks, its pool, and when it counts as stale.
 
     Its retries are not a policy of Dagster's (see `step_retries`).
     """
-    fresh = table.freshness_hours
     return {
         "key": asset_key(table),
         "group_name": table.layer,
@@ -57,7 +59,8 @@ def asset_options(table: Table, *, kinds: set[str] | None = None) -> dict[str, A
         "kinds": kinds or {"polars", "deltalake", table.layer},
         "metadata": {"dagster/column_schema": column_schema(table)},
         "pool": pool(table),
-        "freshness_policy": fresh and dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=fresh)),
+        "freshness_policy": freshness_hours
+        and dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=freshness_hours)),
     }
 
 
@@ -171,14 +174,14 @@ def stage_errors() -> Iterator[None]:
 
 
 @contextmanager
-def step_retries(table: Table, *, attempt: int) -> Iterator[None]:
-    """Ask Dagster to try the step again, as often as the table's contract says, after what may not be permanent.
+def step_retries(limits: Limits, *, attempt: int) -> Iterator[None]:
+    """Ask Dagster to try the step again, as often as the stage's limits say, after what may not be permanent.
 
     With a retry policy Dagster also tries again what was ended by a person, by its time limit or with its host: in the
     same process, which then works on for a run that is over.
     """
     policy = dg.RetryPolicy(
-        max_retries=table.limits.retries,
+        max_retries=limits.retries,
         delay=STEP_RETRY_SECONDS,
         backoff=dg.Backoff.EXPONENTIAL,
         jitter=dg.Jitter.PLUS_MINUS,

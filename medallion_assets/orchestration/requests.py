@@ -11,9 +11,12 @@ from collections.abc import Collection, Sequence
 import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
-from medallion_assets.contracts.table import AT_ONCE, Table, Timers
+from medallion_assets.contracts.pipeline import Pipeline
+from medallion_assets.contracts.policies import AT_ONCE, Timers
+from medallion_assets.contracts.table import Table
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.operations.stages import stages_of
 from medallion_assets.orchestration.jobs import job_tables, run_tags
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
@@ -59,15 +62,17 @@ def writes(run: dg.DagsterRun, catalog: Catalog, keys: Collection[dg.AssetKey]) 
     return run.job_name == BY_HAND or not of_job.isdisjoint(keys)
 
 
-def request(job: str, tables: Sequence[Table], context: TriggerContext, *, of: Table, run_key: str) -> dg.RunRequest:
-    """A run of `job` that writes some tables; the config of every one of them tells why, as the run's tags do."""
+def request(
+    pipeline: Pipeline, job: str, tables: Sequence[Table], context: TriggerContext, *, of: Table, run_key: str
+) -> dg.RunRequest:
+    """A run of the pipeline's `job` that writes some tables; the config of each tells why, as the run's tags do."""
     config = {"config": {"trigger": context.run_config()}}
     return dg.RunRequest(
         run_key=f"{of.path}/{run_key}",
-        job_name=job,
+        job_name=pipeline.job(job),
         asset_selection=[asset_key(table) for table in tables],
         run_config={"ops": {table.path.replace("/", "__"): config for table in tables}},
-        tags={**run_tags(tables), **context.tags()},
+        tags={**run_tags(stages_of(pipeline), tables), **context.tags()},
     )
 
 

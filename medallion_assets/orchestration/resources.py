@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import Field
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.orchestration.attempt import Repeating, Stage
@@ -56,8 +57,8 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             yield self
 
     @contextmanager
-    def stage(self, context: dg.AssetExecutionContext, table: Table) -> Iterator[Stage]:
-        """The stage that writes `table`, for the whole body of an asset.
+    def stage(self, context: dg.AssetExecutionContext, table: Table, limits: Limits) -> Iterator[Stage]:
+        """The stage that writes `table` within `limits`, for the whole body of an asset.
 
         Every commit carries the run's id and who started it; an error of this project fails the step, and only a
         transient one may be retried. Whatever becomes of it is a row of operations.pipeline_runs.
@@ -70,7 +71,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             now=self.now(),
             repeating=Repeating(attempts=self.repetitions, first_wait_seconds=self.first_wait_seconds),
         )
-        with step_retries(table, attempt=context.retry_number + 1), stage_errors(), stage.recorded():
+        with step_retries(limits, attempt=context.retry_number + 1), stage_errors(), stage.recorded():
             yield stage
 
     def lakehouse(self, *, author: Mapping[str, str] | None = None) -> Lakehouse:

@@ -6,7 +6,7 @@ Does not: which days a close asks for (daily_close.py), or reading settings (set
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -18,7 +18,7 @@ from medallion_assets.contracts.pipeline import Gold, Pipeline
 from medallion_assets.contracts.run_days import contiguous
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import SettingsError
-from medallion_assets.operations.stages import DAILY
+from medallion_assets.operations.stages import DAILY, stages
 from medallion_assets.orchestration.assets.monitor import MONITOR
 from medallion_assets.orchestration.daily_close import (
     closed_days,
@@ -41,15 +41,14 @@ def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinitio
     Raises:
         SettingsError: there is no such job, or a cron line makes no sense.
     """
-    tables = job_tables(catalog)
-    names = (*tables, MONITOR)
+    names = (*job_tables(catalog), MONITOR)
     if unknown := sorted(set(settings.schedules) - {*names, DAILY}):
         raise _refused(f"jobs among {', '.join(names)}", ", ".join(unknown))
     daily = {pipeline.job(DAILY): pipeline for pipeline in catalog.pipelines if pipeline.gold}
     lines = {job: lines for job, lines in settings.schedules.items() if job in names}
     lines |= {job: daily_lines(settings, pipeline) for job, pipeline in daily.items()}
     return [
-        _daily_schedule(settings, daily[job], given) if job in daily else _schedule(settings, job, given, tables)
+        _daily_schedule(settings, daily[job], given) if job in daily else _schedule(settings, catalog, job, given)
         for job, given in lines.items()
         if given
     ]
@@ -90,7 +89,7 @@ def _request(
     pipeline: Pipeline, tables: Sequence[Table], days: Sequence[date], *, catches_up: bool = False
 ) -> dg.RunRequest:
     key = f"close:{tables[0].short_name}:{days[0]}...{days[-1]}"
-    return days_request(pipeline.job(DAILY), tables, days, trigger=SCHEDULED, key=key, catches_up=catches_up)
+    return days_request(pipeline, tables, days, trigger=SCHEDULED, key=key, catches_up=catches_up)
 
 
 def _daily_schedule(settings: Settings, pipeline: Pipeline, lines: Sequence[str]) -> dg.ScheduleDefinition:
@@ -102,15 +101,13 @@ def _daily_schedule(settings: Settings, pipeline: Pipeline, lines: Sequence[str]
         )
 
 
-def _schedule(
-    settings: Settings, job: str, lines: Sequence[str], tables_of: Mapping[str, Sequence[Table]]
-) -> dg.ScheduleDefinition:
-    tables = tables_of.get(job, ())
+def _schedule(settings: Settings, catalog: Catalog, job: str, lines: Sequence[str]) -> dg.ScheduleDefinition:
+    tables = job_tables(catalog).get(job, ())
     with _cron_errors(lines):
         return dg.ScheduleDefinition(
             **_options(settings, job, lines),
             run_config=triggered_config(tables, SCHEDULED),
-            tags={**(run_tags(tables, priority=LIVE_PRIORITY) if tables else {}), **SCHEDULED.tags()},
+            tags={**(run_tags(stages(catalog), tables, priority=LIVE_PRIORITY) if tables else {}), **SCHEDULED.tags()},
         )
 
 

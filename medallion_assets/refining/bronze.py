@@ -19,7 +19,7 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.source import Source
-from medallion_assets.contracts.table import Column, Date, Integer, Limits, Table, Text, TimestampUtc
+from medallion_assets.contracts.table import Column, Date, Integer, Table, Text, TimestampUtc
 from medallion_assets.delta.commit_notes import commit_note, commits_since, last_commit
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.data_files import StagedFile
@@ -41,7 +41,6 @@ def bronze_table(name: str) -> Table:
         name=f"bronze.{name}",
         description=f"Every record of every complete export of {name}, exactly as exported.",
         partition_by="_export_date",
-        limits=Limits(retries=2, retry_on_timeout=True),
         columns=(
             Column("raw", Text(trim=False), "the line, unchanged", has_bounds=False),
             Column("_export_id", Text(), "the export that brought the line"),

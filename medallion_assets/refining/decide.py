@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
@@ -17,7 +18,7 @@ from medallion_assets.refining.decisions import Decision, read_decisions, record
 from medallion_assets.refining.ledger import Settlement
 
 
-def decide(lakehouse: Lakehouse, table: Table, decisions: Collection[Decision]) -> None:
+def decide(lakehouse: Lakehouse, loaded: Loaded, decisions: Collection[Decision]) -> None:
     """Record what a person decided about exports of a judged Silver table, all of it or nothing.
 
     A decision is about an export that Bronze holds and Silver has not settled; one that repeats what is recorded is
@@ -29,12 +30,12 @@ def decide(lakehouse: Lakehouse, table: Table, decisions: Collection[Decision]) 
     """
     if not decisions:
         return
+    table = loaded.table
     _expect_reasons(table, decisions)
     _expect_once(table, decisions)
     known = read_decisions(lakehouse, table.short_name)
     bronze = lakehouse.open(bronze_table(table.short_name))
-    silver = lakehouse.find(table)
-    settlement = Settlement.read(bronze, silver, known) if silver else Settlement.of_nothing(bronze, table, known)
+    settlement = Settlement.read(loaded, bronze, lakehouse.find(table), known)
     held = {export.id for export in settlement.exports}
     for subject in sorted({decision.subject for decision in decisions} - settlement.pending_ids - set(known)):
         raise PermanentError(

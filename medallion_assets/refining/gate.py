@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.policies import GatePolicy
 
 MASS_DELETE = "mass_delete"
 """The name of rule C7 in checks, results and errors."""
@@ -58,12 +59,13 @@ class Tally:
         )
 
 
-def rules_of(table: Table) -> str:
+def rules_of(loaded: Loaded) -> str:
     """Names what an export is judged by: another name when the contract's columns, expectations or gate change."""
+    table, policy = loaded.table, loaded.gate
     columns = [repr(replace(column, description="")) for column in table.columns]
     expectations = [f"{one.name} {one.action} {one.column} {one.condition!r}" for one in table.expectations]
-    gate = f"{table.key} {table.quality_threshold} {table.quality_min_bad_records} {table.chain_starts_at}"
-    limits = f"{table.write_time_slack_hours} {table.max_delete_share} {table.max_delete_min_rows}"
+    gate = f"{table.key} {policy.quality_threshold} {policy.quality_min_bad_records} {loaded.chain_starts_at}"
+    limits = f"{loaded.source.write_time_slack_hours} {policy.max_delete_share} {policy.max_delete_min_rows}"
     return hashlib.sha256("\n".join([*columns, *expectations, gate, limits]).encode()).hexdigest()[:12]
 
 
@@ -74,25 +76,17 @@ def _plus(left: Mapping[str, int], right: Mapping[str, int], sign: int) -> Count
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """The limits an export has to keep."""
+    """What lets exports through, by a policy. `by_hand`: its threshold is a person's, for one run."""
 
-    threshold: float
-    min_bad_records: int
-    max_delete_share: float = 0.5
-    max_delete_min_rows: int = 100
+    policy: GatePolicy
     by_hand: bool = False
-    """Whether the threshold is a person's, for one run, and not the contract's."""
 
     @classmethod
-    def of(cls, table: Table, threshold: float | None = None) -> Gate:
-        """The contract's gate, with the threshold of the run config where one is given (a share from 0 to 1)."""
-        return cls(
-            threshold=table.quality_threshold if threshold is None else threshold,
-            min_bad_records=table.quality_min_bad_records,
-            max_delete_share=table.max_delete_share,
-            max_delete_min_rows=table.max_delete_min_rows,
-            by_hand=threshold is not None,
-        )
+    def of(cls, policy: GatePolicy, threshold: float | None = None) -> Gate:
+        """The gate of a policy, with the threshold of the run config where one is given (a share from 0 to 1)."""
+        if threshold is None:
+            return cls(policy=policy)
+        return cls(policy=replace(policy, quality_threshold=threshold), by_hand=True)
 
     def lets_through(self, tally: Tally) -> bool:
         """Whether the export may be published without a person's decision."""
@@ -100,7 +94,7 @@ class Gate:
 
     def is_too_bad(self, tally: Tally) -> bool:
         """Rule C3: its score is under the threshold, and it has enough bad records to tell."""
-        return tally.score < self.threshold and tally.bad >= self.min_bad_records
+        return tally.score < self.policy.quality_threshold and tally.bad >= self.policy.quality_min_bad_records
 
     def is_mass_delete(self, tally: Tally) -> bool:
         """Rule C7: a full export deletes so much by absence that something else is likelier.
@@ -111,4 +105,5 @@ class Gate:
 
     def are_very_many(self, deletes: int, live: int) -> bool:
         """Whether deletes are more of the live rows than the contract expects, and enough of them to tell."""
-        return deletes >= self.max_delete_min_rows and deletes > Fraction(str(self.max_delete_share)) * live
+        policy = self.policy
+        return deletes >= policy.max_delete_min_rows and deletes > Fraction(str(policy.max_delete_share)) * live

@@ -21,13 +21,13 @@ SEQUENCE = "_sequence_micros"
 PREVIOUS = "_previous_"
 
 
-def versions(events: nw.LazyFrame[Any], table: Table) -> nw.LazyFrame[Any]:
+def versions(events: nw.LazyFrame[Any], table: Table, uncertainty: timedelta) -> nw.LazyFrame[Any]:
     """Every version of every key: one row a version, with the columns of `table`, in no particular order.
 
     `events` has one row for each valid event of a key: the key, the contract's decoded columns (null on a delete),
     `_sequence_micros`, `_is_delete`, `_is_incremental` and `_export_id`. An absence from a full export is a delete that
     the caller adds. At most one event for each (key, sequence, `_is_incremental`, `_export_id`), unless they are
-    identical (rule R3 makes differing ones bad).
+    identical (rule R3 makes differing ones bad). `uncertainty` is that of the table's source.
 
     Give every event of a key, never its stored versions: a version hides the later equal states that merged into it,
     and an event that arrives late may part them again. Only windows decide, so neither the order nor the grouping in
@@ -36,7 +36,7 @@ def versions(events: nw.LazyFrame[Any], table: Table) -> nw.LazyFrame[Any]:
     Not yet for PySpark: its casts from integers to timestamps count seconds (`_moment`), and Narwhals has no other way.
     """
     key = table.key
-    read_within = 2 * table.loaded_from.uncertainty // timedelta(microseconds=1)
+    read_within = 2 * uncertainty // timedelta(microseconds=1)
     state = tuple(column.name for column in table.decoded_columns if column.name not in key)
     followed = "_followed_by_delete"
     return (

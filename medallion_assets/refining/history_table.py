@@ -11,12 +11,12 @@ events and from which full exports were applied.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import narwhals as nw
 import polars as pl
 
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Boolean, Column, Integer, Table, Text
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.damage import sound_files
@@ -44,7 +44,7 @@ def events_table(table: Table) -> Table:
         description=f"Every valid upsert and delete of {table.name}: what its versions are made from.",
         key=(*table.key, "_export_id"),
         columns=(
-            *(replace(column, source=None, business_date_of=None) for column in table.decoded_columns),
+            *(column.derived for column in table.decoded_columns),
             Column("_sequence_micros", Integer(), "when it was written, microseconds since 1970 (rule R1)"),
             Column("_is_delete", Boolean(), "the key was deleted"),
             Column("_is_incremental", Boolean(), "it came with an incremental export"),
@@ -55,6 +55,7 @@ def events_table(table: Table) -> Table:
 
 def fold_history(
     lakehouse: Lakehouse,
+    loaded: Loaded,
     silver: Snapshot,
     good: Sequence[pl.LazyFrame],
     fulls: FullExports,
@@ -73,7 +74,7 @@ def fold_history(
         CommitConflictError: another writer logged events meanwhile.
     """
     table = silver.table
-    _log(lakehouse, table, good, whole)
+    _log(lakehouse, loaded, good, whole)
     counted = lakehouse.open(events_table(table)).scan().filter(~pl.col("_export_id").is_in(list(ignored)))
     counted = counted.filter(~is_outdated(fulls.ends))
     keys = pl.concat([part.select(table.key) for part in good]).unique().collect(engine="streaming")
@@ -85,7 +86,7 @@ def fold_history(
     for bucket in range(buckets):
         chosen = pl.struct(table.key).hash() % buckets == bucket
         events = touched.filter(chosen).collect(engine="streaming")
-        after = _versions(events, fulls, table)
+        after = _versions(events, fulls, loaded)
         before = silver.scan().join(events.lazy(), on=table.key, how="semi").collect(engine="streaming")
         order = [*table.key, "valid_from"]
         if not after.sort(order).equals(before.sort(order)):
@@ -99,12 +100,12 @@ def fold_history(
     return change
 
 
-def replace_events(lakehouse: Lakehouse, table: Table, made: Snapshot, export_ids: Collection[str]) -> None:
+def replace_events(lakehouse: Lakehouse, loaded: Loaded, made: Snapshot, export_ids: Collection[str]) -> None:
     """Leave the events of `made`, a table of every valid event of some exports, and nothing else of theirs.
 
     Events of other exports stay: one may be settled at this moment. They take the contract's columns.
     """
-    contract = events_table(table)
+    contract = events_table(loaded.table)
 
     def replace() -> None:
         if not lakehouse.exists(contract):
@@ -116,17 +117,18 @@ def replace_events(lakehouse: Lakehouse, table: Table, made: Snapshot, export_id
         log.commit(
             [staged] if staged.rows else [],
             remove=log.files["path"].to_list() if log.files.height else [],
-            metadata={RULES_NOTE: [fingerprint(table)]},
+            metadata={RULES_NOTE: [fingerprint(loaded)]},
             new_schema=not fits_contract(log.delta, contract),
         )
 
     until_committed(replace)
 
 
-def _log(lakehouse: Lakehouse, table: Table, good: Sequence[pl.LazyFrame], whole: Collection[str]) -> None:
+def _log(lakehouse: Lakehouse, loaded: Loaded, good: Sequence[pl.LazyFrame], whole: Collection[str]) -> None:
     """Put the events into the log that it lacks: an export has one valid event a key."""
+    table, rules = loaded.table, fingerprint(loaded)
     log = lakehouse.ready(events_table(table))
-    identity, rules = list(log.table.key), fingerprint(table)
+    identity = list(log.table.key)
     events = pl.concat([part.select(event_schema(table).names()) for part in good])
     removed, kept = files_of_exports(log, whole)
     exports = events.select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"]
@@ -141,10 +143,11 @@ def _log(lakehouse: Lakehouse, table: Table, good: Sequence[pl.LazyFrame], whole
         log.commit([staged] if staged.rows else [], remove=removed, metadata={RULES_NOTE: rules_with(log, [rules])})
 
 
-def _versions(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataFrame:
+def _versions(events: pl.DataFrame, fulls: FullExports, loaded: Loaded) -> pl.DataFrame:
+    table = loaded.table
     absent = absences(events, fulls, table)
     every = pl.concat([events.select(event_schema(table).names()), absent])
-    found: pl.LazyFrame = versions(nw.from_native(every.lazy()), table).to_native()
+    found: pl.LazyFrame = versions(nw.from_native(every.lazy()), table, loaded.source.uncertainty).to_native()
     return conform(found, table).collect()
 
 

@@ -36,7 +36,6 @@ def judged(table: Table) -> Table:
         raise table.wrong("partition_by or history, not both", f"partition_by={table.partition_by}, history=True")
     if table.partition_by:
         _expect_partition(table, table.column(table.partition_by))
-    _ = table.loaded_from
     added = (*STAGE_COLUMNS, *(HISTORY_COLUMNS if table.history else ()))
     filled = {*added, *(column.name for column in table.decoded_columns)}
     if empty := [name for name in table.column_names if name not in filled]:

@@ -15,6 +15,7 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.expectations import judge
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.pieces import spilled
 from medallion_assets.delta.table import Snapshot
@@ -48,7 +49,7 @@ class Judged:
     tallies: dict[str, Tally]
 
 
-def judge_exports(bronze: Snapshot, table: Table, exports: Sequence[Batch], workspace: Path) -> Judged:
+def judge_exports(bronze: Snapshot, loaded: Loaded, exports: Sequence[Batch], workspace: Path) -> Judged:
     """Judge every record of some exports.
 
     What does not fit in one chunk is put into `workspace`, an empty folder that lives as long as the result is used.
@@ -58,17 +59,18 @@ def judge_exports(bronze: Snapshot, table: Table, exports: Sequence[Batch], work
     is_empty = True
     for chunk in line_chunks.chunks(bronze.scan(paths=paths)):
         spill = None if chunk.is_all else workspace / f"judged-{len(judged.good)}"
-        _judge_chunk(judged, chunk.taken(), table, spill)
+        _judge_chunk(judged, chunk.taken(), loaded, spill)
         is_empty = False
     if is_empty:
-        _judge_chunk(judged, bronze.scan(paths=[]).collect(), table, None)
-    _settle_duplicates(bronze, table, judged, workspace)
+        _judge_chunk(judged, bronze.scan(paths=[]).collect(), loaded, None)
+    _settle_duplicates(bronze, loaded, judged, workspace)
     return judged
 
 
-def judge_lines(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
+def judge_lines(lines: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
     """Decode lines and judge each record by types and expectations; adds the key's hash."""
-    records = judge(decode(lines, table), table.expectations)
+    table = loaded.table
+    records = judge(decode(lines, table, loaded.source), table.expectations)
     incremental = (pl.col("_export_type") == BatchKind.CHANGES.value).alias("_is_incremental")
     length = pl.col("raw").str.len_bytes().alias(RAW_BYTES)
     return with_key_hash(records.lazy().with_columns(incremental, length), table.key).collect()
@@ -94,9 +96,9 @@ def tally(records: pl.DataFrame) -> dict[str, Tally]:
     return result
 
 
-def _judge_chunk(judged: Judged, lines: pl.DataFrame, table: Table, spill: Path | None) -> None:
-    records = judge_lines(lines, table)
-    _put(judged, records, table, spill)
+def _judge_chunk(judged: Judged, lines: pl.DataFrame, loaded: Loaded, spill: Path | None) -> None:
+    records = judge_lines(lines, loaded)
+    _put(judged, records, loaded.table, spill)
     _count(judged.tallies, records)
 
 
@@ -120,7 +122,7 @@ def _count(tallies: dict[str, Tally], records: pl.DataFrame, *, sign: int = 1) -
         tallies[export_id] = replace(counted, unknown_attributes=_most(counted.unknown_attributes))
 
 
-def _settle_duplicates(bronze: Snapshot, table: Table, judged: Judged, workspace: Path) -> None:
+def _settle_duplicates(bronze: Snapshot, loaded: Loaded, judged: Judged, workspace: Path) -> None:
     """Judge the suspects anew, together: take their first judgement out, and put the settled one in.
 
     All records of a key are settled at once; keys are taken by their hashes, as many as fit in a chunk.
@@ -139,11 +141,11 @@ def _settle_duplicates(bronze: Snapshot, table: Table, judged: Judged, workspace
     for bucket in range(buckets):
         positions = found.filter(pl.col(KEY_HASH) % buckets == bucket).select(POSITION).lazy()
         lines = bronze.scan(paths=paths).join(positions, on=POSITION, how="semi").collect(engine="streaming")
-        records = judge_lines(lines, table)
-        settled = settle(records, table.key, table.loaded_from.canonical)
+        records = judge_lines(lines, loaded)
+        settled = settle(records, loaded.table.key, loaded.source.canonical)
         _count(judged.tallies, records, sign=-1)
         _count(judged.tallies, settled)
-        _put(judged, settled, table, None if one_chunk and buckets == 1 else workspace / f"settled-{bucket}")
+        _put(judged, settled, loaded.table, None if one_chunk and buckets == 1 else workspace / f"settled-{bucket}")
     if one_chunk and buckets == 1:
         judged.good, judged.bad = [pl.concat(judged.good)], [pl.concat(judged.bad)]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.source_versions import source_app_id, taken_version
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining.bronze import exports_in, exports_since
@@ -50,41 +50,32 @@ class Settlement:
     origins: Origins = field(default_factory=Origins)
 
     @classmethod
-    def read(cls, bronze: Snapshot, silver: Snapshot, decisions: Mapping[str, Decision]) -> Settlement:
-        """Read it from the two logs.
+    def read(
+        cls, loaded: Loaded, bronze: Snapshot, silver: Snapshot | None, decisions: Mapping[str, Decision]
+    ) -> Settlement:
+        """Read it from the two logs; nothing is settled while Silver has not been made (None).
 
         What Silver's checkpoint says of another Bronze table than this one does not count: each export is looked up.
         """
-        checkpoint = taken_version(silver, bronze) or 0
-        source = silver.table.loaded_from
-        exports = exports_in(bronze, source)
+        checkpoint = taken_version(silver, bronze) if silver else None
+        exports = exports_in(bronze, loaded.source)
         held = {export.id for export in exports}  # the log also tells of exports that were rolled back
-        newer = {export.id: export for export in exports_since(bronze, checkpoint, source) if export.id in held}
-        pending = [one for export_id, one in newer.items() if silver.transaction(export_id) in (None, DROPPED)]
+        newer = exports_since(bronze, checkpoint or 0, loaded.source)
+
+        def mark(export_id: str) -> int | None:
+            return silver.transaction(export_id) if silver else None
+
+        pending = {one.id: one for one in newer if one.id in held and mark(one.id) in (None, DROPPED)}
         return cls(
             exports=exports,
-            pending=sorted(pending, key=lambda export: export.order),
+            pending=sorted(pending.values(), key=lambda export: export.order),
             rejected=frozenset(
                 export_id
                 for export_id, decision in decisions.items()
-                if decision.action is Action.REJECT and silver.transaction(export_id) == REJECTED
+                if decision.action is Action.REJECT and mark(export_id) == REJECTED
             ),
             decisions=decisions,
-            chain_starts_at=silver.table.chain_starts_at,
-            bronze_app_id=source_app_id(bronze),
-            bronze_version=bronze.version,
-            origins=Origins.read(bronze, decisions),
-        )
-
-    @classmethod
-    def of_nothing(cls, bronze: Snapshot, table: Table, decisions: Mapping[str, Decision]) -> Settlement:
-        """As it stands while the Silver table has not been made: nothing is settled."""
-        return cls(
-            exports=exports_in(bronze, table.loaded_from),
-            pending=sorted(exports_since(bronze, 0, table.loaded_from), key=lambda export: export.order),
-            rejected=frozenset(),
-            decisions=decisions,
-            chain_starts_at=table.chain_starts_at,
+            chain_starts_at=loaded.chain_starts_at,
             bronze_app_id=source_app_id(bronze),
             bronze_version=bronze.version,
             origins=Origins.read(bronze, decisions),

@@ -16,6 +16,7 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import BatchRefusedError, Delivery, Found, Owner, Source
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.data_files import StagedFile
@@ -66,7 +67,7 @@ class Ingested:
 def ingest(
     lakehouse: Lakehouse,
     raw_url: str,
-    table: Table,
+    loaded: Loaded,
     *,
     now: datetime,
     only: Collection[str] = (),
@@ -77,14 +78,14 @@ def ingest(
 
     What is loaded follows from what lies there and what Bronze holds, never from a trigger. A batch that was refused is
     looked at again when it has changed (rule B2). One that is bad stops no other, except that a table made anew stops
-    its successors (rule B3). `table` is the contract of the judged table. `only` names the batches to look at; empty
+    its successors (rule B3). `only` names the batches to look at; empty
     means all. `done` is what an earlier call, which an error ended, had done: this one adds to it.
 
     Raises:
         PermanentError: the place of the batches is gone, or cannot be read.
         TransientError: the store or a table did not answer.
     """
-    source, name = table.loaded_from, table.short_name
+    source, name = loaded.source, loaded.table.short_name
     bronze = lakehouse.ready(bronze_table(name))
     refusals = read_refusals(lakehouse, name)
     held = loaded_ids(bronze)
@@ -93,7 +94,7 @@ def ingest(
     listing = source.find(place, known=held)
     done.waiting, done.refused = [], []
     done.foreign, done.unclaimed, done.unseen = listing.foreign, listing.unclaimed, listing.unseen
-    owner = _recorded_owner(source, place, bronze, held, owner_known(Owner.of(table), bronze))
+    owner = _recorded_owner(source, place, bronze, held, owner_known(Owner.of(loaded), bronze))
     loading = _Loading(lakehouse, place, source, bronze.table, now, owner, done, has_rows=bool(held))
     fingerprints = fingerprints_now(place, listing.batches, refusals, owner)
     fresh: list[RefusedExport] = []

@@ -48,7 +48,7 @@ def with_deletes(
             older = _older_rows(lakehouse, silver, settlement.ignored, export, ends)
             live, absent = _count_absent(older, judged, silver.table.key, export.records)
             tallies[export.id] = replace(tally, absent=absent, live=live)
-        elif tally.deletes and tally.deletes >= gate.max_delete_min_rows:
+        elif tally.deletes and tally.deletes >= gate.policy.max_delete_min_rows:
             tallies[export.id] = replace(tally, live=_height(_live_rows(silver)))
     return tallies
 

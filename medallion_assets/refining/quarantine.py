@@ -13,6 +13,7 @@ from datetime import datetime
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Column, Integer, Table, Text, TextList, TimestampUtc
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.damage import sound_files
@@ -45,7 +46,7 @@ def quarantine_table(table: Table) -> Table:
 
 
 def quarantine(
-    lakehouse: Lakehouse, table: Table, bad: pl.LazyFrame, exports: Collection[Batch], *, now: datetime
+    lakehouse: Lakehouse, loaded: Loaded, bad: pl.LazyFrame, exports: Collection[Batch], *, now: datetime
 ) -> int | None:
     """Put the bad records of exports that are being applied there, one commit; give the version, None if all were in.
 
@@ -53,7 +54,7 @@ def quarantine(
     that is there already, its present lines judged by the same rules, is left as it is: a run was cut off before
     Silver's commit. One that was judged otherwise then is replaced, or its rows and Silver's would differ (rule C6).
     """
-    contract, rules = quarantine_table(table), fingerprint(table)
+    contract, rules = quarantine_table(loaded.table), fingerprint(loaded)
     marks = {export.id: _mark(rules, export.version) for export in exports}
 
     def put() -> int | None:
@@ -74,23 +75,23 @@ def quarantine(
     return until_committed(put)
 
 
-def add_missing_rows(lakehouse: Lakehouse, table: Table, rows: pl.LazyFrame) -> None:
+def add_missing_rows(lakehouse: Lakehouse, loaded: Loaded, rows: pl.LazyFrame) -> None:
     """Add rows of the quarantine table whose place it does not hold yet; the others stay as they are."""
 
     def add() -> None:
-        kept = lakehouse.ready(quarantine_table(table))
+        kept = lakehouse.ready(quarantine_table(loaded.table))
         staged = stage_rows(
             kept, rows.join(kept.scan(paths=sound_files(kept)).select(POSITION), on=POSITION, how="anti")
         )
         if staged.rows:
-            kept.commit([staged], metadata={RULES_NOTE: rules_with(kept, [fingerprint(table)])})
+            kept.commit([staged], metadata={RULES_NOTE: rules_with(kept, [fingerprint(loaded)])})
 
     until_committed(add)
 
 
 def replace_quarantine(
     lakehouse: Lakehouse,
-    table: Table,
+    loaded: Loaded,
     rows: pl.LazyFrame,
     export_ids: Collection[str],
     *,
@@ -100,10 +101,10 @@ def replace_quarantine(
 
     A row that was there before keeps the time at which it first failed. `note` goes into the commit.
     """
-    rules = fingerprint(table)
+    rules = fingerprint(loaded)
 
     def replace() -> None:
-        kept = lakehouse.ready(quarantine_table(table))
+        kept = lakehouse.ready(quarantine_table(loaded.table))
         sound = sound_files(kept)
         damaged = [path for path in kept.files["path"] if path not in sound] if kept.files.height else []
         files, others = files_of_exports(kept, export_ids, paths=sound)
@@ -153,8 +154,9 @@ def _mark(rules: str, bronze_version: int | None) -> int:
     return int(hashlib.sha256(f"{rules} {bronze_version}".encode()).hexdigest()[:15], 16) + 2
 
 
-def bad_keys(lakehouse: Lakehouse, table: Table, fulls: Iterable[Batch]) -> pl.DataFrame:
+def bad_keys(lakehouse: Lakehouse, loaded: Loaded, fulls: Iterable[Batch]) -> pl.DataFrame:
     """The keys whose record was bad in full exports: key columns and `_export_id` (rule K1: these stay untouched)."""
+    table = loaded.table
     exports = {export.id: export for export in fulls}
     names = [*table.key, "_export_id"]
     schema = {name: kind for name, kind in polars_schema(table).items() if name in table.key}
@@ -164,7 +166,7 @@ def bad_keys(lakehouse: Lakehouse, table: Table, fulls: Iterable[Batch]) -> pl.D
         return empty
     rows = lakehouse.open(contract).scan().filter(pl.col("_export_id").is_in(list(exports)))
     keys = [
-        decode(with_window(chunk.taken(), exports.values()), table).select(names).drop_nulls().unique()
+        decode(with_window(chunk.taken(), exports.values()), table, loaded.source).select(names).drop_nulls().unique()
         for chunk in chunks(rows)
     ]
     return pl.concat(keys).unique() if keys else empty

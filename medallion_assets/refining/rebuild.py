@@ -22,13 +22,13 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.commit_notes import RESTATED, commit_note, commits_since
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.damage import sound_files
@@ -58,7 +58,7 @@ from medallion_assets.storage.workspace import workspace
 
 def rebuild_judged(
     lakehouse: Lakehouse,
-    table: Table,
+    loaded: Loaded,
     *,
     why: str,
     now: datetime,
@@ -78,12 +78,11 @@ def rebuild_judged(
         PermanentError: `why` is empty; the table has not been made yet, or has other partitions than its contract.
         CommitConflictError: other writers were faster, every time.
     """
-    expect_reason(table.name, why)
+    expect_reason(loaded.table.name, why)
     with workspace() as folder:
         work = _Work(
             lakehouse=lakehouse,
-            table=table,
-            gate=Gate.of(table),
+            loaded=loaded,
             accept_all=accept_all,
             drop_lost=drop_lost,
             now=now,
@@ -98,8 +97,7 @@ class _Work:
     """One rebuild: the copy, and what has been applied to it; a lost race goes on from there."""
 
     lakehouse: Lakehouse
-    table: Table
-    gate: Gate
+    loaded: Loaded
     accept_all: bool
     now: datetime
     progress: Progress
@@ -109,14 +107,15 @@ class _Work:
     source: SourceVersion | None = None
 
     def __post_init__(self) -> None:
-        self.copy = Replay(table=self.table, scratch=self.scratch, quarantined_in=self.scratch)
+        self.table = self.loaded.table
+        self.copy = Replay(loaded=self.loaded, scratch=self.scratch, quarantined_in=self.scratch)
 
     def run(self, why: str, *, dry_run: bool) -> Rebuilt:
         """One attempt: bring the copy up to what is settled now, compare, and put it in place."""
         silver, bronze = self.lakehouse.open_any(self.table), self.lakehouse.open(bronze_table(self.table.short_name))
         replacement = Replacement(table=silver, stages=not dry_run)
         self.source = self.source or SourceVersion.of(bronze)  # the lines of exports that are in the copy are of then
-        settlement = Settlement.read(bronze, silver, read_decisions(self.lakehouse, self.table.short_name))
+        settlement = Settlement.read(self.loaded, bronze, silver, read_decisions(self.lakehouse, self.table.short_name))
         applied = [export for export in settlement.exports if export.id not in settlement.ignored]
         dropped = self._lost(silver, settlement)
         self.copy.origins = settlement.origins
@@ -140,15 +139,15 @@ class _Work:
             ids = [export.id for export in applied]
             decided = [*ids, *dropped]  # of these nothing else stays in quarantine and events
             bad = self.scratch.open(quarantine_table(self.table)).scan()
-            add_missing_rows(self.lakehouse, self.table, bad)
+            add_missing_rows(self.lakehouse, self.loaded, bad)
             if self.table.history:
                 self._expect_unmoved(silver)
-                replace_events(self.lakehouse, self.table, self.scratch.ready(events_table(self.table)), decided)
+                replace_events(self.lakehouse, self.loaded, self.scratch.ready(events_table(self.table)), decided)
             rebuild_id = uuid.uuid4().hex
             notes = {
                 RESTATED: sorted(str(day) for day in changes.restated),
                 EXPORTS_NOTE: ids,
-                RULES_NOTE: [fingerprint(self.table)],
+                RULES_NOTE: [fingerprint(self.loaded)],
                 KEY_NOTE: list(self.table.key),
                 REBUILT_NOTE: {"why": why, "accepted": done.accepted, "dropped": dropped, "id": rebuild_id},
                 **source_notes(self.source),
@@ -157,7 +156,7 @@ class _Work:
             marks = settlement.transactions(ids, sorted(settlement.rejected)) | dict.fromkeys(dropped, DROPPED)
             done.version = replacement.commit(marks, notes)
             replace_quarantine(
-                self.lakehouse, self.table, bad, decided, note={REBUILT_NOTE: {"why": why, "id": rebuild_id}}
+                self.lakehouse, self.loaded, bad, decided, note={REBUILT_NOTE: {"why": why, "id": rebuild_id}}
             )
         return done
 
@@ -201,7 +200,7 @@ class _Work:
         total, done = sum(export.records for export in missing), 0
         for group in self.copy.groups(missing):
             with workspace() as folder:
-                judged = judge_exports(bronze, self.table, group, folder)
+                judged = judge_exports(bronze, self.loaded, group, folder)
                 self._expect_gate(settlement, group, judged)
                 self._quarantine(judged)
                 self.copy.apply(group, judged.good, folder)
@@ -219,16 +218,18 @@ class _Work:
             self.progress(f"comparing {self.table.name}", number, len(both))
 
     def _expect_gate(self, settlement: Settlement, group: Sequence[Batch], judged: Judged) -> None:
+        policy = self.loaded.gate
         for export in group:
             tally = judged.tallies[export.id]
-            gate = replace(self.gate, threshold=self.by_hand.get(export.id, self.gate.threshold))
+            gate = Gate.of(self.loaded.gate, self.by_hand.get(export.id))
             if gate.lets_through(tally) or settlement.decision(export) is Action.ACCEPT:
                 continue
             if not self.accept_all:
                 raise QualityGateError(
                     f"{self.table.name}: export {export.id} fails the quality gate by the present contract; "
                     "nothing was changed",
-                    expected=f"a score of {self.gate.threshold}, or under {self.gate.min_bad_records} bad records",
+                    expected=f"a score of {policy.quality_threshold}, or under {policy.quality_min_bad_records} "
+                    "bad records",
                     found=f"{tally.score:.4f}, {tally.bad} bad of {tally.records} ({_some(tally.reasons)})",
                     do="look at what would change with --dry-run --accept-all; then correct the contract, or rebuild "
                     "with --accept-all",

@@ -16,8 +16,8 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError, Delivery, Found, Owner, Source
-from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commits import COMMIT_ATTEMPTS, until_committed
 from medallion_assets.delta.damage import damaged_files
 from medallion_assets.delta.data_files import StagedFile
@@ -46,7 +46,7 @@ Digest = tuple[int, int]
 def rebuild_bronze(
     lakehouse: Lakehouse,
     raw_url: str,
-    table: Table,
+    loaded: Loaded,
     *,
     why: str,
     now: datetime,
@@ -65,7 +65,7 @@ def rebuild_bronze(
         TransientError: the store did not answer.
         CommitConflictError: other writers were faster, every time.
     """
-    bronze = bronze_table(table.short_name)
+    bronze = bronze_table(loaded.table.short_name)
     expect_reason(bronze.name, why)
 
     def rebuild() -> Rebuilt:
@@ -74,8 +74,8 @@ def rebuild_bronze(
             bronze=snapshot,
             raw_url=raw_url,
             now=now,
-            source=table.loaded_from,
-            owner=owner_known(Owner.of(table), snapshot),
+            source=loaded.source,
+            owner=owner_known(Owner.of(loaded), snapshot),
             progress=progress,
             stages=not dry_run,
         )

@@ -20,6 +20,7 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.expectations import UNREADABLE
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.fingerprints import contract_notes, expect_same_key, fingerprint
@@ -69,7 +70,7 @@ def in_quarantine(exports: Collection[str] = (), reasons: Collection[str] = ()) 
 
 def redrive(
     lakehouse: Lakehouse,
-    table: Table,
+    loaded: Loaded,
     *,
     now: datetime,
     exports: Collection[str] = (),
@@ -85,7 +86,7 @@ def redrive(
     Raises:
         CommitConflictError: other writers were faster, every time.
     """
-    done = Redriven()
+    done, table = Redriven(), loaded.table
     if not lakehouse.exists(quarantine_table(table)):
         return done
     chosen = in_quarantine(exports, reasons) & pl.col("redriven_at").is_null()
@@ -96,26 +97,26 @@ def redrive(
     total = _height(waiting)
     for chunk in chunks(waiting):
         taken = chunk.taken()
-        _redrive_rows(lakehouse, table, taken, now, why, done)
+        _redrive_rows(lakehouse, loaded, taken, now, why, done)
         progress(min(done.looked_at + done.not_settled, total), total)
         del taken
     return done
 
 
 def _redrive_rows(
-    lakehouse: Lakehouse, table: Table, rows: pl.DataFrame, now: datetime, why: str, done: Redriven
+    lakehouse: Lakehouse, loaded: Loaded, rows: pl.DataFrame, now: datetime, why: str, done: Redriven
 ) -> None:
     def apply() -> _JudgedAgain:
-        judged = _judge_again(lakehouse, table, rows)
+        judged = _judge_again(lakehouse, loaded, rows)
         if judged.redriven.height:
-            change, version = _apply(lakehouse, table, judged, why)
+            change, version = _apply(lakehouse, loaded, judged, why)
             done.rows_changed += change.rows
             done.restated |= change.restated
             done.version = version
         return judged
 
     judged = until_committed(apply)
-    _mark(lakehouse, table, judged.redriven, now)
+    _mark(lakehouse, loaded.table, judged.redriven, now)
     done.looked_at += judged.looked_at
     done.redriven += judged.redriven.height
     done.still_bad += judged.still_bad
@@ -134,20 +135,21 @@ class _JudgedAgain:
     still_bad: Counter[str]
 
 
-def _judge_again(lakehouse: Lakehouse, table: Table, rows: pl.DataFrame) -> _JudgedAgain:
+def _judge_again(lakehouse: Lakehouse, loaded: Loaded, rows: pl.DataFrame) -> _JudgedAgain:
+    table = loaded.table
     silver, bronze = lakehouse.ready(table), lakehouse.open(bronze_table(table.short_name))  # in this order, as refine
     expect_same_key(silver)
-    settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
+    settlement = Settlement.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
     # A row can lie here before its export is settled: quarantine is written first, and then came a crash.
     settled = {one.id: one for one in settlement.exports if one.id not in settlement.ignored}
     lines = with_window(rows, settled.values())
-    records = judge_lines(lines, table)
+    records = judge_lines(lines, loaded)
     is_good = (pl.col("_reasons").list.len() == 0) & (pl.col("_failures").list.len() == 0)
     good, bad = records.filter(is_good), records.filter(~is_good)
     unread = rows.filter(_key_was_unreadable(table))
     uncertain = good.join(unread, on=POSITION, how="semi")
     certain = good.join(unread, on=POSITION, how="anti")
-    kept, redriven = _settle_uncertain(bronze, table, uncertain, settled)
+    kept, redriven = _settle_uncertain(bronze, loaded, uncertain, settled)
     still_bad = Counter(bad.select(pl.concat_list("_reasons", "_failures")).to_series().explode().to_list())
     still_bad[CONFLICTING] += uncertain.height - redriven.height
     return _JudgedAgain(
@@ -167,7 +169,7 @@ def _key_was_unreadable(table: Table) -> pl.Expr:
 
 
 def _settle_uncertain(
-    bronze: Snapshot, table: Table, uncertain: pl.DataFrame, settled: Mapping[str, Batch]
+    bronze: Snapshot, loaded: Loaded, uncertain: pl.DataFrame, settled: Mapping[str, Batch]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rule R3 for records whose key nobody could read before: their exports are judged whole.
 
@@ -177,7 +179,7 @@ def _settle_uncertain(
         return uncertain, uncertain.select(POSITION)
     exports = [settled[export_id] for export_id in uncertain["_export_id"].unique().sort()]
     with workspace() as folder:
-        judged = judge_exports(bronze, table, exports, folder)
+        judged = judge_exports(bronze, loaded, exports, folder)
         good, bad = (
             pl.concat([part.select(POSITION) for part in parts]).collect(engine="streaming")
             for parts in (judged.good, judged.bad)
@@ -186,23 +188,23 @@ def _settle_uncertain(
     return kept, uncertain.join(bad, on=POSITION, how="anti").select(POSITION)
 
 
-def _apply(lakehouse: Lakehouse, table: Table, judged: _JudgedAgain, why: str) -> tuple[Change, int]:
+def _apply(lakehouse: Lakehouse, loaded: Loaded, judged: _JudgedAgain, why: str) -> tuple[Change, int]:
     """Fold the events into Silver, one commit with the days restated; none when all of them were in place."""
     silver, settlement = judged.silver, judged.settlement
     applied = settlement.applied_fulls
-    keys = bad_keys(lakehouse, table, applied)
+    keys = bad_keys(lakehouse, loaded, applied)
     fulls = FullExports(applied=applied, applying=None, bad_keys=keys, ends=settlement.ends)
     events = [judged.events.lazy()]
     with workspace() as folder:
-        if table.history:
-            change = fold_history(lakehouse, silver, events, fulls, settlement.ignored, folder)
+        if silver.table.history:
+            change = fold_history(lakehouse, loaded, silver, events, fulls, settlement.ignored, folder)
         else:
             change = fold(silver, events, fulls, folder)
     if not change.staged and not change.removed:
         return change, silver.version
     exports = judged.redriven["_export_id"].unique().sort().to_list()
     note = {"rows": judged.redriven.height, "exports": exports, "why": why}
-    notes = {REDRIVEN_NOTE: note, **contract_notes(silver, [fingerprint(table)])}
+    notes = {REDRIVEN_NOTE: note, **contract_notes(silver, [fingerprint(loaded)])}
     return change, commit_change(silver, change, {}, notes)
 
 

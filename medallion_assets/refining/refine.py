@@ -17,8 +17,8 @@ from pathlib import Path
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import WRONG_TYPE
-from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import RESTATED
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.fingerprints import contract_notes, expect_same_key, fingerprint
@@ -81,7 +81,7 @@ class Refined:
 
 def refine(
     lakehouse: Lakehouse,
-    table: Table,
+    loaded: Loaded,
     *,
     now: datetime,
     threshold: float | None = None,
@@ -97,42 +97,43 @@ def refine(
         CommitConflictError: other writers were faster, every time.
     """
     done = done or Refined()
-    gate = Gate.of(table, threshold)
+    gate = Gate.of(loaded.gate, threshold)
     while True:
-        settlement = until_committed(lambda: _round(lakehouse, table, gate, now, done, progress))
+        settlement = until_committed(lambda: _round(lakehouse, loaded, gate, now, done, progress))
         if settlement is not None:
             done.gaps, done.unprotected_minute = settlement.gaps, settlement.unprotected_minute
             return done
 
 
 def _round(
-    lakehouse: Lakehouse, table: Table, gate: Gate, now: datetime, done: Refined, progress: Callable[[str], None]
+    lakehouse: Lakehouse, loaded: Loaded, gate: Gate, now: datetime, done: Refined, progress: Callable[[str], None]
 ) -> Settlement | None:
     """Settle one group; give the settlement when nothing more can be settled."""
+    table = loaded.table
     # Silver first: Bronze then knows of everything that Silver has settled.
     silver, bronze = lakehouse.ready(table), lakehouse.source(bronze_table(table.short_name))
     expect_same_key(silver)
     done.version = silver.version
-    settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
+    settlement = Settlement.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
     group = settlement.next_group(CHUNK_RECORDS)
     if not group:
         return settlement
     progress(f"{table.name}: judging {', '.join(export.id for export in group)}")
     with workspace() as folder:
-        judged = judge_exports(bronze, table, group, folder)
+        judged = judge_exports(bronze, loaded, group, folder)
         judged.tallies.update(with_deletes(lakehouse, silver, settlement, group, judged, gate))
         sorted_out = _sort_out(group, judged, settlement, gate)
         if sorted_out.applied or sorted_out.rejected:
             source = SourceVersion.of(bronze)
-            change = _publish(lakehouse, silver, settlement, sorted_out, judged, now, folder)
+            change = _publish(lakehouse, loaded, silver, settlement, sorted_out, judged, now, folder)
             done.version = commit_change(
                 silver,
                 change,
                 settlement.transactions(sorted_out.ids, sorted_out.rejected),
                 {
                     EXPORTS_NOTE: sorted_out.ids,
-                    THRESHOLD_NOTE: gate.threshold,
-                    **contract_notes(silver, [fingerprint(table)] if sorted_out.ids else []),
+                    THRESHOLD_NOTE: gate.policy.quality_threshold,
+                    **contract_notes(silver, [fingerprint(loaded)] if sorted_out.ids else []),
                     HAND_NOTE: gate.by_hand,
                     **source_notes(source),
                     **source_commits(source),
@@ -144,8 +145,8 @@ def _round(
             done.rows_changed += change.rows
             progress(f"{table.name}: version {done.version}, {done.rows_changed:,} keys changed so far")
         if sorted_out.failing is not None:
-            done.failing = _failing(sorted_out.failing, judged, table)
-            return Settlement.read(bronze, lakehouse.open(table), settlement.decisions)
+            done.failing = _failing(sorted_out.failing, judged, loaded)
+            return Settlement.read(loaded, bronze, lakehouse.open(table), settlement.decisions)
     return None
 
 
@@ -184,6 +185,7 @@ def _sort_out(group: list[Batch], judged: Judged, settlement: Settlement, gate: 
 
 def _publish(
     lakehouse: Lakehouse,
+    loaded: Loaded,
     silver: Snapshot,
     settlement: Settlement,
     sorted_out: _SortedOut,
@@ -197,13 +199,13 @@ def _publish(
         return Change()
     chosen = pl.col("_export_id").is_in(ids)
     good = [part.filter(chosen) for part in judged.good]
-    quarantine(lakehouse, table, pl.concat([part.filter(chosen) for part in judged.bad]), sorted_out.applied, now=now)
+    quarantine(lakehouse, loaded, pl.concat([part.filter(chosen) for part in judged.bad]), sorted_out.applied, now=now)
     applying = next((export for export in sorted_out.applied if export.is_full), None)
     before = settlement.applied_fulls
-    keys = bad_keys(lakehouse, table, [*before, applying] if applying else before)
+    keys = bad_keys(lakehouse, loaded, [*before, applying] if applying else before)
     fulls = FullExports.of(settlement.origins, settlement.exports, applied=before, applying=applying, bad_keys=keys)
     if table.history:
-        return fold_history(lakehouse, silver, good, fulls, settlement.ignored - set(ids), workspace, whole=ids)
+        return fold_history(lakehouse, loaded, silver, good, fulls, settlement.ignored - set(ids), workspace, whole=ids)
     return fold(silver, good, fulls, workspace)
 
 
@@ -219,7 +221,7 @@ def commit_change(
     )
 
 
-def _failing(export: Batch, judged: Judged, table: Table) -> Failing:
+def _failing(export: Batch, judged: Judged, loaded: Loaded) -> Failing:
     bad = pl.concat(judged.bad).filter(pl.col("_export_id") == export.id)
     columns = ["_source_file", "_line_number", "_reasons", "raw"]
     of_wrong_type = bad.filter(pl.col("_reasons").list.contains(WRONG_TYPE)).head(HINT_ROWS).collect()
@@ -227,5 +229,5 @@ def _failing(export: Batch, judged: Judged, table: Table) -> Failing:
         export=export,
         tally=judged.tallies[export.id],
         sample=bad.select(columns).head(SAMPLE_ROWS).collect(),
-        hints=table.loaded_from.hints(of_wrong_type, table),
+        hints=loaded.source.hints(of_wrong_type, loaded.table),
     )

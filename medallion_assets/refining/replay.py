@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.history_table import fold_history
@@ -33,7 +33,7 @@ class Replay:
     `origins` are those of its exports (rule B3).
     """
 
-    table: Table
+    loaded: Loaded
     scratch: Lakehouse
     quarantined_in: Lakehouse
     origins: Origins = field(default_factory=Origins)
@@ -52,12 +52,12 @@ class Replay:
         """Apply the good records of a group of exports; in which order groups come does not matter (rule K4)."""
         before = [export for export in self.applied if export.is_full]
         applying = next((export for export in group if export.is_full), None)
-        keys = bad_keys(self.quarantined_in, self.table, [*before, applying] if applying else before)
+        keys = bad_keys(self.quarantined_in, self.loaded, [*before, applying] if applying else before)
         held = [*self.applied, *group]
         fulls = FullExports.of(self.origins, held, applied=before, applying=applying, bad_keys=keys)
-        copy = self.scratch.ready(self.table)
-        if self.table.history:
-            change = fold_history(self.scratch, copy, good, fulls, (), workspace)
+        copy = self.scratch.ready(self.loaded.table)
+        if self.loaded.table.history:
+            change = fold_history(self.scratch, self.loaded, copy, good, fulls, (), workspace)
         else:
             change = fold(copy, good, fulls, workspace)
         commit_change(copy, change, {}, {})

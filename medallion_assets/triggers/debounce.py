@@ -19,7 +19,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from medallion_assets.contracts.table import Timers
+from medallion_assets.contracts.policies import Timers
 from medallion_assets.triggers.cursors import Moment
 
 ATTEMPTS = 8

@@ -19,8 +19,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.source import Found
-from medallion_assets.contracts.table import Timers
 from medallion_assets.refining.decisions import Action, Decision
 from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
 from medallion_assets.refining.refused_exports import RefusedExport

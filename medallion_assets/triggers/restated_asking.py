@@ -17,8 +17,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.run_days import DayRange
-from medallion_assets.contracts.table import Timers
 from medallion_assets.triggers.cursors import Moment, Names
 from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, decide
 from medallion_assets.triggers.restated import Stretch

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from medallion_assets.contracts.table import Timers
+from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.triggers import Mode
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, signature_of, waiting

@@ -26,13 +26,13 @@ from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.serving_tables import day_table, ensure_table
 from medallion_assets_tests.operations.small_lakehouse import FIRST, SECOND, data_file
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS, lakehouse_at, pipeline_with
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS, declared, lakehouse_at, pipeline_with
 
 WITH_EURO = replace(
     CUSTOMER_TRANSACTIONS,
     expectations=tuple(one for one in CUSTOMER_TRANSACTIONS.expectations if one.name != "currency_unsupported"),
 )
-EURO_PIPELINE = pipeline_with(WITH_EURO)
+EURO_PIPELINE = pipeline_with(declared(WITH_EURO))
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from medallion_assets.contracts.catalog import Catalog, load_catalog
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.errors import PermanentError
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
-ORDERS = Table(name="silver.orders", description="", key=("id",), columns=(Column("id", Text(), ""),))
-SHOP = Pipeline(name="shop", loaded=(Loaded(table=ORDERS),))
+ORDERS = Table(name="silver.orders", description="", key=("id",), columns=(Column("id", Text(), "", source="id"),))
+SHOP = Pipeline(name="shop", loaded=(Loaded(table=ORDERS, source=DynamoDBExports()),))
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,11 @@ SHOP = Pipeline(name="shop", loaded=(Loaded(table=ORDERS),))
     [
         (replace(SHOP, name="market"), "silver.orders"),
         (
-            replace(SHOP, name="market", loaded=(Loaded(table=replace(ORDERS, name="raw.orders")),)),
+            replace(
+                SHOP,
+                name="market",
+                loaded=(Loaded(table=replace(ORDERS, name="raw.orders"), source=DynamoDBExports()),),
+            ),
             "table_update_orders",
         ),
         (Pipeline(name="shop"), "shop_"),

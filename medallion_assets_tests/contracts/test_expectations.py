@@ -11,6 +11,7 @@ import pytest
 
 from medallion_assets.contracts.expectations import Expectation, expect, expect_or_drop, expect_or_fail, judge
 from medallion_assets.refining.typing.decode import decode
+from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.refining.typing.decoding import ITEM, VISITS, bronze, change, item
 
 PRICE = expect_or_drop("price_positive", nw.col("price") > 0, "price")
@@ -20,7 +21,7 @@ MEMBER = expect_or_fail("member", nw.col("is_member"), "is_member")
 
 
 def judged(line: str, *expectations: Expectation) -> dict[str, Any]:
-    return judge(decode(bronze(item(), line), VISITS), expectations).row(-1, named=True)
+    return judge(decode(bronze(item(), line), VISITS, EXPORTS), expectations).row(-1, named=True)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_a_column_with_a_reason_is_not_judged_again() -> None:
 def test_no_expectations_and_no_records() -> None:
     """The new columns are there all the same."""
     assert judged(item())["_warnings"] == judged(item())["_failures"] == []
-    none = judge(decode(bronze(), VISITS), [PRICE, COUNTRY, MEMBER])
+    none = judge(decode(bronze(), VISITS, EXPORTS), [PRICE, COUNTRY, MEMBER])
     assert none.height == 0
     assert {none.schema[name] for name in ("_reasons", "_reason_columns", "_warnings", "_failures")} == {
         pl.List(pl.String())

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
 import pytest
 
-from medallion_assets.contracts.pipeline import AsOf, Pipeline, PublishItems
+from medallion_assets.contracts.pipeline import AsOf, Daily, Loaded, Pipeline, PublishItems
+from medallion_assets.contracts.policies import GatePolicy
 from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
 from medallion_assets.errors import PermanentError
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
+from medallion_assets_tests.pipeline import CUSTOMERS, declared
 
 COLUMNS = (
     Column("day", Date(), ""),
@@ -15,6 +22,7 @@ COLUMNS = (
     Column("c", Text(), ""),
     Column("number", Integer(), ""),
 )
+DAY = Column("day", Date(), "", source="day")
 ORDERS = Table(name="silver.orders", description="", columns=COLUMNS, key=("a",), partition_by="day")
 
 
@@ -40,3 +48,36 @@ def test_what_a_pipeline_does_not_make_is_no_source() -> None:
     with pytest.raises(PermanentError, match=r"pipeline shop cannot make gold\.buyers") as error:
         Pipeline(name="shop", gold=(as_of("a"),))
     assert error.value.found == "it is made from silver.orders"
+
+
+@pytest.mark.parametrize(
+    ("policies", "says"),
+    [
+        ({"gate": GatePolicy(quality_threshold=98)}, "quality_threshold from 0 to 1"),
+        ({"gate": GatePolicy(max_delete_share=50)}, "max_delete_share from 0 to 1"),
+        ({"source": DynamoDBExports(write_time_slack_hours=-1)}, "write_time_slack_hours from 0"),
+        ({"source": DynamoDBExports(write_time_slack_hours=float("nan"))}, "write_time_slack_hours from 0"),
+    ],
+)
+def test_a_policy_that_cannot_be_kept_is_named_with_its_table(policies: dict[str, Any], says: str) -> None:
+    with pytest.raises(PermanentError, match=rf"the contract of silver\.customers cannot be kept.*{says}"):
+        declared(CUSTOMERS, **policies)
+
+
+def test_a_table_that_no_item_fills_cannot_be_loaded() -> None:
+    """The message says what its columns lack."""
+    with pytest.raises(PermanentError, match=r"silver\.orders.*columns that items fill") as error:
+        Loaded(table=ORDERS, source=DynamoDBExports())
+    assert "source=" in str(error.value.do)
+
+
+def test_a_table_that_items_fill_cannot_be_made_from_another() -> None:
+    """Its copy of a loaded table's column would bring that table's own columns along."""
+    loaded = Table(name="silver.orders", description="", columns=(DAY, *COLUMNS[1:]), key=("a",), partition_by="day")
+    made = replace(loaded, name="gold.orders")
+    shop = partial(Pipeline, name="shop", loaded=(Loaded(table=loaded, source=DynamoDBExports()),))
+    with pytest.raises(PermanentError, match=r"gold\.orders.*columns without a source") as error:
+        shop(gold=(Daily(table=made, source=loaded, compute=lambda rows: rows),))
+    assert "day" in str(error.value.found)
+    derived = replace(made, columns=(DAY.derived, *COLUMNS[1:]))
+    shop(gold=(Daily(table=derived, source=loaded, compute=lambda rows: rows),))

@@ -20,8 +20,6 @@ from medallion_assets.contracts.table import (
 )
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.pipelines.transactions.customers import CUSTOMERS
-from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 DAY = Column("day", Date(), "the day")
 
@@ -39,10 +37,6 @@ def without(table: Table, *names: str) -> dict[str, Any]:
         (CUSTOMER_TRANSACTIONS, {"partition_by": "order_date"}, "columns order_date"),
         (CUSTOMER_TRANSACTIONS, without(CUSTOMER_TRANSACTIONS, "transaction_at"), "columns transaction_at"),
         (CUSTOMER_TRANSACTIONS, {"columns": (*CUSTOMER_TRANSACTIONS.columns, DAY, DAY)}, "several of day"),
-        (CUSTOMERS, {"quality_threshold": 98}, "quality_threshold from 0 to 1"),
-        (CUSTOMERS, {"write_time_slack_hours": -1}, "write_time_slack_hours"),
-        (CUSTOMERS, {"write_time_slack_hours": float("nan")}, "write_time_slack_hours"),
-        (CUSTOMERS, {"max_delete_share": 50}, "max_delete_share from 0 to 1"),
     ],
 )
 def test_a_contradiction_is_named(table: Table, change: dict[str, Any], says: str) -> None:
@@ -103,13 +97,12 @@ def test_a_column_that_no_item_can_fill_is_refused(columns: tuple[Column, ...], 
 
 
 @pytest.mark.parametrize("history", [False, True])
-def test_a_source_adds_the_columns_that_every_loaded_table_has(history: bool) -> None:
-    """After the table's own; a table that is not loaded has its own alone, and says that it has no source."""
-    own = Table(name="silver.x", description="", columns=(Column("id", Text(), "", source="id"),), history=history)
+def test_a_table_that_items_fill_has_the_columns_of_every_loaded_table(history: bool) -> None:
+    """After its own, once; the same columns in a table that is made from it add none."""
+    own = (Column("id", Text(), "", source="key"),)
+    loaded = Table(name="silver.x", description="", columns=own, history=history)
     versions = ("valid_from", "valid_to", "is_current") if history else ()
-    loaded = replace(own, source=DynamoDBExports())
     assert loaded.column_names == ("id", *versions, "is_deleted", "_sequence_micros", "_export_id")
     assert replace(loaded, description="again").column_names == loaded.column_names
-    assert own.column_names == ("id",)
-    with pytest.raises(PermanentError, match="a source"):
-        _ = own.loaded_from
+    made = replace(loaded, columns=(loaded.column("id").derived,))
+    assert (made.is_loaded, made.column_names) == (False, ("id",))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
+from medallion_assets.contracts.policies import GatePolicy
 from medallion_assets.delta.fingerprints import fingerprint
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.refining.gate import rules_of
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS
+from medallion_assets_tests.pipeline import CUSTOMERS, declared
 
 
 def test_lakehouses_made_before_hold_these_fingerprints_of_our_tables() -> None:
     """C6, C4: another figure for the same contract would have every table rebuilt, every failed export judged anew."""
-    found = {table.short_name: (fingerprint(table), rules_of(table)) for table in (CUSTOMERS, CUSTOMER_TRANSACTIONS)}
+    found = {loaded.table.short_name: (fingerprint(loaded), rules_of(loaded)) for loaded in TRANSACTIONS.loaded}
     assert found == {
         "customers": ("88e82f71256c", "da4cf4e92afd"),
         "customer_transactions": ("aa1b4113fab8", "f0e6b701652a"),
@@ -30,13 +31,13 @@ def test_rows_that_were_ordered_by_another_rule_were_judged_by_another_contract(
         def uncertainty(self) -> timedelta:
             return timedelta(0)
 
-    assert fingerprint(replace(CUSTOMERS, source=AsOfItsTime())) != fingerprint(CUSTOMERS)
+    assert fingerprint(declared(CUSTOMERS, source=AsOfItsTime())) != fingerprint(declared(CUSTOMERS))
 
 
 def test_which_write_times_can_be_is_a_rule_of_rows_and_the_gate_is_not() -> None:
     """R1, C7: only the first makes other rows."""
-    present = fingerprint(CUSTOMERS)
-    assert fingerprint(replace(CUSTOMERS, write_time_slack_hours=1)) != present
-    assert fingerprint(replace(CUSTOMERS, write_time_slack_hours=24.0)) == present
-    assert fingerprint(replace(CUSTOMERS, max_delete_share=0.9, max_delete_min_rows=1)) == present
-    assert fingerprint(replace(CUSTOMERS, quality_threshold=0.5, quality_min_bad_records=1)) == present
+    present = fingerprint(declared(CUSTOMERS))
+    assert fingerprint(declared(CUSTOMERS, source=DynamoDBExports(write_time_slack_hours=1))) != present
+    assert fingerprint(declared(CUSTOMERS, source=DynamoDBExports(write_time_slack_hours=24.0))) == present
+    gate = GatePolicy(quality_threshold=0.5, quality_min_bad_records=1, max_delete_share=0.9, max_delete_min_rows=1)
+    assert fingerprint(declared(CUSTOMERS, gate=gate)) == present

@@ -61,13 +61,13 @@ def test_exports_of_a_bronze_table_that_was_made_anew_reach_silver(tmp_path: Pat
         land(lakehouse, window_of(number))
     newest = full_of(5, "a", "b")
     land(lakehouse, newest)
-    refine(lakehouse, CUSTOMER_TRANSACTIONS, now=NOW)
+    refine(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), now=NOW)
     assert taken_version(lakehouse.open(CUSTOMER_TRANSACTIONS), lakehouse.open(bronze_table(TRANSACTIONS))) == 5
     make_anew(lakehouse, newest)
-    refine(lakehouse, CUSTOMER_TRANSACTIONS, now=NOW)
+    refine(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), now=NOW)
     for number, key in ((5, "c"), (6, "d")):
         land(lakehouse, window_of(number, key))
-        refine(lakehouse, CUSTOMER_TRANSACTIONS, now=NOW)
+        refine(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), now=NOW)
     assert keys(lakehouse) == ["a", "b", "c", "d"]
 
 
@@ -79,13 +79,13 @@ def test_exports_of_a_bronze_table_that_was_put_back_to_a_copy_reach_silver(tmp_
     shutil.copytree(bronze, tmp_path / "copy")
     for number in range(3):
         land(lakehouse, window_of(number))
-    refine(lakehouse, CUSTOMER_TRANSACTIONS, now=NOW)
+    refine(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), now=NOW)
     shutil.rmtree(bronze)
     shutil.copytree(tmp_path / "copy", bronze)
     for export in (full_of(3, "a", "b"), window_of(3, "c"), window_of(4, "d")):
         land(lakehouse, export)
     assert lakehouse.open(bronze_table(TRANSACTIONS)).version == 4
-    refine(lakehouse, CUSTOMER_TRANSACTIONS, now=NOW)
+    refine(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), now=NOW)
     assert keys(lakehouse) == ["a", "b", "c", "d"]
 
 
@@ -93,12 +93,12 @@ def test_a_checkpoint_of_a_release_that_kept_bare_names_is_read_anew(tmp_path: P
     """Nothing is lost and nothing comes twice: each export has its own transaction."""
     lakehouse = lake(tmp_path)
     land(lakehouse, full_of(0, "a"))
-    refine(lakehouse, CUSTOMER_TRANSACTIONS, now=NOW)
+    refine(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), now=NOW)
     silver, bronze = lakehouse.open(CUSTOMER_TRANSACTIONS), lakehouse.open(bronze_table(TRANSACTIONS))
     assert silver.transaction(source_app_id(bronze)) == 1
     silver.commit(transactions={bronze.table.name: 99})  # what such a release wrote
     land(lakehouse, window_of(0, "b"))
-    done = refine(lakehouse, CUSTOMER_TRANSACTIONS, now=NOW)
+    done = refine(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), now=NOW)
     assert [tally.records for tally in done.applied] == [1]
     assert keys(lakehouse) == ["a", "b"]
 

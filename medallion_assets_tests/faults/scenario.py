@@ -111,13 +111,13 @@ def dump(lakehouse: Lakehouse) -> dict[str, pl.DataFrame]:
 
 def check_ledger(lakehouse: Lakehouse) -> None:
     """Bronze and quarantine hold a line once, and Silver's checkpoint has settled what Bronze holds (B5, C5, C6)."""
-    for table in (pipeline.CUSTOMER_TRANSACTIONS, pipeline.CUSTOMERS):
+    for table in pipeline.SILVER:
         bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.open(table)
         for held in (bronze, lakehouse.open(quarantine_table(table))):
             lines = held.scan().select("_export_id", "_source_file", "_line_number").collect()
             assert lines.is_unique().all()
             assert held.row_count == lines.height
-        settlement = Settlement.read(bronze, silver, {})
+        settlement = Settlement.read(pipeline.declared(table), bronze, silver, {})
         assert (settlement.pending, settlement.gaps) == ([], [])
         assert taken_version(silver, bronze) == bronze.version
         for export in exports_in(bronze, pipeline.EXPORTS):

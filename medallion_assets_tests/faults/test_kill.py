@@ -56,7 +56,7 @@ def everything(url: Path, raw: Path) -> None:
     """Ingest, refine, enrich, Gold."""
     lakehouse = Lakehouse(url=str(url))
     for table in pipeline.SILVER:
-        ingest(lakehouse, str(raw), table, now=pipeline.NOW)
+        ingest(lakehouse, str(raw), pipeline.declared(table), now=pipeline.NOW)
     pipeline.run_silver(lakehouse)
     pipeline.run_gold(lakehouse, [AS_OF])
 

@@ -62,7 +62,7 @@ def end_of_a_process(lakehouse: Path, raw: Path, megabytes: int) -> int:
 def everything(lakehouse: Lakehouse, raw: Path) -> None:
     """Ingest, refine, enrich, Gold."""
     for table in pipeline.SILVER:
-        ingest(lakehouse, str(raw), table, now=pipeline.NOW)
+        ingest(lakehouse, str(raw), pipeline.declared(table), now=pipeline.NOW)
     pipeline.run_silver(lakehouse)
     days = [day for day in lakehouse.open(pipeline.ENRICHED_TRANSACTIONS).partitions if day is not None]
     pipeline.run_gold(lakehouse, [max(days)])

@@ -117,7 +117,7 @@ def test_a_full_export_settled_meanwhile_is_known(tmp_path: Path) -> None:
     assert [row["is_deleted"] for row in truth] == [False, True]
 
     def refined(lakehouse: Lakehouse) -> object:
-        return refine(lakehouse, pipeline.CUSTOMER_TRANSACTIONS, now=pipeline.NOW)
+        return refine(lakehouse, pipeline.declared(pipeline.CUSTOMER_TRANSACTIONS), now=pipeline.NOW)
 
     def settles_it_and_dies(lakehouse: Lakehouse) -> None:
         pipeline.land(lakehouse, meanwhile)

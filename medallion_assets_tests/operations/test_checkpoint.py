@@ -27,6 +27,7 @@ from medallion_assets_tests.pipeline import (
     CUSTOMER_TRANSACTIONS,
     CUSTOMERS,
     NOW,
+    declared,
     lakehouse_at,
     land,
     run_gold,
@@ -86,7 +87,7 @@ def test_silver_tells_what_it_settled_and_what_waits(lakehouse: Lakehouse) -> No
     )
     assert before.last_day == SALES_DAY
     land(lakehouse, window(TRANSACTIONS, THIRD, AT + 2 * DAY, AT + 3 * DAY, []))
-    refine(lakehouse, CUSTOMER_TRANSACTIONS, now=NOW)
+    refine(lakehouse, declared(CUSTOMER_TRANSACTIONS), now=NOW)
     after = checkpoint(lakehouse, name)
     assert (after.watermark, after.covered_until, after.waiting) == (before.watermark, AT + DAY, 1)
     assert checkpoint(lakehouse, "bronze.customer_transactions").covered_until == AT + 3 * DAY
@@ -97,7 +98,7 @@ def test_the_enriched_table_tells_both_its_sources(lakehouse: Lakehouse) -> None
     assert (checkpoint(lakehouse, name).watermark, checkpoint(lakehouse, name).waiting) == (marks, 0)
     change = upsert_line(micros(AT + DAY) + 5, customer("c1", region={"S": "west"}))
     land(lakehouse, window(CUSTOMERS_NAME, THIRD, AT + DAY, AT + 2 * DAY, [change]))
-    refine(lakehouse, CUSTOMERS, now=NOW)
+    refine(lakehouse, declared(CUSTOMERS), now=NOW)
     assert (checkpoint(lakehouse, name).watermark, checkpoint(lakehouse, name).waiting) == (marks, 1)
 
 

@@ -16,7 +16,7 @@ from medallion_assets.operations.expectation_results import (
 )
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.gate import Tally, rules_of
-from medallion_assets_tests.pipeline import lakehouse_at
+from medallion_assets_tests.pipeline import declared, lakehouse_at
 
 NOW = datetime(2025, 5, 1, tzinfo=UTC)
 RULE = CUSTOMER_TRANSACTIONS.expectations[0]
@@ -25,7 +25,7 @@ RULE = CUSTOMER_TRANSACTIONS.expectations[0]
 def test_every_rule_has_its_row_and_so_has_every_other_reason() -> None:
     """A rule that nobody broke is told as well: a share over time needs its zeros."""
     tally = Tally(export_id="e1", records=10, bad=3, reasons=Counter({RULE.name: 2, "missing": 1}))
-    found = results_of(CUSTOMER_TRANSACTIONS, tally, is_published=False, run_id="r1", now=NOW)
+    found = results_of(declared(CUSTOMER_TRANSACTIONS), tally, is_published=False, run_id="r1", now=NOW)
     rows = {row.expectation: row for row in found}
     assert set(rows) == {*(one.name for one in CUSTOMER_TRANSACTIONS.expectations), "missing"}
     assert rows[RULE.name] == ExpectationResult(
@@ -37,7 +37,7 @@ def test_every_rule_has_its_row_and_so_has_every_other_reason() -> None:
         passed=8,
         failed=2,
         is_published=False,
-        rules=rules_of(CUSTOMER_TRANSACTIONS),
+        rules=rules_of(declared(CUSTOMER_TRANSACTIONS)),
         judged_at=NOW,
     )
     assert (rows["missing"].kind, rows["missing"].failed) == (TYPE, 1)
@@ -48,7 +48,9 @@ def test_results_are_kept_by_the_day_on_which_they_were_judged(tmp_path: Path) -
     lakehouse, tomorrow = lakehouse_at(tmp_path), NOW + timedelta(days=1)
     for run, at in (("r2", tomorrow), ("r1", NOW)):
         tally = Tally(export_id=f"of {run}", records=1)
-        record_results(lakehouse, results_of(CUSTOMER_TRANSACTIONS, tally, is_published=True, run_id=run, now=at))
+        record_results(
+            lakehouse, results_of(declared(CUSTOMER_TRANSACTIONS), tally, is_published=True, run_id=run, now=at)
+        )
     rules = len(CUSTOMER_TRANSACTIONS.expectations)
     assert read_results(lakehouse)["run_id"].to_list() == ["r1"] * rules + ["r2"] * rules
     assert set(read_results(lakehouse, since=tomorrow.date())["export_id"]) == {"of r2"}

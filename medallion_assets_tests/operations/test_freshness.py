@@ -18,7 +18,7 @@ from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, lake
 NOW = datetime(2025, 5, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
-GOLD = Refreshed(table=DAILY_SALES_SUMMARY)
+GOLD = Refreshed(table=DAILY_SALES_SUMMARY, freshness_hours=24)
 
 
 @pytest.mark.parametrize(("age", "is_stale"), [(23 * HOUR, False), (24 * HOUR, False), (24 * HOUR + SECOND, True)])
@@ -53,6 +53,8 @@ def test_every_data_table_is_told_and_none_of_operations(tmp_path: Path) -> None
         one.table for one in found
     }
     assert not any(one.table.startswith("operations") for one in found)
+    promised = {one.table.split(".")[0] for one in found if one.sla_hours == 24}
+    assert promised == {"gold", "serving"}
     assert {(one.last_refreshed, one.row_count, one.is_stale) for one in found} == {(None, None, False)}
     assert not (tmp_path / "nothing").exists()
 

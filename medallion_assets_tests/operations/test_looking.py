@@ -21,7 +21,7 @@ from medallion_assets.orchestration.sensors.watching import watch_bronze, watch_
 from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
-from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, pipeline_with
+from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, declared, pipeline_with
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 NOTE = Column("note", Text(), "what a later release knows", source="note", nullable=True)
@@ -35,9 +35,9 @@ LOOKS: dict[str, Callable[[Lakehouse, Table], object]] = {
     "verify": lambda lakehouse, _: verify(lakehouse),
     "verify --deep": lambda lakehouse, _: verify(lakehouse, deep=True),
     "status": lambda lakehouse, _: read_status(lakehouse, NOW),
-    "explain": lambda lakehouse, table: explain(lakehouse, table, "t1"),
+    "explain": lambda lakehouse, table: explain(lakehouse, declared(table), "t1"),
     "quarantine show": lambda lakehouse, table: list_quarantine(lakehouse, table, exports=(), reasons=(), limit=5),
-    "sensor of updates": watch_bronze,
+    "sensor of updates": lambda lakehouse, table: watch_bronze(lakehouse, declared(table)),
     "sensor of enrichment": lambda lakehouse, _: watch_sources(lakehouse, ENRICHMENT),
 }
 
@@ -53,7 +53,7 @@ def test_a_look_leaves_no_trace(tmp_path: Path, look: str, release: Table) -> No
     """The contract has one column more, or one less, than the table that lies there."""
     lakehouse = make_lakehouse(tmp_path)
     before = trace(tmp_path)
-    LOOKS[look](replace(lakehouse, catalog=Catalog((pipeline_with(release),))), release)
+    LOOKS[look](replace(lakehouse, catalog=Catalog((pipeline_with(declared(release)),))), release)
     assert trace(tmp_path) == before
 
 

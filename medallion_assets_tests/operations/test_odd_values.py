@@ -79,7 +79,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[object, RenderableT
 @pytest.mark.parametrize(("table", "key"), [(CUSTOMERS, "c1"), (CUSTOMERS, "c2"), (TRANSACTIONS, "t1")])
 def test_explain_shows_the_key(old: Lakehouse, printed: Callable[..., str], table: str, key: str) -> None:
     (contract,) = [one for one in pipeline.SILVER if one.short_name == table]
-    found = explain(old, contract, key)
+    found = explain(old, pipeline.declared(contract), key)
     page = printed(found, explanation_page(found))
     assert found.disagreements == []
     if key != "c2":
@@ -96,7 +96,7 @@ def test_a_rebuild_shows_what_it_would_change_and_mends_it(old: Lakehouse, print
     """R1: nines and milliseconds go to quarantine."""
     for table in pipeline.SILVER:
         for dry_run in (True, False):
-            done = rebuild_judged(old, table, why="write times", now=NOW, dry_run=dry_run)
+            done = rebuild_judged(old, pipeline.declared(table), why="write times", now=NOW, dry_run=dry_run)
             assert "[/nope]" in printed(done, rebuilt_page(done))
         assert done.changes.newly_bad["write_time_outside_window"] in (1, 2)
     assert {row["valid_to"] for row in pipeline.rows(old, pipeline.CUSTOMERS)} == {None}

@@ -14,7 +14,7 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.redrive import redrive
 from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests.operations.small_lakehouse import exports
-from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, land, run_silver
+from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, declared, land, run_silver
 from medallion_assets_tests.services.s3 import S3Server
 
 WITH_EURO = replace(
@@ -53,7 +53,7 @@ def test_a_bucket_is_verified_and_what_is_broken_in_it_is_found(lakehouse: Lakeh
 
 def test_a_row_is_driven_again_and_explained(lakehouse: Lakehouse) -> None:
     """C6: on S3 as on disk."""
-    assert redrive(lakehouse, WITH_EURO, now=NOW).redriven == 1
-    found = explain(lakehouse, WITH_EURO, "t3")
+    assert redrive(lakehouse, declared(WITH_EURO), now=NOW).redriven == 1
+    found = explain(lakehouse, declared(WITH_EURO), "t3")
     assert [(record.kind.value, record.redriven_at) for record in found.records] == [("upsert", NOW)]
     assert not found.disagreements

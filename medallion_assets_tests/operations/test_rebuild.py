@@ -19,7 +19,7 @@ from medallion_assets.operations.rebuild import Request, rebuild, rebuildable_ta
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
-from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, NOW, lakehouse_at, pipeline_with
+from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, NOW, declared, lakehouse_at, pipeline_with
 
 NAMES = {
     "customers": "silver.customers",
@@ -33,7 +33,7 @@ STRICT = replace(
     CUSTOMER_TRANSACTIONS,
     expectations=(*CUSTOMER_TRANSACTIONS.expectations, expect_or_drop("not_eleven", nw.col("amount") != 11)),
 )
-STRICT_PIPELINE = pipeline_with(STRICT)
+STRICT_PIPELINE = pipeline_with(declared(STRICT))
 
 
 @pytest.fixture

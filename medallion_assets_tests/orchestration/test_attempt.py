@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from medallion_assets.contracts.table import Column, Limits, Table, Text
+from medallion_assets.contracts.policies import Limits
+from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.errors import PermanentError, QualityGateError, TransientError, UnreadableTableError
 from medallion_assets.operations.expectation_results import ExpectationResult, read_results
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
@@ -52,7 +53,7 @@ class Flow:
             **options.pop("asset", {}),
         )
         def things(context: dg.AssetExecutionContext) -> Iterator[Any]:
-            with resource.stage(context, replace(THINGS, limits=Limits(retries=retries))) as stage:
+            with resource.stage(context, THINGS, Limits(retries=retries)) as stage:
                 yield from body(stage)
 
         @dg.asset(deps=[things])

@@ -26,6 +26,7 @@ from medallion_assets.orchestration.jobs import LIVE_PRIORITY
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.schedules import SCHEDULED
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets_tests.graph import STORY_DAYS, Graph, Run, graph_at
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.sensors.restated_days import Follower, assets_of
@@ -52,7 +53,7 @@ def execute(graph: Graph, request: dg.RunRequest) -> Run:
 def test_one_run_builds_and_publishes_exactly_the_days(refined: Graph, first: date, last: date) -> None:
     """A single day goes the same way as several."""
     for pair in PUBLISHED_TABLES:
-        request = days_request(DAILY, pair, days_in([(first, last)]), trigger=SCHEDULED, key="k")
+        request = days_request(TRANSACTIONS, pair, days_in([(first, last)]), trigger=SCHEDULED, key="k")
         run = execute(refined, request)
         days = {str(date.fromordinal(one)) for one in range(first.toordinal(), last.toordinal() + 1)}
         assert run.success
@@ -65,7 +66,7 @@ def test_one_run_takes_scattered_days_and_no_other(refined: Graph) -> None:
     """Dagster knows each of them as made, in the one run, and none of those between."""
     days = [date(2025, 1, 3), date(2025, 1, 9), date(2025, 1, 10)]
     for pair in PUBLISHED_TABLES:
-        request = days_request(DAILY, pair, days, trigger=SCHEDULED, key="k")
+        request = days_request(TRANSACTIONS, pair, days, trigger=SCHEDULED, key="k")
         run = execute(refined, request)
         assert run.success
         for table in pair:

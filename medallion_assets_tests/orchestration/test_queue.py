@@ -20,14 +20,17 @@ from medallion_assets.orchestration.requests import request
 from medallion_assets.orchestration.schedules import SCHEDULED
 from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.pipeline import PUBLISHED_TABLES
 
 ROOT = Path(__file__).parents[2]
 SALES = PUBLISHED_TABLES[0]
-EXPORT = request(REFINE, [CUSTOMERS], TriggerContext(trigger="file_arrival"), of=CUSTOMERS, run_key="k").tags
-OLD = days_request(DAILY, SALES, [date(2025, 1, 1)], trigger=SCHEDULED, key="k", catches_up=True).tags
-LIVE = days_request(DAILY, SALES, [date(2025, 1, 1)], trigger=SCHEDULED, key="k").tags
+EXPORT = request(
+    TRANSACTIONS, REFINE, [CUSTOMERS], TriggerContext(trigger="file_arrival"), of=CUSTOMERS, run_key="k"
+).tags
+OLD = days_request(TRANSACTIONS, SALES, [date(2025, 1, 1)], trigger=SCHEDULED, key="k", catches_up=True).tags
+LIVE = days_request(TRANSACTIONS, SALES, [date(2025, 1, 1)], trigger=SCHEDULED, key="k").tags
 BACKFILL = {"dagster/backfill": "abcdefgh"}
 
 

@@ -85,7 +85,7 @@ def test_restated_days_are_exactly_those_that_changed(data: st.DataObject, histo
         for batch in batches:
             _land_all(lakehouse, batch)
             version = lakehouse.source(pipeline.CUSTOMER_TRANSACTIONS).version
-            done = pipeline.refine(lakehouse, pipeline.CUSTOMER_TRANSACTIONS, now=pipeline.NOW)
+            done = pipeline.refine(lakehouse, pipeline.declared(pipeline.CUSTOMER_TRANSACTIONS), now=pipeline.NOW)
             after = _live_days(lakehouse)
             changed = {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)}
             # Of several commits one may undo what another did; a single one restates what changed and nothing else.

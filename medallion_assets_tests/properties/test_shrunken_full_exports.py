@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.policies import GatePolicy
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.model import TABLES, Decision, ExportInput, Limits
@@ -29,12 +29,10 @@ LIMITS = st.sampled_from([Limits(0.3, 2), Limits(0.5, 1), Limits(0.5, 2), Limits
 """Such that a few rows are many."""
 
 
-def contracts(limits: Limits) -> tuple[Table, ...]:
+def with_limits(limits: Limits) -> tuple[Loaded, ...]:
     """Both tables, with these limits."""
-    return tuple(
-        replace(table, max_delete_share=limits.max_delete_share, max_delete_min_rows=limits.max_delete_min_rows)
-        for table in pipeline.SILVER
-    )
+    gate = GatePolicy(max_delete_share=limits.max_delete_share, max_delete_min_rows=limits.max_delete_min_rows)
+    return tuple(pipeline.declared(table, gate=gate) for table in pipeline.SILVER)
 
 
 @examples()
@@ -50,7 +48,7 @@ def test_what_a_full_export_would_delete_is_judged_when_it_is_its_turn(
         for number, batch in enumerate(batches, start=1):
             for export in batch:
                 pipeline.land(lakehouse, export)
-            decided = run_until_nothing_fails(lakehouse, contracts(limits), said)
+            decided = run_until_nothing_fails(lakehouse, with_limits(limits), said)
             before = expected_of_runs(batches[: number - 1], (), limits, said)
             truth = expected_of_runs(batches[:number], (), limits, said)
             rejected = {one.export_id for one in decided if one.action == "reject"}
@@ -61,12 +59,14 @@ def test_what_a_full_export_would_delete_is_judged_when_it_is_its_turn(
         check_silver(lakehouse, expected_of_runs(batches, (), limits, said))
 
 
-def run_until_nothing_fails(lakehouse: Lakehouse, tables: Sequence[Table], said: Sequence[Decision]) -> list[Decision]:
+def run_until_nothing_fails(
+    lakehouse: Lakehouse, declarations: Sequence[Loaded], said: Sequence[Decision]
+) -> list[Decision]:
     """Run, and let a person decide about what fails, until nothing does: what was decided."""
     answer = {(decision.table, decision.export_id): decision for decision in said}
     decided: list[Decision] = []
     while True:
-        done = pipeline.run_silver(lakehouse, tables)
+        done = pipeline.run_silver(lakehouse, declarations)
         failing = [(name, one.failing.export.id) for name, one in done.items() if one.failing]
         if not failing:
             return decided
@@ -88,7 +88,7 @@ def test_what_is_stopped_by_what_it_would_delete(
         pipeline.decide(lakehouse, said)
         for export in exports:
             pipeline.land(lakehouse, export)
-        done = pipeline.run_silver(lakehouse, contracts(limits))
+        done = pipeline.run_silver(lakehouse, with_limits(limits))
         truth = expected(exports, said, limits)
         check_silver(lakehouse, truth)
         for table in TABLES:

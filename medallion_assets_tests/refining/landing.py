@@ -21,7 +21,7 @@ from medallion_assets.refining.load import Ingested, ingest
 from medallion_assets.sources.dynamodb_export.read import Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import full_record, upsert_record, write_export
 from medallion_assets.storage.stores import open_store
-from medallion_assets_tests.pipeline import EXPORTS
+from medallion_assets_tests.pipeline import declared
 
 TABLE = "orders"
 ORDERS = Table(
@@ -30,7 +30,6 @@ ORDERS = Table(
     key=("pk",),
     history=True,
     columns=(Column("pk", Text(trim=False), "", source="pk"),),
-    source=EXPORTS,
 )
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 AT = datetime(2025, 2, 1, tzinfo=UTC)
@@ -50,7 +49,7 @@ class Landing:
     ) -> None:
         self.raw_url = raw_url or str(folder / "raw")
         self.table = table
-        self.contract = replace(ORDERS, name=f"silver.{table}")
+        self.declared = declared(replace(ORDERS, name=f"silver.{table}"))
         self.lakehouse = Lakehouse(url=str(folder / "lakehouse"), storage_options=storage_options or {})
 
     @property
@@ -70,7 +69,7 @@ class Landing:
         return self._write(ExportType.INCREMENTAL, begin, begin + HOUR, [lines], **options)
 
     def ingest(self, now: datetime = NOW) -> Ingested:
-        return ingest(self.lakehouse, self.raw_url, self.contract, now=now)
+        return ingest(self.lakehouse, self.raw_url, self.declared, now=now)
 
     def lines(self) -> list[tuple[str, str]]:
         """What Bronze holds: (export id, raw line), sorted."""

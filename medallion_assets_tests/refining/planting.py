@@ -32,9 +32,9 @@ STOCK = Table(
     key=("item_id",),
     partition_by="counted_date",
     columns=(
-        Column("item_id", Text(trim=False), "key", source="pk"),
-        Column("counted_date", Date(), "the partition", source="day"),
-        Column("pieces", Integer(), "how many", source="n", nullable=True),
+        Column("item_id", Text(trim=False), "key"),
+        Column("counted_date", Date(), "the partition"),
+        Column("pieces", Integer(), "how many", nullable=True),
     ),
 )
 
@@ -75,7 +75,7 @@ def refined(lakehouse: Lakehouse, *exports: ExportInput, **options: Any) -> Refi
     """Land exports and refine transactions."""
     for export in exports:
         pipeline.land(lakehouse, export)
-    return refine(lakehouse, pipeline.CUSTOMER_TRANSACTIONS, now=pipeline.NOW, **options)
+    return refine(lakehouse, pipeline.declared(pipeline.CUSTOMER_TRANSACTIONS), now=pipeline.NOW, **options)
 
 
 def live(lakehouse: Lakehouse) -> dict[str, str]:

@@ -64,7 +64,7 @@ def lakehouse(tmp_path: Path) -> Lakehouse:
     """One export is in by the present contract, and one waits in Bronze."""
     lakehouse = lakehouse_at(tmp_path / "lakehouse")
     land(lakehouse, before())
-    refine(lakehouse, PRESENT, now=NOW)
+    refine(lakehouse, pipeline.declared(PRESENT), now=NOW)
     land(lakehouse, after())
     return lakehouse
 
@@ -73,19 +73,19 @@ def from_the_start(folder: Path, table: Table) -> list[dict[str, Any]]:
     fresh = lakehouse_at(folder / "fresh")
     for export in (before(), after()):
         land(fresh, export)
-    refine(fresh, table, now=NOW)
+    refine(fresh, pipeline.declared(table), now=NOW)
     return pipeline.rows(fresh, table)
 
 
 def rebuild(lakehouse: Lakehouse, table: Table) -> None:
-    rebuild_judged(lakehouse, table, why="the contract has changed", now=NOW)
+    rebuild_judged(lakehouse, pipeline.declared(table), why="the contract has changed", now=NOW)
 
 
 def check_rebuilt(lakehouse: Lakehouse, table: Table, folder: Path) -> None:
     """The rebuild makes what a new lakehouse would hold, in the same table, and refining goes on."""
     table_id = lakehouse.open_any(table).table_id
     rebuild(lakehouse, table)
-    refine(lakehouse, table, now=NOW)
+    refine(lakehouse, pipeline.declared(table), now=NOW)
     assert pipeline.rows(lakehouse, table) == from_the_start(folder, table)
     assert lakehouse.open(table).table_id == table_id
     held = {field.name for field in DeltaTable(lakehouse.uri(table)).schema().fields}
@@ -95,9 +95,11 @@ def check_rebuilt(lakehouse: Lakehouse, table: Table, folder: Path) -> None:
 def test_an_added_column_that_may_be_null_goes_on_by_itself(lakehouse: Lakehouse, tmp_path: Path) -> None:
     """Older rows hold null in it until a rebuild, which is said."""
     table = with_columns(PRESENT, note=NOTE)
-    refine(lakehouse, table, now=NOW)
+    refine(lakehouse, pipeline.declared(table), now=NOW)
     assert [row["note"] for row in pipeline.rows(lakehouse, table)] == [None, None, "late"]
-    assert rules_of_rows(lakehouse.open(table)) == sorted([fingerprint(PRESENT), fingerprint(table)])
+    assert rules_of_rows(lakehouse.open(table)) == sorted(
+        [fingerprint(pipeline.declared(PRESENT)), fingerprint(pipeline.declared(table))]
+    )
     check_rebuilt(lakehouse, table, tmp_path)
     assert [row["note"] for row in pipeline.rows(lakehouse, table)] == ["gift", None, "late"]
 
@@ -105,20 +107,20 @@ def test_an_added_column_that_may_be_null_goes_on_by_itself(lakehouse: Lakehouse
 def test_a_widened_decimal_needs_a_rebuild(lakehouse: Lakehouse, tmp_path: Path) -> None:
     table = with_columns(PRESENT, amount=replace(PRESENT.column("amount"), type=Decimal(20, 4)))
     with pytest.raises(PermanentError, match=rf"column amount has another type.*{COMMAND}"):
-        refine(lakehouse, table, now=NOW)
+        refine(lakehouse, pipeline.declared(table), now=NOW)
     check_rebuilt(lakehouse, table, tmp_path)
 
 
 def test_a_required_column_that_is_renamed_needs_a_rebuild(lakehouse: Lakehouse, tmp_path: Path) -> None:
     table = renamed(PRESENT, "quantity", "units")
     with pytest.raises(PermanentError, match=rf"has rows without units, which the contract requires.*{COMMAND}"):
-        refine(lakehouse, table, now=NOW)
+        refine(lakehouse, pipeline.declared(table), now=NOW)
     check_rebuilt(lakehouse, table, tmp_path)
 
 
 def test_a_column_that_may_be_null_and_is_renamed_goes_on(lakehouse: Lakehouse, tmp_path: Path) -> None:
     table = renamed(PRESENT, "payment_method", "paid_by")
-    refine(lakehouse, table, now=NOW)
+    refine(lakehouse, pipeline.declared(table), now=NOW)
     assert [row["paid_by"] is None for row in pipeline.rows(lakehouse, table)] == [True, True, False]
     check_rebuilt(lakehouse, table, tmp_path)
 
@@ -126,7 +128,7 @@ def test_a_column_that_may_be_null_and_is_renamed_goes_on(lakehouse: Lakehouse, 
 def test_a_column_that_is_left_out_goes_on(lakehouse: Lakehouse, tmp_path: Path) -> None:
     table = with_columns(PRESENT, payment_method=None)
     table = replace(table, expectations=tuple(rule for rule in table.expectations if rule.column != "payment_method"))
-    refine(lakehouse, table, now=NOW)
+    refine(lakehouse, pipeline.declared(table), now=NOW)
     assert [row["transaction_id"] for row in pipeline.rows(lakehouse, table)] == ["t1", "t2", "t3"]
     check_rebuilt(lakehouse, table, tmp_path)
 
@@ -134,7 +136,7 @@ def test_a_column_that_is_left_out_goes_on(lakehouse: Lakehouse, tmp_path: Path)
 def test_another_key_needs_a_rebuild(lakehouse: Lakehouse) -> None:
     table = replace(PRESENT, key=("transaction_id", "customer_id"))
     with pytest.raises(PermanentError, match=rf"have another key.*transaction_id, customer_id.*{COMMAND}"):
-        refine(lakehouse, table, now=NOW)
+        refine(lakehouse, pipeline.declared(table), now=NOW)
     rebuild(lakehouse, table)
     assert len(pipeline.rows(lakehouse, table)) == 2
 
@@ -143,7 +145,7 @@ def test_another_partition_is_refused(lakehouse: Lakehouse) -> None:
     """Nothing makes one table of two: the contract goes back."""
     table = with_columns(PRESENT, paid_date=replace(PRESENT.column("transaction_date"), name="paid_date"))
     table = replace(table, partition_by="paid_date")
-    for attempt in (lambda: refine(lakehouse, table, now=NOW), lambda: rebuild(lakehouse, table)):
+    for attempt in (lambda: refine(lakehouse, pipeline.declared(table), now=NOW), lambda: rebuild(lakehouse, table)):
         with pytest.raises(
             PermanentError, match="by transaction_date; what to do: set partition_by of the contract back"
         ):
@@ -154,25 +156,25 @@ def test_another_partition_is_refused(lakehouse: Lakehouse) -> None:
 def test_a_history_changes_its_columns_with_its_events(tmp_path: Path) -> None:
     lakehouse = lakehouse_at(tmp_path)
     land(lakehouse, full(CUSTOMERS, FIRST, AT, [item_line(customer("c1", note={"S": "vip"}))]))
-    refine(lakehouse, pipeline.CUSTOMERS, now=NOW)
+    refine(lakehouse, pipeline.declared(pipeline.CUSTOMERS), now=NOW)
     table = with_columns(pipeline.CUSTOMERS, note=replace(NOTE, nullable=False))
     with pytest.raises(PermanentError, match="has rows without note"):
-        refine(lakehouse, table, now=NOW)
+        refine(lakehouse, pipeline.declared(table), now=NOW)
     rebuild(lakehouse, table)
     assert [row["note"] for row in pipeline.rows(lakehouse, table, "customer_id")] == ["vip"]
     moved = upsert_line(micros(AT) + 5, customer("c1", note={"S": "gone"}, region={"S": "east"}))
     land(lakehouse, window(CUSTOMERS, SECOND, AT, AT + DAY, [moved]))
-    refine(lakehouse, table, now=NOW)
+    refine(lakehouse, pipeline.declared(table), now=NOW)
     assert [row["note"] for row in pipeline.rows(lakehouse, table, "valid_from")] == ["vip", "gone"]
 
 
 def test_a_rebuild_to_other_columns_says_which_rows_differ(lakehouse: Lakehouse) -> None:
     """A wider type alone changes no row that readers see."""
     wider = with_columns(PRESENT, amount=replace(PRESENT.column("amount"), type=Decimal(20, 4)))
-    done = rebuild_judged(lakehouse, wider, why="wider", now=NOW)
+    done = rebuild_judged(lakehouse, pipeline.declared(wider), why="wider", now=NOW)
     assert not done.changes.any
     noted = with_columns(wider, note=NOTE)
-    done = rebuild_judged(lakehouse, noted, why="notes", now=NOW)
+    done = rebuild_judged(lakehouse, pipeline.declared(noted), why="notes", now=NOW)
     assert (done.changes.changed, done.changes.restated) == (1, {date(2025, 3, 7)})
 
 
@@ -182,7 +184,7 @@ def test_a_contract_that_changes_between_quarantine_and_silver_loses_no_row(
 ) -> None:
     """C6: a run is cut off between the two commits, and a stricter contract is deployed before the next."""
     name = CUSTOMERS if is_history else TRANSACTIONS
-    loose = replace(pipeline.CUSTOMERS if is_history else PRESENT, quality_min_bad_records=10**9)
+    loose = pipeline.CUSTOMERS if is_history else PRESENT
     column = "region" if is_history else "status"
     strict = replace(loose, expectations=(*loose.expectations, expect_or_drop("no_more", nw.col(column) != "pending")))
     make = customer if is_history else transaction
@@ -195,9 +197,9 @@ def test_a_contract_that_changes_between_quarantine_and_silver_loses_no_row(
     with pytest.MonkeyPatch.context() as crash:
         crash.setattr("medallion_assets.refining.refine.commit_change", _crash)
         with pytest.raises(RuntimeError):
-            refine(lakehouse, loose, now=NOW)
+            refine(lakehouse, pipeline.declared(loose), now=NOW)
     for one in (lakehouse, fresh):
-        refine(one, strict, now=NOW)
+        refine(one, pipeline.declared(strict), now=NOW)
     assert pipeline.rows(lakehouse, strict, strict.key[0]) == pipeline.rows(fresh, strict, strict.key[0])
     assert pipeline.quarantined(lakehouse, strict) == pipeline.quarantined(fresh, strict)
     assert len(pipeline.quarantined(lakehouse, strict)) == 2

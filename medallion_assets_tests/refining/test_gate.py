@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import narwhals as nw
 import pytest
 
 from medallion_assets.contracts.expectations import expect, expect_or_drop
+from medallion_assets.contracts.policies import GATE, GatePolicy
 from medallion_assets.refining.gate import Gate, Tally, rules_of
-from medallion_assets_tests.refining.planting import STOCK
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
+from medallion_assets_tests.pipeline import declared
+from medallion_assets_tests.refining.typing.decoding import VISITS
 
-GATE = Gate(threshold=0.98, min_bad_records=10)
+PRESENT = Gate.of(GATE)
 
 
 @pytest.mark.parametrize(
@@ -28,18 +32,19 @@ GATE = Gate(threshold=0.98, min_bad_records=10)
     ],
 )
 def test_an_export_fails_by_its_score_and_by_number(records: int, bad: int, passes: bool) -> None:
-    assert GATE.lets_through(Tally(export_id="e", records=records, bad=bad)) is passes
+    assert PRESENT.lets_through(Tally(export_id="e", records=records, bad=bad)) is passes
 
 
 def test_one_record_that_must_not_be_there_fails_the_export() -> None:
     """`expect_or_fail`: whatever the score."""
-    assert not GATE.lets_through(Tally(export_id="e", records=1_000_000, failures=Counter({"must": 1})))
+    assert not PRESENT.lets_through(Tally(export_id="e", records=1_000_000, failures=Counter({"must": 1})))
 
 
 def test_the_run_config_overrides_the_contracts_threshold() -> None:
-    assert Gate.of(STOCK) == Gate(threshold=0.98, min_bad_records=10)
-    assert Gate.of(STOCK, 0.0).lets_through(Tally(export_id="e", records=10, bad=10))
-    assert not Gate.of(STOCK, 1.0).lets_through(Tally(export_id="e", records=1_000_000, bad=10))
+    assert (PRESENT.policy.quality_threshold, PRESENT.by_hand) == (0.98, False)
+    assert Gate.of(GATE, 0.0).by_hand
+    assert Gate.of(GATE, 0.0).lets_through(Tally(export_id="e", records=10, bad=10))
+    assert not Gate.of(GATE, 1.0).lets_through(Tally(export_id="e", records=1_000_000, bad=10))
 
 
 def test_tallies_add_up_and_can_be_taken_back() -> None:
@@ -54,19 +59,23 @@ def test_tallies_add_up_and_can_be_taken_back() -> None:
 def test_rules_have_another_name_when_anything_that_judges_changes() -> None:
     """Not when only its words do."""
     rule = expect_or_drop("counted", nw.col("count") >= 0)
-    table = replace(STOCK, expectations=(rule,))
-    others = [
-        replace(table, quality_threshold=0.9),
-        replace(table, quality_min_bad_records=3),
-        replace(table, write_time_slack_hours=48),
-        replace(table, max_delete_share=0.9),
-        replace(table, max_delete_min_rows=10),
-        replace(table, expectations=()),
-        replace(table, expectations=(expect("counted", nw.col("count") >= 0),)),
-        replace(table, expectations=(expect_or_drop("counted", nw.col("count") >= 1),)),
-        replace(table, columns=tuple(replace(one, nullable=not one.nullable) for one in table.columns)),
+    table = replace(VISITS, expectations=(rule,))
+    gates = [
+        GatePolicy(quality_threshold=0.9),
+        GatePolicy(quality_min_bad_records=3),
+        GatePolicy(max_delete_share=0.9),
+        GatePolicy(max_delete_min_rows=10),
     ]
-    assert len({rules_of(one) for one in (table, *others)}) == 1 + len(others)
+    others = [
+        *(declared(table, gate=gate) for gate in gates),
+        declared(table, source=DynamoDBExports(write_time_slack_hours=48)),
+        declared(table, chain_starts_at=datetime(2025, 1, 1, tzinfo=UTC)),
+        declared(replace(table, expectations=())),
+        declared(replace(table, expectations=(expect("counted", nw.col("count") >= 0),))),
+        declared(replace(table, expectations=(expect_or_drop("counted", nw.col("count") >= 1),))),
+        declared(replace(table, columns=tuple(replace(one, nullable=not one.nullable) for one in table.columns))),
+    ]
+    assert len({rules_of(one) for one in (declared(table), *others)}) == 1 + len(others)
     same = expect_or_drop("counted", nw.col("count") >= 0)
     said = tuple(replace(one, description="in other words") for one in table.columns)
-    assert rules_of(replace(table, expectations=(same,), columns=said)) == rules_of(table)
+    assert rules_of(declared(replace(table, expectations=(same,), columns=said))) == rules_of(declared(table))

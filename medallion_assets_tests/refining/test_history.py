@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from medallion_assets.contracts.table import Column, Integer, Table, Text
 from medallion_assets.refining.history import versions
-from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
+from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.properties.examples import examples
 
 PLACES = Table(
@@ -21,7 +21,6 @@ PLACES = Table(
     description="A table with a key of two columns.",
     key=("city", "street"),
     history=True,
-    source=DynamoDBExports(),
     columns=(
         Column("city", Text(trim=False), "key", source="city"),
         Column("street", Text(trim=False), "key", source="street"),
@@ -61,7 +60,7 @@ EVENT_SCHEMA = {
 
 def history(*events: Event) -> list[dict[str, Any]]:
     frame = nw.from_native(pl.LazyFrame(list(events), schema=EVENT_SCHEMA, orient="row"))
-    native: pl.DataFrame = versions(frame, PLACES).collect().to_native()
+    native: pl.DataFrame = versions(frame, PLACES, EXPORTS.uncertainty).collect().to_native()
     assert native.columns == list(PLACES.column_names)
     return native.sort("city", "street", "valid_from").to_dicts()
 

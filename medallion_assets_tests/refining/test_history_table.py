@@ -43,7 +43,7 @@ def gone(minute: int, key: str = "c1") -> str:
 def refined(lakehouse: Lakehouse, *exports: ExportInput) -> Any:
     for export in exports:
         pipeline.land(lakehouse, export)
-    return refine(lakehouse, SILVER, now=pipeline.NOW)
+    return refine(lakehouse, pipeline.declared(SILVER), now=pipeline.NOW)
 
 
 def versions(lakehouse: Lakehouse, key: str = "c1") -> list[tuple[str, float, float | None, bool, bool]]:
@@ -142,7 +142,7 @@ def test_events_of_an_export_that_is_not_settled_do_not_count(tmp_path: Path) ->
     pipeline.land(lakehouse, failing)
     quarantined_and_logged = 1
     with disturbed(quarantined_and_logged, is_killed_after, COMMITS), suppress(KilledError):
-        refine(lakehouse, SILVER, now=pipeline.NOW, threshold=0.0)
+        refine(lakehouse, pipeline.declared(SILVER), now=pipeline.NOW, threshold=0.0)
     assert failing.export_id in lakehouse.open(events_table(SILVER)).scan().collect()["_export_id"]
 
     done = refined(lakehouse, window_of(4, at(10, "gold")))

@@ -29,7 +29,6 @@ def with_column(table: Table, changed: Column) -> dict[str, Any]:
     [
         (TRANSACTIONS, {"key": ()}, "a key"),
         (TRANSACTIONS, {"partition_by": None}, "partition_by or history"),
-        (TRANSACTIONS, {"source": None}, "a source, for its rows to be loaded from"),
         (CUSTOMERS, {"partition_by": "signup_date"}, "not both"),
         (TRANSACTIONS, {"key": ("transaction_date",)}, "a key of columns that have a source"),
         (TRANSACTIONS, with_column(TRANSACTIONS, Column("customer_id", Text(), "", "c", nullable=True)), None),

@@ -81,7 +81,7 @@ def judged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int]
         workspace = tmp_path / f"workspace-{records}"
         workspace.mkdir()
         bronze = lakehouse.open(bronze_table(TRANSACTIONS))
-        result = judging.judge_exports(bronze, SILVER, exports_in(bronze, EXPORTS), workspace)
+        result = judging.judge_exports(bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), workspace)
         assert bool(list(workspace.iterdir())) is (records < 7)
         return result
 
@@ -93,7 +93,7 @@ def test_an_export_without_lines_is_judged(tmp_path: Path) -> None:
     lakehouse = lake(tmp_path)
     pipeline.land(lakehouse, window_of(1))
     bronze = lakehouse.open(bronze_table(TRANSACTIONS))
-    judged = judging.judge_exports(bronze, SILVER, exports_in(bronze, EXPORTS), tmp_path)
+    judged = judging.judge_exports(bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), tmp_path)
     (tally,) = judged.tallies.values()
     assert (tally.records, tally.score) == (0, 1.0)
     assert [part.collect().height for part in (*judged.good, *judged.bad)] == [0, 0]
@@ -108,6 +108,8 @@ def test_names_that_are_data_are_counted_up_to_a_number(tmp_path: Path, monkeypa
     ]
     pipeline.land(lakehouse, window_of(1, *lines))
     bronze = lakehouse.open(bronze_table(TRANSACTIONS))
-    (tally,) = judging.judge_exports(bronze, SILVER, exports_in(bronze, EXPORTS), tmp_path).tallies.values()
+    (tally,) = judging.judge_exports(
+        bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), tmp_path
+    ).tallies.values()
     assert tally.records == 5
     assert dict(tally.unknown_attributes) == {"every": 5, "only_a": 1, "only_b": 1}

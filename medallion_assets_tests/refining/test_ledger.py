@@ -33,7 +33,7 @@ BAD = ["not json"] * 10
 
 def settlement(lakehouse: Lakehouse) -> Settlement:
     decisions = read_decisions(lakehouse, TRANSACTIONS)
-    return Settlement.read(lakehouse.open(BRONZE), lakehouse.open(SILVER), decisions)
+    return Settlement.read(pipeline.declared(SILVER), lakehouse.open(BRONZE), lakehouse.open(SILVER), decisions)
 
 
 def checkpoint(lakehouse: Lakehouse) -> int | None:
@@ -78,7 +78,7 @@ def test_an_export_that_lands_while_the_log_is_read_hides_no_other(tmp_path: Pat
         pipeline.land(lakehouse, export)
     bronze, silver = lakehouse.open(BRONZE), lakehouse.ready(SILVER)
     pipeline.land(lakehouse, WAITS)
-    seen = Settlement.read(bronze, silver, {})
+    seen = Settlement.read(pipeline.declared(SILVER), bronze, silver, {})
     assert [(one.id, one.version) for one in seen.pending] == [(FULL.export_id, 1), (JOINS.export_id, 2)]
     assert seen.transactions(ids(FULL), []) == {FULL.export_id: APPLIED, source_app_id(bronze): 1}
 

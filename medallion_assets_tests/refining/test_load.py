@@ -26,7 +26,8 @@ from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
 from medallion_assets.sources.dynamodb_export.read import Export, ExportType
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.storage.stores import open_store, read_bytes, write_bytes
-from medallion_assets_tests.refining.landing import AT, EXPORTS, HOUR, NOW, TABLE, Landing, ids, keys
+from medallion_assets_tests.pipeline import EXPORTS
+from medallion_assets_tests.refining.landing import AT, HOUR, NOW, TABLE, Landing, ids, keys
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import change_data, change_manifest, key_of
 from medallion_assets_tests.sources.dynamodb_export.test_read import REAL_EXPORT
 from medallion_assets_tests.sources.dynamodb_export.test_verify import BAD_INPUT

@@ -68,7 +68,9 @@ def test_from_exports_to_gold_in_one_bucket(s3_server: S3Server) -> None:
 
 def run(lakehouse: Lakehouse, raw_url: str) -> int:
     """Ingest and refine; how many exports were new."""
-    loaded = [ingest(lakehouse, raw_url, table, now=pipeline.NOW).loaded for table in pipeline.SILVER]
+    loaded = [
+        ingest(lakehouse, raw_url, pipeline.declared(table), now=pipeline.NOW).loaded for table in pipeline.SILVER
+    ]
     pipeline.run_silver(lakehouse)
     return sum(map(len, loaded))
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import pytest
 
+from medallion_assets.contracts.policies import GatePolicy
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.expectation_results import results_of
@@ -35,14 +36,15 @@ pytestmark = pytest.mark.flow
 
 DAY = 24 * HOUR
 MAKE = {"customer_transactions": transaction, "customers": customer}
-SMALL = {table.short_name: replace(table, max_delete_min_rows=3) for table in pipeline.SILVER}
+SMALL = GatePolicy(max_delete_min_rows=3)
 """A gate at more than half, and at least three rows."""
 
 
-@pytest.fixture(params=SMALL)
+@pytest.fixture(params=pipeline.SILVER, ids=lambda table: table.short_name)
 def table(request: pytest.FixtureRequest) -> Table:
     """A table of states, and a history."""
-    return SMALL[request.param]
+    table: Table = request.param
+    return table
 
 
 def items(table: Table, keys: Iterable[str]) -> list[Item]:
@@ -59,10 +61,10 @@ def a_window(table: Table, number: int, *lines: str, days: float = 0, length: fl
     return window(table.short_name, export_id(number), begin, begin + length * DAY + 2 * HOUR, list(lines))
 
 
-def run(lakehouse: Lakehouse, table: Table, *exports: ExportInput) -> Refined:
+def run(lakehouse: Lakehouse, table: Table, *exports: ExportInput, gate: GatePolicy = SMALL) -> Refined:
     for export in exports:
         pipeline.land(lakehouse, export)
-    return refine.refine(lakehouse, table, now=pipeline.NOW)
+    return refine.refine(lakehouse, pipeline.declared(table, gate=gate), now=pipeline.NOW)
 
 
 def live(lakehouse: Lakehouse, table: Table) -> set[str]:
@@ -223,10 +225,10 @@ def test_neither_arrival_nor_batches_matter(
 def test_a_rebuild_applies_what_was_applied(tmp_path: Path, table: Table) -> None:
     """C7: a recorded verdict stands, also of a release that knew no such limit."""
     lakehouse = lake(tmp_path)
-    never = replace(table, max_delete_share=1, quality_threshold=0)
-    run(lakehouse, never, a_full(table, 1, "abcdef"), a_full(table, 2, "a", days=1))
+    never = GatePolicy(max_delete_share=1, quality_threshold=0)
+    run(lakehouse, table, a_full(table, 1, "abcdef"), a_full(table, 2, "a", days=1), gate=never)
     before = pipeline.rows(lakehouse, table)
-    done = rebuild_judged(lakehouse, table, why="to see", now=pipeline.NOW)
+    done = rebuild_judged(lakehouse, pipeline.declared(table, gate=SMALL), why="to see", now=pipeline.NOW)
     assert (done.accepted, pipeline.rows(lakehouse, table)) == ([], before)
 
 
@@ -246,5 +248,5 @@ def test_a_sensor_sees_that_the_export_was_held(tmp_path: Path, table: Table) ->
     plain = replace(table, expectations=())
     done = run(lake(tmp_path), plain, a_full(table, 1, "abcdef"), a_full(table, 2, "", days=1))
     assert done.failing is not None
-    (row,) = results_of(plain, done.failing.tally, is_published=False, run_id="r", now=AT)
+    (row,) = results_of(pipeline.declared(plain), done.failing.tally, is_published=False, run_id="r", now=AT)
     assert (row.expectation, row.kind, row.passed, row.failed) == ("mass_delete", "gate", 0, 6)

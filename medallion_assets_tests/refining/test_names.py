@@ -14,9 +14,9 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.judged_contracts import judged
 from medallion_assets.refining.refine import refine
 from medallion_assets.refining.typing.decode import decode
-from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import full, window
+from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.refining.planting import AT, AT_MICROS, export_id
 from medallion_assets_tests.refining.typing.decoding import FROM_MICROS, bronze, compact
@@ -49,7 +49,6 @@ def contract(*columns: Column, key: str = "pk", source: str = "pk") -> Table:
         description="attributes of any name",
         key=(key,),
         partition_by="day",
-        source=DynamoDBExports(),
         columns=(
             Column(key, Text(trim=False), "key", source=source),
             Column("day", Date(), "the partition", source="day"),
@@ -69,7 +68,7 @@ def test_attributes_of_any_name_decode_under_any_column(pairs: list[tuple[str, s
     item = {name: {"S": f"of {name}"} for name in sources if data.draw(st.booleans())} | item
     written = {"WriteTimestampMicros": {"N": str(FROM_MICROS)}}
     lines = [compact({"Item": item}), compact({"Metadata": written, "Keys": {"pk": item["pk"]}, "NewImage": item})]
-    for row in decode(bronze(*lines), table).iter_rows(named=True):
+    for row in decode(bronze(*lines), table, EXPORTS).iter_rows(named=True):
         assert {name: row[name] for name, _ in pairs} == {
             name: item[source]["S"] if source in item else None for name, source in pairs
         }
@@ -105,7 +104,7 @@ def test_attributes_of_any_name_come_to_silver(
         return  # the day would be the key
     for export in (first, window("odd", export_id(2), AT, AT + timedelta(hours=1), [compact(changed)])):
         pipeline.land(lakehouse, export)
-        refine(lakehouse, table, now=pipeline.NOW)
+        refine(lakehouse, pipeline.declared(table), now=pipeline.NOW)
     rows = {(row[key_name], row[name]) for row in lakehouse.open(table).scan().collect().to_dicts()}
     assert rows == {seen("a", "new"), seen("b", "old")}
 
@@ -116,5 +115,5 @@ def test_two_columns_may_read_one_attribute() -> None:
     item = {"pk": {"S": "k"}, "day": {"S": "2026-01-01"}}
     written = {"WriteTimestampMicros": {"N": str(FROM_MICROS)}}
     lines = [compact({"Item": item}), compact({"Metadata": written, "Keys": {"pk": item["pk"]}, "NewImage": item})]
-    for row in decode(bronze(*lines), table).iter_rows(named=True):
+    for row in decode(bronze(*lines), table, EXPORTS).iter_rows(named=True):
         assert (row["pk"], row["again"], row["number"], row["_reasons"]) == ("k", "k", None, ["wrong_type"])

@@ -98,7 +98,7 @@ def land(lakehouse: Lakehouse, table: str, *names: str) -> Refined:
     for name in names:
         export, table_id = planted(table)[name]
         pipeline.land(lakehouse, export, table_id=table_id)
-        done = refine(lakehouse, SALES if table == TRANSACTIONS else PEOPLE, now=pipeline.NOW)
+        done = refine(lakehouse, pipeline.declared(SALES if table == TRANSACTIONS else PEOPLE), now=pipeline.NOW)
     return done
 
 
@@ -154,11 +154,11 @@ def test_recomputing_and_explaining_agree(tmp_path: Path, table: str) -> None:
     confirm(lakehouse, table)
     land(lakehouse, table, *ORDERS[0])
     scratch = lake(tmp_path / "scratch")
-    assert recompute(lakehouse, contract, scratch) == 0
+    assert recompute(lakehouse, pipeline.declared(contract), scratch) == 0
     assert list(differences(lakehouse.open(contract), scratch.open(contract))) == []
     for key in "abcdez":
-        assert explain(lakehouse, contract, key).disagreements == []
-    said = [record.detail for record in explain(lakehouse, contract, "c").records]
+        assert explain(lakehouse, pipeline.declared(contract), key).disagreements == []
+    said = [record.detail for record in explain(lakehouse, pipeline.declared(contract), "c").records]
     assert (SAID in said) == contract.history
 
 
@@ -196,7 +196,9 @@ def test_without_a_confirmed_table_every_export_is_of_one_origin(tmp_path: Path)
     lakehouse = lake(tmp_path)
     land(lakehouse, TRANSACTIONS, "old full")
     decisions = read_decisions(lakehouse, TRANSACTIONS)
-    settlement = Settlement.read(lakehouse.open(bronze_table(TRANSACTIONS)), lakehouse.open(SALES), decisions)
+    settlement = Settlement.read(
+        pipeline.declared(SALES), lakehouse.open(bronze_table(TRANSACTIONS)), lakehouse.open(SALES), decisions
+    )
     assert (settlement.origins.count, settlement.ends) == (1, {})
 
 
@@ -208,9 +210,9 @@ def land_bad(lakehouse: Lakehouse, ended: datetime = AT + 2 * HOUR) -> None:
 
 def disagreements(lakehouse: Lakehouse, scratch: Lakehouse) -> tuple[int, int]:
     """How many partitions recomputing finds to be other than they are, and what explain finds wrong with b."""
-    recompute(lakehouse, SALES, scratch)
+    recompute(lakehouse, pipeline.declared(SALES), scratch)
     found = list(differences(lakehouse.open(SALES), scratch.open(SALES)))
-    return len(found), len(explain(lakehouse, SALES, "b").disagreements)
+    return len(found), len(explain(lakehouse, pipeline.declared(SALES), "b").disagreements)
 
 
 def test_a_key_that_is_bad_in_the_new_full_export_keeps_its_counted_state(tmp_path: Path) -> None:
@@ -234,11 +236,11 @@ def test_where_something_later_had_come_in_before_it_is_named_and_a_rebuild_mend
     land(lakehouse, TRANSACTIONS, "old full")
     at_the_end = [upsert_line(micros(AT + 4 * HOUR), transaction("b", status={"S": "cancelled"}))]
     pipeline.land(lakehouse, window(TRANSACTIONS, export_id(2), AT, AT + 4 * HOUR, at_the_end), table_id=OLD)
-    refine(lakehouse, SALES, now=pipeline.NOW)
+    refine(lakehouse, pipeline.declared(SALES), now=pipeline.NOW)
     land_bad(lakehouse, AT + hours * HOUR)
-    refine(lakehouse, SALES, now=pipeline.NOW)
+    refine(lakehouse, pipeline.declared(SALES), now=pipeline.NOW)
     wrong, unexplained = disagreements(lakehouse, lake(tmp_path / "scratch"))
     assert (wrong, unexplained > 0) == (1, True)
-    rebuild_judged(lakehouse, SALES, why="b", now=pipeline.NOW)
+    rebuild_judged(lakehouse, pipeline.declared(SALES), why="b", now=pipeline.NOW)
     assert live(lakehouse) == {"b": export_id(1), "d": export_id(4)}
     assert disagreements(lakehouse, lake(tmp_path / "again")) == (0, 0)

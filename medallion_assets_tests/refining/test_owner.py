@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from medallion_assets.contracts.source import Owner
-from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining import load as module
 from medallion_assets.refining.bronze import bronze_table, latest_origin
 from medallion_assets.refining.decisions import Action, record_decisions
 from medallion_assets.refining.owner import SOURCE_ARN_NOTE, owner_known
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
-from medallion_assets_tests.refining.landing import AT, HOUR, NOW, TABLE, Landing, ids
+from medallion_assets_tests.pipeline import declared
+from medallion_assets_tests.refining.landing import AT, HOUR, NOW, ORDERS, TABLE, Landing, ids
 from medallion_assets_tests.refining.test_load import confirm, decision
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import change_manifest
 
@@ -75,7 +75,7 @@ def test_another_partition_is_another_table(landing: Landing) -> None:
 def test_the_contract_says_whose_exports_come_whatever_lands_first(landing: Landing) -> None:
     """B3: also under another name than the table's own."""
     mine = "arn:aws:dynamodb:eu-west-1:222233334444:table/prod-orders"
-    landing.contract = replace(landing.contract, source_arn=mine)
+    landing.declared = replace(landing.declared, source_arn=mine)
     foreign = landing.full("x")
     ours = landing.full("a", at=AT + HOUR, table_name="prod-orders", region="eu-west-1", account_id="222233334444")
     done = landing.ingest()
@@ -88,7 +88,7 @@ def test_a_moved_table_is_accepted_by_its_arn_and_then_confirmed_by_its_id(landi
     """B3: the ARN is taken on purpose; the new table id still stops the loading until a person confirms it."""
     landing.full("a")
     moved = landing.full("b", at=AT + HOUR, region="eu-west-1")
-    landing.contract = replace(landing.contract, accepts=(moved.table_arn,))
+    landing.declared = replace(landing.declared, accepts=(moved.table_arn,))
     (refused,) = landing.ingest().refused
     assert (refused.verdict, f"confirm_table_id: {moved.table_id}" in refused.message) == ("table_recreated", True)
 
@@ -96,7 +96,7 @@ def test_a_moved_table_is_accepted_by_its_arn_and_then_confirmed_by_its_id(landi
 def test_a_replica_that_is_accepted_goes_on_under_the_same_table_id(landing: Landing) -> None:
     landing.full("a", table_id=EQUAL)
     replica = landing.window("b", table_id=EQUAL, region="eu-west-1")
-    landing.contract = replace(landing.contract, accepts=(replica.table_arn,))
+    landing.declared = replace(landing.declared, accepts=(replica.table_arn,))
     assert replica.export_id in [one.id for one in landing.ingest().loaded]
     assert recorded(landing).name == OURS
 
@@ -150,7 +150,7 @@ def test_where_nothing_tells_the_arn_the_next_load_of_the_same_table_id_does(
     ours = landing.window("c", begin=AT + HOUR, table_id=EQUAL)
     assert [one.id for one in landing.ingest().loaded] == ids(strangers)
     assert recorded(landing).presumed_from == strangers.export_id
-    landing.contract = replace(landing.contract, source_arn=OURS)
+    landing.declared = replace(landing.declared, source_arn=OURS)
     assert [one.id for one in landing.ingest().loaded] == ids(ours)
     assert recorded(landing) == Owner(table=TABLE, name=OURS)
 
@@ -163,7 +163,7 @@ def test_a_confirmation_does_not_say_whose_table_it_was(landing: Landing, monkey
     new = landing.full("b", at=AT + HOUR, table_id="new")
     confirm(landing, new.table_id)
     assert [one.verdict for one in landing.ingest().refused] == ["table_recreated"]
-    landing.contract = replace(landing.contract, source_arn=OURS)
+    landing.declared = replace(landing.declared, source_arn=OURS)
     assert [one.id for one in landing.ingest().loaded] == ids(new)
 
 
@@ -190,7 +190,7 @@ def test_an_arn_that_is_accepted_is_never_the_tables_own(landing: Landing) -> No
     """B3: also when its export is loaded first."""
     replica = landing.full("a", region="eu-west-1", table_id=EQUAL)
     ours = landing.window("b", table_id=EQUAL)
-    landing.contract = replace(landing.contract, accepts=(replica.table_arn,))
+    landing.declared = replace(landing.declared, accepts=(replica.table_arn,))
     assert [one.id for one in landing.ingest().loaded] == ids(replica, ours)
     assert recorded(landing).name == OURS
 
@@ -199,12 +199,12 @@ def test_an_arn_that_moves_to_accepts_reopens_what_it_had_refused(landing: Landi
     """B3: the contract named the wrong ARN as the table's own."""
     landing.full("a", table_id=EQUAL)
     landing.ingest()
-    landing.contract = replace(landing.contract, source_arn="arn:aws:dynamodb:eu-west-1:111122223333:table/orders")
+    landing.declared = replace(landing.declared, source_arn="arn:aws:dynamodb:eu-west-1:111122223333:table/orders")
     ours = landing.window("b", table_id=EQUAL)
     assert [one.verdict for one in landing.ingest().refused] == ["wrong_table"]
-    arn = landing.contract.source_arn
+    arn = landing.declared.source_arn
     assert arn is not None
-    landing.contract = replace(landing.contract, source_arn=None, accepts=(arn,))
+    landing.declared = replace(landing.declared, source_arn=None, accepts=(arn,))
     assert [one.id for one in landing.ingest().loaded] == ids(ours)
 
 
@@ -223,17 +223,15 @@ def test_what_was_rolled_back_tells_nothing(landing: Landing) -> None:
 
 @pytest.mark.parametrize("arn", ["orders", "arn:aws:s3:::orders", f"{OURS}/export/1", f"{OURS} "])
 def test_a_contract_names_arns_of_tables_alone(arn: str) -> None:
-    columns = (Column("pk", Text(), "key"),)
     with pytest.raises(PermanentError, match="ARNs arn:"):
-        Table(name="silver.orders", description="", columns=columns, source_arn=arn)
+        declared(ORDERS, source_arn=arn)
     with pytest.raises(PermanentError, match="ARNs arn:"):
-        Table(name="silver.orders", description="", columns=columns, accepts=(OURS, arn))
+        declared(ORDERS, accepts=(OURS, arn))
 
 
 def test_what_the_contract_says_is_part_of_a_refusals_fingerprint() -> None:
     """B3: a changed contract reopens what it had refused; what was learnt from an export does not."""
-    contract = Table(name="silver.orders", description="", columns=(Column("pk", Text(), ""),), source_arn=OURS)
-    assert Owner.of(contract).contract_text == f"source_arn={OURS}"
+    assert Owner.of(declared(ORDERS, source_arn=OURS)).contract_text == f"source_arn={OURS}"
     assert Owner(table=TABLE, accepts=(OURS,)).contract_text == f"accepts={OURS}"
     assert Owner(table=TABLE, name=OURS).contract_text == ""
     assert SOURCE_ARN_NOTE.startswith("medallion_")

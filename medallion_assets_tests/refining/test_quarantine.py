@@ -68,15 +68,15 @@ def test_an_exports_records_are_kept_once(tmp_path: Path) -> None:
     """C6: under its own transaction; a repeated run finds them there, another export joins them."""
     lakehouse = lake(tmp_path)
     bad = judged("e1", "e2")
-    assert quarantine(lakehouse, SILVER, bad, exports("e1"), now=pipeline.NOW) == 1
-    assert quarantine(lakehouse, SILVER, bad, exports("e1"), now=pipeline.NOW) is None
+    assert quarantine(lakehouse, pipeline.declared(SILVER), bad, exports("e1"), now=pipeline.NOW) == 1
+    assert quarantine(lakehouse, pipeline.declared(SILVER), bad, exports("e1"), now=pipeline.NOW) is None
     assert held(tmp_path) == ["e1"]
-    assert quarantine(lakehouse, SILVER, bad, exports("e1", "e2"), now=pipeline.NOW) == 2
+    assert quarantine(lakehouse, pipeline.declared(SILVER), bad, exports("e1", "e2"), now=pipeline.NOW) == 2
     assert held(tmp_path) == ["e1", "e2"]
 
 
 def test_exports_without_bad_records_make_no_commit(tmp_path: Path) -> None:
-    assert quarantine(lake(tmp_path), SILVER, judged("e1"), exports("e2"), now=pipeline.NOW) is None
+    assert quarantine(lake(tmp_path), pipeline.declared(SILVER), judged("e1"), exports("e2"), now=pipeline.NOW) is None
     assert lake(tmp_path).open(KEPT).version == 0
 
 
@@ -85,11 +85,11 @@ def test_another_run_that_comes_between_is_seen(tmp_path: Path) -> None:
     lakehouse, bad = lake(tmp_path), judged("e1", "e2")
 
     def another_keeps(call: Call) -> object:
-        quarantine(lakehouse, SILVER, bad, exports("e1"), now=pipeline.NOW)
+        quarantine(lakehouse, pipeline.declared(SILVER), bad, exports("e1"), now=pipeline.NOW)
         return call()
 
     with disturbed(0, another_keeps, COMMITS):
-        quarantine(lakehouse, SILVER, bad, exports("e1", "e2"), now=pipeline.NOW)
+        quarantine(lakehouse, pipeline.declared(SILVER), bad, exports("e1", "e2"), now=pipeline.NOW)
     assert held(tmp_path) == ["e1", "e2"]
 
 
@@ -109,9 +109,9 @@ def test_bad_keys_are_those_of_full_exports_whose_key_can_be_read(tmp_path: Path
     other = full_of(3, item_line(transaction("late", amount=negative)), at=window_of(2).to_at + HOUR)
     refined(lakehouse, picture, change, other)
     exports = exports_in(lakehouse.open(bronze_table(TRANSACTIONS)), EXPORTS)
-    found = bad_keys(lakehouse, SILVER, exports[:2][:1]).sort("transaction_id")
+    found = bad_keys(lakehouse, pipeline.declared(SILVER), exports[:2][:1]).sort("transaction_id")
     assert found.rows() == [("bad", picture.export_id), ("twice", picture.export_id)]
-    everything = bad_keys(lakehouse, SILVER, [one for one in exports if one.is_full])
+    everything = bad_keys(lakehouse, pipeline.declared(SILVER), [one for one in exports if one.is_full])
     assert set(everything["transaction_id"]) == {"bad", "twice", "late"}
-    assert bad_keys(lakehouse, SILVER, []).schema == everything.schema
-    assert bad_keys(lake(tmp_path / "new"), SILVER, exports).height == 0
+    assert bad_keys(lakehouse, pipeline.declared(SILVER), []).schema == everything.schema
+    assert bad_keys(lake(tmp_path / "new"), pipeline.declared(SILVER), exports).height == 0

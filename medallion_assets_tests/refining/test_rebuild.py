@@ -16,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.expectations import expect_or_drop
+from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.policies import GatePolicy
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import RESTATED, commit_note, last_commit
 from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
@@ -50,21 +52,19 @@ EURO = {"S": "EUR"}
 LATER = NOW + DAY
 
 
-def never_fails(table: Table) -> Table:
-    """The contract with a gate that everything passes."""
-    return replace(table, quality_min_bad_records=10**9)
+def never_fails(table: Table) -> Loaded:
+    """The table with a gate that everything passes: these tests are about rows, not exports."""
+    return pipeline.declared(table, gate=GatePolicy(quality_min_bad_records=10**9))
 
 
-LOOSE = never_fails(
-    replace(
-        pipeline.CUSTOMER_TRANSACTIONS,
-        expectations=tuple(
-            rule for rule in pipeline.CUSTOMER_TRANSACTIONS.expectations if rule.name != "currency_unsupported"
-        ),
-    )
+LOOSE = replace(
+    pipeline.CUSTOMER_TRANSACTIONS,
+    expectations=tuple(
+        rule for rule in pipeline.CUSTOMER_TRANSACTIONS.expectations if rule.name != "currency_unsupported"
+    ),
 )
 STRICT = replace(LOOSE, expectations=(*LOOSE.expectations, expect_or_drop("no_euro", nw.col("currency") != "EUR")))
-LOOSE_CUSTOMERS = never_fails(pipeline.CUSTOMERS)
+LOOSE_CUSTOMERS = pipeline.CUSTOMERS
 STRICT_CUSTOMERS = replace(
     LOOSE_CUSTOMERS,
     expectations=(*LOOSE_CUSTOMERS.expectations, expect_or_drop("no_west", nw.col("region") != "west")),
@@ -97,8 +97,8 @@ def run(lakehouse: Lakehouse, table: Table, exports: Iterable[ExportInput], *, a
     for export in exports:
         land(lakehouse, export)
     if accepts:
-        refine_and_accept(lakehouse, table)
-    assert refine(lakehouse, table, now=NOW).failing is None
+        refine_and_accept(lakehouse, never_fails(table))
+    assert refine(lakehouse, never_fails(table), now=NOW).failing is None
 
 
 def state(lakehouse: Lakehouse, table: Table) -> dict[str, object]:
@@ -118,8 +118,9 @@ def from_the_start(folder: Path, table: Table, exports: Iterable[ExportInput]) -
     return state(fresh, table)
 
 
-def rebuilt(lakehouse: Lakehouse, table: Table, **options: Any) -> Rebuilt:
-    return rebuild_judged(lakehouse, table, why="a new contract", now=LATER, **options)
+def rebuilt(lakehouse: Lakehouse, table: Table | Loaded, **options: Any) -> Rebuilt:
+    loaded = never_fails(table) if isinstance(table, Table) else table
+    return rebuild_judged(lakehouse, loaded, why="a new contract", now=LATER, **options)
 
 
 CASES = [
@@ -143,8 +144,10 @@ def test_it_equals_a_table_made_by_the_present_contract(
     assert (done.version, lakehouse.open(after).version) == (version + 1, version + 1)
     assert lakehouse.open(after).table_id == table_id
     assert rules_of_rows(lakehouse.open(after)) == rules_of_rows(lakehouse.open(quarantine_table(after)))
-    assert rules_of_rows(lakehouse.open(after)) == [fingerprint(after)]
-    assert refine(lakehouse, after, now=LATER).applied == []  # every export is settled, and the checkpoint with it
+    assert rules_of_rows(lakehouse.open(after)) == [fingerprint(never_fails(after))]
+    assert (
+        refine(lakehouse, never_fails(after), now=LATER).applied == []
+    )  # every export is settled, and the checkpoint with it
     assert lakehouse.open(after).version == version + 1
 
 
@@ -308,7 +311,7 @@ def test_rows_follow_a_contract_that_was_there_before(tmp_path: Path) -> None:
 
 def test_a_threshold_that_a_person_gave_holds(tmp_path: Path) -> None:
     """C4: an export that a run config let in by its own threshold is not stopped by a rebuild."""
-    strict = replace(STRICT, quality_min_bad_records=10)
+    strict = pipeline.declared(STRICT)
     lakehouse = lakehouse_at(tmp_path)
     land(lakehouse, many_euros()[0])
     assert refine(lakehouse, strict, now=NOW, threshold=0.5).failing is None
@@ -329,7 +332,7 @@ def test_the_copy_stays_of_the_size_of_the_table(tmp_path: Path) -> None:
     """Each full export rewrites every day: what it replaced is removed, or disks would fill."""
     scratch, table = lakehouse_at(tmp_path / "scratch"), LOOSE
     lakehouse = lakehouse_at(tmp_path / "old")
-    replay = Replay(table=table, scratch=scratch, quarantined_in=scratch)
+    replay = Replay(loaded=never_fails(table), scratch=scratch, quarantined_in=scratch)
     run(lakehouse, table, [])
     for number in range(4):
         export_id = f"0{micros(AT + number * DAY) // 1000}-{number:08x}"
@@ -337,7 +340,7 @@ def test_the_copy_stays_of_the_size_of_the_table(tmp_path: Path) -> None:
     bronze = lakehouse.open(bronze_table(TRANSACTIONS))
     for group in export_groups(exports_in(bronze, EXPORTS)):
         with TemporaryDirectory() as folder:
-            replay.apply(group, judge_exports(bronze, table, group, Path(folder)).good, Path(folder))
+            replay.apply(group, judge_exports(bronze, never_fails(table), group, Path(folder)).good, Path(folder))
     assert len(list(Path(scratch.uri(table)).rglob("*.parquet"))) == scratch.open(table).files.height
 
 
@@ -351,7 +354,7 @@ def many_euros() -> list[ExportInput]:
 
 def test_the_gate_holds_unless_a_person_accepts_all(tmp_path: Path) -> None:
     """C3, C4: what the present contract would stop is not published by a rebuild; the decision is recorded."""
-    strict = replace(STRICT, quality_min_bad_records=10)
+    strict = pipeline.declared(STRICT)
     lakehouse = lakehouse_at(tmp_path / "old")
     run(lakehouse, LOOSE, many_euros())
     before = state(lakehouse, LOOSE)
@@ -360,13 +363,13 @@ def test_the_gate_holds_unless_a_person_accepts_all(tmp_path: Path) -> None:
     assert state(lakehouse, LOOSE) == before
     assert rebuilt(lakehouse, strict, accept_all=True).accepted == [FIRST]
     assert read_decisions(lakehouse, TRANSACTIONS)[FIRST].action is Action.ACCEPT
-    assert len(pipeline.rows(lakehouse, strict)) == 87
+    assert len(pipeline.rows(lakehouse, STRICT)) == 87
     assert rebuilt(lakehouse, strict).accepted == []  # the decision stays in force
 
 
 def test_decisions_of_the_past_stay_in_force(tmp_path: Path) -> None:
     """C4: an export that was rejected stays out, although it passes now; its window stays covered."""
-    strict = replace(STRICT, quality_min_bad_records=10)
+    strict = pipeline.declared(STRICT)
     lakehouse = lakehouse_at(tmp_path)
     first = full(TRANSACTIONS, FIRST, AT, [item_line(transaction("a"))])
     lines = [upsert_line(micros(AT) + n, transaction(f"t{n}", currency=EURO)) for n in range(12)]
@@ -376,13 +379,13 @@ def test_decisions_of_the_past_stay_in_force(tmp_path: Path) -> None:
     assert refine(lakehouse, strict, now=NOW).rejected == [SECOND]
     rebuilt(lakehouse, LOOSE)
     assert [row["transaction_id"] for row in pipeline.rows(lakehouse, LOOSE)] == ["a"]
-    assert refine(lakehouse, LOOSE, now=LATER).gaps == []
+    assert refine(lakehouse, never_fails(LOOSE), now=LATER).gaps == []
 
 
 def test_it_needs_a_reason_and_a_table(tmp_path: Path) -> None:
     lakehouse = lakehouse_at(tmp_path)
     with pytest.raises(PermanentError, match="the rebuild has no reason"):
-        rebuild_judged(lakehouse, LOOSE, why=" ", now=LATER)
+        rebuild_judged(lakehouse, never_fails(LOOSE), why=" ", now=LATER)
     with pytest.raises(PermanentError, match="has not been made yet"):
         rebuilt(lakehouse, LOOSE)
 
@@ -399,7 +402,7 @@ def test_whatever_the_history_it_equals_a_fresh_one(data: st.DataObject, exports
                 table = data.draw(st.sampled_from(pair))
                 run(old, table, [export for export in batch if export.table == table.short_name], accepts=True)
                 if data.draw(st.booleans()):
-                    redrive(old, table, now=LATER)
+                    redrive(old, never_fails(table), now=LATER)
         for pair in versions:
             table = data.draw(st.sampled_from(pair))
             run(fresh, table, [export for export in exports if export.table == table.short_name], accepts=True)

@@ -31,7 +31,7 @@ def landing(tmp_path: Path) -> Landing:
 
 def rebuilt(landing: Landing, *, dry_run: bool = False) -> Rebuilt:
     return rebuild_bronze(
-        landing.lakehouse, landing.raw_url, landing.contract, why="a disk broke", now=LATER, dry_run=dry_run
+        landing.lakehouse, landing.raw_url, landing.declared, why="a disk broke", now=LATER, dry_run=dry_run
     )
 
 
@@ -108,10 +108,10 @@ def test_an_export_of_another_source_is_named_and_goes_when_a_person_says_so(lan
     """B3: an earlier release had let it in, as its table id is equal. Ingest and verify then miss nothing."""
     ours = landing.full("a", table_id="equal")
     strangers = landing.full("b", at=AT + HOUR, table_id="equal", account_id="999988887777")
-    landing.contract = replace(landing.contract, accepts=(strangers.table_arn,))
+    landing.declared = replace(landing.declared, accepts=(strangers.table_arn,))
     landing.ingest()
-    landing.contract = replace(landing.contract, source_arn=ours.table_arn, accepts=())
-    read = partial(rebuild_bronze, landing.lakehouse, landing.raw_url, landing.contract, why="x", now=LATER)
+    landing.declared = replace(landing.declared, source_arn=ours.table_arn, accepts=())
+    read = partial(rebuild_bronze, landing.lakehouse, landing.raw_url, landing.declared, why="x", now=LATER)
     named = read()
     assert (named.kept, list(named.foreign)) == ([strangers.export_id], [strangers.export_id])
     assert "--drop-foreign" in named.next_steps[0]
@@ -143,6 +143,6 @@ def test_an_export_without_lines_stays_known(landing: Landing) -> None:
 
 def test_it_needs_a_reason_and_a_table(landing: Landing) -> None:
     with pytest.raises(PermanentError, match="the rebuild has no reason"):
-        rebuild_bronze(landing.lakehouse, landing.raw_url, landing.contract, why="", now=LATER)
+        rebuild_bronze(landing.lakehouse, landing.raw_url, landing.declared, why="", now=LATER)
     with pytest.raises(PermanentError, match="has not been made yet"):
         rebuilt(landing)

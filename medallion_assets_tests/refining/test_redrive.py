@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.expectations import expect_or_drop, expect_or_fail
+from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.policies import GatePolicy
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import RESTATED, commit_note
 from medallion_assets.delta.source_versions import taken_version
@@ -42,12 +44,12 @@ EURO = {"S": "EUR"}
 LATER = NOW + DAY
 
 
-def never_fails(table: Table) -> Table:
-    """The contract with a gate that everything passes: these tests are about rows, not exports."""
-    return replace(table, quality_min_bad_records=10**9)
+def never_fails(table: Table) -> Loaded:
+    """The table with a gate that everything passes: these tests are about rows, not exports."""
+    return pipeline.declared(table, gate=GatePolicy(quality_min_bad_records=10**9))
 
 
-PRESENT = never_fails(pipeline.CUSTOMER_TRANSACTIONS)
+PRESENT = pipeline.CUSTOMER_TRANSACTIONS
 WITH_EURO = replace(
     PRESENT,
     expectations=tuple(
@@ -57,7 +59,7 @@ WITH_EURO = replace(
         for one in PRESENT.expectations
     ),
 )
-PRESENT_CUSTOMERS = never_fails(pipeline.CUSTOMERS)
+PRESENT_CUSTOMERS = pipeline.CUSTOMERS
 STRICT_CUSTOMERS = replace(PRESENT_CUSTOMERS, expectations=(expect_or_drop("no_west", nw.col("region") != "west"),))
 STRICT = replace(PRESENT, expectations=(*PRESENT.expectations, expect_or_drop("no_books", nw.col("amount") != 10)))
 
@@ -66,8 +68,8 @@ def run(lakehouse: Lakehouse, table: Table, exports: Iterable[ExportInput], *, a
     for export in exports:
         land(lakehouse, export)
     if accepts:
-        refine_and_accept(lakehouse, table)
-    assert refine(lakehouse, table, now=NOW).failing is None
+        refine_and_accept(lakehouse, never_fails(table))
+    assert refine(lakehouse, never_fails(table), now=NOW).failing is None
 
 
 def silver(lakehouse: Lakehouse, table: Table) -> list[dict[str, Any]]:
@@ -98,7 +100,7 @@ def test_a_row_comes_in_with_its_own_sequence_and_export(tmp_path: Path) -> None
     exports = [a_full(FIRST, item_line(transaction("t1")), item_line(in_euro("t2")), item_line(in_euro("t3")))]
     run(lakehouse, PRESENT, exports)
     checkpoint = taken_version(lakehouse.open(PRESENT), lakehouse.open(bronze_table(PRESENT.short_name)))
-    done = redrive(lakehouse, WITH_EURO, now=LATER, why="we sell in Europe")
+    done = redrive(lakehouse, never_fails(WITH_EURO), now=LATER, why="we sell in Europe")
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, exports)
     assert (done.looked_at, done.redriven, done.rows_changed, done.restated) == (2, 2, 2, {date(2025, 3, 7)})
     commit = lakehouse.open(PRESENT).delta.history(1)[0]
@@ -112,9 +114,9 @@ def test_twice_changes_nothing(tmp_path: Path) -> None:
     """C6: the second redrive finds nothing to do and commits nothing."""
     lakehouse = lakehouse_at(tmp_path)
     run(lakehouse, PRESENT, [a_full(FIRST, item_line(in_euro("t1")))])
-    redrive(lakehouse, WITH_EURO, now=LATER)
+    redrive(lakehouse, never_fails(WITH_EURO), now=LATER)
     versions = [lakehouse.open(table).version for table in (PRESENT, quarantine_table(PRESENT))]
-    assert redrive(lakehouse, WITH_EURO, now=LATER + DAY) == Redriven()
+    assert redrive(lakehouse, never_fails(WITH_EURO), now=LATER + DAY) == Redriven()
     assert [lakehouse.open(table).version for table in (PRESENT, quarantine_table(PRESENT))] == versions
 
 
@@ -124,7 +126,7 @@ def test_what_is_still_bad_stays(tmp_path: Path) -> None:
     lines = [item_line(in_euro("t1", amount={"N": "0"})), item_line(in_euro("t2", quantity={"N": "7"}))]
     run(lakehouse, PRESENT, [a_full(FIRST, *lines)])
     seven = replace(WITH_EURO, expectations=(*WITH_EURO.expectations, expect_or_fail("seven", nw.col("quantity") != 7)))
-    done = redrive(lakehouse, seven, now=LATER)
+    done = redrive(lakehouse, never_fails(seven), now=LATER)
     assert (done.looked_at, done.redriven, dict(done.still_bad)) == (2, 0, {"amount_out_of_range": 1, "seven": 1})
     assert silver(lakehouse, PRESENT) == []
     assert {row["redriven_at"] for row in rows(lakehouse, quarantine_table(PRESENT), "_line_number")} == {None}
@@ -139,7 +141,7 @@ def test_a_row_that_a_full_export_overruled_comes_in_deleted(tmp_path: Path) -> 
         a_full(THIRD, item_line(transaction("t1")), days=2),
     ]
     run(lakehouse, PRESENT, exports)
-    redrive(lakehouse, WITH_EURO, now=LATER)
+    redrive(lakehouse, never_fails(WITH_EURO), now=LATER)
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, exports)
     assert [(row["is_deleted"], row["_export_id"]) for row in silver(lakehouse, PRESENT)][1] == (True, THIRD)
 
@@ -153,7 +155,7 @@ def test_a_row_stands_where_a_later_full_export_holds_its_key_badly(tmp_path: Pa
         a_full(THIRD, item_line(transaction("t1")), item_line(transaction("t2", amount={"N": "0"})), days=2),
     ]
     run(lakehouse, PRESENT, exports)
-    redrive(lakehouse, WITH_EURO, now=LATER)
+    redrive(lakehouse, never_fails(WITH_EURO), now=LATER)
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, exports)
     assert [row["_export_id"] for row in silver(lakehouse, PRESENT)] == [THIRD, SECOND]
 
@@ -168,7 +170,7 @@ def test_a_row_of_a_full_export_counts_as_present_in_it(tmp_path: Path) -> None:
     ]
     run(lakehouse, PRESENT, exports)
     assert [row["_export_id"] for row in silver(lakehouse, PRESENT)] == [FIRST, THIRD]
-    redrive(lakehouse, WITH_EURO, now=LATER)
+    redrive(lakehouse, never_fails(WITH_EURO), now=LATER)
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, exports)
     assert [row["_export_id"] for row in silver(lakehouse, PRESENT)] == [SECOND, THIRD]
 
@@ -179,7 +181,7 @@ def test_a_redriven_row_is_not_absent_from_its_full_export(tmp_path: Path) -> No
     late = a_window(FIRST, upsert_line(micros(AT) + 5, transaction("t1")))
     exports = [a_full(SECOND, item_line(in_euro("t1")), days=1)]
     run(lakehouse, PRESENT, exports)
-    redrive(lakehouse, WITH_EURO, now=LATER)
+    redrive(lakehouse, never_fails(WITH_EURO), now=LATER)
     run(lakehouse, WITH_EURO, [late])
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, [*exports, late])
 
@@ -191,7 +193,7 @@ def test_rows_of_another_key_are_not_driven_into_a_table(tmp_path: Path) -> None
     other = replace(WITH_EURO, key=("transaction_id", "customer_id"))
     run(lakehouse, PRESENT, [a_window(SECOND, upsert_line(micros(AT) + 5, transaction("t2")))])
     with pytest.raises(PermanentError, match=r"have another key .*medallion rebuild silver\.customer_transactions"):
-        redrive(lakehouse, other, now=LATER)
+        redrive(lakehouse, never_fails(other), now=LATER)
 
 
 def test_conflicting_duplicates_stay(tmp_path: Path) -> None:
@@ -199,7 +201,7 @@ def test_conflicting_duplicates_stay(tmp_path: Path) -> None:
     lakehouse = lakehouse_at(tmp_path)
     lines = [item_line(in_euro("t1")), item_line(in_euro("t1", amount={"N": "11"}))]
     run(lakehouse, PRESENT, [a_full(FIRST, *lines)])
-    done = redrive(lakehouse, WITH_EURO, now=LATER)
+    done = redrive(lakehouse, never_fails(WITH_EURO), now=LATER)
     assert (done.conflicting, done.looked_at, done.redriven) == (2, 0, 0)
     assert silver(lakehouse, PRESENT) == []
 
@@ -212,9 +214,9 @@ def test_exports_and_reasons_choose_rows(tmp_path: Path) -> None:
         a_window(SECOND, upsert_line(micros(AT) + 5, in_euro("t3"))),
     ]
     run(lakehouse, PRESENT, exports)
-    assert redrive(lakehouse, WITH_EURO, now=LATER, reasons=["amount_out_of_range"]).looked_at == 1
-    assert redrive(lakehouse, WITH_EURO, now=LATER, reasons=["no_such_reason"]).looked_at == 0
-    assert redrive(lakehouse, WITH_EURO, now=LATER, exports=[SECOND]).redriven == 1
+    assert redrive(lakehouse, never_fails(WITH_EURO), now=LATER, reasons=["amount_out_of_range"]).looked_at == 1
+    assert redrive(lakehouse, never_fails(WITH_EURO), now=LATER, reasons=["no_such_reason"]).looked_at == 0
+    assert redrive(lakehouse, never_fails(WITH_EURO), now=LATER, exports=[SECOND]).redriven == 1
     assert [row["transaction_id"] for row in silver(lakehouse, PRESENT)] == ["t3"]
 
 
@@ -226,8 +228,8 @@ def test_rows_of_an_export_that_is_not_settled_wait(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as crash:
         crash.setattr("medallion_assets.refining.refine.commit_change", _crash)
         with pytest.raises(RuntimeError):
-            refine(lakehouse, PRESENT, now=NOW)
-    done = redrive(lakehouse, WITH_EURO, now=LATER)
+            refine(lakehouse, never_fails(PRESENT), now=NOW)
+    done = redrive(lakehouse, never_fails(WITH_EURO), now=LATER)
     assert (done.not_settled, done.looked_at) == (1, 0)
     assert [row["transaction_id"] for row in silver(lakehouse, PRESENT)] == ["t1"]
 
@@ -244,10 +246,10 @@ def test_a_crash_at_either_commit_is_harmless(tmp_path: Path, table: Table, step
     with pytest.MonkeyPatch.context() as crash:
         crash.setattr(redriving, step, _crash)
         with pytest.raises(RuntimeError):
-            redrive(lakehouse, table, now=LATER)
-    assert redrive(lakehouse, table, now=LATER).redriven == 1
+            redrive(lakehouse, never_fails(table), now=LATER)
+    assert redrive(lakehouse, never_fails(table), now=LATER).redriven == 1
     assert silver(lakehouse, table) == from_the_start(tmp_path, table, exports)
-    assert redrive(lakehouse, table, now=LATER) == Redriven()
+    assert redrive(lakehouse, never_fails(table), now=LATER) == Redriven()
 
 
 def test_a_commit_that_lost_a_race_is_decided_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +269,7 @@ def test_a_commit_that_lost_a_race_is_decided_again(tmp_path: Path, monkeypatch:
         return judged
 
     monkeypatch.setattr(redriving, "_judge_again", while_another_commits)
-    assert redrive(lakehouse, WITH_EURO, now=LATER).redriven == 2
+    assert redrive(lakehouse, never_fails(WITH_EURO), now=LATER).redriven == 2
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, exports)
 
 
@@ -283,7 +285,10 @@ def test_many_rows_go_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     exports = [a_full(FIRST, *(item_line(in_euro(f"t{number}")) for number in range(5)))]
     run(lakehouse, PRESENT, exports)
     told: list[tuple[int, int]] = []
-    assert redrive(lakehouse, WITH_EURO, now=LATER, progress=lambda *figures: told.append(figures)).redriven == 5
+    assert (
+        redrive(lakehouse, never_fails(WITH_EURO), now=LATER, progress=lambda *figures: told.append(figures)).redriven
+        == 5
+    )
     assert told == [(2, 5), (4, 5), (5, 5)]
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, exports)
 
@@ -297,7 +302,7 @@ def test_keys_that_could_not_be_read_are_looked_up_in_their_whole_export(tmp_pat
     items = [*differing, transaction("t2"), transaction("t3"), transaction("t3")]
     exports = [a_full(FIRST, *map(item_line, items))]
     run(lakehouse, old, exports)
-    done = redrive(lakehouse, PRESENT, now=LATER)
+    done = redrive(lakehouse, never_fails(PRESENT), now=LATER)
     assert (done.looked_at, done.redriven, dict(done.still_bad)) == (5, 3, {"conflicting_duplicate": 2})
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, PRESENT, exports)
 
@@ -314,10 +319,10 @@ def test_redrive_equals_a_new_contract_from_the_start(data: st.DataObject, expor
             for strict, _ in contracts:
                 run(late, strict, [export for export in batch if export.table == strict.short_name], accepts=True)
             if data.draw(st.booleans()):
-                redrive(late, PRESENT, now=LATER)
-                redrive(late, PRESENT_CUSTOMERS, now=LATER)
+                redrive(late, never_fails(PRESENT), now=LATER)
+                redrive(late, never_fails(PRESENT_CUSTOMERS), now=LATER)
         for _, present in contracts:
-            redrive(late, present, now=LATER)
+            redrive(late, never_fails(present), now=LATER)
             run(early, present, [export for export in exports if export.table == present.short_name], accepts=True)
             assert silver(late, present) == silver(early, present)
 

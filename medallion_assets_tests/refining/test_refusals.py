@@ -247,7 +247,7 @@ def test_of_many_refused_exports_a_tick_asks_about_the_newest(landing: Landing, 
     landing.ingest()
     bucket.refused.pop(f"{RAW}/{new.files[1].key}")
     refusals, found = read_refusals(landing.lakehouse, TABLE), find_exports(landing.store)
-    now = fingerprints_now(landing.store, found, refusals, Owner.of(landing.contract), asked_at_most=1)
+    now = fingerprints_now(landing.store, found, refusals, Owner.of(landing.declared), asked_at_most=1)
     assert [key for key, refusal in refusals.items() if now[key] != refusal.fingerprint] == [(new.export_id, "")]
 
 
@@ -259,7 +259,7 @@ def test_a_changed_contract_reopens_what_it_had_refused(landing: Landing, bucket
     bucket.requests.clear()
     landing.ingest()
     assert bucket.requests == ["LIST"]
-    landing.contract = replace(landing.contract, accepts=(moved.table_arn,))
+    landing.declared = replace(landing.declared, accepts=(moved.table_arn,))
     assert [one.id for one in landing.ingest().loaded] == ids(moved)
 
 

@@ -34,7 +34,7 @@ def test_the_first_sample_marks_the_lakehouse_and_a_real_export_does_not(tmp_pat
     before = known(landing)
     assert not before.is_sample
     sample = landing.window("b", table_id=REMADE)
-    landing.contract = replace(landing.contract, accepts=(sample.table_arn,))
+    landing.declared = replace(landing.declared, accepts=(sample.table_arn,))
     assert landing.ingest().refused == []
     assert known(landing).is_sample
     assert known(landing).lakehouse_id == before.lakehouse_id

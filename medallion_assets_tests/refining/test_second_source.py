@@ -13,6 +13,7 @@ import pytest
 
 from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.contracts.moments import micros
+from medallion_assets.contracts.policies import GATE, GatePolicy
 from medallion_assets.contracts.table import Column, Date, Money, Table, Text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.explain.explanation import explain
@@ -27,6 +28,7 @@ from medallion_assets.refining.rebuild_bronze import rebuild_bronze
 from medallion_assets.refining.redrive import redrive
 from medallion_assets.refining.refine import Refined, refine
 from medallion_assets.storage.stores import open_store, write_bytes
+from medallion_assets_tests.pipeline import declared
 from medallion_assets_tests.sources.csv_files import CsvFiles, write_csv
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
@@ -43,9 +45,9 @@ PRICES = judged(
             Column("price", Money, "in units of currency", source="price"),
         ),
         expectations=(expect_or_drop("price_out_of_range", nw.col("price") < 100, "price"),),
-        source=CsvFiles(("article", "from day", "price")),
     )
 )
+FILES = CsvFiles(("article", "from day", "price"))
 HISTORY = replace(PRICES, name="silver.price_history", history=True, partition_by=None, columns=PRICES.columns[:3])
 
 
@@ -59,10 +61,10 @@ class Shop:
         self.lakehouse = Lakehouse(url=str(folder / "lakehouse"))
 
     def ingest(self) -> Ingested:
-        return ingest(self.lakehouse, self.raw_url, self.table, now=NOW)
+        return ingest(self.lakehouse, self.raw_url, declared(self.table, source=FILES), now=NOW)
 
-    def refine(self, table: Table | None = None) -> Refined:
-        return refine(self.lakehouse, table or self.table, now=NOW)
+    def refine(self, gate: GatePolicy = GATE) -> Refined:
+        return refine(self.lakehouse, declared(self.table, source=FILES, gate=gate), now=NOW)
 
     def live(self) -> dict[str, Decimal]:
         rows = self.lakehouse.open(self.table).scan().filter(~pl.col("is_deleted")).collect()
@@ -118,7 +120,7 @@ def test_the_records_of_a_key_are_found_and_explained(tmp_path: Path) -> None:
     write_csv(shop.place, "full-2025-04-01.csv", "b,2025-02-01,2")
     shop.ingest()
     shop.refine()
-    records = explain(shop.lakehouse, shop.table, "a").records
+    records = explain(shop.lakehouse, declared(shop.table, source=FILES), "a").records
     assert [(record.export_id, record.kind, record.raw) for record in records] == [
         ("full-2025-04-01.csv", Kind.ABSENT, None),
         ("full-2025-03-01.csv", Kind.UPSERT, "a,2025-02-01,1"),
@@ -139,7 +141,7 @@ def test_a_file_that_was_cut_off_is_refused_until_it_changes(shop: Shop) -> None
 
 def test_a_file_that_fails_the_gate_waits_for_a_decision(shop: Shop) -> None:
     """C3, C4."""
-    strict = replace(PRICES, quality_min_bad_records=1)
+    strict = GatePolicy(quality_min_bad_records=1)
     write_csv(shop.place, "full-2025-03-01.csv", "a,2025-02-01,1", "b,2025-02-01,1000")
     shop.ingest()
     failing = shop.refine(strict).failing
@@ -165,8 +167,12 @@ def test_what_another_contract_lets_in_is_driven_again_and_rebuilt(shop: Shop) -
     shop.refine()
     assert shop.quarantined() == [("b,2025-02-01,1000", ["price_out_of_range"])]
     lenient = replace(PRICES, expectations=())
-    assert redrive(shop.lakehouse, lenient, now=NOW).redriven == 1
+    assert redrive(shop.lakehouse, declared(lenient, source=FILES), now=NOW).redriven == 1
     assert shop.live() == {"A": Decimal(1), "B": Decimal(1000)}
-    assert not rebuild_judged(shop.lakehouse, lenient, why="to see", now=NOW, dry_run=True).changes.any
-    again = rebuild_bronze(shop.lakehouse, shop.raw_url, PRICES, why="to see", now=NOW, dry_run=True)
+    assert not rebuild_judged(
+        shop.lakehouse, declared(lenient, source=FILES), why="to see", now=NOW, dry_run=True
+    ).changes.any
+    again = rebuild_bronze(
+        shop.lakehouse, shop.raw_url, declared(PRICES, source=FILES), why="to see", now=NOW, dry_run=True
+    )
     assert (again.exports, again.changes.any) == (1, False)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from medallion_assets.refining.redrive import redrive
 from medallion_assets.refining.refine import refine
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import (
     customer,
@@ -62,7 +62,7 @@ def test_no_version_of_a_customer_is_from_1970_or_the_year_33658(tmp_path: Path,
         window(CUSTOMERS, export_id(2), AT, AT + HOUR, [changed]),
     ):
         pipeline.land(lakehouse, export)
-    refine(lakehouse, pipeline.CUSTOMERS, now=pipeline.NOW)
+    refine(lakehouse, pipeline.declared(pipeline.CUSTOMERS), now=pipeline.NOW)
     (version,) = pipeline.rows(lakehouse, pipeline.CUSTOMERS)
     assert (version["_export_id"], version["valid_to"]) == (export_id(1), None)
 
@@ -82,7 +82,7 @@ def test_a_redrive_under_a_wider_slack_applies_the_record_with_its_own_write_tim
     refined(lakehouse, full_of(1, at=AT - 72 * HOUR), window_of(2, begin=AT - 73 * HOUR, length=73 * HOUR))
     refined(lakehouse, window_of(3, upsert_line(written, transaction("a"))))
     assert live(lakehouse) == {}
-    wider = replace(SILVER, write_time_slack_hours=48)
+    wider = pipeline.declared(SILVER, source=DynamoDBExports(write_time_slack_hours=48))
     assert redrive(lakehouse, wider, now=pipeline.NOW).redriven == 1
     (row,) = pipeline.rows(lakehouse, SILVER)
     assert (row["transaction_id"], row["_sequence_micros"]) == ("a", written)

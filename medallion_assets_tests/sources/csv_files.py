@@ -42,6 +42,7 @@ class CsvFiles:
 
     columns: tuple[str, ...]
     uncertainty: timedelta = timedelta(0)
+    write_time_slack_hours: float = 24
 
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
         found = sorted(list_objects(place, passed_over=lambda _: None, unseen=Unseen()), key=lambda stored: stored.key)

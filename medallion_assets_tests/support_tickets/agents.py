@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from medallion_assets.contracts.table import AT_ONCE, Column, Table, Text
-from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
+from medallion_assets.contracts.table import Column, Table, Text
 
 AGENTS = Table(
     name="silver.agents",
     description="The history of every agent.",
     key=("agent_id",),
     history=True,
-    source=DynamoDBExports(),
-    update_timers=AT_ONCE,
     columns=(
         Column("agent_id", Text(trim=False), "the agent's key in DynamoDB", source="agent_id"),
         Column("team", Text(case="lower"), "the team that the agent is in", source="team"),

@@ -7,7 +7,8 @@ from typing import Any
 import narwhals as nw
 
 from medallion_assets.contracts.pipeline import Daily
-from medallion_assets.contracts.table import AT_ONCE, Column, Date, Integer, Table, Text
+from medallion_assets.contracts.policies import AT_ONCE
+from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
 from medallion_assets_tests.support_tickets.tickets import TICKETS
 
 OPENED_TICKETS = Table(
@@ -15,8 +16,6 @@ OPENED_TICKETS = Table(
     description="Tickets that were opened on a business day, by priority.",
     key=("day", "priority"),
     partition_by="day",
-    update_timers=AT_ONCE,
-    freshness_hours=24,
     columns=(
         Column("day", Date(), "the business day"),
         Column("priority", Text(), "low or high"),
@@ -31,4 +30,4 @@ def count_opened(tickets: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     return live.group_by("day", "priority").agg(nw.len().cast(nw.Int64()).alias("tickets"))
 
 
-OPENED = Daily(table=OPENED_TICKETS, source=TICKETS, compute=count_opened)
+OPENED = Daily(table=OPENED_TICKETS, source=TICKETS, compute=count_opened, update_timers=AT_ONCE, freshness_hours=24)

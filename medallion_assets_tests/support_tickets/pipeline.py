@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
+from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.contracts.triggers import Condition, RunIf, TaskValue
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets_tests.support_tickets.agents import AGENTS
 from medallion_assets_tests.support_tickets.opened_tickets import OPENED
 from medallion_assets_tests.support_tickets.requesters import ASKED, ASKED_METRICS
@@ -13,7 +15,7 @@ from medallion_assets_tests.support_tickets.tickets import TICKETS
 
 SUPPORT_TICKETS = Pipeline(
     name="support",
-    loaded=(Loaded(table=TICKETS), Loaded(table=AGENTS)),
+    loaded=tuple(Loaded(table=table, source=DynamoDBExports(), update_timers=AT_ONCE) for table in (TICKETS, AGENTS)),
     derived=(ROUTED,),
     gold=(OPENED, MINUTES, ASKED),
     published=(MINUTES_BY_DAY, ASKED_METRICS),

@@ -8,7 +8,8 @@ from typing import Any
 import narwhals as nw
 
 from medallion_assets.contracts.pipeline import AsOf, PublishItems
-from medallion_assets.contracts.table import AT_ONCE, Column, Date, Integer, Table, Text
+from medallion_assets.contracts.policies import AT_ONCE
+from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
 from medallion_assets_tests.support_tickets.routed_tickets import ROUTED_TICKETS
 
 Frame = nw.LazyFrame[Any]
@@ -18,7 +19,6 @@ REQUESTERS = Table(
     description="How many tickets of each team a requester has opened, as of a business day.",
     key=("up_to", "requester_id", "team"),
     partition_by="up_to",
-    update_timers=AT_ONCE,
     columns=(
         Column("up_to", Date(), "the business day up to which everything counts"),
         Column("requester_id", Text(trim=False), "who asked"),
@@ -41,5 +41,12 @@ def as_of(days: Frame, day: date) -> Frame:
     return counted.with_columns(nw.lit(day).alias("up_to")).select(*REQUESTERS.column_names)
 
 
-ASKED = AsOf(table=REQUESTERS, source=ROUTED_TICKETS, base=requester_days, compute=as_of, keep_days=3)
+ASKED = AsOf(
+    table=REQUESTERS,
+    source=ROUTED_TICKETS,
+    base=requester_days,
+    compute=as_of,
+    keep_days=3,
+    update_timers=AT_ONCE,
+)
 ASKED_METRICS = PublishItems(gold=ASKED, to="requester_metrics")

@@ -7,7 +7,8 @@ from typing import Any
 import narwhals as nw
 
 from medallion_assets.contracts.pipeline import Derived, Lookup
-from medallion_assets.contracts.table import AT_ONCE, Column, Date, Integer, Table, Text
+from medallion_assets.contracts.policies import AT_ONCE
+from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
 from medallion_assets_tests.support_tickets.agents import AGENTS
 from medallion_assets_tests.support_tickets.tickets import TICKETS
 
@@ -18,7 +19,6 @@ ROUTED_TICKETS = Table(
     description="Every live ticket, with the team that its agent is in now.",
     key=("ticket_id",),
     partition_by="opened_on",
-    update_timers=AT_ONCE,
     columns=(
         Column("ticket_id", Text(trim=False), "a ticket"),
         Column("requester_id", Text(trim=False), "who asked"),
@@ -54,4 +54,5 @@ ROUTED = Derived(
     lookups=(Lookup(table=AGENTS, prepare=current_teams, changed_days=days_of_moved_agents),),
     compute=route,
     one_to_one=True,
+    update_timers=AT_ONCE,
 )

@@ -3,7 +3,8 @@
 import narwhals as nw
 
 from medallion_assets.contracts.pipeline import Daily, PublishDays, Reconciled
-from medallion_assets.contracts.table import AT_ONCE, Column, Date, Integer, Table, Text
+from medallion_assets.contracts.policies import AT_ONCE
+from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
 from medallion_assets_tests.support_tickets.routed_tickets import ROUTED_TICKETS
 from medallion_assets_tests.support_tickets.tickets import TICKETS
 
@@ -12,7 +13,6 @@ TEAM_MINUTES = Table(
     description="Minutes that each team spent on the tickets of a business day.",
     key=("opened_on", "team"),
     partition_by="opened_on",
-    update_timers=AT_ONCE,
     columns=(
         Column("opened_on", Date(), "the business day"),
         Column("team", Text(), "the team; unknown without an agent"),
@@ -33,5 +33,6 @@ MINUTES = Daily(
     source=ROUTED_TICKETS,
     compute=lambda tickets: tickets.group_by("opened_on", "team").agg(SPENT),
     reconciled=RECONCILED,
+    update_timers=AT_ONCE,
 )
 MINUTES_BY_DAY = PublishDays(gold=MINUTES, to="team_minutes_by_day")

@@ -5,16 +5,13 @@ from __future__ import annotations
 import narwhals as nw
 
 from medallion_assets.contracts.expectations import expect_or_drop
-from medallion_assets.contracts.table import AT_ONCE, Column, Date, Integer, Table, Text, TimestampUtc
-from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
+from medallion_assets.contracts.table import Column, Date, Integer, Table, Text, TimestampUtc
 
 TICKETS = Table(
     name="silver.tickets",
     description="Every ticket as it stands now.",
     key=("ticket_id",),
     partition_by="opened_on",
-    source=DynamoDBExports(),
-    update_timers=AT_ONCE,
     columns=(
         Column("ticket_id", Text(trim=False), "the ticket's key in DynamoDB", source="id"),
         Column("requester_id", Text(trim=False), "who asked", source="requester"),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.contracts.table import AT_ONCE, Timers
+from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, backoff, decide, signature_of
 

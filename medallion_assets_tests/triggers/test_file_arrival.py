@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.contracts.source import Found
-from medallion_assets.contracts.table import AT_ONCE, Timers
 from medallion_assets.refining.decisions import Action, Decision
 from medallion_assets.refining.owner import FULL_EXPORT_MISSING, TABLE_RECREATED
 from medallion_assets.refining.refused_exports import RefusedExport

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from medallion_assets.contracts.table import AT_ONCE, Timers
+from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import ATTEMPTS, backoff
 from medallion_assets.triggers.restated import Stretch

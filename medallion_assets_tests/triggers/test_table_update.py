@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from medallion_assets.contracts.table import AT_ONCE, Timers
+from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.contracts.triggers import Mode
 from medallion_assets.triggers.table_update import Watched, decide, while_active
 

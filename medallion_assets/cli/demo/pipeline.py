@@ -113,7 +113,8 @@ class DemoPipeline:
         if table in (CUSTOMER_TRANSACTIONS, CUSTOMERS):
             quarantine = quarantine_table(table)
             bad = self.lakehouse.open(quarantine).row_count if self.lakehouse.exists(quarantine) else 0
-            settlement = Settlement.read(self.lakehouse.open(bronze_table(table.short_name)), snapshot, {})
+            loaded = self.lakehouse.catalog.loaded_by(table.name)
+            settlement = Settlement.read(loaded, self.lakehouse.open(bronze_table(table.short_name)), snapshot, {})
             lines = sum(one.records for one in settlement.exports if one.id not in settlement.pending_ids)
             quarantined, quality = bad, 1.0 if lines == 0 else 1 - bad / lines
         return TableSummary(

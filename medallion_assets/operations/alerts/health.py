@@ -56,7 +56,7 @@ def _unhealthy(rule: str, work: _Work, found: str, limit: str) -> Alert:
         kind="warning",
         what=f"{work.stage} {found}; expected: at most {limit}; {work.state}",
         where=work.stage,
-        do="nothing was ended for it; see in the run's log what took so long, or raise the limits of its contract",
+        do="nothing was ended for it; see in the run's log what took so long, or raise the limits in its declaration",
         run_id=work.run_id,
         job=work.job,
     )
@@ -64,11 +64,10 @@ def _unhealthy(rule: str, work: _Work, found: str, limit: str) -> Alert:
 
 def unhealthy_run(facts: Facts, now: datetime) -> Iterator[Alert]:
     """A stage took over its time limit or health rule, attempts and waits included, or its process too much memory."""
-    contracts = {stage.table.name: stage.table for stage in stages(facts.catalog)}
+    limits_of = {stage.table.name: stage.limits for stage in stages(facts.catalog)}
     for work in (*_at_work(facts, now), *_ended(facts)):
-        if work.stage not in contracts:
+        if (limits := limits_of.get(work.stage)) is None:
             continue
-        limits = contracts[work.stage].limits
         if work.seconds > limits.health_seconds:
             found = f"took {work.seconds:,.0f} s with attempts and waits"
             yield _unhealthy("slow", work, found, f"{limits.health_seconds:,} s")

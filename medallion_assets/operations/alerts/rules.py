@@ -63,19 +63,21 @@ def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
         pl.col("quality_score").is_not_null(),
         pl.col("records_in") > 0,
     )
-    for contract in (stage.table for stage in stages(facts.catalog)):
-        name = contract.name
+    for stage in stages(facts.catalog):
+        if stage.gate is None:
+            continue
+        name, threshold = stage.table.name, stage.gate.quality_threshold
         rows = recent.filter(pl.col("stage") == name)
         records = int(rows["records_in"].sum())
         if not records:
             continue
         quality = float((rows["quality_score"] * rows["records_in"]).sum()) / records
-        if quality < contract.quality_threshold:
+        if quality < threshold:
             yield Alert(
                 key=f"quality/{name}/{now.date()}",
                 kind="warning",
                 what=f"over {QUALITY_DAYS} days {quality:.2%} of the records of {name} were good; "
-                f"expected: at least {contract.quality_threshold:.2%} of {records:,}",
+                f"expected: at least {threshold:.2%} of {records:,}",
                 where=name,
                 do="look at the reasons in quarantine (medallion quarantine show), and mend what sends such records",
                 **_run_of(rows),

@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.shown_rows import shown_rows
@@ -62,7 +63,7 @@ class Explanation:
 
 def explain(
     lakehouse: Lakehouse,
-    table: Table,
+    loaded: Loaded,
     key_text: str,
     *,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
@@ -72,6 +73,7 @@ def explain(
     Raises:
         PermanentError: the key is not one of this table, or Bronze has not been made yet.
     """
+    table = loaded.table
     key = parse_key(table, key_text)
     if not lakehouse.exists(bronze_table(table.short_name)):
         raise PermanentError(
@@ -82,17 +84,15 @@ def explain(
         )
     bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.find(table)
     decisions = read_decisions(lakehouse, table.short_name)
-    settlement = (
-        Settlement.read(bronze, silver, decisions) if silver else Settlement.of_nothing(bronze, table, decisions)
-    )
-    found = _with_quarantine(lakehouse, table, records_of_key(bronze, table, key, progress=progress))
+    settlement = Settlement.read(loaded, bronze, silver, decisions)
+    found = _with_quarantine(lakehouse, table, records_of_key(bronze, loaded, key, progress=progress))
     if not table.history:
         found = found.with_columns(counted_sequence(_known_ends(found, settlement)))
-    judged = judge(found, settlement, decisions, table.loaded_from.canonical)
+    judged = judge(found, settlement, decisions, loaded.source.canonical)
     is_valid = pl.Series([record.verdict is Verdict.SUPERSEDED for record in judged], dtype=pl.Boolean)
     events = found.filter(is_valid)
     absent = absences(settlement.applied_fulls, events, found.filter("_key_is_read")["_export_id"])
-    expected = expected_rows(table, events, [(one.export_id, one.sequence_micros or 0) for one in absent])
+    expected = expected_rows(loaded, events, [(one.export_id, one.sequence_micros or 0) for one in absent])
     held = key_rows(silver.scan(), table.key, key) if silver else expected.clear()
     held = held.sort("valid_from") if table.history else held
     records = sorted([*judged, *absent], key=wins)

@@ -11,6 +11,8 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.source import Source
 from medallion_assets.contracts.table import Table, Text
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
@@ -39,14 +41,15 @@ def parse_key(table: Table, text: str) -> Key:
 
 
 def records_of_key(
-    bronze: Snapshot, table: Table, key: Key, *, progress: Callable[[int, int], None] = lambda _done, _total: None
+    bronze: Snapshot, loaded: Loaded, key: Key, *, progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> pl.DataFrame:
     """The judged records (`judging.judge_lines`) of a key, in every export that Bronze holds.
 
     With them come lines whose key cannot be read but which mention it: `_key_is_read` is false there. `progress` is
     told how many of Bronze's lines were looked through, of how many.
     """
-    nothing = judge_lines(bronze.scan(paths=[]).collect(), table)
+    table = loaded.table
+    nothing = judge_lines(bronze.scan(paths=[]).collect(), loaded)
     found = [nothing.with_columns(pl.lit(value=True).alias("_key_is_read"))]
     is_key = pl.all_horizontal(pl.col(name) == value for name, value in zip(table.key, key, strict=True))
     is_read = pl.all_horizontal(pl.col(name).is_not_null() for name in table.key)
@@ -54,12 +57,12 @@ def records_of_key(
     for chunk in chunks(bronze.scan()):
         every = chunk.taken()
         done += every.height
-        lines = every.filter(_may_be(table, key))
+        lines = every.filter(_may_be(loaded, key))
         del every  # before the next chunk is read
         progress(done, total)
         if lines.height:
-            records = judge_lines(lines, table).with_columns(is_read.alias("_key_is_read"))
-            found.append(records.filter(is_key | (~is_read & _mentions(table, key))))
+            records = judge_lines(lines, loaded).with_columns(is_read.alias("_key_is_read"))
+            found.append(records.filter(is_key | (~is_read & _mentions(loaded.source, key))))
     return pl.concat(found)
 
 
@@ -70,19 +73,20 @@ def key_rows(rows: pl.LazyFrame, names: Sequence[str], key: Key) -> pl.DataFrame
     )
 
 
-def _may_be(table: Table, key: Key) -> pl.Expr:
+def _may_be(loaded: Loaded, key: Key) -> pl.Expr:
     """Lines worth decoding: a text is spelled in one way unless characters are escaped; a number has many (rule T2)."""
+    table = loaded.table
     exact = [
         value
         for name, value in zip(table.key, key, strict=True)
         if isinstance(kind := table.column(name).type, Text) and kind.case is None and not kind.trim
     ]
-    return _mentions(table, exact) | pl.col("raw").str.contains("\\", literal=True)
+    return _mentions(loaded.source, exact) | pl.col("raw").str.contains("\\", literal=True)
 
 
-def _mentions(table: Table, values: Sequence[Any]) -> pl.Expr:
+def _mentions(source: Source, values: Sequence[Any]) -> pl.Expr:
     """Lines that hold every value as its source usually spells it."""
-    spelled = [table.loaded_from.spelled(str(value)) for value in values]
+    spelled = [source.spelled(str(value)) for value in values]
     return pl.all_horizontal(pl.lit(value=True), *(pl.col("raw").str.contains(one, literal=True) for one in spelled))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import narwhals as nw
 import polars as pl
 
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.partitions import conform
 from medallion_assets.delta.schema import polars_schema
@@ -22,11 +23,12 @@ Absence = tuple[str, int]
 """A full export that lacks the key: its id, and its time in microseconds since 1970."""
 
 
-def expected_rows(table: Table, events: pl.DataFrame, absences: Sequence[Absence]) -> pl.DataFrame:
+def expected_rows(loaded: Loaded, events: pl.DataFrame, absences: Sequence[Absence]) -> pl.DataFrame:
     """The rows of the table that one key should have: one or none, or all its versions, the oldest first.
 
     `events` are the key's valid records (`records.event_schema`), of one key only.
     """
+    table = loaded.table
     schema = event_schema(table)
     events = events.select(schema.names())
     if not events.height:
@@ -43,7 +45,7 @@ def expected_rows(table: Table, events: pl.DataFrame, absences: Sequence[Absence
     nothing = [pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items() if name not in absent.columns]
     every = pl.concat([events, absent.with_columns(nothing).select(schema.names())])
     if table.history:
-        found: pl.LazyFrame = versions(nw.from_native(every.lazy()), table).to_native()
+        found: pl.LazyFrame = versions(nw.from_native(every.lazy()), table, loaded.source.uncertainty).to_native()
         return conform(found, table).collect().sort("valid_from")
     return _row(table, every.sort(list(WINS_DESCENDING), descending=list(WINS_DESCENDING.values())).head(1))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from medallion_assets.contracts.pipeline import Derived
+from medallion_assets.contracts.pipeline import Derived, Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.log_replay import Replay
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -133,9 +133,9 @@ class _Look:
         """What tables promise, by themselves and to each other."""
         tables = dict(self.well)
         catalog = self.lakehouse.catalog
-        for number, table in enumerate(catalog.loaded_tables, start=1):
-            self._compare_exported(table)
-            self.progress("comparing tables", number, len(catalog.loaded_tables))
+        for number, loaded in enumerate(catalog.loaded, start=1):
+            self._compare_exported(loaded)
+            self.progress("comparing tables", number, len(catalog.loaded))
         for derived in catalog.derived:
             self._compare_derived(derived)
         for finding in compare_histories(catalog, tables, self.replays, self.runs):
@@ -146,7 +146,7 @@ class _Look:
         with workspace() as folder:
             scratch = Lakehouse(url=str(folder))
             catalog = self.lakehouse.catalog
-            made = {table.name for table in catalog.loaded_tables if self._recompute_one(table, scratch)}
+            made = {loaded.table.name for loaded in catalog.loaded if self._recompute_one(loaded, scratch)}
             for derived in catalog.derived:
                 table = self.well.get(derived.table.name)
                 if table is None or not made.issuperset(source.name for source in derived.sources):
@@ -157,19 +157,20 @@ class _Look:
                 self.answer.findings.extend(differences(table, scratch.open(derived.table)))
                 made.add(derived.table.name)
 
-    def _recompute_one(self, table: Table, scratch: Lakehouse) -> bool:
+    def _recompute_one(self, loaded: Loaded, scratch: Lakehouse) -> bool:
         """Whether the table could be made again and compared."""
+        table = loaded.table
         stored, bronze = self.well.get(table.name), self.well.get(bronze_table(table.short_name).name)
         if stored is None or bronze is None:
             return False
-        total, done = sum(export.records for export in exports_in(bronze, table.loaded_from)), 0
+        total, done = sum(export.records for export in exports_in(bronze, loaded.source)), 0
 
         def lines(count: int) -> None:
             nonlocal done
             done += count
             self.progress(f"making {table.name} again", done, total)
 
-        if stricter := recompute(self.lakehouse, table, scratch, progress=lines):
+        if stricter := recompute(self.lakehouse, loaded, scratch, progress=lines):
             words = f"{stricter:,} records that were good when they were judged are bad under the present contract"
             self.answer.notes.append(f"{table.name} was not made again: {words}")
             return False
@@ -194,19 +195,19 @@ class _Look:
                 f"{files} have no digest, for an earlier release or another writer wrote them: {words}"
             )
 
-    def _compare_exported(self, table: Table) -> None:
+    def _compare_exported(self, loaded: Loaded) -> None:
         """A Bronze table, what is judged from it, and its quarantine."""
-        contract = bronze_table(table.short_name)
+        table, contract = loaded.table, bronze_table(loaded.table.short_name)
         bronze = self.well.get(contract.name)
         if bronze:
-            self._found(contract.name, list(verify_bronze(bronze, table.loaded_from, rows=self._reads_rows)))
+            self._found(contract.name, list(verify_bronze(bronze, loaded.source, rows=self._reads_rows)))
         elif self.lakehouse.exists(contract):
             return  # there is a finding about it, and whatever is compared with it would be another of the same
         if silver := self.well.get(table.name):
-            self._found(table.name, list(verify_silver(silver, bronze, rows=self._reads_rows)))
+            self._found(table.name, list(verify_silver(loaded, silver, bronze, rows=self._reads_rows)))
         kept = quarantine_table(table)
         if quarantine := self.well.get(kept.name):
-            self._found(kept.name, list(verify_quarantine(quarantine, bronze, table, rows=self._reads_rows)))
+            self._found(kept.name, list(verify_quarantine(loaded, quarantine, bronze, rows=self._reads_rows)))
             if silver:
                 self._found(kept.name, list(verify_rebuild(silver, quarantine)))
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import polars as pl
 
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -27,21 +28,22 @@ SHOWN_KEYS = 5
 
 
 def recompute(
-    lakehouse: Lakehouse, table: Table, scratch: Lakehouse, *, progress: Callable[[int], None] = lambda _lines: None
+    lakehouse: Lakehouse, loaded: Loaded, scratch: Lakehouse, *, progress: Callable[[int], None] = lambda _lines: None
 ) -> int:
     """Make a judged table in the lakehouse `scratch` from the Bronze of the other. `progress` counts lines.
 
     Gives the number of records that were good when they were judged and are bad under the present contract: unless it
     is 0, Silver cannot be repeated, and what lies in `scratch` is not to be used.
     """
+    table = loaded.table
     bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.open(table)
-    settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
+    settlement = Settlement.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
     applied = [export for export in settlement.exports if export.id not in settlement.ignored]
     waiting = _waiting(lakehouse, table)
-    replay = Replay(table=table, scratch=scratch, quarantined_in=lakehouse, origins=settlement.origins)
+    replay = Replay(loaded=loaded, scratch=scratch, quarantined_in=lakehouse, origins=settlement.origins)
     for group in replay.groups(applied):
         with workspace() as folder:
-            judged = judge_exports(bronze, table, group, folder)
+            judged = judge_exports(bronze, loaded, group, folder)
             bad = pl.concat([part.select(POSITION) for part in judged.bad])
             if stricter := _height(bad.join(waiting, on=POSITION, how="anti")):
                 return stricter

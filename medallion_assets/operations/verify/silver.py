@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.commit_notes import commit_note, commits_since, last_commit
 from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.delta.replacement import REBUILT_NOTE
@@ -26,7 +26,7 @@ from medallion_assets.refining.refine import EXPORTS_NOTE
 LOAD_BRONZE = "run the Bronze asset, which loads what is missing from where it lies; then look again"
 
 
-def verify_silver(silver: Snapshot, bronze: Snapshot | None, *, rows: bool) -> Iterator[Finding]:
+def verify_silver(loaded: Loaded, silver: Snapshot, bronze: Snapshot | None, *, rows: bool) -> Iterator[Finding]:
     """A judged table against its Bronze table (None: not made); with `rows` its keys as well."""
     name = silver.table.name
     bronze_name = f"bronze.{silver.table.short_name}"
@@ -61,7 +61,7 @@ def verify_silver(silver: Snapshot, bronze: Snapshot | None, *, rows: bool) -> I
         )
     if bronze is not None:
         yield from _sources(silver, bronze, commits)
-    yield from _contracts(silver, silver.table)
+    yield from _contracts(silver, loaded)
     if rows:
         yield from _unique(silver, rebuild(name))
 
@@ -79,9 +79,11 @@ def verify_rebuild(silver: Snapshot, quarantine: Snapshot) -> Iterator[Finding]:
         )
 
 
-def verify_quarantine(quarantine: Snapshot, bronze: Snapshot | None, judged: Table, *, rows: bool) -> Iterator[Finding]:
-    """Judged by the contract of the table `judged`; with `rows` each one once (C6), of an export that Bronze holds."""
-    yield from _contracts(quarantine, judged)
+def verify_quarantine(
+    loaded: Loaded, quarantine: Snapshot, bronze: Snapshot | None, *, rows: bool
+) -> Iterator[Finding]:
+    """Judged by the contract of its table; with `rows` each one once (C6), of an export that Bronze holds."""
+    yield from _contracts(quarantine, loaded)
     if not rows:
         return
     places = quarantine.scan().select(pl.struct(POSITION).hash().alias("place")).collect(engine="streaming")["place"]
@@ -135,16 +137,16 @@ def is_behind(derived: Snapshot, source: Snapshot) -> bool:
     return taken_version(derived, source) != source.version
 
 
-def _contracts(snapshot: Snapshot, judged: Table) -> Iterator[Finding]:
+def _contracts(snapshot: Snapshot, loaded: Loaded) -> Iterator[Finding]:
     """Rule C6: all rows follow the contract that is in force."""
-    present = fingerprint(judged)
+    present = fingerprint(loaded)
     if others := sorted({*rules_of_rows(snapshot)} - {present}):
         yield Finding(
             table=snapshot.table.name,
             check="judged_by_one_contract",
             expected=f"rows that were judged by the present contract, {present}",
             found=f"some that were judged by an older contract: {', '.join(others)}",
-            do=rebuild(judged.name),
+            do=rebuild(loaded.table.name),
         )
 
 

@@ -14,10 +14,12 @@ from functools import partial
 import dagster as dg
 from pydantic import Field
 
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.errors import PermanentError
+from medallion_assets.operations.stages import BRONZE_LIMITS
 from medallion_assets.orchestration.attempt import Stage
 from medallion_assets.orchestration.rebuild_config import RebuildConfig, rebuild_figures
 from medallion_assets.orchestration.reporting import as_table, asset_options, check, check_specs, counts, table_result
@@ -66,20 +68,20 @@ class IngestConfig(dg.Config):
         ]
 
 
-def bronze_asset(contract: Table) -> dg.AssetsDefinition:
-    """The asset `bronze/<table>` of a Silver contract: the exports below `<raw>/<table>`, loaded exactly once."""
-    table_name, table = contract.short_name, bronze_table(contract.short_name)
+def bronze_asset(loaded: Loaded) -> dg.AssetsDefinition:
+    """The asset `bronze/<table>` of a loaded table: the exports below `<raw>/<table>`, loaded exactly once."""
+    table = bronze_table(loaded.table.short_name)
 
     @dg.asset(**asset_options(table, kinds={"dynamodb", "deltalake", "bronze"}), check_specs=check_specs(table, CHECKS))
     def bronze(
         context: dg.AssetExecutionContext, config: IngestConfig, lakehouse: LakehouseResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        with lakehouse.stage(context, table) as stage:
+        with lakehouse.stage(context, table, BRONZE_LIMITS) as stage:
             lake, now, done = stage.lake, stage.now, Ingested()
-            confirm_table(lake, config.decisions(table_name, by=started_by(context), at=now))
-            again = rebuilt(stage, lakehouse.raw_url, contract, config)
+            confirm_table(lake, config.decisions(table.short_name, by=started_by(context), at=now))
+            again = rebuilt(stage, lakehouse.raw_url, loaded, config)
             only = frozenset(config.exports)
-            load = partial(ingest, lake, lakehouse.raw_url, contract, now=now, only=only, done=done)
+            load = partial(ingest, lake, lakehouse.raw_url, loaded, now=now, only=only, done=done)
             stage.attempt(partial(load, progress=context.log.info))
             yield exports_verified(table, done)
             yield stage.report(ingest_result(lake.open(table), done, config.trigger, again))
@@ -100,9 +102,9 @@ def confirm_table(lake: Lakehouse, decisions: list[Decision]) -> None:
     record_decisions(lake, decisions)
 
 
-def rebuilt(stage: Stage, raw_url: str, contract: Table, config: IngestConfig) -> Rebuilt | None:
+def rebuilt(stage: Stage, raw_url: str, loaded: Loaded, config: IngestConfig) -> Rebuilt | None:
     """The rebuild that the run config asks for, if it does."""
-    read = partial(rebuild_bronze, stage.lake, raw_url, contract, now=stage.now)
+    read = partial(rebuild_bronze, stage.lake, raw_url, loaded, now=stage.now)
     return config.rebuild.run(stage, read)
 
 

@@ -43,14 +43,14 @@ def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
 
     @daily_asset(
         first_day,
-        **asset_options(table),
+        **asset_options(table, freshness_hours=gold.freshness_hours),
         check_specs=check_specs(table, checks, blocking=checks),
         deps=[asset_key(gold.source)],
     )
     def asset(
         context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
     ) -> Iterator[Event]:
-        with lakehouse.stage(context, table) as stage:
+        with lakehouse.stage(context, table, gold.limits) as stage:
             days = asked_days(context.run.tags, of=table, first_day=first_day, now=stage.now)
             again = config.rebuild.run(stage, partial(rebuild_gold, stage.lake, gold))
             done = stage.attempt(partial(build, stage.lake, gold, days, progress=context.log.info))

@@ -15,6 +15,7 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
+from medallion_assets.contracts.policies import Limits
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
@@ -55,7 +56,7 @@ def incident(
     context: dg.AssetExecutionContext, config: IncidentConfig, lakehouse: LakehouseResource
 ) -> dg.MaterializeResult[None]:
     """Why a run failed: the stage, the export, the reasons with some rows, and what to do; an alert tells it."""
-    with step_retries(INCIDENTS, attempt=context.retry_number + 1), stage_errors():
+    with step_retries(Limits(), attempt=context.retry_number + 1), stage_errors():
         run, now = finished_run(context.instance, config.run_id), lakehouse.now()
         incidents = failed_stages(run, diagnose(context.instance, run, now=now))
         lake = lakehouse.lakehouse(

@@ -57,7 +57,7 @@ def serving_asset(what: pipeline.Published, first_day: date) -> dg.AssetsDefinit
 
     @daily_asset(
         first_day,
-        **asset_options(table, kinds={"dynamodb", "serving"}),
+        **asset_options(table, kinds={"dynamodb", "serving"}, freshness_hours=what.freshness_hours),
         check_specs=check_specs(table, CHECKS),
         deps=[asset_key(what.gold.table)],
     )
@@ -67,7 +67,7 @@ def serving_asset(what: pipeline.Published, first_day: date) -> dg.AssetsDefinit
         lakehouse: LakehouseResource,
         dynamodb: DynamoDBResource,
     ) -> Iterator[Event]:
-        with lakehouse.stage(context, table) as stage:
+        with lakehouse.stage(context, table, what.limits) as stage:
             days = asked_days(context.run.tags, of=table, first_day=first_day, now=stage.now)
             publisher = _publisher(stage, config, dynamodb)
             published = stage.attempt(partial(publisher.publish, what, days))

@@ -15,7 +15,7 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from medallion_assets.contracts.pipeline import Derived
+from medallion_assets.contracts.pipeline import Derived, Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.delta.schema import rebuild_command
@@ -88,33 +88,34 @@ class RefineConfig(dg.Config):
         ]
 
 
-def silver_asset(table: Table) -> dg.AssetsDefinition:
+def silver_asset(loaded: Loaded) -> dg.AssetsDefinition:
     """The asset of a judged Silver table: every export of its Bronze table, judged before it is published."""
+    table = loaded.table
 
     @dg.asset(
-        **asset_options(table),
+        **asset_options(table, freshness_hours=loaded.freshness_hours),
         check_specs=check_specs(table, REFINE_CHECKS, blocking={"quality_threshold", "mass_delete", "unique_live_key"}),
         deps=[asset_key(bronze_table(table.short_name))],
     )
     def silver(
         context: dg.AssetExecutionContext, config: RefineConfig, lakehouse: LakehouseResource
     ) -> Iterator[Event]:
-        with lakehouse.stage(context, table) as stage:
+        with lakehouse.stage(context, table, loaded.limits) as stage:
             lake, now, done = stage.lake, stage.now, Refined()
-            decide(lake, table, config.decisions(table, by=started_by(context), at=now))
-            again = rebuilt(stage, config)
-            judge = partial(refine, lake, table, now=now, threshold=config.threshold, done=done)
+            decide(lake, loaded, config.decisions(table, by=started_by(context), at=now))
+            again = rebuilt(stage, loaded, config)
+            judge = partial(refine, lake, loaded, now=now, threshold=config.threshold, done=done)
             stage.attempt(partial(judge, progress=context.log.info))
-            stage.judged(expectation_results(table, done, run_id=context.run.run_id, now=now))
+            stage.judged(expectation_results(loaded, done, run_id=context.run.run_id, now=now))
             snapshot = lake.open(table, version=done.version)
-            yield from stage.checked(refine_checks(snapshot, done))
-            loaded = read_value(context, bronze_table(table.short_name).path, "rows_in", default=None)
-            yield new_records(table, done, bronze_loaded=loaded)
+            yield from stage.checked(refine_checks(loaded, snapshot, done))
+            brought = read_value(context, bronze_table(table.short_name).path, "rows_in", default=None)
+            yield new_records(table, done, bronze_loaded=brought)
             if done.failing is None or done.applied or done.rejected:
                 yield stage.report(refine_result(snapshot, done, config.trigger, again))
             if done.failing is not None:
                 stage.found(**judged_figures(done))
-                raise gate_error(table, done.failing, Gate.of(table, config.threshold))
+                raise gate_error(table, done.failing, Gate.of(loaded.gate, config.threshold))
 
     return silver
 
@@ -124,14 +125,14 @@ def derived_asset(derived: Derived) -> dg.AssetsDefinition:
     table, checks = derived.table, {**(NO_LEAKS if derived.one_to_one else {}), **UNIQUE}
 
     @dg.asset(
-        **asset_options(table),
+        **asset_options(table, freshness_hours=derived.freshness_hours),
         deps=[asset_key(source) for source in derived.sources],
         check_specs=check_specs(table, checks, blocking=checks),
     )
     def asset(
         context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
     ) -> Iterator[Event]:
-        with lakehouse.stage(context, table) as stage:
+        with lakehouse.stage(context, table, derived.limits) as stage:
             again = config.rebuild.run(stage, partial(rebuild_derived, stage.lake, derived))
             done = stage.attempt(partial(update_derived, stage.lake, derived, progress=context.log.info))
             made = stage.lake.open(table, version=done.version)
@@ -150,38 +151,38 @@ def derived_asset(derived: Derived) -> dg.AssetsDefinition:
     return asset
 
 
-def rebuilt(stage: Stage, config: RefineConfig) -> Rebuilt | None:
+def rebuilt(stage: Stage, loaded: Loaded, config: RefineConfig) -> Rebuilt | None:
     """The rebuild that the run config asks for, if it does."""
     asked = config.rebuild
-    judge = partial(rebuild_judged, stage.lake, stage.table, now=stage.now)
+    judge = partial(rebuild_judged, stage.lake, loaded, now=stage.now)
     return asked.run(stage, partial(judge, accept_all=asked.accept_all, drop_lost=asked.drop_lost))
 
 
-def expectation_results(table: Table, done: Refined, *, run_id: str, now: datetime) -> Iterator[ExpectationResult]:
+def expectation_results(loaded: Loaded, done: Refined, *, run_id: str, now: datetime) -> Iterator[ExpectationResult]:
     """What judging found in each export, rule by rule."""
     for tally in done.applied:
-        yield from results_of(table, tally, is_published=True, run_id=run_id, now=now)
+        yield from results_of(loaded, tally, is_published=True, run_id=run_id, now=now)
     if done.failing is not None:
-        yield from results_of(table, done.failing.tally, is_published=False, run_id=run_id, now=now)
+        yield from results_of(loaded, done.failing.tally, is_published=False, run_id=run_id, now=now)
 
 
-def refine_checks(silver: Snapshot, done: Refined) -> Iterator[dg.AssetCheckResult]:
+def refine_checks(loaded: Loaded, silver: Snapshot, done: Refined) -> Iterator[dg.AssetCheckResult]:
     """What a run of refine found, and whether Silver is sound."""
     table = silver.table
     yield quality_threshold(table, done)
-    yield mass_delete(table, done)
+    yield mass_delete(loaded, done)
     yield unique_live_key(silver)
     yield check(table, "no_gaps", passed=not done.gaps, warn=True, gaps=[str(gap) for gap in done.gaps])
     yield unprotected_minute(table, done)
-    yield one_contract(silver)
+    yield one_contract(loaded, silver)
     drift = done.total.unknown_attributes
     yield check(table, "schema_drift", passed=not drift, warn=True, unknown_attributes=counts(drift))
 
 
-def one_contract(silver: Snapshot) -> dg.AssetCheckResult:
+def one_contract(loaded: Loaded, silver: Snapshot) -> dg.AssetCheckResult:
     """Rule C6: a contract that has changed since rows were judged is reported, with the command that rebuilds."""
     table = silver.table
-    others = sorted({*rules_of_rows(silver)} - {fingerprint(table)})
+    others = sorted({*rules_of_rows(silver)} - {fingerprint(loaded)})
     do = rebuild_command(table) if others else "nothing"
     return check(table, "one_contract", passed=not others, warn=True, older_contracts=others, what_to_do=do)
 

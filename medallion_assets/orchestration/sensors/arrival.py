@@ -13,9 +13,10 @@ from functools import cached_property
 
 import dagster as dg
 
-from medallion_assets.contracts.pipeline import Pipeline
+from medallion_assets.contracts.pipeline import Loaded, Pipeline
+from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.contracts.source import Found, Owner
-from medallion_assets.contracts.table import AT_ONCE, Table, Timers
+from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
 from medallion_assets.orchestration.requests import (
@@ -51,9 +52,9 @@ def arrival_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDef
     return [
         arrival_sensor(
             pipeline,
-            loaded.table,
-            timers_of(settings, loaded.table.arrival_timers),
-            refines=timers_of(settings, loaded.table.update_timers) == AT_ONCE,
+            loaded,
+            timers_of(settings, loaded.arrival_timers),
+            refines=timers_of(settings, loaded.update_timers) == AT_ONCE,
             status=sensor_status(settings),
             settings=settings,
         )
@@ -63,26 +64,26 @@ def arrival_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDef
 
 def arrival_sensor(
     pipeline: Pipeline,
-    table: Table,
+    loaded: Loaded,
     timers: Timers,
     *,
     refines: bool = False,
     settings: Settings | None = None,
     status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
-    """The sensor that asks for runs of bronze/<table>; `table` is the Silver contract.
+    """The sensor that asks for runs of bronze/<table>.
 
     A run that `refines` goes on to Silver and what is derived from it at once: where no timer keeps these waiting, this
     spares the wait for another sensor and the start of another process. `settings` say whom to tell when nothing can be
     kept.
     """
-    bronze = bronze_table(table.short_name)
-    job = pipeline.job(INGEST_AND_REFINE if refines else INGEST)
+    table, bronze = loaded.table, bronze_table(loaded.table.short_name)
+    job = INGEST_AND_REFINE if refines else INGEST
     made = [bronze, table, *pipeline.derived_from(table)] if refines else [bronze]
 
     @dg.sensor(
         name=f"file_arrival_{table.short_name}",
-        job_name=job,
+        job_name=pipeline.job(job),
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=status,
         description=f"Asks for {bronze.path} when complete exports below <raw>/{table.short_name} are not in.",
@@ -92,7 +93,7 @@ def arrival_sensor(
         if is_at_work(context.instance, lakehouse.catalog, [bronze]):
             held = while_active(now, cursor, timers)
             return dg.SensorResult(skip_reason=held.reason, cursor=dump_cursor(held.cursor))
-        known = Known(lakehouse.lakehouse(), table)
+        known = Known(lakehouse.lakehouse(), loaded)
         decision = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
         if decision.gives_up:
             give_up(
@@ -102,7 +103,7 @@ def arrival_sensor(
             return dg.SensorResult(skip_reason=decision.reason, cursor=dump_cursor(decision.cursor))
         # The version is in the key: exports that a restored table lacks again are asked for again.
         run_key = f"{decision.ask.signature}/{known.bronze_version}/{decision.ask.attempt}"
-        asked = request(job, made, trigger_context(decision.exports), of=bronze, run_key=run_key)
+        asked = request(pipeline, job, made, trigger_context(decision.exports), of=bronze, run_key=run_key)
         return dg.SensorResult(run_requests=[asked], cursor=dump_cursor(decision.cursor))
 
     return sensor
@@ -113,7 +114,12 @@ class Known:
     """What is known of a table's exports, read when it is first needed: mostly nothing is."""
 
     lakehouse: Lakehouse
-    table: Table
+    declared: Loaded
+
+    @property
+    def table(self) -> Table:
+        """The table itself."""
+        return self.declared.table
 
     @cached_property
     def bronze(self) -> Snapshot | None:
@@ -138,7 +144,7 @@ class Known:
     @property
     def owner_now(self) -> Owner:
         """Whose exports are taken, with what Bronze recorded of it where that can make a difference."""
-        owner = Owner.of(self.table)
+        owner = Owner.of(self.declared)
         return owner_known(owner, self.bronze) if self._looks_again else owner
 
     @property
@@ -166,7 +172,7 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
     table_name, options = known.table.short_name, known.lakehouse.storage_options
     store = open_exports(raw_url, table_name, options, loaded=lambda: known.loaded)
     is_whole = cursor.lists_everything(now)
-    seen = known.table.loaded_from.find(
+    seen = known.declared.source.find(
         store, after=None if is_whole else cursor.position, known=known.loaded if is_whole else ()
     )
     listing = seen.batches

@@ -54,18 +54,22 @@ class Kept:
 
     gold: Gold
     serving: Table | None
-    job: str
+    pipeline: Pipeline
 
     @property
     def table(self) -> Table:
         """The Gold table."""
         return self.gold.table
 
+    @property
+    def job(self) -> str:
+        """The job that makes it."""
+        return self.pipeline.job(DAILY)
+
 
 def kept_tables(pipeline: Pipeline) -> list[Kept]:
     """Every Gold table of a pipeline."""
-    job = pipeline.job(DAILY)
-    return [Kept(gold=gold, serving=pipeline.served_as(gold), job=job) for gold in pipeline.gold]
+    return [Kept(gold=gold, serving=pipeline.served_as(gold), pipeline=pipeline) for gold in pipeline.gold]
 
 
 def restated_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefinition]:
@@ -75,7 +79,7 @@ def restated_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDe
 
 def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
     gold, serving = kept.table, kept.serving
-    timers = timers_of(settings, gold.update_timers)
+    timers = timers_of(settings, kept.gold.update_timers)
 
     @dg.sensor(
         name=f"restated_{gold.short_name}",
@@ -128,7 +132,7 @@ def request(instance: dg.DagsterInstance, kept: Kept, batch: Batch, reading: Log
     tables = [*([gold] if batch.builds else []), *([serving] if batch.publishes and serving else [])]
     key = asked_for(gold, batch, reading)
     made = days_request(
-        kept.job,
+        kept.pipeline,
         tables,
         batch.days,
         trigger=trigger,

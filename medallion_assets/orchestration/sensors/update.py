@@ -15,7 +15,8 @@ from functools import partial
 import dagster as dg
 
 from medallion_assets.contracts.pipeline import Pipeline
-from medallion_assets.contracts.table import Table, Timers
+from medallion_assets.contracts.policies import Timers
+from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Mode
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import REFINE
@@ -40,26 +41,26 @@ def update_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefi
     """The sensors `table_update_<table>` for each loaded and each derived table."""
     judged = [
         update_sensor(
-            f"table_update_{table.short_name}",
+            f"table_update_{loaded.table.short_name}",
             settings,
-            job=pipeline.job(REFINE),
-            watch=partial(watch_bronze, table=table),
-            made=[table, *pipeline.derived_from(table)],
-            timers=timers_of(settings, table.update_timers),
+            pipeline,
+            watch=partial(watch_bronze, loaded=loaded),
+            made=[loaded.table, *pipeline.derived_from(loaded.table)],
+            timers=timers_of(settings, loaded.update_timers),
             status=sensor_status(settings),
-            description=f"Asks for {table.path} and what follows when Bronze holds exports that it can settle.",
+            description=f"Asks for {loaded.table.path} and what follows when Bronze holds exports that it can settle.",
         )
-        for table in (loaded.table for loaded in pipeline.loaded)
+        for loaded in pipeline.loaded
     ]
     derived = [
         update_sensor(
             f"table_update_{one.table.short_name}",
             settings,
-            job=pipeline.job(REFINE),
+            pipeline,
             watch=partial(watch_sources, derived=one),
             made=[one.table, *pipeline.derived_from(one.table)],
             mode=one.updates,
-            timers=timers_of(settings, one.table.update_timers),
+            timers=timers_of(settings, one.update_timers),
             status=sensor_status(settings),
             description=f"Asks for {one.table.path} when {WHICH[one.updates]} of its sources is newer and no run is "
             "about to.",
@@ -72,8 +73,8 @@ def update_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefi
 def update_sensor(
     name: str,
     settings: Settings,
+    pipeline: Pipeline,
     *,
-    job: str,
     watch: Callable[[Lakehouse], Sequence[Watched]],
     made: Sequence[Table],
     timers: Timers,
@@ -81,7 +82,7 @@ def update_sensor(
     mode: Mode = Mode.ANY,
     status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
-    """A sensor that asks for a run of `job` which makes some tables, when any or all of those it watches are newer.
+    """A sensor that asks for a run which makes some tables, when any or all of those it watches are newer.
 
     It asks for nothing while a run is at work that writes the first of `made`.
     """
@@ -89,7 +90,7 @@ def update_sensor(
 
     @dg.sensor(
         name=name,
-        job_name=job,
+        job_name=pipeline.job(REFINE),
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=status,
         description=description,
@@ -105,7 +106,7 @@ def update_sensor(
         if decision.ask is None:
             return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor)
         run_key = f"{decision.ask.signature}/{decision.ask.attempt}"
-        asked = request(job, made, trigger_context(decision.updated), of=first, run_key=run_key)
+        asked = request(pipeline, REFINE, made, trigger_context(decision.updated), of=first, run_key=run_key)
         return dg.SensorResult(run_requests=[asked], cursor=decision.cursor)
 
     return sensor

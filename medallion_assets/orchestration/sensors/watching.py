@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.pipeline import Derived
+from medallion_assets.contracts.pipeline import Derived, Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -22,12 +22,13 @@ from medallion_assets.refining.ledger import Settlement
 from medallion_assets.triggers.table_update import Watched
 
 
-def watch_bronze(lakehouse: Lakehouse, table: Table) -> list[Watched]:
-    """The Bronze table of a Silver contract, against what Silver has settled (rule C5); empty when it is not there.
+def watch_bronze(lakehouse: Lakehouse, loaded: Loaded) -> list[Watched]:
+    """The Bronze table of a loaded one, against what Silver has settled (rule C5); empty when it is not there.
 
     Exports that wait for a gap, or behind one that failed the gate and about which nobody decided, are no update; one
     that failed by other rules than those that the contract has now is.
     """
+    table = loaded.table
     silver = lakehouse.find(table)  # before Bronze, which then knows of everything that Silver has settled
     bronze = lakehouse.find(bronze_table(table.short_name))
     if bronze is None:
@@ -36,14 +37,12 @@ def watch_bronze(lakehouse: Lakehouse, table: Table) -> list[Watched]:
     if bronze.version == checkpoint:
         return [_watched(bronze, checkpoint)]
     decisions = read_decisions(lakehouse, table.short_name)
-    settlement = (
-        Settlement.read(bronze, silver, decisions) if silver else Settlement.of_nothing(bronze, table, decisions)
-    )
+    settlement = Settlement.read(loaded, bronze, silver, decisions)
     group = settlement.next_group(1)
     if not group:
         return [_watched(bronze, checkpoint, waits="; ".join(str(gap) for gap in settlement.gaps[:1]))]
     decision = settlement.decision(group[0])
-    rules = rules_of(table)
+    rules = rules_of(loaded)
     if decision is None and failed_gate(lakehouse, table, group[0], rules):
         waits = f"export {group[0].id} failed the quality gate: accept or reject it, or run {table.path} by hand"
         return [_watched(bronze, checkpoint, waits=waits)]

@@ -12,7 +12,7 @@ from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.contracts.table import AT_ONCE, Column, Date, Integer, Limits, Money, Table, Text
+from medallion_assets.contracts.table import Column, Date, Integer, Money, Table, Text
 from medallion_assets.pipelines.transactions.sales import UNITS, counted, half_up, to_money, to_units, whole
 
 CUSTOMER_LTV = Table(
@@ -20,9 +20,6 @@ CUSTOMER_LTV = Table(
     description="Lifetime value, frequency, recency and RFM scores of every customer, as of a business day.",
     key=("as_of_date", "customer_id"),
     partition_by="as_of_date",
-    limits=Limits(time_limit_seconds=3600),
-    update_timers=AT_ONCE,
-    freshness_hours=24,
     columns=(
         Column("as_of_date", Date(), "the business day up to which everything counts, inclusive"),
         Column("customer_id", Text(trim=False), "a customer with a counted transaction by then"),

@@ -11,7 +11,6 @@ import narwhals as nw
 
 from medallion_assets.contracts.expectations import expect, expect_or_drop
 from medallion_assets.contracts.table import Column, Date, Integer, Money, Table, Text, TimestampUtc
-from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 CURRENCIES = ("USD",)
 STATUSES = ("completed", "refunded", "pending", "cancelled")
@@ -31,7 +30,6 @@ CUSTOMER_TRANSACTIONS = Table(
     description="Every transaction as it stands now: one live row a transaction, deleted ones as tombstones.",
     key=("transaction_id",),
     partition_by="transaction_date",
-    source=DynamoDBExports(),
     columns=(
         Column("transaction_id", Text(trim=False), "the transaction's key in DynamoDB", source="transaction_id"),
         Column("customer_id", Text(trim=False), "who paid; a key of silver.customers", source="customer_id"),

@@ -10,14 +10,12 @@ import narwhals as nw
 
 from medallion_assets.contracts.expectations import expect
 from medallion_assets.contracts.table import Column, Date, Table, Text
-from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 CUSTOMERS = Table(
     name="silver.customers",
     description="The history of every customer: one row a version, with the time in which it was valid.",
     key=("customer_id",),
     history=True,
-    source=DynamoDBExports(),
     columns=(
         Column("customer_id", Text(trim=False), "the customer's key in DynamoDB", source="customer_id"),
         Column("customer_name", Text(), "full name", source="customer_name", nullable=True),

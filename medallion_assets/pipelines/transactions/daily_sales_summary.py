@@ -10,7 +10,7 @@ from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.contracts.table import AT_ONCE, Column, Date, Integer, Limits, Money, Table, Text
+from medallion_assets.contracts.table import Column, Date, Integer, Money, Table, Text
 from medallion_assets.pipelines.transactions.sales import counted, half_up, to_money, whole
 
 DIMENSIONS = ("transaction_date", "product_category", "customer_segment", "region")
@@ -20,9 +20,6 @@ DAILY_SALES_SUMMARY = Table(
     description="Sales of a business day by product category, customer segment and region.",
     key=DIMENSIONS,
     partition_by="transaction_date",
-    limits=Limits(time_limit_seconds=7200),
-    update_timers=AT_ONCE,
-    freshness_hours=24,
     columns=(
         Column("transaction_date", Date(), "the business day, in Los Angeles"),
         Column("product_category", Text(), "the product's category"),

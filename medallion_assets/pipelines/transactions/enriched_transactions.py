@@ -6,13 +6,12 @@ Does not: how versions are made (refining.history), or which days a change of tr
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.contracts.table import AT_ONCE, Column, Limits, Table
+from medallion_assets.contracts.table import Table
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 
@@ -26,23 +25,15 @@ BEGINNING_OF_TIME = datetime(1900, 1, 1, tzinfo=UTC)
 """Before any transaction: rule T1 accepts none before 1990."""
 
 
-def _without_source(column: Column) -> Column:
-    return replace(column, source=None, business_date_of=None)
-
-
 ENRICHED_TRANSACTIONS = Table(
     name="silver.enriched_transactions",
     description="Every live transaction, with the segment and region that its customer had when it happened.",
     key=CUSTOMER_TRANSACTIONS.key,
     partition_by=CUSTOMER_TRANSACTIONS.partition_by,
-    limits=Limits(time_limit_seconds=1800),
-    update_timers=AT_ONCE,
     columns=tuple(
-        _without_source(CUSTOMER_TRANSACTIONS.column(name))
-        for name in CUSTOMER_TRANSACTIONS.business_columns
-        if name != "is_deleted"
-    )
-    + tuple(_without_source(CUSTOMERS.column(name)) for name in ATTRIBUTES),
+        column.derived
+        for column in (*CUSTOMER_TRANSACTIONS.decoded_columns, *(CUSTOMERS.column(name) for name in ATTRIBUTES))
+    ),
 )
 
 

@@ -21,6 +21,7 @@ from medallion_assets.contracts.pipeline import (
     PublishItems,
     Reconciled,
 )
+from medallion_assets.contracts.policies import AT_ONCE, Limits
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV, customer_days, lifetime_value
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
@@ -31,6 +32,7 @@ from medallion_assets.pipelines.transactions.enriched_transactions import (
     days_of_changed_customers,
     enrich,
 )
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 
 def revenue_by_day(transactions: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
@@ -56,12 +58,17 @@ ENRICHMENT = Derived(
     lookups=(Lookup(table=CUSTOMERS, prepare=customer_periods, changed_days=days_of_changed_customers),),
     compute=enrich,
     one_to_one=True,
+    update_timers=AT_ONCE,
+    limits=Limits(time_limit_seconds=1800),
 )
 DAILY_SALES = Daily(
     table=DAILY_SALES_SUMMARY,
     source=ENRICHED_TRANSACTIONS,
     compute=summarise,
     reconciled=_revenue("net_revenue"),
+    update_timers=AT_ONCE,
+    limits=Limits(time_limit_seconds=7200),
+    freshness_hours=24,
 )
 LIFETIME_VALUE = AsOf(
     table=CUSTOMER_LTV,
@@ -69,6 +76,8 @@ LIFETIME_VALUE = AsOf(
     base=customer_days,
     compute=lifetime_value,
     reconciled=_revenue("lifetime_value"),
+    update_timers=AT_ONCE,
+    freshness_hours=24,
 )
 SALES_METRICS = PublishDays(gold=DAILY_SALES, to="daily_sales_metrics")
 LIFETIME_VALUE_METRICS = PublishItems(
@@ -80,7 +89,10 @@ LIFETIME_VALUE_METRICS = PublishItems(
 )
 TRANSACTIONS = Pipeline(
     name="transactions",
-    loaded=(Loaded(table=CUSTOMER_TRANSACTIONS), Loaded(table=CUSTOMERS)),
+    loaded=(
+        Loaded(table=CUSTOMER_TRANSACTIONS, source=DynamoDBExports()),
+        Loaded(table=CUSTOMERS, source=DynamoDBExports()),
+    ),
     derived=(ENRICHMENT,),
     gold=(DAILY_SALES, LIFETIME_VALUE),
     published=(SALES_METRICS, LIFETIME_VALUE_METRICS),

@@ -13,7 +13,7 @@ import polars as pl
 
 from medallion_assets.contracts.batch import BatchKind, decides_at
 from medallion_assets.contracts.reasons import spread
-from medallion_assets.contracts.source import LineReader
+from medallion_assets.contracts.source import LineReader, Source
 from medallion_assets.contracts.table import Column, Table
 from medallion_assets.delta.pieces import pieces
 from medallion_assets.refining.typing.timestamps import business_dates
@@ -32,8 +32,8 @@ _CARRIED = ("raw", "_export_id", "_export_type", "_source_file", "_line_number")
 _LISTS = ("_reasons", "_reason_columns")
 
 
-def decode(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
-    """Decode Bronze rows of one or several exports into the columns of `table`, same order, same height.
+def decode(lines: pl.DataFrame, table: Table, source: Source) -> pl.DataFrame:
+    """Decode Bronze rows of one or several exports of `source` into the columns of `table`, same order, same height.
 
     `lines` has `raw`, `_export_id`, `_export_type`, `_export_from_at` and `_export_to_at` (UTC), `_source_file`,
     `_line_number` (rule B4).
@@ -48,14 +48,14 @@ def decode(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
 
     No line fails the call: what cannot be read is a reason (`malformed_json`, `unknown_record`).
     """
-    reader = table.loaded_from.reader(table, lines["raw"])
+    reader = source.reader(table, lines["raw"])
     cuts = list(pieces(lines["raw"], rows=BLOCK_LINES, size=BLOCK_BYTES)) or [(0, 0)]
     blocks = [lines.slice(start, height) for start, height in cuts]
     with ThreadPoolExecutor(min(len(blocks), pl.thread_pool_size())) as threads:
-        return pl.concat(threads.map(lambda block: _decode_block(block, table, reader), blocks), rechunk=False)
+        return pl.concat(threads.map(lambda block: _decode_block(block, table, source, reader), blocks), rechunk=False)
 
 
-def _decode_block(lines: pl.DataFrame, table: Table, reader: LineReader) -> pl.DataFrame:
+def _decode_block(lines: pl.DataFrame, table: Table, source: Source, reader: LineReader) -> pl.DataFrame:
     texts = reader.read(lines).with_columns(
         (lines["_export_type"] == BatchKind.FULL.value).alias("_is_full"),
         lines["_export_from_at"],
@@ -65,7 +65,7 @@ def _decode_block(lines: pl.DataFrame, table: Table, reader: LineReader) -> pl.D
     sourced = [column for column in table.decoded_columns if column.source is not None]
     values = texts.select(
         *(typed(texts, column) for column in sourced),
-        _sequence_micros(table).alias("_sequence_micros"),
+        _sequence_micros(source).alias("_sequence_micros"),
         "_is_delete",
         "_unknown_attributes",
     )
@@ -74,7 +74,7 @@ def _decode_block(lines: pl.DataFrame, table: Table, reader: LineReader) -> pl.D
         for column in table.decoded_columns
         if column.business_date_of
     )
-    return values.hstack(_reason_lists(texts, values, sourced, table)).select(
+    return values.hstack(_reason_lists(texts, values, sourced, table, source)).select(
         *(column.name for column in table.decoded_columns),
         "_sequence_micros",
         "_is_delete",
@@ -84,14 +84,16 @@ def _decode_block(lines: pl.DataFrame, table: Table, reader: LineReader) -> pl.D
     )
 
 
-def _reason_lists(texts: pl.DataFrame, values: pl.DataFrame, columns: list[Column], table: Table) -> list[pl.Series]:
+def _reason_lists(
+    texts: pl.DataFrame, values: pl.DataFrame, columns: list[Column], table: Table, source: Source
+) -> list[pl.Series]:
     """`_reasons` and `_reason_columns`; only the rows that may have one are asked why."""
     asked = texts.with_columns(values.select(pl.all().name.prefix("_typed:")))
     is_suspect = asked.select(
         pl.any_horizontal(
             pl.col("_verdict").is_not_null(),
             pl.col("_typed:_sequence_micros").is_null(),
-            _is_outside_window(table),
+            _is_outside_window(source),
             *(suspect(column, pl.col(f"_typed:{column.name}")) & _is_asked(column, table) for column in columns),
         )
     ).to_series()
@@ -104,7 +106,7 @@ def _reason_lists(texts: pl.DataFrame, values: pl.DataFrame, columns: list[Colum
         .then("_verdict")
         .when(pl.col("_typed:_sequence_micros").is_null())
         .then(pl.lit(SEQUENCE_MALFORMED))
-        .when(_is_outside_window(table))
+        .when(_is_outside_window(source))
         .then(pl.lit(WRITE_TIME_OUTSIDE_WINDOW))
         .alias("_of_record")
     )
@@ -126,19 +128,19 @@ def _is_asked(column: Column, table: Table) -> pl.Expr:
     return is_read if column.name in table.key else is_read & ~pl.col("_is_delete")
 
 
-def _sequence_micros(table: Table) -> pl.Expr:
+def _sequence_micros(source: Source) -> pl.Expr:
     """When a change was written, or the moment as of which a full batch decides (rule R1)."""
     digits = pl.col("_sequence")
     written = pl.when(digits.str.contains("^[0-9]{1,18}$")).then(digits).cast(pl.Int64)
-    decided = decides_at(pl.col("_export_to_at"), table.loaded_from.uncertainty).dt.timestamp("us")
+    decided = decides_at(pl.col("_export_to_at"), source.uncertainty).dt.timestamp("us")
     return pl.when(pl.col("_verdict").is_null()).then(pl.when("_is_full").then(decided).otherwise(written))
 
 
-def _is_outside_window(table: Table) -> pl.Expr:
+def _is_outside_window(source: Source) -> pl.Expr:
     """Whether an incremental record was written further from its export's window than clocks and replication explain.
 
     A unit or a clock that is wrong is off by far more than `write_time_slack_hours` (rule R1).
     """
-    slack = timedelta(hours=table.write_time_slack_hours) // timedelta(microseconds=1)
+    slack = timedelta(hours=source.write_time_slack_hours) // timedelta(microseconds=1)
     first, last = (pl.col(edge).dt.timestamp("us") for edge in ("_export_from_at", "_export_to_at"))
     return ~pl.col("_is_full") & ~pl.col("_typed:_sequence_micros").is_between(first - slack, last + slack)

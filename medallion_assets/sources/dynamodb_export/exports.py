@@ -37,6 +37,8 @@ ASKED_FIRST = BY_ACCESS | {Verdict.DATA_FILE_MISSING}
 class DynamoDBExports:
     """Full and incremental exports, as DynamoDB writes them below a place, under any prefixes."""
 
+    write_time_slack_hours: float = 24
+
     @property
     def uncertainty(self) -> timedelta:
         """What AWS says of every full export; its manifests are read with the same."""

@@ -22,7 +22,7 @@ from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
 from medallion_assets_tests.operations.small_lakehouse import AT, DAY, FIRST, log_file, make_lakehouse
 from medallion_assets_tests.oracle.lines import full, item_line, transaction, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS
-from medallion_assets_tests.pipeline import CATALOG, land, run_silver
+from medallion_assets_tests.pipeline import CATALOG, declared, land, run_silver
 
 pytestmark = pytest.mark.flow
 
@@ -54,7 +54,9 @@ def test_the_last_days_are_read(tmp_path: Path) -> None:
     for export_id, days in (("old", 9), ("young", 8)):
         tally = Tally(export_id=export_id, records=1, reasons=Counter({"missing": 1}))
         judged_at = NOW - timedelta(days=days)
-        record_results(lake, results_of(CUSTOMER_TRANSACTIONS, tally, is_published=True, run_id="r", now=judged_at))
+        record_results(
+            lake, results_of(declared(CUSTOMER_TRANSACTIONS), tally, is_published=True, run_id="r", now=judged_at)
+        )
     facts = read_facts(lake, NOW)
     assert facts.attempts["run_id"].to_list() == ["young"]
     assert set(facts.results["export_id"]) == {"young"}

@@ -48,7 +48,7 @@ def explained(
     for export in exports:
         land(lakehouse, export)
     run_silver(lakehouse)
-    return explain(lakehouse, table, key)
+    return explain(lakehouse, pipeline.declared(table), key)
 
 
 def told(explanation: Explanation) -> list[tuple[str, str, str]]:
@@ -125,7 +125,7 @@ def test_records_that_wait_are_named_with_what_they_wait_for(tmp_path: Path) -> 
     lakehouse = lakehouse_at(tmp_path)
     pipeline.decide(lakehouse, [Decision("customer_transactions", SECOND, "reject")])
     run_silver(lakehouse)
-    rejected = explain(lakehouse, CUSTOMER_TRANSACTIONS, "t1").records[1]
+    rejected = explain(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), "t1").records[1]
     assert (rejected.verdict.value, rejected.detail) == ("rejected", "reject by tester: looked at it")
 
 
@@ -133,7 +133,7 @@ def test_without_silver_nothing_is_settled_and_nothing_is_made(tmp_path: Path) -
     """A reader makes no tables."""
     lakehouse = lakehouse_at(tmp_path)
     land(lakehouse, a_full(FIRST, item_line(transaction("t1"))))
-    found = explain(lakehouse, CUSTOMER_TRANSACTIONS, "t1")
+    found = explain(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), "t1")
     assert told(found) == [(FIRST, "upsert", "not settled")]
     assert not lakehouse.exists(CUSTOMER_TRANSACTIONS)
 
@@ -147,8 +147,8 @@ def test_a_redriven_record_says_so(tmp_path: Path) -> None:
         CUSTOMER_TRANSACTIONS,
         expectations=tuple(one for one in CUSTOMER_TRANSACTIONS.expectations if one.name != "currency_unsupported"),
     )
-    redrive(lakehouse, with_euro, now=NOW + DAY)
-    (record,) = explain(lakehouse, with_euro, "t1").records
+    redrive(lakehouse, pipeline.declared(with_euro), now=NOW + DAY)
+    (record,) = explain(lakehouse, pipeline.declared(with_euro), "t1").records
     assert (record.verdict.value, record.redriven_at) == ("decided the row", NOW + DAY)
 
 
@@ -201,12 +201,12 @@ def test_a_silver_that_does_not_follow_from_its_records_is_reported(tmp_path: Pa
     rows = silver.scan().with_columns(pl.lit("toys").alias("product_category"))
     day = silver.partitions[0]
     silver.commit([silver.stage(rows, partition=day)], remove=silver.files["path"])
-    assert explain(lakehouse, CUSTOMER_TRANSACTIONS, "t1").disagreements == [
+    assert explain(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), "t1").disagreements == [
         "product_category: Silver holds 'toys', its records say 'books'"
     ]
     silver = lakehouse.open(CUSTOMER_TRANSACTIONS)
     silver.commit(remove=silver.files["path"])
-    assert explain(lakehouse, CUSTOMER_TRANSACTIONS, "t1").disagreements == [
+    assert explain(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), "t1").disagreements == [
         "Silver holds 0 rows of this key; its records make 1"
     ]
 
@@ -219,7 +219,7 @@ def test_a_stricter_contract_is_no_disagreement(tmp_path: Path) -> None:
     strict = replace(
         CUSTOMER_TRANSACTIONS, expectations=(expect_or_drop("no_books", nw.col("product_category") != "books"),)
     )
-    found = explain(lakehouse, strict, "t1")
+    found = explain(lakehouse, pipeline.declared(strict), "t1")
     assert found.records[0].detail == "good when it was judged; the present contract says no_books"
     assert not found.disagreements
 
@@ -236,13 +236,15 @@ def test_bronze_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     lakehouse = lakehouse_at(tmp_path)
     land(lakehouse, a_full(FIRST, *(item_line(transaction(f"t{number}")) for number in range(5))))
     seen: list[tuple[int, int]] = []
-    found = explain(lakehouse, CUSTOMER_TRANSACTIONS, "t4", progress=lambda *figures: seen.append(figures))
+    found = explain(
+        lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), "t4", progress=lambda *figures: seen.append(figures)
+    )
     assert (len(found.records), seen) == (1, [(2, 5), (4, 5), (5, 5)])
 
 
 def test_no_bronze_table_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="check MEDALLION_LAKEHOUSE_URL, or run bronze/customer_transactions"):
-        explain(lakehouse_at(tmp_path), CUSTOMER_TRANSACTIONS, "t1")
+        explain(lakehouse_at(tmp_path), pipeline.declared(CUSTOMER_TRANSACTIONS), "t1")
 
 
 def test_composite_keys_are_typed_column_by_column() -> None:
@@ -268,4 +270,4 @@ def test_silver_agrees_in_any_history(history: History) -> None:
         exported = {export.table for export in history.exports}
         for table, keys in ((CUSTOMER_TRANSACTIONS, TRANSACTION_KEYS), (CUSTOMERS, CUSTOMER_KEYS)):
             for key in keys if table.short_name in exported else ():
-                assert explain(lakehouse, table, key).disagreements == []
+                assert explain(lakehouse, pipeline.declared(table), key).disagreements == []

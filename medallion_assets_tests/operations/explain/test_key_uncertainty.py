@@ -9,7 +9,7 @@ from medallion_assets.operations.explain.explanation import explain
 from medallion_assets_tests.operations.small_lakehouse import AT, DAY
 from medallion_assets_tests.oracle.lines import delete_line, full, item_line, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS, ExportInput, micros
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, lakehouse_at, land, run_silver
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, declared, lakehouse_at, land, run_silver
 
 MINUTE = timedelta(minutes=1)
 ITEM = item_line(transaction("t1"))
@@ -29,7 +29,7 @@ def unknown(folder: Path, *exports: ExportInput, key: str = "t1") -> list[str]:
     for export in exports:
         land(lakehouse, export)
     run_silver(lakehouse)
-    return explain(lakehouse, CUSTOMER_TRANSACTIONS, key).unknown
+    return explain(lakehouse, declared(CUSTOMER_TRANSACTIONS), key).unknown
 
 
 def test_a_row_that_a_full_export_alone_tells_may_have_ended_in_a_window_over_its_minutes(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from medallion_assets_tests.pipeline import (
     CUSTOMERS,
     ENRICHED_TRANSACTIONS,
     NOW,
+    declared,
     land,
     run_silver,
 )
@@ -97,7 +98,7 @@ def test_a_source_that_was_made_again_whole_is_found(lakehouse: Lakehouse) -> No
 def test_a_silver_table_that_was_made_again_is_found_until_enrichment_has_taken_it(lakehouse: Lakehouse) -> None:
     """Its versions are counted anew, so what enrichment has noted of them means another table."""
     shutil.rmtree(lakehouse.uri(CUSTOMERS))
-    refine(lakehouse, CUSTOMERS, now=NOW)
+    refine(lakehouse, declared(CUSTOMERS), now=NOW)
     assert found(lakehouse) == [(ENRICHED_TRANSACTIONS.name, "source_is_the_same_table")]
     update_derived(lakehouse, ENRICHMENT)
     assert found(lakehouse) == []

@@ -209,7 +209,7 @@ def test_enriched_rows_that_are_missing_or_of_deleted_keys_are_found(lakehouse: 
 def test_enrichment_that_is_behind_is_a_note(lakehouse: Lakehouse) -> None:
     """Between two runs that is how it is, and its rows are not compared."""
     land(lakehouse, full("customer_transactions", THIRD, AT + 2 * DAY, [item_line(transaction("t9"))]))
-    refine(lakehouse, CUSTOMER_TRANSACTIONS, now=NOW)
+    refine(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), now=NOW)
     answer = verify(lakehouse, deep=True)
     assert answer.findings == []
     assert answer.notes == ["silver.enriched_transactions has not taken the latest of silver.customer_transactions"]
@@ -258,14 +258,14 @@ def test_any_history_is_sound(history: History) -> None:
 
 def test_a_rebuild_that_was_cut_off_before_its_quarantine_is_found(lakehouse: Lakehouse) -> None:
     """Also under an unchanged contract, whose fingerprints do not differ."""
-    rebuild_judged(lakehouse, CUSTOMER_TRANSACTIONS, why="once", now=NOW)
+    rebuild_judged(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), why="once", now=NOW)
     assert found(lakehouse) == []
     with pytest.MonkeyPatch.context() as crash:
         crash.setattr("medallion_assets.refining.rebuild.replace_quarantine", _crash)
         with pytest.raises(RuntimeError):
-            rebuild_judged(lakehouse, CUSTOMER_TRANSACTIONS, why="twice", now=NOW)
+            rebuild_judged(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), why="twice", now=NOW)
     assert found(lakehouse) == [("quarantine.customer_transactions", "rebuild_is_whole")]
-    rebuild_judged(lakehouse, CUSTOMER_TRANSACTIONS, why="thrice", now=NOW)
+    rebuild_judged(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), why="thrice", now=NOW)
     assert found(lakehouse) == []
 
 

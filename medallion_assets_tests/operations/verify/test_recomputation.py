@@ -12,7 +12,7 @@ from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.recomputation import differences, recompute
 from medallion_assets.refining.redrive import redrive
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, lakehouse_at
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, declared, lakehouse_at
 
 WITH_EURO = replace(
     CUSTOMER_TRANSACTIONS,
@@ -36,18 +36,18 @@ def test_rows_that_wait_in_quarantine_stay_out_and_redriven_ones_count(
 ) -> None:
     """C6: a contract that has learnt EUR changes nothing until the row is driven again."""
     if is_redriven:
-        redrive(lakehouse, WITH_EURO, now=NOW)
-    assert recompute(lakehouse, WITH_EURO, scratch) == 0
+        redrive(lakehouse, declared(WITH_EURO), now=NOW)
+    assert recompute(lakehouse, declared(WITH_EURO), scratch) == 0
     assert list(differences(lakehouse.open(WITH_EURO), scratch.open(WITH_EURO))) == []
     assert lakehouse.open(WITH_EURO).row_count == (3 if is_redriven else 2)
 
 
 def test_a_stricter_contract_cannot_repeat_what_was_good(lakehouse: Lakehouse, scratch: Lakehouse) -> None:
     """R4: the records that Silver holds and the present contract refuses are counted, and nothing is compared."""
-    assert recompute(lakehouse, STRICT, scratch) == 2
+    assert recompute(lakehouse, declared(STRICT), scratch) == 2
 
 
 def test_a_redriven_row_that_the_contract_refuses_again_is_counted(lakehouse: Lakehouse, scratch: Lakehouse) -> None:
     """C6: Silver holds it, so the contract of today is the stricter one."""
-    redrive(lakehouse, WITH_EURO, now=NOW)
-    assert recompute(lakehouse, CUSTOMER_TRANSACTIONS, scratch) == 1
+    redrive(lakehouse, declared(WITH_EURO), now=NOW)
+    assert recompute(lakehouse, declared(CUSTOMER_TRANSACTIONS), scratch) == 1

@@ -106,7 +106,7 @@ def test_what_may_hide_exports_fails_the_check(graph: Graph, monkeypatch: pytest
     assert run.checks[CHECK].severity is dg.AssetCheckSeverity.ERROR
     assert run.failed_checks == {CHECK}
     assert run.figures(*CHECK)["folders_not_looked_into"].keys() == {"daily"}
-    looked = look(Known(graph.lakehouse, CUSTOMER_TRANSACTIONS), place.raw_url, Cursor(), NOW)
+    looked = look(Known(graph.lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS)), place.raw_url, Cursor(), NOW)
     assert str(looked) == "no new export (folders not looked into: 1)"
 
 

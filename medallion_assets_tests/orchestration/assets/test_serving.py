@@ -239,7 +239,7 @@ def test_an_endpoint_where_nobody_listens_is_asked_again(built: Graph, monkeypat
     settings = load_settings({"MEDALLION_HOME": str(built.settings.home), "MEDALLION_RETRY_SECONDS": "0"})
     run = replace(built, settings=settings, dynamodb_resource=nowhere).run(SALES, first=LAST)
     assert not run.success
-    assert run.retries == SALES_METRICS.table.limits.retries
+    assert run.retries == SALES_METRICS.limits.retries
     failure = [event for event in run.result.all_events if event.event_type is dg.DagsterEventType.STEP_FAILURE][-1]
     assert "AWS_ENDPOINT_URL_DYNAMODB" in str(failure.step_failure_data.user_failure_data)
 
@@ -263,7 +263,7 @@ def test_throttling_that_lasts_shows_readers_nothing_and_ends_with_what_to_do(
     with monkeypatch.context() as patch:
         patch.setattr(BaseClient, "_make_api_call", throttled)
         run = patient.run(SALES, first=LAST)
-    assert (run.success, run.retries) == (False, SALES_METRICS.table.limits.retries)
+    assert (run.success, run.retries) == (False, SALES_METRICS.limits.retries)
     failure = [event for event in run.result.all_events if event.event_type is dg.DagsterEventType.STEP_FAILURE][-1]
     said = str(failure.step_failure_data.user_failure_data)
     assert "ProvisionedThroughputExceededException" in said

@@ -8,7 +8,7 @@ from dataclasses import replace
 import dagster as dg
 import pytest
 
-from medallion_assets.contracts.table import AT_ONCE, Timers
+from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.operations.alerts.table import ALERTS
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor, arrival_sensors
@@ -40,7 +40,7 @@ def landing(graph: Graph) -> Landing:
 
 
 def sensing(graph: Graph, timers: Timers = AT_ONCE) -> Sensing:
-    return Sensing(graph, arrival_sensor(PIPELINE, CUSTOMER_TRANSACTIONS, timers))
+    return Sensing(graph, arrival_sensor(PIPELINE, pipeline.declared(CUSTOMER_TRANSACTIONS), timers))
 
 
 def load(sensor: Sensing, seconds: float = 0) -> dg.RunRequest:
@@ -93,7 +93,7 @@ def test_dagster_takes_what_is_asked_for(graph: Graph) -> None:
 def test_without_timers_the_run_that_loads_an_export_refines_it_too(graph: Graph) -> None:
     place, sensor = (
         landing(graph),
-        Sensing(graph, arrival_sensor(PIPELINE, CUSTOMER_TRANSACTIONS, AT_ONCE, refines=True)),
+        Sensing(graph, arrival_sensor(PIPELINE, pipeline.declared(CUSTOMER_TRANSACTIONS), AT_ONCE, refines=True)),
     )
     export = place.full("a")
     request = load(sensor)
@@ -224,8 +224,8 @@ def test_what_a_changed_source_may_mend_stops_nothing(graph: Graph, is_old: bool
         later = refusal.judged_at + HOUR
         record_refusals(graph.lakehouse, [replace(refusal, fingerprint=listed, judged_at=later)])
     else:
-        contract = replace(CUSTOMER_TRANSACTIONS, source_arn=anew.table_arn)
-        sensor.sensor = arrival_sensor(PIPELINE, contract, AT_ONCE)
+        named = pipeline.declared(CUSTOMER_TRANSACTIONS, source_arn=anew.table_arn)
+        sensor.sensor = arrival_sensor(PIPELINE, named, AT_ONCE)
     asked = sensor.tick(15)
     assert asked is not None
     told = asked.run_config["ops"]["bronze__customer_transactions"]["config"]["trigger"]["exports"]

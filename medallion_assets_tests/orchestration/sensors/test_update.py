@@ -8,13 +8,14 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from medallion_assets.contracts.table import AT_ONCE
+from medallion_assets.contracts.policies import AT_ONCE, GatePolicy
 from medallion_assets.errors import MedallionError
 from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.orchestration.sensors.watching import watch_bronze
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as PIPELINE
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import Action, Decision, record_decisions
@@ -27,6 +28,7 @@ from medallion_assets_tests.orchestration.sensors.sensing import NOON, Sensing, 
 
 SILVER = "silver/customer_transactions"
 CUSTOMER = lines.full("customers", export_id(0), at(0), [lines.item_line(lines.customer("c1"))])
+LOADED = pipeline.declared(CUSTOMER_TRANSACTIONS)
 
 
 def sensing(graph: Graph, name: str = "table_update_customer_transactions") -> Sensing:
@@ -107,22 +109,23 @@ def test_a_failed_gate_is_not_asked_for_again_before_a_decision(graph: Graph) ->
     )
     record_decisions(graph.lakehouse, [decision])
     assert refined_run(sensor, 4005).success
-    assert [watched.is_updated for watched in watch_bronze(graph.lakehouse, CUSTOMER_TRANSACTIONS)] == [False]
+    (watched,) = watch_bronze(graph.lakehouse, LOADED)
+    assert not watched.is_updated
 
 
 def test_a_failed_gate_is_asked_for_again_when_the_rules_have_changed(graph: Graph) -> None:
     """C4: the contract's threshold is lower now; nobody has to run it by hand."""
     land(graph, base(), window(1, *[BAD] * 10))
     assert not refined_run(sensing(graph), 0).success
-    (same,) = watch_bronze(graph.lakehouse, CUSTOMER_TRANSACTIONS)
-    (other,) = watch_bronze(graph.lakehouse, replace(CUSTOMER_TRANSACTIONS, quality_threshold=0.0))
+    (same,) = watch_bronze(graph.lakehouse, LOADED)
+    (other,) = watch_bronze(graph.lakehouse, replace(LOADED, gate=GatePolicy(quality_threshold=0.0)))
     assert (same.is_updated, other.is_updated) == (False, True)
 
 
 def test_what_was_given_up_begins_anew_when_the_rules_have_changed(graph: Graph) -> None:
     land(graph, base())
-    (same,) = watch_bronze(graph.lakehouse, CUSTOMER_TRANSACTIONS)
-    (other,) = watch_bronze(graph.lakehouse, replace(CUSTOMER_TRANSACTIONS, quality_threshold=0.0))
+    (same,) = watch_bronze(graph.lakehouse, LOADED)
+    (other,) = watch_bronze(graph.lakehouse, replace(LOADED, gate=GatePolicy(quality_threshold=0.0)))
     assert same.note != other.note
 
 
@@ -165,7 +168,7 @@ def test_enrichment_that_a_run_left_behind_is_repaired(graph: Graph) -> None:
     land(graph, base(), CUSTOMER)
     assert sensor.tick(0) is None
     for table in (CUSTOMER_TRANSACTIONS, CUSTOMERS):
-        refine(graph.lakehouse, table, now=pipeline.NOW)
+        refine(graph.lakehouse, pipeline.declared(table), now=pipeline.NOW)
     with at_work(graph, "refine", CUSTOMERS, ENRICHED_TRANSACTIONS):
         assert sensor.tick(5) is None
     request = sensor.tick(10)
@@ -175,7 +178,7 @@ def test_enrichment_that_a_run_left_behind_is_repaired(graph: Graph) -> None:
     assert sensor.run(request).success
     assert sensor.tick(15) is None
     land(graph, window(1))
-    refine(graph.lakehouse, CUSTOMER_TRANSACTIONS, now=pipeline.NOW)
+    refine(graph.lakehouse, LOADED, now=pipeline.NOW)
     assert refined_run(sensor, 20).success  # at once: enrichment has no timers
     assert sensor.tick(25) is None
 
@@ -201,4 +204,4 @@ def test_a_place_that_is_no_table_fails_the_tick_with_what_to_do(graph: Graph) -
 
 
 def test_timers_of_zero_ask_at_once() -> None:
-    assert ENRICHED_TRANSACTIONS.update_timers == AT_ONCE
+    assert ENRICHMENT.update_timers == AT_ONCE

@@ -18,7 +18,6 @@ from medallion_assets.contracts.table import (
     Text,
     TimestampUtc,
 )
-from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 FROM_AT = datetime(2026, 1, 1, tzinfo=UTC)
 FROM_MICROS = 1_767_225_600_000_000
@@ -31,7 +30,6 @@ VISITS = Table(
     name="silver.visits",
     description="a contract with every type",
     key=("visit_id",),
-    source=DynamoDBExports(),
     columns=(
         Column("visit_id", Text(trim=False), "key", source="pk"),
         Column("country", Text(case="upper"), "required text", source="country"),

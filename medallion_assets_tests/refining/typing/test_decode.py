@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,6 +13,8 @@ from polars.testing import assert_frame_equal
 
 from medallion_assets.refining.typing import decode as decode_module
 from medallion_assets.refining.typing.decode import decode
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
+from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.refining.typing.decoding import (
     FROM_MICROS,
     ITEM,
@@ -41,7 +42,7 @@ COLUMNS = list(GOOD)
 
 def row(*lines: str) -> dict[str, Any]:
     """The last of the decoded lines."""
-    return decode(bronze(*lines), VISITS).row(-1, named=True)
+    return decode(bronze(*lines), VISITS, EXPORTS).row(-1, named=True)
 
 
 def reasons(line: str) -> list[tuple[str, str | None]]:
@@ -54,7 +55,7 @@ def reasons(line: str) -> list[tuple[str, str | None]]:
 
 def test_a_good_item_has_every_column_in_its_type_and_no_reason() -> None:
     """Rules T1 to T5; the sequence of a full export's item is a minute less than the export's time (R1)."""
-    frame = decode(bronze(item()), VISITS)
+    frame = decode(bronze(item()), VISITS, EXPORTS)
     assert frame.select(COLUMNS).row(0, named=True) == GOOD
     assert frame.schema == {
         "visit_id": pl.String(),
@@ -85,15 +86,15 @@ def test_a_good_item_has_every_column_in_its_type_and_no_reason() -> None:
 
 def test_nothing_decodes_to_the_same_columns() -> None:
     """An empty export."""
-    assert_frame_equal(decode(bronze(), VISITS), decode(bronze(item()), VISITS).clear())
+    assert_frame_equal(decode(bronze(), VISITS, EXPORTS), decode(bronze(item()), VISITS, EXPORTS).clear())
 
 
 def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     """Same rows, same order, however the batch is cut."""
     lines = [item(pk={"S": str(n)}, price={"N": "1.00001" if n % 3 else "1"}) for n in range(20)] + ["", change(ITEM)]
-    whole = decode(bronze(*lines), VISITS)
+    whole = decode(bronze(*lines), VISITS, EXPORTS)
     monkeypatch.setattr(decode_module, "BLOCK_LINES", 3)
-    assert_frame_equal(decode(bronze(*lines), VISITS), whole)
+    assert_frame_equal(decode(bronze(*lines), VISITS, EXPORTS), whole)
     assert whole["raw"].to_list() == lines
 
 
@@ -151,9 +152,9 @@ def test_a_write_time_in_another_unit_or_of_a_wrong_clock_is_bad(written: int, s
 @pytest.mark.parametrize("slack", [0, 0.5, 24])
 def test_a_write_time_may_lie_outside_the_window_by_the_slack(slack: float) -> None:
     """Rule R1: both edges are inclusive."""
-    table, micros = replace(VISITS, write_time_slack_hours=slack), int(slack * 3_600_000_000)
+    source, micros = DynamoDBExports(write_time_slack_hours=slack), int(slack * 3_600_000_000)
     edges = [FROM_MICROS - micros - 1, FROM_MICROS - micros, TO_MICROS + micros, TO_MICROS + micros + 1]
-    decoded = decode(bronze(*(change(ITEM, micros=str(edge)) for edge in edges)), table)
+    decoded = decode(bronze(*(change(ITEM, micros=str(edge)) for edge in edges)), VISITS, source)
     outside = ["write_time_outside_window"]
     assert decoded["_reasons"].to_list() == [outside, [], [], outside]
     assert decoded["_sequence_micros"].to_list() == edges
@@ -174,7 +175,7 @@ def test_no_write_time_raises(written: Any) -> None:
 )
 def test_a_record_of_the_other_kind_of_export_is_none(line: str, export_type: str) -> None:
     """Rules R1, R2: an item has no write time, and a full export deletes by absence alone."""
-    decoded = decode(bronze(line, export_type=export_type), VISITS).row(0, named=True)
+    decoded = decode(bronze(line, export_type=export_type), VISITS, EXPORTS).row(0, named=True)
     assert (decoded["_reasons"], decoded["_reason_columns"]) == (["unknown_record"], [None])
     assert not any(decoded[name] for name in (*COLUMNS, "_sequence_micros", "_is_delete", "_unknown_attributes"))
 
@@ -245,7 +246,7 @@ def test_text_is_trimmed_and_cased_but_keys_are_not() -> None:
 def test_one_call_may_hold_several_exports() -> None:
     """Each record is judged by the time of its own export (rule T1)."""
     late, early = bronze(item()), bronze(item(), to_at=datetime(2026, 1, 1, tzinfo=UTC))
-    decoded = decode(pl.concat([late, early]), VISITS)
+    decoded = decode(pl.concat([late, early]), VISITS, EXPORTS)
     assert decoded["_reasons"].to_list() == [[], ["timestamp_in_future"]]
     assert decoded["_sequence_micros"].to_list() == [SURE_MICROS, SURE_MICROS - 86_400_000_000]
 

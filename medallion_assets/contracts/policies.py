@@ -1,0 +1,76 @@
+"""Policies: how a stage is run and what its batches have to keep, as values beside the table's schema.
+
+Belongs here: timers, limits, and what the gate asks for.
+Does not: what a row of a table is (contracts.table), or acting on any of them (refining.gate, orchestration).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timers:
+    """When a change may trigger a run: both must hold, and both may be 0. They mean what Lakeflow Jobs' do.
+
+    `min_time_between_triggers_seconds` counts from the last trigger; `wait_after_last_change_seconds` starts anew with
+    every change.
+    """
+
+    min_time_between_triggers_seconds: int = 300
+    wait_after_last_change_seconds: int = 60
+
+
+ARRIVAL_TIMERS = Timers()
+"""Of batches that wait to be loaded, unless their declaration says otherwise."""
+AT_ONCE = Timers(min_time_between_triggers_seconds=0, wait_after_last_change_seconds=0)
+"""Right after the change."""
+UPDATE_TIMERS = Timers(wait_after_last_change_seconds=120)
+"""Of a table whose sources have changed, unless its declaration says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long the stage that writes a table may take, how often it is tried again, and when it counts as unhealthy.
+
+    A run ends after `time_limit_seconds`, which counts as one of its `retries` if `retry_on_timeout`. A run that lasts
+    over `health_seconds` (attempts and waits included) or a process over `health_peak_bytes` raises an alert and goes
+    on.
+    """
+
+    time_limit_seconds: int = 3600
+    retries: int = 1
+    retry_on_timeout: bool = False
+    health_seconds: int = 7200
+    health_peak_bytes: int = 8 * 1024**3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatePolicy:
+    """What a batch has to keep to be published without a person's decision.
+
+    `quality_threshold` (a share from 0 to 1) of its records have to be good, unless fewer than
+    `quality_min_bad_records` are bad (rule C3). A full export may delete by absence `max_delete_share` (0 to 1) of the
+    live rows, or fewer than `max_delete_min_rows` of them (rule C7).
+    """
+
+    quality_threshold: float = 0.98
+    quality_min_bad_records: int = 10
+    max_delete_share: float = 0.5
+    max_delete_min_rows: int = 100
+
+
+GATE = GatePolicy()
+"""Of a loaded table, unless its declaration says otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policies:
+    """How the stage of a table is run: `update_timers` delay what an update of a source starts.
+
+    `freshness_hours` is the age at which the table counts as stale; None when nothing promises one.
+    """
+
+    update_timers: Timers = UPDATE_TIMERS
+    limits: Limits = Limits()
+    freshness_hours: float | None = None
