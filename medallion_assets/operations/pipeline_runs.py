@@ -22,6 +22,10 @@ from medallion_assets.delta.table import Lakehouse
 DAYS_AT_ONCE = 30
 
 
+LOST_PROCESS, TIME_LIMIT, FAILED_CHECKS = "lost process", "time limit", "failed checks"
+"""The kinds of failures without an error; of any other, see errors.kind_of."""
+
+
 class Outcome(StrEnum):
     """What became of an attempt."""
 
@@ -55,6 +59,8 @@ class StageAttempt:
     peak_memory_bytes: Annotated[int | None, "the most that its process held; null when it was lost"] = None
     outcome: Annotated[Outcome, "succeeded, failed, canceled or lost"]
     error: Annotated[str | None, "what a person needs to know; null when it succeeded"] = None
+    error_kind: Annotated[str | None, "what of the error stays the same when it happens again"] = None
+    export_id: Annotated[str | None, "the export that it failed on, where it was one"] = None
 
     @property
     def ended_at(self) -> datetime:

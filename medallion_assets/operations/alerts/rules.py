@@ -21,7 +21,7 @@ from medallion_assets.contracts.run_days import parse_days
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.operations.alerts.expectations import unusual_failures
 from medallion_assets.operations.alerts.facts import Facts, Unread
-from medallion_assets.operations.alerts.failures import untold_failures
+from medallion_assets.operations.alerts.failures import unseen_failures
 from medallion_assets.operations.alerts.health import unhealthy_run
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.pipeline_runs import Outcome
@@ -52,7 +52,7 @@ def _said_by(rule: Rule, facts: Facts, now: datetime) -> list[Alert]:
 
 def stage_failed(facts: Facts, now: datetime) -> Iterator[Alert]:
     """A stage failed, in a run that Dagster does not know any more."""
-    return untold_failures(facts.attempts, now, known_runs=facts.known_runs)
+    return unseen_failures(facts.attempts, now, known_runs=facts.known_runs)
 
 
 def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
