@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.pipeline_runs import Outcome
+from medallion_assets.operations.pipeline_runs import ENDED_AT, Outcome
 
 WINDOW_DAYS = 8
 """How far back attempts are read."""
@@ -50,12 +50,11 @@ def unseen_failures(
     Those that it knows (`known_runs`) raise their alert when they end, with what Dagster says of it. Rows without a
     kind of error are of a release before this one, which has raised their alert.
     """
-    ended = pl.col("started_at") + pl.duration(microseconds=(pl.col("duration_seconds") * 1e6).cast(pl.Int64))
     last = attempts.sort("started_at", "run_id", "attempt").unique("stage", keep="last", maintain_order=True)
     unseen = last.filter(
         pl.col("outcome").is_in([Outcome.FAILED, Outcome.LOST]),
         pl.col("error_kind").is_not_null(),
-        ended <= now - timedelta(seconds=GRACE_SECONDS),
+        ENDED_AT.le(now - timedelta(seconds=GRACE_SECONDS)),
         ~pl.col("run_id").is_in(list(known_runs)),
     )
     for row in unseen.iter_rows(named=True):
