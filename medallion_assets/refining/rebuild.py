@@ -232,6 +232,7 @@ class _Work:
                     found=f"{tally.score:.4f}, {tally.bad} bad of {tally.records} ({_some(tally.reasons)})",
                     do="look at what would change with --dry-run --accept-all; then correct the contract, or rebuild "
                     "with --accept-all",
+                    export_id=export.id,
                 )
             self.accepted[export.id] = tally
 

@@ -18,9 +18,10 @@ from dagster import DagsterEventType as Kind
 
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.operations.incident import Incident
-from medallion_assets.orchestration.reporting import FAILURE_PARTS
+from medallion_assets.operations.pipeline_runs import TIME_LIMIT
+from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND, FAILURE_PARTS
 from medallion_assets.orchestration.runs.outcomes import stage_ends
-from medallion_assets.orchestration.runs.whereabouts import OUT_OF_TIME
+from medallion_assets.orchestration.runs.whereabouts import kind_of_end
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.triggers.run_if import Status
 
@@ -64,8 +65,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
                 partition=days_named(run.tags),
                 trigger=run.tags.get(TRIGGER_TAG),
                 cause=run.tags.get(CAUSE_TAG),
-                **{name: part and _cut(part, ERROR_CHARACTERS) for name, part in parts.items()},
-                **_findings(checks),
+                **({name: part and _cut(part, ERROR_CHARACTERS) for name, part in parts.items()} | _findings(checks)),
                 last_good_version=version,
                 last_good_at=made_at,
                 failed_at=now if ended_at is None else datetime.fromtimestamp(ended_at, UTC),
@@ -84,21 +84,24 @@ def _step_error(event: dg.DagsterEvent) -> dict[str, Any]:
     failure = event.step_failure_data
     said = failure.user_failure_data
     if said is not None and said.description:
-        parts = {part: said.metadata.get(name) for part, name in FAILURE_PARTS.items()}
+        names = {**FAILURE_PARTS, "error_kind": FAILURE_KIND, "export_id": FAILURE_EXPORT}
+        parts = {part: said.metadata.get(name) for part, name in names.items()}
         texts = {part: None if value is None else str(value.value) for part, value in parts.items()}
         return {"error": said.description, "headline": texts.pop("what") or said.description, **texts}
     error = failure.error
     while error is not None and error.cause is not None and error.cls_name in WRAPPERS:
         error = error.cause
     text = error.message.strip() if error else event.message or "it said nothing"
-    return {"error": text, "headline": text}
+    return {"error": text, "headline": text, "error_kind": error.cls_name if error else None}
 
 
 def _run_error(told: Sequence[dg.DagsterEvent], *, is_lost: bool) -> dict[str, Any]:
     """What Dagster said of a run whose stage could not speak for itself; `is_lost` when none of its stages did."""
     messages = [event.message for event in told if event.event_type is Kind.RUN_FAILURE and event.message]
     text = messages[-1] if messages else "the run was ended, and nothing says why"
-    return {"error": text, "headline": text, "do": LOST_DO if is_lost and OUT_OF_TIME not in text else None}
+    kind = kind_of_end(text)
+    do = LOST_DO if is_lost and kind != TIME_LIMIT else None
+    return {"error": text, "headline": text, "error_kind": kind, "do": do}
 
 
 def _failed_checks(told: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckEvaluation]:
@@ -108,7 +111,7 @@ def _failed_checks(told: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckEva
 
 
 def _findings(checks: Sequence[dg.AssetCheckEvaluation]) -> dict[str, Any]:
-    """The export, reasons and bad rows that the checks name (the gate does), and every check with its figures."""
+    """What the checks name of export, reasons and bad rows (the gate names all), and every check with its figures."""
     figures = {check.check_name: _plain(check.metadata) for check in checks}
     told: dict[str, Any] = {}
     for values in figures.values():
@@ -117,12 +120,13 @@ def _findings(checks: Sequence[dg.AssetCheckEvaluation]) -> dict[str, Any]:
     listed = [
         {"check": check.check_name, "severity": check.severity.value, **figures[check.check_name]} for check in checks
     ]
-    return {
+    found = {
         "export_id": told.get("export_id"),
         "reasons": told.get("reasons"),
         "sample": json.dumps(rows, ensure_ascii=False) if rows else None,
         "failed_checks": json.dumps(listed, ensure_ascii=False) if listed else None,
     }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _sample(shown: dg.MetadataValue[Any] | None) -> list[dict[str, Any]]:
