@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import dagster as dg
 
@@ -21,6 +20,7 @@ from medallion_assets.contracts.run_days import days_named
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, read_attempts, record_attempts
 from medallion_assets.orchestration.jobs import step_names
+from medallion_assets.orchestration.runs.outcomes import step_error
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 
 LOOK_BACK = timedelta(days=3)
@@ -149,13 +149,9 @@ def _ending(event: dg.DagsterEvent) -> tuple[Outcome | None, str | None]:
     outcome = ENDINGS.get(event.event_type)
     if outcome is not Outcome.FAILED:
         return outcome, None
-    data: Any = event.event_specific_data
-    error, source = data.error, getattr(data, "error_source", None)
-    while error is not None and error.cause is not None:
-        error = error.cause
+    source = getattr(event.event_specific_data, "error_source", None)
     is_interrupt = source is not None and source.name == "INTERRUPT"
-    words = None if error is None else error.message.strip()[:ERROR_CHARACTERS]
-    return Outcome.CANCELED if is_interrupt else outcome, words
+    return Outcome.CANCELED if is_interrupt else outcome, step_error(event)["error"][:ERROR_CHARACTERS]
 
 
 def _ended_run(instance: dg.DagsterInstance, run: dg.DagsterRun, *, last: datetime) -> EndedRun:
