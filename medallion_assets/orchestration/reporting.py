@@ -31,7 +31,7 @@ from medallion_assets.contracts.table import (
 )
 from medallion_assets.delta.shown_rows import shown_rows
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.errors import MedallionError, TransientError
+from medallion_assets.errors import MedallionError, TransientError, kind_of
 from medallion_assets.errors.native import native_failures
 from medallion_assets.errors.visible_text import visible
 
@@ -40,8 +40,8 @@ PREVIEW_CHARACTERS = 120
 COUNTS_SHOWN = 100
 FAILURE_PARTS = {"what": "what", "expected": "expected", "found": "found", "do": "what to do"}
 """The parts of an error of this project, and what the metadata of the step's failure calls them."""
-STEP_RETRY_SECONDS = 10.0
-"""Before a step's own retry; what failed transiently has waited within the step already (stage.Repeating)."""
+FAILURE_KIND, FAILURE_EXPORT = "kind", "export"
+"""What of the error stays the same when it happens again, and the export that it is about."""
 
 
 def asset_options(
@@ -166,15 +166,17 @@ def stage_errors() -> Iterator[None]:
         with native_failures("this step"):
             yield
     except MedallionError as error:
+        parts = {FAILURE_PARTS[name]: part for name, part in error.parts.items()}
+        known = {**parts, FAILURE_KIND: kind_of(error), FAILURE_EXPORT: error.export_id}
         raise dg.Failure(
             str(error),
-            metadata={FAILURE_PARTS[name]: part for name, part in error.parts.items() if part is not None},
+            metadata={name: part for name, part in known.items() if part is not None},
             allow_retries=isinstance(error, TransientError),
         ) from error
 
 
 @contextmanager
-def step_retries(limits: Limits, *, attempt: int) -> Iterator[None]:
+def step_retries(limits: Limits, *, attempt: int, first_wait_seconds: float) -> Iterator[None]:
     """Ask Dagster to try the step again, as often as the stage's limits say, after what may not be permanent.
 
     With a retry policy Dagster also tries again what was ended by a person, by its time limit or with its host: in the
@@ -182,7 +184,7 @@ def step_retries(limits: Limits, *, attempt: int) -> Iterator[None]:
     """
     policy = dg.RetryPolicy(
         max_retries=limits.retries,
-        delay=STEP_RETRY_SECONDS,
+        delay=first_wait_seconds,
         backoff=dg.Backoff.EXPONENTIAL,
         jitter=dg.Jitter.PLUS_MINUS,
     )

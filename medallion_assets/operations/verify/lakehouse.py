@@ -144,7 +144,7 @@ class _Look:
     def recompute(self) -> None:
         """Silver once more, from Bronze."""
         with workspace() as folder:
-            scratch = Lakehouse(url=str(folder))
+            scratch = self.lakehouse.scratch(folder)
             catalog = self.lakehouse.catalog
             made = {loaded.table.name for loaded in catalog.loaded if self._recompute_one(loaded, scratch)}
             for derived in catalog.derived:

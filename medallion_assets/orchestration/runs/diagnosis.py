@@ -18,9 +18,9 @@ from dagster import DagsterEventType as Kind
 
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.operations.incident import Incident
-from medallion_assets.orchestration.reporting import FAILURE_PARTS
-from medallion_assets.orchestration.runs.outcomes import stage_ends
-from medallion_assets.orchestration.runs.whereabouts import OUT_OF_TIME
+from medallion_assets.operations.pipeline_runs import TIME_LIMIT
+from medallion_assets.orchestration.runs.outcomes import stage_ends, step_error
+from medallion_assets.orchestration.runs.whereabouts import kind_of_end
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.triggers.run_if import Status
 
@@ -29,8 +29,6 @@ VALUE_CHARACTERS = 500
 """Of a value in a check or a sample."""
 SAMPLE_ROWS = 5
 TOLD = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, Kind.RUN_FAILURE}
-WRAPPERS = {"DagsterExecutionStepExecutionError", "RetryRequested"}
-"""What Dagster puts around the error of a step."""
 LOST_DO = (
     "its process ended without a word. If it was killed for memory (`journalctl -k --grep 'out of memory'`; "
     "signal 9 or 6 in its log), give it more, or let fewer runs work at once (max_concurrent_runs in dagster.yaml). "
@@ -53,7 +51,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     incidents = []
     for asset, step in failed.items():
         failure = failures.get(step)
-        parts = _step_error(failure) if failure else _run_error(told, is_lost=not failures)
+        parts = step_error(failure) if failure else _run_error(told, is_lost=not failures)
         checks = [one for one in _failed_checks(told) if one.asset_key.to_user_string() == asset]
         version, made_at = _last_good(instance, asset)
         incidents.append(
@@ -64,8 +62,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
                 partition=days_named(run.tags),
                 trigger=run.tags.get(TRIGGER_TAG),
                 cause=run.tags.get(CAUSE_TAG),
-                **{name: part and _cut(part, ERROR_CHARACTERS) for name, part in parts.items()},
-                **_findings(checks),
+                **({name: part and _cut(part, ERROR_CHARACTERS) for name, part in parts.items()} | _findings(checks)),
                 last_good_version=version,
                 last_good_at=made_at,
                 failed_at=now if ended_at is None else datetime.fromtimestamp(ended_at, UTC),
@@ -75,30 +72,13 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     return incidents
 
 
-def _step_error(event: dg.DagsterEvent) -> dict[str, Any]:
-    """What a step said of its failure: the parts of an Incident.
-
-    An error of this project has left its own parts in the metadata. Of any other, and of one that a release before this
-    one left without its headline, the headline is all of it.
-    """
-    failure = event.step_failure_data
-    said = failure.user_failure_data
-    if said is not None and said.description:
-        parts = {part: said.metadata.get(name) for part, name in FAILURE_PARTS.items()}
-        texts = {part: None if value is None else str(value.value) for part, value in parts.items()}
-        return {"error": said.description, "headline": texts.pop("what") or said.description, **texts}
-    error = failure.error
-    while error is not None and error.cause is not None and error.cls_name in WRAPPERS:
-        error = error.cause
-    text = error.message.strip() if error else event.message or "it said nothing"
-    return {"error": text, "headline": text}
-
-
 def _run_error(told: Sequence[dg.DagsterEvent], *, is_lost: bool) -> dict[str, Any]:
     """What Dagster said of a run whose stage could not speak for itself; `is_lost` when none of its stages did."""
     messages = [event.message for event in told if event.event_type is Kind.RUN_FAILURE and event.message]
     text = messages[-1] if messages else "the run was ended, and nothing says why"
-    return {"error": text, "headline": text, "do": LOST_DO if is_lost and OUT_OF_TIME not in text else None}
+    kind = kind_of_end(text)
+    do = LOST_DO if is_lost and kind != TIME_LIMIT else None
+    return {"error": text, "headline": text, "error_kind": kind, "do": do}
 
 
 def _failed_checks(told: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckEvaluation]:
@@ -108,7 +88,7 @@ def _failed_checks(told: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckEva
 
 
 def _findings(checks: Sequence[dg.AssetCheckEvaluation]) -> dict[str, Any]:
-    """The export, reasons and bad rows that the checks name (the gate does), and every check with its figures."""
+    """What the checks name of export, reasons and bad rows (the gate names all), and every check with its figures."""
     figures = {check.check_name: _plain(check.metadata) for check in checks}
     told: dict[str, Any] = {}
     for values in figures.values():
@@ -117,12 +97,13 @@ def _findings(checks: Sequence[dg.AssetCheckEvaluation]) -> dict[str, Any]:
     listed = [
         {"check": check.check_name, "severity": check.severity.value, **figures[check.check_name]} for check in checks
     ]
-    return {
+    found = {
         "export_id": told.get("export_id"),
         "reasons": told.get("reasons"),
         "sample": json.dumps(rows, ensure_ascii=False) if rows else None,
         "failed_checks": json.dumps(listed, ensure_ascii=False) if listed else None,
     }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _sample(shown: dg.MetadataValue[Any] | None) -> list[dict[str, Any]]:

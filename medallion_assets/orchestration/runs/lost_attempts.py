@@ -21,6 +21,8 @@ from medallion_assets.contracts.run_days import days_named
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, read_attempts, record_attempts
 from medallion_assets.orchestration.jobs import step_names
+from medallion_assets.orchestration.runs.outcomes import step_error
+from medallion_assets.orchestration.runs.whereabouts import kind_of_end
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 
 LOOK_BACK = timedelta(days=3)
@@ -58,6 +60,8 @@ class StepEvent:
     at: datetime
     outcome: Outcome | None = None
     error: str | None = None
+    error_kind: str | None = None
+    export_id: str | None = None
 
 
 def lost_attempts(
@@ -132,6 +136,8 @@ def _attempt(run: EndedRun, stage: str, number: int, started_at: datetime, ended
         duration_seconds=max(((run.ended_at if ended is None else ended.at) - started_at).total_seconds(), 0.0),
         outcome=outcome,
         error=None if outcome is Outcome.SUCCEEDED else error,
+        error_kind=kind_of_end(run.said) if ended is None else ended.error_kind,
+        export_id=None if ended is None else ended.export_id,
     )
 
 
@@ -140,22 +146,24 @@ def _step_events(instance: dg.DagsterInstance, catalog: Catalog, run_id: str) ->
     names = step_names(catalog)
     for entry in instance.all_logs(run_id, of_type={*BEGINNINGS, *ENDINGS}):
         if entry.step_key in names and entry.dagster_event is not None:
-            outcome, error = _ending(entry.dagster_event)
-            yield StepEvent(stage=names[entry.step_key], at=_moment(entry.timestamp), outcome=outcome, error=error)
+            ending = _ending(entry.dagster_event)
+            yield StepEvent(stage=names[entry.step_key], at=_moment(entry.timestamp), **ending)
 
 
-def _ending(event: dg.DagsterEvent) -> tuple[Outcome | None, str | None]:
-    """What an event says of the end of an attempt; nothing, when it is its beginning."""
+def _ending(event: dg.DagsterEvent) -> dict[str, Any]:
+    """What an event says of the end of an attempt: fields of a StepEvent. It says nothing when it is its beginning."""
     outcome = ENDINGS.get(event.event_type)
     if outcome is not Outcome.FAILED:
-        return outcome, None
-    data: Any = event.event_specific_data
-    error, source = data.error, getattr(data, "error_source", None)
-    while error is not None and error.cause is not None:
-        error = error.cause
+        return {"outcome": outcome}
+    source = getattr(event.event_specific_data, "error_source", None)
     is_interrupt = source is not None and source.name == "INTERRUPT"
-    words = None if error is None else error.message.strip()[:ERROR_CHARACTERS]
-    return Outcome.CANCELED if is_interrupt else outcome, words
+    said = step_error(event)
+    return {
+        "outcome": Outcome.CANCELED if is_interrupt else outcome,
+        "error": said["error"][:ERROR_CHARACTERS],
+        "error_kind": said["error_kind"],
+        "export_id": said["export_id"],
+    }
 
 
 def _ended_run(instance: dg.DagsterInstance, run: dg.DagsterRun, *, last: datetime) -> EndedRun:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -56,7 +57,10 @@ def test_an_attempt_without_an_end_was_lost() -> None:
         duration_seconds=50.0,
         outcome=Outcome.LOST,
         error="its process ended without a word; Dagster says: process 7 is gone",
+        error_kind="lost process",
     )
+    said = "Canceling due to exceeding maximum runtime of 60 seconds."
+    assert lost_attempts(replace(RUN, said=said), [began(10)], known=())[0].error_kind == "time limit"
 
 
 def test_only_what_has_no_row_is_told() -> None:
