@@ -1,8 +1,10 @@
 """The Delta log itself: every commit there, whole, as it was written, and keeping its own word.
 
-Belongs here: reading commit files and checkpoints as bytes. delta-rs takes an empty last commit, or one that lost its
-    actions, for a commit without actions: fewer rows, and no error.
+Belongs here: reading commit files and checkpoints as bytes.
 Does not: the data files that commits name.
+
+delta-rs takes an empty last commit, or one that lost its actions, for a commit without actions: fewer rows, and no
+error.
 """
 
 from __future__ import annotations
