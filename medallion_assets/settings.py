@@ -62,7 +62,8 @@ class Settings:
     `daily_done_by` is a time of day in the business time zone. `creates_tables`: DynamoDB tables that are missing are
     made. `serving_prefix`: what the names of serving tables begin with. `publish_samples` names serving tables, or the
     lakehouse, for which sample data may be published to a DynamoDB that is not on this machine. `repetitions` of what
-    failed transiently begin after `first_wait_seconds`. `alert_urls` holds Apprise URLs (secrets) for each kind of
+    failed transiently begin after `first_wait_seconds`. What still fails is tried again as a whole step: first after
+    `step_retry_seconds`, then twice as long each time. `alert_urls` holds Apprise URLs (secrets) for each kind of
     alert, `alert_jobs` which runs of a job raise one (`every_run` or `failures`).
     """
 
@@ -86,6 +87,7 @@ class Settings:
     alert_urls: Mapping[str, tuple[str, ...]] = field(repr=False)
     alert_jobs: Mapping[str, str]
     ui_url: str
+    step_retry_seconds: float = 10.0
 
     @property
     def dagster_home(self) -> Path:

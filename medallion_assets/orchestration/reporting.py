@@ -41,8 +41,6 @@ FAILURE_PARTS = {"what": "what", "expected": "expected", "found": "found", "do":
 """The parts of an error of this project, and what the metadata of the step's failure calls them."""
 FAILURE_KIND, FAILURE_EXPORT = "kind", "export"
 """What of the error stays the same when it happens again, and the export that it is about."""
-STEP_RETRY_SECONDS = 10.0
-"""Before a step's own retry; what failed transiently has waited within the step already (stage.Repeating)."""
 
 
 def asset_options(table: Table, *, kinds: set[str] | None = None) -> dict[str, Any]:
@@ -175,7 +173,7 @@ def stage_errors() -> Iterator[None]:
 
 
 @contextmanager
-def step_retries(table: Table, *, attempt: int) -> Iterator[None]:
+def step_retries(table: Table, *, attempt: int, first_wait_seconds: float) -> Iterator[None]:
     """Ask Dagster to try the step again, as often as the table's contract says, after what may not be permanent.
 
     With a retry policy Dagster also tries again what was ended by a person, by its time limit or with its host: in the
@@ -183,7 +181,7 @@ def step_retries(table: Table, *, attempt: int) -> Iterator[None]:
     """
     policy = dg.RetryPolicy(
         max_retries=table.limits.retries,
-        delay=STEP_RETRY_SECONDS,
+        delay=first_wait_seconds,
         backoff=dg.Backoff.EXPONENTIAL,
         jitter=dg.Jitter.PLUS_MINUS,
     )

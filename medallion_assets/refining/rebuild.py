@@ -88,7 +88,7 @@ def rebuild_judged(
             drop_lost=drop_lost,
             now=now,
             progress=progress,
-            scratch=Lakehouse(url=str(folder)),
+            scratch=lakehouse.scratch(folder),
         )
         return until_committed(lambda: work.run(why, dry_run=dry_run))
 
@@ -239,7 +239,7 @@ class _Work:
     def _quarantine(self, judged: Judged) -> None:
         contract = quarantine_table(self.table)
         kept = self.scratch.ready(contract)
-        staged = kept.stage(quarantine_rows(pl.concat(judged.bad), self.now))
+        staged = kept.folder.stage(quarantine_rows(pl.concat(judged.bad), self.now))
         if staged.rows:
             kept.commit([staged])
 

@@ -59,9 +59,8 @@ class Flow:
         def after() -> None:
             self.downstream.append("after")
 
-        resource = LakehouseResource.of(CATALOG)(
-            url=str(self.folder), raw_url=str(self.folder), repetitions=repetitions, first_wait_seconds=0
-        )
+        place, no_wait = str(self.folder), {"first_wait_seconds": 0, "step_retry_seconds": 0}
+        resource = LakehouseResource.of(CATALOG)(url=place, raw_url=place, repetitions=repetitions, **no_wait)
         selection = None if "tags" not in options else [things]
         self.result = dg.materialize(
             [things, after], instance=self.instance, raise_on_error=False, selection=selection, **options
@@ -70,8 +69,7 @@ class Flow:
 
 
 @pytest.fixture
-def flow(tmp_path: Path, dagster_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Flow:
-    monkeypatch.setattr("medallion_assets.orchestration.reporting.STEP_RETRY_SECONDS", 0.0)
+def flow(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> Flow:
     return Flow(tmp_path / "lakehouse", dagster_instance)
 
 

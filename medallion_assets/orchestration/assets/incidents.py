@@ -23,8 +23,8 @@ from medallion_assets.operations.alerts.failures import WINDOW_DAYS, failure_key
 from medallion_assets.operations.alerts.table import Alert, raise_alerts
 from medallion_assets.operations.incident import INCIDENTS, Incident, record_incidents
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
-from medallion_assets.orchestration.reporting import column_schema, markdown_table, stage_errors, step_retries
-from medallion_assets.orchestration.resources import LakehouseResource, started_by
+from medallion_assets.orchestration.reporting import column_schema, markdown_table
+from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.lost_attempts import record_lost_attempts
 from medallion_assets.orchestration.runs.outcomes import finished_run
@@ -55,12 +55,10 @@ def incident(
     context: dg.AssetExecutionContext, config: IncidentConfig, lakehouse: LakehouseResource
 ) -> dg.MaterializeResult[None]:
     """Why a run failed: the stage, the export, the reasons with some rows, and what to do; an alert tells it."""
-    with step_retries(INCIDENTS, attempt=context.retry_number + 1), stage_errors():
+    with lakehouse.retried(context, INCIDENTS):
         run, now = finished_run(context.instance, config.run_id), lakehouse.now()
         incidents = failed_stages(run, diagnose(context.instance, run, now=now))
-        lake = lakehouse.lakehouse(
-            author={"dagster_run_id": context.run.run_id, "started_by": started_by(context)},
-        )
+        lake = lakehouse.lakehouse_of(context)
         new = record_incidents(lake, incidents)
         record_lost_attempts(lake, context.instance, run)
         raise_alerts(lake, failure_alerts(lake, incidents), now)

@@ -19,8 +19,7 @@ from dagster import DagsterEventType as Kind
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.operations.incident import Incident
 from medallion_assets.operations.pipeline_runs import TIME_LIMIT
-from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND, FAILURE_PARTS
-from medallion_assets.orchestration.runs.outcomes import stage_ends
+from medallion_assets.orchestration.runs.outcomes import stage_ends, step_error
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.triggers.run_if import Status
@@ -30,8 +29,6 @@ VALUE_CHARACTERS = 500
 """Of a value in a check or a sample."""
 SAMPLE_ROWS = 5
 TOLD = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, Kind.RUN_FAILURE}
-WRAPPERS = {"DagsterExecutionStepExecutionError", "RetryRequested"}
-"""What Dagster puts around the error of a step."""
 LOST_DO = (
     "its process ended without a word. If it was killed for memory (`journalctl -k --grep 'out of memory'`; "
     "signal 9 or 6 in its log), give it more, or let fewer runs work at once (max_concurrent_runs in dagster.yaml). "
@@ -54,7 +51,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     incidents = []
     for asset, step in failed.items():
         failure = failures.get(step)
-        parts = _step_error(failure) if failure else _run_error(told, is_lost=not failures)
+        parts = step_error(failure) if failure else _run_error(told, is_lost=not failures)
         checks = [one for one in _failed_checks(told) if one.asset_key.to_user_string() == asset]
         version, made_at = _last_good(instance, asset)
         incidents.append(
@@ -73,26 +70,6 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
             )
         )
     return incidents
-
-
-def _step_error(event: dg.DagsterEvent) -> dict[str, Any]:
-    """What a step said of its failure: the parts of an Incident.
-
-    An error of this project has left its own parts in the metadata. Of any other, and of one that a release before this
-    one left without its headline, the headline is all of it.
-    """
-    failure = event.step_failure_data
-    said = failure.user_failure_data
-    if said is not None and said.description:
-        names = {**FAILURE_PARTS, "error_kind": FAILURE_KIND, "export_id": FAILURE_EXPORT}
-        parts = {part: said.metadata.get(name) for part, name in names.items()}
-        texts = {part: None if value is None else str(value.value) for part, value in parts.items()}
-        return {"error": said.description, "headline": texts.pop("what") or said.description, **texts}
-    error = failure.error
-    while error is not None and error.cause is not None and error.cls_name in WRAPPERS:
-        error = error.cause
-    text = error.message.strip() if error else event.message or "it said nothing"
-    return {"error": text, "headline": text, "error_kind": error.cls_name if error else None}
 
 
 def _run_error(told: Sequence[dg.DagsterEvent], *, is_lost: bool) -> dict[str, Any]:

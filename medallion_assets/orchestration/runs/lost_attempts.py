@@ -21,7 +21,7 @@ from medallion_assets.contracts.run_days import days_named
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, read_attempts, record_attempts
 from medallion_assets.orchestration.jobs import step_names
-from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND
+from medallion_assets.orchestration.runs.outcomes import step_error
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 
@@ -155,19 +155,14 @@ def _ending(event: dg.DagsterEvent) -> dict[str, Any]:
     outcome = ENDINGS.get(event.event_type)
     if outcome is not Outcome.FAILED:
         return {"outcome": outcome}
-    data: Any = event.event_specific_data
-    error, source = data.error, getattr(data, "error_source", None)
-    while error is not None and error.cause is not None:
-        error = error.cause
+    source = getattr(event.event_specific_data, "error_source", None)
     is_interrupt = source is not None and source.name == "INTERRUPT"
-    words = None if error is None else error.message.strip()[:ERROR_CHARACTERS]
-    said = getattr(data, "user_failure_data", None)
-    kept = {name: value.value for name, value in said.metadata.items()} if said else {}
+    said = step_error(event)
     return {
         "outcome": Outcome.CANCELED if is_interrupt else outcome,
-        "error": words,
-        "error_kind": kept.get(FAILURE_KIND) or (error and error.cls_name),
-        "export_id": kept.get(FAILURE_EXPORT),
+        "error": said["error"][:ERROR_CHARACTERS],
+        "error_kind": said["error_kind"],
+        "export_id": said["export_id"],
     }
 
 
