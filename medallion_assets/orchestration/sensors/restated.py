@@ -1,7 +1,7 @@
 """Sensors that keep Gold and serving up to Silver: one for each Gold table, which asks for exactly the days it lacks.
 
 Belongs here: the sensors, what they ask for and what people are told.
-Does not: which days are lacking (restated.py), when to ask (restated_asking.py), Dagster's runs (restated_runs.py), or
+Does not: which days are missing, when to ask, Dagster's runs (restated_runs.py), or
 how a request looks (orchestration/daily_requests.py).
 
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
@@ -35,7 +35,7 @@ from medallion_assets.orchestration.sensors.restated_runs import (
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
-from medallion_assets.triggers.restated import Stretch, restated_at, stretches
+from medallion_assets.triggers.restated import RestatedRange, restated_at, restated_ranges
 from medallion_assets.triggers.restated_asking import Memory, choose
 from medallion_assets.triggers.restated_batches import Batch, oldest_live
 
@@ -97,7 +97,7 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         reading = read_on(before, lake, instance, kept.gold, serving)
         today = business_day(now)
         newest = min(reading.ledger.greatest_day or today, today)
-        wanted = stretches(reading.ledger, first=settings.first_day, last=today, live_from=oldest_live(newest))
+        wanted = restated_ranges(reading.ledger, first=settings.first_day, last=today, live_from=oldest_live(newest))
         found = list(_with_audits(instance, lake.find(gold), wanted, reading))
         chosen = choose(
             now,
@@ -113,7 +113,7 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
             tell_or_log(context, lakehouse, settings, [given_up(kept, chosen.given_up, reading)])
         return dg.SensorResult(
             run_requests=[request(instance, kept, batch, reading) for batch in chosen.asks],
-            skip_reason=None if chosen.asks else f"{len(found)} stretches of days wait" if found else "up to date",
+            skip_reason=None if chosen.asks else f"{len(found)} day ranges wait" if found else "up to date",
             cursor=dump_cursor(Cursor(reading=reading, memory=chosen.memory)),
         )
 
@@ -139,9 +139,9 @@ def request(instance: dg.DagsterInstance, kept: Kept, batch: Batch, reading: Log
     return made.with_replaced_attrs(tags={**made.tags, ASKED_TAG: key})
 
 
-def given_up(kept: Kept, over: Sequence[Stretch], reading: LogPosition) -> Alert:
-    """What people are told when some stretches are not asked for any more."""
-    batch, gold = Batch(stretches=tuple(over), is_live=False), kept.table
+def given_up(kept: Kept, over: Sequence[RestatedRange], reading: LogPosition) -> Alert:
+    """What people are told when some day ranges are not asked for any more."""
+    batch, gold = Batch(ranges=tuple(over), is_live=False), kept.table
     key, days = asked_for(gold, batch, reading), days_text(ranges_of(batch.days))
     return Alert(
         key=f"given_up:{key}",
@@ -154,9 +154,9 @@ def given_up(kept: Kept, over: Sequence[Stretch], reading: LogPosition) -> Alert
 
 
 def _with_audits(
-    instance: dg.DagsterInstance, gold: Snapshot | None, found: Sequence[Stretch], reading: LogPosition
-) -> Iterator[Stretch]:
-    """The stretches; what no audit has found right is built anew before it is published."""
+    instance: dg.DagsterInstance, gold: Snapshot | None, found: Sequence[RestatedRange], reading: LogPosition
+) -> Iterator[RestatedRange]:
+    """The day ranges; what no audit has found right is built anew before it is published."""
     built_by = reading.ledger.unpublished
     for one in found:
         if one.builds or (gold and all(is_audited(instance, gold, day, built_by[day]) for day in one.days)):

@@ -31,7 +31,7 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.watching import watch_bronze, watch_sources
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.table_update import Watched, decide, told, while_active
+from medallion_assets.triggers.table_update import Watched, decide, format_updates, while_active
 
 WHICH = {Mode.ANY: "one", Mode.ALL: "each"}
 
@@ -101,7 +101,9 @@ def update_sensor(
             return dg.SensorResult(skip_reason=held.reason, cursor=held.cursor)
         decision = decide(now, context.cursor, watch(lakehouse.lakehouse()), mode, timers)
         if decision.gives_up:
-            give_up(context, lakehouse, settings, key=decision.state.signature or "", what=told(decision.updated))
+            give_up(
+                context, lakehouse, settings, key=decision.state.signature or "", what=format_updates(decision.updated)
+            )
         if decision.ask is None:
             return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor)
         run_key = f"{decision.ask.signature}/{decision.ask.attempt}"
