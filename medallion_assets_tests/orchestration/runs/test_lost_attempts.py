@@ -18,7 +18,7 @@ from medallion_assets.operations.pipeline_runs import (
 )
 from medallion_assets.orchestration.runs.lost_attempts import (
     LOOK_BACK,
-    EndedRun,
+    RunEnd,
     StepEvent,
     lost_attempts,
     record_lost_attempts,
@@ -30,7 +30,8 @@ from medallion_assets_tests.pipeline import lakehouse_at
 AT = datetime(2025, 5, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 SILVER = "silver.customers"
-RUN = EndedRun(run_id="r1", job="refine", ended_at=AT + 60 * SECOND, said="process 7 is gone", trigger="restated")
+RUN = dg.DagsterRun(run_id="r1", job_name="refine", tags={TRIGGER_TAG: "restated"})
+END = RunEnd(at=AT + 60 * SECOND, said="process 7 is gone")
 
 
 def began(seconds: int, stage: str = SILVER) -> StepEvent:
@@ -45,7 +46,7 @@ def ended(seconds: int, outcome: Outcome, error: str | None = None) -> StepEvent
 
 
 def test_an_attempt_without_an_end_was_lost() -> None:
-    (row,) = lost_attempts(RUN, [began(10)], known=())
+    (row,) = lost_attempts(RUN, END, [began(10)], known=())
     assert row == StageAttempt(
         run_id="r1",
         job="refine",
@@ -62,22 +63,22 @@ def test_an_attempt_without_an_end_was_lost() -> None:
 def test_only_what_has_no_row_is_told() -> None:
     """The first attempt failed and told so; the second was killed; another stage was not recorded at all."""
     events = [began(1), ended(2, Outcome.FAILED, "no"), began(3, "gold.t"), began(12)]
-    found = lost_attempts(RUN, events, known={("r1", SILVER, 1), ("r0", SILVER, 2), ("r1", "silver.other", 2)})
+    found = lost_attempts(RUN, END, events, known={("r1", SILVER, 1), ("r0", SILVER, 2), ("r1", "silver.other", 2)})
     assert [(one.stage, one.attempt, one.duration_seconds) for one in found] == [(SILVER, 2, 48.0), ("gold.t", 1, 57.0)]
-    assert lost_attempts(RUN, events, known={("r1", SILVER, 1), ("r1", SILVER, 2), ("r1", "gold.t", 1)}) == []
+    assert lost_attempts(RUN, END, events, known={("r1", SILVER, 1), ("r1", SILVER, 2), ("r1", "gold.t", 1)}) == []
 
 
 def test_what_dagster_saw_end_was_not_lost() -> None:
     """Its row could not be written; it says how it ended, and what Dagster knows of that."""
     events = [began(1), ended(2, Outcome.FAILED, "disk full"), began(12), ended(20, Outcome.SUCCEEDED)]
-    first, second = lost_attempts(RUN, events, known=())
+    first, second = lost_attempts(RUN, END, events, known=())
     assert (first.outcome, first.duration_seconds) == (Outcome.FAILED, 1.0)
     assert first.error == "the attempt ended, and its row could not be written; Dagster says: disk full"
     assert (second.outcome, second.error, second.duration_seconds) == (Outcome.SUCCEEDED, None, 8.0)
 
 
 def test_clocks_that_disagree_make_no_negative_duration() -> None:
-    (row,) = lost_attempts(RUN, [began(61)], known=())
+    (row,) = lost_attempts(RUN, END, [began(61)], known=())
     assert row.duration_seconds == 0.0
 
 
