@@ -158,7 +158,7 @@ def _large(folder: Path, tell: Callable[[str], None]) -> Iterator[Line]:
     for number in range(LARGE_FILES):
         rows = pl.int_range(number * LARGE_ROWS, (number + 1) * LARGE_ROWS, eager=True)
         columns = [rows.hash(seed).reinterpret(signed=True).alias(name) for seed, name in enumerate(LARGE.column_names)]
-        staged.append(snapshot.stage(pl.DataFrame(columns).lazy()))
+        staged.append(snapshot.folder.stage(pl.DataFrame(columns).lazy()))
     snapshot.commit(staged)
     tell("scrub: reading 1 GB")
     began = time.perf_counter()
@@ -180,7 +180,7 @@ def _searched(folder: Path, tell: Callable[[str], None]) -> Iterator[Line]:
     for number in range(SEARCHED_FILES):
         rows = pl.int_range(number * SEARCHED_ROWS, (number + 1) * SEARCHED_ROWS, eager=True).alias("number")
         frame = pl.select(pl.format("T-{}", rows.cast(pl.String).str.zfill(10)).alias("key"), rows)
-        staged.append(snapshot.stage(frame.lazy()))
+        staged.append(snapshot.folder.stage(frame.lazy()))
     snapshot.commit(staged)
     uri, key = lakehouse.uri(SEARCHED), "T-0000123456"
     for path in Path(uri).glob("*.parquet"):

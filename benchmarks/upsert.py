@@ -24,8 +24,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS as TABLE
 from medallion_assets.refining.events import event_schema
 from medallion_assets.refining.full_exports import FullExports
-from medallion_assets.refining.line_chunks import CHUNK_RECORDS
-from medallion_assets.refining.merge import fold
+from medallion_assets.refining.merge import merge as merge_days
 from medallion_assets.refining.refine import commit_change
 
 ROWS = 20_000_000
@@ -71,7 +70,9 @@ def prepare(lake: str, total: int) -> None:
     for number in range(DAYS):
         day = FIRST_DAY + timedelta(days=number)
         of_day = rows(number * a_day, a_day, day=day, sequence=BEGINNING_MICROS, amount=10)
-        staged.append(silver.stage(of_day.sort("transaction_id").lazy(), partition=day, bounds=["_sequence_micros"]))
+        staged.append(
+            silver.folder.stage(of_day.sort("transaction_id").lazy(), partition=day, bounds=["_sequence_micros"])
+        )
     silver.commit(staged)
 
 
@@ -91,19 +92,17 @@ def changes(total: int, count: int, days: int, moves: int) -> pl.DataFrame:
 
 
 def upsert(lake: str, source: str) -> None:
-    """The changes through the fold that refine uses, in chunks as judging hands them over."""
+    """The changes through the merge that refine uses, in blocks as judging hands them over."""
     silver = Lakehouse(catalog=CATALOG, url=lake).open(TABLE)
     whole = pl.scan_parquet(source)
+    size = silver.lakehouse.engine.bounds.block_rows
     count = whole.select(pl.len()).collect().item()
     events = whole.with_columns(pl.lit(value=False).alias("_is_delete"), pl.lit(value=True).alias("_is_incremental"))
-    parts = [
-        events.select(event_schema(TABLE).names()).slice(start, CHUNK_RECORDS)
-        for start in range(0, count, CHUNK_RECORDS)
-    ]
+    parts = [events.select(event_schema(TABLE).names()).slice(start, size) for start in range(0, count, size)]
     nobody = pl.DataFrame(schema={"transaction_id": pl.String, "_export_id": pl.String})
     with tempfile.TemporaryDirectory() as folder:
         fulls = FullExports(applied=[], applying=None, bad_keys=nobody)
-        commit_change(silver, fold(silver, parts, fulls, Path(folder)), {}, {})
+        commit_change(silver, merge_days(silver, parts, fulls, Path(folder)), {}, {})
 
 
 def merge(lake: str, source: str) -> None:

@@ -12,16 +12,17 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from medallion_assets.errors import SettingsError
 
+Value = TypeVar("Value")
 ENGINES = ("polars",)
 ALERT_KINDS = ("failure", "warning", "skipped", "success")
 """What a person may be told of, each kind with a list of URLs of its own."""
@@ -42,6 +43,8 @@ AWS_VARIABLES = (
 """The standard variables that every client of S3 in this project is given."""
 PREFIX = re.compile(r"[A-Za-z0-9_.-]{0,200}")
 """What the name of a DynamoDB table may begin with; a whole name has at most 255 characters."""
+DAY = "a day as YYYY-MM-DD, such as 2025-01-01"
+NUMBER = "a number that is not negative"
 NO_NAMES = frozenset({"yes", "no", "true", "false", "1", "0", "on", "off", "all", "any", "*"})
 """What somebody writes who means to be asked no more; samples are published by name alone."""
 
@@ -136,18 +139,26 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         lakehouse_url=lakehouse_url,
         storage_options=storage_options(env),
         pipelines=_pipelines(env),
-        first_day=_day(env, "MEDALLION_FIRST_DAY", date(2025, 1, 1)),
+        first_day=_parsed(env, "MEDALLION_FIRST_DAY", "2025-01-01", date.fromisoformat, DAY),
         uses_triggers=_choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
         uses_timers=_choice(env, "MEDALLION_TIMERS", ("contract", "none")) == "contract",
         schedules=_schedules(env),
-        schedule_time_zone=_time_zone(env, "MEDALLION_TIME_ZONE", "America/Los_Angeles"),
+        schedule_time_zone=_parsed(
+            env,
+            "MEDALLION_TIME_ZONE",
+            "America/Los_Angeles",
+            lambda text: ZoneInfo(text).key,
+            "a time zone such as America/Los_Angeles or UTC",
+        ),
         closes_missed_days=_choice(env, "MEDALLION_MISSED_DAYS", ("close", "skip")) == "close",
-        daily_done_by=_time_of_day(env, "MEDALLION_DAILY_DONE_BY", "06:00"),
+        daily_done_by=_parsed(
+            env, "MEDALLION_DAILY_DONE_BY", "06:00", time.fromisoformat, "a time of day such as 06:00"
+        ),
         creates_tables=_choice(env, "MEDALLION_CREATE_TABLES", ("no", "yes")) == "yes",
         serving_prefix=_prefix(env, "MEDALLION_SERVING_PREFIX"),
         publish_samples=_names(env, "MEDALLION_PUBLISH_SAMPLES"),
-        repetitions=int(_number(env, "MEDALLION_RETRIES", 3)),
-        first_wait_seconds=_number(env, "MEDALLION_RETRY_SECONDS", 30.0),
+        repetitions=int(_number(env, "MEDALLION_RETRIES", "3")),
+        first_wait_seconds=_number(env, "MEDALLION_RETRY_SECONDS", "30"),
         alert_urls={kind: tuple(env.get(f"MEDALLION_ALERTS_{kind.upper()}", "").split()) for kind in ALERT_KINDS},
         alert_jobs=_alert_jobs(env),
         ui_url=(env.get("MEDALLION_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
@@ -197,16 +208,13 @@ def storage_options(environment: Mapping[str, str] | None = None) -> dict[str, s
     return options
 
 
-def _day(env: Mapping[str, str], name: str, default: date) -> date:
-    text = env.get(name)
-    if not text:
-        return default
+def _parsed(env: Mapping[str, str], name: str, default: str, parse: Callable[[str], Value], expected: str) -> Value:
+    """What the text of a setting stands for; `expected` says what `parse` takes."""
+    text = env.get(name) or default
     try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(
-            f"{name} is not a day", expected="YYYY-MM-DD, such as 2025-01-01", found=repr(text), do=f"correct {name}"
-        ) from None
+        return parse(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise _not_allowed(name, expected, text) from None
 
 
 def _choice(env: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
@@ -242,31 +250,11 @@ def _pipelines(env: Mapping[str, str]) -> tuple[str, ...]:
     return names
 
 
-def _number(env: Mapping[str, str], name: str, default: float) -> float:
-    text = env.get(name)
-    try:
-        value = float(text) if text else default
-    except ValueError:
-        value = -1.0
+def _number(env: Mapping[str, str], name: str, default: str) -> float:
+    value = _parsed(env, name, default, float, NUMBER)
     if not 0 <= value < math.inf:
-        raise _not_allowed(name, "a number that is not negative", text)
+        raise _not_allowed(name, NUMBER, env.get(name))
     return value
-
-
-def _time_of_day(env: Mapping[str, str], name: str, default: str) -> time:
-    text = env.get(name) or default
-    try:
-        return time.fromisoformat(text)
-    except ValueError:
-        raise _not_allowed(name, "a time of day such as 06:00", text) from None
-
-
-def _time_zone(env: Mapping[str, str], name: str, default: str) -> str:
-    text = env.get(name) or default
-    try:
-        return ZoneInfo(text).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise _not_allowed(name, "a time zone such as America/Los_Angeles or UTC", text) from None
 
 
 def _schedules(env: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

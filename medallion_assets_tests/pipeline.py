@@ -22,6 +22,8 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.deriving.changed_days import update_derived
+from medallion_assets.engines.engine import Engine
+from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV, clock_figures
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
@@ -52,9 +54,9 @@ EXPORTED_TABLES = CATALOG.loaded_tables
 PUBLISHED_TABLES = tuple((published.gold.table, published.table) for published in CATALOG.published)
 
 
-def lakehouse_at(folder: Path) -> Lakehouse:
+def lakehouse_at(folder: Path, engine: Engine | None = None) -> Lakehouse:
     """A lakehouse in a folder."""
-    return Lakehouse(url=str(folder), catalog=CATALOG)
+    return Lakehouse(url=str(folder), catalog=CATALOG, engine=engine or PolarsEngine())
 
 
 def pipeline_with(*contracts: Table) -> Pipeline:
@@ -83,7 +85,7 @@ def land(lakehouse: Lakehouse, export: ExportInput, *, table_id: str | None = No
         ]
         if rows:
             frame = pl.DataFrame(rows, schema=polars_schema(table), orient="row")
-            staged.append(bronze.stage(frame.lazy(), partition=day, bounds=LEDGER_BOUNDS))
+            staged.append(bronze.folder.stage(frame.lazy(), partition=day, bounds=LEDGER_BOUNDS))
     return load_export(lakehouse, table, batch, staged)
 
 

@@ -127,7 +127,7 @@ def sample(
             replaces=False,
             storage_options=options,
         )
-        terminal.answer({"url": f"{url}/{table}", "export": export}, lambda: sample_page(f"{url}/{table}", export))
+        terminal.answer({"url": f"{url}/{table}", "export": export}, lambda: sample_page(f"{url}/{table}", [export]))
 
 
 def sample_export(
@@ -141,7 +141,7 @@ def sample_export(
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
-        from medallion_assets.cli.pages import sample_exports_page
+        from medallion_assets.cli.pages import sample_page
         from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
         from medallion_assets.settings import load_settings
 
@@ -157,4 +157,4 @@ def sample_export(
             bad_share=bad_share,
             storage_options=settings.storage_options,
         )
-        terminal.answer({"url": url, "exports": exports}, lambda: sample_exports_page(url, exports))
+        terminal.answer({"url": url, "exports": exports}, lambda: sample_page(url, exports))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
+from medallion_assets.cli.section_page import grid
 from medallion_assets.contracts.moments import LAST_MICROS, moment
 from medallion_assets.delta.shown_rows import moment_text
 from medallion_assets.operations.explain.explanation import Explanation
@@ -50,9 +50,9 @@ RAW_CHARACTERS = 60
 def explanation_page(explanation: Explanation) -> RenderableType:
     """The records, the winning one first, and what Silver holds."""
     key = ", ".join(f"{name} = {value!r}" for name, value in explanation.key.items())
-    grid = _grid("written", "kind", "verdict", "export", "file", "line", "detail")
+    records = grid(("written", "kind", "verdict", "export", "file", "line", "detail"), figures={"line"})
     for record in explanation.records:
-        grid.add_row(
+        records.add_row(
             _written(record),
             record.kind.value,
             Text(record.verdict.value, style=VERDICT_STYLES[record.verdict]),
@@ -62,7 +62,7 @@ def explanation_page(explanation: Explanation) -> RenderableType:
             _detail(record),
         )
     parts: list[RenderableType] = [Text(f"{explanation.table}: {key}", style="bold")]
-    parts.append(grid if explanation.records else Text("Bronze holds no record of this key."))
+    parts.append(records if explanation.records else Text("Bronze holds no record of this key."))
     if not explanation.silver:
         parts.append(Text("Silver holds nothing of it."))
     for number, row in enumerate(explanation.silver, start=1):
@@ -70,8 +70,8 @@ def explanation_page(explanation: Explanation) -> RenderableType:
         for name, value in row.items():
             held.add_row(name, "" if value is None else str(value))
         parts.append(held)
-    parts += [Text(f"not known: {one}", style="yellow") for one in explanation.unknown]
-    parts += [Text(f"Silver disagrees: {one}", style="bold red") for one in explanation.disagreements]
+    parts += [Text(f"not known: {what}", style="yellow") for what in explanation.unknown]
+    parts += [Text(f"Silver disagrees: {what}", style="bold red") for what in explanation.disagreements]
     if explanation.disagreements:
         parts.append(Text("what to do: run `medallion verify --deep`; it finds what else differs and says what to do"))
     return Group(*parts)
@@ -79,40 +79,40 @@ def explanation_page(explanation: Explanation) -> RenderableType:
 
 def exports_page(report: ExportReport) -> RenderableType:
     """Every export with its verdict, and below them what to do about those that are not well."""
-    exports = report.exports
-    grid = _grid("export", "table", "type", "from", "to", "verdict", "items", "files", "gap before it")
+    columns = ("export", "table", "type", "from", "to", "verdict", "items", "files", "gap before it")
+    page = grid(columns, figures={"items", "files"})
     notes: list[RenderableType] = []
-    for one in exports:
-        gap = one.gap_before
+    for export in report.exports:
+        gap = export.gap_before
         missing = (
             "" if gap is None else f"from {format_minute(gap.from_at) or 'the beginning'} to {format_minute(gap.to_at)}"
         )
-        grid.add_row(
-            f"{one.prefix}{one.export_id}",
-            one.table or "?",
-            (one.export_type or "?").removesuffix("_EXPORT").lower(),
-            format_minute(one.from_at),
-            format_minute(one.to_at),
-            Text(one.verdict.value, style=STANDING_STYLES[one.standing]),
-            f"{one.items:,}",
-            f"{one.files:,}",
+        page.add_row(
+            f"{export.prefix}{export.export_id}",
+            export.table or "?",
+            (export.export_type or "?").removesuffix("_EXPORT").lower(),
+            format_minute(export.from_at),
+            format_minute(export.to_at),
+            Text(export.verdict.value, style=STANDING_STYLES[export.standing]),
+            f"{export.items:,}",
+            f"{export.files:,}",
             Text(missing, style="red"),
         )
-        if one.problem:
-            notes.append(Text(f"{one.export_id} {one.verdict.value}: {one.problem}; what to do: {one.do}"))
-        if one.unprotected_minute:
-            notes.append(Text(f"warning: {one.unprotected_minute}", style="yellow"))
-    lost = [f"{one.key}: {one.problem}; what to do: {one.do}" for one in report.unclaimed]
-    lost += [f"{folder} was not looked into: {why}" for folder, why in report.not_looked_into.items()]
-    notes += [Text(line, style="red") for line in lost]
-    well = sum(one.is_well for one in exports)
-    items = sum(one.items for one in exports)
+        if export.problem:
+            notes.append(Text(f"{export.export_id} {export.verdict.value}: {export.problem}; what to do: {export.do}"))
+        if export.unprotected_minute:
+            notes.append(Text(f"warning: {export.unprotected_minute}", style="yellow"))
+    trouble = [f"{lost.key}: {lost.problem}; what to do: {lost.do}" for lost in report.unclaimed]
+    trouble += [f"{folder} was not looked into: {why}" for folder, why in report.not_looked_into.items()]
+    notes += [Text(line, style="red") for line in trouble]
+    well = sum(export.is_well for export in report.exports)
+    items = sum(export.items for export in report.exports)
     last = Text(
-        f"{well} of {len(exports)} exports are complete and joined; {items:,} items verified; "
+        f"{well} of {len(report.exports)} exports are complete and joined; {items:,} items verified; "
         f"{report.foreign_objects:,} objects belong to no export"
     )
     last.stylize("green" if report.is_well else "red")
-    return Group(grid, *notes, last)
+    return Group(page, *notes, last)
 
 
 def quarantine_page(listing: QuarantineListing) -> RenderableType:
@@ -122,13 +122,13 @@ def quarantine_page(listing: QuarantineListing) -> RenderableType:
     reasons = Text(format_counts(listing.waiting_by_reason))
     if not listing.rows:
         return head
-    grid = _grid("export", "file", "line", "reasons", "redriven", "raw")
+    rows = grid(("export", "file", "line", "reasons", "redriven", "raw"), figures={"line"})
     for row in listing.rows:
         raw = row["raw"] if len(row["raw"]) <= RAW_CHARACTERS else row["raw"][: RAW_CHARACTERS - 1] + "…"
         place = (row["_export_id"], _file(row["_source_file"]), str(row["_line_number"]))
-        grid.add_row(*place, ", ".join(row["reasons"]), format_minute(row["redriven_at"]), Text(raw))
+        rows.add_row(*place, ", ".join(row["reasons"]), format_minute(row["redriven_at"]), Text(raw))
     shown = f"{len(listing.rows):,} of {listing.total:,} rows shown; --limit shows more, --json shows them whole"
-    return Group(head, reasons, grid, Text(shown, style="dim"))
+    return Group(head, reasons, rows, Text(shown, style="dim"))
 
 
 def redriven_page(table: str, done: Redriven) -> RenderableType:
@@ -164,28 +164,24 @@ def handed_over_page(done: HandedOver) -> RenderableType:
 def verification_page(answer: Verification) -> RenderableType:
     """Every table, what is worth knowing, and every finding with what to do."""
     broken = {finding.table for finding in answer.findings}
-    grid = _grid("table", "version", "files", "rows", "verdict")
+    figures = ("version", "files", "rows")
+    tables = grid(("table", *figures, "verdict"), figures=figures)
     for table in answer.tables:
         if table.version is None:
-            grid.add_row(table.table, "", "", "", Text("not made yet", style="dim"))
+            tables.add_row(table.table, "", "", "", Text("not made yet", style="dim"))
         else:
             verdict = Text("broken", style="bold red") if table.table in broken else Text("well", style="green")
-            grid.add_row(table.table, f"{table.version:,}", f"{table.files:,}", f"{table.rows:,}", verdict)
-    parts: list[RenderableType] = [grid, *(Text(f"note: {note}", style="yellow") for note in answer.notes)]
-    for one in answer.findings:
-        title = f"{one.table}: {one.check}" + (f", {one.file}" if one.file else "")
-        lines = [f"expected: {one.expected}", f"found: {one.found}", f"what to do: {one.do}"]
+            tables.add_row(table.table, f"{table.version:,}", f"{table.files:,}", f"{table.rows:,}", verdict)
+    parts: list[RenderableType] = [tables, *(Text(f"note: {note}", style="yellow") for note in answer.notes)]
+    for finding in answer.findings:
+        title = f"{finding.table}: {finding.check}" + (f", {finding.file}" if finding.file else "")
+        lines = [f"expected: {finding.expected}", f"found: {finding.found}", f"what to do: {finding.do}"]
         parts.append(Panel(Text("\n".join(lines)), title=Text(title), title_align="left", border_style="red"))
     last = f"{len(answer.findings)} findings" if answer.findings else "nothing found: every table is well"
     return Group(*parts, Text(last, style="bold red" if answer.findings else "bold green"))
 
 
-def sample_page(url: str, export: Export) -> RenderableType:
-    """What was written, and where."""
-    return sample_exports_page(url, [export])
-
-
-def sample_exports_page(url: str, exports: Iterable[Export]) -> RenderableType:
+def sample_page(url: str, exports: Iterable[Export]) -> RenderableType:
     """What was written, and where."""
     return Group(
         *(Text(_sample_line(export), style="bold") for export in exports),
@@ -199,14 +195,6 @@ def _sample_line(export: Export) -> str:
         window = f"{format_minute(export.from_at)} to {window}"
     words = f"{export.item_count:,} items of {export.table_name} in {len(export.files)} files, {window}"
     return f"export {export.export_id}: {words}"
-
-
-def _grid(*columns: str) -> Grid:
-    grid = Grid(header_style="bold", box=SIMPLE_HEAD)
-    for name in columns:
-        right = name in ("line", "items", "files", "version", "rows")
-        grid.add_column(name, justify="right" if right else "left", overflow="fold")
-    return grid
 
 
 def _file(source_file: str | None) -> str:

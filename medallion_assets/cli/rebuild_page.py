@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from medallion_assets.delta.table_changes import Example, Rebuilt, TableChanges
+from medallion_assets.cli.section_page import grid
+from medallion_assets.delta.table_changes import Rebuilt, TableChanges
 from medallion_assets.operations.sections import format_counts
 
 CHANGE_STYLES = {"added": "green", "changed": "yellow", "gone": "red"}
@@ -45,28 +45,25 @@ def rebuilt_page(done: Rebuilt) -> RenderableType:
 
 def _figures(done: Rebuilt) -> Grid:
     changes = done.changes
-    grid = Grid(box=SIMPLE_HEAD, header_style="bold")
-    for name in ("added", "changed", "gone"):
-        grid.add_column(name, justify="right", style=CHANGE_STYLES[name])
-    for name in ("days restated", "exports read again"):
-        grid.add_column(name, justify="right")
-    figures = (changes.added, changes.changed, changes.gone, len(changes.restated), done.exports)
-    grid.add_row(*(f"{figure:,}" for figure in figures))
-    return grid
+    figures = {
+        "added": changes.added,
+        "changed": changes.changed,
+        "gone": changes.gone,
+        "days restated": len(changes.restated),
+        "exports read again": done.exports,
+    }
+    page = grid(figures, figures=figures)
+    page.add_row(*(Text(f"{figure:,}", style=CHANGE_STYLES.get(name, "")) for name, figure in figures.items()))
+    return page
 
 
 def _examples(changes: TableChanges) -> Grid:
-    grid = Grid(box=SIMPLE_HEAD, header_style="bold")
-    for name in ("example", "key", "before", "after"):
-        grid.add_column(name, overflow="fold")
+    page = grid(("example", "key", "before", "after"))
     for example in changes.examples:
-        grid.add_row(*_example(example), style=CHANGE_STYLES.get(example.change))
-    return grid
-
-
-def _example(example: Example) -> tuple[str, str, str, str]:
-    key = ", ".join(str(value) for value in example.key.values())
-    return example.change, key, _values(example.before), _values(example.after)
+        key = ", ".join(str(value) for value in example.key.values())
+        cells = (example.change, key, _values(example.before), _values(example.after))
+        page.add_row(*cells, style=CHANGE_STYLES.get(example.change))
+    return page
 
 
 def _values(values: Mapping[str, Any]) -> str:

@@ -23,8 +23,8 @@ def status_page(status: Status) -> RenderableType:
         *_sources(status),
         *map(section_page, status_sections(status, status.incidents, newest="the last of 7 days")),
     ]
-    parts += [Text(f"warning: {one}", style="yellow") for one in status.warnings]
-    parts += [Text(f"problem: {one}", style="bold red") for one in status.problems]
+    parts += [Text(f"warning: {warning}", style="yellow") for warning in status.warnings]
+    parts += [Text(f"problem: {problem}", style="bold red") for problem in status.problems]
     if not status.problems:
         parts.append(Text("every table is fresh, and no stage failed last", style="bold green"))
     return Group(*parts)
@@ -39,8 +39,8 @@ def _identity(status: Status) -> list[Text]:
 
 def _sources(status: Status) -> list[Text]:
     lines = []
-    for one in status.sources:
-        told = f"{one.arn}, as {one.told_by} says" if one.arn else "a DynamoDB table that nothing names yet"
-        accepted = f"; accepts {', '.join(one.accepts)}" if one.accepts else ""
-        lines.append(Text(f"{one.table} takes exports of {told}{accepted}", style="dim"))
+    for source in status.sources:
+        whose = f"{source.arn}, as {source.told_by} says" if source.arn else "a DynamoDB table that nothing names yet"
+        accepted = f"; accepts {', '.join(source.accepts)}" if source.accepts else ""
+        lines.append(Text(f"{source.table} takes exports of {whose}{accepted}", style="dim"))
     return lines

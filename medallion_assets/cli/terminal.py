@@ -108,6 +108,13 @@ class _Visible:
             yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
 
+def command_line(command: str, what: str = "") -> Text:
+    """A command to type, whole however narrow the terminal is, and what it does."""
+    return Text.assemble(
+        "  ", (command, "cyan"), (f"  # {what}" if what else "", "dim"), no_wrap=True, overflow="ignore"
+    )
+
+
 def plain(value: Any) -> Any:
     """What JSON can hold: days and times in ISO 8601, exact numbers as text, sets sorted.
 

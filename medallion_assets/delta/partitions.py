@@ -17,6 +17,7 @@ from medallion_assets.delta.commits import COMMIT_ATTEMPTS
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.source_versions import SourceVersion, noted_version, source_notes
+from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors import CommitConflictError
 
@@ -31,11 +32,11 @@ def conform(rows: pl.LazyFrame, table: Table) -> pl.LazyFrame:
     return rows.select(pl.col(name).cast(kind) for name, kind in polars_schema(table).items())
 
 
-def stage_day(snapshot: Snapshot, rows: pl.DataFrame, day: date) -> StagedFile | None:
+def stage_day(folder: TableFolder, rows: pl.DataFrame, day: date) -> StagedFile | None:
     """Write one day's rows, in the order of the key; None when the day is empty."""
     if not rows.height:
         return None
-    return snapshot.stage(rows.sort(list(snapshot.table.key)).lazy(), partition=day)
+    return folder.stage(rows.sort(list(folder.table.key)).lazy(), partition=day)
 
 
 def replace_days(

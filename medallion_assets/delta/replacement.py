@@ -18,10 +18,11 @@ from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.schema import expect_partition, fits_contract, stored_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.delta.table_changes import Comparison, TableChanges
+from medallion_assets.engines.engine import groups_of
+from medallion_assets.engines.pieces import of_group
 
 REBUILT_NOTE = "medallion_rebuilt"
 """The commit note of a rebuild: why it was done, and what else a person decided by it."""
-ROWS_AT_ONCE = 1_000_000
 BOUNDS = ("_sequence_micros",)
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much."""
@@ -59,25 +60,26 @@ class Replacement:
             self.removed += paths
             if rows.height:
                 key, bounds = list(self.table.table.key), [name for name in BOUNDS if name in rows.columns]
-                self.staged.append(self.table.stage(rows.sort(key).lazy(), partition=day, bounds=bounds))
+                self.staged.append(self.table.folder.stage(rows.sort(key).lazy(), partition=day, bounds=bounds))
 
     def whole(self, copy: Snapshot, progress: Progress) -> None:
         """Put the rows of a copy in the place of all that a table without partitions holds, as one file."""
         key, what = list(self.table.table.key), f"comparing {self.table.table.name}"
-        buckets = -(-max(self.table.row_count, copy.row_count) // ROWS_AT_ONCE) or 1
+        bounds = self.table.lakehouse.engine.bounds
+        groups = groups_of((max(self.table.row_count, copy.row_count), bounds.group_rows))
         if not all(name in self.stored for name in key):
-            buckets = 1  # another key: there are no rows of the same key to compare
+            groups = 1  # another key: there are no rows of the same key to compare
         is_same = not self.new_schema and not self.damaged
-        for bucket in range(buckets):
-            chosen = pl.struct(key).hash() % buckets == bucket if buckets > 1 else pl.lit(value=True)
+        for number in range(groups):
+            chosen = of_group(key, number, groups)
             before = self._held(self.table.scan(schema=self.stored).filter(chosen))
             after = copy.scan().filter(chosen).collect(engine="streaming")
             self.comparison.add(after.clear() if before is None else before, after)
             is_same = is_same and before is not None and _same_rows(before, after)
-            progress(what, bucket + 1, buckets)
+            progress(what, number + 1, groups)
         if self.stages and not is_same:
             self.removed = self.table.files["path"].to_list() if self.table.files.height else []
-            staged = self.table.stage(copy.scan(), bounds=BOUNDS)
+            staged = self.table.folder.stage(copy.scan(), bounds=BOUNDS)
             self.staged = [staged] if staged.rows else []
 
     def changes(self) -> TableChanges:

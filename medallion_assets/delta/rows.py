@@ -134,7 +134,7 @@ def commit_rows(snapshot: Snapshot, table: RowTable[Row], rows: Sequence[Row], *
     replaced = held if instead or len(held) >= FILES_A_DAY else []
     new = frame_of(table, rows).lazy()
     parts = [snapshot.scan(paths=replaced), new] if replaced and not instead else [new]
-    return snapshot.commit([snapshot.stage(pl.concat(parts), partition=day)], remove=replaced)
+    return snapshot.commit([snapshot.folder.stage(pl.concat(parts), partition=day)], remove=replaced)
 
 
 def _append(

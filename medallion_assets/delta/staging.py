@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import io
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, cast
 
@@ -24,7 +25,9 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.data_files import StagedFile, store_of
 from medallion_assets.delta.parquet_footer import Footer, footer_length, read_footer
+from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.storage_errors import refusals
+from medallion_assets.engines.files import Files
 from medallion_assets.errors import PermanentError
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -34,42 +37,60 @@ SHORTENED_BYTES = 64
 """Polars shortens longer text in a footer, the lower bound downwards and the upper one upwards."""
 
 
-def stage_file(
-    uri: str,
-    storage_options: Mapping[str, str],
-    table: Table,
-    rows: pl.LazyFrame,
-    *,
-    partition: date | None,
-    exact: Collection[str],
-    row_group_rows: int | None = None,
-) -> StagedFile:
-    """Write rows as one Parquet file below `uri`; `exact` names columns whose bounds may not be shortened ones.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFolder:
+    """Where the files of a table lie: what staging has to know, as a value that can be handed to another process."""
 
-    A row group has at most `row_group_rows`, where that is given: readers hold row groups whole.
+    table: Table
+    uri: str
+    storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    Raises:
-        PermanentError: the storage refuses; or a text of an `exact` column is too long for a bound.
-        OSError: the storage failed, or the source of the rows did.
-    """
-    folder = ""
-    if table.partition_by is not None:
-        folder = f"{table.partition_by}={NULL_PARTITION if partition is None else partition}/"
-        rows = rows.drop(table.partition_by, strict=False)
-    path = f"{folder}part-{uuid.uuid4().hex}.parquet"
-    store = store_of(uri, storage_options)
-    with refusals(table, f"{uri}/{path}"):
-        size, digest = _write(store, path, rows, row_group_rows)
-    footer = footer_of(store, path, size)
-    return StagedFile(
-        path=path,
-        size=size,
-        rows=footer.rows,
-        partition=None if partition is None else str(partition),
-        bounds=bounds_of(footer, table, exact),
-        nulls={name: column.nulls for name, column in footer.columns.items() if column.nulls is not None},
-        digest=digest,
-    )
+    def part(self, paths: Iterable[str], schema: pl.Schema | None = None) -> Files:
+        """Some of its files, with the columns of the contract, or with those of `schema`."""
+        return Files(
+            uri=self.uri,
+            paths=tuple(paths),
+            schema=schema or polars_schema(self.table),
+            partition_by=self.table.partition_by,
+            storage_options=self.storage_options,
+        )
+
+    def stage(
+        self,
+        rows: pl.LazyFrame,
+        *,
+        partition: date | None = None,
+        bounds: Collection[str] = (),
+        row_group_rows: int | None = None,
+    ) -> StagedFile:
+        """Write rows as one Parquet file of the table, to be committed later.
+
+        `rows` has the contract's columns. The log gets the bounds of all of them that can have any; those of the
+        columns that `bounds` names are exact, or it is an error. A row group has at most `row_group_rows`, where that
+        is given, for rows that may be long: readers hold row groups whole.
+
+        Raises:
+            PermanentError: the storage refuses; or a text of one of `bounds` is too long for a bound.
+            OSError: the storage failed, or the source of the rows did.
+        """
+        table, subfolder = self.table, ""
+        if table.partition_by is not None:
+            subfolder = f"{table.partition_by}={NULL_PARTITION if partition is None else partition}/"
+            rows = rows.drop(table.partition_by, strict=False)
+        path = f"{subfolder}part-{uuid.uuid4().hex}.parquet"
+        store = store_of(self.uri, self.storage_options)
+        with refusals(table, f"{self.uri}/{path}"):
+            size, digest = _write(store, path, rows, row_group_rows)
+        footer = footer_of(store, path, size)
+        return StagedFile(
+            path=path,
+            size=size,
+            rows=footer.rows,
+            partition=None if partition is None else str(partition),
+            bounds=bounds_of(footer, table, bounds),
+            nulls={name: column.nulls for name, column in footer.columns.items() if column.nulls is not None},
+            digest=digest,
+        )
 
 
 def footer_of(store: ObjectStore, path: str, size: int) -> Footer:

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -25,9 +26,12 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.committing import commit_version
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.places import is_table, load_table, make_table
-from medallion_assets.delta.schema import expect_readable, migrate, polars_schema
-from medallion_assets.delta.staging import stage_file
+from medallion_assets.delta.schema import expect_readable, migrate
+from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.storage_errors import storage_errors
+from medallion_assets.engines.engine import Engine
+from medallion_assets.engines.files import Files
+from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.errors import MissingTableError, PermanentError
 
 
@@ -36,13 +40,14 @@ class Lakehouse:
     """Where the tables lie and who writes: `<url>/<layer>/<table>`, an absolute local path or `s3://bucket/prefix`.
 
     `author` goes into the metadata of every commit: the run, and who started it. `catalog` says which tables belong
-    there.
+    there, `engine` is what computes on their files.
     """
 
     url: str
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     author: Mapping[str, str] = field(default_factory=dict)
     catalog: Catalog = field(default_factory=Catalog)
+    engine: Engine = field(default_factory=PolarsEngine)
 
     def __post_init__(self) -> None:
         """Refuse places where delta-rs finds a table, yet not its history: exports would count as never loaded."""
@@ -53,6 +58,10 @@ class Lakehouse:
                 found=repr(self.url),
                 do="move it, and set MEDALLION_LAKEHOUSE_URL or MEDALLION_HOME to the new place",
             )
+
+    def scratch(self, folder: Path) -> Lakehouse:
+        """A lakehouse of its own in a local folder, for copies that are made by the same engine and then compared."""
+        return Lakehouse(url=str(folder), engine=self.engine)
 
     def uri(self, table: Table) -> str:
         """Where a table lies."""
@@ -154,6 +163,11 @@ class Snapshot:
         """Where the table lies."""
         return self.lakehouse.uri(self.table)
 
+    @property
+    def folder(self) -> TableFolder:
+        """Where its files lie, and new ones are staged."""
+        return TableFolder(table=self.table, uri=self.uri, storage_options=self.lakehouse.storage_options)
+
     @cached_property
     def files(self) -> pl.DataFrame:
         """The live data files, one row each: path, size_bytes, num_records, min.*, max.*, partition.*."""
@@ -175,6 +189,21 @@ class Snapshot:
         with storage_errors(self.table.name, self.uri):
             return self.delta.history(limit)
 
+    def part(
+        self,
+        *,
+        partitions: Collection[date | None] | None = None,
+        paths: Iterable[str] | None = None,
+        schema: pl.Schema | None = None,
+    ) -> Files:
+        """The files, or those of some partitions, or some of them, as a value that can be handed to another process.
+
+        `schema` names other columns than the contract's, or with other types.
+        """
+        if paths is None:
+            paths = self.files["path"] if partitions is None else self.partition_files(partitions)["path"]
+        return self.folder.part(paths, schema)
+
     def scan(
         self,
         *,
@@ -182,29 +211,8 @@ class Snapshot:
         paths: Iterable[str] | None = None,
         schema: pl.Schema | None = None,
     ) -> pl.LazyFrame:
-        """The rows, lazily, in the order of the contract; of some partitions or data files alone if named.
-
-        `schema` names other columns than the contract's, or with other types.
-        """
-        if paths is None:
-            paths = self.files["path"] if partitions is None else self.partition_files(partitions)["path"]
-        sources = [f"{self.uri}/{path}" for path in paths]
-        schema = schema or polars_schema(self.table)
-        if not sources:
-            return pl.LazyFrame(schema=schema)
-        partition = self.table.partition_by
-        # Polars takes a folder such as env=prod above the table for a partition as well.
-        above = dict.fromkeys((part.split("=")[0] for part in self.uri.split("/") if "=" in part), pl.String())
-        return pl.scan_parquet(
-            sources,
-            glob=False,
-            hive_partitioning=partition is not None,
-            hive_schema={**above, partition: schema[partition]} if partition else None,
-            missing_columns="insert",
-            extra_columns="ignore",
-            schema={name: kind for name, kind in schema.items() if name != partition},
-            storage_options=dict(self.lakehouse.storage_options) or None,
-        ).select(schema.names())
+        """The rows of a `part`, lazily, in the order of the contract, read by this process."""
+        return self.part(partitions=partitions, paths=paths, schema=schema).scan()
 
     def partition_files(self, partitions: Collection[date | None]) -> pl.DataFrame:
         """The rows of `files` that lie in some partitions."""
@@ -221,29 +229,6 @@ class Snapshot:
             return []
         values = self.files[f"partition.{self.table.partition_by}"].unique().to_list()
         return sorted(values, key=lambda value: (value is None, value or date.min))
-
-    def stage(
-        self,
-        rows: pl.LazyFrame,
-        *,
-        partition: date | None = None,
-        bounds: Collection[str] = (),
-        row_group_rows: int | None = None,
-    ) -> StagedFile:
-        """Write rows as one parquet file of the table, to be committed later.
-
-        `rows` has the contract's columns. The log gets the bounds of all of them that can have any; those of the
-        columns that `bounds` names are exact, or it is an error. `row_group_rows` is for rows that may be long.
-        """
-        return stage_file(
-            self.uri,
-            self.lakehouse.storage_options,
-            self.table,
-            rows,
-            partition=partition,
-            exact=bounds,
-            row_group_rows=row_group_rows,
-        )
 
     def commit(
         self,

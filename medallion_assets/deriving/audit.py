@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-import narwhals as nw
 import polars as pl
 
 from medallion_assets.contracts.pipeline import AsOf, Gold, Reconciled
@@ -87,7 +86,8 @@ def audit(gold: Gold, built: Snapshot, source: Snapshot, days: Sequence[date]) -
 def _totals(gold: Gold, reconciled: Reconciled, source: Snapshot, days: Sequence[date]) -> dict[date, Decimal]:
     """What Gold has to reconcile with on each of `days`; as of a day that is all that came up to it."""
     before = source if reconciled.table.name == source.table.name else made_from(source, reconciled.table)
-    totals = reconciled.totals(nw.from_native(before.scan())).to_native().collect(engine="streaming")
+    engine = before.lakehouse.engine
+    totals = engine.fetch(reconciled.totals(engine.scan(before.part())))
     by_day: dict[date, Decimal] = dict(totals.iter_rows())
     if isinstance(gold, AsOf):
         return {as_of: sum((by_day[day] for day in by_day if day <= as_of), ZERO) for as_of in days}

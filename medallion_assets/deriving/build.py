@@ -47,7 +47,7 @@ def _build(lakehouse: Lakehouse, gold: Gold, days: Sequence[date], progress: Cal
     files = []
     for number, (day, rows) in enumerate(computation.each(days), start=1):
         progress(f"{gold.table.name}: {day} ({number} of {len(days)})")
-        if (file := stage_day(table, rows, day)) is not None:
+        if (file := stage_day(table.folder, rows, day)) is not None:
             files.append(file)
     outdated = _outdated(gold, table, source) - set(days)
     version = replace_days(table, days, files, source=SourceVersion.of(source), outdated=outdated)

@@ -6,7 +6,7 @@ Does not: what the rows of a day are (pipelines), or a table made anew as a whol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -20,11 +20,11 @@ from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.partitions import conform, held_days, stage_day
 from medallion_assets.delta.replacement import REBUILT_NOTE, Progress, Replacement
 from medallion_assets.delta.source_versions import SourceVersion, source_app_id, source_commits, taken_version
+from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt, expect_reason
+from medallion_assets.engines.files import Files
 from medallion_assets.errors import UnreadableTableError
-
-ROWS_AT_ONCE = 500_000
 
 
 @dataclass(kw_only=True)
@@ -63,31 +63,87 @@ class Sources:
         """Each table that rows are looked up in."""
         return zip(self.derived.lookups, self.snapshots[1:], strict=True)
 
-    def groups(self, days: Sequence[date]) -> Iterator[tuple[list[date], pl.DataFrame]]:
-        """The derived rows of some days, in groups of days of about ROWS_AT_ONCE source rows."""
-        prepared = [
-            nw.from_native(lookup.prepare(nw.from_native(snapshot.scan())).collect().to_native().lazy())
-            for lookup, snapshot in self.lookups()
-        ]
-        for group in self._grouped(days):
-            rows = self.derived.compute(nw.from_native(self.first.scan(partitions=group)), *prepared)
-            yield group, conform(rows.to_native(), self.derived.table).collect(engine="streaming")
+    def items(self, days: Sequence[date], table: Snapshot) -> Iterator[DaysItem]:
+        """What it takes to make some days again, in groups of a bounded number of source rows."""
+        engine = self.first.lakehouse.engine
+        prepared = tuple(
+            engine.fetch(lookup.prepare(engine.scan(snapshot.part()))) for lookup, snapshot in self.lookups()
+        )
+        for group in self._grouped(days, engine.bounds.block_rows):
+            yield DaysItem(
+                derived=self.derived,
+                days=tuple(group),
+                rows_in=self._rows_of(group),
+                source=self.first.part(partitions=group),
+                prepared=prepared,
+                held={day: table.part(partitions=[day]) for day in group},
+                folder=table.folder,
+            )
 
-    def rows_in(self, days: Sequence[date]) -> int:
-        """How many source rows some days have."""
+    def _rows_of(self, days: Sequence[date]) -> int:
         return int(self.first.partition_files(days)["num_records"].sum()) if self.first.files.height else 0
 
-    def _grouped(self, days: Sequence[date]) -> Iterator[list[date]]:
+    def _grouped(self, days: Sequence[date], most: int) -> Iterator[list[date]]:
         group: list[date] = []
         rows = 0
         for day in days:
             group.append(day)
-            rows += self.rows_in([day])
-            if rows >= ROWS_AT_ONCE:
+            rows += self._rows_of([day])
+            if rows >= most:
                 yield group
                 group, rows = [], 0
         if group:
             yield group
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaysItem:
+    """Some days of a derived table to make again: from which files, and what the table holds of each of them."""
+
+    derived: Derived
+    days: tuple[date, ...]
+    rows_in: int
+    source: Files
+    prepared: tuple[pl.DataFrame, ...]
+    held: Mapping[date, Files]
+    folder: TableFolder
+
+    def rows(self) -> pl.DataFrame:
+        """The derived rows of all of its days."""
+        lookups = (nw.from_native(frame.lazy()) for frame in self.prepared)
+        rows = self.derived.compute(nw.from_native(self.source.scan()), *lookups)
+        return conform(rows.to_native(), self.derived.table).collect(engine="streaming")
+
+    def of_day(self, rows: pl.DataFrame, day: date) -> pl.DataFrame:
+        """Those of `rows` that are of a day."""
+        return rows.filter(pl.col(str(self.derived.table.partition_by)) == day)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MadeDays:
+    """The days of an item that differ, with the files to put in place of those that are `removed`."""
+
+    days: tuple[date, ...]
+    rows_in: int
+    rows_out: int
+    differing: list[date]
+    staged: list[StagedFile]
+    removed: list[str]
+
+
+def _make_days(item: DaysItem) -> _MadeDays:
+    rows = item.rows()
+    key = list(item.derived.table.key)
+    made = _MadeDays(days=item.days, rows_in=item.rows_in, rows_out=rows.height, differing=[], staged=[], removed=[])
+    for day in item.days:
+        new = item.of_day(rows, day)
+        if item.held[day].scan().collect().sort(key).equals(new.sort(key)):
+            continue
+        made.differing.append(day)
+        made.removed.extend(item.held[day].paths)
+        if (file := stage_day(item.folder, new, day)) is not None:
+            made.staged.append(file)
+    return made
 
 
 def update_derived(
@@ -125,10 +181,11 @@ def _rebuild(lakehouse: Lakehouse, derived: Derived, why: str, progress: Progres
     replacement = Replacement(table=table, stages=not dry_run)
     days = sorted({*held_days(sources.first), *held_days(table)})
     done = 0
-    for group, rows in sources.groups(days):
-        for day in group:
-            replacement.partition(day, _of_day(rows, derived, day))
-        done += len(group)
+    for item in sources.items(days, table):
+        rows = item.rows()
+        for day in item.days:
+            replacement.partition(day, item.of_day(rows, day))
+        done += len(item.days)
         progress(f"making {derived.table.name} again", done, len(days))
     changes, version = replacement.changes(), table.version
     if not dry_run:
@@ -146,30 +203,17 @@ def _update(lakehouse: Lakehouse, derived: Derived, progress: Callable[[str], No
         return done
     staged: list[StagedFile] = []
     removed: list[str] = []
-    for group, rows in sources.groups(sorted(_touched(sources, table))):
-        progress(f"{derived.table.name}: {group[0]} to {group[-1]}")
-        done.rows_in += sources.rows_in(group)
-        done.rows_out += rows.height
-        for day in group:
-            new = _of_day(rows, derived, day)
-            if _same(table, day, new):
-                continue
-            done.restated.add(day)
-            removed += table.partition_files([day])["path"].to_list() if table.files.height else []
-            if (file := stage_day(table, new, day)) is not None:
-                staged.append(file)
+    items = sources.items(sorted(_touched(sources, table)), table)
+    for made in lakehouse.engine.map_items(_make_days, items, at_once=1):
+        progress(f"{derived.table.name}: {made.days[0]} to {made.days[-1]}")
+        done.rows_in += made.rows_in
+        done.rows_out += made.rows_out
+        done.restated.update(made.differing)
+        removed += made.removed
+        staged += made.staged
     notes = {RESTATED: sorted(str(day) for day in done.restated), **sources.notes}
     done.version = table.commit(staged, remove=removed, transactions=sources.marks, metadata=notes)
     return done
-
-
-def _of_day(rows: pl.DataFrame, derived: Derived, day: date) -> pl.DataFrame:
-    return rows.filter(pl.col(str(derived.table.partition_by)) == day)
-
-
-def _same(table: Snapshot, day: date, new: pl.DataFrame) -> bool:
-    key = list(table.table.key)
-    return table.scan(partitions=[day]).collect().sort(key).equals(new.sort(key))
 
 
 def _touched(sources: Sources, table: Snapshot) -> set[date]:
@@ -187,9 +231,9 @@ def _touched(sources: Sources, table: Snapshot) -> set[date]:
             continue
         try:
             before = after.lakehouse.open(after.table, version=seen[after.table.name])
-            rows, *states = (nw.from_native(one.scan()) for one in (sources.first, before, after))
-            changed = lookup.changed_days(rows, *states).to_native().collect(engine="streaming")
-            days |= set(changed.to_series())
+            engine = table.lakehouse.engine
+            rows, *states = (engine.scan(snapshot.part()) for snapshot in (sources.first, before, after))
+            days |= set(engine.fetch(lookup.changed_days(rows, *states)).to_series())
         except (UnreadableTableError, FileNotFoundError):
             return every  # the old version was vacuumed away
     return days

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Any
 
 import narwhals as nw
 import polars as pl
@@ -17,6 +18,7 @@ import polars as pl
 from medallion_assets.contracts.pipeline import AsOf, Daily, Gold
 from medallion_assets.delta.partitions import conform
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.engine import Engine
 
 DAYS_AT_ONCE = 31
 """Of a daily table. What a day as of all others needs is computed day by day, from a base that they share."""
@@ -61,15 +63,20 @@ class Computation:
         return str(self.gold.table.partition_by)
 
     def _daily(self, gold: Daily, days: list[date]) -> pl.DataFrame:
-        rows = gold.compute(nw.from_native(self.source.scan(partitions=days)))
-        return conform(rows.to_native(), gold.table).collect(engine="streaming")
+        return self._fetched(gold.compute(self._engine.scan(self.source.part(partitions=days))))
 
     def _as_of(self, gold: AsOf, day: date) -> pl.DataFrame:
-        return conform(gold.compute(nw.from_native(self._base.lazy()), day).to_native(), gold.table).collect()
+        return self._fetched(gold.compute(nw.from_native(self._base.lazy()), day))
+
+    def _fetched(self, rows: nw.LazyFrame[Any]) -> pl.DataFrame:
+        return conform(self._engine.fetch(rows).lazy(), self.gold.table).collect()
 
     @cached_property
     def _base(self) -> pl.DataFrame:
         if not isinstance(self.gold, AsOf):
             raise TypeError(self.gold)
-        frame: pl.DataFrame = self.gold.base(nw.from_native(self.source.scan())).to_native().collect(engine="streaming")
-        return frame
+        return self._engine.fetch(self.gold.base(self._engine.scan(self.source.part())))
+
+    @property
+    def _engine(self) -> Engine:
+        return self.source.lakehouse.engine

@@ -6,16 +6,27 @@ Does not: the wording of a single error; each place that raises says what it exp
 
 from __future__ import annotations
 
+KIND_CHARACTERS = 500
+
 
 class MedallionError(Exception):
     """Anything this project raises on purpose.
 
     `what` names the thing that is wrong and where (table, export, file); the other parts make the message one that
-    a person can act on without reading code.
+    a person can act on without reading code. `export_id` is the export that it is about, if it is about one.
     """
 
-    def __init__(self, what: str, *, expected: object = None, found: object = None, do: str | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: object = None,
+        found: object = None,
+        do: str | None = None,
+        export_id: str | None = None,
+    ) -> None:
         self.what = what
+        self.export_id = export_id
         self.expected = expected
         self.found = found
         self.do = do
@@ -33,6 +44,15 @@ class MedallionError(Exception):
         """`what`, `expected`, `found` and `do` as text; None where nothing is said."""
         parts = {"what": self.what, "expected": self.expected, "found": self.found, "do": self.do}
         return {name: None if part is None else str(part) for name, part in parts.items()}
+
+
+def kind_of(error: BaseException) -> str:
+    """What of an error stays the same when it happens again: its type, and what one of ours says is wrong.
+
+    The words of any other error may differ each time (an address, a size, a moment).
+    """
+    name = type(error).__name__
+    return f"{name}: {error.what}"[:KIND_CHARACTERS] if isinstance(error, MedallionError) else name
 
 
 class PermanentError(MedallionError):

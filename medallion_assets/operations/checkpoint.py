@@ -13,14 +13,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from medallion_assets.contracts.run_days import parse_days
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import commit_note, last_commit
 from medallion_assets.delta.committing import COMMIT_ID
 from medallion_assets.delta.source_versions import SOURCE_NOTE, taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.monitoring import Checkpoint
-from medallion_assets.operations.pipeline_runs import StageAttempt, last_successes
+from medallion_assets.operations.pipeline_runs import StageAttempt, day_ranges, last_successes
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.decisions import read_decisions
@@ -118,7 +117,7 @@ def _published(stage: Stage, successes: Mapping[str, StageAttempt]) -> Checkpoin
     if success is None:
         return empty
     version, partition = success.table_version, success.partition
-    day = _last_of(partition)
+    day = max((last for _, last in day_ranges(partition)), default=None)
     told_by = PIPELINE_RUNS_TABLE if day or not partition else f"{PIPELINE_RUNS_TABLE}; {partition!r} is no day"
     return replace(
         empty,
@@ -129,14 +128,6 @@ def _published(stage: Stage, successes: Mapping[str, StageAttempt]) -> Checkpoin
         table_version=version,
         run_id=success.run_id,
     )
-
-
-def _last_of(partition: str | None) -> date | None:
-    """The last of the days that an attempt names; None when they are none."""
-    try:
-        return max(last for _, last in parse_days(partition or ""))
-    except ValueError:
-        return None
 
 
 def _mark(snapshot: Snapshot, source: Snapshot) -> str | None:

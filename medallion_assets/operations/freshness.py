@@ -35,16 +35,15 @@ class Refreshed:
     began_at: datetime | None = None
 
 
-def freshness(one: Refreshed, now: datetime) -> Freshness:
+def freshness(known: Refreshed, now: datetime) -> Freshness:
     """The judgement on one table. A table without a limit is never stale; one at its limit is not stale yet."""
-    known = [moment for moment in (one.committed_at, one.succeeded_at) if moment is not None]
-    last_refreshed = max(known, default=None)
-    counted_from, limit = last_refreshed or one.began_at, one.table.freshness_hours
+    last_refreshed = max(filter(None, (known.committed_at, known.succeeded_at)), default=None)
+    counted_from, limit = last_refreshed or known.began_at, known.table.freshness_hours
     is_stale = limit is not None and counted_from is not None and now - counted_from > timedelta(hours=limit)
     return Freshness(
-        table=one.table.name,
+        table=known.table.name,
         last_refreshed=last_refreshed,
-        row_count=one.row_count,
+        row_count=known.row_count,
         sla_hours=limit,
         is_stale=is_stale,
     )
@@ -56,7 +55,7 @@ def read_freshness(lakehouse: Lakehouse, now: datetime) -> list[Freshness]:
     Raises:
         TransientError: the storage did not answer.
     """
-    return [freshness(one, now) for one in _refreshed(lakehouse)]
+    return [freshness(known, now) for known in _refreshed(lakehouse)]
 
 
 def _refreshed(lakehouse: Lakehouse) -> Iterable[Refreshed]:
@@ -65,8 +64,8 @@ def _refreshed(lakehouse: Lakehouse) -> Iterable[Refreshed]:
     snapshots = {
         table.name: lakehouse.open(table) for table in tables if table.layer != "serving" and lakehouse.exists(table)
     }
-    made = [one.delta.metadata().created_time for one in snapshots.values()]
-    began_at = min((datetime.fromtimestamp(each / 1000, UTC) for each in made if each), default=None)
+    made = [snapshot.delta.metadata().created_time for snapshot in snapshots.values()]
+    began_at = min((datetime.fromtimestamp(moment / 1000, UTC) for moment in made if moment), default=None)
     for table in tables:
         snapshot, success = snapshots.get(table.name), successes.get(table.name)
         commit = None if snapshot is None else last_commit(snapshot, COMMIT_ID)

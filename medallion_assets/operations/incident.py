@@ -30,6 +30,7 @@ class Incident:
     cause: Annotated[str | None, "the exports or table versions that it was asked for"] = None
     export_id: Annotated[str | None, "the export that failed its check, where one did"] = None
     error: Annotated[str, "what the stage said, whole"]
+    error_kind: Annotated[str | None, "what of the error stays the same when it happens again"] = None
     headline: Annotated[str, "the part of the error that says what is wrong, and where"]
     expected: Annotated[str | None, "the part of the error that says so"] = None
     found: Annotated[str | None, "the part of the error that says so"] = None

@@ -16,10 +16,15 @@ from typing import Annotated
 
 import polars as pl
 
+from medallion_assets.contracts.run_days import DayRange, parse_days
 from medallion_assets.delta.rows import append_rows, row_table, rows_of, scan_rows
 from medallion_assets.delta.table import Lakehouse
 
 DAYS_AT_ONCE = 30
+
+
+LOST_PROCESS, TIME_LIMIT, FAILED_CHECKS = "lost process", "time limit", "failed checks"
+"""The kinds of failures without an error; of any other, see errors.kind_of."""
 
 
 class Outcome(StrEnum):
@@ -55,6 +60,8 @@ class StageAttempt:
     peak_memory_bytes: Annotated[int | None, "the most that its process held; null when it was lost"] = None
     outcome: Annotated[Outcome, "succeeded, failed, canceled or lost"]
     error: Annotated[str | None, "what a person needs to know; null when it succeeded"] = None
+    error_kind: Annotated[str | None, "what of the error stays the same when it happens again"] = None
+    export_id: Annotated[str | None, "the export that it failed on, where it was one"] = None
 
     @property
     def ended_at(self) -> datetime:
@@ -75,6 +82,12 @@ PIPELINE_RUNS = row_table(
 )
 
 
+ENDED_AT = pl.col("started_at") + pl.duration(microseconds=(pl.col("duration_seconds") * 1e6).cast(pl.Int64))
+"""When an attempt ended, of rows of PIPELINE_RUNS."""
+JUDGED = pl.col("quality_score").is_not_null() & (pl.col("records_in") > 0) & (pl.col("outcome") == Outcome.SUCCEEDED)
+"""Attempts that judged records and published: what the gate holds back is judged again when a person has decided."""
+
+
 def record_attempts(lakehouse: Lakehouse, attempts: Collection[StageAttempt], *, if_unknown: bool = False) -> None:
     """Append attempts, one commit for each day on which they began; with `if_unknown` those alone that have no row."""
     append_rows(lakehouse, PIPELINE_RUNS, attempts, if_unknown=if_unknown)
@@ -92,6 +105,21 @@ def read_attempts(lakehouse: Lakehouse, *, since: date | None = None) -> pl.Data
         .sort("started_at", *PIPELINE_RUNS.key)
         .collect()
     )
+
+
+def day_ranges(partition: str | None) -> list[DayRange]:
+    """The days that an attempt names; none where it names none, or anything else."""
+    try:
+        return parse_days(partition or "")
+    except ValueError:
+        return []
+
+
+def quality(attempts: pl.DataFrame) -> float | None:
+    """The share of good records over all records of the JUDGED attempts; None when they judged no record."""
+    judged = attempts.filter(JUDGED)
+    good = float((judged["quality_score"] * judged["records_in"]).sum())
+    return good / int(judged["records_in"].sum()) if judged.height else None
 
 
 def knows_run(lakehouse: Lakehouse, run_id: str) -> bool:

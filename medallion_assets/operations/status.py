@@ -21,7 +21,7 @@ from medallion_assets.operations.checkpoint import read_checkpoints
 from medallion_assets.operations.freshness import read_freshness
 from medallion_assets.operations.incident import Incident, read_incidents
 from medallion_assets.operations.monitoring import Checkpoint, Freshness
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, read_attempts
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, quality, read_attempts
 from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.operations.sources import TableSource, read_sources
 from medallion_assets.operations.stages import Stage, stages
@@ -138,29 +138,17 @@ def stage_status(stage: Stage, attempts: pl.DataFrame) -> StageStatus:
     )
 
 
-def quality(attempts: pl.DataFrame) -> float | None:
-    """The share of good records over all records of the attempts that succeeded; None when they judged no record.
-
-    What the gate holds back was not published, and is judged again when a person has decided.
-    """
-    judged = attempts.filter(
-        pl.col("quality_score").is_not_null(), pl.col("records_in") > 0, pl.col("outcome") == Outcome.SUCCEEDED
-    )
-    good = float((judged["quality_score"] * judged["records_in"]).sum())
-    return good / int(judged["records_in"].sum()) if judged.height else None
-
-
 def problems(fresh: Sequence[Freshness], found: Sequence[StageStatus]) -> list[str]:
     """What must not stay as it is, each with where and since when."""
     stale = [
-        f"{one.table} is stale: last refreshed {_moment(one.last_refreshed)}, limit {one.sla_hours:g} h"
-        for one in fresh
-        if one.is_stale
+        f"{table.table} is stale: last refreshed {_moment(table.last_refreshed)}, limit {table.sla_hours:g} h"
+        for table in fresh
+        if table.is_stale
     ]
     broken = [
-        f"{one.stage}: its last attempt ({_moment(one.last.started_at)}) {_became(one.last)}"
-        for one in found
-        if one.last is not None and one.is_broken
+        f"{stage.stage}: its last attempt ({_moment(stage.last.started_at)}) {_became(stage.last)}"
+        for stage in found
+        if stage.last is not None and stage.is_broken
     ]
     return stale + broken
 
@@ -168,9 +156,10 @@ def problems(fresh: Sequence[Freshness], found: Sequence[StageStatus]) -> list[s
 def warnings(found: Sequence[StageStatus]) -> list[str]:
     """What a person should know, although nothing is stale or failed."""
     return [
-        f"{one.stage}: {one.quality:.4f} of its records were good in {WINDOW.days} days, under {one.quality_threshold}"
-        for one in found
-        if one.is_below_threshold
+        f"{stage.stage}: {stage.quality:.4f} of its records were good in {WINDOW.days} days, "
+        f"under {stage.quality_threshold}"
+        for stage in found
+        if stage.is_below_threshold
     ]
 
 
@@ -181,7 +170,7 @@ def chain_warnings(lakehouse: Lakehouse) -> list[str]:
         if settlement.unprotected_minute is not None:
             found.append(f"{table.name}: {settlement.unprotected_minute}")
         if outdated := settlement.outdated:
-            latest = max(outdated, key=lambda one: one.order)
+            latest = max(outdated, key=lambda export: export.order)
             found.append(
                 f"{table.name}: nothing of {len(outdated)} exports counts, the latest {latest.id}: they are "
                 "of a former table, and begin after another one followed it"
@@ -201,6 +190,5 @@ def _moment(moment: datetime | None) -> str:
 
 def status_facts(status: Status) -> dict[str, Any]:
     """The status as JSON shows it: with the verdict first."""
-    facts = {name: getattr(status, name) for name in Status.__dataclass_fields__}
-    facts["incidents"] = [{name: getattr(incident, name) for name in INCIDENT_COLUMNS} for incident in status.incidents]
-    return {"is_well": not status.problems, **facts}
+    incidents = [{name: getattr(incident, name) for name in INCIDENT_COLUMNS} for incident in status.incidents]
+    return {"is_well": not status.problems, **vars(status), "incidents": incidents}

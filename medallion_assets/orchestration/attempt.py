@@ -21,15 +21,22 @@ from medallion_assets.contracts.run_days import days_named
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.errors import TransientError
+from medallion_assets.errors import MedallionError, TransientError, kind_of
 from medallion_assets.errors.native import native_failures
 from medallion_assets.operations.expectation_results import (
     EXPECTATION_RESULTS,
     ExpectationResult,
     record_results,
 )
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, record_attempts
-from medallion_assets.orchestration.runs.whereabouts import OUT_OF_TIME
+from medallion_assets.operations.pipeline_runs import (
+    FAILED_CHECKS,
+    PIPELINE_RUNS,
+    TIME_LIMIT,
+    Outcome,
+    StageAttempt,
+    record_attempts,
+)
+from medallion_assets.orchestration.runs.whereabouts import kind_of_end
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 
 Result = TypeVar("Result")
@@ -117,7 +124,9 @@ class Attempt:
                 self._broken.append(str(result.check_name))
             yield result
 
-    def end(self, outcome: Outcome, error: str | None) -> None:
+    def end(
+        self, outcome: Outcome, error: str | None = None, *, kind: str | None = None, export_id: str | None = None
+    ) -> None:
         """Write what became of the attempt. If it cannot be written, a warning says so, and nothing fails."""
         context = self.context
         row = StageAttempt(
@@ -132,6 +141,8 @@ class Attempt:
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             outcome=outcome,
             error=error,
+            error_kind=kind,
+            export_id=export_id,
             **self._figures,
         )
         self._write(PIPELINE_RUNS, lambda: record_attempts(self.lake, [row]))
@@ -144,16 +155,19 @@ class Attempt:
             with native_failures(self.table.name):
                 yield self
         except Exception as error:
-            self.end(Outcome.FAILED, str(error) or type(error).__name__)
+            export_id = error.export_id if isinstance(error, MedallionError) else None
+            self.end(Outcome.FAILED, str(error) or type(error).__name__, kind=kind_of(error), export_id=export_id)
             raise
         except BaseException:  # a signal, or Dagster closes the body where it stands
             why = self._why_ended()
-            self.end(Outcome.FAILED if OUT_OF_TIME in why else Outcome.CANCELED, why)
+            kind = kind_of_end(why)
+            self.end(Outcome.FAILED if kind == TIME_LIMIT else Outcome.CANCELED, why, kind=kind)
             raise
         if self._broken:
-            self.end(Outcome.FAILED, f"blocking checks failed: {', '.join(self._broken)}; what to do: look at them")
+            names = ", ".join(self._broken)
+            self.end(Outcome.FAILED, f"blocking checks failed: {names}; what to do: look at them", kind=FAILED_CHECKS)
         else:
-            self.end(Outcome.SUCCEEDED, None)
+            self.end(Outcome.SUCCEEDED)
 
     def _write(self, table: Table, write: Callable[[], None]) -> None:
         try:

@@ -76,4 +76,5 @@ def gate_error(table: Table, failing: Failing, gate: Gate) -> QualityGateError:
         found=", and ".join(found),
         do=f"look at {' and at '.join(look_at)}, then run {table.path} with accept or reject for this export in the "
         + "; ".join(["run config", *failing.hints]),
+        export_id=export_id,
     )

@@ -30,7 +30,7 @@ from medallion_assets.contracts.table import (
 )
 from medallion_assets.delta.shown_rows import shown_rows
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.errors import MedallionError, TransientError
+from medallion_assets.errors import MedallionError, TransientError, kind_of
 from medallion_assets.errors.native import native_failures
 from medallion_assets.errors.visible_text import visible
 
@@ -39,6 +39,8 @@ PREVIEW_CHARACTERS = 120
 COUNTS_SHOWN = 100
 FAILURE_PARTS = {"what": "what", "expected": "expected", "found": "found", "do": "what to do"}
 """The parts of an error of this project, and what the metadata of the step's failure calls them."""
+FAILURE_KIND, FAILURE_EXPORT = "kind", "export"
+"""What of the error stays the same when it happens again, and the export that it is about."""
 
 
 def asset_options(table: Table, *, kinds: set[str] | None = None) -> dict[str, Any]:
@@ -161,9 +163,11 @@ def stage_errors() -> Iterator[None]:
         with native_failures("this step"):
             yield
     except MedallionError as error:
+        parts = {FAILURE_PARTS[name]: part for name, part in error.parts.items()}
+        known = {**parts, FAILURE_KIND: kind_of(error), FAILURE_EXPORT: error.export_id}
         raise dg.Failure(
             str(error),
-            metadata={FAILURE_PARTS[name]: part for name, part in error.parts.items() if part is not None},
+            metadata={name: part for name, part in known.items() if part is not None},
             allow_retries=isinstance(error, TransientError),
         ) from error
 

@@ -135,8 +135,8 @@ def _row_items(
         key = row_key(version, values)
         if key in seen:
             raise PermanentError(
-                f"two Gold rows of {day} have the same key",
-                expected=f"one row for each {', '.join(key_columns)}",
+                "two Gold rows of a day have the same key",
+                expected=f"one row of {day} for each {', '.join(key_columns)}",
                 found=key,
                 do="recompute the Gold partition of that day",
             )
@@ -164,8 +164,8 @@ def _check_count(table: BudgetedTable, day: date, version: int, expected: int) -
     found = table.count(**rows_of_version(day, version))
     if found != expected:
         raise TransientError(
-            f"{table.name} does not hold all rows of {day} at version {version}; its pointer was not moved",
-            expected=f"{expected} rows",
+            f"{table.name} does not hold all rows of a day; its pointer was not moved",
+            expected=f"{expected} rows of {day} at version {version}",
             found=f"{found} rows",
             do="run this publish again: it puts what is missing",
         )

@@ -156,8 +156,8 @@ def _rows(what: pipeline.Published, log: BuildLog, day: date) -> pl.DataFrame:
     rows = partition(log.built, day).select(what.value_columns)
     if rows.is_empty() and not log.is_right(day):
         raise PermanentError(
-            f"{log.built.table.name} has no partition {day}",
-            expected=f"one, built from what {log.gold.source.name} holds now",
+            f"{log.built.table.name} lacks a day that is to be published",
+            expected=f"partition {day}, built from what {log.gold.source.name} holds now",
             found="none, and its log does not say that it was built so and is kept",
             do=f"run {log.built.table.path} for {day} first",
         )

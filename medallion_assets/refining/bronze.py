@@ -23,9 +23,9 @@ from medallion_assets.contracts.table import Column, Date, Integer, Limits, Tabl
 from medallion_assets.delta.commit_notes import commit_note, commits_since, last_commit
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.pieces import rows_of_bytes
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.engines.pieces import rows_of_bytes
 from medallion_assets.errors import PermanentError
 
 EXPORT_NOTE = "medallion_export"
@@ -62,7 +62,7 @@ def stage_lines(bronze: Snapshot, batch: Batch, lines: pl.DataFrame, *, now: dat
     Its row groups are small in bytes, whatever the lines: readers hold some of them at a time.
     """
     schema = {name: kind for name, kind in polars_schema(bronze.table).items() if name != "_export_date"}
-    return bronze.stage(
+    return bronze.folder.stage(
         lines.lazy().with_columns(_facts(batch, now)).select(pl.col(name).cast(kind) for name, kind in schema.items()),
         partition=batch.started_at.date(),
         bounds=LEDGER_BOUNDS,
@@ -261,6 +261,6 @@ def _facts(batch: Batch, now: datetime) -> list[pl.Expr]:
 
 def _empty_file(bronze: Snapshot, batch: Batch) -> StagedFile:
     schema = {name: kind for name, kind in polars_schema(bronze.table).items() if name != "_export_date"}
-    staged = bronze.stage(pl.LazyFrame(schema=schema), partition=batch.started_at.date())
+    staged = bronze.folder.stage(pl.LazyFrame(schema=schema), partition=batch.started_at.date())
     facts = (batch.id, str(batch.kind), batch.covers_from, batch.covers_to)
     return replace(staged, bounds={name: (fact, fact) for name, fact in zip(LEDGER_BOUNDS, facts, strict=True)})

@@ -1,6 +1,6 @@
 """Duplicates of a key within one export: identical records count once, differing ones are all bad (rule R3).
 
-Belongs here: finding the few suspects in bounded memory, and settling what they are.
+Belongs here: finding the few suspects in bounded memory, and resolving what they are.
 Does not: versions of a key in different exports; these are ordered, not duplicates (refining.events).
 """
 
@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 import polars as pl
 
+from medallion_assets.engines.engine import Engine, PutAside, groups_of
 from medallion_assets.refining.events import POSITION
 
 KEY_HASH = "_key_hash"
 CONFLICTING = "conflicting_duplicate"
-HASHES_AT_ONCE = 10_000_000
-"""Each takes 8 bytes, and twice that while they are sorted."""
 
 
 def with_key_hash(records: pl.LazyFrame, key: Sequence[str]) -> pl.LazyFrame:
@@ -24,20 +23,20 @@ def with_key_hash(records: pl.LazyFrame, key: Sequence[str]) -> pl.LazyFrame:
     return records.with_columns(pl.when(readable).then(pl.struct("_export_id", *key).hash()).alias(KEY_HASH))
 
 
-def suspects(parts: Sequence[pl.LazyFrame], records: int) -> pl.DataFrame:
-    """The hashes that occur more than once: one column, KEY_HASH. Looks at a bounded number of hashes at a time."""
-    buckets = -(-records // HASHES_AT_ONCE) or 1
-    found = []
-    for bucket in range(buckets):
-        hashes = pl.concat([part.select(KEY_HASH) for part in parts]).drop_nulls()
-        if buckets > 1:
-            hashes = hashes.filter(pl.col(KEY_HASH) % buckets == bucket)
-        ordered = hashes.collect(engine="streaming").get_column(KEY_HASH).sort()
-        found.append(ordered.filter(ordered == ordered.shift(1)).unique())
-    return pl.concat(found).to_frame()
+def suspects(engine: Engine, parts: Sequence[pl.LazyFrame], records: int) -> pl.DataFrame:
+    """The hashes of keys that occur more than once in parts of so many records: one column, KEY_HASH."""
+    hashes = pl.concat([part.select(KEY_HASH) for part in parts]).drop_nulls()
+    groups = groups_of((records, engine.bounds.hashes))
+    return pl.concat(engine.map_groups(_repeated, [hashes], by=[KEY_HASH], groups=groups))
 
 
-def settle(records: pl.DataFrame, key: Sequence[str], canonical: Callable[[str], str]) -> pl.DataFrame:
+def _repeated(hashes: Sequence[pl.DataFrame], _: PutAside) -> pl.DataFrame:
+    (frame,) = hashes
+    ordered = frame.to_series().sort()  # 8 bytes each, and twice that for a moment
+    return ordered.filter(ordered == ordered.shift(1)).unique().to_frame()
+
+
+def resolved(records: pl.DataFrame, key: Sequence[str], canonical: Callable[[str], str]) -> pl.DataFrame:
     """Keep one of several identical records, the lowest (file, line); mark those that still differ as bad.
 
     `records` are judged records, `raw` included, of which the keys are readable; `canonical` is their source's.

@@ -7,12 +7,15 @@ Does not: making the frame (refining.judging), or applying it (refining.merge, r
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
 
 import polars as pl
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema, polars_type
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.engine import Engine, PutAside
 
 POSITION = ("_export_id", "_source_file", "_line_number")
 """What identifies a line for ever."""
@@ -44,18 +47,25 @@ def winners(events: pl.LazyFrame, key: Sequence[str]) -> pl.LazyFrame:
     )
 
 
-def winners_in_parts(parts: Sequence[pl.LazyFrame], key: Sequence[str]) -> list[pl.LazyFrame]:
+def winners_in_parts(
+    engine: Engine, parts: Sequence[pl.LazyFrame], key: Sequence[str], folder: Path
+) -> Sequence[pl.LazyFrame]:
     """As many parts of events as before, with one event a key altogether: the one that wins.
 
-    An export has one event a key, so parts of a single export stay as they are.
+    An export has one event a key, so parts of a single export stay as they are. Others are put aside in `folder`.
     """
     if len(parts) == 1:
         return [winners(parts[0], key)]
     exports = pl.concat([part.select("_export_id") for part in parts]).unique().collect(engine="streaming")
     if exports.height <= 1:
-        return list(parts)
-    bucket = pl.struct(*key).hash() % len(parts)
-    return [winners(pl.concat([part.filter(bucket == number) for part in parts]), key) for number in range(len(parts))]
+        return parts
+    win = partial(_winners_of_group, key=key)
+    return engine.map_groups(win, [pl.concat(parts)], by=key, groups=len(parts), folder=folder)
+
+
+def _winners_of_group(events: Sequence[pl.DataFrame], aside: PutAside, *, key: Sequence[str]) -> pl.LazyFrame:
+    (frame,) = events
+    return aside(winners(frame.lazy(), key).collect())
 
 
 def files_of_exports(

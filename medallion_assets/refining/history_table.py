@@ -11,7 +11,8 @@ events and from which full exports were applied.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import narwhals as nw
@@ -22,18 +23,17 @@ from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.damage import sound_files
 from medallion_assets.delta.fingerprints import RULES_NOTE, fingerprint, rules_with
 from medallion_assets.delta.partitions import conform
-from medallion_assets.delta.pieces import row_group_rows, spilled, text_bytes
 from medallion_assets.delta.schema import conformed, fits_contract, polars_schema, stored_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.engines.engine import PutAside, groups_of
+from medallion_assets.engines.files import Files
+from medallion_assets.engines.pieces import row_group_rows, text_bytes
 from medallion_assets.refining.events import event_schema, files_of_exports
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.history import versions
 from medallion_assets.refining.merge import Change
 from medallion_assets.refining.origins import is_outdated
 
-EVENTS_AT_ONCE = 1_000_000
-EVENTS_BYTES = 128 * 1024 * 1024
-"""Events, and the bytes of their text, whose versions are made at a time."""
 NEVER_MICROS = 2**62
 
 
@@ -53,7 +53,7 @@ def events_table(table: Table) -> Table:
     )
 
 
-def fold_history(
+def merge_history(
     lakehouse: Lakehouse,
     silver: Snapshot,
     good: Sequence[pl.LazyFrame],
@@ -65,7 +65,7 @@ def fold_history(
 ) -> Change:
     """Log good records as events and rebuild the versions of the keys they touch.
 
-    `good` are parts of events (`records.event_schema`); `ignored` are exports whose events do not count (yet). `whole`
+    `good` are parts of events (`events.event_schema`); `ignored` are exports whose events do not count (yet). `whole`
     are exports of which `good` holds every valid event: what the log holds of them from a run that was cut off, and
     perhaps judged by other rules, gives way.
 
@@ -79,24 +79,41 @@ def fold_history(
     keys = pl.concat([part.select(table.key) for part in good]).unique().collect(engine="streaming")
     touched = counted if fulls.applying else counted.join(keys.lazy(), on=table.key, how="semi")
     height, size = touched.select(pl.len()).collect(engine="streaming").item(), text_bytes(touched)
-    buckets = max(1, -(-height // EVENTS_AT_ONCE), -(-size // EVENTS_BYTES))
-    change = Change()
-    parts = [silver.scan().clear()] if fulls.applying else [silver.scan().join(keys.lazy(), on=table.key, how="anti")]
-    for bucket in range(buckets):
-        chosen = pl.struct(table.key).hash() % buckets == bucket
-        events = touched.filter(chosen).collect(engine="streaming")
-        after = _versions(events, fulls, table)
-        before = silver.scan().join(events.lazy(), on=table.key, how="semi").collect(engine="streaming")
-        order = [*table.key, "valid_from"]
-        if not after.sort(order).equals(before.sort(order)):
-            change.rows += after.join(before, on=after.columns, how="anti", nulls_equal=True).height
-            change.removed = silver.files["path"].to_list() if silver.files.height else []
-        parts.append(_kept(after, None if buckets == 1 else workspace / f"versions-{bucket}.parquet"))
-    if change.rows or change.removed:
-        rows = pl.concat(parts)
-        staged = silver.stage(rows, bounds=("_sequence_micros",), row_group_rows=row_group_rows(height, size))
-        change.staged = [staged] if staged.rows else []
-    return change
+    engine = silver.lakehouse.engine
+    groups = groups_of((height, engine.bounds.group_rows), (size, engine.bounds.group_bytes))
+    remake = partial(_remade, held=silver.part(), fulls=fulls, table=table)
+    made = engine.map_groups(remake, [touched], by=table.key, groups=groups, folder=workspace)
+    if all(group.changed is None for group in made):
+        return Change()
+    untouched = silver.scan().clear() if fulls.applying else silver.scan().join(keys.lazy(), on=table.key, how="anti")
+    rows = pl.concat([untouched, *(group.versions for group in made)])
+    staged = silver.folder.stage(rows, bounds=("_sequence_micros",), row_group_rows=row_group_rows(height, size))
+    return Change(
+        staged=[staged] if staged.rows else [],
+        removed=silver.files["path"].to_list() if silver.files.height else [],
+        rows=sum(group.changed or 0 for group in made),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Remade:
+    """The versions of some keys; `changed` says how many of them are new, None that all are as they were."""
+
+    versions: pl.LazyFrame
+    changed: int | None
+
+
+def _remade(
+    touched: Sequence[pl.DataFrame], aside: PutAside, *, held: Files, fulls: FullExports, table: Table
+) -> _Remade:
+    (events,) = touched
+    after = _versions(events, fulls, table)
+    before = held.scan().join(events.lazy(), on=table.key, how="semi").collect(engine="streaming")
+    order = [*table.key, "valid_from"]
+    changed = None
+    if not after.sort(order).equals(before.sort(order)):
+        changed = after.join(before, on=after.columns, how="anti", nulls_equal=True).height
+    return _Remade(versions=aside(after), changed=changed)
 
 
 def replace_events(lakehouse: Lakehouse, table: Table, made: Snapshot, export_ids: Collection[str]) -> None:
@@ -112,7 +129,7 @@ def replace_events(lakehouse: Lakehouse, table: Table, made: Snapshot, export_id
         log = lakehouse.open_any(contract)
         held = log.scan(paths=sound_files(log), schema=stored_schema(log.delta))
         others = conformed(held.filter(~pl.col("_export_id").is_in(list(export_ids))), polars_schema(contract))
-        staged = log.stage(pl.concat([others, made.scan()]), bounds=("_export_id",))
+        staged = log.folder.stage(pl.concat([others, made.scan()]), bounds=("_export_id",))
         log.commit(
             [staged] if staged.rows else [],
             remove=log.files["path"].to_list() if log.files.height else [],
@@ -136,7 +153,7 @@ def _log(lakehouse: Lakehouse, table: Table, good: Sequence[pl.LazyFrame], whole
     names = polars_schema(log.table).names()
     rows = pl.concat([kept, new.select(names)])
     height, size = rows.select(pl.len()).collect(engine="streaming").item(), text_bytes(rows)
-    staged = log.stage(rows, bounds=("_export_id",), row_group_rows=row_group_rows(height, size))
+    staged = log.folder.stage(rows, bounds=("_export_id",), row_group_rows=row_group_rows(height, size))
     if staged.rows or removed:
         log.commit([staged] if staged.rows else [], remove=removed, metadata={RULES_NOTE: rules_with(log, [rules])})
 
@@ -183,9 +200,3 @@ def absences(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataF
     )
     missing = [name for name in schema.names() if name not in lacking.columns]
     return lacking.with_columns(pl.lit(None, dtype=schema[name]).alias(name) for name in missing).select(schema.names())
-
-
-def _kept(rows: pl.DataFrame, spill: Path | None) -> pl.LazyFrame:
-    if spill is None:
-        return rows.lazy()
-    return spilled(rows, spill)

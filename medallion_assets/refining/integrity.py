@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.refining.duplicates import HASHES_AT_ONCE
+from medallion_assets.refining.duplicates import KEY_HASH, suspects
 
 
 def repeated_keys(snapshot: Snapshot) -> int:
@@ -18,15 +18,8 @@ def repeated_keys(snapshot: Snapshot) -> int:
     rows = snapshot.scan()
     if table.history:
         rows = rows.filter("is_current")
-    buckets = -(-snapshot.row_count // HASHES_AT_ONCE) or 1
-    repeated = 0
-    for bucket in range(buckets):
-        hashes = rows.select(pl.struct(table.key).hash().alias("hash"))
-        if buckets > 1:
-            hashes = hashes.filter(pl.col("hash") % buckets == bucket)
-        ordered = hashes.collect(engine="streaming")["hash"].sort()
-        repeated += ordered.filter(ordered == ordered.shift(1)).n_unique()
-    return repeated
+    hashes = rows.select(pl.struct(table.key).hash().alias(KEY_HASH))
+    return suspects(snapshot.lakehouse.engine, [hashes], snapshot.row_count).height
 
 
 def leaked_tombstones(source: Snapshot, derived: Snapshot) -> int:

@@ -1,6 +1,6 @@
 """Judging: the lines of some exports become good records, bad records, and a tally for each export.
 
-Belongs here: going through exports in chunks of bounded size, and taking duplicates out.
+Belongs here: going through exports in blocks of bounded size, and taking duplicates out.
 Does not: what a valid record is (the contract), whether an export passes (refining.gate).
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -16,11 +17,11 @@ import polars as pl
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.expectations import judge
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.pieces import spilled
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.refining import line_chunks
+from medallion_assets.engines.engine import Engine, PutAside, groups_of
+from medallion_assets.engines.files import Files
 from medallion_assets.refining.bronze import files_of
-from medallion_assets.refining.duplicates import KEY_HASH, settle, suspects, with_key_hash, without
+from medallion_assets.refining.duplicates import KEY_HASH, resolved, suspects, with_key_hash, without
 from medallion_assets.refining.events import POSITION, event_schema
 from medallion_assets.refining.gate import Tally
 from medallion_assets.refining.typing.decode import decode
@@ -36,7 +37,7 @@ BAD_COLUMNS = ("_reasons", "_reason_columns", "raw", *POSITION)
 
 @dataclass(slots=True, kw_only=True)
 class Judged:
-    """What judging gave, in parts: `good` are events (`records.event_schema`), `bad` judged records with reasons.
+    """What judging gave, in parts: `good` are events (`events.event_schema`), `bad` judged records with reasons.
 
     Both have the key's columns; those of a bad record whose key cannot be read are null.
 
@@ -47,22 +48,39 @@ class Judged:
     bad: list[pl.LazyFrame] = field(default_factory=list)
     tallies: dict[str, Tally]
 
+    def add(self, part: _Part) -> None:
+        """Put in what was judged in one go."""
+        self.good.append(part.good)
+        self.bad.append(part.bad)
+        self.count(part.tallies)
+
+    def count(self, tallies: Mapping[str, Tally], *, sign: int = 1) -> None:
+        """Count records in, or with `sign=-1` out."""
+        for export_id, part in tallies.items():
+            counted = self.tallies[export_id].plus(part, sign=sign)
+            self.tallies[export_id] = replace(counted, unknown_attributes=_most(counted.unknown_attributes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Some records, judged: put aside, and counted. `before` counts them as they were first judged."""
+
+    good: pl.LazyFrame
+    bad: pl.LazyFrame
+    tallies: Mapping[str, Tally]
+    before: Mapping[str, Tally] = field(default_factory=dict)
+
 
 def judge_exports(bronze: Snapshot, table: Table, exports: Sequence[Batch], workspace: Path) -> Judged:
     """Judge every record of some exports.
 
-    What does not fit in one chunk is put into `workspace`, an empty folder that lives as long as the result is used.
+    What does not fit in one block is put into `workspace`, a folder that lives as long as the result is used.
     """
     judged = Judged(tallies={export.id: Tally(export_id=export.id) for export in exports})
-    paths = files_of(bronze, [export.id for export in exports])["path"]
-    is_empty = True
-    for chunk in line_chunks.chunks(bronze.scan(paths=paths)):
-        spill = None if chunk.is_all else workspace / f"judged-{len(judged.good)}"
-        _judge_chunk(judged, chunk.taken(), table, spill)
-        is_empty = False
-    if is_empty:
-        _judge_chunk(judged, bronze.scan(paths=[]).collect(), table, None)
-    _settle_duplicates(bronze, table, judged, workspace)
+    files = bronze.part(paths=files_of(bronze, [export.id for export in exports])["path"])
+    for part in bronze.lakehouse.engine.map_blocks(partial(_judge_block, table=table), files, folder=workspace):
+        judged.add(part)
+    _resolve_duplicates(bronze.lakehouse.engine, files, table, judged, workspace)
     return judged
 
 
@@ -94,58 +112,46 @@ def tally(records: pl.DataFrame) -> dict[str, Tally]:
     return result
 
 
-def _judge_chunk(judged: Judged, lines: pl.DataFrame, table: Table, spill: Path | None) -> None:
-    records = judge_lines(lines, table)
-    _put(judged, records, table, spill)
-    _count(judged.tallies, records)
+def _judge_block(lines: pl.DataFrame, aside: PutAside, *, table: Table) -> _Part:
+    return _part(judge_lines(lines, table), aside, table)
 
 
-def _put(judged: Judged, records: pl.DataFrame, table: Table, spill: Path | None) -> None:
+def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: Mapping[str, Tally] | None = None) -> _Part:
     is_bad = pl.col("_reasons").list.len() > 0
     good = records.lazy().filter(~is_bad).select(*event_schema(table).names(), *POSITION[1:], KEY_HASH, RAW_BYTES)
     bad = records.lazy().filter(is_bad).select(*BAD_COLUMNS, KEY_HASH, RAW_BYTES, *table.key)
-    judged.good.append(_kept(good, spill, "good"))
-    judged.bad.append(_kept(bad, spill, "bad"))
+    put = aside(good.collect()), aside(bad.collect())
+    return _Part(good=put[0], bad=put[1], tallies=tally(records), before=before or {})
 
 
-def _kept(part: pl.LazyFrame, spill: Path | None, name: str) -> pl.LazyFrame:
-    if spill is None:
-        return part.collect().lazy()
-    return spilled(part.collect(), spill.with_name(f"{spill.name}-{name}.parquet"))
+def _resolve_duplicates(engine: Engine, files: Files, table: Table, judged: Judged, workspace: Path) -> None:
+    """Judge the suspects anew, together: take their first judgement out, and put the resolved one in.
 
-
-def _count(tallies: dict[str, Tally], records: pl.DataFrame, *, sign: int = 1) -> None:
-    for export_id, part in tally(records).items():
-        counted = tallies[export_id].plus(part, sign=sign)
-        tallies[export_id] = replace(counted, unknown_attributes=_most(counted.unknown_attributes))
-
-
-def _settle_duplicates(bronze: Snapshot, table: Table, judged: Judged, workspace: Path) -> None:
-    """Judge the suspects anew, together: take their first judgement out, and put the settled one in.
-
-    All records of a key are settled at once; keys are taken by their hashes, as many as fit in a chunk.
+    All records of a key are resolved at once; keys are taken by their hashes, as many as fit in a block.
     """
-    total = sum(one.records for one in judged.tallies.values())
-    hashes = suspects([*judged.good, *judged.bad], total) if total else None
+    total = sum(counts.records for counts in judged.tallies.values())
+    hashes = suspects(engine, [*judged.good, *judged.bad], total) if total else None
     if hashes is None or not hashes.height:
         return
     parts = [part.select(*POSITION, KEY_HASH, RAW_BYTES) for part in (*judged.good, *judged.bad)]
     found = pl.concat([part.join(hashes.lazy(), on=KEY_HASH, how="semi") for part in parts]).collect()
-    one_chunk = len(judged.good) == 1
-    judged.good = without(judged.good, hashes)
-    judged.bad = without(judged.bad, hashes)
-    paths = files_of(bronze, list(judged.tallies))["path"]
-    buckets = -(-int(found[RAW_BYTES].sum()) // line_chunks.CHUNK_BYTES) or 1
-    for bucket in range(buckets):
-        positions = found.filter(pl.col(KEY_HASH) % buckets == bucket).select(POSITION).lazy()
-        lines = bronze.scan(paths=paths).join(positions, on=POSITION, how="semi").collect(engine="streaming")
-        records = judge_lines(lines, table)
-        settled = settle(records, table.key, table.loaded_from.canonical)
-        _count(judged.tallies, records, sign=-1)
-        _count(judged.tallies, settled)
-        _put(judged, settled, table, None if one_chunk and buckets == 1 else workspace / f"settled-{bucket}")
-    if one_chunk and buckets == 1:
+    judged.good, judged.bad = without(judged.good, hashes), without(judged.bad, hashes)
+    groups = groups_of((int(found[RAW_BYTES].sum()), engine.bounds.block_bytes))
+    was_one = len(judged.good) == groups == 1
+    resolve = partial(_judge_suspects, files=files, table=table)
+    folder = None if was_one else workspace
+    for part in engine.map_groups(resolve, [found.lazy()], by=[KEY_HASH], groups=groups, folder=folder):
+        judged.count(part.before, sign=-1)
+        judged.add(part)
+    if was_one:
         judged.good, judged.bad = [pl.concat(judged.good)], [pl.concat(judged.bad)]
+
+
+def _judge_suspects(found: Sequence[pl.DataFrame], aside: PutAside, *, files: Files, table: Table) -> _Part:
+    (positions,) = found
+    lines = files.scan().join(positions.lazy(), on=POSITION, how="semi").collect(engine="streaming")
+    records = judge_lines(lines, table)
+    return _part(resolved(records, table.key, table.loaded_from.canonical), aside, table, before=tally(records))
 
 
 def _occurrences(lists: pl.Series) -> Counter[str]:

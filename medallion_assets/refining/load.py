@@ -221,6 +221,7 @@ def stage_batch(
                 expected=f"{lines.height} lines in {staged.path}",
                 found=f"{staged.rows} lines",
                 do="report this with the export: it was written otherwise than it was read",
+                export_id=batch.id,
             )
         return staged
 

@@ -11,18 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.engines.engine import PutAside, groups_of
 from medallion_assets.refining.gate import Gate, Tally
 from medallion_assets.refining.history_table import events_table
 from medallion_assets.refining.judging import Judged
 from medallion_assets.refining.ledger import Settlement
 from medallion_assets.refining.origins import counted_sequence, is_outdated, without_outdated
-
-KEYS_AT_ONCE = 2_000_000
 
 
 def with_deletes(
@@ -46,7 +46,7 @@ def with_deletes(
             if not without_outdated([export], ends):
                 continue  # it counts as never delivered (rule B3), so it deletes nothing
             older = _older_rows(lakehouse, silver, settlement.ignored, export, ends)
-            live, absent = _count_absent(older, judged, silver.table.key, export.records)
+            live, absent = _count_absent(silver, older, judged, export)
             tallies[export.id] = replace(tally, absent=absent, live=live)
         elif tally.deletes and tally.deletes >= gate.max_delete_min_rows:
             tallies[export.id] = replace(tally, live=_height(_live_rows(silver)))
@@ -78,19 +78,20 @@ def _older_rows(
     return live.select(key).join(later.select(key), on=key, how="anti")
 
 
-def _count_absent(older: pl.LazyFrame, judged: Judged, key: Sequence[str], records: int) -> tuple[int, int]:
+def _count_absent(silver: Snapshot, older: pl.LazyFrame, judged: Judged, export: Batch) -> tuple[int, int]:
     """How many rows there are, and how many of them have a key that no record of the export has, good or bad."""
-    live = _height(older)
+    key, live = list(silver.table.key), _height(older)
     if not live:
         return 0, 0
     present = pl.concat([part.select(key) for part in (*judged.good, *judged.bad)]).drop_nulls()
-    parts = -(-max(live, records) // KEYS_AT_ONCE)
-    absent = 0
-    for part in range(parts):
-        chosen = pl.struct(key).hash() % parts == part
-        rows, keys = (older, present) if parts == 1 else (older.filter(chosen), present.filter(chosen))
-        absent += _height(rows.join(keys, on=key, how="anti"))
-    return live, absent
+    engine = silver.lakehouse.engine
+    groups = groups_of((max(live, export.records), engine.bounds.keys))
+    return live, sum(engine.map_groups(partial(_lacking, key=key), [older, present], by=key, groups=groups))
+
+
+def _lacking(keys: Sequence[pl.DataFrame], _: PutAside, *, key: Sequence[str]) -> int:
+    held, present = keys
+    return held.join(present, on=key, how="anti").height
 
 
 def _height(rows: pl.LazyFrame) -> int:

@@ -1,6 +1,6 @@
 """State: one live row a key, from events in any order (rules K1 to K4, H3).
 
-Belongs here: folding events into a table that keeps the present state of each key.
+Belongs here: merging events into a table that keeps the present state of each key.
 Does not: putting rows in place (refining.merge_days), tables that keep history (refining.history_table), which
 exports are applied (refining.refine).
 
@@ -13,7 +13,6 @@ late: where Silver holds nothing as new as such a full export, the export lacked
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -22,12 +21,13 @@ import polars as pl
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.pieces import spilled
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.files import Files
+from medallion_assets.engines.pieces import spilled
 from medallion_assets.refining.events import tombstones, winners_in_parts
 from medallion_assets.refining.full_exports import FullExports, bad_in
-from medallion_assets.refining.merge_days import STATE, Winners, replace_day, replace_tombstones
+from medallion_assets.refining.merge_days import STATE, Winners, WonRows, day_item, replace_day, replace_tombstones
 from medallion_assets.refining.origins import counted_sequence, is_outdated
 
 
@@ -41,10 +41,10 @@ class Change:
     rows: int = 0
 
 
-def fold(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Path) -> Change:
-    """Fold good records into the table, day by day.
+def merge(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Path) -> Change:
+    """Merge good records into the table, day by day.
 
-    `good` are parts of events (`records.event_schema`), each of which fits in memory.
+    `good` are parts of events (`events.event_schema`), each of which fits in memory.
     """
     if fulls.ends:
         good = [_without_outdated_records(part, silver.table, fulls) for part in good]
@@ -52,12 +52,11 @@ def fold(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
     touched: set[date | None] = {*won.partitions, *won.moved["_old_partition"].unique()}
     if fulls.applying:
         touched |= set(silver.partitions)
-    days = sorted(day for day in touched if day is not None)
-    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        replaced = list(threads.map(lambda day: replace_day(silver, day, won, fulls), days))
+    items = [day_item(silver, day, won, fulls) for day in sorted(day for day in touched if day is not None)]
+    replaced = list(silver.lakehouse.engine.map_items(replace_day, items))
     if None in touched or any(day.absent.height for day in replaced):
         absent = [day.absent for day in replaced]
-        replaced.append(replace_tombstones(silver, pl.concat([won.rows_of(None), *absent]), won, fulls))
+        replaced.append(replace_tombstones(silver, pl.concat([won.of(None).collect(), *absent]), won, fulls))
     return Change(
         staged=[staged for day in replaced for staged in day.staged],
         removed=[path for day in replaced for path in day.removed],
@@ -67,33 +66,73 @@ def fold(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
 
 
 def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Path) -> Winners:
-    table, schema = silver.table, polars_schema(silver.table)
-    partition_by = str(table.partition_by)
-    moved_schema = pl.Schema({**{name: schema[name] for name in table.key}, "_old_partition": pl.Date()})
-    won = Winners(partition_by=partition_by, schema=schema, moved=pl.DataFrame(schema=moved_schema))
-    for number, part in enumerate(winners_in_parts(good, table.key)):
-        rows = _winning_part(silver, part, fulls)
-        leaves = pl.col("_old_exists") & ~pl.col("_old_partition").eq_missing(pl.col(partition_by))
-        won.moved.extend(rows.filter(leaves).select(won.moved.columns))
-        won.partitions |= set(rows[partition_by].unique())
-        won.count += rows.height
-        rows = rows.select(schema.names())
-        if len(good) == 1:
-            won.parts.append({key[0]: one for key, one in rows.partition_by(partition_by, as_dict=True).items()})
-        else:
-            spill = workspace / f"won-{number}.parquet"
-            spilled(rows.sort(partition_by), spill)
-            won.parts.append(spill)
-    return won
+    """The rows that win; of several parts of events one after the other, each into a file of its own."""
+    engine, table = silver.lakehouse.engine, silver.table
+    parts = winners_in_parts(engine, good, table.key, workspace)
+    items = [
+        _Part(
+            events=part,
+            held=silver.part(),
+            table=table,
+            fulls=fulls,
+            aside=None if len(parts) == 1 else workspace / f"won-{number}.parquet",
+        )
+        for number, part in enumerate(parts)
+    ]
+    won = list(engine.map_items(_winning_rows, items, at_once=1))
+    return Winners(
+        partition_by=str(table.partition_by),
+        schema=polars_schema(table),
+        parts=[part.rows for part in won],
+        moved=pl.concat([part.moved for part in won]),
+        partitions={partition for part in won for partition in part.partitions},
+        count=sum(part.count for part in won),
+    )
 
 
-def _winning_part(silver: Snapshot, part: pl.LazyFrame, fulls: FullExports) -> pl.DataFrame:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Events, one a key, and the rows that their table holds. What wins is put `aside`, or stays in memory."""
+
+    events: pl.LazyFrame
+    held: Files
+    table: Table
+    fulls: FullExports
+    aside: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Won:
+    """The rows of a part that win, their partitions, and the keys that change theirs."""
+
+    rows: WonRows
+    partitions: set[date | None]
+    moved: pl.DataFrame
+    count: int
+
+
+def _winning_rows(part: _Part) -> _Won:
+    table, partition_by = part.table, str(part.table.partition_by)
+    rows = _winning_part(part.held, part.events, table, part.fulls)
+    leaves = pl.col("_old_exists") & ~pl.col("_old_partition").eq_missing(pl.col(partition_by))
+    moved = rows.filter(leaves).select(*table.key, "_old_partition")
+    rows = rows.select(polars_schema(table).names())
+    return _Won(
+        rows={key[0]: day for key, day in rows.partition_by(partition_by, as_dict=True).items()}
+        if part.aside is None
+        else spilled(rows.sort(partition_by), part.aside),
+        partitions=set(rows[partition_by].unique()),
+        moved=moved,
+        count=rows.height,
+    )
+
+
+def _winning_part(files: Files, part: pl.LazyFrame, table: Table, fulls: FullExports) -> pl.DataFrame:
     """The rows that events, one a key, bring into the table, with the partition their key sat in before."""
-    table = silver.table
     key, partition = list(table.key), str(table.partition_by)
     best = part.collect()
     held = (
-        silver.scan()
+        files.scan()
         .with_columns(counted_sequence(fulls.ends))
         .select(
             *key,

@@ -7,9 +7,8 @@ Does not: which rows win (refining.merge).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import TypeVar
 
 import polars as pl
@@ -17,20 +16,20 @@ import polars as pl
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.pieces import row_group_rows, text_bytes
 from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.engine import groups_of
+from medallion_assets.engines.files import Files
+from medallion_assets.engines.pieces import of_group, row_group_rows, text_bytes
 from medallion_assets.refining.events import tombstones
 from medallion_assets.refining.full_exports import FullExports, bad_in, older_than
 from medallion_assets.refining.origins import counted_sequence
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 STATE = ("_sequence_micros", "_export_id")
-DAY_BYTES = 128 * 1024 * 1024
-"""Text of a day's rows that is in memory at a time, in each of as many threads as Polars has."""
 COMPRESSION = 16
 """A day's files may hold so many times the bytes that they have; where they may hold too much, it is counted."""
-EVERY_ROW = pl.lit(value=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,36 +43,28 @@ class Replaced:
     restated: bool = False
 
 
-@dataclass(kw_only=True)
-class Winners:
-    """The rows that win over what the table holds, by part, and the keys that change their partition.
+WonRows = Mapping[date | None, pl.DataFrame] | pl.LazyFrame
+"""Rows cut into partitions, or (one part of several) in a file, in the order of their partitions."""
 
-    A part is in memory, cut into partitions, or (one of several) in a parquet file in the order of its partitions.
-    """
+
+@dataclass(frozen=True, kw_only=True)
+class Winners:
+    """The rows that win over what the table holds, by part, and the keys that change their partition."""
 
     partition_by: str
-    parts: list[Mapping[date | None, pl.DataFrame] | Path] = field(default_factory=list)
     schema: pl.Schema
+    parts: Sequence[WonRows]
     moved: pl.DataFrame
-    partitions: set[date | None] = field(default_factory=set)
-    count: int = 0
+    partitions: set[date | None]
+    count: int
 
-    def rows_of(self, partition: date | None, chosen: pl.Expr = EVERY_ROW) -> pl.DataFrame:
+    def of(self, partition: date | None) -> pl.LazyFrame:
         """The new rows of a partition."""
-        return self._rows_of(partition).filter(chosen).collect()
-
-    def bytes_of(self, partition: date | None) -> int:
-        """The bytes of the text in the new rows of a partition."""
-        return text_bytes(self._rows_of(partition))
-
-    def _rows_of(self, partition: date | None) -> pl.LazyFrame:
         of_partition = pl.col(self.partition_by).eq_missing(pl.lit(partition, dtype=pl.Date))
         nothing = pl.DataFrame(schema=self.schema)
         return pl.concat(
             [
-                pl.scan_parquet(part, glob=False).filter(of_partition)
-                if isinstance(part, Path)
-                else part.get(partition, nothing).lazy()
+                part.filter(of_partition) if isinstance(part, pl.LazyFrame) else part.get(partition, nothing).lazy()
                 for part in self.parts
             ]
         )
@@ -83,27 +74,55 @@ class Winners:
         return self.moved.filter(pl.col("_old_partition").eq_missing(pl.lit(partition, dtype=pl.Date)))
 
 
-def replace_day(silver: Snapshot, day: date, won: Winners, fulls: FullExports) -> Replaced:
-    """Put a day's new rows in place of its old ones; a day of more than DAY_BYTES is made in several files.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayItem:
+    """A day to make anew: what the table holds of it, its `new` rows, and the keys that have `gone` to other days.
+
+    `most_bytes` is how much of its text is made in one file; None where it is certainly less.
+    """
+
+    folder: TableFolder
+    day: date
+    held: Files
+    new: pl.LazyFrame
+    gone: pl.DataFrame
+    fulls: FullExports
+    most_bytes: int | None
+
+
+def day_item(silver: Snapshot, day: date, won: Winners, fulls: FullExports) -> DayItem:
+    """What `replace_day` needs to know."""
+    held, most = silver.partition_files([day]), silver.lakehouse.engine.bounds.group_bytes
+    may_be_long = len(won.parts) > 1 or (held.height and int(held["size_bytes"].sum()) > most // COMPRESSION)
+    return DayItem(
+        folder=silver.folder,
+        day=day,
+        held=silver.part(paths=held["path"] if held.height else ()),
+        new=won.of(day),
+        gone=won.moved_from(day),
+        fulls=fulls,
+        most_bytes=most if may_be_long else None,
+    )
+
+
+def replace_day(item: DayItem) -> Replaced:
+    """Put a day's new rows in place of its old ones; a long day is made in several files.
 
     These hold the keys by their hashes: each is made of what the day holds of its keys, old and new.
     """
-    key, held = list(silver.table.key), silver.partition_files([day])
-    may_be_long = len(won.parts) > 1 or (held.height and int(held["size_bytes"].sum()) > DAY_BYTES // COMPRESSION)
-    size = text_bytes(silver.scan(partitions=[day])) + won.bytes_of(day) if may_be_long else 0
-    files = -(-size // DAY_BYTES) or 1
-    made = [
-        _replace_keys(silver, day, won, fulls, pl.struct(key).hash() % files == number if files > 1 else EVERY_ROW)
-        for number in range(files)
-    ]
+    key = item.folder.table.key
+    files = 1
+    if item.most_bytes is not None:
+        files = groups_of((text_bytes(item.held.scan()) + text_bytes(item.new), item.most_bytes))
+    made = [_replace_keys(item, of_group(key, number, files), is_part=files > 1) for number in range(files)]
     absent = pl.concat([part.absent for part in made])
     if not any(part.changes for part in made):
-        return Replaced(partition=day, absent=absent)
+        return Replaced(partition=item.day, absent=absent)
     return Replaced(
-        partition=day,
+        partition=item.day,
         absent=absent,
         staged=[part.staged for part in made if part.staged is not None],
-        removed=held["path"].to_list() if held.height else [],
+        removed=item.held.paths,
         restated=any(part.restated for part in made),
     )
 
@@ -118,11 +137,11 @@ class _ReplacedKeys:
     restated: bool = False
 
 
-def _replace_keys(silver: Snapshot, day: date, won: Winners, fulls: FullExports, chosen: pl.Expr) -> _ReplacedKeys:
-    table = silver.table
-    key, is_part = list(table.key), chosen is not EVERY_ROW
-    old, new = silver.scan(partitions=[day]).filter(chosen).collect(), won.rows_of(day, chosen)
-    gone = won.moved_from(day).filter(chosen)
+def _replace_keys(item: DayItem, chosen: pl.Expr, *, is_part: bool) -> _ReplacedKeys:
+    table, fulls = item.folder.table, item.fulls
+    key = list(table.key)
+    old, new = item.held.scan().filter(chosen).collect(), item.new.filter(chosen).collect()
+    gone = item.gone.filter(chosen)
     kept = old.join(new, on=key, how="anti").join(gone, on=key, how="anti")
     absent = kept.clear()
     if fulls.applying:
@@ -137,7 +156,7 @@ def _replace_keys(silver: Snapshot, day: date, won: Winners, fulls: FullExports,
     business, length = list(table.business_columns), row_group_rows(rows.height, text_bytes(rows.lazy()))
     return _ReplacedKeys(
         absent=absent,
-        staged=silver.stage(rows.lazy(), partition=day, bounds=STATE[:1], row_group_rows=length)
+        staged=item.folder.stage(rows.lazy(), partition=item.day, bounds=STATE[:1], row_group_rows=length)
         if rows.height
         else None,
         changes=changes,
@@ -159,7 +178,7 @@ def replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: Winners, fulls:
             pl.when(older).then(pl.lit(full.decides_at)).otherwise("_sequence_micros").alias("_sequence_micros"),
             pl.when(older).then(pl.lit(full.id)).otherwise("_export_id").alias("_export_id"),
         ).select(names)
-    staged = silver.stage(pl.concat([kept, new.lazy()]), partition=None, bounds=STATE[:1])
+    staged = silver.folder.stage(pl.concat([kept, new.lazy()]), partition=None, bounds=STATE[:1])
     return Replaced(
         partition=None,
         absent=new.clear(),

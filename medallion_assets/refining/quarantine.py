@@ -18,11 +18,11 @@ from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.damage import sound_files
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.fingerprints import RULES_NOTE, fingerprint, rules_with
-from medallion_assets.delta.pieces import row_group_rows
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.engines.blocks import blocks
+from medallion_assets.engines.pieces import row_group_rows
 from medallion_assets.refining.events import POSITION, files_of_exports
-from medallion_assets.refining.line_chunks import chunks
 from medallion_assets.refining.typing.decode import decode
 
 
@@ -128,7 +128,7 @@ def stage_rows(quarantine: Snapshot, rows: pl.LazyFrame) -> StagedFile:
     height, size = (
         rows.select(pl.len(), pl.col("raw").str.len_bytes().cast(pl.UInt64).sum()).collect(engine="streaming").row(0)
     )
-    return quarantine.stage(rows, row_group_rows=row_group_rows(height, size))
+    return quarantine.folder.stage(rows, row_group_rows=row_group_rows(height, size))
 
 
 def quarantine_rows(bad: pl.LazyFrame, now: datetime) -> pl.LazyFrame:
@@ -164,8 +164,8 @@ def bad_keys(lakehouse: Lakehouse, table: Table, fulls: Iterable[Batch]) -> pl.D
         return empty
     rows = lakehouse.open(contract).scan().filter(pl.col("_export_id").is_in(list(exports)))
     keys = [
-        decode(with_window(chunk.taken(), exports.values()), table).select(names).drop_nulls().unique()
-        for chunk in chunks(rows)
+        decode(with_window(block.taken(), exports.values()), table).select(names).drop_nulls().unique()
+        for block in blocks(rows, lakehouse.engine.bounds)
     ]
     return pl.concat(keys).unique() if keys else empty
 

@@ -88,7 +88,7 @@ def rebuild_judged(
             drop_lost=drop_lost,
             now=now,
             progress=progress,
-            scratch=Lakehouse(url=str(folder)),
+            scratch=lakehouse.scratch(folder),
         )
         return until_committed(lambda: work.run(why, dry_run=dry_run))
 
@@ -232,13 +232,14 @@ class _Work:
                     found=f"{tally.score:.4f}, {tally.bad} bad of {tally.records} ({_some(tally.reasons)})",
                     do="look at what would change with --dry-run --accept-all; then correct the contract, or rebuild "
                     "with --accept-all",
+                    export_id=export.id,
                 )
             self.accepted[export.id] = tally
 
     def _quarantine(self, judged: Judged) -> None:
         contract = quarantine_table(self.table)
         kept = self.scratch.ready(contract)
-        staged = kept.stage(quarantine_rows(pl.concat(judged.bad), self.now))
+        staged = kept.folder.stage(quarantine_rows(pl.concat(judged.bad), self.now))
         if staged.rows:
             kept.commit([staged])
 

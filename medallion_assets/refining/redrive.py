@@ -24,16 +24,16 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.fingerprints import contract_notes, expect_same_key, fingerprint
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.engines.blocks import blocks
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.duplicates import CONFLICTING
 from medallion_assets.refining.events import POSITION, event_schema
 from medallion_assets.refining.full_exports import FullExports
-from medallion_assets.refining.history_table import fold_history
+from medallion_assets.refining.history_table import merge_history
 from medallion_assets.refining.judging import judge_exports, judge_lines
 from medallion_assets.refining.ledger import Settlement
-from medallion_assets.refining.line_chunks import chunks
-from medallion_assets.refining.merge import Change, fold
+from medallion_assets.refining.merge import Change, merge
 from medallion_assets.refining.quarantine import bad_keys, quarantine_table, stage_rows, with_window
 from medallion_assets.refining.refine import commit_change
 from medallion_assets.storage.workspace import workspace
@@ -94,8 +94,8 @@ def redrive(
     done.conflicting = _height(rows.filter(conflicts))
     waiting = rows.filter(~conflicts)
     total = _height(waiting)
-    for chunk in chunks(waiting):
-        taken = chunk.taken()
+    for block in blocks(waiting, lakehouse.engine.bounds):
+        taken = block.taken()
         _redrive_rows(lakehouse, table, taken, now, why, done)
         progress(min(done.looked_at + done.not_settled, total), total)
         del taken
@@ -187,7 +187,7 @@ def _settle_uncertain(
 
 
 def _apply(lakehouse: Lakehouse, table: Table, judged: _JudgedAgain, why: str) -> tuple[Change, int]:
-    """Fold the events into Silver, one commit with the days restated; none when all of them were in place."""
+    """Merge the events into Silver, one commit with the days restated; none when all of them were in place."""
     silver, settlement = judged.silver, judged.settlement
     applied = settlement.applied_fulls
     keys = bad_keys(lakehouse, table, applied)
@@ -195,9 +195,9 @@ def _apply(lakehouse: Lakehouse, table: Table, judged: _JudgedAgain, why: str) -
     events = [judged.events.lazy()]
     with workspace() as folder:
         if table.history:
-            change = fold_history(lakehouse, silver, events, fulls, settlement.ignored, folder)
+            change = merge_history(lakehouse, silver, events, fulls, settlement.ignored, folder)
         else:
-            change = fold(silver, events, fulls, folder)
+            change = merge(silver, events, fulls, folder)
     if not change.staged and not change.removed:
         return change, silver.version
     exports = judged.redriven["_export_id"].unique().sort().to_list()

@@ -29,12 +29,11 @@ from medallion_assets.refining.chain import Gap, UnprotectedMinute
 from medallion_assets.refining.decisions import Action, read_decisions
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.gate import Gate, Tally
-from medallion_assets.refining.history_table import fold_history
+from medallion_assets.refining.history_table import merge_history
 from medallion_assets.refining.judging import Judged, judge_exports
 from medallion_assets.refining.ledger import Settlement
-from medallion_assets.refining.line_chunks import CHUNK_RECORDS
 from medallion_assets.refining.mass_deletes import with_deletes
-from medallion_assets.refining.merge import Change, fold
+from medallion_assets.refining.merge import Change, merge
 from medallion_assets.refining.quarantine import bad_keys, quarantine
 from medallion_assets.storage.workspace import workspace
 
@@ -114,7 +113,7 @@ def _round(
     expect_same_key(silver)
     done.version = silver.version
     settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
-    group = settlement.next_group(CHUNK_RECORDS)
+    group = settlement.next_group(lakehouse.engine.bounds.block_rows)
     if not group:
         return settlement
     progress(f"{table.name}: judging {', '.join(export.id for export in group)}")
@@ -203,8 +202,8 @@ def _publish(
     keys = bad_keys(lakehouse, table, [*before, applying] if applying else before)
     fulls = FullExports.of(settlement.origins, settlement.exports, applied=before, applying=applying, bad_keys=keys)
     if table.history:
-        return fold_history(lakehouse, silver, good, fulls, settlement.ignored - set(ids), workspace, whole=ids)
-    return fold(silver, good, fulls, workspace)
+        return merge_history(lakehouse, silver, good, fulls, settlement.ignored - set(ids), workspace, whole=ids)
+    return merge(silver, good, fulls, workspace)
 
 
 def commit_change(

@@ -17,9 +17,8 @@ from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.full_exports import FullExports
-from medallion_assets.refining.history_table import fold_history
-from medallion_assets.refining.line_chunks import CHUNK_RECORDS
-from medallion_assets.refining.merge import fold
+from medallion_assets.refining.history_table import merge_history
+from medallion_assets.refining.merge import merge
 from medallion_assets.refining.origins import Origins
 from medallion_assets.refining.quarantine import bad_keys
 from medallion_assets.refining.refine import commit_change
@@ -46,7 +45,7 @@ class Replay:
         is in the copy before that end is known (rule B3).
         """
         in_order = sorted(exports, key=lambda export: not export.is_full) if self.origins.count > 1 else exports
-        return export_groups(in_order)
+        return export_groups(in_order, self.scratch.engine.bounds.block_rows)
 
     def apply(self, group: Sequence[Batch], good: Sequence[pl.LazyFrame], workspace: Path) -> None:
         """Apply the good records of a group of exports; in which order groups come does not matter (rule K4)."""
@@ -57,20 +56,20 @@ class Replay:
         fulls = FullExports.of(self.origins, held, applied=before, applying=applying, bad_keys=keys)
         copy = self.scratch.ready(self.table)
         if self.table.history:
-            change = fold_history(self.scratch, copy, good, fulls, (), workspace)
+            change = merge_history(self.scratch, copy, good, fulls, (), workspace)
         else:
-            change = fold(copy, good, fulls, workspace)
+            change = merge(copy, good, fulls, workspace)
         commit_change(copy, change, {}, {})
         for path in change.removed:  # nobody goes back in the copy: it stays of the size of the table
             (Path(copy.uri) / path).unlink(missing_ok=True)
         self.applied += group
 
 
-def export_groups(exports: Iterable[Batch]) -> Iterator[list[Batch]]:
-    """The exports in order: one full export at a time, or incremental ones of a bounded number of records."""
+def export_groups(exports: Iterable[Batch], most: int) -> Iterator[list[Batch]]:
+    """The exports in order: one full export at a time, or incremental ones of so many records at most, or one."""
     group: list[Batch] = []
     for export in exports:
-        is_too_much = sum(one.records for one in (*group, export)) > CHUNK_RECORDS
+        is_too_much = sum(batch.records for batch in (*group, export)) > most
         if group and (export.is_full or group[-1].is_full or is_too_much):
             yield group
             group = []

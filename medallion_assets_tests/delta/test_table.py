@@ -78,7 +78,7 @@ def test_every_type_comes_back_as_it_was_written(lakehouse: Lakehouse) -> None:
         schema_overrides={"at": pl.Datetime("us", "UTC"), "tags": pl.List(pl.String)},
     ).with_columns(pl.col("price").cast(pl.Decimal(18, 4)))
     snapshot = lakehouse.ready(KINDS)
-    staged = snapshot.stage(frame.lazy(), bounds=["name", "at"])
+    staged = snapshot.folder.stage(frame.lazy(), bounds=["name", "at"])
     snapshot.commit([staged])
     snapshot = lakehouse.open(KINDS)
     assert snapshot.scan().collect().equals(frame)
@@ -88,7 +88,7 @@ def test_every_type_comes_back_as_it_was_written(lakehouse: Lakehouse) -> None:
 
 def test_what_is_staged_is_in_no_version_before_its_commit(lakehouse: Lakehouse) -> None:
     snapshot = lakehouse.ready(STOCK)
-    staged = snapshot.stage(stock(("a", DAY, 1)), partition=DAY)
+    staged = snapshot.folder.stage(stock(("a", DAY, 1)), partition=DAY)
     assert (rows(lakehouse), staged.rows) == ([], 1)
     assert snapshot.commit([staged]) == 1
     assert rows(lakehouse) == [("a", DAY, 1)]
@@ -99,7 +99,7 @@ def test_files_are_replaced_in_one_commit(lakehouse: Lakehouse) -> None:
     """The null partition is removed like any other."""
     put(lakehouse, ("a", DAY, 1), ("b", None, 2))
     snapshot = lakehouse.open(STOCK)
-    staged = snapshot.stage(stock(("a", DAY, 9)), partition=DAY)
+    staged = snapshot.folder.stage(stock(("a", DAY, 9)), partition=DAY)
     snapshot.commit([staged], remove=snapshot.files["path"])
     assert rows(lakehouse) == [("a", DAY, 9)]
     assert lakehouse.open(STOCK, version=1).row_count == 2
@@ -108,16 +108,16 @@ def test_files_are_replaced_in_one_commit(lakehouse: Lakehouse) -> None:
 def test_a_commit_on_a_snapshot_that_is_not_the_latest_is_refused(lakehouse: Lakehouse) -> None:
     """Never rebased, not even when nothing would be lost by it; the snapshot's answers stay true until then."""
     first, second = lakehouse.ready(STOCK), lakehouse.ready(STOCK)
-    assert first.commit([first.stage(stock(("a", DAY, 1)), partition=DAY)]) == 1
+    assert first.commit([first.folder.stage(stock(("a", DAY, 1)), partition=DAY)]) == 1
     with pytest.raises(CommitConflictError, match="version 0 to be the latest"):
-        second.commit([second.stage(stock(("b", NEXT_DAY, 1)), partition=NEXT_DAY)])
+        second.commit([second.folder.stage(stock(("b", NEXT_DAY, 1)), partition=NEXT_DAY)])
     assert rows(lakehouse) == [("a", DAY, 1)]
 
 
 def test_of_racing_commits_one_wins(lakehouse: Lakehouse) -> None:
     """Also among commits of the same application transaction, which delta-rs alone would take twice."""
     snapshots = [lakehouse.ready(STOCK) for _ in range(6)]
-    staged = [one.stage(stock((str(number), DAY, 1)), partition=DAY) for number, one in enumerate(snapshots)]
+    staged = [one.folder.stage(stock((str(number), DAY, 1)), partition=DAY) for number, one in enumerate(snapshots)]
     results: list[object] = []
     start = threading.Barrier(len(snapshots))
 
@@ -175,7 +175,7 @@ def test_a_table_that_several_make_at_once_is_there_for_all(tmp_path: Path) -> N
 def test_a_lost_answer_is_found_by_the_commits_own_id(lakehouse: Lakehouse) -> None:
     """Even when others have committed since."""
     snapshot = lakehouse.ready(STOCK)
-    staged = snapshot.stage(stock(("a", DAY, 1)), partition=DAY)
+    staged = snapshot.folder.stage(stock(("a", DAY, 1)), partition=DAY)
 
     def loses_it_and_others_commit(call: Call) -> None:
         call()

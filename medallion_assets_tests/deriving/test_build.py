@@ -32,7 +32,7 @@ def plant(lakehouse: Lakehouse, *sales: Sale) -> None:
         for name, kind in polars_schema(snapshot.table).items()
     )
     staged = [
-        snapshot.stage(whole.filter(pl.col("transaction_date") == day).lazy(), partition=day)
+        snapshot.folder.stage(whole.filter(pl.col("transaction_date") == day).lazy(), partition=day)
         for day in {sale.day for sale in sales}
     ]
     snapshot.commit(staged, remove=snapshot.files["path"].to_list() if snapshot.files.height else [])

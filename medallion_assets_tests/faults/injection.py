@@ -13,10 +13,11 @@ from unittest import mock
 
 from deltalake import DeltaTable
 
-from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.delta.staging import TableFolder
+from medallion_assets.delta.table import Lakehouse
 
 CHANGES: tuple[tuple[type, str], ...] = (
-    (Snapshot, "stage"),
+    (TableFolder, "stage"),
     (DeltaTable, "create_write_transaction"),
     (DeltaTable, "create"),
 )

@@ -29,7 +29,8 @@ HELD = {
             "run_id Text, job Text?, stage Text, attempt Integer, partition Text?, trigger Text?, started_at "
             "TimestampUtc, records_in Integer?, records_out Integer?, records_quarantined Integer?, duration_seconds "
             "Float, quality_score Float?, table_version Integer?, consumed_wcu Float?, target_wcu Float?, "
-            "publishing_seconds Float?, peak_memory_bytes Integer?, outcome Text, error Text?, run_date Date"
+            "publishing_seconds Float?, peak_memory_bytes Integer?, outcome Text, error Text?, error_kind "
+            "Text?, export_id Text?, run_date Date"
         ),
     ),
     "operations.expectation_results": (
@@ -54,9 +55,9 @@ HELD = {
         "failed_date",
         (
             "incident_id Text, run_id Text, job Text, stage Text, partition Text?, trigger Text?, cause Text?, "
-            "export_id Text?, error Text, headline Text, expected Text?, found Text?, do Text?, reasons Text?, sample "
-            "Text?, failed_checks Text?, last_good_version Integer?, last_good_at TimestampUtc?, failed_at "
-            "TimestampUtc, raised_at TimestampUtc, failed_date Date"
+            "export_id Text?, error Text, error_kind Text?, headline Text, expected Text?, found Text?, do Text?, "
+            "reasons Text?, sample Text?, failed_checks Text?, last_good_version Integer?, last_good_at "
+            "TimestampUtc?, failed_at TimestampUtc, raised_at TimestampUtc, failed_date Date"
         ),
     ),
     "operations.alerts": (

@@ -22,10 +22,11 @@ from medallion_assets.operations.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,
     StageAttempt,
+    quality,
     read_attempts,
     record_attempts,
 )
-from medallion_assets.operations.status import Status, problems, quality, read_status, stage_status, status_facts
+from medallion_assets.operations.status import Status, problems, read_status, stage_status, status_facts
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, lakehouse_at, stage_of
 
@@ -168,6 +169,7 @@ def test_json_keeps_the_order_of_its_keys(lakehouse: Lakehouse) -> None:
         *("run_id", "stage", "attempt", "started_at", "duration_seconds", "outcome"),
         *("job", "partition", "trigger", "records_in", "records_out", "records_quarantined", "quality_score"),
         *("table_version", "consumed_wcu", "target_wcu", "publishing_seconds", "peak_memory_bytes", "error"),
+        *("error_kind", "export_id"),
     ]
     assert list(facts["checkpoints"][0]) == [
         *("pipeline", "stage", "told_by", "last_success", "watermark", "covered_until", "last_day", "waiting"),

@@ -181,10 +181,12 @@ def test_waits_double_from_30_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_failed_gate_tells_what_was_published_before(flow: Flow) -> None:
     def body(attempt: Attempt) -> Iterator[Any]:
         yield from well(attempt)
-        raise QualityGateError("export e2 failed the quality gate")
+        raise QualityGateError("export e2 failed the quality gate", found="0.9", export_id="e2")
 
     (row,) = flow.run(body, retries=2)
-    assert (row["outcome"], row["error"]) == ("failed", "export e2 failed the quality gate")
+    assert (row["outcome"], row["error"]) == ("failed", "export e2 failed the quality gate; found: 0.9")
+    assert row["error_kind"] == "QualityGateError: export e2 failed the quality gate"
+    assert row["export_id"] == "e2"
     assert (row["records_in"], row["records_out"], row["table_version"]) == (5, 4, 3)
     assert read_results(lakehouse_at(flow.folder)).height == 1
 
@@ -201,6 +203,7 @@ def test_a_blocking_check_that_failed_makes_a_failed_attempt(flow: Flow) -> None
     assert (flow.result.success, flow.downstream) == (False, [])
     assert (row["outcome"], row["records_in"]) == ("failed", 5)
     assert "blocking checks failed: sound" in row["error"]
+    assert row["error_kind"] == "failed checks"
 
 
 def test_a_bug_is_told_by_its_name(flow: Flow) -> None:
@@ -209,7 +212,7 @@ def test_a_bug_is_told_by_its_name(flow: Flow) -> None:
         raise AssertionError
 
     (row,) = flow.run(body)
-    assert (row["outcome"], row["error"]) == ("failed", "AssertionError")
+    assert (row["outcome"], row["error"], row["error_kind"]) == ("failed", "AssertionError", "AssertionError")
 
 
 @pytest.mark.parametrize(
@@ -239,10 +242,13 @@ def test_a_native_failure_is_a_failed_attempt_and_is_left_to_another_process(
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome"),
-    [("ops asked for it", "canceled"), ("Canceling due to exceeding maximum runtime of 5 seconds.", "failed")],
+    ("said", "outcome", "kind"),
+    [
+        ("ops asked for it", "canceled", "lost process"),
+        ("Canceling due to exceeding maximum runtime of 5 seconds.", "failed", "time limit"),
+    ],
 )
-def test_a_run_that_is_ended_tells_why(flow: Flow, said: str, outcome: str) -> None:
+def test_a_run_that_is_ended_tells_why(flow: Flow, said: str, outcome: str, kind: str) -> None:
     """A person's cancel is no failure; a time limit is."""
 
     def body(attempt: Attempt) -> Iterator[Any]:
@@ -251,7 +257,7 @@ def test_a_run_that_is_ended_tells_why(flow: Flow, said: str, outcome: str) -> N
         raise dg.DagsterExecutionInterruptedError
 
     (row,) = flow.run(body, retries=2)
-    assert (row["outcome"], row["error"]) == (outcome, f"the run was ended; {said}")
+    assert (row["outcome"], row["error"], row["error_kind"]) == (outcome, f"the run was ended; {said}", kind)
 
 
 @pytest.mark.slow

@@ -247,7 +247,7 @@ def test_rows_that_dynamodb_lost_stop_the_pointer(serving: ServingTables, limite
             ((name, writes),) = request["RequestItems"].items()
             return serving.client.batch_write_item(**{**request, "RequestItems": {name: writes[1:]}})
 
-    with pytest.raises(TransientError, match="expected: 5 rows; found: 4 rows"):
+    with pytest.raises(TransientError, match="expected: 5 rows of 2025-03-04 at version 1; found: 4 rows"):
         publish(serving, limiter, 1, rows_of(5, "1"), client=Forgetful())
     assert "#current" not in stored(serving)
 
@@ -275,7 +275,7 @@ def test_keys_stay_apart_whatever_the_values_hold(serving: ServingTables, limite
 @pytest.mark.parametrize(
     ("version", "rows", "message"),
     [
-        (1, rows_of(1, "1") * 2, "two Gold rows of 2025-03-04 have the same key"),
+        (1, rows_of(1, "1") * 2, "two Gold rows of a day have the same key; expected: one row of 2025-03-04"),
         (1, [{"product_category": "a", "region": "b", "net_revenue": 1.5}], "net_revenue .* float 1.5"),
         (10**12, [], "version does not fit"),
     ],

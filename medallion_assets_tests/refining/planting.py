@@ -15,6 +15,8 @@ import polars as pl
 from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.engines.engine import Bounds
+from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.refining.refine import Refined, refine
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import full, window
@@ -39,8 +41,9 @@ STOCK = Table(
 )
 
 
-def lake(folder: Path) -> Lakehouse:
-    return Lakehouse(url=str(folder))
+def lake(folder: Path, bounds: Bounds | None = None) -> Lakehouse:
+    """A lakehouse in a folder, of which only so much is in memory at a time."""
+    return Lakehouse(url=str(folder), engine=PolarsEngine(bounds or Bounds()))
 
 
 def stock(*rows: tuple[Any, ...]) -> pl.LazyFrame:
@@ -52,7 +55,7 @@ def put(lakehouse: Lakehouse, *rows: tuple[Any, ...], table: Table = STOCK, **op
     """Commit rows, each in its own partition's file."""
     snapshot = lakehouse.ready(table)
     days = {row[1] for row in rows}
-    staged = [snapshot.stage(stock(*(row for row in rows if row[1] == day)), partition=day) for day in days]
+    staged = [snapshot.folder.stage(stock(*(row for row in rows if row[1] == day)), partition=day) for day in days]
     return snapshot.commit(staged, **options)
 
 

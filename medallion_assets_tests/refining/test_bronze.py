@@ -192,7 +192,7 @@ def test_a_file_that_mixes_exports_is_no_ledger(tmp_path: Path) -> None:
         pipeline.land(lakehouse, export)
     snapshot = bronze(lakehouse)
     day = snapshot.partitions[0]
-    mixed = snapshot.stage(snapshot.scan(), partition=day, bounds=LEDGER_BOUNDS)
+    mixed = snapshot.folder.stage(snapshot.scan(), partition=day, bounds=LEDGER_BOUNDS)
     snapshot.commit([mixed], remove=snapshot.files["path"])
     with pytest.raises(PermanentError, match="mixes exports"):
         exports_in(bronze(lakehouse), EXPORTS)

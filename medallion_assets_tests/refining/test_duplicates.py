@@ -7,8 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from medallion_assets.refining import duplicates
-from medallion_assets.refining.duplicates import KEY_HASH, settle, suspects
+from medallion_assets.engines.engine import Bounds
+from medallion_assets.engines.polars import PolarsEngine
+from medallion_assets.refining.duplicates import KEY_HASH, resolved, suspects
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import delete_line, full, item_line, key_of, transaction, upsert_line
 from medallion_assets_tests.oracle.model import TRANSACTIONS
@@ -33,7 +34,7 @@ def test_the_record_that_is_kept_is_the_lowest_by_file_and_line() -> None:
     places = {"_export_id": ["e"] * 3, "_source_file": ["b", "a", "a"], "_line_number": [1, 2, 1]}
     nothing = pl.Series([[], [], []], dtype=pl.List(pl.String))
     records = pl.DataFrame({"pk": ["a"] * 3, "raw": raw, **places, "_reasons": nothing, "_reason_columns": nothing})
-    (kept,) = settle(records, ["pk"], str).select("_source_file", "_line_number", "_reasons").rows()
+    (kept,) = resolved(records, ["pk"], str).select("_source_file", "_line_number", "_reasons").rows()
     assert kept == ("a", 1, [])
 
 
@@ -95,9 +96,9 @@ def test_the_same_key_in_two_exports_is_no_duplicate(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3, 1_000_000])
-def test_suspects_are_found_a_bounded_number_of_hashes_at_a_time(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+def test_suspects_are_found_a_bounded_number_of_hashes_at_a_time(at_once: int) -> None:
     """In any number of passes; records without a key are no suspects."""
-    monkeypatch.setattr(duplicates, "HASHES_AT_ONCE", at_once)
+    engine = PolarsEngine(Bounds(hashes=at_once))
     hashes = [[1, 2, None, 2**63], [3, 1, None], [2**63, 5, 2**63]]
     parts = [pl.LazyFrame({KEY_HASH: part}, schema={KEY_HASH: pl.UInt64}) for part in hashes]
-    assert sorted(suspects(parts, 10)[KEY_HASH]) == [1, 2**63]
+    assert sorted(suspects(engine, parts, 10)[KEY_HASH]) == [1, 2**63]

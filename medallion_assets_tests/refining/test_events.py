@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 
+from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.refining.events import winners_in_parts
 
 
@@ -15,21 +18,22 @@ def part(*events: tuple[str, int, str]) -> pl.LazyFrame:
     )
 
 
-def won(*parts: pl.LazyFrame) -> list[tuple[str, int, str]]:
-    frames = [one.collect() for one in winners_in_parts(parts, ["key"])]
+def won(folder: Path, *parts: pl.LazyFrame) -> list[tuple[str, int, str]]:
+    frames = [won.collect() for won in winners_in_parts(PolarsEngine(), parts, ["key"], folder)]
     return sorted(pl.concat(frames).select("key", "_sequence_micros", "_export_id").iter_rows())
 
 
-def test_a_key_of_two_exports_in_two_parts_is_in_one_afterwards() -> None:
+def test_a_key_of_two_exports_in_two_parts_is_in_one_afterwards(tmp_path: Path) -> None:
     """Long records of many exports fill several parts; only the one that wins may be applied."""
-    assert won(part(("a", 1, "x"), ("b", 5, "x")), part(("a", 2, "y"), ("b", 4, "y"))) == [("a", 2, "y"), ("b", 5, "x")]
+    parts = part(("a", 1, "x"), ("b", 5, "x")), part(("a", 2, "y"), ("b", 4, "y"))
+    assert won(tmp_path, *parts) == [("a", 2, "y"), ("b", 5, "x")]
 
 
-def test_parts_of_one_export_are_left_as_they_are() -> None:
+def test_parts_of_one_export_are_left_as_they_are(tmp_path: Path) -> None:
     """It has one event a key: nothing is read."""
     parts = [part(("a", 1, "x")), part(("b", 1, "x"))]
-    assert all(after is before for after, before in zip(winners_in_parts(parts, ["key"]), parts, strict=True))
+    assert winners_in_parts(PolarsEngine(), parts, ["key"], tmp_path) is parts
 
 
-def test_a_single_part_may_have_several_events_a_key() -> None:
-    assert won(part(("a", 1, "x"), ("a", 2, "y"))) == [("a", 2, "y")]
+def test_a_single_part_may_have_several_events_a_key(tmp_path: Path) -> None:
+    assert won(tmp_path, part(("a", 1, "x"), ("a", 2, "y"))) == [("a", 2, "y")]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.refining import history_table as history_store
+from medallion_assets.engines.engine import Bounds
 from medallion_assets.refining.history_table import events_table
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
@@ -170,10 +170,9 @@ def test_records_of_the_minutes_of_a_full_export_date_what_it_tells(tmp_path: Pa
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 1_000_000])
-def test_many_customers_are_rebuilt_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+def test_many_customers_are_rebuilt_in_parts(tmp_path: Path, at_once: int) -> None:
     """The same versions, however many events are in memory at a time."""
-    monkeypatch.setattr(history_store, "EVENTS_AT_ONCE", at_once)
-    lakehouse = lake(tmp_path)
+    lakehouse = lake(tmp_path, Bounds(group_rows=at_once))
     keys = [f"c{number}" for number in range(8)]
     refined(lakehouse, full_of(1, *(item_line(customer(key)) for key in keys)))
     refined(lakehouse, window_of(2, *(at(number, "vip", key) for number, key in enumerate(keys[:5], start=1))))

@@ -12,8 +12,8 @@ import pytest
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.engine import Bounds
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
-from medallion_assets.refining import integrity
 from medallion_assets.refining.integrity import leaked_tombstones, repeated_keys
 from medallion_assets_tests.refining.planting import DAY, NEXT_DAY, STOCK, lake, put
 
@@ -21,7 +21,7 @@ from medallion_assets_tests.refining.planting import DAY, NEXT_DAY, STOCK, lake,
 def table_of(folder: Path, table: Table, *rows: dict[str, Any]) -> Snapshot:
     """A table without partitions that holds these rows."""
     snapshot = lake(folder).ready(table)
-    snapshot.commit([snapshot.stage(pl.DataFrame(list(rows), schema=polars_schema(table)).lazy())])
+    snapshot.commit([snapshot.folder.stage(pl.DataFrame(list(rows), schema=polars_schema(table)).lazy())])
     return lake(folder).open(table)
 
 
@@ -35,13 +35,11 @@ def test_a_key_with_two_rows_is_found_in_whatever_partition(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
-def test_repeated_keys_are_counted_in_bounded_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
-) -> None:
-    monkeypatch.setattr(integrity, "HASHES_AT_ONCE", at_once)
+def test_repeated_keys_are_counted_in_bounded_memory(tmp_path: Path, at_once: int) -> None:
+    bounds = Bounds(hashes=at_once)
     put(lake(tmp_path), *((key, DAY, 1) for key in "abcdea"), ("b", NEXT_DAY, 1))
-    assert repeated_keys(lake(tmp_path).open(STOCK)) == 2
-    assert repeated_keys(lake(tmp_path / "empty").ready(STOCK)) == 0
+    assert repeated_keys(lake(tmp_path, bounds).open(STOCK)) == 2
+    assert repeated_keys(lake(tmp_path / "empty", bounds).ready(STOCK)) == 0
 
 
 def test_a_customer_with_two_current_versions_is_found(tmp_path: Path) -> None:

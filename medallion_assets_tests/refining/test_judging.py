@@ -9,11 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from medallion_assets.refining import duplicates, judging, line_chunks, refine
-from medallion_assets.refining import history_table as history_store
-from medallion_assets.refining import merge_days as state_days
+from medallion_assets.refining import judging
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.engines.cutting import small_bounds
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
 from medallion_assets_tests.oracle.lines import delete_line, key_of, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS
@@ -25,24 +24,11 @@ pytestmark = pytest.mark.flow
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
 
 
-def small_chunks(monkeypatch: pytest.MonkeyPatch, records: int) -> None:
-    """So few records at a time that every table goes through several chunks, parts and passes."""
-    for module in (line_chunks, refine):
-        monkeypatch.setattr(module, "CHUNK_RECORDS", records)
-    monkeypatch.setattr(state_days, "DAY_BYTES", 60)
-    monkeypatch.setattr(history_store, "EVENTS_BYTES", 60)
-    monkeypatch.setattr(duplicates, "HASHES_AT_ONCE", records)
-    monkeypatch.setattr(history_store, "EVENTS_AT_ONCE", records)
-
-
 @pytest.mark.parametrize("records", [1, 2, 3])
-def test_tables_do_not_depend_on_how_much_is_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, records: int
-) -> None:
+def test_tables_do_not_depend_on_how_much_is_in_memory(tmp_path: Path, records: int) -> None:
     """Upserts, a day move, deletes, absences, duplicates, bad rows and a history, a few records at a time."""
     run(lake(tmp_path / "whole"))
-    small_chunks(monkeypatch, records)
-    run(lake(tmp_path / "parts"))
+    run(lake(tmp_path / "parts", small_bounds(records)))
     assert_same(dump(lake(tmp_path / "parts")), dump(lake(tmp_path / "whole")))
     check_ledger(lake(tmp_path / "parts"))
 
@@ -67,7 +53,7 @@ def test_a_large_export_is_judged_in_parts_on_disk(judged_in: Callable[[int], An
 
 
 @pytest.fixture
-def judged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
+def judged_in(tmp_path: Path) -> Callable[[int], Any]:
     """Judge one export of eight lines, so many records at a time."""
     lakehouse = lake(tmp_path)
     lines = [upsert_line(AT_MICROS, transaction(key, status={"S": {"b": "?"}.get(key, "pending")})) for key in "abcd"]
@@ -77,10 +63,9 @@ def judged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int]
     pipeline.land(lakehouse, window(TRANSACTIONS, one.export_id, one.from_at, one.to_at, *files))
 
     def judged(records: int) -> Any:
-        small_chunks(monkeypatch, records)
         workspace = tmp_path / f"workspace-{records}"
         workspace.mkdir()
-        bronze = lakehouse.open(bronze_table(TRANSACTIONS))
+        bronze = lake(tmp_path, small_bounds(records)).open(bronze_table(TRANSACTIONS))
         result = judging.judge_exports(bronze, SILVER, exports_in(bronze, EXPORTS), workspace)
         assert bool(list(workspace.iterdir())) is (records < 7)
         return result

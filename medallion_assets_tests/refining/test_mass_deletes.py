@@ -11,8 +11,9 @@ import pytest
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.engines.engine import Bounds
 from medallion_assets.operations.expectation_results import results_of
-from medallion_assets.refining import line_chunks, mass_deletes, refine
+from medallion_assets.refining import refine
 from medallion_assets.refining.rebuild import rebuild_judged
 from medallion_assets.refining.refine import Refined
 from medallion_assets_tests import pipeline
@@ -231,13 +232,9 @@ def test_a_rebuild_applies_what_was_applied(tmp_path: Path, table: Table) -> Non
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
-def test_figures_do_not_depend_on_how_much_is_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Table, at_once: int
-) -> None:
-    monkeypatch.setattr(mass_deletes, "KEYS_AT_ONCE", at_once)
-    for module in (line_chunks, refine):
-        monkeypatch.setattr(module, "CHUNK_RECORDS", at_once)
-    done = run(lake(tmp_path), table, a_full(table, 1, "abcdef"), a_full(table, 2, "abxyz", days=1))
+def test_figures_do_not_depend_on_how_much_is_in_memory(tmp_path: Path, table: Table, at_once: int) -> None:
+    bounds = Bounds(keys=at_once, block_rows=at_once)
+    done = run(lake(tmp_path, bounds), table, a_full(table, 1, "abcdef"), a_full(table, 2, "abxyz", days=1))
     assert held(done) == (4, 6)
 
 

@@ -45,7 +45,7 @@ def lose_a_line(landing: Landing, export: Export) -> None:
     bronze = landing.lakehouse.open(BRONZE)
     path = export_files(bronze, export.export_id)["path"].to_list()
     rows = bronze.scan(paths=path).head(1)
-    staged = bronze.stage(rows, partition=export.started_at.date(), bounds=LEDGER_BOUNDS)
+    staged = bronze.folder.stage(rows, partition=export.started_at.date(), bounds=LEDGER_BOUNDS)
     bronze.commit([staged], remove=path)
 
 

@@ -19,8 +19,9 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import RESTATED, commit_note
 from medallion_assets.delta.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.engines.engine import Bounds
+from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining import line_chunks
 from medallion_assets.refining import redrive as redriving
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.quarantine import quarantine_table
@@ -272,14 +273,13 @@ def test_a_commit_that_lost_a_race_is_decided_again(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("limit", "at_most"),
-    [("CHUNK_RECORDS", 2), ("CHUNK_BYTES", 2 * len(item_line(in_euro("t1"))))],
+    "bounds",
+    [Bounds(block_rows=2), Bounds(block_bytes=2 * len(item_line(in_euro("t1"))))],
     ids=["rows", "bytes"],
 )
-def test_many_rows_go_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, at_most: int) -> None:
+def test_many_rows_go_in_parts(tmp_path: Path, bounds: Bounds) -> None:
     """Memory is bounded, however long rows are: they are judged some at a time, and every one once."""
-    monkeypatch.setattr(line_chunks, limit, at_most)
-    lakehouse = lakehouse_at(tmp_path)
+    lakehouse = lakehouse_at(tmp_path, PolarsEngine(bounds))
     exports = [a_full(FIRST, *(item_line(in_euro(f"t{number}")) for number in range(5)))]
     run(lakehouse, PRESENT, exports)
     told: list[tuple[int, int]] = []

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from medallion_assets.contracts.batch import Batch, BatchKind
-from medallion_assets.refining import replay
+from medallion_assets.refining.replay import export_groups
 from medallion_assets_tests.pipeline import NOW
 
 
-def test_exports_go_in_groups_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exports_go_in_groups_of_bounded_size() -> None:
     """One full export, or windows up to a number of records."""
-    monkeypatch.setattr(replay, "CHUNK_RECORDS", 5)
     kinds = (("F", 9), ("w", 2), ("w", 3), ("w", 1), ("F", 1), ("F", 1))
     exports = [
         Batch(
@@ -24,5 +21,5 @@ def test_exports_go_in_groups_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -
         )
         for kind, records in kinds
     ]
-    groups = [[export.id for export in group] for group in replay.export_groups(exports)]
+    groups = [[export.id for export in group] for group in export_groups(exports, 5)]
     assert groups == [["F9"], ["w2", "w3"], ["w1"], ["F1"], ["F1"]]

@@ -110,7 +110,7 @@ def contents(home: Path) -> DemoContents:
     recorded = _recorded(home)
     if recorded is None:
         raise PermanentError(f"there is no demo in {home}", expected=f"a {RECORD} that `medallion demo` wrote there")
-    folders = dict.fromkeys(sorted(one.name for one in home.iterdir()), 0)
+    folders = dict.fromkeys(sorted(entry.name for entry in home.iterdir()), 0)
     files = size = 0
     for path, stamp in _walk(home, home):
         folders[path.partition("/")[0]] += 1
@@ -122,11 +122,11 @@ def contents(home: Path) -> DemoContents:
 
 def remove(home: Path) -> None:
     """Remove a demo's home, with everything that lies there; what a link points to stays."""
-    for one in home.iterdir():
-        if one.is_dir() and not one.is_symlink():
-            shutil.rmtree(one)
+    for entry in home.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
         else:
-            one.unlink()
+            entry.unlink()
     if not home.is_symlink():
         home.rmdir()
 

@@ -114,7 +114,7 @@ class DemoPipeline:
             quarantine = quarantine_table(table)
             bad = self.lakehouse.open(quarantine).row_count if self.lakehouse.exists(quarantine) else 0
             settlement = Settlement.read(self.lakehouse.open(bronze_table(table.short_name)), snapshot, {})
-            lines = sum(one.records for one in settlement.exports if one.id not in settlement.pending_ids)
+            lines = sum(export.records for export in settlement.exports if export.id not in settlement.pending_ids)
             quarantined, quality = bad, 1.0 if lines == 0 else 1 - bad / lines
         return TableSummary(
             name=table.name, rows=snapshot.row_count, version=snapshot.version, quality=quality, quarantined=quarantined

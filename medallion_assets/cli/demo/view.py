@@ -19,6 +19,8 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from medallion_assets.cli.terminal import command_line
+
 if TYPE_CHECKING:
     from medallion_assets.cli.demo.home import DemoContents
     from medallion_assets.cli.demo.run import DemoResult
@@ -81,10 +83,7 @@ def summary_page(result: DemoResult) -> Group:
         Text.assemble(
             *("Done in ", (f"{result.seconds:.0f} s", "bold"), f". All of it lies in {result.home}. What to type next:")
         ),
-        *(
-            Text.assemble("  ", (command, "cyan"), (f"  # {what}", "dim"), no_wrap=True, overflow="ignore")
-            for command, what in _next_commands(result.home)
-        ),
+        *(command_line(command, what) for command, what in _next_commands(result.home)),
     )
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from medallion_assets.cli.dev.log import DagsterLog, Line
 from medallion_assets.cli.dev.run import DevServer
+from medallion_assets.cli.terminal import command_line
 from medallion_assets.cli.web_ui import WebUi
 
 NEXT = (
@@ -31,9 +32,9 @@ def dev_page(server: DevServer) -> Group:
         _line("data", str(server.home), "exports, tables, Dagster's runs"),
         *([_line("settings", str(own), "a dagster.yaml of your own: it is kept, and holds")] if own else []),
         Text("In other terminals, for commands that are to see the same:", style="bold"),
-        *(_command(f"export {name}={shlex.quote(value)}") for name, value in server.variables.items()),
+        *(command_line(f"export {name}={shlex.quote(value)}") for name, value in server.variables.items()),
         Text("What to type there next:", style="bold"),
-        *(_command(command, what) for command, what in NEXT),
+        *(command_line(command, what) for command, what in NEXT),
         Text("Ctrl-C ends all of it. What happens, with the time, job and stage:", style="bold"),
     )
 
@@ -82,9 +83,3 @@ def _contents(server: DevServer) -> str:
 
 def _line(name: str, value: str, what: str) -> Text:
     return Text.assemble((f"{name:<11}", "bold"), (value, "cyan"), (f"  # {what}", "dim"))
-
-
-def _command(command: str, what: str = "") -> Text:
-    return Text.assemble(
-        "  ", (command, "cyan"), (f"  # {what}" if what else "", "dim"), no_wrap=True, overflow="ignore"
-    )

@@ -43,28 +43,31 @@ BUDGET_SECONDS = 4.0
 CHANNELS_AT_ONCE = 8
 TITLE_CHARACTERS = 120
 TALKATIVE = ("apprise", "urllib3", "urllib3.connectionpool", "urllib3.util.retry", "requests")
-"""The loggers that may tell a URL, each by the exact name that it logs under."""
+"""The loggers that may log a URL, each by the exact name that it logs under."""
 HTTP_STATUS = re.compile(r"error=(\d{3})\b")
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,19})://")
 
-_heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
+_statuses: ContextVar[list[str] | None] = ContextVar("statuses", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """Where alerts of a kind go. `name` says which URL of the settings it is; the URL is a secret."""
+    """Where alerts of a kind go. `place` says which URL of the settings it is, from 0; the URL is a secret."""
 
-    name: str
     kind: str
+    place: int
     url: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """Its kind, position from 0, and scheme: `failure[0] mailto`."""
+        return f"{self.kind}[{self.place}] {_scheme(self.url)}"
 
 
 def channels_of(alert_urls: Mapping[str, Iterable[str]]) -> list[Channel]:
-    """The channels, named by kind, position from 0, and scheme: `failure[0] mailto`."""
+    """The channels of the settings, in their order."""
     return [
-        Channel(name=f"{kind}[{place}] {_scheme(url)}", kind=kind, url=url)
-        for kind, urls in alert_urls.items()
-        for place, url in enumerate(urls)
+        Channel(kind=kind, place=place, url=url) for kind, urls in alert_urls.items() for place, url in enumerate(urls)
     ]
 
 
@@ -75,10 +78,10 @@ def check_alert_urls(settings: Settings) -> None:
         SettingsError: names the variable, the position and the scheme, and nothing else of the URL.
     """
     for channel in channels_of(settings.alert_urls):
-        with _hushed():
+        with _silent():
             service = _service(channel.url)
         if service is None:
-            place = int(channel.name.partition("[")[2].partition("]")[0]) + 1
+            place = channel.place + 1
             variable = f"MEDALLION_ALERTS_{channel.kind.upper()}"
             raise SettingsError(
                 f"{variable}: URL {place} is none that Apprise can send to",
@@ -95,7 +98,7 @@ def deliver_due(
     *,
     ui_url: str,
     now: datetime,
-    marks: Marks | None = None,
+    marks: Marks,
     clock: Callable[[], float] = time.monotonic,
 ) -> DueAlerts:
     """Send what is due, all channels at the same time and each in order; give what was due and when the next is.
@@ -131,24 +134,16 @@ def deliver_due(
                 return
 
     batches = [list(deliveries) for _, deliveries in groupby(due_alerts.due, key=lambda delivery: delivery.channel)]
-    if batches:
-        known = {one[0].channel: _marked(marks, one) for one in batches}
-        with ThreadPoolExecutor(min(len(batches), CHANNELS_AT_ONCE)) as threads:
-            served = [threads.submit(serve, batch) for batch in batches]
-        _mark(marks, unnoted, now)
-        for one in served:
-            one.result()
+    for batch in batches:
+        channel = batch[0].channel
+        known[channel] = marks.of(channel, [delivery.alert.key for delivery in batch])
+    with ThreadPoolExecutor(CHANNELS_AT_ONCE) as threads:
+        served = [threads.submit(serve, batch) for batch in batches]
+    for delivery in unnoted:
+        marks.note(delivery.channel, delivery.alert.key, now)
+    for channel_served in served:
+        channel_served.result()
     return due_alerts
-
-
-def _marked(marks: Marks | None, deliveries: list[Delivery]) -> set[str]:
-    return marks.of(deliveries[0].channel, [one.alert.key for one in deliveries]) if marks else set()
-
-
-def _mark(marks: Marks | None, deliveries: Iterable[Delivery], now: datetime) -> None:
-    for delivery in deliveries:
-        if marks is not None:
-            marks.note(delivery.channel, delivery.alert.key, now)
 
 
 def sent(channel: Channel, alert: Alert, ui_url: str) -> str | None:
@@ -166,7 +161,7 @@ def send(channel: Channel, alert: Alert, *, ui_url: str) -> str | None:
 
     types = {"failure": NotifyType.FAILURE, "warning": NotifyType.WARNING, "success": NotifyType.SUCCESS}
     title, body = message(alert, ui_url=ui_url)
-    with _hushed() as heard:
+    with _silent() as statuses:
         service = _service(channel.url)
         if service is None:
             return "Apprise cannot send to this URL"
@@ -181,7 +176,7 @@ def send(channel: Channel, alert: Alert, *, ui_url: str) -> str | None:
         return None
     if result.status == AppriseResultStatus.TIMEOUT:
         return f"no answer within {SEND_SECONDS:.0f} s"
-    return f"answered with HTTP status {heard[-1]}" if heard else "could not be reached, or refused the message"
+    return f"answered with HTTP status {statuses[-1]}" if statuses else "could not be reached, or refused the message"
 
 
 def message(alert: Alert, *, ui_url: str) -> tuple[str, str]:
@@ -221,28 +216,28 @@ def _scheme(url: str) -> str:
     return found[1].lower() if found else "?"
 
 
-class _Hush(logging.Filter):
+class _Silence(logging.Filter):
     """Drops what is logged by who is sending (in its own context), but for the status of an HTTP answer."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        heard = _heard.get()
-        if heard is None:
+        statuses = _statuses.get()
+        if statuses is None:
             return True
-        heard += HTTP_STATUS.findall(record.getMessage())
+        statuses += HTTP_STATUS.findall(record.getMessage())
         return False
 
 
-_HUSH = _Hush()
+_SILENCE = _Silence()
 
 
 @contextmanager
-def _hushed() -> Iterator[list[str]]:
-    """Drop what the libraries log in this context while the block runs; gives the HTTP statuses that they told."""
+def _silent() -> Iterator[list[str]]:
+    """Drop what the libraries log in this context while the block runs; gives the HTTP statuses that they logged."""
     for name in TALKATIVE:
-        logging.getLogger(name).addFilter(_HUSH)  # adds it once
-    heard: list[str] = []
-    before = _heard.set(heard)
+        logging.getLogger(name).addFilter(_SILENCE)  # adds it once
+    statuses: list[str] = []
+    before = _statuses.set(statuses)
     try:
-        yield heard
+        yield statuses
     finally:
-        _heard.reset(before)
+        _statuses.reset(before)

@@ -25,10 +25,10 @@ from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS,
 from medallion_assets.operations.freshness import read_freshness
 from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
+from medallion_assets.operations.refused import refused_exports
 from medallion_assets.operations.settlements import read_settlements
-from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.chain import UnprotectedMinute
-from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
+from medallion_assets.refining.refused_exports import RefusedExport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ def read_facts(
         "attempts": lambda: read_attempts(lakehouse, since=since),
         "results": lambda: read_results(lakehouse, since=since),
         "freshness": lambda: read_freshness(lakehouse, now),
-        "refused": lambda: refused_exports(lakehouse, now),
+        "refused": lambda: refused_exports(lakehouse, since=now - timedelta(days=WINDOW_DAYS)),
         "waiting": lambda: waiting_exports(lakehouse),
         "minutes": lambda: unprotected_minutes(lakehouse),
     }
@@ -111,18 +111,6 @@ def read_facts(
         running=list(running), unread=unread, days_due=days_due or {}, first_day=first_day, catalog=lakehouse.catalog
     )
     return replace(facts, **read)
-
-
-def refused_exports(lakehouse: Lakehouse, now: datetime) -> list[RefusedExport]:
-    """The exports that were refused in the last days and are not in yet, in order of their ids."""
-    found: list[RefusedExport] = []
-    for table in lakehouse.catalog.loaded_tables:
-        refusals = read_refusals(lakehouse, table.short_name).values()
-        recent = [one for one in refusals if one.judged_at >= now - timedelta(days=WINDOW_DAYS)]
-        bronze = lakehouse.find(bronze_table(table.short_name)) if recent else None
-        held = loaded_ids(bronze) if bronze else set()
-        found += [one for one in recent if one.export_id not in held]
-    return sorted(found, key=lambda one: (one.table_name, one.export_id, one.prefix))
 
 
 def waiting_exports(lakehouse: Lakehouse) -> list[WaitingExport]:

@@ -14,6 +14,7 @@ import polars as pl
 
 from medallion_assets.operations.alerts.facts import Facts
 from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.operations.pipeline_runs import ENDED_AT
 from medallion_assets.operations.stages import stages
 
 MEBIBYTE = 1024**2
@@ -33,16 +34,20 @@ class _Work:
 
 
 def _at_work(facts: Facts, now: datetime) -> Iterator[_Work]:
-    for one in facts.running:
-        seconds = (now - one.started_at).total_seconds()
-        yield _Work(run_id=one.run_id, job=one.job, stage=one.stage, seconds=seconds, state="it is still at work")
+    for running in facts.running:
+        yield _Work(
+            run_id=running.run_id,
+            job=running.job,
+            stage=running.stage,
+            seconds=(now - running.started_at).total_seconds(),
+            state="it is still at work",
+        )
 
 
 def _ended(facts: Facts) -> Iterator[_Work]:
-    lasted = pl.duration(microseconds=(pl.col("duration_seconds") * 1e6).cast(pl.Int64))
     runs = facts.attempts.group_by("run_id", "stage").agg(
         pl.col("job").first(),
-        ((pl.col("started_at") + lasted).max() - pl.col("started_at").min()).dt.total_seconds(fractional=True),
+        (ENDED_AT.max() - pl.col("started_at").min()).dt.total_seconds(fractional=True),
         pl.col("duration_seconds").max().alias("longest_seconds"),
         pl.col("peak_memory_bytes").max().fill_null(0).alias("peak_bytes"),
     )

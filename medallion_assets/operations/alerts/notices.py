@@ -33,15 +33,8 @@ def days_skipped(table: str, days: Sequence[date]) -> Alert:
 
 def run_succeeded(run_id: str, *, job: str, what: str) -> Alert:
     """The notice of a run that succeeded, where settings ask for every run of its job."""
-    return Alert(
-        key=f"succeeded/{run_id}",
-        kind="success",
-        what=f"{job} succeeded",
-        where=what,
-        do="nothing",
-        run_id=run_id,
-        job=job,
-    )
+    key, said = f"succeeded/{run_id}", f"{job} succeeded"
+    return Alert(key=key, kind="success", what=said, where=what, do="nothing", run_id=run_id, job=job)
 
 
 def run_canceled(run_id: str, *, job: str, what: str) -> Alert:

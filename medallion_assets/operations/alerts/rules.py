@@ -17,14 +17,13 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from medallion_assets.contracts.run_days import parse_days
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.operations.alerts.expectations import unusual_failures
 from medallion_assets.operations.alerts.facts import Facts, Unread
-from medallion_assets.operations.alerts.failures import untold_failures
+from medallion_assets.operations.alerts.failures import unseen_failures
 from medallion_assets.operations.alerts.health import unhealthy_run
 from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.pipeline_runs import Outcome
+from medallion_assets.operations.pipeline_runs import JUDGED, Outcome, day_ranges, quality
 from medallion_assets.operations.stages import Stage, last_stages, stages
 
 Rule = Callable[[Facts, datetime], Iterator[Alert]]
@@ -52,30 +51,22 @@ def _said_by(rule: Rule, facts: Facts, now: datetime) -> list[Alert]:
 
 def stage_failed(facts: Facts, now: datetime) -> Iterator[Alert]:
     """A stage failed, in a run that Dagster does not know any more."""
-    return untold_failures(facts.attempts, now, known_runs=facts.known_runs)
+    return unseen_failures(facts.attempts, now, known_runs=facts.known_runs)
 
 
 def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
     """The share of good records over the last 7 days, all records counting the same, is under the contract's."""
-    recent = facts.attempts.filter(
-        pl.col("started_at") > now - timedelta(days=QUALITY_DAYS),
-        _SUCCEEDED,
-        pl.col("quality_score").is_not_null(),
-        pl.col("records_in") > 0,
-    )
+    recent = facts.attempts.filter(pl.col("started_at") > now - timedelta(days=QUALITY_DAYS), JUDGED)
     for contract in (stage.table for stage in stages(facts.catalog)):
         name = contract.name
         rows = recent.filter(pl.col("stage") == name)
-        records = int(rows["records_in"].sum())
-        if not records:
-            continue
-        quality = float((rows["quality_score"] * rows["records_in"]).sum()) / records
-        if quality < contract.quality_threshold:
+        share = quality(rows)
+        if share is not None and share < contract.quality_threshold:
             yield Alert(
                 key=f"quality/{name}/{now.date()}",
                 kind="warning",
-                what=f"over {QUALITY_DAYS} days {quality:.2%} of the records of {name} were good; "
-                f"expected: at least {contract.quality_threshold:.2%} of {records:,}",
+                what=f"over {QUALITY_DAYS} days {share:.2%} of the records of {name} were good; "
+                f"expected: at least {contract.quality_threshold:.2%} of {int(rows['records_in'].sum()):,}",
                 where=name,
                 do="look at the reasons in quarantine (medallion quarantine show), and mend what sends such records",
                 **_run_of(rows),
@@ -100,25 +91,25 @@ def stale_table(facts: Facts, now: datetime) -> Iterator[Alert]:
 
 def refused_export(facts: Facts, _now: datetime) -> Iterator[Alert]:
     """An export does not verify: tampered with, torn, or of a table that was made anew."""
-    for one in facts.refused:
+    for refusal in facts.refused:
         yield Alert(
-            key=f"refused/{one.table_name}/{one.export_id}/{one.prefix}/{one.verdict}/{one.fingerprint}",
+            key=f"refused/{refusal.table_name}/{refusal.export_id}/{refusal.prefix}/{refusal.verdict}/{refusal.fingerprint}",
             kind="failure",
-            what=f"export {one.export_id} was refused ({one.verdict}): {one.message}",
-            where=f"bronze.{one.table_name}, export {one.export_id}",
+            what=f"export {refusal.export_id} was refused ({refusal.verdict}): {refusal.message}",
+            where=f"bronze.{refusal.table_name}, export {refusal.export_id}",
             do="do what the message says; the other exports go on, and this one is read again when its files change",
         )
 
 
 def gap(facts: Facts, now: datetime) -> Iterator[Alert]:
     """An export waits since the window before it is missing."""
-    for one in facts.waiting:
-        if now - one.to_at >= timedelta(seconds=GAP_PATIENCE_SECONDS):
+    for export in facts.waiting:
+        if now - export.to_at >= timedelta(seconds=GAP_PATIENCE_SECONDS):
             yield Alert(
-                key=f"gap/{one.table}/{one.export_id}",
+                key=f"gap/{export.table}/{export.export_id}",
                 kind="warning",
-                what=one.why,
-                where=f"{one.table}, export {one.export_id}",
+                what=export.why,
+                where=f"{export.table}, export {export.export_id}",
                 do="deliver the export of the missing window, or make a full export",
             )
 
@@ -152,7 +143,8 @@ def _not_done(facts: Facts, stage: Stage, day: date) -> Iterator[Alert]:
     if facts.attempts.filter(pl.col("started_at") < over_at).is_empty():
         return
     tried = facts.attempts.filter(pl.col("stage") == table.name, pl.col("started_at") >= over_at)
-    if any(_covers(partition, day) for partition in tried.filter(_SUCCEEDED)["partition"].to_list()):
+    done = [days for partition in tried.filter(_SUCCEEDED)["partition"] for days in day_ranges(partition)]
+    if any(first <= day <= last for first, last in done):
         return
     became, runs = ("published", f"gold and {table.path}") if stage.kind == "serving" else ("built", table.path)
     yield Alert(
@@ -172,13 +164,13 @@ def _end_of(day: date) -> datetime:
 
 def blind(facts: Facts, now: datetime) -> Iterator[Alert]:
     """Facts could not be read, so that their rule says nothing."""
-    for one in facts.unread:
+    for missing in facts.unread:
         yield Alert(
-            key=f"blind/{one.what}/{now.date()}",
+            key=f"blind/{missing.what}/{now.date()}",
             kind="warning",
-            what=f"alert rules cannot see {one.what}: {one.error}",
+            what=f"alert rules cannot see {missing.what}: {missing.error}",
             where="operations",
-            do="do what the error says; until then nobody is told of what these rules would find",
+            do="do what the error says; until then nobody hears of what these rules would find",
         )
 
 
@@ -199,11 +191,3 @@ RULES: tuple[Rule, ...] = (
 def _run_of(attempts: pl.DataFrame) -> dict[str, str | None]:
     """The run that an alert links: that of the last of some attempts, if there is one."""
     return attempts.tail(1).select("run_id", "job").to_dicts()[0] if attempts.height else {}
-
-
-def _covers(partition: str | None, day: date) -> bool:
-    """Whether the days that an attempt names hold a day; what cannot be read holds none."""
-    try:
-        return any(first <= day <= last for first, last in parse_days(partition or ""))
-    except ValueError:
-        return False

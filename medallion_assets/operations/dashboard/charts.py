@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import plotly.graph_objects as go
+import polars as pl
 
 POINTS = 500
 """A chart shows so many of the newest attempts at most."""
@@ -59,6 +60,21 @@ def plain_figure(*, height: int) -> go.Figure:
             "showlegend": False,
             "hovermode": "closest",
         }
+    )
+
+
+def add_points(
+    figure: go.Figure, x: pl.Series, y: pl.Series, *, name: str, colour: str, symbol: str = "circle", hover: list[str]
+) -> None:
+    """Points on a figure, each with its text."""
+    figure.add_scatter(
+        x=x.to_list(),
+        y=y.to_list(),
+        mode="markers",
+        name=name,
+        marker={"color": colour, "symbol": symbol, "size": 8},
+        hovertext=hover,
+        hoverinfo="text",
     )
 
 

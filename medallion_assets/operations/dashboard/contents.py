@@ -46,8 +46,8 @@ def tiles_of(facts: Facts) -> list[Tile]:
     yesterday = facts.now - timedelta(days=1)
     failed = not_succeeded(facts.attempts).filter(pl.col("started_at") > yesterday).height
     incidents = sum(incident.raised_at > yesterday for incident in facts.incidents)
-    limited = [one for one in facts.status.freshness if one.sla_hours is not None]
-    stale = sum(one.is_stale for one in limited)
+    limited = [table for table in facts.status.freshness if table.sla_hours is not None]
+    stale = sum(table.is_stale for table in limited)
     waiting = len(facts.refusals) + len(facts.gaps)
     return [
         Tile(figure=f"{stale} of {len(limited)}", label="tables stale", section="freshness", is_bad=stale > 0),

@@ -11,16 +11,15 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.expectation_results import read_results
 from medallion_assets.operations.incident import Incident, read_incidents
 from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.refused import refused_exports
 from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.operations.status import Status, read_status
-from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.chain import Gap
-from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
+from medallion_assets.refining.refused_exports import RefusedExport
 
 DAYS = 30
 
@@ -67,13 +66,6 @@ def read_facts(lakehouse: Lakehouse, now: datetime) -> Facts:
         attempts=read_attempts(lakehouse, since=since),
         results=read_results(lakehouse, since=since),
         incidents=read_incidents(lakehouse, since=since),
-        refusals=[one for table in lakehouse.catalog.loaded_tables for one in _refusals(lakehouse, table)],
+        refusals=refused_exports(lakehouse),
         gaps=[(table.name, gap) for table, settlement in read_settlements(lakehouse) for gap in settlement.gaps],
     )
-
-
-def _refusals(lakehouse: Lakehouse, table: Table) -> list[RefusedExport]:
-    bronze = lakehouse.find(bronze_table(table.short_name))
-    loaded = loaded_ids(bronze) if bronze else set()
-    refusals = read_refusals(lakehouse, table.short_name).values()
-    return [one for one in refusals if one.export_id not in loaded]

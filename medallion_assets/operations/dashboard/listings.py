@@ -6,8 +6,7 @@ Does not: charts (contents.py), or the status (operations.status_sections).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from operator import attrgetter
 
 import polars as pl
 
@@ -22,8 +21,17 @@ NEWEST = 20
 def exports_section(facts: Facts) -> Section:
     """Exports that are not in and need a person."""
     refused = [
-        Row((one.table_name, one.export_id, one.verdict, one.message, format_minute(one.judged_at)), is_bad=True)
-        for one in sorted(facts.refusals, key=lambda one: (one.judged_at, one.export_id, one.prefix), reverse=True)
+        Row(
+            (
+                refusal.table_name,
+                refusal.export_id,
+                refusal.verdict,
+                refusal.message,
+                format_minute(refusal.judged_at),
+            ),
+            is_bad=True,
+        )
+        for refusal in sorted(facts.refusals, key=attrgetter("judged_at", "export_id", "prefix"), reverse=True)
     ]
     waiting = [Row((table, gap.export_id, "gap", str(gap), ""), is_bad=True) for table, gap in facts.gaps]
     rows = [*waiting, *refused]
@@ -42,15 +50,15 @@ def failures_section(facts: Facts) -> Section:
     rows = [
         Row(
             (
-                format_minute(one["started_at"]),
-                one["stage"],
-                one["outcome"],
-                one["partition"] or "",
-                one["error"] or "",
-                f"{one['run_id']}, attempt {one['attempt']}",
+                format_minute(attempt["started_at"]),
+                attempt["stage"],
+                attempt["outcome"],
+                attempt["partition"] or "",
+                attempt["error"] or "",
+                f"{attempt['run_id']}, attempt {attempt['attempt']}",
             ),
         )
-        for one in _newest(not_succeeded(facts.attempts))
+        for attempt in not_succeeded(facts.attempts).tail(NEWEST).reverse().iter_rows(named=True)
     ]
     return Section(
         name="failures",
@@ -64,7 +72,3 @@ def failures_section(facts: Facts) -> Section:
 def not_succeeded(attempts: pl.DataFrame) -> pl.DataFrame:
     """The attempts that failed, were ended or were lost."""
     return attempts.filter(pl.col("outcome") != Outcome.SUCCEEDED.value)
-
-
-def _newest(oldest_first: pl.DataFrame) -> Iterable[dict[str, Any]]:
-    return oldest_first.tail(NEWEST).reverse().iter_rows(named=True)

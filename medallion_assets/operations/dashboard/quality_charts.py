@@ -21,12 +21,13 @@ from medallion_assets.operations.dashboard.charts import (
     RED,
     Chart,
     Span,
+    add_points,
     figure_over,
     hover_text,
     plain_figure,
 )
 from medallion_assets.operations.expectation_results import GATE, TYPE
-from medallion_assets.operations.pipeline_runs import Outcome
+from medallion_assets.operations.pipeline_runs import JUDGED
 from medallion_assets.operations.status import StageStatus
 
 REASONS = 15
@@ -42,14 +43,14 @@ def quality_charts(
     An export that failed the gate is shown with the share that its most frequent reason alone leaves: of its records,
     or of the table's rows where it would delete too many.
     """
-    scored = attempts.filter(
-        pl.col("quality_score").is_not_null(), pl.col("records_in") > 0, pl.col("outcome") == Outcome.SUCCEEDED
-    )
+    scored = attempts.filter(JUDGED)
     held = held_exports(results)
     return [
-        _quality(one, one.quality_threshold, scored.filter(stage=one.stage), held.filter(table_name=one.stage), span)
-        for one in stages
-        if one.quality_threshold is not None and (one.stage in scored["stage"] or one.stage in held["table_name"])
+        _quality(
+            stage, stage.quality_threshold, scored.filter(stage=stage.stage), held.filter(table_name=stage.stage), span
+        )
+        for stage in stages
+        if stage.quality_threshold is not None and (stage.stage in scored["stage"] or stage.stage in held["table_name"])
     ]
 
 
@@ -86,14 +87,14 @@ def _quality(stage: StageStatus, threshold: float, scored: pl.DataFrame, held: p
         line={"color": GREEN, "width": 2},
         hovertemplate="7 days before: %{y:.2%}<extra></extra>",
     )
-    figure.add_scatter(
-        x=held["judged_at"].to_list(),
-        y=held["score"].to_list(),
-        mode="markers",
+    add_points(
+        figure,
+        held["judged_at"],
+        held["score"],
         name="held at the gate",
-        marker={"color": RED, "symbol": "x", "size": 9},
-        hovertext=[_held_text(row) for row in held.iter_rows(named=True)],
-        hoverinfo="text",
+        colour=RED,
+        symbol="x",
+        hover=[_held_text(row) for row in held.iter_rows(named=True)],
     )
     figure.add_hline(y=threshold, line={"color": ORANGE, "dash": "dash", "width": 2})
     lowest = min([threshold, *shown["quality_score"], *held["score"]])

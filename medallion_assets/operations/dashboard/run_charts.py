@@ -22,6 +22,7 @@ from medallion_assets.operations.dashboard.charts import (
     RED,
     Chart,
     Span,
+    add_points,
     figure_over,
     hover_text,
 )
@@ -58,16 +59,8 @@ def _durations(stage: str, attempts: pl.DataFrame, span: Span) -> Chart:
         some = attempts.filter(outcome=outcome.value)
         if some.height:
             hover = [_attempt_text(row) for row in some.iter_rows(named=True)]
-            marker = {"color": colour, "symbol": symbol, "size": 8}
-            figure.add_scatter(
-                x=some["started_at"].to_list(),
-                y=some["duration_seconds"].to_list(),
-                mode="markers",
-                name=outcome.value,
-                marker=marker,
-                hovertext=hover,
-                hoverinfo="text",
-            )
+            x, y = some["started_at"], some["duration_seconds"]
+            add_points(figure, x, y, name=outcome.value, colour=colour, symbol=symbol, hover=hover)
     figure.update_yaxes(ticksuffix=" s", rangemode="tozero")
     took = sorted(attempts.filter(outcome=Outcome.SUCCEEDED.value)["duration_seconds"])
     usual = f"median {took[len(took) // 2]:,.1f} s" if took else "none succeeded"
@@ -115,15 +108,8 @@ def publish_charts(attempts: pl.DataFrame, span: Span) -> list[Chart]:
 def _publishing(stage: str, published: pl.DataFrame, span: Span) -> Chart:
     """The budget is drawn from edge to edge: each holds until the next run has another."""
     figure = figure_over(span)
-    figure.add_scatter(
-        x=published["started_at"].to_list(),
-        y=published["rate"].to_list(),
-        mode="markers",
-        name="used",
-        marker={"color": BLUE, "size": 8},
-        hovertext=[_published_text(row) for row in published.iter_rows(named=True)],
-        hoverinfo="text",
-    )
+    hover = [_published_text(row) for row in published.iter_rows(named=True)]
+    add_points(figure, published["started_at"], published["rate"], name="used", colour=BLUE, hover=hover)
     figure.add_scatter(
         x=[span.since, *published["started_at"], span.now],
         y=[published["target_wcu"][0], *published["target_wcu"], published["target_wcu"][-1]],

@@ -7,6 +7,7 @@ Does not: what became of the records (operations.explain.explanation).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -14,9 +15,9 @@ import polars as pl
 from medallion_assets.contracts.table import Table, Text
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.engine import PutAside
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.judging import judge_lines
-from medallion_assets.refining.line_chunks import chunks
 
 Key = tuple[Any, ...]
 
@@ -46,21 +47,26 @@ def records_of_key(
     With them come lines whose key cannot be read but which mention it: `_key_is_read` is false there. `progress` is
     told how many of Bronze's lines were looked through, of how many.
     """
-    nothing = judge_lines(bronze.scan(paths=[]).collect(), table)
-    found = [nothing.with_columns(pl.lit(value=True).alias("_key_is_read"))]
+    total, done = bronze.row_count, 0
+
+    def looked_at(lines: int) -> None:
+        nonlocal done
+        done += lines
+        progress(done, total)
+
+    search = partial(_records_in, table=table, key=key, done=looked_at)
+    return pl.concat(bronze.lakehouse.engine.map_blocks(search, bronze.part()))
+
+
+def _records_in(
+    every: pl.DataFrame, _: PutAside, *, table: Table, key: Key, done: Callable[[int], None]
+) -> pl.DataFrame:
+    lines = every.filter(_may_be(table, key))
+    done(every.height)
     is_key = pl.all_horizontal(pl.col(name) == value for name, value in zip(table.key, key, strict=True))
     is_read = pl.all_horizontal(pl.col(name).is_not_null() for name in table.key)
-    total, done = bronze.row_count, 0
-    for chunk in chunks(bronze.scan()):
-        every = chunk.taken()
-        done += every.height
-        lines = every.filter(_may_be(table, key))
-        del every  # before the next chunk is read
-        progress(done, total)
-        if lines.height:
-            records = judge_lines(lines, table).with_columns(is_read.alias("_key_is_read"))
-            found.append(records.filter(is_key | (~is_read & _mentions(table, key))))
-    return pl.concat(found)
+    records = judge_lines(lines, table).with_columns(is_read.alias("_key_is_read"))
+    return records.filter(is_key | (~is_read & _mentions(table, key)))
 
 
 def key_rows(rows: pl.LazyFrame, names: Sequence[str], key: Key) -> pl.DataFrame:

@@ -44,10 +44,12 @@ def compare_histories(
     with_ledger = {
         name for table in catalog.loaded_tables for name in (table.name, bronze_table(table.short_name).name)
     }
-    for made, source in _pairs(tables, ((one.table, table) for one in catalog.derived for table in one.sources)):
+    for made, source in _pairs(
+        tables, ((derived.table, table) for derived in catalog.derived for table in derived.sources)
+    ):
         yield from _found(behind_its_readers(source, made, marked_version(made, source)))
         yield from _found(remade_source(source, made, replays[made.table.name].marks))
-    for gold, source in _pairs(tables, ((one.table, one.source) for one in catalog.gold)):
+    for gold, source in _pairs(tables, ((gold.table, gold.source) for gold in catalog.gold)):
         yield from _found(behind_its_readers(source, gold, _gold_mark(replays[gold.table.name], source)))
     for name, snapshot in tables.items():
         yield from _found(behind_its_run(snapshot, runs.get(name)))
@@ -84,28 +86,32 @@ def rolled_back(snapshot: Snapshot, replay: Replay) -> Finding | None:
 
 def behind_its_readers(source: Snapshot, reader: Snapshot, mark: int | None) -> Finding | None:
     """A table that ends before the version which another was made from: it was replaced, or lost commits."""
-    if mark is None or mark <= source.version:
-        return None
-    return Finding(
-        table=source.table.name,
-        check="version_reaches_its_readers",
-        expected=f"version {mark} at least, of which {reader.table.name} was made",
-        found=f"version {source.version}: it was replaced by an older copy or made again, or its log lost commits",
-        do=f"take it from a backup that is as new; else {rebuild(reader.table.name)}",
-    )
+    expected = f"of which {reader.table.name} was made"
+    return _ends_early(source, mark, "version_reaches_its_readers", expected, made_anew=reader.table)
 
 
 def behind_its_run(snapshot: Snapshot, success: StageAttempt | None) -> Finding | None:
-    """A table that ends before the version which its last run made, as `operations.pipeline_runs` tells."""
-    version = None if success is None else success.table_version
-    if success is None or version is None or version <= snapshot.version:
+    """A table that ends before the version which its last run made, as `operations.pipeline_runs` says."""
+    if success is None:
+        return None
+    expected = f"which run {success.run_id} made"
+    return _ends_early(
+        snapshot, success.table_version, "version_reaches_its_last_run", expected, made_anew=snapshot.table
+    )
+
+
+def _ends_early(
+    snapshot: Snapshot, version: int | None, check: str, expected: str, *, made_anew: Table
+) -> Finding | None:
+    """The finding about a table that should reach a version; none where it does, or no version is known."""
+    if version is None or version <= snapshot.version:
         return None
     return Finding(
         table=snapshot.table.name,
-        check="version_reaches_its_last_run",
-        expected=f"version {version} at least, which run {success.run_id} made",
+        check=check,
+        expected=f"version {version} at least, {expected}",
         found=f"version {snapshot.version}: it was replaced by an older copy or made again, or its log lost commits",
-        do=f"take it from a backup that is as new; else {rebuild(snapshot.table.name)}",
+        do=f"take it from a backup that is as new; else {rebuild(made_anew.name)}",
     )
 
 

@@ -144,7 +144,7 @@ class _Look:
     def recompute(self) -> None:
         """Silver once more, from Bronze."""
         with workspace() as folder:
-            scratch = Lakehouse(url=str(folder))
+            scratch = self.lakehouse.scratch(folder)
             catalog = self.lakehouse.catalog
             made = {table.name for table in catalog.loaded_tables if self._recompute_one(table, scratch)}
             for derived in catalog.derived:

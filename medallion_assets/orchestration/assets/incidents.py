@@ -19,7 +19,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.alerts.failures import WINDOW_DAYS, key_of
+from medallion_assets.operations.alerts.failures import WINDOW_DAYS, failure_key
 from medallion_assets.operations.alerts.table import Alert, raise_alerts
 from medallion_assets.operations.incident import INCIDENTS, Incident, record_incidents
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
@@ -110,8 +110,8 @@ def failed_stages(run: dg.DagsterRun, incidents: list[Incident]) -> list[Inciden
 def failure_alerts(lakehouse: Lakehouse, incidents: Sequence[Incident]) -> list[Alert]:
     """An alert for each stage that failed.
 
-    Its key is that of the alert rule about failed stages, which knows them by what they wrote themselves: whoever is
-    first raises it, and the same cause is one alert.
+    Its key is that of the alert rule about failed stages, which knows them by their rows: whoever is first raises it,
+    and the same cause raises one.
     """
     first = min(incident.failed_at for incident in incidents).date()
     try:
@@ -122,18 +122,13 @@ def failure_alerts(lakehouse: Lakehouse, incidents: Sequence[Incident]) -> list[
 
 
 def _alert(incident: Incident, attempts: pl.DataFrame) -> Alert:
-    own = attempts.filter(run_id=incident.run_id, stage=incident.stage).select("error", "started_at").rows()
-    error, failed_at = own[-1] if own else (None, incident.failed_at)
+    own = attempts.filter(pl.col("error_kind").is_not_null(), run_id=incident.run_id, stage=incident.stage)
+    known = own.select(kind="error_kind", export_id="export_id", failed_at="started_at").to_dicts()
+    without_row = {"kind": incident.error_kind, "export_id": incident.export_id, "failed_at": incident.failed_at}
     found = f"; found: {incident.found}" if incident.found else ""
     places = [incident.stage, incident.partition, incident.export_id and f"export {incident.export_id}"]
     return Alert(
-        key=key_of(
-            attempts,
-            stage=incident.stage,
-            error=error or incident.error,
-            failed_at=failed_at,
-            export_id=incident.export_id,
-        ),
+        key=failure_key(attempts, stage=incident.stage, **(known[-1] if known else without_row)),
         kind="failure",
         what=f"{incident.stage} failed: {incident.headline.removeprefix(f'{incident.stage}: ')}{found}",
         where=", ".join(place for place in places if place),

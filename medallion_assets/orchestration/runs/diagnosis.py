@@ -19,9 +19,10 @@ from dagster import DagsterEventType as Kind
 
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.operations.incident import Incident
+from medallion_assets.operations.pipeline_runs import TIME_LIMIT
 from medallion_assets.orchestration.reporting import cut
 from medallion_assets.orchestration.runs.outcomes import stage_ends, step_error
-from medallion_assets.orchestration.runs.whereabouts import OUT_OF_TIME
+from medallion_assets.orchestration.runs.whereabouts import kind_of_end
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.triggers.run_if import Status
 
@@ -63,8 +64,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
                 partition=days_named(run.tags),
                 trigger=run.tags.get(TRIGGER_TAG),
                 cause=run.tags.get(CAUSE_TAG),
-                **{name: part and cut(part, ERROR_CHARACTERS) for name, part in parts.items()},
-                **_findings(checks),
+                **({name: part and cut(part, ERROR_CHARACTERS) for name, part in parts.items()} | _findings(checks)),
                 last_good_version=version,
                 last_good_at=made_at,
                 failed_at=now if ended_at is None else datetime.fromtimestamp(ended_at, UTC),
@@ -78,7 +78,9 @@ def _run_error(events: Sequence[dg.DagsterEvent], *, is_lost: bool) -> dict[str,
     """What Dagster said of a run whose stage could not speak for itself; `is_lost` when none of its stages did."""
     messages = [event.message for event in events if event.event_type is Kind.RUN_FAILURE and event.message]
     text = messages[-1] if messages else "the run was ended, and nothing says why"
-    return {"error": text, "headline": text, "do": LOST_DO if is_lost and OUT_OF_TIME not in text else None}
+    kind = kind_of_end(text)
+    do = LOST_DO if is_lost and kind != TIME_LIMIT else None
+    return {"error": text, "headline": text, "error_kind": kind, "do": do}
 
 
 def _failed_checks(events: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckEvaluation]:
@@ -88,19 +90,20 @@ def _failed_checks(events: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckE
 
 
 def _findings(checks: Sequence[dg.AssetCheckEvaluation]) -> dict[str, Any]:
-    """The export, reasons and bad rows that the checks name (the gate does), and every check with its figures."""
+    """What the checks name of export, reasons and bad rows (the gate names all), and every check with its figures."""
     figures = {check.check_name: _plain(check.metadata) for check in checks}
     named = dict(ChainMap(*figures.values()))
     rows = [row for check in checks for row in _sample(check.metadata.get("sample"))][:SAMPLE_ROWS]
     listed = [
         {"check": check.check_name, "severity": check.severity.value, **figures[check.check_name]} for check in checks
     ]
-    return {
+    found = {
         "export_id": named.get("export_id"),
         "reasons": named.get("reasons"),
         "sample": json.dumps(rows, ensure_ascii=False) if rows else None,
         "failed_checks": json.dumps(listed, ensure_ascii=False) if listed else None,
     }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _sample(shown: dg.MetadataValue[Any] | None) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -21,6 +22,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, read_attempts, record_attempts
 from medallion_assets.orchestration.jobs import step_names
 from medallion_assets.orchestration.runs.outcomes import step_error
+from medallion_assets.orchestration.runs.whereabouts import kind_of_end
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 
 LOOK_BACK = timedelta(days=3)
@@ -54,6 +56,8 @@ class StepEvent:
     at: datetime
     outcome: Outcome | None = None
     error: str | None = None
+    error_kind: str | None = None
+    export_id: str | None = None
 
 
 def lost_attempts(
@@ -130,6 +134,8 @@ def _attempt(
         duration_seconds=max(((end.at if ended is None else ended.at) - started_at).total_seconds(), 0.0),
         outcome=outcome,
         error=None if outcome is Outcome.SUCCEEDED else error,
+        error_kind=kind_of_end(end.said) if ended is None else ended.error_kind,
+        export_id=None if ended is None else ended.export_id,
     )
 
 
@@ -138,18 +144,24 @@ def _step_events(instance: dg.DagsterInstance, catalog: Catalog, run_id: str) ->
     names = step_names(catalog)
     for entry in instance.all_logs(run_id, of_type={*BEGINNINGS, *ENDINGS}):
         if entry.step_key in names and entry.dagster_event is not None:
-            outcome, error = _ending(entry.dagster_event)
-            yield StepEvent(stage=names[entry.step_key], at=_moment(entry.timestamp), outcome=outcome, error=error)
+            ending = _ending(entry.dagster_event)
+            yield StepEvent(stage=names[entry.step_key], at=_moment(entry.timestamp), **ending)
 
 
-def _ending(event: dg.DagsterEvent) -> tuple[Outcome | None, str | None]:
-    """What an event says of the end of an attempt; nothing, when it is its beginning."""
+def _ending(event: dg.DagsterEvent) -> dict[str, Any]:
+    """What an event says of the end of an attempt: fields of a StepEvent. It says nothing when it is its beginning."""
     outcome = ENDINGS.get(event.event_type)
     if outcome is not Outcome.FAILED:
-        return outcome, None
+        return {"outcome": outcome}
     source = getattr(event.event_specific_data, "error_source", None)
     is_interrupt = source is not None and source.name == "INTERRUPT"
-    return Outcome.CANCELED if is_interrupt else outcome, step_error(event)["error"][:ERROR_CHARACTERS]
+    parts = step_error(event)
+    return {
+        "outcome": Outcome.CANCELED if is_interrupt else outcome,
+        "error": parts["error"][:ERROR_CHARACTERS],
+        "error_kind": parts["error_kind"],
+        "export_id": parts.get("export_id"),
+    }
 
 
 def _end_of(instance: dg.DagsterInstance, run: dg.DagsterRun, *, last: datetime) -> RunEnd:

@@ -14,7 +14,7 @@ import dagster as dg
 from dagster import DagsterEventType as Kind
 
 from medallion_assets.errors import PermanentError
-from medallion_assets.orchestration.reporting import FAILURE_PARTS
+from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND, FAILURE_PARTS
 from medallion_assets.triggers.run_if import Status
 
 WILL_RETRY_TAG = "dagster/will_retry"
@@ -99,14 +99,15 @@ def step_error(event: dg.DagsterEvent) -> dict[str, Any]:
     data: Any = event.event_specific_data
     said = getattr(data, "user_failure_data", None)
     if said is not None and said.description:
-        parts = {part: said.metadata.get(name) for part, name in FAILURE_PARTS.items()}
+        names = {**FAILURE_PARTS, "error_kind": FAILURE_KIND, "export_id": FAILURE_EXPORT}
+        parts = {part: said.metadata.get(name) for part, name in names.items()}
         texts = {part: None if value is None else str(value.value) for part, value in parts.items()}
         return {"error": said.description, "headline": texts.pop("what") or said.description, **texts}
     error = data.error
     while error is not None and error.cause is not None and error.cls_name in WRAPPERS:
         error = error.cause
     text = error.message.strip() if error else event.message or "it said nothing"
-    return {"error": text, "headline": text}
+    return {"error": text, "headline": text, "error_kind": error.cls_name if error else None}
 
 
 def finished_run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:

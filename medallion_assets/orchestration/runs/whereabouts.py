@@ -17,6 +17,7 @@ import dagster as dg
 from dagster._core.events import EngineEventData
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
+from medallion_assets.operations.pipeline_runs import LOST_PROCESS, TIME_LIMIT
 from medallion_assets.orchestration.runs.locks import FOLDER, is_held, is_known, noted
 from medallion_assets.orchestration.runs.processes import RunProcess
 
@@ -47,6 +48,11 @@ class Whereabouts:
     state: State
     pid: int | None = None
     host: str | None = None
+
+
+def kind_of_end(said: str) -> str:
+    """The kind of a failure without an error, from what Dagster says of the run's end."""
+    return TIME_LIMIT if OUT_OF_TIME in said else LOST_PROCESS
 
 
 def folder_of(instance: dg.DagsterInstance) -> Path:

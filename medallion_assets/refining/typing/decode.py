@@ -15,7 +15,7 @@ from medallion_assets.contracts.batch import BatchKind, decides_at
 from medallion_assets.contracts.reasons import spread
 from medallion_assets.contracts.source import LineReader
 from medallion_assets.contracts.table import Column, Table
-from medallion_assets.delta.pieces import pieces
+from medallion_assets.engines.pieces import pieces
 from medallion_assets.refining.typing.timestamps import business_dates
 from medallion_assets.refining.typing.values import NOT_AFTER, reasons, suspect, typed
 

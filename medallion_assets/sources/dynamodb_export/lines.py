@@ -13,7 +13,7 @@ import polars as pl
 
 from medallion_assets.contracts.reasons import listed
 from medallion_assets.contracts.source import wrong
-from medallion_assets.delta.pieces import pieces, rows_of_bytes
+from medallion_assets.engines.pieces import pieces, rows_of_bytes
 from medallion_assets.sources.dynamodb_export.record import MALFORMED_JSON, Attribute, RecordReader, unknown_names
 from medallion_assets.sources.dynamodb_export.shapes import SHAPES, Shape, with_plain_names
 

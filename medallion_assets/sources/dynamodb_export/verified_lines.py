@@ -117,6 +117,7 @@ class _Frame:
                 expected=f"{numbered.height} lines",
                 found=f"{lines.len()} lines",
                 do="report this with the files: they were read otherwise than they were verified",
+                export_id=self.export.export_id,
             )
         self.parts.append(numbered.select("_source_file", "_line_number", lines).cast(LINES))
 
@@ -152,4 +153,5 @@ def _not_whole(export: Export, file: DataFile, source: Path | bytes, found: int)
         expected=f"{lines} lines",
         found=f"{found} lines",
         do="report this with the file: it was read otherwise than it was verified",
+        export_id=export.export_id,
     )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts import delivery as alert_delivery
 from medallion_assets.operations.alerts.delivery import channels_of, check_alert_urls, deliver_due, message, send
+from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.outbox import DueAlerts
 from medallion_assets.operations.alerts.table import Alert, Event, raise_alerts, read_events
 from medallion_assets.settings import load_settings
@@ -44,8 +47,16 @@ def alert(key: str, *, kind: str = "failure") -> Alert:
     )
 
 
-def deliver(lake: Lakehouse, *urls: str, now: datetime = NOW, **more: tuple[str, ...]) -> DueAlerts:
-    return deliver_due(lake, channels_of({"failure": urls, **more}), ui_url=UI, now=now)
+def deliver(
+    lake: Lakehouse,
+    *urls: str,
+    now: datetime = NOW,
+    clock: Callable[[], float] = time.monotonic,
+    **more: tuple[str, ...],
+) -> DueAlerts:
+    channels = channels_of({"failure": urls, **more})
+    with dg.DagsterInstance.ephemeral() as instance:
+        return deliver_due(lake, channels, ui_url=UI, now=now, marks=Marks(instance.run_storage), clock=clock)
 
 
 def events(lake: Lakehouse) -> list[tuple[str, str, str | None]]:
@@ -137,10 +148,10 @@ def test_who_does_not_answer_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch
 def test_nothing_is_begun_when_the_time_is_over(lake: Lakehouse, hook: Webhook) -> None:
     raise_alerts(lake, [alert("a"), alert("b")], NOW)
     ticks = iter([0.0, 1.0, 5.0])
-    channels = channels_of({"failure": [f"json://127.0.0.1:{hook.port}"]})
-    deliver_due(lake, channels, ui_url=UI, now=NOW, clock=lambda: next(ticks))
+    url = f"json://127.0.0.1:{hook.port}"
+    deliver(lake, url, clock=lambda: next(ticks))
     assert hook.titles == ["Failure: a failed"]
-    deliver_due(lake, channels, ui_url=UI, now=NOW + timedelta(seconds=60))
+    deliver(lake, url, now=NOW + timedelta(seconds=60))
     assert hook.titles == ["Failure: a failed", "Failure: b failed"]
 
 
@@ -152,8 +163,7 @@ def test_the_time_begins_once_what_sends_is_loaded(
     clock = FakeClock()
     monkeypatch.setattr(alert_delivery, "_load_apprise", lambda: clock.sleep(10))
     monkeypatch.setattr(alert_delivery, "send", lambda *_, **__: None)
-    channels = channels_of({"failure": [f"json://127.0.0.1:{hook.port}"]})
-    deliver_due(lake, channels, ui_url=UI, now=NOW, clock=clock)
+    deliver(lake, f"json://127.0.0.1:{hook.port}", clock=clock)
     assert events(lake) == [("a", "delivered", None)]
 
 

@@ -44,7 +44,15 @@ def test_facts_of_a_quiet_day_are_no_alert() -> None:
     assert judge(Facts(), NOW) == []
 
 
-FAILED = attempt(run_id="r9", stage=SERVING[0], job="daily", ago=4000, outcome=Outcome.FAILED, error="no answer")
+FAILED = attempt(
+    run_id="r9",
+    stage=SERVING[0],
+    job="daily",
+    ago=4000,
+    outcome=Outcome.FAILED,
+    error="no answer",
+    error_kind="TimeoutError",
+)
 EVERYTHING = Facts(
     attempts=attempts(
         attempt(ago=2 * DAY),

@@ -71,7 +71,7 @@ def test_an_event_of_another_writer_is_left_out(lake: Lakehouse, odd: dict[str, 
     snapshot = lake.open(ALERTS)
     schema = polars_schema(ALERTS)
     rows = snapshot.scan().with_columns(pl.lit(value).cast(schema[name]).alias(name) for name, value in odd.items())
-    snapshot.commit([snapshot.stage(rows, partition=NOW.date())])
+    snapshot.commit([snapshot.folder.stage(rows, partition=NOW.date())])
     assert lake.open(ALERTS).row_count == 2
     assert [event.alert_key for event in read_events(lake, NOW)] == ["a"]
 

@@ -15,10 +15,11 @@ from hypothesis import given
 from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.contracts.table import Column, Integer, Table, Text
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.engines.engine import Bounds
+from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.explain.explanation import Explanation, explain
 from medallion_assets.operations.explain.key_records import parse_key
-from medallion_assets.refining import line_chunks
 from medallion_assets.refining.redrive import redrive
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import customer, delete_line, full, item_line, transaction, upsert_line, window
@@ -200,7 +201,7 @@ def test_a_silver_that_does_not_follow_from_its_records_is_reported(tmp_path: Pa
     silver = lakehouse.open(CUSTOMER_TRANSACTIONS)
     rows = silver.scan().with_columns(pl.lit("toys").alias("product_category"))
     day = silver.partitions[0]
-    silver.commit([silver.stage(rows, partition=day)], remove=silver.files["path"])
+    silver.commit([silver.folder.stage(rows, partition=day)], remove=silver.files["path"])
     assert explain(lakehouse, CUSTOMER_TRANSACTIONS, "t1").disagreements == [
         "product_category: Silver holds 'toys', its records say 'books'"
     ]
@@ -230,10 +231,9 @@ def test_a_key_nobody_has_has_no_records(tmp_path: Path) -> None:
     assert (found.records, found.silver, found.disagreements) == ([], [], [])
 
 
-def test_bronze_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bronze_is_read_in_parts(tmp_path: Path) -> None:
     """Memory is bounded, and progress counts every line."""
-    monkeypatch.setattr(line_chunks, "CHUNK_RECORDS", 2)
-    lakehouse = lakehouse_at(tmp_path)
+    lakehouse = lakehouse_at(tmp_path, PolarsEngine(Bounds(block_rows=2)))
     land(lakehouse, a_full(FIRST, *(item_line(transaction(f"t{number}")) for number in range(5))))
     seen: list[tuple[int, int]] = []
     found = explain(lakehouse, CUSTOMER_TRANSACTIONS, "t4", progress=lambda *figures: seen.append(figures))

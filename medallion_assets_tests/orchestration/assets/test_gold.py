@@ -50,7 +50,7 @@ def sale(at: str, amount: str = "10", **attributes: Any) -> dict[str, Any]:
 def tamper(graph: Graph, table: Table, day: date, rows: pl.DataFrame) -> Snapshot:
     """Put other rows in the place of a partition, and give the table as it is then."""
     gold = graph.lakehouse.open(table)
-    staged = stage_day(gold, rows, day)
+    staged = stage_day(gold.folder, rows, day)
     gold.commit([staged] if staged else [], remove=gold.partition_files([day])["path"].to_list())
     return graph.lakehouse.open(table)
 

@@ -79,7 +79,7 @@ def plant(lakehouse: Lakehouse, table: Table, **values: Any) -> None:
     snapshot = lakehouse.ready(table)
     row = pl.DataFrame([values], schema=polars_schema(table))
     day = values.get(table.partition_by) if table.partition_by else None
-    snapshot.commit([snapshot.stage(row.lazy(), partition=day)])
+    snapshot.commit([snapshot.folder.stage(row.lazy(), partition=day)])
 
 
 def test_an_attempt_that_ends_at_the_gate_tells_every_record_that_it_judged(graph: Graph) -> None:

@@ -59,10 +59,11 @@ def test_an_error_of_this_project_is_told_in_its_parts(
     instance: dg.DagsterInstance, kind: type[PermanentError | TransientError], retried: bool
 ) -> None:
     """Also when the step's retries are used up, and when another error was its cause."""
-    error = kind("gold.x: no", expected="a; b", found=3, do="this; that")
+    error = kind("gold.x: no", expected="a; b", found=3, do="this; that", export_id="e1")
     (one,) = incidents_of(instance, error, cause=OSError("disk"), retried=retried)
     assert (one.error, one.headline) == (str(error), "gold.x: no")
     assert (one.expected, one.found, one.do) == ("a; b", "3", "this; that")
+    assert (one.error_kind, one.export_id) == (f"{kind.__name__}: gold.x: no", "e1")
     assert (one.stage, one.partition, one.raised_at) == ("gold.daily_sales_summary", "2025-05-07", NOW)
     assert (one.last_good_version, one.sample, one.failed_checks) == (None, None, None)
 
@@ -72,6 +73,7 @@ def test_any_other_error_is_told_by_its_type_and_words(instance: dg.DagsterInsta
     """Its own, and neither those of what caused it nor what Dagster puts around it."""
     (one,) = incidents_of(instance, KeyError("amount"), cause=ValueError("inner"), retried=retried)
     assert (one.headline, one.expected, one.do) == ("KeyError: 'amount'", None, None)
+    assert (one.error_kind, one.export_id) == ("KeyError", None)
 
 
 def test_a_long_error_is_cut_and_keeps_what_to_do(instance: dg.DagsterInstance) -> None:

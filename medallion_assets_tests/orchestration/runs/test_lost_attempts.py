@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import dagster as dg
 import pytest
 
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import TransientError
 from medallion_assets.operations.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,
@@ -16,6 +18,7 @@ from medallion_assets.operations.pipeline_runs import (
     read_attempts,
     record_attempts,
 )
+from medallion_assets.orchestration.reporting import stage_errors, step_retries
 from medallion_assets.orchestration.runs.lost_attempts import (
     LOOK_BACK,
     RunEnd,
@@ -25,6 +28,7 @@ from medallion_assets.orchestration.runs.lost_attempts import (
     record_recently_lost,
 )
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
+from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets_tests.pipeline import lakehouse_at
 
 AT = datetime(2025, 5, 1, tzinfo=UTC)
@@ -57,7 +61,10 @@ def test_an_attempt_without_an_end_was_lost() -> None:
         duration_seconds=50.0,
         outcome=Outcome.LOST,
         error="its process ended without a word; Dagster says: process 7 is gone",
+        error_kind="lost process",
     )
+    said = "Canceling due to exceeding maximum runtime of 60 seconds."
+    assert lost_attempts(RUN, replace(END, said=said), [began(10)], known=())[0].error_kind == "time limit"
 
 
 def test_only_what_has_no_row_is_told() -> None:
@@ -162,6 +169,23 @@ def test_a_failed_step_without_a_row_tells_its_error(
     assert row["outcome"] == "failed"
     assert "disk full" in row["error"]
     assert (row["partition"], row["trigger"]) == ("2025-05-01...2025-05-03", "schedule")
+
+
+def test_an_attempt_that_is_tried_again_has_the_error_that_it_was_tried_again_for(
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
+) -> None:
+    """Not what Dagster and the assets put around it."""
+
+    @dg.asset(key=["silver", "customers"])
+    def unlucky() -> None:
+        with step_retries(CUSTOMERS, attempt=1, first_wait_seconds=0.0), stage_errors():
+            raise TransientError("the store did not answer") from OSError("timed out")
+
+    record_lost_attempts(lakehouse, dagster_instance, failed_run(dagster_instance, unlucky))
+    rows = read_attempts(lakehouse).to_dicts()
+    assert len(rows) == CUSTOMERS.limits.retries + 1
+    assert all(row["error"].endswith("the store did not answer") for row in rows)
+    assert all(row["error_kind"].startswith("TransientError") for row in rows)
 
 
 def test_steps_that_are_no_stage_are_left_alone(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:

@@ -58,7 +58,7 @@ def plant(lakehouse: Lakehouse, amounts: Mapping[date, str]) -> int:
         for name, kind in polars_schema(snapshot.table).items()
     )
     staged = [
-        snapshot.stage(whole.filter(pl.col("transaction_date") == one).lazy(), partition=one)
+        snapshot.folder.stage(whole.filter(pl.col("transaction_date") == one).lazy(), partition=one)
         for one in sorted(changed & set(amounts))
     ]
     removed = snapshot.partition_files(sorted(changed))["path"].to_list() if snapshot.files.height else []

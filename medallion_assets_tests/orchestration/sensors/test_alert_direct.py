@@ -33,8 +33,7 @@ def hooks() -> Iterator[tuple[Webhook, Webhook]]:
 
 def channels(hooks: tuple[Webhook, Webhook]) -> list[Channel]:
     return [
-        Channel(name=f"failure[{number}] json", kind="failure", url=f"json://127.0.0.1:{hook.port}/")
-        for number, hook in enumerate(hooks)
+        Channel(kind="failure", place=number, url=f"json://127.0.0.1:{hook.port}/") for number, hook in enumerate(hooks)
     ]
 
 

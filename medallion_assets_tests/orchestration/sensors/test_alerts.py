@@ -33,7 +33,7 @@ from medallion_assets_tests.orchestration.sensors.sensing import LakehouseAt
 from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.listeners import web_server
 
-FAILED: dict[str, Any] = {"outcome": Outcome.FAILED, "error": "the network broke"}
+FAILED: dict[str, Any] = {"outcome": Outcome.FAILED, "error": "the network broke", "error_kind": "OSError"}
 
 
 def tick(

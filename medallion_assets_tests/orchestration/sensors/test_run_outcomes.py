@@ -12,10 +12,12 @@ import dagster as dg
 import pytest
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.failures import untold_failures
+from medallion_assets.errors import PermanentError
+from medallion_assets.operations.alerts.failures import unseen_failures
 from medallion_assets.operations.alerts.table import read_alerts
 from medallion_assets.operations.incident import Incident
 from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.orchestration.reporting import stage_errors
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.outcomes import WILL_RETRY_TAG
@@ -40,8 +42,10 @@ CUSTOMERS = dg.AssetKey(["silver", "customers"])
 
 @dg.asset(key=CUSTOMERS)
 def customers(context: dg.AssetExecutionContext) -> None:
-    if "fails" in context.run.tags:
-        raise dg.Failure(context.run.tags["fails"], allow_retries=False)
+    tags = context.run.tags
+    if "fails" in tags:
+        with stage_errors():
+            raise PermanentError(tags["fails"], found=tags.get("found"), export_id=tags.get("export"))
 
 
 DEFINITIONS = dg.Definitions(
@@ -102,12 +106,25 @@ def test_a_run_that_failed_is_told_once_with_its_run(lakehouse: Lakehouse, insta
 def test_the_same_cause_is_told_once_and_another_one_again(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
     """The gate stops the same export in every run, with other figures each time."""
     for score in ("0.91", "0.90"):
-        run(instance, fails=f"export 01746057600000-0000000a failed the quality gate; found: {score}")
-    run(instance, fails="export 01746144000000-0000000b failed the quality gate")
+        run(instance, fails="it failed the quality gate", export="01746057600000-0000000a", found=score)
+    run(instance, fails="it failed the quality gate", export="01746144000000-0000000b")
     tick(lakehouse, instance)
     assert [alert["key"] for alert in told(lakehouse)] == [
         "failed/silver.customers/01746057600000-0000000a",
         "failed/silver.customers/01746144000000-0000000b",
+    ]
+
+
+def test_an_error_is_the_same_cause_by_what_it_says_is_wrong_and_not_by_what_it_found(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
+    for seconds in ("30 s", "31 s"):
+        run(instance, fails="the store did not answer", found=seconds)
+    run(instance, fails="no access to the store", found="30 s")
+    tick(lakehouse, instance)
+    assert sorted(alert["what"] for alert in told(lakehouse)) == [
+        "silver.customers failed: no access to the store; found: 30 s",
+        "silver.customers failed: the store did not answer; found: 30 s",
     ]
 
 
@@ -178,7 +195,7 @@ def test_a_real_stage_that_failed_is_told_with_what_to_do(refined: Graph) -> Non
     assert (alert["kind"], alert["where"]) == ("failure", "serving.daily_sales_metrics, 2025-01-02")
     assert alert["do"].startswith("run gold/daily_sales_summary")
     attempts, now = read_attempts(lakehouse), datetime.now(UTC) + timedelta(hours=1)
-    assert [one.key for one in untold_failures(attempts, now) if one.run_id == failed] == [alert["key"]]
+    assert [one.key for one in unseen_failures(attempts, now) if one.run_id == failed] == [alert["key"]]
 
 
 @pytest.mark.parametrize(

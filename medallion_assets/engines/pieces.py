@@ -1,14 +1,14 @@
 """Pieces: cutting rows so that each piece is bounded by its rows and by its bytes.
 
 Belongs here: where to cut, and rows that are put aside on disk to be read in pieces.
-Does not: how much a piece may hold (whoever works on pieces).
+Does not: how much a piece may hold.
 
 What is bounded by rows alone is not bounded: an item may have 400 KB, and a record of a change two images of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -32,6 +32,11 @@ def pieces(texts: pl.Series, *, rows: int, size: int) -> Iterator[tuple[int, int
         yield start, height
         start += height
         before = int(ends[start - 1])
+
+
+def of_group(key: Sequence[str], number: int, groups: int) -> pl.Expr:
+    """Whether a row is in one of so many groups: all rows of a key are in the same."""
+    return pl.struct(*key).hash() % groups == number if groups > 1 else pl.lit(value=True)
 
 
 def rows_of_bytes(texts: pl.Series, size: int, *, most: int = 65_536) -> int:

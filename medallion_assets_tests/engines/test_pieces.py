@@ -7,10 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from medallion_assets.delta import pieces as module
-from medallion_assets.delta.pieces import pieces, row_group_rows, rows_of_bytes, spilled, text_bytes
-from medallion_assets.refining import line_chunks
-from medallion_assets.refining.line_chunks import chunks
+from medallion_assets.engines import pieces as module
+from medallion_assets.engines.blocks import blocks
+from medallion_assets.engines.engine import Bounds
+from medallion_assets.engines.pieces import pieces, row_group_rows, rows_of_bytes, spilled, text_bytes
 
 TEXTS = pl.Series(["aaaa", None, "bb", "cccccccc", "", "d"])
 
@@ -60,9 +60,9 @@ def test_rows_that_are_put_aside_lie_in_small_row_groups(tmp_path: Path, monkeyp
     assert max(batches) <= 2
 
 
-def test_chunks_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_are_bounded_by_bytes() -> None:
     """And one that is all there is says so: it may stay in memory."""
     lines = pl.DataFrame({"raw": ["x" * 10] * 7}).lazy()
-    assert [(chunk.taken().height, chunk.is_all) for chunk in chunks(lines)] == [(7, True)]
-    monkeypatch.setattr(line_chunks, "CHUNK_BYTES", 30)
-    assert [(chunk.taken().height, chunk.is_all) for chunk in chunks(lines)] == [(3, False), (3, False), (1, False)]
+    assert [(block.taken().height, block.is_all) for block in blocks(lines, Bounds())] == [(7, True)]
+    cut = blocks(lines, Bounds(block_bytes=30))
+    assert [(block.taken().height, block.is_all) for block in cut] == [(3, False), (3, False), (1, False)]

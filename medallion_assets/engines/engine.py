@@ -1,0 +1,97 @@
+"""The engine: where work on data files runs, as the rooms above see it.
+
+Belongs here: the few verbs, and what they promise.
+Does not: how an engine keeps the promises, or what the work is (refining, deriving).
+
+Data moves as files: a function is handed what it works on by path or as a block of bounded size, puts aside or stages
+what it makes, and answers few rows. So the same functions run in threads here and in processes of other machines, and
+each of them has to be local: to a row (`map_blocks`), to an item (`map_items`), to a key (`map_groups`). Functions,
+items and answers can be pickled. An engine never commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import narwhals as nw
+import polars as pl
+
+from medallion_assets.engines.files import Files
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How much of a table is in memory at a time, whatever the table's size. Bytes are those of text.
+
+    A block holds raw lines. A group holds all rows of some keys, or of a day. Narrow rows are a key or a hash each.
+    """
+
+    block_rows: int = 500_000
+    block_bytes: int = 192 * MEBIBYTE
+    group_rows: int = 1_000_000
+    group_bytes: int = 128 * MEBIBYTE
+    keys: int = 2_000_000
+    hashes: int = 10_000_000
+
+
+PutAside = Callable[[pl.DataFrame], pl.LazyFrame]
+"""Puts rows where they do not burden the memory, and gives them back lazily, as often as they are asked for."""
+
+
+class Engine(Protocol):
+    """Runs local functions over data of any size, within its bounds."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """How much is in memory at a time."""
+        ...
+
+    def scan(self, files: Files) -> nw.LazyFrame[Any]:
+        """The rows of data files, lazily, for the expressions of a transform."""
+        ...
+
+    def fetch(self, rows: nw.LazyFrame[Any]) -> pl.DataFrame:
+        """Small results, here: a base that days share, the rows of some days of Gold."""
+        ...
+
+    def map_items(
+        self, function: Callable[[Item], Answer], items: Iterable[Item], *, at_once: int | None = None
+    ) -> Iterator[Answer]:
+        """The answer of each item, in their order; `at_once` limits how many are in this process's memory."""
+        ...
+
+    def map_blocks(
+        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Path | None = None
+    ) -> list[Answer]:
+        """The answer of each block of the lines (column `raw`) in some files; of no lines, that of one without rows.
+
+        What is put aside lives as long as `folder`; without one it stays in memory.
+        """
+        ...
+
+    def map_groups(
+        self,
+        function: Callable[[Sequence[pl.DataFrame], PutAside], Answer],
+        frames: Sequence[pl.LazyFrame],
+        *,
+        by: Sequence[str],
+        groups: int,
+        folder: Path | None = None,
+    ) -> list[Answer]:
+        """The answers for the rows of several frames, exchanged so that all rows of a key are in one call.
+
+        `groups` is how many calls it takes for each to be within the bounds (`groups_of`); `folder` as above.
+        """
+        ...
+
+
+def groups_of(*shares: tuple[int, int]) -> int:
+    """Into how many groups something is cut, of which there is so much and of which so much may be in one."""
+    return max(1, *(-(-amount // most) for amount, most in shares))

@@ -1,0 +1,45 @@
+"""Files: some data files of a table as a plain value, which can be handed to another process.
+
+Belongs here: reading them as one frame.
+Does not: which files a table has (delta), or how much of them is read at a time (an engine).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Parquet files below the place of a table, and the columns to read of them.
+
+    `uri` is the table's place, `paths` are below it. The column `partition_by` is in the paths (`name=value/`). What a
+    file lacks of the columns is null there.
+    """
+
+    uri: str
+    paths: tuple[str, ...]
+    schema: pl.Schema
+    partition_by: str | None = None
+    storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def scan(self) -> pl.LazyFrame:
+        """The rows, lazily, in the order of the schema."""
+        if not self.paths:
+            return pl.LazyFrame(schema=self.schema)
+        partition = self.partition_by
+        # Polars takes a folder such as env=prod above the table for a partition as well.
+        above = dict.fromkeys((part.split("=")[0] for part in self.uri.split("/") if "=" in part), pl.String())
+        return pl.scan_parquet(
+            [f"{self.uri}/{path}" for path in self.paths],
+            glob=False,
+            hive_partitioning=partition is not None,
+            hive_schema={**above, partition: self.schema[partition]} if partition else None,
+            missing_columns="insert",
+            extra_columns="ignore",
+            schema={name: kind for name, kind in self.schema.items() if name != partition},
+            storage_options=dict(self.storage_options) or None,
+        ).select(self.schema.names())

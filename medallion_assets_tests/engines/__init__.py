@@ -1,0 +1,1 @@
+"""Engines: Polars in small bounds, and one that cuts where it likes."""
