@@ -18,7 +18,8 @@ from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.coverage import Gap, open_gaps, unprotected_minutes
 from medallion_assets.settings import normalise_url
 from medallion_assets.sources.dynamodb_export.find import list_exports
-from medallion_assets.sources.dynamodb_export.verify import Standing, Verdict, VerifiedExport, verify_export
+from medallion_assets.sources.dynamodb_export.verdicts import Standing, Verdict
+from medallion_assets.sources.dynamodb_export.verify import VerifiedExport, verify_export
 from medallion_assets.storage.stores import NO_OPTIONS, open_store
 
 _PUT_RIGHT = (
