@@ -110,7 +110,7 @@ def stage_metadata(
     sample: list[dict[str, Any]],
     **more: Any,
 ) -> dict[str, Any]:
-    """What every materialization tells: rows, quality, version, place, what is particular to the stage, a few rows.
+    """What every materialization shows: rows, quality, version, place, what is particular to the stage, a few rows.
 
     Lists come last: they may be long, and nothing below them would be seen.
     """
@@ -222,16 +222,17 @@ def markdown_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACT
 def counts(figures: Mapping[str, int]) -> str:
     """Names and counts in one line, the largest first; COUNTS_SHOWN of them, and long names cut: items choose them."""
     ordered = sorted(figures.items(), key=lambda pair: (-pair[1], pair[0]))
-    shown = [f"{visible(_cut(name, PREVIEW_CHARACTERS))}: {count:,}" for name, count in ordered[:COUNTS_SHOWN]]
+    shown = [f"{visible(cut(name, PREVIEW_CHARACTERS))}: {count:,}" for name, count in ordered[:COUNTS_SHOWN]]
     more = [f"and {len(ordered) - COUNTS_SHOWN:,} more"] if len(ordered) > COUNTS_SHOWN else []
     return ", ".join([*shown, *more]) or "none"
 
 
 def _text(value: Any, longest: int) -> str:
-    return visible(_cut("" if value is None else str(value), longest)).replace("\n", " ")
+    return visible(cut("" if value is None else str(value), longest)).replace("\n", " ")
 
 
-def _cut(text: str, longest: int) -> str:
+def cut(text: str, longest: int) -> str:
+    """A text of at most `longest` characters."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 

@@ -18,7 +18,7 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.orchestration.attempt import Repeating, Stage
+from medallion_assets.orchestration.attempt import Attempt, Repeating
 from medallion_assets.orchestration.reporting import stage_errors, step_retries
 from medallion_assets.orchestration.runs.launcher import carried_out_here
 from medallion_assets.publishing.publisher import publishing_client
@@ -59,20 +59,20 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             yield self
 
     @contextmanager
-    def stage(self, context: dg.AssetExecutionContext, table: Table, limits: Limits) -> Iterator[Stage]:
-        """The stage that writes `table` within `limits`, for the whole body of an asset.
+    def attempt(self, context: dg.AssetExecutionContext, table: Table, limits: Limits) -> Iterator[Attempt]:
+        """An attempt of the stage that writes `table` within `limits`, for the whole body of an asset.
 
         Whatever becomes of it is a row of operations.pipeline_runs.
         """
-        stage = Stage(
+        attempt = Attempt(
             context=context,
             table=table,
             lake=self.lakehouse_of(context),
             now=self.now(),
             repeating=Repeating(attempts=self.repetitions, first_wait_seconds=self.first_wait_seconds),
         )
-        with self.retried(context, limits), stage.recorded():
-            yield stage
+        with self.retried(context, limits), attempt.recorded():
+            yield attempt
 
     @contextmanager
     def retried(self, context: dg.AssetExecutionContext, limits: Limits) -> Iterator[None]:

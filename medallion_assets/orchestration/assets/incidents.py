@@ -1,4 +1,4 @@
-"""The incident asset: on failure of any stage, what a person needs to know is put together and told.
+"""The incident asset: on failure of any stage, what a person needs to know is put together and sent.
 
 Belongs here: how a diagnosis looks in Dagster: run config, job, Markdown, and the alert that it makes.
 Does not: the diagnosis (orchestration.runs.diagnosis), its table (operations.incident), or when it runs (triggers).
@@ -65,9 +65,9 @@ def incident(
         raise_alerts(lake, failure_alerts(lake, incidents), now)
         return dg.MaterializeResult(
             metadata={
-                "diagnosis": dg.MetadataValue.md("\n\n".join(shown(one) for one in incidents)),
+                "diagnosis": dg.MetadataValue.md("\n\n".join(map(shown, incidents))),
                 "failed_run": dg.MetadataValue.dagster_run(run.run_id),
-                "stages": ", ".join(one.stage for one in incidents),
+                "stages": ", ".join(failure.stage for failure in incidents),
                 "incidents": len(incidents),
                 "incidents_new": len(new),
             }
@@ -109,7 +109,7 @@ def failed_stages(run: dg.DagsterRun, incidents: list[Incident]) -> list[Inciden
 
 
 def failure_alerts(lakehouse: Lakehouse, incidents: Sequence[Incident]) -> list[Alert]:
-    """What people are told: an alert for each stage that failed.
+    """An alert for each stage that failed.
 
     Its key is that of the alert rule about failed stages, which knows them by their rows: whoever is first raises it,
     and the same cause raises one.
@@ -117,7 +117,7 @@ def failure_alerts(lakehouse: Lakehouse, incidents: Sequence[Incident]) -> list[
     first = min(incident.failed_at for incident in incidents).date()
     try:
         attempts = read_attempts(lakehouse, since=first - timedelta(days=WINDOW_DAYS))
-    except LAKEHOUSE_ERRORS:  # the lakehouse is what fails: then the same cause may be told twice
+    except LAKEHOUSE_ERRORS:  # the lakehouse is what fails: then the same cause may be two alerts
         attempts = pl.DataFrame(schema=polars_schema(PIPELINE_RUNS))
     return [_alert(incident, attempts) for incident in incidents]
 

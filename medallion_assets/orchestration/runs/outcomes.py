@@ -1,4 +1,4 @@
-"""Run outcomes: what became of a run and of each of its stages, as Dagster's event log tells.
+"""Run outcomes: what became of a run and of each of its stages, as Dagster's event log has it.
 
 Belongs here: the one place that reads a stage's end, and the error of a step, out of the events of a run.
 Does not: what follows from it (triggers/run_if.py, operations/incident.py).
