@@ -129,7 +129,8 @@ def test_only_what_is_transient_is_retried(
     error = failure.step_failure_data.user_failure_data
     assert error is not None
     assert error.description == "table t; expected: 1; found: 2; what to do: look"
-    assert {name: one.value for name, one in error.metadata.items()} == {
+    assert {name: part.value for name, part in error.metadata.items()} == {
+        "kind": f"{kind.__name__}: table t",
         "what": "table t",
         "expected": "1",
         "found": "2",
