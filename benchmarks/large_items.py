@@ -18,8 +18,7 @@ from medallion_assets.pipelines.transactions.customer_transactions import CUSTOM
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.refining.load import ingest
 from medallion_assets.refining.refine import refine
-from medallion_assets.sources.dynamodb_export.manifest import compact_json
-from medallion_assets.sources.dynamodb_export.read import ExportType
+from medallion_assets.sources.dynamodb_export.manifest import ExportType, compact_json
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store
 

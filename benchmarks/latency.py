@@ -30,7 +30,7 @@ from medallion_assets.pipelines.transactions.samples.history import write_openin
 from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
 from medallion_assets.pipelines.transactions.samples.places import exports_of
 from medallion_assets.settings import load_settings
-from medallion_assets.sources.dynamodb_export.read import Export
+from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets_tests.end_to_end.arrival import Destination
 from medallion_assets_tests.services.daemon import Deployment, deployment
 from medallion_assets_tests.services.dynamodb_local import dynamodb_local

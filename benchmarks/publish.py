@@ -20,10 +20,11 @@ from rich.console import Console
 
 from benchmarks.measuring import Line, report
 from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
+from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.day_publisher import publish_day
 from medallion_assets.publishing.item_publisher import publish_items
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.publisher import Published, Source
+from medallion_assets.publishing.publisher import Publish, Published, Source
 from medallion_assets_tests.publishing.emulated_budget import ThrottlingClient, TokenBucket
 from medallion_assets_tests.services.dynamodb_local import dynamodb_local
 from medallion_assets_tests.services.processes import ServiceMissingError
@@ -89,16 +90,16 @@ def a_day(
 ) -> Published:
     """Rows in batches, then the pointer (rule P1)."""
     return publish_day(
-        client,
-        table_name=tables.days,
-        day=DAY,
-        source=Source(table_id="gold", version=1),
-        rows=day_rows(items),
+        Publish(
+            table=BudgetedTable(client, tables.days, limiter),
+            source=Source(table_id="gold", version=1),
+            run_id="benchmark",
+            now=datetime.now(UTC),
+            progress=tell,
+        ),
+        DAY,
+        day_rows(items),
         key_columns=SALES_METRICS.row_columns,
-        run_id="benchmark",
-        limiter=limiter,
-        now=datetime.now(UTC),
-        progress=tell,
     )
 
 
@@ -107,18 +108,18 @@ def a_table_of_items(
 ) -> Published:
     """One conditional write an item (rule P2)."""
     return publish_items(
-        client,
-        table_name=tables.items,
+        Publish(
+            table=BudgetedTable(client, tables.items, limiter),
+            source=Source(table_id="gold", version=1),
+            run_id="benchmark",
+            now=datetime.now(UTC),
+            progress=tell,
+        ),
+        customer_rows(items),
         keys=LIFETIME_VALUE_METRICS.keys,
-        rows=customer_rows(items),
         previous_rows=None,
         previous_watermark=None,
         as_of=DAY,
-        source=Source(table_id="gold", version=1),
-        run_id="benchmark",
-        limiter=limiter,
-        now=datetime.now(UTC),
-        progress=tell,
     )
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks.measuring import CACHE, Cost, Line, measure, report
 from benchmarks.throughput import TABLE, bronze, sample, silver
-from medallion_assets.sources.dynamodb_export.read import ExportType
+from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store
 

@@ -68,6 +68,7 @@ def build_defs(
                 storage_options=settings.storage_options,
                 repetitions=settings.repetitions,
                 first_wait_seconds=settings.first_wait_seconds,
+                step_retry_seconds=settings.step_retry_seconds,
             ),
             "dynamodb": dynamodb
             or DynamoDBResource(

@@ -25,7 +25,7 @@ from medallion_assets.errors import SettingsError
 Value = TypeVar("Value")
 ENGINES = ("polars",)
 ALERT_KINDS = ("failure", "warning", "skipped", "success")
-"""What a person may be told of, each kind with a list of URLs of its own."""
+"""The kinds of alerts, each with a list of URLs of its own."""
 ALERT_CHOICES = ("failures", "every_run")
 SCHEDULES = {"daily_gold_and_publish": ("0 1 * * *",), "monitor": ("*/15 * * * *",)}
 """Yesterday is closed at 01:00, and the monitor runs four times an hour, unless settings say otherwise."""
@@ -62,8 +62,9 @@ class Settings:
     `daily_done_by` is a time of day in the business time zone. `creates_tables`: DynamoDB tables that are missing are
     made. `serving_prefix`: what the names of serving tables begin with. `publish_samples` names serving tables, or the
     lakehouse, for which sample data may be published to a DynamoDB that is not on this machine. `repetitions` of what
-    failed transiently begin after `first_wait_seconds`. `alert_urls` holds Apprise URLs (secrets) for each kind of
-    alert, `alert_jobs` of which runs of a job (`every_run` or `failures`) people are told.
+    failed transiently begin after `first_wait_seconds`. What still fails is tried again as a whole step: first after
+    `step_retry_seconds`, then twice as long each time. `alert_urls` holds Apprise URLs (secrets) for each kind of
+    alert, `alert_jobs` which runs of a job raise one (`every_run` or `failures`).
     """
 
     home: Path
@@ -86,6 +87,7 @@ class Settings:
     alert_urls: Mapping[str, tuple[str, ...]] = field(repr=False)
     alert_jobs: Mapping[str, str]
     ui_url: str
+    step_retry_seconds: float = 10.0
 
     @property
     def dagster_home(self) -> Path:
@@ -234,7 +236,7 @@ def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     """Names, separated by blanks or commas."""
     text = env.get(name, "")
     names = tuple(text.replace(",", " ").split())
-    if NO_NAMES & {one.lower() for one in names}:
+    if NO_NAMES & {name.lower() for name in names}:
         raise _not_allowed(name, "names of DynamoDB tables, or the id of a lakehouse", text)
     return names
 
@@ -243,7 +245,7 @@ def _pipelines(env: Mapping[str, str]) -> tuple[str, ...]:
     name = "MEDALLION_PIPELINES"
     text = env.get(name) or PIPELINES
     names = tuple(text.replace(",", " ").split())
-    if not names or any(not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", one) for one in names):
+    if not names or any(not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", pipeline) for pipeline in names):
         raise _not_allowed(name, "pipelines as module:NAME, with blanks or commas between them", text)
     return names
 
@@ -277,7 +279,8 @@ def _json_object(env: Mapping[str, str], name: str, example: str) -> dict[str, A
     except ValueError:
         value = None
     lines = value if isinstance(value, dict) else {name: None}
-    if any(not isinstance(line, str) for one in lines.values() for line in (one if isinstance(one, list) else [one])):
+    listed = [line if isinstance(line, list) else [line] for line in lines.values()]
+    if any(not isinstance(line, str) for given in listed for line in given):
         raise _not_allowed(name, f"a JSON object of job names, {example}", text)
     return lines
 

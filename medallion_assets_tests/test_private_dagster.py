@@ -26,7 +26,6 @@ ALLOWED = {
     },
     "orchestration/runs/whereabouts.py": {
         "dagster._core.events",
-        "dagster._core.storage.dagster_run",
         "dagster._core.storage.tags",
     },
     "orchestration/runs/worker.py": {"dagster._grpc.types"},  # what `dagster api execute_run` reads

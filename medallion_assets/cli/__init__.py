@@ -1,7 +1,7 @@
 """`medallion`: what the Dagster UI and CLI do not already do.
 
 Belongs here: which commands there are, and in which order help shows them.
-Does not: the commands (cli.local, cli.tables).
+Does not: the commands.
 """
 
 from __future__ import annotations

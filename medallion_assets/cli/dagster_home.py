@@ -1,7 +1,7 @@
 """Dagster's settings on one machine: where they lie, and how they come into a home that has none of its own.
 
 Belongs here: `dagster.yaml` of a home.
-Does not: production (deploy/put-dagster-yaml), or the instance that only shows (web_ui.py).
+Does not: production (deploy/put-dagster-yaml), or the instance that only shows.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """One command at a time works in a home: a lock that ends with its process, however that ends.
 
 Belongs here: taking the lock, and saying who holds it.
-Does not: which commands take it (cli/dev/run.py, cli/demo/run.py).
+Does not: which commands take it.
 
-The kernel holds the lock (flock), as long as any process has the file open. What stands in the file only tells people
-whose it is: a note that somebody left behind holds nothing. The file stays: removing it could take it from under the
+The kernel holds the lock (flock), as long as any process has the file open. What stands in the file only says whose
+it is: a note that somebody left behind holds nothing. The file stays: removing it could take it from under the
 next one.
 """
 

@@ -1,7 +1,7 @@
 """Commands about this machine: the demo, development, the UI, and sample exports.
 
 Belongs here: commands and their options; each calls one function and prints its answer.
-Does not: any answer (demo, dev, ui, samples), or how it is printed (terminal, cli.pages).
+Does not: any answer, or how it is printed.
 
 Rooms are imported inside the commands: `medallion --help` answers at once, and only what needs Dagster loads it.
 """
@@ -92,7 +92,7 @@ def dev(
             inherited_environment(),
             port=port,
             dynamodb_port=dynamodb_port,
-            tell=lambda server: terminal.answer(server, lambda: dev_page(server)),
+            up=lambda server: terminal.answer(server, lambda: dev_page(server)),
             show=LogView(ui_address(port)),
         )
 

@@ -1,7 +1,7 @@
 """What commands of the `medallion` command line share: options, and the lakehouse of the settings.
 
 Belongs here: an option that two commands take.
-Does not: commands (cli.local, cli.tables).
+Does not: commands.
 """
 
 from __future__ import annotations

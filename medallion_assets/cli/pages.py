@@ -27,7 +27,7 @@ from medallion_assets.refining.redrive import Redriven
 from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets.sources.dynamodb_export.verdicts import Standing
 
-STANDING_STYLES = {
+STATUS_STYLES = {
     Standing.COMPLETE: "green",
     Standing.WAITING: "yellow",
     Standing.INCOMPLETE: "red",
@@ -93,7 +93,7 @@ def exports_page(report: ExportReport) -> RenderableType:
             (export.export_type or "?").removesuffix("_EXPORT").lower(),
             format_minute(export.from_at),
             format_minute(export.to_at),
-            Text(export.verdict.value, style=STANDING_STYLES[export.standing]),
+            Text(export.verdict.value, style=STATUS_STYLES[export.standing]),
             f"{export.items:,}",
             f"{export.files:,}",
             Text(missing, style="red"),

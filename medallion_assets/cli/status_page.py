@@ -1,7 +1,7 @@
 """How the status looks in a terminal.
 
 Belongs here: what stands above and below its sections.
-Does not: the sections (operations.status_sections), or figures and verdicts (operations.status).
+Does not: the sections, or figures and verdicts.
 """
 
 from __future__ import annotations

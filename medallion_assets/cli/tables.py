@@ -1,7 +1,7 @@
 """Commands about tables: what they hold and why, whether they are sound, and making them so.
 
 Belongs here: commands and their options; each calls one function and prints its answer.
-Does not: any answer (operations, lakehouse, serving), or how it is printed (terminal, cli.pages).
+Does not: any answer, or how it is printed.
 
 Rooms are imported inside the commands: `medallion --help` answers at once, and only what needs Dagster loads it.
 """

@@ -1,7 +1,7 @@
 """The terminal: one answer a command, as a page for people or as one JSON document, and errors that help.
 
 Belongs here: what is printed where, progress, and exit codes (0 well, 1 something was found, 2 an error).
-Does not: what an answer says (operations), or how its page is laid out (cli.pages).
+Does not: what an answer says (operations), or how its page is laid out.
 """
 
 from __future__ import annotations

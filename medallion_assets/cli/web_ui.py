@@ -1,7 +1,7 @@
 """The Dagster UI of a home: it shows, and starts nothing by itself.
 
 Belongs here: the web server alone, without a daemon; which home it shows, and under which variables.
-Does not: sensors, schedules, a queue (cli/dev/run.py, deploy/).
+Does not: sensors, schedules, a queue.
 
 Whoever materializes an asset in it gets the run at once: a queue would wait for a daemon.
 """

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
+from medallion_assets.contracts.run_days import parse_day
 from medallion_assets.delta.committing import VERSION
 from medallion_assets.delta.table import Snapshot
 
@@ -50,6 +51,14 @@ def restated_since(snapshot: Snapshot, version: int) -> set[date]:
         for commit in commits_since(snapshot, version)
         for day in commit_note(commit, RESTATED) or []
     }
+
+
+def noted_days(commit: Mapping[str, Any], note: str) -> list[date] | None:
+    """The days that a commit notes, if any; None when they cannot be read, as after a foreign writer."""
+    try:
+        return [parse_day(day) for day in commit_note(commit, note) or []]
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
 def commit_note(commit: Mapping[str, Any], name: str) -> Any:

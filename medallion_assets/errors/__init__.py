@@ -1,6 +1,6 @@
 """The one tree of errors: what is permanent, and what may be tried again.
 
-Belongs here: the types that decide between "tell a person" and "try again".
+Belongs here: the types that decide between "ask a person" and "try again".
 Does not: the wording of a single error; each place that raises says what it expected, what it found, and what to do.
 """
 

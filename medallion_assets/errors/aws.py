@@ -1,7 +1,7 @@
 """Every documented error of DynamoDB, S3, STS and SQS: whether to ask again, and what a person does about it.
 
 Belongs here: the codes, from the services' API references, their common errors and boto3's own models.
-Does not: asking again (publishing.budgeted_table), or telling a code from what a client raised (publishing.failures).
+Does not: asking again, or taking a code from what a client raised.
 """
 
 from __future__ import annotations

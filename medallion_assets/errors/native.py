@@ -34,7 +34,7 @@ def native_failures(what: str) -> Iterator[None]:
     state. A trigger asks again with another process.
 
     Raises:
-        OutOfMemoryError: an allocation was refused, and Python was told.
+        OutOfMemoryError: an allocation was refused, and Python heard of it.
         PanicError: a native library panicked for another reason.
     """
     try:
@@ -50,7 +50,7 @@ def as_error(what: str, error: BaseException) -> MedallionError | None:
     if isinstance(error, (OutOfMemoryError, PanicError)):
         return None
     found = f"{type(error).__name__}: {error}"
-    if any(_is_no_memory(one) for one in _causes(error)):
+    if any(_is_no_memory(cause) for cause in _causes(error)):
         return OutOfMemoryError(f"{what}: out of memory", found=found, do=DO)
     if is_panic(error):
         return PanicError(

@@ -1,7 +1,7 @@
 """Visible text: what somebody else wrote, shown so that it does nothing to a terminal, a table or a page.
 
 Belongs here: characters that command instead of showing. Needs nothing but Python.
-Does not: values that are no text (delta.shown_rows), or markup, which is never read from values (cli/terminal.py).
+Does not: values that are no text, or markup, which is never read from values.
 """
 
 from __future__ import annotations

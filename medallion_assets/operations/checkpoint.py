@@ -1,9 +1,9 @@
-"""The checkpoint: how far every stage has come, as the tables' own logs tell it.
+"""The checkpoint: how far every stage has come, as the tables' own logs say.
 
 Belongs here: reading it. A commit of a stage carries what it was made from, so the answer cannot differ from the data.
-Does not: the table that keeps it (operations.monitoring), or deciding what to run (triggers).
+Does not: the table that keeps it, or deciding what to run (triggers).
 
-What is published lies in DynamoDB, which this does not ask: for serving the last attempt that succeeded tells.
+What is published lies in DynamoDB, which this does not ask: for serving the last attempt that succeeded says it.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
     settlement = Settlement.read(bronze, silver, read_decisions(lakehouse, table.short_name))
     return replace(
         found,
-        watermark=_mark(silver, bronze),
+        watermark=_watermark(silver, bronze),
         covered_until=settlement.covered,
         last_day=_last_day(silver),
         waiting=len(settlement.pending),
@@ -97,17 +97,17 @@ def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
 def _derived(derived: Snapshot, tables: Sequence[Table], found: Checkpoint) -> Checkpoint:
     """A derived table: the versions of its sources."""
     sources = [source for source in map(derived.lakehouse.find, tables) if source is not None]
-    marks = [mark for source in sources if (mark := _mark(derived, source)) is not None]
+    watermarks = [watermark for source in sources if (watermark := _watermark(derived, source)) is not None]
     missing = (source.version - (taken_version(derived, source) or 0) for source in sources)
     waiting = sum(max(versions, 0) for versions in missing)
-    return replace(found, watermark=", ".join(marks) or None, last_day=_last_day(derived), waiting=waiting)
+    return replace(found, watermark=", ".join(watermarks) or None, last_day=_last_day(derived), waiting=waiting)
 
 
 def _built(gold: Snapshot, sources: Sequence[Table], found: Checkpoint) -> Checkpoint:
     """Gold: the version of its source that was built from last. Which days that touches is the sensors' business."""
     commit = last_commit(gold, SOURCE_NOTE)
-    mark = None if commit is None else f"{sources[0].name}@{commit_note(commit, SOURCE_NOTE)}"
-    return replace(found, watermark=mark, last_day=_last_day(gold))
+    watermark = None if commit is None else f"{sources[0].name}@{commit_note(commit, SOURCE_NOTE)}"
+    return replace(found, watermark=watermark, last_day=_last_day(gold))
 
 
 def _published(stage: Stage, successes: Mapping[str, StageAttempt]) -> Checkpoint:
@@ -130,7 +130,7 @@ def _published(stage: Stage, successes: Mapping[str, StageAttempt]) -> Checkpoin
     )
 
 
-def _mark(snapshot: Snapshot, source: Snapshot) -> str | None:
+def _watermark(snapshot: Snapshot, source: Snapshot) -> str | None:
     version = taken_version(snapshot, source)
     return None if version is None else f"{source.table.name}@{version}"
 

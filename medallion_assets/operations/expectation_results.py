@@ -1,7 +1,7 @@
 """Expectation results: what judging found in each export, rule by rule.
 
 Belongs here: the `operations.expectation_results` table.
-Does not: judging (refining.judging), or what counts as far above the usual (operations).
+Does not: judging, or what counts as far above the usual (operations).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Claims: which table of this lakehouse loads an export, by where it lies and whose it is (rule B3).
 
 Belongs here: exports that no table will ever look at, although they lie where exports are looked for.
-Does not: verifying exports (sources.dynamodb_export.verify); recording whose they are (refining.owner).
+Does not: verifying exports; recording whose they are.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Every export below a URL, verified: what `medallion exports verify` answers.
 
 Belongs here: going through the exports one by one, and the facts about each.
-Does not: the verdicts (sources.dynamodb_export.verify), gaps (refining.coverage), or which table takes them
-(export_claims).
+Does not: the verdicts, gaps, or which table takes them (export_claims).
 """
 
 from __future__ import annotations
@@ -19,7 +18,8 @@ from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.coverage import Gap, open_gaps, unprotected_minutes
 from medallion_assets.settings import normalise_url
 from medallion_assets.sources.dynamodb_export.find import list_exports
-from medallion_assets.sources.dynamodb_export.verify import Standing, Verdict, VerifiedExport, verify_export
+from medallion_assets.sources.dynamodb_export.verdicts import Standing, Verdict
+from medallion_assets.sources.dynamodb_export.verify import VerifiedExport, verify_export
 from medallion_assets.storage.stores import NO_OPTIONS, open_store
 
 _PUT_RIGHT = (
@@ -72,7 +72,7 @@ class ExportReport:
     @property
     def is_well(self) -> bool:
         """Every export is complete, joined to what comes before it, and claimed by a table."""
-        return all(one.is_well for one in self.exports) and not self.unclaimed and not self.not_looked_into
+        return all(export.is_well for export in self.exports) and not self.unclaimed and not self.not_looked_into
 
 
 def verify_exports(
@@ -109,11 +109,13 @@ def verify_exports(
     for number, export in enumerate(listing.batches, start=1):
         verified.append(claims.judged(verify_export(store, export)))
         progress(number, len(listing.batches))
-    complete = [one.export.batch for one in verified if one.export is not None and one.verdict is Verdict.COMPLETE]
+    complete = [
+        found.export.batch for found in verified if found.export is not None and found.verdict is Verdict.COMPLETE
+    ]
     gaps, minutes = open_gaps(complete), unprotected_minutes(complete)
     misplaced = [UnclaimedExport(key=key, problem="in no export folder", do=_PUT_RIGHT) for key in listing.unclaimed]
     return ExportReport(
-        exports=[_facts(one, gaps, minutes) for one in verified],
+        exports=[_facts(found, gaps, minutes) for found in verified],
         unclaimed=[*misplaced, *claims.unclaimed(listing.batches)],
         foreign_objects=listing.foreign,
         not_looked_into=listing.unseen,

@@ -1,7 +1,7 @@
 """Freshness: when each table was last refreshed, and whether that is too long ago.
 
 Belongs here: what counts as a refresh, and the judgement as a pure function.
-Does not: the table that keeps it (operations.monitoring), or telling anybody (operations.alerts.rules).
+Does not: the table that keeps it, or alerting anybody.
 
 A refresh is a commit of the table, or an attempt of its stage that succeeded: one that found nothing new has looked,
 and the table is as fresh as its source. A table that was never refreshed is as old as the lakehouse, so that a Gold

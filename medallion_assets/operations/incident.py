@@ -1,8 +1,7 @@
 """Incidents: the `operations.incidents` table, one row for each stage that failed in a run.
 
 Belongs here: the table, writing a row once, and reading rows.
-Does not: finding out what happened (orchestration.runs.diagnosis), or how it looks in Dagster
-(orchestration.assets.incidents).
+Does not: finding out what happened, or how it looks in Dagster.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What the monitor keeps: how far each stage has come, and how fresh each table is.
 
 Belongs here: the rows of `operations.pipeline_checkpoint` and `operations.data_freshness`, written as a whole.
-Does not: what stands in them (operations.checkpoint, operations.freshness), or when they are written
-(orchestration.assets.monitor).
+Does not: what stands in them, or when they are written.
 """
 
 from __future__ import annotations

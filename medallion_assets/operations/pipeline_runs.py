@@ -1,8 +1,7 @@
 """Pipeline runs: one row for every attempt of a stage, whatever became of it.
 
 Belongs here: the `operations.pipeline_runs` table, appended to by the stages themselves.
-Does not: reading it for people (operations), or the attempts that a killed process could not tell of
-(orchestration.runs.lost_attempts).
+Does not: reading it for people (operations), or the attempts of which a killed process left no row.
 """
 
 from __future__ import annotations
@@ -96,7 +95,7 @@ def record_attempts(lakehouse: Lakehouse, attempts: Collection[StageAttempt], *,
 def read_attempts(lakehouse: Lakehouse, *, since: date | None = None) -> pl.DataFrame:
     """The attempts that began on `since` (UTC) or later, or all of them, oldest first; the columns of PIPELINE_RUNS.
 
-    Of an attempt that was taken for lost and told of itself after all, its own word counts.
+    Of an attempt that was taken for lost and wrote its row after all, its own row counts.
     """
     return (
         scan_rows(lakehouse, PIPELINE_RUNS, since=since)

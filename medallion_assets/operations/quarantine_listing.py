@@ -1,7 +1,7 @@
 """What lies in quarantine: what `medallion quarantine show` answers.
 
 Belongs here: figures and rows of one quarantine table.
-Does not: putting rows there (refining.quarantine), or driving them again (refining.redrive).
+Does not: putting rows there, or driving them again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Rebuild: which tables can be made again, and by whom.
 
 Belongs here: finding a table by the name that a person types, and handing it to its layer.
-Does not: rebuilding (refining.rebuild_bronze, refining.rebuild, deriving.changed_days, deriving.rebuild).
+Does not: rebuilding.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def rebuild(
     if (request.accept_all or request.drop_lost) and table not in loaded:
         raise PermanentError(
             f"{table.name} is not judged from exports",
-            expected=f"accept_all or drop_lost for one of {', '.join(one.name for one in loaded)} alone",
+            expected=f"accept_all or drop_lost for one of {', '.join(judged.name for judged in loaded)} alone",
             found=f"it for {table.name}",
             do="leave it out",
         )

@@ -1,8 +1,7 @@
 """Sections: what the pages for people are made of, whoever shows them.
 
 Belongs here: the vocabulary: a section with its charts or its table, a legend, a figure at the top; figures as text.
-Does not: what the sections say (operations.status_sections, the dashboard), or how they look (cli.section_page,
-page.html).
+Does not: what the sections say (operations.status_sections, the dashboard), or how they look.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ if TYPE_CHECKING:  # drawing takes a while to import, and a terminal draws none
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class LegendEntry:
     """A line of a legend."""
 
     colour: str
@@ -51,7 +50,7 @@ class Section:
     lead: str
     nothing: str
     charts: Sequence[Chart] = ()
-    legend: tuple[Mark, ...] = ()
+    legend: tuple[LegendEntry, ...] = ()
     grid: Grid | None = None
 
     @property
@@ -62,7 +61,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """A figure at the top, and the section that tells more."""
+    """A figure at the top, and the section that says more."""
 
     figure: str
     label: str

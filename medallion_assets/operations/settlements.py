@@ -1,7 +1,7 @@
 """The settlement of every exported table, for those who only look.
 
 Belongs here: reading it where both tables have been made; none is made for that.
-Does not: what it says (refining.ledger).
+Does not: what it says.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The sources of the exported tables: whose exports each of them takes, and who says so (rule B3).
 
 Belongs here: reading it for those who only look.
-Does not: what follows from it (refining.owner).
+Does not: what follows from it.
 """
 
 from __future__ import annotations

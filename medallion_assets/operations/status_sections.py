@@ -1,7 +1,7 @@
 """The status as sections, which the terminal and the dashboard both show.
 
 Belongs here: which facts of the status stand in which table, in which words, and which rows are set off.
-Does not: the facts (operations.status), what the dashboard alone shows (operations.dashboard.listings), or looks.
+Does not: the facts, what the dashboard alone shows, or looks.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def incidents_section(incidents: Iterable[Incident], *, newest: str) -> Section:
 
 
 def alerts_section(status: Status) -> Section:
-    """What people were told, the newest first."""
+    """The alerts, the newest first."""
     rows = [
         Row((format_minute(alert["raised_at"]), *(alert[name] or "" for name in ("kind", "where", "what", "do"))))
         for alert in status.alerts

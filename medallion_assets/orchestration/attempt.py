@@ -1,4 +1,4 @@
-"""A stage at work: what the body of an asset is handed, and the row that tells what became of it.
+"""An attempt of a stage: what the body of an asset is handed, and the row that says what became of it.
 
 Belongs here: trying again what may succeed later, and one row of operations.pipeline_runs for each attempt.
 Does not: any logic of a stage; assets call the rooms below and report (reporting.py).
@@ -61,7 +61,7 @@ class Repeating:
     attempts: int = 3
     first_wait_seconds: float = 30.0
 
-    def run(self, work: Callable[[], Result], tell: Callable[[str], object]) -> Result:
+    def run(self, work: Callable[[], Result], report: Callable[[str], object]) -> Result:
         """Do the work, and again after each TransientError: after the first wait, then twice as long, with jitter.
 
         Raises:
@@ -71,7 +71,7 @@ class Repeating:
         def before_sleep(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             wait = state.next_action.sleep if state.next_action else 0.0
-            tell(f"repetition {state.attempt_number} of {self.attempts} in {wait:.0f} s: {error}")
+            report(f"repetition {state.attempt_number} of {self.attempts} in {wait:.0f} s: {error}")
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientError),
@@ -85,7 +85,7 @@ class Repeating:
 
 
 @dataclass(kw_only=True)
-class Stage:
+class Attempt:
     """One attempt of the stage that writes `table`, in one run."""
 
     context: dg.AssetExecutionContext
@@ -98,7 +98,7 @@ class Stage:
     _results: list[ExpectationResult] = field(default_factory=list)
     _broken: list[str] = field(default_factory=list)
 
-    def attempt(self, work: Callable[[], Result]) -> Result:
+    def repeat(self, work: Callable[[], Result]) -> Result:
         """Do work that can be done twice without harm, and again while it fails transiently."""
         return self.repeating.run(work, self.context.log.warning)
 
@@ -119,17 +119,17 @@ class Stage:
     def checked(self, checks: Iterable[dg.AssetCheckResult]) -> Iterator[dg.AssetCheckResult]:
         """The checks themselves. One that blocks and failed makes this attempt a failed one, as it does the step."""
         blocking = {spec.name for spec in self.context.assets_def.check_specs if spec.blocking}
-        for one in checks:
-            if one.check_name in blocking and not one.passed and one.severity is dg.AssetCheckSeverity.ERROR:
-                self._broken.append(str(one.check_name))
-            yield one
+        for result in checks:
+            if result.check_name in blocking and not result.passed and result.severity is dg.AssetCheckSeverity.ERROR:
+                self._broken.append(str(result.check_name))
+            yield result
 
     def end(
         self, outcome: Outcome, error: str | None = None, *, kind: str | None = None, export_id: str | None = None
     ) -> None:
-        """Write what became of the attempt. That it cannot be written is logged, and fails nothing."""
+        """Write what became of the attempt. If it cannot be written, a warning says so, and nothing fails."""
         context = self.context
-        attempt = StageAttempt(
+        row = StageAttempt(
             run_id=context.run.run_id,
             job=context.run.job_name,
             stage=self.table.name,
@@ -145,11 +145,11 @@ class Stage:
             export_id=export_id,
             **self._figures,
         )
-        self._write(PIPELINE_RUNS, lambda: record_attempts(self.lake, [attempt]))
+        self._write(PIPELINE_RUNS, lambda: record_attempts(self.lake, [row]))
         self._write(EXPECTATION_RESULTS, lambda: record_results(self.lake, self._results))
 
     @contextmanager
-    def recorded(self) -> Iterator[Stage]:
+    def recorded(self) -> Iterator[Attempt]:
         """The body of the asset; whatever becomes of it is written."""
         try:
             with native_failures(self.table.name):

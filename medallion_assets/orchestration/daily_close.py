@@ -1,7 +1,7 @@
 """Closing days: which business days a tick of the nightly schedule asks for.
 
 Belongs here: yesterday, and the days that nobody closed while the daemon was down, as pure functions; what was closed,
-as Dagster's event log tells.
+as Dagster's event log has it.
 Does not: when it ticks (schedules.py), or days that Silver restated (triggers/restated.py).
 
 A day is closed when its figures were published by a run that began after the day had ended. Dagster evaluates only the
@@ -54,23 +54,27 @@ def day_due(cron_lines: Sequence[str], time_zone: str, done_by: time, now: datet
     return max(map(day_to_close, ticks), default=None)
 
 
-def missed_days(
-    closing: date, *, first: date | None, closed: Collection[date], limit: int = MOST_MISSED_DAYS
+def unclosed_days(
+    instance: dg.DagsterInstance, table: Table, closing: date, *, first_day: date, limit: int = MOST_MISSED_DAYS
 ) -> list[date]:
-    """The days before `closing` that are not `closed`, ascending: from `first` on, and at most `limit` days back.
+    """The days before `closing` that nobody closed, ascending: since `table` was first published, and `first_day`."""
+    first = first_published(instance, table)
+    days = days_before(closing, first=first and max(first, first_day), limit=limit)
+    closed = closed_days(instance, table, days)
+    return [day for day in days if day not in closed]
 
-    `first` is the first day that was ever published; None when none was.
-    """
+
+def days_before(closing: date, *, first: date | None, limit: int = MOST_MISSED_DAYS) -> list[date]:
+    """The days before `closing`, ascending: from `first` on (None: no day at all), and at most `limit` days back."""
     if first is None:
         return []
     start = max(first, closing - timedelta(days=limit))
-    days = [start + timedelta(days=number) for number in range((closing - start).days)]
-    return [day for day in days if day not in closed]
+    return [start + timedelta(days=number) for number in range((closing - start).days)]
 
 
 def first_published(instance: dg.DagsterInstance, table: Table) -> date | None:
     """The first business day that was ever published, as the event log knows."""
-    days = (partition_day(one) for one in instance.get_materialized_partitions(asset_key(table)))
+    days = (partition_day(key) for key in instance.get_materialized_partitions(asset_key(table)))
     return min((day for day in days if day is not None), default=None)
 
 

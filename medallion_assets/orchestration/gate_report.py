@@ -46,7 +46,7 @@ def mass_delete(table: Table, done: Refined) -> dg.AssetCheckResult:
     for tally in done.applied:
         if gate.is_mass_delete(tally) or gate.are_very_many(tally.deletes, tally.live):
             return check(table, MASS_DELETE, passed=False, warn=True, **_deletes(tally))
-    return check(table, MASS_DELETE, passed=True, deleted_rows=sum(one.deletes + one.absent for one in done.applied))
+    return check(table, MASS_DELETE, passed=True, deleted_rows=done.total.deletes + done.total.absent)
 
 
 def _deletes(tally: Tally) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def asked_days(tags: Mapping[str, str], *, of: Table, first_day: date, now: date
 
 
 def report_days(context: dg.AssetExecutionContext, days: Collection[date], result: dg.MaterializeResult[None]) -> None:
-    """Tell Dagster of each day that a run of scattered days has made of an asset; of its partition it tells itself."""
+    """Report each day that a run of scattered days has made of an asset; Dagster reports the run's partition itself."""
     if SCATTERED_DAYS not in context.run.tags:
         return
     for day in sorted(map(str, days)):

@@ -14,7 +14,7 @@ import dagster as dg
 from pydantic import Field
 
 from medallion_assets.delta.table_changes import Rebuilt
-from medallion_assets.orchestration.attempt import Stage
+from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.reporting import as_table, counts
 from medallion_assets.orchestration.trigger_context import TriggeredConfig
 
@@ -25,12 +25,12 @@ class RebuildConfig(dg.Config):
     why: str = Field(default="", description="why the table is made again; goes into the commit")
     dry_run: bool = Field(default=False, description="say what would change, and change nothing")
 
-    def run(self, stage: Stage, rebuild: Callable[..., Rebuilt]) -> Rebuilt | None:
+    def run(self, attempt: Attempt, rebuild: Callable[..., Rebuilt]) -> Rebuilt | None:
         """Do the rebuild if it is asked for, as an attempt of the stage; `rebuild` takes why, dry_run and progress."""
         if not self.why.strip():
             return None
-        progress = _logged(stage.context.log.info)
-        return stage.attempt(partial(rebuild, why=self.why, dry_run=self.dry_run, progress=progress))
+        progress = _logged(attempt.context.log.info)
+        return attempt.repeat(partial(rebuild, why=self.why, dry_run=self.dry_run, progress=progress))
 
 
 class JudgedRebuildConfig(RebuildConfig):
@@ -38,6 +38,10 @@ class JudgedRebuildConfig(RebuildConfig):
 
     accept_all: bool = Field(default=False, description="let exports in that fail the gate by the present contract")
     drop_lost: bool = Field(default=False, description="go on without exports that Silver holds and Bronze has lost")
+
+    def run(self, attempt: Attempt, rebuild: Callable[..., Rebuilt]) -> Rebuilt | None:
+        """The same; `rebuild` takes accept_all and drop_lost as well."""
+        return super().run(attempt, partial(rebuild, accept_all=self.accept_all, drop_lost=self.drop_lost))
 
 
 class RebuildableConfig(TriggeredConfig):
@@ -52,8 +56,13 @@ def rebuild_figures(done: Rebuilt | None) -> dict[str, Any]:
         return {}
     changes = done.changes
     examples = [
-        {"change": one.change, "key": dict(one.key), "before": dict(one.before), "after": dict(one.after)}
-        for one in changes.examples
+        {
+            "change": example.change,
+            "key": dict(example.key),
+            "before": dict(example.before),
+            "after": dict(example.after),
+        }
+        for example in changes.examples
     ]
     return {
         "rebuild": "would change" if done.dry_run else f"version {done.version}",

@@ -41,8 +41,6 @@ FAILURE_PARTS = {"what": "what", "expected": "expected", "found": "found", "do":
 """The parts of an error of this project, and what the metadata of the step's failure calls them."""
 FAILURE_KIND, FAILURE_EXPORT = "kind", "export"
 """What of the error stays the same when it happens again, and the export that it is about."""
-STEP_RETRY_SECONDS = 10.0
-"""Before a step's own retry; what failed transiently has waited within the step already (stage.Repeating)."""
 
 
 def asset_options(table: Table, *, kinds: set[str] | None = None) -> dict[str, Any]:
@@ -109,7 +107,7 @@ def stage_metadata(
     sample: list[dict[str, Any]],
     **more: Any,
 ) -> dict[str, Any]:
-    """What every materialization tells: rows, quality, version, place, what is particular to the stage, a few rows.
+    """What every materialization shows: rows, quality, version, place, what is particular to the stage, a few rows.
 
     Lists come last: they may be long, and nothing below them would be seen.
     """
@@ -175,7 +173,7 @@ def stage_errors() -> Iterator[None]:
 
 
 @contextmanager
-def step_retries(table: Table, *, attempt: int) -> Iterator[None]:
+def step_retries(table: Table, *, attempt: int, first_wait_seconds: float) -> Iterator[None]:
     """Ask Dagster to try the step again, as often as the table's contract says, after what may not be permanent.
 
     With a retry policy Dagster also tries again what was ended by a person, by its time limit or with its host: in the
@@ -183,7 +181,7 @@ def step_retries(table: Table, *, attempt: int) -> Iterator[None]:
     """
     policy = dg.RetryPolicy(
         max_retries=table.limits.retries,
-        delay=STEP_RETRY_SECONDS,
+        delay=first_wait_seconds,
         backoff=dg.Backoff.EXPONENTIAL,
         jitter=dg.Jitter.PLUS_MINUS,
     )
@@ -221,16 +219,17 @@ def markdown_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACT
 def counts(figures: Mapping[str, int]) -> str:
     """Names and counts in one line, the largest first; COUNTS_SHOWN of them, and long names cut: items choose them."""
     ordered = sorted(figures.items(), key=lambda pair: (-pair[1], pair[0]))
-    shown = [f"{visible(_cut(name, PREVIEW_CHARACTERS))}: {count:,}" for name, count in ordered[:COUNTS_SHOWN]]
+    shown = [f"{visible(cut(name, PREVIEW_CHARACTERS))}: {count:,}" for name, count in ordered[:COUNTS_SHOWN]]
     more = [f"and {len(ordered) - COUNTS_SHOWN:,} more"] if len(ordered) > COUNTS_SHOWN else []
     return ", ".join([*shown, *more]) or "none"
 
 
 def _text(value: Any, longest: int) -> str:
-    return visible(_cut("" if value is None else str(value), longest)).replace("\n", " ")
+    return visible(cut("" if value is None else str(value), longest)).replace("\n", " ")
 
 
-def _cut(text: str, longest: int) -> str:
+def cut(text: str, longest: int) -> str:
+    """A text of at most `longest` characters."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 

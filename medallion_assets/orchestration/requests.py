@@ -1,26 +1,30 @@
-"""Asking Dagster for runs: is one at work already, how a decision is answered, and what happens when asking ends.
+"""Asking Dagster for runs: is one at work already, what a request looks like, and what happens when asking ends.
 
-Belongs here: what the sensors of this room share.
+Belongs here: what the sensors and schedules of this room share.
 Does not: decisions (triggers).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import date
+from typing import Any
 
 import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.run_days import day_tags, ranges_of
 from medallion_assets.contracts.table import AT_ONCE, Table, Timers
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.orchestration.jobs import job_tables, run_tags
+from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, LIVE_PRIORITY, job_tables, run_tags
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.alert_direct import tell
+from medallion_assets.orchestration.sensors.alert_direct import keep_or_send
 from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.debounce import ATTEMPTS
+from medallion_assets.triggers.restated_batches import LIVE_DAYS
 
 INTERVAL_SECONDS = 5
 """Dagster's daemon looks no oftener."""
@@ -47,11 +51,17 @@ def sensor_status(settings: Settings) -> dg.DefaultSensorStatus:
 
 def is_at_work(instance: dg.DagsterInstance, catalog: Catalog, tables: Collection[Table]) -> bool:
     """Whether a run that writes one of some tables is queued or running, whatever started it."""
+    return bool(runs_that_write(instance, catalog, tables))
+
+
+def runs_that_write(instance: dg.DagsterInstance, catalog: Catalog, tables: Collection[Table]) -> list[dg.DagsterRun]:
+    """The runs that write one of some tables and are queued or running, whatever started them."""
     keys = {asset_key(table) for table in tables}
-    return any(writes(run, catalog, keys) for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS))))
+    runs = instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS)))
+    return [run for run in runs if _writes(run, catalog, keys)]
 
 
-def writes(run: dg.DagsterRun, catalog: Catalog, keys: Collection[dg.AssetKey]) -> bool:
+def _writes(run: dg.DagsterRun, catalog: Catalog, keys: Collection[dg.AssetKey]) -> bool:
     """Whether a run writes one of some assets: those selected, or every one of its job."""
     if run.asset_selection is not None:
         return not run.asset_selection.isdisjoint(keys)
@@ -60,15 +70,47 @@ def writes(run: dg.DagsterRun, catalog: Catalog, keys: Collection[dg.AssetKey]) 
 
 
 def request(job: str, tables: Sequence[Table], context: TriggerContext, *, of: Table, run_key: str) -> dg.RunRequest:
-    """A run of `job` that writes some tables; the config of every one of them tells why, as the run's tags do."""
-    config = {"config": {"trigger": context.run_config()}}
+    """A run of `job` that writes some tables; the config of every one of them says why, as the run's tags do."""
     return dg.RunRequest(
         run_key=f"{of.path}/{run_key}",
         job_name=job,
         asset_selection=[asset_key(table) for table in tables],
-        run_config={"ops": {table.path.replace("/", "__"): config for table in tables}},
+        run_config=triggered_config(tables, context),
         tags={**run_tags(tables), **context.tags()},
     )
+
+
+def days_request(
+    job: str,
+    tables: Sequence[Table],
+    days: Collection[date],
+    *,
+    trigger: TriggerContext,
+    key: str,
+    priority: int = LIVE_PRIORITY,
+    catches_up: bool = False,
+) -> dg.RunRequest:
+    """A run of `job` with the assets of `tables` for some days: one run, whose steps each take all days."""
+    ranges = ranges_of(days)
+    catches_up = catches_up or (ranges[-1][1] - ranges[0][0]).days >= LIVE_DAYS
+    return dg.RunRequest(
+        run_key=key,
+        job_name=job,
+        asset_selection=[asset_key(table) for table in tables],
+        run_config=triggered_config(tables, trigger),
+        tags={
+            **run_tags(tables, priority=CATCH_UP_PRIORITY if catches_up else priority),
+            **trigger.tags(),
+            **day_tags(ranges),
+            **({CATCHES_UP: "yes"} if catches_up else {}),
+        },
+    )
+
+
+def triggered_config(tables: Sequence[Table], trigger: TriggerContext) -> dict[str, Any]:
+    """Run config that hands the trigger context to the assets of `tables`."""
+    config = {"config": {"trigger": trigger.run_config()}}
+    return {"ops": {asset_key(table).to_python_identifier(): config for table in tables}}
 
 
 def give_up(
@@ -87,17 +129,17 @@ def give_up(
         run_id=run_id,
         job=last[0].job_name if last else None,
     )
-    tell_or_log(context, lakehouse, settings, [alert])
+    alert_or_log(context, lakehouse, settings, [alert])
 
 
-def tell_or_log(
+def alert_or_log(
     context: dg.SensorEvaluationContext,
     lakehouse: LakehouseResource,
     settings: Settings | None,
     alerts: Collection[Alert],
 ) -> None:
-    """Tell people; that nobody can be told stops no sensor, and stands in the log of its tick."""
+    """Alert people. Alerts that can neither be kept nor sent stop no sensor, and stand in the log of its tick."""
     try:
-        tell(lakehouse.lakehouse(), context.instance, settings, alerts, lakehouse.now())
+        keep_or_send(lakehouse.lakehouse(), context.instance, settings, alerts, lakehouse.now())
     except LAKEHOUSE_ERRORS:
-        context.log.exception("nobody could be told: %s", "; ".join(alert.what for alert in alerts))
+        context.log.exception("alerts could neither be kept nor sent: %s", "; ".join(alert.what for alert in alerts))

@@ -7,6 +7,7 @@ Does not: any logic of a stage; assets call the rooms below and report (reportin
 import getpass
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -16,7 +17,7 @@ from pydantic import Field
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.orchestration.attempt import Repeating, Stage
+from medallion_assets.orchestration.attempt import Attempt, Repeating
 from medallion_assets.orchestration.reporting import stage_errors, step_retries
 from medallion_assets.orchestration.runs.launcher import carried_out_here
 from medallion_assets.publishing.publisher import publishing_client
@@ -38,6 +39,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """They hold secrets: a dependency is no configuration, which Dagster stores and shows."""
     repetitions: int = Repeating.attempts
     first_wait_seconds: float = Repeating.first_wait_seconds
+    step_retry_seconds: float = 10.0
 
     @classmethod
     def of(cls, catalog: Catalog) -> type[Self]:
@@ -56,26 +58,36 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             yield self
 
     @contextmanager
-    def stage(self, context: dg.AssetExecutionContext, table: Table) -> Iterator[Stage]:
-        """The stage that writes `table`, for the whole body of an asset.
+    def attempt(self, context: dg.AssetExecutionContext, table: Table) -> Iterator[Attempt]:
+        """An attempt of the stage that writes `table`, for the whole body of an asset.
 
-        Every commit carries the run's id and who started it; an error of this project fails the step, and only a
-        transient one may be retried. Whatever becomes of it is a row of operations.pipeline_runs.
+        Whatever becomes of it is a row of operations.pipeline_runs.
         """
-        author = {"dagster_run_id": context.run.run_id, "started_by": started_by(context)}
-        stage = Stage(
+        attempt = Attempt(
             context=context,
             table=table,
-            lake=self.lakehouse(author=author),
+            lake=self.lakehouse_of(context),
             now=self.now(),
             repeating=Repeating(attempts=self.repetitions, first_wait_seconds=self.first_wait_seconds),
         )
-        with step_retries(table, attempt=context.retry_number + 1), stage_errors(), stage.recorded():
-            yield stage
+        with self.retried(context, table), attempt.recorded():
+            yield attempt
 
-    def lakehouse(self, *, author: Mapping[str, str] | None = None) -> Lakehouse:
-        """The lakehouse, for who reads it without a stage."""
-        return Lakehouse(url=self.url, storage_options=self.storage_options, author=author or {}, catalog=self.catalog)
+    @contextmanager
+    def retried(self, context: dg.AssetExecutionContext, table: Table) -> Iterator[None]:
+        """Fail the step with what an error of this project says, and try it again as the table's contract says."""
+        wait = self.step_retry_seconds
+        with step_retries(table, attempt=context.retry_number + 1, first_wait_seconds=wait), stage_errors():
+            yield
+
+    def lakehouse(self) -> Lakehouse:
+        """The lakehouse, for sensors and others that only read it."""
+        return Lakehouse(url=self.url, storage_options=self.storage_options, catalog=self.catalog)
+
+    def lakehouse_of(self, context: dg.AssetExecutionContext) -> Lakehouse:
+        """The lakehouse as an asset writes it: every commit carries the run's id and who started it."""
+        author = {"dagster_run_id": context.run.run_id, "started_by": started_by(context)}
+        return replace(self.lakehouse(), author=author)
 
     def now(self) -> datetime:
         """The clock of this run's stages."""

@@ -7,7 +7,6 @@ Does not: which days a close asks for (daily_close.py), or reading settings (set
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -20,15 +19,9 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.stages import DAILY
 from medallion_assets.orchestration.assets.monitor import MONITOR
-from medallion_assets.orchestration.daily_close import (
-    closed_days,
-    daily_lines,
-    day_to_close,
-    first_published,
-    missed_days,
-)
-from medallion_assets.orchestration.daily_requests import days_request, triggered_config
+from medallion_assets.orchestration.daily_close import daily_lines, day_to_close, unclosed_days
 from medallion_assets.orchestration.jobs import LIVE_PRIORITY, job_tables, run_tags
+from medallion_assets.orchestration.requests import days_request, triggered_config
 from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.settings import Settings
 
@@ -48,8 +41,9 @@ def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinitio
     daily = {pipeline.job(DAILY): pipeline for pipeline in catalog.pipelines if pipeline.gold}
     lines = {job: lines for job, lines in settings.schedules.items() if job in names}
     lines |= {job: daily_lines(settings, pipeline) for job, pipeline in daily.items()}
+    closing = {job: _closing(settings, pipeline) for job, pipeline in daily.items()}
     return [
-        _daily_schedule(settings, daily[job], given) if job in daily else _schedule(settings, job, given, tables)
+        _schedule(settings, job, given, closing.get(job) or _asking(tables.get(job, ())))
         for job, given in lines.items()
         if given
     ]
@@ -70,9 +64,7 @@ def close_requests(
         yield _request(pipeline, tables, [closing])
     for tables in groups:
         last = tables[-1]
-        first = first_published(context.instance, last)
-        candidates = missed_days(closing, first=first and max(first, settings.first_day), closed=())
-        missed = sorted(set(candidates) - closed_days(context.instance, last, candidates))
+        missed = unclosed_days(context.instance, last, closing, first_day=settings.first_day)
         if missed and not settings.closes_missed_days:
             context.log.warning("%s: nobody closed %s; skipped", last.name, ", ".join(map(str, missed)))
             continue
@@ -93,47 +85,31 @@ def _request(
     return days_request(pipeline.job(DAILY), tables, days, trigger=SCHEDULED, key=key, catches_up=catches_up)
 
 
-def _daily_schedule(settings: Settings, pipeline: Pipeline, lines: Sequence[str]) -> dg.ScheduleDefinition:
-    with _cron_errors(lines):
-        return dg.ScheduleDefinition(
-            **_options(settings, pipeline.job(DAILY), lines),
-            execution_fn=lambda context: close_requests(settings, context, pipeline),
-            description="Closes the business day before: builds it and publishes it.",
-        )
-
-
-def _schedule(
-    settings: Settings, job: str, lines: Sequence[str], tables_of: Mapping[str, Sequence[Table]]
-) -> dg.ScheduleDefinition:
-    tables = tables_of.get(job, ())
-    with _cron_errors(lines):
-        return dg.ScheduleDefinition(
-            **_options(settings, job, lines),
-            run_config=triggered_config(tables, SCHEDULED),
-            tags={**(run_tags(tables, priority=LIVE_PRIORITY) if tables else {}), **SCHEDULED.tags()},
-        )
-
-
-def _options(settings: Settings, job: str, lines: Sequence[str]) -> dict[str, Any]:
-    return {
-        "name": f"{job}_schedule",
-        "job_name": job,
-        "cron_schedule": list(lines),
-        "execution_timezone": settings.schedule_time_zone,
-        "default_status": _status(settings),
-    }
-
-
-@contextmanager
-def _cron_errors(lines: Sequence[str]) -> Iterator[None]:
+def _schedule(settings: Settings, job: str, lines: Sequence[str], options: Mapping[str, Any]) -> dg.ScheduleDefinition:
+    is_on = settings.uses_triggers
     try:
-        yield
+        return dg.ScheduleDefinition(
+            name=f"{job}_schedule",
+            job_name=job,
+            cron_schedule=list(lines),
+            execution_timezone=settings.schedule_time_zone,
+            default_status=dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED,
+            **options,
+        )
     except dg.DagsterInvalidDefinitionError as error:
         raise _refused("cron lines such as 0 1 * * * (minute, hour, day, month, weekday)", list(lines)) from error
 
 
-def _status(settings: Settings) -> dg.DefaultScheduleStatus:
-    return dg.DefaultScheduleStatus.RUNNING if settings.uses_triggers else dg.DefaultScheduleStatus.STOPPED
+def _closing(settings: Settings, pipeline: Pipeline) -> dict[str, Any]:
+    return {
+        "execution_fn": lambda context: close_requests(settings, context, pipeline),
+        "description": "Closes the business day before: builds it and publishes it.",
+    }
+
+
+def _asking(tables: Sequence[Table]) -> dict[str, Any]:
+    tags = run_tags(tables, priority=LIVE_PRIORITY) if tables else {}
+    return {"run_config": triggered_config(tables, SCHEDULED), "tags": {**tags, **SCHEDULED.tags()}}
 
 
 def _refused(expected: str, found: object) -> SettingsError:

@@ -112,8 +112,8 @@ def _of_run(
 ) -> dg.AssetMaterialization | None:
     """The last materialization of the asset in a run."""
     entries = instance.all_logs(run_id, of_type=MATERIALIZED)
-    found = [one.asset_materialization for one in reversed(entries)]
-    return next((one for one in found if one and one.asset_key == key and _counts(one, partition)), None)
+    found = [made.asset_materialization for made in reversed(entries)]
+    return next((made for made in found if made and made.asset_key == key and _counts(made, partition)), None)
 
 
 def _latest(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> dg.AssetMaterialization | None:

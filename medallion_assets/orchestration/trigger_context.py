@@ -11,6 +11,8 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from medallion_assets.orchestration.reporting import cut
+
 TRIGGER_TAG = "medallion/trigger"
 """Which trigger asked for the run: file_arrival, table_update, restated, schedule or run_if."""
 CAUSE_TAG = "medallion/cause"
@@ -43,9 +45,8 @@ class TriggerContext(dg.Config):
     @property
     def cause(self) -> str:
         """The exports or table versions in one line."""
-        return ", ".join(
-            [*(one.export_id for one in self.exports), *(f"{one.table}@{one.version}" for one in self.tables)]
-        )
+        versions = [f"{updated.table}@{updated.version}" for updated in self.tables]
+        return ", ".join([*(arrived.export_id for arrived in self.exports), *versions])
 
     def run_config(self) -> dict[str, Any]:
         """The context as the value of an asset's `trigger` config."""
@@ -53,9 +54,8 @@ class TriggerContext(dg.Config):
 
     def tags(self) -> dict[str, str]:
         """The context as tags of the run; a long cause is cut."""
-        cause = self.cause
-        short = cause if len(cause) <= TAG_CHARACTERS else f"{cause[: TAG_CHARACTERS - 1]}…"
-        return {TRIGGER_TAG: self.trigger, **({CAUSE_TAG: short} if short else {})}
+        cause = cut(self.cause, TAG_CHARACTERS)
+        return {TRIGGER_TAG: self.trigger, **({CAUSE_TAG: cause} if cause else {})}
 
 
 class TriggeredConfig(dg.Config):
@@ -65,5 +65,5 @@ class TriggeredConfig(dg.Config):
 
 
 def shown(context: TriggerContext) -> str:
-    """The context as an asset's metadata tells it."""
+    """The context as an asset's metadata shows it."""
     return f"{context.trigger}: {context.cause}".rstrip(": ") if context.trigger else "a person"

@@ -8,7 +8,7 @@ Does not: the `#owner` item (publishing.owner), or where a lakehouse publishes t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from medallion_assets.delta.commit_notes import commits_since
@@ -17,7 +17,7 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.day_publisher import published_days
-from medallion_assets.publishing.owner import Claim, Owner, Trace, claim, read_owner, remedy, replace_owner
+from medallion_assets.publishing.owner import Owner, Trace, claim, read_owner, remedy, replace_owner
 from medallion_assets.publishing.publisher import VERSIONS
 from medallion_assets.publishing.serving_tables import ServingTable
 from medallion_assets.publishing.watermark import published_items
@@ -36,11 +36,11 @@ class HandedOver:
 
 
 def take(
-    table: BudgetedTable, serving: ServingTable, wish: Claim, gold: Snapshot, *, knows_run: Callable[[str], bool]
+    table: BudgetedTable, serving: ServingTable, wish: Owner, gold: Snapshot, *, knows_run: Callable[[str], bool]
 ) -> Owner:
     """The owner of a serving table, which is the one that wants to publish `gold`.
 
-    `knows_run` tells whether a run was one of this lakehouse.
+    `knows_run` says whether a run was one of this lakehouse.
 
     Raises:
         PermanentError: it belongs to another lakehouse, or what lies in it is of nobody known here.
@@ -55,7 +55,7 @@ def take(
     )
 
 
-def hand_over(table: BudgetedTable, serving: ServingTable, wish: Claim) -> HandedOver:
+def hand_over(table: BudgetedTable, serving: ServingTable, wish: Owner) -> HandedOver:
     """Make `wish` the owner, whoever it was; all that was published before counts as older from now on.
 
     Raises:
@@ -64,7 +64,7 @@ def hand_over(table: BudgetedTable, serving: ServingTable, wish: Claim) -> Hande
     """
     seen = read_owner(table, serving.keys)
     generation = _next_generation(table, _traces(table, serving)) if seen is None else seen.generation + 1
-    wanted = wish.owner(generation)
+    wanted = replace(wish, generation=generation)
     if not replace_owner(table, serving.keys, seen, wanted):
         raise PermanentError(
             f"the owner of DynamoDB table {table.name} changed at this moment",
@@ -75,14 +75,14 @@ def hand_over(table: BudgetedTable, serving: ServingTable, wish: Claim) -> Hande
     return HandedOver(table=table.name, former=seen, owner=wanted)
 
 
-def claim_of(lakehouse: Lakehouse, identity: Identity, gold: Snapshot, now: datetime, why: str | None = None) -> Claim:
+def claim_of(lakehouse: Lakehouse, identity: Identity, gold: Snapshot, now: datetime, why: str | None = None) -> Owner:
     """What a lakehouse says of itself when it wants to publish a Gold table."""
-    return Claim(
+    return Owner(
         lakehouse_id=identity.lakehouse_id,
         place=lakehouse.url,
         table_id=gold.table_id,
         by=lakehouse.author.get("started_by", "unknown"),
-        now=now,
+        since=now,
         why=why,
     )
 
@@ -102,18 +102,18 @@ def _first_generation(
         if _holds_items(table):
             raise _not_known(table.name, "items that no pointer or watermark tells of")
         return 0
-    last = max(traces, key=lambda one: (one.published_at or LONG_AGO, one.number))
+    last = max(traces, key=lambda trace: (trace.published_at or LONG_AGO, trace.number))
     if last.run_id is None or not (knows_run(last.run_id) or _has_built(gold, last.run_id)):
         raise _not_known(table.name, f"what run {last.run_id} published at {last.published_at}")
-    generation = max(traces, key=lambda one: one.number).number // VERSIONS
-    is_ours = all(_can_be_of(gold, one) for one in traces if one.number // VERSIONS == generation)
+    generation = max(traces, key=lambda trace: trace.number).number // VERSIONS
+    is_ours = all(_can_be_of(gold, trace) for trace in traces if trace.number // VERSIONS == generation)
     return generation if is_ours else generation + 1
 
 
 def _next_generation(table: BudgetedTable, traces: Sequence[Trace]) -> int:
     if not traces and not _holds_items(table):
         return 0
-    return max((one.number // VERSIONS for one in traces), default=0) + 1
+    return max((trace.number // VERSIONS for trace in traces), default=0) + 1
 
 
 def _has_built(gold: Snapshot, run_id: str) -> bool:

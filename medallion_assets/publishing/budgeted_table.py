@@ -66,7 +66,7 @@ class Token(Protocol):
 
     @property
     def key(self) -> Item:
-        """The item that tells whose turn it is."""
+        """The item that says whose turn it is."""
         ...
 
     def expect(self, owner: Item | None, table_name: str) -> None:
@@ -97,11 +97,11 @@ class BudgetedTable:
         return max(1.0, self.limiter.target_wcu * BATCH_SECONDS)
 
     def put_all(self, items: Iterable[Item], written: Callable[[int], object]) -> None:
-        """Put every item, unconditionally, in batches; `written` is told how many more are in."""
+        """Put every item, unconditionally, in batches; `written` is called with how many more are in."""
         self._write_all(({"PutRequest": {"Item": item}} for item in items), written)
 
     def delete_all(self, keys: Iterable[Item], deleted: Callable[[int], object]) -> None:
-        """Delete every key, unconditionally, in batches; `deleted` is told how many more are gone."""
+        """Delete every key, unconditionally, in batches; `deleted` is called with how many more are gone."""
         self._write_all(({"DeleteRequest": {"Key": key}} for key in keys), deleted)
 
     def put(self, item: Item, condition: Condition) -> Answer:
@@ -215,23 +215,23 @@ class BudgetedTable:
             except botocore.ClientError as error:
                 reason, repeat = code_of(error), repeat_of(error)
                 if reason in CONDITION_FAILED:
-                    self._settle(cost, cost)
+                    self._reconcile(cost, cost)
                     raise
                 if repeat is Repeat.SLOWER:
-                    self._settle(cost, 0.0, throttled=True)
+                    self._reconcile(cost, 0.0, throttled=True)
                     continue
                 if repeat is Repeat.NEVER:
-                    self._settle(cost, 0.0)
+                    self._reconcile(cost, 0.0)
                     raise failure(operation, self.name, error) from error
             except botocore.BotoCoreError as error:
                 if not passes(error):
                     raise failure(operation, self.name, error) from error
                 reason = code_of(error)
             else:
-                self._settle(cost, _charged(answer, cost), throttled=bool(answer.get("UnprocessedItems")))
+                self._reconcile(cost, _charged(answer, cost), throttled=bool(answer.get("UnprocessedItems")))
                 return dict(answer)
             # The write may be in although its answer is lost, and a conflict may be charged: it stays charged.
-            self._settle(cost, cost)
+            self._reconcile(cost, cost)
             self.limiter.back_off()
         raise self._gave_up(operation, reason)
 
@@ -247,8 +247,8 @@ class BudgetedTable:
             self.limiter.back_off()
         raise self._gave_up(operation, reason)
 
-    def _settle(self, reserved: float, consumed: float, *, throttled: bool = False) -> None:
-        self.limiter.settle(reserved=reserved, consumed=consumed, throttled=throttled)
+    def _reconcile(self, reserved: float, consumed: float, *, throttled: bool = False) -> None:
+        self.limiter.reconcile(reserved=reserved, consumed=consumed, throttled=throttled)
         with self._counting:
             self.consumed_wcu += consumed
             self.throttled_requests += throttled

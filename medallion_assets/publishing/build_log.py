@@ -6,7 +6,6 @@ Does not: what follows for a publish.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from medallion_assets.contracts.pipeline import AsOf, Gold
-from medallion_assets.delta.commit_notes import RESTATED, commits_since
+from medallion_assets.delta.commit_notes import RESTATED, commits_since, noted_days
 from medallion_assets.delta.partitions import REMOVED, REPLACED, held_days
 from medallion_assets.delta.replacement import REBUILT_NOTE
 from medallion_assets.delta.source_versions import SOURCE_NOTE, SourceVersion, noted_version
@@ -74,9 +73,6 @@ class BuildLog:
         return commits_since(self.source, -1)
 
 
-def _days(commit: Mapping[str, Any], note: str) -> set[date]:
-    """The days of a note; none where it cannot be read, as after a foreign writer."""
-    try:
-        return {date.fromisoformat(day) for day in json.loads(commit.get(note) or "[]")}
-    except (TypeError, ValueError):
-        return set()
+def _days(commit: Mapping[str, Any], note: str) -> list[date]:
+    """The days of a note; none where it cannot be read."""
+    return noted_days(commit, note) or []

@@ -9,23 +9,18 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import Any
 
 from medallion_assets.contracts.pipeline import METRIC_DATE, ROW_KEY
 from medallion_assets.errors import PermanentError, TransientError
-from medallion_assets.publishing.attributes import Item, UnstorableValueError, number, to_item
+from medallion_assets.publishing.attributes import Item, number, to_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition
-from medallion_assets.publishing.fencing import FencingToken
 from medallion_assets.publishing.keys import MOST_SORT_KEY_BYTES
-from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.owner import Trace, trace_of
-from medallion_assets.publishing.publisher import Outcome, Published, Source
+from medallion_assets.publishing.publisher import Outcome, Publish, Published
 from medallion_assets.publishing.tombstones import EXPIRES_AT
-from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, key_rules, objection
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
+from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, judged, key_rules
 
 DAY, ROW = METRIC_DATE, ROW_KEY
 POINTER = "#current"
@@ -34,61 +29,45 @@ EXPIRE_AFTER_SECONDS = 86_400
 
 
 def publish_day(
-    client: DynamoDBClient,
-    *,
-    table_name: str,
+    publish: Publish,
     day: date,
-    source: Source,
     rows: Iterable[Mapping[str, object]],
+    *,
     key_columns: Sequence[str],
-    run_id: str,
-    limiter: CapacityLimiter,
-    now: datetime,
-    progress: Callable[[int], None] | None = None,
     ttl_seconds: int = EXPIRE_AFTER_SECONDS,
-    index_rules: Sequence[KeyRule] = (),
-    token: FencingToken | None = None,
 ) -> Published:
     """Make `rows` what readers see of `day`, unless they see this version or a newer one.
 
-    `key_columns` tell the rows of a day apart. `progress` is told how many rows are in. An interrupted call is
-    completed by calling again with the same arguments. Superseded rows expire `ttl_seconds` after `now`. Rows that
-    DynamoDB cannot take, by the `index_rules` of the table's indexes too, are left out (rule P4). `token` is asked
-    whether another publish has taken over.
+    `key_columns` tell the rows of a day apart. An interrupted call is completed by calling again with the same
+    arguments. Superseded rows expire `ttl_seconds` later. Rows that DynamoDB cannot take are left out (rule P4).
 
     Raises:
         PermanentError: two rows have the same key, a value has a type without an exact form, another publish took over,
             or DynamoDB refuses for good.
         TransientError: DynamoDB gave no answer or no capacity for about a minute, or lost rows.
     """
-    table = BudgetedTable(client, table_name, limiter, token)
-    began_at = limiter.clock()
-    version = source.number
-    items, left_out = _row_items(day, version, rows, key_columns, (*key_rules([DAY, ROW]), *index_rules))
-    tally = _Tally(progress)
+    table, version = publish.table, publish.source.number
+    began_at = table.limiter.clock()
+    items, left_out = _row_items(day, version, rows, key_columns, (*key_rules([DAY, ROW]), *publish.index_rules))
+    rows_in = _Counter(publish.progress)
     table.expect_turn()
-    current = _pointer_version(table.get(_key(day, POINTER)))
+    pointer = table.get(_key(day, POINTER))
+    current = number(pointer["version"]) if pointer else None
     outcome: Outcome = "superseded"
     if current is None or current < version:
-        _write_rows(table, day, version, items, tally)
+        _write_rows(table, day, version, items, rows_in)
         _check_count(table, day, version, len(items))
         table.expect_turn()
-        counts = {"row_count": len(items), "rows_left_out": left_out.count}
-        outcome, current = _move_pointer(table, day, source, counts, run_id, now)
+        outcome, current = _move_pointer(publish, day, {"row_count": len(items), "rows_left_out": left_out.count})
     elif current == version:
         outcome = "unchanged"
-    expired = _expire_superseded(table, day, current, int(now.timestamp()) + ttl_seconds)
-    return Published(
-        outcome=outcome,
-        table_id=source.table_id,
-        version=source.version,
-        items_written=tally.count,
-        items_deleted=expired,
+    return publish.done(
+        outcome,
+        written=rows_in.count,
+        deleted=_expire_superseded(table, day, current, int(publish.now.timestamp()) + ttl_seconds),
         left_out=left_out,
-        consumed_wcu=table.consumed_wcu,
-        throttled_requests=table.throttled_requests,
-        seconds=limiter.clock() - began_at,
-        superseded_by=source.version_of(current) if outcome == "superseded" else None,
+        began_at=began_at,
+        newest=current if outcome == "superseded" else None,
     )
 
 
@@ -126,10 +105,10 @@ def row_key(version: int, values: Sequence[str]) -> str:
     return f"{version_prefix(version)}%sha256:{hashlib.sha256(parts.encode()).hexdigest()}"
 
 
-class _Tally:
+class _Counter:
     """Counts rows over several threads and passes the count on."""
 
-    def __init__(self, progress: Callable[[int], None] | None) -> None:
+    def __init__(self, progress: Callable[[int], object] = lambda _: None) -> None:
         self.count = 0
         self._progress = progress
         self._counting = threading.Lock()
@@ -137,8 +116,7 @@ class _Tally:
     def add(self, more: int) -> None:
         with self._counting:
             self.count += more
-            if self._progress is not None:
-                self._progress(self.count)
+            self._progress(self.count)
 
 
 def _row_items(
@@ -163,11 +141,7 @@ def _row_items(
                 do="recompute the Gold partition of that day",
             )
         seen.add(key)
-        try:
-            item = to_item(row) | _key(day, key)
-            reason = objection(item, rules)
-        except UnstorableValueError as error:
-            reason = f"{error.what}: {error.found}"
+        item, reason = judged(row, _key(day, key), rules)
         if reason is None:
             items[key] = item
         else:
@@ -179,15 +153,11 @@ def _key(day: date, key: str) -> Item:
     return {DAY: {"S": day.isoformat()}, ROW: {"S": key}}
 
 
-def _pointer_version(pointer: Item | None) -> int | None:
-    return number(pointer["version"]) if pointer else None
-
-
-def _write_rows(table: BudgetedTable, day: date, version: int, items: Mapping[str, Item], tally: _Tally) -> None:
+def _write_rows(table: BudgetedTable, day: date, version: int, items: Mapping[str, Item], rows_in: _Counter) -> None:
     """Put what is not there yet: an interrupted publish of the same version left some of it, or something else."""
     there = {str(item[ROW]["S"]): item for item in table.query(**rows_of_version(day, version))}
     table.delete_all((_key(day, key) for key in there if key not in items), lambda _: None)
-    table.put_all((item for key, item in items.items() if there.get(key) != item), tally.add)
+    table.put_all((item for key, item in items.items() if there.get(key) != item), rows_in.add)
 
 
 def _check_count(table: BudgetedTable, day: date, version: int, expected: int) -> None:
@@ -201,15 +171,13 @@ def _check_count(table: BudgetedTable, day: date, version: int, expected: int) -
         )
 
 
-def _move_pointer(
-    table: BudgetedTable, day: date, source: Source, counts: Mapping[str, int], run_id: str, now: datetime
-) -> tuple[Outcome, int]:
+def _move_pointer(publish: Publish, day: date, counts: Mapping[str, int]) -> tuple[Outcome, int]:
     """What became of the pointer, and the version that it has afterwards."""
-    version = source.number
-    facts = {"version": version, "table_id": source.table_id, **counts}
-    pointer = _key(day, POINTER) | to_item({**facts, "published_at": now.isoformat(), "run_id": run_id})
+    version = publish.source.number
+    facts = {"version": version, "table_id": publish.source.table_id, **counts}
+    pointer = _key(day, POINTER) | to_item({**facts, "published_at": publish.now.isoformat(), "run_id": publish.run_id})
     lower = Condition(f"attribute_not_exists({ROW}) OR version < :version", {":version": pointer["version"]})
-    answer = table.put(pointer, lower)
+    answer = publish.table.put(pointer, lower)
     if answer.accepted:
         return "published", version
     current = number(answer.existing["version"])
@@ -234,7 +202,7 @@ def _expire_superseded(table: BudgetedTable, day: date, current: int, expires_at
             ":current": {"S": f"{current:012d}"},
         },
     )
-    expired = _Tally(None)
+    expired = _Counter()
     expiry = to_item({EXPIRES_AT: expires_at})
     table.put_all((item | expiry for item in superseded), expired.add)
     return expired.count

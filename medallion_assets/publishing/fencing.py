@@ -4,7 +4,7 @@ Belongs here: the fencing token in the `#owner` item.
 Does not: when it is looked at (publishing.budgeted_table), or who owns the table (publishing.owner).
 
 A pool of one slot lets one run publish to a table at a time. A run that counts as lost frees its slot although its
-process may live, without a network for a while or suspended. The token tells it: the latest publish to begin has put
+process may live, without a network for a while or suspended. The token shows it: the latest publish to begin has put
 its own there. A request that is on its way at that moment does no harm (publishing.item_publisher says why; the rows
 of a day are under a version, and its pointer only rises).
 """

@@ -17,9 +17,9 @@ does harm, by the condition of each write:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import Any, TypeVar
 
 from medallion_assets.publishing import watermark
 from medallion_assets.publishing.attributes import Item, to_item, write_units
@@ -29,16 +29,13 @@ from medallion_assets.publishing.budgeted_table import (
     TRANSACTION_ITEMS,
     TRANSACTION_UNITS,
     Answer,
-    BudgetedTable,
     Condition,
 )
-from medallion_assets.publishing.fencing import FencingToken
 from medallion_assets.publishing.item_rows import Row, carried_by, encoded_row, fingerprint, key_of, sifted
-from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.owner import OWNER
-from medallion_assets.publishing.publisher import Outcome, Published, Source
+from medallion_assets.publishing.publisher import Outcome, Publish, Published
 from medallion_assets.publishing.tombstones import is_tombstone, tombstone
-from medallion_assets.publishing.unpublishable import KeyRule, key_rules
+from medallion_assets.publishing.unpublishable import key_rules
 from medallion_assets.publishing.watermark import (
     EQUAL,
     LOWER,
@@ -51,9 +48,6 @@ from medallion_assets.publishing.watermark import (
 )
 from medallion_assets.storage.parallel import for_each
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
-
 T = TypeVar("T")
 
 PROGRESS_ITEMS = 100
@@ -65,98 +59,74 @@ UNKNOWN = b""
 
 
 def publish_items(
-    client: DynamoDBClient,
-    *,
-    table_name: str,
-    keys: Sequence[str],
+    publish: Publish,
     rows: Iterable[Row],
+    *,
+    keys: Sequence[str],
     previous_rows: Iterable[Row] | None,
     previous_watermark: tuple[date, int] | None,
     as_of: date,
-    source: Source,
-    run_id: str,
-    limiter: CapacityLimiter,
-    now: datetime,
-    progress: Callable[[int], None] | None = None,
-    index_rules: Sequence[KeyRule] = (),
-    token: FencingToken | None = None,
 ) -> Published:
-    """Make `rows` what the table holds, unless this pair (`as_of`, `source`) or a higher one is in or has begun.
+    """Make `rows` what the table holds, unless the pair of `as_of` and version or a higher one is in or has begun.
 
     `rows` and `previous_rows` are the items as they shall be and as they were published under `previous_watermark`
     (what `read_watermark` said when `previous_rows` were read). Columns named as_of_date and gold_version are replaced
     by the pair. Without `previous_rows`, or when the watermark moved since, the table itself is read (consistent
     scan, no write capacity); so it is while rows are left out, and once for a table whose keys are not encoded yet.
     After a publish that died or was overtaken, another pair writes every item. What vanished leaves a tombstone.
-    `progress` is told how many items are in. An interrupted call is completed by calling again. `index_rules` are those
-    of the table's indexes; `token` is asked whether another publish has taken over.
+    An interrupted call is completed by calling again.
 
     Raises:
         PermanentError: a key is no text or there twice; a value has a type without an exact form; another publish
             took over.
         TransientError: DynamoDB gave no answer or no capacity for about a minute.
     """
-    began_at = limiter.clock()
-    pair = Pair(as_of, source.number)
-    present, left_out = sifted(keys, rows, pair, (*key_rules(keys), *index_rules))
-    table = BudgetedTable(client, table_name, limiter, token)
+    table, pair = publish.table, Pair(as_of, publish.source.number)
+    began_at = table.limiter.clock()
+    present, left_out = sifted(keys, rows, pair, (*key_rules(keys), *publish.index_rules))
     table.expect_turn()
     found, write_all = watermark.begin(table, keys, pair)
-    publish = _Publish(table=table, keys=keys, pair=pair, found=found, now=now, progress=progress)
+    items = _Items(publish, keys=keys, pair=pair, found=found)
     outcome: Outcome = "superseded"
     if found.holds(pair):
         outcome = "unchanged"
     elif not found.refuses(pair):
         is_known = found.published == previous_watermark and found.keys_encoded and not write_all
         known = previous_rows if is_known and not (found.rows_left_out or left_out.count) else None
-        before = publish.read(write_all) if known is None else publish.fingerprints(known)
-        publish.write(present, before, write_all)
-        facts: dict[str, Any] = {"table_id": source.table_id, "run_id": run_id, "now": now}
+        before = items.read(write_all) if known is None else items.fingerprints(known)
+        items.write(present, before, write_all)
+        facts: dict[str, Any] = {"table_id": publish.source.table_id, "run_id": publish.run_id, "now": publish.now}
         facts["rows_left_out"] = left_out.count
         table.expect_turn()
-        if publish.overtaken or not watermark.finish(table, keys, pair, **facts):
-            if publish.written or publish.deleted:
+        if items.overtaken or not watermark.finish(table, keys, pair, **facts):
+            if items.written or items.deleted:
                 watermark.report_overtaken(table, keys)
         else:
             outcome = "published"
             if write_all and found.published is None:  # what the first publish makes too late, the next one removes
                 watermark.report_overtaken(table, keys)
     newer = found.highest if found.refuses(pair) else None
-    return Published(
-        outcome=outcome,
-        table_id=source.table_id,
-        version=source.version,
-        items_written=publish.written,
-        items_deleted=publish.deleted,
+    return publish.done(
+        outcome,
+        written=items.written,
+        deleted=items.deleted,
         left_out=left_out,
-        consumed_wcu=table.consumed_wcu,
-        throttled_requests=table.throttled_requests,
-        seconds=limiter.clock() - began_at,
-        superseded_by=newer and source.version_of(newer.version),
+        began_at=began_at,
+        newest=newer and newer.version,
     )
 
 
-class _Publish:
-    """One publish under way: what is common to its threads."""
+class _Items:
+    """The items of one publish under way: what is common to its threads."""
 
-    def __init__(
-        self,
-        *,
-        table: BudgetedTable,
-        keys: Sequence[str],
-        pair: Pair,
-        found: Watermark,
-        now: datetime,
-        progress: Callable[[int], None] | None,
-    ) -> None:
-        self.table = table
+    def __init__(self, publish: Publish, *, keys: Sequence[str], pair: Pair, found: Watermark) -> None:
+        self.table = publish.table
         self.keys = keys
         self.pair = pair
         self.written = 0
         self.deleted = 0
         self.overtaken = False
-        self._now = now
-        self._progress = progress
+        self._publish = publish
         self._counting = threading.Lock()
         self._carried = carried_by(pair)
         self._guards = found.published is not None
@@ -169,7 +139,7 @@ class _Publish:
         self._not_newer = Condition(f"attribute_not_exists({VERSION}) OR {LOWER} OR {EQUAL}", values)
 
     def fingerprints(self, rows: Iterable[Row]) -> dict[Key, bytes]:
-        """What the table holds, by key, as far as the rows published before tell."""
+        """What the table holds, by key, as far as the rows published before say."""
         encoded = (encoded_row(self.keys, row) for row in rows)
         return {key_of(row, self.keys): fingerprint(to_item(row)) for row in encoded}
 
@@ -190,7 +160,7 @@ class _Publish:
         absent: list[Item] = []
         for_each(self._differing(rows, before, absent), lambda item: self._put(item, absent))
         self._make(absent)
-        self._tell(self.written % PROGRESS_ITEMS != 0)
+        self._report(self.written % PROGRESS_ITEMS != 0)
         lower = (self._key_of(item) for item in self._items() if not self._carries_ours(item))
         for_each(self._until_overtaken(lower if write_all else before), self._bury)
 
@@ -259,18 +229,17 @@ class _Publish:
 
     def _count_written(self, *accepted: bool) -> None:
         with self._counting:
-            for one in accepted:
-                self.written += one
-                self._tell(one and self.written % PROGRESS_ITEMS == 0)
+            for is_in in accepted:
+                self.written += is_in
+                self._report(is_in and self.written % PROGRESS_ITEMS == 0)
 
-    def _tell(self, due: bool) -> None:
-        if due and self._progress is not None:
-            self._progress(self.written)
+    def _report(self, due: bool) -> None:
+        if due:
+            self._publish.progress(self.written)
 
     def _bury(self, key: Key) -> None:
-        answer = self.table.put(
-            tombstone(to_item(dict(zip(self.keys, key, strict=True))), self._carried, self._now), self._not_newer
-        )
+        item_key = to_item(dict(zip(self.keys, key, strict=True)))
+        answer = self.table.put(tombstone(item_key, self._carried, self._publish.now), self._not_newer)
         accepted = self._accepted(answer)
         with self._counting:
             self.deleted += accepted

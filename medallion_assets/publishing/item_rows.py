@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from medallion_assets.errors import PermanentError
-from medallion_assets.publishing.attributes import Item, UnstorableValueError, to_item
+from medallion_assets.publishing.attributes import Item, to_item
 from medallion_assets.publishing.keys import encode_key
-from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, objection
+from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, judged
 from medallion_assets.publishing.watermark import AS_OF, VERSION, Pair
 
 Row = Mapping[str, object]
@@ -39,10 +39,7 @@ def sifted(keys: Sequence[str], rows: Iterable[Row], pair: Pair, rules: Sequence
             )
         seen.add(value)
         encoded = encoded_row(keys, row)
-        try:
-            reason = objection(to_item(encoded) | carried, rules)
-        except UnstorableValueError as error:
-            reason = f"{error.what}: {error.found}"
+        _, reason = judged(encoded, carried, rules)
         if reason is None:
             kept.append(encoded)
         else:

@@ -28,7 +28,7 @@ class CapacityLimiter:
     """Spends at most `target_wcu` write capacity units a second, and close to that while there is work (rule P3).
 
     The bucket starts empty, so that nothing it grants exceeds what a table with the same budget has left. A request
-    reserves what it is expected to cost, waits until that much has flowed in, and then tells what DynamoDB charged.
+    reserves what it is expected to cost, waits until that much has flowed in, and then reports what DynamoDB charged.
     One limiter stands for one table's budget and may be shared by threads and by publishes.
     """
 
@@ -58,24 +58,6 @@ class CapacityLimiter:
         self._slowed_at = float("-inf")
         self._paused_until = float("-inf")
         self._refusals_in_a_row = 0
-        self._consumed_wcu = 0.0
-        self._requests = 0
-        self._throttled_requests = 0
-
-    @property
-    def consumed_wcu(self) -> float:
-        """Everything charged so far: reported by DynamoDB, or expected where a refused condition reports nothing."""
-        return self._consumed_wcu
-
-    @property
-    def requests(self) -> int:
-        """Write requests sent, refused ones included."""
-        return self._requests
-
-    @property
-    def throttled_requests(self) -> int:
-        """Requests that DynamoDB refused in whole or in part for want of capacity."""
-        return self._throttled_requests
 
     @property
     def rate(self) -> float:
@@ -86,7 +68,6 @@ class CapacityLimiter:
         """Reserve `wcu` and wait until they may be spent."""
         with self._lock:
             self._fill()
-            self._requests += 1
             self._balance -= wcu
             wait = max(0.0, -self._balance / self._rate, self._paused_until - self._filled_at)
         while wait > 0:
@@ -94,7 +75,7 @@ class CapacityLimiter:
             with self._lock:
                 wait = self._paused_until - self.clock()
 
-    def settle(self, *, reserved: float, consumed: float, throttled: bool = False) -> None:
+    def reconcile(self, *, reserved: float, consumed: float, throttled: bool = False) -> None:
         """Put right what `acquire` reserved: `consumed` was charged; `throttled` when capacity was refused.
 
         A refusal says that the table has nothing left: what this bucket still holds is forgotten, requests pause for
@@ -102,12 +83,10 @@ class CapacityLimiter:
         """
         with self._lock:
             self._fill()
-            self._consumed_wcu += consumed
             self._balance += reserved - consumed
             if not throttled:
                 self._refusals_in_a_row = 0
                 return
-            self._throttled_requests += 1
             self._balance = min(self._balance, 0.0)
             self._pause()
             if self._filled_at - self._slowed_at >= 1.0:

@@ -12,7 +12,7 @@ key with newer ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from medallion_assets.errors import PermanentError, TransientError
@@ -22,12 +22,14 @@ from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition
 OWNER = "#owner"
 """Both keys of the item."""
 TABLE_ID = "table_id"
+REQUIRED = {"lakehouse_id", "place", TABLE_ID, "since", "by", "generation"}
+"""Attributes without which an item says nothing of an owner."""
 MOST_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """Who publishes to a serving table: a lakehouse (its id, and where it lay), and Gold's Delta table id.
+    """Who publishes to a serving table, or wants to: a lakehouse (its id, and where it lay), and Gold's Delta table id.
 
     `by` is the person or trigger that made it so at `since`, `why` what a person said who handed the table over.
     """
@@ -35,37 +37,13 @@ class Owner:
     lakehouse_id: str
     place: str
     table_id: str
-    generation: int
     since: datetime
     by: str
     why: str | None = None
+    generation: int = 0
 
     def __str__(self) -> str:
         return f"lakehouse {self.lakehouse_id} at {self.place}, since {self.since:%Y-%m-%d %H:%M %Z} by {self.by}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """Who wants to publish, from which Gold table."""
-
-    lakehouse_id: str
-    place: str
-    table_id: str
-    by: str
-    now: datetime
-    why: str | None = None
-
-    def owner(self, generation: int) -> Owner:
-        """The owner that it becomes."""
-        return Owner(
-            lakehouse_id=self.lakehouse_id,
-            place=self.place,
-            table_id=self.table_id,
-            generation=generation,
-            since=self.now,
-            by=self.by,
-            why=self.why,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +70,7 @@ def trace_of(item: Mapping[str, Mapping[str, str | bool]], version: int) -> Trac
 def claim(
     table: BudgetedTable,
     keys: Sequence[str],
-    wish: Claim,
+    wish: Owner,
     *,
     first_generation: Callable[[], int],
     is_latest: Callable[[], bool],
@@ -109,7 +87,7 @@ def claim(
     for _ in range(MOST_ATTEMPTS):
         seen = read_owner(table, keys)
         if seen is None:
-            wanted = wish.owner(first_generation())
+            wanted = replace(wish, generation=first_generation())
         elif seen.lakehouse_id != wish.lakehouse_id:
             raise PermanentError(
                 f"DynamoDB table {table.name} belongs to another lakehouse",
@@ -120,7 +98,7 @@ def claim(
         elif seen.table_id == wish.table_id:
             return seen
         elif is_latest():
-            wanted = wish.owner(seen.generation + 1)
+            wanted = replace(wish, generation=seen.generation + 1)
         else:
             raise TransientError(
                 f"the Gold table of {table.name} was made anew during this publish",
@@ -145,11 +123,11 @@ def read_owner(table: BudgetedTable, keys: Sequence[str]) -> Owner | None:
     item = table.get(_key(keys))
     if item is None:
         return None
-    if lacking := {"lakehouse_id", "place", TABLE_ID, "generation", "since", "by"} - item.keys():
+    if missing := REQUIRED - item.keys():
         raise PermanentError(
             f"DynamoDB table {table.name} has an item {OWNER} that says nothing of an owner",
             expected="who publishes to the table",
-            found=f"no {', '.join(sorted(lacking))}",
+            found=f"no {', '.join(sorted(missing))}",
             do="remove that item if nobody needs it, or publish to tables of your own: set MEDALLION_SERVING_PREFIX",
         )
     why = item.get("why", {}).get("S")
@@ -170,17 +148,7 @@ def replace_owner(table: BudgetedTable, keys: Sequence[str], seen: Owner | None,
     if seen is not None:
         values = to_item({":lakehouse": seen.lakehouse_id, ":generation": seen.generation})
         condition = Condition("lakehouse_id = :lakehouse AND generation = :generation", values)
-    item = _key(keys) | to_item(
-        {
-            "lakehouse_id": wanted.lakehouse_id,
-            "place": wanted.place,
-            TABLE_ID: wanted.table_id,
-            "generation": wanted.generation,
-            "since": wanted.since,
-            "by": wanted.by,
-            "why": wanted.why,
-        }
-    )
+    item = _key(keys) | to_item(asdict(wanted))
     answer = table.put(item, condition)
     return answer.accepted or answer.existing == item  # the answer to our own write was lost
 

@@ -28,7 +28,7 @@ from medallion_assets.publishing.failures import dynamodb_errors
 from medallion_assets.publishing.fencing import FencingToken, take_turn
 from medallion_assets.publishing.item_publisher import publish_items
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.publisher import Published, Source
+from medallion_assets.publishing.publisher import Publish, Published, Source
 from medallion_assets.publishing.serving_tables import ServingTable, ensure_table
 from medallion_assets.publishing.table_settings import TableState
 from medallion_assets.publishing.watermark import WATERMARK, Pair, read_watermark
@@ -104,20 +104,8 @@ class Publisher:
 
     def _publish_day(self, what: PublishDays, table_name: str, log: BuildLog, turn: Turn, day: date) -> Published:
         rows = _rows(what, log, day)
-        published = publish_day(
-            self.client,
-            table_name=table_name,
-            day=day,
-            source=turn.source,
-            rows=rows.to_dicts(),
-            key_columns=what.row_columns,
-            run_id=self.run_id,
-            limiter=self.limiter,
-            now=self.now,
-            progress=self._tenths(f"{table_name} of {day}", rows.height),
-            index_rules=turn.state.index_rules,
-            token=turn.token,
-        )
+        publish = self._begun(turn, table_name, f"of {day}", rows.height)
+        published = publish_day(publish, day, rows.to_dicts(), key_columns=what.row_columns)
         _expect_no_more(log.built, table_name, f"the pointer of {day}", published.superseded_by)
         return published
 
@@ -128,23 +116,25 @@ class Publisher:
         if watermark is not None:
             _expect_no_more(gold, serving.name, WATERMARK, turn.source.version_of(watermark.version))
         published = publish_items(
-            self.client,
-            table_name=serving.name,
+            self._begun(turn, serving.name, f"as of {as_of}", rows.height),
+            rows.to_dicts(),
             keys=what.keys,
-            rows=rows.to_dicts(),
             previous_rows=_rows_at(self.lakehouse, what, turn.source, watermark),
             previous_watermark=watermark,
             as_of=as_of,
-            source=turn.source,
-            run_id=self.run_id,
-            limiter=self.limiter,
-            now=self.now,
-            progress=self._tenths(f"{serving.name} as of {as_of}", rows.height),
-            index_rules=turn.state.index_rules,
-            token=turn.token,
         )
         _expect_no_more(gold, serving.name, WATERMARK, published.superseded_by)
         return published
+
+    def _begun(self, turn: Turn, table_name: str, of_what: str, rows: int) -> Publish:
+        return Publish(
+            table=BudgetedTable(self.client, table_name, self.limiter, turn.token),
+            source=turn.source,
+            run_id=self.run_id,
+            now=self.now,
+            index_rules=turn.state.index_rules,
+            progress=self._tenths(f"{table_name} {of_what}", rows),
+        )
 
     def _tenths(self, what: str, total: int) -> Callable[[int], None]:
         """Report about every tenth of the way."""

@@ -6,7 +6,9 @@ Does not: the kinds themselves (publishing.day_publisher, publishing.item_publis
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
@@ -14,8 +16,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.failures import ENDPOINT, remedy
-from medallion_assets.publishing.unpublishable import LeftOut
+from medallion_assets.publishing.unpublishable import KeyRule, LeftOut
 from medallion_assets.storage.parallel import WORKERS
 
 if TYPE_CHECKING:
@@ -86,6 +89,39 @@ class Published:
     superseded_by: int | None = None
     left_out: LeftOut = field(default_factory=LeftOut)
     advice: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publish:
+    """A publish under way: to which table, of which version of Gold, and on behalf of which run.
+
+    `now` dates what is written. `index_rules` are those of the table's indexes (rule P4). `progress` is called with how
+    many rows are in.
+    """
+
+    table: BudgetedTable
+    source: Source
+    run_id: str
+    now: datetime
+    index_rules: Sequence[KeyRule] = ()
+    progress: Callable[[int], object] = lambda _: None
+
+    def done(
+        self, outcome: Outcome, *, written: int, deleted: int, left_out: LeftOut, began_at: float, newest: int | None
+    ) -> Published:
+        """What it did since `began_at` (by the limiter's clock); `newest` is the number of what superseded it."""
+        return Published(
+            outcome=outcome,
+            table_id=self.source.table_id,
+            version=self.source.version,
+            items_written=written,
+            items_deleted=deleted,
+            left_out=left_out,
+            consumed_wcu=self.table.consumed_wcu,
+            throttled_requests=self.table.throttled_requests,
+            seconds=self.table.limiter.clock() - began_at,
+            superseded_by=None if newest is None else self.source.version_of(newest),
+        )
 
 
 def publishing_client(**options: Any) -> DynamoDBClient:

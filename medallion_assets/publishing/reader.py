@@ -3,7 +3,7 @@
 Belongs here: the reader's side of rules P1 and P2. Does not: writing (publishing.day_publisher,
 publishing.item_publisher).
 
-Reads are strongly consistent unless told otherwise: an eventually consistent reader may see an older day after a newer
+Reads are strongly consistent unless asked otherwise: an eventually consistent reader may see an older day after a newer
 one, yet never half of one, because the pointer says how many rows there are.
 """
 

@@ -70,7 +70,9 @@ class ServingTable:
     def commands(self, client: DynamoDBClient) -> str:
         """What to type to make it where the client looks."""
         attributes = " ".join(f"AttributeName={name},AttributeType=S" for name in self.keys)
-        schema = " ".join(f"AttributeName={one['AttributeName']},KeyType={one['KeyType']}" for one in self.key_schema)
+        schema = " ".join(
+            f"AttributeName={part['AttributeName']},KeyType={part['KeyType']}" for part in self.key_schema
+        )
         create = (
             f"aws dynamodb create-table --table-name {self.name} --attribute-definitions {attributes} "
             f"--key-schema {schema} --billing-mode PAY_PER_REQUEST --deletion-protection-enabled{_place(client)}"

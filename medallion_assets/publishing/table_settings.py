@@ -158,7 +158,10 @@ def _is_provisioned(found: Description) -> bool:
 
 
 def _types(found: Description) -> dict[str, str]:
-    return {str(one["AttributeName"]): str(one["AttributeType"]) for one in found["AttributeDefinitions"]}
+    return {
+        str(definition["AttributeName"]): str(definition["AttributeType"])
+        for definition in found["AttributeDefinitions"]
+    }
 
 
 def _indexes(found: Description) -> Iterator[tuple[Mapping[str, Any], bool]]:

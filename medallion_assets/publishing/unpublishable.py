@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from medallion_assets.publishing.attributes import Item, item_bytes
+from medallion_assets.publishing.attributes import Item, UnstorableValueError, item_bytes, to_item
 from medallion_assets.publishing.keys import MOST_ITEM_BYTES, MOST_PARTITION_KEY_BYTES, MOST_SORT_KEY_BYTES
 
 SAMPLES = 5
@@ -61,8 +61,20 @@ class LeftOut:
             self.samples.append({"row": row[:SHOWN_CHARACTERS], "reason": reason[:SHOWN_CHARACTERS]})
 
 
-def objection(item: Item, rules: Sequence[KeyRule]) -> str | None:
-    """Why DynamoDB would refuse `item`, by its keys and its size; None when it would not."""
+def judged(row: Mapping[str, object], own: Item, rules: Sequence[KeyRule]) -> tuple[Item, str | None]:
+    """The item of a row with attributes of our `own`, and why DynamoDB would refuse it; None when it would not.
+
+    Raises:
+        PermanentError: a column has a type that DynamoDB does not keep exactly.
+    """
+    try:
+        item = to_item(row) | own
+    except UnstorableValueError as error:
+        return own, f"{error.what}: {error.found}"
+    return item, _objection(item, rules)
+
+
+def _objection(item: Item, rules: Sequence[KeyRule]) -> str | None:
     for rule in rules:
         if (reason := rule.objection(item)) is not None:
             return reason

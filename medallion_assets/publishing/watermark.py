@@ -4,7 +4,7 @@ Belongs here: the `#watermark` item and its conditional changes.
 Does not: writing the other items (publishing.item_publisher).
 
 Items become visible one by one, so a publish that died or was overtaken leaves figures that the pair of the watermark
-does not tell of. Therefore a publish announces itself before its first item. From then on lower pairs publish nothing,
+does not cover. Therefore a publish announces itself before its first item. From then on lower pairs publish nothing,
 and whoever finds an announced publish that is not in writes every item under its own pair, not only what differs: a
 slower publisher's late writes are then refused item by item.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from medallion_assets.contracts.pipeline import AS_OF_DATE, GOLD_VERSION
@@ -100,10 +101,11 @@ class Watermark:
     @property
     def highest(self) -> Pair | None:
         """The pair that refuses the most."""
-        return max((pair for pair in (self.published, self.begun) if pair is not None), key=_rank, default=None)
+        pairs = (pair for pair in (self.published, self.begun) if pair is not None)
+        return max(pairs, key=attrgetter("rank"), default=None)
 
     def must_write_all(self, pair: Pair) -> bool:
-        """Whether a publish of `pair` may meet items that `published` does not tell of."""
+        """Whether a publish of `pair` may meet items that `published` does not cover."""
         unfinished = self.begun != self.published
         by_another = unfinished and self.begun != pair
         return by_another or self.overtaken or (unfinished and self.write_all)
@@ -214,7 +216,3 @@ def _still(found: Watermark, values: Item) -> Condition:
         parts.append(f"{AS_OF} = :in_as_of AND {VERSION} = :in_version")
         values = values | to_item({":in_as_of": found.published.as_of, ":in_version": found.published.version})
     return Condition(" AND ".join(parts), values)
-
-
-def _rank(pair: Pair) -> tuple[int, date, int]:
-    return pair.rank

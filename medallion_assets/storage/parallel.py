@@ -5,6 +5,7 @@ Belongs here: the threads. Does not: what is done (publishing.budgeted_table) or
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -29,7 +30,7 @@ def for_each(items: Iterable[T], work: Callable[[T], object], *, workers: int = 
     def take_turns() -> None:
         while not stop.is_set():
             with taking:
-                turn = list(_first(source))
+                turn = list(itertools.islice(source, 1))
             if not turn:
                 return
             work(turn[0])
@@ -41,9 +42,3 @@ def for_each(items: Iterable[T], work: Callable[[T], object], *, workers: int = 
                 done.result()
         finally:
             stop.set()
-
-
-def _first(source: Iterable[T]) -> Iterable[T]:
-    for item in source:
-        yield item
-        return

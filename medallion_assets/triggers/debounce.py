@@ -2,7 +2,7 @@
 
 Belongs here: the one decision that file arrival and table updates share, as a pure function of the clock, what was seen
 before, and what is there now.
-Does not: what counts as pending (file_arrival.py, table_update.py), or runs (orchestration/requests.py).
+Does not: what counts as pending, or runs.
 
 The timers mean what Lakeflow Jobs' do (contracts.table.Timers). What is still pending after the run that was asked
 for it has ended, is asked for again: ever later, a bounded number of times, until something changes.

@@ -1,8 +1,8 @@
 """File arrival: which exports wait to be loaded, and whether to ask for a run that loads them.
 
 Belongs here: the decision, as pure functions of the clock, the cursor, and what lies there and is known of it.
-Does not: looking (orchestration/sensors/arrival.py), when and how often to ask (debounce.py), or loading
-(refining.load), which takes every complete export that is not in, whatever was asked for.
+Does not: looking, when and how often to ask, or loading, which takes every complete export that is not in, whatever was
+asked for.
 
 A tick lists what comes after the cursor's position. That never passes the oldest export that is neither loaded nor
 refused for good (rule B2). A copy that lands late, with an id below the position, is found by the listing of everything
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -80,9 +81,9 @@ class Arrivals:
     def __str__(self) -> str:
         """Say for people what lies there and is not asked for."""
         parts = {"without a summary": self.waiting, "refused": self.refused, "behind a table made anew": self.behind}
-        told = [f"{len(exports)} {what}" for what, exports in parts.items() if exports]
-        told += [f"folders not looked into: {len(self.unseen)}"] if self.unseen else []
-        return f"no new export ({', '.join(told)})" if told else "no new export"
+        others = [f"{len(exports)} {what}" for what, exports in parts.items() if exports]
+        others += [f"folders not looked into: {len(self.unseen)}"] if self.unseen else []
+        return f"no new export ({', '.join(others)})" if others else "no new export"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +111,9 @@ def sort_out(
 ) -> Arrivals:
     """Which of the exports wait for what, in the order in which ingest takes them.
 
-    Each fingerprint in `listing` is as `refusals.fingerprints_now` gives it: it tells of a changed contract, or of a
-    file that can be read by now. `loaded` are the ids that Bronze holds; `latest_table_id` is the DynamoDB table of the
-    export that it loaded last.
+    Each fingerprint in `listing` is as `refusals.fingerprints_now` gives it: it differs once the contract has changed,
+    or a file can be read. `loaded` are the ids that Bronze holds; `latest_table_id` is the DynamoDB table of the export
+    that it loaded last.
     """
     pending: list[Found] = []
     waiting: list[Found] = []
@@ -120,7 +121,7 @@ def sort_out(
     behind: list[Found] = []
     for_good: set[str] = set()
     is_stopped = False
-    for found in sorted(listing, key=lambda one: (one.id, one.prefix)):
+    for found in sorted(listing, key=attrgetter("id", "prefix")):
         refusal = refusals.get((found.id, found.prefix))
         if found.id in loaded:
             continue
@@ -145,11 +146,11 @@ def sort_out(
 
 def decide(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) -> ArrivalDecision:
     """Whether to ask for a run now. Nobody decides while a run is at work: see `while_active`."""
-    listing = signature_of([[one.id, one.prefix, one.fingerprint] for one in arrivals.unsettled])
+    listing = signature_of([[found.id, found.prefix, found.fingerprint] for found in arrivals.unsettled])
     changed_at = now if cursor.changed_at is None or listing != cursor.listing else min(cursor.changed_at, now)
     observation = None
     if arrivals.pending:
-        wanted = [[one.id, one.prefix, one.fingerprint] for one in arrivals.pending]
+        wanted = [[found.id, found.prefix, found.fingerprint] for found in arrivals.pending]
         observation = Observation(signature=signature_of(wanted), changed_at=changed_at)
     ask, state = debounce(now, cursor.state, observation, timers)
     after = Cursor(
@@ -180,10 +181,10 @@ def _stands(
     """Whether a refusal holds: no file has changed, and no decision or other export has mended it since."""
     if refusal.fingerprint != found.fingerprint:
         return False
-    confirmed = [one for one in decisions.values() if one.action is Action.CONFIRM_TABLE]
+    confirmed = [decision for decision in decisions.values() if decision.action is Action.CONFIRM_TABLE]
     if refusal.verdict not in LOOKED_AT_AGAIN or not confirmed:
         return True
-    latest = max(confirmed, key=lambda one: (one.decided_at, one.subject))
+    latest = max(confirmed, key=attrgetter("decided_at", "subject"))
     if refusal.verdict == FULL_EXPORT_MISSING:
         return latest.subject != latest_table_id
     return latest.decided_at <= refusal.judged_at
@@ -194,8 +195,8 @@ def _position(cursor: Cursor, arrivals: Arrivals) -> str | None:
     known = set(arrivals.settled)
     if cursor.position is not None and not arrivals.is_whole:
         known.add(cursor.position)
-    oldest = min((one.id for one in arrivals.unsettled), default=None)
-    return max((one for one in known if oldest is None or one < oldest), default=None)
+    oldest = min((found.id for found in arrivals.unsettled), default=None)
+    return max((export_id for export_id in known if oldest is None or export_id < oldest), default=None)
 
 
 def _reason(now: datetime, arrivals: Arrivals, state: State, timers: Timers) -> str:

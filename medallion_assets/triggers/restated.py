@@ -1,8 +1,7 @@
 """Restated days: which days of a Gold table Silver has changed since they were built, and which wait to be published.
 
 Belongs here: the decision, as pure functions of what the tables' logs and Dagster's event log say.
-Does not: reading these logs (orchestration/sensors/restated_logs.py), or asking for runs
-(orchestration/sensors/restated.py).
+Does not: reading these logs, or asking for runs.
 
 A day is to be built when Silver restated it (for `as_of` tables: it or an earlier day) at a later version than the one
 that Gold last built it from, and for an `as_of` table also when it is kept and was never built (rules G5, K4). A day
@@ -16,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import groupby
+from operator import attrgetter
 from typing import Annotated
 
 from pydantic import Field
@@ -78,10 +78,10 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
+class RestatedRange:
     """Days to ask one run for, `first` to `last`: `builds` Gold from `version` of Silver, or only publishes it.
 
-    Each of them needs this very version, or a later one: so what is changed elsewhere makes it no other stretch.
+    Each of them needs this very version, or a later one: so what is changed elsewhere makes it no other day range.
     Without `builds`, `version` is Gold's. `publishes` is false for as-of days that readers would never see.
     """
 
@@ -92,7 +92,7 @@ class Stretch:
     publishes: bool
 
     def __str__(self) -> str:
-        """What names it among the stretches of its table."""
+        """What names it among the day ranges of its table."""
         days = self.first if self.first == self.last else f"{self.first}...{self.last}"
         return f"{'build' if self.builds else 'publish'} {days}@{self.version}"
 
@@ -128,7 +128,7 @@ def advance(
         for day in build.replaced:
             built[day] = sources[day] = build.source_version
             unpublished[day] = build.version
-    now_published = [one for one in publishes if unpublished.get(one.day, NEVER) <= one.version]
+    now_published = [publish for publish in publishes if unpublished.get(publish.day, NEVER) <= publish.version]
     for publishing in now_published:
         unpublished.pop(publishing.day, None)
     if not ledger.as_of:
@@ -155,7 +155,7 @@ def advance(
 def _greatest_published(
     known: tuple[date, int] | None, publishes: Iterable[Publish], sources: Mapping[date, int]
 ) -> tuple[date, int] | None:
-    for day in sorted(one.day for one in publishes):
+    for day in sorted(publish.day for publish in publishes):
         if known is None or day >= known[0]:
             before = known[1] if known is not None and known[0] == day else NEVER
             known = (day, sources.get(day, before))
@@ -195,8 +195,8 @@ def restated_at(ledger: Ledger, day: date) -> int | None:
     return None if version == NEVER else version
 
 
-def stretches(ledger: Ledger, *, first: date, last: date, live_from: date = date.min) -> list[Stretch]:
-    """What to ask for of the days `first` to `last`: contiguous days of one kind and version are one stretch.
+def restated_ranges(ledger: Ledger, *, first: date, last: date, live_from: date = date.min) -> list[RestatedRange]:
+    """What to ask for of the days `first` to `last`: contiguous days of one kind and version are one day range.
 
     The latest comes first. None holds days before `live_from` and later ones: live work must not wait for old days.
     Days outside have no partition (yet): they wait.
@@ -208,7 +208,7 @@ def stretches(ledger: Ledger, *, first: date, last: date, live_from: date = date
     }
     greatest = max({*building, *built}, default=None)
     asked = [
-        Stretch(
+        RestatedRange(
             first=days[0],
             last=days[-1],
             version=versions[days[0]],
@@ -218,7 +218,7 @@ def stretches(ledger: Ledger, *, first: date, last: date, live_from: date = date
         for builds, versions in ((True, building), (False, publishing))
         for days in _alike(versions, live_from)
     ]
-    return sorted(asked, key=lambda one: (one.last, one.builds), reverse=True)
+    return sorted(asked, key=attrgetter("last", "builds"), reverse=True)
 
 
 def _alike(versions: Mapping[date, int], live_from: date) -> Iterator[list[date]]:

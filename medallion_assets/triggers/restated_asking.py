@@ -1,12 +1,11 @@
-"""Asking for restated days: which of the stretches that are lacking to ask for now, and which no more.
+"""Asking for restated days: which of the day ranges that are missing to ask for now, and which no more.
 
 Belongs here: the decision as a pure function, and what a sensor remembers between two ticks.
-Does not: which stretches are lacking (restated.py), which go together (restated_batches.py), how often they were tried
-(restated_attempts.py), timers and repetitions (debounce.py), or Dagster's runs
-(orchestration/sensors/restated_runs.py).
+Does not: which day ranges are missing, which go together, how often they were tried, timers and repetitions, or
+Dagster's runs.
 
 What was never tried goes together, in batches. What was tried goes alone: a day that cannot be built fails by itself.
-While no run has succeeded since the last failure, all failures may have one cause. Then one of the tried stretches is
+While no run has succeeded since the last failure, all failures may have one cause. Then one of the tried day ranges is
 asked for at a time, in place of all of them and ever later, and they are given up together; a run that succeeds sets
 the others free.
 """
@@ -21,20 +20,21 @@ from medallion_assets.contracts.run_days import DayRange
 from medallion_assets.contracts.table import Timers
 from medallion_assets.triggers.cursors import Moment, Names
 from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, decide
-from medallion_assets.triggers.restated import Stretch
+from medallion_assets.triggers.restated import RestatedRange
 from medallion_assets.triggers.restated_attempts import Attempts, PastRun, attempts_at, failures_in_a_row, overlaps
 from medallion_assets.triggers.restated_batches import Batch, batches, days_apart, oldest_live
 
 MOST_IN_FLIGHT = 8
 """So many runs of a table wait in the queue or are at work at once, of those that were asked for here."""
 WHOLE_ATTEMPTS = 4
-"""Recent days of a stretch that failed so often are asked for one by one: most outages are over by then, and a day that
-cannot be built must not hold up its neighbors for ever."""
+"""Recent days of a day range that failed so often are asked for one by one.
+
+Most outages are over by then, and a day that cannot be built must not hold up its neighbors for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """When a run was last asked for, when each stretch was first seen, and the days that people know are given up."""
+    """When a run was last asked for, when each day range was first seen, and the days that people know are given up."""
 
     asked_at: Moment | None = None
     seen: Mapping[str, Moment] = field(default_factory=dict)
@@ -51,17 +51,17 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The batches to ask for; the stretches that were given up just now; and what to remember."""
+    """The batches to ask for; the day ranges that were given up just now; and what to remember."""
 
     asks: Sequence[Batch]
-    given_up: Sequence[Stretch]
+    given_up: Sequence[RestatedRange]
     memory: Memory
 
 
 def choose(
     now: datetime,
     memory: Memory,
-    lacking: Collection[Stretch],
+    missing: Collection[RestatedRange],
     timers: Timers,
     *,
     newest: date,
@@ -69,16 +69,16 @@ def choose(
     in_flight: int,
     past: Collection[PastRun],
 ) -> Decision:
-    """Which of the stretches that are `lacking` to ask for, in batches, those of recent days first.
+    """Which of the day ranges that are `missing` to ask for, in batches, those of recent days first.
 
-    No more than MOST_IN_FLIGHT runs are in flight then; `in_flight` are already. A stretch waits while a run is `busy`
-    with any of its days, for the table's timers, and after a failure for a while that grows. `newest` is the newest day
-    that has data, and `past` are the runs that were asked for before.
+    No more than MOST_IN_FLIGHT runs are in flight then; `in_flight` are already. A day range waits while a run is
+    `busy` with any of its days, for the table's timers, and after a failure for a while that grows. `newest` is the
+    newest day that has data, and `past` are the runs that were asked for before.
     """
     memory = memory.until(now)
-    seen = {str(one): memory.seen.get(str(one), now) for one in lacking}
+    seen = {str(day_range): memory.seen.get(str(day_range), now) for day_range in missing}
     changed_at = max(seen.values(), default=now)
-    parts = [part for one in lacking for part in _parts(one, attempts_at(one, past, now), newest)]
+    parts = [part for day_range in missing for part in _parts(day_range, attempts_at(day_range, past, now), newest)]
     own = {part: attempts_at(part, past, now) for part in parts}
     tried = [part for part in parts if own[part].count]
     row = failures_in_a_row(tried, past, now)
@@ -113,17 +113,17 @@ def choose(
         memory=Memory(
             asked_at=now if asks else memory.asked_at,
             seen=seen,
-            given_up=_names(over) | (memory.given_up & _names(lacking)),
+            given_up=_names(over) | (memory.given_up & _names(missing)),
         ),
     )
 
 
-def _parts(stretch: Stretch, attempts: Attempts, newest: date) -> list[Stretch]:
-    """What of a stretch goes by itself."""
-    is_apart = attempts.count >= WHOLE_ATTEMPTS and stretch.first >= oldest_live(newest)
-    return days_apart(stretch) if is_apart else [stretch]
+def _parts(day_range: RestatedRange, attempts: Attempts, newest: date) -> list[RestatedRange]:
+    """What of a day range goes by itself."""
+    is_apart = attempts.count >= WHOLE_ATTEMPTS and day_range.first >= oldest_live(newest)
+    return days_apart(day_range) if is_apart else [day_range]
 
 
-def _names(stretches: Iterable[Stretch]) -> frozenset[str]:
-    """What names the days of some stretches and the versions they need: the same however stretches are cut."""
-    return frozenset(str(day) for one in stretches for day in days_apart(one))
+def _names(day_ranges: Iterable[RestatedRange]) -> frozenset[str]:
+    """What names the days of some day ranges and the versions they need: the same however day ranges are cut."""
+    return frozenset(str(day) for day_range in day_ranges for day in days_apart(day_range))

@@ -1,7 +1,7 @@
-"""Batches of restated days: which stretches one run does together.
+"""Batches of restated days: which day ranges one run does together.
 
 Belongs here: the grouping, as a pure function of days.
-Does not: which stretches there are (restated.py), or which batches are asked for now (restated_asking.py).
+Does not: which day ranges there are, or which batches are asked for now.
 
 A run takes seconds to begin, and reads Silver once for all its days: scattered days in one run cost little more than
 one day, and three hundred runs hold up whoever comes after them. Recent days are one batch, older ones one for each
@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from operator import attrgetter
 
 from medallion_assets.contracts.run_days import days_in
-from medallion_assets.triggers.restated import Stretch
+from medallion_assets.triggers.restated import RestatedRange
 
 LIVE_DAYS = 31
 """A run of more days than this, or of older ones, is catching up: live work goes first."""
@@ -23,30 +24,30 @@ LIVE_DAYS = 31
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Stretches of one kind for one run, the latest first; `is_live` when all its days are recent."""
+    """Day ranges of one kind for one run, the latest first; `is_live` when all its days are recent."""
 
-    stretches: tuple[Stretch, ...]
+    ranges: tuple[RestatedRange, ...]
     is_live: bool
 
     @property
     def builds(self) -> bool:
         """Whether Gold is built, not only published."""
-        return self.stretches[0].builds
+        return self.ranges[0].builds
 
     @property
     def publishes(self) -> bool:
         """Whether readers are to see the days."""
-        return self.stretches[0].publishes
+        return self.ranges[0].publishes
 
     @property
     def version(self) -> int:
         """The version of Silver, or without `builds` of Gold, that the last of the days needs."""
-        return max(one.version for one in self.stretches)
+        return max(day_range.version for day_range in self.ranges)
 
     @property
     def days(self) -> list[date]:
         """Its days, ascending."""
-        return days_in((one.first, one.last) for one in self.stretches)
+        return days_in((day_range.first, day_range.last) for day_range in self.ranges)
 
 
 def oldest_live(newest: date) -> date:
@@ -54,16 +55,17 @@ def oldest_live(newest: date) -> date:
     return newest - timedelta(days=LIVE_DAYS - 1)
 
 
-def batches(stretches: Iterable[Stretch], *, newest: date) -> list[Batch]:
-    """The stretches in batches, the latest first."""
-    groups: dict[tuple[bool, int, bool, bool], list[Stretch]] = {}
-    for one in sorted(stretches, key=lambda one: (one.last, one.builds), reverse=True):
-        is_live = one.first >= oldest_live(newest)
-        groups.setdefault((is_live, 0 if is_live else one.last.year, one.builds, one.publishes), []).append(one)
-    found = [Batch(stretches=tuple(group), is_live=is_live) for (is_live, *_), group in groups.items()]
-    return sorted(found, key=lambda one: (one.is_live, one.stretches[0].last, one.builds), reverse=True)
+def batches(day_ranges: Iterable[RestatedRange], *, newest: date) -> list[Batch]:
+    """The day ranges in batches, the latest first."""
+    groups: dict[tuple[bool, int, bool, bool], list[RestatedRange]] = {}
+    for day_range in sorted(day_ranges, key=attrgetter("last", "builds"), reverse=True):
+        is_live = day_range.first >= oldest_live(newest)
+        year = 0 if is_live else day_range.last.year
+        groups.setdefault((is_live, year, day_range.builds, day_range.publishes), []).append(day_range)
+    found = [Batch(ranges=tuple(group), is_live=is_live) for (is_live, *_), group in groups.items()]
+    return sorted(found, key=lambda batch: (batch.is_live, batch.ranges[0].last, batch.builds), reverse=True)
 
 
-def days_apart(stretch: Stretch) -> list[Stretch]:
-    """The days of a stretch, each by itself: one that cannot be built is found apart from the others."""
-    return [replace(stretch, first=day, last=day) for day in stretch.days]
+def days_apart(day_range: RestatedRange) -> list[RestatedRange]:
+    """The days of a day range, each by itself: one that cannot be built is found apart from the others."""
+    return [replace(day_range, first=day, last=day) for day in day_range.days]

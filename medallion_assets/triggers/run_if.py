@@ -1,7 +1,7 @@
 """Run if: a job that runs when some of a set of assets or jobs succeeded, failed or were skipped.
 
 Belongs here: when such a condition is met, and which runs it asks for, as pure decisions.
-Does not: what became of a run (orchestration/runs/outcomes.py), or the sensors (orchestration/sensors/run_if.py).
+Does not: what became of a run, or the sensors.
 
 Runs that ended are taken in the order in which they ended. A condition about one of the set asks once for each run that
 meets it. A condition about all of them asks by rounds: a round ends when each of the set has an outcome since the last

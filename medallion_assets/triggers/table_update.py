@@ -1,8 +1,7 @@
 """Table updates: whether one or several tables have versions that their consumer has not taken in, and what to do.
 
 Belongs here: the decision, as a pure function of the clock, the cursor and the tables' versions.
-Does not: reading versions and what was consumed (orchestration/sensors/update.py), or when and how often to ask
-(debounce.py).
+Does not: reading versions and what was consumed, or when and how often to ask.
 
 What was consumed comes from the consumer's own log, never from the cursor, so a lost cursor asks for nothing twice.
 """
@@ -98,7 +97,7 @@ def while_active(now: datetime, cursor: str | None, timers: Timers) -> UpdateDec
     )
 
 
-def told(tables: Sequence[Watched]) -> str:
+def format_updates(tables: Sequence[Watched]) -> str:
     """Updates for people."""
     return ", ".join(f"version {table.version} of {table.table}" for table in tables)
 
@@ -109,8 +108,8 @@ def _reason(
     updated = [table for table in tables if table.is_updated]
     if observation is None:
         waits = [table.waits for table in tables if table.waits]
-        return "; ".join(["no new version" if not updated else f"only {told(updated)}", *waits])
+        return "; ".join(["no new version" if not updated else f"only {format_updates(updated)}", *waits])
     if state.given_up:
         do = "a new version, a decision or a run by hand starts it again"
-        return f"given up after {ATTEMPTS} attempts: {told(updated)}; {do}"
-    return f"{told(updated)} wait{'s' if len(updated) == 1 else ''} for {waiting(now, state, timers)}"
+        return f"given up after {ATTEMPTS} attempts: {format_updates(updated)}; {do}"
+    return f"{format_updates(updated)} wait{'s' if len(updated) == 1 else ''} for {waiting(now, state, timers)}"

@@ -6,8 +6,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 from medallion_assets.delta.fingerprints import fingerprint
+from medallion_assets.refining.gate import rules_of
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
-from medallion_assets_tests.pipeline import CUSTOMERS
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS
+
+
+def test_lakehouses_made_before_hold_these_fingerprints_of_our_tables() -> None:
+    """C6, C4: another figure for the same contract would have every table rebuilt, every failed export judged anew."""
+    found = {table.short_name: (fingerprint(table), rules_of(table)) for table in (CUSTOMERS, CUSTOMER_TRANSACTIONS)}
+    assert found == {
+        "customers": ("88e82f71256c", "da4cf4e92afd"),
+        "customer_transactions": ("aa1b4113fab8", "f0e6b701652a"),
+    }
 
 
 def test_rows_that_were_ordered_by_another_rule_were_judged_by_another_contract() -> None:

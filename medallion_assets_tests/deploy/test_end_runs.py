@@ -41,7 +41,7 @@ def test_it_ends_the_workers_of_its_home_and_names_their_runs(tmp_path: Path) ->
 def test_dagster_knows_that_they_are_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a new container nothing else would tell of them: it has another name, and no locks."""
     monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.watch", lambda *_: None)
-    monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.settle", lambda *_: None)
+    monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.conclude", lambda *_: None)
     with launching(tmp_path) as runs:
         run_id = runs.at_work()
         home = runs.instance.root_directory

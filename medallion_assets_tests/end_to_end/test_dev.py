@@ -24,7 +24,9 @@ from medallion_assets.cli.home_lock import only_one
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import load_settings
-from medallion_assets.sources.dynamodb_export.read import Export, find_exports, read_export
+from medallion_assets.sources.dynamodb_export.find import find_exports
+from medallion_assets.sources.dynamodb_export.manifest import Export
+from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.end_to_end.arrival import Destination
 from medallion_assets_tests.pipeline import CATALOG, EXPORTED_TABLES

@@ -18,7 +18,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.settings import load_settings
-from medallion_assets.sources.dynamodb_export.read import Export
+from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets_tests.end_to_end.arrival import Destination, land
 from medallion_assets_tests.graph import STORY
 from medallion_assets_tests.pipeline import CATALOG

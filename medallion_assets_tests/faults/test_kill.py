@@ -13,7 +13,7 @@ from obstore.store import LocalStore
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.load import ingest
-from medallion_assets.sources.dynamodb_export.read import ExportType
+from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.injection import CHANGES, Call, disturbed

@@ -20,7 +20,7 @@ from medallion_assets.contracts.table import Column, Limits, Table, Text
 from medallion_assets.errors import PermanentError, QualityGateError, TransientError, UnreadableTableError
 from medallion_assets.operations.expectation_results import ExpectationResult, read_results
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
-from medallion_assets.orchestration.attempt import Repeating, Stage
+from medallion_assets.orchestration.attempt import Attempt, Repeating
 from medallion_assets.orchestration.reporting import check, check_specs
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
@@ -31,7 +31,7 @@ THINGS = Table(name="silver.things", description="Things.", columns=(Column("nam
 REPORTED = dg.MaterializeResult[None](
     metadata={"rows_in": 5, "rows_out": 4, "rows_quarantined": 1, "quality_score": 0.8, "table_version": 3, "more": "x"}
 )
-Body = Callable[[Stage], Iterator[Any]]
+Body = Callable[[Attempt], Iterator[Any]]
 
 
 @dataclass
@@ -52,16 +52,15 @@ class Flow:
             **options.pop("asset", {}),
         )
         def things(context: dg.AssetExecutionContext) -> Iterator[Any]:
-            with resource.stage(context, replace(THINGS, limits=Limits(retries=retries))) as stage:
-                yield from body(stage)
+            with resource.attempt(context, replace(THINGS, limits=Limits(retries=retries))) as attempt:
+                yield from body(attempt)
 
         @dg.asset(deps=[things])
         def after() -> None:
             self.downstream.append("after")
 
-        resource = LakehouseResource.of(CATALOG)(
-            url=str(self.folder), raw_url=str(self.folder), repetitions=repetitions, first_wait_seconds=0
-        )
+        place, no_wait = str(self.folder), {"first_wait_seconds": 0, "step_retry_seconds": 0}
+        resource = LakehouseResource.of(CATALOG)(url=place, raw_url=place, repetitions=repetitions, **no_wait)
         selection = None if "tags" not in options else [things]
         self.result = dg.materialize(
             [things, after], instance=self.instance, raise_on_error=False, selection=selection, **options
@@ -70,8 +69,7 @@ class Flow:
 
 
 @pytest.fixture
-def flow(tmp_path: Path, dagster_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Flow:
-    monkeypatch.setattr("medallion_assets.orchestration.reporting.STEP_RETRY_SECONDS", 0.0)
+def flow(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> Flow:
     return Flow(tmp_path / "lakehouse", dagster_instance)
 
 
@@ -79,10 +77,10 @@ def sound(*, passed: bool, name: str = "sound") -> dg.AssetCheckResult:
     return check(THINGS, name, passed=passed)
 
 
-def judged(stage: Stage) -> ExpectationResult:
+def judged(attempt: Attempt) -> ExpectationResult:
     return ExpectationResult(
-        run_id=stage.context.run.run_id,
-        judged_at=stage.now,
+        run_id=attempt.context.run.run_id,
+        judged_at=attempt.now,
         table_name="silver.things",
         export_id="e1",
         expectation="rule",
@@ -93,10 +91,10 @@ def judged(stage: Stage) -> ExpectationResult:
     )
 
 
-def well(stage: Stage) -> Iterator[Any]:
-    stage.judged([judged(stage)])
-    yield from stage.checked([sound(passed=True), sound(passed=False, name="nice")])
-    yield stage.report(REPORTED)
+def well(attempt: Attempt) -> Iterator[Any]:
+    attempt.judged([judged(attempt)])
+    yield from attempt.checked([sound(passed=True), sound(passed=False, name="nice")])
+    yield attempt.report(REPORTED)
 
 
 def test_a_success_tells_its_figures(flow: Flow) -> None:
@@ -130,12 +128,12 @@ def test_a_row_names_its_days_and_what_asked_for_it(flow: Flow, last: str, told:
 def test_what_is_permanent_is_tried_once(flow: Flow) -> None:
     tried = []
 
-    def body(stage: Stage) -> Iterator[Any]:
+    def body(attempt: Attempt) -> Iterator[Any]:
         def work() -> None:
             tried.append(1)
             raise PermanentError("table t is wrong", do="correct it")
 
-        yield stage.report(stage.attempt(work))
+        yield attempt.report(attempt.repeat(work))
 
     (row,) = flow.run(body, retries=2, repetitions=3)
     assert len(tried) == 1
@@ -147,14 +145,14 @@ def test_what_is_transient_is_repeated_in_the_step_and_then_by_dagster(flow: Flo
     """Each try of the step is a row; the last one succeeds."""
     tried: list[int] = []
 
-    def body(stage: Stage) -> Iterator[Any]:
+    def body(attempt: Attempt) -> Iterator[Any]:
         def work() -> None:
-            tried.append(stage.context.retry_number + 1)
+            tried.append(attempt.context.retry_number + 1)
             if len(tried) < 6:
                 raise TransientError(f"try {len(tried)}")
 
-        stage.attempt(work)
-        yield from well(stage)
+        attempt.repeat(work)
+        yield from well(attempt)
 
     rows = flow.run(body, retries=2, repetitions=1)
     assert tried == [1, 1, 2, 2, 3, 3]
@@ -181,8 +179,8 @@ def test_waits_double_from_30_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_failed_gate_tells_what_was_published_before(flow: Flow) -> None:
-    def body(stage: Stage) -> Iterator[Any]:
-        yield from well(stage)
+    def body(attempt: Attempt) -> Iterator[Any]:
+        yield from well(attempt)
         raise QualityGateError("export e2 failed the quality gate", found="0.9", export_id="e2")
 
     (row,) = flow.run(body, retries=2)
@@ -196,9 +194,9 @@ def test_a_failed_gate_tells_what_was_published_before(flow: Flow) -> None:
 def test_a_blocking_check_that_failed_makes_a_failed_attempt(flow: Flow) -> None:
     """As it does for Dagster, which tells nobody within the step."""
 
-    def body(stage: Stage) -> Iterator[Any]:
-        yield from stage.checked([sound(passed=False)])
-        yield stage.report(REPORTED)
+    def body(attempt: Attempt) -> Iterator[Any]:
+        yield from attempt.checked([sound(passed=False)])
+        yield attempt.report(REPORTED)
 
     (row,) = flow.run(body)
     assert flow.result is not None
@@ -209,7 +207,7 @@ def test_a_blocking_check_that_failed_makes_a_failed_attempt(flow: Flow) -> None
 
 
 def test_a_bug_is_told_by_its_name(flow: Flow) -> None:
-    def body(_stage: Stage) -> Iterator[Any]:
+    def body(_attempt: Attempt) -> Iterator[Any]:
         yield from ()
         raise AssertionError
 
@@ -230,10 +228,10 @@ def test_a_native_failure_is_a_failed_attempt_and_is_left_to_another_process(
     """A panic is no end of the process, which would count as canceled; its retries would meet the same heap."""
     tried = []
 
-    def body(stage: Stage) -> Iterator[Any]:
+    def body(attempt: Attempt) -> Iterator[Any]:
         tried.append(1)
-        stage.attempt(work)
-        yield from well(stage)
+        attempt.repeat(work)
+        yield from well(attempt)
 
     (row,) = flow.run(body, retries=2, repetitions=3)
     assert flow.result is not None
@@ -253,9 +251,9 @@ def test_a_native_failure_is_a_failed_attempt_and_is_left_to_another_process(
 def test_a_run_that_is_ended_tells_why(flow: Flow, said: str, outcome: str, kind: str) -> None:
     """A person's cancel is no failure; a time limit is."""
 
-    def body(stage: Stage) -> Iterator[Any]:
-        yield from stage.checked([sound(passed=True)])
-        stage.context.instance.report_run_canceling(stage.context.run, message=said)
+    def body(attempt: Attempt) -> Iterator[Any]:
+        yield from attempt.checked([sound(passed=True)])
+        attempt.context.instance.report_run_canceling(attempt.context.run, message=said)
         raise dg.DagsterExecutionInterruptedError
 
     (row,) = flow.run(body, retries=2)
@@ -286,9 +284,9 @@ def test_a_lakehouse_that_cannot_be_written_fails_nothing(flow: Flow) -> None:
 def sends_itself(number: int) -> Body:
     """A stage that is at work when its process is told to end."""
 
-    def body(stage: Stage) -> Iterator[Any]:
-        yield from stage.checked([sound(passed=True)])
-        stage.attempt(lambda: signal.raise_signal(number))
+    def body(attempt: Attempt) -> Iterator[Any]:
+        yield from attempt.checked([sound(passed=True)])
+        attempt.repeat(lambda: signal.raise_signal(number))
 
     return body
 

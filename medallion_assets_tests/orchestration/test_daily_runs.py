@@ -21,9 +21,9 @@ from moto import mock_aws
 from medallion_assets.contracts.run_days import RANGE_END, RANGE_START, days_in
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.stages import DAILY
-from medallion_assets.orchestration.daily_requests import days_request
 from medallion_assets.orchestration.jobs import LIVE_PRIORITY
 from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.requests import days_request
 from medallion_assets.orchestration.schedules import SCHEDULED
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets_tests.graph import STORY_DAYS, Graph, Run, graph_at

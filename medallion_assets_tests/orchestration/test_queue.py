@@ -14,9 +14,8 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
 from medallion_assets.operations.stages import DAILY
-from medallion_assets.orchestration.daily_requests import days_request
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, REFINE
-from medallion_assets.orchestration.requests import request
+from medallion_assets.orchestration.requests import days_request, request
 from medallion_assets.orchestration.schedules import SCHEDULED
 from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS

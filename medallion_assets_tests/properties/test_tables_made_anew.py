@@ -13,7 +13,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.decisions import Action, Decision, record_decisions
 from medallion_assets.refining.load import ingest
 from medallion_assets.refining.owner import TABLE_RECREATED
-from medallion_assets.sources.dynamodb_export.read import ExportType
+from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests import pipeline

@@ -18,7 +18,7 @@ from medallion_assets.publishing.attributes import number
 from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.day_publisher import publish_day, published_days, row_key
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.publisher import Published, Source
+from medallion_assets.publishing.publisher import Publish, Published, Source
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.publishing.emulated_budget import ThrottlingClient, TokenBucket
 from medallion_assets_tests.publishing.fake_clock import FakeClock
@@ -51,15 +51,15 @@ def publish(
     generation: int = 0,
 ) -> Published:
     return publish_day(
-        client or serving.client,
-        table_name=serving.days,
-        day=day,
-        source=Source(table_id=GOLD, version=version, generation=generation),
-        rows=rows,
+        Publish(
+            table=BudgetedTable(client or serving.client, serving.days, limiter),
+            source=Source(table_id=GOLD, version=version, generation=generation),
+            run_id=run_id,
+            now=NOW,
+        ),
+        day,
+        rows,
         key_columns=KEY,
-        run_id=run_id,
-        limiter=limiter,
-        now=NOW,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from random import Random
@@ -17,8 +18,8 @@ from medallion_assets.publishing.day_publisher import DAY, ROW, publish_day
 from medallion_assets.publishing.fencing import FencingToken, take_turn
 from medallion_assets.publishing.item_publisher import publish_items
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.owner import Claim, claim, replace_owner
-from medallion_assets.publishing.publisher import Published, Source
+from medallion_assets.publishing.owner import Owner, claim, replace_owner
+from medallion_assets.publishing.publisher import Publish, Published, Source
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets_tests.publishing.fake_clock import FakeClock
@@ -27,7 +28,7 @@ from medallion_assets_tests.services.serving_tables import ServingTables
 
 A_DAY = date(2025, 3, 4)
 NOW = datetime(2025, 3, 5, 9, tzinfo=UTC)
-WISH = Claim(lakehouse_id="lake", place="/lake", table_id="gold", by="ann", now=NOW)
+WISH = Owner(lakehouse_id="lake", place="/lake", table_id="gold", by="ann", since=NOW)
 STEPS_TO_TAKE_A_TURN = 2
 READS = {"get_item", "query", "scan"}
 DAYS_KEY, ITEMS_KEY = (DAY, ROW), ("customer_id",)
@@ -45,16 +46,15 @@ def publish_version(
 ) -> Published:
     client = client or serving.client
     return publish_day(
-        client,
-        table_name=serving.days,
-        day=day,
-        source=Source(table_id="gold", version=version),
-        rows=[{"region": f"r{i}", "units_sold": version} for i in range(3)],
+        Publish(
+            table=BudgetedTable(client, serving.days, limiter, turn(client, serving.days, DAYS_KEY, limiter, run_id)),
+            source=Source(table_id="gold", version=version),
+            run_id=run_id,
+            now=NOW,
+        ),
+        day,
+        [{"region": f"r{i}", "units_sold": version} for i in range(3)],
         key_columns=("region",),
-        run_id=run_id,
-        limiter=limiter,
-        now=NOW,
-        token=turn(client, serving.days, DAYS_KEY, limiter, run_id),
     )
 
 
@@ -64,18 +64,17 @@ def publish_pair(
     client = client or serving.client
     token = turn(client, serving.items, ITEMS_KEY, limiter, run_id)
     return publish_items(
-        client,
-        table_name=serving.items,
+        Publish(
+            table=BudgetedTable(client, serving.items, limiter, token),
+            source=Source(table_id="gold", version=version),
+            run_id=run_id,
+            now=NOW,
+        ),
+        [{"customer_id": name, "orders": version} for name in ("ann", f"only-{version}")],
         keys=["customer_id"],
-        rows=[{"customer_id": name, "orders": version} for name in ("ann", f"only-{version}")],
         previous_rows=None,
         previous_watermark=None,
         as_of=day,
-        source=Source(table_id="gold", version=version),
-        run_id=run_id,
-        limiter=limiter,
-        now=NOW,
-        token=token,
     )
 
 
@@ -185,8 +184,8 @@ def test_whoever_lost_its_turn_writes_nothing_more(serving: ServingTables, limit
 def test_handing_the_table_over_ends_every_turn(serving: ServingTables, limiter: CapacityLimiter) -> None:
     token = turn(serving.client, serving.days, DAYS_KEY, limiter, "run-1")
     table = BudgetedTable(serving.client, serving.days, limiter)
-    former = WISH.owner(0)
-    assert replace_owner(table, DAYS_KEY, former, WISH.owner(1))
+    former = WISH
+    assert replace_owner(table, DAYS_KEY, former, replace(WISH, generation=1))
     with pytest.raises(PermanentError, match="found: that of run unknown"):
         BudgetedTable(serving.client, serving.days, limiter, token).expect_turn()
     with pytest.raises(TransientError, match=r"the owner of DynamoDB table .* changed at this moment"):

@@ -13,9 +13,10 @@ from botocore.exceptions import ConnectionClosedError
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.attributes import from_item, to_item
+from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.item_publisher import publish_items
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.publisher import VERSIONS, Published, Source
+from medallion_assets.publishing.publisher import VERSIONS, Publish, Published, Source
 from medallion_assets.publishing.tombstones import is_tombstone
 from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets_tests.publishing.faults import FaultyClient, InterleavedClient, KilledError
@@ -54,17 +55,17 @@ class Gold:
         self.partitions.setdefault((as_of, generation * VERSIONS + version), figures)
         watermark = read_watermark(self.serving.client, self.serving.items, keys=["customer_id"])
         return publish_items(
-            client or self.serving.client,
-            table_name=self.serving.items,
+            Publish(
+                table=BudgetedTable(client or self.serving.client, self.serving.items, self.limiter),
+                source=Source(table_id=f"gold-{generation}", version=version, generation=generation),
+                run_id="run-1",
+                now=NOW,
+            ),
+            rows_of(figures),
             keys=["customer_id"],
-            rows=rows_of(figures),
             previous_rows=None if watermark is None or forget else rows_of(self.partitions[watermark]),
             previous_watermark=watermark,
             as_of=as_of,
-            source=Source(table_id=f"gold-{generation}", version=version, generation=generation),
-            run_id="run-1",
-            limiter=self.limiter,
-            now=NOW,
         )
 
     @property
@@ -127,17 +128,17 @@ def test_without_the_partition_of_the_watermark_the_table_itself_is_compared(gol
     gold.publish(START, 1)
     for version, previous in ((2, None), (3, rows_of({}))):
         published = publish_items(
-            gold.serving.client,
-            table_name=gold.serving.items,
+            Publish(
+                table=BudgetedTable(gold.serving.client, gold.serving.items, gold.limiter),
+                source=Source(table_id="gold", version=version),
+                run_id="run-1",
+                now=NOW,
+            ),
+            rows_of({**OLDER, "ann": version}),
             keys=["customer_id"],
-            rows=rows_of({**OLDER, "ann": version}),
             previous_rows=previous,
             previous_watermark=(DAY, 0),
             as_of=DAY,
-            source=Source(table_id="gold", version=version),
-            run_id="run-1",
-            limiter=gold.limiter,
-            now=NOW,
         )
         assert (published.items_written, published.items_deleted) == ((3, 1) if version == 2 else (1, 0))
         assert gold.seen == {**OLDER, "ann": version}
@@ -263,17 +264,17 @@ def test_what_a_slower_publish_brings_meanwhile_is_gone_at_the_end(gold: Gold) -
 def test_two_rows_of_one_customer_are_refused(gold: Gold) -> None:
     with pytest.raises(PermanentError, match="two rows have the same customer_id"):
         publish_items(
-            gold.serving.client,
-            table_name=gold.serving.items,
+            Publish(
+                table=BudgetedTable(gold.serving.client, gold.serving.items, gold.limiter),
+                source=Source(table_id="gold", version=1),
+                run_id="run-1",
+                now=NOW,
+            ),
+            [*rows_of({"ann": 1}), *rows_of({"ann": 2})],
             keys=["customer_id"],
-            rows=[*rows_of({"ann": 1}), *rows_of({"ann": 2})],
             previous_rows=None,
             previous_watermark=None,
             as_of=DAY,
-            source=Source(table_id="gold", version=1),
-            run_id="run-1",
-            limiter=gold.limiter,
-            now=NOW,
         )
 
 
@@ -292,17 +293,17 @@ def test_refused_conditional_writes_are_charged(real_serving: ServingTables, lim
 def test_progress_tells_how_many_items_are_in(serving: ServingTables, limiter: CapacityLimiter) -> None:
     told: list[int] = []
     publish_items(
-        serving.client,
-        table_name=serving.items,
+        Publish(
+            table=BudgetedTable(serving.client, serving.items, limiter),
+            source=Source(table_id="gold", version=1),
+            run_id="run-1",
+            now=NOW,
+            progress=told.append,
+        ),
+        rows_of({f"c{i}": 1 for i in range(250)}),
         keys=["customer_id"],
-        rows=rows_of({f"c{i}": 1 for i in range(250)}),
         previous_rows=None,
         previous_watermark=None,
         as_of=DAY,
-        source=Source(table_id="gold", version=1),
-        run_id="run-1",
-        limiter=limiter,
-        now=NOW,
-        progress=told.append,
     )
     assert told == [100, 200, 250]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -15,7 +16,7 @@ from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.day_publisher import DAY, ROW
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.owner import Claim, Owner, claim, read_owner, replace_owner
+from medallion_assets.publishing.owner import Owner, claim, read_owner, replace_owner
 from medallion_assets_tests.publishing.faults import FaultyClient, InterleavedClient, KilledError
 from medallion_assets_tests.services.serving_tables import ServingTables
 
@@ -43,8 +44,8 @@ class Lakehouses:
         return read_owner(self.table(), KEYS)
 
 
-def wish(lakehouse: str, gold: str = "gold-1") -> Claim:
-    return Claim(lakehouse_id=lakehouse, place=f"s3://{lakehouse}", table_id=gold, by="ann", now=NOW)
+def wish(lakehouse: str, gold: str = "gold-1") -> Owner:
+    return Owner(lakehouse_id=lakehouse, place=f"s3://{lakehouse}", table_id=gold, by="ann", since=NOW)
 
 
 @pytest.fixture
@@ -157,10 +158,10 @@ def test_gold_made_anew_while_a_publisher_looks_is_seen(lakehouses: Lakehouses) 
 def test_the_owner_is_replaced_only_if_it_is_the_one_that_was_seen(lakehouses: Lakehouses) -> None:
     """Handing over: somebody else did so meanwhile."""
     seen = lakehouses.claim("a")
-    assert replace_owner(lakehouses.table(), KEYS, seen, wish("b").owner(1))
-    assert not replace_owner(lakehouses.table(), KEYS, seen, wish("c").owner(1))
-    assert not replace_owner(lakehouses.table(), KEYS, None, wish("c").owner(1))
-    assert lakehouses.owner == wish("b").owner(1)
+    assert replace_owner(lakehouses.table(), KEYS, seen, replace(wish("b"), generation=1))
+    assert not replace_owner(lakehouses.table(), KEYS, seen, replace(wish("c"), generation=1))
+    assert not replace_owner(lakehouses.table(), KEYS, None, replace(wish("c"), generation=1))
+    assert lakehouses.owner == replace(wish("b"), generation=1)
 
 
 def test_a_lost_answer_to_the_change_of_an_owner_is_found_in_the_table(lakehouses: Lakehouses) -> None:
@@ -168,8 +169,8 @@ def test_a_lost_answer_to_the_change_of_an_owner_is_found_in_the_table(lakehouse
     seen = lakehouses.claim("a")
     lost = ConnectionClosedError(endpoint_url="dynamodb")
     faulty = FaultyClient(lakehouses.serving.client, at=0, answer_lost=True, error=lost)
-    assert replace_owner(lakehouses.table(faulty), KEYS, seen, wish("b").owner(1))
-    assert lakehouses.owner == wish("b").owner(1)
+    assert replace_owner(lakehouses.table(faulty), KEYS, seen, replace(wish("b"), generation=1))
+    assert lakehouses.owner == replace(wish("b"), generation=1)
 
 
 def test_an_item_of_somebody_else_under_the_key_is_no_owner(lakehouses: Lakehouses) -> None:

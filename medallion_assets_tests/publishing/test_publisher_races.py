@@ -8,10 +8,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
+from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.day_publisher import publish_day
 from medallion_assets.publishing.item_publisher import publish_items
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.publisher import Source
+from medallion_assets.publishing.publisher import Publish, Source
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets_tests.services.serving_tables import ServingTables
@@ -25,15 +26,15 @@ CUSTOMERS = [f"c{i:02}" for i in range(12)]
 def publish_version(serving: ServingTables, limiter: CapacityLimiter, version: int) -> str:
     """Each version has another number of rows, and its own number in every one of them."""
     return publish_day(
-        serving.client,
-        table_name=serving.days,
-        day=DAY,
-        source=Source(table_id="gold", version=version),
-        rows=[{"region": f"r{i:02}", "units_sold": version} for i in range(ROWS + version % 7)],
+        Publish(
+            table=BudgetedTable(serving.client, serving.days, limiter),
+            source=Source(table_id="gold", version=version),
+            run_id=f"run-{version}",
+            now=NOW,
+        ),
+        DAY,
+        [{"region": f"r{i:02}", "units_sold": version} for i in range(ROWS + version % 7)],
         key_columns=("region",),
-        run_id=f"run-{version}",
-        limiter=limiter,
-        now=NOW,
     ).outcome
 
 
@@ -48,17 +49,17 @@ def publish_pair(serving: ServingTables, limiter: CapacityLimiter, version: int)
 
     watermark = read_watermark(serving.client, serving.items, keys=["customer_id"])
     return publish_items(
-        serving.client,
-        table_name=serving.items,
+        Publish(
+            table=BudgetedTable(serving.client, serving.items, limiter),
+            source=Source(table_id="gold", version=version),
+            run_id=f"run-{version}",
+            now=NOW,
+        ),
+        rows(version),
         keys=["customer_id"],
-        rows=rows(version),
         previous_rows=rows(watermark[1]) if watermark else None,
         previous_watermark=watermark,
         as_of=DAY,
-        source=Source(table_id="gold", version=version),
-        run_id=f"run-{version}",
-        limiter=limiter,
-        now=NOW,
     ).outcome
 
 

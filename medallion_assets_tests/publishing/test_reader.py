@@ -10,10 +10,11 @@ import pytest
 
 from medallion_assets.errors import TransientError
 from medallion_assets.pipelines.transactions.customer_ltv import clock_figures
+from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.day_publisher import publish_day, row_key
 from medallion_assets.publishing.item_publisher import publish_items
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.publisher import Source
+from medallion_assets.publishing.publisher import Publish, Source
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.pipeline import read_ltv
 from medallion_assets_tests.publishing.faults import InterleavedClient
@@ -25,15 +26,15 @@ NOW = datetime(2025, 3, 5, 9, tzinfo=UTC)
 
 def publish(serving: ServingTables, limiter: CapacityLimiter, version: int) -> None:
     publish_day(
-        serving.client,
-        table_name=serving.days,
-        day=DAY,
-        source=Source(table_id="gold", version=version),
-        rows=[{"region": region, "units_sold": version} for region in ("east", "west")],
+        Publish(
+            table=BudgetedTable(serving.client, serving.days, limiter),
+            source=Source(table_id="gold", version=version),
+            run_id="run-1",
+            now=NOW,
+        ),
+        DAY,
+        [{"region": region, "units_sold": version} for region in ("east", "west")],
         key_columns=("region",),
-        run_id="run-1",
-        limiter=limiter,
-        now=NOW,
     )
 
 
@@ -76,16 +77,16 @@ def test_a_day_larger_than_a_page_is_read_whole(serving: ServingTables, limiter:
     rows: list[dict[str, Any]] = [{"region": f"r{i}", "note": "x" * 50_000} for i in range(30)]
     told: list[int] = []
     publish_day(
-        serving.client,
-        table_name=serving.days,
-        day=DAY,
-        source=Source(table_id="gold", version=1),
-        rows=rows,
+        Publish(
+            table=BudgetedTable(serving.client, serving.days, limiter),
+            source=Source(table_id="gold", version=1),
+            run_id="run-1",
+            now=NOW,
+            progress=told.append,
+        ),
+        DAY,
+        rows,
         key_columns=("region",),
-        run_id="run-1",
-        limiter=limiter,
-        now=NOW,
-        progress=told.append,
     )
     assert len(read_day(serving.client, serving.days, DAY)) == told[-1] == 30
 
@@ -104,17 +105,17 @@ def test_a_customer_is_read_with_what_only_the_clock_changes(serving: ServingTab
         "rfm_segment": "loyal",
     }
     publish_items(
-        serving.client,
-        table_name=serving.items,
+        Publish(
+            table=BudgetedTable(serving.client, serving.items, limiter),
+            source=Source(table_id="gold", version=1),
+            run_id="run-1",
+            now=NOW,
+        ),
+        [row],
         keys=["customer_id"],
-        rows=[row],
         previous_rows=None,
         previous_watermark=None,
         as_of=DAY,
-        source=Source(table_id="gold", version=1),
-        run_id="run-1",
-        limiter=limiter,
-        now=NOW,
     )
     clock = {"recency_days": 9, "tenure_days": 68, "orders_per_30_days": Decimal("3.0882")}
     today = date(2025, 3, 10)

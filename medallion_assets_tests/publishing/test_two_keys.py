@@ -9,7 +9,7 @@ from medallion_assets.contracts.table import Column, Integer, Table, Text
 from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.item_publisher import publish_items
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.publisher import Published, Source
+from medallion_assets.publishing.publisher import Publish, Published, Source
 from medallion_assets.publishing.reader import read_item
 from medallion_assets.publishing.serving_tables import ensure_table, item_table
 from medallion_assets.publishing.watermark import published_items, read_watermark
@@ -30,17 +30,17 @@ def publish(serving: ServingTables, limiter: CapacityLimiter, version: int, *row
     table = f"two-{serving.items}"
     ensure_table(serving.client, item_table(table, keys=KEYS), creates=True)
     return publish_items(
-        serving.client,
-        table_name=table,
+        Publish(
+            table=BudgetedTable(serving.client, table, limiter),
+            source=Source(table_id="gold", version=version),
+            run_id="run-1",
+            now=datetime(2025, 3, 5, 9, tzinfo=UTC),
+        ),
+        [dict(zip((*KEYS, "orders"), row, strict=True)) for row in rows],
         keys=KEYS,
-        rows=[dict(zip((*KEYS, "orders"), row, strict=True)) for row in rows],
         previous_rows=None,
         previous_watermark=None,
         as_of=DAY,
-        source=Source(table_id="gold", version=version),
-        run_id="run-1",
-        limiter=limiter,
-        now=datetime(2025, 3, 5, 9, tzinfo=UTC),
     )
 
 

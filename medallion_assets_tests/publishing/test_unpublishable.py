@@ -12,11 +12,12 @@ import pytest
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.attributes import from_item, item_bytes, to_item
+from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.day_publisher import publish_day
 from medallion_assets.publishing.item_publisher import publish_items
 from medallion_assets.publishing.keys import MOST_ITEM_BYTES
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.publisher import Published, Source
+from medallion_assets.publishing.publisher import Publish, Published, Source
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.tombstones import is_tombstone
 from medallion_assets.publishing.unpublishable import KeyRule, key_rules
@@ -43,18 +44,18 @@ def publish(
     rules: tuple[KeyRule, ...] = (),
 ) -> Published:
     return publish_items(
-        serving.client,
-        table_name=serving.items,
+        Publish(
+            table=BudgetedTable(serving.client, serving.items, limiter),
+            source=Source(table_id="gold", version=version),
+            run_id="run-1",
+            now=NOW,
+            index_rules=rules,
+        ),
+        rows,
         keys=["customer_id"],
-        rows=rows,
         previous_rows=previous,
         previous_watermark=read_watermark(serving.client, serving.items, keys=["customer_id"]),
         as_of=DAY,
-        source=Source(table_id="gold", version=version),
-        run_id="run-1",
-        limiter=limiter,
-        now=NOW,
-        index_rules=rules,
     )
 
 
@@ -174,15 +175,15 @@ def test_a_column_of_another_type_is_no_matter_of_rows(serving: ServingTables, l
 def test_a_day_shows_the_rows_that_it_can(serving: ServingTables, limiter: CapacityLimiter, note: object) -> None:
     """The pointer counts what was written, and says how many are missing."""
     published = publish_day(
-        serving.client,
-        table_name=serving.days,
-        day=DAY,
-        source=Source(table_id="gold", version=1),
-        rows=[{"region": "east", "note": 1}, {"region": "west", "note": note}],
+        Publish(
+            table=BudgetedTable(serving.client, serving.days, limiter),
+            source=Source(table_id="gold", version=1),
+            run_id="run-1",
+            now=NOW,
+        ),
+        DAY,
+        [{"region": "east", "note": 1}, {"region": "west", "note": note}],
         key_columns=("region",),
-        run_id="run-1",
-        limiter=limiter,
-        now=NOW,
     )
     assert (published.outcome, published.items_written, published.left_out.count) == ("published", 1, 1)
     assert published.left_out.samples[0]["row"] == "2025-03-04 west"

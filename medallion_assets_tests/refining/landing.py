@@ -18,7 +18,7 @@ from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.load import Ingested, ingest
-from medallion_assets.sources.dynamodb_export.read import Export, ExportType
+from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import full_record, upsert_record, write_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.pipeline import EXPORTS

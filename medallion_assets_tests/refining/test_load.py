@@ -22,8 +22,7 @@ from medallion_assets.refining.bronze import bronze_table, exports_in, latest_or
 from medallion_assets.refining.decisions import Action, Decision, record_decisions
 from medallion_assets.refining.refused_exports import EXPORT_VERDICTS, read_refusals
 from medallion_assets.sources.dynamodb_export import exports as exports_module
-from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
-from medallion_assets.sources.dynamodb_export.read import Export, ExportType
+from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME, Export, ExportType
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.storage.stores import open_store, read_bytes, write_bytes
 from medallion_assets_tests.refining.landing import AT, EXPORTS, HOUR, NOW, TABLE, Landing, ids, keys

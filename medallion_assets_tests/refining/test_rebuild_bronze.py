@@ -16,7 +16,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.operations.verify.bronze import verify_bronze
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table, export_files, rebuilt_exports
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
-from medallion_assets.sources.dynamodb_export.read import Export
+from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.refining.landing import AT, HOUR, NOW, TABLE, Landing, keys
 

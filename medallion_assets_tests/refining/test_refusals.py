@@ -14,15 +14,17 @@ from medallion_assets.contracts.source import Owner
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.refining.refusals import fingerprints_now
 from medallion_assets.refining.refused_exports import EXPORT_VERDICTS, read_refusals
+from medallion_assets.sources.dynamodb_export.find import find_exports
 from medallion_assets.sources.dynamodb_export.manifest import (
     FILE_LIST_NAME,
     SUMMARY_NAME,
     DataFile,
+    Export,
+    ExportType,
     md5_base64,
     render_file_list,
     render_summary,
 )
-from medallion_assets.sources.dynamodb_export.read import Export, ExportType, find_exports
 from medallion_assets.sources.dynamodb_export.write import upsert_record
 from medallion_assets.storage.stores import write_bytes
 from medallion_assets_tests.refining.landing import AT, HOUR, NOW, TABLE, Landing, ids

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from medallion_assets.sources.dynamodb_export.read import ExportType
+from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.oracle.lines import Item, customer, delete_line, item_line, transaction, upsert_line

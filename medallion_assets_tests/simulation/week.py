@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
@@ -66,7 +66,6 @@ class Clock:
             patch.setattr("dagster._time._mockable_get_current_datetime", lambda: self.now)
             patch.setattr("dagster._time._mockable_get_current_timestamp", self.seconds)
             patch.setattr("medallion_assets.orchestration.sensors.run_if.time", SimpleNamespace(time=self.seconds))
-            patch.setattr("medallion_assets.orchestration.reporting.STEP_RETRY_SECONDS", 0.0)
             logging.setLogRecordFactory(dated)
             try:
                 yield
@@ -235,7 +234,8 @@ def days_between(first: date, last: date) -> list[date]:
 
 def graph_with(home: Path, instance: dg.DagsterInstance, **variables: str) -> Graph:
     """The graph over a home, with the timers of the contracts and some settings."""
-    return Graph(load_settings({"MEDALLION_HOME": str(home), "MEDALLION_RETRY_SECONDS": "0", **variables}), instance)
+    settings = load_settings({"MEDALLION_HOME": str(home), "MEDALLION_RETRY_SECONDS": "0", **variables})
+    return Graph(replace(settings, step_retry_seconds=0.0), instance)
 
 
 def _dated(action: dict[str, Any], millis: int) -> dict[str, Any]:

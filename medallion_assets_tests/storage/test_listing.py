@@ -11,7 +11,8 @@ import pytest
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.sources.dynamodb_export import find as finding
 from medallion_assets.sources.dynamodb_export.find import find_exports, list_exports
-from medallion_assets.sources.dynamodb_export.verify import Verdict, verify_export
+from medallion_assets.sources.dynamodb_export.verdicts import Verdict
+from medallion_assets.sources.dynamodb_export.verify import verify_export
 from medallion_assets.storage.listing import Unseen, list_folders, list_objects
 from medallion_assets.storage.stores import open_store, read_bytes
 from medallion_assets_tests.services.bucket import OddBucket, Refusal, odd_bucket

@@ -11,8 +11,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from medallion_assets.errors import PermanentError, SettingsError, TransientError
-from medallion_assets.sources.dynamodb_export.read import find_exports
-from medallion_assets.sources.dynamodb_export.verify import Verdict, verified_file, verify_export
+from medallion_assets.sources.dynamodb_export.find import find_exports
+from medallion_assets.sources.dynamodb_export.verdicts import Verdict
+from medallion_assets.sources.dynamodb_export.verify import verified_file, verify_export
 from medallion_assets.storage.stores import (
     bucket_and_prefix,
     local_path,

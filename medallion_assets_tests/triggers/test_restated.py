@@ -13,11 +13,11 @@ from medallion_assets.triggers.restated import (
     GoldBuild,
     Ledger,
     Publish,
+    RestatedRange,
     SilverChange,
-    Stretch,
     advance,
     restated_at,
-    stretches,
+    restated_ranges,
     to_build,
     to_publish,
 )
@@ -33,8 +33,8 @@ SALES = Ledger(as_of=False, first_day=day(0), greatest_day=day(3))
 LTV = replace(SALES, as_of=True)
 
 
-def asked(ledger: Ledger, *, first: date = date(2025, 1, 1), last: date = date(2025, 12, 31)) -> list[Stretch]:
-    return stretches(ledger, first=first, last=last)
+def asked(ledger: Ledger, *, first: date = date(2025, 1, 1), last: date = date(2025, 12, 31)) -> list[RestatedRange]:
+    return restated_ranges(ledger, first=first, last=last)
 
 
 def test_a_restated_day_is_built_from_that_version_or_a_later_one() -> None:
@@ -87,8 +87,8 @@ def test_a_published_as_of_day_after_the_greatest_is_kept_up_to_date() -> None:
     assert asked(ledger) == []
     ledger = advance(ledger, silver_changes=[SilverChange(version=2, days=[day(3)])])
     assert asked(ledger) == [
-        Stretch(first=day(5), last=day(5), version=2, builds=True, publishes=True),
-        Stretch(first=day(3), last=day(3), version=2, builds=True, publishes=False),
+        RestatedRange(first=day(5), last=day(5), version=2, builds=True, publishes=True),
+        RestatedRange(first=day(3), last=day(3), version=2, builds=True, publishes=False),
     ]
 
 
@@ -99,7 +99,7 @@ def test_a_day_is_published_once_for_the_commit_that_built_it() -> None:
     assert to_publish(ledger) == {day(0): 1, day(1): 2}
     ledger = advance(ledger, publishes=[Publish(day=day(0), version=1), Publish(day=day(1), version=1)])
     assert to_publish(ledger) == {day(1): 2}
-    assert asked(ledger) == [Stretch(first=day(1), last=day(1), version=2, builds=False, publishes=True)]
+    assert asked(ledger) == [RestatedRange(first=day(1), last=day(1), version=2, builds=False, publishes=True)]
 
 
 def test_of_as_of_days_the_greatest_alone_is_published() -> None:
@@ -110,31 +110,31 @@ def test_of_as_of_days_the_greatest_alone_is_published() -> None:
     assert to_publish(advance(ledger, publishes=[Publish(day=day(1), version=1)])) == {}
 
 
-def test_contiguous_days_are_one_stretch_and_the_latest_comes_first() -> None:
+def test_contiguous_days_are_one_day_range_and_the_latest_comes_first() -> None:
     ledger = advance(
         SALES,
         silver_changes=[SilverChange(version=3, days=[day(0), day(1)]), SilverChange(version=4, days=[day(3)])],
         gold_builds=[GoldBuild(version=1, source_version=4, replaced=[day(2)])],
     )
     assert asked(ledger) == [
-        Stretch(first=day(3), last=day(3), version=4, builds=True, publishes=True),
-        Stretch(first=day(2), last=day(2), version=1, builds=False, publishes=True),
-        Stretch(first=day(0), last=day(1), version=3, builds=True, publishes=True),
+        RestatedRange(first=day(3), last=day(3), version=4, builds=True, publishes=True),
+        RestatedRange(first=day(2), last=day(2), version=1, builds=False, publishes=True),
+        RestatedRange(first=day(0), last=day(1), version=3, builds=True, publishes=True),
     ]
 
 
-def test_days_that_need_other_versions_are_other_stretches() -> None:
+def test_days_that_need_other_versions_are_other_day_ranges() -> None:
     """A day that changes every minute does not make another one of the day before."""
     changes = [SilverChange(version=3, days=[day(0), day(1), day(2)]), SilverChange(version=4, days=[day(2)])]
     ledger = advance(SALES, silver_changes=changes)
     assert [(one.first, one.last, one.version) for one in asked(ledger)] == [(day(2), day(2), 4), (day(0), day(1), 3)]
 
 
-def test_recent_days_and_older_ones_are_never_one_stretch() -> None:
+def test_recent_days_and_older_ones_are_never_one_day_range() -> None:
     """Today would wait until all others are done; of as-of days the part with the greatest alone is shown."""
     for ledger, shown in ((SALES, [True, True]), (LTV, [True, False])):
         restated = advance(ledger, silver_changes=[SilverChange(version=1, days=[day(number) for number in range(4)])])
-        found = stretches(restated, first=day(0), last=day(3), live_from=day(2))
+        found = restated_ranges(restated, first=day(0), last=day(3), live_from=day(2))
         assert [(one.first, one.last) for one in found] == [(day(2), day(3)), (day(0), day(1))]
         assert [one.publishes for one in found] == shown
 
@@ -158,8 +158,8 @@ def test_what_is_built_and_not_published_is_known_by_the_version_that_restated_i
 def test_days_that_are_no_partition_wait() -> None:
     """Before the first day of the settings, and after today in the business zone."""
     ledger = advance(SALES, silver_changes=[SilverChange(version=1, days=[day(number) for number in range(4)])])
-    (stretch,) = asked(ledger, first=day(1), last=day(2))
-    assert (stretch.first, stretch.last) == (day(1), day(2))
+    (day_range,) = asked(ledger, first=day(1), last=day(2))
+    assert (day_range.first, day_range.last) == (day(1), day(2))
     (later,) = asked(ledger, first=day(1), last=day(3))
     assert (later.first, later.last) == (day(1), day(3))
 

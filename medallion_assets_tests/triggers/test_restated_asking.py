@@ -12,7 +12,7 @@ import pytest
 from medallion_assets.contracts.table import AT_ONCE, Timers
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import ATTEMPTS, backoff
-from medallion_assets.triggers.restated import Stretch
+from medallion_assets.triggers.restated import RestatedRange
 from medallion_assets.triggers.restated_asking import MOST_IN_FLIGHT, WHOLE_ATTEMPTS, Decision, Memory, choose
 from medallion_assets.triggers.restated_attempts import PastRun
 from medallion_assets.triggers.restated_batches import Batch
@@ -21,9 +21,9 @@ NOW = datetime(2025, 3, 10, 12, tzinfo=UTC)
 DAY = date(2025, 3, 9)
 
 
-def stretch(first: int, last: int | None = None, version: int = 1) -> Stretch:
+def day_range(first: int, last: int | None = None, version: int = 1) -> RestatedRange:
     last = first if last is None else last
-    return Stretch(
+    return RestatedRange(
         first=DAY - timedelta(days=first),
         last=DAY - timedelta(days=last),
         version=version,
@@ -32,12 +32,12 @@ def stretch(first: int, last: int | None = None, version: int = 1) -> Stretch:
     )
 
 
-def past(*stretches: Stretch, version: int = 1, end: datetime = NOW, succeeded: bool | None = False) -> PastRun:
-    """A run that was asked for some stretches and took half a minute."""
+def past(*day_ranges: RestatedRange, version: int = 1, end: datetime = NOW, succeeded: bool | None = False) -> PastRun:
+    """A run that was asked for some day ranges and took half a minute."""
     return PastRun(
         builds=True,
         version=version,
-        days=[(one.first, one.last) for one in stretches],
+        days=[(one.first, one.last) for one in day_ranges],
         asked_at=end - timedelta(seconds=30),
         active_at=end,
         succeeded=succeeded,
@@ -49,7 +49,7 @@ SUCCESS = past(end=NOW + timedelta(seconds=1), succeeded=True)
 
 
 def decide(
-    *stretches: Stretch,
+    *day_ranges: RestatedRange,
     now: datetime = NOW,
     memory: Memory = Memory(),  # noqa: B008 - it is frozen
     timers: Timers = AT_ONCE,
@@ -57,12 +57,12 @@ def decide(
     in_flight: int = 0,
     runs: Collection[PastRun] = (),
 ) -> Decision:
-    return choose(now, memory, stretches, timers, newest=DAY, busy=busy, in_flight=in_flight, past=runs)
+    return choose(now, memory, day_ranges, timers, newest=DAY, busy=busy, in_flight=in_flight, past=runs)
 
 
 def asked(decision: Decision) -> list[list[date]]:
-    """The first days of the stretches of each batch that is asked for."""
-    return [[one.first for one in batch.stretches] for batch in decision.asks]
+    """The first days of the day ranges of each batch that is asked for."""
+    return [[one.first for one in batch.ranges] for batch in decision.asks]
 
 
 @dataclass
@@ -70,8 +70,8 @@ class Day:
     """A day of ticks, each run of which takes half a minute; `fails` says which."""
 
     fails: Callable[[Batch], bool]
-    lacking: dict[date, Stretch]
-    restates: tuple[Stretch, timedelta] | None = None
+    missing: dict[date, RestatedRange]
+    restates: tuple[RestatedRange, timedelta] | None = None
     runs: list[PastRun] = field(default_factory=list)
     published: list[date] = field(default_factory=list)
     alerts: int = 0
@@ -81,13 +81,13 @@ class Day:
         for now in (NOW + timedelta(seconds=15 * number) for number in range(240 * hours)):
             if self.restates and (now - NOW) % self.restates[1] == timedelta(0):
                 today = replace(self.restates[0], version=2 + (now - NOW) // self.restates[1])
-                self.lacking[today.first] = today
+                self.missing[today.first] = today
             for end, batch in [one for one in at_work if one[0] <= now]:
                 at_work.remove((end, batch))
                 self._end(end, batch)
-            busy = [(one.first, one.last) for _, batch in at_work for one in batch.stretches]
+            busy = [(one.first, one.last) for _, batch in at_work for one in batch.ranges]
             decision = decide(
-                *self.lacking.values(), now=now, memory=memory, busy=busy, in_flight=len(at_work), runs=self.runs
+                *self.missing.values(), now=now, memory=memory, busy=busy, in_flight=len(at_work), runs=self.runs
             )
             at_work += [(now + timedelta(seconds=30), batch) for batch in decision.asks]
             memory, self.alerts = decision.memory, self.alerts + bool(decision.given_up)
@@ -95,38 +95,38 @@ class Day:
 
     def _end(self, end: datetime, batch: Batch) -> None:
         fails = self.fails(batch)
-        self.runs.append(past(*batch.stretches, version=batch.version, end=end, succeeded=not fails))
-        for one in batch.stretches if not fails else ():
+        self.runs.append(past(*batch.ranges, version=batch.version, end=end, succeeded=not fails))
+        for one in batch.ranges if not fails else ():
             self.published.append(one.first)
-            if self.lacking[one.first].version <= batch.version:
-                del self.lacking[one.first]
+            if self.missing[one.first].version <= batch.version:
+                del self.missing[one.first]
 
 
 def test_what_no_run_is_at_work_on_is_asked_for() -> None:
-    week = stretch(8, 2)
-    assert asked(decide(stretch(0), week)) == [[DAY, week.first]]
-    assert asked(decide(stretch(0), week, busy=[(week.last, week.last)])) == [[DAY]]
-    assert asked(decide(stretch(0), week, busy=[(date.min, date.max)])) == []
+    week = day_range(8, 2)
+    assert asked(decide(day_range(0), week)) == [[DAY, week.first]]
+    assert asked(decide(day_range(0), week, busy=[(week.last, week.last)])) == [[DAY]]
+    assert asked(decide(day_range(0), week, busy=[(date.min, date.max)])) == []
 
 
 def test_a_failed_run_is_repeated_ever_later_and_then_no_more_with_one_alert() -> None:
     for count in range(1, ATTEMPTS):
-        runs = [past(stretch(0))] * count
-        early = decide(stretch(0), now=NOW + backoff(count) - timedelta(seconds=1), runs=runs)
-        due = decide(stretch(0), now=NOW + backoff(count), runs=runs)
+        runs = [past(day_range(0))] * count
+        early = decide(day_range(0), now=NOW + backoff(count) - timedelta(seconds=1), runs=runs)
+        due = decide(day_range(0), now=NOW + backoff(count), runs=runs)
         assert (asked(early), asked(due)) == ([], [[DAY]])
-    runs = [past(stretch(0))] * ATTEMPTS
-    over = decide(stretch(0), now=NOW + timedelta(days=1), runs=runs)
+    runs = [past(day_range(0))] * ATTEMPTS
+    over = decide(day_range(0), now=NOW + timedelta(days=1), runs=runs)
     assert (asked(over), [one.days for one in over.given_up]) == ([], [[DAY]])
-    again = decide(stretch(0), now=NOW + timedelta(days=2), memory=over.memory, runs=runs)
+    again = decide(day_range(0), now=NOW + timedelta(days=2), memory=over.memory, runs=runs)
     assert (asked(again), again.given_up) == ([], [])
-    changed = decide(stretch(0, version=2), now=NOW + timedelta(days=2), memory=again.memory, runs=runs)
+    changed = decide(day_range(0, version=2), now=NOW + timedelta(days=2), memory=again.memory, runs=runs)
     assert asked(changed) == [[DAY]]
     assert not changed.memory.given_up
 
 
 def test_what_failed_goes_alone_and_what_was_never_tried_together() -> None:
-    first, second, new, newer = (stretch(2 * number) for number in range(4))
+    first, second, new, newer = (day_range(2 * number) for number in range(4))
     runs = [past(first, second), SUCCESS]
     decision = decide(first, second, new, newer, now=NOW + backoff(1), runs=runs)
     assert asked(decision) == [[new.first, newer.first], [first.first], [second.first]]
@@ -134,7 +134,7 @@ def test_what_failed_goes_alone_and_what_was_never_tried_together() -> None:
 
 def test_while_all_fails_one_is_tried_for_all() -> None:
     """Each time another one, ever later: if it is a day that cannot be built, the next one sets the others free."""
-    first, second, third = (stretch(2 * number) for number in range(3))
+    first, second, third = (day_range(2 * number) for number in range(3))
     runs = [past(first, second, third)]
     assert asked(decide(first, second, third, now=NOW + backoff(1), runs=runs)) == [[first.first]]
     assert asked(decide(second, third, first, now=NOW + backoff(1), runs=runs, busy=[(DAY, DAY)])) == []
@@ -146,10 +146,10 @@ def test_while_all_fails_one_is_tried_for_all() -> None:
 
 def test_one_day_that_cannot_be_built_does_not_hold_up_a_day_that_changes_all_the_time() -> None:
     """Each commit of Silver is a new version; that must not begin the attempts at the other day anew."""
-    bad = stretch(16)
+    bad = day_range(16)
     for minutes in (3, 5, 8):
         day = Day(
-            lambda batch: bad.first in batch.days, {bad.first: bad}, (stretch(0), timedelta(minutes=minutes))
+            lambda batch: bad.first in batch.days, {bad.first: bad}, (day_range(0), timedelta(minutes=minutes))
         ).live(6)
         assert day.published.count(DAY) >= 6 * 60 // minutes - 2
         assert [bad.first in [first for first, _ in run.days] for run in day.runs].count(True) == ATTEMPTS
@@ -158,17 +158,17 @@ def test_one_day_that_cannot_be_built_does_not_hold_up_a_day_that_changes_all_th
 
 def test_one_day_that_cannot_be_built_is_found_among_many() -> None:
     """The others are there within minutes."""
-    days = {one.first: one for one in (stretch(2 * number) for number in range(40))}
-    bad = stretch(10).first
+    days = {one.first: one for one in (day_range(2 * number) for number in range(40))}
+    bad = day_range(10).first
     day = Day(lambda batch: bad in batch.days, days).live(1)
-    assert list(day.lacking) == [bad]
+    assert list(day.missing) == [bad]
     assert max(run.active_at for run in day.runs if run.succeeded) < NOW + timedelta(minutes=20)
 
 
 @pytest.mark.slow
 def test_a_cause_that_all_days_have_costs_few_runs_and_one_alert() -> None:
     """The serving table is gone: sixty scattered days are not tried one by one, and people are told once."""
-    days = {one.first: one for one in (stretch(2 * number) for number in range(60))}
+    days = {one.first: one for one in (day_range(2 * number) for number in range(60))}
     day = Day(lambda _: True, days).live(5)
     assert len(day.runs) <= ATTEMPTS + 3
     assert day.alerts == 1
@@ -176,44 +176,44 @@ def test_a_cause_that_all_days_have_costs_few_runs_and_one_alert() -> None:
 
 def test_what_was_given_up_with_others_is_asked_for_when_the_cause_is_over() -> None:
     """A run of any other day succeeds: nobody has to find the days that wait."""
-    runs = [past(stretch(0), stretch(2), end=NOW - timedelta(days=1))]
-    runs += [past(stretch(0), end=NOW + timedelta(minutes=number)) for number in range(ATTEMPTS - 1)]
-    over = decide(stretch(0), stretch(2), now=NOW + timedelta(hours=8), runs=runs)
+    runs = [past(day_range(0), day_range(2), end=NOW - timedelta(days=1))]
+    runs += [past(day_range(0), end=NOW + timedelta(minutes=number)) for number in range(ATTEMPTS - 1)]
+    over = decide(day_range(0), day_range(2), now=NOW + timedelta(hours=8), runs=runs)
     assert (asked(over), len(over.given_up)) == ([], 2)
     runs.append(past(end=NOW + timedelta(hours=9), succeeded=True))
-    free = decide(stretch(0), stretch(2), now=NOW + timedelta(hours=10), memory=over.memory, runs=runs)
-    assert (asked(free), free.given_up) == ([[stretch(2).first]], [])
+    free = decide(day_range(0), day_range(2), now=NOW + timedelta(hours=10), memory=over.memory, runs=runs)
+    assert (asked(free), free.given_up) == ([[day_range(2).first]], [])
 
 
 def test_recent_days_that_fail_together_again_and_again_are_asked_for_one_by_one() -> None:
     """A day that cannot be built holds up its neighbors for minutes, not for ever."""
-    days, then = stretch(2, 0), NOW + timedelta(days=1)
+    days, then = day_range(2, 0), NOW + timedelta(days=1)
     whole = [past(days)] * (WHOLE_ATTEMPTS - 1)
     assert asked(decide(days, now=then, runs=[*whole, SUCCESS])) == [[days.first]]
     runs = [*whole, past(days), SUCCESS]
     assert [batch.days for batch in decide(days, now=then, runs=runs).asks] == [[one] for one in reversed(days.days)]
-    old = stretch(400, 390)
+    old = day_range(400, 390)
     runs = [past(old)] * WHOLE_ATTEMPTS
     assert [batch.days for batch in decide(old, now=then, runs=runs).asks] == [old.days]
 
 
-def test_what_is_given_up_is_told_once_however_stretches_are_cut() -> None:
+def test_what_is_given_up_is_told_once_however_day_ranges_are_cut() -> None:
     """The oldest of recent days becomes an old one every night."""
-    days = stretch(5, 0)
+    days = day_range(5, 0)
     runs = [past(days)] * ATTEMPTS
     over = decide(days, runs=runs)
-    cut = decide(stretch(5, 5), stretch(4, 0), runs=runs, memory=over.memory)
+    cut = decide(day_range(5, 5), day_range(4, 0), runs=runs, memory=over.memory)
     assert (len(over.given_up) > 0, cut.given_up) == (True, [])
 
 
 def test_no_more_than_some_are_in_flight() -> None:
-    old = [stretch(400 * number) for number in range(1, MOST_IN_FLIGHT + 3)]
+    old = [day_range(400 * number) for number in range(1, MOST_IN_FLIGHT + 3)]
     assert len(decide(*old).asks) == MOST_IN_FLIGHT
     assert [len(decide(*old, in_flight=number).asks) for number in (3, MOST_IN_FLIGHT, 100)] == [5, 0, 0]
 
 
 def test_what_was_given_up_takes_no_place() -> None:
-    old = [stretch(400 * number) for number in range(1, MOST_IN_FLIGHT + 2)]
+    old = [day_range(400 * number) for number in range(1, MOST_IN_FLIGHT + 2)]
     runs = [past(old[0])] * ATTEMPTS
     assert asked(decide(*old, runs=runs)) == [[one.first] for one in old[1:]]
 
@@ -222,25 +222,28 @@ def test_what_was_given_up_takes_no_place() -> None:
 def test_a_clock_that_was_set_back_holds_nothing_up(jump: timedelta) -> None:
     """What was seen or asked for by the clock before counts from now on, once."""
     timers = Timers(min_time_between_triggers_seconds=120, wait_after_last_change_seconds=60)
-    memory = Memory(asked_at=NOW + jump, seen={str(stretch(0)): NOW + jump})
-    first = decide(stretch(0), timers=timers, memory=memory)
-    assert (asked(first), first.memory) == ([], Memory(asked_at=NOW, seen={str(stretch(0)): NOW}))
-    due = decide(stretch(0), timers=timers, memory=first.memory, now=NOW + timedelta(seconds=120))
+    memory = Memory(asked_at=NOW + jump, seen={str(day_range(0)): NOW + jump})
+    first = decide(day_range(0), timers=timers, memory=memory)
+    assert (asked(first), first.memory) == ([], Memory(asked_at=NOW, seen={str(day_range(0)): NOW}))
+    due = decide(day_range(0), timers=timers, memory=first.memory, now=NOW + timedelta(seconds=120))
     assert asked(due) == [[DAY]]
 
 
 def test_the_tables_timers_hold() -> None:
-    """The quiet time starts anew with every stretch that comes up; the time between triggers counts from the last."""
+    """The quiet time starts anew with every day range that comes up; the time between triggers counts from the last."""
     timers = Timers(min_time_between_triggers_seconds=120, wait_after_last_change_seconds=60)
     seconds = [NOW + timedelta(seconds=number) for number in range(200)]
-    first = decide(stretch(0), timers=timers, now=seconds[0])
-    second = decide(stretch(0), stretch(2), timers=timers, now=seconds[50], memory=first.memory)
-    early = decide(stretch(0), stretch(2), timers=timers, now=seconds[109], memory=second.memory)
-    due = decide(stretch(0), stretch(2), timers=timers, now=seconds[110], memory=early.memory)
+    first = decide(day_range(0), timers=timers, now=seconds[0])
+    second = decide(day_range(0), day_range(2), timers=timers, now=seconds[50], memory=first.memory)
+    early = decide(day_range(0), day_range(2), timers=timers, now=seconds[109], memory=second.memory)
+    due = decide(day_range(0), day_range(2), timers=timers, now=seconds[110], memory=early.memory)
     assert [asked(one) for one in (first, second, early)] == [[], [], []]
-    assert asked(due) == [[DAY, stretch(2).first]]
-    memory = Memory(asked_at=seconds[0], seen={str(stretch(0)): seconds[0]})
-    assert [len(decide(stretch(0), timers=timers, now=seconds[at], memory=memory).asks) for at in (119, 120)] == [0, 1]
+    assert asked(due) == [[DAY, day_range(2).first]]
+    memory = Memory(asked_at=seconds[0], seen={str(day_range(0)): seconds[0]})
+    assert [len(decide(day_range(0), timers=timers, now=seconds[at], memory=memory).asks) for at in (119, 120)] == [
+        0,
+        1,
+    ]
 
 
 def test_a_memory_survives_the_cursor_and_a_broken_one_is_none() -> None:

@@ -1,7 +1,7 @@
 """The demo's home: a folder of its own, in which a new demo removes what an earlier one made, and nothing else.
 
 Belongs here: where it is, which files in it the demo made, and removing them.
-Does not: the story (run.py), or Dagster's runs, which stay.
+Does not: the story, or Dagster's runs, which stay.
 
 A file is the demo's when it was recorded at the end of the demo, and its size and time are as they were then.
 """

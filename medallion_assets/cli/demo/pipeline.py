@@ -1,7 +1,7 @@
 """The demo's pipeline: the asset graph run through Dagster in this process, and what it then holds.
 
 Belongs here: runs whose progress and failures the demo shows, and figures of the tables.
-Does not: which runs there are (run.py), or how they look (view.py).
+Does not: which runs there are, or how they look.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The demo: the whole pipeline on sample tables, on this machine, in under a minute.
 
-Belongs here: the story that `medallion demo` tells, step by step.
-Does not: the samples (pipelines/transactions/samples/history.py), running the pipeline (pipeline.py), what an earlier
-demo left (home.py), how things look (view.py).
+Belongs here: what `medallion demo` does, step by step.
+Does not: the samples, running the pipeline, what an earlier demo left, how things look.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How the demo looks in a terminal: steps with progress, checks, and the tables at the end.
 
 Belongs here: everything that is printed.
-Does not: what happens (run.py).
+Does not: what happens.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WIDTH_OF_PROGRESS = 96
 
 
 class DemoView:
-    """Prints the story, to the terminal unless told otherwise. With `quiet` nothing is printed, for `--json`."""
+    """Prints the story, to the terminal unless given another console. With `quiet` nothing is printed, for `--json`."""
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
         self.console = console or Console(quiet=quiet, highlight=False)
@@ -38,7 +38,7 @@ class DemoView:
 
     @contextmanager
     def step(self, title: str, *, stops: bool = False) -> Iterator[None]:
-        """A step with a spinner that tells what is under way; `stops` marks one that is meant to be stopped."""
+        """A step with a spinner that says what is under way; `stops` marks one that is meant to be stopped."""
         began = monotonic()
         self._title = title
         if not self.console.is_terminal:

@@ -2,7 +2,7 @@
 
     python -m medallion_assets.cli.dev.child PID DAGSTER_HOME ARGUMENTS
 
-Belongs here: what must outlive `medallion dev` by a moment. Does not: starting and ending it otherwise (run.py).
+Belongs here: what must outlive `medallion dev` by a moment. Does not: starting and ending it otherwise.
 
 What is killed ends none of its children: a daemon would go on, with no one to stop it. So this process leads a group of
 its own, holds the lock of the home (cli/home_lock.py) and looks whether its parent still lives; when it does not, it

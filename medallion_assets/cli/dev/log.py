@@ -1,7 +1,7 @@
 """What Dagster's processes log, as lines for a person who looks on.
 
 Belongs here: which of these lines say something, and in which words.
-Does not: colours (view.py), or where the lines come from (run.py). Nothing is lost: the UI shows every log whole.
+Does not: colours, or where the lines come from. Nothing is lost: the UI shows every log whole.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Line:
     time: str
     subject: str
     message: str
-    kind: Literal["told", "warned", "failed"] = "told"
+    kind: Literal["plain", "warned", "failed"] = "plain"
 
 
 class DagsterLog:
@@ -79,5 +79,5 @@ class DagsterLog:
         return Line(failed.time, failed.subject, error["message"], failed.kind)
 
 
-def _kind(level: str) -> Literal["told", "warned", "failed"]:
-    return "failed" if level in {"ERROR", "CRITICAL"} else "warned" if level == "WARNING" else "told"
+def _kind(level: str) -> Literal["plain", "warned", "failed"]:
+    return "failed" if level in {"ERROR", "CRITICAL"} else "warned" if level == "WARNING" else "plain"

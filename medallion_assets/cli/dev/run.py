@@ -1,8 +1,7 @@
 """Development: everything switched on, on this machine, until Ctrl-C.
 
 Belongs here: what `medallion dev` starts, under which variables, and that nothing of it is left behind.
-Does not: what the DynamoDB is given back (serving.py), what is shown (log.py, view.py), sensors, schedules
-(triggers), samples (pipelines/transactions/samples/next_exports.py), Dagster in production (deploy/).
+Does not: what the DynamoDB is given back, what is shown, sensors, schedules (triggers), samples, Dagster in production.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ OF_EMBEDDED = {"MEDALLION_CREATE_TABLES": "yes"}
 """The same where the DynamoDB is ours: tables are made when missing."""
 POLL_SECONDS = 0.25
 LAST_LINES_SECONDS = 5.0
-HUSHED = "ignore:Function `dev_command` is superseded"
+IGNORED_WARNING = "ignore:Function `dev_command` is superseded"
 """`dg dev` needs a package that only developers of this project have."""
 
 
@@ -76,12 +75,12 @@ def run_dev(
     *,
     port: int,
     dynamodb_port: int,
-    tell: Callable[[DevServer], object],
+    up: Callable[[DevServer], object],
     show: Callable[[str], object],
 ) -> None:
     """Run Dagster's web server, daemon and code server, and a DynamoDB unless `environment` names one, until Ctrl-C.
 
-    `tell` is called once the UI answers, `show` with every line that Dagster prints. The embedded DynamoDB forgets all
+    `up` is called once the UI answers, `show` with every line that Dagster prints. The embedded DynamoDB forgets all
     when this ends: what was published before is published again at first.
 
     Raises:
@@ -112,7 +111,7 @@ def run_dev(
         shown = variables | {name: everything[name] for name in DEFAULTS if name.startswith("AWS_DEFAULT")}
         if published_again:
             shown |= {name: everything[name] for name in DEFAULTS if everything[name] == KEY}
-        tell(
+        up(
             DevServer(
                 ui_url=ui_url,
                 home=settings.home,
@@ -143,7 +142,7 @@ def _dagster_dev(
     """
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     command = [sys.executable, "-m", "medallion_assets.cli.dev.child", str(os.getpid()), environment["DAGSTER_HOME"]]
-    command += ["-W", HUSHED, "-m", "dagster", "dev", "-m", "medallion_assets.definitions"]
+    command += ["-W", IGNORED_WARNING, "-m", "dagster", "dev", "-m", "medallion_assets.definitions"]
     command += ["--host", HOST, "--port", str(port), "--log-level", "warning"]  # the UI shows the rest
     process = subprocess.Popen(  # noqa: S603 - our own command
         command,

@@ -1,7 +1,7 @@
 """What a DynamoDB that forgets is given back when `medallion dev` starts again: all that was published before.
 
 Belongs here: which days these are.
-Does not: publishing (publishing/publish.py), or days that nobody has published yet: the sensors ask for them.
+Does not: publishing, or days that nobody has published yet: the sensors ask for them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How `medallion dev` looks in a terminal.
 
 Belongs here: what it prints once the UI answers, and colours; what `medallion ui` says of itself.
-Does not: what is started (run.py), or which lines of Dagster's are shown (log.py).
+Does not: what is started, or which lines of Dagster's are shown.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class LogView:
 
 def log_line(line: Line) -> Text:
     """A line that happened."""
-    style = {"told": "", "warned": "yellow", "failed": "red"}[line.kind]
+    style = {"plain": "", "warned": "yellow", "failed": "red"}[line.kind]
     return Text.assemble(
         (f"{line.time} " if line.time else "", "dim"), (f"{line.subject}  ", "cyan"), (line.message, style)
     )

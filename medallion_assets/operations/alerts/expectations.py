@@ -1,7 +1,7 @@
 """Expectations that fail far more often than usual.
 
 Belongs here: what is usual, what is far above it, and the rule.
-Does not: counting (refining.judging), or what the gate stops (refining.gate).
+Does not: counting, or what the gate stops.
 """
 
 from __future__ import annotations

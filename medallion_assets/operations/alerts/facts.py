@@ -1,10 +1,9 @@
 """Facts: what the alert rules judge, read from the tables.
 
 Belongs here: reading, bounded to the last days, so that it costs little every few minutes.
-Does not: judging (operations.alerts.rules), or what only Dagster knows (orchestration.sensors.run_outcomes hands it
-in).
+Does not: judging, or what only Dagster knows (orchestration.sensors.run_outcomes hands it in).
 
-A table that cannot be read blinds its own rule alone; that is a fact as well.
+A table that cannot be read silences its own rule alone; that is a fact as well.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ class Facts:
     """What the rules judge. `attempts` are rows of PIPELINE_RUNS, `results` of EXPECTATION_RESULTS, oldest first.
 
     `minutes` names Silver tables with the minute of a full export that no window covers. `known_runs` are the ids of
-    runs of these attempts that Dagster knows: their ends are told as such. `days_due` is the business day
+    runs of these attempts that Dagster knows: their ends raise their own alerts. `days_due` is the business day
     that each daily job was to have closed by now; `first_day` is the first there is.
     """
 

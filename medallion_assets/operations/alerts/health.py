@@ -1,7 +1,7 @@
-"""The health of runs: how long a stage may take and how much memory its process may hold before people are told.
+"""The health of runs: how long a stage may take and how much memory its process may hold before an alert is raised.
 
 Belongs here: the rule that compares what runs took with their contracts' limits.
-Does not: ending anything (Dagster does, after the time limit), or the other rules (operations.alerts.rules).
+Does not: ending anything (Dagster does, after the time limit), or the other rules.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Marks: which alerts were sent without the outbox, while the lakehouse took no writes.
 
 Belongs here: keeping in Dagster's own storage that a channel has an alert.
-Does not: sending (operations.alerts.delivery), or the outbox, which keeps that itself as soon as it can be written.
+Does not: sending, or the outbox, which keeps that itself as soon as it can be written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Notices: alerts of what only triggers know, each with its key and words.
 
-Belongs here: what schedules and the ends of runs tell.
-Does not: raising them (triggers), or what follows from tables (operations.alerts.rules).
+Belongs here: what schedules and the ends of runs say.
+Does not: raising them (triggers), or what follows from tables.
 
 A skipped run is one that was asked for and did not come to its end without having failed: a person, or a program on
 their behalf, canceled it, in the queue or at work; or its days were missed while the daemon was down, and settings say
@@ -18,9 +18,9 @@ from medallion_assets.operations.alerts.table import Alert
 
 
 def days_skipped(table: str, days: Sequence[date]) -> Alert:
-    """What a schedule says that leaves days unclosed, as settings tell it to; `days` ascend, one at least.
+    """What a schedule says that leaves days unclosed, as settings say; `days` ascend, one at least.
 
-    The last of them names the occurrence: as long as no other day is missed, nothing new is to be told.
+    The last of them names the occurrence: as long as no other day is missed, there is nothing new to say.
     """
     return Alert(
         key=f"days_skipped/{table}/{days[-1]}",

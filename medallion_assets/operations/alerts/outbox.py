@@ -1,11 +1,11 @@
 """The outbox: which alerts are still to be sent, on which channel, and when.
 
 Belongs here: the state that follows from the events of operations.alerts, and taking what is due for oneself.
-Does not: sending (operations.alerts.delivery), or which alerts there are.
+Does not: sending, or which alerts there are.
 
 Each channel goes its own way. After a failure it rests, longer each time; then one alert finds out whether it is back.
 An alert that failed goes behind the others, so that one which a channel always refuses holds up none. A channel that
-is new in the settings is told what was raised in the day before, not the whole past.
+is new in the settings gets what was raised in the day before, not the whole past.
 
 Two senders at once send an alert once: what a sender takes is one commit on the version that it decided by, and of two
 such commits one is refused. A sender that dies between sending and saying so leaves its alerts taken until
@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.rows import commit_rows
@@ -59,7 +60,7 @@ class DueAlerts:
 
 
 @dataclass(slots=True)
-class _Mark:
+class _AlertState:
     """One alert on one channel."""
 
     failures: int = 0
@@ -74,22 +75,22 @@ class _Channel:
     failures: int = 0
     failed_at: datetime | None = None
     first_at: datetime | None = None
-    marks: dict[str, _Mark] = field(default_factory=lambda: defaultdict(_Mark))
+    alerts: dict[str, _AlertState] = field(default_factory=lambda: defaultdict(_AlertState))
 
     def follow(self, event: AlertEvent, now: datetime) -> None:
         """Take up the next event of the channel. What a clock that was set back since dates later holds up nothing."""
-        mark, at = self.marks[event.alert_key], event.happened_at
+        state, at = self.alerts[event.alert_key], event.happened_at
         if at > now + timedelta(seconds=TAKEN_SECONDS):
             at = LONG_AGO
         self.first_at = self.first_at or at
         match event.event:
             case Event.SENDING:
-                mark.taken_at = at
+                state.taken_at = at
             case Event.FAILED:
-                mark.taken_at, mark.failures = None, mark.failures + 1
+                state.taken_at, state.failures = None, state.failures + 1
                 self.failed_at, self.failures = at, self.failures + 1
             case Event.DELIVERED:
-                mark.is_delivered, self.failures = True, 0
+                state.is_delivered, self.failures = True, 0
 
     def rests_until(self) -> datetime | None:
         """When it may be tried again; None when it works as far as anybody knows."""
@@ -161,19 +162,19 @@ def _due_on(channel: _Channel, deliveries: list[Delivery], now: datetime) -> tup
     free: list[tuple[int, datetime, str, Delivery]] = []
     later: list[datetime] = []
     for delivery in deliveries:
-        mark = channel.marks[delivery.alert.key]
-        taken_until = mark.taken_at + timedelta(seconds=TAKEN_SECONDS) if mark.taken_at else now
-        if mark.is_delivered:
+        state = channel.alerts[delivery.alert.key]
+        taken_until = state.taken_at + timedelta(seconds=TAKEN_SECONDS) if state.taken_at else now
+        if state.is_delivered:
             continue
         if taken_until > now:
             later.append(taken_until)
         else:
-            free.append((mark.failures, delivery.raised_at, delivery.alert.key, delivery))
+            free.append((state.failures, delivery.raised_at, delivery.alert.key, delivery))
     resting = channel.rests_until()
     if free and resting is not None and resting > now:
         return [], min([resting, *later])
     many = 1 if resting else AT_ONCE
-    due = [delivery for *_, delivery in sorted(free, key=lambda one: one[:3])]
+    due = [delivery for *_, delivery in sorted(free, key=itemgetter(0, 1, 2))]
     return due[:many], now if len(due) > many else min(later, default=None)
 
 

@@ -1,11 +1,10 @@
 """Alert rules: which facts raise an alert. Each rule is a pure function (facts, now) -> alerts.
 
 Belongs here: the list of rules, those about whole tables, exports and days, and the words of their alerts.
-Does not: the rules about runs (operations.alerts.failures, operations.alerts.health) and expectations
-(operations.alerts.expectations), or reading facts (operations.alerts.facts).
+Does not: the rules about runs and expectations, or reading facts.
 
-A rule says what is so now, every time that it is asked; the keys see to it that it is told once, or once a day while
-it goes on (operations.alerts).
+A rule says what is so now, every time that it is asked. The keys see to it that people hear of it once, or once a day
+while it goes on (operations.alerts).
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def _said_by(rule: Rule, facts: Facts, now: datetime) -> list[Alert]:
         return list(rule(facts, now))
     except Exception as error:
         logging.getLogger(__name__).exception("the alert rule %s broke", rule.__name__)
-        return list(blind(Facts(unread=[Unread(what=rule.__name__, error=repr(error))]), now))
+        return list(unreadable_facts(Facts(unread=[Unread(what=rule.__name__, error=repr(error))]), now))
 
 
 def stage_failed(facts: Facts, now: datetime) -> Iterator[Alert]:
@@ -162,7 +161,7 @@ def _end_of(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(BUSINESS_TIME_ZONE)).astimezone(UTC)
 
 
-def blind(facts: Facts, now: datetime) -> Iterator[Alert]:
+def unreadable_facts(facts: Facts, now: datetime) -> Iterator[Alert]:
     """Facts could not be read, so that their rule says nothing."""
     for missing in facts.unread:
         yield Alert(
@@ -184,7 +183,7 @@ RULES: tuple[Rule, ...] = (
     gap,
     unprotected_minute,
     daily_not_done,
-    blind,
+    unreadable_facts,
 )
 
 

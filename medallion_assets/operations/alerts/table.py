@@ -1,8 +1,7 @@
-"""Alerts: what people are told, kept in a table until every channel has it.
+"""Alerts: messages to people, kept in a table until every channel has it.
 
 Belongs here: the `operations.alerts` table, what an alert is, and raising one.
-Does not: when to raise one (operations.alerts.rules), what is still to be sent (operations.alerts.outbox), or sending
-it (operations.alerts.delivery).
+Does not: when to raise one, what is still to be sent, or sending it.
 
 The table holds events and is only appended to: `raised`, and for each channel `sending`, `delivered` and `failed`. What
 is so now follows from them, so writers need not know of each other.
@@ -43,7 +42,7 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One thing to tell. `kind` is one of settings.ALERT_KINDS: it chooses the channels.
+    """A message to people. `kind` is one of settings.ALERT_KINDS: it chooses the channels.
 
     `key` names the occurrence, `what` happened `where`, and what a person can `do`. No part may hold a secret.
     """
@@ -71,7 +70,7 @@ class Alert:
 class AlertEvent:
     """Something that happened to an alert."""
 
-    alert_key: Annotated[str, "names the occurrence; the same one is not told twice"]
+    alert_key: Annotated[str, "names the occurrence; the same one is not raised twice"]
     event: Annotated[Event, "raised, sending, delivered or failed"]
     kind: Annotated[str | None, "failure, warning, skipped or success"] = None
     what: Annotated[str | None, "what happened; of a raised alert, as the four columns below"] = None

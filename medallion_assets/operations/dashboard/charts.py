@@ -1,8 +1,7 @@
 """Charts: what every chart of the dashboard shares.
 
 Belongs here: an empty figure, the palette, and texts that come from data: escaped, as Plotly reads some HTML in texts.
-Does not: what a chart shows (run_charts.py, quality_charts.py); colours of text and grid, which page.js takes from
-page.css, light or dark.
+Does not: what a chart shows; colours of text and grid, which page.js takes from page.css, light or dark.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Contents: what the page says, from top to bottom.
 
 Belongs here: the order of the sections, those that are charts with their legends, and the figures at the top.
-Does not: the tables (listings.py), figures (run_charts.py, quality_charts.py), reading the facts (facts.py).
+Does not: the tables, figures, reading the facts.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.dashboard.listings import NEWEST, exports_section, failures_section, not_succeeded
 from medallion_assets.operations.dashboard.quality_charts import quality_charts, reasons_chart
 from medallion_assets.operations.dashboard.run_charts import duration_charts, publish_charts, record_charts
-from medallion_assets.operations.sections import Mark, Section, Tile
+from medallion_assets.operations.sections import LegendEntry, Section, Tile
 from medallion_assets.operations.status_sections import status_sections
 
 OUTCOMES = (
-    Mark(BLUE, "●", "succeeded"),
-    Mark(RED, "✖", "failed"),
-    Mark(GREY, "■", "canceled"),
-    Mark(PURPLE, "◆", "lost"),
+    LegendEntry(BLUE, "●", "succeeded"),
+    LegendEntry(RED, "✖", "failed"),
+    LegendEntry(GREY, "■", "canceled"),
+    LegendEntry(PURPLE, "◆", "lost"),
 )
 
 
@@ -66,10 +66,10 @@ def _quality(facts: Facts, span: Span) -> Section:
         nothing="Nothing has been judged yet.",
         charts=quality_charts(facts.attempts, facts.results, facts.status.stages, span),
         legend=(
-            Mark(BLUE, "●", "run"),
-            Mark(GREEN, "━", "the 7 days before"),
-            Mark(ORANGE, "╍", "threshold"),
-            Mark(RED, "✖", "held at the gate"),
+            LegendEntry(BLUE, "●", "run"),
+            LegendEntry(GREEN, "━", "the 7 days before"),
+            LegendEntry(ORANGE, "╍", "threshold"),
+            LegendEntry(RED, "✖", "held at the gate"),
         ),
     )
 
@@ -82,7 +82,7 @@ def _reasons(facts: Facts) -> Section:
         lead="Records that broke a rule or did not fit a type. A record with several reasons counts once for each.",
         nothing="No record was bad.",
         charts=[] if chart is None else [chart],
-        legend=(Mark(RED, "■", "in quarantine"), Mark(ORANGE, "■", "held at the gate")),
+        legend=(LegendEntry(RED, "■", "in quarantine"), LegendEntry(ORANGE, "■", "held at the gate")),
     )
 
 
@@ -104,7 +104,7 @@ def _records(facts: Facts, span: Span) -> Section:
         lead="What each stage read, wrote, and put into quarantine, by UTC day.",
         nothing="No stage has run yet.",
         charts=record_charts(facts.attempts, span),
-        legend=(Mark(BLUE, "■", "in"), Mark(GREEN, "■", "out"), Mark(RED, "■", "quarantined")),
+        legend=(LegendEntry(BLUE, "■", "in"), LegendEntry(GREEN, "■", "out"), LegendEntry(RED, "■", "quarantined")),
     )
 
 
@@ -115,5 +115,5 @@ def _publishing(facts: Facts, span: Span) -> Section:
         lead="Write capacity units (WCU) that DynamoDB charged a second of publishing, and the budget of the run.",
         nothing="Nothing has been published yet.",
         charts=publish_charts(facts.attempts, span),
-        legend=(Mark(BLUE, "●", "used"), Mark(ORANGE, "╍", "budget")),
+        legend=(LegendEntry(BLUE, "●", "used"), LegendEntry(ORANGE, "╍", "budget")),
     )

@@ -1,7 +1,7 @@
 """Facts: everything that the page shows, read once; of what happened the last DAYS alone.
 
 Belongs here: which tables are read. Those that are not there are not made.
-Does not: how the facts look (contents.py).
+Does not: how the facts look.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Listings: the sections that are tables, and that the dashboard alone shows.
 
 Belongs here: which facts stand in a table, in which words, and which rows are set off.
-Does not: charts (contents.py), or the status (operations.status_sections).
+Does not: charts, or the status.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The page: sections as one HTML document that needs nothing but a browser.
 
 Belongs here: putting template, styles, scripts and figures together, and what the browser may do with them.
-Does not: what the page says (contents.py), or where it is written (writing.py).
+Does not: what the page says, or where it is written.
 
 Every text is escaped by Jinja. Should one slip through, it does nothing: the page's policy lets its own scripts run,
 which it knows by their hashes, and forbids all else and every request.
@@ -63,7 +63,7 @@ def _charts(sections: list[Section]) -> dict[str, Any]:
 def _policy(*scripts: str) -> str:
     """What the browser may do: run these scripts, draw, and nothing else."""
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{one}'" for one in hashes)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
 
 

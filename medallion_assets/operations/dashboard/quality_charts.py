@@ -1,7 +1,7 @@
 """Charts of quality: the share of good records over time, and why records were bad.
 
 Belongs here: figures from operations.expectation_results, and the scores in operations.pipeline_runs.
-Does not: judging (refining.judging).
+Does not: judging.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Charts of runs: how long stages took, what went through them, and how fast they published.
 
 Belongs here: figures from operations.pipeline_runs.
-Does not: quality (quality_charts.py).
+Does not: quality.
 """
 
 from __future__ import annotations

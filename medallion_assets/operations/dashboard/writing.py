@@ -1,7 +1,7 @@
 """Writing the page where the lakehouse is.
 
 Belongs here: its place, and that a reader finds the old page or the new one, whole.
-Does not: what the page says (contents.py, page.py).
+Does not: what the page says.
 """
 
 from __future__ import annotations

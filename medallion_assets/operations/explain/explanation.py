@@ -1,8 +1,7 @@
 """Explain: every record of a key, what became of each, and which one decided what Silver holds.
 
 Belongs here: putting records, verdicts and Silver together, and whether they agree.
-Does not: finding records (operations.explain.key_records), their verdicts (operations.explain.key_verdicts), or
-printing (terminal).
+Does not: finding records, their verdicts, or printing (terminal).
 
 The answer is worked out from Bronze, quarantine and the settlement, not from Silver. Silver is then compared with it:
 where the two differ, something is wrong, and explain says so.
@@ -49,7 +48,7 @@ class Explanation:
     """The records of a key, the winning order first (rule R3); what Silver holds, and what is wrong with that, if any.
 
     `silver` has one row (a tombstone included) or none; of a history table, every version. `unknown` is what no export
-    can tell of its present state.
+    says of its present state.
     """
 
     table: str
@@ -92,7 +91,7 @@ def explain(
     is_valid = pl.Series([record.verdict is Verdict.SUPERSEDED for record in judged], dtype=pl.Boolean)
     events = found.filter(is_valid)
     absent = absences(settlement.applied_fulls, events, found.filter("_key_is_read")["_export_id"])
-    expected = expected_rows(table, events, [(one.export_id, one.sequence_micros or 0) for one in absent])
+    expected = expected_rows(table, events, [(record.export_id, record.sequence_micros or 0) for record in absent])
     held = key_rows(silver.scan(), table.key, key) if silver else expected.clear()
     held = held.sort("valid_from") if table.history else held
     records = sorted([*judged, *absent], key=wins)
@@ -109,7 +108,7 @@ def explain(
 def _known_ends(found: pl.DataFrame, settlement: Settlement) -> dict[str, int]:
     """Where a table of states takes what a former DynamoDB table wrote too late as older (rule B3).
 
-    Not so where the key is bad in the full export that ended that one: such a record tells nothing then.
+    Not so where the key is bad in the full export that ended that one: such a record says nothing then.
     """
     bad_in = set(found.filter(pl.col("reasons").is_not_null())["_export_id"])
     undecided = {full.decides_at for full in settlement.applied_fulls if full.id in bad_in}
@@ -133,7 +132,9 @@ def _disagreements(
 ) -> list[str]:
     """What Silver should hold and does not; columns that the present contract cannot read are not compared."""
     lost = [
-        f"{one.source_file}:{one.line_number} is unaccounted" for one in records if one.verdict is Verdict.UNACCOUNTED
+        f"{record.source_file}:{record.line_number} is unaccounted"
+        for record in records
+        if record.verdict is Verdict.UNACCOUNTED
     ]
     if held.height != expected.height:
         return [*lost, f"Silver holds {held.height} rows of this key; its records make {expected.height}"]

@@ -1,7 +1,7 @@
 """Every record of one key: found in Bronze's raw lines, however they spell it, in bounded memory.
 
 Belongs here: reading a key that a person typed, and looking for it.
-Does not: what became of the records (operations.explain.explanation).
+Does not: what became of the records.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def records_of_key(
     """The judged records (`judging.judge_lines`) of a key, in every export that Bronze holds.
 
     With them come lines whose key cannot be read but which mention it: `_key_is_read` is false there. `progress` is
-    told how many of Bronze's lines were looked through, of how many.
+    called with how many of Bronze's lines were looked through, of how many.
     """
     total, done = bronze.row_count, 0
 
@@ -89,7 +89,7 @@ def _may_be(table: Table, key: Key) -> pl.Expr:
 def _mentions(table: Table, values: Sequence[Any]) -> pl.Expr:
     """Lines that hold every value as its source usually spells it."""
     spelled = [table.loaded_from.spelled(str(value)) for value in values]
-    return pl.all_horizontal(pl.lit(value=True), *(pl.col("raw").str.contains(one, literal=True) for one in spelled))
+    return pl.all_horizontal(pl.lit(value=True), *(pl.col("raw").str.contains(text, literal=True) for text in spelled))
 
 
 def _typed(table: Table, name: str, text: str) -> Any:

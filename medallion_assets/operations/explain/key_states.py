@@ -1,8 +1,7 @@
 """What Silver should hold of one key, worked out from its records alone (rules K2, K3, H1).
 
 Belongs here: the row or the versions that follow from valid records and absences.
-Does not: which records are valid (operations.explain.explanation), or keeping whole tables (refining.merge,
-history_store).
+Does not: which records are valid, or keeping whole tables.
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ def expected_rows(table: Table, events: pl.DataFrame, absences: Sequence[Absence
         return pl.DataFrame(schema=polars_schema(table))
     # At an equal sequence a record wins over an absence (rule R3).
     moments = set(events["_sequence_micros"])
-    lacking = [(export_id, sequence) for export_id, sequence in absences if sequence not in moments]
+    missing = [(export_id, sequence) for export_id, sequence in absences if sequence not in moments]
     key = events.head(1).select(table.key)
     absent = pl.DataFrame(
-        [(sequence, True, False, export_id) for export_id, sequence in lacking],
+        [(sequence, True, False, export_id) for export_id, sequence in missing],
         schema={name: schema[name] for name in ("_sequence_micros", "_is_delete", "_is_incremental", "_export_id")},
         orient="row",
     ).join(key, how="cross")

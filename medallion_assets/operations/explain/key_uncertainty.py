@@ -1,7 +1,7 @@
-"""What the exports cannot tell of a key, although they are complete (rules K1 and C1).
+"""What the exports do not say of a key, although they are complete (rules K1 and C1).
 
 Belongs here: the cases, each in words that name its moments.
-Does not: what the exports do tell (operations.explain.key_verdicts, operations.explain.explanation).
+Does not: what the exports do say.
 
 A full export read an item at some moment from S, as of which it decides, until two minutes later. A window holds no
 record of an item that is written and deleted within it.

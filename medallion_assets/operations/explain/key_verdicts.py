@@ -1,8 +1,7 @@
 """The verdict on each record of a key, by itself and in the contest with the others (rules R3, K1, K2, H1, C4).
 
 Belongs here: what a record is called, and what became of it.
-Does not: finding records (operations.explain.key_records), or comparing with what Silver holds
-(operations.explain.explanation).
+Does not: finding records, or comparing with what Silver holds.
 """
 
 from __future__ import annotations

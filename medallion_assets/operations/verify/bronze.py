@@ -1,7 +1,7 @@
 """Bronze: the ledger against the data. Every export that a commit brought is in, each of its lines once.
 
 Belongs here: what rules B1, B4 and B5 promise of a Bronze table.
-Does not: single files (operations.verify.files), or the exports as they lie in the bucket (`medallion exports verify`).
+Does not: single files, or the exports as they lie in the bucket (`medallion exports verify`).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _export(bronze: Snapshot, export_id: str, noted: Batch | None, rows: int) ->
 def _lines(bronze: Snapshot, export_id: str, files: pl.DataFrame) -> Iterator[Finding]:
     """Every line of every source file once, numbered from 1 without a gap; and of this export, as the log says.
 
-    A source file may lie in several files of Bronze, and one of these may hold many. Counts and sums tell whether all
+    A source file may lie in several files of Bronze, and one of these may hold many. Counts and sums say whether all
     is well, in memory that does not grow with the lines; what is wrong is then looked at by itself.
     """
     number = pl.col("_line_number")

@@ -1,7 +1,7 @@
 """Live data files: present, of the size, rows and bytes that the log says; and files that the log does not know.
 
 Belongs here: one file at a time.
-Does not: the log (operations.verify.log), or what the rows say (operations.verify.bronze, verify_silver).
+Does not: the log, or what the rows say.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class FileLook:
 def verify_files(
     snapshot: Snapshot, replay: Replay, *, level: Level = Level.FAST, progress: Callable[[], None] = lambda: None
 ) -> FileLook:
-    """Look at every live data file of a table; `progress` is told after each.
+    """Look at every live data file of a table; `progress` is called after each.
 
     A file without a digest (an earlier release or another writer wrote it) has all its values decoded instead, from
     DIGESTS on: so one that broke off or was changed is found, unless the change makes another valid file.

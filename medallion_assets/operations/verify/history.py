@@ -1,7 +1,7 @@
 """What a table has been through: rolled back, replaced by an older copy, or made again under those who read it.
 
 Belongs here: a table's commits against each other, against the marks of the tables made from it, and against the runs.
-Does not: rows and files, or what Silver has settled, and of which Bronze (operations.verify.silver).
+Does not: rows and files, or what Silver has settled, and of which Bronze.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def compare_histories(
 
 
 def rolled_back(snapshot: Snapshot, replay: Replay) -> Finding | None:
-    """Commits that a restore took out and nothing has done again; Bronze and judged tables have a ledger to tell.
+    """Commits that a restore took out and nothing has done again; of Bronze and judged tables the ledger says so.
 
     A restore that goes forward again puts them back. A Gold day that was built anew since counts as done again.
     """

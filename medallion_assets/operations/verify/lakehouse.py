@@ -57,7 +57,7 @@ def verify(
     `digests` reads every byte of every data file and compares it with what was written. `deep` does that, looks at the
     rows of each table, makes Silver again from Bronze, in a temporary folder, and compares.
 
-    `progress` is told what is being looked at, how much of it is done, and of how much: files, or lines.
+    `progress` is called with what is being looked at, how much of it is done, and of how much: files, or lines.
 
     Raises:
         TransientError: the store did not answer.
@@ -217,7 +217,7 @@ class _Look:
             return
         if derived.one_to_one:
             self._found(table.table.name, list(verify_derived(table, source, rows=self._reads_rows)))
-        for other in filter(None, (self.well.get(one.name) for one in derived.sources)):
+        for other in filter(None, (self.well.get(made_from.name) for made_from in derived.sources)):
             if is_behind(table, other):
                 self.answer.notes.append(f"{table.table.name} has not taken the latest of {other.table.name}")
 

@@ -1,8 +1,10 @@
 """The Delta log itself: every commit there, whole, as it was written, and keeping its own word.
 
-Belongs here: reading commit files and checkpoints as bytes. delta-rs takes an empty last commit, or one that lost its
-    actions, for a commit without actions: fewer rows, and no error.
-Does not: the data files that commits name (operations.verify.files).
+Belongs here: reading commit files and checkpoints as bytes.
+Does not: the data files that commits name.
+
+delta-rs takes an empty last commit, or one that lost its actions, for a commit without actions: fewer rows, and no
+error.
 """
 
 from __future__ import annotations
@@ -229,7 +231,7 @@ def _broken_promises(table: Table, name: str, actions: Actions) -> Iterator[Find
     if loaded is not None:
         promised.add(loaded["export_id"])
         stats = [json.loads(action["add"].get("stats") or "{}") for action in actions if "add" in action]
-        rows = sum(one.get("numRecords", 0) for one in stats)
+        rows = sum(file.get("numRecords", 0) for file in stats)
         if rows != loaded["records"]:
             yield _lost_actions(table, name, f"{loaded['records']} records of {loaded['export_id']}", f"{rows} records")
     if lost := sorted(promised - marked):

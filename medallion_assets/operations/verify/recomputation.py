@@ -57,7 +57,8 @@ def differences(stored: Snapshot, recomputed: Snapshot) -> Iterator[Finding]:
     days = sorted({*stored.partitions, *recomputed.partitions}, key=str) if partitioned else [None]
     for day in days:
         held, should = (
-            (one.scan(partitions=[day]) if partitioned else one.scan()).collect() for one in (stored, recomputed)
+            (version.scan(partitions=[day]) if partitioned else version.scan()).collect()
+            for version in (stored, recomputed)
         )
         wrong = held.join(should, on=held.columns, how="anti", nulls_equal=True)
         missing = should.join(held, on=held.columns, how="anti", nulls_equal=True)

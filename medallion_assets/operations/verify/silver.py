@@ -1,7 +1,7 @@
 """Silver: what it has settled against Bronze, its keys, quarantine, and the table that is made from it.
 
 Belongs here: what rules C5, C6, K1 to K4 and H2 promise of tables as a whole, without judging a record again.
-Does not: recomputing Silver (operations.verify.recomputation).
+Does not: recomputing Silver.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _sources(silver: Snapshot, bronze: Snapshot, commits: Sequence[Mapping[str, 
         for export_id in commit_note(commit, EXPORTS_NOTE) or []
     }
     again = rebuilt_exports(bronze)
-    if stale := sorted(one for one, version in again.items() if one in read_at and read_at[one] < version):
+    if stale := sorted(name for name, version in again.items() if name in read_at and read_at[name] < version):
         yield Finding(
             table=name,
             check="source_has_the_same_lines",

@@ -18,7 +18,6 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.errors import PermanentError
-from medallion_assets.orchestration.attempt import Stage
 from medallion_assets.orchestration.rebuild_config import RebuildConfig, rebuild_figures
 from medallion_assets.orchestration.reporting import as_table, asset_options, check, check_specs, counts, table_result
 from medallion_assets.orchestration.resources import LakehouseResource, started_by
@@ -74,15 +73,16 @@ def bronze_asset(contract: Table) -> dg.AssetsDefinition:
     def bronze(
         context: dg.AssetExecutionContext, config: IngestConfig, lakehouse: LakehouseResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        with lakehouse.stage(context, table) as stage:
-            lake, now, done = stage.lake, stage.now, Ingested()
+        with lakehouse.attempt(context, table) as attempt:
+            lake, now, done = attempt.lake, attempt.now, Ingested()
             confirm_table(lake, config.decisions(table_name, by=started_by(context), at=now))
-            again = rebuilt(stage, lakehouse.raw_url, contract, config)
+            read = partial(rebuild_bronze, lake, lakehouse.raw_url, contract, now=now)
+            again = config.rebuild.run(attempt, read)
             only = frozenset(config.exports)
             load = partial(ingest, lake, lakehouse.raw_url, contract, now=now, only=only, done=done)
-            stage.attempt(partial(load, progress=context.log.info))
+            attempt.repeat(partial(load, progress=context.log.info))
             yield exports_verified(table, done)
-            yield stage.report(ingest_result(lake.open(table), done, config.trigger, again))
+            yield attempt.report(ingest_result(lake.open(table), done, config.trigger, again))
 
     return bronze
 
@@ -93,17 +93,11 @@ def confirm_table(lake: Lakehouse, decisions: list[Decision]) -> None:
     Raises:
         PermanentError: exports of that table are in, and nobody had confirmed it.
     """
-    for one in decisions:
-        bronze = lake.find(bronze_table(one.table_name))
-        if bronze is not None and one.subject not in read_decisions(lake, one.table_name):
-            expect_new_table_id(bronze, one.subject)
+    for decision in decisions:
+        bronze = lake.find(bronze_table(decision.table_name))
+        if bronze is not None and decision.subject not in read_decisions(lake, decision.table_name):
+            expect_new_table_id(bronze, decision.subject)
     record_decisions(lake, decisions)
-
-
-def rebuilt(stage: Stage, raw_url: str, contract: Table, config: IngestConfig) -> Rebuilt | None:
-    """The rebuild that the run config asks for, if it does."""
-    read = partial(rebuild_bronze, stage.lake, raw_url, contract, now=stage.now)
-    return config.rebuild.run(stage, read)
 
 
 def ingest_result(
@@ -127,8 +121,11 @@ def exports_verified(table: Table, done: Ingested) -> dg.AssetCheckResult:
 
     Summaries that lie where no export does are a warning: nobody can say what they are.
     """
-    rows = [{"export": one.export_id, "verdict": one.verdict, "message": one.message} for one in done.refused]
-    rows += [{"export": one, "verdict": FORMER_TABLE, "message": why} for one, why in done.outdated.items()]
+    rows = [
+        {"export": refused.export_id, "verdict": refused.verdict, "message": refused.message}
+        for refused in done.refused
+    ]
+    rows += [{"export": export_id, "verdict": FORMER_TABLE, "message": why} for export_id, why in done.outdated.items()]
     is_broken = bool(done.refused or done.outdated or done.unseen)
     return check(
         table,
@@ -136,7 +133,7 @@ def exports_verified(table: Table, done: Ingested) -> dg.AssetCheckResult:
         passed=not (is_broken or done.unclaimed),
         warn=not is_broken,
         refused=as_table(rows[:REFUSALS_SHOWN], longest=MESSAGE_CHARACTERS),
-        verdicts=counts(Counter(one.verdict for one in done.refused)),
+        verdicts=counts(Counter(refused.verdict for refused in done.refused)),
         loaded=len(done.loaded),
         waiting=len(done.waiting),
         unclaimed_summaries=done.unclaimed[:REFUSALS_SHOWN],

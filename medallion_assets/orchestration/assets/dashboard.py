@@ -66,8 +66,8 @@ def link(lakehouse_url: str) -> dg.MetadataValue[Any]:
 def summary(facts: Facts) -> str:
     """The figures at the top of the page and what must not stay as it is, as Markdown."""
     figures = [f"- **{tile.figure}** {tile.label}" for tile in tiles_of(facts)]
-    told = [f"- {plain(text)}" for text in (*facts.status.problems, *facts.status.warnings)]
-    return "\n".join([*figures, "", *told])
+    problems = [f"- {plain(text)}" for text in (*facts.status.problems, *facts.status.warnings)]
+    return "\n".join([*figures, "", *problems])
 
 
 def plain(text: str) -> str:

@@ -50,14 +50,14 @@ def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
     def asset(
         context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
     ) -> Iterator[Event]:
-        with lakehouse.stage(context, table) as stage:
-            days = asked_days(context.run.tags, of=table, first_day=first_day, now=stage.now)
-            again = config.rebuild.run(stage, partial(rebuild_gold, stage.lake, gold))
-            done = stage.attempt(partial(build, stage.lake, gold, days, progress=context.log.info))
-            built = stage.lake.open(table, version=done.version)
+        with lakehouse.attempt(context, table) as attempt:
+            days = asked_days(context.run.tags, of=table, first_day=first_day, now=attempt.now)
+            again = config.rebuild.run(attempt, partial(rebuild_gold, attempt.lake, gold))
+            done = attempt.repeat(partial(build, attempt.lake, gold, days, progress=context.log.info))
+            built = attempt.lake.open(table, version=done.version)
             found = audit(gold, built, source_of(gold, built), _audited(days, again))
-            yield from stage.checked(audit_checks(gold, found))
-            result = stage.report(_result(built, days, done, config.trigger, again))
+            yield from attempt.checked(audit_checks(gold, found))
+            result = attempt.report(_result(built, days, done, config.trigger, again))
             report_days(context, days, result)
             yield result
 

@@ -1,4 +1,4 @@
-"""The incident asset: on failure of any stage, what a person needs to know is put together and told.
+"""The incident asset: on failure of any stage, what a person needs to know is put together and sent.
 
 Belongs here: how a diagnosis looks in Dagster: run config, job, Markdown, and the alert that it makes.
 Does not: the diagnosis (orchestration.runs.diagnosis), its table (operations.incident), or when it runs (triggers).
@@ -23,8 +23,8 @@ from medallion_assets.operations.alerts.failures import WINDOW_DAYS, failure_key
 from medallion_assets.operations.alerts.table import Alert, raise_alerts
 from medallion_assets.operations.incident import INCIDENTS, Incident, record_incidents
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
-from medallion_assets.orchestration.reporting import column_schema, markdown_table, stage_errors, step_retries
-from medallion_assets.orchestration.resources import LakehouseResource, started_by
+from medallion_assets.orchestration.reporting import column_schema, markdown_table
+from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.lost_attempts import record_lost_attempts
 from medallion_assets.orchestration.runs.outcomes import finished_run
@@ -55,20 +55,18 @@ def incident(
     context: dg.AssetExecutionContext, config: IncidentConfig, lakehouse: LakehouseResource
 ) -> dg.MaterializeResult[None]:
     """Why a run failed: the stage, the export, the reasons with some rows, and what to do; an alert tells it."""
-    with step_retries(INCIDENTS, attempt=context.retry_number + 1), stage_errors():
+    with lakehouse.retried(context, INCIDENTS):
         run, now = finished_run(context.instance, config.run_id), lakehouse.now()
         incidents = failed_stages(run, diagnose(context.instance, run, now=now))
-        lake = lakehouse.lakehouse(
-            author={"dagster_run_id": context.run.run_id, "started_by": started_by(context)},
-        )
+        lake = lakehouse.lakehouse_of(context)
         new = record_incidents(lake, incidents)
         record_lost_attempts(lake, context.instance, run)
         raise_alerts(lake, failure_alerts(lake, incidents), now)
         return dg.MaterializeResult(
             metadata={
-                "diagnosis": dg.MetadataValue.md("\n\n".join(shown(one) for one in incidents)),
+                "diagnosis": dg.MetadataValue.md("\n\n".join(map(shown, incidents))),
                 "failed_run": dg.MetadataValue.dagster_run(run.run_id),
-                "stages": ", ".join(one.stage for one in incidents),
+                "stages": ", ".join(failure.stage for failure in incidents),
                 "incidents": len(incidents),
                 "incidents_new": len(new),
             }
@@ -110,7 +108,7 @@ def failed_stages(run: dg.DagsterRun, incidents: list[Incident]) -> list[Inciden
 
 
 def failure_alerts(lakehouse: Lakehouse, incidents: Sequence[Incident]) -> list[Alert]:
-    """What people are told: an alert for each stage that failed.
+    """An alert for each stage that failed.
 
     Its key is that of the alert rule about failed stages, which knows them by their rows: whoever is first raises it,
     and the same cause raises one.
@@ -118,7 +116,7 @@ def failure_alerts(lakehouse: Lakehouse, incidents: Sequence[Incident]) -> list[
     first = min(incident.failed_at for incident in incidents).date()
     try:
         attempts = read_attempts(lakehouse, since=first - timedelta(days=WINDOW_DAYS))
-    except LAKEHOUSE_ERRORS:  # the lakehouse is what fails: then the same cause may be told twice
+    except LAKEHOUSE_ERRORS:  # the lakehouse is what fails: then the same cause may be two alerts
         attempts = pl.DataFrame(schema=polars_schema(PIPELINE_RUNS))
     return [_alert(incident, attempts) for incident in incidents]
 

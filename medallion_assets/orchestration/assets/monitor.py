@@ -12,7 +12,6 @@ from dataclasses import asdict
 
 import dagster as dg
 
-from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.checkpoint import read_checkpoints
 from medallion_assets.operations.freshness import read_freshness
 from medallion_assets.operations.monitoring import DATA_FRESHNESS, PIPELINE_CHECKPOINT, replace_rows
@@ -26,7 +25,7 @@ from medallion_assets.orchestration.reporting import (
     stage_errors,
     table_result,
 )
-from medallion_assets.orchestration.resources import LakehouseResource, started_by
+from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.lost_attempts import LOOK_BACK, record_recently_lost
 
 MONITOR = "monitor"
@@ -44,7 +43,7 @@ def operations_assets() -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, lakehouse: LakehouseResource
     ) -> Iterator[dg.MaterializeResult[None]]:
         with stage_errors():
-            lake = _lake(context, lakehouse)
+            lake = lakehouse.lakehouse_of(context)
             lost = record_recently_lost(lake, context.instance, lakehouse.now())
             look_back = f"runs of {LOOK_BACK.days} days"
             yield table_result(lake.ready(PIPELINE_RUNS), rows_in=lost, rows_out=lost, looked_at=look_back)
@@ -54,7 +53,7 @@ def operations_assets() -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, lakehouse: LakehouseResource
     ) -> Iterator[dg.MaterializeResult[None]]:
         with stage_errors():
-            lake = _lake(context, lakehouse)
+            lake = lakehouse.lakehouse_of(context)
             rows = read_checkpoints(lake)
             version = replace_rows(lake, PIPELINE_CHECKPOINT, rows)
             snapshot = lake.open(PIPELINE_CHECKPOINT, version=version)
@@ -65,7 +64,7 @@ def operations_assets() -> list[dg.AssetsDefinition]:
     @dg.asset(**asset_options(DATA_FRESHNESS), deps=[runs], check_specs=check_specs(DATA_FRESHNESS, CHECKS))
     def data_freshness(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Iterator[Event]:
         with stage_errors():
-            lake = _lake(context, lakehouse)
+            lake = lakehouse.lakehouse_of(context)
             rows = read_freshness(lake, lakehouse.now())
             version = replace_rows(lake, DATA_FRESHNESS, rows)
             snapshot = lake.open(DATA_FRESHNESS, version=version)
@@ -88,7 +87,3 @@ def monitor_job(also: Collection[dg.AssetKey] = ()) -> "dg.UnresolvedAssetJobDef
         tags={"dagster/max_runtime": str(TIME_LIMIT_SECONDS), "dagster/priority": "0"},
         executor_def=dg.in_process_executor,
     )
-
-
-def _lake(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Lakehouse:
-    return lakehouse.lakehouse(author={"dagster_run_id": context.run.run_id, "started_by": started_by(context)})

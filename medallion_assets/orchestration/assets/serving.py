@@ -17,7 +17,7 @@ from pydantic import Field
 from medallion_assets.contracts import pipeline
 from medallion_assets.contracts.table import Table
 from medallion_assets.operations.pipeline_runs import knows_run
-from medallion_assets.orchestration.attempt import Stage
+from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.partitions import asked_days, daily_asset, report_days
 from medallion_assets.orchestration.reporting import (
     as_table,
@@ -67,13 +67,13 @@ def serving_asset(what: pipeline.Published, first_day: date) -> dg.AssetsDefinit
         lakehouse: LakehouseResource,
         dynamodb: DynamoDBResource,
     ) -> Iterator[Event]:
-        with lakehouse.stage(context, table) as stage:
-            days = asked_days(context.run.tags, of=table, first_day=first_day, now=stage.now)
-            publisher = _publisher(stage, config, dynamodb)
-            published = stage.attempt(partial(publisher.publish, what, days))
-            found = stage.attempt(partial(read_back, publisher, what, published))
+        with lakehouse.attempt(context, table) as attempt:
+            days = asked_days(context.run.tags, of=table, first_day=first_day, now=attempt.now)
+            publisher = _publisher(attempt, config, dynamodb)
+            published = attempt.repeat(partial(publisher.publish, what, days))
+            found = attempt.repeat(partial(read_back, publisher, what, published))
             yield from serving_checks(table, published, found)
-            result = stage.report(_result(table, publisher, published, found, config))
+            result = attempt.report(_result(table, publisher, published, found, config))
             report_days(context, days, result)
             yield result
 
@@ -84,14 +84,14 @@ def serving_checks(table: Table, published: Mapping[date, Published], found: Rea
     """Every check of a serving asset."""
     yield count_equals_gold(table, found)
     yield unpublishable_rows(table, published)
-    advice = [sentence for one in published.values() for sentence in one.advice]
+    advice = [sentence for publish in published.values() for sentence in publish.advice]
     yield check(table, "table_settings", passed=not advice, warn=True, advice=advice)
 
 
 def unpublishable_rows(table: Table, published: Mapping[date, Published]) -> dg.AssetCheckResult:
     """Rule P4: which rows DynamoDB cannot take; the others are published."""
-    count = sum(one.left_out.count for one in published.values())
-    samples = [dict(sample) for one in published.values() for sample in one.left_out.samples]
+    count = sum(publish.left_out.count for publish in published.values())
+    samples = [dict(sample) for publish in published.values() for sample in publish.left_out.samples]
     return check(
         table,
         "unpublishable_rows",
@@ -115,30 +115,30 @@ def count_equals_gold(table: Table, found: ReadBack) -> dg.AssetCheckResult:
     )
 
 
-def _publisher(stage: Stage, config: PublishConfig, dynamodb: DynamoDBResource) -> Publisher:
+def _publisher(attempt: Attempt, config: PublishConfig, dynamodb: DynamoDBResource) -> Publisher:
     return Publisher(
         client=dynamodb.client(),
-        lakehouse=stage.lake,
-        identify=partial(identify, stage.lake, stage.now),
-        knows_run=partial(knows_run, stage.lake),
+        lakehouse=attempt.lake,
+        identify=partial(identify, attempt.lake, attempt.now),
+        knows_run=partial(knows_run, attempt.lake),
         limiter=CapacityLimiter(config.target_wcu),
-        run_id=stage.context.run.run_id,
-        now=stage.now,
+        run_id=attempt.context.run.run_id,
+        now=attempt.now,
         creates_tables=dynamodb.creates_tables,
         prefix=dynamodb.prefix,
         publish_samples=dynamodb.publish_samples,
-        progress=stage.context.log.info,
+        progress=attempt.context.log.info,
     )
 
 
 def _result(
     table: Table, publisher: Publisher, published: Mapping[date, Published], found: ReadBack, config: PublishConfig
 ) -> dg.MaterializeResult[None]:
-    version, table_id = max((one.version, one.table_id) for one in published.values())
-    outcomes = Counter[str](one.outcome for one in published.values())
+    version, table_id = max((publish.version, publish.table_id) for publish in published.values())
+    outcomes = Counter[str](publish.outcome for publish in published.values())
     metadata = stage_metadata(
         rows_in=found.rows_gold,
-        rows_out=sum(one.items_written for one in published.values()),
+        rows_out=sum(publish.items_written for publish in published.values()),
         quarantined=0,
         quality_score=1.0,
         table_version=version,
@@ -149,10 +149,10 @@ def _result(
         trigger=shown(config.trigger),
         outcomes=counts(outcomes),
         rows_left_out=found.rows_left_out,
-        items_removed=sum(one.items_deleted for one in published.values()),
-        consumed_wcu=sum(one.consumed_wcu for one in published.values()),
+        items_removed=sum(publish.items_deleted for publish in published.values()),
+        consumed_wcu=sum(publish.consumed_wcu for publish in published.values()),
         target_wcu=config.target_wcu,
-        publishing_seconds=sum(one.seconds for one in published.values()),
-        throttled_requests=sum(one.throttled_requests for one in published.values()),
+        publishing_seconds=sum(publish.seconds for publish in published.values()),
+        throttled_requests=sum(publish.throttled_requests for publish in published.values()),
     )
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(str(version)))

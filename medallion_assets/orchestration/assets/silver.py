@@ -24,7 +24,6 @@ from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.audit import made_from
 from medallion_assets.deriving.changed_days import rebuild_derived, update_derived
 from medallion_assets.operations.expectation_results import ExpectationResult, results_of
-from medallion_assets.orchestration.attempt import Stage
 from medallion_assets.orchestration.gate_report import gate_error, mass_delete, quality_threshold
 from medallion_assets.orchestration.rebuild_config import JudgedRebuildConfig, RebuildableConfig, rebuild_figures
 from medallion_assets.orchestration.reporting import asset_key, asset_options, check, check_specs, counts, table_result
@@ -74,17 +73,17 @@ class RefineConfig(dg.Config):
 
     def decisions(self, table: Table, *, by: str, at: datetime) -> list[Decision]:
         """The decisions of this run config."""
-        chosen = [(Action.ACCEPT, one) for one in self.accept] + [(Action.REJECT, one) for one in self.reject]
         return [
             Decision(
                 table_name=table.short_name,
-                subject=one.export_id,
+                subject=decision.export_id,
                 action=action,
-                reason=one.reason,
+                reason=decision.reason,
                 decided_by=by,
                 decided_at=at,
             )
-            for action, one in chosen
+            for action, named in ((Action.ACCEPT, self.accept), (Action.REJECT, self.reject))
+            for decision in named
         ]
 
 
@@ -99,21 +98,21 @@ def silver_asset(table: Table) -> dg.AssetsDefinition:
     def silver(
         context: dg.AssetExecutionContext, config: RefineConfig, lakehouse: LakehouseResource
     ) -> Iterator[Event]:
-        with lakehouse.stage(context, table) as stage:
-            lake, now, done = stage.lake, stage.now, Refined()
+        with lakehouse.attempt(context, table) as attempt:
+            lake, now, done = attempt.lake, attempt.now, Refined()
             decide(lake, table, config.decisions(table, by=started_by(context), at=now))
-            again = rebuilt(stage, config)
+            again = config.rebuild.run(attempt, partial(rebuild_judged, lake, table, now=now))
             judge = partial(refine, lake, table, now=now, threshold=config.threshold, done=done)
-            stage.attempt(partial(judge, progress=context.log.info))
-            stage.judged(expectation_results(table, done, run_id=context.run.run_id, now=now))
+            attempt.repeat(partial(judge, progress=context.log.info))
+            attempt.judged(expectation_results(table, done, run_id=context.run.run_id, now=now))
             snapshot = lake.open(table, version=done.version)
-            yield from stage.checked(refine_checks(snapshot, done))
+            yield from attempt.checked(refine_checks(snapshot, done))
             loaded = read_value(context, bronze_table(table.short_name).path, "rows_in", default=None)
             yield new_records(table, done, bronze_loaded=loaded)
             if done.failing is None or done.applied or done.rejected:
-                yield stage.report(refine_result(snapshot, done, config.trigger, again))
+                yield attempt.report(refine_result(snapshot, done, config.trigger, again))
             if done.failing is not None:
-                stage.found(**judged_figures(done))
+                attempt.found(**judged_figures(done))
                 raise gate_error(table, done.failing, Gate.of(table, config.threshold))
 
     return silver
@@ -131,12 +130,12 @@ def derived_asset(derived: Derived) -> dg.AssetsDefinition:
     def asset(
         context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
     ) -> Iterator[Event]:
-        with lakehouse.stage(context, table) as stage:
-            again = config.rebuild.run(stage, partial(rebuild_derived, stage.lake, derived))
-            done = stage.attempt(partial(update_derived, stage.lake, derived, progress=context.log.info))
-            made = stage.lake.open(table, version=done.version)
-            yield from stage.checked(derived_checks(derived, made))
-            yield stage.report(
+        with lakehouse.attempt(context, table) as attempt:
+            again = config.rebuild.run(attempt, partial(rebuild_derived, attempt.lake, derived))
+            done = attempt.repeat(partial(update_derived, attempt.lake, derived, progress=context.log.info))
+            made = attempt.lake.open(table, version=done.version)
+            yield from attempt.checked(derived_checks(derived, made))
+            yield attempt.report(
                 table_result(
                     made,
                     rows_in=done.rows_in,
@@ -148,13 +147,6 @@ def derived_asset(derived: Derived) -> dg.AssetsDefinition:
             )
 
     return asset
-
-
-def rebuilt(stage: Stage, config: RefineConfig) -> Rebuilt | None:
-    """The rebuild that the run config asks for, if it does."""
-    asked = config.rebuild
-    judge = partial(rebuild_judged, stage.lake, stage.table, now=stage.now)
-    return asked.run(stage, partial(judge, accept_all=asked.accept_all, drop_lost=asked.drop_lost))
 
 
 def expectation_results(table: Table, done: Refined, *, run_id: str, now: datetime) -> Iterator[ExpectationResult]:

@@ -1,4 +1,4 @@
-"""Diagnosis: why a run failed, from what it told Dagster.
+"""Diagnosis: why a run failed, from what it reported to Dagster.
 
 Belongs here: finding the stages that failed, and putting together their errors, checks and the last good version.
 Does not: which stages failed (outcomes.py), or keeping what was found (operations.incident).
@@ -9,6 +9,7 @@ Nothing is read but the event log: a diagnosis costs little, and works when the 
 from __future__ import annotations
 
 import json
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,8 +20,8 @@ from dagster import DagsterEventType as Kind
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.operations.incident import Incident
 from medallion_assets.operations.pipeline_runs import TIME_LIMIT
-from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND, FAILURE_PARTS
-from medallion_assets.orchestration.runs.outcomes import stage_ends
+from medallion_assets.orchestration.reporting import cut
+from medallion_assets.orchestration.runs.outcomes import stage_ends, step_error
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.triggers.run_if import Status
@@ -29,9 +30,7 @@ ERROR_CHARACTERS = 4_000
 VALUE_CHARACTERS = 500
 """Of a value in a check or a sample."""
 SAMPLE_ROWS = 5
-TOLD = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, Kind.RUN_FAILURE}
-WRAPPERS = {"DagsterExecutionStepExecutionError", "RetryRequested"}
-"""What Dagster puts around the error of a step."""
+OF_FAILURES = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, Kind.RUN_FAILURE}
 LOST_DO = (
     "its process ended without a word. If it was killed for memory (`journalctl -k --grep 'out of memory'`; "
     "signal 9 or 6 in its log), give it more, or let fewer runs work at once (max_concurrent_runs in dagster.yaml). "
@@ -42,9 +41,9 @@ LOST_DO = (
 
 def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime) -> list[Incident]:
     """An incident for each stage that failed in a run that has ended; one for its job where no stage was planned."""
-    events = [entry.dagster_event for entry in instance.all_logs(run.run_id, of_type=TOLD)]
-    told = [event for event in events if event is not None]
-    failures = {event.step_key: event for event in told if event.event_type is Kind.STEP_FAILURE}
+    entries = instance.all_logs(run.run_id, of_type=OF_FAILURES)
+    events = [entry.dagster_event for entry in entries if entry.dagster_event is not None]
+    failures = {event.step_key: event for event in events if event.event_type is Kind.STEP_FAILURE}
     ends = stage_ends(instance, run)
     failed = {asset: end.step for asset, end in ends.items() if end.status is Status.FAILED}
     if not ends and run.status is dg.DagsterRunStatus.FAILURE:
@@ -54,8 +53,8 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     incidents = []
     for asset, step in failed.items():
         failure = failures.get(step)
-        parts = _step_error(failure) if failure else _run_error(told, is_lost=not failures)
-        checks = [one for one in _failed_checks(told) if one.asset_key.to_user_string() == asset]
+        parts = step_error(failure) if failure else _run_error(events, is_lost=not failures)
+        checks = [check for check in _failed_checks(events) if check.asset_key.to_user_string() == asset]
         version, made_at = _last_good(instance, asset)
         incidents.append(
             Incident(
@@ -65,7 +64,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
                 partition=days_named(run.tags),
                 trigger=run.tags.get(TRIGGER_TAG),
                 cause=run.tags.get(CAUSE_TAG),
-                **({name: part and _cut(part, ERROR_CHARACTERS) for name, part in parts.items()} | _findings(checks)),
+                **({name: part and cut(part, ERROR_CHARACTERS) for name, part in parts.items()} | _findings(checks)),
                 last_good_version=version,
                 last_good_at=made_at,
                 failed_at=now if ended_at is None else datetime.fromtimestamp(ended_at, UTC),
@@ -75,37 +74,17 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     return incidents
 
 
-def _step_error(event: dg.DagsterEvent) -> dict[str, Any]:
-    """What a step said of its failure: the parts of an Incident.
-
-    An error of this project has left its own parts in the metadata. Of any other, and of one that a release before this
-    one left without its headline, the headline is all of it.
-    """
-    failure = event.step_failure_data
-    said = failure.user_failure_data
-    if said is not None and said.description:
-        names = {**FAILURE_PARTS, "error_kind": FAILURE_KIND, "export_id": FAILURE_EXPORT}
-        parts = {part: said.metadata.get(name) for part, name in names.items()}
-        texts = {part: None if value is None else str(value.value) for part, value in parts.items()}
-        return {"error": said.description, "headline": texts.pop("what") or said.description, **texts}
-    error = failure.error
-    while error is not None and error.cause is not None and error.cls_name in WRAPPERS:
-        error = error.cause
-    text = error.message.strip() if error else event.message or "it said nothing"
-    return {"error": text, "headline": text, "error_kind": error.cls_name if error else None}
-
-
-def _run_error(told: Sequence[dg.DagsterEvent], *, is_lost: bool) -> dict[str, Any]:
+def _run_error(events: Sequence[dg.DagsterEvent], *, is_lost: bool) -> dict[str, Any]:
     """What Dagster said of a run whose stage could not speak for itself; `is_lost` when none of its stages did."""
-    messages = [event.message for event in told if event.event_type is Kind.RUN_FAILURE and event.message]
+    messages = [event.message for event in events if event.event_type is Kind.RUN_FAILURE and event.message]
     text = messages[-1] if messages else "the run was ended, and nothing says why"
     kind = kind_of_end(text)
     do = LOST_DO if is_lost and kind != TIME_LIMIT else None
     return {"error": text, "headline": text, "error_kind": kind, "do": do}
 
 
-def _failed_checks(told: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckEvaluation]:
-    for event in told:
+def _failed_checks(events: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckEvaluation]:
+    for event in events:
         if event.event_type is Kind.ASSET_CHECK_EVALUATION and not event.asset_check_evaluation_data.passed:
             yield event.asset_check_evaluation_data
 
@@ -113,16 +92,14 @@ def _failed_checks(told: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckEva
 def _findings(checks: Sequence[dg.AssetCheckEvaluation]) -> dict[str, Any]:
     """What the checks name of export, reasons and bad rows (the gate names all), and every check with its figures."""
     figures = {check.check_name: _plain(check.metadata) for check in checks}
-    told: dict[str, Any] = {}
-    for values in figures.values():
-        told = {**values, **told}
+    named = dict(ChainMap(*figures.values()))
     rows = [row for check in checks for row in _sample(check.metadata.get("sample"))][:SAMPLE_ROWS]
     listed = [
         {"check": check.check_name, "severity": check.severity.value, **figures[check.check_name]} for check in checks
     ]
     found = {
-        "export_id": told.get("export_id"),
-        "reasons": told.get("reasons"),
+        "export_id": named.get("export_id"),
+        "reasons": named.get("reasons"),
         "sample": json.dumps(rows, ensure_ascii=False) if rows else None,
         "failed_checks": json.dumps(listed, ensure_ascii=False) if listed else None,
     }
@@ -133,14 +110,14 @@ def _sample(shown: dg.MetadataValue[Any] | None) -> list[dict[str, Any]]:
     """The bad rows that a check shows; what a release before this one showed as text is one row of it."""
     if isinstance(shown, dg.TableMetadataValue):
         return [dict(record.data) for record in shown.records]
-    return [] if shown is None else [{"rows": _cut(str(shown.value), ERROR_CHARACTERS)}]
+    return [] if shown is None else [{"rows": cut(str(shown.value), ERROR_CHARACTERS)}]
 
 
 def _plain(metadata: Mapping[str, dg.MetadataValue[Any]]) -> dict[str, Any]:
     """The figures of a check as values that JSON can say; long text is cut, and its sample is none of them."""
     plain = {name: value.value for name, value in metadata.items() if name != "sample"}
     return {
-        name: value if isinstance(value, (bool, int, float)) or value is None else _cut(str(value), VALUE_CHARACTERS)
+        name: value if isinstance(value, (bool, int, float)) or value is None else cut(str(value), VALUE_CHARACTERS)
         for name, value in plain.items()
     }
 
@@ -153,7 +130,3 @@ def _last_good(instance: dg.DagsterInstance, asset: str) -> tuple[int | None, da
     version = entry.asset_materialization.metadata.get("table_version")
     number = version.value if isinstance(version, dg.IntMetadataValue) else None
     return number, datetime.fromtimestamp(entry.timestamp, UTC)
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"

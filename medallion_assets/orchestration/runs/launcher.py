@@ -27,14 +27,14 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 from medallion_assets.orchestration.runs.locks import Hold, end, is_held, note_this, noted, take
 from medallion_assets.orchestration.runs.processes import RunProcess, end_process, end_what_is_left
 from medallion_assets.orchestration.runs.restart import allow_restart
-from medallion_assets.orchestration.runs.watch import GRACE_SECONDS, Status, settle, watch
+from medallion_assets.orchestration.runs.watch import GRACE_SECONDS, Status, conclude, watch
 from medallion_assets.orchestration.runs.whereabouts import (
     HOST_TAG,
     LOOPBACK,
     State,
     folder_of,
-    tell,
-    told_by,
+    report_process,
+    reported_process,
     whereabouts,
 )
 from medallion_assets.orchestration.runs.worker import start_worker
@@ -42,8 +42,8 @@ from medallion_assets.orchestration.runs.worker import start_worker
 ONE_AT_A_TIME = threading.Lock()
 """Runs are launched by several threads of one daemon."""
 PATIENCE_SECONDS = 1.0
-UNTOLD_SECONDS = 60.0
-"""A run that has begun tells its process at once."""
+UNREPORTED_SECONDS = 60.0
+"""A run that has begun reports its process at once."""
 LOG = logging.getLogger(__name__)
 
 
@@ -91,7 +91,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         if hold is not None:
             process = RunProcess.of_this()
             hold.note(process)
-            tell(self._instance, run, process)
+            report_process(self._instance, run, process)
         return hold
 
     def terminate(self, run_id: str) -> bool:
@@ -105,7 +105,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         found = whereabouts(self._instance, run)
         if found.state is State.ELSEWHERE and _is_elsewhere(run):
             return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
-        if found.state in (State.ELSEWHERE, State.HOST_UNTOLD):
+        if found.state in (State.ELSEWHERE, State.HOST_UNKNOWN):
             place = f"host {found.host}" if found.host else "a host that it has not named"
             message = f"Not terminated: process {found.pid} of this run is on {place}, this is {socket.gethostname()}."
             self._instance.report_engine_event(f"{message} End it there.", run)
@@ -129,24 +129,21 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         self.watch()
         found = whereabouts(self._instance, run)
         worker_id = None if found.pid is None else str(found.pid)
+        status, message = WorkerStatus.RUNNING, None
         match found.state:
-            case State.LIVES:
-                return CheckRunHealthResult(WorkerStatus.RUNNING, run_worker_id=worker_id)
             case State.GONE:
-                message = f"process {found.pid} of this run is gone from {found.host}"
-                return CheckRunHealthResult(WorkerStatus.FAILED, message, run_worker_id=worker_id)
+                status, message = WorkerStatus.FAILED, f"process {found.pid} of this run is gone from {found.host}"
             case State.ELSEWHERE:
                 message = f"not watched: its process is on another host, {found.host}"
-                return CheckRunHealthResult(WorkerStatus.RUNNING, message, run_worker_id=worker_id)
-            case State.HOST_UNTOLD:
-                message = f"not watched: process {found.pid} has not told its host"
-                return CheckRunHealthResult(WorkerStatus.RUNNING, message, run_worker_id=worker_id)
-            case State.UNTOLD:
+            case State.HOST_UNKNOWN:
+                message = f"not watched: process {found.pid} has not reported its host"
+            case State.UNREPORTED:
+                message = "it has not reported its process yet"
                 record = self._instance.get_run_record_by_id(run.run_id)
-                if record and record.start_time and time.time() - record.start_time > UNTOLD_SECONDS:
-                    message = f"it began, and told no process within {UNTOLD_SECONDS:.0f} s"
-                    return CheckRunHealthResult(WorkerStatus.FAILED, message)
-                return CheckRunHealthResult(WorkerStatus.RUNNING, "it has not told its process yet")
+                if record and record.start_time and time.time() - record.start_time > UNREPORTED_SECONDS:
+                    status = WorkerStatus.FAILED
+                    message = f"it began, and reported no process within {UNREPORTED_SECONDS:.0f} s"
+        return CheckRunHealthResult(status, message, run_worker_id=worker_id)
 
     def get_run_worker_debug_info(
         self,
@@ -197,23 +194,23 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         """Tell of the process, and notice at once when it ends. Nothing may fail here: it is at work already."""
         try:
             threading.Thread(target=self._wait, args=(process, run.run_id), name="run-wait", daemon=True).start()
-            tell(self._instance, run, RunProcess.of(process.pid))
+            report_process(self._instance, run, RunProcess.of(process.pid))
         except Exception:
-            LOG.exception("run %s: its process %s could not be told", run.run_id, process.pid)
+            LOG.exception("run %s: its process %s could not be reported", run.run_id, process.pid)
 
     def _wait(self, process: subprocess.Popen[bytes], run_id: str) -> None:
         process.wait()
         try:
             if self._stop is not None:  # else nobody watches any more, and the storage is closed
-                settle(self._instance, run_id)
+                conclude(self._instance, run_id)
         except Exception:
             LOG.exception("run %s: its process has ended; it is looked at again", run_id)
 
     def _end(self, run: dg.DagsterRun, grace_seconds: float) -> bool:
         folder = folder_of(self._instance)
         if is_held(folder, run.run_id):
-            return end(folder, run.run_id, grace_seconds=grace_seconds, told=told_by(self._instance, run))
-        process = told_by(self._instance, run)
+            return end(folder, run.run_id, grace_seconds=grace_seconds, reported=reported_process(self._instance, run))
+        process = reported_process(self._instance, run)
         return process is None or end_process(process, grace_seconds=grace_seconds)
 
     def _prepare(self, run: dg.DagsterRun) -> None:

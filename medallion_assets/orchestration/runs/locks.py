@@ -152,12 +152,12 @@ def known_runs(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
-def end(folder: Path, run_id: str, *, grace_seconds: float, told: RunProcess | None = None) -> bool:
+def end(folder: Path, run_id: str, *, grace_seconds: float, reported: RunProcess | None = None) -> bool:
     """Ask the process that holds a run to end; after the grace kill it. Whether none holds it any more.
 
-    Children that it started do not outlive it. `told`: the process, where nothing is noted.
+    Children that it started do not outlive it. `reported`: the process, where nothing is noted.
     """
-    process = noted(folder, run_id) or told
+    process = noted(folder, run_id) or reported
     if not is_held(folder, run_id):
         return True
     if process is None or not process.is_here:

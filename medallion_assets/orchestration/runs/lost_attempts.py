@@ -3,7 +3,7 @@
 Belongs here: reading Dagster's events of a run that ended badly, and the rows that follow from them.
 Does not: noticing that a run has ended (triggers, orchestration.assets.monitor).
 
-A process that is killed (SIGKILL, out of memory, a lost host) tells nobody; Dagster has an event of the step's start
+A process that is killed (SIGKILL, out of memory, a lost host) reports nothing; Dagster has an event of the step's start
 and none of its end. An attempt whose end Dagster knows, yet has no row, could not write it: it gets its row as well.
 """
 
@@ -21,7 +21,7 @@ from medallion_assets.contracts.run_days import days_named
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, read_attempts, record_attempts
 from medallion_assets.orchestration.jobs import step_names
-from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND
+from medallion_assets.orchestration.runs.outcomes import step_error
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 
@@ -36,20 +36,16 @@ ENDINGS = {
     Type.STEP_UP_FOR_RETRY: Outcome.FAILED,
 }
 ERROR_CHARACTERS = 2000
-TOLD_OF_RUN = {Type.RUN_CANCELING, Type.RUN_CANCELED, Type.RUN_FAILURE}
+RUN_ENDS = {Type.RUN_CANCELING, Type.RUN_CANCELED, Type.RUN_FAILURE}
 NOT_WRITTEN = "the attempt ended, and its row could not be written"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndedRun:
-    """A run that is over: what its rows need of it, and what Dagster `said` of its end."""
+class RunEnd:
+    """When a run was over, and what Dagster `said` of that."""
 
-    run_id: str
-    job: str
-    ended_at: datetime
+    at: datetime
     said: str
-    partition: str | None = None
-    trigger: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +61,7 @@ class StepEvent:
 
 
 def lost_attempts(
-    run: EndedRun, events: Iterable[StepEvent], known: Collection[tuple[str, str, int]]
+    run: dg.DagsterRun, end: RunEnd, events: Iterable[StepEvent], known: Collection[tuple[str, str, int]]
 ) -> list[StageAttempt]:
     """The attempts of a run that have no row.
 
@@ -80,7 +76,7 @@ def lost_attempts(
         else:
             ended[event.stage, len(own)] = event
     return [
-        _attempt(run, stage, number, started_at, ended.get((stage, number)))
+        _attempt(run, end, stage, number, started_at, ended.get((stage, number)))
         for stage, moments in begun.items()
         for number, started_at in enumerate(moments, start=1)
         if (run.run_id, stage, number) not in known
@@ -115,28 +111,30 @@ def _record(lakehouse: Lakehouse, instance: dg.DagsterInstance, runs: Iterable[d
         attempt
         for run, events in found
         if events
-        for attempt in lost_attempts(_ended_run(instance, run, last=events[-1].at), events, known)
+        for attempt in lost_attempts(run, _end_of(instance, run, last=events[-1].at), events, known)
     ]
     record_attempts(lakehouse, lost, if_unknown=True)
     return len(lost)
 
 
-def _attempt(run: EndedRun, stage: str, number: int, started_at: datetime, ended: StepEvent | None) -> StageAttempt:
+def _attempt(
+    run: dg.DagsterRun, end: RunEnd, stage: str, number: int, started_at: datetime, ended: StepEvent | None
+) -> StageAttempt:
     outcome = Outcome.LOST if ended is None or ended.outcome is None else ended.outcome
-    lost = f"its process ended without a word; Dagster says: {run.said or 'nothing'}"
+    lost = f"its process ended without a word; Dagster says: {end.said or 'nothing'}"
     error = lost if ended is None else f"{NOT_WRITTEN}; Dagster says: {ended.error or 'nothing'}"
     return StageAttempt(
         run_id=run.run_id,
-        job=run.job,
+        job=run.job_name,
         stage=stage,
         attempt=number,
-        partition=run.partition,
-        trigger=run.trigger,
+        partition=days_named(run.tags),
+        trigger=run.tags.get(TRIGGER_TAG),
         started_at=started_at,
-        duration_seconds=max(((run.ended_at if ended is None else ended.at) - started_at).total_seconds(), 0.0),
+        duration_seconds=max(((end.at if ended is None else ended.at) - started_at).total_seconds(), 0.0),
         outcome=outcome,
         error=None if outcome is Outcome.SUCCEEDED else error,
-        error_kind=kind_of_end(run.said) if ended is None else ended.error_kind,
+        error_kind=kind_of_end(end.said) if ended is None else ended.error_kind,
         export_id=None if ended is None else ended.export_id,
     )
 
@@ -155,34 +153,22 @@ def _ending(event: dg.DagsterEvent) -> dict[str, Any]:
     outcome = ENDINGS.get(event.event_type)
     if outcome is not Outcome.FAILED:
         return {"outcome": outcome}
-    data: Any = event.event_specific_data
-    error, source = data.error, getattr(data, "error_source", None)
-    while error is not None and error.cause is not None:
-        error = error.cause
+    source = getattr(event.event_specific_data, "error_source", None)
     is_interrupt = source is not None and source.name == "INTERRUPT"
-    words = None if error is None else error.message.strip()[:ERROR_CHARACTERS]
-    said = getattr(data, "user_failure_data", None)
-    kept = {name: value.value for name, value in said.metadata.items()} if said else {}
+    parts = step_error(event)
     return {
         "outcome": Outcome.CANCELED if is_interrupt else outcome,
-        "error": words,
-        "error_kind": kept.get(FAILURE_KIND) or (error and error.cls_name),
-        "export_id": kept.get(FAILURE_EXPORT),
+        "error": parts["error"][:ERROR_CHARACTERS],
+        "error_kind": parts["error_kind"],
+        "export_id": parts["export_id"],
     }
 
 
-def _ended_run(instance: dg.DagsterInstance, run: dg.DagsterRun, *, last: datetime) -> EndedRun:
-    entries = instance.all_logs(run.run_id, of_type=TOLD_OF_RUN)
-    told = (entry.dagster_event and entry.dagster_event.message for entry in entries)
-    said = dict.fromkeys(filter(None, told))
-    return EndedRun(
-        run_id=run.run_id,
-        job=run.job_name,
-        ended_at=max((_moment(entry.timestamp) for entry in entries), default=last),
-        said="; ".join(said),
-        partition=days_named(run.tags),
-        trigger=run.tags.get(TRIGGER_TAG),
-    )
+def _end_of(instance: dg.DagsterInstance, run: dg.DagsterRun, *, last: datetime) -> RunEnd:
+    entries = instance.all_logs(run.run_id, of_type=RUN_ENDS)
+    messages = (entry.dagster_event and entry.dagster_event.message for entry in entries)
+    at = max((_moment(entry.timestamp) for entry in entries), default=last)
+    return RunEnd(at=at, said="; ".join(dict.fromkeys(filter(None, messages))))
 
 
 def _moment(timestamp: float) -> datetime:

@@ -1,6 +1,6 @@
-"""Run outcomes: what became of a run and of each of its stages, as Dagster's event log tells.
+"""Run outcomes: what became of a run and of each of its stages, as Dagster's event log has it.
 
-Belongs here: the one place that reads a stage's end out of the events of a run.
+Belongs here: the one place that reads a stage's end, and the error of a step, out of the events of a run.
 Does not: what follows from it (triggers/run_if.py, operations/incident.py).
 """
 
@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType as Kind
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND, FAILURE_PARTS
 from medallion_assets.triggers.run_if import Status
 
 WILL_RETRY_TAG = "dagster/will_retry"
 FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 ENDS = {Kind.STEP_SUCCESS, Kind.STEP_FAILURE, Kind.STEP_SKIPPED}
 BEGINNINGS = {Kind.STEP_START, Kind.STEP_RESTARTED, Kind.STEP_UP_FOR_RETRY}
-TOLD = {Kind.ASSET_MATERIALIZATION_PLANNED, Kind.ASSET_MATERIALIZATION, *ENDS, *BEGINNINGS}
+OF_STAGES = {Kind.ASSET_MATERIALIZATION_PLANNED, Kind.ASSET_MATERIALIZATION, *ENDS, *BEGINNINGS}
+WRAPPERS = {"DagsterExecutionStepExecutionError", "RetryRequested", "Failure"}
+"""What Dagster, and `stage_errors`, put around the error of a step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,7 @@ def run_status(run: dg.DagsterRun, *, retries_enabled: bool = False) -> Status:
 
 def stage_ends(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, StageEnd]:
     """What became of each asset (`layer/table`) that a finished run was to make."""
-    events = [entry.dagster_event for entry in instance.all_logs(run.run_id, of_type=TOLD)]
+    events = [entry.dagster_event for entry in instance.all_logs(run.run_id, of_type=OF_STAGES)]
     return ends_of([event for event in events if event], run.status)
 
 
@@ -84,6 +88,26 @@ def ends_of(events: Iterable[dg.DagsterEvent], ended: dg.DagsterRunStatus) -> di
         return Status.FAILED if is_lost else Status.SKIPPED
 
     return {asset: StageEnd(step=step, status=status(asset, step)) for asset, step in sorted(steps.items())}
+
+
+def step_error(event: dg.DagsterEvent) -> dict[str, Any]:
+    """What a step said when it failed, or when it asked to be tried again: the parts of an Incident.
+
+    An error of this project has left its own parts in the metadata. Of any other, and of one that a release before this
+    one left without its headline, the headline is all of it.
+    """
+    data: Any = event.event_specific_data
+    said = getattr(data, "user_failure_data", None)
+    if said is not None and said.description:
+        names = {**FAILURE_PARTS, "error_kind": FAILURE_KIND, "export_id": FAILURE_EXPORT}
+        parts = {part: said.metadata.get(name) for part, name in names.items()}
+        texts = {part: None if value is None else str(value.value) for part, value in parts.items()}
+        return {"error": said.description, "headline": texts.pop("what") or said.description, **texts}
+    error = data.error
+    while error is not None and error.cause is not None and error.cls_name in WRAPPERS:
+        error = error.cause
+    text = error.message.strip() if error else event.message or "it said nothing"
+    return {"error": text, "headline": text, "error_kind": error.cls_name if error else None, "export_id": None}
 
 
 def finished_run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:

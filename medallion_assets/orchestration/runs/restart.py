@@ -87,7 +87,7 @@ def submit(instance: dg.DagsterInstance, run_id: str) -> None:
 def restart(instance: dg.DagsterInstance, run_id: str) -> None:
     """Start a run anew that was left out, if its code server answers by now. Who calls holds the run.
 
-    One that cannot be is over for good: then people are told of its failure.
+    One that cannot be is over for good: then its failure is an alert.
     """
     run = instance.get_run_by_id(run_id)
     if run is None or not _is_left_out(run):

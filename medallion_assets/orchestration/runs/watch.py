@@ -21,10 +21,10 @@ import dagster as dg
 from medallion_assets.orchestration.runs.locks import end, is_held, known_runs, noted, take
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, end_what_is_left
 from medallion_assets.orchestration.runs.restart import allow_restart, left_out, restart, submit, unsubmitted
-from medallion_assets.orchestration.runs.whereabouts import OUT_OF_TIME, State, folder_of, told_by, whereabouts
+from medallion_assets.orchestration.runs.whereabouts import OUT_OF_TIME, State, folder_of, reported_process, whereabouts
 
 LOOK_SECONDS = 2.0
-UNTOLD_SECONDS = 20.0
+UNREPORTED_SECONDS = 20.0
 """A launch that has not named its process by then was cut short. One that goes on all the same starts nothing."""
 GRACE_SECONDS = 20.0
 """How long a process may take to end that was asked to; who clicks *Terminate* waits so long for the answer. A call of
@@ -50,7 +50,7 @@ def look(instance: dg.DagsterInstance, now: float) -> None:
 
 
 def watch(instance: dg.DagsterInstance, stop: threading.Event) -> None:
-    """Look every few seconds, until told to stop. A storage that does not answer is asked again."""
+    """Look every few seconds, until `stop` is set. A storage that does not answer is asked again."""
     while not stop.wait(LOOK_SECONDS):
         with _on_its_own("all"):
             look(instance, time.time())
@@ -65,29 +65,30 @@ def _on_its_own(run_id: str) -> Iterator[None]:
         LOG.exception("run %s: cannot be looked at", run_id)
 
 
-def settle(instance: dg.DagsterInstance, run_id: str) -> None:
-    """What becomes of a run whose process has ended: nothing, if the process has said so itself, or was told to end."""
+def conclude(instance: dg.DagsterInstance, run_id: str) -> None:
+    """What becomes of a run whose process has ended: nothing, if the process has said so, or was asked to end."""
     run = instance.get_run_by_id(run_id)
     if run is not None and run.status is not Status.CANCELING and whereabouts(instance, run).state is State.GONE:
         _give_up(instance, run, f"the process of this run is gone, and it was {run.status.value} still")
 
 
 def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
-    found = whereabouts(instance, run)
+    found, launched_at = whereabouts(instance, run), instance.get_run_stats(run.run_id).launch_time
     if found.state is State.GONE:
         _give_up(instance, run, f"process {found.pid} of this run is gone from {found.host}: it never began")
-    elif found.state is State.UNTOLD and now - (_launched_at(instance, run) or now) > UNTOLD_SECONDS:
-        _give_up(instance, run, f"its launch was cut short: no process was started within {UNTOLD_SECONDS:.0f} s")
+    elif found.state is State.UNREPORTED and now - (launched_at or now) > UNREPORTED_SECONDS:
+        _give_up(instance, run, f"its launch was cut short: no process was started within {UNREPORTED_SECONDS:.0f} s")
 
 
 def _look_at_cancellation(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
     found = whereabouts(instance, run)
-    is_late = now - _canceled_at(instance, run) > GRACE_SECONDS + ENDED_SECONDS
+    canceled_at = max((entry.timestamp for entry in _cancellations(instance, run)), default=0.0)
+    is_late = now - canceled_at > GRACE_SECONDS + ENDED_SECONDS
     if _is_out_of_time(instance, run) and not is_late:
         return  # run monitoring waits for the end of the process, and then calls the run failed
     if found.state is State.LIVES and is_late:
-        end(folder_of(instance), run.run_id, grace_seconds=0, told=told_by(instance, run))
-    elif found.state is State.GONE or (found.state is State.UNTOLD and is_late):
+        end(folder_of(instance), run.run_id, grace_seconds=0, reported=reported_process(instance, run))
+    elif found.state is State.GONE or (found.state is State.UNREPORTED and is_late):
         _give_up(instance, run, f"process {found.pid} of this run is gone from {found.host}")
 
 
@@ -100,8 +101,8 @@ def _look_at_process(instance: dg.DagsterInstance, run_id: str, now: float) -> N
         return
     if is_held(folder, run_id):
         LOG.warning("run %s is over, and its process goes on: it is ended", run_id)
-    told = told_by(instance, record.dagster_run) if record else None
-    if end(folder, run_id, grace_seconds=GRACE_SECONDS, told=told) and (hold := take(folder, run_id)):
+    reported = reported_process(instance, record.dagster_run) if record else None
+    if end(folder, run_id, grace_seconds=GRACE_SECONDS, reported=reported) and (hold := take(folder, run_id)):
         hold.end()
 
 
@@ -136,14 +137,6 @@ def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None
             hold.end()
         else:
             hold.let_go()
-
-
-def _launched_at(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float | None:
-    return instance.get_run_stats(run.run_id).launch_time
-
-
-def _canceled_at(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float:
-    return max((entry.timestamp for entry in _cancellations(instance, run)), default=0.0)
 
 
 def _is_out_of_time(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

@@ -1,6 +1,6 @@
 """Where the process of a run is: what Dagster's events and tags say of it, asked of this host.
 
-Belongs here: whether the process of a run lives, is gone, is elsewhere, or has never been told of.
+Belongs here: whether the process of a run lives, is gone, is elsewhere, or was never reported.
 Does not: what follows from that (watch.py, launcher.py), locks (locks.py), processes (processes.py).
 """
 
@@ -15,7 +15,6 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.events import EngineEventData
-from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from medallion_assets.operations.pipeline_runs import LOST_PROCESS, TIME_LIMIT
@@ -36,10 +35,10 @@ class State(Enum):
     LIVES = auto()
     GONE = auto()
     ELSEWHERE = auto()
-    UNTOLD = auto()
+    UNREPORTED = auto()
     """Nobody has said yet which process it is."""
-    HOST_UNTOLD = auto()
-    """It has told its id and not its host: Dagster alone carries it out, within some process."""
+    HOST_UNKNOWN = auto()
+    """It has reported its id and not its host: Dagster alone carries it out, within some process."""
 
 
 @dataclass(frozen=True)
@@ -73,29 +72,29 @@ def whereabouts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Whereabouts
     server = _server(run)
     if server is not None and server not in (*LOOPBACK, here):
         return Whereabouts(State.ELSEWHERE, host=server)
-    told = told_by(instance, run)
-    if told is None:
+    reported = reported_process(instance, run)
+    if reported is None:
         launched_on = run.tags.get(HOST_TAG, here)
-        return Whereabouts(State.UNTOLD if launched_on == here else State.ELSEWHERE, host=launched_on)
-    if not told.host:
-        return Whereabouts(State.HOST_UNTOLD, told.pid)
-    if not told.is_here:
-        return Whereabouts(State.ELSEWHERE, told.pid, told.host)
-    return Whereabouts(State.LIVES if told.lives else State.GONE, told.pid, told.host)
+        return Whereabouts(State.UNREPORTED if launched_on == here else State.ELSEWHERE, host=launched_on)
+    if not reported.host:
+        return Whereabouts(State.HOST_UNKNOWN, reported.pid)
+    if not reported.is_here:
+        return Whereabouts(State.ELSEWHERE, reported.pid, reported.host)
+    return Whereabouts(State.LIVES if reported.lives else State.GONE, reported.pid, reported.host)
 
 
 def at_work(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """The runs in progress whose process may be at work. The others are lost: the next daemon says so."""
-    statuses = [*IN_PROGRESS_RUN_STATUSES, dg.DagsterRunStatus.CANCELING]
+    statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     return [run for run in instance.get_runs(dg.RunsFilter(statuses=statuses)) if not _is_nobody_there(instance, run)]
 
 
 def _is_nobody_there(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     state = whereabouts(instance, run).state
-    return state is State.GONE or (state is State.UNTOLD and run.status is dg.DagsterRunStatus.STARTING)
+    return state is State.GONE or (state is State.UNREPORTED and run.status is dg.DagsterRunStatus.STARTING)
 
 
-def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, process: RunProcess) -> None:
+def report_process(instance: dg.DagsterInstance, run: dg.DagsterRun, process: RunProcess) -> None:
     """Let Dagster's events say which process carries out a run."""
     metadata: Mapping[str, dg.MetadataValue] = {
         PID: dg.MetadataValue.text(str(process.pid)),
@@ -105,8 +104,8 @@ def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, process: RunProcess) 
     instance.report_engine_event(message, run, EngineEventData(metadata=metadata))
 
 
-def told_by(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunProcess | None:
-    """The process that told last that it carries out the run.
+def reported_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunProcess | None:
+    """The process that last reported that it carries out the run.
 
     Dagster's own events name no host: it is the one that was named last, or that the run was launched on.
     """

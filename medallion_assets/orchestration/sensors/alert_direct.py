@@ -1,7 +1,7 @@
 """Alerts while the lakehouse takes no writes: they are sent at once, since the outbox cannot keep them.
 
-Belongs here: raising alerts so that a disk that is full, read-only or gone cannot keep people from being told.
-Does not: the outbox (operations.alerts.outbox), or who finds something to tell (triggers).
+Belongs here: raising alerts so that a disk that is full, read-only or gone cannot keep alerts from people.
+Does not: the outbox (operations.alerts.outbox), or what raises alerts (triggers).
 
 Each channel is sent an alert once: a mark in Dagster's own storage says so, and the outbox takes it over when it can be
 written again. One more alert says that the lakehouse cannot be written, once a day. A message that a channel does not
@@ -27,11 +27,11 @@ MOST_DIRECT = 5
 """So many are sent to a channel in one go: a sensor has a minute, and each may take seconds."""
 
 
-class PartlyToldError(TransientError):
+class PartlySentError(TransientError):
     """Each alert has reached some channel, and not all that are meant to have it."""
 
 
-def tell(
+def keep_or_send(
     lakehouse: Lakehouse,
     instance: dg.DagsterInstance,
     settings: Settings | None,
@@ -81,10 +81,10 @@ def send_directly(
     A channel that did not take one rests for a minute, if there are others: they do not wait for it.
 
     Raises:
-        PartlyToldError: a channel did not take one, or has more to come; others have each of them.
+        PartlySentError: a channel did not take one, or has more to come; others have each of them.
         TransientError: an alert has reached no channel.
     """
-    told: dict[str, Alert] = {}
+    newly_sent: dict[str, Alert] = {}
     reached: set[str] = set()
     open_ends: list[str] = []
     for channel in channels:
@@ -102,19 +102,19 @@ def send_directly(
                 break
             marks.note(channel.name, alert.key, now)
             reached.add(alert.key)
-            told[alert.key] = alert
+            newly_sent[alert.key] = alert
         if len(left) > MOST_DIRECT:
             open_ends.append(f"{channel.name}: {len(left) - MOST_DIRECT} more")
     if open_ends:
         kinds = {channel.kind for channel in channels}
         is_partly = all(alert.key in reached for alert in alerts if alert.kind in kinds)
-        raise (PartlyToldError if is_partly else TransientError)(
+        raise (PartlySentError if is_partly else TransientError)(
             "alerts can neither be kept nor sent",
             expected="a lakehouse that can be written, or every channel to answer",
             found="; ".join(open_ends),
             do="nothing for the channels: they are tried again; make the lakehouse writable",
         )
-    return list(told.values())
+    return list(newly_sent.values())
 
 
 def _take_over(
@@ -124,6 +124,6 @@ def _take_over(
     delivered = [
         AlertEvent(alert_key=key, event=Event.DELIVERED, channel=channel.name, happened_at=now)
         for channel in channels
-        for key in sorted(marks.of(channel.name, [one.key for one in fresh if one.kind == channel.kind]))
+        for key in sorted(marks.of(channel.name, [alert.key for alert in fresh if alert.kind == channel.kind]))
     ]
     append_events(lakehouse, delivered)

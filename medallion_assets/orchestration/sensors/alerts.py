@@ -1,4 +1,4 @@
-"""Alert sensors: what people are told of is judged every few minutes, and sent as soon as a channel takes it.
+"""Alert sensors: what calls for an alert is judged every few minutes, and sent as soon as a channel takes it.
 
 Belongs here: the sensors, and what only Dagster knows of the facts.
 Does not: the rules (operations.alerts.rules), sending (operations.alerts.delivery), or runs that end
@@ -25,18 +25,11 @@ from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKE
 from medallion_assets.operations.alerts.rules import judge
 from medallion_assets.operations.alerts.table import ALERTS, KEPT_DAYS, Alert
 from medallion_assets.operations.stages import DAILY, last_stages
-from medallion_assets.orchestration.daily_close import (
-    closed_days,
-    daily_lines,
-    day_due,
-    day_to_close,
-    first_published,
-    missed_days,
-)
+from medallion_assets.orchestration.daily_close import daily_lines, day_due, day_to_close, unclosed_days
 from medallion_assets.orchestration.jobs import step_names
 from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.alert_direct import send_directly, takes_no_writes, tell, unwritable
+from medallion_assets.orchestration.sensors.alert_direct import keep_or_send, send_directly, takes_no_writes, unwritable
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.cursors import Moment, dump_cursor, load_cursor
@@ -57,7 +50,7 @@ class Seen:
 
 
 def outcome_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """The sensors that tell people: `run_outcomes`, `alert_rules` and `alert_sender`.
+    """The sensors that alert people: `run_outcomes`, `alert_rules` and `alert_sender`.
 
     Raises:
         SettingsError: an alert URL makes no sense; the message names its variable and position alone.
@@ -80,10 +73,10 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
         found = judge(facts_of(lake, context.instance, settings, now), now)
         try:
             found += skipped_days(context.instance, lakehouse.catalog, settings, now)
-            fresh = tell(lake, context.instance, settings, found, now)
+            fresh = keep_or_send(lake, context.instance, settings, found, now)
         except LAKEHOUSE_ERRORS as error:
             return dg.SkipReason(f"nobody can be told: {error}")
-        return dg.SkipReason(f"raised: {', '.join(one.key for one in fresh) or 'nothing new'}")
+        return dg.SkipReason(f"raised: {', '.join(alert.key for alert in fresh) or 'nothing new'}")
 
     return alert_rules
 
@@ -91,12 +84,13 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
 def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
     """The sensor that sends alerts; it reads the table only when that has changed or something is due."""
     channels = channels_of(settings.alert_urls)
+    names = ", ".join(channel.name for channel in channels) or "nobody: no channel is set"
 
     @dg.sensor(
         name="alert_sender",
         minimum_interval_seconds=SENDER_SECONDS,
         default_status=sensor_status(settings),
-        description=f"Sends alerts to {', '.join(one.name for one in channels) or 'nobody: no channel is set'}.",
+        description=f"Sends alerts to {names}.",
     )
     def alert_sender(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         lake, now = lakehouse.lakehouse(), lakehouse.now()
@@ -127,10 +121,10 @@ def sent_without_outbox(
     now: datetime,
 ) -> str:
     """Send what waits although the outbox takes no writes; says what became of it."""
-    names = {one.name: one.kind for one in channels}
-    untold = [unwritable(lakehouse, error, now), *waiting_alerts(lakehouse, names, now)]
+    names = {channel.name: channel.kind for channel in channels}
+    waiting = [unwritable(lakehouse, error, now), *waiting_alerts(lakehouse, names, now)]
     try:
-        sent = send_directly(channels, marks, untold, settings.ui_url, now)
+        sent = send_directly(channels, marks, waiting, settings.ui_url, now)
     except MedallionError as failure:
         return f"nobody can be told: {failure}"
     return f"{len(sent)} were sent without the outbox: {error}"
@@ -169,16 +163,13 @@ def days_due(catalog: Catalog, settings: Settings, now: datetime) -> dict[str, d
 
 
 def skipped_days(instance: dg.DagsterInstance, catalog: Catalog, settings: Settings, now: datetime) -> Iterator[Alert]:
-    """What is told of days that nobody closed, where settings say that they stay so."""
+    """The alert about days that nobody closed, where settings say that they stay so."""
     if settings.closes_missed_days:
         return
     scheduled = [pipeline.job(DAILY) for pipeline in catalog.pipelines if daily_lines(settings, pipeline)]
     for last in (stage.table for stage in last_stages(catalog) if stage.job in scheduled):
-        first = first_published(instance, last)
-        days = missed_days(
-            day_to_close(now), first=first and max(first, settings.first_day), closed=(), limit=KEPT_DAYS - 1
-        )
-        if missed := sorted(set(days) - closed_days(instance, last, days)):
+        closing, first_day = day_to_close(now), settings.first_day
+        if missed := unclosed_days(instance, last, closing, first_day=first_day, limit=KEPT_DAYS - 1):
             yield days_skipped(last.name, missed)
 
 

@@ -42,7 +42,7 @@ REFUSALS_ASKED_ABOUT = 200
 """A tick asks the store about the files at fault of so many refused exports, the newest; a run asks about all.
 
 Not in turn: an export that waits has to be seen to wait at each tick (debounce)."""
-EXPORTS_TOLD = 100
+EXPORTS_NAMED = 100
 """A run names so many of the exports that it was asked for; it loads them all."""
 
 
@@ -95,9 +95,8 @@ def arrival_sensor(
         known = Known(lakehouse.lakehouse(), table)
         decision = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
         if decision.gives_up:
-            give_up(
-                context, lakehouse, settings, key=decision.cursor.state.signature or "", what=told(decision.exports)
-            )
+            key, what = decision.cursor.state.signature or "", waiting_text(decision.exports)
+            give_up(context, lakehouse, settings, key=key, what=what)
         if decision.ask is None:
             return dg.SensorResult(skip_reason=decision.reason, cursor=dump_cursor(decision.cursor))
         # The version is in the key: exports that a restored table lacks again are asked for again.
@@ -151,14 +150,14 @@ class Known:
     @property
     def latest_table_id(self) -> str | None:
         """Which DynamoDB table the export was of that was loaded last, where it can make a difference."""
-        if self.bronze is None or not any(one.verdict == FULL_EXPORT_MISSING for one in self.refusals.values()):
+        if self.bronze is None or not any(refused.verdict == FULL_EXPORT_MISSING for refused in self.refusals.values()):
             return None
         latest = latest_origin(self.bronze)
         return None if latest is None else latest[1]
 
     @property
     def _looks_again(self) -> bool:
-        return any(one.verdict in LOOKED_AT_AGAIN for one in self.refusals.values())
+        return any(refused.verdict in LOOKED_AT_AGAIN for refused in self.refusals.values())
 
 
 def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
@@ -174,7 +173,7 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
         return Arrivals(unseen=seen.unseen)
     fingerprints = fingerprints_now(store, listing, known.refusals, known.owner_now, asked_at_most=REFUSALS_ASKED_ABOUT)
     arrivals = sort_out(
-        [replace(one, fingerprint=fingerprints[one.id, one.prefix]) for one in listing],
+        [replace(export, fingerprint=fingerprints[export.id, export.prefix]) for export in listing],
         loaded=known.loaded,
         refusals=known.refusals,
         decisions=known.decisions,
@@ -185,12 +184,15 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
 
 
 def trigger_context(exports: list[Found]) -> TriggerContext:
-    """What the run is told of why it runs."""
-    arrived = [ArrivedExport(export_id=one.id, prefix=one.prefix, files=one.files) for one in exports[:EXPORTS_TOLD]]
+    """Why the run was asked for."""
+    arrived = [
+        ArrivedExport(export_id=export.id, prefix=export.prefix, files=export.files)
+        for export in exports[:EXPORTS_NAMED]
+    ]
     return TriggerContext(trigger="file_arrival", exports=arrived)
 
 
-def told(exports: list[Found]) -> str:
+def waiting_text(exports: list[Found]) -> str:
     """The exports for people, the first few by name."""
-    names = ", ".join(one.id for one in exports[:3])
+    names = ", ".join(export.id for export in exports[:3])
     return f"{len(exports)} exports wait to be loaded: {names}{', ...' if len(exports) > 3 else ''}"

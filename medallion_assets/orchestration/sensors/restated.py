@@ -1,8 +1,8 @@
 """Sensors that keep Gold and serving up to Silver: one for each Gold table, which asks for exactly the days it lacks.
 
-Belongs here: the sensors, what they ask for and what people are told.
-Does not: which days are lacking (restated.py), when to ask (restated_asking.py), Dagster's runs (restated_runs.py), or
-how a request looks (orchestration/daily_requests.py).
+Belongs here: the sensors, what they ask for, and the alert when they give up.
+Does not: which days are missing, when to ask, Dagster's runs (restated_runs.py), or how a request looks
+(orchestration/requests.py).
 
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
@@ -18,10 +18,15 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.stages import DAILY
-from medallion_assets.orchestration.daily_requests import days_request
 from medallion_assets.orchestration.jobs import RECENT_PRIORITY
 from medallion_assets.orchestration.partitions import business_day
-from medallion_assets.orchestration.requests import INTERVAL_SECONDS, sensor_status, tell_or_log, timers_of
+from medallion_assets.orchestration.requests import (
+    INTERVAL_SECONDS,
+    alert_or_log,
+    days_request,
+    sensor_status,
+    timers_of,
+)
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.restated_logs import LogPosition, is_audited, known_for, read_on
 from medallion_assets.orchestration.sensors.restated_runs import (
@@ -35,7 +40,7 @@ from medallion_assets.orchestration.sensors.restated_runs import (
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
-from medallion_assets.triggers.restated import Stretch, restated_at, stretches
+from medallion_assets.triggers.restated import RestatedRange, restated_at, restated_ranges
 from medallion_assets.triggers.restated_asking import Memory, choose
 from medallion_assets.triggers.restated_batches import Batch, oldest_live
 
@@ -62,15 +67,11 @@ class Kept:
         return self.gold.table
 
 
-def kept_tables(pipeline: Pipeline) -> list[Kept]:
-    """Every Gold table of a pipeline."""
-    job = pipeline.job(DAILY)
-    return [Kept(gold=gold, serving=pipeline.served_as(gold), job=job) for gold in pipeline.gold]
-
-
 def restated_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefinition]:
     """A sensor for each Gold table and what serves it."""
-    return [_sensor(settings, kept) for kept in kept_tables(pipeline)]
+    job = pipeline.job(DAILY)
+    kept = [Kept(gold=gold, serving=pipeline.served_as(gold), job=job) for gold in pipeline.gold]
+    return [_sensor(settings, table) for table in kept]
 
 
 def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
@@ -97,7 +98,7 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         reading = read_on(before, lake, instance, kept.gold, serving)
         today = business_day(now)
         newest = min(reading.ledger.greatest_day or today, today)
-        wanted = stretches(reading.ledger, first=settings.first_day, last=today, live_from=oldest_live(newest))
+        wanted = restated_ranges(reading.ledger, first=settings.first_day, last=today, live_from=oldest_live(newest))
         found = list(_with_audits(instance, lake.find(gold), wanted, reading))
         chosen = choose(
             now,
@@ -110,10 +111,10 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
             past=past_runs(instance, gold, reading) if found else [],
         )
         if chosen.given_up:
-            tell_or_log(context, lakehouse, settings, [given_up(kept, chosen.given_up, reading)])
+            alert_or_log(context, lakehouse, settings, [given_up(kept, chosen.given_up, reading)])
         return dg.SensorResult(
             run_requests=[request(instance, kept, batch, reading) for batch in chosen.asks],
-            skip_reason=None if chosen.asks else f"{len(found)} stretches of days wait" if found else "up to date",
+            skip_reason=None if chosen.asks else f"{len(found)} day ranges wait" if found else "up to date",
             cursor=dump_cursor(Cursor(reading=reading, memory=chosen.memory)),
         )
 
@@ -139,9 +140,9 @@ def request(instance: dg.DagsterInstance, kept: Kept, batch: Batch, reading: Log
     return made.with_replaced_attrs(tags={**made.tags, ASKED_TAG: key})
 
 
-def given_up(kept: Kept, over: Sequence[Stretch], reading: LogPosition) -> Alert:
-    """What people are told when some stretches are not asked for any more."""
-    batch, gold = Batch(stretches=tuple(over), is_live=False), kept.table
+def given_up(kept: Kept, over: Sequence[RestatedRange], reading: LogPosition) -> Alert:
+    """The alert that some day ranges are not asked for any more."""
+    batch, gold = Batch(ranges=tuple(over), is_live=False), kept.table
     key, days = asked_for(gold, batch, reading), days_text(ranges_of(batch.days))
     return Alert(
         key=f"given_up:{key}",
@@ -154,14 +155,14 @@ def given_up(kept: Kept, over: Sequence[Stretch], reading: LogPosition) -> Alert
 
 
 def _with_audits(
-    instance: dg.DagsterInstance, gold: Snapshot | None, found: Sequence[Stretch], reading: LogPosition
-) -> Iterator[Stretch]:
-    """The stretches; what no audit has found right is built anew before it is published."""
+    instance: dg.DagsterInstance, gold: Snapshot | None, found: Sequence[RestatedRange], reading: LogPosition
+) -> Iterator[RestatedRange]:
+    """The day ranges; what no audit has found right is built anew before it is published."""
     built_by = reading.ledger.unpublished
-    for one in found:
-        if one.builds or (gold and all(is_audited(instance, gold, day, built_by[day]) for day in one.days)):
-            yield one
+    for days in found:
+        if days.builds or (gold and all(is_audited(instance, gold, day, built_by[day]) for day in days.days)):
+            yield days
         else:
-            versions = [restated_at(reading.ledger, day) for day in one.days]
+            versions = [restated_at(reading.ledger, day) for day in days.days]
             known = [version for version in versions if version is not None]
-            yield replace(one, builds=True, version=max(known, default=reading.silver_version))
+            yield replace(days, builds=True, version=max(known, default=reading.silver_version))

@@ -1,4 +1,4 @@
-"""The logs that tell what a Gold table lacks: Silver's, its own, and Dagster's event log, read on from a cursor.
+"""The logs that say what a Gold table lacks: Silver's, its own, and Dagster's event log, read on from a cursor.
 
 Belongs here: reading, and the cursor that says up to where. Who has no cursor, or one that fits no more, reads all.
 Does not: what follows from it (restated.py).
@@ -6,17 +6,16 @@ Does not: what follows from it (restated.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any
 
 import dagster as dg
 
 from medallion_assets.contracts.pipeline import AsOf, Gold
-from medallion_assets.contracts.run_days import parse_day, partition_day
+from medallion_assets.contracts.run_days import partition_day
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.commit_notes import RESTATED, commit_note, commits_since
+from medallion_assets.delta.commit_notes import RESTATED, commits_since, noted_days
 from medallion_assets.delta.partitions import REMOVED, REPLACED
 from medallion_assets.delta.source_versions import SOURCE_NOTE, SourceVersion, noted_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -151,14 +150,6 @@ def _gold_builds(gold: Snapshot, silver: Snapshot, version: int) -> Iterator[Gol
                 replaced=noted_days(commit, REPLACED) or [],
                 removed=noted_days(commit, REMOVED) or [],
             )
-
-
-def noted_days(commit: Mapping[str, Any], note: str) -> list[date] | None:
-    """The days that a commit notes; None when they cannot be read, as after a foreign writer."""
-    try:
-        return [parse_day(day) for day in commit_note(commit, note) or []]
-    except (ValueError, TypeError, RecursionError):
-        return None
 
 
 def _published_after(

@@ -20,8 +20,7 @@ import dagster as dg
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.run_days import EVERY_DAY, DayRange, days_text, ranges_at_work, ranges_of
 from medallion_assets.contracts.table import Table
-from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.orchestration.requests import IN_PROGRESS, writes
+from medallion_assets.orchestration.requests import runs_that_write
 from medallion_assets.orchestration.sensors.restated_logs import LogPosition
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.triggers.restated_attempts import PastRun
@@ -82,7 +81,7 @@ def _past_runs(records: Sequence[dg.RunRecord], gold: Table, reading: LogPositio
         yield PastRun(
             builds=asked["what"] == "build",
             version=int(asked["version"]),
-            days=[one for one in days if one != EVERY_DAY],
+            days=[day_range for day_range in days if day_range != EVERY_DAY],
             asked_at=record.create_timestamp.replace(tzinfo=UTC),
             active_at=record.update_timestamp.replace(tzinfo=UTC),
             succeeded=_ENDS.get(run.status),
@@ -91,9 +90,8 @@ def _past_runs(records: Sequence[dg.RunRecord], gold: Table, reading: LogPositio
 
 def runs_at_work(instance: dg.DagsterInstance, catalog: Catalog, tables: Collection[Table]) -> AtWork:
     """The runs that are queued or at work on some tables, whoever asked for them."""
-    keys = {asset_key(table) for table in tables}
-    runs = [run for run in instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS))) if writes(run, catalog, keys)]
+    runs = runs_that_write(instance, catalog, tables)
     return AtWork(
-        days=[one for run in runs for one in ranges_at_work(run.tags)],
+        days=[day_range for run in runs for day_range in ranges_at_work(run.tags)],
         asked_here=sum(ASKED_TAG in run.tags for run in runs),
     )

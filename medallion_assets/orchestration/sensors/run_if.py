@@ -7,7 +7,7 @@ Does not: when a condition is met (triggers/run_if.py), or what became of a run 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -22,10 +22,9 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.operations.stages import DAILY, stages
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE, incident_run_config
 from medallion_assets.orchestration.assets.monitor import MONITOR
-from medallion_assets.orchestration.daily_requests import triggered_config
 from medallion_assets.orchestration.jobs import JOBS, LIVE_PRIORITY, job_tables
-from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.orchestration.requests import sensor_status
+from medallion_assets.orchestration.reporting import asset_key, cut
+from medallion_assets.orchestration.requests import sensor_status, triggered_config
 from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status, stage_ends
 from medallion_assets.orchestration.task_values import run_value
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
@@ -56,14 +55,16 @@ def run_if_sensors(settings: Settings, catalog: Catalog) -> list[dg.SensorDefini
         PermanentError: a pipeline declares a condition about nothing, or for a job that it cannot start.
     """
     declared = [
-        _declared(settings, catalog, pipeline, one) for pipeline in catalog.pipelines for one in pipeline.run_if
+        _declared(settings, catalog, pipeline, declared)
+        for pipeline in catalog.pipelines
+        for declared in pipeline.run_if
     ]
     return [
         *declared,
         run_if(
             "diagnose_failures",
             job=DIAGNOSE,
-            upstream=[asset_key(stage.table) for stage in stages(catalog)],
+            upstream=[asset_key(stage.table).to_user_string() for stage in stages(catalog)],
             condition=Condition.AT_LEAST_ONE_FAILED,
             run_config=lambda ask: incident_run_config(ask.key, TriggerContext(trigger="run_if")),
             status=sensor_status(settings),
@@ -74,10 +75,10 @@ def run_if_sensors(settings: Settings, catalog: Catalog) -> list[dg.SensorDefini
 def _declared(settings: Settings, catalog: Catalog, pipeline: Pipeline, declared: RunIf) -> dg.SensorDefinition:
     tables_of = job_tables(catalog)
     job = pipeline.job(declared.job) if declared.job in JOBS else declared.job
-    startable = {*tables_of, MONITOR} - {one.job(DAILY) for one in catalog.pipelines}  # which is about days
+    startable = {*tables_of, MONITOR} - {other.job(DAILY) for other in catalog.pipelines}  # which is about days
     known = {*tables_of, MONITOR, *(asset_key(stage.table).to_user_string() for stage in stages(catalog))}
-    upstream = [_upstream(pipeline, one) for one in declared.upstream]
-    unknown = sorted({one if isinstance(one, str) else one.to_user_string() for one in upstream} - known)
+    upstream = [_upstream(pipeline, named) for named in declared.upstream]
+    unknown = sorted({*upstream} - known)
     if job not in startable or unknown:
         raise PermanentError(
             f"pipeline {pipeline.name} cannot declare the condition {declared.name}",
@@ -97,9 +98,9 @@ def _declared(settings: Settings, catalog: Catalog, pipeline: Pipeline, declared
     )
 
 
-def _upstream(pipeline: Pipeline, named: Table | str) -> str | dg.AssetKey:
+def _upstream(pipeline: Pipeline, named: Table | str) -> str:
     if isinstance(named, Table):
-        return asset_key(named)
+        return asset_key(named).to_user_string()
     return pipeline.job(named) if named in JOBS else named
 
 
@@ -107,21 +108,21 @@ def run_if(
     name: str,
     *,
     job: str,
-    upstream: Sequence[str | dg.AssetKey],
+    upstream: Collection[str],
     condition: Condition,
     value: TaskValue | None = None,
     run_config: Callable[[Ask], Mapping[str, Any]] = lambda _: {},
     status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
-    """A sensor that runs `job` when `condition` holds for `upstream`: asset keys, and names of jobs.
+    """A sensor that runs `job` when `condition` holds for `upstream`: assets (`layer/table`), and names of jobs.
 
-    With `value`, only where the run that met the condition told of that. `run_config` makes the run config from what
-    met it. `status` says whether it looks without being told to.
+    With `value`, only where the run that met the condition reported that. `run_config` makes the run config from what
+    met it. `status` says whether it looks without being switched on.
 
     Raises:
         PermanentError: nothing to watch, or the job watches itself and would run for ever.
     """
-    names = {one if isinstance(one, str) else one.to_user_string() for one in upstream}
+    names = set(upstream)
     if not names or job in names:
         raise PermanentError(
             f"the sensor {name} cannot watch that",
@@ -149,15 +150,15 @@ def run_if(
         requests = [
             dg.RunRequest(run_key=f"{name}/{ask.key}", run_config=dict(run_config(ask)), tags=tags(name, ask))
             for ask in asks
-            if value is None or has_told(context.instance, ask.key, value)
+            if value is None or has_reported(context.instance, ask.key, value)
         ]
         return dg.SensorResult(run_requests=requests, cursor=dump_cursor(cursor))
 
     return sensor
 
 
-def has_told(instance: dg.DagsterInstance, run_id: str, value: TaskValue) -> bool:
-    """Whether a stage told of such a value in a run. One that is no number, or was not told, is not large enough."""
+def has_reported(instance: dg.DagsterInstance, run_id: str, value: TaskValue) -> bool:
+    """Whether a stage reported such a value in a run. One that is no number, or is missing, is not large enough."""
     found = run_value(instance, run_id, asset_key(value.table), value.name)
     return isinstance(found, int | float) and found >= value.at_least
 
@@ -190,11 +191,10 @@ def recovered(instance: dg.DagsterInstance, name: str, now: float) -> Cursor:
 
 def tags(name: str, ask: Ask) -> dict[str, str]:
     """What the run says of why it runs."""
-    cause = ", ".join(f"{one.upstream} {one.status} in {one.run_id[:8]}" for one in ask.causes)
-    short = cause if len(cause) <= TAG_CHARACTERS else f"{cause[: TAG_CHARACTERS - 1]}…"
+    cause = ", ".join(f"{met.upstream} {met.status} in {met.run_id[:8]}" for met in ask.causes)
     return {
         TRIGGER_TAG: "run_if",
-        CAUSE_TAG: short,
+        CAUSE_TAG: cut(cause, TAG_CHARACTERS),
         SENSOR_TAG: name,
         UNTIL_TAG: repr(ask.ended_at),
         "dagster/priority": str(LIVE_PRIORITY),

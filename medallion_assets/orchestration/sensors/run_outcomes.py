@@ -1,14 +1,14 @@
-"""What became of runs: each that has ended is looked at once, and people are told of it.
+"""What became of runs: each that has ended is looked at once, and alerts follow from it.
 
 Belongs here: the sensor that sees runs end, and which alert follows from an end.
 Does not: what became of a run's stages (orchestration/runs/outcomes.py), or the words (operations.alerts.notices).
 
-A run that failed and that Dagster starts anew has not ended. A run that failed is told once for each cause
-(operations.alerts.failures), one that was canceled counts as skipped (operations.alerts.notices), one that succeeded is
-told where settings ask for every run of its job.
+A run that failed and that Dagster starts anew has not ended. A run that failed raises one alert for each cause
+(operations.alerts.failures), one that was canceled counts as skipped (operations.alerts.notices), one that succeeded
+raises one where settings ask for every run of its job.
 
 The cursor saves work and nothing else: without one the runs of the last day are looked at again, and the keys of their
-alerts see to it that nobody is told twice.
+alerts see to it that nobody gets one twice.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.lost_attempts import record_lost_attempts
 from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status
-from medallion_assets.orchestration.sensors.alert_direct import PartlyToldError, tell
+from medallion_assets.orchestration.sensors.alert_direct import PartlySentError, keep_or_send
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.cursors import Moment, Names, dump_cursor, load_cursor
@@ -79,7 +79,7 @@ class Cursor:
         waiting, handled = self.waiting - {run_id}, {**self.handled, run_id: updated_at}
         until = self.until if waiting else max(self.until, min(updated_at, now or updated_at))
         moved = replace(self, until=until, waiting=waiting)
-        return replace(moved, handled={one: at for one, at in handled.items() if at >= moved.since})
+        return replace(moved, handled={handled: at for handled, at in handled.items() if at >= moved.since})
 
 
 def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -99,13 +99,14 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
             cursor = replace(cursor, waiting=frozenset(run.run_id for run in kept))
         for run, updated_at in ended_runs(context, cursor):
             try:
-                tell(lake, context.instance, settings, found_out(context, lake, run, settings.alert_jobs, now), now)
-            except PartlyToldError as error:
+                alerts = found_out(context, lake, run, settings.alert_jobs, now)
+                keep_or_send(lake, context.instance, settings, alerts, now)
+            except PartlySentError as error:
                 context.log.warning("run %s waits for some channels: %s", run.run_id, error)
                 cursor = replace(cursor, waiting=cursor.waiting | {run.run_id})
                 continue
             except LAKEHOUSE_ERRORS:
-                context.log.exception("people are told of run %s and the next ones when they can be", run.run_id)
+                context.log.exception("run %s and the next ones wait until alerts can be kept or sent", run.run_id)
                 break
             cursor, seen = cursor.after(run.run_id, updated_at, now=now), seen + 1
         return dg.SensorResult(skip_reason=f"{seen} runs have ended", cursor=dump_cursor(cursor))
@@ -137,9 +138,9 @@ def found_out(
     alert_jobs: Mapping[str, str],
     now: datetime,
 ) -> list[Alert]:
-    """What people are told of a run that has ended; of one that nobody can look into, that it ended.
+    """The alerts of a run that has ended; of one that nobody can look into, that it ended.
 
-    Whatever one run has left in Dagster's event log, the others have to be told of.
+    Whatever one run has left in Dagster's event log, the others have to be reported.
     """
     try:
         return outcome_alerts(lakehouse, context.instance, run, alert_jobs, now)
@@ -151,11 +152,11 @@ def found_out(
 def outcome_alerts(
     lakehouse: Lakehouse, instance: dg.DagsterInstance, run: dg.DagsterRun, alert_jobs: Mapping[str, str], now: datetime
 ) -> list[Alert]:
-    """What people are told of a run that has ended; its lost attempts get their rows, if the lakehouse takes them."""
+    """The alerts of a run that has ended; its lost attempts get their rows, if the lakehouse takes them."""
     if run.status is dg.DagsterRunStatus.SUCCESS:
         is_wanted = alert_jobs.get(run.job_name) == "every_run"
         return [run_succeeded(run.run_id, job=run.job_name, what=_subject(run))] if is_wanted else []
-    with suppress(*LAKEHOUSE_ERRORS):  # the monitor completes the rows; people are told all the same
+    with suppress(*LAKEHOUSE_ERRORS):  # the monitor completes the rows; alerts are raised all the same
         record_lost_attempts(lakehouse, instance, run)
     if run.status is dg.DagsterRunStatus.CANCELED:
         return [run_canceled(run.run_id, job=run.job_name, what=_subject(run))]

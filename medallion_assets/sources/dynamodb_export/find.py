@@ -102,7 +102,7 @@ class _Look:
         return export_id not in self._settled and (self._after is None or export_id > self._after)
 
     def _add_foreign(self, key: str, *, is_shared: bool) -> None:
-        """Count it; files in the shared folder are mostly exports' own, and nobody can tell without their manifests."""
+        """Count it; files in the shared folder are mostly exports' own, and nobody can know without their manifests."""
         name = key.rsplit("/", 1)[-1]
         if name == SUMMARY_NAME:
             self.summaries.append(key)

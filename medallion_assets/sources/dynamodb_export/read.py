@@ -13,15 +13,13 @@ from contextlib import contextmanager
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.source import Found
-from medallion_assets.sources.dynamodb_export.find import find_exports, folder_of
+from medallion_assets.sources.dynamodb_export.find import folder_of
 from medallion_assets.sources.dynamodb_export.manifest import (
     CHECKSUM_SUFFIXES,
     FILE_LIST_NAME,
     JSON_FORMAT,
     SUMMARY_NAME,
-    DataFile,
     Export,
-    ExportType,
     md5_base64,
 )
 from medallion_assets.sources.dynamodb_export.manifest_reading import (
@@ -33,8 +31,6 @@ from medallion_assets.sources.dynamodb_export.manifest_reading import (
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Verdict
 from medallion_assets.storage.failures import UnreadableObjectError
 from medallion_assets.storage.stores import read_bytes
-
-__all__ = ["DataFile", "Export", "ExportType", "find_exports", "read_export", "unreadable_as_verdict"]
 
 
 def read_export(store: ObjectStore, found: Found) -> Export:

@@ -24,7 +24,7 @@ RECORD = pl.col("_record")
 METADATA = "Metadata"
 
 _PRESENCE = pl.Struct({"?": pl.String()})
-"""Decodes any attribute, and tells only that it is there."""
+"""Decodes any attribute, and says only that it is there."""
 _UNCOUNTABLE = r'"[SN]":[^"]|\\u[dD][89a-fA-F]|":\{\}|"[ \t\r\n]+:'
 """Where `json_decode` changes values (no string in S or N, surrogates), and where there could be fewer names than it
 seems: an attribute without a type, and white space between a name and its colon."""
@@ -49,7 +49,7 @@ def _plain(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """A form of record. `lines` tells which lines have it (most likely: the proofs decide).
+    """A form of record. `lines` says which lines have it (most likely: the proofs decide).
 
     `metadata` is the schema of Metadata, None in a full export; `names`
     counts the names of a record outside of its images.

@@ -23,7 +23,7 @@ UNREAD = ("N", *BINARY)
 def unread_types(bad: pl.DataFrame, table: Table) -> list[str]:
     """A line for each column of some bad records that holds what no contract can read as what it is.
 
-    `bad` has `raw`, `_reasons` and `_reason_columns`. Other wrong types are told by their rows.
+    `bad` has `raw`, `_reasons` and `_reason_columns`. Other wrong types show in their rows.
     """
     found: dict[tuple[str, str], None] = {}
     for raw, reasons, columns in bad.select("raw", "_reasons", "_reason_columns").iter_rows():
@@ -43,12 +43,12 @@ def _types(raw: str, table: Table, columns: list[str]) -> Iterator[tuple[str, st
 
 
 def _hint(column: Column, kind: str) -> str | None:
-    told = f"{column.name} is {kind} in attribute {column.source!r}"
+    subject = f"{column.name} is {kind} in attribute {column.source!r}"
     if kind in BINARY:
-        return f"{told}: binary values are read by no column type yet; a table with such a key cannot be loaded"
+        return f"{subject}: binary values are read by no column type yet; a table with such a key cannot be loaded"
     if kind == "N" and isinstance(column.type, TimestampUtc | Date):
         return (
-            f"{told}: moments and days are read from text in ISO 8601 alone; a number of seconds since 1970 can be "
+            f"{subject}: moments and days are read from text in ISO 8601 alone; a number of seconds since 1970 can be "
             "read as an Integer, and a table without a day in such text needs history=True"
         )
     return None

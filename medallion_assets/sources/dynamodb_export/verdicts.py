@@ -8,6 +8,7 @@ data files).
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError
 from medallion_assets.sources.dynamodb_export.manifest import ROOT
@@ -23,81 +24,62 @@ class Standing(StrEnum):
     REFUSED = "refused"
 
 
-class Verdict(StrEnum):
-    """The judgement on one export (rule B1); all but the final ones are judged again when files change (B2)."""
+_COPY_AGAIN = "copy this export again from its source; it is looked at again as soon as its files change"
+_EXPORT_AGAIN = "copy this export again from its source, or export the same window anew"
 
-    COMPLETE = "complete"
-    WAITING = "waiting"
-    SUMMARY_NOT_JSON = "summary_not_json"
-    SUMMARY_INCOMPLETE = "summary_incomplete"
-    SUMMARY_OF_ANOTHER_EXPORT = "summary_of_another_export"
-    FILE_LIST_MISSING = "file_list_missing"
-    FILE_LIST_NOT_JSON = "file_list_not_json"
-    FILE_LIST_INCOMPLETE = "file_list_incomplete"
-    MANIFEST_MD5_MISMATCH = "manifest_md5_mismatch"
-    SUM_MISMATCH = "sum_mismatch"
-    DATA_FILE_LISTED_TWICE = "data_file_listed_twice"
-    DATA_FILE_ELSEWHERE = "data_file_elsewhere"
-    DATA_FILE_MISSING = "data_file_missing"
-    ARCHIVED = "archived"
-    UNREADABLE = "unreadable"
-    EMPTY_DATA_FILE = "empty_data_file"
-    NOT_GZIP = "not_gzip"
-    DATA_FILE_MD5_MISMATCH = "data_file_md5_mismatch"
-    TRUNCATED_GZIP = "truncated_gzip"
-    CORRUPT_GZIP = "corrupt_gzip"
-    INVALID_UTF8 = "invalid_utf8"
-    LINE_COUNT_MISMATCH = "line_count_mismatch"
-    WRONG_TABLE = WRONG_TABLE
-    ION_NOT_SUPPORTED = "ion_not_supported"
+
+class Verdict(StrEnum):
+    """The judgement on one export (rule B1); all but the final ones are judged again when files change (B2).
+
+    `standing` is the verdict in one of five words, `advice` what a person does next.
+    """
+
+    standing: Standing
+    advice: str
+
+    def __new__(cls, name: str, standing: Standing, advice: str = _COPY_AGAIN) -> Self:
+        """A verdict by the name that tables and commands know."""
+        verdict = str.__new__(cls, name)
+        verdict._value_, verdict.standing, verdict.advice = name, standing, advice
+        return verdict
+
+    COMPLETE = "complete", Standing.COMPLETE, "nothing"
+    WAITING = (
+        "waiting",
+        Standing.WAITING,
+        "wait: DynamoDB writes manifest-summary.json last; if it never comes, export anew",
+    )
+    SUMMARY_NOT_JSON = "summary_not_json", Standing.TAMPERED
+    SUMMARY_INCOMPLETE = "summary_incomplete", Standing.TAMPERED
+    SUMMARY_OF_ANOTHER_EXPORT = (
+        "summary_of_another_export",
+        Standing.TAMPERED,
+        "put each export's manifests back into its own folder",
+    )
+    FILE_LIST_MISSING = "file_list_missing", Standing.INCOMPLETE
+    FILE_LIST_NOT_JSON = "file_list_not_json", Standing.TAMPERED
+    FILE_LIST_INCOMPLETE = "file_list_incomplete", Standing.TAMPERED
+    MANIFEST_MD5_MISMATCH = "manifest_md5_mismatch", Standing.TAMPERED
+    SUM_MISMATCH = "sum_mismatch", Standing.TAMPERED
+    DATA_FILE_LISTED_TWICE = "data_file_listed_twice", Standing.TAMPERED
+    DATA_FILE_ELSEWHERE = "data_file_elsewhere", Standing.TAMPERED
+    DATA_FILE_MISSING = "data_file_missing", Standing.INCOMPLETE
+    ARCHIVED = "archived", Standing.INCOMPLETE, "restore its objects from the archive; it is looked at again by itself"
+    UNREADABLE = "unreadable", Standing.INCOMPLETE, "let this account read its objects; it is looked at again by itself"
+    EMPTY_DATA_FILE = "empty_data_file", Standing.INCOMPLETE
+    NOT_GZIP = "not_gzip", Standing.TAMPERED, "copy the file as it is, without unpacking it on the way"
+    DATA_FILE_MD5_MISMATCH = "data_file_md5_mismatch", Standing.TAMPERED
+    TRUNCATED_GZIP = "truncated_gzip", Standing.INCOMPLETE
+    CORRUPT_GZIP = "corrupt_gzip", Standing.TAMPERED, _EXPORT_AGAIN
+    INVALID_UTF8 = "invalid_utf8", Standing.TAMPERED, _EXPORT_AGAIN
+    LINE_COUNT_MISMATCH = "line_count_mismatch", Standing.TAMPERED, _EXPORT_AGAIN
+    WRONG_TABLE = WRONG_TABLE, Standing.REFUSED, "move this export into the folder of its own table"
+    ION_NOT_SUPPORTED = "ion_not_supported", Standing.REFUSED, "export again with ExportFormat DYNAMODB_JSON"
 
     @property
     def is_final(self) -> bool:
         """Refused for good: the sensor's cursor may pass it (rule B2)."""
         return self.standing is Standing.REFUSED
-
-    @property
-    def standing(self) -> Standing:
-        """The verdict in one of five words."""
-        return _MEANING[self][0]
-
-    @property
-    def advice(self) -> str:
-        """What a person does next."""
-        return _MEANING[self][1]
-
-
-_COPY_AGAIN = "copy this export again from its source; it is looked at again as soon as its files change"
-_EXPORT_AGAIN = "copy this export again from its source, or export the same window anew"
-_MEANING: dict[Verdict, tuple[Standing, str]] = {
-    Verdict.COMPLETE: (Standing.COMPLETE, "nothing"),
-    Verdict.WAITING: (
-        Standing.WAITING,
-        "wait: DynamoDB writes manifest-summary.json last; if it never comes, export anew",
-    ),
-    Verdict.SUMMARY_NOT_JSON: (Standing.TAMPERED, _COPY_AGAIN),
-    Verdict.SUMMARY_INCOMPLETE: (Standing.TAMPERED, _COPY_AGAIN),
-    Verdict.SUMMARY_OF_ANOTHER_EXPORT: (Standing.TAMPERED, "put each export's manifests back into its own folder"),
-    Verdict.FILE_LIST_MISSING: (Standing.INCOMPLETE, _COPY_AGAIN),
-    Verdict.FILE_LIST_NOT_JSON: (Standing.TAMPERED, _COPY_AGAIN),
-    Verdict.FILE_LIST_INCOMPLETE: (Standing.TAMPERED, _COPY_AGAIN),
-    Verdict.MANIFEST_MD5_MISMATCH: (Standing.TAMPERED, _COPY_AGAIN),
-    Verdict.SUM_MISMATCH: (Standing.TAMPERED, _COPY_AGAIN),
-    Verdict.DATA_FILE_LISTED_TWICE: (Standing.TAMPERED, _COPY_AGAIN),
-    Verdict.DATA_FILE_ELSEWHERE: (Standing.TAMPERED, _COPY_AGAIN),
-    Verdict.DATA_FILE_MISSING: (Standing.INCOMPLETE, _COPY_AGAIN),
-    Verdict.ARCHIVED: (Standing.INCOMPLETE, "restore its objects from the archive; it is looked at again by itself"),
-    Verdict.UNREADABLE: (Standing.INCOMPLETE, "let this account read its objects; it is looked at again by itself"),
-    Verdict.EMPTY_DATA_FILE: (Standing.INCOMPLETE, _COPY_AGAIN),
-    Verdict.NOT_GZIP: (Standing.TAMPERED, "copy the file as it is, without unpacking it on the way"),
-    Verdict.DATA_FILE_MD5_MISMATCH: (Standing.TAMPERED, _COPY_AGAIN),
-    Verdict.TRUNCATED_GZIP: (Standing.INCOMPLETE, _COPY_AGAIN),
-    Verdict.CORRUPT_GZIP: (Standing.TAMPERED, _EXPORT_AGAIN),
-    Verdict.INVALID_UTF8: (Standing.TAMPERED, _EXPORT_AGAIN),
-    Verdict.LINE_COUNT_MISMATCH: (Standing.TAMPERED, _EXPORT_AGAIN),
-    Verdict.WRONG_TABLE: (Standing.REFUSED, "move this export into the folder of its own table"),
-    Verdict.ION_NOT_SUPPORTED: (Standing.REFUSED, "export again with ExportFormat DYNAMODB_JSON"),
-}
 
 
 BY_ACCESS = frozenset({Verdict.ARCHIVED, Verdict.UNREADABLE})

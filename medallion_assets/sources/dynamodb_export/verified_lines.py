@@ -19,7 +19,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.dynamodb_export.data_text import text_if_short
-from medallion_assets.sources.dynamodb_export.read import DataFile, Export
+from medallion_assets.sources.dynamodb_export.manifest import DataFile, Export
 from medallion_assets.sources.dynamodb_export.verify import check_lines, verified_files
 
 FRAME_BYTES = 64 * 1024 * 1024
@@ -105,7 +105,10 @@ class _Frame:
             for file, source, _ in texts:
                 check_lines(self.export, file, source)  # names what is wrong; where nothing is, the error stands
             raise
-        counts = {"_source_file": [self._name(one[0]) for one in texts], "_lines": [one[0].item_count for one in texts]}
+        counts = {
+            "_source_file": [self._name(text[0]) for text in texts],
+            "_lines": [text[0].item_count for text in texts],
+        }
         numbers = pl.int_ranges(1, pl.col("_lines") + 1).alias("_line_number")
         numbered = pl.DataFrame(counts).with_columns(numbers).explode("_line_number")
         if numbered.height != lines.len():

@@ -27,19 +27,6 @@ from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError
 from medallion_assets.storage.failures import UnreadableObjectError
 from medallion_assets.storage.stores import CHUNK_BYTES, MISSING, expect_byte, local_path, read_if_small
 
-__all__ = [
-    "ExportRefusedError",
-    "Standing",
-    "Verdict",
-    "VerifiedExport",
-    "check_lines",
-    "expect_readable",
-    "verified_file",
-    "verified_files",
-    "verify_export",
-    "verify_file",
-]
-
 GZIP_MAGIC = b"\x1f\x8b"
 SMALL_FILE_BYTES = 256 * 1024
 """Data files up to this size are read whole, and ahead: DynamoDB writes dozens of files however few the items are."""

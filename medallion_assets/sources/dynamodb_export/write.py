@@ -67,7 +67,7 @@ def write_export(
 
     `files` gives, for each data file, its text in pieces of one or more whole lines (a newline at a piece's end may be
     left out); pieces are written as they come, so memory is bounded by a piece. `from_at` and `to_at` are equal for a
-    full export. The export begins (`started_at`) some seconds after `to_at` unless told otherwise. The same arguments
+    full export. The export begins (`started_at`) some seconds after `to_at` unless given. The same arguments
     write the same bytes. Unless it `replaces`, an export of the same id that is whole is left as it is.
 
     Raises:

@@ -43,7 +43,7 @@ def page(server: DevServer) -> str:
 def run(home: Path, **ports: int) -> None:
     variables = {"AWS_ENDPOINT_URL_DYNAMODB": ""}
     usual = {"port": free_port(), "dynamodb_port": free_port()}
-    run_dev(load_settings({"MEDALLION_HOME": str(home)}), variables, **usual | ports, tell=print, show=print)
+    run_dev(load_settings({"MEDALLION_HOME": str(home)}), variables, **usual | ports, up=print, show=print)
 
 
 @pytest.mark.parametrize(("name", "option"), [("port", "--port"), ("dynamodb_port", "--dynamodb-port")])

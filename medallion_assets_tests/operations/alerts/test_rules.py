@@ -11,7 +11,6 @@ import pytest
 from medallion_assets.operations.alerts.delivery import message
 from medallion_assets.operations.alerts.facts import Facts, Unread, WaitingExport
 from medallion_assets.operations.alerts.rules import (
-    blind,
     daily_not_done,
     gap,
     judge,
@@ -19,6 +18,7 @@ from medallion_assets.operations.alerts.rules import (
     refused_export,
     stale_table,
     unprotected_minute,
+    unreadable_facts,
 )
 from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import Outcome
@@ -233,6 +233,6 @@ def test_a_day_ends_at_local_midnight_when_clocks_change(over_at: datetime) -> N
 
 
 def test_what_cannot_be_read_is_told() -> None:
-    (alert,) = blind(Facts(unread=[Unread(what="freshness", error="the storage did not answer")]), NOW)
+    (alert,) = unreadable_facts(Facts(unread=[Unread(what="freshness", error="the storage did not answer")]), NOW)
     assert alert.key == "blind/freshness/2025-05-08"
     assert alert.what == "alert rules cannot see freshness: the storage did not answer"

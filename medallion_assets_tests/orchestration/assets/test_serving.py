@@ -232,12 +232,12 @@ def test_without_an_endpoint_or_an_account_it_says_what_to_set(
     assert run.retries == 0
 
 
-def test_an_endpoint_where_nobody_listens_is_asked_again(built: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_where_nobody_listens_is_asked_again(built: Graph) -> None:
     """Within the step first, then by the step's own retries; in the end the error says what to set."""
-    monkeypatch.setattr("medallion_assets.orchestration.reporting.STEP_RETRY_SECONDS", 0.0)
     nowhere = DynamoDBResource(endpoint_url=f"http://127.0.0.1:{free_port()}", region=REGION)
     settings = load_settings({"MEDALLION_HOME": str(built.settings.home), "MEDALLION_RETRY_SECONDS": "0"})
-    run = replace(built, settings=settings, dynamodb_resource=nowhere).run(SALES, first=LAST)
+    patient = replace(settings, step_retry_seconds=0.0)
+    run = replace(built, settings=patient, dynamodb_resource=nowhere).run(SALES, first=LAST)
     assert not run.success
     assert run.retries == SALES_METRICS.table.limits.retries
     failure = [event for event in run.result.all_events if event.event_type is dg.DagsterEventType.STEP_FAILURE][-1]
@@ -248,10 +248,9 @@ def test_throttling_that_lasts_shows_readers_nothing_and_ends_with_what_to_do(
     built: Graph, limiter: CapacityLimiter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every request to write is throttled: transient, tried again by the step; when it is over the day is published."""
-    monkeypatch.setattr("medallion_assets.orchestration.reporting.STEP_RETRY_SECONDS", 0.0)
     monkeypatch.setattr("medallion_assets.orchestration.assets.serving.CapacityLimiter", lambda _: limiter)
     settings = load_settings({"MEDALLION_HOME": str(built.settings.home), "MEDALLION_RETRIES": "0"})
-    patient = replace(built, settings=settings)
+    patient = replace(built, settings=replace(settings, step_retry_seconds=0.0))
     call = BaseClient._make_api_call
 
     def throttled(client: Any, operation: str, arguments: Any) -> Any:

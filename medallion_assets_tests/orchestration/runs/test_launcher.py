@@ -26,7 +26,6 @@ from medallion_assets_tests.orchestration.runs.test_processes import gone
 from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.postgres import PostgresServer
 
-HERE = "this-host"
 Status = dg.DagsterRunStatus
 
 
@@ -142,7 +141,7 @@ def test_what_cannot_be_told_of_a_process_fails_no_run(runs: Launching, monkeypa
     def away(*_: object) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr(run_launcher, "tell", away)
+    monkeypatch.setattr(run_launcher, "report_process", away)
     run_id = runs.launch()
     (runs.folder / "go").touch()
     runs.wait_for(run_id, Status.SUCCESS)

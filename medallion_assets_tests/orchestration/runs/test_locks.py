@@ -202,7 +202,7 @@ def test_where_nothing_is_noted_who_told_of_itself_is_ended(
     pid, _ = worker(tmp_path, started)
     os.truncate(tmp_path / RUN, 0)
     assert not end(tmp_path, RUN, grace_seconds=0)
-    assert end(tmp_path, RUN, grace_seconds=0, told=RunProcess.of(pid))
+    assert end(tmp_path, RUN, grace_seconds=0, reported=RunProcess.of(pid))
 
 
 # --- another account

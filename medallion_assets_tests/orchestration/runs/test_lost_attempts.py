@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import TransientError
 from medallion_assets.operations.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,
@@ -17,21 +18,24 @@ from medallion_assets.operations.pipeline_runs import (
     read_attempts,
     record_attempts,
 )
+from medallion_assets.orchestration.reporting import stage_errors, step_retries
 from medallion_assets.orchestration.runs.lost_attempts import (
     LOOK_BACK,
-    EndedRun,
+    RunEnd,
     StepEvent,
     lost_attempts,
     record_lost_attempts,
     record_recently_lost,
 )
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
+from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets_tests.pipeline import lakehouse_at
 
 AT = datetime(2025, 5, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 SILVER = "silver.customers"
-RUN = EndedRun(run_id="r1", job="refine", ended_at=AT + 60 * SECOND, said="process 7 is gone", trigger="restated")
+RUN = dg.DagsterRun(run_id="r1", job_name="refine", tags={TRIGGER_TAG: "restated"})
+END = RunEnd(at=AT + 60 * SECOND, said="process 7 is gone")
 
 
 def began(seconds: int, stage: str = SILVER) -> StepEvent:
@@ -46,7 +50,7 @@ def ended(seconds: int, outcome: Outcome, error: str | None = None) -> StepEvent
 
 
 def test_an_attempt_without_an_end_was_lost() -> None:
-    (row,) = lost_attempts(RUN, [began(10)], known=())
+    (row,) = lost_attempts(RUN, END, [began(10)], known=())
     assert row == StageAttempt(
         run_id="r1",
         job="refine",
@@ -60,28 +64,28 @@ def test_an_attempt_without_an_end_was_lost() -> None:
         error_kind="lost process",
     )
     said = "Canceling due to exceeding maximum runtime of 60 seconds."
-    assert lost_attempts(replace(RUN, said=said), [began(10)], known=())[0].error_kind == "time limit"
+    assert lost_attempts(RUN, replace(END, said=said), [began(10)], known=())[0].error_kind == "time limit"
 
 
 def test_only_what_has_no_row_is_told() -> None:
     """The first attempt failed and told so; the second was killed; another stage was not recorded at all."""
     events = [began(1), ended(2, Outcome.FAILED, "no"), began(3, "gold.t"), began(12)]
-    found = lost_attempts(RUN, events, known={("r1", SILVER, 1), ("r0", SILVER, 2), ("r1", "silver.other", 2)})
+    found = lost_attempts(RUN, END, events, known={("r1", SILVER, 1), ("r0", SILVER, 2), ("r1", "silver.other", 2)})
     assert [(one.stage, one.attempt, one.duration_seconds) for one in found] == [(SILVER, 2, 48.0), ("gold.t", 1, 57.0)]
-    assert lost_attempts(RUN, events, known={("r1", SILVER, 1), ("r1", SILVER, 2), ("r1", "gold.t", 1)}) == []
+    assert lost_attempts(RUN, END, events, known={("r1", SILVER, 1), ("r1", SILVER, 2), ("r1", "gold.t", 1)}) == []
 
 
 def test_what_dagster_saw_end_was_not_lost() -> None:
     """Its row could not be written; it says how it ended, and what Dagster knows of that."""
     events = [began(1), ended(2, Outcome.FAILED, "disk full"), began(12), ended(20, Outcome.SUCCEEDED)]
-    first, second = lost_attempts(RUN, events, known=())
+    first, second = lost_attempts(RUN, END, events, known=())
     assert (first.outcome, first.duration_seconds) == (Outcome.FAILED, 1.0)
     assert first.error == "the attempt ended, and its row could not be written; Dagster says: disk full"
     assert (second.outcome, second.error, second.duration_seconds) == (Outcome.SUCCEEDED, None, 8.0)
 
 
 def test_clocks_that_disagree_make_no_negative_duration() -> None:
-    (row,) = lost_attempts(RUN, [began(61)], known=())
+    (row,) = lost_attempts(RUN, END, [began(61)], known=())
     assert row.duration_seconds == 0.0
 
 
@@ -165,6 +169,23 @@ def test_a_failed_step_without_a_row_tells_its_error(
     assert row["outcome"] == "failed"
     assert "disk full" in row["error"]
     assert (row["partition"], row["trigger"]) == ("2025-05-01...2025-05-03", "schedule")
+
+
+def test_an_attempt_that_is_tried_again_has_the_error_that_it_was_tried_again_for(
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
+) -> None:
+    """Not what Dagster and the assets put around it."""
+
+    @dg.asset(key=["silver", "customers"])
+    def unlucky() -> None:
+        with step_retries(CUSTOMERS, attempt=1, first_wait_seconds=0.0), stage_errors():
+            raise TransientError("the store did not answer") from OSError("timed out")
+
+    record_lost_attempts(lakehouse, dagster_instance, failed_run(dagster_instance, unlucky))
+    rows = read_attempts(lakehouse).to_dicts()
+    assert len(rows) == CUSTOMERS.limits.retries + 1
+    assert all(row["error"].endswith("the store did not answer") for row in rows)
+    assert all(row["error_kind"].startswith("TransientError") for row in rows)
 
 
 def test_steps_that_are_no_stage_are_left_alone(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:

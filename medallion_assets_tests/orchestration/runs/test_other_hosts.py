@@ -16,16 +16,15 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from medallion_assets.orchestration.runs import launcher as run_launcher
 from medallion_assets.orchestration.runs.launcher import WatchedRunLauncher
 from medallion_assets.orchestration.runs.processes import RunProcess
-from medallion_assets.orchestration.runs.whereabouts import HOST_TAG, tell
+from medallion_assets.orchestration.runs.whereabouts import HOST_TAG, report_process
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.runs.launching import Launching, health
 
 HERE = "this-host"
-Status = dg.DagsterRunStatus
 
 
 def run_of(runs: Launching, *pids: int, tags: dict[str, str] | None = None) -> str:
-    """A run whose processes told of themselves by Dagster's own events alone."""
+    """A run whose processes are reported by Dagster's own events alone."""
     run_id = runs.make(tags)
     for pid in pids:
         data = EngineEventData.in_process(pid)
@@ -69,19 +68,19 @@ def test_nobody_here_judges_or_ends_a_process_of_another_host(
     assert health(runs, run_id) == (WorkerStatus.RUNNING, f"not watched: its process is on another host, {host}")
     assert not runs.launcher.terminate(run_id)
     assert f"of this run is on host {host}, this is {HERE}. End it there." in runs.said(run_id)
-    assert runs.run(run_id).status is Status.NOT_STARTED
+    assert runs.run(run_id).status is dg.DagsterRunStatus.NOT_STARTED
 
 
 def test_a_process_that_names_its_host_is_judged_there_alone(runs: Launching, here: dict[str, str]) -> None:
     run_id = run_of(runs, tags=here)
-    tell(runs.instance, runs.run(run_id), RunProcess(pid=dead_pid(), host="a-laptop", noted_at=1.0))
+    report_process(runs.instance, runs.run(run_id), RunProcess(pid=dead_pid(), host="a-laptop", noted_at=1.0))
     assert health(runs, run_id)[1] == "not watched: its process is on another host, a-laptop"
 
 
 def test_a_process_without_a_host_is_not_said_to_be_on_another_one(runs: Launching) -> None:
     pid = dead_pid()
     run_id = run_of(runs, pid)
-    assert health(runs, run_id) == (WorkerStatus.RUNNING, f"not watched: process {pid} has not told its host")
+    assert health(runs, run_id) == (WorkerStatus.RUNNING, f"not watched: process {pid} has not reported its host")
 
 
 def test_a_code_server_by_socket_is_on_this_host(runs: Launching, here: dict[str, str]) -> None:
@@ -94,15 +93,15 @@ def test_a_run_that_began_and_told_no_process_is_lost_after_a_minute(
     runs: Launching, here: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = run_of(runs, tags=here)
-    assert health(runs, run_id) == (WorkerStatus.RUNNING, "it has not told its process yet")
+    assert health(runs, run_id) == (WorkerStatus.RUNNING, "it has not reported its process yet")
     start = dg.DagsterEvent(event_type_value="PIPELINE_START", job_name="waiting")
     runs.instance.report_dagster_event(start, run_id)
     record = runs.instance.get_run_record_by_id(run_id)
     assert record is not None
     assert record.start_time is not None
-    later = record.start_time + run_launcher.UNTOLD_SECONDS + 1
+    later = record.start_time + run_launcher.UNREPORTED_SECONDS + 1
     monkeypatch.setattr("time.time", lambda: later)
-    assert health(runs, run_id) == (WorkerStatus.FAILED, "it began, and told no process within 60 s")
+    assert health(runs, run_id) == (WorkerStatus.FAILED, "it began, and reported no process within 60 s")
 
 
 @pytest.mark.usefixtures("here")

@@ -13,7 +13,7 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG
 from medallion_assets.orchestration.runs import watch as run_watch
 from medallion_assets.orchestration.runs.locks import is_held, known_runs, take
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS
-from medallion_assets.orchestration.runs.watch import GRACE_SECONDS, LEAVING_SECONDS, UNTOLD_SECONDS, look
+from medallion_assets.orchestration.runs.watch import GRACE_SECONDS, LEAVING_SECONDS, UNREPORTED_SECONDS, look
 from medallion_assets.orchestration.runs.whereabouts import Whereabouts, folder_of
 from medallion_assets_tests.orchestration.runs.launching import Launching, launching, wait_until
 from medallion_assets_tests.orchestration.runs.test_processes import gone
@@ -25,7 +25,7 @@ Status = dg.DagsterRunStatus
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launching]:
     """Nobody watches but the test."""
     monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.watch", lambda *_: None)
-    monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.settle", lambda *_: None)
+    monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.conclude", lambda *_: None)
     with launching(tmp_path) as one:
         yield one
 
@@ -57,9 +57,9 @@ def test_a_launch_that_was_cut_short_is_given_up(runs: Launching) -> None:
     run_id = starting(runs)
     launched_at = runs.instance.get_run_stats(run_id).launch_time
     assert launched_at is not None
-    look(runs.instance, launched_at + UNTOLD_SECONDS - 1)
+    look(runs.instance, launched_at + UNREPORTED_SECONDS - 1)
     assert runs.run(run_id).status is Status.STARTING
-    look(runs.instance, launched_at + UNTOLD_SECONDS + 1)
+    look(runs.instance, launched_at + UNREPORTED_SECONDS + 1)
     assert runs.run(run_id).status is Status.FAILURE
     assert "its launch was cut short: no process was started within 20 s" in runs.said(run_id)
     assert runs.run(run_id).tags[MAX_RETRIES_TAG] == "1"
@@ -87,7 +87,7 @@ def test_an_odd_run_keeps_nobody_from_looking_at_the_others(runs: Launching, mon
         return real(instance, run)
 
     monkeypatch.setattr(run_watch, "whereabouts", of_the_other)
-    look(runs.instance, time.time() + UNTOLD_SECONDS + 1)
+    look(runs.instance, time.time() + UNREPORTED_SECONDS + 1)
     assert (runs.run(odd).status, runs.run(other).status) == (Status.STARTING, Status.FAILURE)
 
 

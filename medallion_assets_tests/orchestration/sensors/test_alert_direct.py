@@ -12,7 +12,7 @@ from medallion_assets.errors import TransientError
 from medallion_assets.operations.alerts.delivery import Channel
 from medallion_assets.operations.alerts.marks import REST, Marks
 from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.orchestration.sensors.alert_direct import PartlyToldError, send_directly
+from medallion_assets.orchestration.sensors.alert_direct import PartlySentError, send_directly
 from medallion_assets_tests.services.listeners import Webhook, web_server
 
 NOW = datetime(2025, 5, 8, 15, tzinfo=UTC)
@@ -46,7 +46,7 @@ def test_the_channels_that_work_get_every_alert_and_the_broken_one_rests(
 ) -> None:
     works, broken = hooks
     for key in ("one", "two", "one"):
-        with pytest.raises(PartlyToldError, match=r"failure.1. json"):
+        with pytest.raises(PartlySentError, match=r"failure.1. json"):
             send_directly(channels(hooks), marks, [alert(key)], "", NOW)
     assert (len(works.titles), marks.rests("failure[1] json", NOW)) == (2, True)
     broken.status = 200

@@ -262,7 +262,7 @@ def test_figures_that_fail_their_audit_are_given_up_though_silver_goes_on(follow
     assert days_of(request) == [day(20)]
 
 
-def test_tomorrow_waits_for_its_day_and_a_long_stretch_lets_live_work_go_first(follower: Follower) -> None:
+def test_tomorrow_waits_for_its_day_and_a_long_day_range_lets_live_work_go_first(follower: Follower) -> None:
     """Days are business days in Los Angeles; of 60 days the last 31 do not wait for the others."""
     plant(follower.lakehouse, {day(number): "10" for number in range(60)})
     evening = datetime(2025, 5, 7, 6, 59, tzinfo=UTC)

@@ -69,7 +69,8 @@ def planned(instance: dg.DagsterInstance, job: str = "work") -> dg.DagsterRun:
 
 
 def sensor_of(upstream: Sequence[str | dg.AssetKey], condition: Condition = CONDITION) -> dg.SensorDefinition:
-    return run_if("watcher", job="respond", upstream=upstream, condition=condition)
+    names = [named if isinstance(named, str) else named.to_user_string() for named in upstream]
+    return run_if("watcher", job="respond", upstream=names, condition=condition)
 
 
 def tick(

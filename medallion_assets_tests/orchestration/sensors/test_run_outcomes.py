@@ -22,7 +22,7 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.outcomes import WILL_RETRY_TAG
 from medallion_assets.orchestration.sensors import run_outcomes
-from medallion_assets.orchestration.sensors.alert_direct import PartlyToldError
+from medallion_assets.orchestration.sensors.alert_direct import PartlySentError
 from medallion_assets.orchestration.sensors.run_outcomes import (
     LOOK_BACK_HOURS,
     MOST_RUNS,
@@ -254,12 +254,12 @@ def test_a_broken_channel_keeps_no_run_from_the_others(
     """More runs than one tick looks at; those that a channel still has to hear of stay, and no others."""
     told: list[str] = []
 
-    def tell_some(*arguments: Any) -> None:
+    def send_to_some(*arguments: Any) -> None:
         told.extend(str(one.run_id) for one in arguments[3])
-        raise PartlyToldError("one channel is broken", expected="an answer", found="none", do="nothing")
+        raise PartlySentError("one channel is broken", expected="an answer", found="none", do="nothing")
 
     runs = [run(instance, fails="it broke", number=str(number)) for number in range(MOST_RUNS + 2)]
-    monkeypatch.setattr(run_outcomes, "tell", tell_some)
+    monkeypatch.setattr(run_outcomes, "keep_or_send", send_to_some)
     cursor = tick(lakehouse, instance, tick(lakehouse, instance))
     assert set(runs) <= set(told)
     monkeypatch.undo()

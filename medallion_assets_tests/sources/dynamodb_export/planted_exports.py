@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from obstore.store import ObjectStore
 
-from medallion_assets.sources.dynamodb_export.manifest import FILE_LIST_NAME, ROOT, md5_base64
-from medallion_assets.sources.dynamodb_export.read import Export, ExportType, find_exports
+from medallion_assets.sources.dynamodb_export.find import find_exports
+from medallion_assets.sources.dynamodb_export.manifest import FILE_LIST_NAME, ROOT, Export, ExportType, md5_base64
 from medallion_assets.sources.dynamodb_export.verify import VerifiedExport, verify_export
 from medallion_assets.sources.dynamodb_export.write import full_record, upsert_record, write_export
 from medallion_assets.storage.stores import open_store, read_bytes, write_bytes

@@ -14,8 +14,11 @@ from moto import mock_aws
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.source import Found
-from medallion_assets.sources.dynamodb_export.read import Export, ExportType, find_exports, read_export
-from medallion_assets.sources.dynamodb_export.verify import Verdict, verified_file, verify_export
+from medallion_assets.sources.dynamodb_export.find import find_exports
+from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
+from medallion_assets.sources.dynamodb_export.read import read_export
+from medallion_assets.sources.dynamodb_export.verdicts import Verdict
+from medallion_assets.sources.dynamodb_export.verify import verified_file, verify_export
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import (

@@ -11,7 +11,9 @@ import pytest
 from medallion_assets.refining.bronze import bronze_table, export_files, exports_in
 from medallion_assets.sources.dynamodb_export import verified_lines as module
 from medallion_assets.sources.dynamodb_export import verify as verification
-from medallion_assets.sources.dynamodb_export.read import Export, ExportType, find_exports, read_export
+from medallion_assets.sources.dynamodb_export.find import find_exports
+from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
+from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.verified_lines import export_lines
 from medallion_assets.storage.stores import read_bytes, write_bytes
 from medallion_assets_tests.pipeline import EXPORTS

@@ -12,17 +12,11 @@ import obstore
 import pytest
 from obstore.store import ObjectStore
 
-from medallion_assets.sources.dynamodb_export.manifest import FILE_LIST_NAME, SUMMARY_NAME
-from medallion_assets.sources.dynamodb_export.read import Export, find_exports, read_export
-from medallion_assets.sources.dynamodb_export.verify import (
-    ExportRefusedError,
-    Standing,
-    Verdict,
-    VerifiedExport,
-    check_lines,
-    verified_file,
-    verify_export,
-)
+from medallion_assets.sources.dynamodb_export.find import find_exports
+from medallion_assets.sources.dynamodb_export.manifest import FILE_LIST_NAME, SUMMARY_NAME, Export
+from medallion_assets.sources.dynamodb_export.read import read_export
+from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Standing, Verdict
+from medallion_assets.sources.dynamodb_export.verify import VerifiedExport, check_lines, verified_file, verify_export
 from medallion_assets.storage.stores import open_store, read_bytes, write_bytes
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import (
     EXPORT_AT,

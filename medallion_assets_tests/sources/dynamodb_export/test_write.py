@@ -10,8 +10,15 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.errors import PermanentError
-from medallion_assets.sources.dynamodb_export.manifest import Export, multipart_etag, render_summary, started_at_of
-from medallion_assets.sources.dynamodb_export.read import ExportType, find_exports, read_export
+from medallion_assets.sources.dynamodb_export.find import find_exports
+from medallion_assets.sources.dynamodb_export.manifest import (
+    Export,
+    ExportType,
+    multipart_etag,
+    render_summary,
+    started_at_of,
+)
+from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.write import (
     delete_record,
     full_record,

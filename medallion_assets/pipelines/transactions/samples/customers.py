@@ -7,25 +7,17 @@ Does not: lines and files (pipelines.transactions.samples.lines, pipelines.trans
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
+from medallion_assets.contracts.moments import micros
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS as CONTRACT
 from medallion_assets.pipelines.transactions.samples.lines import SampleTable
 from medallion_assets.pipelines.transactions.samples.randomness import below, choose, uniform
 
-CUSTOMERS = SampleTable(
-    name=CONTRACT.short_name,
-    key="customer_id",
-    attributes=(
-        ("customer_id", "S"),
-        ("customer_name", "S"),
-        ("email", "S"),
-        ("customer_segment", "S"),
-        ("region", "S"),
-        ("signup_date", "S"),
-    ),
+CUSTOMERS = SampleTable.of(
+    CONTRACT,
     spoilt=(
         ("customer_segment", None),
         ("customer_segment", '{"N":"3"}'),
@@ -80,7 +72,7 @@ def customers(index: pl.Series, *, seed: int, count: int, start: datetime, end: 
 
 def signup_micros(index: pl.Expr, *, count: int, start: datetime, end: datetime) -> pl.Expr:
     """When a customer appears in the table, in microseconds since 1970: before `start`, or spread over the days."""
-    begin, length = _micros(start), _micros(end) - _micros(start)
+    begin, length = micros(start), micros(end) - micros(start)
     late = (index.cast(pl.Float64) / max(count, 1) - SIGNED_UP_BEFORE) / (1 - SIGNED_UP_BEFORE)
     late = pl.min_horizontal(late, 1.0)  # an index behind all of them signs up at the end
     return pl.when(_before(index, count)).then(begin - 1_000_000).otherwise(begin + (late * length).cast(pl.Int64))
@@ -95,7 +87,7 @@ def customer_events(
     """
     i = pl.col("index")
     begin = signup_micros(i, count=count, start=start, end=end)
-    from_micros, length = _micros(changes_from), _micros(end + timedelta(days=1)) - _micros(changes_from)
+    from_micros, length = micros(changes_from), micros(end + timedelta(days=1)) - micros(changes_from)
 
     def event(name: str, share: float, **columns: pl.Expr) -> pl.DataFrame:
         at = pl.max_horizontal(begin + 3_600_000_000, from_micros + below(uniform(i, seed, f"{name}, at"), length))
@@ -130,7 +122,3 @@ def _before(index: pl.Expr, count: int) -> pl.Expr:
 
 def _one_of(names: Sequence[str], drawn: pl.Expr) -> pl.Expr:
     return pl.lit(pl.Series(names)).gather(below(drawn, len(names)))
-
-
-def _micros(moment: datetime | date) -> int:
-    return int(pl.Series([moment]).dt.epoch("us")[0])

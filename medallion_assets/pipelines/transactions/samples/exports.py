@@ -20,8 +20,7 @@ from medallion_assets.pipelines.transactions.samples.lines import SampleTable, f
 from medallion_assets.pipelines.transactions.samples.places import exports_of
 from medallion_assets.pipelines.transactions.samples.randomness import choose, uniform
 from medallion_assets.pipelines.transactions.samples.transactions import TRANSACTIONS, moments, transactions
-from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY
-from medallion_assets.sources.dynamodb_export.read import Export, ExportType
+from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY, Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import NO_OPTIONS
 

@@ -14,6 +14,7 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import decides_at
+from medallion_assets.contracts.moments import micros
 from medallion_assets.pipelines.transactions.samples.customers import CUSTOMERS, customer_events, customers
 from medallion_assets.pipelines.transactions.samples.events import changes_in, lives, picture
 from medallion_assets.pipelines.transactions.samples.lines import SampleTable, full_lines, incremental_lines, spoil
@@ -25,8 +26,7 @@ from medallion_assets.pipelines.transactions.samples.transactions import (
     transaction_events,
     transactions,
 )
-from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY
-from medallion_assets.sources.dynamodb_export.read import Export, ExportType
+from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY, Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 
 DAY = timedelta(days=1)
@@ -116,7 +116,7 @@ def write_opening_export(
         story = _customer_story(seed, customers, start, end)
     else:
         story = _transaction_story(seed, transactions, customers, start, end)
-    until = replace(story, history=story.history.filter(pl.col("at_micros") <= _micros(end)))
+    until = replace(story, history=story.history.filter(pl.col("at_micros") <= micros(end)))
     return _write_full(store, until, at, started_at=at)
 
 
@@ -166,7 +166,7 @@ def _bad_share(story: _Story) -> float:
 
 
 def _write_full(store: ObjectStore, story: _Story, at: datetime, *, started_at: datetime | None = None) -> Export:
-    there = picture(story.history, _micros(at), seed=story.seed)
+    there = picture(story.history, micros(at), seed=story.seed)
     rows = there.select("index", *story.changing).join(story.rows, on="index")
     rows = spoil(rows, story.table, share=BAD_SHARE, seed=story.seed, stream="full")
     return _write(store, story, ExportType.FULL, at, at, _files(rows, story, FULL_FILES, "full"), started_at)
@@ -174,7 +174,7 @@ def _write_full(store: ObjectStore, story: _Story, at: datetime, *, started_at: 
 
 def _write_window(store: ObjectStore, story: _Story, begin: datetime, *, bad_share: float) -> Export:
     end = begin + DAY
-    changes = changes_in(story.history, _micros(begin), _micros(end), story.changing)
+    changes = changes_in(story.history, micros(begin), micros(end), story.changing)
     stream = f"window {begin}"
     rows = spoil(changes.join(story.rows, on="index"), story.table, share=bad_share, seed=story.seed, stream=stream)
     files = _files(rows, story, INCREMENTAL_FILES, stream)
@@ -208,7 +208,3 @@ def _write(
         started_at=started_at,
         seed=story.seed,
     )
-
-
-def _micros(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000

@@ -10,11 +10,12 @@ Values are written without escaping: the generators draw from texts that need no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import polars as pl
 
+from medallion_assets.contracts.table import Table
 from medallion_assets.pipelines.transactions.samples.randomness import below, uniform
+from medallion_assets.sources.dynamodb_export.record import attributes_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +28,14 @@ class SampleTable:
 
     name: str
     key: str
-    attributes: tuple[tuple[str, Literal["S", "N"]], ...]
+    attributes: tuple[tuple[str, str], ...]
     spoilt: tuple[tuple[str, str | None], ...]
+
+    @classmethod
+    def of(cls, contract: Table, *, spoilt: tuple[tuple[str, str | None], ...]) -> SampleTable:
+        """The sample of a table with one key, whose items have the attributes that its contract reads."""
+        attributes = tuple((attribute.source, attribute.variant) for attribute in attributes_of(contract))
+        return cls(name=contract.short_name, key=contract.key[0], attributes=attributes, spoilt=spoilt)
 
 
 def spoil(rows: pl.DataFrame, table: SampleTable, *, share: float, seed: int, stream: str) -> pl.DataFrame:

@@ -26,7 +26,9 @@ from medallion_assets.pipelines.transactions.samples.history import BAD_SHARE, w
 from medallion_assets.pipelines.transactions.samples.lines import SampleTable
 from medallion_assets.pipelines.transactions.samples.places import check_only_samples, exports_of
 from medallion_assets.pipelines.transactions.samples.transactions import TRANSACTIONS, transactions
-from medallion_assets.sources.dynamodb_export.read import Export, ExportType, find_exports, read_export
+from medallion_assets.sources.dynamodb_export.find import find_exports
+from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
+from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.write import delete_record, upsert_record, write_export
 from medallion_assets.storage.stores import NO_OPTIONS, read_bytes
 

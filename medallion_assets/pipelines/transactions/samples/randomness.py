@@ -7,6 +7,7 @@ Does not: what is drawn (the tables of samples).
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from collections.abc import Mapping
 
@@ -40,8 +41,8 @@ def choose(drawn: pl.Expr, weights: Mapping[str, float]) -> pl.Expr:
     names = list(weights)
     chosen = pl.lit(names[-1])
     edge = total
-    for name in reversed(names[:-1]):
-        edge -= weights[_next(names, name)]
+    for name, following in reversed(list(itertools.pairwise(names))):
+        edge -= weights[following]
         chosen = pl.when(drawn < edge / total).then(pl.lit(name)).otherwise(chosen)
     return chosen
 
@@ -49,10 +50,6 @@ def choose(drawn: pl.Expr, weights: Mapping[str, float]) -> pl.Expr:
 def below(drawn: pl.Expr, count: pl.Expr | int) -> pl.Expr:
     """A whole number from 0 to count - 1 for each uniform number."""
     return (drawn * count).floor().cast(pl.UInt64)
-
-
-def _next(names: list[str], name: str) -> str:
-    return names[names.index(name) + 1]
 
 
 def _u64(value: int) -> pl.Expr:

@@ -11,27 +11,15 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from medallion_assets.contracts.moments import micros
 from medallion_assets.pipelines.transactions.customer_transactions import CURRENCIES, PAYMENT_METHODS
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS as CONTRACT
 from medallion_assets.pipelines.transactions.samples.customers import SIGNED_UP_BEFORE, customer_id
 from medallion_assets.pipelines.transactions.samples.lines import SampleTable
 from medallion_assets.pipelines.transactions.samples.randomness import below, choose, normal, uniform
 
-TRANSACTIONS = SampleTable(
-    name=CONTRACT.short_name,
-    key="transaction_id",
-    attributes=(
-        ("transaction_id", "S"),
-        ("customer_id", "S"),
-        ("transaction_timestamp", "S"),
-        ("amount", "N"),
-        ("currency", "S"),
-        ("product_id", "S"),
-        ("product_category", "S"),
-        ("quantity", "N"),
-        ("payment_method", "S"),
-        ("status", "S"),
-    ),
+TRANSACTIONS = SampleTable.of(
+    CONTRACT,
     spoilt=(
         ("amount", '{"N":"12.345678"}'),
         ("amount", '{"S":"12.50"}'),
@@ -58,7 +46,7 @@ CATEGORIES = {
 }
 PAYMENT_WEIGHTS = dict(zip(PAYMENT_METHODS, (0.44, 0.22, 0.12, 0.08, 0.06, 0.03, 0.03, 0.02), strict=True))
 STATUS_WEIGHTS = {"completed": 0.93, "pending": 0.03, "refunded": 0.025, "cancelled": 0.015}
-"""In a table that is looked at once; `transaction_events` tells the same as a story."""
+"""In a table that is looked at once; `transaction_events` has the same as a story."""
 WEEKDAY_WEIGHTS = (0.9, 0.88, 0.92, 0.98, 1.15, 1.3, 1.1)
 HOUR_WEIGHTS = (2, 1, 1, 1, 1, 2, 4, 7, 10, 13, 15, 17, 19, 17, 16, 15, 16, 18, 21, 23, 21, 16, 10, 5)
 PACIFIC_HOURS = timedelta(hours=-8)
@@ -78,7 +66,7 @@ def moments(index: pl.Series, *, seed: int, start: datetime, end: datetime) -> p
     )
     # On an edge the later hour: the last edge cannot be drawn.
     hour = edges.search_sorted(drawn["hour"] * float(edges[-1]), side="right").cast(pl.Int64)
-    begin = int(start.timestamp()) * 1_000_000
+    begin = micros(start)
     return begin + hour * _HOUR_MICROS + (drawn["within"] * _HOUR_MICROS).cast(pl.Int64) // 1000 * 1000
 
 
@@ -124,7 +112,7 @@ def transaction_events(rows: pl.DataFrame, *, seed: int, end: datetime) -> pl.Da
     """
     i = pl.col("index")
     late = (_DAY_MICROS * (2 + 4 * uniform(i, seed, "days late"))).cast(pl.Int64)
-    is_late = (uniform(i, seed, "late") < 0.015) & (pl.col("at_micros") + late < int(end.timestamp()) * 1_000_000)
+    is_late = (uniform(i, seed, "late") < 0.015) & (pl.col("at_micros") + late < micros(end))
     delay = (1_000_000 + 59_000_000 * uniform(i, seed, "delay")).cast(pl.Int64)
     is_pending = uniform(i, seed, "pending") < 0.06
     is_cancelled = uniform(i, seed, "cancelled") < 0.15

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from medallion_assets.sources.dynamodb_export.read import Export
+from medallion_assets.sources.dynamodb_export.manifest import Export
 
 
 def records(url: Path, export: Export) -> list[dict[str, Any]]:

@@ -15,8 +15,8 @@ from medallion_assets.pipelines.transactions.customer_transactions import PAYMEN
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.samples import exports as samples
 from medallion_assets.pipelines.transactions.samples.exports import write_sample
-from medallion_assets.sources.dynamodb_export.read import ExportType
-from medallion_assets.sources.dynamodb_export.verify import Verdict
+from medallion_assets.sources.dynamodb_export.manifest import ExportType
+from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets_tests.pipelines.transactions.samples.reading import all_bytes, records, value
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import verified
 

@@ -12,8 +12,8 @@ import pytest
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
-from medallion_assets.sources.dynamodb_export.read import Export, ExportType
-from medallion_assets.sources.dynamodb_export.verify import Verdict
+from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
+from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.sources.dynamodb_export.write import full_record, write_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.pipelines.transactions.samples.reading import all_bytes, records, value

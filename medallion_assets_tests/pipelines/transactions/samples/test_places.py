@@ -11,7 +11,7 @@ from click.testing import Result
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
 from medallion_assets.pipelines.transactions.samples.places import check_only_samples
-from medallion_assets.sources.dynamodb_export.read import Export, ExportType
+from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.cli.test_cli import run
