@@ -11,6 +11,9 @@ QUICK := POLARS_MAX_THREADS=1 $(PYTEST) --hypothesis-profile=quick -m
 UNITS := contracts delta deriving errors oracle pipelines refining sources storage triggers
 LOCK := pyproject.toml --quiet --upgrade --universal --generate-hashes --no-annotate --no-emit-index-url
 
+# Tests are compiled once and not by every process of every run, whatever the machine's own setting is.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-spark demo dev sample-export ui test test-unit test-all test-deep test-kills test-stops test-faults lint types format lock bench clean
 
@@ -48,7 +51,7 @@ test: $(INSTALLED) ## run the tests but the slow ones; what needs a service that
 test-unit: $(INSTALLED) ## of these, what is about one room: no Dagster, no service, no exports from end to end; a minute
 	$(QUICK) "not slow and not flow and not service" $(addprefix medallion_assets_tests/,$(UNITS))
 
-test-all: $(INSTALLED) ## run all tests, as CI does: slow ones too, and properties on ten times as many histories
+test-all: $(INSTALLED) ## run all tests, as CI does: slow ones too, and properties on twenty times as many histories
 	$(PYTEST)
 
 test-deep: $(INSTALLED) ## the same on thousands of new histories, with coverage; hours

@@ -25,6 +25,7 @@ from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.pipeline import lakehouse_at
 from medallion_assets_tests.properties.examples import QUICK
 from medallion_assets_tests.publishing.fake_clock import FakeClock
+from medallion_assets_tests.read_once import read_once
 from medallion_assets_tests.services import dynamodb_local as local
 from medallion_assets_tests.services import s3
 from medallion_assets_tests.services.memory_limit import MemoryLimit
@@ -84,6 +85,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if FIXTURES.get(service, service) in fixtures:
                 item.add_marker(service)
                 item.add_marker("service")
+
+
+def pytest_collection_finish() -> None:
+    read_once()
 
 
 @pytest.fixture(scope="session")

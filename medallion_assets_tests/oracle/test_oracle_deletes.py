@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pytest
 
 from medallion_assets_tests.oracle.deletes import Deletes
+from medallion_assets_tests.oracle.hours import BAD, amount, at, keys, seq, states
 from medallion_assets_tests.oracle.lines import customer, delete_line, full, item_line, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, Decision, ExportInput, Limits
 from medallion_assets_tests.oracle.oracle import Expected, expected, expected_of_runs
-from medallion_assets_tests.oracle.test_oracle import BAD, amount, at, keys, seq, states
 
 FEW = Limits(max_delete_share=0.5, max_delete_min_rows=2)
 ACCEPT = (Decision(TRANSACTIONS, "2", "accept"),)

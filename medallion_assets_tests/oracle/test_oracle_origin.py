@@ -9,11 +9,11 @@ import pytest
 
 from medallion_assets_tests.oracle.chain import Gap
 from medallion_assets_tests.oracle.deletes import Deletes
+from medallion_assets_tests.oracle.hours import amount, as_of, at, keys, seq, states
 from medallion_assets_tests.oracle.lines import delete_line, full, item_line, upsert_line, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS, Decision, ExportInput
 from medallion_assets_tests.oracle.oracle import Expected, expected, expected_of_runs
 from medallion_assets_tests.oracle.origin import Delivery, Run, load
-from medallion_assets_tests.oracle.test_oracle import amount, as_of, at, keys, seq, states
 
 HOME = "arn:aws:dynamodb:us-west-2:1:table/customer_transactions"
 ELSEWHERE = "arn:aws:dynamodb:eu-west-1:2:table/customer_transactions"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from medallion_assets_tests.oracle.hours import amount, as_of, at, keys, seq, states
 from medallion_assets_tests.oracle.lines import compact, delete_line, full, item_line, upsert_line, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS
 from medallion_assets_tests.oracle.oracle import expected
-from medallion_assets_tests.oracle.test_oracle import amount, as_of, at, keys, seq, states
 
 BASE = full(TRANSACTIONS, "1", at(0), [item_line(amount("1"))])
 FROM, TO = 30, 34

@@ -3,8 +3,9 @@
 Belongs here: the settings of every test that generates more than a few values.
 Does not: what is generated (oracle.strategies).
 
-The same ones every time, so that a failure is one of the code. `make test` (Hypothesis' profile `quick`) tries a tenth
-of them; MEDALLION_EXAMPLES asks for new ones: so many for the properties of whole histories, others in proportion.
+The same ones every time, so that a failure is one of the code. `make test` (Hypothesis' profile `quick`) tries a
+twentieth of them; MEDALLION_EXAMPLES asks for new ones: so many for the properties of whole histories, others in
+proportion.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 QUICK = "quick"
-QUICK_SHARE = 1 / 10
+QUICK_SHARE = 1 / 20
 USUAL = 60
 
 

@@ -124,7 +124,14 @@ def test_superseded_rows_expire_and_no_others(serving: ServingTables, limiter: C
     assert (expiry["TimeToLiveStatus"], expiry["AttributeName"]) == ("ENABLED", "expires_at")
 
 
-@pytest.mark.parametrize(("kill", "answer_lost"), [(True, False), (True, True), (False, True)])
+@pytest.mark.parametrize(
+    ("kill", "answer_lost"),
+    [
+        (True, False),
+        pytest.param(True, True, marks=pytest.mark.slow),
+        pytest.param(False, True, marks=pytest.mark.slow),
+    ],
+)
 def test_killed_or_unanswered_at_any_step_then_run_again_gives_the_same_day(
     serving: ServingTables, limiter: CapacityLimiter, kill: bool, answer_lost: bool
 ) -> None:
@@ -170,7 +177,7 @@ def test_a_publish_within_another_at_any_step_leaves_the_newer_one(
     assert at >= 6
 
 
-@pytest.mark.parametrize(("slow", "fast"), [(0, 1), (1, 0)])
+@pytest.mark.parametrize(("slow", "fast"), [(0, 1), pytest.param(1, 0, marks=pytest.mark.slow)])
 def test_another_generation_at_any_step_of_a_publish_neither_loses_nor_mixes(
     serving: ServingTables, limiter: CapacityLimiter, slow: int, fast: int
 ) -> None:

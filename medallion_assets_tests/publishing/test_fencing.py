@@ -97,7 +97,9 @@ class Late(InterleavedClient):
 
 
 @pytest.mark.parametrize("publish", [publish_version, publish_pair])
-@pytest.mark.parametrize("newer", [2, 3], ids=["the same version", "a newer version"])
+@pytest.mark.parametrize(
+    "newer", [pytest.param(2, id="the same version", marks=pytest.mark.slow), pytest.param(3, id="a newer version")]
+)
 def test_a_publish_that_lost_its_turn_at_any_step_writes_nothing_more(
     serving: ServingTables, publish: Callable[..., Published], newer: int
 ) -> None:

@@ -146,7 +146,13 @@ def test_without_the_partition_of_the_watermark_the_table_itself_is_compared(gol
 
 @pytest.mark.parametrize(
     ("kill", "answer_lost", "next_version"),
-    [(True, False, 2), (True, True, 2), (True, False, 3), (True, True, 3), (False, True, 3)],
+    [
+        (True, False, 3),
+        pytest.param(True, False, 2, marks=pytest.mark.slow),
+        pytest.param(True, True, 2, marks=pytest.mark.slow),
+        pytest.param(True, True, 3, marks=pytest.mark.slow),
+        pytest.param(False, True, 3, marks=pytest.mark.slow),
+    ],
 )
 def test_killed_or_unanswered_at_any_step_then_published_again_gives_the_same_table(
     gold: Gold, kill: bool, answer_lost: bool, next_version: int
@@ -171,7 +177,9 @@ def test_killed_or_unanswered_at_any_step_then_published_again_gives_the_same_ta
     assert at >= 7
 
 
-@pytest.mark.parametrize(("slow", "fast"), [((2, OLDER), (3, NEWER)), ((3, NEWER), (2, OLDER))])
+@pytest.mark.parametrize(
+    ("slow", "fast"), [((2, OLDER), (3, NEWER)), pytest.param((3, NEWER), (2, OLDER), marks=pytest.mark.slow)]
+)
 def test_a_publish_within_another_at_any_step_leaves_the_newer_one(
     gold: Gold, slow: tuple[int, Figures], fast: tuple[int, Figures]
 ) -> None:
@@ -197,7 +205,7 @@ def test_a_publish_within_another_at_any_step_leaves_the_newer_one(
     assert at >= 5
 
 
-@pytest.mark.parametrize(("slow", "fast"), [(0, 1), (1, 0)])
+@pytest.mark.parametrize(("slow", "fast"), [(0, 1), pytest.param(1, 0, marks=pytest.mark.slow)])
 def test_another_generation_at_any_step_of_a_publish_leaves_the_newer_one(gold: Gold, slow: int, fast: int) -> None:
     """P2, P5: Gold was made anew, begins at version 1, and reaches less far than the one before."""
     publishes: dict[int, dict[str, Any]] = {

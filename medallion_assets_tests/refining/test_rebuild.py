@@ -189,7 +189,13 @@ def test_twice_changes_no_row(tmp_path: Path) -> None:
     assert set(lakehouse.open(STRICT).files["path"]) == files
 
 
-@pytest.mark.parametrize("table", [(LOOSE, STRICT), (LOOSE_CUSTOMERS, STRICT_CUSTOMERS)], ids=["state", "history"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        pytest.param((LOOSE, STRICT), id="state"),
+        pytest.param((LOOSE_CUSTOMERS, STRICT_CUSTOMERS), id="history", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("step", ["add_missing_rows", "replace_events", "Replacement.commit", "replace_quarantine"])
 def test_cut_off_anywhere_it_loses_nothing_and_can_be_done_again(
     tmp_path: Path, table: tuple[Table, Table], step: str

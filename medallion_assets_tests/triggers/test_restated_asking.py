@@ -165,6 +165,7 @@ def test_one_day_that_cannot_be_built_is_found_among_many() -> None:
     assert max(run.active_at for run in day.runs if run.succeeded) < NOW + timedelta(minutes=20)
 
 
+@pytest.mark.slow
 def test_a_cause_that_all_days_have_costs_few_runs_and_one_alert() -> None:
     """The serving table is gone: sixty scattered days are not tried one by one, and people are told once."""
     days = {one.first: one for one in (day_range(2 * number) for number in range(60))}

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from dagster._core.instance.ref import InstanceRef
 
 from medallion_assets.cli.dagster_home import dev_yaml
@@ -20,6 +21,7 @@ LAST = STORY_DAYS[1]
 DAYS = [date(2025, 1, 10), date(2025, 1, 11)]
 
 
+@pytest.mark.slow
 def test_what_was_published_is_there_again(refined: Graph) -> None:
     """Days that Gold has and nobody published wait for the sensors."""
     home = refined.settings.dagster_home

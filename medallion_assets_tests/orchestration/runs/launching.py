@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 import psutil
+from dagster._core.launcher import WorkerStatus
 
 from medallion_assets.orchestration.runs.launcher import WatchedRunLauncher
 from medallion_assets.orchestration.runs.locks import end_workers, noted
@@ -105,3 +106,9 @@ def wait_until(ready: Callable[[], object], what: str) -> None:
     while not ready():
         assert time.monotonic() < deadline, f"not within {SECONDS:g} s: {what}"
         time.sleep(POLL_SECONDS)
+
+
+def health(runs: Launching, run_id: str) -> tuple[WorkerStatus, str | None]:
+    """What the launcher says of a run's process, and why."""
+    found = runs.launcher.check_run_worker_health(runs.run(run_id))
+    return found.status, found.msg
