@@ -106,7 +106,6 @@ class ExportRefusedError(BatchRefusedError):
         do: str | None = None,
         state: str | None = None,
     ) -> None:
-        self.export_id = export_id
         self.table = table
         self.file = file
         of_table = f" of table {table}" if table else ""
@@ -120,4 +119,5 @@ class ExportRefusedError(BatchRefusedError):
             expected=expected,
             found=found,
             do=do or verdict.advice,
+            export_id=export_id,
         )
