@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any
 
 import narwhals as nw
 import polars as pl
@@ -63,13 +62,11 @@ class Computation:
         return str(self.gold.table.partition_by)
 
     def _daily(self, gold: Daily, days: list[date]) -> pl.DataFrame:
-        return self._fetched(gold.compute(self._engine.scan(self.source.part(partitions=days))))
+        rows = self._engine.fetch(gold.compute(self._engine.scan(self.source.part(partitions=days))))
+        return conform(rows.lazy(), gold.table).collect()
 
     def _as_of(self, gold: AsOf, day: date) -> pl.DataFrame:
-        return self._fetched(gold.compute(nw.from_native(self._base.lazy()), day))
-
-    def _fetched(self, rows: nw.LazyFrame[Any]) -> pl.DataFrame:
-        return conform(self._engine.fetch(rows).lazy(), self.gold.table).collect()
+        return conform(gold.compute(nw.from_native(self._base.lazy()), day).to_native(), gold.table).collect()
 
     @cached_property
     def _base(self) -> pl.DataFrame:

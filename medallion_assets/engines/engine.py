@@ -4,9 +4,9 @@ Belongs here: the few verbs, and what they promise.
 Does not: how an engine keeps the promises, or what the work is (refining, deriving).
 
 Data moves as files: a function is handed what it works on by path or as a block of bounded size, puts aside or stages
-what it makes, and answers few rows. So the same functions run in threads here and in processes of other machines, and
-each of them has to be local: to a row (`map_blocks`), to an item (`map_items`), to a key (`map_groups`). Functions,
-items and answers can be pickled. An engine never commits.
+what it makes, and answers what the driver has to know. So the same functions can run in threads here and in processes
+elsewhere, and each of them has to be local: to a row (`map_blocks`), to an item (`map_items`), to a key (`map_groups`).
+Functions, items and answers can be pickled. Answers come as they are asked for. An engine never commits.
 """
 
 from __future__ import annotations
@@ -58,18 +58,18 @@ class Engine(Protocol):
         ...
 
     def fetch(self, rows: nw.LazyFrame[Any]) -> pl.DataFrame:
-        """Small results, here: a base that days share, the rows of some days of Gold."""
+        """Small results, here, typed as the engine types them: a base that days share, some days of Gold."""
         ...
 
     def map_items(
-        self, function: Callable[[Item], Answer], items: Iterable[Item], *, at_once: int | None = None
+        self, function: Callable[[Item], Answer], items: Iterable[Item], *, are_large: bool = False
     ) -> Iterator[Answer]:
-        """The answer of each item, in their order; `at_once` limits how many are in this process's memory."""
+        """The answer of each item, in their order. Of items that `are_large` a process works on one at a time."""
         ...
 
     def map_blocks(
         self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Path | None = None
-    ) -> list[Answer]:
+    ) -> Iterator[Answer]:
         """The answer of each block of the lines (column `raw`) in some files; of no lines, that of one without rows.
 
         What is put aside lives as long as `folder`; without one it stays in memory.
@@ -78,16 +78,17 @@ class Engine(Protocol):
 
     def map_groups(
         self,
-        function: Callable[[Sequence[pl.DataFrame], PutAside], Answer],
+        function: Callable[[list[pl.DataFrame], PutAside], Answer],
         frames: Sequence[pl.LazyFrame],
         *,
         by: Sequence[str],
         groups: int,
         folder: Path | None = None,
-    ) -> list[Answer]:
+    ) -> Iterator[Answer]:
         """The answers for the rows of several frames, exchanged so that all rows of a key are in one call.
 
-        `groups` is how many calls it takes for each to be within the bounds (`groups_of`); `folder` as above.
+        `groups` is how many calls it takes for each to be within the bounds (`groups_of`), at least one, if of no rows;
+        `folder` as above. The list of frames is the function's: what it takes out of it is freed.
         """
         ...
 

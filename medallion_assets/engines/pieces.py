@@ -1,14 +1,16 @@
 """Pieces: cutting rows so that each piece is bounded by its rows and by its bytes.
 
-Belongs here: where to cut, and rows that are put aside on disk to be read in pieces.
-Does not: how much a piece may hold.
+Belongs here: where to cut, how long row groups are, and rows that are put aside on disk to be read in pieces.
+Does not: how much is worked on at a time (an engine's bounds).
 
 What is bounded by rows alone is not bounded: an item may have 400 KB, and a record of a change two images of it.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -64,3 +66,16 @@ def spilled(rows: pl.DataFrame, path: Path) -> pl.LazyFrame:
     height = max(1, min(20_000, ROW_GROUP_BYTES // max(1, int(length))))
     rows.write_parquet(path, compression="lz4", row_group_size=height)
     return pl.scan_parquet(path, glob=False)
+
+
+@dataclass(frozen=True)
+class Aside:
+    """Puts rows into files of a folder, under names that nobody else has; without a folder they stay in memory."""
+
+    folder: Path | None
+
+    def __call__(self, rows: pl.DataFrame) -> pl.LazyFrame:
+        """The rows, lazily."""
+        if self.folder is None:
+            return rows.lazy()
+        return spilled(rows, self.folder / f"aside-{uuid.uuid4().hex}.parquet")

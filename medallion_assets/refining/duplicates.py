@@ -30,9 +30,8 @@ def suspects(engine: Engine, parts: Sequence[pl.LazyFrame], records: int) -> pl.
     return pl.concat(engine.map_groups(_repeated, [hashes], by=[KEY_HASH], groups=groups))
 
 
-def _repeated(hashes: Sequence[pl.DataFrame], _: PutAside) -> pl.DataFrame:
-    (frame,) = hashes
-    ordered = frame.to_series().sort()  # 8 bytes each, and twice that for a moment
+def _repeated(hashes: list[pl.DataFrame], _: PutAside) -> pl.DataFrame:
+    ordered = hashes.pop().to_series().sort()  # 8 bytes each, and twice that while they are sorted
     return ordered.filter(ordered == ordered.shift(1)).unique().to_frame()
 
 

@@ -60,10 +60,10 @@ def winners_in_parts(
     if exports.height <= 1:
         return parts
     win = partial(_winners_of_group, key=key)
-    return engine.map_groups(win, [pl.concat(parts)], by=key, groups=len(parts), folder=folder)
+    return list(engine.map_groups(win, [pl.concat(parts)], by=key, groups=len(parts), folder=folder))
 
 
-def _winners_of_group(events: Sequence[pl.DataFrame], aside: PutAside, *, key: Sequence[str]) -> pl.LazyFrame:
+def _winners_of_group(events: list[pl.DataFrame], aside: PutAside, *, key: Sequence[str]) -> pl.LazyFrame:
     (frame,) = events
     return aside(winners(frame.lazy(), key).collect())
 

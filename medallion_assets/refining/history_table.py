@@ -78,16 +78,19 @@ def merge_history(
     _log(lakehouse, loaded, good, whole)
     counted = lakehouse.open(events_table(table)).scan().filter(~pl.col("_export_id").is_in(list(ignored)))
     counted = counted.filter(~is_outdated(fulls.ends))
-    keys = pl.concat([part.select(table.key) for part in good]).unique().collect(engine="streaming")
-    touched = counted if fulls.applying else counted.join(keys.lazy(), on=table.key, how="semi")
+    touched, untouched = counted, silver.scan().clear()  # a full export may end any key
+    if not fulls.applying:
+        keys = pl.concat([part.select(table.key) for part in good]).unique().collect(engine="streaming").lazy()
+        touched = counted.join(keys, on=table.key, how="semi")
+        untouched = silver.scan().join(keys, on=table.key, how="anti")
     height, size = touched.select(pl.len()).collect(engine="streaming").item(), text_bytes(touched)
     engine = silver.lakehouse.engine
     groups = groups_of((height, engine.bounds.group_rows), (size, engine.bounds.group_bytes))
     remake = partial(_remade, held=silver.part(), fulls=fulls, loaded=loaded)
-    made = engine.map_groups(remake, [touched], by=table.key, groups=groups, folder=workspace)
+    folder = workspace if groups > 1 else None
+    made = list(engine.map_groups(remake, [touched], by=table.key, groups=groups, folder=folder))
     if all(group.changed is None for group in made):
         return Change()
-    untouched = silver.scan().clear() if fulls.applying else silver.scan().join(keys.lazy(), on=table.key, how="anti")
     rows = pl.concat([untouched, *(group.versions for group in made)])
     staged = silver.folder.stage(rows, bounds=("_sequence_micros",), row_group_rows=row_group_rows(height, size))
     return Change(
@@ -106,7 +109,7 @@ class _Remade:
 
 
 def _remade(
-    touched: Sequence[pl.DataFrame], aside: PutAside, *, held: Files, fulls: FullExports, loaded: Loaded
+    touched: list[pl.DataFrame], aside: PutAside, *, held: Files, fulls: FullExports, loaded: Loaded
 ) -> _Remade:
     (events,) = touched
     after = _versions(events, fulls, loaded)

@@ -42,7 +42,7 @@ class Judged:
 
     Both have the key's columns; those of a bad record whose key cannot be read are null.
 
-    There are several parts for one large export only: each of its keys is then in one of them.
+    There are several parts where one block does not hold them; each key of an export is in one of them.
     """
 
     good: list[pl.LazyFrame] = field(default_factory=list)
@@ -149,7 +149,7 @@ def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Ju
         judged.good, judged.bad = [pl.concat(judged.good)], [pl.concat(judged.bad)]
 
 
-def _judge_suspects(found: Sequence[pl.DataFrame], aside: PutAside, *, files: Files, loaded: Loaded) -> _Part:
+def _judge_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: Files, loaded: Loaded) -> _Part:
     (positions,) = found
     lines = files.scan().join(positions.lazy(), on=POSITION, how="semi").collect(engine="streaming")
     table, records = loaded.table, judge_lines(lines, loaded)

@@ -89,7 +89,7 @@ def _count_absent(silver: Snapshot, older: pl.LazyFrame, judged: Judged, export:
     return live, sum(engine.map_groups(partial(_lacking, key=key), [older, present], by=key, groups=groups))
 
 
-def _lacking(keys: Sequence[pl.DataFrame], _: PutAside, *, key: Sequence[str]) -> int:
+def _lacking(keys: list[pl.DataFrame], _: PutAside, *, key: Sequence[str]) -> int:
     held, present = keys
     return held.join(present, on=key, how="anti").height
 

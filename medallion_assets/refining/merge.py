@@ -24,7 +24,7 @@ from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.files import Files
-from medallion_assets.engines.pieces import spilled
+from medallion_assets.engines.pieces import Aside
 from medallion_assets.refining.events import tombstones, winners_in_parts
 from medallion_assets.refining.full_exports import FullExports, bad_in
 from medallion_assets.refining.merge_days import STATE, Winners, WonRows, day_item, replace_day, replace_tombstones
@@ -70,16 +70,16 @@ def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
     engine, table = silver.lakehouse.engine, silver.table
     parts = winners_in_parts(engine, good, table.key, workspace)
     items = [
-        _Part(
+        _EventsPart(
             events=part,
             held=silver.part(),
             table=table,
             fulls=fulls,
-            aside=None if len(parts) == 1 else workspace / f"won-{number}.parquet",
+            folder=None if len(parts) == 1 else workspace,
         )
-        for number, part in enumerate(parts)
+        for part in parts
     ]
-    won = list(engine.map_items(_winning_rows, items, at_once=1))
+    won = list(engine.map_items(_winning_rows, items, are_large=True))
     return Winners(
         partition_by=str(table.partition_by),
         schema=polars_schema(table),
@@ -91,14 +91,14 @@ def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """Events, one a key, and the rows that their table holds. What wins is put `aside`, or stays in memory."""
+class _EventsPart:
+    """Events, one a key, and the rows that their table holds. What wins is put into `folder`, or stays in memory."""
 
     events: pl.LazyFrame
     held: Files
     table: Table
     fulls: FullExports
-    aside: Path | None
+    folder: Path | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ class _Won:
     count: int
 
 
-def _winning_rows(part: _Part) -> _Won:
+def _winning_rows(part: _EventsPart) -> _Won:
     table, partition_by = part.table, str(part.table.partition_by)
     rows = _winning_part(part.held, part.events, table, part.fulls)
     leaves = pl.col("_old_exists") & ~pl.col("_old_partition").eq_missing(pl.col(partition_by))
@@ -119,8 +119,8 @@ def _winning_rows(part: _Part) -> _Won:
     rows = rows.select(polars_schema(table).names())
     return _Won(
         rows={key[0]: day for key, day in rows.partition_by(partition_by, as_dict=True).items()}
-        if part.aside is None
-        else spilled(rows.sort(partition_by), part.aside),
+        if part.folder is None
+        else Aside(part.folder)(rows.sort(partition_by)),
         partitions=set(rows[partition_by].unique()),
         moved=moved,
         count=rows.height,

@@ -78,7 +78,8 @@ class Winners:
 class DayItem:
     """A day to make anew: what the table holds of it, its `new` rows, and the keys that have `gone` to other days.
 
-    `most_bytes` is how much of its text is made in one file; None where it is certainly less.
+    `most_bytes` is how much of its text is made in one file; None where one block of records and what the table holds
+    are less than that.
     """
 
     folder: TableFolder

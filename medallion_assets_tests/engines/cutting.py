@@ -9,6 +9,7 @@ import pickle
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,21 @@ import polars as pl
 
 from medallion_assets.engines.engine import Answer, Bounds, Item, PutAside
 from medallion_assets.engines.files import Files
-from medallion_assets.engines.pieces import spilled
+from medallion_assets.engines.pieces import Aside
 
 MOST_GROUPS = 4
 
 
 def small_bounds(records: int) -> Bounds:
     """So few records at a time that every table goes through several blocks, groups and passes."""
-    return Bounds(block_rows=records, group_rows=records, group_bytes=60, keys=records, hashes=records)
+    return Bounds(
+        block_rows=records,
+        block_bytes=300 * records,
+        group_rows=records,
+        group_bytes=60,
+        keys=records,
+        hashes=records,
+    )
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class CuttingEngine:
     """Works in this process. Every choice is drawn from `choice`."""
 
     choice: random.Random
-    bounds: Bounds = field(default_factory=lambda: replace(small_bounds(3), block_rows=1_000))
+    bounds: Bounds = field(default_factory=lambda: replace(small_bounds(3), block_rows=1_000, block_bytes=300_000))
 
     def scan(self, files: Files) -> nw.LazyFrame[Any]:
         """Rows in any order: data files have none."""
@@ -47,54 +55,48 @@ class CuttingEngine:
         function: Callable[[Item], Answer],
         items: Iterable[Item],
         *,
-        at_once: int | None = None,  # noqa: ARG002
+        are_large: bool = False,  # noqa: ARG002
     ) -> Iterator[Answer]:
         """In any order, and each with a copy of its item."""
         held = list(items)
-        return iter(self._in_any_order([lambda item=item: _elsewhere(function, item) for item in held]))
+        return self._in_any_order([partial(_elsewhere, function, item) for item in held])
 
     def map_blocks(
         self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Path | None = None
-    ) -> list[Answer]:
+    ) -> Iterator[Answer]:
         """Blocks of any height, of rows in any order."""
         lines = self._shuffled(files.scan().collect())
         cuts = sorted(self.choice.sample(range(lines.height + 1), k=min(lines.height, self.choice.randint(0, 5))))
         blocks = [
             lines.slice(start, stop - start) for start, stop in zip([0, *cuts], [*cuts, lines.height], strict=True)
         ]
-        return self._in_any_order([lambda block=block: self._apart(function, block, folder) for block in blocks])
+        return self._in_any_order([partial(self._apart, function, block, folder) for block in blocks])
 
     def map_groups(
         self,
-        function: Callable[[Sequence[pl.DataFrame], PutAside], Answer],
+        function: Callable[[list[pl.DataFrame], PutAside], Answer],
         frames: Sequence[pl.LazyFrame],
         *,
         by: Sequence[str],
         groups: int,  # noqa: ARG002
         folder: Path | None = None,
-    ) -> list[Answer]:
+    ) -> Iterator[Answer]:
         """Any keys in a group; some groups have none."""
         number, seed = self.choice.randint(1, MOST_GROUPS), self.choice.randint(0, 2**32)
         bucket = pl.struct(*by).hash(seed) % number
         wholes = [self._shuffled(frame.collect()) for frame in frames]
         groups_of_rows = [[whole.filter(bucket == each) for whole in wholes] for each in range(number)]
-        return self._in_any_order([lambda rows=rows: self._apart(function, rows, folder) for rows in groups_of_rows])
+        return self._in_any_order([partial(self._apart, function, rows, folder) for rows in groups_of_rows])
 
     def _apart(self, function: Callable[[Any, PutAside], Answer], rows: Any, folder: Path | None) -> Answer:
-        def aside(frame: pl.DataFrame) -> pl.LazyFrame:
-            if folder is None or self.choice.random() < 0.5:
-                return frame.lazy()
-            return spilled(frame, folder / f"{self.choice.getrandbits(64):x}.parquet")
+        aside = Aside(folder if self.choice.random() < 0.5 else None)
+        return _elsewhere(partial(_call, function, aside), rows)
 
-        copied: Callable[[Any, PutAside], Answer] = pickle.loads(pickle.dumps(function))
-        answer: Answer = pickle.loads(pickle.dumps(copied(rows, aside)))
-        return answer
-
-    def _in_any_order(self, calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
+    def _in_any_order(self, calls: Sequence[Callable[[], Answer]]) -> Iterator[Answer]:
         answers: dict[int, Answer] = {}
         for number in self.choice.sample(range(len(calls)), k=len(calls)):
             answers[number] = calls[number]()
-        return [answers[number] for number in range(len(calls))]
+        return (answers[number] for number in range(len(calls)))
 
     def _shuffled(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.sample(fraction=1, shuffle=True, seed=self.choice.randint(0, 2**32))
@@ -105,3 +107,7 @@ def _elsewhere(function: Callable[[Item], Answer], item: Item) -> Answer:
     copied, its_item = pickle.loads(pickle.dumps((function, item)))
     answer: Answer = pickle.loads(pickle.dumps(copied(its_item)))
     return answer
+
+
+def _call(function: Callable[[Any, PutAside], Answer], aside: PutAside, rows: Any) -> Answer:
+    return function(rows, aside)

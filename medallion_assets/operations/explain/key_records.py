@@ -49,27 +49,23 @@ def records_of_key(
     With them come lines whose key cannot be read but which mention it: `_key_is_read` is false there. `progress` is
     called with how many of Bronze's lines were looked through, of how many.
     """
-    total, done = bronze.row_count, 0
-
-    def looked_at(lines: int) -> None:
-        nonlocal done
-        done += lines
-        progress(done, total)
-
-    search = partial(_records_in, loaded=loaded, key=key, done=looked_at)
-    return pl.concat(bronze.lakehouse.engine.map_blocks(search, bronze.part()))
+    done, found = 0, []
+    search = partial(_records_in, loaded=loaded, key=key)
+    for looked_through, records in bronze.lakehouse.engine.map_blocks(search, bronze.part()):
+        done += looked_through
+        found.append(records)
+        progress(done, bronze.row_count)
+    return pl.concat(found)
 
 
-def _records_in(
-    every: pl.DataFrame, _: PutAside, *, loaded: Loaded, key: Key, done: Callable[[int], None]
-) -> pl.DataFrame:
+def _records_in(every: pl.DataFrame, _: PutAside, *, loaded: Loaded, key: Key) -> tuple[int, pl.DataFrame]:
+    """How many lines there are, and the records of the key among them."""
     table = loaded.table
     lines = every.filter(_may_be(loaded, key))
-    done(every.height)
     is_key = pl.all_horizontal(pl.col(name) == value for name, value in zip(table.key, key, strict=True))
     is_read = pl.all_horizontal(pl.col(name).is_not_null() for name in table.key)
     records = judge_lines(lines, loaded).with_columns(is_read.alias("_key_is_read"))
-    return records.filter(is_key | (~is_read & _mentions(loaded.source, key)))
+    return every.height, records.filter(is_key | (~is_read & _mentions(loaded.source, key)))
 
 
 def key_rows(rows: pl.LazyFrame, names: Sequence[str], key: Key) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from medallion_assets.operations.explain.explanation import Explanation, explain
 from medallion_assets.operations.explain.key_records import parse_key
 from medallion_assets.refining.redrive import redrive
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.engines.cutting import CuttingEngine
 from medallion_assets_tests.oracle.lines import customer, delete_line, full, item_line, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import Decision, ExportInput, micros
 from medallion_assets_tests.oracle.record_strategies import CUSTOMER_KEYS, TRANSACTION_KEYS
@@ -240,6 +242,13 @@ def test_bronze_is_read_in_parts(tmp_path: Path) -> None:
         lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), "t4", progress=lambda *figures: seen.append(figures)
     )
     assert (len(found.records), seen) == (1, [(2, 5), (4, 5), (5, 5)])
+
+
+def test_it_is_the_same_wherever_an_engine_cuts(tmp_path: Path) -> None:
+    lakehouse = lakehouse_at(tmp_path, CuttingEngine(random.Random(0)))
+    land(lakehouse, a_full(FIRST, *(item_line(transaction(f"t{number}")) for number in range(5))))
+    found = explain(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), "t4")
+    assert [record.export_id for record in found.records] == [FIRST]
 
 
 def test_no_bronze_table_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
