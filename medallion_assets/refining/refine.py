@@ -1,7 +1,7 @@
 """Refine: take what Bronze holds and Silver has not settled, judge it, publish it (rules C1 to C6).
 
 Belongs here: the order of the steps, which makes a crash between any two of them harmless.
-Does not: the steps themselves (settlement, judging, gate, quarantine, state, history_store).
+Does not: the steps themselves (ledger, judging, gate, quarantine, merge, history_table).
 
 One round settles one group of exports in one commit of Silver. Before it, and under transactions of their own, the bad
 records go to quarantine; a repeated round finds them there. Data, checkpoint and the days restated are one commit.
@@ -39,7 +39,7 @@ from medallion_assets.storage.workspace import workspace
 
 EXPORTS_NOTE = "medallion_settled_exports"
 THRESHOLD_NOTE = "medallion_quality_threshold"
-"""What the gate asked for: the contract's threshold, or that of the run config."""
+"""What the gate asked for: the declared threshold, or that of the run config."""
 HAND_NOTE = "medallion_threshold_by_hand"
 """Whether that threshold came from the run config: a person's decision about the exports of this commit."""
 SAMPLE_ROWS = 5
@@ -89,7 +89,7 @@ def refine(
 ) -> Refined:
     """Settle every export that can be settled, up to the first that fails the gate.
 
-    `threshold` overrides the contract's for this run. `now` dates quarantine rows and nothing else. `done` is
+    `threshold` overrides the declared one for this run. `now` dates quarantine rows and nothing else. `done` is
     what an earlier call, which an error ended, had done: this one adds to it.
 
     Raises:
