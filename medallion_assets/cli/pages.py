@@ -93,7 +93,7 @@ def exports_page(report: ExportReport) -> RenderableType:
             (export.export_type or "?").removesuffix("_EXPORT").lower(),
             format_minute(export.from_at),
             format_minute(export.to_at),
-            Text(export.verdict.value, style=STATUS_STYLES[export.status]),
+            Text(export.verdict.value, style=STATUS_STYLES[export.standing]),
             f"{export.items:,}",
             f"{export.files:,}",
             Text(missing, style="red"),

@@ -35,7 +35,7 @@ AS_OF_DATE, GOLD_VERSION = "as_of_date", "gold_version"
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded(Policies):
-    """A table of judged rows, from the batches of `source`. Its contract says what a good row is.
+    """A table of judged rows, from the batches of `source`. `table` says what a good row is.
 
     `gate` says how many bad rows and deletes a batch may have. `arrival_timers` delay loading what has arrived.
     `chain_starts_at` lets a chain of incremental exports begin without a full export (rule C1).
@@ -60,16 +60,26 @@ class Loaded(Policies):
         if not self.table.is_loaded:
             do = "name in each of its columns what fills it: Column(..., source=<attribute of the item>)"
             raise self.table.wrong("columns that items fill, for the table to be loaded", "none", do=do)
-        for name, value, most in (
-            ("quality_threshold", self.gate.quality_threshold, 1),
-            ("max_delete_share", self.gate.max_delete_share, 1),
-            ("write_time_slack_hours", self.source.write_time_slack_hours, MOST_SLACK_HOURS),
+        gate, source = "gate=GatePolicy", f"source={type(self.source).__name__}"
+        for where, name, value, most in (
+            (gate, "quality_threshold", self.gate.quality_threshold, 1),
+            (gate, "max_delete_share", self.gate.max_delete_share, 1),
+            (source, "write_time_slack_hours", self.source.write_time_slack_hours, MOST_SLACK_HOURS),
         ):
             if not 0 <= value <= most:
-                raise self.table.wrong(f"{name} from 0 to {most}", repr(value))
+                raise self._wrong(f"{name} from 0 to {most}", repr(value), where=f"{where}({name}=...)")
         arns = (*([] if self.source_arn is None else [self.source_arn]), *self.accepts)
         if strange := [arn for arn in arns if not TABLE_ARN.fullmatch(arn)]:
-            raise self.table.wrong("ARNs arn:<partition>:dynamodb:<region>:<account>:table/<name>", ", ".join(strange))
+            expected = "ARNs arn:<partition>:dynamodb:<region>:<account>:table/<name>"
+            raise self._wrong(expected, ", ".join(strange), where="source_arn or accepts")
+
+    def _wrong(self, expected: str, found: str, *, where: str) -> PermanentError:
+        return PermanentError(
+            f"the declaration of {self.table.name} cannot be kept",
+            expected=expected,
+            found=found,
+            do=f"correct {where} in Loaded(...), where the pipeline declares the table",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

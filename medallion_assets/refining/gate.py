@@ -60,7 +60,7 @@ class Counts:
 
 
 def rules_of(loaded: Loaded) -> str:
-    """Names what an export is judged by: another name when the contract's columns, expectations or gate change."""
+    """Names what an export is judged by: another name when the table's columns or expectations, or its gate, change."""
     table, policy = loaded.table, loaded.gate
     columns = [repr(replace(column, description="")) for column in table.columns]
     expectations = [
@@ -109,6 +109,6 @@ class Gate:
         )
 
     def are_very_many(self, deletes: int, live: int) -> bool:
-        """Whether deletes are more of the live rows than the contract expects, and enough of them to tell."""
+        """Whether deletes are more of the live rows than the policy expects, and enough of them to tell."""
         policy = self.policy
         return deletes >= policy.max_delete_min_rows and deletes > Fraction(str(policy.max_delete_share)) * live

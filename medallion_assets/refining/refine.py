@@ -39,7 +39,7 @@ from medallion_assets.storage.workspace import workspace
 
 EXPORTS_NOTE = "medallion_settled_exports"
 THRESHOLD_NOTE = "medallion_quality_threshold"
-"""What the gate asked for: the contract's threshold, or that of the run config."""
+"""What the gate asked for: the declared threshold, or that of the run config."""
 HAND_NOTE = "medallion_threshold_by_hand"
 """Whether that threshold came from the run config: a person's decision about the exports of this commit."""
 SAMPLE_ROWS = 5
@@ -89,7 +89,7 @@ def refine(
 ) -> Refined:
     """Settle every export that can be settled, up to the first that fails the gate.
 
-    `threshold` overrides the contract's for this run. `now` dates quarantine rows and nothing else. `done` is
+    `threshold` overrides the declared one for this run. `now` dates quarantine rows and nothing else. `done` is
     what an earlier call, which an error ended, had done: this one adds to it.
 
     Raises:

@@ -5,7 +5,7 @@ Does not: the table of refusals (refining.refused_exports); making the verdict (
 
 Three things can mend a refusal: a file of the export's own folder, which the listing shows; the one file at fault,
 where it lies in the folder that incremental exports share, is archived or may not be read; and what is known of the
-source, by the contract or by Bronze. While the file at fault is as it was, the export cannot be whole, whatever else
+source, by the declaration or by Bronze. While the file at fault is as it was, the export cannot be whole, whatever else
 has arrived: one request answers for 5,000 files.
 """
 

@@ -47,7 +47,7 @@ def test_a_broken_export_tells_what_was_expected_and_a_waiting_one_is_not_well(t
     waiting = write_window(store, begin=EXPORT_AT + 5 * DAY)
     (tmp_path / key_of(waiting, "manifest-summary.json")).unlink()
     first, second = verify_exports(f"file://{tmp_path}").exports
-    assert (first.verdict, first.status, first.table) == (
+    assert (first.verdict, first.standing, first.table) == (
         Verdict.EMPTY_DATA_FILE,
         ExportStatus.INCOMPLETE,
         "orders",
