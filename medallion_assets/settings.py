@@ -63,8 +63,9 @@ class Settings:
     made. `serving_prefix`: what the names of serving tables begin with. `publish_samples` names serving tables, or the
     lakehouse, for which sample data may be published to a DynamoDB that is not on this machine. `repetitions` of what
     failed transiently begin after `first_wait_seconds`. What still fails is tried again as a whole step: first after
-    `step_retry_seconds`, then twice as long each time. `alert_urls` holds Apprise URLs (secrets) for each kind of
-    alert, `alert_jobs` which runs of a job raise one (`every_run` or `failures`).
+    `step_retry_seconds`, then twice as long each time; no variable sets that, and only tests hand in another.
+    `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_jobs` which runs of a job raise one
+    (`every_run` or `failures`).
     """
 
     home: Path
@@ -236,7 +237,7 @@ def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     """Names, separated by blanks or commas."""
     text = env.get(name, "")
     names = tuple(text.replace(",", " ").split())
-    if NO_NAMES & {name.lower() for name in names}:
+    if NO_NAMES & {listed.lower() for listed in names}:
         raise _not_allowed(name, "names of DynamoDB tables, or the id of a lakehouse", text)
     return names
 

@@ -106,7 +106,7 @@ class Publisher:
         rows = _rows(what, log, day)
         publish = self._begun(turn, table_name, f"of {day}", rows.height)
         published = publish_day(publish, day, rows.to_dicts(), key_columns=what.row_columns)
-        _expect_no_more(log.built, table_name, f"the pointer of {day}", published.superseded_by)
+        _expect_no_more(log.built, table_name, "the pointer", published.superseded_by, day)
         return published
 
     def _publish_items(
@@ -164,7 +164,7 @@ def _rows(what: pipeline.Published, log: BuildLog, day: date) -> pl.DataFrame:
     return rows
 
 
-def _expect_no_more(gold: Snapshot, table_name: str, what: str, version: int | None) -> None:
+def _expect_no_more(gold: Snapshot, table_name: str, what: str, version: int | None, day: date | None = None) -> None:
     """A version that is published is one that Gold had, so Gold has it still: others may have added to it, no more.
 
     Raises:
@@ -174,9 +174,10 @@ def _expect_no_more(gold: Snapshot, table_name: str, what: str, version: int | N
         return
     latest = gold.lakehouse.open(gold.table)
     if latest.table_id == gold.table_id and version > latest.version:
+        of_day = f" of {day}" if day else ""
         raise PermanentError(
             f"{what} of DynamoDB table {table_name} is ahead of {gold.table.name}",
-            expected=f"a version of at most {latest.version}, the latest of table {gold.table_id}",
+            expected=f"a version{of_day} of at most {latest.version}, the latest of table {gold.table_id}",
             found=f"version {version}: Gold was put back to an older version, and readers see what it lost",
             do="restore the latest versions of the table; or, to publish it as it is now, run: medallion serving "
             f"hand-over {table_name} --why '...', then its days again",

@@ -47,8 +47,8 @@ def read_day(client: DynamoDBClient, table_name: str, day: date, *, consistent: 
         if found == expected:
             return [_visible(row, ROW, EXPIRES_AT) for row in rows]
     raise TransientError(
-        f"{table_name} does not show all rows of {day}",
-        expected=f"{expected} rows",
+        f"{table_name} does not show all rows of a day",
+        expected=f"{expected} rows of {day}",
         found=f"{found} rows",
         do="read again; if it stays so, publish the day again under a newer Gold version",
     )

@@ -136,6 +136,6 @@ def decide(
     return asks, replace(
         cursor,
         settled_until=until,
-        handled={run_id: ended for run_id, ended in sorted(handled.items()) if ended > until},
+        handled={run_id: ended_at for run_id, ended_at in sorted(handled.items()) if ended_at > until},
         begun=begun,
     )

@@ -168,7 +168,7 @@ def _sources(silver: Snapshot, bronze: Snapshot, commits: Sequence[Mapping[str, 
         for export_id in commit_note(commit, EXPORTS_NOTE) or []
     }
     again = rebuilt_exports(bronze)
-    if stale := sorted(name for name, version in again.items() if name in read_at and read_at[name] < version):
+    if stale := sorted(export for export, version in again.items() if export in read_at and read_at[export] < version):
         yield Finding(
             table=name,
             check="source_has_the_same_lines",

@@ -74,20 +74,20 @@ def ends_of(events: Iterable[dg.DagsterEvent], ended: dg.DagsterRunStatus) -> di
             if kind is Kind.ASSET_MATERIALIZATION:
                 made.add(asset)
     cut_off = Status.SKIPPED if ended is dg.DagsterRunStatus.CANCELED else Status.FAILED
-    broke = any(kind is Kind.STEP_FAILURE or kind in BEGINNINGS for kind in last.values())
+    broke = any(end is Kind.STEP_FAILURE or end in BEGINNINGS for end in last.values())
     is_lost = ended is dg.DagsterRunStatus.FAILURE and not broke
 
-    def status(asset: str, step: str) -> Status:
-        kind = last.get(step)
-        if kind is Kind.STEP_FAILURE:
+    def status(of_asset: str, of_step: str) -> Status:
+        end = last.get(of_step)
+        if end is Kind.STEP_FAILURE:
             return Status.FAILED
-        if kind in BEGINNINGS:
+        if end in BEGINNINGS:
             return cut_off
-        if asset in made:
+        if of_asset in made:
             return Status.SUCCEEDED
         return Status.FAILED if is_lost else Status.SKIPPED
 
-    return {asset: StageEnd(step=step, status=status(asset, step)) for asset, step in sorted(steps.items())}
+    return {name: StageEnd(step=key, status=status(name, key)) for name, key in sorted(steps.items())}
 
 
 def step_error(event: dg.DagsterEvent) -> dict[str, Any]:

@@ -163,10 +163,10 @@ def _with_audits(
 ) -> Iterator[RestatedRange]:
     """The day ranges; what no audit has found right is built anew before it is published."""
     built_by = reading.ledger.unpublished
-    for days in found:
-        if days.builds or (gold and all(is_audited(instance, gold, day, built_by[day]) for day in days.days)):
-            yield days
+    for wanted in found:
+        if wanted.builds or (gold and all(is_audited(instance, gold, day, built_by[day]) for day in wanted.days)):
+            yield wanted
         else:
-            versions = [restated_at(reading.ledger, day) for day in days.days]
+            versions = [restated_at(reading.ledger, day) for day in wanted.days]
             known = [version for version in versions if version is not None]
-            yield replace(days, builds=True, version=max(known, default=reading.silver_version))
+            yield replace(wanted, builds=True, version=max(known, default=reading.silver_version))

@@ -55,9 +55,9 @@ def run_if_sensors(settings: Settings, catalog: Catalog) -> list[dg.SensorDefini
         PermanentError: a pipeline declares a condition about nothing, or for a job that it cannot start.
     """
     declared = [
-        _declared(settings, catalog, pipeline, declared)
+        _declared(settings, catalog, pipeline, run_if_of)
         for pipeline in catalog.pipelines
-        for declared in pipeline.run_if
+        for run_if_of in pipeline.run_if
     ]
     return [
         *declared,

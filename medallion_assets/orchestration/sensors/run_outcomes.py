@@ -79,7 +79,7 @@ class Cursor:
         waiting, handled = self.waiting - {run_id}, {**self.handled, run_id: updated_at}
         until = self.until if waiting else max(self.until, min(updated_at, now or updated_at))
         moved = replace(self, until=until, waiting=waiting)
-        return replace(moved, handled={handled: at for handled, at in handled.items() if at >= moved.since})
+        return replace(moved, handled={handled_id: at for handled_id, at in handled.items() if at >= moved.since})
 
 
 def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from medallion_assets.contracts.policies import Limits
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TransientError
 from medallion_assets.operations.pipeline_runs import (
@@ -28,7 +29,6 @@ from medallion_assets.orchestration.runs.lost_attempts import (
     record_recently_lost,
 )
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
-from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets_tests.pipeline import lakehouse_at
 
 AT = datetime(2025, 5, 1, tzinfo=UTC)
@@ -178,12 +178,12 @@ def test_an_attempt_that_is_tried_again_has_the_error_that_it_was_tried_again_fo
 
     @dg.asset(key=["silver", "customers"])
     def unlucky() -> None:
-        with step_retries(CUSTOMERS, attempt=1, first_wait_seconds=0.0), stage_errors():
+        with step_retries(Limits(), attempt=1, first_wait_seconds=0.0), stage_errors():
             raise TransientError("the store did not answer") from OSError("timed out")
 
     record_lost_attempts(lakehouse, dagster_instance, failed_run(dagster_instance, unlucky))
     rows = read_attempts(lakehouse).to_dicts()
-    assert len(rows) == CUSTOMERS.limits.retries + 1
+    assert len(rows) == Limits().retries + 1
     assert all(row["error"].endswith("the store did not answer") for row in rows)
     assert all(row["error_kind"].startswith("TransientError") for row in rows)
 
