@@ -96,7 +96,7 @@ class BatchRefusedError(PermanentError):
     """Nothing of a batch is loaded, and why: `verdict` is the name of what is wrong.
 
     `watched` is the file that has to change first, where its change would not show in the batch's fingerprint, and
-    `state` what `storage.state_of` said of it when it was refused; None where that is not certain.
+    `state` what `storage.stores.state_of` said of it when it was refused; None where that is not certain.
     """
 
     def __init__(

@@ -72,7 +72,7 @@ class Status:
 
     `sources` says whose exports each Bronze table takes.
     `alerts` and `incidents` are the last ones of 7 days, newest first. Their columns are those of
-    `operations.alerts.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
+    `operations.alerts.table.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
     `problems` are tables that are stale and stages whose last attempt failed or was lost; `warnings` what else a person
     should know.
     """
