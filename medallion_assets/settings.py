@@ -57,7 +57,7 @@ class Settings:
     `storage_options` are the AWS variables that are set (secrets), as deltalake, Polars and obstore take them.
     `pipelines` are named `module:NAME`.
     `uses_triggers`: sensors and schedules are on without being switched on by hand, once a daemon runs.
-    `uses_timers` is false when every timer of the contracts counts as 0. `schedules` are cron lines by job.
+    `uses_timers` is false when every declared timer counts as 0. `schedules` are cron lines by job.
     `closes_missed_days`: days that nobody closed while the daemon was down are closed, or else skipped.
     `daily_done_by` is a time of day in the business time zone. `creates_tables`: DynamoDB tables that are missing are
     made. `serving_prefix`: what the names of serving tables begin with. `publish_samples` names serving tables, or the

@@ -25,14 +25,14 @@ from medallion_assets.operations.verify.findings import Verification
 from medallion_assets.publishing.adoption import HandedOver
 from medallion_assets.refining.redrive import Redriven
 from medallion_assets.sources.dynamodb_export.manifest import Export
-from medallion_assets.sources.dynamodb_export.verdicts import Standing
+from medallion_assets.sources.dynamodb_export.verdicts import ExportStatus
 
 STATUS_STYLES = {
-    Standing.COMPLETE: "green",
-    Standing.WAITING: "yellow",
-    Standing.INCOMPLETE: "red",
-    Standing.TAMPERED: "bold red",
-    Standing.REFUSED: "magenta",
+    ExportStatus.COMPLETE: "green",
+    ExportStatus.WAITING: "yellow",
+    ExportStatus.INCOMPLETE: "red",
+    ExportStatus.TAMPERED: "bold red",
+    ExportStatus.REFUSED: "magenta",
 }
 VERDICT_STYLES = {
     Verdict.DECIDED: "bold green",

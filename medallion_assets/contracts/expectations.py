@@ -83,7 +83,7 @@ def judge(frame: pl.DataFrame, expectations: Sequence[Expectation]) -> pl.DataFr
     """
     flags = violations(frame.lazy(), expectations).collect() if expectations else pl.DataFrame(height=frame.height)
     dropped, warned, failed = (
-        {one.name: one.column for one in expectations if one.action is action}
+        {expectation.name: expectation.column for expectation in expectations if expectation.action is action}
         for action in (Action.DROP, Action.WARN, Action.FAIL)
     )
     drops = flags.select(*dropped)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from medallion_assets.contracts.table import Table
 
 WRONG_TABLE = "wrong_table"
-"""The verdict on a batch of another table than the contract takes; another contract may take it (rule B3)."""
+"""The verdict on a batch of another table than the declaration takes; another declaration may take it (rule B3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Listing:
 class Owner:
     """Whose batches the table `table` takes; `name` is None before anything says it.
 
-    `accepts` are others, whose batches are taken on purpose. `by_contract`: whoever wrote the contract named it.
+    `accepts` are others, whose batches are taken on purpose. `by_contract`: whoever declared the table named it.
     `presumed_from`: nothing but the origin of that batch said that it is the table's own.
     """
 
@@ -81,7 +81,7 @@ class Owner:
 
     @property
     def contract_text(self) -> str:
-        """What the contract says, as a text that changes with it; empty when it says nothing."""
+        """What the declaration says, as a text that changes with it; empty when it says nothing."""
         named = [f"source_arn={self.name}"] if self.by_contract else []
         return " ".join([*named, *(f"accepts={name}" for name in sorted(self.accepts))])
 
@@ -96,7 +96,7 @@ class BatchRefusedError(PermanentError):
     """Nothing of a batch is loaded, and why: `verdict` is the name of what is wrong.
 
     `watched` is the file that has to change first, where its change would not show in the batch's fingerprint, and
-    `state` what `storage.state_of` said of it when it was refused; None where that is not certain.
+    `state` what `storage.stores.state_of` said of it when it was refused; None where that is not certain.
     """
 
     def __init__(

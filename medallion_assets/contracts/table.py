@@ -156,7 +156,7 @@ class Table:
         if name in reserved or name.startswith("_"):
             raise self.wrong(
                 "names of columns that items fill which are not reserved: no leading _, and none of "
-                + ", ".join(sorted(one for one in reserved if not one.startswith("_"))),
+                + ", ".join(sorted(word for word in reserved if not word.startswith("_"))),
                 f"column {name!r}, filled from {column.source or column.business_date_of!r}",
                 do=ANOTHER_NAME,
             )

@@ -28,7 +28,9 @@ def commits_since(snapshot: Snapshot, version: int) -> list[dict[str, Any]]:
     """
     newer = snapshot.version - version
     commits = snapshot.history(newer) if newer > 0 else []
-    ahead = next((int(one[VERSION]) - one["version"] for one in commits if str(one.get(VERSION, "")).isdecimal()), 0)
+    ahead = next(
+        (int(commit[VERSION]) - commit["version"] for commit in commits if str(commit.get(VERSION, "")).isdecimal()), 0
+    )
     numbered = [{**commit, "version": commit["version"] + ahead} for commit in commits]
     return [commit for commit in numbered if version < commit["version"] <= snapshot.version]
 

@@ -1,6 +1,6 @@
 """Fingerprints: the name of the rules that made a table's rows, so that a changed contract is noticed (rule C6).
 
-Belongs here: what of a contract decides which rows there are, and the note in which a table's log keeps it.
+Belongs here: what of a contract and its source decides which rows there are, and the note of it in a table's log.
 Does not: judging (refining.judging), or making a table again (refining.rebuild).
 
 Every commit that brings judged rows into a table or its quarantine notes the fingerprints of all rules that its rows

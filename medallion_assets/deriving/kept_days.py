@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import date, timedelta
 
-from medallion_assets.contracts.pipeline import AS_OF_KEEP_DAYS
+from medallion_assets.contracts.declared import AS_OF_KEEP_DAYS
 
 
 def kept_as_of_days(

@@ -23,7 +23,7 @@ from medallion_assets.operations.pipeline_runs import StageAttempt, day_ranges, 
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.decisions import read_decisions
-from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.ledger import Ledger
 
 LOG, PIPELINE_RUNS_TABLE = "log", "pipeline_runs"
 RUN_ID = "dagster_run_id"
@@ -84,15 +84,15 @@ def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
     bronze = lakehouse.find(bronze_table(table.short_name))
     if bronze is None:
         return found
-    settlement = Settlement.read(
+    ledger = Ledger.read(
         lakehouse.catalog.loaded_by(table.name), bronze, silver, read_decisions(lakehouse, table.short_name)
     )
     return replace(
         found,
         watermark=_watermark(silver, bronze),
-        covered_until=settlement.covered,
+        covered_until=ledger.covered,
         last_day=_last_day(silver),
-        waiting=len(settlement.pending),
+        waiting=len(ledger.pending),
     )
 
 

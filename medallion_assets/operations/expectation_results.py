@@ -16,7 +16,7 @@ import polars as pl
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.rows import append_rows, row_table, scan_rows
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.refining.gate import MASS_DELETE, Tally, rules_of
+from medallion_assets.refining.gate import MASS_DELETE, Counts, rules_of
 
 TYPE = "type"
 """The kind of a reason that no expectation of the contract has: a value that does not fit its column."""
@@ -51,7 +51,7 @@ EXPECTATION_RESULTS = row_table(
 
 
 def results_of(
-    loaded: Loaded, tally: Tally, *, is_published: bool, run_id: str, now: datetime
+    loaded: Loaded, counted: Counts, *, is_published: bool, run_id: str, now: datetime
 ) -> Iterator[ExpectationResult]:
     """A row for every rule of the contract and every other reason that was found.
 
@@ -59,16 +59,16 @@ def results_of(
     """
     table = loaded.table
     kinds = {rule.name: str(rule.action) for rule in table.expectations}
-    failed = {**tally.reasons, **tally.warnings, **tally.failures}
-    counted = {name: (kinds.get(name, TYPE), tally.records, failed.get(name, 0)) for name in {*kinds, *failed}}
-    if tally.absent:
-        counted[MASS_DELETE] = (GATE, tally.live, tally.absent)
+    failed = {**counted.reasons, **counted.warnings, **counted.failures}
+    figures = {name: (kinds.get(name, TYPE), counted.records, failed.get(name, 0)) for name in {*kinds, *failed}}
+    if counted.absent:
+        figures[MASS_DELETE] = (GATE, counted.live, counted.absent)
     rules = rules_of(loaded)
-    for name, (kind, of, count) in sorted(counted.items()):
+    for name, (kind, of, count) in sorted(figures.items()):
         yield ExpectationResult(
             run_id=run_id,
             table_name=table.name,
-            export_id=tally.export_id,
+            export_id=counted.export_id,
             expectation=name,
             kind=kind,
             passed=of - count,

@@ -18,7 +18,7 @@ from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.coverage import Gap, open_gaps, unprotected_minutes
 from medallion_assets.settings import normalise_url
 from medallion_assets.sources.dynamodb_export.find import list_exports
-from medallion_assets.sources.dynamodb_export.verdicts import Standing, Verdict
+from medallion_assets.sources.dynamodb_export.verdicts import ExportStatus, Verdict
 from medallion_assets.sources.dynamodb_export.verify import VerifiedExport, verify_export
 from medallion_assets.storage.stores import NO_OPTIONS, open_store
 
@@ -32,8 +32,9 @@ _PUT_RIGHT = (
 class ExportFacts:
     """One export. What its manifests say is null where they cannot be read; `items` and `files` count what verified.
 
-    `gap_before` is set where no export covers the time before its window (rule C1),
-    `unprotected_minute` where its window joins a full export and leaves some of its minute out, which is a warning.
+    `standing`, its status, keeps the name that the JSON has always had. `gap_before` is set where no export covers the
+    time before its window (rule C1), `unprotected_minute` where its window joins a full export and leaves some of its
+    minute out, which is a warning.
     """
 
     export_id: str
@@ -42,7 +43,7 @@ class ExportFacts:
     export_type: str | None
     from_at: datetime | None
     to_at: datetime | None
-    standing: Standing
+    standing: ExportStatus
     verdict: Verdict
     items: int
     files: int
@@ -54,7 +55,7 @@ class ExportFacts:
     @property
     def is_well(self) -> bool:
         """Complete, and joined to what comes before it."""
-        return self.standing is Standing.COMPLETE and self.gap_before is None
+        return self.standing is ExportStatus.COMPLETE and self.gap_before is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +133,7 @@ def _facts(verified: VerifiedExport, gaps: dict[str, Gap], minutes: dict[str, Un
         export_type=export.export_type.value if export else None,
         from_at=export.from_at if export else None,
         to_at=export.to_at if export else None,
-        standing=verified.standing,
+        standing=verified.status,
         verdict=verified.verdict,
         items=verified.items,
         files=verified.files,

@@ -27,7 +27,7 @@ class Incident:
     partition: Annotated[str | None, "the day, or first...last of several; null without partitions"] = None
     trigger: Annotated[str | None, "what asked for the run; null when a person did"] = None
     cause: Annotated[str | None, "the exports or table versions that it was asked for"] = None
-    export_id: Annotated[str | None, "the export that failed its check, where one did"] = None
+    export_id: Annotated[str | None, "the export that the stage failed on, where it was one"] = None
     error: Annotated[str, "what the stage said, whole"]
     error_kind: Annotated[str | None, "what of the error stays the same when it happens again"] = None
     headline: Annotated[str, "the part of the error that says what is wrong, and where"]

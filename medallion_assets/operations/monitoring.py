@@ -52,7 +52,7 @@ PIPELINE_CHECKPOINT = row_table(
 DATA_FRESHNESS = row_table(
     Freshness,
     name="operations.data_freshness",
-    description="When every table was last refreshed, and whether that is longer ago than its contract allows.",
+    description="When every table was last refreshed, and whether that is longer ago than its declaration allows.",
     key=("table",),
 )
 MONITORING_TABLES = (PIPELINE_CHECKPOINT, DATA_FRESHNESS)

@@ -14,7 +14,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.owner import owner_known
 
-CONTRACT, FIRST_EXPORT = "the contract", "the first export that was loaded"
+DECLARATION, FIRST_EXPORT = "its declaration", "the first export that was loaded"
 PRESUMED = "export {}, by its tableId alone (if that is wrong: name `source_arn` in its declaration),"
 
 
@@ -38,7 +38,7 @@ def read_sources(lakehouse: Lakehouse) -> list[TableSource]:
 
 def _source(lakehouse: Lakehouse, owner: Owner, bronze: Table) -> TableSource:
     known = owner_known(owner, lakehouse.find(bronze))
-    told_by = None if known.name is None else CONTRACT if known.by_contract else FIRST_EXPORT
+    told_by = None if known.name is None else DECLARATION if known.by_contract else FIRST_EXPORT
     if known.presumed_from is not None:
         told_by = PRESUMED.format(known.presumed_from)
     return TableSource(table=bronze.name, arn=known.name, told_by=told_by, accepts=known.accepts)

@@ -20,9 +20,9 @@ from medallion_assets.operations.alerts.table import read_alerts
 from medallion_assets.operations.checkpoint import read_checkpoints
 from medallion_assets.operations.freshness import read_freshness
 from medallion_assets.operations.incident import Incident, read_incidents
+from medallion_assets.operations.ledgers import read_ledgers
 from medallion_assets.operations.monitoring import Checkpoint, Freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, quality, read_attempts
-from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.operations.sources import TableSource, read_sources
 from medallion_assets.operations.stages import Stage, stages
 
@@ -72,7 +72,7 @@ class Status:
 
     `sources` says whose exports each Bronze table takes.
     `alerts` and `incidents` are the last ones of 7 days, newest first. Their columns are those of
-    `operations.alerts.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
+    `operations.alerts.table.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
     `problems` are tables that are stale and stages whose last attempt failed or was lost; `warnings` what else a person
     should know.
     """
@@ -166,10 +166,10 @@ def warnings(found: Sequence[StageStatus]) -> list[str]:
 def chain_warnings(lakehouse: Lakehouse) -> list[str]:
     """Where writes may be in no export, as a window begins within a full export's minute (C1), or do not count (B3)."""
     found = []
-    for table, settlement in read_settlements(lakehouse):
-        if settlement.unprotected_minute is not None:
-            found.append(f"{table.name}: {settlement.unprotected_minute}")
-        if outdated := settlement.outdated:
+    for table, ledger in read_ledgers(lakehouse):
+        if ledger.unprotected_minute is not None:
+            found.append(f"{table.name}: {ledger.unprotected_minute}")
+        if outdated := ledger.outdated:
             latest = max(outdated, key=lambda export: export.order)
             found.append(
                 f"{table.name}: nothing of {len(outdated)} exports counts, the latest {latest.id}: they are "

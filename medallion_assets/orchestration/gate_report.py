@@ -14,7 +14,7 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import QualityGateError
 from medallion_assets.orchestration.reporting import as_table, check, counts
-from medallion_assets.refining.gate import MASS_DELETE, Gate, Tally
+from medallion_assets.refining.gate import MASS_DELETE, Counts, Gate
 from medallion_assets.refining.refine import Failing, Refined
 
 SAMPLE_CHARACTERS = 500
@@ -23,14 +23,14 @@ SAMPLE_CHARACTERS = 500
 
 def quality_threshold(table: Table, done: Refined) -> dg.AssetCheckResult:
     """Rule C4: of the export that failed the gate the figures and some bad rows, else the figures of all."""
-    tally = done.total if done.failing is None else done.failing.tally
+    counted = done.total if done.failing is None else done.failing.counted
     figures: dict[str, Any] = {
-        "quality_score": tally.score,
-        "records": tally.records,
-        "bad_records": tally.bad,
-        "reasons": counts(tally.reasons),
-        "failures": counts(tally.failures),
-        "deletes": tally.deletes + tally.absent,
+        "quality_score": counted.score,
+        "records": counted.records,
+        "bad_records": counted.bad,
+        "reasons": counts(counted.reasons),
+        "failures": counts(counted.failures),
+        "deletes": counted.deletes + counted.absent,
     }
     if done.failing is None:
         return check(table, "quality_threshold", passed=True, **figures)
@@ -42,36 +42,38 @@ def quality_threshold(table: Table, done: Refined) -> dg.AssetCheckResult:
 def mass_delete(loaded: Loaded, done: Refined) -> dg.AssetCheckResult:
     """Rule C7: a full export that deletes too much failed the gate; a warning where very many deletes were applied."""
     table, gate = loaded.table, Gate.of(loaded.gate)
-    if done.failing is not None and gate.is_mass_delete(done.failing.tally):
-        return check(table, MASS_DELETE, passed=False, **_deletes(done.failing.tally))
-    for tally in done.applied:
-        if gate.is_mass_delete(tally) or gate.are_very_many(tally.deletes, tally.live):
-            return check(table, MASS_DELETE, passed=False, warn=True, **_deletes(tally))
+    if done.failing is not None and gate.is_mass_delete(done.failing.counted):
+        return check(table, MASS_DELETE, passed=False, **_deletes(done.failing.counted))
+    for counted in done.applied:
+        if gate.is_mass_delete(counted) or gate.are_very_many(counted.deletes, counted.live):
+            return check(table, MASS_DELETE, passed=False, warn=True, **_deletes(counted))
     return check(table, MASS_DELETE, passed=True, deleted_rows=done.total.deletes + done.total.absent)
 
 
-def _deletes(tally: Tally) -> dict[str, Any]:
-    return {"export_id": tally.export_id, "deleted_rows": tally.deletes + tally.absent, "live_rows": tally.live}
+def _deletes(counted: Counts) -> dict[str, Any]:
+    return {"export_id": counted.export_id, "deleted_rows": counted.deletes + counted.absent, "live_rows": counted.live}
 
 
 def gate_error(table: Table, failing: Failing, gate: Gate) -> QualityGateError:
     """What a person reads when an export fails the gate."""
-    export_id, tally = failing.export.id, failing.tally
+    export_id, counted = failing.export.id, failing.counted
     policy = gate.policy
     expected, found, look_at = [], [], []
-    if gate.is_too_bad(tally) or tally.failures:
-        failures = f"; failed: {counts(tally.failures)}" if tally.failures else ""
+    if gate.is_too_bad(counted) or counted.failures:
+        failures = f"; failed: {counts(counted.failures)}" if counted.failures else ""
         least = policy.quality_min_bad_records
         expected.append(f"a score of at least {policy.quality_threshold}, or fewer than {least} bad records")
-        found.append(f"{tally.score:.4f}, {tally.bad:,} bad of {tally.records:,} ({counts(tally.reasons)}{failures})")
+        found.append(
+            f"{counted.score:.4f}, {counted.bad:,} bad of {counted.records:,} ({counts(counted.reasons)}{failures})"
+        )
         look_at.append("the rows in the check quality_threshold")
-    if gate.is_mass_delete(tally):
+    if gate.is_mass_delete(counted):
         expected.append(
             f"a full export that lacks at most {policy.max_delete_share:.0%} of the live rows that are older, or fewer "
             f"than {policy.max_delete_min_rows:,} of them; an empty one none"
         )
-        items = f"it has {tally.records:,} items" if tally.records else "it is empty"
-        found.append(f"{MASS_DELETE}: {tally.absent:,} of {tally.live:,} live rows would be deleted ({items})")
+        items = f"it has {counted.records:,} items" if counted.records else "it is empty"
+        found.append(f"{MASS_DELETE}: {counted.absent:,} of {counted.live:,} live rows would be deleted ({items})")
         look_at.append("what was exported: a filter, a table that was just restored, or really so few items")
     return QualityGateError(
         f"{table.name}: export {export_id} failed the quality gate and nothing of it was published",

@@ -43,7 +43,7 @@ BY_HAND = "__ASSET_JOB"
 
 
 def timers_of(settings: Settings, timers: Timers) -> Timers:
-    """A contract's timers, unless the settings say that all are 0."""
+    """Declared timers, unless the settings say that all are 0."""
     return timers if settings.uses_timers else AT_ONCE
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from medallion_assets.contracts.pipeline import METRIC_DATE, ROW_KEY
+from medallion_assets.contracts.published import METRIC_DATE, ROW_KEY
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.attributes import Item, number, to_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition

@@ -17,7 +17,7 @@ from datetime import date, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from medallion_assets.contracts.pipeline import AS_OF_DATE, GOLD_VERSION
+from medallion_assets.contracts.published import AS_OF_DATE, GOLD_VERSION
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import Item, StoredItem, number, to_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition, Guard

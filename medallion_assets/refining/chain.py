@@ -93,7 +93,9 @@ class Reaches:
     @property
     def covered_until(self) -> datetime | None:
         """How far the newest chain goes that has begun."""
-        return next((one.covered_until for one in reversed(self.by_origin) if one.covered_until is not None), None)
+        return next(
+            (reach.covered_until for reach in reversed(self.by_origin) if reach.covered_until is not None), None
+        )
 
     def of(self, export: Batch) -> Reach:
         """The chain that an export has to join."""
@@ -106,7 +108,7 @@ class Reaches:
     def after(self, export: Batch) -> Reaches:
         """How far they go with one more export that joins."""
         number = self.origins.of(export)
-        reached = tuple(one.after(export) if at <= number else one for at, one in enumerate(self.by_origin))
+        reached = tuple(reach.after(export) if at <= number else reach for at, reach in enumerate(self.by_origin))
         return Reaches(by_origin=reached, origins=self.origins)
 
 

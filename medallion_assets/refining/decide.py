@@ -15,7 +15,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import Decision, read_decisions, record_decisions
-from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.ledger import Ledger
 
 
 def decide(lakehouse: Lakehouse, loaded: Loaded, decisions: Collection[Decision]) -> None:
@@ -35,12 +35,12 @@ def decide(lakehouse: Lakehouse, loaded: Loaded, decisions: Collection[Decision]
     _expect_once(table, decisions)
     known = read_decisions(lakehouse, table.short_name)
     bronze = lakehouse.open(bronze_table(table.short_name))
-    settlement = Settlement.read(loaded, bronze, lakehouse.find(table), known)
-    held = {export.id for export in settlement.exports}
-    for subject in sorted({decision.subject for decision in decisions} - settlement.pending_ids - set(known)):
+    ledger = Ledger.read(loaded, bronze, lakehouse.find(table), known)
+    held = {export.id for export in ledger.exports}
+    for subject in sorted({decision.subject for decision in decisions} - ledger.pending_ids - set(known)):
         raise PermanentError(
             f"{table.name}: nothing can be decided about export {subject}",
-            expected=f"one of the exports that wait: {_listed(settlement)}",
+            expected=f"one of the exports that wait: {_listed(ledger)}",
             found="an export that is settled" if subject in held else f"an export that {bronze.table.name} lacks",
             do="correct or leave out this export in the run config",
         )
@@ -69,5 +69,5 @@ def _expect_once(table: Table, decisions: Collection[Decision]) -> None:
             )
 
 
-def _listed(settlement: Settlement) -> str:
-    return ", ".join(export.id for export in settlement.pending) or "none, all are settled"
+def _listed(ledger: Ledger) -> str:
+    return ", ".join(export.id for export in ledger.pending) or "none, all are settled"

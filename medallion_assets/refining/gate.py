@@ -20,7 +20,7 @@ MASS_DELETE = "mass_delete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class Counts:
     """What judging found in one export. `records` counts identical duplicates once; `reasons` counts bad records.
 
     `deletes` counts good deletes of an incremental export, `absent` the live rows that a full export lacks and so
@@ -43,9 +43,9 @@ class Tally:
         """Good records over all records; an empty export scores 1."""
         return 1.0 if self.records == 0 else (self.records - self.bad) / self.records
 
-    def plus(self, other: Tally, *, sign: int = 1) -> Tally:
+    def plus(self, other: Counts, *, sign: int = 1) -> Counts:
         """Add what another part of the export counted, or with sign -1 take it out."""
-        return Tally(
+        return Counts(
             export_id=self.export_id,
             records=self.records + sign * other.records,
             bad=self.bad + sign * other.bad,
@@ -60,10 +60,13 @@ class Tally:
 
 
 def rules_of(loaded: Loaded) -> str:
-    """Names what an export is judged by: another name when the contract's columns, expectations or gate change."""
+    """Names what an export is judged by: another name when the table's columns or expectations, or its gate, change."""
     table, policy = loaded.table, loaded.gate
     columns = [repr(replace(column, description="")) for column in table.columns]
-    expectations = [f"{one.name} {one.action} {one.column} {one.condition!r}" for one in table.expectations]
+    expectations = [
+        f"{expectation.name} {expectation.action} {expectation.column} {expectation.condition!r}"
+        for expectation in table.expectations
+    ]
     gate = f"{table.key} {policy.quality_threshold} {policy.quality_min_bad_records} {loaded.chain_starts_at}"
     limits = f"{loaded.source.write_time_slack_hours} {policy.max_delete_share} {policy.max_delete_min_rows}"
     return hashlib.sha256("\n".join([*columns, *expectations, gate, limits]).encode()).hexdigest()[:12]
@@ -88,22 +91,24 @@ class Gate:
             return cls(policy=policy)
         return cls(policy=replace(policy, quality_threshold=threshold), by_hand=True)
 
-    def lets_through(self, tally: Tally) -> bool:
+    def lets_through(self, counted: Counts) -> bool:
         """Whether the export may be published without a person's decision."""
-        return not (self.is_too_bad(tally) or tally.failures or self.is_mass_delete(tally))
+        return not (self.is_too_bad(counted) or counted.failures or self.is_mass_delete(counted))
 
-    def is_too_bad(self, tally: Tally) -> bool:
+    def is_too_bad(self, counted: Counts) -> bool:
         """Rule C3: its score is under the threshold, and it has enough bad records to tell."""
-        return tally.score < self.policy.quality_threshold and tally.bad >= self.policy.quality_min_bad_records
+        return counted.score < self.policy.quality_threshold and counted.bad >= self.policy.quality_min_bad_records
 
-    def is_mass_delete(self, tally: Tally) -> bool:
+    def is_mass_delete(self, counted: Counts) -> bool:
         """Rule C7: a full export deletes so much by absence that something else is likelier.
 
         One without a good record is as empty as one without any.
         """
-        return tally.absent > 0 and (tally.records == tally.bad or self.are_very_many(tally.absent, tally.live))
+        return counted.absent > 0 and (
+            counted.records == counted.bad or self.are_very_many(counted.absent, counted.live)
+        )
 
     def are_very_many(self, deletes: int, live: int) -> bool:
-        """Whether deletes are more of the live rows than the contract expects, and enough of them to tell."""
+        """Whether deletes are more of the live rows than the policy expects, and enough of them to tell."""
         policy = self.policy
         return deletes >= policy.max_delete_min_rows and deletes > Fraction(str(policy.max_delete_share)) * live

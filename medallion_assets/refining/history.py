@@ -75,14 +75,14 @@ def _beginnings(
     `read_within` microseconds after the moment that its items are given. So where it is the earliest, and a record of
     that time tells the same, the run began with that record.
     """
-    told = (*state, "_is_delete")
+    compared = (*state, "_is_delete")
     written = nw.when(nw.col("_is_incremental")).then(nw.col(SEQUENCE))
     first, first_written = nw.col(SEQUENCE).min(), nw.col("_written_micros").min()
     is_dated = (nw.col("_first_written") - nw.col("_first") <= read_within).fill_null(value=False)
     began = nw.when(is_dated).then(nw.col("_first_written")).otherwise(nw.col("_first"))
     return (
-        events.with_columns(nw.col(*told).shift(1).over(*key, order_by=SEQUENCE).name.prefix(PREVIOUS))
-        .with_columns((~_repeats(told)).cast(nw.Int64).alias("_begins"), written.alias("_written_micros"))
+        events.with_columns(nw.col(*compared).shift(1).over(*key, order_by=SEQUENCE).name.prefix(PREVIOUS))
+        .with_columns((~_repeats(compared)).cast(nw.Int64).alias("_begins"), written.alias("_written_micros"))
         .with_columns(nw.col("_begins").cum_sum().over(*key, order_by=SEQUENCE).alias("_run"))
         .with_columns(
             first.over(*key, "_run").alias("_first"), first_written.over(*key, "_run").alias("_first_written")
@@ -91,10 +91,10 @@ def _beginnings(
     )
 
 
-def _repeats(told: Iterable[str]) -> nw.Expr:
+def _repeats(compared: Iterable[str]) -> nw.Expr:
     """Whether an event tells what the one before it told; false for the first."""
     is_first = nw.col(f"{PREVIOUS}_is_delete").is_null()
-    return reduce(and_, (_same(name, PREVIOUS + name) for name in told), ~is_first)
+    return reduce(and_, (_same(name, PREVIOUS + name) for name in compared), ~is_first)
 
 
 def _same(left: str, right: str) -> nw.Expr:

@@ -1,4 +1,4 @@
-"""Judging: the lines of some exports become good records, bad records, and a tally for each export.
+"""Judging: the lines of some exports become good records, bad records, and counts for each export.
 
 Belongs here: going through exports in blocks of bounded size, and taking duplicates out.
 Does not: what a valid record is (the contract), whether an export passes (refining.gate).
@@ -24,7 +24,7 @@ from medallion_assets.engines.files import Files
 from medallion_assets.refining.bronze import files_of
 from medallion_assets.refining.duplicates import KEY_HASH, resolved, suspects, with_key_hash, without
 from medallion_assets.refining.events import POSITION, event_schema
-from medallion_assets.refining.gate import Tally
+from medallion_assets.refining.gate import Counts
 from medallion_assets.refining.typing.decode import decode
 
 RAW_BYTES = "_raw_bytes"
@@ -47,19 +47,19 @@ class Judged:
 
     good: list[pl.LazyFrame] = field(default_factory=list)
     bad: list[pl.LazyFrame] = field(default_factory=list)
-    tallies: dict[str, Tally]
+    counts: dict[str, Counts]
 
     def add(self, part: _Part) -> None:
         """Put in what was judged in one go."""
         self.good.append(part.good)
         self.bad.append(part.bad)
-        self.count(part.tallies)
+        self.count(part.counts)
 
-    def count(self, tallies: Mapping[str, Tally], *, sign: int = 1) -> None:
+    def count(self, counts: Mapping[str, Counts], *, sign: int = 1) -> None:
         """Count records in, or with `sign=-1` out."""
-        for export_id, part in tallies.items():
-            counted = self.tallies[export_id].plus(part, sign=sign)
-            self.tallies[export_id] = replace(counted, unknown_attributes=_most(counted.unknown_attributes))
+        for export_id, part in counts.items():
+            counted = self.counts[export_id].plus(part, sign=sign)
+            self.counts[export_id] = replace(counted, unknown_attributes=_most(counted.unknown_attributes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +68,8 @@ class _Part:
 
     good: pl.LazyFrame
     bad: pl.LazyFrame
-    tallies: Mapping[str, Tally]
-    before: Mapping[str, Tally] = field(default_factory=dict)
+    counts: Mapping[str, Counts]
+    before: Mapping[str, Counts] = field(default_factory=dict)
 
 
 def judge_exports(bronze: Snapshot, loaded: Loaded, exports: Sequence[Batch], workspace: Path) -> Judged:
@@ -77,7 +77,7 @@ def judge_exports(bronze: Snapshot, loaded: Loaded, exports: Sequence[Batch], wo
 
     What does not fit in one block is put into `workspace`, a folder that lives as long as the result is used.
     """
-    judged = Judged(tallies={export.id: Tally(export_id=export.id) for export in exports})
+    judged = Judged(counts={export.id: Counts(export_id=export.id) for export in exports})
     files = bronze.part(paths=files_of(bronze, [export.id for export in exports])["path"])
     for part in bronze.lakehouse.engine.map_blocks(partial(_judge_block, loaded=loaded), files, folder=workspace):
         judged.add(part)
@@ -94,14 +94,14 @@ def judge_lines(lines: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
     return with_key_hash(records.lazy().with_columns(incremental, length), table.key).collect()
 
 
-def tally(records: pl.DataFrame) -> dict[str, Tally]:
+def count_records(records: pl.DataFrame) -> dict[str, Counts]:
     """Count judged records by export."""
     result = {}
     counted = ("_is_delete", "_reasons", "_warnings", "_failures", "_unknown_attributes")
     judged = records.select("_export_id", *counted)
     for (export_id,), part in judged.partition_by("_export_id", as_dict=True).items():
         bad = part.filter(pl.col("_reasons").list.len() > 0)
-        result[str(export_id)] = Tally(
+        result[str(export_id)] = Counts(
             export_id=str(export_id),
             records=part.height,
             bad=bad.height,
@@ -118,12 +118,12 @@ def _judge_block(lines: pl.DataFrame, aside: PutAside, *, loaded: Loaded) -> _Pa
     return _part(judge_lines(lines, loaded), aside, loaded.table)
 
 
-def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: Mapping[str, Tally] | None = None) -> _Part:
+def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: Mapping[str, Counts] | None = None) -> _Part:
     is_bad = pl.col("_reasons").list.len() > 0
     good = records.lazy().filter(~is_bad).select(*event_schema(table).names(), *POSITION[1:], KEY_HASH, RAW_BYTES)
     bad = records.lazy().filter(is_bad).select(*BAD_COLUMNS, KEY_HASH, RAW_BYTES, *table.key)
     put = aside(good.collect()), aside(bad.collect())
-    return _Part(good=put[0], bad=put[1], tallies=tally(records), before=before or {})
+    return _Part(good=put[0], bad=put[1], counts=count_records(records), before=before or {})
 
 
 def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Judged, workspace: Path) -> None:
@@ -131,7 +131,7 @@ def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Ju
 
     All records of a key are resolved at once; keys are taken by their hashes, as many as fit in a block.
     """
-    total = sum(counts.records for counts in judged.tallies.values())
+    total = sum(counts.records for counts in judged.counts.values())
     hashes = suspects(engine, [*judged.good, *judged.bad], total) if total else None
     if hashes is None or not hashes.height:
         return
@@ -153,7 +153,7 @@ def _judge_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: Files,
     (positions,) = found
     lines = files.scan().join(positions.lazy(), on=POSITION, how="semi").collect(engine="streaming")
     table, records = loaded.table, judge_lines(lines, loaded)
-    return _part(resolved(records, table.key, loaded.source.canonical), aside, table, before=tally(records))
+    return _part(resolved(records, table.key, loaded.source.canonical), aside, table, before=count_records(records))
 
 
 def _occurrences(lists: pl.Series) -> Counter[str]:
@@ -166,5 +166,5 @@ def _most(counts: Mapping[str, int]) -> Mapping[str, int]:
     """Of what duplicates are taken out of, a name may have been left out before: it is not there then."""
     if len(counts) <= MOST_UNKNOWN_NAMES and all(count > 0 for count in counts.values()):
         return counts
-    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     return Counter({name: count for name, count in ordered[:MOST_UNKNOWN_NAMES] if count > 0})

@@ -1,4 +1,4 @@
-"""Settlement: which exports Silver has settled, and which it takes next (rules C1 to C5).
+"""The ledger: which exports Silver has settled, and which it takes next (rules C1 to C5).
 
 Belongs here: the checkpoint that Silver's own log carries, read against Bronze's log and people's decisions.
 Does not: judging or applying an export (refining.judging, refining.merge).
@@ -33,7 +33,7 @@ without it, as Bronze had lost it; when Bronze has it again, it is judged like a
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settlement:
+class Ledger:
     """The exports of one table, as one version of Bronze and one of Silver see them.
 
     `pending` are exports that are not settled, with their Bronze versions, in the order of judging. `rejected` are
@@ -52,7 +52,7 @@ class Settlement:
     @classmethod
     def read(
         cls, loaded: Loaded, bronze: Snapshot, silver: Snapshot | None, decisions: Mapping[str, Decision]
-    ) -> Settlement:
+    ) -> Ledger:
         """Read it from the two logs; nothing is settled while Silver has not been made (None).
 
         What Silver's checkpoint says of another Bronze table than this one does not count: each export is looked up.
@@ -65,7 +65,7 @@ class Settlement:
         def mark(export_id: str) -> int | None:
             return silver.transaction(export_id) if silver else None
 
-        pending = {one.id: one for one in newer if one.id in held and mark(one.id) in (None, DROPPED)}
+        pending = {export.id: export for export in newer if export.id in held and mark(export.id) in (None, DROPPED)}
         return cls(
             exports=exports,
             pending=sorted(pending.values(), key=lambda export: export.order),
@@ -106,7 +106,7 @@ class Settlement:
         """The window that joined the newest full export although writes between the two may be in neither."""
         fulls = self.applied_fulls
         newest = max(map(self.origins.of, fulls), default=0)
-        windows = [one for one in self.settled if not one.is_full and self.origins.of(one) == newest]
+        windows = [export for export in self.settled if not export.is_full and self.origins.of(export) == newest]
         return unprotected_minute(fulls, windows, self.chain_starts_at)
 
     @property
@@ -133,7 +133,7 @@ class Settlement:
     def outdated(self) -> list[Batch]:
         """The exports of a former table that begin after its end: none of their records counts (rule B3)."""
         ends = self.ends
-        return [one for one in self.exports if begins_after(one, ends.get(one.id))]
+        return [export for export in self.exports if begins_after(export, ends.get(export.id))]
 
     @property
     def ignored(self) -> set[str]:
@@ -146,7 +146,7 @@ class Settlement:
         left = list(self.pending)
         reached = self._reach
         while (export := next_export(left, reached)) is not None:
-            records = sum(one.records for one in (*group, export))
+            records = sum(export.records for export in (*group, export))
             if group and (export.is_full or group[-1].is_full or records > records_at_most):
                 break
             group.append(export)

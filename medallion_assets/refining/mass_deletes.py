@@ -18,39 +18,39 @@ import polars as pl
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.engine import PutAside, groups_of
-from medallion_assets.refining.gate import Gate, Tally
+from medallion_assets.refining.gate import Counts, Gate
 from medallion_assets.refining.history_table import events_table
 from medallion_assets.refining.judging import Judged
-from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.origins import counted_sequence, is_outdated, without_outdated
 
 
 def with_deletes(
     lakehouse: Lakehouse,
     silver: Snapshot,
-    settlement: Settlement,
+    ledger: Ledger,
     group: Sequence[Batch],
     judged: Judged,
     gate: Gate,
-) -> Mapping[str, Tally]:
-    """The tallies of a group, with what its exports delete and of how many live rows.
+) -> Mapping[str, Counts]:
+    """The counts of a group, with what its exports delete and of how many live rows.
 
     A full export is alone in its group. Of incremental exports live rows are counted only where there are so many
     deletes that somebody may want to know.
     """
-    tallies = dict(judged.tallies)
+    counts = dict(judged.counts)
     for export in group:
-        tally = tallies[export.id]
+        counted = counts[export.id]
         if export.is_full:
-            ends = settlement.ends_with(export)
+            ends = ledger.ends_with(export)
             if not without_outdated([export], ends):
                 continue  # it counts as never delivered (rule B3), so it deletes nothing
-            older = _older_rows(lakehouse, silver, settlement.ignored, export, ends)
+            older = _older_rows(lakehouse, silver, ledger.ignored, export, ends)
             live, absent = _count_absent(silver, older, judged, export)
-            tallies[export.id] = replace(tally, absent=absent, live=live)
-        elif tally.deletes and tally.deletes >= gate.policy.max_delete_min_rows:
-            tallies[export.id] = replace(tally, live=_height(_live_rows(silver)))
-    return tallies
+            counts[export.id] = replace(counted, absent=absent, live=live)
+        elif counted.deletes and counted.deletes >= gate.policy.max_delete_min_rows:
+            counts[export.id] = replace(counted, live=_height(_live_rows(silver)))
+    return counts
 
 
 def _live_rows(silver: Snapshot) -> pl.LazyFrame:

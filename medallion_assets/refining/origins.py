@@ -34,7 +34,9 @@ class Origins:
         if not number:
             return cls()
         table_ids = _table_ids(bronze)
-        return cls(numbers={one: number[table_id] for one, table_id in table_ids.items() if table_id in number})
+        return cls(
+            numbers={export_id: number[table_id] for export_id, table_id in table_ids.items() if table_id in number}
+        )
 
     @property
     def count(self) -> int:
@@ -57,14 +59,14 @@ class Origins:
             origin: min((micros for later, micros in begins if later > origin), default=None)
             for origin in range(self.count)
         }
-        return {one.id: end for one in exports if (end := ends[self.of(one)]) is not None}
+        return {export.id: end for export in exports if (end := ends[self.of(export)]) is not None}
 
 
 def numbers_of(decisions: Mapping[str, Decision]) -> dict[str, int]:
     """The origin that each confirmed table id stands for, in the order in which people confirmed them."""
-    confirmed = [one for one in decisions.values() if one.action is Action.CONFIRM_TABLE]
-    in_order = sorted(confirmed, key=lambda one: (one.decided_at, one.subject))
-    return {one.subject: position for position, one in enumerate(in_order, start=1)}
+    confirmed = [decision for decision in decisions.values() if decision.action is Action.CONFIRM_TABLE]
+    in_order = sorted(confirmed, key=lambda decision: (decision.decided_at, decision.subject))
+    return {decision.subject: position for position, decision in enumerate(in_order, start=1)}
 
 
 def begins_after(export: Batch, end: int | None) -> bool:
@@ -114,4 +116,4 @@ def _table_ids(bronze: Snapshot) -> dict[str, str | None]:
 
 
 def _ids(ends: Mapping[str, int], end: int) -> Collection[str]:
-    return [export_id for export_id, one in ends.items() if one == end]
+    return [export_id for export_id, its_end in ends.items() if its_end == end]

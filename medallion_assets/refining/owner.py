@@ -1,6 +1,6 @@
 """The owner of a Bronze table: which table's batches it takes, and what happens when that changes (rule B3).
 
-Belongs here: the owner's name, by the contract or by what was loaded first, and its origin.
+Belongs here: the owner's name, by the declaration or by what was loaded first, and its origin.
 Does not: loading (refining.load), or asking for a decision (orchestration.assets.bronze).
 
 A DynamoDB table is its ARN, the name, and its `tableId`, the origin. The name of the first batch's owner stands in a
@@ -43,7 +43,7 @@ class TableRecreatedError(BatchRefusedError):
 
 
 def owner_known(owner: Owner, bronze: Snapshot | None) -> Owner:
-    """With what Bronze recorded, where the contract names none."""
+    """With what Bronze recorded, where the declaration names none."""
     if owner.name is not None or bronze is None:
         return owner
     commit = last_load(bronze, SOURCE_ARN_NOTE) or {}

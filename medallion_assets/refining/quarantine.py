@@ -59,16 +59,18 @@ def quarantine(
 
     def put() -> int | None:
         snapshot = lakehouse.ready(contract)
-        new = [one for one, mark in marks.items() if snapshot.transaction(one) != mark]
+        new = [export_id for export_id, mark in marks.items() if snapshot.transaction(export_id) != mark]
         rows = quarantine_rows(bad.filter(pl.col("_export_id").is_in(new)), now)
-        files, kept = files_of_exports(snapshot, [one for one in new if snapshot.transaction(one) is not None])
+        files, kept = files_of_exports(
+            snapshot, [export_id for export_id in new if snapshot.transaction(export_id) is not None]
+        )
         if not files and not rows.head(1).collect().height:
             return None
         staged = stage_rows(snapshot, pl.concat([kept, rows]))
         return snapshot.commit(
             [staged] if staged.rows else [],
             remove=files,
-            transactions={one: marks[one] for one in new},
+            transactions={export_id: marks[export_id] for export_id in new},
             metadata={RULES_NOTE: rules_with(snapshot, [rules])},
         )
 

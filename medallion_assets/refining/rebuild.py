@@ -41,10 +41,10 @@ from medallion_assets.errors import CommitConflictError, PermanentError, Quality
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import Action, Decision, read_decisions, record_decisions
 from medallion_assets.refining.events import POSITION
-from medallion_assets.refining.gate import Gate, Tally
+from medallion_assets.refining.gate import Counts, Gate
 from medallion_assets.refining.history_table import events_table, replace_events
 from medallion_assets.refining.judging import Judged, judge_exports
-from medallion_assets.refining.ledger import APPLIED, DROPPED, Settlement
+from medallion_assets.refining.ledger import APPLIED, DROPPED, Ledger
 from medallion_assets.refining.quarantine import (
     add_missing_rows,
     quarantine_rows,
@@ -103,7 +103,7 @@ class _Work:
     progress: Progress
     scratch: Lakehouse
     drop_lost: bool
-    accepted: dict[str, Tally] = field(default_factory=dict)
+    accepted: dict[str, Counts] = field(default_factory=dict)
     source: SourceVersion | None = None
 
     def __post_init__(self) -> None:
@@ -115,11 +115,11 @@ class _Work:
         silver, bronze = self.lakehouse.open_any(self.table), self.lakehouse.open(bronze_table(self.table.short_name))
         replacement = Replacement(table=silver, stages=not dry_run)
         self.source = self.source or SourceVersion.of(bronze)  # the lines of exports that are in the copy are of then
-        settlement = Settlement.read(self.loaded, bronze, silver, read_decisions(self.lakehouse, self.table.short_name))
-        applied = [export for export in settlement.exports if export.id not in settlement.ignored]
-        dropped = self._lost(silver, settlement)
-        self.copy.origins = settlement.origins
-        self._replay(bronze, settlement, applied)
+        ledger = Ledger.read(self.loaded, bronze, silver, read_decisions(self.lakehouse, self.table.short_name))
+        applied = [export for export in ledger.exports if export.id not in ledger.ignored]
+        dropped = self._lost(silver, ledger)
+        self.copy.origins = ledger.origins
+        self._replay(bronze, ledger, applied)
         self.scratch.ready(quarantine_table(self.table))
         self._compare(replacement)
         changes = replacement.changes()
@@ -153,14 +153,14 @@ class _Work:
                 **source_notes(self.source),
                 **source_commits(self.source),
             }
-            marks = settlement.transactions(ids, sorted(settlement.rejected)) | dict.fromkeys(dropped, DROPPED)
+            marks = ledger.transactions(ids, sorted(ledger.rejected)) | dict.fromkeys(dropped, DROPPED)
             done.version = replacement.commit(marks, notes)
             replace_quarantine(
                 self.lakehouse, self.loaded, bad, decided, note={REBUILT_NOTE: {"why": why, "id": rebuild_id}}
             )
         return done
 
-    def _lost(self, silver: Snapshot, settlement: Settlement) -> list[str]:
+    def _lost(self, silver: Snapshot, ledger: Ledger) -> list[str]:
         """The exports that Silver holds and Bronze has lost: their rows could not be made again."""
         commits = commits_since(silver, -1)
         self.by_hand = {
@@ -169,9 +169,9 @@ class _Work:
             if commit_note(commit, HAND_NOTE)
             for export_id in commit_note(commit, EXPORTS_NOTE) or []
         }
-        noted = {one for commit in commits for one in commit_note(commit, EXPORTS_NOTE) or []}
-        settled = {one for one in noted if silver.transaction(one) == APPLIED}
-        lost = sorted(settled - {export.id for export in settlement.exports})
+        noted = {export_id for commit in commits for export_id in commit_note(commit, EXPORTS_NOTE) or []}
+        settled = {export_id for export_id in noted if silver.transaction(export_id) == APPLIED}
+        lost = sorted(settled - {export.id for export in ledger.exports})
         if lost and not self.drop_lost:
             bronze = bronze_table(self.table.short_name)
             raise PermanentError(
@@ -193,7 +193,7 @@ class _Work:
                 found=f"version {latest}",
             )
 
-    def _replay(self, bronze: Snapshot, settlement: Settlement, applied: Sequence[Batch]) -> None:
+    def _replay(self, bronze: Snapshot, ledger: Ledger, applied: Sequence[Batch]) -> None:
         """Judge and apply the exports that the copy lacks."""
         known = {export.id for export in self.copy.applied}
         missing = [export for export in applied if export.id not in known]
@@ -201,7 +201,7 @@ class _Work:
         for group in self.copy.groups(missing):
             with workspace() as folder:
                 judged = judge_exports(bronze, self.loaded, group, folder)
-                self._expect_gate(settlement, group, judged)
+                self._expect_gate(ledger, group, judged)
                 self._quarantine(judged)
                 self.copy.apply(group, judged.good, folder)
             done += sum(export.records for export in group)
@@ -217,12 +217,12 @@ class _Work:
             replacement.partition(day, copy.scan(partitions=[day]).collect())
             self.progress(f"comparing {self.table.name}", number, len(both))
 
-    def _expect_gate(self, settlement: Settlement, group: Sequence[Batch], judged: Judged) -> None:
+    def _expect_gate(self, ledger: Ledger, group: Sequence[Batch], judged: Judged) -> None:
         policy = self.loaded.gate
         for export in group:
-            tally = judged.tallies[export.id]
+            counted = judged.counts[export.id]
             gate = Gate.of(self.loaded.gate, self.by_hand.get(export.id))
-            if gate.lets_through(tally) or settlement.decision(export) is Action.ACCEPT:
+            if gate.lets_through(counted) or ledger.decision(export) is Action.ACCEPT:
                 continue
             if not self.accept_all:
                 raise QualityGateError(
@@ -230,12 +230,12 @@ class _Work:
                     "nothing was changed",
                     expected=f"a score of {policy.quality_threshold}, or under {policy.quality_min_bad_records} "
                     "bad records",
-                    found=f"{tally.score:.4f}, {tally.bad} bad of {tally.records} ({_some(tally.reasons)})",
+                    found=f"{counted.score:.4f}, {counted.bad} bad of {counted.records} ({_some(counted.reasons)})",
                     do="look at what would change with --dry-run --accept-all; then correct the contract, or rebuild "
                     "with --accept-all",
                     export_id=export.id,
                 )
-            self.accepted[export.id] = tally
+            self.accepted[export.id] = counted
 
     def _quarantine(self, judged: Judged) -> None:
         contract = quarantine_table(self.table)

@@ -33,7 +33,7 @@ from medallion_assets.refining.events import POSITION, event_schema
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.history_table import merge_history
 from medallion_assets.refining.judging import judge_exports, judge_lines
-from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.merge import Change, merge
 from medallion_assets.refining.quarantine import bad_keys, quarantine_table, stage_rows, with_window
 from medallion_assets.refining.refine import commit_change
@@ -128,7 +128,7 @@ class _JudgedAgain:
     """Rows as the present contract has them: `events` to apply, and the positions that they account for."""
 
     silver: Snapshot
-    settlement: Settlement
+    ledger: Ledger
     events: pl.DataFrame
     redriven: pl.DataFrame
     looked_at: int
@@ -139,9 +139,9 @@ def _judge_again(lakehouse: Lakehouse, loaded: Loaded, rows: pl.DataFrame) -> _J
     table = loaded.table
     silver, bronze = lakehouse.ready(table), lakehouse.open(bronze_table(table.short_name))  # in this order, as refine
     expect_same_key(silver)
-    settlement = Settlement.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
+    ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
     # A row can lie here before its export is settled: quarantine is written first, and then came a crash.
-    settled = {one.id: one for one in settlement.exports if one.id not in settlement.ignored}
+    settled = {export.id: export for export in ledger.exports if export.id not in ledger.ignored}
     lines = with_window(rows, settled.values())
     records = judge_lines(lines, loaded)
     is_good = (pl.col("_reasons").list.len() == 0) & (pl.col("_failures").list.len() == 0)
@@ -154,7 +154,7 @@ def _judge_again(lakehouse: Lakehouse, loaded: Loaded, rows: pl.DataFrame) -> _J
     still_bad[CONFLICTING] += uncertain.height - redriven.height
     return _JudgedAgain(
         silver=silver,
-        settlement=settlement,
+        ledger=ledger,
         events=pl.concat([certain, kept]).select(event_schema(table).names()),
         redriven=pl.concat([certain.select(POSITION), redriven]),
         looked_at=lines.height,
@@ -190,14 +190,14 @@ def _settle_uncertain(
 
 def _apply(lakehouse: Lakehouse, loaded: Loaded, judged: _JudgedAgain, why: str) -> tuple[Change, int]:
     """Merge the events into Silver, one commit with the days restated; none when all of them were in place."""
-    silver, settlement = judged.silver, judged.settlement
-    applied = settlement.applied_fulls
+    silver, ledger = judged.silver, judged.ledger
+    applied = ledger.applied_fulls
     keys = bad_keys(lakehouse, loaded, applied)
-    fulls = FullExports(applied=applied, applying=None, bad_keys=keys, ends=settlement.ends)
+    fulls = FullExports(applied=applied, applying=None, bad_keys=keys, ends=ledger.ends)
     events = [judged.events.lazy()]
     with workspace() as folder:
         if silver.table.history:
-            change = merge_history(lakehouse, loaded, silver, events, fulls, settlement.ignored, folder)
+            change = merge_history(lakehouse, loaded, silver, events, fulls, ledger.ignored, folder)
         else:
             change = merge(silver, events, fulls, folder)
     if not change.staged and not change.removed:

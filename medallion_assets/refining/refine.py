@@ -1,7 +1,7 @@
 """Refine: take what Bronze holds and Silver has not settled, judge it, publish it (rules C1 to C6).
 
 Belongs here: the order of the steps, which makes a crash between any two of them harmless.
-Does not: the steps themselves (settlement, judging, gate, quarantine, state, history_store).
+Does not: the steps themselves.
 
 One round settles one group of exports in one commit of Silver. Before it, and under transactions of their own, the bad
 records go to quarantine; a repeated round finds them there. Data, checkpoint and the days restated are one commit.
@@ -28,10 +28,10 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.chain import Gap, UnprotectedMinute
 from medallion_assets.refining.decisions import Action, read_decisions
 from medallion_assets.refining.full_exports import FullExports
-from medallion_assets.refining.gate import Gate, Tally
+from medallion_assets.refining.gate import Counts, Gate
 from medallion_assets.refining.history_table import merge_history
 from medallion_assets.refining.judging import Judged, judge_exports
-from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.mass_deletes import with_deletes
 from medallion_assets.refining.merge import Change, merge
 from medallion_assets.refining.quarantine import bad_keys, quarantine
@@ -39,7 +39,7 @@ from medallion_assets.storage.workspace import workspace
 
 EXPORTS_NOTE = "medallion_settled_exports"
 THRESHOLD_NOTE = "medallion_quality_threshold"
-"""What the gate asked for: the contract's threshold, or that of the run config."""
+"""What the gate asked for: the declared threshold, or that of the run config."""
 HAND_NOTE = "medallion_threshold_by_hand"
 """Whether that threshold came from the run config: a person's decision about the exports of this commit."""
 SAMPLE_ROWS = 5
@@ -51,7 +51,7 @@ class Failing:
     """An export that failed the gate: its figures, some of its bad records, and what a person may not see in them."""
 
     export: Batch
-    tally: Tally
+    counted: Counts
     sample: pl.DataFrame
     hints: list[str] = field(default_factory=list)
 
@@ -61,7 +61,7 @@ class Refined:
     """What a run of refine did. `version` is Silver's version after it."""
 
     version: int = 0
-    applied: list[Tally] = field(default_factory=list)
+    applied: list[Counts] = field(default_factory=list)
     rejected: list[str] = field(default_factory=list)
     restated: set[date] = field(default_factory=set)
     rows_changed: int = 0
@@ -70,11 +70,11 @@ class Refined:
     unprotected_minute: UnprotectedMinute | None = None
 
     @property
-    def total(self) -> Tally:
+    def total(self) -> Counts:
         """All applied exports counted together."""
-        total = Tally(export_id="")
-        for tally in self.applied:
-            total = total.plus(tally)
+        total = Counts(export_id="")
+        for counted in self.applied:
+            total = total.plus(counted)
         return total
 
 
@@ -89,7 +89,7 @@ def refine(
 ) -> Refined:
     """Settle every export that can be settled, up to the first that fails the gate.
 
-    `threshold` overrides the contract's for this run. `now` dates quarantine rows and nothing else. `done` is
+    `threshold` overrides the declared one for this run. `now` dates quarantine rows and nothing else. `done` is
     what an earlier call, which an error ended, had done: this one adds to it.
 
     Raises:
@@ -98,37 +98,37 @@ def refine(
     done = done or Refined()
     gate = Gate.of(loaded.gate, threshold)
     while True:
-        settlement = until_committed(lambda: _round(lakehouse, loaded, gate, now, done, progress))
-        if settlement is not None:
-            done.gaps, done.unprotected_minute = settlement.gaps, settlement.unprotected_minute
+        ledger = until_committed(lambda: _round(lakehouse, loaded, gate, now, done, progress))
+        if ledger is not None:
+            done.gaps, done.unprotected_minute = ledger.gaps, ledger.unprotected_minute
             return done
 
 
 def _round(
     lakehouse: Lakehouse, loaded: Loaded, gate: Gate, now: datetime, done: Refined, progress: Callable[[str], None]
-) -> Settlement | None:
-    """Settle one group; give the settlement when nothing more can be settled."""
+) -> Ledger | None:
+    """Settle one group; give the ledger when nothing more can be settled."""
     table = loaded.table
     # Silver first: Bronze then knows of everything that Silver has settled.
     silver, bronze = lakehouse.ready(table), lakehouse.source(bronze_table(table.short_name))
     expect_same_key(silver)
     done.version = silver.version
-    settlement = Settlement.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
-    group = settlement.next_group(lakehouse.engine.bounds.block_rows)
+    ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
+    group = ledger.next_group(lakehouse.engine.bounds.block_rows)
     if not group:
-        return settlement
+        return ledger
     progress(f"{table.name}: judging {', '.join(export.id for export in group)}")
     with workspace() as folder:
         judged = judge_exports(bronze, loaded, group, folder)
-        judged.tallies.update(with_deletes(lakehouse, silver, settlement, group, judged, gate))
-        sorted_out = _sort_out(group, judged, settlement, gate)
+        judged.counts.update(with_deletes(lakehouse, silver, ledger, group, judged, gate))
+        sorted_out = _sort_out(group, judged, ledger, gate)
         if sorted_out.applied or sorted_out.rejected:
             source = SourceVersion.of(bronze)
-            change = _publish(lakehouse, loaded, silver, settlement, sorted_out, judged, now, folder)
+            change = _publish(lakehouse, loaded, silver, ledger, sorted_out, judged, now, folder)
             done.version = commit_change(
                 silver,
                 change,
-                settlement.transactions(sorted_out.ids, sorted_out.rejected),
+                ledger.transactions(sorted_out.ids, sorted_out.rejected),
                 {
                     EXPORTS_NOTE: sorted_out.ids,
                     THRESHOLD_NOTE: gate.policy.quality_threshold,
@@ -138,14 +138,14 @@ def _round(
                     **source_commits(source),
                 },
             )
-            done.applied += [judged.tallies[export_id] for export_id in sorted_out.ids]
+            done.applied += [judged.counts[export_id] for export_id in sorted_out.ids]
             done.rejected += sorted_out.rejected
             done.restated |= change.restated
             done.rows_changed += change.rows
             progress(f"{table.name}: version {done.version}, {done.rows_changed:,} keys changed so far")
         if sorted_out.failing is not None:
             done.failing = _failing(sorted_out.failing, judged, loaded)
-            return Settlement.read(loaded, bronze, lakehouse.open(table), settlement.decisions)
+            return Ledger.read(loaded, bronze, lakehouse.open(table), ledger.decisions)
     return None
 
 
@@ -163,7 +163,7 @@ class _SortedOut:
         return [export.id for export in self.applied]
 
 
-def _sort_out(group: list[Batch], judged: Judged, settlement: Settlement, gate: Gate) -> _SortedOut:
+def _sort_out(group: list[Batch], judged: Judged, ledger: Ledger, gate: Gate) -> _SortedOut:
     """Rule C4: in order, up to the first that fails the gate and about which nobody decided.
 
     What a person rejected stays out, also where the gate would let it through by now: late exports change what it
@@ -171,10 +171,10 @@ def _sort_out(group: list[Batch], judged: Judged, settlement: Settlement, gate: 
     """
     sorted_out = _SortedOut()
     for export in group:
-        decision = settlement.decision(export)
+        decision = ledger.decision(export)
         if decision is Action.REJECT:
             sorted_out.rejected.append(export.id)
-        elif decision is Action.ACCEPT or gate.lets_through(judged.tallies[export.id]):
+        elif decision is Action.ACCEPT or gate.lets_through(judged.counts[export.id]):
             sorted_out.applied.append(export)
         else:
             sorted_out.failing = export
@@ -186,7 +186,7 @@ def _publish(
     lakehouse: Lakehouse,
     loaded: Loaded,
     silver: Snapshot,
-    settlement: Settlement,
+    ledger: Ledger,
     sorted_out: _SortedOut,
     judged: Judged,
     now: datetime,
@@ -200,13 +200,11 @@ def _publish(
     good = [part.filter(chosen) for part in judged.good]
     quarantine(lakehouse, loaded, pl.concat([part.filter(chosen) for part in judged.bad]), sorted_out.applied, now=now)
     applying = next((export for export in sorted_out.applied if export.is_full), None)
-    before = settlement.applied_fulls
+    before = ledger.applied_fulls
     keys = bad_keys(lakehouse, loaded, [*before, applying] if applying else before)
-    fulls = FullExports.of(settlement.origins, settlement.exports, applied=before, applying=applying, bad_keys=keys)
+    fulls = FullExports.of(ledger.origins, ledger.exports, applied=before, applying=applying, bad_keys=keys)
     if table.history:
-        return merge_history(
-            lakehouse, loaded, silver, good, fulls, settlement.ignored - set(ids), workspace, whole=ids
-        )
+        return merge_history(lakehouse, loaded, silver, good, fulls, ledger.ignored - set(ids), workspace, whole=ids)
     return merge(silver, good, fulls, workspace)
 
 
@@ -228,7 +226,7 @@ def _failing(export: Batch, judged: Judged, loaded: Loaded) -> Failing:
     of_wrong_type = bad.filter(pl.col("_reasons").list.contains(WRONG_TYPE)).head(HINT_ROWS).collect()
     return Failing(
         export=export,
-        tally=judged.tallies[export.id],
+        counted=judged.counts[export.id],
         sample=bad.select(columns).head(SAMPLE_ROWS).collect(),
         hints=loaded.source.hints(of_wrong_type, loaded.table),
     )

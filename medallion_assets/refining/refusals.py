@@ -5,7 +5,7 @@ Does not: the table of refusals (refining.refused_exports); making the verdict (
 
 Three things can mend a refusal: a file of the export's own folder, which the listing shows; the one file at fault,
 where it lies in the folder that incremental exports share, is archived or may not be read; and what is known of the
-source, by the contract or by Bronze. While the file at fault is as it was, the export cannot be whole, whatever else
+source, by the declaration or by Bronze. While the file at fault is as it was, the export cannot be whole, whatever else
 has arrived: one request answers for 5,000 files.
 """
 
@@ -47,22 +47,22 @@ def fingerprints_now(
         PermanentError, TransientError: the store refuses the place, or did not answer.
     """
     exports = list(listing)
-    known = {key: refusals[key] for one in exports if (key := (one.id, one.prefix)) in refusals}
+    known = {key: refusals[key] for batch in exports if (key := (batch.id, batch.prefix)) in refusals}
     files = {key: refusal.file for key, refusal in sorted(known.items(), reverse=True) if refusal.file is not None}
     asked = list(files.items())[:asked_at_most]
     with ThreadPoolExecutor(READERS) as pool:
         found = list(pool.map(lambda item: state_of(store, item[1]), asked))
     states = dict(zip((key for key, _ in asked), found, strict=True))
     now = {}
-    for one in exports:
-        key = (one.id, one.prefix)
+    for batch in exports:
+        key = (batch.id, batch.prefix)
         refusal = known.get(key)
         if refusal is None:
-            now[key] = one.fingerprint
+            now[key] = batch.fingerprint
         elif key in files and key not in states:
-            now[key] = refusal.fingerprint if refusal.fingerprint.startswith(one.fingerprint) else one.fingerprint
+            now[key] = refusal.fingerprint if refusal.fingerprint.startswith(batch.fingerprint) else batch.fingerprint
         else:
-            now[key] = _fingerprint(one, refusal.verdict, states.get(key), owner)
+            now[key] = _fingerprint(batch, refusal.verdict, states.get(key), owner)
     return now
 
 

@@ -4,7 +4,7 @@ Belongs here: the one decision that file arrival and table updates share, as a p
 before, and what is there now.
 Does not: what counts as pending, or runs.
 
-The timers mean what Lakeflow Jobs' do (contracts.table.Timers). What is still pending after the run that was asked
+The timers mean what Lakeflow Jobs' do (contracts.policies.Timers). What is still pending after the run that was asked
 for it has ended, is asked for again: ever later, a bounded number of times, until something changes.
 """
 

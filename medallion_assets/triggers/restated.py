@@ -20,7 +20,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from medallion_assets.contracts.pipeline import AS_OF_KEEP_DAYS
+from medallion_assets.contracts.declared import AS_OF_KEEP_DAYS
 from medallion_assets.contracts.run_days import contiguous
 from medallion_assets.deriving.kept_days import kept_as_of_days, missing_as_of_days
 
@@ -57,7 +57,7 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
+class DayLedger:
     """What is known of one Gold table and its days, from all logs up to where they were read.
 
     `restated` maps days to the version of Silver that restated them last, and `built` to the one they were built from,
@@ -103,12 +103,12 @@ class RestatedRange:
 
 
 def advance(
-    ledger: Ledger,
+    ledger: DayLedger,
     *,
     silver_changes: Iterable[SilverChange] = (),
     gold_builds: Iterable[GoldBuild] = (),
     publishes: Iterable[Publish] = (),
-) -> Ledger:
+) -> DayLedger:
     """The ledger after what the logs say next, each in its log's order.
 
     No building may be of a version of Silver, and no publishing of a version of Gold, that the ledger does not hold
@@ -162,7 +162,7 @@ def _greatest_published(
     return known
 
 
-def to_build(ledger: Ledger) -> dict[date, int]:
+def to_build(ledger: DayLedger) -> dict[date, int]:
     """The days that Gold has to build, each with the version of Silver that it has to be built from at least."""
     if not ledger.as_of:
         return {day: version for day, version in ledger.restated.items() if version > ledger.built.get(day, NEVER)}
@@ -181,7 +181,7 @@ def to_build(ledger: Ledger) -> dict[date, int]:
     return {day: version for day, version in needed.items() if version > known.get(day, NEVER)}
 
 
-def to_publish(ledger: Ledger) -> dict[date, int]:
+def to_publish(ledger: DayLedger) -> dict[date, int]:
     """The days that are built and wait to be published, each with the version of Gold that built it."""
     if not ledger.as_of:
         return dict(ledger.unpublished)
@@ -189,13 +189,13 @@ def to_publish(ledger: Ledger) -> dict[date, int]:
     return {day: version for day, version in ledger.unpublished.items() if day == greatest}
 
 
-def restated_at(ledger: Ledger, day: date) -> int | None:
+def restated_at(ledger: DayLedger, day: date) -> int | None:
     """The version of Silver that changed last what Gold holds of a day; None when it is not known any more."""
     version = _needed(ledger.restated, day) if ledger.as_of else ledger.restated.get(day, NEVER)
     return None if version == NEVER else version
 
 
-def restated_ranges(ledger: Ledger, *, first: date, last: date, live_from: date = date.min) -> list[RestatedRange]:
+def restated_ranges(ledger: DayLedger, *, first: date, last: date, live_from: date = date.min) -> list[RestatedRange]:
     """What to ask for of the days `first` to `last`: contiguous days of one kind and version are one day range.
 
     The latest comes first. None holds days before `live_from` and later ones: live work must not wait for old days.

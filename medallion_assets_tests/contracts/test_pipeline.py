@@ -51,17 +51,22 @@ def test_what_a_pipeline_does_not_make_is_no_source() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policies", "says"),
+    ("policies", "says", "where"),
     [
-        ({"gate": GatePolicy(quality_threshold=98)}, "quality_threshold from 0 to 1"),
-        ({"gate": GatePolicy(max_delete_share=50)}, "max_delete_share from 0 to 1"),
-        ({"source": DynamoDBExports(write_time_slack_hours=-1)}, "write_time_slack_hours from 0"),
-        ({"source": DynamoDBExports(write_time_slack_hours=float("nan"))}, "write_time_slack_hours from 0"),
+        ({"gate": GatePolicy(quality_threshold=98)}, "quality_threshold from 0 to 1", "gate=GatePolicy(quality_"),
+        ({"gate": GatePolicy(max_delete_share=50)}, "max_delete_share from 0 to 1", "gate=GatePolicy(max_delete"),
+        ({"source": DynamoDBExports(-1)}, "write_time_slack_hours from 0", "source=DynamoDBExports(write_time"),
+        ({"source": DynamoDBExports(float("nan"))}, "write_time_slack_hours from 0", "source=DynamoDBExports("),
+        ({"source_arn": "orders"}, "ARNs arn:", "source_arn or accepts in Loaded("),
+        ({"accepts": ("orders",)}, "ARNs arn:", "source_arn or accepts in Loaded("),
     ],
 )
-def test_a_policy_that_cannot_be_kept_is_named_with_its_table(policies: dict[str, Any], says: str) -> None:
-    with pytest.raises(PermanentError, match=rf"the contract of silver\.customers cannot be kept.*{says}"):
+def test_a_policy_that_cannot_be_kept_is_named_with_its_table_and_place(
+    policies: dict[str, Any], says: str, where: str
+) -> None:
+    with pytest.raises(PermanentError, match=rf"the declaration of silver\.customers cannot be kept.*{says}") as error:
         declared(CUSTOMERS, **policies)
+    assert where in str(error.value.do)
 
 
 def test_a_table_that_no_item_fills_cannot_be_loaded() -> None:

@@ -99,7 +99,7 @@ def test_a_checkpoint_of_a_release_that_kept_bare_names_is_read_anew(tmp_path: P
     silver.commit(transactions={bronze.table.name: 99})  # what such a release wrote
     land(lakehouse, window_of(0, "b"))
     done = refine(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), now=NOW)
-    assert [tally.records for tally in done.applied] == [1]
+    assert [counted.records for counted in done.applied] == [1]
     assert keys(lakehouse) == ["a", "b"]
 
 

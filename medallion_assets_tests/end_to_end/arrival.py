@@ -32,7 +32,7 @@ from medallion_assets.pipelines.transactions.pipeline import (
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets.refining.bronze import bronze_table, exports_in
-from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.ledger import Ledger
 from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets_tests.pipeline import EXPORTED_TABLES, EXPORTS, declared
 
@@ -77,7 +77,7 @@ class Destination:
         for table in EXPORTED_TABLES:
             source = self.lakehouse.open(table)
             bronze = self.lakehouse.open(bronze_table(table.short_name))
-            pending = Settlement.read(declared(table), bronze, source, {}).pending_ids
+            pending = Ledger.read(declared(table), bronze, source, {}).pending_ids
             if pending or taken_version(source, bronze) != bronze.version:
                 yield f"{table.name}: {sorted(pending)} not settled"
             if is_behind(enriched, source):

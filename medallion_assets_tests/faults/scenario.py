@@ -15,7 +15,7 @@ from medallion_assets.delta.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.history_table import events_table
-from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import (
@@ -117,8 +117,8 @@ def check_ledger(lakehouse: Lakehouse) -> None:
             lines = held.scan().select("_export_id", "_source_file", "_line_number").collect()
             assert lines.is_unique().all()
             assert held.row_count == lines.height
-        settlement = Settlement.read(pipeline.declared(table), bronze, silver, {})
-        assert (settlement.pending, settlement.gaps) == ([], [])
+        ledger = Ledger.read(pipeline.declared(table), bronze, silver, {})
+        assert (ledger.pending, ledger.gaps) == ([], [])
         assert taken_version(silver, bronze) == bronze.version
         for export in exports_in(bronze, pipeline.EXPORTS):
             assert bronze.transaction(export.id) == 1

@@ -15,7 +15,7 @@ from medallion_assets.operations.expectation_results import (
     results_of,
 )
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.refining.gate import Tally, rules_of
+from medallion_assets.refining.gate import Counts, rules_of
 from medallion_assets_tests.pipeline import declared, lakehouse_at
 
 NOW = datetime(2025, 5, 1, tzinfo=UTC)
@@ -24,8 +24,8 @@ RULE = CUSTOMER_TRANSACTIONS.expectations[0]
 
 def test_every_rule_has_its_row_and_so_has_every_other_reason() -> None:
     """A rule that nobody broke is told as well: a share over time needs its zeros."""
-    tally = Tally(export_id="e1", records=10, bad=3, reasons=Counter({RULE.name: 2, "missing": 1}))
-    found = results_of(declared(CUSTOMER_TRANSACTIONS), tally, is_published=False, run_id="r1", now=NOW)
+    counted = Counts(export_id="e1", records=10, bad=3, reasons=Counter({RULE.name: 2, "missing": 1}))
+    found = results_of(declared(CUSTOMER_TRANSACTIONS), counted, is_published=False, run_id="r1", now=NOW)
     rows = {row.expectation: row for row in found}
     assert set(rows) == {*(one.name for one in CUSTOMER_TRANSACTIONS.expectations), "missing"}
     assert rows[RULE.name] == ExpectationResult(
@@ -47,9 +47,9 @@ def test_every_rule_has_its_row_and_so_has_every_other_reason() -> None:
 def test_results_are_kept_by_the_day_on_which_they_were_judged(tmp_path: Path) -> None:
     lakehouse, tomorrow = lakehouse_at(tmp_path), NOW + timedelta(days=1)
     for run, at in (("r2", tomorrow), ("r1", NOW)):
-        tally = Tally(export_id=f"of {run}", records=1)
+        counted = Counts(export_id=f"of {run}", records=1)
         record_results(
-            lakehouse, results_of(declared(CUSTOMER_TRANSACTIONS), tally, is_published=True, run_id=run, now=at)
+            lakehouse, results_of(declared(CUSTOMER_TRANSACTIONS), counted, is_published=True, run_id=run, now=at)
         )
     rules = len(CUSTOMER_TRANSACTIONS.expectations)
     assert read_results(lakehouse)["run_id"].to_list() == ["r1"] * rules + ["r2"] * rules

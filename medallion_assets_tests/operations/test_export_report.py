@@ -10,7 +10,7 @@ import pytest
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.export_report import verify_exports
-from medallion_assets.sources.dynamodb_export.verdicts import Standing, Verdict
+from medallion_assets.sources.dynamodb_export.verdicts import ExportStatus, Verdict
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 from medallion_assets_tests.refining.landing import Landing
@@ -49,7 +49,7 @@ def test_a_broken_export_tells_what_was_expected_and_a_waiting_one_is_not_well(t
     first, second = verify_exports(f"file://{tmp_path}").exports
     assert (first.verdict, first.standing, first.table) == (
         Verdict.EMPTY_DATA_FILE,
-        Standing.INCOMPLETE,
+        ExportStatus.INCOMPLETE,
         "orders",
     )
     assert first.problem == "expected: at least the 20 bytes of an empty gzip file; found: 0 bytes"

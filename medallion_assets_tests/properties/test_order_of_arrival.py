@@ -70,7 +70,9 @@ def test_what_waits_and_what_is_stopped(history: History) -> None:
         for table in (TRANSACTIONS, CUSTOMERS):
             failing = done[table].failing
             assert (failing.export.id if failing else None) == truth.stuck[table]
-            assert {tally.export_id for tally in done[table].applied} == truth.settled[table] - truth.rejected[table]
+            assert {counted.export_id for counted in done[table].applied} == truth.settled[table] - truth.rejected[
+                table
+            ]
 
 
 @examples()

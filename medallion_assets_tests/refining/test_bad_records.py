@@ -82,11 +82,11 @@ def test_a_bad_record_is_named_and_the_others_live(tmp_path: Path, name: str) ->
     line, reasons = BAD[name]
     lakehouse = lake(tmp_path)
     export = full_of(1, GOOD[0], line, *GOOD[1:])
-    (tally,) = refined(lakehouse, export).applied
+    (counted,) = refined(lakehouse, export).applied
     assert live(lakehouse) == dict.fromkeys(("good0", "good1", "good2"), export.export_id)
     assert pipeline.quarantined(lakehouse, SILVER) == {(export.export_id, "a", 2, frozenset(reasons))}
     assert lakehouse.open(quarantine_table(SILVER)).scan().collect()["raw"].to_list() == [line]
-    assert (tally.records, tally.bad) == (4, 1)
+    assert (counted.records, counted.bad) == (4, 1)
     nothing_is_lost(lakehouse)
 
 
@@ -133,8 +133,8 @@ def test_what_looks_odd_but_is_fine_lives(tmp_path: Path, name: str) -> None:
 def test_warnings_and_unknown_attributes_are_counted(tmp_path: Path) -> None:
     """T4, schema drift: names and counts."""
     odd = [item_line(transaction(key, payment_method={"S": "barter"}, note={"S": "x"})) for key in "ab"]
-    (tally,) = refined(lake(tmp_path), full_of(1, *odd)).applied
-    assert (tally.warnings, tally.unknown_attributes) == ({"payment_method_unknown": 2}, {"note": 2})
+    (counted,) = refined(lake(tmp_path), full_of(1, *odd)).applied
+    assert (counted.warnings, counted.unknown_attributes) == ({"payment_method_unknown": 2}, {"note": 2})
 
 
 WINDOWS: dict[str, list[ExportInput]] = {

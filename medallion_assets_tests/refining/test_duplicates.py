@@ -19,7 +19,7 @@ SILVER = pipeline.CUSTOMER_TRANSACTIONS
 
 
 def test_of_identical_records_the_first_counts(tmp_path: Path) -> None:
-    """R3: by file, then by line; the tally counts them once and nothing is bad."""
+    """R3: by file, then by line; they are counted once and nothing is bad."""
     item = transaction("a")
     export = full(TRANSACTIONS, full_of(1).export_id, full_of(1).to_at, ["", item_line(item)], [item_line(item)])
     (done,) = refined(lake(tmp_path), export).applied

@@ -11,7 +11,7 @@ import pytest
 
 from medallion_assets.contracts.expectations import expect, expect_or_drop
 from medallion_assets.contracts.policies import GATE, GatePolicy
-from medallion_assets.refining.gate import Gate, Tally, rules_of
+from medallion_assets.refining.gate import Counts, Gate, rules_of
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets_tests.pipeline import declared
 from medallion_assets_tests.refining.typing.decoding import VISITS
@@ -32,24 +32,24 @@ PRESENT = Gate.of(GATE)
     ],
 )
 def test_an_export_fails_by_its_score_and_by_number(records: int, bad: int, passes: bool) -> None:
-    assert PRESENT.lets_through(Tally(export_id="e", records=records, bad=bad)) is passes
+    assert PRESENT.lets_through(Counts(export_id="e", records=records, bad=bad)) is passes
 
 
 def test_one_record_that_must_not_be_there_fails_the_export() -> None:
     """`expect_or_fail`: whatever the score."""
-    assert not PRESENT.lets_through(Tally(export_id="e", records=1_000_000, failures=Counter({"must": 1})))
+    assert not PRESENT.lets_through(Counts(export_id="e", records=1_000_000, failures=Counter({"must": 1})))
 
 
 def test_the_run_config_overrides_the_contracts_threshold() -> None:
     assert (PRESENT.policy.quality_threshold, PRESENT.by_hand) == (0.98, False)
     assert Gate.of(GATE, 0.0).by_hand
-    assert Gate.of(GATE, 0.0).lets_through(Tally(export_id="e", records=10, bad=10))
-    assert not Gate.of(GATE, 1.0).lets_through(Tally(export_id="e", records=1_000_000, bad=10))
+    assert Gate.of(GATE, 0.0).lets_through(Counts(export_id="e", records=10, bad=10))
+    assert not Gate.of(GATE, 1.0).lets_through(Counts(export_id="e", records=1_000_000, bad=10))
 
 
 def test_tallies_add_up_and_can_be_taken_back() -> None:
-    one = Tally(export_id="e", records=5, bad=2, reasons=Counter({"missing": 2}), warnings=Counter({"odd": 1}))
-    two = Tally(export_id="x", records=1, bad=1, reasons=Counter({"missing": 1, "wrong_type": 1}))
+    one = Counts(export_id="e", records=5, bad=2, reasons=Counter({"missing": 2}), warnings=Counter({"odd": 1}))
+    two = Counts(export_id="x", records=1, bad=1, reasons=Counter({"missing": 1, "wrong_type": 1}))
     both = one.plus(two)
     assert (both.records, both.bad, both.reasons) == (6, 3, {"missing": 3, "wrong_type": 1})
     assert both.score == 0.5

@@ -34,13 +34,13 @@ def test_tables_do_not_depend_on_how_much_is_in_memory(tmp_path: Path, records: 
 
 
 def test_a_large_export_is_judged_in_parts_on_disk(judged_in: Callable[[int], Any]) -> None:
-    """Good and bad records, duplicates across parts, and the tally are those of one part; each key is in one part."""
+    """Good and bad records, duplicates across parts, and the counts are those of one part; each key is in one part."""
     whole, parts = judged_in(100), judged_in(2)
     assert len(whole.good) == 1 < len(parts.good)
-    assert parts.tallies == whole.tallies
-    (tally,) = parts.tallies.values()
-    assert (tally.records, tally.bad) == (6, 3)
-    assert tally.reasons == {"conflicting_duplicate": 2, "malformed_json": 1, "status_unknown": 1}
+    assert parts.counts == whole.counts
+    (counted,) = parts.counts.values()
+    assert (counted.records, counted.bad) == (6, 3)
+    assert counted.reasons == {"conflicting_duplicate": 2, "malformed_json": 1, "status_unknown": 1}
     for kind in ("good", "bad"):
         of_whole, of_parts = (
             pl.concat(getattr(one, kind)).drop("_key_hash").sort("_source_file", "_line_number").collect()
@@ -79,8 +79,8 @@ def test_an_export_without_lines_is_judged(tmp_path: Path) -> None:
     pipeline.land(lakehouse, window_of(1))
     bronze = lakehouse.open(bronze_table(TRANSACTIONS))
     judged = judging.judge_exports(bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), tmp_path)
-    (tally,) = judged.tallies.values()
-    assert (tally.records, tally.score) == (0, 1.0)
+    (counted,) = judged.counts.values()
+    assert (counted.records, counted.score) == (0, 1.0)
     assert [part.collect().height for part in (*judged.good, *judged.bad)] == [0, 0]
 
 
@@ -93,8 +93,8 @@ def test_names_that_are_data_are_counted_up_to_a_number(tmp_path: Path, monkeypa
     ]
     pipeline.land(lakehouse, window_of(1, *lines))
     bronze = lakehouse.open(bronze_table(TRANSACTIONS))
-    (tally,) = judging.judge_exports(
+    (counted,) = judging.judge_exports(
         bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), tmp_path
-    ).tallies.values()
-    assert tally.records == 5
-    assert dict(tally.unknown_attributes) == {"every": 5, "only_a": 1, "only_b": 1}
+    ).counts.values()
+    assert counted.records == 5
+    assert dict(counted.unknown_attributes) == {"every": 5, "only_a": 1, "only_b": 1}

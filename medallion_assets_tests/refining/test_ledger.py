@@ -8,7 +8,7 @@ from medallion_assets.delta.source_versions import source_app_id, taken_version
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import read_decisions
-from medallion_assets.refining.ledger import APPLIED, REJECTED, Settlement
+from medallion_assets.refining.ledger import APPLIED, REJECTED, Ledger
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import item_line, transaction, upsert_line
 from medallion_assets_tests.oracle.model import TRANSACTIONS, Decision, ExportInput
@@ -31,9 +31,9 @@ WAITS = window_of(3, upsert_line(AT_MICROS, transaction("c")), begin=AT + 5 * HO
 BAD = ["not json"] * 10
 
 
-def settlement(lakehouse: Lakehouse) -> Settlement:
+def ledger(lakehouse: Lakehouse) -> Ledger:
     decisions = read_decisions(lakehouse, TRANSACTIONS)
-    return Settlement.read(pipeline.declared(SILVER), lakehouse.open(BRONZE), lakehouse.open(SILVER), decisions)
+    return Ledger.read(pipeline.declared(SILVER), lakehouse.open(BRONZE), lakehouse.open(SILVER), decisions)
 
 
 def checkpoint(lakehouse: Lakehouse) -> int | None:
@@ -56,7 +56,7 @@ def test_the_checkpoint_stops_before_the_first_export_that_waits(tmp_path: Path)
 
     refined(lakehouse, window_of(4, begin=AT + HOUR, length=4 * HOUR))
     assert checkpoint(lakehouse) == lakehouse.open(BRONZE).version == 4
-    assert (settlement(lakehouse).pending, settlement(lakehouse).gaps) == ([], [])
+    assert (ledger(lakehouse).pending, ledger(lakehouse).gaps) == ([], [])
 
 
 def test_data_and_checkpoint_are_one_commit_even_without_data(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_an_export_that_lands_while_the_log_is_read_hides_no_other(tmp_path: Pat
         pipeline.land(lakehouse, export)
     bronze, silver = lakehouse.open(BRONZE), lakehouse.ready(SILVER)
     pipeline.land(lakehouse, WAITS)
-    seen = Settlement.read(pipeline.declared(SILVER), bronze, silver, {})
+    seen = Ledger.read(pipeline.declared(SILVER), bronze, silver, {})
     assert [(one.id, one.version) for one in seen.pending] == [(FULL.export_id, 1), (JOINS.export_id, 2)]
     assert seen.transactions(ids(FULL), []) == {FULL.export_id: APPLIED, source_app_id(bronze): 1}
 
@@ -104,13 +104,13 @@ def test_a_failing_export_holds_back_what_comes_after_it(tmp_path: Path) -> None
     after = window_of(3, upsert_line(AT_MICROS, transaction("c")), begin=AT + HOUR)
     done = refined(lakehouse, FULL, failing, after)
     assert done.failing is not None
-    assert (done.failing.export.id, done.failing.tally.bad) == (failing.export_id, 10)
+    assert (done.failing.export.id, done.failing.counted.bad) == (failing.export_id, 10)
     assert done.failing.sample.columns == ["_source_file", "_line_number", "_reasons", "raw"]
     assert done.failing.sample.height == 5
     assert [one.export_id for one in done.applied] == ids(FULL)
     assert live(lakehouse) == {"a": FULL.export_id}
     assert pipeline.quarantined(lakehouse, SILVER) == set()
-    assert [one.id for one in settlement(lakehouse).pending] == ids(failing, after)
+    assert [one.id for one in ledger(lakehouse).pending] == ids(failing, after)
 
 
 def test_an_accepted_export_is_applied_without_its_bad_rows(tmp_path: Path) -> None:
@@ -149,8 +149,8 @@ def test_a_rejected_full_export_was_never_delivered(tmp_path: Path) -> None:
     done = refined(lakehouse)
     assert [gap.export_id for gap in done.gaps] == ids(after)
     assert (done.gaps[0].covered_until, live(lakehouse)) == (AT - MINUTE, {"a": FULL.export_id})
-    assert [one.id for one in settlement(lakehouse).applied_fulls] == ids(FULL)
-    assert settlement(lakehouse).ignored == {failing.export_id, after.export_id}
+    assert [one.id for one in ledger(lakehouse).applied_fulls] == ids(FULL)
+    assert ledger(lakehouse).ignored == {failing.export_id, after.export_id}
 
 
 def test_a_window_that_begins_at_a_full_exports_time_leaves_the_minute_unprotected(tmp_path: Path) -> None:
@@ -192,10 +192,10 @@ def test_a_group_is_one_full_export_or_windows_of_a_bounded_size(tmp_path: Path)
         pipeline.land(lakehouse, export)
 
     def group(records_at_most: int) -> list[str]:
-        return [one.id for one in settlement(lakehouse).next_group(records_at_most)]
+        return [one.id for one in ledger(lakehouse).next_group(records_at_most)]
 
     assert group(1) == ids(windows[0])
     assert group(5) == ids(*windows[:2])
     assert group(6) == group(100) == ids(*windows)
     refined(lakehouse, *windows)
-    assert settlement(lakehouse).pending_ids == {window_of(8).export_id}
+    assert ledger(lakehouse).pending_ids == {window_of(8).export_id}

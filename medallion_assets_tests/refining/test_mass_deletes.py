@@ -76,7 +76,7 @@ def live(lakehouse: Lakehouse, table: Table) -> set[str]:
 
 def held(done: Refined) -> tuple[int, int] | None:
     """The figures of an export that failed the gate: rows that it would delete, and live rows."""
-    return None if done.failing is None else (done.failing.tally.absent, done.failing.tally.live)
+    return None if done.failing is None else (done.failing.counted.absent, done.failing.counted.live)
 
 
 @pytest.mark.parametrize(
@@ -245,5 +245,5 @@ def test_a_sensor_sees_that_the_export_was_held(tmp_path: Path, table: Table) ->
     plain = replace(table, expectations=())
     done = run(lake(tmp_path), plain, a_full(table, 1, "abcdef"), a_full(table, 2, "", days=1))
     assert done.failing is not None
-    (row,) = results_of(pipeline.declared(plain), done.failing.tally, is_published=False, run_id="r", now=AT)
+    (row,) = results_of(pipeline.declared(plain), done.failing.counted, is_published=False, run_id="r", now=AT)
     assert (row.expectation, row.kind, row.passed, row.failed) == ("mass_delete", "gate", 0, 6)

@@ -16,7 +16,7 @@ from medallion_assets.operations.verify.recomputation import differences, recomp
 from medallion_assets.refining import origins
 from medallion_assets.refining.bronze import bronze_table, origins_since
 from medallion_assets.refining.decisions import Action, Decision, read_decisions, record_decisions
-from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.origins import Origins
 from medallion_assets.refining.rebuild import rebuild_judged
 from medallion_assets.refining.refine import Refined, refine
@@ -196,10 +196,10 @@ def test_without_a_confirmed_table_every_export_is_of_one_origin(tmp_path: Path)
     lakehouse = lake(tmp_path)
     land(lakehouse, TRANSACTIONS, "old full")
     decisions = read_decisions(lakehouse, TRANSACTIONS)
-    settlement = Settlement.read(
+    ledger = Ledger.read(
         pipeline.declared(SALES), lakehouse.open(bronze_table(TRANSACTIONS)), lakehouse.open(SALES), decisions
     )
-    assert (settlement.origins.count, settlement.ends) == (1, {})
+    assert (ledger.origins.count, ledger.ends) == (1, {})
 
 
 def land_bad(lakehouse: Lakehouse, ended: datetime = AT + 2 * HOUR) -> None:

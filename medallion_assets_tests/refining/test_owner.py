@@ -61,6 +61,7 @@ def test_an_export_of_the_same_name_from_elsewhere_is_refused(
     assert [(one.export_id, one.verdict) for one in done.refused] == [(strangers.export_id, "wrong_table")]
     assert f"(another {differs})" in done.refused[0].message
     assert "confirm" not in done.refused[0].message
+    assert f"in `accepts` of Loaded(...), where the pipeline declares silver.{TABLE}" in done.refused[0].message
     assert {export_id for export_id, _ in landing.lines()} == {ours.export_id, next_one.export_id}
 
 

@@ -146,7 +146,7 @@ def test_a_file_that_fails_the_gate_waits_for_a_decision(shop: Shop) -> None:
     shop.ingest()
     failing = shop.refine(strict).failing
     assert failing is not None
-    assert (failing.export.id, failing.tally.bad) == ("full-2025-03-01.csv", 1)
+    assert (failing.export.id, failing.counted.bad) == ("full-2025-03-01.csv", 1)
     accept = Decision(
         table_name="prices",
         subject=failing.export.id,

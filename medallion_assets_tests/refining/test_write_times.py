@@ -73,7 +73,7 @@ def test_ten_such_records_stop_an_export_at_the_gate(tmp_path: Path) -> None:
     lines = [upsert_line(AT_MICROS // 1000, transaction(f"t{number}")) for number in range(10)]
     done = refined(lakehouse, full_of(1, item_line(transaction("a"))), window_of(2, *lines))
     assert done.failing is not None
-    assert done.failing.tally.reasons == {"write_time_outside_window": 10}
+    assert done.failing.counted.reasons == {"write_time_outside_window": 10}
 
 
 def test_a_redrive_under_a_wider_slack_applies_the_record_with_its_own_write_time(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from medallion_assets.deriving.kept_days import kept_as_of_days
 from medallion_assets.triggers.restated import (
+    DayLedger,
     GoldBuild,
-    Ledger,
     Publish,
     RestatedRange,
     SilverChange,
@@ -29,11 +29,11 @@ def day(number: int) -> date:
     return DAY + timedelta(days=number)
 
 
-SALES = Ledger(as_of=False, first_day=day(0), greatest_day=day(3))
+SALES = DayLedger(as_of=False, first_day=day(0), greatest_day=day(3))
 LTV = replace(SALES, as_of=True)
 
 
-def asked(ledger: Ledger, *, first: date = date(2025, 1, 1), last: date = date(2025, 12, 31)) -> list[RestatedRange]:
+def asked(ledger: DayLedger, *, first: date = date(2025, 1, 1), last: date = date(2025, 12, 31)) -> list[RestatedRange]:
     return restated_ranges(ledger, first=first, last=last)
 
 
@@ -185,7 +185,7 @@ def test_the_logs_may_be_read_in_any_batches(
 ) -> None:
     """A cursor that was kept gives what one full reading gives; and both what the definition says."""
     silver = gold = source = 0
-    start = Ledger(as_of=as_of, first_day=day(0), greatest_day=day(SPAN - 1))
+    start = DayLedger(as_of=as_of, first_day=day(0), greatest_day=day(SPAN - 1))
     first = SilverChange(version=0, days=[day(0)])
     whole: tuple[list[SilverChange], list[GoldBuild], list[Publish]] = ([first], [], [])
     batch: tuple[list[SilverChange], list[GoldBuild], list[Publish]] = ([first], [], [])

@@ -30,7 +30,7 @@ from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS, TRAN
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.settings import Settings
 
@@ -114,8 +114,8 @@ class DemoPipeline:
             quarantine = quarantine_table(table)
             bad = self.lakehouse.open(quarantine).row_count if self.lakehouse.exists(quarantine) else 0
             loaded = self.lakehouse.catalog.loaded_by(table.name)
-            settlement = Settlement.read(loaded, self.lakehouse.open(bronze_table(table.short_name)), snapshot, {})
-            lines = sum(export.records for export in settlement.exports if export.id not in settlement.pending_ids)
+            ledger = Ledger.read(loaded, self.lakehouse.open(bronze_table(table.short_name)), snapshot, {})
+            lines = sum(export.records for export in ledger.exports if export.id not in ledger.pending_ids)
             quarantined, quality = bad, 1.0 if lines == 0 else 1 - bad / lines
         return TableSummary(
             name=table.name, rows=snapshot.row_count, version=snapshot.version, quality=quality, quarantined=quarantined

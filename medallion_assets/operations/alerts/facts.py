@@ -22,10 +22,10 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
 from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS, read_results
 from medallion_assets.operations.freshness import read_freshness
+from medallion_assets.operations.ledgers import read_ledgers
 from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
 from medallion_assets.operations.refused import refused_exports
-from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.refused_exports import RefusedExport
 
@@ -115,16 +115,16 @@ def read_facts(
 def waiting_exports(lakehouse: Lakehouse) -> list[WaitingExport]:
     """The exports that Bronze holds and Silver cannot judge, as a window before them is missing."""
     found: list[WaitingExport] = []
-    for table, settlement in read_settlements(lakehouse):
-        ends = {export.id: export.covers_to for export in settlement.pending}
+    for table, ledger in read_ledgers(lakehouse):
+        ends = {export.id: export.covers_to for export in ledger.pending}
         found += [
             WaitingExport(table=table.name, export_id=gap.export_id, why=str(gap), to_at=ends[gap.export_id])
-            for gap in settlement.gaps
+            for gap in ledger.gaps
         ]
     return found
 
 
 def unprotected_minutes(lakehouse: Lakehouse) -> list[tuple[str, UnprotectedMinute]]:
     """The tables whose newest full export was joined by a window that leaves some of its minute out."""
-    found = [(table.name, settlement.unprotected_minute) for table, settlement in read_settlements(lakehouse)]
+    found = [(table.name, ledger.unprotected_minute) for table, ledger in read_ledgers(lakehouse)]
     return [(table, minute) for table, minute in found if minute is not None]

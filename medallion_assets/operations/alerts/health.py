@@ -1,6 +1,6 @@
 """The health of runs: how long a stage may take and how much memory its process may hold before an alert is raised.
 
-Belongs here: the rule that compares what runs took with their contracts' limits.
+Belongs here: the rule that compares what runs took with the limits that are declared for their stages.
 Does not: ending anything (Dagster does, after the time limit), or the other rules.
 """
 

@@ -54,7 +54,7 @@ def stage_failed(facts: Facts, now: datetime) -> Iterator[Alert]:
 
 
 def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
-    """The share of good records over the last 7 days, all records counting the same, is under the contract's."""
+    """The share of good records over the last 7 days, all counting the same, is under the declared threshold."""
     recent = facts.attempts.filter(pl.col("started_at") > now - timedelta(days=QUALITY_DAYS), JUDGED)
     for stage in stages(facts.catalog):
         if stage.gate is None:
@@ -75,7 +75,7 @@ def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
 
 
 def stale_table(facts: Facts, now: datetime) -> Iterator[Alert]:
-    """A table is older than its contract promises."""
+    """A table is older than its declaration promises."""
     for row in facts.freshness:
         if row.is_stale:
             last = row.last_refreshed.isoformat() if row.last_refreshed else "never"

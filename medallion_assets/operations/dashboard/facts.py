@@ -14,9 +14,9 @@ import polars as pl
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.expectation_results import read_results
 from medallion_assets.operations.incident import Incident, read_incidents
+from medallion_assets.operations.ledgers import read_ledgers
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.refused import refused_exports
-from medallion_assets.operations.settlements import read_settlements
 from medallion_assets.operations.status import Status, read_status
 from medallion_assets.refining.chain import Gap
 from medallion_assets.refining.refused_exports import RefusedExport
@@ -67,5 +67,5 @@ def read_facts(lakehouse: Lakehouse, now: datetime) -> Facts:
         results=read_results(lakehouse, since=since),
         incidents=read_incidents(lakehouse, since=since),
         refusals=refused_exports(lakehouse),
-        gaps=[(table.name, gap) for table, settlement in read_settlements(lakehouse) for gap in settlement.gaps],
+        gaps=[(table.name, gap) for table, ledger in read_ledgers(lakehouse) for gap in ledger.gaps],
     )

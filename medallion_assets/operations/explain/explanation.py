@@ -3,7 +3,7 @@
 Belongs here: putting records, verdicts and Silver together, and whether they agree.
 Does not: finding records, their verdicts, or printing (terminal).
 
-The answer is worked out from Bronze, quarantine and the settlement, not from Silver. Silver is then compared with it:
+The answer is worked out from Bronze, quarantine and the ledger, not from Silver. Silver is then compared with it:
 where the two differ, something is wrong, and explain says so.
 """
 
@@ -36,7 +36,7 @@ from medallion_assets.operations.explain.key_verdicts import (
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.events import POSITION
-from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.origins import counted_sequence
 from medallion_assets.refining.quarantine import quarantine_table
 
@@ -83,14 +83,14 @@ def explain(
         )
     bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.find(table)
     decisions = read_decisions(lakehouse, table.short_name)
-    settlement = Settlement.read(loaded, bronze, silver, decisions)
+    ledger = Ledger.read(loaded, bronze, silver, decisions)
     found = _with_quarantine(lakehouse, table, records_of_key(bronze, loaded, key, progress=progress))
     if not table.history:
-        found = found.with_columns(counted_sequence(_known_ends(found, settlement)))
-    judged = judge(found, settlement, decisions, loaded.source.canonical)
+        found = found.with_columns(counted_sequence(_known_ends(found, ledger)))
+    judged = judge(found, ledger, decisions, loaded.source.canonical)
     is_valid = pl.Series([record.verdict is Verdict.SUPERSEDED for record in judged], dtype=pl.Boolean)
     events = found.filter(is_valid)
-    absent = absences(settlement.applied_fulls, events, found.filter("_key_is_read")["_export_id"])
+    absent = absences(ledger.applied_fulls, events, found.filter("_key_is_read")["_export_id"])
     expected = expected_rows(loaded, events, [(record.export_id, record.sequence_micros or 0) for record in absent])
     held = key_rows(silver.scan(), table.key, key) if silver else expected.clear()
     held = held.sort("valid_from") if table.history else held
@@ -101,18 +101,18 @@ def explain(
         records=with_versions(records, expected) if table.history else with_winner(records),
         silver=shown_rows(held),
         disagreements=_disagreements(records, events, expected, held),
-        unknown=unknown(records, settlement),
+        unknown=unknown(records, ledger),
     )
 
 
-def _known_ends(found: pl.DataFrame, settlement: Settlement) -> dict[str, int]:
+def _known_ends(found: pl.DataFrame, ledger: Ledger) -> dict[str, int]:
     """Where a table of states takes what a former DynamoDB table wrote too late as older (rule B3).
 
     Not so where the key is bad in the full export that ended that one: such a record says nothing then.
     """
     bad_in = set(found.filter(pl.col("reasons").is_not_null())["_export_id"])
-    undecided = {full.decides_at for full in settlement.applied_fulls if full.id in bad_in}
-    return {export_id: end for export_id, end in settlement.ends.items() if end not in undecided}
+    undecided = {full.decides_at for full in ledger.applied_fulls if full.id in bad_in}
+    return {export_id: end for export_id, end in ledger.ends.items() if end not in undecided}
 
 
 def _with_quarantine(lakehouse: Lakehouse, table: Table, found: pl.DataFrame) -> pl.DataFrame:

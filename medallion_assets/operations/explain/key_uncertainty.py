@@ -15,13 +15,13 @@ from datetime import datetime
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.moments import moment
 from medallion_assets.operations.explain.key_verdicts import KeyRecord, Kind, Verdict
-from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.ledger import Ledger
 
 
-def unknown(records: Sequence[KeyRecord], settlement: Settlement) -> list[str]:
+def unknown(records: Sequence[KeyRecord], ledger: Ledger) -> list[str]:
     """What is not known of the key's present state. `records` are all of them, the winning one first."""
     counted = [record for record in records if record.verdict in (Verdict.SUPERSEDED, Verdict.DECIDED)]
-    applied = [export for export in settlement.settled if export.id not in settlement.rejected]
+    applied = [export for export in ledger.settled if export.id not in ledger.rejected]
     found = []
     if counted and counted[0].kind is Kind.UPSERT:
         told_by = {record.export_id for record in records}
@@ -37,7 +37,7 @@ def unknown(records: Sequence[KeyRecord], settlement: Settlement) -> list[str]:
             found += [
                 _overlapped(counted[0], window) for window in windows if window.covers_from <= at < window.covers_to
             ]
-    minute = settlement.unprotected_minute
+    minute = ledger.unprotected_minute
     if minute is not None and not any(_written_at(record) >= minute.window_from for record in counted):
         found.append(
             f"whether it was written between {minute.covered_until.isoformat()} and {minute.window_from.isoformat()}: "

@@ -17,7 +17,7 @@ import polars as pl
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.delta.shown_rows import moment_text
 from medallion_assets.refining.decisions import Decision
-from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.ledger import Ledger
 
 
 class Kind(StrEnum):
@@ -63,10 +63,10 @@ class KeyRecord:
 
 
 def judge(
-    found: pl.DataFrame, settlement: Settlement, decisions: Mapping[str, Decision], canonical: Callable[[str], str]
+    found: pl.DataFrame, ledger: Ledger, decisions: Mapping[str, Decision], canonical: Callable[[str], str]
 ) -> list[KeyRecord]:
     """A verdict on each record by itself; those that count are SUPERSEDED until the contest between them is decided."""
-    gaps, ends = {gap.export_id: gap for gap in settlement.gaps}, settlement.ends
+    gaps, ends = {gap.export_id: gap for gap in ledger.gaps}, ledger.ends
     first: dict[tuple[str, str], str] = {}
     records = []
     for row in found.iter_rows(named=True):
@@ -75,11 +75,11 @@ def judge(
         place = f"{row['_source_file']}:{row['_line_number']}"
         twin = first.setdefault((export_id, canonical(row["raw"])), place)
         detail = ""
-        if export_id in settlement.rejected:
+        if export_id in ledger.rejected:
             verdict, detail = Verdict.REJECTED, said
         elif export_id in gaps:
             verdict, detail = Verdict.WAITING, str(gaps[export_id])
-        elif export_id in settlement.pending_ids:
+        elif export_id in ledger.pending_ids:
             verdict, detail = (
                 Verdict.NOT_SETTLED,
                 f"Silver has not taken this export yet, or it stands at the gate; {said}",

@@ -1,7 +1,7 @@
 """Recomputation: Silver once more from Bronze, in a scratch lakehouse, and whether the two are equal.
 
 Belongs here: applying every settled export again, in order, and naming the rows that differ.
-Does not: deciding which exports count; the settlement is taken as it stands, and rows that wait in quarantine stay out.
+Does not: deciding which exports count; the ledger is taken as it stands, and rows that wait in quarantine stay out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.events import POSITION
 from medallion_assets.refining.judging import judge_exports
-from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.refining.replay import Replay
 from medallion_assets.storage.workspace import workspace
@@ -37,10 +37,10 @@ def recompute(
     """
     table = loaded.table
     bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.open(table)
-    settlement = Settlement.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
-    applied = [export for export in settlement.exports if export.id not in settlement.ignored]
+    ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
+    applied = [export for export in ledger.exports if export.id not in ledger.ignored]
     waiting = _waiting(lakehouse, table)
-    replay = Replay(loaded=loaded, scratch=scratch, quarantined_in=lakehouse, origins=settlement.origins)
+    replay = Replay(loaded=loaded, scratch=scratch, quarantined_in=lakehouse, origins=ledger.origins)
     for group in replay.groups(applied):
         with workspace() as folder:
             judged = judge_exports(bronze, loaded, group, folder)

@@ -30,7 +30,7 @@ from medallion_assets.orchestration.runs.lost_attempts import LOOK_BACK, record_
 
 MONITOR = "monitor"
 TIME_LIMIT_SECONDS = 900
-CHECKS = {"nothing_is_stale": "No table was refreshed longer ago than its contract allows."}
+CHECKS = {"nothing_is_stale": "No table was refreshed longer ago than its declaration allows."}
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 

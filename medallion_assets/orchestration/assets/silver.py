@@ -152,10 +152,10 @@ def derived_asset(derived: Derived) -> dg.AssetsDefinition:
 
 def expectation_results(loaded: Loaded, done: Refined, *, run_id: str, now: datetime) -> Iterator[ExpectationResult]:
     """What judging found in each export, rule by rule."""
-    for tally in done.applied:
-        yield from results_of(loaded, tally, is_published=True, run_id=run_id, now=now)
+    for counted in done.applied:
+        yield from results_of(loaded, counted, is_published=True, run_id=run_id, now=now)
     if done.failing is not None:
-        yield from results_of(loaded, done.failing.tally, is_published=False, run_id=run_id, now=now)
+        yield from results_of(loaded, done.failing.counted, is_published=False, run_id=run_id, now=now)
 
 
 def refine_checks(loaded: Loaded, silver: Snapshot, done: Refined) -> Iterator[dg.AssetCheckResult]:
@@ -189,7 +189,7 @@ def derived_checks(derived: Derived, made: Snapshot) -> Iterator[dg.AssetCheckRe
 
 def new_records(table: Table, done: Refined, *, bronze_loaded: Value) -> dg.AssetCheckResult:
     """Whether the run judged a record or left an export out, and how many Bronze's last run loaded (null: unknown)."""
-    records = done.total.records + (0 if done.failing is None else done.failing.tally.records)
+    records = done.total.records + (0 if done.failing is None else done.failing.counted.records)
     is_new = records > 0 or bool(done.rejected)
     return check(table, "new_records", passed=is_new, warn=True, records=records, bronze_loaded=bronze_loaded)
 
@@ -228,7 +228,7 @@ def refine_result(
         deletes=total.deletes,
         absent_from_full_exports=total.absent,
         **task_values({"new_records": total.records}),
-        exports_applied=[tally.export_id for tally in done.applied],
+        exports_applied=[counted.export_id for counted in done.applied],
         exports_rejected=done.rejected,
         restated_dates=[str(day) for day in sorted(restated)],
         **rebuild_figures(again),
@@ -237,7 +237,7 @@ def refine_result(
 
 def judged_figures(done: Refined) -> dict[str, Any]:
     """What the row of an attempt says that ended at the gate: every record counts that was judged, published or not."""
-    judged = done.total if done.failing is None else done.total.plus(done.failing.tally)
+    judged = done.total if done.failing is None else done.total.plus(done.failing.counted)
     return {
         "records_in": judged.records,
         "records_out": done.rows_changed,

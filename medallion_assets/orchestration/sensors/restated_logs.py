@@ -20,7 +20,7 @@ from medallion_assets.delta.partitions import REMOVED, REPLACED
 from medallion_assets.delta.source_versions import SOURCE_NOTE, SourceVersion, noted_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.triggers.restated import NEVER, GoldBuild, Ledger, Position, Publish, SilverChange, advance
+from medallion_assets.triggers.restated import NEVER, DayLedger, GoldBuild, Position, Publish, SilverChange, advance
 
 EVENTS_AT_ONCE = 1000
 
@@ -33,7 +33,7 @@ class LogPosition:
     `is_served`: whether something publishes the Gold table; where that changes, all is read again.
     """
 
-    ledger: Ledger
+    ledger: DayLedger
     silver_version: Position = NEVER
     gold_version: Position = NEVER
     event_id: Position = 0
@@ -59,11 +59,11 @@ def known_for(gold: Gold, reading: LogPosition | None) -> LogPosition:
     return replace(reading, ledger=replace(reading.ledger, keep_days=ledger.keep_days))
 
 
-def ledger_of(gold: Gold) -> Ledger:
+def ledger_of(gold: Gold) -> DayLedger:
     """The ledger of a Gold table of which nothing has been read yet."""
     if isinstance(gold, AsOf):
-        return Ledger(as_of=True, keep_days=gold.keep_days)
-    return Ledger(as_of=False)
+        return DayLedger(as_of=True, keep_days=gold.keep_days)
+    return DayLedger(as_of=False)
 
 
 def read_on(

@@ -18,7 +18,7 @@ from medallion_assets.operations.expectation_results import read_results
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.gate import rules_of
-from medallion_assets.refining.ledger import Settlement
+from medallion_assets.refining.ledger import Ledger
 from medallion_assets.triggers.table_update import Watched
 
 
@@ -37,11 +37,11 @@ def watch_bronze(lakehouse: Lakehouse, loaded: Loaded) -> list[Watched]:
     if bronze.version == checkpoint:
         return [_watched(bronze, checkpoint)]
     decisions = read_decisions(lakehouse, table.short_name)
-    settlement = Settlement.read(loaded, bronze, silver, decisions)
-    group = settlement.next_group(1)
+    ledger = Ledger.read(loaded, bronze, silver, decisions)
+    group = ledger.next_group(1)
     if not group:
-        return [_watched(bronze, checkpoint, waits="; ".join(str(gap) for gap in settlement.gaps[:1]))]
-    decision = settlement.decision(group[0])
+        return [_watched(bronze, checkpoint, waits="; ".join(str(gap) for gap in ledger.gaps[:1]))]
+    decision = ledger.decision(group[0])
     rules = rules_of(loaded)
     if decision is None and failed_gate(lakehouse, table, group[0], rules):
         waits = f"export {group[0].id} failed the quality gate: accept or reject it, or run {table.path} by hand"

@@ -15,7 +15,7 @@ def expect_owner(export: Export, owner: Owner) -> None:
     """Refuse an export of another table; before an ARN is known, of a table of another name.
 
     Raises:
-        ExportRefusedError: WRONG_TABLE, which is final until the contract changes.
+        ExportRefusedError: WRONG_TABLE, which is final until the table's declaration changes.
     """
     if owner.name is None and export.table_name == owner.table:
         return
@@ -30,7 +30,7 @@ def expect_owner(export: Export, owner: Owner) -> None:
         expected=expected if not owner.accepts else f"{expected}, or one of {', '.join(owner.accepts)}",
         found=f"tableArn {export.table_arn} (another {differs})",
         do="move this export away from here, to a folder of its own table. Only if the table was moved or restored "
-        f"on purpose: list that ARN in `accepts` of the contract of silver.{owner.table}"
+        f"on purpose: list that ARN in `accepts` of Loaded(...), where the pipeline declares silver.{owner.table}"
         + ("" if owner.by_contract else f", or name the right one there as `source_arn` if {owner.name} is wrong"),
     )
 

@@ -14,7 +14,7 @@ from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError
 from medallion_assets.sources.dynamodb_export.manifest import ROOT
 
 
-class Standing(StrEnum):
+class ExportStatus(StrEnum):
     """How an export stands, in the one word that `medallion exports verify` prints."""
 
     COMPLETE = "complete"
@@ -31,55 +31,63 @@ _EXPORT_AGAIN = "copy this export again from its source, or export the same wind
 class Verdict(StrEnum):
     """The judgement on one export (rule B1); all but the final ones are judged again when files change (B2).
 
-    `standing` is the verdict in one of five words, `advice` what a person does next.
+    `status` is the verdict in one of five words, `advice` what a person does next.
     """
 
-    standing: Standing
+    status: ExportStatus
     advice: str
 
-    def __new__(cls, name: str, standing: Standing, advice: str = _COPY_AGAIN) -> Self:
+    def __new__(cls, name: str, status: ExportStatus, advice: str = _COPY_AGAIN) -> Self:
         """A verdict by the name that tables and commands know."""
         verdict = str.__new__(cls, name)
-        verdict._value_, verdict.standing, verdict.advice = name, standing, advice
+        verdict._value_, verdict.status, verdict.advice = name, status, advice
         return verdict
 
-    COMPLETE = "complete", Standing.COMPLETE, "nothing"
+    COMPLETE = "complete", ExportStatus.COMPLETE, "nothing"
     WAITING = (
         "waiting",
-        Standing.WAITING,
+        ExportStatus.WAITING,
         "wait: DynamoDB writes manifest-summary.json last; if it never comes, export anew",
     )
-    SUMMARY_NOT_JSON = "summary_not_json", Standing.TAMPERED
-    SUMMARY_INCOMPLETE = "summary_incomplete", Standing.TAMPERED
+    SUMMARY_NOT_JSON = "summary_not_json", ExportStatus.TAMPERED
+    SUMMARY_INCOMPLETE = "summary_incomplete", ExportStatus.TAMPERED
     SUMMARY_OF_ANOTHER_EXPORT = (
         "summary_of_another_export",
-        Standing.TAMPERED,
+        ExportStatus.TAMPERED,
         "put each export's manifests back into its own folder",
     )
-    FILE_LIST_MISSING = "file_list_missing", Standing.INCOMPLETE
-    FILE_LIST_NOT_JSON = "file_list_not_json", Standing.TAMPERED
-    FILE_LIST_INCOMPLETE = "file_list_incomplete", Standing.TAMPERED
-    MANIFEST_MD5_MISMATCH = "manifest_md5_mismatch", Standing.TAMPERED
-    SUM_MISMATCH = "sum_mismatch", Standing.TAMPERED
-    DATA_FILE_LISTED_TWICE = "data_file_listed_twice", Standing.TAMPERED
-    DATA_FILE_ELSEWHERE = "data_file_elsewhere", Standing.TAMPERED
-    DATA_FILE_MISSING = "data_file_missing", Standing.INCOMPLETE
-    ARCHIVED = "archived", Standing.INCOMPLETE, "restore its objects from the archive; it is looked at again by itself"
-    UNREADABLE = "unreadable", Standing.INCOMPLETE, "let this account read its objects; it is looked at again by itself"
-    EMPTY_DATA_FILE = "empty_data_file", Standing.INCOMPLETE
-    NOT_GZIP = "not_gzip", Standing.TAMPERED, "copy the file as it is, without unpacking it on the way"
-    DATA_FILE_MD5_MISMATCH = "data_file_md5_mismatch", Standing.TAMPERED
-    TRUNCATED_GZIP = "truncated_gzip", Standing.INCOMPLETE
-    CORRUPT_GZIP = "corrupt_gzip", Standing.TAMPERED, _EXPORT_AGAIN
-    INVALID_UTF8 = "invalid_utf8", Standing.TAMPERED, _EXPORT_AGAIN
-    LINE_COUNT_MISMATCH = "line_count_mismatch", Standing.TAMPERED, _EXPORT_AGAIN
-    WRONG_TABLE = WRONG_TABLE, Standing.REFUSED, "move this export into the folder of its own table"
-    ION_NOT_SUPPORTED = "ion_not_supported", Standing.REFUSED, "export again with ExportFormat DYNAMODB_JSON"
+    FILE_LIST_MISSING = "file_list_missing", ExportStatus.INCOMPLETE
+    FILE_LIST_NOT_JSON = "file_list_not_json", ExportStatus.TAMPERED
+    FILE_LIST_INCOMPLETE = "file_list_incomplete", ExportStatus.TAMPERED
+    MANIFEST_MD5_MISMATCH = "manifest_md5_mismatch", ExportStatus.TAMPERED
+    SUM_MISMATCH = "sum_mismatch", ExportStatus.TAMPERED
+    DATA_FILE_LISTED_TWICE = "data_file_listed_twice", ExportStatus.TAMPERED
+    DATA_FILE_ELSEWHERE = "data_file_elsewhere", ExportStatus.TAMPERED
+    DATA_FILE_MISSING = "data_file_missing", ExportStatus.INCOMPLETE
+    ARCHIVED = (
+        "archived",
+        ExportStatus.INCOMPLETE,
+        "restore its objects from the archive; it is looked at again by itself",
+    )
+    UNREADABLE = (
+        "unreadable",
+        ExportStatus.INCOMPLETE,
+        "let this account read its objects; it is looked at again by itself",
+    )
+    EMPTY_DATA_FILE = "empty_data_file", ExportStatus.INCOMPLETE
+    NOT_GZIP = "not_gzip", ExportStatus.TAMPERED, "copy the file as it is, without unpacking it on the way"
+    DATA_FILE_MD5_MISMATCH = "data_file_md5_mismatch", ExportStatus.TAMPERED
+    TRUNCATED_GZIP = "truncated_gzip", ExportStatus.INCOMPLETE
+    CORRUPT_GZIP = "corrupt_gzip", ExportStatus.TAMPERED, _EXPORT_AGAIN
+    INVALID_UTF8 = "invalid_utf8", ExportStatus.TAMPERED, _EXPORT_AGAIN
+    LINE_COUNT_MISMATCH = "line_count_mismatch", ExportStatus.TAMPERED, _EXPORT_AGAIN
+    WRONG_TABLE = WRONG_TABLE, ExportStatus.REFUSED, "move this export into the folder of its own table"
+    ION_NOT_SUPPORTED = "ion_not_supported", ExportStatus.REFUSED, "export again with ExportFormat DYNAMODB_JSON"
 
     @property
     def is_final(self) -> bool:
         """Refused for good: the sensor's cursor may pass it (rule B2)."""
-        return self.standing is Standing.REFUSED
+        return self.status is ExportStatus.REFUSED
 
 
 BY_ACCESS = frozenset({Verdict.ARCHIVED, Verdict.UNREADABLE})

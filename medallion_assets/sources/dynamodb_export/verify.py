@@ -23,7 +23,7 @@ from medallion_assets.contracts.source import Found
 from medallion_assets.sources.dynamodb_export.data_text import BrokenStreamError, lines_in, opened
 from medallion_assets.sources.dynamodb_export.manifest import DataFile, Export
 from medallion_assets.sources.dynamodb_export.read import read_export, unreadable_as_verdict
-from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Standing, Verdict
+from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, ExportStatus, Verdict
 from medallion_assets.storage.failures import UnreadableObjectError
 from medallion_assets.storage.stores import CHUNK_BYTES, MISSING, expect_byte, local_path, read_if_small
 
@@ -51,9 +51,9 @@ class VerifiedExport:
     files: int
 
     @property
-    def standing(self) -> Standing:
+    def status(self) -> ExportStatus:
         """The verdict in one of five words."""
-        return self.verdict.standing
+        return self.verdict.status
 
 
 @contextmanager

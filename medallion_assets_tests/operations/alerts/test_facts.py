@@ -16,7 +16,7 @@ from medallion_assets.operations.expectation_results import record_results, resu
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, record_attempts
 from medallion_assets.operations.status import read_status
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.refining.gate import Tally
+from medallion_assets.refining.gate import Counts
 from medallion_assets.refining.refused_exports import RefusedExport, record_refusals
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
 from medallion_assets_tests.operations.small_lakehouse import AT, DAY, FIRST, log_file, make_lakehouse
@@ -52,10 +52,10 @@ def test_the_last_days_are_read(tmp_path: Path) -> None:
     lake = Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse"))
     record_attempts(lake, [attempt(run_id="old", ago=9 * 24 * 3600), attempt(run_id="young", ago=8 * 24 * 3600)])
     for export_id, days in (("old", 9), ("young", 8)):
-        tally = Tally(export_id=export_id, records=1, reasons=Counter({"missing": 1}))
+        counted = Counts(export_id=export_id, records=1, reasons=Counter({"missing": 1}))
         judged_at = NOW - timedelta(days=days)
         record_results(
-            lake, results_of(declared(CUSTOMER_TRANSACTIONS), tally, is_published=True, run_id="r", now=judged_at)
+            lake, results_of(declared(CUSTOMER_TRANSACTIONS), counted, is_published=True, run_id="r", now=judged_at)
         )
     facts = read_facts(lake, NOW)
     assert facts.attempts["run_id"].to_list() == ["young"]

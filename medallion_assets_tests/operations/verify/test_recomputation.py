@@ -1,4 +1,4 @@
-"""Recomputation: what counts is the settlement and quarantine as they stand, not what would be decided today."""
+"""Recomputation: what counts is the ledger and quarantine as they stand, not what would be decided today."""
 
 from __future__ import annotations
 

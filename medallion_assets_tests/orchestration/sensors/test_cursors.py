@@ -13,7 +13,7 @@ from medallion_assets.orchestration.sensors.restated_logs import LogPosition
 from medallion_assets.triggers import file_arrival, run_if, table_update
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import State
-from medallion_assets.triggers.restated import Ledger
+from medallion_assets.triggers.restated import DayLedger
 from medallion_assets.triggers.restated_asking import Memory
 
 NOON, LATER = datetime(2025, 5, 8, 12, tzinfo=UTC), datetime(2025, 5, 8, 12, 0, 0, 5, tzinfo=UTC)
@@ -60,7 +60,7 @@ BEFORE = {
         ),
         restated.Cursor(
             reading=LogPosition(
-                ledger=Ledger(as_of=False, first_day=DAY, restated={DAY: 4}, built={DAY: 3}, published=(DAY, 4)),
+                ledger=DayLedger(as_of=False, first_day=DAY, restated={DAY: 4}, built={DAY: 3}, published=(DAY, 4)),
                 silver_version=4,
                 event_id=17,
                 tables=("g", "s"),

@@ -114,7 +114,7 @@ def test_a_failed_gate_is_not_asked_for_again_before_a_decision(graph: Graph) ->
 
 
 def test_a_failed_gate_is_asked_for_again_when_the_rules_have_changed(graph: Graph) -> None:
-    """C4: the contract's threshold is lower now; nobody has to run it by hand."""
+    """C4: the declared threshold is lower now; nobody has to run it by hand."""
     land(graph, base(), window(1, *[BAD] * 10))
     assert not refined_run(sensing(graph), 0).success
     (same,) = watch_bronze(graph.lakehouse, LOADED)

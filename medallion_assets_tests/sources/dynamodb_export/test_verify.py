@@ -15,7 +15,7 @@ from obstore.store import ObjectStore
 from medallion_assets.sources.dynamodb_export.find import find_exports
 from medallion_assets.sources.dynamodb_export.manifest import FILE_LIST_NAME, SUMMARY_NAME, Export
 from medallion_assets.sources.dynamodb_export.read import read_export
-from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Standing, Verdict
+from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, ExportStatus, Verdict
 from medallion_assets.sources.dynamodb_export.verify import VerifiedExport, check_lines, verified_file, verify_export
 from medallion_assets.storage.stores import open_store, read_bytes, write_bytes
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import (
@@ -224,7 +224,7 @@ def test_a_window_that_ends_before_it_begins_is_refused(store: ObjectStore) -> N
 def test_only_what_no_copy_can_mend_is_final() -> None:
     """Rule B2: all others are looked at again when the listing changes."""
     assert [verdict for verdict in Verdict if verdict.is_final] == [Verdict.WRONG_TABLE, Verdict.ION_NOT_SUPPORTED]
-    assert [verdict for verdict in Verdict if verdict.standing is Standing.COMPLETE] == [Verdict.COMPLETE]
+    assert [verdict for verdict in Verdict if verdict.status is ExportStatus.COMPLETE] == [Verdict.COMPLETE]
     assert all(verdict.advice for verdict in Verdict)
 
 
@@ -267,12 +267,12 @@ def test_one_bad_export_does_not_hide_the_others(tmp_path: Path) -> None:
     windows = [write_window(store, begin=EXPORT_AT + day * WINDOW) for day in range(3)]
     write_full(open_store(str(tmp_path / "customers")), table="customers")
     (tmp_path / "orders" / windows[1].files[0].key).unlink()
-    standings = {each.found.id: each.standing for each in verified(str(tmp_path))}
+    standings = {each.found.id: each.status for each in verified(str(tmp_path))}
     assert len(standings) == 5
-    assert [export_id for export_id, standing in standings.items() if standing is not Standing.COMPLETE] == [
+    assert [export_id for export_id, status in standings.items() if status is not ExportStatus.COMPLETE] == [
         windows[1].export_id
     ]
-    assert standings[windows[1].export_id] is Standing.INCOMPLETE
+    assert standings[windows[1].export_id] is ExportStatus.INCOMPLETE
 
 
 def test_a_good_copy_counts_beside_a_bad_one(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_a_good_copy_counts_beside_a_bad_one(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     bad, _ = write_full(store, prefix="a"), write_full(store, prefix="b")
     (tmp_path / bad.files[0].key).unlink()
-    assert [each.standing for each in verified(str(tmp_path))] == [Standing.INCOMPLETE, Standing.COMPLETE]
+    assert [each.status for each in verified(str(tmp_path))] == [ExportStatus.INCOMPLETE, ExportStatus.COMPLETE]
 
 
 def test_what_the_manifests_say_is_read_before_any_data(store: ObjectStore) -> None:

@@ -1,0 +1,159 @@
+"""Declared tables: what a user says of each kind of table, beside its contract.
+
+Belongs here: the kinds of tables that come in, follow from others, or are Gold.
+Does not: any single table, how a table of a kind is kept right, or where it is published.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import narwhals as nw
+
+from medallion_assets.contracts.policies import ARRIVAL_TIMERS, GATE, GatePolicy, Policies, Timers
+from medallion_assets.contracts.source import Source
+from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.triggers import Mode
+from medallion_assets.errors import PermanentError
+
+Frame = nw.LazyFrame[Any]
+
+AS_OF_KEEP_DAYS = 35
+"""So many days before the greatest one a table as of days keeps, and the ends of months (rule G5)."""
+TABLE_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]{3,255}")
+"""Of a DynamoDB table."""
+MOST_SLACK_HOURS = 24 * 366
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded(Policies):
+    """A table of judged rows, from the batches of `source`. `table` says what a good row is.
+
+    `gate` says how many bad rows and deletes a batch may have. `arrival_timers` delay loading what has arrived.
+    `chain_starts_at` lets a chain of incremental exports begin without a full export (rule C1).
+    `source_arn` is the DynamoDB table that the exports are of, else that of the first one loaded; `accepts` are other
+    ARNs whose exports are taken as well: that table was moved or restored there on purpose (rule B3).
+    """
+
+    table: Table
+    source: Source
+    gate: GatePolicy = GATE
+    arrival_timers: Timers = ARRIVAL_TIMERS
+    chain_starts_at: datetime | None = None
+    source_arn: str | None = None
+    accepts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be kept, before its first run does.
+
+        Raises:
+            PermanentError: with the table, what is wrong, and what to do.
+        """
+        if not self.table.is_loaded:
+            do = "name in each of its columns what fills it: Column(..., source=<attribute of the item>)"
+            raise self.table.wrong("columns that items fill, for the table to be loaded", "none", do=do)
+        gate, source = "gate=GatePolicy", f"source={type(self.source).__name__}"
+        for where, name, value, most in (
+            (gate, "quality_threshold", self.gate.quality_threshold, 1),
+            (gate, "max_delete_share", self.gate.max_delete_share, 1),
+            (source, "write_time_slack_hours", self.source.write_time_slack_hours, MOST_SLACK_HOURS),
+        ):
+            if not 0 <= value <= most:
+                raise self._wrong(f"{name} from 0 to {most}", repr(value), where=f"{where}({name}=...)")
+        arns = (*([] if self.source_arn is None else [self.source_arn]), *self.accepts)
+        if strange := [arn for arn in arns if not TABLE_ARN.fullmatch(arn)]:
+            expected = "ARNs arn:<partition>:dynamodb:<region>:<account>:table/<name>"
+            raise self._wrong(expected, ", ".join(strange), where="source_arn or accepts")
+
+    def _wrong(self, expected: str, found: str, *, where: str) -> PermanentError:
+        return PermanentError(
+            f"the declaration of {self.table.name} cannot be kept",
+            expected=expected,
+            found=found,
+            do=f"correct {where} in Loaded(...), where the pipeline declares the table",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup:
+    """A table with history that a derived table looks rows up in.
+
+    `prepare` makes of its rows what `Derived.compute` is handed; it is called once for many days, and has to be small.
+    `changed_days(rows, before, after)`: of `rows` of the derived table's source, the days (one column) whose derived
+    rows may differ, now that the rows of `table` are `after` and no longer `before`.
+    """
+
+    table: Table
+    prepare: Callable[[Frame], Frame]
+    changed_days: Callable[[Frame, Frame, Frame], Frame]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived(Policies):
+    """A table with a partition for each day of `source`, kept right for the days that a change touches.
+
+    `compute(rows of some days, *lookups as prepared)` gives the rows of these days. `one_to_one`: each live row of the
+    source has one row, with its key; that is checked. `updates`: it is made with each source that has an update, or
+    once all of them have one.
+    """
+
+    table: Table
+    source: Table
+    compute: Callable[..., Frame]
+    lookups: tuple[Lookup, ...] = ()
+    one_to_one: bool = False
+    updates: Mode = Mode.ANY
+
+    @property
+    def sources(self) -> tuple[Table, ...]:
+        """Every table that it is made from; the one with its days comes first."""
+        return (self.source, *(lookup.table for lookup in self.lookups))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciled:
+    """A sum that a Gold table must share with a table before it, every day, to the last decimal.
+
+    `column` of Gold is summed by its partition. `totals` makes of the rows of `table`, which is the Gold table's source
+    or what that was derived from, two columns: the day, and the sum. `check` names the check, `figure` what is shown.
+    """
+
+    check: str
+    figure: str
+    description: str
+    column: str
+    table: Table
+    totals: Callable[[Frame], Frame]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Daily(Policies):
+    """A Gold table whose day follows from that day of `source` alone: `compute(rows of some days)` gives their rows."""
+
+    table: Table
+    source: Table
+    compute: Callable[[Frame], Frame]
+    reconciled: Reconciled | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsOf(Policies):
+    """A Gold table whose day follows from all days of `source` up to it.
+
+    `base(rows)` is what all days share, and has to be small; `compute(base, day)` gives the rows as of a day. Kept are
+    the last of each month, and `keep_days` before the greatest (rule G5).
+    """
+
+    table: Table
+    source: Table
+    base: Callable[[Frame], Frame]
+    compute: Callable[[Frame, date], Frame]
+    keep_days: int = AS_OF_KEEP_DAYS
+    reconciled: Reconciled | None = None
+
+
+Gold = Daily | AsOf

@@ -1,0 +1,115 @@
+"""Published tables: what a user says of a Gold table that is brought to DynamoDB.
+
+Belongs here: the two ways, and the contract of the DynamoDB table that follows from Gold's.
+Does not: writing to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from medallion_assets.contracts.declared import AsOf, Daily
+from medallion_assets.contracts.policies import Limits
+from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
+
+SERVING_LIMITS = Limits(retries=2)
+METRIC_DATE, ROW_KEY = "metric_date", "row_key"
+AS_OF_DATE, GOLD_VERSION = "as_of_date", "gold_version"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishDays:
+    """Each day of a Gold table as rows of a DynamoDB table, whole or not at all (rule P1)."""
+
+    gold: Daily
+    to: str
+    description: str = ""
+    limits: Limits = SERVING_LIMITS
+    freshness_hours: float | None = 24
+
+    @property
+    def row_columns(self) -> tuple[str, ...]:
+        """The columns of Gold that tell the rows of a day apart."""
+        return tuple(name for name in self.gold.table.key if name != self.gold.table.partition_by)
+
+    @property
+    def value_columns(self) -> tuple[str, ...]:
+        """The columns of Gold that a row holds: all but the day, which is the partition key."""
+        return tuple(name for name in self.gold.table.column_names if name != self.gold.table.partition_by)
+
+    @cached_property
+    def table(self) -> Table:
+        """The contract of the DynamoDB table; its columns are Gold's."""
+        row_key = "#".join(("version", *self.row_columns))
+        return Table(
+            name=f"serving.{self.to}",
+            description=self.description or _as_served(self.gold.table),
+            key=(METRIC_DATE, ROW_KEY),
+            columns=(
+                Column(METRIC_DATE, Text(trim=False), "the business day, YYYY-MM-DD; the partition key"),
+                Column(ROW_KEY, Text(trim=False), f"{row_key}, #current (the pointer), or #owner"),
+                *(self.gold.table.column(name) for name in self.value_columns),
+            ),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishItems:
+    """A Gold table as of days as the items of a DynamoDB table: the latest state of each key (rule P2).
+
+    `without` are columns that are not stored: those that only the clock changes are the reader's to compute.
+    """
+
+    gold: AsOf
+    to: str
+    without: tuple[str, ...] = ()
+    description: str = ""
+    limits: Limits = SERVING_LIMITS
+    freshness_hours: float | None = 24
+
+    def __post_init__(self) -> None:
+        """Refuse keys that a DynamoDB table of ours cannot have.
+
+        Raises:
+            PermanentError: with the Gold table, and its key.
+        """
+        table = self.gold.table
+        if len(self.keys) not in (1, 2) or not all(isinstance(table.column(key).type, Text) for key in self.keys):
+            expected = "one or two columns of text in its key beside the day, to be the keys of items"
+            raise table.wrong(expected, ", ".join(self.keys) or "none", do="publish its days, or give it such a key")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that are the partition key and, if there are two, the sort key: Gold's key without the day."""
+        return tuple(name for name in self.gold.table.key if name != self.gold.table.partition_by)
+
+    @property
+    def value_columns(self) -> tuple[str, ...]:
+        """The columns of Gold that an item holds, its key among them."""
+        left_out = {self.gold.table.partition_by, *self.without}
+        return tuple(name for name in self.gold.table.column_names if name not in left_out)
+
+    @cached_property
+    def table(self) -> Table:
+        """The contract of the DynamoDB table; its columns are Gold's, and the pair that a publish carries."""
+        gold = self.gold.table
+        values = [gold.column(name) for name in self.value_columns if name not in self.keys]
+        return Table(
+            name=f"serving.{self.to}",
+            description=self.description or _as_served(gold),
+            key=self.keys,
+            columns=(
+                *(Column(key, Text(trim=False), "a key, percent-encoded if with % or # in front") for key in self.keys),
+                Column(AS_OF_DATE, Date(), "the business day as of which these figures were last written"),
+                Column(GOLD_VERSION, Integer(), f"the version of {gold.name} they come from, numbered by rule P5"),
+                *values,
+            ),
+        )
+
+
+Published = PublishDays | PublishItems
+
+
+def _as_served(gold: Table) -> str:
+    return f"{gold.description.removesuffix('.')}, as the API reads them."
