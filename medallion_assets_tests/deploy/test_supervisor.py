@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -32,6 +33,14 @@ def says(*words: str) -> str:
     code = "import os, socket, time; to = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)"
     sent = "".join(f"; to.sendto(b'{word}', os.environ['NOTIFY_SOCKET'])" for word in words)
     return f'exec {sys.executable} -c "print(1, flush=True); {code}{sent}; time.sleep(600)"'
+
+
+@pytest.fixture(autouse=True)
+def _not_under_nohup() -> Iterator[None]:
+    """Whoever ignores SIGHUP hands that down, and the supervisor respects it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def test_what_ends_is_started_anew_and_the_others_go_on(tmp_path: Path) -> None:
