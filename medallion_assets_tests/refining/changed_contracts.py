@@ -13,7 +13,6 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.policies import GatePolicy
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.model import ExportInput
@@ -32,7 +31,6 @@ def never_fails(table: Table) -> Loaded:
 
 
 def run(lakehouse: Lakehouse, table: Table, exports: Iterable[ExportInput], *, accepts: bool = False) -> None:
-    lakehouse.ready(bronze_table(table.short_name))
     for export in exports:
         land(lakehouse, export)
     if accepts:

@@ -32,7 +32,7 @@ from medallion_assets_tests.oracle.model import TRANSACTIONS, Decision, ExportIn
 from medallion_assets_tests.oracle.strategies import arrivals, histories
 from medallion_assets_tests.pipeline import EXPORTS, NOW, lakehouse_at, land
 from medallion_assets_tests.properties.examples import examples
-from medallion_assets_tests.refining.changed_contracts import AT, DAY, EURO, FIRST, LATER, SECOND, never_fails, run
+from medallion_assets_tests.refining.changed_contracts import AT, DAY, EURO, FIRST, LATER, SECOND, never_fails
 from medallion_assets_tests.refining.rebuilds import (
     LOOSE,
     LOOSE_CUSTOMERS,
@@ -41,6 +41,7 @@ from medallion_assets_tests.refining.rebuilds import (
     customers,
     from_the_start,
     rebuilt,
+    run,
     state,
     transactions,
 )

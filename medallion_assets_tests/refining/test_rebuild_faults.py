@@ -18,7 +18,7 @@ from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import customer, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, ExportInput, micros
 from medallion_assets_tests.pipeline import lakehouse_at
-from medallion_assets_tests.refining.changed_contracts import AT, DAY, SECOND, THIRD, run
+from medallion_assets_tests.refining.changed_contracts import AT, DAY, SECOND, THIRD
 from medallion_assets_tests.refining.rebuilds import (
     LOOSE,
     LOOSE_CUSTOMERS,
@@ -27,6 +27,7 @@ from medallion_assets_tests.refining.rebuilds import (
     customers,
     from_the_start,
     rebuilt,
+    run,
     state,
     transactions,
 )
