@@ -19,6 +19,7 @@ from rich.console import Console
 from benchmarks.measuring import CACHE, CATALOG, Line, report
 from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.policies import AT_ONCE
+from medallion_assets.contracts.source import Found
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.source_versions import source_app_id
 from medallion_assets.delta.table import Lakehouse
@@ -27,7 +28,8 @@ from medallion_assets.orchestration.sensors.watching import watch_bronze
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
 from medallion_assets.sources.dynamodb_export.manifest import ROOT, SUMMARY_NAME
-from medallion_assets.triggers.file_arrival import ArrivalDecision, Cursor, decide
+from medallion_assets.triggers.asking import Asking
+from medallion_assets.triggers.file_arrival import Cursor, decide
 from medallion_assets.triggers.table_update import Watched
 from medallion_assets_tests.pipeline import declared
 
@@ -82,7 +84,7 @@ def prepare(place: Path, total: int) -> None:
     lakehouse.ready(CUSTOMER_TRANSACTIONS).commit(transactions={source_app_id(bronze): bronze.version})
 
 
-def tick(place: Path, cursor: Cursor, now: datetime) -> ArrivalDecision:
+def tick(place: Path, cursor: Cursor, now: datetime) -> Asking[Cursor, Found]:
     """What the sensor does in a tick."""
     known = Known(Lakehouse(catalog=CATALOG, url=str(place / "lake")), declared(TABLE))
     return decide(now, cursor, look(known, str(place / "raw"), cursor, now), AT_ONCE)
@@ -100,8 +102,8 @@ def run(total: int = EXPORTS, tell: Callable[[str], None] = lambda _: None) -> l
     everything, after = Cursor(), tick(place, Cursor(), NOW).cursor
     later = NOW + timedelta(seconds=5)
     cases: dict[str, Callable[[], int]] = {
-        "everything is listed": lambda: len(tick(place, everything, NOW).exports),
-        "what is new is listed": lambda: len(tick(place, after, later).exports),
+        "everything is listed": lambda: len(tick(place, everything, NOW).wanted),
+        "what is new is listed": lambda: len(tick(place, after, later).wanted),
         "Silver has settled them all": lambda: sum(one.is_updated for one in watched(place)),
     }
     lines = []

@@ -6,7 +6,7 @@ Does not: reading it for people (operations), or the attempts of which a killed 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -21,9 +21,14 @@ from medallion_assets.delta.table import Lakehouse
 
 DAYS_AT_ONCE = 30
 
+LOST_PROCESS, TIME_LIMIT, UNEXPLAINED_END = "lost process", "time limit", "unexplained end"
+LAUNCH_CUT_SHORT, NEVER_BEGAN, UNREPORTED_PROCESS = "launch cut short", "never began", "unreported process"
+"""The kinds of failures without an error; see failed_checks as well, and of any other, errors.kind_of."""
 
-LOST_PROCESS, TIME_LIMIT, FAILED_CHECKS = "lost process", "time limit", "failed checks"
-"""The kinds of failures without an error; of any other, see errors.kind_of."""
+
+def failed_checks(names: Iterable[str]) -> str:
+    """The kind of a failure by blocking checks: other checks are another cause."""
+    return f"failed checks: {', '.join(sorted(set(names)))}"
 
 
 class Outcome(StrEnum):

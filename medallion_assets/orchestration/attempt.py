@@ -29,14 +29,13 @@ from medallion_assets.operations.expectation_results import (
     record_results,
 )
 from medallion_assets.operations.pipeline_runs import (
-    FAILED_CHECKS,
     PIPELINE_RUNS,
-    TIME_LIMIT,
     Outcome,
     StageAttempt,
+    failed_checks,
     record_attempts,
 )
-from medallion_assets.orchestration.runs.whereabouts import kind_of_end
+from medallion_assets.orchestration.runs.whereabouts import kind_of_interrupt
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 
 Result = TypeVar("Result")
@@ -160,12 +159,13 @@ class Attempt:
             raise
         except BaseException:  # a signal, or Dagster closes the body where it stands
             why = self._why_ended()
-            kind = kind_of_end(why)
-            self.end(Outcome.FAILED if kind == TIME_LIMIT else Outcome.CANCELED, why, kind=kind)
+            kind = kind_of_interrupt(why)
+            self.end(Outcome.FAILED if kind else Outcome.CANCELED, why, kind=kind)
             raise
         if self._broken:
             names = ", ".join(self._broken)
-            self.end(Outcome.FAILED, f"blocking checks failed: {names}; what to do: look at them", kind=FAILED_CHECKS)
+            why = f"blocking checks failed: {names}; what to do: look at them"
+            self.end(Outcome.FAILED, why, kind=failed_checks(self._broken))
         else:
             self.end(Outcome.SUCCEEDED)
 

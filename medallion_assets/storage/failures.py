@@ -1,7 +1,7 @@
 """What goes wrong between this process and a disk or bucket, as errors of ours that say what to do.
 
 Belongs here: which of a store's errors pass by themselves, which are about one object, and which about the whole place.
-Does not: what a code of AWS means (aws_errors); reading or listing (storage.stores, storage.listing); the verdict on
+Does not: what a code of AWS means (errors.aws); reading or listing (storage.stores, storage.listing); the verdict on
 an export (sources.dynamodb_export.verdicts).
 """
 
@@ -77,17 +77,18 @@ def our_error(error: Exception, what: str, *, is_object: bool = False) -> Medall
     answer = advice(code, _status(error), text) if _is_answer(error) else None
     if is_object and _is_about_the_object(error, code, answer):
         return UnreadableObjectError(what, code, found, _remedy(code, text))
+    found = f"{what}: {found}"  # no part of what is wrong: an outage that meets another file is the same one
     if code in GONE or isinstance(error, FileNotFoundError):
-        return PermanentError(f"there is no place to look for {what}", found=found, do=AWS_ERRORS["NoSuchBucket"].do)
+        return PermanentError("there is no place to look in", found=found, do=AWS_ERRORS["NoSuchBucket"].do)
     if isinstance(error, InvalidPathError):
-        return PermanentError(f"the name of {what} cannot be used", found=found, do="give it another name")
+        return PermanentError("the name of an object cannot be used", found=found, do="give it another name")
     if answer is not None and answer.repeat is Repeat.NEVER:
-        return PermanentError(f"no access to {what}", found=found, do=answer.do)
+        return PermanentError("no access to the store", found=found, do=answer.do)
     if _is_refused(error):
         do = "check the AWS credentials of this process, or the permissions of the folder"
-        return PermanentError(f"no access to {what}", found=found, do=do)
+        return PermanentError("no access to the store", found=found, do=do)
     do = "it is tried again; if it stays, " + (answer.do if answer else "check the network and the endpoint URL")
-    return TransientError(f"the store did not answer for {what}", found=found, do=do)
+    return TransientError("the store did not answer", found=found, do=do)
 
 
 def code_of(error: Exception) -> str:

@@ -27,9 +27,9 @@ from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN
 from medallion_assets.refining.refused_exports import RefusedExport
 from medallion_assets.sources.dynamodb_export.manifest import EXPORT_ID
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
+from medallion_assets.triggers.asking import Asking, asking
 from medallion_assets.triggers.cursors import Moment
-from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, signature_of, waiting
-from medallion_assets.triggers.debounce import decide as debounce
+from medallion_assets.triggers.debounce import Observation, State, signature_of
 
 FULL_LISTING_SECONDS = 600
 REFUSED_FOR_GOOD = frozenset(str(verdict) for verdict in Verdict if verdict.is_final)
@@ -86,20 +86,6 @@ class Arrivals:
         return f"no new export ({', '.join(others)})" if others else "no new export"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArrivalDecision:
-    """What to ask for (`exports` are all that wait), the next cursor, and if nothing is asked for, why.
-
-    `gives_up` is true for the one tick in which asking ends.
-    """
-
-    cursor: Cursor
-    ask: Ask | None = None
-    exports: list[Found] = field(default_factory=list)
-    reason: str = ""
-    gives_up: bool = False
-
-
 def sort_out(
     listing: Iterable[Found],
     *,
@@ -144,35 +130,24 @@ def sort_out(
     )
 
 
-def decide(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) -> ArrivalDecision:
-    """Whether to ask for a run now. Nobody decides while a run is at work: see `while_active`."""
+def decide(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) -> Asking[Cursor, Found]:
+    """Whether to ask for a run now. Nobody decides while a run is at work: see `asking.while_active`."""
     listing = signature_of([[found.id, found.prefix, found.fingerprint] for found in arrivals.unsettled])
     changed_at = now if cursor.changed_at is None or listing != cursor.listing else min(cursor.changed_at, now)
-    observation = None
+    observation, what = None, str(arrivals)
     if arrivals.pending:
         wanted = [[found.id, found.prefix, found.fingerprint] for found in arrivals.pending]
         observation = Observation(signature=signature_of(wanted), changed_at=changed_at)
-    ask, state = debounce(now, cursor.state, observation, timers)
-    after = Cursor(
+        what = f"{len(arrivals.pending)} exports" if len(arrivals.pending) > 1 else "1 export"
+    after = replace(
+        cursor,
         position=_position(cursor, arrivals),
         listed_whole_at=now if arrivals.is_whole else cursor.listed_whole_at,
         listing=listing,
         changed_at=changed_at,
-        state=state,
     )
-    return ArrivalDecision(
-        cursor=after,
-        ask=ask,
-        exports=list(arrivals.pending),
-        reason=_reason(now, arrivals, state, timers),
-        gives_up=state.given_up and not cursor.state.given_up,
-    )
-
-
-def while_active(now: datetime, cursor: Cursor, timers: Timers) -> ArrivalDecision:
-    """Nothing is asked for, and nobody needs to look, while a run that loads exports is queued or at work."""
-    _, state = debounce(now, cursor.state, None, timers, is_active=True)
-    return ArrivalDecision(cursor=replace(cursor, state=state), reason="a run for this table is queued or at work")
+    again = "new files or a run by hand start it again"
+    return asking(now, after, observation, timers, wanted=arrivals.pending, what=what, again=again)
 
 
 def _stands(
@@ -197,12 +172,3 @@ def _position(cursor: Cursor, arrivals: Arrivals) -> str | None:
         known.add(cursor.position)
     oldest = min((found.id for found in arrivals.unsettled), default=None)
     return max((export_id for export_id in known if oldest is None or export_id < oldest), default=None)
-
-
-def _reason(now: datetime, arrivals: Arrivals, state: State, timers: Timers) -> str:
-    if not arrivals.pending:
-        return str(arrivals)
-    count = f"{len(arrivals.pending)} exports" if len(arrivals.pending) > 1 else "1 export"
-    if state.given_up:
-        return f"given up after {ATTEMPTS} attempts: {count}; new files or a run by hand start it again"
-    return f"{count} wait{'s' if len(arrivals.pending) == 1 else ''} for {waiting(now, state, timers)}"

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from medallion_assets.cli.status_page import status_page
 from medallion_assets.cli.terminal import plain
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.table import Alert, raise_alerts
 from medallion_assets.operations.incident import Incident, record_incidents
@@ -28,7 +29,7 @@ from medallion_assets.operations.pipeline_runs import (
 )
 from medallion_assets.operations.status import Status, problems, read_status, stage_status, status_facts
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, lakehouse_at, stage_of
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, declared, lakehouse_at, pipeline_with, stage_of
 
 NOW = datetime(2025, 5, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -87,6 +88,14 @@ def test_quality_counts_records_and_not_runs(lakehouse: Lakehouse) -> None:
     bad = replace(ONE, quality_score=0.5)
     assert quality(attempts(lakehouse, [*idle, bad])) == 0.5
     assert quality(attempts(lakehouse, []).filter(pl.col("records_in") == 0)) is None
+
+
+def test_who_says_whose_exports_are_taken(lakehouse: Lakehouse) -> None:
+    """B3: the declaration, where it names an ARN; before the first export nothing does otherwise."""
+    arn = "arn:aws:dynamodb:eu-west-1:222233334444:table/prod"
+    named = replace(lakehouse, catalog=Catalog((pipeline_with(declared(CUSTOMER_TRANSACTIONS, source_arn=arn)),)))
+    told = {source.table: source.told_by for source in read_status(named, NOW).sources}
+    assert told == {"bronze.customer_transactions": "its declaration", "bronze.customers": None}
 
 
 def test_what_is_a_problem(lakehouse: Lakehouse) -> None:

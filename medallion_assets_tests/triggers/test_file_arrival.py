@@ -17,8 +17,9 @@ from medallion_assets.refining.decisions import Action, Decision
 from medallion_assets.refining.owner import FULL_EXPORT_MISSING, TABLE_RECREATED
 from medallion_assets.refining.refused_exports import RefusedExport
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
+from medallion_assets.triggers.asking import while_active
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
-from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, while_active
+from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 Refusals = dict[tuple[str, str], RefusedExport]
@@ -123,7 +124,7 @@ def test_an_export_that_waits_for_a_full_one_waits_until_that_is_in() -> None:
 def test_complete_exports_are_asked_for_at_once_when_the_timers_are_0() -> None:
     decision = decide(at(0), Cursor(), sorted_out(export(1), export(2, whole=False)), AT_ONCE)
     assert decision.ask is not None
-    assert numbers(decision.exports) == [1]
+    assert numbers(decision.wanted) == [1]
     decision = decide(at(5), decision.cursor, sorted_out(export(2, whole=False), loaded=(1,)), AT_ONCE)
     assert decision.ask is None
     decision = decide(at(10), decision.cursor, sorted_out(export(2)), AT_ONCE)
@@ -242,5 +243,5 @@ def test_thousands_of_exports_are_decided_in_a_second() -> None:
     every = [export(number) for number in range(20_000)]
     began = time.process_time()
     decision = decide(at(0), Cursor(), sorted_out(*every, loaded=tuple(range(10_000))), AT_ONCE)
-    assert len(decision.exports) == 10_000
+    assert len(decision.wanted) == 10_000
     assert time.process_time() - began < 1

@@ -21,8 +21,8 @@ from medallion_assets.contracts.run_days import days_named
 from medallion_assets.operations.incident import Incident
 from medallion_assets.operations.pipeline_runs import TIME_LIMIT
 from medallion_assets.orchestration.reporting import cut
-from medallion_assets.orchestration.runs.outcomes import stage_ends, step_error
-from medallion_assets.orchestration.runs.whereabouts import kind_of_end
+from medallion_assets.orchestration.runs.outcomes import is_interrupt, stage_ends, step_error
+from medallion_assets.orchestration.runs.whereabouts import kind_of_end, kind_of_interrupt
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.triggers.run_if import Status
 
@@ -30,7 +30,8 @@ ERROR_CHARACTERS = 4_000
 VALUE_CHARACTERS = 500
 """Of a value in a check or a sample."""
 SAMPLE_ROWS = 5
-OF_FAILURES = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, Kind.RUN_FAILURE}
+RUN_ENDS = {Kind.RUN_CANCELING, Kind.RUN_FAILURE}
+OF_FAILURES = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, *RUN_ENDS}
 LOST_DO = (
     "its process ended without a word. If it was killed for memory (`journalctl -k --grep 'out of memory'`; "
     "signal 9 or 6 in its log), give it more, or let fewer runs work at once (max_concurrent_runs in dagster.yaml). "
@@ -53,7 +54,9 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     incidents = []
     for asset, step in failed.items():
         failure = failures.get(step)
-        parts = step_error(failure) if failure else _run_error(events, is_lost=not failures)
+        parts = step_error(failure, events) if failure else _run_error(events, is_lost=not failures)
+        if failure and is_interrupt(failure):
+            parts["error_kind"] = kind_of_interrupt(_said(events))
         checks = [check for check in _failed_checks(events) if check.asset_key.to_user_string() == asset]
         version, made_at = _last_good(instance, asset)
         incidents.append(
@@ -78,9 +81,14 @@ def _run_error(events: Sequence[dg.DagsterEvent], *, is_lost: bool) -> dict[str,
     """What Dagster said of a run whose stage could not speak for itself; `is_lost` when none of its stages did."""
     messages = [event.message for event in events if event.event_type is Kind.RUN_FAILURE and event.message]
     text = messages[-1] if messages else "the run was ended, and nothing says why"
-    kind = kind_of_end(text)
+    kind = kind_of_end(_said(events))
     do = LOST_DO if is_lost and kind != TIME_LIMIT else None
     return {"error": text, "headline": text, "error_kind": kind, "do": do}
+
+
+def _said(events: Sequence[dg.DagsterEvent]) -> str:
+    """All that Dagster said of the run's end."""
+    return "; ".join(event.message for event in events if event.event_type in RUN_ENDS and event.message)
 
 
 def _failed_checks(events: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckEvaluation]:

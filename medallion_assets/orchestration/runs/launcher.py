@@ -30,7 +30,9 @@ from medallion_assets.orchestration.runs.restart import allow_restart
 from medallion_assets.orchestration.runs.watch import GRACE_SECONDS, Status, conclude, watch
 from medallion_assets.orchestration.runs.whereabouts import (
     HOST_TAG,
+    IS_GONE,
     LOOPBACK,
+    NO_PROCESS,
     State,
     folder_of,
     report_process,
@@ -132,7 +134,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         status, message = WorkerStatus.RUNNING, None
         match found.state:
             case State.GONE:
-                status, message = WorkerStatus.FAILED, f"process {found.pid} of this run is gone from {found.host}"
+                status, message = WorkerStatus.FAILED, f"process {found.pid} {IS_GONE} from {found.host}"
             case State.ELSEWHERE:
                 message = f"not watched: its process is on another host, {found.host}"
             case State.HOST_UNKNOWN:
@@ -142,7 +144,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
                 record = self._instance.get_run_record_by_id(run.run_id)
                 if record and record.start_time and time.time() - record.start_time > UNREPORTED_SECONDS:
                     status = WorkerStatus.FAILED
-                    message = f"it began, and reported no process within {UNREPORTED_SECONDS:.0f} s"
+                    message = f"{NO_PROCESS} within {UNREPORTED_SECONDS:.0f} s"
         return CheckRunHealthResult(status, message, run_worker_id=worker_id)
 
     def get_run_worker_debug_info(

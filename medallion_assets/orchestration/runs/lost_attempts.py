@@ -21,8 +21,8 @@ from medallion_assets.contracts.run_days import days_named
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, read_attempts, record_attempts
 from medallion_assets.orchestration.jobs import step_names
-from medallion_assets.orchestration.runs.outcomes import step_error
-from medallion_assets.orchestration.runs.whereabouts import kind_of_end
+from medallion_assets.orchestration.runs.outcomes import is_interrupt, step_error
+from medallion_assets.orchestration.runs.whereabouts import kind_of_end, kind_of_interrupt
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 
 LOOK_BACK = timedelta(days=3)
@@ -121,6 +121,10 @@ def _attempt(
     run: dg.DagsterRun, end: RunEnd, stage: str, number: int, started_at: datetime, ended: StepEvent | None
 ) -> StageAttempt:
     outcome = Outcome.LOST if ended is None or ended.outcome is None else ended.outcome
+    kind = kind_of_end(end.said) if ended is None else ended.error_kind
+    if outcome is Outcome.CANCELED or (ended is None and run.status is dg.DagsterRunStatus.CANCELED):
+        kind = kind_of_interrupt(end.said)
+        outcome = Outcome.FAILED if kind and ended else outcome
     lost = f"its process ended without a word; Dagster says: {end.said or 'nothing'}"
     error = lost if ended is None else f"{NOT_WRITTEN}; Dagster says: {ended.error or 'nothing'}"
     return StageAttempt(
@@ -134,7 +138,7 @@ def _attempt(
         duration_seconds=max(((end.at if ended is None else ended.at) - started_at).total_seconds(), 0.0),
         outcome=outcome,
         error=None if outcome is Outcome.SUCCEEDED else error,
-        error_kind=kind_of_end(end.said) if ended is None else ended.error_kind,
+        error_kind=kind,
         export_id=None if ended is None else ended.export_id,
     )
 
@@ -142,22 +146,22 @@ def _attempt(
 def _step_events(instance: dg.DagsterInstance, catalog: Catalog, run_id: str) -> Iterator[StepEvent]:
     """The events of the stages' steps, in order; other steps write no rows."""
     names = step_names(catalog)
-    for entry in instance.all_logs(run_id, of_type={*BEGINNINGS, *ENDINGS}):
-        if entry.step_key in names and entry.dagster_event is not None:
-            ending = _ending(entry.dagster_event)
-            yield StepEvent(stage=names[entry.step_key], at=_moment(entry.timestamp), **ending)
+    entries = instance.all_logs(run_id, of_type={*BEGINNINGS, *ENDINGS, Type.ASSET_CHECK_EVALUATION})
+    found = [(_moment(entry.timestamp), entry.dagster_event) for entry in entries if entry.dagster_event is not None]
+    events = [event for _, event in found]
+    for at, event in found:
+        if event.step_key in names and event.event_type is not Type.ASSET_CHECK_EVALUATION:
+            yield StepEvent(stage=names[event.step_key], at=at, **_ending(event, events))
 
 
-def _ending(event: dg.DagsterEvent) -> dict[str, Any]:
+def _ending(event: dg.DagsterEvent, events: Iterable[dg.DagsterEvent]) -> dict[str, Any]:
     """What an event says of the end of an attempt: fields of a StepEvent. It says nothing when it is its beginning."""
     outcome = ENDINGS.get(event.event_type)
     if outcome is not Outcome.FAILED:
         return {"outcome": outcome}
-    source = getattr(event.event_specific_data, "error_source", None)
-    is_interrupt = source is not None and source.name == "INTERRUPT"
-    parts = step_error(event)
+    parts = step_error(event, events)
     return {
-        "outcome": Outcome.CANCELED if is_interrupt else outcome,
+        "outcome": Outcome.CANCELED if is_interrupt(event) else outcome,
         "error": parts["error"][:ERROR_CHARACTERS],
         "error_kind": parts["error_kind"],
         "export_id": parts["export_id"],

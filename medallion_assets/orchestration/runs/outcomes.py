@@ -6,7 +6,7 @@ Does not: what follows from it (triggers/run_if.py, operations/incident.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import dagster as dg
 from dagster import DagsterEventType as Kind
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.operations.pipeline_runs import failed_checks
 from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND, FAILURE_PARTS
 from medallion_assets.triggers.run_if import Status
 
@@ -22,6 +23,8 @@ FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagster
 ENDS = {Kind.STEP_SUCCESS, Kind.STEP_FAILURE, Kind.STEP_SKIPPED}
 BEGINNINGS = {Kind.STEP_START, Kind.STEP_RESTARTED, Kind.STEP_UP_FOR_RETRY}
 OF_STAGES = {Kind.ASSET_MATERIALIZATION_PLANNED, Kind.ASSET_MATERIALIZATION, *ENDS, *BEGINNINGS}
+FAILED_CHECKS_ERROR = "DagsterAssetCheckFailedError"
+"""The name of the error with which Dagster fails a step whose blocking checks failed."""
 WRAPPERS = {"DagsterExecutionStepExecutionError", "RetryRequested", "Failure"}
 """What Dagster, and `stage_errors`, put around the error of a step."""
 
@@ -90,11 +93,13 @@ def ends_of(events: Iterable[dg.DagsterEvent], ended: dg.DagsterRunStatus) -> di
     return {name: StageEnd(step=key, status=status(name, key)) for name, key in sorted(steps.items())}
 
 
-def step_error(event: dg.DagsterEvent) -> dict[str, Any]:
+def step_error(event: dg.DagsterEvent, events: Iterable[dg.DagsterEvent] = ()) -> dict[str, Any]:
     """What a step said when it failed, or when it asked to be tried again: the parts of an Incident.
 
     An error of this project has left its own parts in the metadata. Of any other, and of one that a release before this
-    one left without its headline, the headline is all of it.
+    one left without its headline, the headline is all of it. The same goes for a step that asked to be tried again: of
+    its error Dagster keeps the type and text alone, so its kind is the type, and it has no export. The run's `events`
+    name the checks that failed a step.
     """
     data: Any = event.event_specific_data
     said = getattr(data, "user_failure_data", None)
@@ -107,7 +112,25 @@ def step_error(event: dg.DagsterEvent) -> dict[str, Any]:
     while error is not None and error.cause is not None and error.cls_name in WRAPPERS:
         error = error.cause
     text = error.message.strip() if error else event.message or "it said nothing"
-    return {"error": text, "headline": text, "error_kind": error.cls_name if error else None, "export_id": None}
+    kind = error.cls_name if error else None
+    if kind == FAILED_CHECKS_ERROR:
+        kind = failed_checks(_broken_checks(events, event.step_key))
+    return {"error": text, "headline": text, "error_kind": kind, "export_id": None}
+
+
+def is_interrupt(event: dg.DagsterEvent) -> bool:
+    """Whether a step failed because it was told to end."""
+    source = getattr(event.event_specific_data, "error_source", None)
+    return source is not None and source.name == "INTERRUPT"
+
+
+def _broken_checks(events: Iterable[dg.DagsterEvent], step: str | None) -> Iterator[str]:
+    """The blocking checks that failed a step."""
+    for event in events:
+        if event.event_type is Kind.ASSET_CHECK_EVALUATION and event.step_key == step:
+            check = event.asset_check_evaluation_data
+            if check.blocking and not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
+                yield check.check_name
 
 
 def finished_run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:

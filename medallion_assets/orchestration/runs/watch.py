@@ -21,7 +21,16 @@ import dagster as dg
 from medallion_assets.orchestration.runs.locks import end, is_held, known_runs, noted, take
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, end_what_is_left
 from medallion_assets.orchestration.runs.restart import allow_restart, left_out, restart, submit, unsubmitted
-from medallion_assets.orchestration.runs.whereabouts import OUT_OF_TIME, State, folder_of, reported_process, whereabouts
+from medallion_assets.orchestration.runs.whereabouts import (
+    CUT_SHORT,
+    IS_GONE,
+    NOT_BEGUN,
+    OUT_OF_TIME,
+    State,
+    folder_of,
+    reported_process,
+    whereabouts,
+)
 
 LOOK_SECONDS = 2.0
 UNREPORTED_SECONDS = 20.0
@@ -69,15 +78,15 @@ def conclude(instance: dg.DagsterInstance, run_id: str) -> None:
     """What becomes of a run whose process has ended: nothing, if the process has said so, or was asked to end."""
     run = instance.get_run_by_id(run_id)
     if run is not None and run.status is not Status.CANCELING and whereabouts(instance, run).state is State.GONE:
-        _give_up(instance, run, f"the process of this run is gone, and it was {run.status.value} still")
+        _give_up(instance, run, f"the process {IS_GONE}, and it was {run.status.value} still")
 
 
 def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
     found, launched_at = whereabouts(instance, run), instance.get_run_stats(run.run_id).launch_time
     if found.state is State.GONE:
-        _give_up(instance, run, f"process {found.pid} of this run is gone from {found.host}: it never began")
+        _give_up(instance, run, f"process {found.pid} {IS_GONE} from {found.host}: {NOT_BEGUN}")
     elif found.state is State.UNREPORTED and now - (launched_at or now) > UNREPORTED_SECONDS:
-        _give_up(instance, run, f"its launch was cut short: no process was started within {UNREPORTED_SECONDS:.0f} s")
+        _give_up(instance, run, f"{CUT_SHORT}: no process was started within {UNREPORTED_SECONDS:.0f} s")
 
 
 def _look_at_cancellation(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
@@ -89,7 +98,7 @@ def _look_at_cancellation(instance: dg.DagsterInstance, run: dg.DagsterRun, now:
     if found.state is State.LIVES and is_late:
         end(folder_of(instance), run.run_id, grace_seconds=0, reported=reported_process(instance, run))
     elif found.state is State.GONE or (found.state is State.UNREPORTED and is_late):
-        _give_up(instance, run, f"process {found.pid} of this run is gone from {found.host}")
+        _give_up(instance, run, f"process {found.pid} {IS_GONE} from {found.host}")
 
 
 def _look_at_process(instance: dg.DagsterInstance, run_id: str, now: float) -> None:

@@ -17,7 +17,14 @@ import dagster as dg
 from dagster._core.events import EngineEventData
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from medallion_assets.operations.pipeline_runs import LOST_PROCESS, TIME_LIMIT
+from medallion_assets.operations.pipeline_runs import (
+    LAUNCH_CUT_SHORT,
+    LOST_PROCESS,
+    NEVER_BEGAN,
+    TIME_LIMIT,
+    UNEXPLAINED_END,
+    UNREPORTED_PROCESS,
+)
 from medallion_assets.orchestration.runs.locks import FOLDER, is_held, is_known, noted
 from medallion_assets.orchestration.runs.processes import RunProcess
 
@@ -25,6 +32,19 @@ HOST_TAG = "medallion/launched_on"
 """The host whose daemon (or web server) launched the run."""
 OUT_OF_TIME = "maximum runtime"
 """What Dagster's run monitoring says of a run that it ends for its time limit."""
+CUT_SHORT = "its launch was cut short"
+NOT_BEGUN = "it never began"
+NO_PROCESS = "it began, and reported no process"
+IS_GONE = "of this run is gone"
+"""What this project says of a run that it gives up."""
+KINDS_OF_END = {
+    OUT_OF_TIME: TIME_LIMIT,
+    CUT_SHORT: LAUNCH_CUT_SHORT,
+    NOT_BEGUN: NEVER_BEGAN,
+    NO_PROCESS: UNREPORTED_PROCESS,
+    IS_GONE: LOST_PROCESS,
+}
+"""The kinds of ends by the words for them. The first that fit count: what never began is gone as well."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PID, HOST = "pid", "host"
 
@@ -51,8 +71,13 @@ class Whereabouts:
 
 
 def kind_of_end(said: str) -> str:
-    """The kind of a failure without an error, from what Dagster says of the run's end."""
-    return TIME_LIMIT if OUT_OF_TIME in said else LOST_PROCESS
+    """The kind of a failure without an error, from what Dagster's events say of the run's end."""
+    return next((kind for words, kind in KINDS_OF_END.items() if words in said), UNEXPLAINED_END)
+
+
+def kind_of_interrupt(said: str) -> str | None:
+    """The kind of failure of a step that was told to end; None when no time limit did: then it did not fail."""
+    return TIME_LIMIT if OUT_OF_TIME in said else None
 
 
 def folder_of(instance: dg.DagsterInstance) -> Path:

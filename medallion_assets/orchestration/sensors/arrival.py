@@ -6,10 +6,10 @@ Does not: the decision (triggers/file_arrival.py).
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 import dagster as dg
 
@@ -19,15 +19,9 @@ from medallion_assets.contracts.source import Found, Owner
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
-from medallion_assets.orchestration.requests import (
-    INTERVAL_SECONDS,
-    give_up,
-    is_at_work,
-    request,
-    sensor_status,
-    timers_of,
-)
+from medallion_assets.orchestration.requests import sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.sensors.asking import Look, asking_sensor
 from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
 from medallion_assets.refining.decisions import Decision, read_decisions
@@ -36,8 +30,7 @@ from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN
 from medallion_assets.refining.refusals import fingerprints_now
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.cursors import dump_cursor, load_cursor
-from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, while_active
+from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out
 
 REFUSALS_ASKED_ABOUT = 200
 """A tick asks the store about the files at fault of so many refused exports, the newest; a run asks about all.
@@ -74,38 +67,37 @@ def arrival_sensor(
     """The sensor that asks for runs of bronze/<table>.
 
     A run that `refines` goes on to Silver and what is derived from it at once: where no timer keeps these waiting, this
-    spares the wait for another sensor and the start of another process. `settings` say whom to tell when nothing can be
-    kept.
+    spares the wait for another sensor and the start of another process. `settings` say whom to alert when nothing can
+    be kept.
     """
     table, bronze = loaded.table, bronze_table(loaded.table.short_name)
-    job = INGEST_AND_REFINE if refines else INGEST
-    made = [bronze, table, *pipeline.derived_from(table)] if refines else [bronze]
-
-    @dg.sensor(
+    return asking_sensor(
+        settings,
+        pipeline,
+        partial(_look, loaded=loaded, timers=timers),
+        Cursor,
         name=f"file_arrival_{table.short_name}",
-        job_name=pipeline.job(job),
-        minimum_interval_seconds=INTERVAL_SECONDS,
-        default_status=status,
         description=f"Asks for {bronze.path} when complete exports below <raw>/{table.short_name} are not in.",
+        job=INGEST_AND_REFINE if refines else INGEST,
+        of=bronze,
+        makes=[bronze, table, *pipeline.derived_from(table)] if refines else [bronze],
+        timers=timers,
+        status=status,
     )
-    def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
-        now, cursor = lakehouse.now(), load_cursor(Cursor, context.cursor) or Cursor()
-        if is_at_work(context.instance, lakehouse.catalog, [bronze]):
-            held = while_active(now, cursor, timers)
-            return dg.SensorResult(skip_reason=held.reason, cursor=dump_cursor(held.cursor))
-        known = Known(lakehouse.lakehouse(), loaded)
-        decision = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
-        if decision.gives_up:
-            key, what = decision.cursor.state.signature or "", waiting_text(decision.exports)
-            give_up(context, lakehouse, settings, key=key, what=what)
-        if decision.ask is None:
-            return dg.SensorResult(skip_reason=decision.reason, cursor=dump_cursor(decision.cursor))
-        # The version is in the key: exports that a restored table lacks again are asked for again.
-        run_key = f"{decision.ask.signature}/{known.bronze_version}/{decision.ask.attempt}"
-        asked = request(pipeline, job, made, trigger_context(decision.exports), of=bronze, run_key=run_key)
-        return dg.SensorResult(run_requests=[asked], cursor=dump_cursor(decision.cursor))
 
-    return sensor
+
+def _look(
+    lakehouse: LakehouseResource, now: datetime, cursor: Cursor, *, loaded: Loaded, timers: Timers
+) -> Look[Cursor, Found]:
+    known = Known(lakehouse.lakehouse(), loaded)
+    decided = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
+    return Look(
+        asking=decided,
+        waits=waiting_text(decided.wanted),
+        why=trigger_context(decided.wanted),
+        # Exports that a restored table lacks again are asked for again.
+        seen=[known.bronze_version] if decided.ask else [],
+    )
 
 
 @dataclass
@@ -189,7 +181,7 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
     return replace(arrivals, unseen=seen.unseen)
 
 
-def trigger_context(exports: list[Found]) -> TriggerContext:
+def trigger_context(exports: Sequence[Found]) -> TriggerContext:
     """Why the run was asked for."""
     arrived = [
         ArrivedExport(export_id=export.id, prefix=export.prefix, files=export.files)
@@ -198,7 +190,7 @@ def trigger_context(exports: list[Found]) -> TriggerContext:
     return TriggerContext(trigger="file_arrival", exports=arrived)
 
 
-def waiting_text(exports: list[Found]) -> str:
+def waiting_text(exports: Sequence[Found]) -> str:
     """The exports for people, the first few by name."""
     names = ", ".join(export.id for export in exports[:3])
     return f"{len(exports)} exports wait to be loaded: {names}{', ...' if len(exports) > 3 else ''}"

@@ -10,6 +10,7 @@ Dagster reads the annotations of a sensor itself, so they are not postponed here
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 
 import dagster as dg
@@ -18,19 +19,13 @@ from medallion_assets.contracts.pipeline import Derived, Loaded, Pipeline
 from medallion_assets.contracts.triggers import Mode
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import REFINE
-from medallion_assets.orchestration.requests import (
-    INTERVAL_SECONDS,
-    give_up,
-    is_at_work,
-    request,
-    sensor_status,
-    timers_of,
-)
+from medallion_assets.orchestration.requests import sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.sensors.asking import Look, asking_sensor
 from medallion_assets.orchestration.sensors.watching import watch_bronze, watch_sources
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.table_update import Watched, decide, format_updates, while_active
+from medallion_assets.triggers.table_update import Cursor, Watched, decide, format_updates
 
 WHICH = {Mode.ANY: "one", Mode.ALL: "each"}
 
@@ -72,34 +67,25 @@ def _update_sensor(
     mode: Mode = Mode.ANY,
 ) -> dg.SensorDefinition:
     """The sensor of a table: it asks for a run that makes it and what is derived from it, unless one is at work."""
-    table = declared.table
-    made = [table, *pipeline.derived_from(table)]
-    timers = timers_of(settings, declared.update_timers)
+    table, timers = declared.table, timers_of(settings, declared.update_timers)
 
-    @dg.sensor(
+    def look(lakehouse: LakehouseResource, now: datetime, cursor: Cursor) -> Look[Cursor, Watched]:
+        decided = decide(now, cursor, watch(lakehouse.lakehouse()), mode, timers)
+        return Look(asking=decided, waits=format_updates(decided.wanted), why=trigger_context(decided.wanted))
+
+    return asking_sensor(
+        settings,
+        pipeline,
+        look,
+        Cursor,
         name=f"table_update_{table.short_name}",
-        job_name=pipeline.job(REFINE),
-        minimum_interval_seconds=INTERVAL_SECONDS,
-        default_status=sensor_status(settings),
         description=description,
+        job=REFINE,
+        of=table,
+        makes=[table, *pipeline.derived_from(table)],
+        timers=timers,
+        status=sensor_status(settings),
     )
-    def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
-        now = lakehouse.now()
-        if is_at_work(context.instance, lakehouse.catalog, [table]):
-            held = while_active(now, context.cursor, timers)
-            return dg.SensorResult(skip_reason=held.reason, cursor=held.cursor)
-        decision = decide(now, context.cursor, watch(lakehouse.lakehouse()), mode, timers)
-        if decision.gives_up:
-            give_up(
-                context, lakehouse, settings, key=decision.state.signature or "", what=format_updates(decision.updated)
-            )
-        if decision.ask is None:
-            return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor)
-        run_key = f"{decision.ask.signature}/{decision.ask.attempt}"
-        asked = request(pipeline, REFINE, made, trigger_context(decision.updated), of=table, run_key=run_key)
-        return dg.SensorResult(run_requests=[asked], cursor=decision.cursor)
-
-    return sensor
 
 
 def trigger_context(updated: Sequence[Watched]) -> TriggerContext:

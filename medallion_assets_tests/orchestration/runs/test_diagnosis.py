@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -135,15 +136,33 @@ def test_a_run_without_stages_is_told_by_its_job(instance: dg.DagsterInstance) -
     assert "breaks" in one.error
 
 
+@pytest.mark.parametrize(("said", "kind"), [("ops asked for it", None), ("over its maximum runtime", "time limit")])
+def test_a_step_that_was_told_to_end_has_the_kind_that_its_row_has(
+    instance: dg.DagsterInstance, said: str, kind: str | None
+) -> None:
+    @dg.asset(key=STAGE)
+    def stage() -> None:
+        instance.report_run_canceling(instance.get_runs()[0], message=said)
+        raise dg.DagsterExecutionInterruptedError
+
+    with suppress(dg.DagsterExecutionInterruptedError):
+        dg.materialize([stage], instance=instance, raise_on_error=False)
+    (run,) = instance.get_runs()
+    instance.report_run_failed(run)
+    (one,) = diagnose(instance, instance.get_runs()[0], now=NOW)
+    assert one.error_kind == kind
+
+
 @pytest.mark.parametrize(
-    ("said", "is_memory_named"),
+    ("said", "kind", "is_memory_named"),
     [
-        pytest.param("process 7 of this run is gone from host", True, id="killed"),
-        pytest.param("Exceeded maximum runtime of 5 seconds.", False, id="its time limit"),
+        pytest.param("process 7 of this run is gone from host", "lost process", True, id="killed"),
+        pytest.param("Exceeded maximum runtime of 5 seconds.", "time limit", False, id="its time limit"),
+        pytest.param("somebody marked it", "unexplained end", True, id="nothing says why"),
     ],
 )
 def test_a_run_that_could_not_speak_for_itself_says_what_to_look_at(
-    instance: dg.DagsterInstance, said: str, is_memory_named: bool
+    instance: dg.DagsterInstance, said: str, kind: str, is_memory_named: bool
 ) -> None:
     """Memory, first of all: who is killed for it leaves no error."""
     stage = dg.AssetsDefinition.from_op(dg.op(name="stage")(lambda: None), key_prefix=STAGE.path[0])
@@ -154,4 +173,5 @@ def test_a_run_that_could_not_speak_for_itself_says_what_to_look_at(
     assert failed is not None
     (one,) = diagnose(instance, failed, now=NOW)
     assert one.headline.startswith(said)
+    assert one.error_kind == kind
     assert ("memory" in (one.do or ""), "max_concurrent_runs" in (one.do or "")) == (is_memory_named, is_memory_named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,10 +17,12 @@ from medallion_assets.operations.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,
     StageAttempt,
+    failed_checks,
     read_attempts,
     record_attempts,
 )
 from medallion_assets.orchestration.reporting import stage_errors, step_retries
+from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.lost_attempts import (
     LOOK_BACK,
     RunEnd,
@@ -35,7 +38,7 @@ AT = datetime(2025, 5, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 SILVER = "silver.customers"
 RUN = dg.DagsterRun(run_id="r1", job_name="refine", tags={TRIGGER_TAG: "restated"})
-END = RunEnd(at=AT + 60 * SECOND, said="process 7 is gone")
+END = RunEnd(at=AT + 60 * SECOND, said="Lost: process 7 of this run is gone from host.")
 
 
 def began(seconds: int, stage: str = SILVER) -> StepEvent:
@@ -60,11 +63,24 @@ def test_an_attempt_without_an_end_was_lost() -> None:
         started_at=AT + 10 * SECOND,
         duration_seconds=50.0,
         outcome=Outcome.LOST,
-        error="its process ended without a word; Dagster says: process 7 is gone",
+        error="its process ended without a word; Dagster says: Lost: process 7 of this run is gone from host.",
         error_kind="lost process",
     )
     said = "Canceling due to exceeding maximum runtime of 60 seconds."
     assert lost_attempts(RUN, replace(END, said=said), [began(10)], known=())[0].error_kind == "time limit"
+
+
+def test_what_a_person_ended_has_no_kind_of_failure() -> None:
+    """Also when its process had to be killed for it."""
+    run, canceled = RUN.with_status(dg.DagsterRunStatus.CANCELED), ended(20, Outcome.CANCELED, "interrupted")
+    killed, told = (lost_attempts(run, END, events, known=())[0] for events in ([began(1)], [began(1), canceled]))
+    assert [(row.outcome, row.error_kind) for row in (killed, told)] == [(Outcome.LOST, None), (Outcome.CANCELED, None)]
+
+
+def test_a_step_that_its_time_limit_ended_failed() -> None:
+    end = replace(END, said="Canceling due to exceeding maximum runtime of 60 seconds.")
+    (row,) = lost_attempts(RUN, end, [began(1), ended(20, Outcome.CANCELED, "interrupted")], known=())
+    assert (row.outcome, row.error_kind) == (Outcome.FAILED, "time limit")
 
 
 def test_only_what_has_no_row_is_told() -> None:
@@ -185,7 +201,28 @@ def test_an_attempt_that_is_tried_again_has_the_error_that_it_was_tried_again_fo
     rows = read_attempts(lakehouse).to_dicts()
     assert len(rows) == Limits().retries + 1
     assert all(row["error"].endswith("the store did not answer") for row in rows)
-    assert all(row["error_kind"].startswith("TransientError") for row in rows)
+    assert [row["error_kind"] for row in rows] == [
+        *["TransientError"] * Limits().retries,  # Dagster keeps no metadata of what asks to be tried again
+        "TransientError: the store did not answer",
+    ]
+
+
+def test_a_step_that_failed_on_its_checks_names_them_as_its_own_row_would(
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
+) -> None:
+    key = dg.AssetKey(["silver", "customers"])
+    specs = [dg.AssetCheckSpec(name, asset=key, blocking=name != "nice") for name in ("nice", "sound", "whole")]
+
+    @dg.asset(key=key, check_specs=specs)
+    def unsound() -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+        yield dg.MaterializeResult()
+        yield from (dg.AssetCheckResult(check_name=name, passed=False) for name in ("whole", "sound", "nice"))
+
+    run = failed_run(dagster_instance, unsound)
+    record_lost_attempts(lakehouse, dagster_instance, run)
+    (incident,) = diagnose(dagster_instance, run, now=AT)
+    kinds = [*read_attempts(lakehouse)["error_kind"], incident.error_kind]
+    assert kinds == [failed_checks(["sound", "whole"])] * 2 == ["failed checks: sound, whole"] * 2
 
 
 def test_steps_that_are_no_stage_are_left_alone(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:

@@ -16,7 +16,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from medallion_assets.orchestration.runs import launcher as run_launcher
 from medallion_assets.orchestration.runs.launcher import WatchedRunLauncher
 from medallion_assets.orchestration.runs.processes import RunProcess
-from medallion_assets.orchestration.runs.whereabouts import HOST_TAG, report_process
+from medallion_assets.orchestration.runs.whereabouts import HOST_TAG, kind_of_end, report_process
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.runs.launching import Launching, health
 
@@ -101,7 +101,9 @@ def test_a_run_that_began_and_told_no_process_is_lost_after_a_minute(
     assert record.start_time is not None
     later = record.start_time + run_launcher.UNREPORTED_SECONDS + 1
     monkeypatch.setattr("time.time", lambda: later)
-    assert health(runs, run_id) == (WorkerStatus.FAILED, "it began, and reported no process within 60 s")
+    status, said = health(runs, run_id)
+    assert (status, said) == (WorkerStatus.FAILED, "it began, and reported no process within 60 s")
+    assert kind_of_end(said or "") == "unreported process"
 
 
 @pytest.mark.usefixtures("here")

@@ -14,7 +14,7 @@ from medallion_assets.orchestration.runs import watch as run_watch
 from medallion_assets.orchestration.runs.locks import is_held, known_runs, take
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS
 from medallion_assets.orchestration.runs.watch import GRACE_SECONDS, LEAVING_SECONDS, UNREPORTED_SECONDS, look
-from medallion_assets.orchestration.runs.whereabouts import Whereabouts, folder_of
+from medallion_assets.orchestration.runs.whereabouts import Whereabouts, folder_of, kind_of_end
 from medallion_assets_tests.orchestration.runs.launching import Launching, launching, wait_until
 from medallion_assets_tests.orchestration.runs.test_processes import gone
 
@@ -50,6 +50,7 @@ def test_a_start_goes_on_while_its_process_lives_and_fails_when_it_is_dead(runs:
     look(runs.instance, time.time())
     assert runs.run(run_id).status is Status.FAILURE
     assert f"process {process.pid} of this run is gone from" in runs.said(run_id)
+    assert kind_of_end(runs.said(run_id)) == "never began"
     assert runs.run(run_id).tags[MAX_RETRIES_TAG] == "1"
 
 
@@ -62,6 +63,7 @@ def test_a_launch_that_was_cut_short_is_given_up(runs: Launching) -> None:
     look(runs.instance, launched_at + UNREPORTED_SECONDS + 1)
     assert runs.run(run_id).status is Status.FAILURE
     assert "its launch was cut short: no process was started within 20 s" in runs.said(run_id)
+    assert kind_of_end(runs.said(run_id)) == "launch cut short"
     assert runs.run(run_id).tags[MAX_RETRIES_TAG] == "1"
 
 

@@ -32,6 +32,7 @@ from medallion_assets.orchestration.sensors.run_outcomes import (
 )
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG
 from medallion_assets.settings import load_settings
+from medallion_assets.storage.failures import store_errors
 from medallion_assets.triggers.cursors import dump_cursor
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.pipeline import CATALOG
@@ -43,6 +44,9 @@ CUSTOMERS = dg.AssetKey(["silver", "customers"])
 @dg.asset(key=CUSTOMERS)
 def customers(context: dg.AssetExecutionContext) -> None:
     tags = context.run.tags
+    if "unanswered" in tags:
+        with stage_errors(), store_errors(tags["unanswered"], is_object=True):
+            raise TimeoutError(tags["found"])
     if "fails" in tags:
         with stage_errors():
             raise PermanentError(tags["fails"], found=tags.get("found"), export_id=tags.get("export"))
@@ -118,13 +122,14 @@ def test_the_same_cause_is_told_once_and_another_one_again(lakehouse: Lakehouse,
 def test_an_error_is_the_same_cause_by_what_it_says_is_wrong_and_not_by_what_it_found(
     lakehouse: Lakehouse, instance: dg.DagsterInstance
 ) -> None:
-    for seconds in ("30 s", "31 s"):
-        run(instance, fails="the store did not answer", found=seconds)
+    """An outage meets another file in each run."""
+    for file, seconds in (("a.json.gz", "30 s"), ("b.json.gz", "31 s")):
+        run(instance, unanswered=file, found=seconds)
     run(instance, fails="no access to the store", found="30 s")
     tick(lakehouse, instance)
     assert sorted(alert["what"] for alert in told(lakehouse)) == [
         "silver.customers failed: no access to the store; found: 30 s",
-        "silver.customers failed: the store did not answer; found: 30 s",
+        "silver.customers failed: the store did not answer; found: a.json.gz: 30 s",
     ]
 
 
