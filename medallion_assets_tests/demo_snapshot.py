@@ -10,7 +10,6 @@ After a change that is meant, write it anew, and look at the difference: python 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import unified_diff
@@ -38,6 +37,7 @@ from medallion_assets.operations.tables import every_table
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests.pipeline import CATALOG
+from medallion_assets_tests.steady_json import FIGURE, json_lines, steady
 
 SNAPSHOT = Path(__file__).with_suffix(".json")
 SMALL = DemoSize(transactions=2_500, customers=50, days=9, published_days=2)
@@ -68,20 +68,6 @@ COUNTED = {
 }
 """Tables whose rows are counted by some columns as well, so that a difference says where."""
 
-TIME, ID, FIGURE = "<time>", "<id>", "<figure>"
-VOLATILE = {
-    **dict.fromkeys(("at", "made_at", "last_refreshed", "last_success", "started_at", "failed_at"), TIME),
-    **dict.fromkeys(("published_at", "since", "turn_began_at"), TIME),
-    **dict.fromkeys(("lakehouse_id", "run_id", "table_id", "turn", "turn_run_id"), ID),
-    **dict.fromkeys(("duration_seconds", "median_seconds", "longest_seconds", "publishing_seconds", "seconds"), FIGURE),
-    **dict.fromkeys(("peak_memory_bytes", "size_bytes", "dagster_home"), FIGURE),
-}
-"""What stands in an answer or an item for the value of a name that no two demos have in common; null stays null."""
-SHAPES = frozenset({"examples"})
-"""Of these only the shape counts: which rows are shown as examples depends on how many cores read them."""
-MOMENT = re.compile(r"\(\d{4}-\d\d-\d\d \d\d:\d\d UTC\)")
-"""A moment within the text of a problem."""
-
 WORK = {
     "demo": "makes all of this; its answer is that of the run",
     "dev": "serves until it is stopped",
@@ -92,8 +78,6 @@ WORK = {
     "ui": "serves until it is stopped",
 }
 """Commands that are not asked here, and why; every other one is in `looks`."""
-WIDTH_OF_LIST, WIDTH_OF_OBJECT = 120, 600
-"""What is not wider stands on one line of the file."""
 
 
 def looks(settings: Settings) -> dict[str, list[list[str]]]:
@@ -130,9 +114,9 @@ def take(settings: Settings, told: DemoResult, served: Mapping[str, Items]) -> s
         "tables": {table.name: _table(lakehouse, table) for table in every_table(CATALOG)},
         "serving": {name: _served(items, home) for name, items in sorted(served.items())},
         "commands": {name: _parameters(command) for name, command in sorted(commands().items())},
-        "answers": {"demo": _steady(plain(told), home), **dict(_answers(settings))},
+        "answers": {"demo": steady(plain(told), home), **dict(_answers(settings))},
     }
-    return "".join(_lines(facts)) + "\n"
+    return "".join(json_lines(facts)) + "\n"
 
 
 def difference(taken: str) -> str:
@@ -219,7 +203,7 @@ def _served(items: Items, home: str) -> dict[str, Any]:
     """Items of ours begin with # in a key: these are shown, and the others are in the digest."""
     ours = [item for item in items if any(one.get("S", "").startswith("#") for one in item.values())]
     rows = [item for item in items if item not in ours]
-    shown = [_steady({name: next(iter(one.values())) for name, one in item.items()}, home) for item in ours]
+    shown = [steady({name: next(iter(one.values())) for name, one in item.items()}, home) for item in ours]
     return {"ours": sorted(shown, key=json.dumps), "rows": len(rows), "sha256": _digest(rows)}
 
 
@@ -240,58 +224,8 @@ def _answers(settings: Settings) -> Iterator[tuple[str, Any]]:
             assert done.stderr == "", done.stderr
             # Dagster's own files count there, which are as many as there were runs.
             more = {"files": FIGURE} if name == "remove-demo" else {}
-            answer = _steady(json.loads(done.stdout), home, more)
+            answer = steady(json.loads(done.stdout), home, more)
             yield " ".join(words[:-1]).replace(home, "<home>"), {"exit": done.exit_code, "answer": answer}
-
-
-def _steady(value: Any, home: str, more: Mapping[str, str] | None = None) -> Any:
-    """A document without what no two demos have in common."""
-    volatile = {**VOLATILE, **(more or {})}
-
-    def steady(name: str, value: Any) -> Any:
-        if name in SHAPES:
-            return _shape(value)
-        if isinstance(value, dict):
-            return {str(each): steady(each, member) for each, member in value.items()}
-        if isinstance(value, list):
-            return [steady(name, member) for member in value]
-        if value is not None and name in volatile:
-            return volatile[name]
-        if not isinstance(value, str):
-            return value
-        text = value.replace(home, "<home>")
-        return MOMENT.sub(f"({TIME})", text) if name == "problems" else text
-
-    return steady("", value)
-
-
-def _shape(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _shape(member) for name, member in value.items()}
-    if isinstance(value, list):
-        shapes = [_shape(member) for member in value]
-        return [one for place, one in enumerate(shapes) if one not in shapes[:place]]
-    return f"<{type(value).__name__}>"
-
-
-def _lines(value: Any, indent: str = "", name: str = "") -> Iterator[str]:
-    """JSON in which what fits on a line stands on one, so that a difference is short and says where."""
-    whole = f"{name}{json.dumps(value, ensure_ascii=False)}"
-    width = WIDTH_OF_LIST if isinstance(value, list) else WIDTH_OF_OBJECT
-    if not value or not isinstance(value, dict | list) or len(indent) + len(whole) < width:
-        yield indent + whole
-        return
-    first, last = "{}" if isinstance(value, dict) else "[]"
-    yield f"{indent}{name}{first}\n"
-    members = (
-        [(f"{json.dumps(each, ensure_ascii=False)}: ", one) for each, one in value.items()]
-        if isinstance(value, dict)
-        else [("", one) for one in value]
-    )
-    for number, (each, one) in enumerate(members):
-        yield from _lines(one, f"{indent} ", each)
-        yield ",\n" if number + 1 < len(members) else "\n"
-    yield f"{indent}{last}"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.oracle import lines
 from medallion_assets_tests.oracle.model import ExportInput, micros
-from medallion_assets_tests.orchestration.assets.test_silver import (
+from medallion_assets_tests.orchestration.judged_exports import (
     BAD,
     GATE,
     TRANSACTIONS,

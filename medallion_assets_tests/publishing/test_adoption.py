@@ -1,142 +1,21 @@
-"""Which lakehouse, and which Gold table of it, may publish to a serving table (rules P1, P2, P5)."""
+"""Which lakehouse may publish to a serving table, and how one of before gets its owner (rule P5)."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from moto import mock_aws
 
-from medallion_assets.contracts.table import Table
 from medallion_assets.delta.identity import LAKEHOUSE, mark_as_sample, read_identity
-from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.build import build
-from medallion_assets.errors import PermanentError, kind_of
-from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, knows_run, record_attempts
-from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
-from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.pipelines.transactions.pipeline import (
-    DAILY_SALES,
-    LIFETIME_VALUE,
-    LIFETIME_VALUE_METRICS,
-    SALES_METRICS,
-)
-from medallion_assets.publishing.attributes import from_item
+from medallion_assets.errors import PermanentError
+from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
 from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.publish import Publisher
-from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.read_back import read_back
-from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.watermark import read_watermark
-from medallion_assets.refining.samples import identify
-from medallion_assets_tests.deriving.planting import Sale
-from medallion_assets_tests.deriving.test_build import plant
-from medallion_assets_tests.pipeline import read_ltv
-
-DAY = date(2025, 3, 10)
-EARLIER = DAY - timedelta(days=1)
-SALES, LTV = "daily_sales_metrics", "customer_ltv_metrics"
-PUBLISHED = [SALES, LTV]
-
-
-class House:
-    """A lakehouse with a day of sales, and a publisher of it."""
-
-    def __init__(self, folder: Path, client: Any, limiter: CapacityLimiter, amount: str = "10") -> None:
-        self.lake = Lakehouse(url=str(folder), author={"started_by": "ann"})
-        self.publisher = Publisher(
-            client=client,
-            lakehouse=self.lake,
-            identify=partial(identify, self.lake, datetime.now(UTC)),
-            knows_run=partial(knows_run, self.lake),
-            limiter=limiter,
-            run_id=folder.name,
-            now=datetime.now(UTC),
-            creates_tables=True,
-        )
-        self.sell(amount)
-
-    def sell(self, amount: str, day: date = DAY) -> None:
-        """Make one sale all there is, and build Gold."""
-        plant(self.lake, Sale(day, amount))
-        build(self.lake, DAILY_SALES, [day])
-        build(self.lake, LIFETIME_VALUE, [day])
-
-    def publish(self, table: str, day: date = DAY) -> str:
-        publisher = replace(self.publisher, now=datetime.now(UTC))
-        published = (
-            publisher.publish(SALES_METRICS, [day])
-            if table == SALES
-            else publisher.publish(LIFETIME_VALUE_METRICS, [day])
-        )
-        return published[day].outcome
-
-    def forget(self, gold: Table) -> None:
-        """Move a table away."""
-        shutil.rmtree(self.lake.uri(gold))
-
-    def ran(self, run_id: str) -> None:
-        attempt = StageAttempt(
-            run_id=run_id,
-            stage="serving.x",
-            attempt=1,
-            started_at=datetime.now(UTC),
-            duration_seconds=1,
-            outcome=Outcome.SUCCEEDED,
-        )
-        record_attempts(self.lake, [attempt])
-
-    def read(self, table: str) -> int:
-        """The money that readers see."""
-        client = self.publisher.client
-        if table == SALES:
-            (row,) = read_day(client, SALES, DAY)
-            return int(row["net_revenue"])  # type: ignore[call-overload]
-        row = read_ltv(client, LTV, "c1", today=DAY) or {}
-        return int(row["lifetime_value"])  # type: ignore[call-overload]
-
-    def owner(self, table: str) -> dict[str, object]:
-        return from_item(next(item for item in self.items(table) if "lakehouse_id" in item))
-
-    def items(self, table: str) -> list[Any]:
-        items: list[Any] = self.publisher.client.scan(TableName=table)["Items"]
-        return items
-
-    def make_it_one_of_before(self, table: str) -> None:
-        """Without owner and ids, as releases before rule P5 left it."""
-        client, keys = self.publisher.client, ("metric_date", "row_key") if table == SALES else ("customer_id",)
-        for item in self.items(table):
-            client.delete_item(TableName=table, Key={key: item[key] for key in keys})
-            if "lakehouse_id" not in item:
-                client.put_item(TableName=table, Item={name: item[name] for name in item if name != "table_id"})
-
-
-@pytest.fixture
-def client() -> Iterator[Any]:
-    """An account's DynamoDB (moto), which is AWS to boto3."""
-    with mock_aws():
-        yield publishing_client(region_name="us-east-1")
-
-
-@pytest.fixture
-def house(client: Any, tmp_path: Path, limiter: CapacityLimiter) -> House:
-    return House(tmp_path / "one", client, limiter)
-
-
-@pytest.fixture
-def other(client: Any, tmp_path: Path, limiter: CapacityLimiter) -> House:
-    """Another lakehouse, in the same account."""
-    return House(tmp_path / "two", client, limiter, amount="99")
-
-
-def gold_of(table: str) -> Table:
-    return DAILY_SALES_SUMMARY if table == SALES else CUSTOMER_LTV
+from medallion_assets_tests.publishing.house import DAY, LTV, PUBLISHED, SALES, House, gold_of, house_with
 
 
 @pytest.mark.parametrize("table", PUBLISHED)
@@ -176,72 +55,6 @@ def test_another_lakehouse_is_refused(house: House, other: House, table: str) ->
 
 
 @pytest.mark.parametrize("table", PUBLISHED)
-def test_gold_that_was_made_anew_is_published_although_its_versions_begin_again(house: House, table: str) -> None:
-    """P1, P2: readers see it, and the slow publisher of the former table gets nothing in."""
-    house.sell("20")
-    house.sell("30")
-    house.publish(table)
-    house.forget(gold_of(table))
-    house.sell("40")
-    assert house.publish(table) == "published"
-    assert house.read(table) == 40
-    assert house.owner(table)["table_id"] == house.lake.open(gold_of(table)).table_id
-    house.sell("50")
-    assert house.publish(table) == "published"
-    assert house.read(table) == 50
-
-
-def test_gold_made_anew_may_reach_less_far(house: House) -> None:
-    """P2: the day of the former table is later, and says nothing."""
-    house.publish(LTV)
-    house.forget(CUSTOMER_LTV)
-    house.sell("40", EARLIER)
-    assert house.publish(LTV, EARLIER) == "published"
-    assert house.read(LTV) == 40
-
-
-@pytest.mark.parametrize("table", PUBLISHED)
-def test_gold_that_went_back_is_an_error_and_not_superseded(house: House, table: str) -> None:
-    """P1, P2: until a person hands the table over to what Gold is now."""
-    folder = Path(house.lake.uri(gold_of(table)))
-    shutil.copytree(folder, folder.with_name("backup"))
-    house.sell("20")
-    house.publish(table)
-    latest = house.lake.open(gold_of(table)).version
-    shutil.rmtree(folder)
-    shutil.copytree(folder.with_name("backup"), folder)
-    with pytest.raises(PermanentError, match="is ahead of gold") as refusal:
-        house.publish(table)
-    said = str(refusal.value)
-    for words in (f"version {latest}:", f"at most {latest - 1}", f"hand-over {table} --why", table):
-        assert words in said
-    if table == SALES:
-        assert f"a version of {DAY}" in said
-    assert str(DAY) not in kind_of(refusal.value), "each day is the same cause"
-    assert house.read(table) == 20
-
-
-def test_a_newer_version_that_another_run_published_is_superseded_and_no_error(house: House) -> None:
-    """Gold moved on after this run had read it: it has the version that is published."""
-    stale = house.lake.open(DAILY_SALES_SUMMARY)
-    house.sell("20")
-    house.publish(SALES)
-
-    class Stale(Lakehouse):
-        """Gives the old version once."""
-
-        def open(self, table: Table, version: int | None = None) -> Any:
-            if table == DAILY_SALES_SUMMARY and seen == []:
-                seen.append(table)
-                return stale
-            return super().open(table, version)
-
-    seen: list[Table] = []
-    slow = replace(house.publisher, lakehouse=Stale(url=house.lake.url, author=house.lake.author))
-    assert slow.publish(SALES_METRICS, [DAY])[DAY].outcome == "superseded"
-
-
-@pytest.mark.parametrize("table", PUBLISHED)
 def test_a_table_of_before_is_adopted_by_the_lakehouse_that_published_it(
     house: House, other: House, table: str
 ) -> None:
@@ -262,19 +75,6 @@ def test_a_table_of_before_is_adopted_by_the_lakehouse_that_published_it(
 
 
 @pytest.mark.parametrize("table", PUBLISHED)
-def test_a_table_of_before_whose_gold_was_made_anew_begins_a_generation(house: House, table: str) -> None:
-    """P5: the same version, of a Gold table that is younger than the publish; and a higher one."""
-    house.ran("one")
-    house.publish(table)
-    house.make_it_one_of_before(table)
-    house.forget(gold_of(table))
-    house.sell("40")
-    assert house.publish(table) == "published"
-    assert house.read(table) == 40
-    assert house.owner(table)["generation"] == 1
-
-
-@pytest.mark.parametrize("table", PUBLISHED)
 def test_a_run_that_was_killed_is_known_by_what_it_built(house: House, table: str) -> None:
     """P5: it wrote no attempt; Gold's log has it."""
     run = replace(house.lake, author={**house.lake.author, "dagster_run_id": "one"})
@@ -283,21 +83,6 @@ def test_a_run_that_was_killed_is_known_by_what_it_built(house: House, table: st
     house.publish(table)
     house.make_it_one_of_before(table)
     assert house.publish(table) == "unchanged"
-
-
-@pytest.mark.parametrize("table", PUBLISHED)
-def test_a_table_that_was_emptied_of_its_owner_alone_goes_on_where_it_was(house: House, table: str) -> None:
-    """Somebody deleted the item: the ids that pointers and watermarks carry tell the generation."""
-    house.ran("one")
-    house.publish(table)
-    house.forget(gold_of(table))
-    house.sell("40")
-    house.publish(table)
-    owner = house.owner(table)
-    keys = ("metric_date", "row_key") if table == SALES else ("customer_id",)
-    house.publisher.client.delete_item(TableName=table, Key={key: {"S": "#owner"} for key in keys})
-    assert house.publish(table) == "unchanged"
-    assert (owner["generation"], house.owner(table)["generation"]) == (1, 1)
 
 
 def test_a_table_of_somebody_else_is_left_alone(house: House) -> None:
@@ -356,10 +141,3 @@ def test_a_lakehouse_of_before_gets_its_id_when_it_publishes(house: House) -> No
     assert not house.lake.exists(LAKEHOUSE)
     house.publish(SALES)
     assert read_identity(house.lake) is not None
-
-
-def house_with(house: House, **options: Any) -> House:
-    """The same lakehouse with other settings."""
-    one = House.__new__(House)
-    one.lake, one.publisher = house.lake, replace(house.publisher, **options)
-    return one

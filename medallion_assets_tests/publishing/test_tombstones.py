@@ -9,19 +9,12 @@ from itertools import count
 import pytest
 
 from medallion_assets.publishing.attributes import from_item
-from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets_tests.pipeline import read_ltv
 from medallion_assets_tests.publishing.faults import FaultyClient, InterleavedClient, KilledError
-from medallion_assets_tests.publishing.test_item_publisher import DAY, NOW, Gold
-from medallion_assets_tests.services.serving_tables import ServingTables
+from medallion_assets_tests.publishing.gold_items import DAY, NOW, Gold
 
 WEEK = 7 * 86_400
-
-
-@pytest.fixture
-def gold(serving: ServingTables, limiter: CapacityLimiter) -> Gold:
-    return Gold(serving, limiter)
 
 
 def item_of(gold: Gold, customer_id: str) -> dict[str, object] | None:

@@ -1,6 +1,6 @@
 """Short ways to write exports of a table `orders` and to load them.
 
-Belongs here: exports in a store, and what Bronze holds of them.
+Belongs here: exports in a store, what Bronze holds of them, and a person who confirms their table.
 Does not: ways to break an export (sources.dynamodb_export.planted_exports).
 """
 
@@ -17,6 +17,7 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.decisions import Action, Decision, record_decisions
 from medallion_assets.refining.load import Ingested, ingest
 from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import full_record, upsert_record, write_export
@@ -90,3 +91,18 @@ def keys(*exports: tuple[Export, str]) -> list[tuple[str, str]]:
 
 def ids(*exports: Export) -> list[str]:
     return [export.export_id for export in exports]
+
+
+def decision(subject: str) -> Decision:
+    return Decision(
+        table_name=TABLE,
+        subject=subject,
+        action=Action.CONFIRM_TABLE,
+        reason="restored from a backup",
+        decided_by="tester",
+        decided_at=NOW,
+    )
+
+
+def confirm(landing: Landing, table_id: str) -> None:
+    record_decisions(landing.lakehouse, [decision(table_id)])

@@ -17,17 +17,11 @@ from medallion_assets.refining.decisions import Action, record_decisions
 from medallion_assets.refining.owner import SOURCE_ARN_NOTE, owner_known
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
 from medallion_assets_tests.pipeline import declared
-from medallion_assets_tests.refining.landing import AT, HOUR, NOW, ORDERS, TABLE, Landing, ids
-from medallion_assets_tests.refining.test_load import confirm, decision
+from medallion_assets_tests.refining.landing import AT, HOUR, NOW, ORDERS, TABLE, Landing, confirm, decision, ids
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import change_manifest
 
 OURS = "arn:aws:dynamodb:us-west-2:111122223333:table/orders"
 EQUAL = "0f0e0d0c-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-def landing(tmp_path: Path) -> Landing:
-    return Landing(tmp_path)
 
 
 def recorded(landing: Landing) -> Owner:

@@ -24,11 +24,6 @@ LATER = NOW + timedelta(days=1)
 BRONZE = bronze_table(TABLE)
 
 
-@pytest.fixture
-def landing(tmp_path: Path) -> Landing:
-    return Landing(tmp_path)
-
-
 def rebuilt(landing: Landing, *, dry_run: bool = False) -> Rebuilt:
     return rebuild_bronze(
         landing.lakehouse, landing.raw_url, landing.declared, why="a disk broke", now=LATER, dry_run=dry_run

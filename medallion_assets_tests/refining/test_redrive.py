@@ -1,114 +1,40 @@
-"""Redrive (rule C6): quarantined rows come in as if they had been good from the start."""
+"""Redrive (rule C6): which quarantined rows are judged again, once each, whatever crashes or commits meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import narwhals as nw
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from medallion_assets.contracts.expectations import expect_or_drop, expect_or_fail
-from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.contracts.policies import GatePolicy
+from medallion_assets.contracts.expectations import expect_or_fail
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.commit_notes import RESTATED, commit_note
-from medallion_assets.delta.source_versions import taken_version
-from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Bounds
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining import redrive as redriving
-from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.quarantine import quarantine_table
-from medallion_assets.refining.redrive import REDRIVEN_NOTE, Redriven, redrive
+from medallion_assets.refining.redrive import Redriven, redrive
 from medallion_assets.refining.refine import refine
-from medallion_assets_tests import pipeline
-from medallion_assets_tests.oracle.lines import customer, delete_line, full, item_line, transaction, upsert_line, window
-from medallion_assets_tests.oracle.model import TRANSACTIONS, ExportInput, micros
-from medallion_assets_tests.oracle.strategies import arrivals, histories
-from medallion_assets_tests.pipeline import NOW, lakehouse_at, land, refine_and_accept, rows
-from medallion_assets_tests.properties.examples import examples
+from medallion_assets_tests.oracle.lines import customer, full, item_line, transaction, upsert_line
+from medallion_assets_tests.oracle.model import micros
+from medallion_assets_tests.pipeline import NOW, lakehouse_at, land, rows
+from medallion_assets_tests.refining.changed_contracts import AT, DAY, FIRST, LATER, SECOND, never_fails, run
+from medallion_assets_tests.refining.redrives import (
+    PRESENT,
+    PRESENT_CUSTOMERS,
+    STRICT_CUSTOMERS,
+    WITH_EURO,
+    a_full,
+    a_window,
+    from_the_start,
+    in_euro,
+    silver,
+)
 
 pytestmark = pytest.mark.flow
-
-AT = datetime(2025, 5, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
-FIRST, SECOND, THIRD = "01746057600000-0000000a", "01746144000000-0000000b", "01746230400000-0000000c"
-EURO = {"S": "EUR"}
-LATER = NOW + DAY
-
-
-def never_fails(table: Table) -> Loaded:
-    """The table with a gate that everything passes: these tests are about rows, not exports."""
-    return pipeline.declared(table, gate=GatePolicy(quality_min_bad_records=10**9))
-
-
-PRESENT = pipeline.CUSTOMER_TRANSACTIONS
-WITH_EURO = replace(
-    PRESENT,
-    expectations=tuple(
-        expect_or_drop(one.name, nw.col("currency").is_in(["USD", "EUR"]), "currency")
-        if one.name == "currency_unsupported"
-        else one
-        for one in PRESENT.expectations
-    ),
-)
-PRESENT_CUSTOMERS = pipeline.CUSTOMERS
-STRICT_CUSTOMERS = replace(PRESENT_CUSTOMERS, expectations=(expect_or_drop("no_west", nw.col("region") != "west"),))
-STRICT = replace(PRESENT, expectations=(*PRESENT.expectations, expect_or_drop("no_books", nw.col("amount") != 10)))
-
-
-def run(lakehouse: Lakehouse, table: Table, exports: Iterable[ExportInput], *, accepts: bool = False) -> None:
-    for export in exports:
-        land(lakehouse, export)
-    if accepts:
-        refine_and_accept(lakehouse, never_fails(table))
-    assert refine(lakehouse, never_fails(table), now=NOW).failing is None
-
-
-def silver(lakehouse: Lakehouse, table: Table) -> list[dict[str, Any]]:
-    return rows(lakehouse, table, *table.key, *(["valid_from"] if table.history else []))
-
-
-def from_the_start(folder: Path, table: Table, exports: Iterable[ExportInput]) -> list[dict[str, Any]]:
-    lakehouse = lakehouse_at(folder / "from-the-start")
-    run(lakehouse, table, exports)
-    return silver(lakehouse, table)
-
-
-def in_euro(key: str, **attributes: Any) -> dict[str, Any]:
-    return transaction(key, currency=EURO, **attributes)
-
-
-def a_window(export_id: str, *lines: str, days: int = 0) -> ExportInput:
-    return window(TRANSACTIONS, export_id, AT + days * DAY, AT + (days + 1) * DAY, lines)
-
-
-def a_full(export_id: str, *lines: str, days: int = 0) -> ExportInput:
-    return full(TRANSACTIONS, export_id, AT + days * DAY, lines)
-
-
-def test_a_row_comes_in_with_its_own_sequence_and_export(tmp_path: Path) -> None:
-    """C6: after the contract learns EUR, Silver is what it would have been; the mark and Silver's notes say so."""
-    lakehouse = lakehouse_at(tmp_path)
-    exports = [a_full(FIRST, item_line(transaction("t1")), item_line(in_euro("t2")), item_line(in_euro("t3")))]
-    run(lakehouse, PRESENT, exports)
-    checkpoint = taken_version(lakehouse.open(PRESENT), lakehouse.open(bronze_table(PRESENT.short_name)))
-    done = redrive(lakehouse, never_fails(WITH_EURO), now=LATER, why="we sell in Europe")
-    assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, exports)
-    assert (done.looked_at, done.redriven, done.rows_changed, done.restated) == (2, 2, 2, {date(2025, 3, 7)})
-    commit = lakehouse.open(PRESENT).delta.history(1)[0]
-    assert commit_note(commit, RESTATED) == ["2025-03-07"]
-    assert commit_note(commit, REDRIVEN_NOTE) == {"rows": 2, "exports": [FIRST], "why": "we sell in Europe"}
-    assert taken_version(lakehouse.open(PRESENT), lakehouse.open(bronze_table(PRESENT.short_name))) == checkpoint
-    assert {row["redriven_at"] for row in rows(lakehouse, quarantine_table(PRESENT), "_line_number")} == {LATER}
 
 
 def test_twice_changes_nothing(tmp_path: Path) -> None:
@@ -131,60 +57,6 @@ def test_what_is_still_bad_stays(tmp_path: Path) -> None:
     assert (done.looked_at, done.redriven, dict(done.still_bad)) == (2, 0, {"amount_out_of_range": 1, "seven": 1})
     assert silver(lakehouse, PRESENT) == []
     assert {row["redriven_at"] for row in rows(lakehouse, quarantine_table(PRESENT), "_line_number")} == {None}
-
-
-def test_a_row_that_a_full_export_overruled_comes_in_deleted(tmp_path: Path) -> None:
-    """K1, K2: the key is absent from a full export after it, so it becomes that export's tombstone."""
-    lakehouse = lakehouse_at(tmp_path)
-    exports = [
-        a_full(FIRST, item_line(transaction("t1"))),
-        a_window(SECOND, upsert_line(micros(AT) + 5, in_euro("t2"))),
-        a_full(THIRD, item_line(transaction("t1")), days=2),
-    ]
-    run(lakehouse, PRESENT, exports)
-    redrive(lakehouse, never_fails(WITH_EURO), now=LATER)
-    assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, exports)
-    assert [(row["is_deleted"], row["_export_id"]) for row in silver(lakehouse, PRESENT)][1] == (True, THIRD)
-
-
-def test_a_row_stands_where_a_later_full_export_holds_its_key_badly(tmp_path: Path) -> None:
-    """K1: a key that is bad in a full export is untouched by it, redriven or not."""
-    lakehouse = lakehouse_at(tmp_path)
-    exports = [
-        a_full(FIRST, item_line(transaction("t1"))),
-        a_window(SECOND, upsert_line(micros(AT) + 5, in_euro("t2"))),
-        a_full(THIRD, item_line(transaction("t1")), item_line(transaction("t2", amount={"N": "0"})), days=2),
-    ]
-    run(lakehouse, PRESENT, exports)
-    redrive(lakehouse, never_fails(WITH_EURO), now=LATER)
-    assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, exports)
-    assert [row["_export_id"] for row in silver(lakehouse, PRESENT)] == [THIRD, SECOND]
-
-
-def test_a_row_of_a_full_export_counts_as_present_in_it(tmp_path: Path) -> None:
-    """K1: bad in the full export left the older row untouched; good in it, it replaces that row at that moment."""
-    lakehouse = lakehouse_at(tmp_path)
-    exports = [
-        a_full(FIRST, item_line(transaction("t1")), item_line(transaction("t2"))),
-        a_full(SECOND, item_line(in_euro("t1")), item_line(in_euro("t2")), days=1),
-        a_window(THIRD, delete_line(micros(AT + DAY) + 9, {"transaction_id": {"S": "t2"}}), days=1),
-    ]
-    run(lakehouse, PRESENT, exports)
-    assert [row["_export_id"] for row in silver(lakehouse, PRESENT)] == [FIRST, THIRD]
-    redrive(lakehouse, never_fails(WITH_EURO), now=LATER)
-    assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, exports)
-    assert [row["_export_id"] for row in silver(lakehouse, PRESENT)] == [SECOND, THIRD]
-
-
-def test_a_redriven_row_is_not_absent_from_its_full_export(tmp_path: Path) -> None:
-    """K1: after the redrive, a late older record of the key is neither deleted by that export nor newer than it."""
-    lakehouse = lakehouse_at(tmp_path)
-    late = a_window(FIRST, upsert_line(micros(AT) + 5, transaction("t1")))
-    exports = [a_full(SECOND, item_line(in_euro("t1")), days=1)]
-    run(lakehouse, PRESENT, exports)
-    redrive(lakehouse, never_fails(WITH_EURO), now=LATER)
-    run(lakehouse, WITH_EURO, [late])
-    assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, [*exports, late])
 
 
 def test_rows_of_another_key_are_not_driven_into_a_table(tmp_path: Path) -> None:
@@ -305,26 +177,6 @@ def test_keys_that_could_not_be_read_are_looked_up_in_their_whole_export(tmp_pat
     done = redrive(lakehouse, never_fails(PRESENT), now=LATER)
     assert (done.looked_at, done.redriven, dict(done.still_bad)) == (5, 3, {"conflicting_duplicate": 2})
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, PRESENT, exports)
-
-
-@examples(12)
-@given(data=st.data(), exports=histories(allow_gaps=False))
-def test_redrive_equals_a_new_contract_from_the_start(data: st.DataObject, exports: tuple[ExportInput, ...]) -> None:
-    """C6, K4: whatever the history, its arrival, and how often rows were redriven between."""
-    batches = data.draw(arrivals(exports))
-    contracts = ((STRICT, PRESENT), (STRICT_CUSTOMERS, PRESENT_CUSTOMERS))
-    with TemporaryDirectory() as folder:
-        late, early = lakehouse_at(Path(folder) / "late"), lakehouse_at(Path(folder) / "early")
-        for batch in batches:
-            for strict, _ in contracts:
-                run(late, strict, [export for export in batch if export.table == strict.short_name], accepts=True)
-            if data.draw(st.booleans()):
-                redrive(late, never_fails(PRESENT), now=LATER)
-                redrive(late, never_fails(PRESENT_CUSTOMERS), now=LATER)
-        for _, present in contracts:
-            redrive(late, never_fails(present), now=LATER)
-            run(early, present, [export for export in exports if export.table == present.short_name], accepts=True)
-            assert silver(late, present) == silver(early, present)
 
 
 def _crash(*_: object) -> None:

@@ -21,7 +21,7 @@ from medallion_assets.publishing.read_back import read_back
 from medallion_assets_tests.deriving.planting import Sale
 from medallion_assets_tests.deriving.test_build import plant
 from medallion_assets_tests.pipeline import read_ltv
-from medallion_assets_tests.publishing.test_adoption import DAY, LTV, SALES, House
+from medallion_assets_tests.publishing.house import DAY, LTV, SALES, House
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -24,6 +24,8 @@ from medallion_assets.deriving.build import build
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.restated import restated_sensors
+from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.settings import Settings
@@ -31,7 +33,13 @@ from medallion_assets_tests.deriving.planting import Sale, enriched
 from medallion_assets_tests.pipeline import CATALOG, PUBLISHED_TABLES
 
 NOON = datetime(2025, 6, 1, 19, tzinfo=UTC)
+SALES, LTV = DAILY_SALES_SUMMARY, CUSTOMER_LTV
+DAY = date(2025, 3, 9)
 SERVED_BY = {gold.name: serving for gold, serving in PUBLISHED_TABLES}
+
+
+def day(number: int) -> date:
+    return DAY + timedelta(days=number)
 
 
 class LakehouseAt(LakehouseResource):
@@ -130,3 +138,14 @@ def cause_of(request: dg.RunRequest) -> list[tuple[str, int]]:
     values: dict[str, Any] = json.loads(context)
     assert values["trigger"] == "restated"
     return [(one["table"], one["version"]) for one in values["tables"]]
+
+
+def settle(follower: Follower) -> None:
+    """Do what the sensors ask for until they ask for nothing."""
+    for _ in range(5):
+        requests = [request for gold in (SALES, LTV) for request in follower.tick(gold)]
+        if not requests:
+            return
+        for request in requests:
+            follower.do(request)
+    raise AssertionError(requests)

@@ -2,53 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import dagster as dg
-import pytest
 
 from medallion_assets.contracts.policies import AT_ONCE, Timers
-from medallion_assets.operations.alerts.table import ALERTS
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor, arrival_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as PIPELINE
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
-from medallion_assets.refining.load import Ingested
-from medallion_assets.refining.refused_exports import read_refusals, record_refusals
-from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
-from medallion_assets.storage.stores import read_bytes, write_bytes
-from medallion_assets.triggers.debounce import ATTEMPTS
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
+from medallion_assets_tests.orchestration.sensors.arriving_exports import BRONZE, TABLE, landing, load, sensing
 from medallion_assets_tests.orchestration.sensors.sensing import Sensing, at_work
 from medallion_assets_tests.pipeline import CATALOG
-from medallion_assets_tests.refining.landing import AT, HOUR, Landing
-from medallion_assets_tests.services.bucket import odd_bucket
-from medallion_assets_tests.sources.dynamodb_export.planted_exports import key_of
-
-TABLE = "customer_transactions"
-BRONZE = bronze_table(TABLE)
-
-
-def landing(graph: Graph) -> Landing:
-    place = Landing(graph.settings.home, table=TABLE)
-    place.raw_url = graph.settings.raw_url
-    return place
-
-
-def sensing(graph: Graph, timers: Timers = AT_ONCE) -> Sensing:
-    return Sensing(graph, arrival_sensor(PIPELINE, pipeline.declared(CUSTOMER_TRANSACTIONS), timers))
-
-
-def load(sensor: Sensing, seconds: float = 0) -> dg.RunRequest:
-    """One tick that asks, and the run it asks for."""
-    request = sensor.tick(seconds)
-    assert request is not None, sensor.reason
-    assert sensor.run(request).success
-    return request
+from medallion_assets_tests.refining.landing import AT, HOUR
 
 
 def test_there_is_a_sensor_for_each_exported_table(graph: Graph) -> None:
@@ -142,96 +112,6 @@ def test_the_quiet_time_is_told(graph: Graph) -> None:
     assert load(sensor, 60).tags["dagster/priority"] == "10"
 
 
-def test_a_manifest_that_comes_late_starts_the_load(graph: Graph) -> None:
-    """B2: without its summary an export waits, and hinders no other."""
-    place, sensor = landing(graph), sensing(graph)
-    late, whole = place.full("a"), place.window("b")
-    summary = read_bytes(place.store, key := key_of(late, SUMMARY_NAME))
-    place.store.delete(key)
-    load(sensor)
-    assert loaded_ids(graph.lakehouse.open(BRONZE)) == {whole.export_id}
-    assert sensor.tick(5) is None
-    assert sensor.reason == "no new export (1 without a summary)"
-    write_bytes(place.store, key, summary or b"")
-    load(sensor, 10)
-    assert loaded_ids(graph.lakehouse.open(BRONZE)) == {late.export_id, whole.export_id}
-
-
-def test_a_refused_export_is_asked_for_again_when_its_files_change(graph: Graph) -> None:
-    """B2, for a data file that lies outside the export's folder."""
-    place, sensor = landing(graph), sensing(graph)
-    export = place.window("a")
-    content = read_bytes(place.store, key := export.files[0].key)
-    write_bytes(place.store, key, b"something else")
-    load(sensor)
-    assert sensor.tick(5) is None
-    assert sensor.reason == "no new export (1 refused)"
-    write_bytes(place.store, key, content or b"")
-    load(sensor, 10)
-    assert loaded_ids(graph.lakehouse.open(BRONZE)) == {export.export_id}
-
-
-def test_exports_of_another_table_are_passed_for_good(graph: Graph) -> None:
-    place, sensor = landing(graph), sensing(graph)
-    foreign = place.full("a", table_name="orders")
-    load(sensor)
-    assert sensor.tick(5) is None
-    assert json.loads(sensor.cursor or "")["position"] == foreign.export_id
-
-
-def test_a_late_copy_with_an_older_id_is_found_by_the_whole_listing(graph: Graph) -> None:
-    place, sensor = landing(graph), sensing(graph)
-    place.full("a", at=AT + HOUR)
-    load(sensor)
-    assert sensor.tick(5) is None
-    late = place.full("b", at=AT)
-    assert sensor.tick(10) is None
-    load(sensor, 605)
-    assert late.export_id in loaded_ids(graph.lakehouse.open(BRONZE))
-
-
-def test_a_table_made_anew_waits_for_a_person(graph: Graph) -> None:
-    """B3: asked for once; its successors wait behind it; what the decision mends is asked for again."""
-    place, sensor = landing(graph), sensing(graph)
-    place.full("a", table_id="old")
-    anew = place.window("b", begin=AT + HOUR, table_id="new")
-    load(sensor)
-    behind = place.full("c", at=AT + 3 * HOUR, table_id="new")
-    assert sensor.tick(5) is None
-    assert sensor.reason == "no new export (1 refused, 1 behind a table made anew)"
-    config = {"bronze/customer_transactions": {"confirm_table_id": "new", "reason": "on purpose"}}
-    assert graph.run("bronze/customer_transactions", config=config).success
-    assert loaded_ids(graph.lakehouse.open(BRONZE)) >= {behind.export_id}
-    load(sensor, 10)
-    assert loaded_ids(graph.lakehouse.open(BRONZE)) >= {anew.export_id, behind.export_id}
-    assert sensor.tick(15) is None
-    assert sensor.reason == "no new export"
-
-
-@pytest.mark.parametrize("is_old", [False, True], ids=["this release", "an earlier release"])
-def test_what_a_changed_source_may_mend_stops_nothing(graph: Graph, is_old: bool) -> None:
-    """B3: a refusal is asked about again when the source has been named, and when an earlier release made it."""
-    place, sensor = landing(graph), sensing(graph)
-    place.full("a", table_id="one")
-    load(sensor)
-    anew, following = place.full("b", at=AT + HOUR, table_id="two"), place.window("c", table_id="two")
-    load(sensor, 5)
-    assert sensor.tick(10) is None
-    assert "1 refused, 1 behind" in sensor.reason
-    if is_old:
-        (refusal,) = read_refusals(graph.lakehouse, TABLE).values()
-        listed, _, _ = refusal.fingerprint.partition("-")
-        later = refusal.judged_at + HOUR
-        record_refusals(graph.lakehouse, [replace(refusal, fingerprint=listed, judged_at=later)])
-    else:
-        named = pipeline.declared(CUSTOMER_TRANSACTIONS, source_arn=anew.table_arn)
-        sensor.sensor = arrival_sensor(PIPELINE, named, AT_ONCE)
-    asked = sensor.tick(15)
-    assert asked is not None
-    told = asked.run_config["ops"]["bronze__customer_transactions"]["config"]["trigger"]["exports"]
-    assert {one["export_id"] for one in told} == {anew.export_id, following.export_id}
-
-
 def test_a_lost_cursor_does_no_harm(graph: Graph) -> None:
     place, sensor = landing(graph), sensing(graph)
     place.full("a")
@@ -240,40 +120,6 @@ def test_a_lost_cursor_does_no_harm(graph: Graph) -> None:
         sensor.cursor = cursor
         assert sensor.tick(10) is None
         assert sensor.reason == "no new export"
-
-
-def test_exports_that_a_restored_table_lacks_are_asked_for_again(graph: Graph) -> None:
-    place, sensor = landing(graph), sensing(graph)
-    export = place.full("a")
-    load(sensor)
-    graph.lakehouse.open(BRONZE).delta.restore(0)
-    load(sensor, 601)
-    assert loaded_ids(graph.lakehouse.open(BRONZE)) == {export.export_id}
-
-
-def test_an_archived_export_is_asked_for_again_when_it_was_restored(graph: Graph) -> None:
-    """B2: a tick costs a request for the listing and one for the file at fault; it never asks for a run until then."""
-    with odd_bucket() as bucket:
-        options = bucket.environment
-        place = Landing(graph.settings.home, table=TABLE, raw_url="s3://lake/raw", storage_options=options)
-        export, sensor = place.full("a"), sensing(graph)
-        sensor.raw_url, sensor.storage_options = place.raw_url, options
-        key = f"raw/{TABLE}/{export.files[1].key}"
-        bucket.archive(key)
-        assert sensor.tick() is not None
-        assert place_ingest(graph, place).refused[0].verdict == "archived"
-        for seconds in (60, 700, 1400):  # the second and third list everything
-            bucket.requests.clear()
-            assert sensor.tick(seconds) is None
-            assert bucket.requests == ["LIST", f"GET {key}"]
-        assert sensor.reason == "no new export (1 refused)"
-        bucket.refused.pop(key)
-        assert sensor.tick(1460) is not None
-
-
-def place_ingest(graph: Graph, place: Landing) -> Ingested:
-    place.lakehouse = replace(graph.lakehouse, storage_options=place.lakehouse.storage_options)
-    return place.ingest()
 
 
 def test_nothing_is_asked_for_while_a_run_is_at_work(graph: Graph) -> None:
@@ -290,17 +136,3 @@ def test_a_run_of_another_table_hinders_nobody(graph: Graph) -> None:
     place.full("a")
     with at_work(graph, "ingest", bronze_table("customers")):
         assert sensor.tick() is not None
-
-
-def test_what_stays_undone_is_given_up_with_one_alert(graph: Graph) -> None:
-    """Runs that end without loading: asked for again ever later, and then no more until something changes."""
-    place, sensor = landing(graph), sensing(graph)
-    place.full("a")
-    asked = [seconds for seconds in range(0, 4 * 3600, 60) if sensor.tick(seconds)]
-    assert asked == [0, 60, 180, 420, 900, 1860, 3780, 7380]
-    assert len(asked) == ATTEMPTS
-    assert sensor.reason.startswith("given up after 8 attempts: 1 export")
-    (alert,) = pipeline.rows(graph.lakehouse, ALERTS, "happened_at")
-    assert (alert["kind"], alert["where"]) == ("failure", "file_arrival_customer_transactions")
-    place.full("b", at=AT + HOUR)
-    load(sensor, 4 * 3600)

@@ -10,7 +10,7 @@ import pytest
 
 from medallion_assets.errors import MedallionError, PermanentError
 from medallion_assets_tests.graph import Graph
-from medallion_assets_tests.orchestration.sensors.test_arrival import BRONZE, TABLE, landing, load, sensing
+from medallion_assets_tests.orchestration.sensors.arriving_exports import BRONZE, TABLE, landing, load, sensing
 from medallion_assets_tests.refining.landing import AT, HOUR
 from medallion_assets_tests.services.s3 import S3Server
 

@@ -23,7 +23,7 @@ from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.oracle import lines
-from medallion_assets_tests.orchestration.assets.test_silver import BAD, at, base, export_id, land, window
+from medallion_assets_tests.orchestration.judged_exports import BAD, at, base, export_id, land, window
 from medallion_assets_tests.orchestration.sensors.sensing import NOON, Sensing, at_work
 
 SILVER = "silver/customer_transactions"

@@ -14,7 +14,7 @@ from medallion_assets.pipelines.transactions.samples.places import check_only_sa
 from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store
-from medallion_assets_tests.cli.test_cli import run
+from medallion_assets_tests.cli.command_line import run
 from medallion_assets_tests.pipelines.transactions.samples.reading import all_bytes
 
 NOW = datetime(2026, 3, 9, 18, 30, tzinfo=UTC)

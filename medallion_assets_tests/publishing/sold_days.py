@@ -1,0 +1,65 @@
+"""Days of sales, publishing them, and what the serving table then holds of them.
+
+Belongs here: what tests of publishing days have in common.
+Does not: expectations of any kind, or clients that fail (`faults.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from medallion_assets.publishing.budgeted_table import BudgetedTable
+from medallion_assets.publishing.day_publisher import publish_day
+from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.publisher import Publish, Published, Source
+from medallion_assets.publishing.reader import read_day
+from medallion_assets_tests.services.serving_tables import ServingTables
+
+DAY = date(2025, 3, 4)
+NOW = datetime(2025, 3, 5, 9, tzinfo=UTC)
+KEY = ("product_category", "region")
+GOLD = "id-of-gold"
+Row = Mapping[str, object]
+
+
+def rows_of(number_of_rows: int, revenue: str) -> list[Row]:
+    return [
+        {"product_category": f"c{i:03}", "region": "west", "net_revenue": Decimal(revenue)}
+        for i in range(number_of_rows)
+    ]
+
+
+def publish(
+    serving: ServingTables,
+    limiter: CapacityLimiter,
+    version: int,
+    rows: list[Row],
+    *,
+    client: Any = None,
+    run_id: str = "run-1",
+    day: date = DAY,
+    generation: int = 0,
+) -> Published:
+    return publish_day(
+        Publish(
+            table=BudgetedTable(client or serving.client, serving.days, limiter),
+            source=Source(table_id=GOLD, version=version, generation=generation),
+            run_id=run_id,
+            now=NOW,
+        ),
+        day,
+        rows,
+        key_columns=KEY,
+    )
+
+
+def revenues(serving: ServingTables, day: date = DAY) -> list[object]:
+    return [row["net_revenue"] for row in read_day(serving.client, serving.days, day)]
+
+
+def stored(serving: ServingTables, day: date = DAY) -> dict[str, Any]:
+    items = serving.client.scan(TableName=serving.days, ConsistentRead=True)["Items"]
+    return {item["row_key"]["S"]: item for item in items if item["metric_date"]["S"] == str(day)}
