@@ -79,7 +79,7 @@ def check_port(port: int, option: str) -> None:
             listener.bind((HOST, port))
         except OSError as error:
             raise PermanentError(
-                f"port {port} cannot be had", found=str(error), do=f"end what uses it, or name another with {option}"
+                f"port {port} is not free", found=str(error), do=f"end what uses it, or name another with {option}"
             ) from error
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import narwhals as nw
 
 from medallion_assets.contracts.policies import ARRIVAL_TIMERS, GATE, GatePolicy, Policies, Timers
-from medallion_assets.contracts.source import Source
+from medallion_assets.contracts.source import Owner, Source
 from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Mode
 from medallion_assets.errors import PermanentError
@@ -68,6 +68,12 @@ class Loaded(Policies):
         if strange := [arn for arn in arns if not TABLE_ARN.fullmatch(arn)]:
             expected = "ARNs arn:<partition>:dynamodb:<region>:<account>:table/<name>"
             raise self._wrong(expected, ", ".join(strange), where="source_arn or accepts")
+
+    @property
+    def owner(self) -> Owner:
+        """Whose batches it takes, as far as its declaration says."""
+        named = self.source_arn is not None
+        return Owner(table=self.table.short_name, name=self.source_arn, accepts=self.accepts, by_declaration=named)
 
     def _wrong(self, expected: str, found: str, *, where: str) -> PermanentError:
         return PermanentError(

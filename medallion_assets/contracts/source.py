@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
@@ -19,7 +19,6 @@ from medallion_assets.errors import PermanentError
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-    from medallion_assets.contracts.pipeline import Loaded
     from medallion_assets.contracts.table import Table
 
 WRONG_TABLE = "wrong_table"
@@ -59,30 +58,20 @@ class Listing:
 class Owner:
     """Whose batches the table `table` takes; `name` is None before anything says it.
 
-    `accepts` are others, whose batches are taken on purpose. `by_contract`: whoever declared the table named it.
+    `accepts` are others, whose batches are taken on purpose. `by_declaration`: whoever declared the table named it.
     `presumed_from`: nothing but the origin of that batch said that it is the table's own.
     """
 
     table: str
     name: str | None = None
     accepts: tuple[str, ...] = ()
-    by_contract: bool = False
+    by_declaration: bool = False
     presumed_from: str | None = None
 
-    @classmethod
-    def of(cls, loaded: Loaded) -> Self:
-        """What the declaration says."""
-        return cls(
-            table=loaded.table.short_name,
-            name=loaded.source_arn,
-            accepts=loaded.accepts,
-            by_contract=loaded.source_arn is not None,
-        )
-
     @property
-    def contract_text(self) -> str:
+    def declared_text(self) -> str:
         """What the declaration says, as a text that changes with it; empty when it says nothing."""
-        named = [f"source_arn={self.name}"] if self.by_contract else []
+        named = [f"source_arn={self.name}"] if self.by_declaration else []
         return " ".join([*named, *(f"accepts={name}" for name in sorted(self.accepts))])
 
     def or_of(self, batch: Batch, *, has_rows: bool) -> Owner:

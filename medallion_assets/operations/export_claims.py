@@ -91,5 +91,5 @@ class Claims:
 
 
 def _owner(loaded: Loaded, lakehouse: Lakehouse | None) -> Owner:
-    owner = Owner.of(loaded)
+    owner = loaded.owner
     return owner if lakehouse is None else owner_known(owner, lakehouse.find(bronze_table(loaded.table.short_name)))

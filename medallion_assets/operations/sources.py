@@ -31,14 +31,13 @@ class TableSource:
 def read_sources(lakehouse: Lakehouse) -> list[TableSource]:
     """One for each exported table; none is made for that."""
     return [
-        _source(lakehouse, Owner.of(loaded), bronze_table(loaded.table.short_name))
-        for loaded in lakehouse.catalog.loaded
+        _source(lakehouse, loaded.owner, bronze_table(loaded.table.short_name)) for loaded in lakehouse.catalog.loaded
     ]
 
 
 def _source(lakehouse: Lakehouse, owner: Owner, bronze: Table) -> TableSource:
     known = owner_known(owner, lakehouse.find(bronze))
-    told_by = None if known.name is None else DECLARATION if known.by_contract else FIRST_EXPORT
+    told_by = None if known.name is None else DECLARATION if known.by_declaration else FIRST_EXPORT
     if known.presumed_from is not None:
         told_by = PRESUMED.format(known.presumed_from)
     return TableSource(table=bronze.name, arn=known.name, told_by=told_by, accepts=known.accepts)

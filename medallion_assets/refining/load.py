@@ -94,7 +94,7 @@ def ingest(
     listing = source.find(place, known=held)
     done.waiting, done.refused = [], []
     done.foreign, done.unclaimed, done.unseen = listing.foreign, listing.unclaimed, listing.unseen
-    owner = _recorded_owner(source, place, bronze, held, owner_known(Owner.of(loaded), bronze))
+    owner = _recorded_owner(source, place, bronze, held, owner_known(loaded.owner, bronze))
     loading = _Loading(lakehouse, place, source, bronze.table, now, owner, done, has_rows=bool(held))
     fingerprints = fingerprints_now(place, listing.batches, refusals, owner)
     fresh: list[RefusedExport] = []

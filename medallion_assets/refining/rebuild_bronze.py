@@ -75,7 +75,7 @@ def rebuild_bronze(
             raw_url=raw_url,
             now=now,
             source=loaded.source,
-            owner=owner_known(Owner.of(loaded), snapshot),
+            owner=owner_known(loaded.owner, snapshot),
             progress=progress,
             stages=not dry_run,
         )

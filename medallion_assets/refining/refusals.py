@@ -84,9 +84,9 @@ def refusal_of(found: Found, refused: BatchRefusedError, owner: Owner, *, now: d
 def _fingerprint(found: Found, verdict: str, state: str | None, owner: Owner) -> str:
     judged_by = ""
     if verdict == WRONG_TABLE:
-        judged_by = owner.contract_text
+        judged_by = owner.declared_text
     elif verdict in LOOKED_AT_AGAIN:  # what they ask of a person depends on the owner as well
-        judged_by = f"{owner.contract_text} of {owner.name}"
+        judged_by = f"{owner.declared_text} of {owner.name}"
     if state is None and not judged_by:
         return found.fingerprint
     mark = hashlib.blake2b(f"{state}\n{judged_by}".encode(), digest_size=8).hexdigest()

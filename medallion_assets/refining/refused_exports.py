@@ -33,7 +33,7 @@ class RefusedExport:
     file: Annotated[str | None, Text(trim=False), "the file at fault, where the listing does not show a change"] = None
 
     def says_the_same(self, other: RefusedExport | None) -> bool:
-        """Whether another refusal told of the same files the same thing."""
+        """Whether another refusal says the same of the same files."""
         return other is not None and replace(other, judged_at=self.judged_at) == self
 
 

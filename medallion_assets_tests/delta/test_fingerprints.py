@@ -22,7 +22,7 @@ def test_lakehouses_made_before_hold_these_fingerprints_of_our_tables() -> None:
 
 
 def test_rows_that_were_ordered_by_another_rule_were_judged_by_another_contract() -> None:
-    """R1: tables of releases in which a full export counted as of its time are told of, and rebuilt."""
+    """R1: tables of releases in which a full export counted as of its time are named, and rebuilt."""
 
     class AsOfItsTime(DynamoDBExports):
         """As those releases took exports."""

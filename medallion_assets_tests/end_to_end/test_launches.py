@@ -120,7 +120,7 @@ def test_a_run_is_terminated_whose_code_server_is_another_by_now(
 def test_a_killed_run_of_the_command_line_frees_its_pool(
     production: Deployment, instance: dg.DagsterInstance, tell: Callable[[str, str], None]
 ) -> None:
-    """Within seconds, and without being told of another host."""
+    """Within seconds, though no other host reports it."""
     command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "medallion_assets.definitions"]
     before = {run.run_id for run in instance.get_runs()}
     with subprocess.Popen([*command, "--select", "operations/data_freshness"], env=production.environment) as process:

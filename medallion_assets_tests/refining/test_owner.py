@@ -226,7 +226,7 @@ def test_a_contract_names_arns_of_tables_alone(arn: str) -> None:
 
 def test_what_the_contract_says_is_part_of_a_refusals_fingerprint() -> None:
     """B3: a changed contract reopens what it had refused; what was learnt from an export does not."""
-    assert Owner.of(declared(ORDERS, source_arn=OURS)).contract_text == f"source_arn={OURS}"
-    assert Owner(table=TABLE, accepts=(OURS,)).contract_text == f"accepts={OURS}"
-    assert Owner(table=TABLE, name=OURS).contract_text == ""
+    assert declared(ORDERS, source_arn=OURS).owner.declared_text == f"source_arn={OURS}"
+    assert Owner(table=TABLE, accepts=(OURS,)).declared_text == f"accepts={OURS}"
+    assert Owner(table=TABLE, name=OURS).declared_text == ""
     assert SOURCE_ARN_NOTE.startswith("medallion_")

@@ -10,7 +10,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from medallion_assets.contracts.source import Owner
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.refining.refusals import fingerprints_now
 from medallion_assets.refining.refused_exports import EXPORT_VERDICTS, read_refusals
@@ -249,7 +248,7 @@ def test_of_many_refused_exports_a_tick_asks_about_the_newest(landing: Landing, 
     landing.ingest()
     bucket.refused.pop(f"{RAW}/{new.files[1].key}")
     refusals, found = read_refusals(landing.lakehouse, TABLE), find_exports(landing.store)
-    now = fingerprints_now(landing.store, found, refusals, Owner.of(landing.declared), asked_at_most=1)
+    now = fingerprints_now(landing.store, found, refusals, landing.declared.owner, asked_at_most=1)
     assert [key for key, refusal in refusals.items() if now[key] != refusal.fingerprint] == [(new.export_id, "")]
 
 

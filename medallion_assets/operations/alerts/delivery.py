@@ -84,7 +84,7 @@ def check_alert_urls(settings: Settings) -> None:
             place = channel.place + 1
             variable = f"MEDALLION_ALERTS_{channel.kind.upper()}"
             raise SettingsError(
-                f"{variable}: URL {place} is none that Apprise can send to",
+                f"{variable}: Apprise cannot send to URL {place}",
                 expected="Apprise URLs with spaces between them, such as mailtos://user:password@example.com, "
                 "slack://tokenA/tokenB/tokenC, or json://host/path",
                 found=f"{_scheme(channel.url)}://..., the rest of which is not shown",

@@ -1,1 +1,1 @@
-"""Dashboard: one HTML page that shows how the pipeline does, and needs nothing but a browser."""
+"""Dashboard: one HTML page that shows how the pipeline is doing, and needs nothing but a browser."""

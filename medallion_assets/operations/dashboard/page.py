@@ -25,7 +25,7 @@ from medallion_assets.operations.dashboard.contents import sections_of, tiles_of
 from medallion_assets.operations.dashboard.facts import DAYS, Facts
 from medallion_assets.operations.sections import Section
 
-TITLE = "Medallion: how the pipeline does"
+TITLE = "Medallion: how the pipeline is doing"
 
 
 def render(facts: Facts) -> str:

@@ -22,7 +22,7 @@ from medallion_assets.settings import Settings
 
 KEY = dg.AssetKey(["operations", "dashboard"])
 DESCRIPTION = (
-    "One HTML page that shows how the pipeline does: freshness, incidents, quality, runs, records, publishing."
+    "One HTML page that shows how the pipeline is doing: freshness, incidents, quality, runs, records, publishing."
 )
 
 

@@ -71,7 +71,7 @@ class RunProcess:
 
 
 def end_process(process: RunProcess, *, grace_seconds: float) -> bool:
-    """The same for a process that holds nothing, and is known by its id and the time at which it told of itself."""
+    """The same for a process that holds nothing, and is known by its id and the time at which it reported itself."""
     return not process.lives or end_while(process, lambda: process.lives, grace_seconds)
 
 

@@ -135,7 +135,7 @@ class Known:
     @property
     def owner_now(self) -> Owner:
         """Whose exports are taken, with what Bronze recorded of it where that can make a difference."""
-        owner = Owner.of(self.declared)
+        owner = self.declared.owner
         return owner_known(owner, self.bronze) if self._looks_again else owner
 
     @property

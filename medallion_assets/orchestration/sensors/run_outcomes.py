@@ -59,7 +59,7 @@ class Cursor:
 
     @classmethod
     def load(cls, text: str | None, now: datetime) -> "Cursor":
-        """The cursor of the last tick; one that looks back a day where there is none that can be read."""
+        """The cursor of the last tick; one that looks back a day if that cannot be read."""
         cursor = load_cursor(cls, text)
         if cursor is None or cursor.until < BEFORE_ANY_RUN:
             return cls(until=now - timedelta(hours=LOOK_BACK_HOURS))

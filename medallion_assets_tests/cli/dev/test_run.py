@@ -52,7 +52,7 @@ def test_a_port_that_is_taken_is_named_with_its_option(tmp_path: Path, name: str
         taken.bind((web_ui.HOST, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(PermanentError, match=rf"port {port} cannot be had.*{option}"):
+        with pytest.raises(PermanentError, match=rf"port {port} is not free.*{option}"):
             run(tmp_path, **{name: port})
 
 
