@@ -139,5 +139,5 @@ def _no_pipeline(name: str, found: str) -> PermanentError:
         f"MEDALLION_PIPELINES names {name!r}, which is no pipeline",
         expected="module:NAME of a Pipeline, on the Python path",
         found=found,
-        do="correct it (docs/production.md, Upgrading, has what releases changed), or install the package that it is in",
+        do="correct it (docs/production.md, Upgrading, has what releases changed), or install the package of it",
     )
