@@ -155,8 +155,8 @@ def test_the_sender_reads_when_the_table_changed_or_something_is_due() -> None:
 
 
 def test_a_url_that_makes_no_sense_is_refused_at_start_and_no_secret_is_in_a_definition() -> None:
-    with pytest.raises(SettingsError, match=r"MEDALLION_ALERTS_SKIPPED: URL 1 is none"):
+    with pytest.raises(SettingsError, match=r"MEDALLION_ALERTS_SKIPPED: Apprise cannot send to URL 1;"):
         outcome_sensors(load_settings({"MEDALLION_ALERTS_SKIPPED": "nonsense"}))
     sensors = outcome_sensors(load_settings({"MEDALLION_ALERTS_FAILURE": "json://user:Tr0ub4dor@localhost"}))
-    assert [one.name for one in sensors] == ["run_outcomes", "alert_rules", "alert_sender"]
+    assert [sensor.name for sensor in sensors] == ["run_outcomes", "alert_rules", "alert_sender"]
     assert sensors[-1].description == "Sends alerts to failure[0] json."
