@@ -49,7 +49,7 @@ def fingerprint(loaded: Loaded) -> str:
     shape = f"{table.key} {table.partition_by} {table.history}"
     write_times = f"within {float(source.write_time_slack_hours)} hours of the window"
     sequence = f"full-export-minus-{source.uncertainty // timedelta(seconds=1)}s"
-    rules = [*columns, *stand_ins, *expectations, shape, sequence, write_times]
+    rules = [*columns, *stand_ins, *expectations, shape, sequence, write_times, *source.rules]
     return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:12]
 
 
