@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby
@@ -40,8 +40,8 @@ class FileTable:
 
     name: str
     key: tuple[str, ...]
-    fields: tuple[FileField, ...]
-    rules: Callable[[Row], set[str]] = lambda _row: set()
+    fields: tuple[FileField, ...] = field(repr=False)
+    rules: Callable[[Row], set[str]] = field(default=lambda _row: set(), repr=False)
     sequence: str = "updated_at"
     flag: str | None = "deleted"
     day: str | None = None
