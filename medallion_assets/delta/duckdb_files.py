@@ -69,15 +69,13 @@ class FilesOnDemand(AbstractFileSystem):  # type: ignore[misc] # fsspec has no t
     protocol = "lakehouse"
     cachable = False
 
-    def __init__(self, folder: Path, progress: Progress | None = None) -> None:
-        """`progress` is called with how many bytes were downloaded for one file after another, and so far in all."""
+    def __init__(self, folder: Path) -> None:
+        """Downloads go into `folder`, and are found there again."""
         super().__init__()
         self.failure: MedallionError | None = None
         self._folder = folder
-        self._progress = progress
         self._snapshots: dict[str, tuple[Snapshot, str, int]] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._downloaded = 0
 
     def names(self, snapshot: Snapshot, paths: Iterable[str] | None = None) -> list[str]:
         """How DuckDB names the snapshot's files, or those of `paths`: local ones by their own paths."""
@@ -115,9 +113,6 @@ class FilesOnDemand(AbstractFileSystem):  # type: ignore[misc] # fsspec has no t
                 except MedallionError as error:
                     self.failure = self.failure or error
                     raise
-                self._downloaded += size
-                if self._progress is not None:
-                    self._progress(size, self._downloaded)
         return _Opened(file)
 
     def _known(self, path: str) -> tuple[Snapshot, str, int]:

@@ -72,17 +72,20 @@ def make_view(
         UnreadableTableError: a file of the table is gone.
         PermanentError, TransientError: the storage refuses, or does not answer.
     """
-    table = snapshot.table
-    _expect_one_partition(table, snapshot.uri)
+    _expect_one_partition(snapshot.table, snapshot.uri)
     if isinstance(downloads, FilesOnDemand):
         files = downloads.names(snapshot, paths)
     else:
         files = [str(file) for file in local_files(snapshot, downloads, paths=paths, progress=progress)]
-    schema, name = quoted(schema or table.layer), quoted(name or table.short_name)
-    is_live = " where is_deleted is not true" if table.has_tombstones and not with_tombstones else ""
-    connection.execute(f"create schema if not exists {schema}")
-    connection.execute(f"create or replace view {schema}.{name} as select * from ({_rows(table, files)}){is_live}")
+    _make_view(connection, snapshot.table, files, schema, name, with_tombstones=with_tombstones)
     return files
+
+
+def make_empty_view(
+    connection: duckdb.DuckDBPyConnection, table: Table, *, schema: str | None = None, name: str | None = None
+) -> None:
+    """Make a view without rows, of a table that has none yet, as `make_view` does."""
+    _make_view(connection, table, [], schema, name, with_tombstones=True)
 
 
 def quoted(name: str) -> str:
@@ -109,6 +112,21 @@ def duckdb_type(column_type: Type) -> str:
             return "BOOLEAN"
         case TextList():
             return "VARCHAR[]"
+
+
+def _make_view(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    files: list[str],
+    schema: str | None,
+    name: str | None,
+    *,
+    with_tombstones: bool,
+) -> None:
+    schema, name = quoted(schema or table.layer), quoted(name or table.short_name)
+    is_live = " where is_deleted is not true" if table.has_tombstones and not with_tombstones else ""
+    connection.execute(f"create schema if not exists {schema}")
+    connection.execute(f"create or replace view {schema}.{name} as select * from ({_rows(table, files)}){is_live}")
 
 
 def _rows(table: Table, files: list[str]) -> str:
