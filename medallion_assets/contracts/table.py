@@ -21,7 +21,7 @@ BUSINESS_TIME_ZONE = "America/Los_Angeles"
 class Text:
     """A string (DynamoDB `S`); trimmed and put in one case unless it is a key (rule T3).
 
-    `title`: the first letter of each word is a capital, the others are small; words are letters and digits.
+    `title`: the first letter of each word is a capital, the others are small; every run of letters is a word.
     """
 
     case: Literal["upper", "lower", "title"] | None = None
