@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from medallion_assets.contracts.declared import AsOf, Daily, Derived, Gold, Loaded, Lookup, Reconciled
+from medallion_assets.contracts.declared import (
+    AsOf,
+    Daily,
+    Derived,
+    Gold,
+    Loaded,
+    Lookup,
+    Monthly,
+    Reconciled,
+)
+from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.published import PublishDays, Published, PublishItems
 from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Mode, RunIf
@@ -22,6 +32,8 @@ __all__ = [
     "Gold",
     "Loaded",
     "Lookup",
+    "Monthly",
+    "Months",
     "Pipeline",
     "PublishDays",
     "PublishItems",
