@@ -189,6 +189,11 @@ class Table:
         return any(column.source is not None for column in self.columns)
 
     @property
+    def has_tombstones(self) -> bool:
+        """Whether rows may say that their key is deleted. In a history that flag is about how a version ended."""
+        return "is_deleted" in self.column_names and not self.history
+
+    @property
     def layer(self) -> str:
         """`bronze`, `silver`, `gold`, `serving`, `quarantine` or `operations`."""
         return self.name.split(".", 1)[0]
