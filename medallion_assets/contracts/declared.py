@@ -35,7 +35,7 @@ class Loaded(Policies):
     """A table of judged rows, from the batches of `source`. `table` says what a good row is.
 
     `gate` says how many bad rows and deletes a batch may have. `arrival_timers` delay loading what has arrived.
-    `chain_starts_at` lets a chain of incremental exports begin without a full export (rule C1).
+    `chain_starts_at` lets a chain of changes begin without a full batch (rule C1).
     `source_arn` is the DynamoDB table that the exports are of, else that of the first one loaded; `accepts` are other
     ARNs whose exports are taken as well: that table was moved or restored there on purpose (rule B3).
     """
@@ -69,6 +69,11 @@ class Loaded(Policies):
         if strange := [arn for arn in arns if not TABLE_ARN.fullmatch(arn)]:
             expected = "ARNs arn:<partition>:dynamodb:<region>:<account>:table/<name>"
             raise self._wrong(expected, ", ".join(strange), where="source_arn or accepts")
+
+    @property
+    def chain_begins(self) -> datetime | None:
+        """Where a chain begins without a full batch: as it is declared, else as its source has it."""
+        return self.chain_starts_at or self.source.chain_starts_at
 
     @property
     def owner(self) -> Owner:

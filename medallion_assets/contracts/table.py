@@ -19,9 +19,12 @@ BUSINESS_TIME_ZONE = "America/Los_Angeles"
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string (DynamoDB `S`); trimmed and put in one case unless it is a key (rule T3)."""
+    """A string (DynamoDB `S`); trimmed and put in one case unless it is a key (rule T3).
 
-    case: Literal["upper", "lower"] | None = None
+    `title`: the first letter of each word is a capital, the others are small; words are letters and digits.
+    """
+
+    case: Literal["upper", "lower", "title"] | None = None
     trim: bool = True
 
 
@@ -75,7 +78,8 @@ class Column:
 
     `source` is the item's attribute that fills it. `business_date_of` names a TimestampUtc column of the same table
     whose day in BUSINESS_TIME_ZONE fills it. A column with neither is filled by the stage that writes the table.
-    A column that is not `nullable` is required: an item without it is bad (`missing`).
+    A column that is not `nullable` is required: an item without it is bad (`missing`), unless `missing` is the text
+    that stands in for it.
     Without `has_bounds` the log does not say between which values a file's lie: for long text that nobody looks up.
     """
 
@@ -86,11 +90,12 @@ class Column:
     business_date_of: str | None = None
     nullable: bool = False
     has_bounds: bool = True
+    missing: str | None = field(default=None, repr=False)
 
     @property
     def derived(self) -> Column:
         """The column in a table that is made from this one: no item fills it."""
-        return replace(self, source=None, business_date_of=None)
+        return replace(self, source=None, business_date_of=None, missing=None)
 
 
 _HISTORY = (
@@ -166,6 +171,11 @@ class Table:
             raise self.wrong(expected, f"column {name!r}", do=ANOTHER_NAME)
         if column.source is not None and column.business_date_of is not None:
             raise self.wrong("a source or business_date_of for a column", f"both for {name}")
+        if column.missing is not None and (not isinstance(column.type, Text) or name in self.key or column.nullable):
+            raise self.wrong(
+                "a text for what is missing on a Text that is neither of the key nor nullable",
+                f"missing={column.missing!r} on {name}, {column.type}",
+            )
         if isinstance(column.type, Float | TextList):
             raise self.wrong(
                 "types that an item can hold: Text, Integer, Decimal, TimestampUtc, Date, Boolean",

@@ -22,7 +22,7 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.engine import Engine, PutAside, groups_of
 from medallion_assets.engines.files import Files
 from medallion_assets.refining.bronze import files_of
-from medallion_assets.refining.duplicates import KEY_HASH, resolved, suspects, with_key_hash, without
+from medallion_assets.refining.duplicates import KEY_HASH, identity, resolved, suspects, with_key_hash, without
 from medallion_assets.refining.events import POSITION, event_schema
 from medallion_assets.refining.gate import Counts
 from medallion_assets.refining.typing.decode import decode
@@ -42,7 +42,7 @@ class Judged:
 
     Both have the key's columns; those of a bad record whose key cannot be read are null.
 
-    There are several parts where one block does not hold them; each key of an export is in one of them.
+    There are several parts where one block does not hold them; each state of a key of a batch is in one of them.
     """
 
     good: list[pl.LazyFrame] = field(default_factory=list)
@@ -91,7 +91,8 @@ def judge_lines(lines: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
     records = judge(decode(lines, table, loaded.source), table.expectations)
     incremental = (pl.col("_export_type") == BatchKind.CHANGES.value).alias("_is_incremental")
     length = pl.col("raw").str.len_bytes().alias(RAW_BYTES)
-    return with_key_hash(records.lazy().with_columns(incremental, length), table.key).collect()
+    once = identity(table.key, loaded.source.order)
+    return with_key_hash(records.lazy().with_columns(incremental, length), once).collect()
 
 
 def count_records(records: pl.DataFrame) -> dict[str, Counts]:
@@ -153,7 +154,8 @@ def _judge_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: Files,
     (positions,) = found
     lines = files.scan().join(positions.lazy(), on=POSITION, how="semi").collect(engine="streaming")
     table, records = loaded.table, judge_lines(lines, loaded)
-    return _part(resolved(records, table.key, loaded.source.canonical), aside, table, before=count_records(records))
+    once = identity(table.key, loaded.source.order)
+    return _part(resolved(records, once, loaded.source.canonical), aside, table, before=count_records(records))
 
 
 def _occurrences(lists: pl.Series) -> Counter[str]:

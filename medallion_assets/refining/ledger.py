@@ -75,7 +75,7 @@ class Ledger:
                 if decision.action is Action.REJECT and mark(export_id) == REJECTED
             ),
             decisions=decisions,
-            chain_starts_at=loaded.chain_starts_at,
+            chain_starts_at=loaded.chain_begins,
             bronze_app_id=source_app_id(bronze),
             bronze_version=bronze.version,
             origins=Origins.read(bronze, decisions),

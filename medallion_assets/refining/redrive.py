@@ -193,7 +193,7 @@ def _apply(lakehouse: Lakehouse, loaded: Loaded, judged: _JudgedAgain, why: str)
     silver, ledger = judged.silver, judged.ledger
     applied = ledger.applied_fulls
     keys = bad_keys(lakehouse, loaded, applied)
-    fulls = FullExports(applied=applied, applying=None, bad_keys=keys, ends=ledger.ends)
+    fulls = FullExports(applied=applied, applying=None, bad_keys=keys, ends=ledger.ends, order=loaded.source.order)
     events = [judged.events.lazy()]
     with workspace() as folder:
         if silver.table.history:

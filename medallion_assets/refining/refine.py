@@ -202,7 +202,14 @@ def _publish(
     applying = next((export for export in sorted_out.applied if export.is_full), None)
     before = ledger.applied_fulls
     keys = bad_keys(lakehouse, loaded, [*before, applying] if applying else before)
-    fulls = FullExports.of(ledger.origins, ledger.exports, applied=before, applying=applying, bad_keys=keys)
+    fulls = FullExports.of(
+        ledger.origins,
+        ledger.exports,
+        applied=before,
+        applying=applying,
+        bad_keys=keys,
+        order=loaded.source.order,
+    )
     if table.history:
         return merge_history(lakehouse, loaded, silver, good, fulls, ledger.ignored - set(ids), workspace, whole=ids)
     return merge(silver, good, fulls, workspace)

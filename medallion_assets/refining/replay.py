@@ -53,7 +53,8 @@ class Replay:
         applying = next((export for export in group if export.is_full), None)
         keys = bad_keys(self.quarantined_in, self.loaded, [*before, applying] if applying else before)
         held = [*self.applied, *group]
-        fulls = FullExports.of(self.origins, held, applied=before, applying=applying, bad_keys=keys)
+        order = self.loaded.source.order
+        fulls = FullExports.of(self.origins, held, applied=before, applying=applying, bad_keys=keys, order=order)
         copy = self.scratch.ready(self.loaded.table)
         if self.loaded.table.history:
             change = merge_history(self.scratch, self.loaded, copy, good, fulls, (), workspace)

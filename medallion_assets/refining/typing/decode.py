@@ -16,7 +16,7 @@ from medallion_assets.contracts.reasons import spread
 from medallion_assets.contracts.source import LineReader, Source
 from medallion_assets.contracts.table import Column, Table
 from medallion_assets.engines.pieces import pieces
-from medallion_assets.refining.typing.timestamps import business_dates
+from medallion_assets.refining.typing.timestamps import MOMENT, business_dates, moments
 from medallion_assets.refining.typing.values import NOT_AFTER, reasons, suspect, typed
 
 SEQUENCE_MALFORMED = "sequence_malformed"
@@ -130,8 +130,11 @@ def _is_asked(column: Column, table: Table) -> pl.Expr:
 
 def _sequence_micros(source: Source) -> pl.Expr:
     """When a change was written, or the moment as of which a full batch decides (rule R1)."""
-    digits = pl.col("_sequence")
-    written = pl.when(digits.str.contains("^[0-9]{1,18}$")).then(digits).cast(pl.Int64)
+    if source.has_moments:
+        written = pl.col("_sequence").map_batches(moments, return_dtype=MOMENT).dt.timestamp("us")
+    else:
+        digits = pl.col("_sequence")
+        written = pl.when(digits.str.contains("^[0-9]{1,18}$")).then(digits).cast(pl.Int64)
     decided = decides_at(pl.col("_export_to_at"), source.uncertainty).dt.timestamp("us")
     return pl.when(pl.col("_verdict").is_null()).then(pl.when("_is_full").then(decided).otherwise(written))
 
