@@ -7,15 +7,16 @@ Does not: any single table, how a table of a kind is kept right, or where it is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 
 from medallion_assets.contracts.months import Months
-from medallion_assets.contracts.policies import ARRIVAL_TIMERS, GATE, GatePolicy, Policies, Timers
+from medallion_assets.contracts.policies import ARRIVAL_TIMERS, GATE, GatePolicy, Limits, Policies, Timers
 from medallion_assets.contracts.source import Owner, Source
 from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Mode
@@ -185,3 +186,46 @@ class AsOf(Policies):
 
 
 Gold = Daily | AsOf
+
+
+DBT_LIMITS = Limits(time_limit_seconds=7200)
+"""A build of six million order lines takes a minute or two."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DbtModels(Policies):
+    """Gold tables that a dbt project makes of tables before them, all of them in one build (rule D8).
+
+    `project` is the folder of the project, which reads each of `sources` as `source('<layer>', '<name>')`. Published
+    are the models that `models` are the contracts of, in this order: dimensions before the facts that name them. A
+    model is called like its table, without the layer. Models that have none are the project's own. `generated` are
+    files of the project, by their path below it, whose text is made when it is prepared, like that of its sources.
+    """
+
+    name: str
+    project: Path
+    sources: tuple[Table, ...]
+    models: tuple[Table, ...]
+    generated: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    limits: Limits = DBT_LIMITS
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be published.
+
+        Raises:
+            PermanentError: with the declaration, and what is wrong.
+        """
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name) or not self.models or not self.sources:
+            raise PermanentError(
+                f"the dbt models {self.name!r} cannot be kept",
+                expected="a name of small letters, digits and _, at least one source and at least one model",
+                found=f"sources={len(self.sources)}, models={len(self.models)}",
+                do="correct DbtModels(...), where the pipeline declares them",
+            )
+        for table in self.models:
+            if table.layer != "gold" or not table.key:
+                raise table.wrong("a table of Gold with a key, for a model to be published as", table.name)
+
+    def model(self, name: str) -> Table:
+        """The contract of the model of that name; KeyError when it is none that is published."""
+        return {table.short_name: table for table in self.models}[name]
