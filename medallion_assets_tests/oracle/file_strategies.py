@@ -77,7 +77,13 @@ def lines(draw: st.DrawFn, table: FileTable, *, latest: int = HOURS, bad: bool =
     kind = draw(st.sampled_from(["changed"] * 14 + ["deleted"] * 3 + ["bad"] * bad))
     texts["deleted"] = draw(st.sampled_from(("true", "Y", "1") if kind == "deleted" else ("false", "", "0")))
     if kind == "bad":
-        wrong = (BAD[table.name], ("updated_at", ""), ("updated_at", "2025-04-01"), ("deleted", "gone"), (table.key[0], ""))
+        wrong = (
+            BAD[table.name],
+            ("updated_at", ""),
+            ("updated_at", "2025-04-01"),
+            ("deleted", "gone"),
+            (table.key[0], ""),
+        )
         column, text = draw(st.sampled_from(wrong))
         texts[column] = text
     return texts
@@ -101,11 +107,11 @@ def files(draw: st.DrawFn, table: FileTable, *, full: bool = True, most: int = 5
     count = draw(st.integers(1, most))
     slots = st.tuples(st.sampled_from("aab"), st.integers(3, HOURS))
     found = []
-    for name, modified in draw(st.lists(slots, min_size=count, max_size=count, unique=True)):
+    for letter, modified in draw(st.lists(slots, min_size=count, max_size=count, unique=True)):
         is_full = full and draw(st.integers(1, 5)) == 1
         rows = draw(st.lists(lines(table), min_size=int(is_full), max_size=6))
         rows += draw(st.sampled_from([rows[:1], [], []]))
-        name = f"{'full' if is_full else 'changes'}-{name}.csv"
+        name = f"{'full' if is_full else 'changes'}-{letter}.csv"
         file = FileInput(table, f"{name}@{modified:02}", hour(modified), as_csv(table, rows), is_full)
         if not is_full or any(not record.reasons for record in records(file)):
             assert not verdict(file).fails
