@@ -122,10 +122,10 @@ def files(draw: st.DrawFn, table: FileTable, *, full: bool = True, most: int = 5
 @st.composite
 def arrivals(draw: st.DrawFn, given: Sequence[_File]) -> list[list[_File]]:
     """The files in any order, in batches."""
-    order = draw(st.permutations(given))
+    cuts = draw(st.lists(st.booleans(), min_size=len(given), max_size=len(given)))
     batches: list[list[_File]] = [[]]
-    for file in order:
-        if batches[-1] and draw(st.booleans()):
+    for file, is_cut in zip(draw(st.permutations(given)), cuts, strict=True):
+        if batches[-1] and is_cut:
             batches.append([])
         batches[-1].append(file)
     return batches
