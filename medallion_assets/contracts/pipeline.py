@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from medallion_assets.contracts.declared import AsOf, Daily, DbtModels, Derived, Gold, Loaded, Lookup, Reconciled
+from medallion_assets.contracts.policies import Refresh
 from medallion_assets.contracts.published import PublishDays, Published, PublishItems
 from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Mode, RunIf
@@ -28,6 +29,7 @@ __all__ = [
     "PublishItems",
     "Published",
     "Reconciled",
+    "Refresh",
 ]
 
 
@@ -35,7 +37,8 @@ __all__ = [
 class Pipeline:
     """What belongs together, in the order in which data flows.
 
-    The names of its jobs begin with `job_prefix`, unless it is given: the pipeline's name.
+    The names of its jobs begin with `job_prefix`, unless it is given: the pipeline's name. With `refresh` a job brings
+    it from what has arrived to its dbt models in one run, by the clock.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Pipeline:
     dbt: tuple[DbtModels, ...] = ()
     published: tuple[Published, ...] = ()
     run_if: tuple[RunIf, ...] = ()
+    refresh: Refresh | None = None
     job_prefix: str | None = None
 
     def __post_init__(self) -> None:
