@@ -15,6 +15,7 @@ from typing import Any
 
 import narwhals as nw
 
+from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.policies import ARRIVAL_TIMERS, GATE, GatePolicy, Limits, Policies, Timers
 from medallion_assets.contracts.source import Owner, Source
 from medallion_assets.contracts.table import Table
@@ -36,6 +37,8 @@ class Loaded(Policies):
 
     `gate` says how many bad rows and deletes a batch may have. `arrival_timers` delay loading what has arrived.
     `chain_starts_at` lets a chain of changes begin without a full batch (rule C1).
+    `months` says that each batch is a whole month of the table, which replaces what there was of it (rule E6). Such a
+    table has no key, and is partitioned by a column `of_batch`.
     `source_arn` is the DynamoDB table that the exports are of, else that of the first one loaded; `accepts` are other
     ARNs whose exports are taken as well: that table was moved or restored there on purpose (rule B3).
     """
@@ -45,6 +48,7 @@ class Loaded(Policies):
     gate: GatePolicy = GATE
     arrival_timers: Timers = ARRIVAL_TIMERS
     chain_starts_at: datetime | None = None
+    months: Months | None = None
     source_arn: str | None = None
     accepts: tuple[str, ...] = ()
 
@@ -57,6 +61,12 @@ class Loaded(Policies):
         if not self.table.is_loaded:
             do = "name in each of its columns what fills it: Column(..., source=<attribute of the item>)"
             raise self.table.wrong("columns that items fill, for the table to be loaded", "none", do=do)
+        if (self.months is None) != bool(self.table.key):
+            raise self._wrong(
+                "a key, or months, whose batches each replace a month",
+                f"key={self.table.key}, months={self.months}",
+                where="months",
+            )
         gate, source = "gate=GatePolicy", f"source={type(self.source).__name__}"
         for where, name, value, most in (
             (gate, "quality_threshold", self.gate.quality_threshold, 1),
@@ -150,6 +160,13 @@ class Daily(Policies):
     source: Table
     compute: Callable[[Frame], Frame]
     reconciled: Reconciled | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monthly(Daily):
+    """A Gold table whose month follows from that month of `source` alone; its partitions are first days of months."""
+
+    months: Months
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from medallion_assets.contracts.declared import AsOf, Daily, DbtModels, Derived, Gold, Loaded, Lookup, Reconciled
+from medallion_assets.contracts.declared import (
+    AsOf,
+    Daily,
+    DbtModels,
+    Derived,
+    Gold,
+    Loaded,
+    Lookup,
+    Monthly,
+    Reconciled,
+)
+from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.policies import Refresh
 from medallion_assets.contracts.published import PublishDays, Published, PublishItems
 from medallion_assets.contracts.table import Table
@@ -24,6 +35,8 @@ __all__ = [
     "Gold",
     "Loaded",
     "Lookup",
+    "Monthly",
+    "Months",
     "Pipeline",
     "PublishDays",
     "PublishItems",

@@ -1,15 +1,15 @@
 """DuckDB views: a snapshot as a view that any SQL may read, over exactly the files that it names.
 
 Belongs here: the DuckDB type of each contract type, connections that need no network, and one view of one snapshot.
-Does not: which tables become views (operations.sql, the dbt run), or what is asked of them.
+Does not: how it gets at files (delta.duckdb_files), which tables become views (operations.sql, the dbt run), or what is
+asked of them.
 
-Files are matched to columns by name, as `Snapshot.scan` does: tables here have no column mapping. A view reads local
-files alone. Those of a bucket are downloaded first, whole, which is ten times as fast as DuckDB reading them there.
+Files are matched to columns by name, as `Snapshot.scan` does: tables here have no column mapping.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -27,12 +27,9 @@ from medallion_assets.contracts.table import (
     TimestampUtc,
     Type,
 )
-from medallion_assets.delta.data_files import store_of
-from medallion_assets.delta.storage_errors import not_a_table, storage_errors
+from medallion_assets.delta.duckdb_files import FilesOnDemand, Progress, local_files
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors import PermanentError
-from medallion_assets.storage.parallel import for_each
-from medallion_assets.storage.stores import download
 
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -42,7 +39,6 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What every connection is set to: moments are UTC's whatever the machine says, and nothing is downloaded."""
-Progress = Callable[[int, int], None]
 
 
 def connect(database: str | Path = ":memory:") -> duckdb.DuckDBPyConnection:
@@ -57,52 +53,39 @@ def make_view(
     connection: duckdb.DuckDBPyConnection,
     snapshot: Snapshot,
     *,
-    downloads: Path,
+    downloads: Path | FilesOnDemand,
     schema: str | None = None,
     name: str | None = None,
     with_tombstones: bool = False,
     paths: Iterable[str] | None = None,
     progress: Progress | None = None,
-) -> None:
-    """Make a view of a snapshot, with the columns and types of its contract, in the place of one of that name.
+) -> list[str]:
+    """Make a view of a snapshot, with the columns and types of its contract, and give the files that it reads.
 
-    It is called `schema.name`, else like its table (`silver.orders`). Rows that only say that their key is deleted
-    are left out, unless `with_tombstones`. `paths` are some of the snapshot's files, else all. Those that lie in a
-    bucket are downloaded into the folder `downloads`, where others of this or another version may lie already; the
-    view works as long as they stay there. `progress` is called with how many are there, of how many.
+    It takes the place of one of its name, and is called `schema.name`, else like its table (`silver.orders`). Rows that
+    only say that their key is deleted are left out, unless `with_tombstones`. `paths` are some of the snapshot's files,
+    else all. Those that lie in a bucket are downloaded into the folder `downloads`, where others of this or another
+    version may lie already: now, or with `FilesOnDemand` once a query opens them. The view works as long as they stay
+    there. `progress` is called with how many are there, of how many.
 
     Raises:
         UnreadableTableError: a file of the table is gone.
         PermanentError, TransientError: the storage refuses, or does not answer.
     """
-    table = snapshot.table
-    files = local_files(snapshot, downloads, paths=paths, progress=progress)
-    schema, name = quoted(schema or table.layer), quoted(name or table.short_name)
-    is_live = " where is_deleted is not true" if table.has_tombstones and not with_tombstones else ""
-    connection.execute(f"create schema if not exists {schema}")
-    connection.execute(f"create or replace view {schema}.{name} as select * from ({_rows(table, files)}){is_live}")
-
-
-def local_files(
-    snapshot: Snapshot, downloads: Path, *, paths: Iterable[str] | None = None, progress: Progress | None = None
-) -> list[Path]:
-    """The snapshot's files, or those of `paths`, on a local disk: where they lie, or below `downloads`.
-
-    Raises:
-        UnreadableTableError: one of them is gone.
-        PermanentError, TransientError: the storage refuses, or does not answer.
-    """
-    table, uri = snapshot.table, snapshot.uri
-    names = list(snapshot.files["path"] if paths is None else paths)
-    is_remote = uri.startswith("s3://")
-    folder = downloads / table.path if is_remote else Path(uri)
-    _expect_one_partition(table, folder)
-    if is_remote:
-        _download_missing(snapshot, names, folder, progress or (lambda _done, _total: None))
-    files = [folder / name for name in names]
-    if gone := next((file for file in files if not file.is_file()), None):
-        raise _gone(snapshot, str(gone.relative_to(folder)))
+    _expect_one_partition(snapshot.table, snapshot.uri)
+    if isinstance(downloads, FilesOnDemand):
+        files = downloads.names(snapshot, paths)
+    else:
+        files = [str(file) for file in local_files(snapshot, downloads, paths=paths, progress=progress)]
+    _make_view(connection, snapshot.table, files, schema, name, with_tombstones=with_tombstones)
     return files
+
+
+def make_empty_view(
+    connection: duckdb.DuckDBPyConnection, table: Table, *, schema: str | None = None, name: str | None = None
+) -> None:
+    """Make a view without rows, of a table that has none yet, as `make_view` does."""
+    _make_view(connection, table, [], schema, name, with_tombstones=True)
 
 
 def quoted(name: str) -> str:
@@ -131,13 +114,28 @@ def duckdb_type(column_type: Type) -> str:
             return "VARCHAR[]"
 
 
-def _rows(table: Table, files: list[Path]) -> str:
+def _make_view(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    files: list[str],
+    schema: str | None,
+    name: str | None,
+    *,
+    with_tombstones: bool,
+) -> None:
+    schema, name = quoted(schema or table.layer), quoted(name or table.short_name)
+    is_live = " where is_deleted is not true" if table.has_tombstones and not with_tombstones else ""
+    connection.execute(f"create schema if not exists {schema}")
+    connection.execute(f"create or replace view {schema}.{name} as select * from ({_rows(table, files)}){is_live}")
+
+
+def _rows(table: Table, files: list[str]) -> str:
     """The rows of some files. Naming the columns spares DuckDB from opening every file to learn them."""
     types = {column.name: duckdb_type(column.type) for column in table.columns}
     if not files:
         return f"select {', '.join(f'null::{kind} as {quoted(name)}' for name, kind in types.items())} where false"
     columns = ", ".join(
-        f"{_text(name)}: {{name: {_text(name)}, type: {_text(kind)}, default_value: null}}"
+        f"{text(name)}: {{name: {text(name)}, type: {text(kind)}, default_value: null}}"
         for name, kind in types.items()
         if name != table.partition_by
     )
@@ -145,54 +143,22 @@ def _rows(table: Table, files: list[Path]) -> str:
     if (partition := table.partition_by) is None:
         options.append("hive_partitioning = false")
     else:
-        options += ["hive_partitioning = true", f"hive_types = {{{_text(partition)}: {types[partition]}}}"]
-    listed = ", ".join(_text(str(file)) for file in files)
+        options += ["hive_partitioning = true", f"hive_types = {{{text(partition)}: {types[partition]}}}"]
+    listed = ", ".join(text(file) for file in files)
     return f"select {', '.join(map(quoted, types))} from read_parquet([{listed}], {', '.join(options)})"
 
 
-def _text(value: str) -> str:
+def text(value: str) -> str:
+    """A text as DuckDB takes it, whatever is in it."""
     return "'" + value.replace("'", "''") + "'"
 
 
-def _expect_one_partition(table: Table, folder: Path) -> None:
+def _expect_one_partition(table: Table, uri: str) -> None:
     """Refuse a place above whose files a folder is named like their partition: DuckDB would take that one's value."""
-    if stranger := next((part for part in folder.parts if part.startswith(f"{table.partition_by}=")), None):
+    if stranger := next((part for part in uri.split("/") if part.startswith(f"{table.partition_by}=")), None):
         raise PermanentError(
             f"{table.name} cannot be read by SQL where it lies",
             expected=f"no folder above the table that is named {table.partition_by}=...",
             found=stranger,
             do="move the lakehouse, and set MEDALLION_LAKEHOUSE_URL to the new place",
         )
-
-
-def _download_missing(snapshot: Snapshot, names: list[str], folder: Path, progress: Progress) -> None:
-    """Files never change, so one that lies there with the size that the log names is the one."""
-    sizes = dict(snapshot.files.select("path", "size_bytes").iter_rows())
-    missing = {name for name in names if _size(folder / name) != sizes[name]}
-    store = store_of(snapshot.uri, snapshot.lakehouse.storage_options)
-    there = [name for name in names if name not in missing]
-
-    def fetch(name: str) -> None:
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(f"{file.name}.part")
-        if not download(store, name, part) or _size(part) != sizes[name]:
-            raise _gone(snapshot, name)
-        part.rename(file)
-        there.append(name)  # which is safe among threads
-        progress(len(there), len(names))
-
-    with storage_errors(snapshot.table.name, snapshot.uri):
-        for_each(missing, fetch)
-
-
-def _size(file: Path) -> int | None:
-    return file.stat().st_size if file.is_file() else None
-
-
-def _gone(snapshot: Snapshot, name: str) -> PermanentError:
-    return not_a_table(
-        f"version {snapshot.version} of {snapshot.table.name}",
-        snapshot.uri,
-        f"its log names {name}, which is not there, or of another size",
-    )

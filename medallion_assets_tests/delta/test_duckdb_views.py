@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from medallion_assets.contracts import table as contracts
 from medallion_assets.contracts.table import Column, Table
+from medallion_assets.delta.duckdb_files import FilesOnDemand
 from medallion_assets.delta.duckdb_views import connect, make_view
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -191,7 +192,21 @@ def test_files_in_a_bucket_are_downloaded_once(s3_server: S3Server, tmp_path: Pa
     commit(lakehouse, KINDS, [{'it\'s a "key"': "c", "day": NEXT_DAY}])
     after = lakehouse.open(KINDS)
     assert_equal(view(after, tmp_path, progress=lambda *step: steps.append(step)), after.scan().collect())
-    assert steps[2:] == [(3, 3)]
+    assert steps[2:] == [(1, 1)]
+
+
+def test_a_query_downloads_the_files_that_it_reads(s3_server: S3Server, tmp_path: Path) -> None:
+    """A partition that the query leaves out is never asked for."""
+    lakehouse = Lakehouse(url=f"s3://{s3_server.make_bucket()}/lake", storage_options=s3_server.environment)
+    put(lakehouse, ("a", DAY, 1), ("b", NEXT_DAY, None), ("c", None, 3))
+    snapshot, files = lakehouse.open(STOCK), FilesOnDemand(tmp_path)
+    with connect() as connection:
+        connection.register_filesystem(files)
+        make_view(connection, snapshot, downloads=files)
+        query = f"select item_id from silver.stock where counted_date = '{NEXT_DAY}'"
+        assert connection.execute(query).fetchall() == [("b",)]
+        assert [file.parent.name for file in tmp_path.rglob("*.parquet")] == [f"counted_date={NEXT_DAY}"]
+        assert connection.execute("select count(*), max(item_id) from silver.stock").fetchall() == [(3, "c")]
 
 
 def test_a_file_that_is_gone_from_a_bucket_is_named(s3_server: S3Server, tmp_path: Path) -> None:
@@ -203,6 +218,13 @@ def test_a_file_that_is_gone_from_a_bucket_is_named(s3_server: S3Server, tmp_pat
     s3_server.client.delete_object(Bucket=bucket, Key=f"lake/{STOCK.path}/{path}")
     with pytest.raises(UnreadableTableError, match=path):
         view(snapshot, tmp_path)
+    files = FilesOnDemand(tmp_path)
+    with connect() as connection:
+        connection.register_filesystem(files)
+        make_view(connection, snapshot, downloads=files)
+        with pytest.raises(Exception, match="which is not there"):
+            connection.execute("from silver.stock").fetchall()
+    assert isinstance(files.failure, UnreadableTableError)
 
 
 def test_a_download_that_was_cut_off_is_made_again(s3_server: S3Server, tmp_path: Path) -> None:
