@@ -64,7 +64,7 @@ def plant(lakehouse: Lakehouse, table: Table, *rows: dict[str, Any]) -> int:
     """
     filled = [{**STAGE, **DEFAULTS[table], **row} for row in rows]
     if table.partition_by:
-        filled = [{"order_date": row["ordered_at"].date(), **row} for row in filled]
+        filled = [row if "order_date" in row else {"order_date": row["ordered_at"].date(), **row} for row in filled]
     snapshot = lakehouse.ready(table)
     frame = pl.DataFrame(filled, schema=polars_schema(table), orient="row")
     parts = frame.partition_by(table.partition_by, as_dict=True) if table.partition_by else {(None,): frame}
