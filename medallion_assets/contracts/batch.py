@@ -58,6 +58,11 @@ class Batch:
         return self.covers_from.date() if self.kind is BatchKind.PARTITION else None
 
     @property
+    def is_alone(self) -> bool:
+        """Whether it is judged by itself, and not together with those after it: all of a table, or of a partition."""
+        return self.kind is not BatchKind.CHANGES
+
+    @property
     def covers_until(self) -> datetime:
         """The moment up to which it holds every write (rule C1); of a full batch S, as of which it decides (R1)."""
         return decides_at(self.covers_to, self.uncertainty) if self.is_full else self.covers_to

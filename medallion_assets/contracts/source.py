@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
@@ -48,7 +48,8 @@ class Found:
     """A batch in a listing of its place, which may hold it twice, under two prefixes.
 
     `fingerprint` changes when anything of it comes, goes or changes (rule B2). `is_complete`: nothing more is awaited;
-    whether it is whole is for reading to say. `files` are those that were seen of it, its data left out.
+    whether it is whole is for reading to say. `files` are those that were seen of it, its data left out. `partition` is
+    the one that it replaces, where its name tells it.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Found:
     fingerprint: str
     is_complete: bool = True
     files: int = 1
+    partition: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

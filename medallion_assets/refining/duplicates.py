@@ -1,4 +1,4 @@
-"""Duplicates of a key within one batch: identical records count once, differing ones are all bad (rules R3, F4).
+"""Duplicates of a key within one batch: identical records count once, differing ones are all bad (R3, F4, E3).
 
 Belongs here: finding the few suspects in bounded memory, and resolving what they are.
 Does not: versions of a key in different batches, or (F4) at different sequences of one; these are ordered, and no
@@ -45,12 +45,14 @@ def _repeated(hashes: list[pl.DataFrame], _: PutAside) -> pl.DataFrame:
 def resolved(records: pl.DataFrame, identity: Sequence[str], canonical: Callable[[str], str]) -> pl.DataFrame:
     """Keep one of several identical records, the lowest (file, line); mark those that still differ as bad.
 
+    Without an identity no records conflict: all that differ are there.
     `records` are judged records, `raw` included, of which `identity` is readable; `canonical` is their source's.
     """
     group = ["_export_id", *identity]
+    differs = pl.col("_canonical").n_unique().over(group) > 1 if identity else pl.lit(value=False)
     marked = records.with_columns(
         pl.Series("_canonical", map(canonical, records["raw"]), dtype=pl.String),
-    ).with_columns((pl.col("_canonical").n_unique().over(group) > 1).alias("_differs"))
+    ).with_columns(differs.alias("_differs"))
     once = marked.sort(POSITION).unique([*group, "_canonical"], keep="first", maintain_order=True)
     reason = pl.when("_differs").then(pl.lit([CONFLICTING], dtype=pl.List(pl.String)))
     nothing = pl.lit([], dtype=pl.List(pl.String))

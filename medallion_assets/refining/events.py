@@ -40,6 +40,7 @@ def event_schema(table: Table) -> pl.Schema:
             "_is_delete": pl.Boolean(),
             "_is_incremental": pl.Boolean(),
             "_export_id": pl.String(),
+            **({} if table.key else {"_line_number": pl.Int64()}),
         }
     )
 

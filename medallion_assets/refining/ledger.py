@@ -147,7 +147,7 @@ class Ledger:
         reached = self._reach
         while (export := next_export(left, reached)) is not None:
             records = sum(export.records for export in (*group, export))
-            if group and (export.is_full or group[-1].is_full or records > records_at_most):
+            if group and (export.is_alone or group[-1].is_alone or records > records_at_most):
                 break
             group.append(export)
             left.remove(export)

@@ -32,6 +32,8 @@ _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
 _ZONE = "(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 _LOCAL = f"^{_DATE}T{_TIME}$"
 _ZONED = f"^{_DATE}T{_TIME}{_ZONE}$"
+_SQL_SHAPE = rf"^{_DATE} {_TIME}(?: UTC)?$"
+_SQL_SECONDS = f"^{_DATE} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] UTC$"
 _SECONDS = len("2025-01-01T00:00:00")
 _MICROSECOND_DIGITS = 6
 
@@ -43,6 +45,25 @@ def timestamps(text: pl.Series, *, not_after: pl.Series) -> pl.Series:
     """
     found = moments(text)
     return found.zip_with(found.is_between(EARLIEST, not_after), pl.Series([None], dtype=found.dtype))
+
+
+def sql_timestamps(text: pl.Series, *, not_after: pl.Series) -> pl.Series:
+    """The same of the spelling `2019-10-01 00:00:00 UTC`; whole seconds, the usual case, are parsed at once."""
+    is_whole = text.str.contains(_SQL_SECONDS) & ~text.str.starts_with(_NO_YEAR)
+    whole = pl.select(pl.when(is_whole).then(text.str.slice(0, _SECONDS))).to_series()
+    parsed = whole.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False).dt.replace_time_zone("UTC")
+    rare = ~is_whole & text.is_not_null()
+    if rare.any():
+        parsed = parsed.scatter(rare.arg_true(), moments(iso_of_sql(text.filter(rare))))
+    in_range = parsed.is_between(EARLIEST, not_after)
+    return parsed.zip_with(in_range, pl.Series([None], dtype=parsed.dtype)).alias(text.name)
+
+
+def iso_of_sql(text: pl.Series) -> pl.Series:
+    """Texts of that spelling in ISO 8601; one of another spelling, in ISO 8601 as well, is none of either."""
+    is_sql = text.str.contains(_SQL_SHAPE)
+    iso = text.str.replace(" ", "T", literal=True).str.replace(" UTC", "Z", literal=True)
+    return iso.zip_with(is_sql, text.str.replace("T", " ", literal=True)).alias(text.name)
 
 
 def timestamp_reasons(text: pl.Series, *, not_after: pl.Series) -> pl.Series:

@@ -10,9 +10,25 @@ from __future__ import annotations
 import polars as pl
 
 from medallion_assets.contracts.source import WRONG_TYPE, wrong
-from medallion_assets.contracts.table import Boolean, Column, Date, Decimal, Integer, Text, TimestampUtc
+from medallion_assets.contracts.table import (
+    Boolean,
+    Column,
+    Date,
+    Decimal,
+    Integer,
+    SqlTimestampUtc,
+    Text,
+    TimestampUtc,
+)
 from medallion_assets.refining.typing.numbers import number_reasons, numbers
-from medallion_assets.refining.typing.timestamps import date_reasons, dates, timestamp_reasons, timestamps
+from medallion_assets.refining.typing.timestamps import (
+    date_reasons,
+    dates,
+    iso_of_sql,
+    sql_timestamps,
+    timestamp_reasons,
+    timestamps,
+)
 
 MISSING = "missing"
 ASCII_WHITESPACE = " \t\n\r\x0b\x0c"
@@ -29,6 +45,8 @@ def typed(frame: pl.DataFrame, column: Column) -> pl.Series:
             return _with_stand_in(_texts(text, kind), frame, column)
         case Integer() | Decimal() as kind:
             return numbers(text, kind)
+        case SqlTimestampUtc():
+            return sql_timestamps(text, not_after=frame[NOT_AFTER])
         case TimestampUtc():
             return timestamps(text, not_after=frame[NOT_AFTER])
         case Date():
@@ -55,6 +73,8 @@ def reasons(frame: pl.DataFrame, column: Column) -> pl.Series:
             of_value = pl.Series([None], dtype=pl.String)
         case Integer() | Decimal() as kind:
             of_value = number_reasons(text, kind)
+        case SqlTimestampUtc():
+            of_value = timestamp_reasons(iso_of_sql(text), not_after=frame[NOT_AFTER])
         case TimestampUtc():
             of_value = timestamp_reasons(text, not_after=frame[NOT_AFTER])
         case Date():
