@@ -6,6 +6,7 @@ A service that is not installed skips its tests with the reason, unless MEDALLIO
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -76,7 +77,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses a service or takes long, so that `-m "not slow and not s3"` leaves it out."""
+    """Mark what uses a service or takes long, so that `-m "not slow and not s3"` leaves it out.
+
+    What is quick and uses DynamoDB Local goes to one worker: a second Java costs more than all of these tests.
+    """
     for item in items:
         if set(SLOW) & set(item.path.parts):
             item.add_marker("slow")
@@ -85,10 +89,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if FIXTURES.get(service, service) in fixtures:
                 item.add_marker(service)
                 item.add_marker("service")
+        if "dynamodb_local" in item.keywords and not {"slow", "xdist_group"} & set(item.keywords):
+            item.add_marker(pytest.mark.xdist_group("dynamodb_local"))
 
 
 def pytest_collection_finish() -> None:
     read_once()
+    gc.collect()
+    gc.freeze()  # what was imported stays: no later collection has to go through it
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,9 @@ CREDENTIALS = {
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 
+QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""A server that lives for minutes never earns back what Java spends on compiling for hours."""
+
 
 @dataclass(frozen=True)
 class DynamoDBLocal:
@@ -78,7 +81,8 @@ def dynamodb_local(folder: Path) -> Iterator[DynamoDBLocal]:
             return False
         return True
 
-    command = [java, "-Xmx512m", "-cp", f"{home}/lib/*", "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"]
+    command = [java, *QUICK_START, "-Xmx512m", "-cp", f"{home}/lib/*"]
+    command += ["com.amazonaws.services.dynamodbv2.local.main.ServerRunner"]
     command += ["-inMemory", "-sharedDb", "-port", str(port)]
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "DDB_LOCAL_TELEMETRY": "0"}
     with running(command, environment=environment, log=folder / "dynamodb_local.log", ready=ready):
