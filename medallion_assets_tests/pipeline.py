@@ -41,7 +41,8 @@ from medallion_assets.publishing.reader import read_item
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table, load_export
 from medallion_assets.refining.decisions import Action, Decision, record_decisions
 from medallion_assets.refining.quarantine import quarantine_table
-from medallion_assets.refining.refine import Refined, refine
+from medallion_assets.refining.refine import refine
+from medallion_assets.refining.refined import Refined
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets_tests.oracle.model import Decision as DecisionInput
 from medallion_assets_tests.oracle.model import ExportInput

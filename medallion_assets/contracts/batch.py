@@ -7,7 +7,7 @@ Does not: finding and reading one (a source), its lines (refining.bronze), or ho
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -21,13 +21,16 @@ class BatchKind(StrEnum):
     """A picture of the whole table: a key that it lacks is deleted."""
     CHANGES = "INCREMENTAL_EXPORT"
     """What was written in a window."""
+    PARTITION = "PARTITION"
+    """All of one partition: rows of it that are of another batch go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """One batch. `records` counts its lines.
 
-    Changes cover [covers_from, covers_to); of a full batch both are its time. `uncertainty` is how far before and after
+    Changes cover [covers_from, covers_to); of a full batch both are its time. A batch that is a partition covers from
+    that partition's first moment, and until when it was written. `uncertainty` is how far before and after
     its time a full batch may have read a row. `origin` tells one life of the table from the next, where it was made
     anew (rule B3), and `owner` is the table itself, as the source names it; both are None where the source has no such
     thing, and Bronze keeps no owner. `started_at` gives Bronze its partition; `version` is the one that brought it.
@@ -48,6 +51,16 @@ class Batch:
     def is_full(self) -> bool:
         """Whether it is a picture of the whole table."""
         return self.kind is BatchKind.FULL
+
+    @property
+    def partition(self) -> date | None:
+        """The partition whose rows it replaces, in UTC; None where it replaces none."""
+        return self.covers_from.date() if self.kind is BatchKind.PARTITION else None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is judged by itself, and not together with those after it: all of a table, or of a partition."""
+        return self.kind is not BatchKind.CHANGES
 
     @property
     def covers_until(self) -> datetime:

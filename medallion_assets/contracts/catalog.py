@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 
-from medallion_assets.contracts.pipeline import Derived, Gold, Loaded, Pipeline, Published
+from medallion_assets.contracts.pipeline import DbtModels, Derived, Gold, Loaded, Pipeline, Published
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import MedallionError, PermanentError
 
@@ -61,6 +61,11 @@ class Catalog:
         return tuple(gold for pipeline in self.pipelines for gold in pipeline.gold)
 
     @cached_property
+    def dbt(self) -> tuple[DbtModels, ...]:
+        """Every build of dbt models."""
+        return tuple(built for pipeline in self.pipelines for built in pipeline.dbt)
+
+    @cached_property
     def published(self) -> tuple[Published, ...]:
         """Everything that is published."""
         return tuple(published for pipeline in self.pipelines for published in pipeline.published)
@@ -68,6 +73,10 @@ class Catalog:
     def derived_by(self, table: Table) -> Derived | None:
         """How a table is derived; None when it is not."""
         return next((derived for derived in self.derived if derived.table.name == table.name), None)
+
+    def built_by(self, table: Table) -> DbtModels | None:
+        """The build of dbt models that makes a table; None when none does."""
+        return next((built for built in self.dbt if table.name in (model.name for model in built.models)), None)
 
     def loaded_by(self, name: str) -> Loaded:
         """How a table is loaded: `customers`, `silver.customers` and `silver/customers` all name it.
@@ -108,6 +117,7 @@ def _names(pipeline: Pipeline) -> Iterator[str]:
     yield from (table.name for table in pipeline.tables)
     yield from (f"table_update_{loaded.table.short_name}" for loaded in pipeline.loaded)
     yield from (f"table_update_{derived.table.short_name}" for derived in pipeline.derived)
+    yield from (f"the dbt models {built.name}" for built in pipeline.dbt)
     yield from (f"restated_{gold.table.short_name}" for gold in pipeline.gold)
     yield from (condition.name for condition in pipeline.run_if)
 

@@ -7,14 +7,16 @@ Does not: any single table, how a table of a kind is kept right, or where it is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.contracts.policies import ARRIVAL_TIMERS, GATE, GatePolicy, Policies, Timers
+from medallion_assets.contracts.months import Months
+from medallion_assets.contracts.policies import ARRIVAL_TIMERS, GATE, GatePolicy, Limits, Policies, Timers
 from medallion_assets.contracts.source import Owner, Source
 from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Mode
@@ -34,7 +36,9 @@ class Loaded(Policies):
     """A table of judged rows, from the batches of `source`. `table` says what a good row is.
 
     `gate` says how many bad rows and deletes a batch may have. `arrival_timers` delay loading what has arrived.
-    `chain_starts_at` lets a chain of incremental exports begin without a full export (rule C1).
+    `chain_starts_at` lets a chain of changes begin without a full batch (rule C1).
+    `months` says that each batch is a whole month of the table, which replaces what there was of it (rule E6). Such a
+    table has no key, and is partitioned by a column `of_batch`.
     `source_arn` is the DynamoDB table that the exports are of, else that of the first one loaded; `accepts` are other
     ARNs whose exports are taken as well: that table was moved or restored there on purpose (rule B3).
     """
@@ -44,6 +48,7 @@ class Loaded(Policies):
     gate: GatePolicy = GATE
     arrival_timers: Timers = ARRIVAL_TIMERS
     chain_starts_at: datetime | None = None
+    months: Months | None = None
     source_arn: str | None = None
     accepts: tuple[str, ...] = ()
 
@@ -56,6 +61,12 @@ class Loaded(Policies):
         if not self.table.is_loaded:
             do = "name in each of its columns what fills it: Column(..., source=<attribute of the item>)"
             raise self.table.wrong("columns that items fill, for the table to be loaded", "none", do=do)
+        if (self.months is None) != bool(self.table.key):
+            raise self._wrong(
+                "a key, or months, whose batches each replace a month",
+                f"key={self.table.key}, months={self.months}",
+                where="months",
+            )
         gate, source = "gate=GatePolicy", f"source={type(self.source).__name__}"
         for where, name, value, most in (
             (gate, "quality_threshold", self.gate.quality_threshold, 1),
@@ -68,6 +79,11 @@ class Loaded(Policies):
         if strange := [arn for arn in arns if not TABLE_ARN.fullmatch(arn)]:
             expected = "ARNs arn:<partition>:dynamodb:<region>:<account>:table/<name>"
             raise self._wrong(expected, ", ".join(strange), where="source_arn or accepts")
+
+    @property
+    def chain_begins(self) -> datetime | None:
+        """Where a chain begins without a full batch: as it is declared, else as its source has it."""
+        return self.chain_starts_at or self.source.chain_starts_at
 
     @property
     def owner(self) -> Owner:
@@ -147,6 +163,13 @@ class Daily(Policies):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Monthly(Daily):
+    """A Gold table whose month follows from that month of `source` alone; its partitions are first days of months."""
+
+    months: Months
+
+
+@dataclass(frozen=True, kw_only=True)
 class AsOf(Policies):
     """A Gold table whose day follows from all days of `source` up to it.
 
@@ -163,3 +186,46 @@ class AsOf(Policies):
 
 
 Gold = Daily | AsOf
+
+
+DBT_LIMITS = Limits(time_limit_seconds=7200)
+"""A build of six million order lines takes a minute or two."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DbtModels(Policies):
+    """Gold tables that a dbt project makes of tables before them, all of them in one build (rule D8).
+
+    `project` is the folder of the project, which reads each of `sources` as `source('<layer>', '<name>')`. Published
+    are the models that `models` are the contracts of, in this order: dimensions before the facts that name them. A
+    model is called like its table, without the layer. Models that have none are the project's own. `generated` are
+    files of the project, by their path below it, whose text is made when it is prepared, like that of its sources.
+    """
+
+    name: str
+    project: Path
+    sources: tuple[Table, ...]
+    models: tuple[Table, ...]
+    generated: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    limits: Limits = DBT_LIMITS
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be published.
+
+        Raises:
+            PermanentError: with the declaration, and what is wrong.
+        """
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name) or not self.models or not self.sources:
+            raise PermanentError(
+                f"the dbt models {self.name!r} cannot be kept",
+                expected="a name of small letters, digits and _, at least one source and at least one model",
+                found=f"sources={len(self.sources)}, models={len(self.models)}",
+                do="correct DbtModels(...), where the pipeline declares them",
+            )
+        for table in self.models:
+            if table.layer != "gold" or not table.key:
+                raise table.wrong("a table of Gold with a key, for a model to be published as", table.name)
+
+    def model(self, name: str) -> Table:
+        """The contract of the model of that name; KeyError when it is none that is published."""
+        return {table.short_name: table for table in self.models}[name]

@@ -17,7 +17,7 @@ from narwhals.typing import IntoLazyFrameT
 
 from medallion_assets.contracts.reasons import appended, listed
 
-UNREADABLE = ("malformed_json", "unknown_record")
+UNREADABLE = ("malformed_json", "unknown_record", "wrong_column_count", "flag_malformed")
 """The reasons of records that decoding could not take apart: nothing is known of their columns."""
 
 
@@ -34,12 +34,16 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expectation:
-    """A named condition on one row. `condition` is a Boolean expression; null (nothing to judge) counts as met."""
+    """A named condition on one row. `condition` is a Boolean expression; null (nothing to judge) counts as met.
+
+    `values` are all that `column` may hold, where the condition is that it holds one of them.
+    """
 
     name: str
     condition: nw.Expr
     action: Action
     column: str | None = None
+    values: tuple[str, ...] = ()
 
 
 def expect(name: str, condition: nw.Expr, column: str | None = None) -> Expectation:
@@ -50,6 +54,11 @@ def expect(name: str, condition: nw.Expr, column: str | None = None) -> Expectat
 def expect_or_drop(name: str, condition: nw.Expr, column: str | None = None) -> Expectation:
     """Rows that do not meet it are bad records: quarantined with `name` as the reason (rule R4)."""
     return Expectation(name, condition, Action.DROP, column)
+
+
+def expect_one_of(name: str, column: str, values: tuple[str, ...]) -> Expectation:
+    """Rows whose `column` holds none of `values` are bad records: quarantined with `name` as the reason (rule R4)."""
+    return Expectation(name, nw.col(column).is_in(values), Action.DROP, column, values)
 
 
 def expect_or_fail(name: str, condition: nw.Expr, column: str | None = None) -> Expectation:

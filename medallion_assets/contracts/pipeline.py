@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from medallion_assets.contracts.declared import AsOf, Daily, Derived, Gold, Loaded, Lookup, Reconciled
+from medallion_assets.contracts.declared import (
+    AsOf,
+    Daily,
+    DbtModels,
+    Derived,
+    Gold,
+    Loaded,
+    Lookup,
+    Monthly,
+    Reconciled,
+)
+from medallion_assets.contracts.months import Months
+from medallion_assets.contracts.policies import Refresh
 from medallion_assets.contracts.published import PublishDays, Published, PublishItems
 from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Mode, RunIf
@@ -18,15 +30,19 @@ from medallion_assets.errors import PermanentError
 __all__ = [
     "AsOf",
     "Daily",
+    "DbtModels",
     "Derived",
     "Gold",
     "Loaded",
     "Lookup",
+    "Monthly",
+    "Months",
     "Pipeline",
     "PublishDays",
     "PublishItems",
     "Published",
     "Reconciled",
+    "Refresh",
 ]
 
 
@@ -34,15 +50,18 @@ __all__ = [
 class Pipeline:
     """What belongs together, in the order in which data flows.
 
-    The names of its jobs begin with `job_prefix`, unless it is given: the pipeline's name.
+    The names of its jobs begin with `job_prefix`, unless it is given: the pipeline's name. With `refresh` a job brings
+    it from what has arrived to its dbt models in one run, by the clock.
     """
 
     name: str
     loaded: tuple[Loaded, ...] = ()
     derived: tuple[Derived, ...] = ()
     gold: tuple[Gold, ...] = ()
+    dbt: tuple[DbtModels, ...] = ()
     published: tuple[Published, ...] = ()
     run_if: tuple[RunIf, ...] = ()
+    refresh: Refresh | None = None
     job_prefix: str | None = None
 
     def __post_init__(self) -> None:
@@ -52,7 +71,8 @@ class Pipeline:
             PermanentError: with the pipeline, the table, and what it is made from.
         """
         made = {loaded.table.name for loaded in self.loaded}
-        for table in (made.table for made in (*self.derived, *self.gold)):
+        models = tuple(table for built in self.dbt for table in built.models)
+        for table in (*(made.table for made in (*self.derived, *self.gold)), *models):
             if filled := [column.name for column in table.decoded_columns]:
                 do = "take columns of other tables as derived ones: CUSTOMERS.column(name).derived"
                 raise table.wrong("columns without a source: no item fills them", ", ".join(filled), do=do)
@@ -64,6 +84,8 @@ class Pipeline:
             before = {gold.source.name, *(table.name for table in self.sources_of(gold.source))}
             if gold.reconciled:
                 self._expect_made(gold.table, (gold.reconciled.table,), made & before)
+        for built in self.dbt:
+            self._expect_made(built.models[0], built.sources, made)
         made |= {gold.table.name for gold in self.gold}
         seen: set[str] = set()
         for published in self.published:
@@ -87,7 +109,9 @@ class Pipeline:
     @property
     def tables(self) -> tuple[Table, ...]:
         """Every table that it declares, in the order in which data flows."""
-        return tuple(made.table for made in (*self.loaded, *self.derived, *self.gold, *self.published))
+        before = (made.table for made in (*self.loaded, *self.derived, *self.gold))
+        models = (table for built in self.dbt for table in built.models)
+        return (*before, *models, *(published.table for published in self.published))
 
     def derived_from(self, table: Table) -> Iterator[Table]:
         """The tables that are derived in the run that makes one; none that waits for all of its sources."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
@@ -26,11 +26,30 @@ WRONG_TABLE = "wrong_table"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordOrder:
+    """How records are ordered where their sequence does not say it.
+
+    `latest_batch_wins`: on a tie between batches of a kind the greatest id wins (rule F5), else the lowest.
+    `several_states`: a batch may tell several states of a key, each at its own sequence (rule F4), else one.
+    """
+
+    latest_batch_wins: bool = False
+    several_states: bool = False
+
+
+LOWEST_ID_WINS = RecordOrder()
+"""Of batches that tell one state of a key, as DynamoDB's exports do (rule R3)."""
+LATEST_ID_WINS = RecordOrder(latest_batch_wins=True, several_states=True)
+"""Of files and windows (rules F4, F5)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """A batch in a listing of its place, which may hold it twice, under two prefixes.
 
     `fingerprint` changes when anything of it comes, goes or changes (rule B2). `is_complete`: nothing more is awaited;
-    whether it is whole is for reading to say. `files` are those that were seen of it, its data left out.
+    whether it is whole is for reading to say. `files` are those that were seen of it, its data left out. `partition` is
+    the one that it replaces, where its name tells it.
     """
 
     id: str
@@ -38,6 +57,7 @@ class Found:
     fingerprint: str
     is_complete: bool = True
     files: int = 1
+    partition: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +130,12 @@ class LineReader(Protocol):
     """Takes lines apart, for one contract; several threads may call it."""
 
     def read(self, lines: pl.DataFrame) -> pl.DataFrame:
-        """One row for each of `lines` (`raw`, `_export_type`: the kind of its batch), in order. No line fails the call.
+        """One row for each of `lines` (`raw`, `_source_file`, `_export_type`: the kind of its batch), in order.
+
+        No line fails the call.
 
         - `_verdict`: one of `contracts.expectations.UNREADABLE`, or null for a record that can be judged;
-        - `_is_delete`, and of changes `_sequence`: when it was written, in microseconds since 1970, as text;
+        - `_is_delete`, and of changes `_sequence`: when it was written, as text (`Source.has_moments` says which);
         - `_unknown_attributes`: the names that the contract lacks, sorted;
         - of each column with a source its text under the column's name (null: absent), and as `wrong(column)` whether
           it was of a kind that is no such text.
@@ -132,6 +154,36 @@ class Source(Protocol):
     @property
     def write_time_slack_hours(self) -> float:
         """How far outside its window a record of a batch of changes may have been written (rule R1)."""
+        ...
+
+    @property
+    def order(self) -> RecordOrder:
+        """How its records are ordered (rules R3, F4, F5)."""
+        ...
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """What else of it decides which rows there are, as texts that change with it (rule C6)."""
+        ...
+
+    @property
+    def has_moments(self) -> bool:
+        """Whether the sequence of a change is a timestamp in a text (rule T1), and not microseconds since 1970."""
+        ...
+
+    @property
+    def chain_starts_at(self) -> datetime | None:
+        """Where a chain of its batches begins without a full one, unless the declaration says it (rules C1, F2)."""
+        ...
+
+    @property
+    def final_verdicts(self) -> Collection[str]:
+        """The verdicts after which a batch is not looked at again while it is as it was (rule B2)."""
+        ...
+
+    @property
+    def ids_ascend(self) -> bool:
+        """Whether what arrives mostly has a greater id than what came before: then looking there first is worth it."""
         ...
 
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:

@@ -19,9 +19,12 @@ BUSINESS_TIME_ZONE = "America/Los_Angeles"
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string (DynamoDB `S`); trimmed and put in one case unless it is a key (rule T3)."""
+    """A string (DynamoDB `S`); trimmed and put in one case unless it is a key (rule T3).
 
-    case: Literal["upper", "lower"] | None = None
+    `title`: the first letter of each word is a capital, the others are small; every run of letters is a word.
+    """
+
+    case: Literal["upper", "lower", "title"] | None = None
     trim: bool = True
 
 
@@ -46,6 +49,11 @@ class Float:
 @dataclass(frozen=True, slots=True)
 class TimestampUtc:
     """A moment in UTC, in microseconds (DynamoDB `S`, ISO 8601 with a zone; rule T1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlTimestampUtc(TimestampUtc):
+    """The same, read from the spelling of databases: `2019-10-01 00:00:00 UTC`, at most 6 decimals (rule T1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,9 @@ class Column:
 
     `source` is the item's attribute that fills it. `business_date_of` names a TimestampUtc column of the same table
     whose day in BUSINESS_TIME_ZONE fills it. A column with neither is filled by the stage that writes the table.
-    A column that is not `nullable` is required: an item without it is bad (`missing`).
+    A column that is not `nullable` is required: an item without it is bad (`missing`), unless `missing` is the text
+    that stands in for it.
+    `of_batch`: the day of its batch's partition fills it, in a table whose batches each replace one.
     Without `has_bounds` the log does not say between which values a file's lie: for long text that nobody looks up.
     """
 
@@ -86,11 +96,13 @@ class Column:
     business_date_of: str | None = None
     nullable: bool = False
     has_bounds: bool = True
+    of_batch: bool = field(default=False, repr=False)
+    missing: str | None = field(default=None, repr=False)
 
     @property
     def derived(self) -> Column:
         """The column in a table that is made from this one: no item fills it."""
-        return replace(self, source=None, business_date_of=None)
+        return replace(self, source=None, business_date_of=None, missing=None, of_batch=False)
 
 
 _HISTORY = (
@@ -103,6 +115,7 @@ _STAGE = (
     Column("_sequence_micros", Integer(), "when this state was written, microseconds since 1970 (rule R1)"),
     Column("_export_id", Text(), "the export that decided this row"),
 )
+_LINE = Column("_line_number", Integer(), "the line of its batch's file: tells rows apart where there is no key")
 HISTORY_COLUMNS = tuple(column.name for column in _HISTORY)
 """What a history table says of each version."""
 STAGE_COLUMNS = tuple(column.name for column in _STAGE)
@@ -134,7 +147,7 @@ class Table:
             PermanentError: with the table, what is missing, and what to add.
         """
         if self.is_loaded:
-            added = (*(_HISTORY if self.history else ()), *_STAGE)
+            added = (*(_HISTORY if self.history else ()), *_STAGE, *((_LINE,) if self.is_replaced else ()))
             new = (column for column in added if column.name not in self.column_names)
             object.__setattr__(self, "columns", (*self.columns, *new))
         names = self.column_names
@@ -164,8 +177,15 @@ class Table:
         if is_pattern or any(ord(character) < ord(" ") for character in name):
             expected = "names of columns that are no patterns (*, ^...$) and have no control characters"
             raise self.wrong(expected, f"column {name!r}", do=ANOTHER_NAME)
-        if column.source is not None and column.business_date_of is not None:
-            raise self.wrong("a source or business_date_of for a column", f"both for {name}")
+        if sum((column.source is not None, column.business_date_of is not None, column.of_batch)) > 1:
+            raise self.wrong("a source, business_date_of or of_batch for a column", f"both for {name}")
+        if column.of_batch and not isinstance(column.type, Date):
+            raise self.wrong("of_batch on a Date", f"{name}: {type(column.type).__name__}")
+        if column.missing is not None and (not isinstance(column.type, Text) or name in self.key or column.nullable):
+            raise self.wrong(
+                "a text for what is missing on a Text that is neither of the key nor nullable",
+                f"missing={column.missing!r} on {name}, {column.type}",
+            )
         if isinstance(column.type, Float | TextList):
             raise self.wrong(
                 "types that an item can hold: Text, Integer, Decimal, TimestampUtc, Date, Boolean",
@@ -189,6 +209,11 @@ class Table:
         return any(column.source is not None for column in self.columns)
 
     @property
+    def has_tombstones(self) -> bool:
+        """Whether rows may say that their key is deleted. In a history that flag is about how a version ended."""
+        return "is_deleted" in self.column_names and not self.history
+
+    @property
     def layer(self) -> str:
         """`bronze`, `silver`, `gold`, `serving`, `quarantine` or `operations`."""
         return self.name.split(".", 1)[0]
@@ -210,8 +235,20 @@ class Table:
 
     @property
     def decoded_columns(self) -> tuple[Column, ...]:
-        """The columns that come from the item, directly or as a business date."""
-        return tuple(column for column in self.columns if column.source is not None or column.business_date_of)
+        """The columns that come from the item, directly or as a business date, or from its batch."""
+        return tuple(
+            column for column in self.columns if column.source is not None or column.business_date_of or column.of_batch
+        )
+
+    @property
+    def row_id(self) -> tuple[str, ...]:
+        """What tells rows apart: the key; in a loaded table without one the place from which a row came."""
+        return self.key or (("_export_id", _LINE.name) if self.is_replaced else ())
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether it is loaded partition by partition, each from one batch that replaces it."""
+        return any(column.of_batch for column in self.columns)
 
     @property
     def business_columns(self) -> tuple[str, ...]:

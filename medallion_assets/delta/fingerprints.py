@@ -40,6 +40,7 @@ def fingerprint(loaded: Loaded) -> str:
     """
     table, source = loaded.table, loaded.source
     columns = sorted(repr(replace(column, description="")) for column in table.columns)
+    stand_ins = sorted(f"{column.name} or {column.missing!r}" for column in table.columns if column.missing is not None)
     expectations = [
         f"{rule.name} {rule.action} {rule.column} {ADDRESS.sub('', repr(rule.condition))}"
         for rule in table.expectations
@@ -48,7 +49,7 @@ def fingerprint(loaded: Loaded) -> str:
     shape = f"{table.key} {table.partition_by} {table.history}"
     write_times = f"within {float(source.write_time_slack_hours)} hours of the window"
     sequence = f"full-export-minus-{source.uncertainty // timedelta(seconds=1)}s"
-    rules = [*columns, *expectations, shape, sequence, write_times]
+    rules = [*columns, *stand_ins, *expectations, shape, sequence, write_times, *source.rules]
     return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:12]
 
 

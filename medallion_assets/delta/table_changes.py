@@ -146,8 +146,8 @@ class Comparison:
 
     def _seen(self, rows: pl.DataFrame) -> pl.DataFrame:
         """What readers see of rows, in the contract's columns and types."""
-        is_state = "is_deleted" in rows.columns and not self.table.history
-        live = rows.filter(~pl.col("is_deleted").fill_null(value=False)) if is_state else rows
+        has_tombstones = self.table.has_tombstones and "is_deleted" in rows.columns
+        live = rows.filter(~pl.col("is_deleted").fill_null(value=False)) if has_tombstones else rows
         wanted = {name: kind for name, kind in polars_schema(self.table).items() if not name.startswith("_")}
         return conformed(live.lazy(), pl.Schema(wanted)).collect()
 

@@ -15,7 +15,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.errors import QualityGateError
 from medallion_assets.orchestration.reporting import as_table, check, counts
 from medallion_assets.refining.gate import MASS_DELETE, Counts, Gate
-from medallion_assets.refining.refine import Failing, Refined
+from medallion_assets.refining.refined import Failing, Refined
 
 SAMPLE_CHARACTERS = 500
 """Of a bad row's value: a record is known by what stands in its middle."""

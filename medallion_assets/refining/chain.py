@@ -68,8 +68,12 @@ class Reach:
     joins_until: datetime | None
 
     def joined_by(self, export: Batch) -> bool:
-        """Whether an export belongs to the chain."""
-        return export.is_full or (self.joins_until is not None and export.covers_from <= self.joins_until)
+        """Whether an export belongs to the chain; one that is a partition waits for no other."""
+        return (
+            export.is_full
+            or export.partition is not None
+            or (self.joins_until is not None and export.covers_from <= self.joins_until)
+        )
 
     def after(self, export: Batch) -> Reach:
         """How far the chain goes with one more export that joins it."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
+from medallion_assets.contracts.source import RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema, polars_type
 from medallion_assets.delta.table import Snapshot
@@ -20,11 +21,14 @@ from medallion_assets.engines.engine import Engine, PutAside
 POSITION = ("_export_id", "_source_file", "_line_number")
 """What identifies a line for ever."""
 
-WINS_DESCENDING = {"_sequence_micros": True, "_is_incremental": True, "_export_id": False}
-"""Rule R3: highest sequence, incremental before full, lowest export id; an export has one good record a key.
 
-An absence from a full export is no record: at an equal sequence every record wins over it, and of two the lowest id.
-"""
+def wins_descending(order: RecordOrder) -> dict[str, bool]:
+    """Rule R3: highest sequence, changes before full, lowest batch id, or by F5 the greatest.
+
+    A batch has one good record of a key and sequence. An absence from a full batch is no record: at an equal sequence
+    every record wins over it, and of two the same id as of records.
+    """
+    return {"_sequence_micros": True, "_is_incremental": True, "_export_id": order.latest_batch_wins}
 
 
 def event_schema(table: Table) -> pl.Schema:
@@ -36,36 +40,39 @@ def event_schema(table: Table) -> pl.Schema:
             "_is_delete": pl.Boolean(),
             "_is_incremental": pl.Boolean(),
             "_export_id": pl.String(),
+            **({} if table.key else {"_line_number": pl.Int64()}),
         }
     )
 
 
-def winners(events: pl.LazyFrame, key: Sequence[str]) -> pl.LazyFrame:
+def winners(events: pl.LazyFrame, key: Sequence[str], order: RecordOrder) -> pl.LazyFrame:
     """One event a key: the one that wins by the total order."""
-    return events.sort(list(WINS_DESCENDING), descending=list(WINS_DESCENDING.values())).unique(
-        list(key), keep="first", maintain_order=True
-    )
+    descending = wins_descending(order)
+    ordered = events.sort(list(descending), descending=list(descending.values()))
+    return ordered.unique(list(key), keep="first", maintain_order=True)
 
 
 def winners_in_parts(
-    engine: Engine, parts: Sequence[pl.LazyFrame], key: Sequence[str], folder: Path
+    engine: Engine, parts: Sequence[pl.LazyFrame], key: Sequence[str], folder: Path, order: RecordOrder
 ) -> Sequence[pl.LazyFrame]:
     """As many parts of events as before, with one event a key altogether: the one that wins.
 
     An export has one event a key, so parts of a single export stay as they are. Others are put aside in `folder`.
     """
     if len(parts) == 1:
-        return [winners(parts[0], key)]
+        return [winners(parts[0], key, order)]
     exports = pl.concat([part.select("_export_id") for part in parts]).unique().collect(engine="streaming")
-    if exports.height <= 1:
+    if exports.height <= 1 and not order.several_states:
         return parts
-    win = partial(_winners_of_group, key=key)
+    win = partial(_winners_of_group, key=key, order=order)
     return list(engine.map_groups(win, [pl.concat(parts)], by=key, groups=len(parts), folder=folder))
 
 
-def _winners_of_group(events: list[pl.DataFrame], aside: PutAside, *, key: Sequence[str]) -> pl.LazyFrame:
+def _winners_of_group(
+    events: list[pl.DataFrame], aside: PutAside, *, key: Sequence[str], order: RecordOrder
+) -> pl.LazyFrame:
     (frame,) = events
-    return aside(winners(frame.lazy(), key).collect())
+    return aside(winners(frame.lazy(), key, order).collect())
 
 
 def files_of_exports(

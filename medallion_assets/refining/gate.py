@@ -24,7 +24,8 @@ class Counts:
     """What judging found in one export. `records` counts identical duplicates once; `reasons` counts bad records.
 
     `deletes` counts good deletes of an incremental export, `absent` the live rows that a full export lacks and so
-    deletes. `live` is how many live rows there were: for a full export those older than its S, which it decides.
+    deletes, or by how many a version of a partition is smaller than the one before. `live` is how many live rows there
+    were: for a full export those older than its S, which it decides. `duplicates` are identical records left out.
     """
 
     export_id: str
@@ -35,6 +36,7 @@ class Counts:
     failures: Mapping[str, int] = field(default_factory=Counter)
     unknown_attributes: Mapping[str, int] = field(default_factory=Counter)
     deletes: int = 0
+    duplicates: int = 0
     absent: int = 0
     live: int = 0
 
@@ -54,6 +56,7 @@ class Counts:
             failures=_plus(self.failures, other.failures, sign),
             unknown_attributes=_plus(self.unknown_attributes, other.unknown_attributes, sign),
             deletes=self.deletes + sign * other.deletes,
+            duplicates=self.duplicates + sign * other.duplicates,
             absent=self.absent + sign * other.absent,
             live=self.live + sign * other.live,
         )

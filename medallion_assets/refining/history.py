@@ -15,19 +15,22 @@ from typing import Any
 
 import narwhals as nw
 
+from medallion_assets.contracts.source import LOWEST_ID_WINS, RecordOrder
 from medallion_assets.contracts.table import Table
 
 SEQUENCE = "_sequence_micros"
 PREVIOUS = "_previous_"
 
 
-def versions(events: nw.LazyFrame[Any], table: Table, uncertainty: timedelta) -> nw.LazyFrame[Any]:
+def versions(
+    events: nw.LazyFrame[Any], table: Table, uncertainty: timedelta, order: RecordOrder = LOWEST_ID_WINS
+) -> nw.LazyFrame[Any]:
     """Every version of every key: one row a version, with the columns of `table`, in no particular order.
 
     `events` has one row for each valid event of a key: the key, the contract's decoded columns (null on a delete),
     `_sequence_micros`, `_is_delete`, `_is_incremental` and `_export_id`. An absence from a full export is a delete that
     the caller adds. At most one event for each (key, sequence, `_is_incremental`, `_export_id`), unless they are
-    identical (rule R3 makes differing ones bad). `uncertainty` is that of the table's source.
+    identical (rule R3 makes differing ones bad). `uncertainty` and `order` are those of the table's source.
 
     Give every event of a key, never its stored versions: a version hides the later equal states that merged into it,
     and an event that arrives late may part them again. Only windows decide, so neither the order nor the grouping in
@@ -40,7 +43,7 @@ def versions(events: nw.LazyFrame[Any], table: Table, uncertainty: timedelta) ->
     state = tuple(column.name for column in table.decoded_columns if column.name not in key)
     followed = "_followed_by_delete"
     return (
-        _beginnings(_winners(events, key), key, state, read_within)
+        _beginnings(_winners(events, key, order), key, state, read_within)
         .with_columns(
             nw.col(SEQUENCE).shift(-1).over(*key, order_by=SEQUENCE).alias("_until_micros"),
             nw.col("_is_delete").shift(-1).over(*key, order_by=SEQUENCE).fill_null(value=False).alias(followed),
@@ -56,9 +59,13 @@ def versions(events: nw.LazyFrame[Any], table: Table, uncertainty: timedelta) ->
     )
 
 
-def _winners(events: nw.LazyFrame[Any], key: Iterable[str]) -> nw.LazyFrame[Any]:
-    """The event that counts for each key and sequence: incremental beats full, then the lowest export id (rule R3)."""
-    place = nw.col(SEQUENCE).cum_count().over(*key, SEQUENCE, order_by=("_is_full", "_export_id"))
+def _winners(events: nw.LazyFrame[Any], key: Iterable[str], order: RecordOrder) -> nw.LazyFrame[Any]:
+    """The event that counts for each key and sequence: changes beat full, then one batch id (rules R3, F5)."""
+    if order.latest_batch_wins:
+        number, by = nw.col(SEQUENCE).cum_count(reverse=True), ("_is_incremental", "_export_id")
+    else:
+        number, by = nw.col(SEQUENCE).cum_count(), ("_is_full", "_export_id")
+    place = number.over(*key, SEQUENCE, order_by=by)
     return (
         events.with_columns((~nw.col("_is_incremental")).alias("_is_full"))
         .with_columns(place.alias("_place"))

@@ -43,7 +43,7 @@ def events_table(table: Table) -> Table:
     return Table(
         name=f"{table.name}_events",
         description=f"Every valid upsert and delete of {table.name}: what its versions are made from.",
-        key=(*table.key, "_export_id"),
+        key=(*table.key, "_sequence_micros", "_export_id"),
         columns=(
             *(column.derived for column in table.decoded_columns),
             Column("_sequence_micros", Integer(), "when it was written, microseconds since 1970 (rule R1)"),
@@ -146,7 +146,7 @@ def replace_events(lakehouse: Lakehouse, loaded: Loaded, made: Snapshot, export_
 
 
 def _log(lakehouse: Lakehouse, loaded: Loaded, good: Sequence[pl.LazyFrame], whole: Collection[str]) -> None:
-    """Put the events into the log that it lacks: an export has one valid event a key."""
+    """Put the events into the log that it lacks: a batch has one valid event of a key and sequence."""
     table, rules = loaded.table, fingerprint(loaded)
     log = lakehouse.ready(events_table(table))
     identity = list(log.table.key)
@@ -168,7 +168,9 @@ def _versions(events: pl.DataFrame, fulls: FullExports, loaded: Loaded) -> pl.Da
     table = loaded.table
     absent = absences(events, fulls, table)
     every = pl.concat([events.select(event_schema(table).names()), absent])
-    found: pl.LazyFrame = versions(nw.from_native(every.lazy()), table, loaded.source.uncertainty).to_native()
+    found: pl.LazyFrame = versions(
+        nw.from_native(every.lazy()), table, loaded.source.uncertainty, loaded.source.order
+    ).to_native()
     return conform(found, table).collect()
 
 

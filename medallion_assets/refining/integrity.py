@@ -13,12 +13,15 @@ from medallion_assets.refining.duplicates import KEY_HASH, suspects
 
 
 def repeated_keys(snapshot: Snapshot) -> int:
-    """How many keys have more than one live row: of a history table, more than one current version."""
+    """How many keys have more than one live row: of a history table, more than one current version.
+
+    Where there is no key, a line has one row.
+    """
     table = snapshot.table
     rows = snapshot.scan()
     if table.history:
         rows = rows.filter("is_current")
-    hashes = rows.select(pl.struct(table.key).hash().alias(KEY_HASH))
+    hashes = rows.select(pl.struct(table.row_id).hash().alias(KEY_HASH))
     return suspects(snapshot.lakehouse.engine, [hashes], snapshot.row_count).height
 
 

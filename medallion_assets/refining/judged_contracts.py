@@ -22,12 +22,13 @@ def judged(table: Table) -> Table:
     Raises:
         PermanentError: with the table, what is missing, and what to add.
     """
-    if not table.key or not (table.history or table.partition_by):
+    if bool(table.key) == table.is_replaced or not (table.history or table.partition_by):
         raise table.wrong(
             "a key, and partition_by or history",
             f"key={table.key}, partition_by={table.partition_by}",
             do="name the key; partition by a Date column; a table that has no day in ISO 8601 (YYYY-MM-DD, or a moment "
-            "with a zone) needs history=True",
+            "with a zone) needs history=True; one whose batches each replace a month has no key, and is partitioned by "
+            "a column of_batch",
         )
     for name in table.key:
         if (column := table.column(name)).source is None or column.nullable:
@@ -37,7 +38,7 @@ def judged(table: Table) -> Table:
     if table.partition_by:
         _expect_partition(table, table.column(table.partition_by))
     added = (*STAGE_COLUMNS, *(HISTORY_COLUMNS if table.history else ()))
-    filled = {*added, *(column.name for column in table.decoded_columns)}
+    filled = {*added, *table.row_id, *(column.name for column in table.decoded_columns)}
     if empty := [name for name in table.column_names if name not in filled]:
         raise table.wrong("a source or business_date_of for every column of its own", f"none for {', '.join(empty)}")
     names = Counter([MASS_DELETE, *(expectation.name for expectation in table.expectations)])

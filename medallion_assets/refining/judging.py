@@ -22,10 +22,10 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.engine import Engine, PutAside, groups_of
 from medallion_assets.engines.files import Files
 from medallion_assets.refining.bronze import files_of
-from medallion_assets.refining.duplicates import KEY_HASH, resolved, suspects, with_key_hash, without
+from medallion_assets.refining.duplicates import KEY_HASH, identity, resolved, suspects, with_key_hash, without
 from medallion_assets.refining.events import POSITION, event_schema
 from medallion_assets.refining.gate import Counts
-from medallion_assets.refining.typing.decode import decode
+from medallion_assets.refining.typing.decode import TEXTS_HASH, decode
 
 RAW_BYTES = "_raw_bytes"
 """The length of a record's line."""
@@ -42,7 +42,7 @@ class Judged:
 
     Both have the key's columns; those of a bad record whose key cannot be read are null.
 
-    There are several parts where one block does not hold them; each key of an export is in one of them.
+    There are several parts where one block does not hold them; each state of a key of a batch is in one of them.
     """
 
     good: list[pl.LazyFrame] = field(default_factory=list)
@@ -86,16 +86,20 @@ def judge_exports(bronze: Snapshot, loaded: Loaded, exports: Sequence[Batch], wo
 
 
 def judge_lines(lines: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
-    """Decode lines and judge each record by types and expectations; adds the key's hash."""
+    """Decode lines and judge each record by types and expectations; adds the key's hash, or that of all texts."""
     table = loaded.table
     records = judge(decode(lines, table, loaded.source), table.expectations)
     incremental = (pl.col("_export_type") == BatchKind.CHANGES.value).alias("_is_incremental")
     length = pl.col("raw").str.len_bytes().alias(RAW_BYTES)
-    return with_key_hash(records.lazy().with_columns(incremental, length), table.key).collect()
+    records = records.with_columns(incremental, length)
+    if loaded.months is not None:
+        return records.rename({TEXTS_HASH: KEY_HASH})
+    return with_key_hash(records.lazy(), identity(table.key, loaded.source.order)).collect()
 
 
-def count_records(records: pl.DataFrame) -> dict[str, Counts]:
-    """Count judged records by export."""
+def count_records(records: pl.DataFrame, *, duplicates_of: pl.DataFrame | None = None) -> dict[str, Counts]:
+    """Count judged records by export, and how many fewer they are than `duplicates_of`, where that is given."""
+    before = {} if duplicates_of is None else dict(duplicates_of.group_by("_export_id").len().iter_rows())
     result = {}
     counted = ("_is_delete", "_reasons", "_warnings", "_failures", "_unknown_attributes")
     judged = records.select("_export_id", *counted)
@@ -104,6 +108,7 @@ def count_records(records: pl.DataFrame) -> dict[str, Counts]:
         result[str(export_id)] = Counts(
             export_id=str(export_id),
             records=part.height,
+            duplicates=max(0, before.get(export_id, 0) - part.height),
             bad=bad.height,
             deletes=part.filter(pl.col("_is_delete") & (pl.col("_reasons").list.len() == 0)).height,
             reasons=_occurrences(bad["_reasons"].list.unique()),
@@ -118,12 +123,18 @@ def _judge_block(lines: pl.DataFrame, aside: PutAside, *, loaded: Loaded) -> _Pa
     return _part(judge_lines(lines, loaded), aside, loaded.table)
 
 
-def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: Mapping[str, Counts] | None = None) -> _Part:
+def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: pl.DataFrame | None = None) -> _Part:
+    """Put records aside; `before` are those from which they were resolved, if they were."""
     is_bad = pl.col("_reasons").list.len() > 0
-    good = records.lazy().filter(~is_bad).select(*event_schema(table).names(), *POSITION[1:], KEY_HASH, RAW_BYTES)
+    good = (
+        records.lazy()
+        .filter(~is_bad)
+        .select(*dict.fromkeys((*event_schema(table).names(), *POSITION[1:])), KEY_HASH, RAW_BYTES)
+    )
     bad = records.lazy().filter(is_bad).select(*BAD_COLUMNS, KEY_HASH, RAW_BYTES, *table.key)
     put = aside(good.collect()), aside(bad.collect())
-    return _Part(good=put[0], bad=put[1], counts=count_records(records), before=before or {})
+    counts = count_records(records, duplicates_of=before)
+    return _Part(good=put[0], bad=put[1], counts=counts, before={} if before is None else count_records(before))
 
 
 def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Judged, workspace: Path) -> None:
@@ -153,7 +164,8 @@ def _judge_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: Files,
     (positions,) = found
     lines = files.scan().join(positions.lazy(), on=POSITION, how="semi").collect(engine="streaming")
     table, records = loaded.table, judge_lines(lines, loaded)
-    return _part(resolved(records, table.key, loaded.source.canonical), aside, table, before=count_records(records))
+    once = () if loaded.months is not None else identity(table.key, loaded.source.order)
+    return _part(resolved(records, once, loaded.source.canonical), aside, table, before=records)
 
 
 def _occurrences(lists: pl.Series) -> Counter[str]:

@@ -75,7 +75,7 @@ class Ledger:
                 if decision.action is Action.REJECT and mark(export_id) == REJECTED
             ),
             decisions=decisions,
-            chain_starts_at=loaded.chain_starts_at,
+            chain_starts_at=loaded.chain_begins,
             bronze_app_id=source_app_id(bronze),
             bronze_version=bronze.version,
             origins=Origins.read(bronze, decisions),
@@ -147,7 +147,7 @@ class Ledger:
         reached = self._reach
         while (export := next_export(left, reached)) is not None:
             records = sum(export.records for export in (*group, export))
-            if group and (export.is_full or group[-1].is_full or records > records_at_most):
+            if group and (export.is_alone or group[-1].is_alone or records > records_at_most):
                 break
             group.append(export)
             left.remove(export)

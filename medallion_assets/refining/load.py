@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -36,6 +36,7 @@ from medallion_assets.refining.owner import (
 from medallion_assets.refining.refusals import fingerprints_now, refusal_of
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals, record_refusals
 from medallion_assets.refining.samples import SampleMark
+from medallion_assets.refining.versions import expect_latest
 from medallion_assets.settings import normalise_url
 from medallion_assets.storage.stores import open_store
 
@@ -71,6 +72,7 @@ def ingest(
     *,
     now: datetime,
     only: Collection[str] = (),
+    months: Collection[date] = (),
     done: Ingested | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Ingested:
@@ -78,8 +80,8 @@ def ingest(
 
     What is loaded follows from what lies there and what Bronze holds, never from a trigger. A batch that was refused is
     looked at again when it has changed (rule B2). One that is bad stops no other, except that a table made anew stops
-    its successors (rule B3). `only` names the batches to look at; empty
-    means all. `done` is what an earlier call, which an error ended, had done: this one adds to it.
+    its successors (rule B3). `only` names the batches to look at, and `months` those of which months; empty means all.
+    `done` is what an earlier call, which an error ended, had done: this one adds to it.
 
     Raises:
         PermanentError: the place of the batches is gone, or cannot be read.
@@ -101,7 +103,7 @@ def ingest(
     try:
         for found in listing.batches:
             known = refusals.get((found.id, found.prefix))
-            if found.id in held or (only and found.id not in only):
+            if found.id in held or (only and found.id not in only) or (months and found.partition not in months):
                 continue
             now_as = fingerprints[found.id, found.prefix]
             if not found.is_complete:
@@ -180,6 +182,7 @@ class _Loading:
             bronze = self.lakehouse.open(self.table)
             delivery = self.source.read(self.place, found, owner=self.owner)
             expect_same_table(bronze, delivery.batch, self.owner, self.decisions)
+            expect_latest(bronze, delivery.batch)
             self._load(bronze, delivery, known)
         except BatchRefusedError as refused:
             return refusal_of(found, refused, self.owner, now=self.now)

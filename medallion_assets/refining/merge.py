@@ -19,6 +19,7 @@ from pathlib import Path
 
 import polars as pl
 
+from medallion_assets.contracts.source import RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.schema import polars_schema
@@ -26,7 +27,7 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import Aside
 from medallion_assets.refining.events import tombstones, winners_in_parts
-from medallion_assets.refining.full_exports import FullExports, bad_in
+from medallion_assets.refining.full_exports import FullExports, bad_in, wins_by_id
 from medallion_assets.refining.merge_days import STATE, Winners, WonRows, day_item, replace_day, replace_tombstones
 from medallion_assets.refining.origins import counted_sequence, is_outdated
 
@@ -68,7 +69,7 @@ def merge(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wo
 def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Path) -> Winners:
     """The rows that win; of several parts of events one after the other, each into a file of its own."""
     engine, table = silver.lakehouse.engine, silver.table
-    parts = winners_in_parts(engine, good, table.key, workspace)
+    parts = winners_in_parts(engine, good, table.key, workspace, fulls.order)
     items = [
         _EventsPart(
             events=part,
@@ -146,7 +147,7 @@ def _winning_part(files: Files, part: pl.LazyFrame, table: Table, fulls: FullExp
         (~pl.col("_old_export_id").is_in(fulls.ids)).alias("_old_is_incremental"),
         pl.lit(value=True).alias("_old_exists"),
     )
-    won = best.join(found, on=key, how="left").filter(_wins_over_held())
+    won = best.join(found, on=key, how="left").filter(_wins_over_held(fulls.order))
     won = won.with_columns(pl.col("_old_exists").fill_null(value=False))
     late = _apply_late_absences(won, table, fulls)
     upserts = late.filter(~pl.col("_is_delete"))
@@ -163,8 +164,7 @@ def _winning_part(files: Files, part: pl.LazyFrame, table: Table, fulls: FullExp
 def _apply_late_absences(won: pl.DataFrame, table: Table, fulls: FullExports) -> pl.DataFrame:
     """Turn events that an applied full export has already overruled into deletes as of its moment (rule K1)."""
     remaining, done = won, []
-    newest_first = sorted(fulls.applied, key=lambda export: (-export.decides_at, export.id))
-    for full in newest_first:
+    for full in fulls.latest_applied:
         if not remaining.filter(pl.col("_sequence_micros") <= full.decides_at).height:
             break
         overruled = (pl.col("_sequence_micros") < full.decides_at) & ~bad_in(full, table, fulls)
@@ -180,7 +180,7 @@ def _apply_late_absences(won: pl.DataFrame, table: Table, fulls: FullExports) ->
     return pl.concat([*done, remaining])
 
 
-def _wins_over_held() -> pl.Expr:
+def _wins_over_held(order: RecordOrder) -> pl.Expr:
     """Whether a record wins over the row that the table holds for its key (columns `_old_*`; null: none)."""
     sequence, held = pl.col("_sequence_micros"), pl.col("_old_sequence_micros")
     held_is_absence = pl.col("_old_is_deleted") & ~pl.col("_old_is_incremental")
@@ -188,7 +188,7 @@ def _wins_over_held() -> pl.Expr:
     tie = (
         held_is_absence
         | (pl.col("_is_incremental") & ~pl.col("_old_is_incremental"))
-        | (same_kind & (pl.col("_export_id") < pl.col("_old_export_id")))
+        | (same_kind & wins_by_id(order, pl.col("_export_id"), pl.col("_old_export_id")))
     )
     return held.is_null() | (sequence > held) | ((sequence == held) & tie)
 

@@ -147,7 +147,7 @@ def _replace_keys(item: DayItem, chosen: pl.Expr, *, is_part: bool) -> _Replaced
     absent = kept.clear()
     if fulls.applying:
         older = _as_counted(kept, fulls)
-        missing = older.filter(older_than(fulls.applying) & ~bad_in(fulls.applying, table, fulls))
+        missing = older.filter(older_than(fulls.applying, fulls.order) & ~bad_in(fulls.applying, table, fulls))
         absent = _absent_rows(missing, fulls.applying, table)
         kept = kept.join(absent, on=key, how="anti")
     changes = bool(new.height or gone.height or absent.height)
@@ -173,7 +173,7 @@ def replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: Winners, fulls:
     if fulls.applying:
         full = fulls.applying
         marked = _as_counted(kept, fulls)
-        older = older_than(full) & ~bad_in(full, table, fulls)
+        older = older_than(full, fulls.order) & ~bad_in(full, table, fulls)
         names = polars_schema(table).names()
         kept = marked.with_columns(
             pl.when(older).then(pl.lit(full.decides_at)).otherwise("_sequence_micros").alias("_sequence_micros"),

@@ -91,6 +91,26 @@ def add_missing_rows(lakehouse: Lakehouse, loaded: Loaded, rows: pl.LazyFrame) -
     until_committed(add)
 
 
+def keep_exports(lakehouse: Lakehouse, table: Table, kept: Collection[str]) -> None:
+    """Take the rows of all exports but those `kept` out: of versions of a partition that gave way to later ones (E6).
+
+    That comes after the later version was published, and is done by the next run if this one ends before.
+    """
+    contract = quarantine_table(table)
+
+    def keep() -> None:
+        snapshot = lakehouse.find(contract)
+        if snapshot is None or not snapshot.files.height:
+            return
+        held = snapshot.scan().select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"]
+        if outdated := set(held).difference(kept):
+            files, others = files_of_exports(snapshot, outdated)
+            staged = stage_rows(snapshot, others)
+            snapshot.commit([staged] if staged.rows else [], remove=files)
+
+    until_committed(keep)
+
+
 def replace_quarantine(
     lakehouse: Lakehouse,
     loaded: Loaded,

@@ -51,7 +51,7 @@ from medallion_assets.refining.quarantine import (
     quarantine_table,
     replace_quarantine,
 )
-from medallion_assets.refining.refine import EXPORTS_NOTE, HAND_NOTE, THRESHOLD_NOTE
+from medallion_assets.refining.refined import EXPORTS_NOTE, HAND_NOTE, THRESHOLD_NOTE
 from medallion_assets.refining.replay import Replay
 from medallion_assets.storage.workspace import workspace
 

@@ -37,6 +37,7 @@ from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.merge import Change, merge
 from medallion_assets.refining.quarantine import bad_keys, quarantine_table, stage_rows, with_window
 from medallion_assets.refining.refine import commit_change
+from medallion_assets.refining.replace import add_rows
 from medallion_assets.storage.workspace import workspace
 
 REDRIVEN_NOTE = "medallion_redriven"
@@ -193,10 +194,12 @@ def _apply(lakehouse: Lakehouse, loaded: Loaded, judged: _JudgedAgain, why: str)
     silver, ledger = judged.silver, judged.ledger
     applied = ledger.applied_fulls
     keys = bad_keys(lakehouse, loaded, applied)
-    fulls = FullExports(applied=applied, applying=None, bad_keys=keys, ends=ledger.ends)
+    fulls = FullExports(applied=applied, applying=None, bad_keys=keys, ends=ledger.ends, order=loaded.source.order)
     events = [judged.events.lazy()]
     with workspace() as folder:
-        if silver.table.history:
+        if loaded.months is not None:
+            change = add_rows(silver, judged.events)
+        elif silver.table.history:
             change = merge_history(lakehouse, loaded, silver, events, fulls, ledger.ignored, folder)
         else:
             change = merge(silver, events, fulls, folder)

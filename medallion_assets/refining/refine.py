@@ -9,7 +9,7 @@ records go to quarantine; a repeated round finds them there. Data, checkpoint an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -18,64 +18,24 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.contracts.source import WRONG_TYPE
 from medallion_assets.delta.commit_notes import RESTATED
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.fingerprints import contract_notes, expect_same_key, fingerprint
-from medallion_assets.delta.source_versions import SourceVersion, source_commits, source_notes
+from medallion_assets.delta.fingerprints import expect_same_key
+from medallion_assets.delta.source_versions import SourceVersion
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.chain import Gap, UnprotectedMinute
 from medallion_assets.refining.decisions import Action, read_decisions
 from medallion_assets.refining.full_exports import FullExports
-from medallion_assets.refining.gate import Counts, Gate
+from medallion_assets.refining.gate import Gate
 from medallion_assets.refining.history_table import merge_history
 from medallion_assets.refining.judging import Judged, judge_exports
 from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.mass_deletes import with_deletes
 from medallion_assets.refining.merge import Change, merge
 from medallion_assets.refining.quarantine import bad_keys, quarantine
+from medallion_assets.refining.refined import Failing, Refined, settled_notes
+from medallion_assets.refining.replace import refine_partitions
 from medallion_assets.storage.workspace import workspace
-
-EXPORTS_NOTE = "medallion_settled_exports"
-THRESHOLD_NOTE = "medallion_quality_threshold"
-"""What the gate asked for: the declared threshold, or that of the run config."""
-HAND_NOTE = "medallion_threshold_by_hand"
-"""Whether that threshold came from the run config: a person's decision about the exports of this commit."""
-SAMPLE_ROWS = 5
-HINT_ROWS = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failing:
-    """An export that failed the gate: its figures, some of its bad records, and what a person may not see in them."""
-
-    export: Batch
-    counted: Counts
-    sample: pl.DataFrame
-    hints: list[str] = field(default_factory=list)
-
-
-@dataclass(kw_only=True)
-class Refined:
-    """What a run of refine did. `version` is Silver's version after it."""
-
-    version: int = 0
-    applied: list[Counts] = field(default_factory=list)
-    rejected: list[str] = field(default_factory=list)
-    restated: set[date] = field(default_factory=set)
-    rows_changed: int = 0
-    failing: Failing | None = None
-    gaps: list[Gap] = field(default_factory=list)
-    unprotected_minute: UnprotectedMinute | None = None
-
-    @property
-    def total(self) -> Counts:
-        """All applied exports counted together."""
-        total = Counts(export_id="")
-        for counted in self.applied:
-            total = total.plus(counted)
-        return total
 
 
 def refine(
@@ -84,11 +44,13 @@ def refine(
     *,
     now: datetime,
     threshold: float | None = None,
+    only: Collection[date] = (),
     done: Refined | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Refined:
     """Settle every export that can be settled, up to the first that fails the gate.
 
+    Exports that are a month each do not wait for each other: all that pass are settled; `only` names months to look at.
     `threshold` overrides the declared one for this run. `now` dates quarantine rows and nothing else. `done` is
     what an earlier call, which an error ended, had done: this one adds to it.
 
@@ -97,6 +59,8 @@ def refine(
     """
     done = done or Refined()
     gate = Gate.of(loaded.gate, threshold)
+    if loaded.months is not None:
+        return refine_partitions(lakehouse, loaded, gate=gate, now=now, only=only, done=done, progress=progress)
     while True:
         ledger = until_committed(lambda: _round(lakehouse, loaded, gate, now, done, progress))
         if ledger is not None:
@@ -129,14 +93,7 @@ def _round(
                 silver,
                 change,
                 ledger.transactions(sorted_out.ids, sorted_out.rejected),
-                {
-                    EXPORTS_NOTE: sorted_out.ids,
-                    THRESHOLD_NOTE: gate.policy.quality_threshold,
-                    **contract_notes(silver, [fingerprint(loaded)] if sorted_out.ids else []),
-                    HAND_NOTE: gate.by_hand,
-                    **source_notes(source),
-                    **source_commits(source),
-                },
+                settled_notes(silver, loaded, gate, source, sorted_out.ids),
             )
             done.applied += [judged.counts[export_id] for export_id in sorted_out.ids]
             done.rejected += sorted_out.rejected
@@ -144,7 +101,7 @@ def _round(
             done.rows_changed += change.rows
             progress(f"{table.name}: version {done.version}, {done.rows_changed:,} keys changed so far")
         if sorted_out.failing is not None:
-            done.failing = _failing(sorted_out.failing, judged, loaded)
+            done.held = [Failing.of(sorted_out.failing, judged, loaded)]
             return Ledger.read(loaded, bronze, lakehouse.open(table), ledger.decisions)
     return None
 
@@ -202,7 +159,14 @@ def _publish(
     applying = next((export for export in sorted_out.applied if export.is_full), None)
     before = ledger.applied_fulls
     keys = bad_keys(lakehouse, loaded, [*before, applying] if applying else before)
-    fulls = FullExports.of(ledger.origins, ledger.exports, applied=before, applying=applying, bad_keys=keys)
+    fulls = FullExports.of(
+        ledger.origins,
+        ledger.exports,
+        applied=before,
+        applying=applying,
+        bad_keys=keys,
+        order=loaded.source.order,
+    )
     if table.history:
         return merge_history(lakehouse, loaded, silver, good, fulls, ledger.ignored - set(ids), workspace, whole=ids)
     return merge(silver, good, fulls, workspace)
@@ -217,16 +181,4 @@ def commit_change(
         remove=change.removed,
         transactions=transactions,
         metadata={RESTATED: sorted(str(day) for day in change.restated), **notes},
-    )
-
-
-def _failing(export: Batch, judged: Judged, loaded: Loaded) -> Failing:
-    bad = pl.concat(judged.bad).filter(pl.col("_export_id") == export.id)
-    columns = ["_source_file", "_line_number", "_reasons", "raw"]
-    of_wrong_type = bad.filter(pl.col("_reasons").list.contains(WRONG_TYPE)).head(HINT_ROWS).collect()
-    return Failing(
-        export=export,
-        counted=judged.counts[export.id],
-        sample=bad.select(columns).head(SAMPLE_ROWS).collect(),
-        hints=loaded.source.hints(of_wrong_type, loaded.table),
     )

@@ -22,6 +22,7 @@ from medallion_assets.refining.merge import merge
 from medallion_assets.refining.origins import Origins
 from medallion_assets.refining.quarantine import bad_keys
 from medallion_assets.refining.refine import commit_change
+from medallion_assets.refining.replace import replace_partition
 
 
 @dataclass(kw_only=True)
@@ -53,9 +54,13 @@ class Replay:
         applying = next((export for export in group if export.is_full), None)
         keys = bad_keys(self.quarantined_in, self.loaded, [*before, applying] if applying else before)
         held = [*self.applied, *group]
-        fulls = FullExports.of(self.origins, held, applied=before, applying=applying, bad_keys=keys)
+        order = self.loaded.source.order
+        fulls = FullExports.of(self.origins, held, applied=before, applying=applying, bad_keys=keys, order=order)
         copy = self.scratch.ready(self.loaded.table)
-        if self.loaded.table.history:
+        if self.loaded.months is not None:
+            (batch,) = group
+            change = replace_partition(copy, good, batch)
+        elif self.loaded.table.history:
             change = merge_history(self.scratch, self.loaded, copy, good, fulls, (), workspace)
         else:
             change = merge(copy, good, fulls, workspace)
@@ -70,7 +75,7 @@ def export_groups(exports: Iterable[Batch], most: int) -> Iterator[list[Batch]]:
     group: list[Batch] = []
     for export in exports:
         is_too_much = sum(batch.records for batch in (*group, export)) > most
-        if group and (export.is_full or group[-1].is_full or is_too_much):
+        if group and (export.is_alone or group[-1].is_alone or is_too_much):
             yield group
             group = []
         group.append(export)

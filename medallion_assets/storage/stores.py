@@ -170,7 +170,29 @@ def local_path(store: ObjectStore, key: str) -> Iterator[Path | None]:
         return
     with workspace() as folder:
         path = folder / key.rsplit("/", 1)[-1]
-        yield path if _download(store, key, path) else None
+        yield path if download(store, key, path) else None
+
+
+def download(store: ObjectStore, key: str, path: Path) -> bool:
+    """Stream an object into a local file; give whether there is such an object. A full disk is no fault of the store.
+
+    Raises:
+        UnreadableObjectError: this object is refused, whatever else may be read.
+        PermanentError, TransientError: see `store_errors`.
+        OSError: the local disk is full, or fails.
+    """
+    chunks = _chunks(store, key)
+    with path.open("wb") as file:
+        while True:
+            with store_errors(key, is_object=True):
+                try:
+                    chunk = next(chunks, None)
+                except FileNotFoundError as error:
+                    _expect_bucket(error)
+                    return False
+            if chunk is None:
+                return True
+            file.write(chunk)
 
 
 def write_chunks(store: ObjectStore, key: str, chunks: Iterable[bytes]) -> None:
@@ -198,22 +220,6 @@ def _state(store: ObjectStore, key: str) -> str:
         except NOT_THERE:
             return MISSING
         return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
-
-
-def _download(store: ObjectStore, key: str, path: Path) -> bool:
-    """Whether there is such an object; its bytes are in `path` then. A full disk is no fault of the store."""
-    chunks = _chunks(store, key)
-    with path.open("wb") as file:
-        while True:
-            with store_errors(key, is_object=True):
-                try:
-                    chunk = next(chunks, None)
-                except FileNotFoundError as error:
-                    _expect_bucket(error)
-                    return False
-            if chunk is None:
-                return True
-            file.write(chunk)
 
 
 def _chunks(store: ObjectStore, key: str) -> Iterator[Any]:

@@ -16,23 +16,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.source import Found
 from medallion_assets.refining.decisions import Action, Decision
 from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
 from medallion_assets.refining.refused_exports import RefusedExport
-from medallion_assets.sources.dynamodb_export.manifest import EXPORT_ID
-from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.triggers.asking import Asking, asking
 from medallion_assets.triggers.cursors import Moment
 from medallion_assets.triggers.debounce import Observation, State, signature_of
 
 FULL_LISTING_SECONDS = 600
-REFUSED_FOR_GOOD = frozenset(str(verdict) for verdict in Verdict if verdict.is_final)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +38,7 @@ class Cursor:
     """
 
     version: Literal[1] = 1
-    position: Annotated[str, Field(pattern=f"^{EXPORT_ID}$")] | None = None
+    position: str | None = None
     listed_whole_at: Moment | None = None
     listing: str | None = None
     changed_at: Moment | None = None
@@ -92,14 +87,15 @@ def sort_out(
     loaded: Collection[str],
     refusals: Mapping[tuple[str, str], RefusedExport],
     decisions: Mapping[str, Decision],
+    final_verdicts: Collection[str] = (),
     latest_table_id: str | None = None,
     is_whole: bool = False,
 ) -> Arrivals:
     """Which of the exports wait for what, in the order in which ingest takes them.
 
     Each fingerprint in `listing` is as `refusals.fingerprints_now` gives it: it differs once the contract has changed,
-    or a file can be read. `loaded` are the ids that Bronze holds; `latest_table_id` is the DynamoDB table of the export
-    that it loaded last.
+    or a file can be read. `loaded` are the ids that Bronze holds; `final_verdicts` are those of the source;
+    `latest_table_id` is the DynamoDB table of the export that Bronze loaded last.
     """
     pending: list[Found] = []
     waiting: list[Found] = []
@@ -111,7 +107,7 @@ def sort_out(
         refusal = refusals.get((found.id, found.prefix))
         if found.id in loaded:
             continue
-        if refusal is not None and refusal.verdict in REFUSED_FOR_GOOD and refusal.fingerprint == found.fingerprint:
+        if refusal is not None and refusal.verdict in final_verdicts and refusal.fingerprint == found.fingerprint:
             for_good.add(found.id)
         elif not found.is_complete:
             waiting.append(found)

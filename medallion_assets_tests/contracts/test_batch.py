@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -30,3 +31,10 @@ def test_changes_cover_their_window_and_decide_nothing() -> None:
     assert changes.covers_until == AT
     with pytest.raises(ValueError, match="holds changes"):
         _ = changes.decides_at
+
+
+def test_a_batch_that_is_a_partition_names_it() -> None:
+    """By the moment from which it covers; it neither decides for the whole table nor waits for another."""
+    october = replace(batch(BatchKind.PARTITION, MINUTE), covers_from=datetime(2019, 10, 1, tzinfo=UTC))
+    assert (october.partition, october.covers_until, october.is_full) == (date(2019, 10, 1), AT, False)
+    assert batch(BatchKind.CHANGES, MINUTE).partition is None

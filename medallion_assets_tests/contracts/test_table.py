@@ -89,6 +89,7 @@ def test_what_a_stage_fills_may_have_such_a_name(name: str) -> None:
         ((Column("day", Date(), "", business_date_of="at"), Column("at", TimestampUtc(), "")), "has a source"),
         ((Column("day", Date(), "", business_date_of="n"), Column("n", Integer(), "", source="n")), "day: Date of n"),
         ((Column("is_day", Boolean(), "", business_date_of="at"), Column("at", TimestampUtc(), "", "at")), "Boolean"),
+        ((Column("n", Integer(), "", source="n", missing="0"),), "missing=.0. on n"),
     ],
 )
 def test_a_column_that_no_item_can_fill_is_refused(columns: tuple[Column, ...], says: str) -> None:

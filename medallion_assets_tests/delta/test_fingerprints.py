@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from medallion_assets.contracts.policies import GatePolicy
@@ -41,3 +42,15 @@ def test_which_write_times_can_be_is_a_rule_of_rows_and_the_gate_is_not() -> Non
     assert fingerprint(declared(CUSTOMERS, source=DynamoDBExports(write_time_slack_hours=24.0))) == present
     gate = GatePolicy(quality_threshold=0.5, quality_min_bad_records=1, max_delete_share=0.9, max_delete_min_rows=1)
     assert fingerprint(declared(CUSTOMERS, gate=gate)) == present
+
+
+def test_what_stands_in_for_a_missing_text_is_a_rule_of_rows() -> None:
+    """T3."""
+
+    def with_stand_in(text: str | None) -> str:
+        column = replace(CUSTOMERS.column("customer_segment"), missing=text)
+        others = (column if other.name == column.name else other for other in CUSTOMERS.columns)
+        return fingerprint(declared(replace(CUSTOMERS, columns=tuple(others))))
+
+    assert len({with_stand_in(None), with_stand_in("none"), with_stand_in("Unknown")}) == 3
+    assert with_stand_in(None) == fingerprint(declared(CUSTOMERS))

@@ -17,7 +17,8 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Bounds
 from medallion_assets.engines.polars import PolarsEngine
-from medallion_assets.refining.refine import Refined, refine
+from medallion_assets.refining.refine import refine
+from medallion_assets.refining.refined import Refined
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import full, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS, ExportInput, micros

@@ -16,7 +16,7 @@ from medallion_assets.engines.engine import Bounds
 from medallion_assets.operations.expectation_results import results_of
 from medallion_assets.refining import refine
 from medallion_assets.refining.rebuild import rebuild_judged
-from medallion_assets.refining.refine import Refined
+from medallion_assets.refining.refined import Refined
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import (
     Item,

@@ -19,7 +19,8 @@ from medallion_assets.refining.decisions import Action, Decision, read_decisions
 from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.origins import Origins
 from medallion_assets.refining.rebuild import rebuild_judged
-from medallion_assets.refining.refine import Refined, refine
+from medallion_assets.refining.refine import refine
+from medallion_assets.refining.refined import Refined
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import (
     customer,

@@ -15,12 +15,21 @@ import re
 from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
-from medallion_assets.contracts.source import BatchRefusedError, Found, Listing, Owner, wrong
+from medallion_assets.contracts.source import (
+    LOWEST_ID_WINS,
+    BatchRefusedError,
+    Found,
+    Listing,
+    Owner,
+    RecordOrder,
+    wrong,
+)
 from medallion_assets.contracts.table import Table
 from medallion_assets.storage.listing import Unseen, list_objects
 from medallion_assets.storage.stores import read_bytes, write_bytes
@@ -43,6 +52,12 @@ class CsvFiles:
     columns: tuple[str, ...]
     uncertainty: timedelta = timedelta(0)
     write_time_slack_hours: float = 24
+    order: RecordOrder = LOWEST_ID_WINS
+    rules: ClassVar[tuple[str, ...]] = ()
+    has_moments: ClassVar[bool] = False
+    chain_starts_at: ClassVar[datetime | None] = None
+    final_verdicts: ClassVar[frozenset[str]] = frozenset()
+    ids_ascend: ClassVar[bool] = False
 
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
         found = sorted(list_objects(place, passed_over=lambda _: None, unseen=Unseen()), key=lambda stored: stored.key)

@@ -16,6 +16,7 @@ from medallion_assets.contracts.source import Found
 from medallion_assets.refining.decisions import Action, Decision
 from medallion_assets.refining.owner import FULL_EXPORT_MISSING, TABLE_RECREATED
 from medallion_assets.refining.refused_exports import RefusedExport
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.triggers.asking import while_active
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
@@ -76,6 +77,7 @@ def sorted_out(
         loaded={export_id(number) for number in loaded},
         refusals=refusals or {},
         decisions=decisions or {},
+        final_verdicts=DynamoDBExports.final_verdicts,
         latest_table_id=latest_table_id,
         is_whole=is_whole,
     )
@@ -200,7 +202,7 @@ def test_a_cursor_survives_as_text() -> None:
     "change",
     [
         {"version": 0},
-        {"position": "zzz"},
+        {"position": 7},
         {"position": 5},
         {"listing": 5},
         {"state": {"attempts": -1}},

@@ -28,8 +28,8 @@ from medallion_assets.operations.explain.key_verdicts import (
     KeyRecord,
     Verdict,
     absences,
+    in_order,
     judge,
-    wins,
     with_versions,
     with_winner,
 )
@@ -94,7 +94,7 @@ def explain(
     expected = expected_rows(loaded, events, [(record.export_id, record.sequence_micros or 0) for record in absent])
     held = key_rows(silver.scan(), table.key, key) if silver else expected.clear()
     held = held.sort("valid_from") if table.history else held
-    records = sorted([*judged, *absent], key=wins)
+    records = in_order([*judged, *absent], loaded.source.order)
     return Explanation(
         table=table.name,
         key=dict(zip(table.key, key, strict=True)),

@@ -15,7 +15,7 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.partitions import conform
 from medallion_assets.delta.schema import polars_schema
-from medallion_assets.refining.events import WINS_DESCENDING, event_schema, tombstones
+from medallion_assets.refining.events import event_schema, tombstones, winners
 from medallion_assets.refining.history import versions
 
 Absence = tuple[str, int]
@@ -44,9 +44,11 @@ def expected_rows(loaded: Loaded, events: pl.DataFrame, absences: Sequence[Absen
     nothing = [pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items() if name not in absent.columns]
     every = pl.concat([events, absent.with_columns(nothing).select(schema.names())])
     if table.history:
-        found: pl.LazyFrame = versions(nw.from_native(every.lazy()), table, loaded.source.uncertainty).to_native()
+        found: pl.LazyFrame = versions(
+            nw.from_native(every.lazy()), table, loaded.source.uncertainty, loaded.source.order
+        ).to_native()
         return conform(found, table).collect().sort("valid_from")
-    return _row(table, every.sort(list(WINS_DESCENDING), descending=list(WINS_DESCENDING.values())).head(1))
+    return _row(table, winners(every.lazy(), table.key, loaded.source.order).collect())
 
 
 def _row(table: Table, winner: pl.DataFrame) -> pl.DataFrame:

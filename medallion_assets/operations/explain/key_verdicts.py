@@ -6,7 +6,7 @@ Does not: finding records, or comparing with what Silver holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.source import RecordOrder
 from medallion_assets.delta.shown_rows import moment_text
 from medallion_assets.refining.decisions import Decision
 from medallion_assets.refining.ledger import Ledger
@@ -136,16 +137,18 @@ def absences(fulls: Sequence[Batch], events: pl.DataFrame, present: pl.Series) -
     ]
 
 
-def wins(record: KeyRecord) -> tuple[object, ...]:
-    """The order of rule R3, the winner first; what has no sequence comes last."""
-    return (
-        record.sequence_micros is None,
-        -(record.sequence_micros or 0),
-        record.kind is Kind.ABSENT,
-        record.export_type == BatchKind.FULL,
-        record.export_id,
-        record.source_file or "",
-        record.line_number or 0,
+def in_order(records: Iterable[KeyRecord], order: RecordOrder) -> list[KeyRecord]:
+    """In the order of rules R3 and F5, the winner first; what has no sequence comes last."""
+    by_position = sorted(records, key=lambda record: (record.source_file or "", record.line_number or 0))
+    by_batch = sorted(by_position, key=lambda record: record.export_id, reverse=order.latest_batch_wins)
+    return sorted(
+        by_batch,
+        key=lambda record: (
+            record.sequence_micros is None,
+            -(record.sequence_micros or 0),
+            record.kind is Kind.ABSENT,
+            record.export_type == BatchKind.FULL,
+        ),
     )
 
 

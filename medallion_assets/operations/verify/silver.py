@@ -21,7 +21,7 @@ from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.refining.bronze import loaded_ids, rebuilt_exports
 from medallion_assets.refining.events import POSITION
 from medallion_assets.refining.integrity import leaked_tombstones, repeated_keys
-from medallion_assets.refining.refine import EXPORTS_NOTE
+from medallion_assets.refining.refined import EXPORTS_NOTE
 
 LOAD_BRONZE = "run the Bronze asset, which loads what is missing from where it lies; then look again"
 

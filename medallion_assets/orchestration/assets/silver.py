@@ -36,7 +36,8 @@ from medallion_assets.refining.decisions import Action, Decision
 from medallion_assets.refining.gate import Gate
 from medallion_assets.refining.integrity import leaked_tombstones, repeated_keys
 from medallion_assets.refining.rebuild import rebuild_judged
-from medallion_assets.refining.refine import Refined, refine
+from medallion_assets.refining.refine import refine
+from medallion_assets.refining.refined import Refined
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 REFINE_CHECKS = {

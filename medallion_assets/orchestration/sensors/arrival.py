@@ -162,10 +162,9 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
     """What lies below the table's folder: after the cursor's position, or everything when that is due."""
     table_name, options = known.table.short_name, known.lakehouse.storage_options
     store = open_exports(raw_url, table_name, options, loaded=lambda: known.loaded)
-    is_whole = cursor.lists_everything(now)
-    seen = known.declared.source.find(
-        store, after=None if is_whole else cursor.position, known=known.loaded if is_whole else ()
-    )
+    source = known.declared.source
+    is_whole = not source.ids_ascend or cursor.lists_everything(now)
+    seen = source.find(store, after=None if is_whole else cursor.position, known=known.loaded if is_whole else ())
     listing = seen.batches
     if not listing and not is_whole:
         return Arrivals(unseen=seen.unseen)
@@ -175,6 +174,7 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
         loaded=known.loaded,
         refusals=known.refusals,
         decisions=known.decisions,
+        final_verdicts=source.final_verdicts,
         latest_table_id=known.latest_table_id,
         is_whole=is_whole,
     )

@@ -12,8 +12,9 @@ from typing import Any
 
 import narwhals as nw
 
+from medallion_assets.contracts.money import UNITS, half_up, to_money, to_units, whole
 from medallion_assets.contracts.table import Column, Date, Integer, Money, Table, Text
-from medallion_assets.pipelines.transactions.sales import UNITS, counted, half_up, to_money, to_units, whole
+from medallion_assets.pipelines.transactions.sales import counted
 
 CUSTOMER_LTV = Table(
     name="gold.customer_ltv",

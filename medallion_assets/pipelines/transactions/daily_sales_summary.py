@@ -10,8 +10,9 @@ from typing import Any
 
 import narwhals as nw
 
+from medallion_assets.contracts.money import half_up, to_money, whole
 from medallion_assets.contracts.table import Column, Date, Integer, Money, Table, Text
-from medallion_assets.pipelines.transactions.sales import counted, half_up, to_money, whole
+from medallion_assets.pipelines.transactions.sales import counted
 
 DIMENSIONS = ("transaction_date", "product_category", "customer_segment", "region")
 

@@ -1,22 +1,19 @@
-"""Sales: what counts as one, and exact arithmetic with its money (rule G1).
+"""Sales: what counts as one (rule G1).
 
-Belongs here: what the Gold tables share about counted rows, amounts and quotients.
-Does not: any single Gold table.
+Belongs here: what the Gold tables share about counted rows.
+Does not: any single Gold table, or arithmetic with money (contracts.money).
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.contracts.table import Money
+from medallion_assets.contracts.money import to_units, whole
 
 REFUNDED = "refunded"
 COUNTED_STATUSES = ("completed", REFUNDED)
-UNITS = 10**Money.scale
-"""Money is summed and divided in whole units of 1/UNITS, as 64-bit integers: a group holds up to 4.6e14 of currency."""
 
 
 def counted(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
@@ -26,27 +23,3 @@ def counted(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     return enriched.filter(nw.col("status").is_in(COUNTED_STATUSES)).with_columns(
         units.alias("gross_units"), whole(refunded).alias("refunded_units")
     )
-
-
-def to_units(money: str) -> nw.Expr:
-    """A Money column in whole units of 1/UNITS."""
-    return whole(nw.col(money).cast(nw.Decimal(24, Money.scale)) * nw.lit(UNITS))
-
-
-def to_money(units: nw.Expr) -> nw.Expr:
-    """Whole units of 1/UNITS as Money; exact, since it multiplies by a decimal and never divides."""
-    whole = units.cast(nw.Decimal(20, 0))
-    return (whole * nw.lit(Decimal(1) / UNITS)).cast(nw.Decimal(Money.precision, Money.scale))
-
-
-def half_up(dividend: nw.Expr, divisor: nw.Expr) -> nw.Expr:
-    """The quotient of two integers rounded half up; `dividend` >= 0, `divisor` > 0 and 2 * `dividend` fits 64 bits.
-
-    Spark divides integers as floats: there it is exact while 2 * `dividend` < 2**53.
-    """
-    return whole((dividend * 2 + divisor) // (divisor * 2))
-
-
-def whole(expression: nw.Expr) -> nw.Expr:
-    """A count, sum or quotient of integers as 64 bits; engines type them differently (u32, decimal(38, 0), double)."""
-    return expression.cast(nw.Int64)

@@ -15,12 +15,15 @@ from medallion_assets.contracts.batch import BatchKind, decides_at
 from medallion_assets.contracts.reasons import spread
 from medallion_assets.contracts.source import LineReader, Source
 from medallion_assets.contracts.table import Column, Table
+from medallion_assets.delta.schema import polars_type
 from medallion_assets.engines.pieces import pieces
-from medallion_assets.refining.typing.timestamps import business_dates
+from medallion_assets.refining.typing.timestamps import MOMENT, business_dates, moments
 from medallion_assets.refining.typing.values import NOT_AFTER, reasons, suspect, typed
 
 SEQUENCE_MALFORMED = "sequence_malformed"
 WRITE_TIME_OUTSIDE_WINDOW = "write_time_outside_window"
+TEXTS_HASH = "_texts_hash"
+"""Of a table without a key: a hash of all texts of a record."""
 MOST_AHEAD = timedelta(minutes=1)
 """So long after the end of its batch may a timestamp be: clocks differ, and a full batch is not of one moment (T1)."""
 BLOCK_LINES = 65_536
@@ -44,6 +47,7 @@ def decode(lines: pl.DataFrame, table: Table, source: Source) -> pl.DataFrame:
     - `_reasons`, `_reason_columns`: lists of equal length in the order of the contract, a reason of the whole record
       last and with a null column. Empty lists: a good record, as far as types go (rules T1 to T5);
     - `_unknown_attributes`: names in the item that the contract does not know, sorted; an empty list: none;
+    - of a table without a key TEXTS_HASH;
     - the columns `raw`, `_export_id`, `_export_type`, `_source_file`, `_line_number` as they came.
 
     No line fails the call: what cannot be read is a reason (`malformed_json`, `unknown_record`).
@@ -57,7 +61,7 @@ def decode(lines: pl.DataFrame, table: Table, source: Source) -> pl.DataFrame:
 
 def _decode_block(lines: pl.DataFrame, table: Table, source: Source, reader: LineReader) -> pl.DataFrame:
     texts = reader.read(lines).with_columns(
-        (lines["_export_type"] == BatchKind.FULL.value).alias("_is_full"),
+        (lines["_export_type"] != BatchKind.CHANGES.value).alias("_is_whole"),
         lines["_export_from_at"],
         lines["_export_to_at"],
         (lines["_export_to_at"] + MOST_AHEAD).alias(NOT_AFTER),
@@ -70,6 +74,13 @@ def _decode_block(lines: pl.DataFrame, table: Table, source: Source, reader: Lin
         "_unknown_attributes",
     )
     values = values.with_columns(
+        *(
+            lines["_export_from_at"].dt.date().alias(column.name).cast(polars_type(column.type))
+            for column in table.decoded_columns
+            if column.of_batch
+        ),
+        *_texts_hash(texts, sourced, table),
+    ).with_columns(
         business_dates(pl.col(column.business_date_of)).alias(column.name)
         for column in table.decoded_columns
         if column.business_date_of
@@ -80,8 +91,18 @@ def _decode_block(lines: pl.DataFrame, table: Table, source: Source, reader: Lin
         "_is_delete",
         *_LISTS,
         "_unknown_attributes",
+        *([] if table.key else [TEXTS_HASH]),
         *(lines[name] for name in _CARRIED),
     )
+
+
+def _texts_hash(texts: pl.DataFrame, columns: list[Column], table: Table) -> list[pl.Series]:
+    """Of a table without a key, in which equal records are found by all that they say; null for unreadable ones."""
+    if table.key:
+        return []
+    names = [column.name for column in columns]
+    said = pl.when(pl.col("_verdict").is_null()).then(pl.struct(names).hash())
+    return [texts.select(said.alias(TEXTS_HASH)).to_series()]
 
 
 def _reason_lists(
@@ -130,10 +151,13 @@ def _is_asked(column: Column, table: Table) -> pl.Expr:
 
 def _sequence_micros(source: Source) -> pl.Expr:
     """When a change was written, or the moment as of which a full batch decides (rule R1)."""
-    digits = pl.col("_sequence")
-    written = pl.when(digits.str.contains("^[0-9]{1,18}$")).then(digits).cast(pl.Int64)
+    if source.has_moments:
+        written = pl.col("_sequence").map_batches(moments, return_dtype=MOMENT).dt.timestamp("us")
+    else:
+        digits = pl.col("_sequence")
+        written = pl.when(digits.str.contains("^[0-9]{1,18}$")).then(digits).cast(pl.Int64)
     decided = decides_at(pl.col("_export_to_at"), source.uncertainty).dt.timestamp("us")
-    return pl.when(pl.col("_verdict").is_null()).then(pl.when("_is_full").then(decided).otherwise(written))
+    return pl.when(pl.col("_verdict").is_null()).then(pl.when("_is_whole").then(decided).otherwise(written))
 
 
 def _is_outside_window(source: Source) -> pl.Expr:
@@ -143,4 +167,4 @@ def _is_outside_window(source: Source) -> pl.Expr:
     """
     slack = timedelta(hours=source.write_time_slack_hours) // timedelta(microseconds=1)
     first, last = (pl.col(edge).dt.timestamp("us") for edge in ("_export_from_at", "_export_to_at"))
-    return ~pl.col("_is_full") & ~pl.col("_typed:_sequence_micros").is_between(first - slack, last + slack)
+    return ~pl.col("_is_whole") & ~pl.col("_typed:_sequence_micros").is_between(first - slack, last + slack)

@@ -10,9 +10,25 @@ from __future__ import annotations
 import polars as pl
 
 from medallion_assets.contracts.source import WRONG_TYPE, wrong
-from medallion_assets.contracts.table import Boolean, Column, Date, Decimal, Integer, Text, TimestampUtc
+from medallion_assets.contracts.table import (
+    Boolean,
+    Column,
+    Date,
+    Decimal,
+    Integer,
+    SqlTimestampUtc,
+    Text,
+    TimestampUtc,
+)
 from medallion_assets.refining.typing.numbers import number_reasons, numbers
-from medallion_assets.refining.typing.timestamps import date_reasons, dates, timestamp_reasons, timestamps
+from medallion_assets.refining.typing.timestamps import (
+    date_reasons,
+    dates,
+    iso_of_sql,
+    sql_timestamps,
+    timestamp_reasons,
+    timestamps,
+)
 
 MISSING = "missing"
 ASCII_WHITESPACE = " \t\n\r\x0b\x0c"
@@ -26,9 +42,11 @@ def typed(frame: pl.DataFrame, column: Column) -> pl.Series:
     text = frame[column.name]
     match column.type:
         case Text() as kind:
-            return _texts(text, kind)
+            return _with_stand_in(_texts(text, kind), frame, column)
         case Integer() | Decimal() as kind:
             return numbers(text, kind)
+        case SqlTimestampUtc():
+            return sql_timestamps(text, not_after=frame[NOT_AFTER])
         case TimestampUtc():
             return timestamps(text, not_after=frame[NOT_AFTER])
         case Date():
@@ -55,13 +73,16 @@ def reasons(frame: pl.DataFrame, column: Column) -> pl.Series:
             of_value = pl.Series([None], dtype=pl.String)
         case Integer() | Decimal() as kind:
             of_value = number_reasons(text, kind)
+        case SqlTimestampUtc():
+            of_value = timestamp_reasons(iso_of_sql(text), not_after=frame[NOT_AFTER])
         case TimestampUtc():
             of_value = timestamp_reasons(text, not_after=frame[NOT_AFTER])
         case Date():
             of_value = date_reasons(text)
         case _:
             of_value = pl.Series([None], dtype=pl.String)
-    missing = pl.lit(None if column.nullable else MISSING, pl.String)
+    is_optional = column.nullable or column.missing is not None
+    missing = pl.lit(None if is_optional else MISSING, pl.String)
     reason = pl.when(frame[wrong(column.name)]).then(pl.lit(WRONG_TYPE)).when(absent).then(missing).otherwise(of_value)
     return pl.select(reason.alias(column.name)).to_series()
 
@@ -74,4 +95,15 @@ def _texts(text: pl.Series, kind: Text) -> pl.Series:
         values = values.str.to_uppercase()
     elif kind.case == "lower":
         values = values.str.to_lowercase()
+    elif kind.case == "title":
+        values = values.str.to_titlecase()
     return pl.select(pl.when(trimmed != "").then(values).alias(text.name)).to_series()
+
+
+def _with_stand_in(values: pl.Series, frame: pl.DataFrame, column: Column) -> pl.Series:
+    """With the text that stands in for a missing one; not in a delete, nor for what is of another kind than text."""
+    if column.missing is None:
+        return values
+    may_lack = frame["_verdict"].is_null() & ~frame["_is_delete"] & ~frame[wrong(column.name)]
+    filled = pl.when(values.is_null() & may_lack).then(pl.lit(column.missing)).otherwise(values)
+    return pl.select(filled.alias(column.name)).to_series()

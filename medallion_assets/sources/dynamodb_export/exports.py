@@ -10,12 +10,13 @@ import json
 from collections.abc import Collection, Generator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import ClassVar
 
 import polars as pl
 from obstore.store import ObjectStore
 
-from medallion_assets.contracts.source import Found, Listing, Owner
+from medallion_assets.contracts.source import LOWEST_ID_WINS, Found, Listing, Owner, RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.dynamodb_export.canonical import canonical
 from medallion_assets.sources.dynamodb_export.columns import ExportLines
@@ -38,6 +39,12 @@ class DynamoDBExports:
     """Full and incremental exports, as DynamoDB writes them below a place, under any prefixes."""
 
     write_time_slack_hours: float = 24
+    order: ClassVar[RecordOrder] = LOWEST_ID_WINS
+    rules: ClassVar[tuple[str, ...]] = ()
+    has_moments: ClassVar[bool] = False
+    chain_starts_at: ClassVar[datetime | None] = None
+    final_verdicts: ClassVar[frozenset[str]] = frozenset(str(verdict) for verdict in Verdict if verdict.is_final)
+    ids_ascend: ClassVar[bool] = True
 
     @property
     def uncertainty(self) -> timedelta:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from medallion_assets.contracts.table import Column, Text
 from medallion_assets.refining.typing import decode as decode_module
 from medallion_assets.refining.typing.decode import decode
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
@@ -259,3 +261,28 @@ def test_a_timestamp_may_name_the_minute_after_the_export() -> None:
 def test_unknown_attributes_are_listed_and_harmless() -> None:
     decoded = row(item(zz={"S": "a"}, extra={"L": [{"M": {"pk": {"S": "b"}}}]}))
     assert (decoded["_unknown_attributes"], decoded["_reasons"]) == (["extra", "zz"], [])
+
+
+NAMED = replace(
+    VISITS,
+    columns=(
+        VISITS.column("visit_id"),
+        Column("guest", Text(case="title"), "who came", source="guest"),
+        Column("city", Text(), "from where", source="city", missing="Unknown"),
+    ),
+)
+
+
+def test_names_take_a_capital_at_the_beginning_of_each_word() -> None:
+    """T3."""
+    (guest,) = decode(bronze(item(guest={"S": " ada  o'brien-LOVELACE "})), NAMED, EXPORTS)["guest"]
+    assert guest == "Ada  O'Brien-Lovelace"
+
+
+@pytest.mark.parametrize("city", [None, {"S": " "}, {"NULL": True}])
+def test_a_text_stands_in_for_one_that_is_missing(city: Any) -> None:
+    """T3: and it is no reason; what is of another type still is one, and a delete has no city."""
+    lines = (item(guest={"S": "ada"}, city=city), item(guest={"S": "ada"}, city={"N": "1"}), change())
+    rows = decode(bronze(*lines), NAMED, EXPORTS)
+    assert rows["city"].to_list() == ["Unknown", None, None]
+    assert rows["_reasons"].to_list() == [[], ["wrong_type"], []]

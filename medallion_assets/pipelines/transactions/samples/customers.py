@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from medallion_assets.contracts.moments import micros
+from medallion_assets.pipelines.randomness import below, choose, uniform
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS as CONTRACT
 from medallion_assets.pipelines.transactions.samples.lines import SampleTable
-from medallion_assets.pipelines.transactions.samples.randomness import below, choose, uniform
 
 CUSTOMERS = SampleTable.of(
     CONTRACT,

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from medallion_assets.pipelines.transactions.samples.randomness import below, uniform
+from medallion_assets.pipelines.randomness import below, uniform
 from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY
 
 UNCERTAIN_MICROS = UNCERTAINTY // timedelta(microseconds=1)

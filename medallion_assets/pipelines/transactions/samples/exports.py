@@ -15,10 +15,10 @@ from typing import Literal
 import polars as pl
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.pipelines.randomness import choose, uniform
 from medallion_assets.pipelines.transactions.samples.customers import CUSTOMERS, NEXT_SEGMENT, customers
 from medallion_assets.pipelines.transactions.samples.lines import SampleTable, full_lines, incremental_lines, spoil
 from medallion_assets.pipelines.transactions.samples.places import exports_of
-from medallion_assets.pipelines.transactions.samples.randomness import choose, uniform
 from medallion_assets.pipelines.transactions.samples.transactions import TRANSACTIONS, moments, transactions
 from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY, Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export

@@ -15,11 +15,11 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import decides_at
 from medallion_assets.contracts.moments import micros
+from medallion_assets.pipelines.randomness import uniform
 from medallion_assets.pipelines.transactions.samples.customers import CUSTOMERS, customer_events, customers
 from medallion_assets.pipelines.transactions.samples.events import changes_in, lives, picture
 from medallion_assets.pipelines.transactions.samples.lines import SampleTable, full_lines, incremental_lines, spoil
 from medallion_assets.pipelines.transactions.samples.places import exports_of
-from medallion_assets.pipelines.transactions.samples.randomness import uniform
 from medallion_assets.pipelines.transactions.samples.transactions import (
     TRANSACTIONS,
     moments,

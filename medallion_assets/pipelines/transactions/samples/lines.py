@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.pipelines.transactions.samples.randomness import below, uniform
+from medallion_assets.pipelines.randomness import below, uniform
 from medallion_assets.sources.dynamodb_export.record import attributes_of
 
 

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from medallion_assets.contracts.moments import micros
+from medallion_assets.pipelines.randomness import below, choose, normal, uniform
 from medallion_assets.pipelines.transactions.customer_transactions import CURRENCIES, PAYMENT_METHODS
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS as CONTRACT
 from medallion_assets.pipelines.transactions.samples.customers import SIGNED_UP_BEFORE, customer_id
 from medallion_assets.pipelines.transactions.samples.lines import SampleTable
-from medallion_assets.pipelines.transactions.samples.randomness import below, choose, normal, uniform
 
 TRANSACTIONS = SampleTable.of(
     CONTRACT,

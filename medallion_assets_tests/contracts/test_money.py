@@ -11,7 +11,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.pipelines.transactions.sales import half_up, to_money, to_units
+from medallion_assets.contracts.money import half_up, to_money, to_units
 
 AMOUNTS = [Decimal("0.0001"), Decimal("1234.5000"), Decimal("99999999999999.9999"), Decimal("-0.0001")]
 

@@ -7,7 +7,7 @@ import hashlib
 import polars as pl
 import pytest
 
-from medallion_assets.pipelines.transactions.samples.randomness import below, choose, normal, uniform
+from medallion_assets.pipelines.randomness import below, choose, normal, uniform
 
 INDEX = pl.col("index")
 MANY = pl.int_range(20_000, dtype=pl.UInt64, eager=True).to_frame("index")

@@ -1,0 +1,8 @@
+-- Every live order.
+select
+    order_id,
+    customer_id,
+    status,
+    ordered_at,
+    order_date
+from {{ source('silver', 'orders') }}

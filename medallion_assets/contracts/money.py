@@ -1,0 +1,40 @@
+"""Exact money in transforms: summed and divided as whole numbers, on any engine.
+
+Belongs here: arithmetic with Money columns, written with Narwhals.
+Does not: what is counted as a sale, or any table.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import narwhals as nw
+
+from medallion_assets.contracts.table import Money
+
+UNITS = 10**Money.scale
+"""Money is summed and divided in whole units of 1/UNITS, as 64-bit integers: a group holds up to 4.6e14 of currency."""
+
+
+def to_units(money: str) -> nw.Expr:
+    """A Money column in whole units of 1/UNITS."""
+    return whole(nw.col(money).cast(nw.Decimal(24, Money.scale)) * nw.lit(UNITS))
+
+
+def to_money(units: nw.Expr) -> nw.Expr:
+    """Whole units of 1/UNITS as Money; exact, since it multiplies by a decimal and never divides."""
+    whole = units.cast(nw.Decimal(20, 0))
+    return (whole * nw.lit(Decimal(1) / UNITS)).cast(nw.Decimal(Money.precision, Money.scale))
+
+
+def half_up(dividend: nw.Expr, divisor: nw.Expr) -> nw.Expr:
+    """The quotient of two integers rounded half up; `dividend` >= 0, `divisor` > 0 and 2 * `dividend` fits 64 bits.
+
+    Spark divides integers as floats: there it is exact while 2 * `dividend` < 2**53.
+    """
+    return whole((dividend * 2 + divisor) // (divisor * 2))
+
+
+def whole(expression: nw.Expr) -> nw.Expr:
+    """A count, sum or quotient of integers as 64 bits; engines type them differently (u32, decimal(38, 0), double)."""
+    return expression.cast(nw.Int64)

@@ -1,0 +1,129 @@
+"""Releases: which versions of several tables belong together, since one build made them all (rule D8).
+
+Belongs here: the `operations.releases` table, and opening tables as a release has them.
+Does not: building or publishing (deriving.dbt).
+
+A build commits its tables one after another, and writes its row last. So a row names versions that are all there.
+Whoever reads tables at their latest version may meet a build between two commits; whoever reads a release never does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+import polars as pl
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.rows import append_rows, read_rows, row_table
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.errors import MissingTableError, PermanentError
+
+RELEASE_NOTE = "medallion_release"
+"""The commit note with the id of the release that a commit belongs to; one that was never completed has no row."""
+VERSIONS = 'JSON: {"layer.table": {"version": 3, "table_id": "..."}}'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A row of RELEASES."""
+
+    release_id: Annotated[str, "its id, which each of its commits notes"]
+    build: Annotated[str, "the name of the models' declaration"]
+    run_id: Annotated[str | None, "the Dagster run that built it"]
+    started_at: Annotated[datetime, "when the build began"]
+    sources: Annotated[str, f"the versions that it was built from, as {VERSIONS}"]
+    tables: Annotated[str, f"the versions that it published, as {VERSIONS}"]
+
+    def version_of(self, table: Table) -> int:
+        """The version that it published of a table, or was built from.
+
+        Raises:
+            PermanentError: it is about other tables.
+        """
+        return int(self._entry(table)["version"])
+
+    def table_id_of(self, table: Table) -> str:
+        """The Delta id of the table that this is a version of; raises as `version_of` does."""
+        return str(self._entry(table)["table_id"])
+
+    def _entry(self, table: Table) -> Mapping[str, Any]:
+        known = {**json.loads(self.sources), **json.loads(self.tables)}
+        if table.name not in known:
+            raise PermanentError(
+                f"release {self.release_id} has no {table.name}",
+                expected=f"one of {', '.join(known)}",
+                do="read the table by itself, or build a release that has it",
+            )
+        entry: Mapping[str, Any] = known[table.name]
+        return entry
+
+
+RELEASES = row_table(
+    Release,
+    name="operations.releases",
+    description="Each complete build of models: versions of tables that belong together, and those they are made of.",
+    key=("release_id",),
+)
+
+
+def versions_of(snapshots: Iterable[Snapshot], versions: Mapping[str, int] | None = None) -> str:
+    """The versions of some tables as a release keeps them; those of `versions` in the place of the snapshots' own."""
+    given = versions or {}
+    return json.dumps(
+        {
+            snapshot.table.name: {
+                "version": given.get(snapshot.table.name, snapshot.version),
+                "table_id": snapshot.table_id,
+            }
+            for snapshot in snapshots
+        }
+    )
+
+
+def record_release(lakehouse: Lakehouse, release: Release) -> None:
+    """Complete a release.
+
+    Raises:
+        CommitConflictError: other writers were faster, every time.
+    """
+    append_rows(lakehouse, RELEASES, [release])
+
+
+def latest_release(lakehouse: Lakehouse, build: str, table: Table) -> Release | None:
+    """The latest complete release of a build of which `table` is the first; None before there is one.
+
+    Each release commits each of its tables, so the one with the highest version of `table` is the latest, whenever its
+    row was written. Releases of a table that was dropped and made anew since are none any more.
+    """
+    try:
+        table_id = lakehouse.open(table).table_id
+    except MissingTableError:
+        return None
+    found = [
+        release
+        for release in read_rows(lakehouse, RELEASES, pl.col("build") == build)
+        if release.table_id_of(table) == table_id
+    ]
+    return max(found, key=lambda release: release.version_of(table), default=None)
+
+
+def open_release(lakehouse: Lakehouse, release: Release, table: Table) -> Snapshot:
+    """A table as a release has it.
+
+    Raises:
+        PermanentError: the release has no such table, or the table was dropped and made anew since.
+        MissingTableError, UnreadableTableError, TransientError: see `Lakehouse.open`.
+    """
+    snapshot = lakehouse.open(table, version=release.version_of(table))
+    if snapshot.table_id != (wanted := release.table_id_of(table)):
+        raise PermanentError(
+            f"{table.name} is not the table that release {release.release_id} is about",
+            expected=f"the table with the id {wanted}",
+            found=f"{snapshot.table_id}: it was dropped and made anew",
+            do="run the build again, and read its release",
+        )
+    return snapshot

@@ -1,0 +1,122 @@
+"""Building: `dbt build` in a DuckDB file of the run, over exactly the files that snapshots name (rule D8).
+
+Belongs here: what dbt did, node by node, as plain values.
+Does not: publishing what it made (publish.py), or keeping the rows that failed (failures.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from medallion_assets.delta.duckdb_views import connect, make_view
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.deriving.dbt.project import Call, one_at_a_time
+from medallion_assets.errors import ModelTestsError, PermanentError
+
+TESTS = ("test", "unit_test")
+PASSED = ("success", "pass", "warn", "no-op")
+NAMED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """What became of a model, a seed or a test. `failures` counts the rows of a test, `rows_in` is where they are."""
+
+    name: str
+    kind: str
+    status: str
+    failures: int = 0
+    message: str | None = None
+    seconds: float = 0.0
+    rows_in: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether it did what it should; a test with the severity `warn` does so whatever it finds."""
+        return self.status in PASSED
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it is a test of data, or a unit test."""
+        return self.kind in TESTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """What `dbt build` did."""
+
+    nodes: tuple[Node, ...]
+    seconds: float
+
+    @property
+    def tests(self) -> Mapping[str, Node]:
+        """Every test by name."""
+        return {node.name: node for node in self.nodes if node.is_test}
+
+    @property
+    def failed(self) -> list[Node]:
+        """What did not pass; what was skipped for it is not among these."""
+        return [node for node in self.nodes if not node.passed and node.status != "skipped"]
+
+    def expect_passed(self) -> None:
+        """Refuse a build that is not whole.
+
+        Raises:
+            ModelTestsError: tests failed.
+            PermanentError: a model could not be made, or a test not be asked.
+        """
+        failed = self.failed
+        if broken := [node for node in failed if node.status != "fail" or not node.is_test]:
+            found = "; ".join(f"{node.name}: {node.message}" for node in broken[:NAMED])
+            raise PermanentError(
+                f"dbt could not build {', '.join(node.name for node in broken[:NAMED])}",
+                expected="every model made, and every test asked",
+                found=found,
+                do="correct the SQL that it names, or what it reads; nothing was published",
+            )
+        if failed:
+            named = ", ".join(sorted(node.name for node in failed)[:NAMED])
+            raise ModelTestsError(
+                f"tests of models failed: {named}",
+                expected="no row at fault",
+                found=", ".join(f"{node.failures:,} of {node.name}" for node in failed[:NAMED]),
+                do="look at the rows in quarantine.dbt_failures, mend what they come from, and run it again; nothing "
+                "was published",
+            )
+
+
+def build(call: Call, sources: Iterable[Snapshot], *, paths: Mapping[str, list[str]] | None = None) -> Build:
+    """Make every model of a project and ask every test, from snapshots; tests leave the rows at fault in tables.
+
+    `paths` are the files to read of some sources, by the table's name, instead of all.
+
+    Raises:
+        PermanentError: the project, or a file of a source, is not right.
+        TransientError: the storage of the sources did not answer.
+    """
+    began = time.monotonic()
+    with one_at_a_time():
+        call.database.unlink(missing_ok=True)
+        with connect(call.database) as connection:
+            for source in sources:
+                chosen = None if paths is None else paths.get(source.table.name)
+                make_view(connection, source, downloads=call.run / "downloads", paths=chosen)
+        result = call.invoke("build", "--store-failures", manifest=call.manifest())
+    nodes: Any = result.result
+    return Build(nodes=tuple(map(_node, nodes.results)), seconds=time.monotonic() - began)
+
+
+def _node(result: Any) -> Node:
+    node = result.node
+    return Node(
+        name=node.name,
+        kind=str(node.resource_type),
+        status=str(result.status),
+        failures=result.failures or 0,
+        message=result.message,
+        seconds=result.execution_time,
+        rows_in=getattr(node, "relation_name", None),
+    )

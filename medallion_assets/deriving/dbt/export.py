@@ -1,0 +1,138 @@
+"""Exporting: a model in the DuckDB file of a run becomes staged files of its Delta table, by contract.
+
+Belongs here: reading a model partition by partition, in bounded memory, and staging what differs from the table.
+Does not: committing (publish.py), or how a partition's files are written (delta.staging).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.duckdb_views import duckdb_type, quoted
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.errors import PermanentError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """A model on its way into the place of its table: files to add, paths to remove, the partitions that differ.
+
+    `rows` counts those of the model, written or not.
+    """
+
+    base: Snapshot
+    rows: int
+    add: list[StagedFile] = field(default_factory=list)
+    remove: list[str] = field(default_factory=list)
+    replaced: list[date] = field(default_factory=list)
+
+    @property
+    def table(self) -> Table:
+        """The contract of the model."""
+        return self.base.table
+
+
+def stage_model(
+    connection: duckdb.DuckDBPyConnection, base: Snapshot, *, partitions: Collection[date] | None = None
+) -> Staged:
+    """Stage what a model holds and `base` does not; partitions that are the same keep their files.
+
+    With `partitions` the model holds these alone, and all others of the table stay as they are. A partition that the
+    model has no rows of is emptied.
+
+    Raises:
+        PermanentError: the model lacks a column of its contract, or holds a value that its type cannot.
+    """
+    held = set(base.partitions) if partitions is None else set(partitions)
+    staged, rows = _Staging(base), 0
+    for partition, frame in _parts(connection, base.table, held):
+        staged.put(partition, frame)
+        rows += frame.height
+    return Staged(base=base, rows=rows, add=staged.add, remove=staged.remove, replaced=sorted(staged.replaced))
+
+
+@dataclass
+class _Staging:
+    base: Snapshot
+    add: list[StagedFile] = field(default_factory=list)
+    remove: list[str] = field(default_factory=list)
+    replaced: set[date] = field(default_factory=set)
+
+    def put(self, partition: date | None, rows: pl.DataFrame) -> None:
+        is_whole = self.base.table.partition_by is None
+        files = self.base.files if is_whole or not self.base.files.height else self.base.partition_files([partition])
+        paths = files["path"].to_list() if files.height else []
+        if self._holds(paths, rows):
+            return
+        self.remove += paths
+        if rows.height:
+            self.add.append(self.base.folder.stage(rows.lazy(), partition=partition))
+        if partition is not None:
+            self.replaced.add(partition)
+
+    def _holds(self, paths: Sequence[str], rows: pl.DataFrame) -> bool:
+        """Whether some files hold these rows and no others; files that cannot be read hold nothing."""
+        if not paths and not rows.height:
+            return True
+        try:
+            held = self.base.scan(paths=paths).collect(engine="streaming")
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+            return False
+        return held.sort(list(self.base.table.key)).equals(rows)
+
+
+def _parts(
+    connection: duckdb.DuckDBPyConnection, table: Table, held: Collection[date | None]
+) -> Iterator[tuple[date | None, pl.DataFrame]]:
+    """Each partition's rows by contract, in the order of the key: those of the model, and those that are `held`."""
+    if table.partition_by is None:
+        yield None, _rows(connection, table)
+        return
+    column = quoted(table.partition_by)
+    found = {row[0] for row in _execute(connection, table, f"select distinct {column} from {_name(table)}")}
+    for partition in sorted({*found, *held}, key=lambda day: day or date.min):
+        where = f"where {column} is null" if partition is None else f"where {column} = date '{partition}'"
+        yield partition, _rows(connection, table, where)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, table: Table, where: str = "") -> pl.DataFrame:
+    columns = ", ".join(
+        f"cast({quoted(column.name)} as {duckdb_type(column.type)}) as {quoted(column.name)}"
+        for column in table.columns
+    )
+    schema = polars_schema(table)
+    try:
+        frame = pl.DataFrame(connection.sql(f"select {columns} from {_name(table)} {where}"))
+    except duckdb.Error as error:
+        raise _refused(table, error) from error
+    rows = frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
+    return rows.sort(list(table.key))
+
+
+def _execute(connection: duckdb.DuckDBPyConnection, table: Table, query: str) -> list[Any]:
+    try:
+        return connection.execute(query).fetchall()
+    except duckdb.Error as error:
+        raise _refused(table, error) from error
+
+
+def _name(table: Table) -> str:
+    return f"{quoted(table.layer)}.{quoted(table.short_name)}"
+
+
+def _refused(table: Table, error: duckdb.Error) -> PermanentError:
+    return PermanentError(
+        f"the dbt model {table.short_name} does not fit the contract of {table.name}",
+        expected=f"columns {', '.join(table.column_names)}, with values that their types hold",
+        found=str(error).splitlines()[0],
+        do="correct the model or the contract; nothing was published",
+    )

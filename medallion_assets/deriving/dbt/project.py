@@ -1,0 +1,198 @@
+"""dbt projects: calling dbt in this process, on a folder of SQL that stays as it is.
+
+Belongs here: the one place that imports dbt, the profile of a run, and whether a parsed project is still of its files.
+Does not: what is built from what (build.py), or what Dagster shows of a project (specs.py).
+
+dbt keeps what it works with in globals of the process, so one call goes on at a time. Everything that it writes goes
+into the folder of the run. Parsing takes seconds: a project may have with it what was parsed of it
+(`target/partial_parse.msgpack`), which counts if it is of the same files and the same dbt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
+from medallion_assets.delta.duckdb_views import SETTINGS
+from medallion_assets.errors import PermanentError
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+    from dbt.contracts.graph.manifest import Manifest
+
+DATABASE = "star.duckdb"
+"""The name of the file is part of every relation's name in what was parsed: it is always this one."""
+PARSED, PARSED_OF = "target/partial_parse.msgpack", "target/parsed_of.json"
+NOT_READ = ("target", "logs", "dbt_packages", "medallion.json")
+"""Of a project's folder, what dbt makes, or we do."""
+Report = Callable[[str], object]
+
+_LOCK = threading.RLock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """dbt for one project in the folder of one run."""
+
+    project: Path
+    run: Path
+    limits: DuckDBLimits = DUCKDB_LIMITS
+    report: Report = lambda _: None
+
+    @property
+    def database(self) -> Path:
+        """The DuckDB file of the run."""
+        return self.run / DATABASE
+
+    @property
+    def manifest_json(self) -> Path:
+        """What the last call wrote about the project."""
+        return self.run / "target" / "manifest.json"
+
+    def invoke(self, command: str, *options: str, manifest: Manifest | None = None) -> dbtRunnerResult:
+        """Call dbt, and leave no connection behind.
+
+        Raises:
+            PermanentError: dbt could not begin: the project is not right, and its message says where.
+        """
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
+        with _LOCK:
+            self._write_profile()
+            places = {"project-dir": self.project, "profiles-dir": self.run, "log-path": self.run / "logs"}
+            options = (*options, *(text for name, place in places.items() for text in (f"--{name}", str(place))))
+            quiet = ("--quiet", "--no-version-check", "--log-level", "none", "--log-format-file", "text")
+            try:
+                result = dbtRunner(manifest=manifest, callbacks=[self._tell]).invoke(
+                    [*quiet, command, *options, "--target-path", str(self.run / "target")]
+                )
+            finally:
+                DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+        if result.exception is not None:
+            raise PermanentError(
+                f"dbt cannot {command} the project {self.project.name}",
+                expected="a project that dbt reads",
+                found=str(result.exception).strip(),
+                do="correct the file that it names; `dbt parse` in the project's folder says the same",
+            ) from result.exception
+        return result
+
+    def manifest(self) -> Manifest:
+        """The parsed project: as it came with its files, else parsed now; `report` hears of that, and why.
+
+        Raises:
+            PermanentError: the project cannot be parsed.
+        """
+        from dbt.contracts.graph.manifest import Manifest
+
+        with _LOCK:
+            key = (str(self.project), project_digest(self.project))
+            if key not in _PARSED:
+                shipped = self._shipped(key[1])
+                _PARSED[key] = self._parse() if shipped is None else shipped
+            manifest = Manifest.from_msgpack(_PARSED[key])
+        for node in manifest.nodes.values():
+            if hasattr(node, "root_path"):  # of a seed: where it was parsed
+                node.root_path = str(self.project)
+        return manifest
+
+    def _parse(self) -> bytes:
+        self.invoke("parse")
+        return (self.run / PARSED).read_bytes()
+
+    def _shipped(self, digest: str) -> bytes | None:
+        try:
+            found = json.loads((self.project / PARSED_OF).read_text())
+            parsed = (self.project / PARSED).read_bytes()
+        except FileNotFoundError:
+            self.report(f"{self.project.name} comes without what was parsed of it; it is parsed now")
+            return None
+        if found != parsed_of(digest):
+            self.report(f"{self.project.name} has changed since it was parsed, or dbt has; it is parsed anew")
+            return None
+        return parsed
+
+    def _write_profile(self) -> None:
+        """A profile for the run, under the name that the project asks for."""
+        described = yaml.safe_load((self.project / "dbt_project.yml").read_text())
+        settings = {**SETTINGS, "memory_limit": self.limits.memory, "temp_directory": str(self.run / "spilled")}
+        output = {
+            "type": "duckdb",
+            "path": str(self.database),
+            "schema": "main",
+            "threads": self.limits.threads,
+            "config_options": {"threads": self.limits.threads},
+            "settings": settings,
+        }
+        profile = {described["profile"]: {"target": "run", "outputs": {"run": output}}}
+        (self.run / "profiles.yml").write_text(yaml.safe_dump(profile))
+
+    def _tell(self, event: Any) -> None:
+        if event.info.name in ("LogModelResult", "LogSeedResult"):
+            self.report(event.info.msg)
+
+
+_PARSED: dict[tuple[str, str], bytes] = {}
+
+
+def parsed_of(digest: str) -> dict[str, str]:
+    """What has to be the same for a parsed project to count: its files, and the dbt that parsed them."""
+    return {"files": digest, "dbt-core": version("dbt-core"), "dbt-duckdb": version("dbt-duckdb")}
+
+
+def project_digest(project: Path) -> str:
+    """Names the files of a project: another one when any of them changes.
+
+    Raises:
+        PermanentError: there is no project.
+    """
+    if not (project / "dbt_project.yml").is_file():
+        raise PermanentError(
+            "there is no dbt project",
+            expected=f"a file dbt_project.yml in {project}",
+            found="none",
+            do="correct the project of DbtModels(...)",
+        )
+    digest = hashlib.sha256()
+    for path in sorted(_files(project)):
+        digest.update(f"{path.relative_to(project)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(project: Path) -> Iterator[Path]:
+    for path in project.rglob("*"):
+        if path.is_file() and path.relative_to(project).parts[0] not in NOT_READ and path.name != ".user.yml":
+            yield path
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Hold dbt for several calls that belong together."""
+    with _LOCK:
+        yield
+
+
+def ship_parsed(call: Call) -> Sequence[Path]:
+    """Put beside the project what was parsed of it, for whoever installs it; give the files.
+
+    Raises:
+        PermanentError: the project cannot be parsed.
+    """
+    call.manifest()
+    digest = project_digest(call.project)
+    (call.project / "target").mkdir(exist_ok=True)
+    parsed, described = call.project / PARSED, call.project / PARSED_OF
+    parsed.write_bytes(_PARSED[str(call.project), digest])
+    described.write_text(json.dumps(parsed_of(digest)))
+    return parsed, described

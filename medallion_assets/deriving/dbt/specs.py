@@ -1,0 +1,109 @@
+"""Specifications: what is known of a dbt project without dbt, from one small JSON file beside it.
+
+Belongs here: which models and tests there are, and what follows from what, as plain values.
+Does not: making the file (prepare.py), or how Dagster shows it (orchestration.assets.dbt).
+
+Importing dbt takes seconds, and so every process of Dagster would: the file is read instead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from medallion_assets.contracts.pipeline import DbtModels
+from medallion_assets.errors import PermanentError
+
+FILE = "medallion.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSpec:
+    """A test: of data, of a source, or a unit test. `model` is the published model that it is a check of."""
+
+    name: str
+    model: str
+    description: str
+    is_warning: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """A published model: its file below the project, the tables that it is made from, and its columns' lineage.
+
+    `upstream` are published models and sources, as `layer.table`. `lineage` has for each column the columns that it
+    follows from, as pairs of `layer.table` and name.
+    """
+
+    name: str
+    path: str
+    upstream: tuple[str, ...]
+    lineage: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Specs:
+    """All of a project that is published, or tested."""
+
+    models: tuple[ModelSpec, ...]
+    tests: tuple[CheckSpec, ...]
+
+    def model(self, name: str) -> ModelSpec:
+        """The model of that name; KeyError when there is none."""
+        return {model.name: model for model in self.models}[name]
+
+    def tests_of(self, model: str) -> tuple[CheckSpec, ...]:
+        """The tests that are checks of a model."""
+        return tuple(test for test in self.tests if test.model == model)
+
+
+def specs_text(specs: Specs) -> str:
+    """The specifications as the text of their file."""
+    return json.dumps(asdict(specs), indent=1) + "\n"
+
+
+@cache
+def read_specs(project: Path) -> Specs:
+    """The specifications of a project.
+
+    Raises:
+        PermanentError: it has none, or they are of another release.
+    """
+    file = project / FILE
+    try:
+        said = json.loads(file.read_text())
+        return Specs(
+            models=tuple(map(_model, said["models"])), tests=tuple(CheckSpec(**test) for test in said["tests"])
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise PermanentError(
+            f"the dbt project {project.name} has no specifications of its models",
+            expected=f"a file {file} of this release",
+            found=repr(error),
+            do="write it: medallion dbt-prepare",
+        ) from error
+
+
+def expect_models(specs: Specs, models: DbtModels) -> None:
+    """Refuse specifications that are of other models than the declaration.
+
+    Raises:
+        PermanentError: with the models that differ.
+    """
+    declared, known = [table.short_name for table in models.models], [model.name for model in specs.models]
+    if declared != known:
+        raise PermanentError(
+            f"the dbt models {models.name} are declared otherwise than their project was prepared",
+            expected=", ".join(declared),
+            found=", ".join(known),
+            do="write its specifications again: medallion dbt-prepare",
+        )
+
+
+def _model(said: dict[str, Any]) -> ModelSpec:
+    lineage = {column: tuple((table, name) for table, name in found) for column, found in said["lineage"].items()}
+    return ModelSpec(name=said["name"], path=said["path"], upstream=tuple(said["upstream"]), lineage=lineage)

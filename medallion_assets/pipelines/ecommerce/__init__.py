@@ -1,0 +1,1 @@
+"""The e-commerce pipeline: files of a month each, and revenue by brand. Its pieces could live in any repository."""

@@ -1,0 +1,32 @@
+"""The dbt models of the star schema: where their project lies, what it reads, and what of it is published.
+
+Belongs here: that declaration.
+Does not: SQL (dbt_project/), or the pipeline around it (pipeline.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medallion_assets.contracts.pipeline import DbtModels
+from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
+from medallion_assets.pipelines.star_schema.dimensions import DIM_CUSTOMER, DIM_DATE, DIM_PRODUCT
+from medallion_assets.pipelines.star_schema.facts import FCT_ORDER_LINE, MART_REVENUE
+from medallion_assets.pipelines.star_schema.holidays import SEED, us_holidays
+from medallion_assets.pipelines.star_schema.order_lines import ORDER_LINES
+from medallion_assets.pipelines.star_schema.orders import ORDERS
+from medallion_assets.pipelines.star_schema.products import PRODUCTS
+
+_PACKAGE = Path(__file__).parents[2]
+_PACKAGED = _PACKAGE / "dbt_project"
+PROJECT = _PACKAGED if _PACKAGED.exists() else _PACKAGE.parent / "dbt_project"
+"""Within the package where it was installed from a wheel, else at the top of the repository."""
+
+STAR = DbtModels(
+    name="star_schema",
+    project=PROJECT,
+    sources=(CRM_CUSTOMERS, PRODUCTS, ORDERS, ORDER_LINES),
+    models=(DIM_CUSTOMER, DIM_PRODUCT, DIM_DATE, FCT_ORDER_LINE, MART_REVENUE),
+    generated={SEED: us_holidays},
+    freshness_hours=26,
+)

@@ -1,0 +1,98 @@
+"""What a run of refine did: what it settled, what the gate held back, and the notes that its commits carry.
+
+Belongs here: the outcome, as values for whoever reports it.
+Does not: settling (refining.refine, refining.replace).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import polars as pl
+
+from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.source import WRONG_TYPE
+from medallion_assets.delta.fingerprints import contract_notes, fingerprint
+from medallion_assets.delta.source_versions import SourceVersion, source_commits, source_notes
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.refining.chain import Gap, UnprotectedMinute
+from medallion_assets.refining.gate import Counts, Gate
+from medallion_assets.refining.judging import Judged
+
+EXPORTS_NOTE = "medallion_settled_exports"
+THRESHOLD_NOTE = "medallion_quality_threshold"
+"""What the gate asked for: the declared threshold, or that of the run config."""
+HAND_NOTE = "medallion_threshold_by_hand"
+"""Whether that threshold came from the run config: a person's decision about the exports of this commit."""
+SAMPLE_ROWS = 5
+HINT_ROWS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failing:
+    """An export that failed the gate: its figures, some of its bad records, and what a person may not see in them."""
+
+    export: Batch
+    counted: Counts
+    sample: pl.DataFrame
+    hints: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, export: Batch, judged: Judged, loaded: Loaded) -> Failing:
+        """What judging found in it."""
+        bad = pl.concat(judged.bad).filter(pl.col("_export_id") == export.id)
+        columns = ["_source_file", "_line_number", "_reasons", "raw"]
+        of_wrong_type = bad.filter(pl.col("_reasons").list.contains(WRONG_TYPE)).head(HINT_ROWS).collect()
+        return cls(
+            export=export,
+            counted=judged.counts[export.id],
+            sample=bad.select(columns).head(SAMPLE_ROWS).collect(),
+            hints=loaded.source.hints(of_wrong_type, loaded.table),
+        )
+
+
+@dataclass(kw_only=True)
+class Refined:
+    """What a run of refine did. `version` is Silver's version after it.
+
+    `held` are the exports that failed the gate: one at most where exports follow each other, any where each is a month.
+    """
+
+    version: int = 0
+    applied: list[Counts] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
+    restated: set[date] = field(default_factory=set)
+    rows_changed: int = 0
+    held: list[Failing] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    unprotected_minute: UnprotectedMinute | None = None
+
+    @property
+    def failing(self) -> Failing | None:
+        """The first that failed the gate."""
+        return self.held[0] if self.held else None
+
+    @property
+    def total(self) -> Counts:
+        """All applied exports counted together."""
+        total = Counts(export_id="")
+        for counted in self.applied:
+            total = total.plus(counted)
+        return total
+
+
+def settled_notes(
+    silver: Snapshot, loaded: Loaded, gate: Gate, source: SourceVersion, ids: list[str]
+) -> Mapping[str, object]:
+    """What a commit on `silver` notes that applies some exports (none: that rejects others), read from `source`."""
+    return {
+        EXPORTS_NOTE: ids,
+        THRESHOLD_NOTE: gate.policy.quality_threshold,
+        **contract_notes(silver, [fingerprint(loaded)] if ids else []),
+        HAND_NOTE: gate.by_hand,
+        **source_notes(source),
+        **source_commits(source),
+    }

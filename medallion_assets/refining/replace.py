@@ -1,0 +1,194 @@
+"""Replacing: a batch is a whole partition of its table, and takes the place of what there was of it (rules E1 to E6).
+
+Belongs here: settling such batches one by one, each in a commit of its own, and what of them is published.
+Does not: batches that follow each other (refining.refine), judging, or the verdict of the gate.
+
+Partitions are independent: one that fails the gate stops no other, and a commit that another partition's run was faster
+than is made again without judging again, for what was staged follows from the batch alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import partial
+
+import polars as pl
+
+from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.delta.commit_notes import RESTATED
+from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.fingerprints import expect_same_key
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.source_versions import SourceVersion
+from medallion_assets.delta.staging import TableFolder
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.refining.bronze import bronze_table, loaded_ids
+from medallion_assets.refining.decisions import Action, read_decisions
+from medallion_assets.refining.gate import Counts, Gate
+from medallion_assets.refining.judging import judge_exports
+from medallion_assets.refining.ledger import Ledger
+from medallion_assets.refining.merge import Change
+from medallion_assets.refining.quarantine import keep_exports, quarantine
+from medallion_assets.refining.refined import Failing, Refined, settled_notes
+from medallion_assets.storage.workspace import workspace
+
+PUBLISHED_BOUNDS = ("_export_id",)
+"""What the log has to say exactly of a file: which batch its rows are of."""
+
+
+def refine_partitions(
+    lakehouse: Lakehouse,
+    loaded: Loaded,
+    *,
+    gate: Gate,
+    now: datetime,
+    only: Collection[date],
+    done: Refined,
+    progress: Callable[[str], None],
+) -> Refined:
+    """Settle every batch that passes the gate, or about which a person decided; of the partitions `only`, or of all.
+
+    Raises:
+        CommitConflictError: other writers were faster, every time.
+    """
+    done.held = []
+    seen: set[tuple[str, int | None]] = set()
+    while True:
+        now_there = _Tables.open(lakehouse, loaded)
+        done.version = now_there.silver.version
+        waiting = (batch for batch in now_there.ledger.pending if not only or batch.partition in only)
+        batch = next((batch for batch in waiting if (batch.id, batch.version) not in seen), None)
+        if batch is None:
+            kept = {*loaded_ids(now_there.bronze), *published_exports(now_there.silver)}
+            keep_exports(lakehouse, loaded.table, kept)
+            return done
+        seen.add((batch.id, batch.version))
+        progress(f"{loaded.table.name}: judging {batch.id}")
+        _settle(now_there, loaded, batch, gate, now, done)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tables:
+    """Silver and Bronze, opened in this order: Bronze then knows of everything that Silver has settled."""
+
+    silver: Snapshot
+    bronze: Snapshot
+    ledger: Ledger
+
+    @classmethod
+    def open(cls, lakehouse: Lakehouse, loaded: Loaded) -> _Tables:
+        """As they are now."""
+        table = loaded.table
+        silver, bronze = lakehouse.ready(table), lakehouse.source(bronze_table(table.short_name))
+        expect_same_key(silver)
+        ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
+        return cls(silver=silver, bronze=bronze, ledger=ledger)
+
+
+def _settle(tables: _Tables, loaded: Loaded, batch: Batch, gate: Gate, now: datetime, done: Refined) -> None:
+    """Judge a batch; publish it, or leave it out, as the gate and people say."""
+    lakehouse, decision = tables.silver.lakehouse, tables.ledger.decision(batch)
+    if decision is Action.REJECT:
+        if (version := _commit(lakehouse, loaded, gate, batch, None)) is not None:
+            done.version = version
+            done.rejected.append(batch.id)
+        return
+    with workspace() as folder:
+        judged = judge_exports(tables.bronze, loaded, [batch], folder)
+        judged.counts[batch.id] = _with_shrinking(tables.silver, batch, judged.counts[batch.id])
+        if decision is not Action.ACCEPT and not gate.lets_through(judged.counts[batch.id]):
+            done.held.append(Failing.of(batch, judged, loaded))
+            return
+        quarantine(lakehouse, loaded, pl.concat(judged.bad), [batch], now=now)
+        change = replace_partition(tables.silver, judged.good, batch)
+        version = _commit(lakehouse, loaded, gate, batch, change)
+    if version is not None:
+        done.version = version
+        done.applied.append(judged.counts[batch.id])
+        done.restated |= change.restated
+        done.rows_changed += change.rows
+
+
+def _commit(lakehouse: Lakehouse, loaded: Loaded, gate: Gate, batch: Batch, change: Change | None) -> int | None:
+    """Settle a batch: applied with its change, rejected without one; None when it waits no more.
+
+    What was staged stays right whatever other partitions become meanwhile, so a lost race costs a look at the logs.
+    """
+
+    def commit() -> int | None:
+        tables = _Tables.open(lakehouse, loaded)
+        silver, ledger = tables.silver, tables.ledger
+        if not any((waits.id, waits.version) == (batch.id, batch.version) for waits in ledger.pending):
+            return None
+        ids, rejected = ([], [batch.id]) if change is None else ([batch.id], [])
+        restated = [] if change is None else sorted(str(day) for day in change.restated)
+        replaced = silver.partition_files([batch.partition]) if change is not None else silver.files.clear()
+        return silver.commit(
+            [] if change is None else change.staged,
+            remove=replaced["path"] if replaced.height else (),
+            transactions=ledger.transactions(ids, rejected),
+            metadata={
+                RESTATED: restated,
+                **settled_notes(silver, loaded, gate, SourceVersion.of(tables.bronze), ids),
+            },
+        )
+
+    return until_committed(commit)
+
+
+def replace_partition(silver: Snapshot, good: Iterable[pl.LazyFrame], batch: Batch) -> Change:
+    """Stage the good records of a batch as its partition: a file for each part, and what is there gives way.
+
+    `good` are parts of events (`events.event_schema`).
+    """
+    stage = partial(_stage_part, folder=silver.folder, partition=batch.partition)
+    staged = [file for file in silver.lakehouse.engine.map_items(stage, list(good)) if file.rows]
+    held = silver.partition_files([batch.partition])
+    return Change(
+        staged=staged,
+        removed=held["path"].to_list() if held.height else [],
+        restated={batch.partition} if batch.partition is not None else set(),
+        rows=sum(file.rows for file in staged),
+    )
+
+
+def add_rows(silver: Snapshot, events: pl.DataFrame) -> Change:
+    """Stage records that were bad and are good now, beside what there is of their partitions; none that is in."""
+    table = silver.table
+    change = Change()
+    for (day,), rows in events.partition_by(str(table.partition_by), as_dict=True).items():
+        held = silver.scan(partitions=[day]).select(table.row_id)
+        new = rows.lazy().join(held, on=table.row_id, how="anti").collect(engine="streaming")
+        if new.height:
+            change.staged.append(_stage_part(new.lazy(), folder=silver.folder, partition=day))
+            change.restated.add(day)
+            change.rows += new.height
+    return change
+
+
+def published_exports(silver: Snapshot) -> set[str]:
+    """The batches whose rows a table holds: of each partition the version that is published."""
+    files = silver.files
+    if not files.height:
+        return set()
+    bounds = files.select("min._export_id", "max._export_id")
+    if bounds.filter(pl.col("min._export_id").eq_missing(pl.col("max._export_id"))).drop_nulls().height == files.height:
+        return set(bounds["min._export_id"])
+    return set(silver.scan().select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"])
+
+
+def _with_shrinking(silver: Snapshot, batch: Batch, counted: Counts) -> Counts:
+    """Rule C7 for a version of a partition: so many fewer good rows than the one that is published count as deleted."""
+    held = silver.partition_files([batch.partition])
+    live = int(held["num_records"].sum()) if held.height else 0
+    return replace(counted, live=live, absent=max(0, live - (counted.records - counted.bad)))
+
+
+def _stage_part(part: pl.LazyFrame, *, folder: TableFolder, partition: date | None) -> StagedFile:
+    names = polars_schema(folder.table).names()
+    rows = part.with_columns(pl.lit(value=False).alias("is_deleted")).select(names)
+    return folder.stage(rows, partition=partition, bounds=PUBLISHED_BOUNDS)

@@ -1,0 +1,1 @@
+"""Tests of dbt models: most build a star, which takes seconds."""
