@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from medallion_assets.cli import local, tables
+from medallion_assets.cli import dbt, local, tables
 
 app = typer.Typer(
     name="medallion",
@@ -33,6 +33,7 @@ app.command()(tables.status)
 app.command("sample-export")(local.sample_export)
 app.command()(tables.rebuild)
 app.command()(tables.verify)
+app.command("dbt-prepare")(dbt.dbt_prepare)
 exports_app.command("verify")(tables.verify_exports)
 quarantine_app.command("show")(tables.quarantine_show)
 quarantine_app.command("redrive")(tables.quarantine_redrive)
