@@ -34,7 +34,7 @@ from medallion_assets.refining.bronze import (
     rebuilt_notes,
     staged_or_empty,
 )
-from medallion_assets.refining.load import open_exports, stage_batch
+from medallion_assets.refining.load import counted, open_exports, stage_batch
 from medallion_assets.refining.owner import owner_known
 from medallion_assets.refining.versions import superseded_exports
 
@@ -168,7 +168,7 @@ class _Work:
             if is_held and refused.verdict == WRONG_TABLE:
                 self.foreign[found.id] = str(refused)
             return False
-        batch = delivery.batch
+        batch = counted(delivery.batch, staged) if self.stages else delivery.batch
         files = export_files(self.bronze, batch.id) if self.bronze.files.height else self.bronze.files
         before = int(files["num_records"].sum()) if is_held else 0
         self._count(batch, before)
