@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from medallion_assets.cli import local, tables
+from medallion_assets.cli import local, sql, tables
 
 app = typer.Typer(
     name="medallion",
@@ -30,6 +30,7 @@ app.command()(local.dev)
 app.command()(tables.explain)
 app.command()(local.sample)
 app.command()(tables.status)
+app.command()(sql.sql)
 app.command("sample-export")(local.sample_export)
 app.command()(tables.rebuild)
 app.command()(tables.verify)

@@ -34,14 +34,6 @@ FIRST, LATER = (EXPORTS[0], EXPORTS[3]), (EXPORTS[1], EXPORTS[2], EXPORTS[4])
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
-    """What every table holds after one run in peace."""
-    lakehouse = pipeline.lakehouse_at(tmp_path_factory.mktemp("undisturbed"))
-    run(lakehouse)
-    return dump(lakehouse)
-
-
-@pytest.fixture(scope="module")
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lakehouse in which the first exports have landed and nothing is refined."""
     lakehouse = pipeline.lakehouse_at(tmp_path_factory.mktemp("landed"))

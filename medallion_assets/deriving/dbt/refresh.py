@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from medallion_assets.contracts.pipeline import DbtModels
+from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.duckdb_views import connect
-from medallion_assets.delta.releases import Release, record_release, versions_of
+from medallion_assets.delta.releases import Release
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.build import Build, build
 from medallion_assets.deriving.dbt.export import Staged, stage_model
 from medallion_assets.deriving.dbt.failures import keep_failures
-from medallion_assets.deriving.dbt.project import NO_MORE_THAN, Call, DuckDBLimits, Report
-from medallion_assets.deriving.dbt.publish import Publication
+from medallion_assets.deriving.dbt.project import Call, Report
+from medallion_assets.deriving.dbt.publish import Publication, publish
 from medallion_assets.deriving.dbt.specs import expect_models, read_specs
 from medallion_assets.storage.workspace import workspace
 
@@ -39,6 +40,7 @@ class Refreshed:
     release: Release | None
     staged: Mapping[str, Staged]
     versions: Mapping[str, int]
+    rows_in: int = 0
     failures_kept: int = 0
 
 
@@ -48,7 +50,7 @@ def refresh(
     *,
     now: datetime,
     run_id: str | None = None,
-    limits: DuckDBLimits = NO_MORE_THAN,
+    limits: DuckDBLimits = DUCKDB_LIMITS,
     report: Report = lambda _: None,
 ) -> Refreshed:
     """Build every model from the latest version of each source; publish them if all of it passed.
@@ -79,17 +81,11 @@ def _refresh(
                 return Refreshed(build=built, release=None, staged={}, versions={}, failures_kept=kept)
             staged = [stage_model(connection, base) for base in bases]
     publication = Publication(release_id=str(uuid.uuid4()), sources=sources, models=staged)
-    publication.expect_unchanged()
-    versions = {model.table.name: version for model, version in publication.burst()}
-    release = Release(
-        release_id=publication.release_id,
-        build=models.name,
-        run_id=run_id,
-        started_at=now,
-        sources=versions_of(sources),
-        tables=versions_of(bases, versions),
-    )
-    record_release(lakehouse, release)
+    published = publish(publication, build=models.name, run_id=run_id, now=now)
     return Refreshed(
-        build=built, release=release, staged={model.table.name: model for model in staged}, versions=versions
+        build=built,
+        release=published.release,
+        staged={model.table.name: model for model in staged},
+        versions=published.versions,
+        rows_in=sum(source.row_count for source in sources),
     )
