@@ -186,6 +186,10 @@ class Source(Protocol):
         """Whether what arrives mostly has a greater id than what came before: then looking there first is worth it."""
         ...
 
+    def of(self, table: Table) -> Source:
+        """The source as that of one table, which may have to know what the contract reads."""
+        ...
+
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
         """What lies in the place: of ids greater than `after` alone, and of none that are `known`.
 

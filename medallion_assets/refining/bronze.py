@@ -62,12 +62,12 @@ def stage_lines(bronze: Snapshot, batch: Batch, lines: pl.DataFrame, *, now: dat
     Its row groups are small in bytes, whatever the lines: readers hold some of them at a time.
     """
     schema = {name: kind for name, kind in polars_schema(bronze.table).items() if name != "_export_date"}
-    return bronze.folder.stage(
+    staged = bronze.folder.stage(
         lines.lazy().with_columns(_facts(batch, now)).select(pl.col(name).cast(kind) for name, kind in schema.items()),
         partition=batch.started_at.date(),
-        bounds=LEDGER_BOUNDS,
         row_group_rows=rows_of_bytes(lines.get_column("raw"), ROW_GROUP_BYTES),
     )
+    return _with_exact_bounds(staged, batch)
 
 
 def load_export(
@@ -268,6 +268,13 @@ def _facts(batch: Batch, now: datetime) -> list[pl.Expr]:
 
 def _empty_file(bronze: Snapshot, batch: Batch) -> StagedFile:
     schema = {name: kind for name, kind in polars_schema(bronze.table).items() if name != "_export_date"}
-    staged = bronze.folder.stage(pl.LazyFrame(schema=schema), partition=batch.started_at.date())
+    return _with_exact_bounds(
+        bronze.folder.stage(pl.LazyFrame(schema=schema), partition=batch.started_at.date()), batch
+    )
+
+
+def _with_exact_bounds(staged: StagedFile, batch: Batch) -> StagedFile:
+    """The ledger is read from these bounds: they are whole, also where a footer shortens a long id."""
     facts = (batch.id, str(batch.kind), batch.covers_from, batch.covers_to)
-    return replace(staged, bounds={name: (fact, fact) for name, fact in zip(LEDGER_BOUNDS, facts, strict=True)})
+    exact = {name: (fact, fact) for name, fact in zip(LEDGER_BOUNDS, facts, strict=True)}
+    return replace(staged, bounds={**staged.bounds, **exact})

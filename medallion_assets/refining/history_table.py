@@ -134,7 +134,7 @@ def replace_events(lakehouse: Lakehouse, loaded: Loaded, made: Snapshot, export_
         log = lakehouse.open_any(contract)
         held = log.scan(paths=sound_files(log), schema=stored_schema(log.delta))
         others = conformed(held.filter(~pl.col("_export_id").is_in(list(export_ids))), polars_schema(contract))
-        staged = log.folder.stage(pl.concat([others, made.scan()]), bounds=("_export_id",))
+        staged = log.folder.stage(pl.concat([others, made.scan()]))
         log.commit(
             [staged] if staged.rows else [],
             remove=log.files["path"].to_list() if log.files.height else [],
@@ -159,7 +159,7 @@ def _log(lakehouse: Lakehouse, loaded: Loaded, good: Sequence[pl.LazyFrame], who
     names = polars_schema(log.table).names()
     rows = pl.concat([kept, new.select(names)])
     height, size = rows.select(pl.len()).collect(engine="streaming").item(), text_bytes(rows)
-    staged = log.folder.stage(rows, bounds=("_export_id",), row_group_rows=row_group_rows(height, size))
+    staged = log.folder.stage(rows, row_group_rows=row_group_rows(height, size))
     if staged.rows or removed:
         log.commit([staged] if staged.rows else [], remove=removed, metadata={RULES_NOTE: rules_with(log, [rules])})
 

@@ -6,7 +6,7 @@ Does not: either of them, or when to run (triggers).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -193,11 +193,17 @@ class _Loading:
         refused_as = None if known is None else known.verdict
         self.mark.before_loading(batch)
         staged = stage_batch(self.source, self.place, bronze, delivery, self.now, refused_as=refused_as)
+        batch = counted(batch, staged)
         self.owner, self.has_rows = self.owner.or_of(batch, has_rows=self.has_rows), True
         if load_export(self.lakehouse, self.table, batch, staged, notes=owner_notes(self.owner)) is not None:
             self.done.loaded.append(batch)
             if (why := why_outdated(bronze, self.source, batch, self.decisions)) is not None:
                 self.done.outdated[batch.id] = why
+
+
+def counted(batch: Batch, staged: Sequence[StagedFile]) -> Batch:
+    """A batch with as many records as were read of it: not every source knows them before."""
+    return replace(batch, records=sum(file.rows for file in staged))
 
 
 def stage_batch(

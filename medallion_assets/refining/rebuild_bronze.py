@@ -34,8 +34,9 @@ from medallion_assets.refining.bronze import (
     rebuilt_notes,
     staged_or_empty,
 )
-from medallion_assets.refining.load import open_exports, stage_batch
+from medallion_assets.refining.load import counted, open_exports, stage_batch
 from medallion_assets.refining.owner import owner_known
+from medallion_assets.refining.versions import superseded_exports
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """What reading a file raises that is gone or damaged."""
@@ -107,7 +108,7 @@ class _Work:
         self.damaged = damaged_files(self.bronze)
         bronze, name = self.bronze, self.bronze.table.short_name
         held = loaded_ids(bronze)
-        known = held | set(origins_since(bronze, 0))
+        known = held | (set(origins_since(bronze, 0)) - superseded_exports(bronze))
         place = open_exports(self.raw_url, name, bronze.lakehouse.storage_options, loaded=lambda: known)
         seen: set[str] = set()
         for found in self._found(place, known):
@@ -167,7 +168,7 @@ class _Work:
             if is_held and refused.verdict == WRONG_TABLE:
                 self.foreign[found.id] = str(refused)
             return False
-        batch = delivery.batch
+        batch = counted(delivery.batch, staged) if self.stages else delivery.batch
         files = export_files(self.bronze, batch.id) if self.bronze.files.height else self.bronze.files
         before = int(files["num_records"].sum()) if is_held else 0
         self._count(batch, before)

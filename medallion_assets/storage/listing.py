@@ -10,10 +10,13 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from obstore.store import LocalStore, ObjectStore, S3Store
 
+from medallion_assets.contracts.moments import moment
 from medallion_assets.storage.bucket import Bucket
 from medallion_assets.storage.failures import our_error, store_errors, words
 
@@ -33,6 +36,7 @@ class StoredObject:
     key: str
     size: int
     tag: str
+    modified_at: datetime
 
 
 @dataclass(slots=True)
@@ -93,10 +97,12 @@ def _pages(bucket: Bucket, folder: str, passed_over: PassedOver) -> Iterator[Sto
             after = last if skipped is None else max(last, f"{skipped}{NEXT}")
 
 
-def _stored(entry: dict[str, str | int], prefix_length: int) -> StoredObject:
+def _stored(entry: dict[str, Any], prefix_length: int) -> StoredObject:
     storage = str(entry.get("StorageClass", ""))
     tag = str(entry["ETag"]) if storage in ORDINARY else f"{entry['ETag']} {storage}"
-    return StoredObject(key=str(entry["Key"])[prefix_length:], size=int(entry["Size"]), tag=tag)
+    return StoredObject(
+        key=str(entry["Key"])[prefix_length:], size=int(entry["Size"]), tag=tag, modified_at=entry["LastModified"]
+    )
 
 
 def _folders_of_bucket(bucket: Bucket, folder: str) -> Iterator[str]:
@@ -145,7 +151,9 @@ def _walk(
         except OSError:  # gone meanwhile, or a link that leads nowhere
             continue
         if not is_folder and not _UNFINISHED.search(key):
-            yield StoredObject(key=key, size=found.st_size, tag=f"{found.st_ino:x}-{found.st_mtime_ns:x}")
+            tag = f"{found.st_ino:x}-{found.st_mtime_ns:x}"
+            modified = moment(found.st_mtime_ns // 1000)
+            yield StoredObject(key=key, size=found.st_size, tag=tag, modified_at=modified)
         elif is_folder and (found.st_dev, found.st_ino) not in above:
             yield from _walk(root, f"{key}/", passed_over, unseen, above)
 

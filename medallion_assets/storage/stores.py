@@ -195,6 +195,36 @@ def download(store: ObjectStore, key: str, path: Path) -> bool:
             file.write(chunk)
 
 
+def read_chunks(store: ObjectStore, key: str) -> Iterator[bytes]:
+    """The bytes of an object from its first to its last, in pieces of about CHUNK_BYTES.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+        UnreadableObjectError: this object is refused, whatever else may be read.
+        PermanentError, TransientError: see `store_errors`.
+    """
+    chunks = _local_chunks(store, key) if isinstance(store, LocalStore) else _chunks(store, key)
+    is_there = True
+    while is_there:
+        with store_errors(key, is_object=True):
+            try:
+                chunk = next(chunks, None)
+            except NOT_THERE as error:
+                _expect_bucket(error)
+                is_there = False
+        if is_there:
+            if chunk is None:
+                return
+            yield bytes(chunk)
+    raise FileNotFoundError(key)
+
+
+def _local_chunks(store: LocalStore, key: str) -> Iterator[bytes]:
+    with _local(store, key).open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
 def write_chunks(store: ObjectStore, key: str, chunks: Iterable[bytes]) -> None:
     """Write an object from chunks, in bounded memory; it becomes visible when it is whole."""
     with store_errors(key), obstore.open_writer(store, key) as writer:

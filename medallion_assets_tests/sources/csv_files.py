@@ -59,6 +59,10 @@ class CsvFiles:
     final_verdicts: ClassVar[frozenset[str]] = frozenset()
     ids_ascend: ClassVar[bool] = False
 
+    def of(self, table: Table) -> CsvFiles:
+        del table
+        return self
+
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
         found = sorted(list_objects(place, passed_over=lambda _: None, unseen=Unseen()), key=lambda stored: stored.key)
         batches = [

@@ -55,6 +55,10 @@ class MonthFiles:
     final_verdicts: tuple[str, ...] = ()
     ids_ascend: bool = False
 
+    def of(self, table: Table) -> MonthFiles:
+        del table
+        return self
+
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
         found = sorted(list_objects(place, passed_over=lambda _: None, unseen=Unseen()), key=lambda stored: stored.key)
         batches = [

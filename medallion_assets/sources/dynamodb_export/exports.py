@@ -51,6 +51,11 @@ class DynamoDBExports:
         """What AWS says of every full export; its manifests are read with the same."""
         return UNCERTAINTY
 
+    def of(self, table: Table) -> DynamoDBExports:
+        """The same for every table."""
+        del table
+        return self
+
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
         """The exports of a place (rules B1, B2)."""
         return list_exports(place, after=after, settled=known)

@@ -1,0 +1,90 @@
+"""Changes in files: what columns beside the values say of a record: when it was written, and whether it is a delete.
+
+Belongs here: the flag and the sequence of rule F3, and one row a record for whoever types it.
+Does not: taking a record's text apart (a format).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from medallion_assets.contracts.batch import BatchKind
+from medallion_assets.contracts.reasons import listed
+from medallion_assets.contracts.source import wrong
+from medallion_assets.contracts.table import Table
+
+WRONG_COLUMN_COUNT = "wrong_column_count"
+FLAG_MALFORMED = "flag_malformed"
+UNKNOWN_RECORD = "unknown_record"
+TRUE = ("true", "1", "t", "y", "yes", "d")
+FALSE = ("false", "0", "f", "n", "no", "u", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordColumns:
+    """The columns of a table's files beside those of its contract."""
+
+    sequence: str | None = None
+    delete_flag: str | None = None
+
+
+def line_rows(
+    texts: pl.DataFrame,
+    verdicts: pl.Series,
+    kinds: pl.Series,
+    table: Table,
+    columns: RecordColumns,
+    wrongs: Mapping[str, pl.Series] | None = None,
+) -> pl.DataFrame:
+    """What a `LineReader` gives, of records whose fields are `texts`, by their names (null: absent).
+
+    `verdicts` says which of them could not be taken apart, `kinds` of what kind each one's batch is. `wrongs` says of
+    some fields where they are of another kind than text.
+    """
+    is_change = kinds == BatchKind.CHANGES.value
+    verdict, is_delete = _flags(texts, verdicts, is_change, columns.delete_flag)
+    sourced = [column for column in table.decoded_columns if column.source is not None]
+    known = {*(str(column.source) for column in sourced), columns.sequence, columns.delete_flag}
+    unknown = sorted(set(texts.columns) - known)
+    is_read = verdict.is_null()
+    nothing = pl.repeat(None, texts.height, dtype=pl.String, eager=True)
+
+    def text_of(name: str | None) -> pl.Series:
+        return texts.get_column(name) if name is not None and name in texts.columns else nothing
+
+    rows = {
+        "_verdict": verdict,
+        "_is_delete": is_delete,
+        "_sequence": text_of(columns.sequence),
+        "_unknown_attributes": _present(texts, unknown),
+    }
+    for column in sourced:
+        kept = is_read if column.name in table.key else is_read & ~is_delete
+        value, is_wrong = text_of(column.source), (wrongs or {}).get(str(column.source))
+        rows[column.name] = value if kept.all() else value.zip_with(kept, nothing)
+        never = pl.repeat(value=False, n=texts.height, dtype=pl.Boolean, eager=True)
+        rows[wrong(column.name)] = never if is_wrong is None else is_wrong & kept
+    return pl.DataFrame(rows)
+
+
+def _flags(
+    texts: pl.DataFrame, verdicts: pl.Series, is_change: pl.Series, flag: str | None
+) -> tuple[pl.Series, pl.Series]:
+    """The verdicts with those of flags, and which records are deletes; a batch that is no change has none."""
+    never = pl.repeat(value=False, n=texts.height, dtype=pl.Boolean, eager=True)
+    if flag is None or flag not in texts.columns:
+        return verdicts, never
+    said = texts.get_column(flag).fill_null("").str.strip_chars().str.to_lowercase()
+    is_read = verdicts.is_null() & is_change
+    is_delete = said.is_in(TRUE) & is_read
+    is_odd = ~said.is_in((*TRUE, *FALSE)) & is_read
+    odd = pl.repeat(FLAG_MALFORMED, texts.height, dtype=pl.String, eager=True)
+    return odd.zip_with(is_odd, verdicts), is_delete
+
+
+def _present(texts: pl.DataFrame, names: list[str]) -> pl.Series:
+    """Which of some columns each record has a text in, as lists."""
+    return listed(texts.select(pl.col(names).is_not_null()) if names else pl.DataFrame(), names, height=texts.height)

@@ -1,0 +1,55 @@
+"""CSV lines: the records of CSV files as texts, one column for each source of the contract.
+
+Belongs here: fields by the names of their file's columns, and what cannot be taken apart.
+Does not: the grammar (sources.files.csv_fields), or flags and sequences (sources.files.changes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.sources.files.changes import UNKNOWN_RECORD, WRONG_COLUMN_COUNT, RecordColumns, line_rows
+from medallion_assets.sources.files.csv_fields import Fields
+from medallion_assets.sources.files.names import columns_of
+
+
+@dataclass(frozen=True, slots=True)
+class CsvLines:
+    """Reads records for one contract (`contracts.source.LineReader`)."""
+
+    table: Table
+    fields: Fields
+    columns: RecordColumns
+
+    def read(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """One row a record, in order; each by the header of its own file."""
+        sources = lines["_source_file"].unique(maintain_order=True)
+        if sources.len() <= 1:
+            return self._read(lines, columns_of(sources[0]) if sources.len() else ())
+        numbered = lines.with_row_index("_row")
+        parts = [
+            self._read(part, columns_of(str(source))).with_columns(part["_row"])
+            for (source,), part in numbered.partition_by("_source_file", as_dict=True).items()
+        ]
+        return pl.concat(parts).sort("_row").drop("_row")
+
+    def _read(self, lines: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
+        records = lines["raw"].fill_null("")
+        verdicts = self._verdicts(records, len(names))
+        texts = self.fields.columns(records, len(names)) if names else pl.DataFrame()
+        texts.columns = list(names)
+        texts = texts.select(pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in names)
+        return line_rows(texts, verdicts, lines["_export_type"], self.table, self.columns)
+
+    def _verdicts(self, records: pl.Series, count: int) -> pl.Series:
+        counts = self.fields.counts(records)
+        is_other = counts != count
+        has_quotes = records.str.contains('"', literal=True)
+        verdicts = pl.select(pl.when(is_other).then(pl.lit(WRONG_COLUMN_COUNT))).to_series()
+        if not has_quotes.any():
+            return verdicts
+        malformed = self.fields.is_malformed(records) & has_quotes & ~is_other
+        return pl.select(pl.when(malformed).then(pl.lit(UNKNOWN_RECORD)).otherwise(verdicts)).to_series()

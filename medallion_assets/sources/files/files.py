@@ -1,0 +1,225 @@
+"""Files as a source of batches: each file that a pattern names is one (rules F1 to F8).
+
+Belongs here: putting the parts of this folder together as `contracts.source.Source` asks for them.
+Does not: any of the parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import ClassVar, Protocol
+
+import polars as pl
+from obstore.store import ObjectStore
+
+from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.moments import EPOCH
+from medallion_assets.contracts.source import LATEST_ID_WINS, Found, LineReader, Listing, Owner, RecordOrder
+from medallion_assets.contracts.table import Table
+from medallion_assets.errors import PermanentError
+from medallion_assets.sources.files.changes import RecordColumns
+from medallion_assets.sources.files.csv_format import Csv
+from medallion_assets.sources.files.names import batch_id, key_of, modified_at, pattern_of, source_file
+from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
+from medallion_assets.storage.listing import Unseen, list_objects
+from medallion_assets.storage.stores import state_of
+
+FRAME_BYTES = 64 * 1024 * 1024
+"""Text in a frame; a frame ends behind the block that reaches it."""
+
+
+class Format(Protocol):
+    """What a file is to be read as."""
+
+    @property
+    def rules(self) -> str:
+        """What of it decides rows, as a text that changes with it."""
+        ...
+
+    def records(
+        self, store: ObjectStore, key: str, required: Sequence[str]
+    ) -> Generator[tuple[tuple[str, ...], pl.Series]]:
+        """The columns of a file and its records, block by block; `required` are the columns that it must have."""
+        ...
+
+    def reader(self, table: Table, columns: RecordColumns) -> LineReader:
+        """A reader of its records."""
+        ...
+
+    def canonical(self, record: str) -> str:
+        """One text for all records that say the same."""
+        ...
+
+    def spelled(self, text: str) -> str:
+        """How a text stands in a record."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileDelivery:
+    """A file; how many records it has is known once they were read."""
+
+    batch: Batch
+    key: str
+    size: int
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """The files below a table's place that `pattern` names: `orders-*.csv`, or `**/*.parquet` in any folders.
+
+    `kind` says what a file is of its table: changes, all of it, or a partition. A file of changes has a column
+    `sequence`, the moment at which each record was written, and may have one `delete_flag` (rule F3). `header` are the
+    columns that each file must have, in any order; without it these are the columns that the contract reads. A file of
+    a partition begins with the partition's name, in the form of `partition` (as of strftime), up to the first dot.
+    """
+
+    pattern: str
+    kind: BatchKind
+    format: Format = field(default_factory=Csv)
+    sequence: str | None = None
+    delete_flag: str | None = None
+    header: tuple[str, ...] | None = None
+    partition: str | None = None
+    write_time_slack_hours: float = 24
+    contract_columns: tuple[str, ...] = field(default=(), repr=False)
+
+    uncertainty: ClassVar[timedelta] = timedelta(0)
+    order: ClassVar[RecordOrder] = LATEST_ID_WINS
+    has_moments: ClassVar[bool] = True
+    chain_starts_at: ClassVar[datetime | None] = EPOCH
+    final_verdicts: ClassVar[frozenset[str]] = frozenset()
+    ids_ascend: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be kept.
+
+        Raises:
+            PermanentError: a column or a form of names that the kind of the files has no use for, or one that it lacks.
+        """
+        is_changes, is_partition = self.kind is BatchKind.CHANGES, self.kind is BatchKind.PARTITION
+        for name, value, is_needed, is_possible in (
+            ("sequence", self.sequence, is_changes, is_changes),
+            ("delete_flag", self.delete_flag, False, is_changes),
+            ("partition", self.partition, is_partition, is_partition),
+        ):
+            if (value is None and is_needed) or (value is not None and not is_possible):
+                raise PermanentError(
+                    f"files {self.pattern} cannot be read as they are declared",
+                    expected=f"{'a' if is_needed else 'no'} {name} for kind={self.kind.name}",
+                    found=f"{name}={value!r}",
+                    do="correct Files(...), where the pipeline declares the table",
+                )
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The columns that order records and delete, and the form of the files."""
+        return (f"files {self.kind} {self.sequence} {self.delete_flag} {self.format.rules}",)
+
+    @property
+    def columns(self) -> RecordColumns:
+        """The columns beside those of the contract."""
+        return RecordColumns(sequence=self.sequence, delete_flag=self.delete_flag)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The columns that each file must have."""
+        beside = (name for name in (self.sequence, self.delete_flag) if name is not None)
+        return tuple(dict.fromkeys([*(self.contract_columns if self.header is None else self.header), *beside]))
+
+    def of(self, table: Table) -> Files:
+        """With the columns that the contract reads."""
+        sources = [str(column.source) for column in table.columns if column.source is not None]
+        return replace(self, contract_columns=tuple(dict.fromkeys(sources)))
+
+    def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
+        """The files of a place, each as it is now (rule F1); everything is listed, for any file may change."""
+        is_named, unseen, foreign, batches = pattern_of(self.pattern).fullmatch, Unseen(), 0, []
+        for stored in list_objects(place, unseen=unseen):
+            if is_named(stored.key) is None:
+                foreign += 1
+            elif (name := batch_id(stored)) not in known and (after is None or name > after):
+                fingerprint = f"{stored.size} {stored.tag}"
+                batches.append(Found(id=name, prefix="", fingerprint=fingerprint, partition=self._named(stored.key)))
+        batches.sort(key=lambda found: found.id)
+        return Listing(batches=batches, foreign=foreign, unclaimed=[], unseen=unseen.folders)
+
+    def read(self, place: ObjectStore, found: Found, *, owner: Owner | None = None) -> FileDelivery:
+        """What its name and its moment say; nothing of it is read yet, and a file has no owner."""
+        del place, owner
+        size, _, tag = found.fingerprint.partition(" ")
+        return FileDelivery(batch=self._batch(found.id), key=key_of(found.id), size=int(size), tag=tag)
+
+    def lines(
+        self, place: ObjectStore, delivery: FileDelivery, *, refused_as: str | None = None
+    ) -> Generator[pl.DataFrame]:
+        """Its records, each with its number from 1 (a header is none); verified while they are read, once."""
+        del refused_as
+        count, frame, size = 0, list[pl.DataFrame](), 0
+        with closing(self.format.records(place, delivery.key, self.required)) as blocks:
+            for columns, raw in blocks:
+                name = pl.repeat(source_file(delivery.key, columns), raw.len(), dtype=pl.String, eager=True)
+                numbers = pl.int_range(count + 1, count + raw.len() + 1, eager=True)
+                frame.append(pl.DataFrame({"_source_file": name, "_line_number": numbers, "raw": raw}))
+                count += raw.len()
+                size += int(raw.str.len_bytes().sum())
+                if size >= FRAME_BYTES:
+                    yield pl.concat(frame, rechunk=False)
+                    frame, size = [], 0
+        self._expect_unchanged(place, delivery)
+        if frame:
+            yield pl.concat(frame, rechunk=False)
+
+    def reader(self, table: Table, sample: pl.Series) -> LineReader:
+        """A reader of records in the files' format."""
+        del sample
+        return self.format.reader(table, self.columns)
+
+    def canonical(self, line: str) -> str:
+        """One spelling of a record."""
+        return self.format.canonical(line)
+
+    def spelled(self, text: str) -> str:
+        """How a text stands in a record."""
+        return self.format.spelled(text)
+
+    def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
+        """Nothing: a text can be read, or has a reason of its own."""
+        del bad, table
+        return []
+
+    def _batch(self, name: str) -> Batch:
+        modified = modified_at(name)
+        begins = modified if self.kind is BatchKind.FULL else EPOCH
+        if self.kind is BatchKind.PARTITION:
+            begins = self._partition(key_of(name))
+        return Batch(id=name, kind=self.kind, covers_from=begins, covers_to=modified, records=0, started_at=modified)
+
+    def _named(self, key: str) -> date | None:
+        """The partition that a file's name tells; None where it tells none, which reading it refuses."""
+        if self.kind is not BatchKind.PARTITION:
+            return None
+        with suppress(FileRefusedError):
+            return self._partition(key).date()
+        return None
+
+    def _partition(self, key: str) -> datetime:
+        name = key.rpartition("/")[2].partition(".")[0]
+        try:
+            return datetime.strptime(name, str(self.partition)).replace(tzinfo=UTC)
+        except ValueError:
+            expected = f"a name that begins with {self.partition} and a dot"
+            raise FileRefusedError(Verdict.UNKNOWN_PARTITION, file=key, expected=expected, found=name) from None
+
+    def _expect_unchanged(self, place: ObjectStore, delivery: FileDelivery) -> None:
+        """Refuse what was read of a file that changed while it was read: its id is that of another version."""
+        state = state_of(place, delivery.key)
+        was = (f"{delivery.tag}-{delivery.size:x}", delivery.tag.partition(" ")[0])
+        if delivery.size and state not in was and state.partition(" ")[0] not in was:
+            raise FileRefusedError(
+                Verdict.CHANGED_MEANWHILE, file=delivery.key, expected="the file as it was listed", found=state
+            )

@@ -1,0 +1,114 @@
+"""Parquet as a format of files: rows become records, as JSON whose values are texts.
+
+Belongs here: reading row groups in bounded memory, one text for each value, and those texts again.
+Does not: flags and sequences (sources.files.changes), or typing (refining.typing).
+
+A value's text is exact: a decimal has all its digits, a timestamp is ISO 8601 (with Z, if the column has a zone), bytes
+are base64. What is nested is JSON in a text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import polars as pl
+from obstore.store import ObjectStore
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.sources.files.changes import RecordColumns, line_rows
+from medallion_assets.sources.files.names import columns_of
+from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict, reading
+from medallion_assets.storage.stores import local_path
+
+_MAGIC = b"PAR1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parquet:
+    """Parquet files; a column may be of any type, and is judged by the text of its values."""
+
+    rules: ClassVar[str] = "parquet"
+
+    def records(
+        self, store: ObjectStore, key: str, required: Sequence[str]
+    ) -> Generator[tuple[tuple[str, ...], pl.Series]]:
+        """The columns of a file and its rows as JSON, some row groups at a time.
+
+        Raises:
+            FileRefusedError: the file cannot be read, or lacks a column.
+        """
+        with reading(key), local_path(store, key) as path:
+            if path is None:
+                raise FileNotFoundError(key)
+            with path.open("rb") as file:
+                first = file.read(len(_MAGIC))
+                if not first:
+                    raise FileRefusedError(Verdict.EMPTY_FILE, file=key, expected="a Parquet file", found="0 bytes")
+                if first != _MAGIC:
+                    raise FileRefusedError(Verdict.NOT_PARQUET, file=key, expected="PAR1", found=first.hex(" "))
+            try:
+                rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+                schema = rows.collect_schema()
+                columns = tuple(schema.names())
+                if missing := [name for name in required if name not in columns]:
+                    found = f"{', '.join(columns)}, without {', '.join(missing)}"
+                    raise FileRefusedError(
+                        Verdict.WRONG_HEADER, file=key, expected=f"columns {', '.join(required)}", found=found
+                    )
+                texts = rows.select(pl.struct(_text(name, kind) for name, kind in schema.items()).alias("raw"))
+                raw = texts.select(pl.col("raw").struct.json_encode())
+                for batch in raw.collect_batches(lazy=True, engine="streaming"):
+                    if batch.height:
+                        yield columns, batch.get_column("raw")
+            except (pl.exceptions.ComputeError, OSError) as error:
+                raise FileRefusedError(
+                    Verdict.CORRUPT_PARQUET, file=key, expected="a whole Parquet file", found=str(error)[:500]
+                ) from error
+
+    def reader(self, table: Table, columns: RecordColumns) -> ParquetLines:
+        """A reader of its records."""
+        return ParquetLines(table, columns)
+
+    def canonical(self, record: str) -> str:
+        """Rows are spelled in one way."""
+        return record
+
+    def spelled(self, text: str) -> str:
+        """A text as JSON spells it."""
+        return json.dumps(text, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetLines:
+    """Reads rows for one contract (`contracts.source.LineReader`)."""
+
+    table: Table
+    columns: RecordColumns
+
+    def read(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """One row a record, in order."""
+        sources = lines["_source_file"].unique(maintain_order=True)
+        names = sorted({name for source in sources for name in columns_of(source)})
+        schema = pl.Struct(dict.fromkeys(names, pl.String))
+        texts = lines["raw"].str.json_decode(schema).struct.unnest() if names else pl.DataFrame()
+        verdicts = pl.repeat(None, lines.height, dtype=pl.String, eager=True)
+        return line_rows(texts, verdicts, lines["_export_type"], self.table, self.columns)
+
+
+def _text(name: str, kind: pl.DataType) -> pl.Expr:
+    value = pl.col(name)
+    if isinstance(kind, pl.Datetime):
+        micros = value.dt.cast_time_unit("us")
+        if kind.time_zone is None:
+            return micros.dt.to_string("iso:strict")
+        return micros.dt.convert_time_zone("UTC").dt.replace_time_zone(None).dt.to_string("iso:strict") + "Z"
+    if isinstance(kind, pl.Binary):
+        return value.bin.encode("base64")
+    if isinstance(kind, pl.Struct):
+        return value.struct.json_encode()
+    if isinstance(kind, pl.List | pl.Array):
+        return pl.struct(value).struct.json_encode()
+    return value.cast(pl.String)
