@@ -134,7 +134,8 @@ class LineReader(Protocol):
 
         No line fails the call.
 
-        - `_verdict`: one of `contracts.expectations.UNREADABLE`, or null for a record that can be judged;
+        - `_verdict`: one of `contracts.expectations.UNREADABLE`, or another reason why the whole record is bad although
+          it can be read, or null;
         - `_is_delete`, and of changes `_sequence`: when it was written, as text (`Source.has_moments` says which);
         - `_unknown_attributes`: the names that the contract lacks, sorted;
         - of each column with a source its text under the column's name (null: absent), and as `wrong(column)` whether
