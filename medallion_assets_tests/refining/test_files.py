@@ -23,7 +23,8 @@ from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.refining.rebuild import rebuild_judged
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
 from medallion_assets.refining.redrive import redrive
-from medallion_assets.refining.refine import Refined, refine
+from medallion_assets.refining.refine import refine
+from medallion_assets.refining.refined import Refined
 from medallion_assets.sources.files.files import Files
 from medallion_assets_tests.pipeline import declared
 

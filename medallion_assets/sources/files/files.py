@@ -7,7 +7,7 @@ Does not: any of the parts.
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Protocol
@@ -24,7 +24,7 @@ from medallion_assets.sources.files.changes import RecordColumns
 from medallion_assets.sources.files.csv_format import Csv
 from medallion_assets.sources.files.names import batch_id, key_of, modified_at, pattern_of, source_file
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
-from medallion_assets.storage.listing import Unseen, list_objects
+from medallion_assets.storage.listing import StoredObject, Unseen, list_objects
 from medallion_assets.storage.stores import state_of
 
 FRAME_BYTES = 64 * 1024 * 1024
@@ -72,9 +72,9 @@ class FileDelivery:
 class Files:
     """The files below a table's place that `pattern` names: `orders-*.csv`, or `**/*.parquet` in any folders.
 
-    `kind` says what a file is of its table: changes, all of it, or a partition; files that `full_pattern` names are all of
-    a table of changes. A file of changes has a column
-    `sequence`, the moment at which each record was written, and may have one `delete_flag` (rule F3). `header` are the
+    `kind` says what a file is of its table: changes, all of it, or a partition; beside changes, what `full_pattern`
+    names is all of it. A file of changes has a column `sequence`, the moment at which each record was written, and may
+    have one `delete_flag` (rule F3). `header` are the
     columns that each file must have, in any order; without it these are the columns that the contract reads. A file of
     a partition begins with the partition's name, in the form of `partition` (as of strftime), up to the first dot.
     """
@@ -90,6 +90,7 @@ class Files:
     write_time_slack_hours: float = 24
     contract_columns: tuple[str, ...] = field(default=(), repr=False)
 
+    technology: ClassVar[str] = "file"
     uncertainty: ClassVar[timedelta] = timedelta(0)
     order: ClassVar[RecordOrder] = LATEST_ID_WINS
     has_moments: ClassVar[bool] = True
@@ -153,7 +154,7 @@ class Files:
             if self.kind_of(stored.key) is None:
                 foreign += 1
             elif (name := batch_id(stored)) not in known and (after is None or name > after):
-                batches.append(Found(id=name, prefix="", fingerprint=f"{stored.size} {stored.tag}"))
+                batches.append(self._found(name, stored))
         batches.sort(key=lambda found: found.id)
         return Listing(batches=batches, foreign=foreign, unclaimed=[], unseen=unseen.folders)
 
@@ -208,6 +209,17 @@ class Files:
         if kind is BatchKind.PARTITION:
             begins = self._partition(key)
         return Batch(id=name, kind=kind, covers_from=begins, covers_to=modified, records=0, started_at=modified)
+
+    def _found(self, name: str, stored: StoredObject) -> Found:
+        with suppress(FileRefusedError):  # whoever reads it says that its name is none of a partition
+            return Found(
+                id=name,
+                prefix="",
+                fingerprint=f"{stored.size} {stored.tag}",
+                partition=self._batch(name).partition,
+                reaches_until=stored.modified_at,
+            )
+        return Found(id=name, prefix="", fingerprint=f"{stored.size} {stored.tag}", reaches_until=stored.modified_at)
 
     def _partition(self, key: str) -> datetime:
         name = key.rpartition("/")[2].partition(".")[0]
