@@ -12,9 +12,11 @@ import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog, load_catalog
 from medallion_assets.contracts.pipeline import Pipeline
+from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.orchestration.assets.bronze import bronze_asset
 from medallion_assets.orchestration.assets.dashboard import KEY as DASHBOARD
 from medallion_assets.orchestration.assets.dashboard import dashboard_asset
+from medallion_assets.orchestration.assets.dbt import dbt_assets
 from medallion_assets.orchestration.assets.gold import gold_asset
 from medallion_assets.orchestration.assets.incidents import diagnose_job, incident
 from medallion_assets.orchestration.assets.monitor import monitor_job, operations_assets
@@ -50,12 +52,14 @@ def build_defs(
     for table in catalog.loaded_tables:
         judged(table)  # a contract that cannot work is refused here, not in its first run
     first_day = settings.first_day
+    duckdb_limits = DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)
     return dg.Definitions(
         assets=[
             *(bronze_asset(loaded) for loaded in catalog.loaded),
             *(silver_asset(loaded) for loaded in catalog.loaded),
             *(derived_asset(derived) for derived in catalog.derived),
             *(gold_asset(gold, first_day) for gold in catalog.gold),
+            *(dbt_assets(built, duckdb_limits) for built in catalog.dbt),
             *(serving_asset(published, first_day) for published in catalog.published),
             *operations_assets(),
             dashboard_asset(settings),

@@ -65,6 +65,7 @@ class Settings:
     lakehouse, for which sample data may be published to a DynamoDB that is not on this machine. `repetitions` of what
     failed transiently begin after `first_wait_seconds`. What still fails is tried again as a whole step: first after
     `step_retry_seconds`, then twice as long each time; no variable sets that, and only tests hand in another.
+    `duckdb_memory` (such as 1GB) and `duckdb_threads` are what a build of dbt models may use.
     `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_jobs` which runs of a job raise one
     (`every_run` or `failures`).
     """
@@ -87,6 +88,8 @@ class Settings:
     publish_samples: tuple[str, ...]
     repetitions: int
     first_wait_seconds: float
+    duckdb_memory: str
+    duckdb_threads: int
     alert_urls: Mapping[str, tuple[str, ...]] = field(repr=False)
     alert_jobs: Mapping[str, str]
     ui_url: str
@@ -163,6 +166,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         publish_samples=_names(env, "MEDALLION_PUBLISH_SAMPLES"),
         repetitions=int(_number(env, "MEDALLION_RETRIES", "3")),
         first_wait_seconds=_number(env, "MEDALLION_RETRY_SECONDS", "30"),
+        duckdb_memory=_parsed(env, "MEDALLION_DBT_MEMORY", "1GB", _memory, "an amount of memory such as 1GB or 512MB"),
+        duckdb_threads=int(_number(env, "MEDALLION_DBT_THREADS", "2")) or 1,
         alert_urls={kind: tuple(env.get(f"MEDALLION_ALERTS_{kind.upper()}", "").split()) for kind in ALERT_KINDS},
         alert_jobs=_alert_jobs(env),
         ui_url=(env.get("MEDALLION_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
@@ -259,6 +264,12 @@ def _number(env: Mapping[str, str], name: str, default: str) -> float:
     if not 0 <= value < math.inf:
         raise _not_allowed(name, NUMBER, env.get(name))
     return value
+
+
+def _memory(text: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]*(\.[0-9]+)? ?(MB|GB|MiB|GiB)", text):
+        raise ValueError(text)
+    return text
 
 
 def _schedules(env: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, NoReturn
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
@@ -22,6 +23,7 @@ from moto import mock_aws
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets_tests.faults.scenario import check_ledger, dump, run
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.pipeline import lakehouse_at
 from medallion_assets_tests.properties.examples import QUICK
@@ -76,6 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses a service or takes long, so that `-m "not slow and not s3"` leaves it out.
 
@@ -189,6 +192,15 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sound") / "lakehouse"
     make_lakehouse(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
+    """What every table holds after one run of the scenario of faults in peace."""
+    lakehouse = lakehouse_at(tmp_path_factory.mktemp("undisturbed"))
+    run(lakehouse)
+    check_ledger(lakehouse)
+    return dump(lakehouse)
 
 
 @pytest.fixture

@@ -50,10 +50,10 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if not isinstance(error, Exception) or isinstance(error, typer.Exit | typer.Abort):
+        if not isinstance(error, Exception) or isinstance(error, typer.Exit | typer.Abort | BrokenPipeError):
             return
         if self._as_json:
-            typer.echo(json.dumps({"error": _error_facts(error)}, indent=2))
+            typer.echo(json.dumps({"error": error_facts(error)}, indent=2))
         else:
             self._err.print(_Visible(_error_panel(error)))
             if not isinstance(error, MedallionError):
@@ -139,14 +139,15 @@ def _has_default(of: Field[Any]) -> bool:
     return of.default is not MISSING or of.default_factory is not MISSING
 
 
-def _error_facts(error: Exception) -> dict[str, str | None]:
+def error_facts(error: Exception) -> dict[str, str | None]:
+    """An error as JSON says it: its kind, and what, expected, found and do."""
     if not isinstance(error, MedallionError):
         return {"kind": type(error).__name__, "what": str(error), "expected": None, "found": None, "do": None}
     return {"kind": type(error).__name__, **error.parts}
 
 
 def _error_panel(error: Exception) -> Panel:
-    facts = _error_facts(error)
+    facts = error_facts(error)
     title = "error" if isinstance(error, MedallionError) else f"unexpected {facts['kind']}"
     lines = [Text(facts["what"] or title, style="bold")]
     for name, label in (("expected", "expected"), ("found", "found"), ("do", "what to do")):

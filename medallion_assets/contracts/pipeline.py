@@ -21,6 +21,7 @@ from medallion_assets.contracts.declared import (
     Reconciled,
 )
 from medallion_assets.contracts.months import Months
+from medallion_assets.contracts.policies import Refresh
 from medallion_assets.contracts.published import PublishDays, Published, PublishItems
 from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Mode, RunIf
@@ -41,6 +42,7 @@ __all__ = [
     "PublishItems",
     "Published",
     "Reconciled",
+    "Refresh",
 ]
 
 
@@ -48,7 +50,8 @@ __all__ = [
 class Pipeline:
     """What belongs together, in the order in which data flows.
 
-    The names of its jobs begin with `job_prefix`, unless it is given: the pipeline's name.
+    The names of its jobs begin with `job_prefix`, unless it is given: the pipeline's name. With `refresh` a job brings
+    it from what has arrived to its dbt models in one run, by the clock.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Pipeline:
     dbt: tuple[DbtModels, ...] = ()
     published: tuple[Published, ...] = ()
     run_if: tuple[RunIf, ...] = ()
+    refresh: Refresh | None = None
     job_prefix: str | None = None
 
     def __post_init__(self) -> None:

@@ -60,6 +60,31 @@ class GatePolicy:
     max_delete_min_rows: int = 100
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuckDBLimits:
+    """What DuckDB may use for a build: memory as DuckDB writes it (it spills to disk over that), and threads."""
+
+    memory: str = "1GB"
+    threads: int = 2
+
+
+DUCKDB_LIMITS = DuckDBLimits()
+"""Unless settings say otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """A whole pipeline in one run: when, unless settings give its job other cron lines, and how long it may take.
+
+    A run of over `health_seconds` raises an alert and goes on; after `time_limit_seconds` it is ended.
+    """
+
+    cron: tuple[str, ...]
+    time_zone: str = "UTC"
+    health_seconds: int = 3 * 3600
+    time_limit_seconds: int = 4 * 3600
+
+
 GATE = GatePolicy()
 """Of a loaded table, unless its declaration says otherwise."""
 

@@ -63,7 +63,7 @@ def _committed(lakehouse: Lakehouse, stage: Stage) -> Checkpoint:
             return _loaded(snapshot, found)
         case "judged":
             return _settled(snapshot, found)
-        case "derived":
+        case "derived" | "dbt":
             return _derived(snapshot, stage.sources, found)
         case _:
             return _built(snapshot, stage.sources, found)

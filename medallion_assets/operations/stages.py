@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from medallion_assets.contracts.catalog import Catalog
-from medallion_assets.contracts.pipeline import Derived, Gold, Loaded, Pipeline, Published
+from medallion_assets.contracts.pipeline import DbtModels, Derived, Gold, Loaded, Pipeline, Published
 from medallion_assets.contracts.policies import GatePolicy, Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.refining.bronze import bronze_table
@@ -19,15 +19,17 @@ from medallion_assets.refining.history_table import events_table
 from medallion_assets.refining.quarantine import quarantine_table
 
 INGEST, REFINE, INGEST_AND_REFINE, DAILY = "ingest", "refine", "ingest_and_refine", "daily_gold_and_publish"
+DBT, REFRESH = "dbt", "daily_refresh"
 """The jobs of a pipeline, without its prefix."""
 BRONZE_LIMITS = Limits(retries=2, retry_on_timeout=True)
-Kind = Literal["bronze", "judged", "derived", "gold", "serving"]
+Kind = Literal["bronze", "judged", "derived", "gold", "dbt", "serving"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """What writes one table: `sources` are tables of the lakehouse, none for Bronze; `job` is the one that runs it.
 
+    The step that writes it is called like the table, unless it is the last of `written_with`, which one step writes.
     The rest are its policies; only a judged table has a gate.
     """
 
@@ -38,6 +40,12 @@ class Stage:
     limits: Limits
     freshness_hours: float | None = None
     gate: GatePolicy | None = None
+    written_with: tuple[Table, ...] = ()
+
+    @property
+    def step(self) -> Table:
+        """The table that the step which writes this one is called like."""
+        return self.written_with[-1] if self.written_with else self.table
 
 
 def stages(catalog: Catalog) -> Iterator[Stage]:
@@ -59,6 +67,22 @@ def stages_of(pipeline: Pipeline) -> Iterator[Stage]:
         yield Stage(kind="gold", sources=(gold.source,), job=daily, **_policies(gold))
         if published := pipeline.publishing(gold):
             yield Stage(kind="serving", sources=(gold.table,), job=daily, **_policies(published))
+    for built in pipeline.dbt:
+        yield from dbt_stages(built, pipeline.job(DBT))
+
+
+def dbt_stages(built: DbtModels, job: str = "") -> Iterator[Stage]:
+    """The stages of the models of one build, which one step makes."""
+    for table in built.models:
+        yield Stage(
+            table=table,
+            kind="dbt",
+            sources=built.sources,
+            job=job,
+            limits=built.limits,
+            freshness_hours=built.freshness_hours,
+            written_with=built.models,
+        )
 
 
 def _policies(made: Loaded | Derived | Gold | Published) -> dict[str, Any]:
@@ -85,6 +109,7 @@ def delta_tables(catalog: Catalog) -> Iterator[Table]:
         yield quarantine_table(table)
     yield from (derived.table for derived in catalog.derived)
     yield from (gold.table for gold in catalog.gold)
+    yield from (table for built in catalog.dbt for table in built.models)
 
 
 def data_tables(catalog: Catalog) -> Iterator[Table]:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.identity import LAKEHOUSE
+from medallion_assets.delta.releases import RELEASES
+from medallion_assets.deriving.dbt.failures import DBT_FAILURES
 from medallion_assets.operations.alerts.table import ALERTS
 from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS
 from medallion_assets.operations.incident import INCIDENTS
@@ -29,6 +31,8 @@ KEPT_TABLES = (
     *MONITORING_TABLES,
     ALERTS,
     INCIDENTS,
+    RELEASES,
+    DBT_FAILURES,
 )
 """One of each in a lakehouse."""
 

@@ -10,7 +10,7 @@ import resource
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -94,6 +94,7 @@ class Attempt:
     repeating: Repeating = Repeating()
     _began: float = field(default_factory=time.monotonic)
     _figures: dict[str, Any] = field(default_factory=dict)
+    _others: dict[str, dict[str, Any]] = field(default_factory=dict)
     _results: list[ExpectationResult] = field(default_factory=list)
     _broken: list[str] = field(default_factory=list)
 
@@ -105,6 +106,12 @@ class Attempt:
         """The result itself, whose figures go into the row of this attempt."""
         metadata = result.metadata or {}
         self._figures = {column: metadata[name] for name, column in FIGURES.items() if name in metadata}
+        return result
+
+    def report_other(self, table: Table, result: dg.MaterializeResult[None]) -> dg.MaterializeResult[None]:
+        """The result of another table that the same step writes: it has a row of its own when the attempt succeeds."""
+        metadata = result.metadata or {}
+        self._others[table.name] = {column: metadata[name] for name, column in FIGURES.items() if name in metadata}
         return result
 
     def found(self, **figures: Any) -> None:
@@ -144,7 +151,9 @@ class Attempt:
             export_id=export_id,
             **self._figures,
         )
-        self._write(PIPELINE_RUNS, lambda: record_attempts(self.lake, [row]))
+        others = self._others if outcome is Outcome.SUCCEEDED else {}
+        rows = [row, *(replace(row, stage=stage, **figures) for stage, figures in others.items())]
+        self._write(PIPELINE_RUNS, lambda: record_attempts(self.lake, rows))
         self._write(EXPECTATION_RESULTS, lambda: record_results(self.lake, self._results))
 
     @contextmanager

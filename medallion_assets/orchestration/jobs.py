@@ -14,7 +14,18 @@ import dagster as dg
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import Table
-from medallion_assets.operations.stages import DAILY, INGEST, INGEST_AND_REFINE, REFINE, Kind, Stage, stages, stages_of
+from medallion_assets.operations.stages import (
+    DAILY,
+    DBT,
+    INGEST,
+    INGEST_AND_REFINE,
+    REFINE,
+    REFRESH,
+    Kind,
+    Stage,
+    stages,
+    stages_of,
+)
 from medallion_assets.orchestration.reporting import asset_key
 
 LIVE_PRIORITY, RECENT_PRIORITY, CATCH_UP_PRIORITY = 10, 8, 5
@@ -26,7 +37,7 @@ CATCHES_UP = "medallion/catches_up"
 
 def run_tags(known: Iterable[Stage], tables: Collection[Table], *, priority: int = LIVE_PRIORITY) -> dict[str, str]:
     """The tags of a run of those of `known` that write some tables: its time limit, and how often it starts anew."""
-    limits = [stage.limits for stage in known if stage.table in tables]
+    limits = list({stage.step.name: stage.limits for stage in known if stage.table in tables}.values())
     again = [limit.retries for limit in limits if limit.retry_on_timeout]
     return {
         "dagster/max_runtime": str(sum(limit.time_limit_seconds for limit in limits)),
@@ -51,6 +62,10 @@ JOBS = {
         "Both in one run: what an export is loaded by when no timer keeps Silver waiting.",
     ),
     DAILY: _Job(frozenset({"gold", "serving"}), "Build days of Gold and publish them to DynamoDB."),
+    DBT: _Job(frozenset({"dbt"}), "Build the dbt models and ask their tests; publish all of them, or nothing."),
+    REFRESH: _Job(
+        frozenset({"bronze", "judged", "derived", "dbt"}), "From what has arrived to published dbt models, in one run."
+    ),
 }
 """The jobs of a pipeline that has tables of these kinds."""
 
@@ -62,7 +77,7 @@ def jobs(catalog: Catalog) -> list[dg.UnresolvedAssetJobDefinition]:
             pipeline.job(name),
             selection=dg.AssetSelection.assets(*map(asset_key, tables)),
             description=JOBS[name].description,
-            tags=run_tags(stages_of(pipeline), tables, priority=0),
+            tags={**run_tags(stages_of(pipeline), tables, priority=0), **job_limit(catalog, pipeline.job(name))},
             executor_def=dg.in_process_executor,
         )
         for pipeline in catalog.pipelines
@@ -77,10 +92,30 @@ def job_tables(catalog: Catalog) -> dict[str, tuple[Table, ...]]:
 
 def step_names(catalog: Catalog) -> dict[str, str]:
     """The name of the table that each step writes, by the step's key; other steps are no stages."""
-    return {asset_key(stage.table).to_python_identifier(): stage.table.name for stage in stages(catalog)}
+    return {step_name(stage.step): stage.step.name for stage in stages(catalog)}
+
+
+def step_name(table: Table) -> str:
+    """The key of the step that is called like a table."""
+    return asset_key(table).to_python_identifier()
+
+
+def step_tables(catalog: Catalog, tables: Collection[Table]) -> list[Table]:
+    """Those of some tables that their steps are called like; one step may write several."""
+    names = {stage.step.name for stage in stages(catalog) if stage.table in tables}
+    return [table for table in tables if table.name in names]
+
+
+def job_limit(catalog: Catalog, job: str) -> dict[str, str]:
+    """The time limit of a job that has one of its own, whatever its stages have, as tags of its runs."""
+    refreshes = {pipeline.job(REFRESH): pipeline.refresh for pipeline in catalog.pipelines}
+    refresh = refreshes.get(job)
+    return {} if refresh is None else {"dagster/max_runtime": str(refresh.time_limit_seconds)}
 
 
 def _tables_of(pipeline: Pipeline) -> Iterator[tuple[str, tuple[Table, ...]]]:
     for name, job in JOBS.items():
+        if name == REFRESH and pipeline.refresh is None:
+            continue
         if tables := tuple(stage.table for stage in stages_of(pipeline) if stage.kind in job.kinds):
             yield name, tables

@@ -17,10 +17,10 @@ from medallion_assets.contracts.pipeline import Gold, Pipeline
 from medallion_assets.contracts.run_days import contiguous
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import SettingsError
-from medallion_assets.operations.stages import DAILY, stages
+from medallion_assets.operations.stages import DAILY, REFRESH, stages
 from medallion_assets.orchestration.assets.monitor import MONITOR
 from medallion_assets.orchestration.daily_close import daily_lines, day_to_close, unclosed_days
-from medallion_assets.orchestration.jobs import LIVE_PRIORITY, job_tables, run_tags
+from medallion_assets.orchestration.jobs import LIVE_PRIORITY, job_limit, job_tables, run_tags, step_tables
 from medallion_assets.orchestration.requests import days_request, triggered_config
 from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.settings import Settings
@@ -40,9 +40,12 @@ def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinitio
     daily = {pipeline.job(DAILY): pipeline for pipeline in catalog.pipelines if pipeline.gold}
     lines = {job: lines for job, lines in settings.schedules.items() if job in names}
     lines |= {job: daily_lines(settings, pipeline) for job, pipeline in daily.items()}
+    refreshed = {pipeline.job(REFRESH): pipeline.refresh for pipeline in catalog.pipelines if pipeline.refresh}
+    zones = {job: refresh.time_zone for job, refresh in refreshed.items() if job not in lines}
+    lines |= {job: refresh.cron for job, refresh in refreshed.items() if job not in lines}
     closing = {job: _closing(settings, pipeline) for job, pipeline in daily.items()}
     return [
-        _schedule(settings, job, given, closing.get(job) or _asking(catalog, job))
+        _schedule(settings, job, given, closing.get(job) or _asking(catalog, job), time_zone=zones.get(job))
         for job, given in lines.items()
         if given
     ]
@@ -84,14 +87,16 @@ def _request(
     return days_request(pipeline, tables, days, trigger=SCHEDULED, key=key, catches_up=catches_up)
 
 
-def _schedule(settings: Settings, job: str, lines: Sequence[str], options: Mapping[str, Any]) -> dg.ScheduleDefinition:
+def _schedule(
+    settings: Settings, job: str, lines: Sequence[str], options: Mapping[str, Any], *, time_zone: str | None
+) -> dg.ScheduleDefinition:
     is_on = settings.uses_triggers
     try:
         return dg.ScheduleDefinition(
             name=f"{job}_schedule",
             job_name=job,
             cron_schedule=list(lines),
-            execution_timezone=settings.schedule_time_zone,
+            execution_timezone=time_zone or settings.schedule_time_zone,
             default_status=dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED,
             **options,
         )
@@ -109,7 +114,8 @@ def _closing(settings: Settings, pipeline: Pipeline) -> dict[str, Any]:
 def _asking(catalog: Catalog, job: str) -> dict[str, Any]:
     tables = job_tables(catalog).get(job, ())
     tags = run_tags(stages(catalog), tables, priority=LIVE_PRIORITY) if tables else {}
-    return {"run_config": triggered_config(tables, SCHEDULED), "tags": {**tags, **SCHEDULED.tags()}}
+    config = triggered_config(step_tables(catalog, tables), SCHEDULED)
+    return {"run_config": config, "tags": {**tags, **job_limit(catalog, job), **SCHEDULED.tags()}}
 
 
 def _refused(expected: str, found: object) -> SettingsError:

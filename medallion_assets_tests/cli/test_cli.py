@@ -26,11 +26,11 @@ try:
     app(["--help"])
 except SystemExit:
     pass
-assert not {"dagster", "polars", "deltalake", "boto3"} & set(sys.modules), sorted(sys.modules)
+assert not {"dagster", "polars", "deltalake", "boto3", "duckdb"} & set(sys.modules), sorted(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("explain", "sample", "status", "verify", "exports", "quarantine", "serving"):
+    for command in ("explain", "sample", "status", "sql", "verify", "exports", "quarantine", "serving"):
         assert command in done.stdout
 
 
@@ -42,6 +42,7 @@ def test_no_command_loads_dagster(lakehouse: Lakehouse) -> None:
         ["explain", "customers", "c1"],
         ["verify", "--deep"],
         ["status"],
+        ["sql", "select count(*) from silver.customers"],
         ["quarantine", "show", "customer_transactions"],
         ["quarantine", "redrive", "customer_transactions"],
     ]

@@ -21,6 +21,7 @@ from medallion_assets.contracts.run_days import (
     ranges_at_work,
     ranges_of,
 )
+from medallion_assets_tests.properties.examples import examples
 
 FIRST, SECOND, LATER = date(2025, 3, 1), date(2025, 3, 2), date(2025, 4, 7)
 days = st.dates(date(2024, 1, 1), date(2026, 12, 31))
@@ -66,6 +67,7 @@ def test_what_cannot_be_read_counts_as_every_day(tags: dict[str, str]) -> None:
     assert ranges_at_work(tags) == [EVERY_DAY]
 
 
+@examples(100)
 @given(st.dictionaries(st.sampled_from([DAY, RANGE_START, RANGE_END, SCATTERED_DAYS]), st.text()))
 def test_no_tag_is_too_odd(tags: dict[str, str]) -> None:
     assert ranges_at_work(tags)

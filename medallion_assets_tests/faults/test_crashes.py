@@ -26,15 +26,6 @@ from medallion_assets_tests.faults.scenario import assert_same, check_ledger, du
 from medallion_assets_tests.pipeline import lakehouse_at
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
-    """What every table holds after one run in peace."""
-    lakehouse = lakehouse_at(tmp_path_factory.mktemp("undisturbed"))
-    run(lakehouse)
-    check_ledger(lakehouse)
-    return dump(lakehouse)
-
-
 @pytest.mark.parametrize(
     "disturb",
     [

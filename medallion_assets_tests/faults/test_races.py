@@ -34,14 +34,6 @@ FIRST, LATER = (EXPORTS[0], EXPORTS[3]), (EXPORTS[1], EXPORTS[2], EXPORTS[4])
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
-    """What every table holds after one run in peace."""
-    lakehouse = pipeline.lakehouse_at(tmp_path_factory.mktemp("undisturbed"))
-    run(lakehouse)
-    return dump(lakehouse)
-
-
-@pytest.fixture(scope="module")
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lakehouse in which the first exports have landed and nothing is refined."""
     lakehouse = pipeline.lakehouse_at(tmp_path_factory.mktemp("landed"))
@@ -131,7 +123,8 @@ def test_a_full_export_settled_meanwhile_is_known(tmp_path: Path) -> None:
     assert interleave(Path(start.url), tmp_path, refined, settles_it_and_dies, check) > 5
 
 
-@pytest.mark.parametrize("gold", [DAILY_SALES, pytest.param(LIFETIME_VALUE, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("gold", [DAILY_SALES, LIFETIME_VALUE])
 def test_gold_is_never_left_with_older_figures(
     tmp_path: Path, refined: Path, undisturbed: dict[str, pl.DataFrame], gold: Gold
 ) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.freshness import Refreshed, freshness, read_freshness
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.operations.stages import data_tables
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, lakehouse_at, run_gold
 
 NOW = datetime(2025, 5, 2, 12, tzinfo=UTC)
@@ -59,9 +59,9 @@ def test_every_data_table_is_told_and_none_of_operations(tmp_path: Path) -> None
     assert not (tmp_path / "nothing").exists()
 
 
-def test_freshness_of_real_tables(tmp_path: Path) -> None:
+def test_freshness_of_real_tables(lakehouse: Lakehouse) -> None:
     """Gold is fresh by its commit, and goes stale; what found nothing new counts; what was never built is stale too."""
-    lakehouse, now = make_lakehouse(tmp_path), datetime.now(UTC)
+    now = datetime.now(UTC)
     run_gold(lakehouse)
     later = now + 25 * HOUR
     found = {one.table: one for one in read_freshness(lakehouse, later)}

@@ -20,7 +20,6 @@ from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.orchestration.sensors.watching import watch_bronze, watch_sources
 from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, declared, pipeline_with
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
@@ -49,9 +48,8 @@ def trace(folder: Path) -> dict[Path, bytes | None]:
 
 @pytest.mark.parametrize("release", [NEWER, OLDER], ids=["of an older release", "of a newer release"])
 @pytest.mark.parametrize("look", LOOKS)
-def test_a_look_leaves_no_trace(tmp_path: Path, look: str, release: Table) -> None:
+def test_a_look_leaves_no_trace(lakehouse: Lakehouse, tmp_path: Path, look: str, release: Table) -> None:
     """The contract has one column more, or one less, than the table that lies there."""
-    lakehouse = make_lakehouse(tmp_path)
     before = trace(tmp_path)
     LOOKS[look](replace(lakehouse, catalog=Catalog((pipeline_with(declared(release)),))), release)
     assert trace(tmp_path) == before

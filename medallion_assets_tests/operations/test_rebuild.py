@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from medallion_assets import cli
 from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.delta.fingerprints import RULES_NOTE
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.rebuild import Request, rebuild, rebuildable_table, rebuildable_tables
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
-from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, NOW, declared, lakehouse_at, pipeline_with
 
 NAMES = {
@@ -37,10 +37,10 @@ STRICT_PIPELINE = pipeline_with(declared(STRICT))
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(lakehouse: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The settings name a small lakehouse."""
     monkeypatch.setenv("MEDALLION_HOME", str(tmp_path))
-    make_lakehouse(tmp_path / "lakehouse")
+    assert Path(lakehouse.url).parent == tmp_path
     return tmp_path
 
 

@@ -67,6 +67,17 @@ HELD = {
             "channel Text?, error Text?, happened_at TimestampUtc, event_date Date"
         ),
     ),
+    "operations.releases": (
+        None,
+        ("release_id Text, build Text, run_id Text?, started_at TimestampUtc, sources Text, tables Text"),
+    ),
+    "quarantine.dbt_failures": (
+        "failed_date",
+        (
+            "run_id Text?, failed_at TimestampUtc, test Text, model Text, number Integer, key Text?, row Text, "
+            "failed_date Date"
+        ),
+    ),
 }
 """Name: partition; columns in their order as `name type`, with `?` where they may be null."""
 

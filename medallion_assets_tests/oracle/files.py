@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby
@@ -40,8 +40,8 @@ class FileTable:
 
     name: str
     key: tuple[str, ...]
-    fields: tuple[FileField, ...]
-    rules: Callable[[Row], set[str]] = lambda _row: set()
+    fields: tuple[FileField, ...] = field(repr=False)
+    rules: Callable[[Row], set[str]] = field(default=lambda _row: set(), repr=False)
     sequence: str = "updated_at"
     flag: str | None = "deleted"
     day: str | None = None
@@ -88,12 +88,12 @@ class FileEvent:
         return not self.is_full, not self.is_absence, self.batch_id
 
 
-def _decode(field: FileField, texts: dict[str, str], moment: datetime) -> Any:
+def _decode(column: FileField, texts: dict[str, str], moment: datetime) -> Any:
     """A column's value; empty text is absent (rule F7)."""
-    text = texts.get(field.name) or ""
-    value = field.decode(text, moment) if text else None
-    value = field.missing if value is None else value
-    if value is None and not field.nullable:
+    text = texts.get(column.name) or ""
+    value = column.decode(text, moment) if text else None
+    value = column.missing if value is None else value
+    if value is None and not column.nullable:
         raise BadValueError("missing")
     return value
 
@@ -102,9 +102,9 @@ def decode_all(fields: Iterable[FileField], texts: dict[str, str], moment: datet
     """The values that can be read, and the reasons for which the others cannot."""
     row: Row = {}
     reasons: set[str] = set()
-    for field in fields:
+    for column in fields:
         try:
-            row[field.name] = _decode(field, texts, moment)
+            row[column.name] = _decode(column, texts, moment)
         except BadValueError as bad:
             reasons.add(str(bad.args[0]))
     return row, reasons
@@ -137,7 +137,7 @@ def _record(file: FileInput, line: int, texts: dict[str, str]) -> FileRecord:
     is_delete = _flag(table, texts)
     if is_delete is None:
         reasons.add("flag_malformed")
-    fields = [field for field in table.fields if field.name in table.key or not is_delete]
+    fields = [column for column in table.fields if column.name in table.key or not is_delete]
     row, wrong = decode_all(fields, texts, file.modified)
     reasons |= wrong
     key = tuple(row[name] for name in table.key) if all(name in row for name in table.key) else None
@@ -210,7 +210,7 @@ def events(files: Sequence[FileInput]) -> dict[Key, list[FileEvent]]:
 
 def state(table: FileTable, files: Sequence[FileInput]) -> list[Row]:
     """One row a key, tombstones among them, by key (rules K2, K3)."""
-    columns = [field.name for field in table.fields] + ([table.day] if table.day else [])
+    columns = [column.name for column in table.fields] + ([table.day] if table.day else [])
     rows = []
     for key, winners in events(files).items():
         last = winners[-1]

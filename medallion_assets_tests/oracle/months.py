@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from medallion_assets_tests.oracle.decode import Row, money, text, timestamp
+from medallion_assets_tests.oracle.decode import BadValueError, Row, money, text, timestamp
 from medallion_assets_tests.oracle.files import FileField, decode_all
 
 NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -24,8 +24,11 @@ _REES46 = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC", re.ASCII)
 
 
 def event_time(payload: str, moment: datetime) -> datetime:
-    """`2019-10-01 00:00:00 UTC`, or what T1 allows."""
-    return timestamp(_REES46.sub(r"\1T\2Z", payload) if _REES46.fullmatch(payload) else payload, moment)
+    """`2019-10-01 00:00:00 UTC` (rule E2)."""
+    match = _REES46.fullmatch(payload)
+    if match is None:
+        raise BadValueError("timestamp_malformed")
+    return timestamp(f"{match[1]}T{match[2]}Z", moment)
 
 
 FIELDS = (

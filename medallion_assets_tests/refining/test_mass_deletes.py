@@ -206,7 +206,9 @@ def test_incremental_deletes_pass_with_their_figures(tmp_path: Path, table: Tabl
     assert (done.applied[1].deletes, done.applied[1].live) == (6, 6)
 
 
-@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), (2, 3, 1), (2, 1, 3)])
+@pytest.mark.parametrize(
+    "order", [*(pytest.param(order, marks=pytest.mark.slow) for order in ((1, 2, 3), (2, 1, 3))), (3, 1, 2), (2, 3, 1)]
+)
 @pytest.mark.parametrize("at_once", [True, False])
 def test_neither_arrival_nor_batches_matter(
     tmp_path: Path, table: Table, order: tuple[int, ...], at_once: bool
@@ -233,7 +235,7 @@ def test_a_rebuild_applies_what_was_applied(tmp_path: Path, table: Table) -> Non
     assert (done.accepted, pipeline.rows(lakehouse, table)) == ([], before)
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 3])
+@pytest.mark.parametrize("at_once", [1, *(pytest.param(records, marks=pytest.mark.slow) for records in (2, 3))])
 def test_figures_do_not_depend_on_how_much_is_in_memory(tmp_path: Path, table: Table, at_once: int) -> None:
     bounds = Bounds(keys=at_once, block_rows=at_once)
     done = run(lake(tmp_path, bounds), table, a_full(table, 1, "abcdef"), a_full(table, 2, "abxyz", days=1))

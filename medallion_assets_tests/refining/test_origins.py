@@ -79,6 +79,11 @@ ORDERS = [
     ("new full", "old full", "new window", "late old full", "old window"),
     ("late old full", "new full", "old window", "new window", "old full"),
 ]
+BY_ORDER = [
+    pytest.param(order, id=" < ".join(order), marks=[pytest.mark.slow] if number > 1 else [])
+    for number, order in enumerate(ORDERS)
+]
+"""The order of the exports and its reverse are quick."""
 
 
 def confirm(lakehouse: Lakehouse, table: str) -> None:
@@ -103,7 +108,7 @@ def land(lakehouse: Lakehouse, table: str, *names: str) -> Refined:
     return done
 
 
-@pytest.mark.parametrize("order", ORDERS, ids=" < ".join)
+@pytest.mark.parametrize("order", BY_ORDER)
 def test_the_new_table_decides_whatever_comes_first(tmp_path: Path, order: tuple[str, ...]) -> None:
     """B3, K4: what the new full export lacks is deleted as of its S; nothing later of the former table counts."""
     lakehouse = lake(tmp_path)
@@ -121,7 +126,7 @@ def test_the_new_table_decides_whatever_comes_first(tmp_path: Path, order: tuple
     }
 
 
-@pytest.mark.parametrize("order", ORDERS, ids=" < ".join)
+@pytest.mark.parametrize("order", BY_ORDER)
 def test_history_ends_the_former_tables_states(tmp_path: Path, order: tuple[str, ...]) -> None:
     """B3, H1: versions of before the new full export's S stay, and no later one of the former table is there."""
     lakehouse = lake(tmp_path)
@@ -148,7 +153,7 @@ def test_windows_of_the_new_table_wait_for_its_full_export(tmp_path: Path) -> No
     assert live(lakehouse) == {"a": export_id(2), "b": export_id(2), "c": export_id(2)}
 
 
-@pytest.mark.parametrize("table", [TRANSACTIONS, CUSTOMERS])
+@pytest.mark.parametrize("table", [pytest.param(TRANSACTIONS, marks=pytest.mark.slow), CUSTOMERS])
 def test_recomputing_and_explaining_agree(tmp_path: Path, table: str) -> None:
     """C6: what Silver holds is what its Bronze gives, and a record of the former table says why it is in no version."""
     lakehouse, contract = lake(tmp_path / "lake"), SALES if table == TRANSACTIONS else PEOPLE
@@ -227,7 +232,13 @@ def test_a_key_that_is_bad_in_the_new_full_export_keeps_its_counted_state(tmp_pa
     assert disagreements(lakehouse, lake(tmp_path / "scratch")) == (0, 0)
 
 
-@pytest.mark.parametrize("hours", [2, 4.01], ids=["within the old window", "after the old window"])
+@pytest.mark.parametrize(
+    "hours",
+    [
+        pytest.param(2, id="within the old window"),
+        pytest.param(4.01, id="after the old window", marks=pytest.mark.slow),
+    ],
+)
 def test_where_something_later_had_come_in_before_it_is_named_and_a_rebuild_mends_it(
     tmp_path: Path, hours: float
 ) -> None:

@@ -51,8 +51,8 @@ pytestmark = pytest.mark.flow
 
 CASES = [
     pytest.param(LOOSE, STRICT, transactions, id="stricter"),
-    pytest.param(STRICT, LOOSE, transactions, id="looser"),
-    pytest.param(LOOSE_CUSTOMERS, STRICT_CUSTOMERS, customers, id="stricter history"),
+    pytest.param(STRICT, LOOSE, transactions, id="looser", marks=pytest.mark.slow),
+    pytest.param(LOOSE_CUSTOMERS, STRICT_CUSTOMERS, customers, id="stricter history", marks=pytest.mark.slow),
     pytest.param(STRICT_CUSTOMERS, LOOSE_CUSTOMERS, customers, id="looser history"),
 ]
 

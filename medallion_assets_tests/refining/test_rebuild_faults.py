@@ -84,7 +84,7 @@ def test_exports_that_settle_meanwhile_come_in_as_well(tmp_path: Path, monkeypat
     assert state(lakehouse, STRICT) == from_the_start(tmp_path, STRICT, [*transactions(), late])
 
 
-@pytest.mark.parametrize("is_cut_off", [False, True])
+@pytest.mark.parametrize("is_cut_off", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_an_event_that_is_logged_meanwhile_is_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_cut_off: bool
 ) -> None:
@@ -115,7 +115,11 @@ def test_an_event_that_is_logged_meanwhile_is_not_lost(
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "exports"), [(LOOSE, STRICT, transactions), (LOOSE_CUSTOMERS, STRICT_CUSTOMERS, customers)]
+    ("before", "after", "exports"),
+    [
+        pytest.param(LOOSE, STRICT, transactions, id="state"),
+        pytest.param(LOOSE_CUSTOMERS, STRICT_CUSTOMERS, customers, id="history", marks=pytest.mark.slow),
+    ],
 )
 def test_exports_that_bronze_has_lost_stop_it_and_come_back_if_they_were_dropped(
     tmp_path: Path, before: Table, after: Table, exports: Callable[[], list[ExportInput]]
@@ -136,7 +140,13 @@ def test_exports_that_bronze_has_lost_stop_it_and_come_back_if_they_were_dropped
     assert state(lakehouse, after) == from_the_start(tmp_path / "both", after, [first, second])
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PAR1 of nothing PAR1")])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(Path.unlink, id="gone"),
+        pytest.param(lambda path: path.write_bytes(b"PAR1 of nothing PAR1"), id="broken", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize(
     "table", [quarantine_table(STRICT_CUSTOMERS), events_table(STRICT_CUSTOMERS), STRICT_CUSTOMERS]
 )

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.delta.duckdb_views import SETTINGS
 from medallion_assets.errors import PermanentError
 
@@ -39,25 +40,13 @@ Report = Callable[[str], object]
 _LOCK = threading.RLock()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DuckDBLimits:
-    """What DuckDB may use for a build: memory as DuckDB writes it (it spills to disk over that), and threads."""
-
-    memory: str = "1GB"
-    threads: int = 2
-
-
-NO_MORE_THAN = DuckDBLimits()
-"""Unless settings say otherwise."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Call:
     """dbt for one project in the folder of one run."""
 
     project: Path
     run: Path
-    limits: DuckDBLimits = NO_MORE_THAN
+    limits: DuckDBLimits = DUCKDB_LIMITS
     report: Report = lambda _: None
 
     @property

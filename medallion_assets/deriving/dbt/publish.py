@@ -11,11 +11,13 @@ release: readers of releases never see it, and the next build replaces all of it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from medallion_assets.delta.partitions import REPLACED
-from medallion_assets.delta.releases import RELEASE_NOTE
+from medallion_assets.delta.releases import RELEASE_NOTE, Release, record_release, versions_of
 from medallion_assets.delta.source_versions import SourceVersion, source_app_id, source_commits
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.export import Staged
@@ -38,7 +40,7 @@ class Publication:
             CommitConflictError: with the table; build again.
         """
         for staged in self.models:
-            latest = staged.base.lakehouse.open(staged.table)
+            latest = staged.base.lakehouse.open_any(staged.table)
             if (latest.version, latest.table_id) != (staged.base.version, staged.base.table_id):
                 raise CommitConflictError(
                     f"{staged.table.name}: another build was published meanwhile",
@@ -57,4 +59,46 @@ class Publication:
         said = {**source_commits(*map(SourceVersion.of, self.sources)), RELEASE_NOTE: self.release_id, **self.notes}
         for staged in self.models:
             notes = {**said, REPLACED: staged.replaced} if staged.table.partition_by else said
-            yield staged, staged.base.commit(staged.add, remove=staged.remove, transactions=marks, metadata=notes)
+            yield (
+                staged,
+                staged.base.commit(
+                    staged.add,
+                    remove=staged.remove,
+                    transactions=marks,
+                    metadata=notes,
+                    new_schema=staged.new_schema,
+                ),
+            )
+
+
+def new_release_id() -> str:
+    """An id that no release has."""
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A complete release, and the version that it made of each table, by name."""
+
+    release: Release
+    versions: Mapping[str, int]
+
+
+def publish(publication: Publication, *, build: str, run_id: str | None, now: datetime) -> Published:
+    """Commit every model, and complete the release of the `build` that began at `now`.
+
+    Raises:
+        CommitConflictError: another build was faster; build again.
+    """
+    publication.expect_unchanged()
+    versions = {staged.table.name: version for staged, version in publication.burst()}
+    release = Release(
+        release_id=publication.release_id,
+        build=build,
+        run_id=run_id,
+        started_at=now,
+        sources=versions_of(publication.sources),
+        tables=versions_of([staged.base for staged in publication.models], versions),
+    )
+    record_release(publication.models[0].base.lakehouse, release)
+    return Published(release=release, versions=versions)

@@ -57,23 +57,39 @@ def find_table(catalog: Catalog, schema: str, name: str) -> NamedTable | None:
 
 
 def read_version(text: str) -> int | datetime:
-    """A version number, or a moment in ISO 8601; one without a zone is UTC.
+    """A version number, or a moment as `read_moment` takes it."""
+    return int(text) if text.isdecimal() else read_moment(text)
+
+
+def read_moment(text: str) -> datetime:
+    """A moment in ISO 8601; one without a zone is UTC.
 
     Raises:
-        PermanentError: it is neither.
+        PermanentError: it is none.
     """
-    if text.isdecimal():
-        return int(text)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise PermanentError(
-            "there is no such version",
-            expected="a number, or a moment in ISO 8601, such as 2026-11-01T00:00:00Z",
+            "there is no such moment or version",
+            expected="a moment in ISO 8601, such as 2026-11-01T00:00:00Z; or after an @ the number of a version",
             found=repr(text),
-            do="the log of the table says which versions there are: its folder _delta_log",
+            do="correct it",
         ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def named_table(catalog: Catalog, name: str) -> Table:
+    """The table of a name that stands alone, such as `silver.orders` or `orders`.
+
+    Raises:
+        PermanentError: there is none.
+    """
+    schema, _, short_name = name.strip().replace('"', "").rpartition(".")
+    found = find_table(catalog, schema, short_name)
+    if found is None:
+        raise no_such_table(catalog, schema, short_name)
+    return found.table
 
 
 def no_such_table(catalog: Catalog, schema: str, name: str) -> PermanentError:

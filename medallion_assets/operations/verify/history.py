@@ -44,9 +44,9 @@ def compare_histories(
     with_ledger = {
         name for table in catalog.loaded_tables for name in (table.name, bronze_table(table.short_name).name)
     }
-    for made, source in _pairs(
-        tables, ((derived.table, table) for derived in catalog.derived for table in derived.sources)
-    ):
+    derived = ((derived.table, table) for derived in catalog.derived for table in derived.sources)
+    models = ((table, source) for built in catalog.dbt for table in built.models for source in built.sources)
+    for made, source in _pairs(tables, (*derived, *models)):
         yield from _found(behind_its_readers(source, made, marked_version(made, source)))
         yield from _found(remade_source(source, made, replays[made.table.name].marks))
     for gold, source in _pairs(tables, ((gold.table, gold.source) for gold in catalog.gold)):

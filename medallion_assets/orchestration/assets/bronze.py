@@ -34,9 +34,7 @@ from medallion_assets.refining.source_freshness import source_freshness
 
 CHECKS = {"exports_verified": "Every export that lies there was seen; the complete ones verified, are in, and count."}
 SOURCE_FRESH = "source_fresh"
-FRESHNESS_CHECKS = {
-    SOURCE_FRESH: "The latest batch that lies there is recent enough; judged before any is loaded."
-}
+FRESHNESS_CHECKS = {SOURCE_FRESH: "The latest batch that lies there is recent enough; judged before any is loaded."}
 REFUSALS_SHOWN = 20
 MESSAGE_CHARACTERS = 1_000
 """A message says what to do at its end, so it is shown whole."""

@@ -22,7 +22,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.operations.stages import DAILY, stages
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE, incident_run_config
 from medallion_assets.orchestration.assets.monitor import MONITOR
-from medallion_assets.orchestration.jobs import JOBS, LIVE_PRIORITY, job_tables
+from medallion_assets.orchestration.jobs import JOBS, LIVE_PRIORITY, job_tables, step_tables
 from medallion_assets.orchestration.reporting import asset_key, cut
 from medallion_assets.orchestration.requests import sensor_status, triggered_config
 from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status, stage_ends
@@ -86,7 +86,7 @@ def _declared(settings: Settings, catalog: Catalog, pipeline: Pipeline, declared
             found=f"{', '.join(unknown)} upstream" if unknown else f"the job {job}",
             do="correct it in the pipeline's declaration",
         )
-    config = triggered_config(tables_of.get(job, ()), TriggerContext(trigger="run_if"))
+    config = triggered_config(step_tables(catalog, tables_of.get(job, ())), TriggerContext(trigger="run_if"))
     return run_if(
         declared.name,
         job=job,

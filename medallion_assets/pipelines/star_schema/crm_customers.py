@@ -15,10 +15,10 @@ CRM_CUSTOMERS = Table(
     history=True,
     columns=(
         Column("customer_id", Text(trim=False), "the customer's key in the CRM", source="customer_id"),
-        Column("first_name", Text(), "first name", source="first_name"),
-        Column("last_name", Text(), "last name", source="last_name"),
+        Column("first_name", Text(case="title"), "first name", source="first_name"),
+        Column("last_name", Text(case="title"), "last name", source="last_name"),
         Column("email", Text(), "e-mail address", source="email", nullable=True),
-        Column("city", Text(), "where the customer lives", source="city", nullable=True),
+        Column("city", Text(), "where the customer lives", source="city", missing="Unknown"),
         Column("country", Text(), "the country of that city", source="country"),
         Column("segment", Text(case="lower"), "what the customer counts as in the figures", source="segment"),
     ),

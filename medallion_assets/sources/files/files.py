@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar, Protocol
 
 import polars as pl
@@ -24,7 +24,7 @@ from medallion_assets.sources.files.changes import RecordColumns
 from medallion_assets.sources.files.csv_format import Csv
 from medallion_assets.sources.files.names import batch_id, key_of, modified_at, pattern_of, source_file
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
-from medallion_assets.storage.listing import StoredObject, Unseen, list_objects
+from medallion_assets.storage.listing import Unseen, list_objects
 from medallion_assets.storage.stores import state_of
 
 FRAME_BYTES = 64 * 1024 * 1024
@@ -154,7 +154,15 @@ class Files:
             if self.kind_of(stored.key) is None:
                 foreign += 1
             elif (name := batch_id(stored)) not in known and (after is None or name > after):
-                batches.append(self._found(name, stored))
+                batches.append(
+                    Found(
+                        id=name,
+                        prefix="",
+                        fingerprint=f"{stored.size} {stored.tag}",
+                        partition=self._named(stored.key),
+                        reaches_until=stored.modified_at,
+                    )
+                )
         batches.sort(key=lambda found: found.id)
         return Listing(batches=batches, foreign=foreign, unclaimed=[], unseen=unseen.folders)
 
@@ -210,16 +218,13 @@ class Files:
             begins = self._partition(key)
         return Batch(id=name, kind=kind, covers_from=begins, covers_to=modified, records=0, started_at=modified)
 
-    def _found(self, name: str, stored: StoredObject) -> Found:
-        with suppress(FileRefusedError):  # whoever reads it says that its name is none of a partition
-            return Found(
-                id=name,
-                prefix="",
-                fingerprint=f"{stored.size} {stored.tag}",
-                partition=self._batch(name).partition,
-                reaches_until=stored.modified_at,
-            )
-        return Found(id=name, prefix="", fingerprint=f"{stored.size} {stored.tag}", reaches_until=stored.modified_at)
+    def _named(self, key: str) -> date | None:
+        """The partition that a file's name tells; None where it tells none, which reading it refuses."""
+        if self.kind is not BatchKind.PARTITION:
+            return None
+        with suppress(FileRefusedError):
+            return self._partition(key).date()
+        return None
 
     def _partition(self, key: str) -> datetime:
         name = key.rpartition("/")[2].partition(".")[0]

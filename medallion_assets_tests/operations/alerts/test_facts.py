@@ -19,7 +19,7 @@ from medallion_assets.pipelines.transactions.customer_transactions import CUSTOM
 from medallion_assets.refining.gate import Counts
 from medallion_assets.refining.refused_exports import RefusedExport, record_refusals
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
-from medallion_assets_tests.operations.small_lakehouse import AT, DAY, FIRST, log_file, make_lakehouse
+from medallion_assets_tests.operations.small_lakehouse import AT, DAY, FIRST, log_file
 from medallion_assets_tests.oracle.lines import full, item_line, transaction, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS
 from medallion_assets_tests.pipeline import CATALOG, declared, land, run_silver
@@ -62,56 +62,51 @@ def test_the_last_days_are_read(tmp_path: Path) -> None:
     assert set(facts.results["export_id"]) == {"young"}
 
 
-def test_a_window_that_waits_is_a_fact_until_the_missing_one_is_there(tmp_path: Path) -> None:
-    lake = make_lakehouse(tmp_path)
-    assert read_facts(lake, NOW).waiting == []
-    land(lake, window(TRANSACTIONS, LATE, AT + 3 * DAY, AT + 4 * DAY, []))
-    run_silver(lake)
-    (waiting,) = read_facts(lake, NOW).waiting
+def test_a_window_that_waits_is_a_fact_until_the_missing_one_is_there(lakehouse: Lakehouse) -> None:
+    assert read_facts(lakehouse, NOW).waiting == []
+    land(lakehouse, window(TRANSACTIONS, LATE, AT + 3 * DAY, AT + 4 * DAY, []))
+    run_silver(lakehouse)
+    (waiting,) = read_facts(lakehouse, NOW).waiting
     assert (waiting.table, waiting.export_id, waiting.to_at) == (SILVER, LATE, AT + 4 * DAY)
     assert "nothing covers 2025-05-02T00:00:00+00:00 to 2025-05-04" in waiting.why
-    land(lake, window(TRANSACTIONS, "01746230400000-0000000e", AT + DAY, AT + 3 * DAY, []))
-    run_silver(lake)
-    assert read_facts(lake, NOW).waiting == []
+    land(lakehouse, window(TRANSACTIONS, "01746230400000-0000000e", AT + DAY, AT + 3 * DAY, []))
+    run_silver(lakehouse)
+    assert read_facts(lakehouse, NOW).waiting == []
 
 
-def test_a_minute_that_no_window_covers_is_a_fact_until_one_does(tmp_path: Path) -> None:
+def test_a_minute_that_no_window_covers_is_a_fact_until_one_does(lakehouse: Lakehouse) -> None:
     """C1: the sound lakehouse's first windows begin a minute before their full exports."""
-    lake = make_lakehouse(tmp_path)
-    assert read_facts(lake, NOW).minutes == []
-    land(lake, full(TRANSACTIONS, LATE, AT + 2 * DAY, [item_line(transaction())]))
-    land(lake, window(TRANSACTIONS, "01746316800000-0000000e", AT + 2 * DAY, AT + 3 * DAY, []))
-    run_silver(lake)
-    ((table, minute),) = read_facts(lake, NOW).minutes
+    assert read_facts(lakehouse, NOW).minutes == []
+    land(lakehouse, full(TRANSACTIONS, LATE, AT + 2 * DAY, [item_line(transaction())]))
+    land(lakehouse, window(TRANSACTIONS, "01746316800000-0000000e", AT + 2 * DAY, AT + 3 * DAY, []))
+    run_silver(lakehouse)
+    ((table, minute),) = read_facts(lakehouse, NOW).minutes
     assert (table, minute.full_export_id, minute.window_from) == (SILVER, LATE, AT + 2 * DAY)
-    (alert,) = judge(read_facts(lake, NOW), NOW)
+    (alert,) = judge(read_facts(lakehouse, NOW), NOW)
     assert (alert.key, alert.kind) == (f"unprotected_minute/{SILVER}/{LATE}", "warning")
-    (warning,) = read_status(lake, NOW).warnings
+    (warning,) = read_status(lakehouse, NOW).warnings
     assert warning == f"{SILVER}: {minute}"
-    land(lake, window(TRANSACTIONS, "01746316800000-0000000f", AT + DAY, AT + 2 * DAY, []))
-    run_silver(lake)
-    assert (read_facts(lake, NOW).minutes, read_status(lake, NOW).warnings) == ([], [])
+    land(lakehouse, window(TRANSACTIONS, "01746316800000-0000000f", AT + DAY, AT + 2 * DAY, []))
+    run_silver(lakehouse)
+    assert (read_facts(lakehouse, NOW).minutes, read_status(lakehouse, NOW).warnings) == ([], [])
 
 
-def test_a_refusal_is_a_fact_while_the_export_is_not_in(tmp_path: Path) -> None:
-    lake = make_lakehouse(tmp_path)
+def test_a_refusal_is_a_fact_while_the_export_is_not_in(lakehouse: Lakehouse) -> None:
     mended, old = replace(REFUSED, export_id=FIRST), replace(REFUSED, judged_at=NOW - timedelta(days=8, seconds=1))
-    record_refusals(lake, [REFUSED, mended, replace(old, export_id="01746403200000-0000000f")])
-    assert read_facts(lake, NOW).refused == [REFUSED]
+    record_refusals(lakehouse, [REFUSED, mended, replace(old, export_id="01746403200000-0000000f")])
+    assert read_facts(lakehouse, NOW).refused == [REFUSED]
 
 
-def test_a_broken_table_blinds_its_own_rule(tmp_path: Path) -> None:
-    lake = make_lakehouse(tmp_path)
-    record_attempts(lake, [attempt()])
-    record_refusals(lake, [REFUSED])
-    log_file(lake, PIPELINE_RUNS, 0).write_text("{")
-    facts = read_facts(lake, NOW)
+def test_a_broken_table_blinds_its_own_rule(lakehouse: Lakehouse) -> None:
+    record_attempts(lakehouse, [attempt()])
+    record_refusals(lakehouse, [REFUSED])
+    log_file(lakehouse, PIPELINE_RUNS, 0).write_text("{")
+    facts = read_facts(lakehouse, NOW)
     assert [one.what for one in facts.unread] == ["attempts", "freshness"]
     assert facts.refused == [REFUSED]
     kinds = {one.key.split("/")[0] for one in judge(facts, NOW)}
     assert kinds == {"blind", "refused"}
 
 
-def test_what_the_rules_find_in_a_sound_lakehouse_is_nothing(tmp_path: Path) -> None:
-    lake = make_lakehouse(tmp_path)
-    assert judge(read_facts(lake, datetime.now(UTC)), datetime.now(UTC)) == []
+def test_what_the_rules_find_in_a_sound_lakehouse_is_nothing(lakehouse: Lakehouse) -> None:
+    assert judge(read_facts(lakehouse, datetime.now(UTC)), datetime.now(UTC)) == []

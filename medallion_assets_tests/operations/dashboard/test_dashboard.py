@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from plotly.offline import get_plotlyjs
 
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.listings import NEWEST
 from medallion_assets.operations.pipeline_runs import Outcome, record_attempts
@@ -22,7 +23,7 @@ from medallion_assets_tests.operations.dashboard.dashboard_page import (
     page_of,
     plant,
 )
-from medallion_assets_tests.operations.small_lakehouse import FIRST, make_lakehouse
+from medallion_assets_tests.operations.small_lakehouse import FIRST
 
 SECTIONS = {
     "freshness": ("gold.customer_ltv stale 30 h 24 h", "silver.customer_transactions 3 h"),
@@ -80,9 +81,9 @@ def test_an_empty_lakehouse_has_a_page_that_says_so(tmp_path: Path) -> None:
     assert not Path(lakehouse.url).exists(), "reading made a table"
 
 
-def test_a_lakehouse_without_runs_shows_its_tables(tmp_path: Path) -> None:
+def test_a_lakehouse_without_runs_shows_its_tables(lakehouse: Lakehouse) -> None:
     """Tables that a command made, before operations tables were."""
-    page = page_of(make_lakehouse(tmp_path))
+    page = page_of(lakehouse)
     assert "bronze.customers" in page.texts["freshness"]
     assert "bronze.customer_transactions@" in page.texts["progress"]
 
@@ -137,9 +138,8 @@ def test_charts_begin_where_something_happened(tmp_path: Path, hours: int, days:
     assert read_facts(lakehouse, NOW).since == NOW - timedelta(days=days)
 
 
-def test_an_export_that_came_in_after_all_is_no_longer_refused(tmp_path: Path) -> None:
+def test_an_export_that_came_in_after_all_is_no_longer_refused(lakehouse: Lakehouse) -> None:
     """Its refusal stays in the table of verdicts."""
-    lakehouse = make_lakehouse(tmp_path)
     refusal = {"table_name": "customers", "prefix": "", "verdict": "v", "message": "m", "fingerprint": "f"}
     refused = [RefusedExport(export_id=export_id, judged_at=NOW, **refusal) for export_id in (FIRST, "other")]
     record_refusals(lakehouse, refused)

@@ -27,11 +27,11 @@ TRANSACTIONS = "silver/customer_transactions"
 @pytest.fixture
 def failing(refined: Graph) -> tuple[Graph, str]:
     """A graph whose last run failed at a bad export, after one that succeeded; that export's id."""
-    assert refined.run(*SILVER).success
+    assert refined.run(TRANSACTIONS).success
     bad = write_bad_export(refined.settings.raw_url, bad_share=1.0, **STORY)
-    assert refined.run(*BRONZE).success
+    assert refined.run(BRONZE[0]).success
     tags = TriggerContext(trigger="table_update").tags()
-    assert not refined.run(*SILVER, tags=tags).success
+    assert not refined.run(TRANSACTIONS, tags=tags).success
     return refined, bad.export_id
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.source import wrong
 from medallion_assets.sources.dynamodb_export import lines as decode_lines
 from medallion_assets.sources.dynamodb_export.lines import LineReader
 from medallion_assets.sources.dynamodb_export.record import Record, RecordReader, attributes_of
+from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.refining.typing.decoding import ITEM, VISITS, change, compact, item
 
 ATTRIBUTES = attributes_of(VISITS)
@@ -82,7 +83,7 @@ _SPELLINGS = st.sampled_from(
 _LINES = st.builds(lambda record, spell: spell(record), _RECORDS, st.just(compact) | _SPELLINGS)
 
 
-@settings(deadline=None)  # a machine that is busy says nothing about the code
+@examples(100)
 @given(st.lists(_LINES, max_size=12))
 def test_neighbours_make_no_difference(lines: list[str]) -> None:
     """Any lines together, and each alone: the same."""

@@ -1,0 +1,137 @@
+"""dbt models as assets: one step builds all of them, and each of their tests is a check.
+
+Belongs here: how such a build looks in Dagster. What is known before it runs is read from a JSON file; dbt and DuckDB
+are imported by the run alone.
+Does not: building or publishing (deriving.dbt).
+
+A model is materialized once its commit is in, and a check is evaluated once its test was asked: one that was skipped,
+for what it reads could not be made, has no verdict. Dagster reads the annotations of an asset itself, so they are not
+postponed here.
+"""
+
+import warnings
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from medallion_assets.contracts.pipeline import DbtModels
+from medallion_assets.contracts.policies import DuckDBLimits
+from medallion_assets.contracts.table import Table
+from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, expect_models, read_specs
+from medallion_assets.orchestration.jobs import step_name
+from medallion_assets.orchestration.reporting import asset_key, asset_options, check, table_result
+from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.trigger_context import TriggerContext, TriggeredConfig, shown
+
+if TYPE_CHECKING:
+    from medallion_assets.deriving.dbt.refresh import Refreshed
+
+Event = dg.MaterializeResult[None] | dg.AssetCheckResult
+KINDS = {"dbt", "deltalake", "gold"}
+
+
+def dbt_assets(built: DbtModels, limits: DuckDBLimits) -> dg.AssetsDefinition:
+    """The assets of the models that a project publishes, made by one step.
+
+    Raises:
+        PermanentError: the project was not prepared, or for other models than are declared.
+    """
+    specs = read_specs(built.project)
+    expect_models(specs, built)
+    last = built.models[-1]
+
+    @dg.multi_asset(
+        name=step_name(last),
+        specs=[_asset(built, specs.model(table.short_name), table) for table in built.models],
+        check_specs=[_check(built, test) for test in specs.tests],
+        pool=f"dbt_{built.name}",
+    )
+    def models(
+        context: dg.AssetExecutionContext, config: TriggeredConfig, lakehouse: LakehouseResource
+    ) -> Iterator[Event]:
+        from medallion_assets.deriving.dbt.refresh import refresh
+
+        with lakehouse.attempt(context, last, built.limits) as attempt:
+            build = partial(refresh, attempt.lake, built, now=attempt.now, run_id=context.run.run_id, limits=limits)
+            done = attempt.repeat(partial(build, report=context.log.info))
+            yield from attempt.checked(verdicts(built, specs.tests, done))
+            done.build.expect_passed()
+            for table in built.models:
+                result = _result(attempt.lake.open(table, version=done.versions[table.name]), done, config.trigger)
+                yield attempt.report(result) if table is last else attempt.report_other(table, result)
+
+    return models
+
+
+def verdicts(built: DbtModels, tests: tuple[CheckSpec, ...], done: "Refreshed") -> Iterator[dg.AssetCheckResult]:
+    """What became of each test that was asked."""
+    asked = done.build.tests
+    for test in tests:
+        node = asked.get(test.name)
+        if node is None or node.status == "skipped":
+            continue
+        said = {"message": node.message} if node.message else {}
+        yield check(
+            built.model(test.model),
+            test.name,
+            passed=node.status == "pass",
+            warn=test.is_warning,
+            rows_at_fault=node.failures,
+            seconds=round(node.seconds, 3),
+            **said,
+        )
+
+
+def _asset(built: DbtModels, spec: ModelSpec, table: Table) -> dg.AssetSpec:
+    options = asset_options(table, kinds=KINDS, freshness_hours=built.freshness_hours)
+    return dg.AssetSpec(
+        **{name: value for name, value in options.items() if name not in ("metadata", "pool")},
+        deps=[_key(name) for name in spec.upstream],
+        metadata={
+            **options["metadata"],
+            "dagster/column_lineage": _lineage(spec),
+            "dagster/code_references": _sql_of(built, spec),
+        },
+    )
+
+
+def _sql_of(built: DbtModels, spec: ModelSpec) -> dg.CodeReferencesMetadataValue:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # Dagster's minor version is pinned
+        sql = dg.LocalFileCodeReference(file_path=str(built.project / spec.path), line_number=1)
+        return dg.CodeReferencesMetadataValue(code_references=[sql])
+
+
+def _check(built: DbtModels, test: CheckSpec) -> dg.AssetCheckSpec:
+    key = asset_key(built.model(test.model))
+    return dg.AssetCheckSpec(test.name, asset=key, description=test.description, blocking=not test.is_warning)
+
+
+def _result(snapshot: Any, done: "Refreshed", trigger: TriggerContext) -> dg.MaterializeResult[None]:
+    staged = done.staged[snapshot.table.name]
+    result = table_result(
+        snapshot,
+        rows_in=done.rows_in,
+        rows_out=staged.rows,
+        trigger=shown(trigger),
+        release=done.release.release_id if done.release else None,
+        files_written=len(staged.add),
+        partitions_replaced=len(staged.replaced),
+    )
+    key = asset_key(snapshot.table)
+    return dg.MaterializeResult(asset_key=key, metadata=result.metadata, data_version=result.data_version)
+
+
+def _lineage(spec: ModelSpec) -> dg.TableColumnLineage:
+    return dg.TableColumnLineage(
+        deps_by_column={
+            column: [dg.TableColumnDep(asset_key=_key(table), column_name=name) for table, name in found]
+            for column, found in spec.lineage.items()
+        }
+    )
+
+
+def _key(name: str) -> dg.AssetKey:
+    return dg.AssetKey(name.split("."))

@@ -1,0 +1,133 @@
+"""dbt models in Dagster: assets that are materialized once they are published, and a check for each test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from medallion_assets.definitions import build_defs
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.deriving.dbt.specs import read_specs
+from medallion_assets.operations.freshness import read_freshness
+from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.status import read_status
+from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
+from medallion_assets.pipelines.star_schema.models import STAR
+from medallion_assets.pipelines.star_schema.orders import ORDERS
+from medallion_assets.settings import inherited_environment, load_settings
+from medallion_assets_tests.deriving.dbt.planting import plant, plant_shop
+from medallion_assets_tests.graph import Graph
+from medallion_assets_tests.orchestration.star import STAR_PIPELINE
+
+MODELS = tuple(table.path for table in STAR.models)
+pytestmark = pytest.mark.xdist_group("dbt")  # importing dbt takes seconds
+
+
+@pytest.fixture
+def graph(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> Graph:
+    """The graph of the star schema over an empty home."""
+    return Graph(load_settings({"MEDALLION_HOME": str(tmp_path)}), dagster_instance, (STAR_PIPELINE,))
+
+
+def test_each_model_is_an_asset_and_each_test_a_check(graph: Graph) -> None:
+    assets = graph.definitions.resolve_asset_graph()
+    facts = assets.get(dg.AssetKey(["gold", "fct_order_line"]))
+    parents = {key.to_user_string() for key in facts.parent_keys}
+    assert parents == {"gold/dim_customer", "gold/dim_product", "silver/orders", "silver/order_lines"}
+    assert facts.kinds == {"dbt", "deltalake", "gold"}
+    assert facts.owners == ["team:data-platform"]
+    lineage = facts.metadata["dagster/column_lineage"].deps_by_column["net_amount"]
+    assert {dep.column_name for dep in lineage} == {"quantity", "unit_price", "discount"}
+    (sql,) = facts.metadata["dagster/code_references"].code_references
+    assert Path(sql.file_path).is_file()
+    checks = {(key.asset_key.to_user_string(), key.name) for key in assets.asset_check_keys}
+    tests = {(f"gold/{test.model}", test.name) for test in read_specs(STAR.project).tests}
+    assert tests <= checks
+    assert {name for asset, name in checks if asset in MODELS} == {name for _, name in tests}
+
+
+def test_the_refresh_is_one_job_by_the_clock(graph: Graph) -> None:
+    repository = graph.definitions.get_repository_def()
+    job = repository.get_job("medallion_daily_refresh")
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} >= {*MODELS, "bronze/orders"}
+    assert job.tags["dagster/max_runtime"] == "14400"
+    assert repository.get_job("medallion_dbt").tags["dagster/max_runtime"] == str(STAR.limits.time_limit_seconds)
+    schedule = repository.get_schedule_def("medallion_daily_refresh_schedule")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == (["0 3 * * *"], "UTC")
+    tick = schedule.evaluate_tick(
+        dg.build_schedule_context(scheduled_execution_time=datetime(2025, 6, 1, 3, tzinfo=UTC))
+    )
+    (request,) = tick.run_requests or ()
+    assert request.tags["dagster/max_runtime"] == "14400"
+    assert "gold__mart_revenue" in request.run_config["ops"]
+    assert "gold__dim_customer" not in request.run_config["ops"]
+
+
+def test_settings_give_the_refresh_another_time(tmp_path: Path) -> None:
+    """And dbt alone a time of its own."""
+    lines = '{"medallion_daily_refresh": "0 5 * * *", "medallion_dbt": "30 3 * * *"}'
+    settings = load_settings(
+        {"MEDALLION_HOME": str(tmp_path), "MEDALLION_SCHEDULES": lines, "MEDALLION_TIME_ZONE": "UTC"}
+    )
+    repository = build_defs(settings, (STAR_PIPELINE,)).get_repository_def()
+    assert repository.get_schedule_def("medallion_daily_refresh_schedule").cron_schedule == ["0 5 * * *"]
+    assert repository.get_schedule_def("medallion_dbt_schedule").cron_schedule == ["30 3 * * *"]
+
+
+def test_loading_definitions_imports_neither_dbt_nor_duckdb() -> None:
+    """They take seconds, and every process of Dagster loads the definitions."""
+    code = (
+        "import sys, medallion_assets.definitions as d; d.defs.resolve_asset_graph(); print(sorted({'dbt', 'duckdb', "
+    )
+    code += "'sqlglot', 'dagster_dbt'} & sys.modules.keys()), len(d.defs.resolve_asset_graph().asset_check_keys))"
+    named = {"MEDALLION_PIPELINES": "medallion_assets_tests.orchestration.star:STAR_PIPELINE"}
+    environment = inherited_environment() | named
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("[] "), done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_models_are_materialized_once_they_are_published(graph: Graph) -> None:
+    lake = graph.lakehouse
+    plant_shop(lake)
+    first, second = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 2, 1, tzinfo=UTC)
+    plant(lake, CRM_CUSTOMERS, {"valid_from": first}, {"valid_from": second})  # two current versions
+    failed = graph.run(*MODELS)
+
+    assert not failed.success
+    assert failed.failure.startswith("tests of models failed: no_overlapping_validity, one_current_version")
+    assert failed.retries == 0
+    assert failed.materializations == {}
+    assert {name for _, name in failed.failed_checks} == {"no_overlapping_validity", "one_current_version"}
+    assert failed.checks["gold/dim_product", "products_key_is_unique"].passed
+    assert ("gold/mart_revenue", "mart_equals_facts") not in failed.checks  # what it reads was not made
+    (attempt,) = read_attempts(lake).to_dicts()
+    assert (attempt["stage"], attempt["outcome"]) == ("gold.mart_revenue", "failed")
+    assert attempt["error_kind"].startswith("ModelTestsError: tests of models failed")
+
+    plant(lake, CRM_CUSTOMERS, {"valid_from": first})
+    done = graph.run(*MODELS)
+    assert done.success
+    assert done.failed_checks == set()
+    assert set(done.materializations) == set(MODELS)
+    assert set(done.checks) == {(f"gold/{test.model}", test.name) for test in read_specs(STAR.project).tests}
+    assert done.figures("gold/fct_order_line")["rows_out"] == 1
+    rows = read_attempts(lake).filter(outcome="succeeded")
+    assert set(rows["stage"]) == {table.name for table in STAR.models}
+    _expect_well(lake)
+
+
+def _expect_well(lake: Lakehouse) -> None:
+    """Freshness, status and verify know the models as they know every Gold table."""
+    now = datetime.now(UTC)
+    known = {row.table: row for row in read_freshness(lake, now)}
+    assert all(known[table.name].last_refreshed is not None for table in STAR.models)
+    checkpoints = {checkpoint.stage: checkpoint for checkpoint in read_status(lake, now).checkpoints}
+    assert f"silver.orders@{lake.open(ORDERS).version}" in str(checkpoints["gold.mart_revenue"].watermark)
+    assert not [finding for finding in verify(lake, digests=True).findings if finding.table.startswith("gold.")]
