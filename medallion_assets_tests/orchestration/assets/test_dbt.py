@@ -20,10 +20,10 @@ from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
 from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets.pipelines.star_schema.orders import ORDERS
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.settings import inherited_environment, load_settings
 from medallion_assets_tests.deriving.dbt.planting import plant, plant_shop
 from medallion_assets_tests.graph import Graph
-from medallion_assets_tests.orchestration.star import STAR_PIPELINE
 
 MODELS = tuple(table.path for table in STAR.models)
 pytestmark = pytest.mark.xdist_group("dbt")  # importing dbt takes seconds
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.xdist_group("dbt")  # importing dbt takes seconds
 @pytest.fixture
 def graph(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> Graph:
     """The graph of the star schema over an empty home."""
-    return Graph(load_settings({"MEDALLION_HOME": str(tmp_path)}), dagster_instance, (STAR_PIPELINE,))
+    return Graph(load_settings({"MEDALLION_HOME": str(tmp_path)}), dagster_instance, (STAR_SCHEMA,))
 
 
 def test_each_model_is_an_asset_and_each_test_a_check(graph: Graph) -> None:
@@ -75,7 +75,7 @@ def test_settings_give_the_refresh_another_time(tmp_path: Path) -> None:
     settings = load_settings(
         {"MEDALLION_HOME": str(tmp_path), "MEDALLION_SCHEDULES": lines, "MEDALLION_TIME_ZONE": "UTC"}
     )
-    repository = build_defs(settings, (STAR_PIPELINE,)).get_repository_def()
+    repository = build_defs(settings, (STAR_SCHEMA,)).get_repository_def()
     assert repository.get_schedule_def("medallion_daily_refresh_schedule").cron_schedule == ["0 5 * * *"]
     assert repository.get_schedule_def("medallion_dbt_schedule").cron_schedule == ["30 3 * * *"]
 
@@ -86,7 +86,7 @@ def test_loading_definitions_imports_neither_dbt_nor_duckdb() -> None:
         "import sys, medallion_assets.definitions as d; d.defs.resolve_asset_graph(); print(sorted({'dbt', 'duckdb', "
     )
     code += "'sqlglot', 'dagster_dbt'} & sys.modules.keys()), len(d.defs.resolve_asset_graph().asset_check_keys))"
-    named = {"MEDALLION_PIPELINES": "medallion_assets_tests.orchestration.star:STAR_PIPELINE"}
+    named = {"MEDALLION_PIPELINES": "medallion_assets.pipelines.star_schema.pipeline:STAR_SCHEMA"}
     environment = inherited_environment() | named
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.startswith("[] "), done.stdout + done.stderr
