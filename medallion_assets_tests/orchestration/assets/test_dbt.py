@@ -17,6 +17,7 @@ from medallion_assets.operations.freshness import read_freshness
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.orchestration.reporting import step_retries
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
 from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets.pipelines.star_schema.orders import ORDERS
@@ -67,6 +68,16 @@ def test_the_refresh_is_one_job_by_the_clock(graph: Graph) -> None:
     assert request.tags["dagster/max_runtime"] == "14400"
     assert "gold__mart_revenue" in request.run_config["ops"]
     assert "gold__dim_customer" not in request.run_config["ops"]
+
+
+@pytest.mark.parametrize(("retry", "minutes"), [(0, 5), (1, 10), (2, 20)])
+def test_loading_is_tried_again_after_5_10_and_20_minutes(retry: int, minutes: int) -> None:
+    limits = STAR_SCHEMA.loaded[0].loading_limits
+    assert limits.retries == 3
+    wait = limits.first_retry_seconds or 0
+    with pytest.raises(dg.RetryRequested) as asked, step_retries(limits, attempt=retry + 1, first_wait_seconds=wait):
+        raise ConnectionError
+    assert asked.value.seconds_to_wait == pytest.approx(minutes * 60, rel=0.2)
 
 
 def test_settings_give_the_refresh_another_time(tmp_path: Path) -> None:
