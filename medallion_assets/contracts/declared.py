@@ -71,13 +71,13 @@ class Loaded(Policies):
         if not self.table.is_loaded:
             do = "name in each of its columns what fills it: Column(..., source=<attribute of the item>)"
             raise self.table.wrong("columns that items fill, for the table to be loaded", "none", do=do)
-        object.__setattr__(self, "source", self.source.of(self.table))
         if (self.months is None) != bool(self.table.key):
             raise self._wrong(
                 "a key, or months, whose batches each replace a month",
                 f"key={self.table.key}, months={self.months}",
                 where="months",
             )
+        object.__setattr__(self, "source", self.source.of(self.table))
         gate, source = "gate=GatePolicy", f"source={type(self.source).__name__}"
         for where, name, value, most in (
             (gate, "quality_threshold", self.gate.quality_threshold, 1),

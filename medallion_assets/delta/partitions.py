@@ -78,6 +78,23 @@ def partition(snapshot: Snapshot, day: date) -> pl.DataFrame:
     return snapshot.scan(partitions=[day]).collect().sort(list(snapshot.table.key))
 
 
+def parts_of(day: date | None, *snapshots: Snapshot) -> list[pl.Expr]:
+    """Conditions that cut the rows of a partition of some versions of a table into parts that fit in memory.
+
+    A table with a key has partitions that fit; of one without, which may hold a month, a part is some of its lines.
+    """
+    table, everything = snapshots[0].table, [pl.lit(value=True)]
+    if table.key:
+        return everything
+    line, most = pl.col(table.row_id[-1]), snapshots[0].lakehouse.engine.bounds.group_rows
+    files = [held for snapshot in snapshots if (held := snapshot.partition_files([day])).height]
+    bounds = [held[f"max.{table.row_id[-1]}"] for held in files if f"max.{table.row_id[-1]}" in held.columns]
+    if not files or len(bounds) < len(files) or any(known.null_count() for known in bounds):
+        return everything
+    last = max(int(known.to_physical().max() or 0) for known in bounds)  # type: ignore[arg-type]
+    return [line.is_between(first, first + most - 1) for first in range(0, last + 1, most)]
+
+
 def held_days(snapshot: Snapshot) -> list[date]:
     """The days of which a table has rows."""
     return [day for day in snapshot.partitions if day is not None]

@@ -15,6 +15,7 @@ import polars as pl
 
 from medallion_assets.delta.damage import damaged_files
 from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.partitions import parts_of
 from medallion_assets.delta.schema import expect_partition, fits_contract, stored_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.delta.table_changes import Comparison, TableChanges
@@ -24,6 +25,8 @@ from medallion_assets.engines.pieces import of_group
 REBUILT_NOTE = "medallion_rebuilt"
 """The commit note of a rebuild: why it was done, and what else a person decided by it."""
 BOUNDS = ("_sequence_micros",)
+BATCH_BOUNDS = ("_export_id",)
+"""Of a table whose partitions are a batch each: its log says which."""
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much."""
 
@@ -61,6 +64,21 @@ class Replacement:
             if rows.height:
                 key, bounds = list(self.table.table.key), [name for name in BOUNDS if name in rows.columns]
                 self.staged.append(self.table.folder.stage(rows.sort(key).lazy(), partition=day, bounds=bounds))
+
+    def lines(self, day: date | None, copy: Snapshot) -> None:
+        """Put what a copy holds of a partition in its place, of a table without a key: some lines at a time."""
+        paths = self.table.partition_files([day])["path"].to_list() if self.table.files.height else []
+        parts, is_same = parts_of(day, copy, self.table), not (self.new_schema or self.damaged.intersection(paths))
+        for chosen in parts:
+            before = self._held(self.table.scan(paths=paths, schema=self.stored).filter(chosen))
+            after = copy.scan(partitions=[day]).filter(chosen).collect(engine="streaming")
+            self.comparison.add(after.clear() if before is None else before, after, day=day)
+            is_same = is_same and before is not None and _same_rows(before, after)
+        if self.stages and not is_same:
+            self.removed += paths
+            new = (copy.scan(partitions=[day]).filter(chosen) for chosen in parts)
+            staged = [self.table.folder.stage(rows, partition=day, bounds=BATCH_BOUNDS) for rows in new]
+            self.staged += [file for file in staged if file.rows]
 
     def whole(self, copy: Snapshot, progress: Progress) -> None:
         """Put the rows of a copy in the place of all that a table without partitions holds, as one file."""

@@ -112,7 +112,7 @@ class Comparison:
     @property
     def key(self) -> list[str]:
         """What tells rows apart: a history has several of a key."""
-        return [*self.table.key, *(["valid_from"] if self.table.history else [])]
+        return [*self.table.row_id, *(["valid_from"] if self.table.history else [])]
 
     def add(self, before: pl.DataFrame, after: pl.DataFrame, *, day: date | None = None) -> bool:
         """Count how one part differs, and give whether it does; a partition of a `day` is restated then (rule H3)."""
@@ -148,7 +148,11 @@ class Comparison:
         """What readers see of rows, in the contract's columns and types."""
         has_tombstones = self.table.has_tombstones and "is_deleted" in rows.columns
         live = rows.filter(~pl.col("is_deleted").fill_null(value=False)) if has_tombstones else rows
-        wanted = {name: kind for name, kind in polars_schema(self.table).items() if not name.startswith("_")}
+        wanted = {
+            name: kind
+            for name, kind in polars_schema(self.table).items()
+            if not name.startswith("_") or name in self.table.row_id
+        }
         return conformed(live.lazy(), pl.Schema(wanted)).collect()
 
     def _show(self, change: str, after: pl.DataFrame | None, before: pl.DataFrame | None) -> None:

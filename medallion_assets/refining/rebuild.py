@@ -52,6 +52,7 @@ from medallion_assets.refining.quarantine import (
     replace_quarantine,
 )
 from medallion_assets.refining.refined import EXPORTS_NOTE, HAND_NOTE, THRESHOLD_NOTE
+from medallion_assets.refining.replace import published_exports
 from medallion_assets.refining.replay import Replay
 from medallion_assets.storage.workspace import workspace
 
@@ -171,6 +172,8 @@ class _Work:
         }
         noted = {export_id for commit in commits for export_id in commit_note(commit, EXPORTS_NOTE) or []}
         settled = {export_id for export_id in noted if silver.transaction(export_id) == APPLIED}
+        if self.loaded.months is not None:  # of versions of a month that gave way to later ones nothing is held
+            settled = published_exports(silver)
         lost = sorted(settled - {export.id for export in ledger.exports})
         if lost and not self.drop_lost:
             bronze = bronze_table(self.table.short_name)
@@ -214,7 +217,10 @@ class _Work:
             return
         both = {*replacement.table.partitions, *copy.partitions}
         for number, day in enumerate(sorted(both, key=lambda day: (day is None, day or date.min)), start=1):
-            replacement.partition(day, copy.scan(partitions=[day]).collect())
+            if self.loaded.months is not None:
+                replacement.lines(day, copy)
+            else:
+                replacement.partition(day, copy.scan(partitions=[day]).collect())
             self.progress(f"comparing {self.table.name}", number, len(both))
 
     def _expect_gate(self, ledger: Ledger, group: Sequence[Batch], judged: Judged) -> None:

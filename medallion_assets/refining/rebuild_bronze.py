@@ -36,6 +36,7 @@ from medallion_assets.refining.bronze import (
 )
 from medallion_assets.refining.load import counted, open_exports, stage_batch
 from medallion_assets.refining.owner import owner_known
+from medallion_assets.refining.versions import superseded_exports
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """What reading a file raises that is gone or damaged."""
@@ -107,7 +108,7 @@ class _Work:
         self.damaged = damaged_files(self.bronze)
         bronze, name = self.bronze, self.bronze.table.short_name
         held = loaded_ids(bronze)
-        known = held | set(origins_since(bronze, 0))
+        known = held | (set(origins_since(bronze, 0)) - superseded_exports(bronze))
         place = open_exports(self.raw_url, name, bronze.lakehouse.storage_options, loaded=lambda: known)
         seen: set[str] = set()
         for found in self._found(place, known):

@@ -22,6 +22,7 @@ from medallion_assets.delta.commit_notes import RESTATED
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.fingerprints import expect_same_key
+from medallion_assets.delta.replacement import BATCH_BOUNDS
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.source_versions import SourceVersion
 from medallion_assets.delta.staging import TableFolder
@@ -35,9 +36,6 @@ from medallion_assets.refining.merge import Change
 from medallion_assets.refining.quarantine import keep_exports, quarantine
 from medallion_assets.refining.refined import Failing, Refined, settled_notes
 from medallion_assets.storage.workspace import workspace
-
-PUBLISHED_BOUNDS = ("_export_id",)
-"""What the log has to say exactly of a file: which batch its rows are of."""
 
 
 def refine_partitions(
@@ -191,4 +189,4 @@ def _with_shrinking(silver: Snapshot, batch: Batch, counted: Counts) -> Counts:
 def _stage_part(part: pl.LazyFrame, *, folder: TableFolder, partition: date | None) -> StagedFile:
     names = polars_schema(folder.table).names()
     rows = part.with_columns(pl.lit(value=False).alias("is_deleted")).select(names)
-    return folder.stage(rows, partition=partition, bounds=PUBLISHED_BOUNDS)
+    return folder.stage(rows, partition=partition, bounds=BATCH_BOUNDS)

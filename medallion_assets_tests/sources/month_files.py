@@ -55,7 +55,7 @@ class MonthFiles:
     final_verdicts: tuple[str, ...] = ()
     ids_ascend: bool = False
 
-    def of(self, table: Table) -> MonthDelivery:
+    def of(self, table: Table) -> MonthFiles:
         del table
         return self
 

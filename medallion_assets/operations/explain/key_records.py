@@ -28,8 +28,16 @@ def parse_key(table: Table, text: str) -> Key:
     """The key's values as the contract types them: one column takes the whole text, several are joined by commas.
 
     Raises:
-        PermanentError: not as many values as the key has columns, or a value that is not of its column's type.
+        PermanentError: the table has no key; not as many values as the key has columns, or a value that is not of its
+            column's type.
     """
+    if not table.key:
+        raise PermanentError(
+            f"the rows of {table.name} have no key",
+            expected="a table with a key, whose records are told together",
+            found=f"one whose rows are told apart by {' and '.join(table.row_id)}",
+            do=f"look at Silver or quarantine by these, and at the line in bronze.{table.short_name}: `medallion sql`",
+        )
     parts = [text] if len(table.key) == 1 else text.split(",")
     if len(parts) != len(table.key):
         raise PermanentError(

@@ -15,6 +15,7 @@ from medallion_assets.contracts.source import Source
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.refining.bronze import dropped_exports, exports_since, loaded_ids
+from medallion_assets.refining.versions import superseded_exports
 
 LOAD_AGAIN = "run the Bronze asset: ingest looks at the data, so it loads the export again from where it lies"
 
@@ -25,7 +26,7 @@ def verify_bronze(bronze: Snapshot, source: Source, *, rows: bool) -> Iterator[F
     held = loaded_ids(bronze)
     name = bronze.table.name
     lost = noted.keys() - held
-    for export_id in sorted(lost - dropped_exports(bronze) if lost else lost):
+    for export_id in sorted(lost - dropped_exports(bronze) - superseded_exports(bronze) if lost else lost):
         yield Finding(
             table=name,
             check="ledger_is_in_the_data",

@@ -6,16 +6,19 @@ Does not: deciding which exports count; the ledger is taken as it stands, and ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.partitions import parts_of
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
-from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.events import POSITION
 from medallion_assets.refining.judging import judge_exports
@@ -53,28 +56,76 @@ def recompute(
 
 
 def differences(stored: Snapshot, recomputed: Snapshot) -> Iterator[Finding]:
-    """One finding for each partition (a table without them: for the whole) whose rows differ."""
+    """One finding for each partition (a table without them: for the whole) whose rows differ.
+
+    A partition is left out whose published version gave way in Bronze to one that waits for a decision: nothing is
+    there to make it from (rule E6).
+    """
     table = stored.table
     partitioned = table.partition_by is not None
     days = sorted({*stored.partitions, *recomputed.partitions}, key=str) if partitioned else [None]
+    waiting = _waiting_partitions(stored) if table.is_replaced else set()
     for day in days:
-        held, should = (
-            (version.scan(partitions=[day]) if partitioned else version.scan()).collect()
-            for version in (stored, recomputed)
-        )
-        wrong = held.join(should, on=held.columns, how="anti", nulls_equal=True)
-        missing = should.join(held, on=held.columns, how="anti", nulls_equal=True)
-        if not wrong.height and not missing.height and held.height == should.height:
+        if day in waiting:
             continue
-        keys = pl.concat([wrong, missing]).select(table.key).unique(maintain_order=True).head(SHOWN_KEYS).rows()
+        found = _Differing(keys=pl.DataFrame())
+        for chosen in parts_of(day, stored, recomputed):
+            held, should = (_rows(version, day).filter(chosen).collect() for version in (stored, recomputed))
+            found = found.plus(held, should, key=table.row_id)
+        if not found.any:
+            continue
         where = f" in {table.partition_by} {day}" if partitioned else ""
+        look = "`medallion explain` tells of one key; " if table.key else ""
         yield Finding(
             table=table.name,
             check="equals_recomputation",
-            expected=f"{should.height} rows{where} as Bronze gives them",
-            found=f"{held.height} rows, {wrong.height} of them other, {missing.height} missing; keys such as {keys}",
-            do=f"`medallion explain` tells of one key; {rebuild(table.name)}",
+            expected=f"{found.should} rows{where} as Bronze gives them",
+            found=f"{found.held} rows, {found.wrong} of them other, {found.missing} missing; keys such as "
+            f"{found.keys.unique(maintain_order=True).rows()[:SHOWN_KEYS]}",
+            do=f"{look}{rebuild(table.name)}",
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Differing:
+    """How two versions of a partition differ: rows that are wrong or missing, how many there are and should be."""
+
+    keys: pl.DataFrame
+    wrong: int = 0
+    missing: int = 0
+    held: int = 0
+    should: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether they do."""
+        return bool(self.wrong or self.missing or self.held != self.should)
+
+    def plus(self, held: pl.DataFrame, should: pl.DataFrame, *, key: Sequence[str]) -> _Differing:
+        """With some more of their rows."""
+        wrong = held.join(should, on=held.columns, how="anti", nulls_equal=True)
+        missing = should.join(held, on=held.columns, how="anti", nulls_equal=True)
+        shown = pl.concat([wrong, missing]).select(key).head(2 * SHOWN_KEYS)
+        return _Differing(
+            keys=pl.concat([self.keys, shown]) if self.keys.width else shown,
+            wrong=self.wrong + wrong.height,
+            missing=self.missing + missing.height,
+            held=self.held + held.height,
+            should=self.should + should.height,
+        )
+
+
+def _rows(version: Snapshot, day: date | None) -> pl.LazyFrame:
+    return version.scan() if version.table.partition_by is None else version.scan(partitions=[day])
+
+
+def _waiting_partitions(stored: Snapshot) -> set[date | None]:
+    """The partitions whose published version Bronze does not hold any more."""
+    bronze = stored.lakehouse.find(bronze_table(stored.table.short_name))
+    held = loaded_ids(bronze) if bronze else set()
+    partition = f"partition.{stored.table.partition_by}"
+    rows = stored.files.select(partition, "min._export_id").iter_rows() if stored.files.height else ()
+    return {day for day, export_id in rows if export_id is not None and export_id not in held}
 
 
 def _waiting(lakehouse: Lakehouse, table: Table) -> pl.LazyFrame:

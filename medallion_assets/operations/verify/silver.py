@@ -22,6 +22,7 @@ from medallion_assets.refining.bronze import loaded_ids, rebuilt_exports
 from medallion_assets.refining.events import POSITION
 from medallion_assets.refining.integrity import leaked_tombstones, repeated_keys
 from medallion_assets.refining.refined import EXPORTS_NOTE
+from medallion_assets.refining.versions import superseded_exports
 
 LOAD_BRONZE = "run the Bronze asset, which loads what is missing from where it lies; then look again"
 
@@ -42,7 +43,7 @@ def verify_silver(loaded: Loaded, silver: Snapshot, bronze: Snapshot | None, *, 
         )
     commits = _since_rebuild(_history(silver))
     settled = {export_id for commit in commits for export_id in commit_note(commit, EXPORTS_NOTE) or []}
-    if lost := sorted(settled - (loaded_ids(bronze) if bronze else set())):
+    if lost := sorted(settled - _known_to(bronze)):
         yield Finding(
             table=name,
             check="settled_exports_are_in_bronze",
@@ -96,7 +97,7 @@ def verify_quarantine(
             do=rebuild(quarantine.table.name),
         )
     exports = quarantine.scan().select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"]
-    if lost := sorted(set(exports) - (loaded_ids(bronze) if bronze else set())):
+    if lost := sorted(set(exports) - _known_to(bronze)):
         yield Finding(
             table=quarantine.table.name,
             check="exports_are_in_bronze",
@@ -135,6 +136,11 @@ def verify_derived(derived: Snapshot, source: Snapshot, *, rows: bool) -> Iterat
 def is_behind(derived: Snapshot, source: Snapshot) -> bool:
     """Whether the source has versions that the table made from it has not taken yet."""
     return taken_version(derived, source) != source.version
+
+
+def _known_to(bronze: Snapshot | None) -> set[str]:
+    """The exports that Bronze holds, or held until a later version of their partition took their place (rule E6)."""
+    return loaded_ids(bronze) | superseded_exports(bronze) if bronze else set()
 
 
 def _contracts(snapshot: Snapshot, loaded: Loaded) -> Iterator[Finding]:

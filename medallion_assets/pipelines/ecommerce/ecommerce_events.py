@@ -37,3 +37,5 @@ ECOMMERCE_EVENTS = Table(
         expect_or_drop("valid_price", nw.col("price") >= 0, "price"),
     ),
 )
+FILE_COLUMNS = tuple(column.source for column in ECOMMERCE_EVENTS.columns if column.source is not None)
+"""What each file has to have in its header."""

@@ -7,9 +7,9 @@ Does not: any of the parts.
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar, Protocol
 
 import polars as pl
@@ -143,7 +143,8 @@ class Files:
             if is_named(stored.key) is None:
                 foreign += 1
             elif (name := batch_id(stored)) not in known and (after is None or name > after):
-                batches.append(Found(id=name, prefix="", fingerprint=f"{stored.size} {stored.tag}"))
+                fingerprint = f"{stored.size} {stored.tag}"
+                batches.append(Found(id=name, prefix="", fingerprint=fingerprint, partition=self._named(stored.key)))
         batches.sort(key=lambda found: found.id)
         return Listing(batches=batches, foreign=foreign, unclaimed=[], unseen=unseen.folders)
 
@@ -197,6 +198,14 @@ class Files:
         if self.kind is BatchKind.PARTITION:
             begins = self._partition(key_of(name))
         return Batch(id=name, kind=self.kind, covers_from=begins, covers_to=modified, records=0, started_at=modified)
+
+    def _named(self, key: str) -> date | None:
+        """The partition that a file's name tells; None where it tells none, which reading it refuses."""
+        if self.kind is not BatchKind.PARTITION:
+            return None
+        with suppress(FileRefusedError):
+            return self._partition(key).date()
+        return None
 
     def _partition(self, key: str) -> datetime:
         name = key.rpartition("/")[2].partition(".")[0]

@@ -1,0 +1,104 @@
+"""Months that are made again: rebuilds, recomputation, and what is said of rows without a key (rules E6, C6)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.pipeline import Pipeline
+from medallion_assets.engines.engine import Bounds
+from medallion_assets.engines.polars import PolarsEngine
+from medallion_assets.errors import PermanentError
+from medallion_assets.operations.explain.explanation import explain
+from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
+from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.rebuild_bronze import rebuild_bronze
+from medallion_assets_tests.faults.injection import KilledError, disturbed, is_killed_after, is_killed_before
+from medallion_assets_tests.refining.months import LOADED, NOW, OCTOBER, STRICT, Shop, event
+
+TINY = Bounds(block_rows=3, block_bytes=300, group_rows=4, group_bytes=200, keys=3, hashes=3)
+LENIENT = replace(LOADED, table=replace(ECOMMERCE_EVENTS, expectations=ECOMMERCE_EVENTS.expectations[:2]))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """Two months, in blocks of few lines; October has a second version."""
+    shop = Shop(tmp_path, PolarsEngine(bounds=TINY))
+    shop.write("2019-Oct", 1, event("old"))
+    shop.run()
+    shop.write("2019-Oct", 2, *(event(f"p{number}", price=number) for number in range(-1, 10)), event("p5", price=5))
+    shop.write("2019-Nov", 1, event("n", month=11))
+    shop.run()
+    return shop
+
+
+def deep(shop: Shop) -> list[str]:
+    """What a look at everything finds."""
+    lakehouse = replace(shop.lakehouse, catalog=Catalog((Pipeline(name="shop", loaded=(shop.loaded,)),)))
+    return [f"{found.table} {found.check}" for found in verify(lakehouse, deep=True).findings]
+
+
+def test_a_month_of_many_blocks_is_as_its_file_and_verifies(shop: Shop) -> None:
+    """E3: a duplicate in another block is found too; what gave way to a later version is nobody's loss."""
+    assert shop.products() == ["n", *(f"p{number}" for number in range(10))]
+    assert shop.rows()["_line_number"].to_list() == [1, *range(2, 12)]
+    assert deep(shop) == []
+
+
+def test_a_rebuild_brings_in_what_the_contract_now_allows_and_changes_nothing_else(shop: Shop) -> None:
+    """C6."""
+    assert not rebuild_judged(shop.lakehouse, LOADED, why="to see", now=NOW).changes.any
+    done = rebuild_judged(shop.lakehouse, LENIENT, why="prices below zero are refunds", now=NOW)
+    assert (done.changes.added, done.changes.changed, done.changes.gone) == (1, 0, 0)
+    assert done.changes.restated == {OCTOBER}
+    assert shop.rows().filter(product_id="p-1")["price"].to_list() == [Decimal(-1)]
+    assert shop.quarantined() == []
+    assert rebuild_bronze(shop.lakehouse, shop.raw_url, LOADED, why="to see", now=NOW).changes.any is False
+
+
+def test_a_month_whose_next_version_waits_is_named_and_not_recomputed(shop: Shop) -> None:
+    """E6: nothing is there to make the published version from, until somebody decides about the next one."""
+    shop.write("2019-Oct", 3, event("bad", user_id=""))
+    assert len(shop.run(gate=STRICT).held) == 1
+    assert deep(shop) == []
+    with pytest.raises(PermanentError, match="holds 1 exports"):
+        rebuild_judged(shop.lakehouse, LOADED, why="to see", now=NOW)
+
+
+def test_a_damaged_month_is_found_by_recomputing(shop: Shop) -> None:
+    """And a row is named by its batch and line, for it has no key."""
+    silver = shop.lakehouse.open(ECOMMERCE_EVENTS)
+    silver.commit(remove=silver.partition_files([OCTOBER])["path"].to_list()[:1])
+    assert "silver.ecommerce_events equals_recomputation" in deep(shop)
+
+
+def test_rows_without_a_key_cannot_be_explained_by_one(shop: Shop) -> None:
+    with pytest.raises(PermanentError, match="no key"):
+        explain(shop.lakehouse, LOADED, "p1")
+
+
+@pytest.mark.parametrize("kill", [is_killed_before, is_killed_after])
+def test_a_run_that_ends_at_any_commit_is_finished_by_the_next(tmp_path: Path, kill: object) -> None:
+    """E6: the month is its last version, once, whatever came between."""
+    at = 0
+    while True:
+        shop = Shop(tmp_path / str(at))
+        shop.write("2019-Oct", 1, event("a"), event("bad", user_id=""))
+        shop.run()
+        second = shop.write("2019-Oct", 2, event("b"), event("worse", price="dear"))
+        with suppress(KilledError), disturbed(at, kill) as disturbance:  # type: ignore[arg-type]
+            shop.run()
+        if not disturbance.has_happened:
+            break
+        assert shop.products() in ([], ["a"], ["b"])
+        shop.run()
+        assert (shop.products(), shop.bronze()) == (["b"], [second])
+        assert [row[:2] for row in shop.quarantined()] == [(second, 2)]
+        at += 1
+    assert at > 4
