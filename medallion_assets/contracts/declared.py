@@ -16,7 +16,15 @@ from typing import Any
 import narwhals as nw
 
 from medallion_assets.contracts.months import Months
-from medallion_assets.contracts.policies import ARRIVAL_TIMERS, GATE, GatePolicy, Limits, Policies, Timers
+from medallion_assets.contracts.policies import (
+    ARRIVAL_TIMERS,
+    GATE,
+    LOADING_LIMITS,
+    GatePolicy,
+    Limits,
+    Policies,
+    Timers,
+)
 from medallion_assets.contracts.source import Owner, Source
 from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Mode
@@ -35,10 +43,13 @@ MOST_SLACK_HOURS = 24 * 366
 class Loaded(Policies):
     """A table of judged rows, from the batches of `source`. `table` says what a good row is.
 
-    `gate` says how many bad rows and deletes a batch may have. `arrival_timers` delay loading what has arrived.
+    `gate` says how many bad rows and deletes a batch may have. `arrival_timers` delay loading what has arrived,
+    and `loading_limits` are those of loading, as `limits` are of judging.
     `chain_starts_at` lets a chain of changes begin without a full batch (rule C1).
     `months` says that each batch is a whole month of the table, which replaces what there was of it (rule E6). Such a
     table has no key, and is partitioned by a column `of_batch`.
+    `source_freshness_hours` is the age of the latest batch that lies there at which the source counts as stale (rule
+    F8); None when nothing promises one.
     `source_arn` is the DynamoDB table that the exports are of, else that of the first one loaded; `accepts` are other
     ARNs whose exports are taken as well: that table was moved or restored there on purpose (rule B3).
     """
@@ -47,8 +58,10 @@ class Loaded(Policies):
     source: Source
     gate: GatePolicy = GATE
     arrival_timers: Timers = ARRIVAL_TIMERS
+    loading_limits: Limits = LOADING_LIMITS
     chain_starts_at: datetime | None = None
     months: Months | None = None
+    source_freshness_hours: float | None = None
     source_arn: str | None = None
     accepts: tuple[str, ...] = ()
 

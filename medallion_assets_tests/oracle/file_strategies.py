@@ -100,9 +100,7 @@ def as_csv(table: FileTable, rows: Sequence[Texts]) -> str:
 
 
 @st.composite
-def files(
-    draw: st.DrawFn, table: FileTable, *, most: int = 5, lines_at_least: int = 0, is_full: bool = False
-) -> tuple[FileInput, ...]:
+def files(draw: st.DrawFn, table: FileTable, *, most: int = 5, lines_at_least: int = 0) -> tuple[FileInput, ...]:
     """Files of one table. Two of one name are versions of it; no two have both name and moment in common.
 
     A full file has a good line, so that nobody has to decide about it (rule C7).
@@ -111,6 +109,7 @@ def files(
     slots = st.tuples(st.sampled_from("aab"), st.one_of(st.integers(3, HOURS), st.integers(HOURS, 2 * HOURS)))
     found = []
     for letter, modified in draw(st.lists(slots, min_size=count, max_size=count, unique=True)):
+        is_full = draw(st.integers(1, 5)) == 1
         rows = draw(st.lists(lines(table), min_size=max(lines_at_least, is_full), max_size=6))
         rows += draw(st.sampled_from([rows[:1], [], []]))
         name = f"{'full' if is_full else 'changes'}-{letter}.csv"
