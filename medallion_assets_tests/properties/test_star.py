@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,20 +14,17 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.star_schema.dimensions import DIM_CUSTOMER, DIM_DATE, DIM_PRODUCT
 from medallion_assets.pipelines.star_schema.facts import FCT_ORDER_LINE, MART_REVENUE
 from medallion_assets.pipelines.star_schema.models import STAR
-from medallion_assets.pipelines.star_schema.samples.files import write_shop
 from medallion_assets_tests.deriving.dbt.planting import lakehouse_at, plant, refreshed
 from medallion_assets_tests.oracle.decode import Row
 from medallion_assets_tests.oracle.file_strategies import arrivals
 from medallion_assets_tests.oracle.files import FileInput
 from medallion_assets_tests.oracle.shop_strategies import Silver, shops, side_by_side, silver
-from medallion_assets_tests.oracle.shop_tables import SHOP
 from medallion_assets_tests.oracle.star import dim_date, star
 from medallion_assets_tests.properties.examples import examples
 
 pytestmark = [pytest.mark.xdist_group("dbt"), pytest.mark.slow]
 
 SHOPS = 6
-LANDED = datetime(2025, 3, 1, tzinfo=UTC)
 
 
 @examples(20)
@@ -42,22 +38,6 @@ def test_a_build_after_any_other_makes_the_same_star(data: st.DataObject, given:
             expected = side_by_side([silver(files) for files in stage])
             build(lakehouse, expected)
             check(lakehouse, expected)
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_the_star_of_the_sample_shop(tmp_path: Path, seed: int) -> None:
-    """D1 to D7: half of its files, then all of them."""
-    write_shop(str(tmp_path), seed=seed, orders=400, customers=60, products=30, days=40)
-    files = [
-        FileInput(table, path.name, LANDED, path.read_text(encoding="utf-8"))
-        for table in SHOP
-        for path in sorted((tmp_path / table.name).iterdir())
-    ]
-    lakehouse = lakehouse_at(tmp_path)
-    for some in (files[::2], files):
-        expected = silver(some)
-        build(lakehouse, expected)
-        check(lakehouse, expected)
 
 
 def build(lakehouse: Lakehouse, rows: Silver) -> None:
