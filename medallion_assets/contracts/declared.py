@@ -48,6 +48,8 @@ class Loaded(Policies):
     `chain_starts_at` lets a chain of changes begin without a full batch (rule C1).
     `months` says that each batch is a whole month of the table, which replaces what there was of it (rule E6). Such a
     table has no key, and is partitioned by a column `of_batch`.
+    `source_freshness_hours` is the age of the latest batch that lies there at which the source counts as stale (rule
+    F8); None when nothing promises one.
     `source_arn` is the DynamoDB table that the exports are of, else that of the first one loaded; `accepts` are other
     ARNs whose exports are taken as well: that table was moved or restored there on purpose (rule B3).
     """
@@ -59,6 +61,7 @@ class Loaded(Policies):
     loading_limits: Limits = LOADING_LIMITS
     chain_starts_at: datetime | None = None
     months: Months | None = None
+    source_freshness_hours: float | None = None
     source_arn: str | None = None
     accepts: tuple[str, ...] = ()
 

@@ -36,6 +36,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     catalog: ClassVar[Catalog] = Catalog()
     url: str
     raw_url: str
+    stops_for_stale_sources: bool = True
     storage_options: dg.ResourceDependency[Mapping[str, str]] = Field(default_factory=dict, repr=False)  # type: ignore[arg-type]
     """They hold secrets: a dependency is no configuration, which Dagster stores and shows."""
     repetitions: int = Repeating.attempts

@@ -12,6 +12,7 @@ from datetime import timedelta
 import polars as pl
 
 from medallion_assets.contracts.batch import BatchKind, decides_at
+from medallion_assets.contracts.expectations import UNREADABLE
 from medallion_assets.contracts.reasons import spread
 from medallion_assets.contracts.source import LineReader, Source
 from medallion_assets.contracts.table import Column, Table
@@ -33,6 +34,8 @@ result."""
 
 _CARRIED = ("raw", "_export_id", "_export_type", "_source_file", "_line_number")
 _LISTS = ("_reasons", "_reason_columns")
+_IS_READ = ~pl.col("_verdict").is_in(UNREADABLE).fill_null(value=False)
+"""Whether a record could be taken apart; one with another verdict is bad, and its values have their reasons too."""
 
 
 def decode(lines: pl.DataFrame, table: Table, source: Source) -> pl.DataFrame:
@@ -123,30 +126,30 @@ def _reason_lists(
         pl.when(_is_asked(column, table)).then(reasons(few, column)).alias(column.name) for column in columns
     )
     of_record = few.select(
-        pl.when(pl.col("_verdict").is_not_null())
-        .then("_verdict")
-        .when(pl.col("_typed:_sequence_micros").is_null())
-        .then(pl.lit(SEQUENCE_MALFORMED))
-        .when(_is_outside_window(source))
-        .then(pl.lit(WRITE_TIME_OUTSIDE_WINDOW))
+        pl.concat_list(
+            "_verdict",
+            pl.when(_IS_READ & pl.col("_typed:_sequence_micros").is_null())
+            .then(pl.lit(SEQUENCE_MALFORMED))
+            .when(_IS_READ & _is_outside_window(source))
+            .then(pl.lit(WRITE_TIME_OUTSIDE_WINDOW)),
+        )
+        .list.drop_nulls()
         .alias("_of_record")
     )
     of_column = [pl.when(pl.col(column.name).is_not_null()).then(pl.lit(column.name)) for column in columns]
-    has_record_reason = pl.col("_of_record").is_not_null()
+    no_column = pl.col("_of_record").list.eval(pl.lit(None, pl.String))
     lists = of_columns.hstack(of_record).select(
-        pl.concat_list(pl.all()).list.drop_nulls().alias("_reasons"),
-        pl.when(has_record_reason)
-        .then(pl.concat_list(pl.concat_list(of_column).list.drop_nulls(), pl.lit(None, pl.String)))
-        .otherwise(pl.concat_list(of_column).list.drop_nulls())
-        .alias("_reason_columns"),
+        pl.concat_list(pl.concat_list(column.name for column in columns).list.drop_nulls(), "_of_record").alias(
+            "_reasons"
+        ),
+        pl.concat_list(pl.concat_list(of_column).list.drop_nulls(), no_column).alias("_reason_columns"),
     )
     return [spread(lists[name], is_suspect) for name in _LISTS]
 
 
 def _is_asked(column: Column, table: Table) -> pl.Expr:
     """Whether the record must answer for the column: a delete only for its key, an unreadable one for nothing."""
-    is_read = pl.col("_verdict").is_null()
-    return is_read if column.name in table.key else is_read & ~pl.col("_is_delete")
+    return _IS_READ if column.name in table.key else _IS_READ & ~pl.col("_is_delete")
 
 
 def _sequence_micros(source: Source) -> pl.Expr:
@@ -157,7 +160,7 @@ def _sequence_micros(source: Source) -> pl.Expr:
         digits = pl.col("_sequence")
         written = pl.when(digits.str.contains("^[0-9]{1,18}$")).then(digits).cast(pl.Int64)
     decided = decides_at(pl.col("_export_to_at"), source.uncertainty).dt.timestamp("us")
-    return pl.when(pl.col("_verdict").is_null()).then(pl.when("_is_whole").then(decided).otherwise(written))
+    return pl.when(_IS_READ).then(pl.when("_is_whole").then(decided).otherwise(written))
 
 
 def _is_outside_window(source: Source) -> pl.Expr:

@@ -49,7 +49,7 @@ def line_rows(
     sourced = [column for column in table.decoded_columns if column.source is not None]
     known = {*(str(column.source) for column in sourced), columns.sequence, columns.delete_flag}
     unknown = sorted(set(texts.columns) - known)
-    is_read = verdict.is_null()
+    is_read = verdicts.is_null()
     nothing = pl.repeat(None, texts.height, dtype=pl.String, eager=True)
 
     def text_of(name: str | None) -> pl.Series:

@@ -46,7 +46,7 @@ def read(line: str, header: str = HEADER) -> tuple[Any, ...]:
         ('a,1,5" pipe,t,', (None, False, "t", "a", "1", '5" pipe')),
         ("a,1,x,t,TRUE", (None, True, "t", "a", None, None)),
         ("a,1,x,t, d ", (None, True, "t", "a", None, None)),
-        ("a,1,x,t,maybe", ("flag_malformed", False, "t", None, None, None)),
+        ("a,1,x,t,maybe", ("flag_malformed", False, "t", "a", "1", "x")),
         ("a,1,x,t", ("wrong_column_count", False, "t", None, None, None)),
         ("a,1,x,t,,", ("wrong_column_count", False, "t", None, None, None)),
         ('a,"1"2,x,t,', ("unknown_record", False, "t", None, None, None)),
