@@ -27,7 +27,7 @@ ENGINES = ("polars",)
 ALERT_KINDS = ("failure", "warning", "skipped", "success")
 """The kinds of alerts, each with a list of URLs of its own."""
 ALERT_CHOICES = ("failures", "every_run")
-SCHEDULES = {"daily_gold_and_publish": ("0 1 * * *",), "month": ("0 4 2 * *",), "monitor": ("*/15 * * * *",)}
+SCHEDULES = {"daily_gold_and_publish": ("0 1 * * *",), "monitor": ("*/15 * * * *",)}
 """Yesterday is closed at 01:00, and the monitor runs four times an hour, unless settings say otherwise."""
 PIPELINES = "medallion_assets.pipelines.transactions.pipeline:TRANSACTIONS"
 AWS_VARIABLES = (

@@ -27,6 +27,8 @@ from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.settings import Settings
 
 SCHEDULED = TriggerContext(trigger="schedule")
+MONTHLY_LINES = ("0 4 2 * *",)
+"""When the month before is asked for, unless MEDALLION_SCHEDULES says otherwise: files come in on the first."""
 
 
 def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinition]:
@@ -45,7 +47,7 @@ def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinitio
     refreshed = {pipeline.job(REFRESH): pipeline.refresh for pipeline in catalog.pipelines if pipeline.refresh}
     zones = {job: refresh.time_zone for job, refresh in refreshed.items() if job not in lines}
     lines |= {job: refresh.cron for job, refresh in refreshed.items() if job not in lines}
-    lines |= {job: settings.schedules.get(job, settings.schedules.get(MONTHLY, ())) for job in monthly}
+    lines |= {job: settings.schedules.get(job, settings.schedules.get(MONTHLY, MONTHLY_LINES)) for job in monthly}
     closing = {job: _closing(settings, pipeline) for job, pipeline in daily.items()}
     closing |= {job: _closing_months(pipeline) for job, pipeline in monthly.items()}
     return [

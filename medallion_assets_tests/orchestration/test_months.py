@@ -1,4 +1,4 @@
-"""Months in Dagster: a partition each on all three layers, asked for by arrival, by the clock and by what Silver says."""
+"""Months in Dagster: a partition each on all three layers, asked for by arrival, the clock, and what Silver says."""
 
 from __future__ import annotations
 
