@@ -8,8 +8,11 @@ from __future__ import annotations
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
+import boto3
 from botocore.loaders import JSONFileLoader
+from moto.core.models import MockAWS
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -24,8 +27,21 @@ def read_once() -> None:
     read = JSONFileLoader().load_file
     kept = cache(read)
     JSONFileLoader.load_file = lambda _, file_path: kept(file_path)  # type: ignore[assignment, method-assign]
+    _share_the_session_of_mocks()
     if "dagster" in sys.modules:
         _keep_migrations()
+
+
+def _share_the_session_of_mocks() -> None:
+    """Within a mock boto3 has a session that knows no account: the same one within every mock, and never outside."""
+    make: Any = MockAWS.__init__
+    session = boto3.Session()
+
+    def init(mock: MockAWS, config: Any = None) -> None:
+        make(mock, config)
+        mock._default_session_mock = patch("boto3.DEFAULT_SESSION", session)
+
+    MockAWS.__init__ = init  # type: ignore[method-assign]
 
 
 def _keep_migrations() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from medallion_assets.cli import local, sql, tables
+from medallion_assets.cli import dbt, local, sql, tables
 
 app = typer.Typer(
     name="medallion",
@@ -34,6 +34,7 @@ app.command()(sql.sql)
 app.command("sample-export")(local.sample_export)
 app.command()(tables.rebuild)
 app.command()(tables.verify)
+app.command("dbt-prepare")(dbt.dbt_prepare)
 exports_app.command("verify")(tables.verify_exports)
 quarantine_app.command("show")(tables.quarantine_show)
 quarantine_app.command("redrive")(tables.quarantine_redrive)

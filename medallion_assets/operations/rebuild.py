@@ -128,5 +128,9 @@ def _rebuild(
         )
     if derived := lakehouse.catalog.derived_by(table):
         return rebuild_derived(lakehouse, derived, why=why, dry_run=dry_run, progress=progress)
+    if models := lakehouse.catalog.built_by(table):
+        from medallion_assets.deriving.dbt.rebuild import rebuild_models  # it brings dbt and DuckDB
+
+        return rebuild_models(lakehouse, models, table, why=why, now=now, dry_run=dry_run, progress=progress)
     (gold,) = (gold for gold in lakehouse.catalog.gold if gold.table.name == table.name)
     return rebuild_gold(lakehouse, gold, why=why, dry_run=dry_run, progress=progress)

@@ -8,14 +8,18 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
 import pytest
+import typer
 
 from medallion_assets.cli.sql_page import write_csv, write_json
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import PermanentError
+from medallion_assets.operations.sql.answer import Answer
 from medallion_assets.operations.sql.answer import answer as ask
 from medallion_assets_tests.cli.command_line import answer, run
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS
@@ -90,15 +94,19 @@ def test_an_error_says_what_to_do_and_ends_with_two() -> None:
     assert answer("sql", "from silver.custmers")["error"]["what"] == "there is no table silver.custmers"
 
 
-@pytest.mark.usefixtures("lakehouse")
 def test_json_that_an_error_cuts_off_is_whole() -> None:
     """Rows that came before it are there, and so is the error."""
-    query = "select if(range = 300000, error('no'), 'row') as word from range(300001)"
-    result = run("sql", query, "--json")
-    found = json.loads(result.stdout)
-    assert result.exit_code == 2
-    assert 0 < len(found["rows"]) < 300_000
-    assert "no" in found["error"]["found"]
+
+    def batches() -> Iterator[list[tuple[int]]]:
+        yield [(1,), (2,)]
+        raise PermanentError("a file is gone", do="bring it back")
+
+    out = StringIO()
+    with pytest.raises(typer.Exit):
+        write_json(Answer(columns=("a",), types=("INTEGER",), versions={"silver.x": 3}, batches=batches()), out)
+    found = json.loads(out.getvalue())
+    assert (found["rows"], found["versions"]) == ([{"a": 1}, {"a": 2}], {"silver.x": 3})
+    assert found["error"]["do"] == "bring it back"
 
 
 @pytest.mark.usefixtures("lakehouse")

@@ -123,7 +123,8 @@ def test_a_full_export_settled_meanwhile_is_known(tmp_path: Path) -> None:
     assert interleave(Path(start.url), tmp_path, refined, settles_it_and_dies, check) > 5
 
 
-@pytest.mark.parametrize("gold", [DAILY_SALES, pytest.param(LIFETIME_VALUE, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("gold", [DAILY_SALES, LIFETIME_VALUE])
 def test_gold_is_never_left_with_older_figures(
     tmp_path: Path, refined: Path, undisturbed: dict[str, pl.DataFrame], gold: Gold
 ) -> None:

@@ -12,6 +12,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.orchestration.partitions import asked_days, business_days
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets_tests.crossed import crossed
 from medallion_assets_tests.graph import GOLD, SERVING, Graph
 
 FIRST = date(2025, 1, 1)
@@ -81,18 +82,17 @@ def test_serving_refuses_a_day_before_the_first_although_dagster_looks_at_gold_f
     assert run.retries == 0
 
 
-@pytest.mark.parametrize("asset", [*GOLD, *SERVING])
-@pytest.mark.parametrize(
-    "tags",
-    [
-        {},
-        days("2025-01-10", "2025-01-05"),
-        days("2019-01-01", "2019-01-01"),
-        {DAY: "2099-01-01"},
-        {DAY: "2025-2-1"},
-        {DAY: "2025-01-03", SCATTERED_DAYS: "2025-01-03, soon"},
-    ],
+REFUSED = (
+    {},
+    days("2025-01-10", "2025-01-05"),
+    days("2019-01-01", "2019-01-01"),
+    {DAY: "2099-01-01"},
+    {DAY: "2025-2-1"},
+    {DAY: "2025-01-03", SCATTERED_DAYS: "2025-01-03, soon"},
 )
+
+
+@pytest.mark.parametrize(("asset", "tags"), crossed([*GOLD, *SERVING], REFUSED))
 def test_every_asset_refuses_them_once_and_does_nothing(graph: Graph, asset: str, tags: dict[str, str]) -> None:
     run = graph.run(asset, tags=tags)
     assert "business days from 2025-01-01 to " in run.failure

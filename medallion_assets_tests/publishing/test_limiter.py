@@ -99,7 +99,7 @@ def test_what_dynamodb_reports_steers_the_pace() -> None:
     assert 500 * (clock() - start) == pytest.approx(20_000, rel=0.05)
 
 
-@pytest.mark.parametrize("share", [0.5, 0.8, 0.97])
+@pytest.mark.parametrize("share", [0.5, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.8, 0.97))])
 def test_a_table_with_less_than_the_target_is_found_out_with_few_refusals(share: float) -> None:
     clock = FakeClock()
     table = TokenBucket(500 * share, clock=clock)

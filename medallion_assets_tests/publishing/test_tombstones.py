@@ -56,7 +56,7 @@ def test_a_tombstone_is_not_renewed_when_the_table_is_read(gold: Gold, versions:
     assert item_of(gold, "bob") == before
 
 
-@pytest.mark.parametrize("expired", [False, True])
+@pytest.mark.parametrize("expired", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_late_publish_never_brings_back_who_was_deleted(gold: Gold, expired: bool) -> None:
     """It stops at each of its calls in turn; two newer publishes and, at last, time to live go by.
 

@@ -153,7 +153,7 @@ def test_windows_of_the_new_table_wait_for_its_full_export(tmp_path: Path) -> No
     assert live(lakehouse) == {"a": export_id(2), "b": export_id(2), "c": export_id(2)}
 
 
-@pytest.mark.parametrize("table", [TRANSACTIONS, CUSTOMERS])
+@pytest.mark.parametrize("table", [pytest.param(TRANSACTIONS, marks=pytest.mark.slow), CUSTOMERS])
 def test_recomputing_and_explaining_agree(tmp_path: Path, table: str) -> None:
     """C6: what Silver holds is what its Bronze gives, and a record of the former table says why it is in no version."""
     lakehouse, contract = lake(tmp_path / "lake"), SALES if table == TRANSACTIONS else PEOPLE

@@ -84,7 +84,7 @@ def test_exports_that_settle_meanwhile_come_in_as_well(tmp_path: Path, monkeypat
     assert state(lakehouse, STRICT) == from_the_start(tmp_path, STRICT, [*transactions(), late])
 
 
-@pytest.mark.parametrize("is_cut_off", [False, True])
+@pytest.mark.parametrize("is_cut_off", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_an_event_that_is_logged_meanwhile_is_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_cut_off: bool
 ) -> None:

@@ -148,8 +148,10 @@ def test_a_commit_that_lost_a_race_is_decided_again(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize(
     "bounds",
-    [Bounds(block_rows=2), Bounds(block_bytes=2 * len(item_line(in_euro("t1"))))],
-    ids=["rows", "bytes"],
+    [
+        pytest.param(Bounds(block_rows=2), id="rows", marks=pytest.mark.slow),
+        pytest.param(Bounds(block_bytes=2 * len(item_line(in_euro("t1")))), id="bytes"),
+    ],
 )
 def test_many_rows_go_in_parts(tmp_path: Path, bounds: Bounds) -> None:
     """Memory is bounded, however long rows are: they are judged some at a time, and every one once."""

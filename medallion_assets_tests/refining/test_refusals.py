@@ -26,6 +26,7 @@ from medallion_assets.sources.dynamodb_export.manifest import (
 )
 from medallion_assets.sources.dynamodb_export.write import upsert_record
 from medallion_assets.storage.stores import write_bytes
+from medallion_assets_tests.crossed import crossed
 from medallion_assets_tests.refining.landing import AT, HOUR, NOW, TABLE, Landing, ids
 from medallion_assets_tests.services.bucket import OddBucket, Refusal, odd_bucket
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import key_of
@@ -73,8 +74,9 @@ def refuse(bucket: OddBucket, key: str, refusal: Refusal) -> str:
     return f"{RAW}/{key}"
 
 
-@pytest.mark.parametrize("where", ["data file", SUMMARY_NAME, FILE_LIST_NAME, "manifest-summary.md5"])
-@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize(
+    ("cause", "where"), crossed(CAUSES, ["data file", SUMMARY_NAME, FILE_LIST_NAME, "manifest-summary.md5"])
+)
 def test_an_object_that_is_refused_is_the_fault_of_its_export_alone(
     landing: Landing, bucket: OddBucket, cause: str, where: str
 ) -> None:

@@ -15,10 +15,12 @@ import duckdb
 import polars as pl
 
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.damage import damaged_files
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.duckdb_views import duckdb_type, quoted
-from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.schema import fits_contract, polars_schema, stored_schema
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.delta.table_changes import Comparison
 from medallion_assets.errors import PermanentError
 
 
@@ -26,7 +28,8 @@ from medallion_assets.errors import PermanentError
 class Staged:
     """A model on its way into the place of its table: files to add, paths to remove, the partitions that differ.
 
-    `rows` counts those of the model, written or not.
+    `rows` counts those of the model, written or not. With `new_schema` the table takes its contract's columns, and what
+    is added is all that it then holds.
     """
 
     base: Snapshot
@@ -34,6 +37,7 @@ class Staged:
     add: list[StagedFile] = field(default_factory=list)
     remove: list[str] = field(default_factory=list)
     replaced: list[date] = field(default_factory=list)
+    new_schema: bool = False
 
     @property
     def table(self) -> Table:
@@ -42,52 +46,75 @@ class Staged:
 
 
 def stage_model(
-    connection: duckdb.DuckDBPyConnection, base: Snapshot, *, partitions: Collection[date] | None = None
+    connection: duckdb.DuckDBPyConnection,
+    base: Snapshot,
+    *,
+    partitions: Collection[date] | None = None,
+    rebuild: Comparison | None = None,
+    writes: bool = True,
 ) -> Staged:
     """Stage what a model holds and `base` does not; partitions that are the same keep their files.
 
     With `partitions` the model holds these alone, and all others of the table stay as they are. A partition that the
-    model has no rows of is emptied.
+    model has no rows of is emptied. A `rebuild` hears how each partition differs; it writes damaged files anew, and
+    all of them where the table has other columns than its contract (`Lakehouse.open_any`). Without `writes` nothing is
+    staged: somebody only asks what differs.
 
     Raises:
         PermanentError: the model lacks a column of its contract, or holds a value that its type cannot.
     """
     held = set(base.partitions) if partitions is None else set(partitions)
-    staged, rows = _Staging(base), 0
+    staged, rows = _Staging(base, rebuild, writes), 0
     for partition, frame in _parts(connection, base.table, held):
         staged.put(partition, frame)
         rows += frame.height
-    return Staged(base=base, rows=rows, add=staged.add, remove=staged.remove, replaced=sorted(staged.replaced))
+    return Staged(
+        base=base,
+        rows=rows,
+        add=staged.add,
+        remove=staged.remove,
+        replaced=sorted(staged.replaced),
+        new_schema=staged.new_schema,
+    )
 
 
 @dataclass
 class _Staging:
     base: Snapshot
+    rebuild: Comparison | None
+    writes: bool
     add: list[StagedFile] = field(default_factory=list)
     remove: list[str] = field(default_factory=list)
     replaced: set[date] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        is_rebuilt = self.rebuild is not None
+        self.new_schema = is_rebuilt and not fits_contract(self.base.delta, self.base.table)
+        self.stored = stored_schema(self.base.delta) if is_rebuilt else None
+        self.damaged = damaged_files(self.base) if is_rebuilt else set()
 
     def put(self, partition: date | None, rows: pl.DataFrame) -> None:
         is_whole = self.base.table.partition_by is None
         files = self.base.files if is_whole or not self.base.files.height else self.base.partition_files([partition])
         paths = files["path"].to_list() if files.height else []
-        if self._holds(paths, rows):
+        held = self._held(paths)
+        if self.rebuild is not None:
+            self.rebuild.add(rows.clear() if held is None else held, rows, day=partition)
+        is_sound = held is not None and not self.new_schema and not self.damaged.intersection(paths)
+        if is_sound and held is not None and held.sort(list(self.base.table.key)).equals(rows):
             return
         self.remove += paths
-        if rows.height:
+        if rows.height and self.writes:
             self.add.append(self.base.folder.stage(rows.lazy(), partition=partition))
         if partition is not None:
             self.replaced.add(partition)
 
-    def _holds(self, paths: Sequence[str], rows: pl.DataFrame) -> bool:
-        """Whether some files hold these rows and no others; files that cannot be read hold nothing."""
-        if not paths and not rows.height:
-            return True
+    def _held(self, paths: Sequence[str]) -> pl.DataFrame | None:
+        """What some files hold; None when one of them is gone or cannot be read: then it is made anew."""
         try:
-            held = self.base.scan(paths=paths).collect(engine="streaming")
+            return self.base.scan(paths=paths, schema=self.stored).collect(engine="streaming")
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
-            return False
-        return held.sort(list(self.base.table.key)).equals(rows)
+            return None
 
 
 def _parts(

@@ -11,6 +11,7 @@ release: readers of releases never see it, and the next build replaces all of it
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,7 +40,7 @@ class Publication:
             CommitConflictError: with the table; build again.
         """
         for staged in self.models:
-            latest = staged.base.lakehouse.open(staged.table)
+            latest = staged.base.lakehouse.open_any(staged.table)
             if (latest.version, latest.table_id) != (staged.base.version, staged.base.table_id):
                 raise CommitConflictError(
                     f"{staged.table.name}: another build was published meanwhile",
@@ -58,7 +59,21 @@ class Publication:
         said = {**source_commits(*map(SourceVersion.of, self.sources)), RELEASE_NOTE: self.release_id, **self.notes}
         for staged in self.models:
             notes = {**said, REPLACED: staged.replaced} if staged.table.partition_by else said
-            yield staged, staged.base.commit(staged.add, remove=staged.remove, transactions=marks, metadata=notes)
+            yield (
+                staged,
+                staged.base.commit(
+                    staged.add,
+                    remove=staged.remove,
+                    transactions=marks,
+                    metadata=notes,
+                    new_schema=staged.new_schema,
+                ),
+            )
+
+
+def new_release_id() -> str:
+    """An id that no release has."""
+    return str(uuid.uuid4())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

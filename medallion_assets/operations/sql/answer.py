@@ -130,7 +130,6 @@ def _lock(connection: duckdb.DuckDBPyConnection, workspace: Path, paths: list[st
     """Let nothing be read but these files, and nothing be written but what memory cannot hold; for good."""
     connection.execute(f"set memory_limit = '{MEMORY}'")
     connection.execute(f"set temp_directory = {text(str(workspace / 'spilled'))}")
-    connection.execute("set python_enable_replacements = false")
     connection.execute(f"set allowed_paths = [{', '.join(map(text, paths))}]")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")

@@ -6,11 +6,13 @@ Does not: how they are made (dbt_project/models/).
 
 from __future__ import annotations
 
-from medallion_assets.contracts.table import Column, Date, Integer, Money, Table, Text
+from medallion_assets.contracts.table import Column, Date, Decimal, Integer, Money, Table, Text
 from medallion_assets.pipelines.star_schema.dimensions import DIM_CUSTOMER, DIM_DATE, DIM_PRODUCT
 from medallion_assets.pipelines.star_schema.order_lines import ORDER_LINES
 from medallion_assets.pipelines.star_schema.orders import ORDERS
 
+REVENUE = Decimal(28, 4)
+"""A sum of amounts: many of the largest that a line may have are more than an amount of money holds."""
 ORDER_MONTH = Column("order_month", Date(), "the first day of the month of order_date; the partition")
 
 FCT_ORDER_LINE = Table(
@@ -47,7 +49,7 @@ MART_REVENUE = Table(
         Column("line_count", Integer(), "order lines"),
         Column("order_count", Integer(), "orders that have such a line"),
         Column("units_sold", Integer(), "units"),
-        Column("gross_revenue", Money, "sum of gross_amount"),
-        Column("net_revenue", Money, "sum of net_amount"),
+        Column("gross_revenue", REVENUE, "sum of gross_amount"),
+        Column("net_revenue", REVENUE, "sum of net_amount"),
     ),
 )

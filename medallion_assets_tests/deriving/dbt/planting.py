@@ -62,15 +62,20 @@ def plant(lakehouse: Lakehouse, table: Table, *rows: dict[str, Any]) -> int:
 
     A row of one order or line says its day by `ordered_at`.
     """
-    filled = [{**STAGE, **DEFAULTS[table], **row} for row in rows]
+    filled = [row if _is_tombstone(table, row) else {**STAGE, **DEFAULTS[table], **row} for row in rows]
     if table.partition_by:
-        filled = [{"order_date": row["ordered_at"].date(), **row} for row in filled]
+        days = [row["ordered_at"].date() if "ordered_at" in row else None for row in filled]
+        filled = [{"order_date": day, **row} for day, row in zip(days, filled, strict=True)]
     snapshot = lakehouse.ready(table)
     frame = pl.DataFrame(filled, schema=polars_schema(table), orient="row")
     parts = frame.partition_by(table.partition_by, as_dict=True) if table.partition_by else {(None,): frame}
     held = snapshot.files["path"].to_list() if snapshot.files.height else []
     staged = [snapshot.folder.stage(rows.lazy(), partition=day) for (day,), rows in parts.items() if rows.height]
     return snapshot.commit(staged, remove=held)
+
+
+def _is_tombstone(table: Table, row: dict[str, Any]) -> bool:
+    return not table.history and bool(row.get("is_deleted"))
 
 
 def plant_shop(lakehouse: Lakehouse) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from medallion_assets.contracts.table import Column, Date, Integer, Money, Table
+from medallion_assets.contracts.table import Column, Date, Decimal, Integer, Money, Table
 from medallion_assets.delta.commit_notes import commits_since
 from medallion_assets.delta.duckdb_views import connect
 from medallion_assets.delta.releases import latest_release, open_release
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.delta.table_changes import Comparison
 from medallion_assets.deriving.dbt.export import Staged, stage_model
 from medallion_assets.deriving.dbt.publish import Publication, publish
 from medallion_assets.errors import CommitConflictError, PermanentError
@@ -161,6 +162,28 @@ def test_a_contract_that_gained_a_column_is_published(tmp_path: Path) -> None:
         model = stage_model(connection, lake.ready(more))
     list(Publication(release_id="x", sources=[], models=[model]).burst())
     assert lake.open(more).scan().collect().to_dicts() == [{"number": 1, "more": 5}]
+
+
+def test_a_rebuild_writes_damaged_files_again_and_takes_the_columns_of_the_contract(tmp_path: Path) -> None:
+    lake = Lakehouse(url=str(tmp_path))
+    publish(publication(lake, 1, 1, 2), build="star", run_id=None, now=NOW)
+    first, second = sorted(lake.open(FACT).files["path"])
+    damaged = Path(lake.uri(FACT)) / second
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    wider = replace(DIMENSION, columns=(replace(NUMBER, type=Decimal(20, 0)),))
+    with pytest.raises(PermanentError, match=r"medallion rebuild gold\.dimension"):
+        lake.ready(wider)
+    with built(1, 1, 2) as connection:
+        for table, rebuilt in ((FACT, FACT), (DIMENSION, wider)):
+            comparison = Comparison(table=rebuilt)
+            asked = stage_model(connection, lake.open_any(rebuilt), rebuild=comparison, writes=False)
+            assert asked.add == []
+            model = stage_model(connection, lake.open_any(rebuilt), rebuild=Comparison(table=rebuilt))
+            list(Publication(release_id="x", sources=[], models=[model]).burst())
+            assert lake.open(rebuilt).row_count == (2 if table is FACT else 1)
+    paths = set(lake.open(FACT).files["path"])
+    assert first in paths
+    assert second not in paths
 
 
 def pinned(lake: Lakehouse) -> tuple[list[int], list[int]]:

@@ -1,0 +1,22 @@
+"""Two lists of cases, each with each.
+
+Belongs here: which of the pairs are quick. Does not: the cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+
+def crossed(ones: Iterable[Any], others: Iterable[Any]) -> list[Any]:
+    """Every pair, for parametrize: quick are those that hold the first case of either list, so every case is tried."""
+    first, *ones = ones
+    other_first, *others = others
+    return [
+        *(pytest.param(one, other_first) for one in (first, *ones)),
+        *(pytest.param(first, other) for other in others),
+        *(pytest.param(one, other, marks=pytest.mark.slow) for one in ones for other in others),
+    ]
