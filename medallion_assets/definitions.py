@@ -73,6 +73,7 @@ def build_defs(
             "lakehouse": LakehouseResource.of(catalog)(
                 url=settings.lakehouse_url,
                 raw_url=settings.raw_url,
+                stops_for_stale_sources=settings.stops_for_stale_sources,
                 storage_options=settings.storage_options,
                 repetitions=settings.repetitions,
                 first_wait_seconds=settings.first_wait_seconds,

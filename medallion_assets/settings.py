@@ -58,6 +58,7 @@ class Settings:
     `storage_options` are the AWS variables that are set (secrets), as deltalake, Polars and obstore take them.
     `pipelines` are named `module:NAME`.
     `uses_triggers`: sensors and schedules are on without being switched on by hand, once a daemon runs.
+    `stops_for_stale_sources` is false when a run goes on, with a warning, although its source is stale (rule F8).
     `uses_timers` is false when every declared timer counts as 0. `schedules` are cron lines by job.
     `closes_missed_days`: days that nobody closed while the daemon was down are closed, or else skipped.
     `daily_done_by` is a time of day in the business time zone. `creates_tables`: DynamoDB tables that are missing are
@@ -77,6 +78,7 @@ class Settings:
     pipelines: tuple[str, ...]
     first_day: date
     uses_triggers: bool
+    stops_for_stale_sources: bool
     uses_timers: bool
     schedules: Mapping[str, tuple[str, ...]]
     schedule_time_zone: str
@@ -147,6 +149,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         pipelines=_pipelines(env),
         first_day=_parsed(env, "MEDALLION_FIRST_DAY", "2025-01-01", date.fromisoformat, DAY),
         uses_triggers=_choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
+        stops_for_stale_sources=_choice(env, "MEDALLION_STALE_SOURCES", ("stop", "warn")) == "stop",
         uses_timers=_choice(env, "MEDALLION_TIMERS", ("contract", "none")) == "contract",
         schedules=_schedules(env),
         schedule_time_zone=_parsed(
