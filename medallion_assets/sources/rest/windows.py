@@ -62,6 +62,7 @@ class RestWindows:
     has_moments: ClassVar[bool] = True
     final_verdicts: ClassVar[frozenset[str]] = frozenset()
     ids_ascend: ClassVar[bool] = True
+    technology: ClassVar[str] = "http"
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -87,7 +88,7 @@ class RestWindows:
                 foreign += 1
             elif found[1] == SUMMARY and found[0].name not in known and (after is None or found[0].name > after):
                 fingerprint = f"{stored.size} {stored.tag}"
-                batches.append(Found(id=found[0].name, prefix="", fingerprint=fingerprint))
+                batches.append(Found(id=found[0].name, prefix="", fingerprint=fingerprint, reaches_until=found[0].end))
         return Listing(
             batches=sorted(batches, key=lambda batch: batch.id), foreign=foreign, unclaimed=[], unseen=unseen.folders
         )

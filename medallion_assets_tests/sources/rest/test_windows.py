@@ -86,6 +86,7 @@ def test_a_window_with_a_summary_is_a_batch_of_changes(place: ObjectStore) -> No
     write_bytes(place, "readme.txt", b"")
     listing = SOURCE.find(place)
     assert (listing.foreign, [found.id for found in listing.batches]) == (1, [FIRST.name])
+    assert listing.batches[0].reaches_until == FIRST.end
     batch = SOURCE.read(place, listing.batches[0]).batch
     assert (batch.kind, batch.covers_from, batch.covers_to, batch.records) == (
         BatchKind.CHANGES,
