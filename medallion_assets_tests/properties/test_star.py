@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.xdist_group("dbt"), pytest.mark.slow]
 SHOPS = 6
 
 
-@examples(20)
+@examples(8)
 @given(data=st.data(), given=st.lists(shops(), min_size=SHOPS, max_size=SHOPS))
 def test_a_build_after_any_other_makes_the_same_star(data: st.DataObject, given: list[tuple[FileInput, ...]]) -> None:
     """D1 to D7: of some files first, so that members come late, orders move, rows are repriced; then of all of them."""
