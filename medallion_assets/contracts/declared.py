@@ -207,6 +207,27 @@ DBT_LIMITS = Limits(time_limit_seconds=7200)
 
 
 @dataclass(frozen=True, kw_only=True)
+class ByMonth:
+    """What lets single months of dbt models be built again: the others follow from nothing that has changed.
+
+    A month of `facts` follows from the days of that month of each of `sources`, which have a partition a day, and from
+    the members that it names: `members` says for each other source, by its name, the column that facts and source call
+    a member by. Every model with a partition by month follows from that month's facts. `keys` are the columns of facts
+    that name rows of a dimension: those of months that stay must still be there.
+    """
+
+    facts: Table
+    sources: tuple[Table, ...]
+    members: Mapping[str, str]
+    keys: Mapping[str, Table]
+
+    @property
+    def source_names(self) -> frozenset[str]:
+        """The names of the sources by days."""
+        return frozenset(source.name for source in self.sources)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DbtModels(Policies):
     """Gold tables that a dbt project makes of tables before them, all of them in one build (rule D8).
 
@@ -214,6 +235,7 @@ class DbtModels(Policies):
     are the models that `models` are the contracts of, in this order: dimensions before the facts that name them. A
     model is called like its table, without the layer. Models that have none are the project's own. `generated` are
     files of the project, by their path below it, whose text is made when it is prepared, like that of its sources.
+    With `by_month` a build may be of few months; without it everything is built each time.
     """
 
     name: str
@@ -221,6 +243,7 @@ class DbtModels(Policies):
     sources: tuple[Table, ...]
     models: tuple[Table, ...]
     generated: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    by_month: ByMonth | None = None
     limits: Limits = DBT_LIMITS
 
     def __post_init__(self) -> None:

@@ -120,25 +120,23 @@ def _sequence(file: FileInput, texts: dict[str, str]) -> int | None:
         return None
 
 
-def _flag(file: FileInput, texts: dict[str, str]) -> bool | None:
-    """Whether the record is a delete; None when the flag cannot be read (rule F3). Full files have no flag."""
-    name = None if file.is_full else file.table.flag
-    text = (texts.get(name) or "").strip(WHITESPACE).lower() if name else ""
+def _flag(table: FileTable, texts: dict[str, str]) -> bool | None:
+    """Whether the record is a delete; None when the flag cannot be read (rule F3)."""
+    text = (texts.get(table.flag) or "").strip(WHITESPACE).lower() if table.flag else ""
     return True if text in TRUE else False if text in FALSE else None
 
 
 def _record(file: FileInput, line: int, texts: dict[str, str]) -> FileRecord:
     """One line, judged alone (rules F3, F7, R4)."""
     table, reasons = file.table, set()
-    identity = tuple(sorted((name, text) for name, text in texts.items() if text))
-    is_delete = _flag(file, texts)
-    if is_delete is None:
-        return FileRecord(line, None, None, identity, None, frozenset({"flag_malformed"}))
     sequence = _sequence(file, texts)
     if sequence is None:
         reasons.add("sequence_malformed")
     elif sequence > micros(file.modified + WRITE_TIME_SLACK):
         reasons.add("write_time_outside_window")
+    is_delete = _flag(table, texts)
+    if is_delete is None:
+        reasons.add("flag_malformed")
     fields = [column for column in table.fields if column.name in table.key or not is_delete]
     row, wrong = decode_all(fields, texts, file.modified)
     reasons |= wrong
@@ -147,6 +145,7 @@ def _record(file: FileInput, line: int, texts: dict[str, str]) -> FileRecord:
         reasons |= table.rules(row)
         if table.day and "ordered_at" in row:
             row[table.day] = business_day(row["ordered_at"])
+    identity = tuple(sorted((name, text) for name, text in texts.items() if text))
     return FileRecord(line, key, sequence, identity, None if is_delete else row, frozenset(reasons))
 
 
