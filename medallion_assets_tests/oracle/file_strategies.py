@@ -30,7 +30,7 @@ ORDER_TIMES = (
     "2025-01-10T08:00:00Z",
     "2025-02-14T08:00:00Z",
 )
-"""The first is before every version of a customer, the second at the very beginning of some; they lie in four months."""
+"""The first is before every version of a customer, the second at the beginning of some; they lie in four months."""
 VALUES: dict[str, dict[str, Sequence[str]]] = {
     CRM_CUSTOMERS.name: {
         "customer_id": ("c1", "c2"),
