@@ -27,6 +27,7 @@ ENGINES = ("polars",)
 ALERT_KINDS = ("failure", "warning", "skipped", "success")
 """The kinds of alerts, each with a list of URLs of its own."""
 ALERT_CHOICES = ("failures", "every_run")
+QUERY_ALERTS, QUERY_ALERTS_JOB = "MEDALLION_QUERY_ALERTS", "query_alerts"
 SCHEDULES = {"daily_gold_and_publish": ("0 1 * * *",), "monitor": ("*/15 * * * *",)}
 """Yesterday is closed at 01:00, and the monitor runs four times an hour, unless settings say otherwise."""
 PIPELINES = "medallion_assets.pipelines.transactions.pipeline:TRANSACTIONS"
@@ -67,7 +68,7 @@ class Settings:
     `step_retry_seconds`, then twice as long each time; no variable sets that, and only tests hand in another.
     `duckdb_memory` (such as 1GB) and `duckdb_threads` are what a build of dbt models may use.
     `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_jobs` which runs of a job raise one
-    (`every_run` or `failures`).
+    (`every_run` or `failures`). `query_alerts` is the file that declares queries which must find nothing.
     """
 
     home: Path
@@ -92,6 +93,7 @@ class Settings:
     duckdb_threads: int
     alert_urls: Mapping[str, tuple[str, ...]] = field(repr=False)
     alert_jobs: Mapping[str, str]
+    query_alerts: Path | None
     ui_url: str
     step_retry_seconds: float = 10.0
 
@@ -170,6 +172,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         duckdb_threads=int(_number(env, "MEDALLION_DBT_THREADS", "2")) or 1,
         alert_urls={kind: tuple(env.get(f"MEDALLION_ALERTS_{kind.upper()}", "").split()) for kind in ALERT_KINDS},
         alert_jobs=_alert_jobs(env),
+        query_alerts=Path(env[QUERY_ALERTS]).expanduser().absolute() if env.get(QUERY_ALERTS) else None,
         ui_url=(env.get("MEDALLION_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
     )
 
@@ -275,7 +278,8 @@ def _memory(text: str) -> str:
 def _schedules(env: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """Cron lines by job; those of a job that is named replace its own."""
     lines = _json_object(env, "MEDALLION_SCHEDULES", 'such as {"refine": "0 */6 * * *", "ingest": ["5 * * * *"]}')
-    return {**SCHEDULES, **{job: (value,) if isinstance(value, str) else tuple(value) for job, value in lines.items()}}
+    usual = {**SCHEDULES, **({QUERY_ALERTS_JOB: SCHEDULES["monitor"]} if env.get(QUERY_ALERTS) else {})}
+    return {**usual, **{job: (value,) if isinstance(value, str) else tuple(value) for job, value in lines.items()}}
 
 
 def _alert_jobs(env: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,6 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.stages import BRONZE_LIMITS
 from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.rebuild_config import RebuildConfig, rebuild_figures
 from medallion_assets.orchestration.reporting import as_table, asset_options, check, check_specs, counts, table_result
@@ -83,7 +82,7 @@ def bronze_asset(loaded: Loaded) -> dg.AssetsDefinition:
     def bronze(
         context: dg.AssetExecutionContext, config: IngestConfig, lakehouse: LakehouseResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        with lakehouse.attempt(context, table, BRONZE_LIMITS) as attempt:
+        with lakehouse.attempt(context, table, loaded.loading_limits) as attempt:
             lake, now, done = attempt.lake, attempt.now, Ingested()
             confirm_table(lake, config.decisions(table.short_name, by=started_by(context), at=now))
             yield from source_fresh(attempt, lakehouse, loaded)
