@@ -8,13 +8,25 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import large_items, latency, publish, scrub, small_files, star_schema, throughput, trigger_tick, upsert
+from benchmarks import (
+    large_items,
+    latency,
+    months,
+    publish,
+    scrub,
+    small_files,
+    star_schema,
+    throughput,
+    trigger_tick,
+    upsert,
+)
 from benchmarks.measuring import Line, report
 
 BENCHMARKS: tuple[Callable[..., list[Line]], ...] = (
     throughput.run,
     small_files.run,
     large_items.run,
+    months.run,
     upsert.run,
     scrub.run,
     publish.run,

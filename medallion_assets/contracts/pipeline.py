@@ -72,6 +72,7 @@ class Pipeline:
         Raises:
             PermanentError: with the pipeline, the table, and what it is made from.
         """
+        self._expect_one_kind_of_partitions()
         made = {loaded.table.name for loaded in self.loaded}
         models = tuple(table for built in self.dbt for table in built.models)
         for table in (*(made.table for made in (*self.derived, *self.gold)), *models):
@@ -131,6 +132,21 @@ class Pipeline:
         """The contract of the DynamoDB table that a Gold table is published to, if it is."""
         published = self.publishing(gold)
         return None if published is None else published.table
+
+    @property
+    def months(self) -> Months | None:
+        """The months of its tables; None where they have business days."""
+        return next((loaded.months for loaded in self.loaded), None)
+
+    def _expect_one_kind_of_partitions(self) -> None:
+        kinds = {loaded.months for loaded in self.loaded}
+        kinds |= {gold.months if isinstance(gold, Monthly) else None for gold in self.gold}
+        if len(kinds) > 1 or (kinds - {None} and (self.derived or self.published or self.dbt)):
+            raise PermanentError(
+                f"pipeline {self.name} mixes months and days",
+                expected="tables that are loaded by month and Monthly Gold tables, all of the same months, or neither",
+                do="declare what has other partitions in a pipeline of its own",
+            )
 
     def _expect_made(self, table: Table, sources: tuple[Table, ...], made: set[str]) -> None:
         if missing := [source.name for source in sources if source.name not in made]:

@@ -53,7 +53,7 @@ class TimestampUtc:
 
 @dataclass(frozen=True, slots=True)
 class SqlTimestampUtc(TimestampUtc):
-    """The same, read from the spelling of databases: `2019-10-01 00:00:00 UTC`, at most 6 decimals (rule T1)."""
+    """The same, read from the spelling of databases: `2019-10-01 00:00:00 UTC`, and no other (rule E2)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def spilled(rows: pl.DataFrame, path: Path) -> pl.LazyFrame:
     """Rows in a file of their own, which is read piece by piece: its row groups are small, whatever the rows."""
     length = rows.estimated_size() // max(1, rows.height)
     height = max(1, min(20_000, ROW_GROUP_BYTES // max(1, int(length))))
-    rows.write_parquet(path, compression="lz4", row_group_size=height)
+    rows.write_parquet(path, compression="lz4", row_group_size=height, statistics=False)
     return pl.scan_parquet(path, glob=False)
 
 

@@ -19,7 +19,7 @@ from medallion_assets.refining.history_table import events_table
 from medallion_assets.refining.quarantine import quarantine_table
 
 INGEST, REFINE, INGEST_AND_REFINE, DAILY = "ingest", "refine", "ingest_and_refine", "daily_gold_and_publish"
-DBT, REFRESH = "dbt", "daily_refresh"
+DBT, REFRESH, MONTHLY = "dbt", "daily_refresh", "month"
 """The jobs of a pipeline, without its prefix."""
 Kind = Literal["bronze", "judged", "derived", "gold", "dbt", "serving"]
 
@@ -55,7 +55,7 @@ def stages(catalog: Catalog) -> Iterator[Stage]:
 
 def stages_of(pipeline: Pipeline) -> Iterator[Stage]:
     """The stages of one pipeline."""
-    refine, daily = pipeline.job(REFINE), pipeline.job(DAILY)
+    refine, daily = pipeline.job(REFINE), closing_job(pipeline)
     for loaded in pipeline.loaded:
         bronze = bronze_table(loaded.table.short_name)
         yield Stage(table=bronze, kind="bronze", sources=(), job=pipeline.job(INGEST), limits=loaded.loading_limits)
@@ -82,6 +82,11 @@ def dbt_stages(built: DbtModels, job: str = "") -> Iterator[Stage]:
             freshness_hours=built.freshness_hours,
             written_with=built.models,
         )
+
+
+def closing_job(pipeline: Pipeline) -> str:
+    """The job that makes a pipeline's Gold tables: day by day, or of a month all there is of it."""
+    return pipeline.job(DAILY if pipeline.months is None else MONTHLY)
 
 
 def _policies(made: Loaded | Derived | Gold | Published) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Does not: the verdict (refining.gate), or what follows from it (refining.refine)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -54,8 +55,9 @@ def _deletes(counted: Counts) -> dict[str, Any]:
     return {"export_id": counted.export_id, "deleted_rows": counted.deletes + counted.absent, "live_rows": counted.live}
 
 
-def gate_error(table: Table, failing: Failing, gate: Gate) -> QualityGateError:
-    """What a person reads when an export fails the gate."""
+def gate_error(table: Table, held: Sequence[Failing], gate: Gate) -> QualityGateError:
+    """What a person reads when an export fails the gate; of several, which are months, the others are named."""
+    failing, *others = held
     export_id, counted = failing.export.id, failing.counted
     policy = gate.policy
     expected, found, look_at = [], [], []
@@ -79,7 +81,8 @@ def gate_error(table: Table, failing: Failing, gate: Gate) -> QualityGateError:
         f"{table.name}: export {export_id} failed the quality gate and nothing of it was published",
         expected=", and ".join(expected),
         found=", and ".join(found),
-        do=f"look at {' and at '.join(look_at)}, then run {table.path} with accept or reject for this export in the "
+        do=("" if not others else f"the same holds for {', '.join(other.export.id for other in others)}: ")
+        + f"look at {' and at '.join(look_at)}, then run {table.path} with accept or reject for this export in the "
         + "; ".join(["run config", *failing.hints]),
         export_id=export_id,
     )

@@ -19,6 +19,7 @@ from medallion_assets.operations.stages import (
     DBT,
     INGEST,
     INGEST_AND_REFINE,
+    MONTHLY,
     REFINE,
     REFRESH,
     Kind,
@@ -62,12 +63,13 @@ JOBS = {
         "Both in one run: what an export is loaded by when no timer keeps Silver waiting.",
     ),
     DAILY: _Job(frozenset({"gold", "serving"}), "Build days of Gold and publish them to DynamoDB."),
+    MONTHLY: _Job(frozenset({"bronze", "judged", "gold"}), "A month, from its file to Gold."),
     DBT: _Job(frozenset({"dbt"}), "Build the dbt models and ask their tests; publish all of them, or nothing."),
     REFRESH: _Job(
         frozenset({"bronze", "judged", "derived", "dbt"}), "From what has arrived to published dbt models, in one run."
     ),
 }
-"""The jobs of a pipeline that has tables of these kinds."""
+"""The jobs of a pipeline that has tables of these kinds: DAILY or MONTHLY, as it has days or months."""
 
 
 def jobs(catalog: Catalog) -> list[dg.UnresolvedAssetJobDefinition]:
@@ -114,8 +116,9 @@ def job_limit(catalog: Catalog, job: str) -> dict[str, str]:
 
 
 def _tables_of(pipeline: Pipeline) -> Iterator[tuple[str, tuple[Table, ...]]]:
+    other = MONTHLY if pipeline.months is None else DAILY
     for name, job in JOBS.items():
-        if name == REFRESH and pipeline.refresh is None:
+        if name == other or (name == REFRESH and pipeline.refresh is None):
             continue
         if tables := tuple(stage.table for stage in stages_of(pipeline) if stage.kind in job.kinds):
             yield name, tables

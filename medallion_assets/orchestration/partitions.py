@@ -1,4 +1,4 @@
-"""Daily assets: one partition a business day, any days in one run.
+"""Partitioned assets: a business day each, or a month each; any of them in one run.
 
 Belongs here: what Gold and serving share about their partitions: which there are, and which of them a run is about.
 Does not: which days to run (triggers), how tags name days (contracts/run_days.py), or what a day holds (gold, serving).
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from medallion_assets.contracts.months import Months, months_of
+from medallion_assets.contracts.months import first_day as first_day_of_month
 from medallion_assets.contracts.run_days import (
     RANGE_END,
     RANGE_START,
@@ -72,13 +74,66 @@ def business_days(first_day: date) -> dg.DailyPartitionsDefinition:
     return BusinessDays(start_date=str(first_day), timezone=BUSINESS_TIME_ZONE, end_offset=1)
 
 
-def daily_asset(first_day: date, **options: Any) -> Any:
-    """`@dg.asset` with a partition for each business day from `first_day` on, any of which are one run."""
+def month_now(moment: datetime) -> date:
+    """The month of a moment, in UTC, by its first day."""
+    return first_day_of_month(moment.astimezone(UTC).date())
+
+
+def partitioned_asset(first_day: date, months: Months | None, **options: Any) -> Any:
+    """`@dg.asset` with a partition for each business day from `first_day` on, or for each month.
+
+    Any days are one run. Months are a run each where a backfill asks for several: they do not wait for each other.
+    """
+    if months is not None:
+        partitions_def = dg.MonthlyPartitionsDefinition(start_date=str(months.first), timezone="UTC", end_offset=1)
+        return dg.asset(partitions_def=partitions_def, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # for backfill_policy; Dagster's minor version is pinned
         return dg.asset(
             partitions_def=business_days(first_day), backfill_policy=dg.BackfillPolicy.single_run(), **options
         )
+
+
+def loaded_asset(months: Months | None, **options: Any) -> Any:
+    """`@dg.asset` of a table that comes in: without partitions, or with one for each month."""
+    return dg.asset(**options) if months is None else partitioned_asset(months.first, months, **options)
+
+
+def loaded_months(tags: Mapping[str, str], *, of: Table, months: Months | None, now: datetime) -> list[date]:
+    """The months that a run of such a table is about; none where it has no months.
+
+    Raises:
+        PermanentError: the tags name no such month.
+    """
+    if months is None:
+        return []
+    return asked_partitions(tags, of=of, first_day=months.first, months=months, now=now)
+
+
+def asked_partitions(
+    tags: Mapping[str, str], *, of: Table, first_day: date, months: Months | None, now: datetime
+) -> list[date]:
+    """What a run of a table is about: days as `asked_days` gives them, or months, by their first days.
+
+    Raises:
+        PermanentError: the tags name no such partition.
+    """
+    if months is None:
+        return asked_days(tags, of=of, first_day=first_day, now=now)
+    named, last = days_named(tags), month_now(now)
+    try:
+        asked = months_of(days_in(parse_days(named or "")))
+    except ValueError:
+        asked = []
+    if not asked or asked[0] < months.first or asked[-1] > last:
+        raise PermanentError(
+            f"{of.name}: a run cannot be about these months",
+            expected=f"months from {months.first} to {last}, each by its first day, as YYYY-MM-DD",
+            found=repr(named) if named else "no month at all",
+            do="choose such partitions in the UI; or give `dagster asset materialize` --partition YYYY-MM-01; which "
+            "month is the first stands in the table's declaration",
+        )
+    return asked
 
 
 def asked_days(tags: Mapping[str, str], *, of: Table, first_day: date, now: datetime) -> list[date]:

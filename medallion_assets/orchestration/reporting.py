@@ -48,9 +48,11 @@ FAILURE_KIND, FAILURE_EXPORT = "kind", "export"
 
 
 def asset_options(
-    table: Table, *, kinds: set[str] | None = None, freshness_hours: float | None = None
+    table: Table, *, kinds: set[str] | None = None, freshness_hours: float | None = None, is_parallel: bool = False
 ) -> dict[str, Any]:
     """What `@dg.asset` takes from a contract: how it looks, its pool, and when it counts as stale.
+
+    One that `is_parallel` has no pool: runs of different partitions may write it at the same time.
 
     Its retries are not a policy of Dagster's (see `step_retries`).
     """
@@ -61,7 +63,7 @@ def asset_options(
         "owners": list(table.owners),
         "kinds": kinds or {"polars", "deltalake", table.layer},
         "metadata": {"dagster/column_schema": column_schema(table)},
-        "pool": pool(table),
+        "pool": None if is_parallel else pool(table),
         "freshness_policy": freshness_hours
         and dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=freshness_hours)),
     }

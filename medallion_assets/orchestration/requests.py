@@ -19,7 +19,7 @@ from medallion_assets.contracts.run_days import day_tags, ranges_of
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.stages import DAILY, stages_of
+from medallion_assets.operations.stages import closing_job, stages_of
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, LIVE_PRIORITY, job_tables, run_tags
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
@@ -73,15 +73,26 @@ def _writes(run: dg.DagsterRun, catalog: Catalog, keys: Collection[dg.AssetKey])
 
 
 def request(
-    pipeline: Pipeline, job: str, tables: Sequence[Table], context: TriggerContext, *, of: Table, run_key: str
+    pipeline: Pipeline,
+    job: str,
+    tables: Sequence[Table],
+    context: TriggerContext,
+    *,
+    of: Table,
+    run_key: str,
+    month: date | None = None,
 ) -> dg.RunRequest:
-    """A run of the pipeline's `job` that writes some tables; the config of each says why, as the run's tags do."""
+    """A run of the pipeline's `job` that writes some tables; the config of each says why, as the run's tags do.
+
+    Of tables that have months it is of one `month`.
+    """
+    of_month = {} if month is None else day_tags([(month, month)])
     return dg.RunRequest(
         run_key=f"{of.path}/{run_key}",
         job_name=pipeline.job(job),
         asset_selection=[asset_key(table) for table in tables],
         run_config=triggered_config(tables, context),
-        tags={**run_tags(stages_of(pipeline), tables), **context.tags()},
+        tags={**run_tags(stages_of(pipeline), tables), **context.tags(), **of_month},
     )
 
 
@@ -95,12 +106,12 @@ def days_request(
     priority: int = LIVE_PRIORITY,
     catches_up: bool = False,
 ) -> dg.RunRequest:
-    """A run of the daily job with the assets of `tables` for some days: one run, whose steps each take all days."""
+    """A run of the job that makes Gold with the assets of `tables` for some days, or months: one run for all."""
     ranges = ranges_of(days)
     catches_up = catches_up or (ranges[-1][1] - ranges[0][0]).days >= LIVE_DAYS
     return dg.RunRequest(
         run_key=key,
-        job_name=pipeline.job(DAILY),
+        job_name=closing_job(pipeline),
         asset_selection=[asset_key(table) for table in tables],
         run_config=triggered_config(tables, trigger),
         tags={

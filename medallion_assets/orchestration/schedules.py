@@ -7,25 +7,28 @@ Does not: which days a close asks for (daily_close.py), or reading settings (set
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.months import month_before
 from medallion_assets.contracts.pipeline import Gold, Pipeline
 from medallion_assets.contracts.run_days import contiguous
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import SettingsError
-from medallion_assets.operations.stages import DAILY, REFRESH, stages
+from medallion_assets.operations.stages import DAILY, MONTHLY, REFRESH, stages, stages_of
 from medallion_assets.orchestration.assets.monitor import MONITOR
 from medallion_assets.orchestration.daily_close import daily_lines, day_to_close, unclosed_days
 from medallion_assets.orchestration.jobs import LIVE_PRIORITY, job_limit, job_tables, run_tags, step_tables
-from medallion_assets.orchestration.requests import days_request, triggered_config
+from medallion_assets.orchestration.requests import days_request, request, triggered_config
 from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.settings import QUERY_ALERTS_JOB, Settings
 
 SCHEDULED = TriggerContext(trigger="schedule")
+MONTHLY_LINES = ("0 4 2 * *",)
+"""When the month before is asked for, unless MEDALLION_SCHEDULES says otherwise: files come in on the first."""
 
 
 def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinition]:
@@ -35,15 +38,18 @@ def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinitio
         SettingsError: there is no such job, or a cron line makes no sense.
     """
     names = (*job_tables(catalog), MONITOR, *([QUERY_ALERTS_JOB] if settings.query_alerts else []))
-    if unknown := sorted(set(settings.schedules) - {*names, DAILY}):
+    if unknown := sorted(set(settings.schedules) - {*names, DAILY, MONTHLY}):
         raise _refused(f"jobs among {', '.join(names)}", ", ".join(unknown))
-    daily = {pipeline.job(DAILY): pipeline for pipeline in catalog.pipelines if pipeline.gold}
+    daily = {pipeline.job(DAILY): pipeline for pipeline in catalog.pipelines if pipeline.gold and not pipeline.months}
+    monthly = {pipeline.job(MONTHLY): pipeline for pipeline in catalog.pipelines if pipeline.months}
     lines = {job: lines for job, lines in settings.schedules.items() if job in names}
     lines |= {job: daily_lines(settings, pipeline) for job, pipeline in daily.items()}
     refreshed = {pipeline.job(REFRESH): pipeline.refresh for pipeline in catalog.pipelines if pipeline.refresh}
     zones = {job: refresh.time_zone for job, refresh in refreshed.items() if job not in lines}
     lines |= {job: refresh.cron for job, refresh in refreshed.items() if job not in lines}
+    lines |= {job: settings.schedules.get(job, settings.schedules.get(MONTHLY, MONTHLY_LINES)) for job in monthly}
     closing = {job: _closing(settings, pipeline) for job, pipeline in daily.items()}
+    closing |= {job: _closing_months(pipeline) for job, pipeline in monthly.items()}
     return [
         _schedule(settings, job, given, closing.get(job) or _asking(catalog, job), time_zone=zones.get(job))
         for job, given in lines.items()
@@ -73,6 +79,15 @@ def close_requests(
         for days in contiguous(missed):
             context.log.info("%s: nobody closed %s to %s; asked for now", last.name, days[0], days[-1])
             yield _request(pipeline, tables, days, catches_up=True)
+
+
+def month_request(scheduled_at: datetime, pipeline: Pipeline) -> dg.RunRequest | dg.SkipReason:
+    """The month before a tick, from its file to Gold; what arrived of it before is not loaded again."""
+    month, months = month_before(scheduled_at.date()), pipeline.months
+    if months is None or month < months.first:
+        return dg.SkipReason(f"{month} is before the first month")
+    tables = [stage.table for stage in stages_of(pipeline)]
+    return request(pipeline, MONTHLY, tables, SCHEDULED, of=tables[-1], run_key=f"close:{month}", month=month)
 
 
 def _tables_of(pipeline: Pipeline, gold: Gold) -> list[Table]:
@@ -108,6 +123,13 @@ def _closing(settings: Settings, pipeline: Pipeline) -> dict[str, Any]:
     return {
         "execution_fn": lambda context: close_requests(settings, context, pipeline),
         "description": "Closes the business day before: builds it and publishes it.",
+    }
+
+
+def _closing_months(pipeline: Pipeline) -> dict[str, Any]:
+    return {
+        "execution_fn": lambda context: month_request(context.scheduled_execution_time, pipeline),
+        "description": "Takes in the month before, and builds it.",
     }
 
 

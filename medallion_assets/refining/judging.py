@@ -162,7 +162,8 @@ def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Ju
 
 def _judge_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: Files, loaded: Loaded) -> _Part:
     (positions,) = found
-    lines = files.scan().join(positions.lazy(), on=POSITION, how="semi").collect(engine="streaming")
+    may_be = pl.col("_line_number").is_in(positions["_line_number"].implode())  # spares comparing the names of files
+    lines = files.scan().filter(may_be).join(positions.lazy(), on=POSITION, how="semi").collect(engine="streaming")
     table, records = loaded.table, judge_lines(lines, loaded)
     once = () if loaded.months is not None else identity(table.key, loaded.source.order)
     return _part(resolved(records, once, loaded.source.canonical), aside, table, before=records)

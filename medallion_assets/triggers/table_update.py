@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from medallion_assets.contracts.policies import Timers
@@ -33,7 +33,7 @@ class Watched:
 
     `consumed` is the version that the consumer has taken in; None while it has taken nothing. `note` is anything else
     that makes it worth another try, such as a person's decision or other rules; `waits` says why an update cannot be
-    taken in yet.
+    taken in yet. `months` are those that have an update, of tables that have months.
     """
 
     table: str
@@ -43,6 +43,7 @@ class Watched:
     consumed: int | None = None
     note: str = ""
     waits: str = ""
+    months: tuple[date, ...] = ()
 
     @property
     def is_updated(self) -> bool:

@@ -229,3 +229,25 @@ def test_a_table_without_a_key_needs_months_and_a_column_of_its_batch(tmp_path: 
         judged(replace(ECOMMERCE_EVENTS, columns=columns))
     assert judged(ECOMMERCE_EVENTS).row_id == ("_export_id", "_line_number")
     assert not Lakehouse(url=str(tmp_path)).exists(bronze_table("ecommerce_events"))
+
+
+@pytest.mark.parametrize(
+    ("spelling", "reason"),
+    [
+        ("2019-10-31 23:59:59 UTC", None),
+        ("2019-10-31 23:59:59.5 UTC", "timestamp_malformed"),
+        ("2019-10-31 23:59:59", "timestamp_malformed"),
+        ("2019-10-31T23:59:59Z", "timestamp_malformed"),
+        ("2019-10-32 00:00:00 UTC", "timestamp_malformed"),
+        ("2019-10-31 23:59:60 UTC", "timestamp_malformed"),
+        ("1989-10-01 00:00:00 UTC", "timestamp_too_old"),
+        ("2020-01-01 00:02:01 UTC", "timestamp_in_future"),
+        ("2019-11-01 00:00:00 UTC", "outside_month"),
+        ("", "missing"),
+    ],
+)
+def test_an_events_moment_has_one_spelling_and_lies_in_its_month(shop: Shop, spelling: str, reason: str | None) -> None:
+    """E2, T1."""
+    first = shop.write("2019-Oct", 1, event("a", event_time=spelling))
+    shop.run()
+    assert shop.quarantined() == ([] if reason is None else [(first, 1, [reason])])

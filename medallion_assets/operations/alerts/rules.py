@@ -24,6 +24,7 @@ from medallion_assets.operations.alerts.health import slow_refresh, unhealthy_ru
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.pipeline_runs import JUDGED, Outcome, day_ranges, quality
 from medallion_assets.operations.stages import Stage, last_stages, stages
+from medallion_assets.refining.versions import SUPERSEDED
 
 Rule = Callable[[Facts, datetime], Iterator[Alert]]
 QUALITY_DAYS = 7
@@ -93,6 +94,8 @@ def stale_table(facts: Facts, now: datetime) -> Iterator[Alert]:
 def refused_export(facts: Facts, _now: datetime) -> Iterator[Alert]:
     """An export does not verify: tampered with, torn, or of a table that was made anew."""
     for refusal in facts.refused:
+        if refusal.verdict == SUPERSEDED:  # an older version of a month that lies beside the one that counts
+            continue
         yield Alert(
             key=f"refused/{refusal.table_name}/{refusal.export_id}/{refusal.prefix}/{refusal.verdict}/{refusal.fingerprint}",
             kind="failure",

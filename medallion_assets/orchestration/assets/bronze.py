@@ -20,6 +20,7 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.attempt import Attempt
+from medallion_assets.orchestration.partitions import loaded_asset, loaded_months, report_days
 from medallion_assets.orchestration.rebuild_config import RebuildConfig, rebuild_figures
 from medallion_assets.orchestration.reporting import as_table, asset_options, check, check_specs, counts, table_result
 from medallion_assets.orchestration.resources import LakehouseResource, started_by
@@ -30,6 +31,7 @@ from medallion_assets.refining.load import Ingested, ingest
 from medallion_assets.refining.owner import FORMER_TABLE, expect_new_table_id
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
 from medallion_assets.refining.source_freshness import source_freshness
+from medallion_assets.refining.versions import SUPERSEDED
 
 CHECKS = {"exports_verified": "Every export that lies there was seen; the complete ones verified, are in, and count."}
 SOURCE_FRESH = "source_fresh"
@@ -74,25 +76,29 @@ def bronze_asset(loaded: Loaded) -> dg.AssetsDefinition:
     """The asset `bronze/<table>` of a loaded table: the exports below `<raw>/<table>`, loaded exactly once."""
     table = bronze_table(loaded.table.short_name)
     checks = CHECKS if loaded.source_freshness_hours is None else CHECKS | FRESHNESS_CHECKS
-
-    @dg.asset(
-        **asset_options(table, kinds={loaded.source.technology, "deltalake", "bronze"}),
-        check_specs=check_specs(table, checks),
+    months = loaded.months
+    options = asset_options(
+        table, kinds={loaded.source.technology, "deltalake", "bronze"}, is_parallel=months is not None
     )
+
+    @loaded_asset(months, **options, check_specs=check_specs(table, checks))
     def bronze(
         context: dg.AssetExecutionContext, config: IngestConfig, lakehouse: LakehouseResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with lakehouse.attempt(context, table, loaded.loading_limits) as attempt:
             lake, now, done = attempt.lake, attempt.now, Ingested()
+            wanted = loaded_months(context.run.tags, of=table, months=months, now=now)
             confirm_table(lake, config.decisions(table.short_name, by=started_by(context), at=now))
             yield from source_fresh(attempt, lakehouse, loaded)
             read = partial(rebuild_bronze, lake, lakehouse.raw_url, loaded, now=now)
             again = config.rebuild.run(attempt, read)
             only = frozenset(config.exports)
-            load = partial(ingest, lake, lakehouse.raw_url, loaded, now=now, only=only, done=done)
+            load = partial(ingest, lake, lakehouse.raw_url, loaded, now=now, only=only, months=wanted, done=done)
             attempt.repeat(partial(load, progress=context.log.info))
             yield exports_verified(table, done)
-            yield attempt.report(ingest_result(lake.open(table), done, config.trigger, again))
+            result = attempt.report(ingest_result(lake.open(table), done, config.trigger, again))
+            report_days(context, wanted, result)
+            yield result
 
     return bronze
 
@@ -159,7 +165,7 @@ def exports_verified(table: Table, done: Ingested) -> dg.AssetCheckResult:
         for refused in done.refused
     ]
     rows += [{"export": export_id, "verdict": FORMER_TABLE, "message": why} for export_id, why in done.outdated.items()]
-    is_broken = bool(done.refused or done.outdated or done.unseen)
+    is_broken = bool(any(refused.verdict != SUPERSEDED for refused in done.refused) or done.outdated or done.unseen)
     return check(
         table,
         "exports_verified",

@@ -1,4 +1,4 @@
-"""Gold assets: daily partitions, any days in one run.
+"""Gold assets: a partition for each business day, any days in one run; or one for each month.
 
 Belongs here: how building Gold looks in Dagster: partitions, checks, metadata.
 Does not: building, or asking for the days that changed.
@@ -13,13 +13,13 @@ from typing import Any
 
 import dagster as dg
 
-from medallion_assets.contracts.pipeline import Gold
+from medallion_assets.contracts.pipeline import Gold, Monthly
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.audit import Audit, audit, source_of
 from medallion_assets.deriving.build import Built, build
 from medallion_assets.deriving.rebuild import rebuild_gold
-from medallion_assets.orchestration.partitions import asked_days, daily_asset, report_days
+from medallion_assets.orchestration.partitions import asked_partitions, partitioned_asset, report_days
 from medallion_assets.orchestration.rebuild_config import RebuildableConfig, rebuild_figures
 from medallion_assets.orchestration.reporting import (
     as_table,
@@ -38,12 +38,13 @@ SAMPLE_ROWS = 5
 
 
 def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
-    """The asset of a Gold table, partitioned from `first_day` on."""
-    table, checks = gold.table, checks_of(gold)
+    """The asset of a Gold table, partitioned by days from `first_day` on, or by its months."""
+    table, checks, months = gold.table, checks_of(gold), gold.months if isinstance(gold, Monthly) else None
 
-    @daily_asset(
+    @partitioned_asset(
         first_day,
-        **asset_options(table, freshness_hours=gold.freshness_hours),
+        months,
+        **asset_options(table, freshness_hours=gold.freshness_hours, is_parallel=months is not None),
         check_specs=check_specs(table, checks, blocking=checks),
         deps=[asset_key(gold.source)],
     )
@@ -51,7 +52,7 @@ def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
     ) -> Iterator[Event]:
         with lakehouse.attempt(context, table, gold.limits) as attempt:
-            days = asked_days(context.run.tags, of=table, first_day=first_day, now=attempt.now)
+            days = asked_partitions(context.run.tags, of=table, first_day=first_day, months=months, now=attempt.now)
             again = config.rebuild.run(attempt, partial(rebuild_gold, attempt.lake, gold))
             done = attempt.repeat(partial(build, attempt.lake, gold, days, progress=context.log.info))
             built = attempt.lake.open(table, version=done.version)

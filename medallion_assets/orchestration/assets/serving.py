@@ -18,7 +18,7 @@ from medallion_assets.contracts import pipeline
 from medallion_assets.contracts.table import Table
 from medallion_assets.operations.pipeline_runs import knows_run
 from medallion_assets.orchestration.attempt import Attempt
-from medallion_assets.orchestration.partitions import asked_days, daily_asset, report_days
+from medallion_assets.orchestration.partitions import asked_days, partitioned_asset, report_days
 from medallion_assets.orchestration.reporting import (
     as_table,
     asset_key,
@@ -55,8 +55,9 @@ def serving_asset(what: pipeline.Published, first_day: date) -> dg.AssetsDefinit
     """The asset of a serving table, partitioned from `first_day` on."""
     table = what.table
 
-    @daily_asset(
+    @partitioned_asset(
         first_day,
+        None,
         **asset_options(table, kinds={"dynamodb", "serving"}, freshness_hours=what.freshness_hours),
         check_specs=check_specs(table, CHECKS),
         deps=[asset_key(what.gold.table)],

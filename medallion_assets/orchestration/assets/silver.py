@@ -25,6 +25,7 @@ from medallion_assets.deriving.audit import made_from
 from medallion_assets.deriving.changed_days import rebuild_derived, update_derived
 from medallion_assets.operations.expectation_results import ExpectationResult, results_of
 from medallion_assets.orchestration.gate_report import gate_error, mass_delete, quality_threshold
+from medallion_assets.orchestration.partitions import loaded_asset, loaded_months, report_days
 from medallion_assets.orchestration.rebuild_config import JudgedRebuildConfig, RebuildableConfig, rebuild_figures
 from medallion_assets.orchestration.reporting import asset_key, asset_options, check, check_specs, counts, table_result
 from medallion_assets.orchestration.resources import LakehouseResource, started_by
@@ -90,10 +91,11 @@ class RefineConfig(dg.Config):
 
 def silver_asset(loaded: Loaded) -> dg.AssetsDefinition:
     """The asset of a judged Silver table: every export of its Bronze table, judged before it is published."""
-    table = loaded.table
+    table, months = loaded.table, loaded.months
 
-    @dg.asset(
-        **asset_options(table, freshness_hours=loaded.freshness_hours),
+    @loaded_asset(
+        months,
+        **asset_options(table, freshness_hours=loaded.freshness_hours, is_parallel=months is not None),
         check_specs=check_specs(table, REFINE_CHECKS, blocking={"quality_threshold", "mass_delete", "unique_live_key"}),
         deps=[asset_key(bronze_table(table.short_name))],
     )
@@ -102,9 +104,10 @@ def silver_asset(loaded: Loaded) -> dg.AssetsDefinition:
     ) -> Iterator[Event]:
         with lakehouse.attempt(context, table, loaded.limits) as attempt:
             lake, now, done = attempt.lake, attempt.now, Refined()
+            wanted = loaded_months(context.run.tags, of=table, months=months, now=now)
             decide(lake, loaded, config.decisions(table, by=started_by(context), at=now))
             again = config.rebuild.run(attempt, partial(rebuild_judged, lake, loaded, now=now))
-            judge = partial(refine, lake, loaded, now=now, threshold=config.threshold, done=done)
+            judge = partial(refine, lake, loaded, now=now, threshold=config.threshold, only=wanted, done=done)
             attempt.repeat(partial(judge, progress=context.log.info))
             attempt.judged(expectation_results(loaded, done, run_id=context.run.run_id, now=now))
             snapshot = lake.open(table, version=done.version)
@@ -112,10 +115,12 @@ def silver_asset(loaded: Loaded) -> dg.AssetsDefinition:
             brought = read_value(context, bronze_table(table.short_name).path, "rows_in", default=None)
             yield new_records(table, done, bronze_loaded=brought)
             if done.failing is None or done.applied or done.rejected:
-                yield attempt.report(refine_result(snapshot, done, config.trigger, again))
+                result = attempt.report(refine_result(snapshot, done, config.trigger, again))
+                report_days(context, set(wanted) - {failing.export.partition for failing in done.held}, result)
+                yield result
             if done.failing is not None:
                 attempt.found(**judged_figures(done))
-                raise gate_error(table, done.failing, Gate.of(loaded.gate, config.threshold))
+                raise gate_error(table, done.held, Gate.of(loaded.gate, config.threshold))
 
     return silver
 
@@ -155,8 +160,8 @@ def expectation_results(loaded: Loaded, done: Refined, *, run_id: str, now: date
     """What judging found in each export, rule by rule."""
     for counted in done.applied:
         yield from results_of(loaded, counted, is_published=True, run_id=run_id, now=now)
-    if done.failing is not None:
-        yield from results_of(loaded, done.failing.counted, is_published=False, run_id=run_id, now=now)
+    for failing in done.held:
+        yield from results_of(loaded, failing.counted, is_published=False, run_id=run_id, now=now)
 
 
 def refine_checks(loaded: Loaded, silver: Snapshot, done: Refined) -> Iterator[dg.AssetCheckResult]:
@@ -190,7 +195,7 @@ def derived_checks(derived: Derived, made: Snapshot) -> Iterator[dg.AssetCheckRe
 
 def new_records(table: Table, done: Refined, *, bronze_loaded: Value) -> dg.AssetCheckResult:
     """Whether the run judged a record or left an export out, and how many Bronze's last run loaded (null: unknown)."""
-    records = done.total.records + (0 if done.failing is None else done.failing.counted.records)
+    records = done.total.records + sum(failing.counted.records for failing in done.held)
     is_new = records > 0 or bool(done.rejected)
     return check(table, "new_records", passed=is_new, warn=True, records=records, bronze_loaded=bronze_loaded)
 
@@ -228,6 +233,7 @@ def refine_result(
         warnings=counts(total.warnings),
         deletes=total.deletes,
         absent_from_full_exports=total.absent,
+        **({"duplicates": total.duplicates} if silver.table.is_replaced else {}),
         **task_values({"new_records": total.records}),
         exports_applied=[counted.export_id for counted in done.applied],
         exports_rejected=done.rejected,
@@ -238,7 +244,9 @@ def refine_result(
 
 def judged_figures(done: Refined) -> dict[str, Any]:
     """What the row of an attempt says that ended at the gate: every record counts that was judged, published or not."""
-    judged = done.total if done.failing is None else done.total.plus(done.failing.counted)
+    judged = done.total
+    for failing in done.held:
+        judged = judged.plus(failing.counted)
     return {
         "records_in": judged.records,
         "records_out": done.rows_changed,

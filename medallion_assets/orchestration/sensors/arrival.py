@@ -97,6 +97,7 @@ def _look(
         why=trigger_context(decided.wanted),
         # Exports that a restored table lacks again are asked for again.
         seen=[known.bronze_version] if decided.ask else [],
+        months={found.partition for found in decided.wanted if found.partition is not None},
     )
 
 

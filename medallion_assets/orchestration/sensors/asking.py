@@ -6,9 +6,9 @@ Does not: what is looked at, or the decision (triggers).
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Generic
 
 import dagster as dg
@@ -29,12 +29,14 @@ class Look(Generic[Cursor, Wanted]):
     """What a sensor saw and decided. `waits` says what is wanted for people, `why` for the run that is asked for.
 
     `seen` goes into the run key: what makes the same wish another one, such as the version of a restored table.
+    `months` are those that are wanted, of tables that have months: a run is asked for each.
     """
 
     asking: Asking[Cursor, Wanted]
     waits: str
     why: TriggerContext
     seen: Sequence[str] = ()
+    months: Collection[date] = ()
 
 
 def asking_sensor(
@@ -75,7 +77,19 @@ def asking_sensor(
         if decided.ask is None:
             return dg.SensorResult(skip_reason=decided.reason, cursor=dump_cursor(decided.cursor))
         run_key = "/".join([decided.ask.signature, *seen.seen, str(decided.ask.attempt)])
-        asked = request(pipeline, job, makes, seen.why, of=of, run_key=run_key)
-        return dg.SensorResult(run_requests=[asked], cursor=dump_cursor(decided.cursor))
+        months: Sequence[date | None] = sorted(seen.months) or [None]
+        asked = [
+            request(
+                pipeline,
+                job,
+                makes,
+                seen.why,
+                of=of,
+                run_key=run_key if month is None else f"{run_key}/{month}",
+                month=month,
+            )
+            for month in months
+        ]
+        return dg.SensorResult(run_requests=asked, cursor=dump_cursor(decided.cursor))
 
     return sensor

@@ -17,9 +17,9 @@ from medallion_assets.contracts.run_days import days_text, ranges_of
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.stages import DAILY
+from medallion_assets.operations.stages import closing_job
 from medallion_assets.orchestration.jobs import RECENT_PRIORITY
-from medallion_assets.orchestration.partitions import business_day
+from medallion_assets.orchestration.partitions import business_day, month_now
 from medallion_assets.orchestration.requests import (
     INTERVAL_SECONDS,
     alert_or_log,
@@ -69,7 +69,7 @@ class Kept:
     @property
     def job(self) -> str:
         """The job that makes it."""
-        return self.pipeline.job(DAILY)
+        return closing_job(self.pipeline)
 
 
 def restated_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefinition]:
@@ -100,9 +100,11 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         )  # before the logs: what a run does meanwhile is done by then
         before = known_for(kept.gold, cursor.reading if cursor else None)
         reading = read_on(before, lake, instance, kept.gold, serving)
-        today = business_day(now)
+        months = kept.pipeline.months
+        today = business_day(now) if months is None else month_now(now)
+        first = settings.first_day if months is None else months.first
         newest = min(reading.ledger.greatest_day or today, today)
-        wanted = restated_ranges(reading.ledger, first=settings.first_day, last=today, live_from=oldest_live(newest))
+        wanted = restated_ranges(reading.ledger, first=first, last=today, live_from=oldest_live(newest))
         found = list(_with_audits(instance, lake.find(gold), wanted, reading))
         chosen = choose(
             now,

@@ -75,7 +75,9 @@ def run_if_sensors(settings: Settings, catalog: Catalog) -> list[dg.SensorDefini
 def _declared(settings: Settings, catalog: Catalog, pipeline: Pipeline, declared: RunIf) -> dg.SensorDefinition:
     tables_of = job_tables(catalog)
     job = pipeline.job(declared.job) if declared.job in JOBS else declared.job
-    startable = {*tables_of, MONITOR} - {other.job(DAILY) for other in catalog.pipelines}  # which is about days
+    of_partitions = {other.job(DAILY) for other in catalog.pipelines}
+    of_partitions |= {other.job(name) for other in catalog.pipelines if other.months for name in JOBS}
+    startable = {*tables_of, MONITOR} - of_partitions  # nothing says which days or months
     known = {*tables_of, MONITOR, *(asset_key(stage.table).to_user_string() for stage in stages(catalog))}
     upstream = [_upstream(pipeline, named) for named in declared.upstream]
     unknown = sorted({*upstream} - known)

@@ -71,7 +71,12 @@ def _update_sensor(
 
     def look(lakehouse: LakehouseResource, now: datetime, cursor: Cursor) -> Look[Cursor, Watched]:
         decided = decide(now, cursor, watch(lakehouse.lakehouse()), mode, timers)
-        return Look(asking=decided, waits=format_updates(decided.wanted), why=trigger_context(decided.wanted))
+        return Look(
+            asking=decided,
+            waits=format_updates(decided.wanted),
+            why=trigger_context(decided.wanted),
+            months={month for source in decided.wanted for month in source.months},
+        )
 
     return asking_sensor(
         settings,

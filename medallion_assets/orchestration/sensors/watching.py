@@ -7,7 +7,7 @@ looking.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Derived, Loaded
@@ -38,6 +38,8 @@ def watch_bronze(lakehouse: Lakehouse, loaded: Loaded) -> list[Watched]:
         return [_watched(bronze, checkpoint)]
     decisions = read_decisions(lakehouse, table.short_name)
     ledger = Ledger.read(loaded, bronze, silver, decisions)
+    if loaded.months is not None:
+        return [_months_that_wait(lakehouse, loaded, bronze, ledger, checkpoint)]
     group = ledger.next_group(1)
     if not group:
         return [_watched(bronze, checkpoint, waits="; ".join(str(gap) for gap in ledger.gaps[:1]))]
@@ -47,6 +49,25 @@ def watch_bronze(lakehouse: Lakehouse, loaded: Loaded) -> list[Watched]:
         waits = f"export {group[0].id} failed the quality gate: accept or reject it, or run {table.path} by hand"
         return [_watched(bronze, checkpoint, waits=waits)]
     return [_watched(bronze, checkpoint, note=f"{decision or ''} {rules}".strip())]
+
+
+def _months_that_wait(
+    lakehouse: Lakehouse, loaded: Loaded, bronze: Snapshot, ledger: Ledger, checkpoint: int | None
+) -> Watched:
+    """Bronze, with the months that can be settled: all but those that failed the gate and nobody decided about."""
+    table, rules = loaded.table, rules_of(loaded)
+    stuck = [
+        batch
+        for batch in ledger.pending
+        if ledger.decision(batch) is None and failed_gate(lakehouse, table, batch, rules)
+    ]
+    months = sorted({batch.partition for batch in ledger.pending if batch not in stuck and batch.partition is not None})
+    if not months:
+        ids = ", ".join(batch.id for batch in stuck)
+        waits = f"{ids} failed the quality gate: accept or reject, or run {table.path} by hand" if stuck else ""
+        return _watched(bronze, checkpoint, waits=waits or "every month is settled")
+    decided = sorted(f"{batch.id} {ledger.decision(batch)}" for batch in ledger.pending if ledger.decision(batch))
+    return _watched(bronze, checkpoint, note=" ".join([*decided, rules]), months=tuple(months))
 
 
 def watch_sources(lakehouse: Lakehouse, derived: Derived) -> list[Watched]:
@@ -67,7 +88,9 @@ def failed_gate(lakehouse: Lakehouse, table: Table, export: Batch, rules: str) -
     return bool((of_export & same_rules & ~results["is_published"]).any())
 
 
-def _watched(snapshot: Snapshot, consumed: int | None, *, note: str = "", waits: str = "") -> Watched:
+def _watched(
+    snapshot: Snapshot, consumed: int | None, *, note: str = "", waits: str = "", months: tuple[date, ...] = ()
+) -> Watched:
     return Watched(
         table=snapshot.table.name,
         table_id=snapshot.table_id,
@@ -76,6 +99,7 @@ def _watched(snapshot: Snapshot, consumed: int | None, *, note: str = "", waits:
         consumed=consumed,
         note=note,
         waits=waits,
+        months=months,
     )
 
 

@@ -7,7 +7,7 @@ Does not: taking lines apart (a source), values (refining.typing.values), judgin
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -18,13 +18,14 @@ from medallion_assets.contracts.source import LineReader, Source
 from medallion_assets.contracts.table import Column, Table
 from medallion_assets.delta.schema import polars_type
 from medallion_assets.engines.pieces import pieces
-from medallion_assets.refining.typing.timestamps import MOMENT, business_dates, moments
+from medallion_assets.refining.typing.timestamps import MOMENT, business_dates, timestamps
 from medallion_assets.refining.typing.values import NOT_AFTER, reasons, suspect, typed
 
 SEQUENCE_MALFORMED = "sequence_malformed"
 WRITE_TIME_OUTSIDE_WINDOW = "write_time_outside_window"
 TEXTS_HASH = "_texts_hash"
 """Of a table without a key: a hash of all texts of a record."""
+LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 MOST_AHEAD = timedelta(minutes=1)
 """So long after the end of its batch may a timestamp be: clocks differ, and a full batch is not of one moment (T1)."""
 BLOCK_LINES = 65_536
@@ -155,12 +156,17 @@ def _is_asked(column: Column, table: Table) -> pl.Expr:
 def _sequence_micros(source: Source) -> pl.Expr:
     """When a change was written, or the moment as of which a full batch decides (rule R1)."""
     if source.has_moments:
-        written = pl.col("_sequence").map_batches(moments, return_dtype=MOMENT).dt.timestamp("us")
+        written = pl.col("_sequence").map_batches(_past_moments, return_dtype=MOMENT).dt.timestamp("us")
     else:
         digits = pl.col("_sequence")
         written = pl.when(digits.str.contains("^[0-9]{1,18}$")).then(digits).cast(pl.Int64)
     decided = decides_at(pl.col("_export_to_at"), source.uncertainty).dt.timestamp("us")
     return pl.when(_IS_READ).then(pl.when("_is_whole").then(decided).otherwise(written))
+
+
+def _past_moments(text: pl.Series) -> pl.Series:
+    """The moments that T1 allows; the end of the batch is for `write_time_outside_window` to compare with."""
+    return timestamps(text, not_after=pl.Series([LATEST]))
 
 
 def _is_outside_window(source: Source) -> pl.Expr:

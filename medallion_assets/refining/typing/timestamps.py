@@ -32,7 +32,6 @@ _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
 _ZONE = "(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 _LOCAL = f"^{_DATE}T{_TIME}$"
 _ZONED = f"^{_DATE}T{_TIME}{_ZONE}$"
-_SQL_SHAPE = rf"^{_DATE} {_TIME}(?: UTC)?$"
 _SQL_SECONDS = f"^{_DATE} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] UTC$"
 _SECONDS = len("2025-01-01T00:00:00")
 _MICROSECOND_DIGITS = 6
@@ -43,33 +42,28 @@ def timestamps(text: pl.Series, *, not_after: pl.Series) -> pl.Series:
 
     `not_after` is the last moment that the export which holds the text allows, inclusive.
     """
-    found = moments(text)
+    found = _moments(text)
     return found.zip_with(found.is_between(EARLIEST, not_after), pl.Series([None], dtype=found.dtype))
 
 
 def sql_timestamps(text: pl.Series, *, not_after: pl.Series) -> pl.Series:
-    """The same of the spelling `2019-10-01 00:00:00 UTC`; whole seconds, the usual case, are parsed at once."""
-    is_whole = text.str.contains(_SQL_SECONDS) & ~text.str.starts_with(_NO_YEAR)
-    whole = pl.select(pl.when(is_whole).then(text.str.slice(0, _SECONDS))).to_series()
-    parsed = whole.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False).dt.replace_time_zone("UTC")
-    rare = ~is_whole & text.is_not_null()
-    if rare.any():
-        parsed = parsed.scatter(rare.arg_true(), moments(iso_of_sql(text.filter(rare))))
+    """The same of the spelling `2019-10-01 00:00:00 UTC`, and of no other (rule E2)."""
+    parsed = _sql_moments(text)
     in_range = parsed.is_between(EARLIEST, not_after)
     return parsed.zip_with(in_range, pl.Series([None], dtype=parsed.dtype)).alias(text.name)
 
 
-def iso_of_sql(text: pl.Series) -> pl.Series:
-    """Texts of that spelling in ISO 8601; one of another spelling, in ISO 8601 as well, is none of either."""
-    is_sql = text.str.contains(_SQL_SHAPE)
-    iso = text.str.replace(" ", "T", literal=True).str.replace(" UTC", "Z", literal=True)
-    return iso.zip_with(is_sql, text.str.replace("T", " ", literal=True)).alias(text.name)
+def sql_timestamp_reasons(text: pl.Series, *, not_after: pl.Series) -> pl.Series:
+    """The reason of each text of that spelling, null for a good one and for null."""
+    malformed = pl.select(pl.when(text.is_not_null()).then(pl.lit(""))).to_series()
+    spelled = malformed.zip_with(_sql_moments(text).is_null(), _iso(text))
+    return timestamp_reasons(spelled, not_after=not_after).alias(text.name)
 
 
 def timestamp_reasons(text: pl.Series, *, not_after: pl.Series) -> pl.Series:
     """The reason of each text, null for a good one and for null."""
-    moment = moments(text)
-    has_no_zone = text.str.contains(_LOCAL) & moments(text + "Z").is_not_null()
+    moment = _moments(text)
+    has_no_zone = text.str.contains(_LOCAL) & _moments(text + "Z").is_not_null()
     reason = (
         pl.when(has_no_zone)
         .then(pl.lit(TIMESTAMP_WITHOUT_ZONE))
@@ -100,7 +94,7 @@ def business_dates(moment: pl.Expr) -> pl.Expr:
     return moment.dt.convert_time_zone(BUSINESS_TIME_ZONE).dt.date()
 
 
-def moments(text: pl.Series) -> pl.Series:
+def _moments(text: pl.Series) -> pl.Series:
     """The moments that the texts name, whatever their range; null where a text is malformed or has no zone."""
     is_moment = text.str.contains(_ZONED) & ~text.str.starts_with(_NO_YEAR)
     is_utc = is_moment & text.str.ends_with("Z")
@@ -120,3 +114,15 @@ def _utc_moments(text: pl.Series) -> pl.Series:
     fraction = text.str.slice(_SECONDS + 1).str.strip_chars_end("Z").str.pad_end(_MICROSECOND_DIGITS, "0")
     micros = seconds.dt.timestamp("us") + fraction.cast(pl.Int64)
     return micros.cast(MOMENT)
+
+
+def _sql_moments(text: pl.Series) -> pl.Series:
+    is_moment = text.str.contains(_SQL_SECONDS) & ~text.str.starts_with(_NO_YEAR)
+    whole = pl.select(pl.when(is_moment).then(text.str.slice(0, _SECONDS))).to_series()
+    parsed = whole.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    return parsed.dt.replace_time_zone("UTC").alias(text.name)
+
+
+def _iso(text: pl.Series) -> pl.Series:
+    """The texts that are well-formed, in ISO 8601."""
+    return text.str.slice(0, _SECONDS).str.replace(" ", "T", literal=True) + "Z"

@@ -24,7 +24,7 @@ from medallion_assets.refining.typing.numbers import number_reasons, numbers
 from medallion_assets.refining.typing.timestamps import (
     date_reasons,
     dates,
-    iso_of_sql,
+    sql_timestamp_reasons,
     sql_timestamps,
     timestamp_reasons,
     timestamps,
@@ -74,7 +74,7 @@ def reasons(frame: pl.DataFrame, column: Column) -> pl.Series:
         case Integer() | Decimal() as kind:
             of_value = number_reasons(text, kind)
         case SqlTimestampUtc():
-            of_value = timestamp_reasons(iso_of_sql(text), not_after=frame[NOT_AFTER])
+            of_value = sql_timestamp_reasons(text, not_after=frame[NOT_AFTER])
         case TimestampUtc():
             of_value = timestamp_reasons(text, not_after=frame[NOT_AFTER])
         case Date():

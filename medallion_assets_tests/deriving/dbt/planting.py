@@ -64,7 +64,7 @@ def plant(lakehouse: Lakehouse, table: Table, *rows: dict[str, Any], keeps_days:
     """
     filled = [row if _is_tombstone(table, row) else {**STAGE, **DEFAULTS[table], **row} for row in rows]
     if table.partition_by:
-        days = [row["ordered_at"].date() if "ordered_at" in row else None for row in filled]
+        days = [row["ordered_at"].date() if row.get("ordered_at") else None for row in filled]
         filled = [{"order_date": day, **row} for day, row in zip(days, filled, strict=True)]
     snapshot = lakehouse.ready(table)
     frame = pl.DataFrame(filled, schema=polars_schema(table), orient="row")
