@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import Field
 
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 KINDS = {"dbt", "deltalake", "gold"}
+
+
+class DbtConfig(TriggeredConfig):
+    """Run config of a build of dbt models."""
+
+    all_months: bool = Field(default=False, description="build months too from which nothing has changed")
 
 
 def dbt_assets(built: DbtModels, limits: DuckDBLimits) -> dg.AssetsDefinition:
@@ -48,14 +55,12 @@ def dbt_assets(built: DbtModels, limits: DuckDBLimits) -> dg.AssetsDefinition:
         check_specs=[_check(built, test) for test in specs.tests],
         pool=f"dbt_{built.name}",
     )
-    def models(
-        context: dg.AssetExecutionContext, config: TriggeredConfig, lakehouse: LakehouseResource
-    ) -> Iterator[Event]:
+    def models(context: dg.AssetExecutionContext, config: DbtConfig, lakehouse: LakehouseResource) -> Iterator[Event]:
         from medallion_assets.deriving.dbt.refresh import refresh
 
         with lakehouse.attempt(context, last, built.limits) as attempt:
             build = partial(refresh, attempt.lake, built, now=attempt.now, run_id=context.run.run_id, limits=limits)
-            done = attempt.repeat(partial(build, report=context.log.info))
+            done = attempt.repeat(partial(build, report=context.log.info, all_months=config.all_months))
             yield from attempt.checked(verdicts(built, specs.tests, done))
             done.build.expect_passed()
             for table in built.models:
@@ -117,6 +122,7 @@ def _result(snapshot: Any, done: "Refreshed", trigger: TriggerContext) -> dg.Mat
         rows_out=staged.rows,
         trigger=shown(trigger),
         release=done.release.release_id if done.release else None,
+        months="all" if done.months is None else ", ".join(map(str, sorted(done.months))) or "none",
         files_written=len(staged.add),
         partitions_replaced=len(staged.replaced),
     )

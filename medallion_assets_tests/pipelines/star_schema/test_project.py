@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,9 @@ def test_every_test_is_a_check_of_a_published_model() -> None:
     assert of_model["mart_equals_facts"] == "mart_revenue"
     assert of_model["versions_of_a_customer"] == "dim_customer"
     assert [test.name for test in specs.tests if test.is_warning] == ["lines_have_orders"]
+
+
+def test_a_wheel_has_the_project_where_the_package_looks_for_it() -> None:
+    repository = PROJECT.parent
+    told = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert told["force-include"][PROJECT.name] == f"medallion_assets/{PROJECT.name}"
