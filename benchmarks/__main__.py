@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import large_items, latency, months, publish, scrub, small_files, throughput, trigger_tick, upsert
+from benchmarks import (
+    large_items,
+    latency,
+    months,
+    publish,
+    scrub,
+    small_files,
+    star_schema,
+    throughput,
+    trigger_tick,
+    upsert,
+)
 from benchmarks.measuring import Line, report
 
 BENCHMARKS: tuple[Callable[..., list[Line]], ...] = (
@@ -19,6 +30,7 @@ BENCHMARKS: tuple[Callable[..., list[Line]], ...] = (
     upsert.run,
     scrub.run,
     publish.run,
+    star_schema.run,
     trigger_tick.run,
     latency.run,
 )

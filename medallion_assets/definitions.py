@@ -13,6 +13,7 @@ import dagster as dg
 from medallion_assets.contracts.catalog import Catalog, load_catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.policies import DuckDBLimits
+from medallion_assets.operations.alerts.queries import read_query_alerts
 from medallion_assets.orchestration.assets.bronze import bronze_asset
 from medallion_assets.orchestration.assets.dashboard import KEY as DASHBOARD
 from medallion_assets.orchestration.assets.dashboard import dashboard_asset
@@ -20,6 +21,7 @@ from medallion_assets.orchestration.assets.dbt import dbt_assets
 from medallion_assets.orchestration.assets.gold import gold_asset
 from medallion_assets.orchestration.assets.incidents import diagnose_job, incident
 from medallion_assets.orchestration.assets.monitor import monitor_job, operations_assets
+from medallion_assets.orchestration.assets.query_alerts import query_alerts_asset, query_alerts_job
 from medallion_assets.orchestration.assets.serving import serving_asset
 from medallion_assets.orchestration.assets.silver import derived_asset, silver_asset
 from medallion_assets.orchestration.jobs import jobs
@@ -52,6 +54,7 @@ def build_defs(
     for table in catalog.loaded_tables:
         judged(table)  # a contract that cannot work is refused here, not in its first run
     first_day = settings.first_day
+    queries = read_query_alerts(settings.query_alerts)
     duckdb_limits = DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)
     return dg.Definitions(
         assets=[
@@ -63,12 +66,14 @@ def build_defs(
             *(serving_asset(published, first_day) for published in catalog.published),
             *operations_assets(),
             dashboard_asset(settings),
+            *([query_alerts_asset(settings, queries)] if queries else []),
             incident,
         ],
         resources={
             "lakehouse": LakehouseResource.of(catalog)(
                 url=settings.lakehouse_url,
                 raw_url=settings.raw_url,
+                stops_for_stale_sources=settings.stops_for_stale_sources,
                 storage_options=settings.storage_options,
                 repetitions=settings.repetitions,
                 first_wait_seconds=settings.first_wait_seconds,
@@ -82,7 +87,12 @@ def build_defs(
                 publish_samples=list(settings.publish_samples),
             ),
         },
-        jobs=[*jobs(catalog), monitor_job(also=[DASHBOARD]), diagnose_job()],
+        jobs=[
+            *jobs(catalog),
+            monitor_job(also=[DASHBOARD]),
+            diagnose_job(),
+            *([query_alerts_job(queries)] if queries else []),
+        ],
         schedules=schedules(settings, catalog),
         sensors=[
             *(sensor for pipeline in catalog.pipelines for sensor in pipeline_sensors(settings, pipeline)),

@@ -27,6 +27,7 @@ ENGINES = ("polars",)
 ALERT_KINDS = ("failure", "warning", "skipped", "success")
 """The kinds of alerts, each with a list of URLs of its own."""
 ALERT_CHOICES = ("failures", "every_run")
+QUERY_ALERTS, QUERY_ALERTS_JOB = "MEDALLION_QUERY_ALERTS", "query_alerts"
 SCHEDULES = {"daily_gold_and_publish": ("0 1 * * *",), "monitor": ("*/15 * * * *",)}
 """Yesterday is closed at 01:00, and the monitor runs four times an hour, unless settings say otherwise."""
 PIPELINES = "medallion_assets.pipelines.transactions.pipeline:TRANSACTIONS"
@@ -57,6 +58,7 @@ class Settings:
     `storage_options` are the AWS variables that are set (secrets), as deltalake, Polars and obstore take them.
     `pipelines` are named `module:NAME`.
     `uses_triggers`: sensors and schedules are on without being switched on by hand, once a daemon runs.
+    `stops_for_stale_sources` is false when a run goes on, with a warning, although its source is stale (rule F8).
     `uses_timers` is false when every declared timer counts as 0. `schedules` are cron lines by job.
     `closes_missed_days`: days that nobody closed while the daemon was down are closed, or else skipped.
     `daily_done_by` is a time of day in the business time zone. `creates_tables`: DynamoDB tables that are missing are
@@ -66,7 +68,7 @@ class Settings:
     `step_retry_seconds`, then twice as long each time; no variable sets that, and only tests hand in another.
     `duckdb_memory` (such as 1GB) and `duckdb_threads` are what a build of dbt models may use.
     `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_jobs` which runs of a job raise one
-    (`every_run` or `failures`).
+    (`every_run` or `failures`). `query_alerts` is the file that declares queries which must find nothing.
     """
 
     home: Path
@@ -76,6 +78,7 @@ class Settings:
     pipelines: tuple[str, ...]
     first_day: date
     uses_triggers: bool
+    stops_for_stale_sources: bool
     uses_timers: bool
     schedules: Mapping[str, tuple[str, ...]]
     schedule_time_zone: str
@@ -90,6 +93,7 @@ class Settings:
     duckdb_threads: int
     alert_urls: Mapping[str, tuple[str, ...]] = field(repr=False)
     alert_jobs: Mapping[str, str]
+    query_alerts: Path | None
     ui_url: str
     step_retry_seconds: float = 10.0
 
@@ -145,6 +149,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         pipelines=_pipelines(env),
         first_day=_parsed(env, "MEDALLION_FIRST_DAY", "2025-01-01", date.fromisoformat, DAY),
         uses_triggers=_choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
+        stops_for_stale_sources=_choice(env, "MEDALLION_STALE_SOURCES", ("stop", "warn")) == "stop",
         uses_timers=_choice(env, "MEDALLION_TIMERS", ("contract", "none")) == "contract",
         schedules=_schedules(env),
         schedule_time_zone=_parsed(
@@ -167,6 +172,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         duckdb_threads=int(_number(env, "MEDALLION_DBT_THREADS", "2")) or 1,
         alert_urls={kind: tuple(env.get(f"MEDALLION_ALERTS_{kind.upper()}", "").split()) for kind in ALERT_KINDS},
         alert_jobs=_alert_jobs(env),
+        query_alerts=Path(env[QUERY_ALERTS]).expanduser().absolute() if env.get(QUERY_ALERTS) else None,
         ui_url=(env.get("MEDALLION_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
     )
 
@@ -272,7 +278,8 @@ def _memory(text: str) -> str:
 def _schedules(env: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """Cron lines by job; those of a job that is named replace its own."""
     lines = _json_object(env, "MEDALLION_SCHEDULES", 'such as {"refine": "0 */6 * * *", "ingest": ["5 * * * *"]}')
-    return {**SCHEDULES, **{job: (value,) if isinstance(value, str) else tuple(value) for job, value in lines.items()}}
+    usual = {**SCHEDULES, **({QUERY_ALERTS_JOB: SCHEDULES["monitor"]} if env.get(QUERY_ALERTS) else {})}
+    return {**usual, **{job: (value,) if isinstance(value, str) else tuple(value) for job, value in lines.items()}}
 
 
 def _alert_jobs(env: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,15 @@ from typing import Any
 import narwhals as nw
 
 from medallion_assets.contracts.months import Months
-from medallion_assets.contracts.policies import ARRIVAL_TIMERS, GATE, GatePolicy, Limits, Policies, Timers
+from medallion_assets.contracts.policies import (
+    ARRIVAL_TIMERS,
+    GATE,
+    LOADING_LIMITS,
+    GatePolicy,
+    Limits,
+    Policies,
+    Timers,
+)
 from medallion_assets.contracts.source import Owner, Source
 from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Mode
@@ -35,10 +43,13 @@ MOST_SLACK_HOURS = 24 * 366
 class Loaded(Policies):
     """A table of judged rows, from the batches of `source`. `table` says what a good row is.
 
-    `gate` says how many bad rows and deletes a batch may have. `arrival_timers` delay loading what has arrived.
+    `gate` says how many bad rows and deletes a batch may have. `arrival_timers` delay loading what has arrived,
+    and `loading_limits` are those of loading, as `limits` are of judging.
     `chain_starts_at` lets a chain of changes begin without a full batch (rule C1).
     `months` says that each batch is a whole month of the table, which replaces what there was of it (rule E6). Such a
     table has no key, and is partitioned by a column `of_batch`.
+    `source_freshness_hours` is the age of the latest batch that lies there at which the source counts as stale (rule
+    F8); None when nothing promises one.
     `source_arn` is the DynamoDB table that the exports are of, else that of the first one loaded; `accepts` are other
     ARNs whose exports are taken as well: that table was moved or restored there on purpose (rule B3).
     """
@@ -47,8 +58,10 @@ class Loaded(Policies):
     source: Source
     gate: GatePolicy = GATE
     arrival_timers: Timers = ARRIVAL_TIMERS
+    loading_limits: Limits = LOADING_LIMITS
     chain_starts_at: datetime | None = None
     months: Months | None = None
+    source_freshness_hours: float | None = None
     source_arn: str | None = None
     accepts: tuple[str, ...] = ()
 
@@ -194,6 +207,27 @@ DBT_LIMITS = Limits(time_limit_seconds=7200)
 
 
 @dataclass(frozen=True, kw_only=True)
+class ByMonth:
+    """What lets single months of dbt models be built again: the others follow from nothing that has changed.
+
+    A month of `facts` follows from the days of that month of each of `sources`, which have a partition a day, and from
+    the members that it names: `members` says for each other source, by its name, the column that facts and source call
+    a member by. Every model with a partition by month follows from that month's facts. `keys` are the columns of facts
+    that name rows of a dimension: those of months that stay must still be there.
+    """
+
+    facts: Table
+    sources: tuple[Table, ...]
+    members: Mapping[str, str]
+    keys: Mapping[str, Table]
+
+    @property
+    def source_names(self) -> frozenset[str]:
+        """The names of the sources by days."""
+        return frozenset(source.name for source in self.sources)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DbtModels(Policies):
     """Gold tables that a dbt project makes of tables before them, all of them in one build (rule D8).
 
@@ -201,6 +235,7 @@ class DbtModels(Policies):
     are the models that `models` are the contracts of, in this order: dimensions before the facts that name them. A
     model is called like its table, without the layer. Models that have none are the project's own. `generated` are
     files of the project, by their path below it, whose text is made when it is prepared, like that of its sources.
+    With `by_month` a build may be of few months; without it everything is built each time.
     """
 
     name: str
@@ -208,6 +243,7 @@ class DbtModels(Policies):
     sources: tuple[Table, ...]
     models: tuple[Table, ...]
     generated: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    by_month: ByMonth | None = None
     limits: Limits = DBT_LIMITS
 
     def __post_init__(self) -> None:

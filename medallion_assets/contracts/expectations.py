@@ -17,7 +17,7 @@ from narwhals.typing import IntoLazyFrameT
 
 from medallion_assets.contracts.reasons import appended, listed
 
-UNREADABLE = ("malformed_json", "unknown_record", "wrong_column_count", "flag_malformed")
+UNREADABLE = ("malformed_json", "unknown_record", "wrong_column_count")
 """The reasons of records that decoding could not take apart: nothing is known of their columns."""
 
 

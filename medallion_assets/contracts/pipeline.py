@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from medallion_assets.contracts.declared import (
     AsOf,
+    ByMonth,
     Daily,
     DbtModels,
     Derived,
@@ -29,6 +30,7 @@ from medallion_assets.errors import PermanentError
 
 __all__ = [
     "AsOf",
+    "ByMonth",
     "Daily",
     "DbtModels",
     "Derived",

@@ -33,13 +33,15 @@ UPDATE_TIMERS = Timers(wait_after_last_change_seconds=120)
 class Limits:
     """How long the stage that writes a table may take, how often it is tried again, and when it counts as unhealthy.
 
-    A run ends after `time_limit_seconds`, which counts as one of its `retries` if `retry_on_timeout`. A run that lasts
+    The first retry waits `first_retry_seconds`, or as the settings say, each one after it twice as long. A run ends
+    after `time_limit_seconds`, which counts as one of its `retries` if `retry_on_timeout`. A run that lasts
     over `health_seconds` (attempts and waits included) or a process over `health_peak_bytes` raises an alert and goes
     on.
     """
 
     time_limit_seconds: int = 3600
     retries: int = 1
+    first_retry_seconds: float | None = None
     retry_on_timeout: bool = False
     health_seconds: int = 7200
     health_peak_bytes: int = 8 * 1024**3
@@ -85,6 +87,8 @@ class Refresh:
     time_limit_seconds: int = 4 * 3600
 
 
+LOADING_LIMITS = Limits(retries=2, retry_on_timeout=True)
+"""Of a Bronze table, unless its declaration says otherwise."""
 GATE = GatePolicy()
 """Of a loaded table, unless its declaration says otherwise."""
 

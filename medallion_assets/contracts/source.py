@@ -49,7 +49,8 @@ class Found:
 
     `fingerprint` changes when anything of it comes, goes or changes (rule B2). `is_complete`: nothing more is awaited;
     whether it is whole is for reading to say. `files` are those that were seen of it, its data left out. `partition` is
-    the one that it replaces, where its name tells it.
+    the one that it replaces, where its name tells it. `reaches_until` is how far it reaches, as far as a listing shows
+    that (rule F8).
     """
 
     id: str
@@ -58,6 +59,7 @@ class Found:
     is_complete: bool = True
     files: int = 1
     partition: date | None = None
+    reaches_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +136,8 @@ class LineReader(Protocol):
 
         No line fails the call.
 
-        - `_verdict`: one of `contracts.expectations.UNREADABLE`, or null for a record that can be judged;
+        - `_verdict`: one of `contracts.expectations.UNREADABLE`, or another reason why the whole record is bad although
+          it can be read, or null;
         - `_is_delete`, and of changes `_sequence`: when it was written, as text (`Source.has_moments` says which);
         - `_unknown_attributes`: the names that the contract lacks, sorted;
         - of each column with a source its text under the column's name (null: absent), and as `wrong(column)` whether
@@ -154,6 +157,11 @@ class Source(Protocol):
     @property
     def write_time_slack_hours(self) -> float:
         """How far outside its window a record of a batch of changes may have been written (rule R1)."""
+        ...
+
+    @property
+    def technology(self) -> str:
+        """What people know it as: Dagster's UI has an icon for it."""
         ...
 
     @property

@@ -79,6 +79,10 @@ class QualityGateError(PermanentError):
     """An export failed its quality gate: nothing of it was published, and a person decides (rule C4)."""
 
 
+class StaleSourceError(PermanentError):
+    """What a source has is older than the declaration allows: nothing was loaded (rule F8)."""
+
+
 class ModelTestsError(PermanentError):
     """Tests of models failed: nothing of the build was published, and a person looks at the rows (rule D8)."""
 

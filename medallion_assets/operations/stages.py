@@ -21,7 +21,6 @@ from medallion_assets.refining.quarantine import quarantine_table
 INGEST, REFINE, INGEST_AND_REFINE, DAILY = "ingest", "refine", "ingest_and_refine", "daily_gold_and_publish"
 DBT, REFRESH, MONTHLY = "dbt", "daily_refresh", "month"
 """The jobs of a pipeline, without its prefix."""
-BRONZE_LIMITS = Limits(retries=2, retry_on_timeout=True)
 Kind = Literal["bronze", "judged", "derived", "gold", "dbt", "serving"]
 
 
@@ -59,7 +58,7 @@ def stages_of(pipeline: Pipeline) -> Iterator[Stage]:
     refine, daily = pipeline.job(REFINE), closing_job(pipeline)
     for loaded in pipeline.loaded:
         bronze = bronze_table(loaded.table.short_name)
-        yield Stage(table=bronze, kind="bronze", sources=(), job=pipeline.job(INGEST), limits=BRONZE_LIMITS)
+        yield Stage(table=bronze, kind="bronze", sources=(), job=pipeline.job(INGEST), limits=loaded.loading_limits)
         yield Stage(kind="judged", sources=(bronze,), job=refine, gate=loaded.gate, **_policies(loaded))
     for derived in pipeline.derived:
         yield Stage(kind="derived", sources=derived.sources, job=refine, **_policies(derived))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from random import SystemRandom
 from typing import Any
 
 import dagster as dg
@@ -40,6 +41,8 @@ PREVIEW_CHARACTERS = 120
 COUNTS_SHOWN = 100
 FAILURE_PARTS = {"what": "what", "expected": "expected", "found": "found", "do": "what to do"}
 """The parts of an error of this project, and what the metadata of the step's failure calls them."""
+JITTER = (0.8, 1.2)
+"""Steps that failed together are not tried again together."""
 FAILURE_KIND, FAILURE_EXPORT = "kind", "export"
 """What of the error stays the same when it happens again, and the export that it is about."""
 
@@ -184,12 +187,6 @@ def step_retries(limits: Limits, *, attempt: int, first_wait_seconds: float) -> 
     With a retry policy Dagster also tries again what was ended by a person, by its time limit or with its host: in the
     same process, which then works on for a run that is over.
     """
-    policy = dg.RetryPolicy(
-        max_retries=limits.retries,
-        delay=first_wait_seconds,
-        backoff=dg.Backoff.EXPONENTIAL,
-        jitter=dg.Jitter.PLUS_MINUS,
-    )
     try:
         yield
     except (dg.DagsterError, dg.RetryRequested):
@@ -197,8 +194,8 @@ def step_retries(limits: Limits, *, attempt: int, first_wait_seconds: float) -> 
     except Exception as error:
         if isinstance(error, dg.Failure) and not error.allow_retries:
             raise
-        wait = policy.calculate_delay(attempt)
-        raise dg.RetryRequested(max_retries=policy.max_retries, seconds_to_wait=wait) from error
+        wait = first_wait_seconds * 2 ** (attempt - 1) * SystemRandom().uniform(*JITTER)
+        raise dg.RetryRequested(max_retries=limits.retries, seconds_to_wait=wait) from error
 
 
 def as_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> dg.TableMetadataValue:

@@ -36,6 +36,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     catalog: ClassVar[Catalog] = Catalog()
     url: str
     raw_url: str
+    stops_for_stale_sources: bool = True
     storage_options: dg.ResourceDependency[Mapping[str, str]] = Field(default_factory=dict, repr=False)  # type: ignore[arg-type]
     """They hold secrets: a dependency is no configuration, which Dagster stores and shows."""
     repetitions: int = Repeating.attempts
@@ -77,7 +78,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     @contextmanager
     def retried(self, context: dg.AssetExecutionContext, limits: Limits) -> Iterator[None]:
         """Fail the step with what an error of this project says, and try it again as the limits say."""
-        wait = self.step_retry_seconds
+        wait = self.step_retry_seconds if limits.first_retry_seconds is None else limits.first_retry_seconds
         with step_retries(limits, attempt=context.retry_number + 1, first_wait_seconds=wait), stage_errors():
             yield
 

@@ -24,7 +24,7 @@ from medallion_assets.orchestration.daily_close import daily_lines, day_to_close
 from medallion_assets.orchestration.jobs import LIVE_PRIORITY, job_limit, job_tables, run_tags, step_tables
 from medallion_assets.orchestration.requests import days_request, request, triggered_config
 from medallion_assets.orchestration.trigger_context import TriggerContext
-from medallion_assets.settings import Settings
+from medallion_assets.settings import QUERY_ALERTS_JOB, Settings
 
 SCHEDULED = TriggerContext(trigger="schedule")
 MONTHLY_LINES = ("0 4 2 * *",)
@@ -37,7 +37,7 @@ def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinitio
     Raises:
         SettingsError: there is no such job, or a cron line makes no sense.
     """
-    names = (*job_tables(catalog), MONITOR)
+    names = (*job_tables(catalog), MONITOR, *([QUERY_ALERTS_JOB] if settings.query_alerts else []))
     if unknown := sorted(set(settings.schedules) - {*names, DAILY, MONTHLY}):
         raise _refused(f"jobs among {', '.join(names)}", ", ".join(unknown))
     daily = {pipeline.job(DAILY): pipeline for pipeline in catalog.pipelines if pipeline.gold and not pipeline.months}

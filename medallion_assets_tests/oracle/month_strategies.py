@@ -34,6 +34,16 @@ class Version:
     number: int
     lines: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """Its file; every second one is packed."""
+        return f"{self.month}.csv" + (".gz" if self.number % 2 else "")
+
+    @property
+    def text(self) -> str:
+        """What stands in it."""
+        return "".join(f"{line}\n" for line in (HEADER, *self.lines))
+
 
 def _mostly(usual: tuple[str, ...], odd: tuple[str, ...]) -> st.SearchStrategy[str]:
     return st.sampled_from([*usual * _USUAL, *odd * _ODD])
@@ -53,7 +63,8 @@ def lines(draw: st.DrawFn, month: str) -> str:
         draw(_mostly(("7",), ("", " "))),
         draw(st.sampled_from(("", "s"))),
     )
-    return ",".join(texts)
+    quotes = draw(st.sampled_from(("", "", "", '"')))  # around every text, or around none: they say the same
+    return ",".join(f"{quotes}{text}{quotes}" for text in texts)
 
 
 @st.composite

@@ -35,12 +35,13 @@ def _order_rules(row: Row) -> set[str]:
 
 
 def _line_rules(row: Row) -> set[str]:
-    allowed = {"line_number": (1, None), "quantity": (1, 100_000), "unit_price": (0, None), "discount": (0, 1)}
-    return {
-        f"{name}_out_of_range"
-        for name, (low, high) in allowed.items()
-        if name in row and (row[name] < low or (high is not None and row[name] > high))
+    outside = {
+        "line_number": row.get("line_number", 1) < 1,
+        "quantity": not 1 <= row.get("quantity", 1) <= 100_000,
+        "unit_price": not 0 <= row.get("unit_price", 0) < 1_000_000_000,
+        "discount": not 0 <= row.get("discount", 0) <= 1,
     }
+    return {f"{name}_out_of_range" for name, is_outside in outside.items() if is_outside}
 
 
 def _codes(*names: str) -> tuple[FileField, ...]:

@@ -58,6 +58,7 @@ class CsvFiles:
     chain_starts_at: ClassVar[datetime | None] = None
     final_verdicts: ClassVar[frozenset[str]] = frozenset()
     ids_ascend: ClassVar[bool] = False
+    technology: ClassVar[str] = "file"
 
     def of(self, table: Table) -> CsvFiles:
         del table

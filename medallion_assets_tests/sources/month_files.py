@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 import polars as pl
 from obstore.store import ObjectStore
@@ -54,6 +55,7 @@ class MonthFiles:
     chain_starts_at: datetime | None = None
     final_verdicts: tuple[str, ...] = ()
     ids_ascend: bool = False
+    technology: ClassVar[str] = "file"
 
     def of(self, table: Table) -> MonthFiles:
         del table

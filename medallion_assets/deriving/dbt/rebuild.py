@@ -17,6 +17,7 @@ from medallion_assets.delta.table_changes import Comparison, Rebuilt, expect_rea
 from medallion_assets.deriving.dbt.export import stage_model
 from medallion_assets.deriving.dbt.publish import Publication, new_release_id, publish
 from medallion_assets.deriving.dbt.refresh import build_of
+from medallion_assets.deriving.dbt.restating import RULES_NOTE, rules_of
 
 
 def rebuild_models(
@@ -65,7 +66,7 @@ def _rebuild(
             progress(f"comparing {base.table.name}", number, len(bases))
     versions = {base.table.name: base.version for base in bases}
     if not dry_run:
-        notes: dict[str, object] = {REBUILT_NOTE: {"why": why}}
+        notes: dict[str, object] = {REBUILT_NOTE: {"why": why}, RULES_NOTE: rules_of(models)}
         publication = Publication(release_id=new_release_id(), sources=sources, models=staged, notes=notes)
         versions |= publish(publication, build=models.name, run_id=None, now=now).versions
     changes = comparisons[table.name].finish()

@@ -9,10 +9,10 @@ rows never replace newer ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import duckdb
 
@@ -27,6 +27,7 @@ from medallion_assets.deriving.dbt.export import Staged, stage_model
 from medallion_assets.deriving.dbt.failures import keep_failures
 from medallion_assets.deriving.dbt.project import Call, Report
 from medallion_assets.deriving.dbt.publish import Publication, new_release_id, publish
+from medallion_assets.deriving.dbt.restating import RULES_NOTE, Affected, affected_months, lost_members, rules_of
 from medallion_assets.deriving.dbt.specs import expect_models, read_specs
 from medallion_assets.storage.workspace import workspace
 
@@ -35,7 +36,7 @@ from medallion_assets.storage.workspace import workspace
 class Refreshed:
     """What a refresh did. `release` is None when the build was not whole: then nothing was published.
 
-    `staged` and `versions` are by the name of the table.
+    `staged` and `versions` are by the name of the table. `months` are those that were built, None for all.
     """
 
     build: Build
@@ -43,6 +44,7 @@ class Refreshed:
     staged: Mapping[str, Staged]
     versions: Mapping[str, int]
     rows_in: int = 0
+    months: Collection[date] | None = None
     failures_kept: int = 0
 
 
@@ -54,8 +56,11 @@ def refresh(
     run_id: str | None = None,
     limits: DuckDBLimits = DUCKDB_LIMITS,
     report: Report = lambda _: None,
+    all_months: bool = False,
 ) -> Refreshed:
     """Build every model from the latest version of each source; publish them if all of it passed.
+
+    Of months that nothing has changed since the last release the files stay; with `all_months` they are built too.
 
     Raises:
         PermanentError: the project or a model does not fit its declaration.
@@ -63,29 +68,87 @@ def refresh(
         TransientError: the storage did not answer.
     """
     expect_models(read_specs(models.project), models)
-    return until_committed(lambda: _refresh(lakehouse, models, now, run_id, limits, report))
-
-
-def _refresh(
-    lakehouse: Lakehouse, models: DbtModels, now: datetime, run_id: str | None, limits: DuckDBLimits, report: Report
-) -> Refreshed:
-    bases = [lakehouse.ready(table) for table in models.models]
-    sources = [lakehouse.source(table) for table in models.sources]
-    with build_of(models, sources, limits=limits, report=report) as (built, connection):
-        if built.failed:
-            specs = read_specs(models.project)
-            kept = keep_failures(lakehouse, connection, models, specs, built.failed, run_id=run_id, now=now)
-            return Refreshed(build=built, release=None, staged={}, versions={}, failures_kept=kept)
-        staged = [stage_model(connection, base) for base in bases]
-    publication = Publication(release_id=new_release_id(), sources=sources, models=staged)
-    published = publish(publication, build=models.name, run_id=run_id, now=now)
-    return Refreshed(
-        build=built,
-        release=published.release,
-        staged={model.table.name: model for model in staged},
-        versions=published.versions,
-        rows_in=sum(source.row_count for source in sources),
+    return until_committed(
+        _Refresh(
+            lakehouse=lakehouse,
+            models=models,
+            now=now,
+            run_id=run_id,
+            limits=limits,
+            report=report,
+            all_months=all_months,
+        ).run
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Refresh:
+    lakehouse: Lakehouse
+    models: DbtModels
+    now: datetime
+    run_id: str | None
+    limits: DuckDBLimits
+    report: Report
+    all_months: bool
+
+    def run(self) -> Refreshed:
+        lakehouse, models = self.lakehouse, self.models
+        bases = [lakehouse.ready(table) for table in models.models]
+        sources = [lakehouse.source(table) for table in models.sources]
+        affected = None if self.all_months else affected_months(lakehouse, models, bases, sources)
+        done = None if affected is None else self._build(bases, sources, affected)
+        return done or self._whole(bases, sources)
+
+    def _whole(self, bases: Sequence[Snapshot], sources: Sequence[Snapshot]) -> Refreshed:
+        done = self._build(bases, sources, None)
+        if done is None:
+            raise AssertionError("unreachable: no month was to stay")
+        return done
+
+    def _build(
+        self, bases: Sequence[Snapshot], sources: Sequence[Snapshot], affected: Affected | None
+    ) -> Refreshed | None:
+        """Build and publish all, or what is `affected`; None where months that were to stay cannot."""
+        months = None if affected is None else affected.months
+        what = "every month" if months is None else f"{len(months)} months: {', '.join(map(str, sorted(months)))}"
+        self.report(f"building {what}")
+        paths = None if affected is None else affected.paths
+        with build_of(self.models, sources, limits=self.limits, report=self.report, paths=paths) as (built, connection):
+            if built.failed:
+                return self._failed(built, connection)
+            if months is not None and (lost := self._lost_members(connection, bases, months)):
+                self.report(f"months that were to stay name members that are gone ({lost}): all are built")
+                return None
+            staged = [
+                stage_model(connection, base, partitions=months if base.table.partition_by else None) for base in bases
+            ]
+        notes: dict[str, object] = {RULES_NOTE: rules_of(self.models)}
+        publication = Publication(release_id=new_release_id(), sources=sources, models=staged, notes=notes)
+        published = publish(publication, build=self.models.name, run_id=self.run_id, now=self.now)
+        return Refreshed(
+            build=built,
+            release=published.release,
+            staged={model.table.name: model for model in staged},
+            versions=published.versions,
+            rows_in=sum(source.row_count for source in sources),
+            months=months,
+        )
+
+    def _failed(self, built: Build, connection: duckdb.DuckDBPyConnection) -> Refreshed:
+        specs = read_specs(self.models.project)
+        kept = keep_failures(
+            self.lakehouse, connection, self.models, specs, built.failed, run_id=self.run_id, now=self.now
+        )
+        return Refreshed(build=built, release=None, staged={}, versions={}, failures_kept=kept)
+
+    def _lost_members(
+        self, connection: duckdb.DuckDBPyConnection, bases: Sequence[Snapshot], months: Collection[date]
+    ) -> dict[str, int]:
+        by_month = self.models.by_month
+        if by_month is None:
+            return {}
+        facts = next(base for base in bases if base.table.name == by_month.facts.name)
+        return lost_members(connection, by_month, facts, months)
 
 
 @contextmanager
@@ -95,11 +158,15 @@ def build_of(
     *,
     limits: DuckDBLimits = DUCKDB_LIMITS,
     report: Report = lambda _: None,
+    paths: Mapping[str, list[str]] | None = None,
 ) -> Iterator[tuple[Build, duckdb.DuckDBPyConnection]]:
-    """Build all models from snapshots; what dbt did, and a connection to what it made, as long as the context lasts."""
+    """Build all models from snapshots, or from `paths` of some of them.
+
+    Gives what dbt did, and a connection to what it made, as long as the context lasts.
+    """
     with workspace() as run:
         call = Call(project=models.project, run=run, limits=limits, report=report)
-        built = build(call, sources)
+        built = build(call, sources, paths=paths)
         with connect(call.database) as connection:
             connection.execute(f"set memory_limit = '{limits.memory}'")
             connection.execute(f"set threads = {limits.threads}")

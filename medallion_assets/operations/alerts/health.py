@@ -15,7 +15,7 @@ import polars as pl
 from medallion_assets.operations.alerts.facts import Facts
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.pipeline_runs import ENDED_AT
-from medallion_assets.operations.stages import stages
+from medallion_assets.operations.stages import REFRESH, stages
 
 MEBIBYTE = 1024**2
 
@@ -82,3 +82,33 @@ def unhealthy_run(facts: Facts, now: datetime) -> Iterator[Alert]:
         if work.peak_bytes > limits.health_peak_bytes:
             found = f"held {work.peak_bytes / MEBIBYTE:,.0f} MiB of memory"
             yield _unhealthy("memory", work, found, f"{limits.health_peak_bytes / MEBIBYTE:,.0f} MiB")
+
+
+def slow_refresh(facts: Facts, now: datetime) -> Iterator[Alert]:
+    """A run of a whole pipeline takes, or took, longer than its declaration says."""
+    for pipeline in facts.catalog.pipelines:
+        if (refresh := pipeline.refresh) is None:
+            continue
+        job = pipeline.job(REFRESH)
+        running = [stage for stage in facts.running if stage.job == job]
+        ended = (
+            facts.attempts.filter(pl.col("job") == job)
+            .group_by("run_id")
+            .agg(pl.col("started_at").min(), ENDED_AT.max().alias("ended_at"))
+        )
+        spans = {run_id: (began, until) for run_id, began, until in ended.sort("run_id").iter_rows()}
+        for stage in running:
+            began, _ = spans.get(stage.run_id, (stage.started_at, now))
+            spans[stage.run_id] = (min(began, stage.started_at), now)
+        at_work = {stage.run_id for stage in running}
+        for run_id, (began, until) in spans.items():
+            seconds = (until - began).total_seconds()
+            if seconds > refresh.health_seconds:
+                work = _Work(
+                    run_id=run_id,
+                    job=job,
+                    stage=job,
+                    seconds=seconds,
+                    state="it is still at work" if run_id in at_work else "it has ended",
+                )
+                yield _unhealthy("slow", work, f"took {seconds:,.0f} s", f"{refresh.health_seconds:,} s")

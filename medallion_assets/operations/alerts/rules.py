@@ -20,7 +20,7 @@ from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.operations.alerts.expectations import unusual_failures
 from medallion_assets.operations.alerts.facts import Facts, Unread
 from medallion_assets.operations.alerts.failures import unseen_failures
-from medallion_assets.operations.alerts.health import unhealthy_run
+from medallion_assets.operations.alerts.health import slow_refresh, unhealthy_run
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.pipeline_runs import JUDGED, Outcome, day_ranges, quality
 from medallion_assets.operations.stages import Stage, last_stages, stages
@@ -183,6 +183,7 @@ RULES: tuple[Rule, ...] = (
     low_quality,
     stale_table,
     unhealthy_run,
+    slow_refresh,
     unusual_failures,
     refused_export,
     gap,

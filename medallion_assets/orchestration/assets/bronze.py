@@ -19,7 +19,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.stages import BRONZE_LIMITS
+from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.partitions import loaded_asset, loaded_months, report_days
 from medallion_assets.orchestration.rebuild_config import RebuildConfig, rebuild_figures
 from medallion_assets.orchestration.reporting import as_table, asset_options, check, check_specs, counts, table_result
@@ -30,9 +30,12 @@ from medallion_assets.refining.decisions import Action, Decision, read_decisions
 from medallion_assets.refining.load import Ingested, ingest
 from medallion_assets.refining.owner import FORMER_TABLE, expect_new_table_id
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
+from medallion_assets.refining.source_freshness import source_freshness
 from medallion_assets.refining.versions import SUPERSEDED
 
 CHECKS = {"exports_verified": "Every export that lies there was seen; the complete ones verified, are in, and count."}
+SOURCE_FRESH = "source_fresh"
+FRESHNESS_CHECKS = {SOURCE_FRESH: "The latest batch that lies there is recent enough; judged before any is loaded."}
 REFUSALS_SHOWN = 20
 MESSAGE_CHARACTERS = 1_000
 """A message says what to do at its end, so it is shown whole."""
@@ -72,20 +75,24 @@ class IngestConfig(dg.Config):
 def bronze_asset(loaded: Loaded) -> dg.AssetsDefinition:
     """The asset `bronze/<table>` of a loaded table: the exports below `<raw>/<table>`, loaded exactly once."""
     table = bronze_table(loaded.table.short_name)
+    checks = CHECKS if loaded.source_freshness_hours is None else CHECKS | FRESHNESS_CHECKS
 
     months = loaded.months
-    options = asset_options(
-        table, kinds={"dynamodb" if months is None else "csv", "deltalake", "bronze"}, is_parallel=months is not None
-    )
+    kinds = {loaded.source.technology, "deltalake", "bronze"}
 
-    @loaded_asset(months, **options, check_specs=check_specs(table, CHECKS))
+    @loaded_asset(
+        months,
+        **asset_options(table, kinds=kinds, is_parallel=months is not None),
+        check_specs=check_specs(table, checks),
+    )
     def bronze(
         context: dg.AssetExecutionContext, config: IngestConfig, lakehouse: LakehouseResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        with lakehouse.attempt(context, table, BRONZE_LIMITS) as attempt:
+        with lakehouse.attempt(context, table, loaded.loading_limits) as attempt:
             lake, now, done = attempt.lake, attempt.now, Ingested()
             wanted = loaded_months(context.run.tags, of=table, months=months, now=now)
             confirm_table(lake, config.decisions(table.short_name, by=started_by(context), at=now))
+            yield from source_fresh(attempt, lakehouse, loaded)
             read = partial(rebuild_bronze, lake, lakehouse.raw_url, loaded, now=now)
             again = config.rebuild.run(attempt, read)
             only = frozenset(config.exports)
@@ -110,6 +117,29 @@ def confirm_table(lake: Lakehouse, decisions: list[Decision]) -> None:
         if bronze is not None and decision.subject not in read_decisions(lake, decision.table_name):
             expect_new_table_id(bronze, decision.subject)
     record_decisions(lake, decisions)
+
+
+def source_fresh(attempt: Attempt, lakehouse: LakehouseResource, loaded: Loaded) -> Iterator[dg.AssetCheckResult]:
+    """The check `source_fresh` of a table whose declaration promises fresh batches.
+
+    Raises:
+        StaleSourceError: the source is stale, and the setting does not say that this is a warning.
+    """
+    found = attempt.repeat(partial(source_freshness, attempt.lake, lakehouse.raw_url, loaded, now=attempt.now))
+    if found is None:
+        return
+    stops = lakehouse.stops_for_stale_sources
+    yield check(
+        bronze_table(loaded.table.short_name),
+        SOURCE_FRESH,
+        passed=not found.is_stale,
+        warn=not stops,
+        reaches_until="nothing lies there" if found.reaches_until is None else str(found.reaches_until),
+        limit_hours=found.limit_hours,
+        batches=found.batches,
+    )
+    if found.is_stale and stops:
+        raise found.error
 
 
 def ingest_result(

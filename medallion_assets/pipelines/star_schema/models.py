@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medallion_assets.contracts.pipeline import DbtModels
+from medallion_assets.contracts.pipeline import ByMonth, DbtModels
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
 from medallion_assets.pipelines.star_schema.dimensions import DIM_CUSTOMER, DIM_DATE, DIM_PRODUCT
 from medallion_assets.pipelines.star_schema.facts import FCT_ORDER_LINE, MART_REVENUE
@@ -27,6 +27,12 @@ STAR = DbtModels(
     project=PROJECT,
     sources=(CRM_CUSTOMERS, PRODUCTS, ORDERS, ORDER_LINES),
     models=(DIM_CUSTOMER, DIM_PRODUCT, DIM_DATE, FCT_ORDER_LINE, MART_REVENUE),
+    by_month=ByMonth(
+        facts=FCT_ORDER_LINE,
+        sources=(ORDERS, ORDER_LINES),
+        members={CRM_CUSTOMERS.name: "customer_id", PRODUCTS.name: "product_id"},
+        keys={"customer_key": DIM_CUSTOMER, "product_key": DIM_PRODUCT},
+    ),
     generated={SEED: us_holidays},
     freshness_hours=26,
 )

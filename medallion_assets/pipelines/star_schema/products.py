@@ -6,9 +6,6 @@ Does not: the dimension made of them (dbt_project/), or how versions are made fr
 
 from __future__ import annotations
 
-import narwhals as nw
-
-from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.contracts.table import Column, Money, Table, Text
 
 PRODUCTS = Table(
@@ -22,5 +19,4 @@ PRODUCTS = Table(
         Column("category", Text(case="lower"), "what it counts as in the figures", source="category"),
         Column("list_price", Money, "price of one in units of currency, 4 decimals", source="list_price"),
     ),
-    expectations=(expect_or_drop("list_price_negative", nw.col("list_price") >= 0, "list_price"),),
 )

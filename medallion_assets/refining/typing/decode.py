@@ -7,23 +7,25 @@ Does not: taking lines apart (a source), values (refining.typing.values), judgin
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
 from medallion_assets.contracts.batch import BatchKind, decides_at
+from medallion_assets.contracts.expectations import UNREADABLE
 from medallion_assets.contracts.reasons import spread
 from medallion_assets.contracts.source import LineReader, Source
 from medallion_assets.contracts.table import Column, Table
 from medallion_assets.delta.schema import polars_type
 from medallion_assets.engines.pieces import pieces
-from medallion_assets.refining.typing.timestamps import MOMENT, business_dates, moments
+from medallion_assets.refining.typing.timestamps import MOMENT, business_dates, timestamps
 from medallion_assets.refining.typing.values import NOT_AFTER, reasons, suspect, typed
 
 SEQUENCE_MALFORMED = "sequence_malformed"
 WRITE_TIME_OUTSIDE_WINDOW = "write_time_outside_window"
 TEXTS_HASH = "_texts_hash"
 """Of a table without a key: a hash of all texts of a record."""
+LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 MOST_AHEAD = timedelta(minutes=1)
 """So long after the end of its batch may a timestamp be: clocks differ, and a full batch is not of one moment (T1)."""
 BLOCK_LINES = 65_536
@@ -33,6 +35,8 @@ result."""
 
 _CARRIED = ("raw", "_export_id", "_export_type", "_source_file", "_line_number")
 _LISTS = ("_reasons", "_reason_columns")
+_IS_READ = ~pl.col("_verdict").is_in(UNREADABLE).fill_null(value=False)
+"""Whether a record could be taken apart; one with another verdict is bad, and its values have their reasons too."""
 
 
 def decode(lines: pl.DataFrame, table: Table, source: Source) -> pl.DataFrame:
@@ -123,41 +127,46 @@ def _reason_lists(
         pl.when(_is_asked(column, table)).then(reasons(few, column)).alias(column.name) for column in columns
     )
     of_record = few.select(
-        pl.when(pl.col("_verdict").is_not_null())
-        .then("_verdict")
-        .when(pl.col("_typed:_sequence_micros").is_null())
-        .then(pl.lit(SEQUENCE_MALFORMED))
-        .when(_is_outside_window(source))
-        .then(pl.lit(WRITE_TIME_OUTSIDE_WINDOW))
+        pl.concat_list(
+            "_verdict",
+            pl.when(_IS_READ & pl.col("_typed:_sequence_micros").is_null())
+            .then(pl.lit(SEQUENCE_MALFORMED))
+            .when(_IS_READ & _is_outside_window(source))
+            .then(pl.lit(WRITE_TIME_OUTSIDE_WINDOW)),
+        )
+        .list.drop_nulls()
         .alias("_of_record")
     )
     of_column = [pl.when(pl.col(column.name).is_not_null()).then(pl.lit(column.name)) for column in columns]
-    has_record_reason = pl.col("_of_record").is_not_null()
+    no_column = pl.col("_of_record").list.eval(pl.lit(None, pl.String))
     lists = of_columns.hstack(of_record).select(
-        pl.concat_list(pl.all()).list.drop_nulls().alias("_reasons"),
-        pl.when(has_record_reason)
-        .then(pl.concat_list(pl.concat_list(of_column).list.drop_nulls(), pl.lit(None, pl.String)))
-        .otherwise(pl.concat_list(of_column).list.drop_nulls())
-        .alias("_reason_columns"),
+        pl.concat_list(pl.concat_list(column.name for column in columns).list.drop_nulls(), "_of_record").alias(
+            "_reasons"
+        ),
+        pl.concat_list(pl.concat_list(of_column).list.drop_nulls(), no_column).alias("_reason_columns"),
     )
     return [spread(lists[name], is_suspect) for name in _LISTS]
 
 
 def _is_asked(column: Column, table: Table) -> pl.Expr:
     """Whether the record must answer for the column: a delete only for its key, an unreadable one for nothing."""
-    is_read = pl.col("_verdict").is_null()
-    return is_read if column.name in table.key else is_read & ~pl.col("_is_delete")
+    return _IS_READ if column.name in table.key else _IS_READ & ~pl.col("_is_delete")
 
 
 def _sequence_micros(source: Source) -> pl.Expr:
     """When a change was written, or the moment as of which a full batch decides (rule R1)."""
     if source.has_moments:
-        written = pl.col("_sequence").map_batches(moments, return_dtype=MOMENT).dt.timestamp("us")
+        written = pl.col("_sequence").map_batches(_past_moments, return_dtype=MOMENT).dt.timestamp("us")
     else:
         digits = pl.col("_sequence")
         written = pl.when(digits.str.contains("^[0-9]{1,18}$")).then(digits).cast(pl.Int64)
     decided = decides_at(pl.col("_export_to_at"), source.uncertainty).dt.timestamp("us")
-    return pl.when(pl.col("_verdict").is_null()).then(pl.when("_is_whole").then(decided).otherwise(written))
+    return pl.when(_IS_READ).then(pl.when("_is_whole").then(decided).otherwise(written))
+
+
+def _past_moments(text: pl.Series) -> pl.Series:
+    """The moments that T1 allows; the end of the batch is for `write_time_outside_window` to compare with."""
+    return timestamps(text, not_after=pl.Series([LATEST]))
 
 
 def _is_outside_window(source: Source) -> pl.Expr:

@@ -42,7 +42,7 @@ def timestamps(text: pl.Series, *, not_after: pl.Series) -> pl.Series:
 
     `not_after` is the last moment that the export which holds the text allows, inclusive.
     """
-    found = moments(text)
+    found = _moments(text)
     return found.zip_with(found.is_between(EARLIEST, not_after), pl.Series([None], dtype=found.dtype))
 
 
@@ -62,8 +62,8 @@ def sql_timestamp_reasons(text: pl.Series, *, not_after: pl.Series) -> pl.Series
 
 def timestamp_reasons(text: pl.Series, *, not_after: pl.Series) -> pl.Series:
     """The reason of each text, null for a good one and for null."""
-    moment = moments(text)
-    has_no_zone = text.str.contains(_LOCAL) & moments(text + "Z").is_not_null()
+    moment = _moments(text)
+    has_no_zone = text.str.contains(_LOCAL) & _moments(text + "Z").is_not_null()
     reason = (
         pl.when(has_no_zone)
         .then(pl.lit(TIMESTAMP_WITHOUT_ZONE))
@@ -94,7 +94,7 @@ def business_dates(moment: pl.Expr) -> pl.Expr:
     return moment.dt.convert_time_zone(BUSINESS_TIME_ZONE).dt.date()
 
 
-def moments(text: pl.Series) -> pl.Series:
+def _moments(text: pl.Series) -> pl.Series:
     """The moments that the texts name, whatever their range; null where a text is malformed or has no zone."""
     is_moment = text.str.contains(_ZONED) & ~text.str.starts_with(_NO_YEAR)
     is_utc = is_moment & text.str.ends_with("Z")

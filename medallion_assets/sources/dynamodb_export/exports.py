@@ -39,6 +39,7 @@ class DynamoDBExports:
     """Full and incremental exports, as DynamoDB writes them below a place, under any prefixes."""
 
     write_time_slack_hours: float = 24
+    technology: ClassVar[str] = "dynamodb"
     order: ClassVar[RecordOrder] = LOWEST_ID_WINS
     rules: ClassVar[tuple[str, ...]] = ()
     has_moments: ClassVar[bool] = False

@@ -15,7 +15,13 @@ from dataclasses import dataclass
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.source import Found, Listing
-from medallion_assets.sources.dynamodb_export.manifest import EXPORT_ID, ROOT, STARTED_NAME, SUMMARY_NAME
+from medallion_assets.sources.dynamodb_export.manifest import (
+    EXPORT_ID,
+    ROOT,
+    STARTED_NAME,
+    SUMMARY_NAME,
+    started_at_of,
+)
 from medallion_assets.storage.listing import StoredObject, Unseen, list_objects
 
 _ID = re.compile(EXPORT_ID)
@@ -177,6 +183,7 @@ class _Folder:
             fingerprint=f"{self.digest:032x}",
             is_complete=summary in self.files,
             files=len(self.files),
+            reaches_until=started_at_of(export_id),
         )
 
 

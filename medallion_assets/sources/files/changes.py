@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.reasons import listed
 from medallion_assets.contracts.source import wrong
 from medallion_assets.contracts.table import Table
@@ -34,22 +33,20 @@ class RecordColumns:
 def line_rows(
     texts: pl.DataFrame,
     verdicts: pl.Series,
-    kinds: pl.Series,
     table: Table,
     columns: RecordColumns,
     wrongs: Mapping[str, pl.Series] | None = None,
 ) -> pl.DataFrame:
     """What a `LineReader` gives, of records whose fields are `texts`, by their names (null: absent).
 
-    `verdicts` says which of them could not be taken apart, `kinds` of what kind each one's batch is. `wrongs` says of
+    `verdicts` says which of them could not be taken apart. `wrongs` says of
     some fields where they are of another kind than text.
     """
-    is_change = kinds == BatchKind.CHANGES.value
-    verdict, is_delete = _flags(texts, verdicts, is_change, columns.delete_flag)
+    verdict, is_delete = _flags(texts, verdicts, columns.delete_flag)
     sourced = [column for column in table.decoded_columns if column.source is not None]
     known = {*(str(column.source) for column in sourced), columns.sequence, columns.delete_flag}
     unknown = sorted(set(texts.columns) - known)
-    is_read = verdict.is_null()
+    is_read = verdicts.is_null()
     nothing = pl.repeat(None, texts.height, dtype=pl.String, eager=True)
 
     def text_of(name: str | None) -> pl.Series:
@@ -70,15 +67,13 @@ def line_rows(
     return pl.DataFrame(rows)
 
 
-def _flags(
-    texts: pl.DataFrame, verdicts: pl.Series, is_change: pl.Series, flag: str | None
-) -> tuple[pl.Series, pl.Series]:
-    """The verdicts with those of flags, and which records are deletes; a batch that is no change has none."""
+def _flags(texts: pl.DataFrame, verdicts: pl.Series, flag: str | None) -> tuple[pl.Series, pl.Series]:
+    """The verdicts with those of flags, and which records are deletes; where a file lacks the flag, none is."""
     never = pl.repeat(value=False, n=texts.height, dtype=pl.Boolean, eager=True)
     if flag is None or flag not in texts.columns:
         return verdicts, never
     said = texts.get_column(flag).fill_null("").str.strip_chars().str.to_lowercase()
-    is_read = verdicts.is_null() & is_change
+    is_read = verdicts.is_null()
     is_delete = said.is_in(TRUE) & is_read
     is_odd = ~said.is_in((*TRUE, *FALSE)) & is_read
     odd = pl.repeat(FLAG_MALFORMED, texts.height, dtype=pl.String, eager=True)

@@ -42,7 +42,7 @@ class CsvLines:
         texts = self.fields.columns(records, len(names)) if names else pl.DataFrame()
         texts.columns = list(names)
         texts = texts.select(pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in names)
-        return line_rows(texts, verdicts, lines["_export_type"], self.table, self.columns)
+        return line_rows(texts, verdicts, self.table, self.columns)
 
     def _verdicts(self, records: pl.Series, count: int) -> pl.Series:
         counts = self.fields.counts(records)

@@ -72,8 +72,9 @@ class FileDelivery:
 class Files:
     """The files below a table's place that `pattern` names: `orders-*.csv`, or `**/*.parquet` in any folders.
 
-    `kind` says what a file is of its table: changes, all of it, or a partition. A file of changes has a column
-    `sequence`, the moment at which each record was written, and may have one `delete_flag` (rule F3). `header` are the
+    `kind` says what a file is of its table: changes, all of it, or a partition; beside changes, what `full_pattern`
+    names is all of it. A file of changes has a column `sequence`, the moment at which each record was written, and may
+    have one `delete_flag` (rule F3). `header` are the
     columns that each file must have, in any order; without it these are the columns that the contract reads. A file of
     a partition begins with the partition's name, in the form of `partition` (as of strftime), up to the first dot.
     """
@@ -85,9 +86,11 @@ class Files:
     delete_flag: str | None = None
     header: tuple[str, ...] | None = None
     partition: str | None = None
+    full_pattern: str | None = None
     write_time_slack_hours: float = 24
     contract_columns: tuple[str, ...] = field(default=(), repr=False)
 
+    technology: ClassVar[str] = "file"
     uncertainty: ClassVar[timedelta] = timedelta(0)
     order: ClassVar[RecordOrder] = LATEST_ID_WINS
     has_moments: ClassVar[bool] = True
@@ -106,6 +109,7 @@ class Files:
             ("sequence", self.sequence, is_changes, is_changes),
             ("delete_flag", self.delete_flag, False, is_changes),
             ("partition", self.partition, is_partition, is_partition),
+            ("full_pattern", self.full_pattern, False, is_changes),
         ):
             if (value is None and is_needed) or (value is not None and not is_possible):
                 raise PermanentError(
@@ -118,18 +122,25 @@ class Files:
     @property
     def rules(self) -> tuple[str, ...]:
         """The columns that order records and delete, and the form of the files."""
-        return (f"files {self.kind} {self.sequence} {self.delete_flag} {self.format.rules}",)
+        return (f"files {self.kind} {self.full_pattern} {self.sequence} {self.delete_flag} {self.format.rules}",)
 
     @property
     def columns(self) -> RecordColumns:
         """The columns beside those of the contract."""
         return RecordColumns(sequence=self.sequence, delete_flag=self.delete_flag)
 
-    @property
-    def required(self) -> tuple[str, ...]:
-        """The columns that each file must have."""
-        beside = (name for name in (self.sequence, self.delete_flag) if name is not None)
-        return tuple(dict.fromkeys([*(self.contract_columns if self.header is None else self.header), *beside]))
+    def kind_of(self, key: str) -> BatchKind | None:
+        """What the file is of its table; None of one that is no file of it."""
+        if self.full_pattern is not None and pattern_of(self.full_pattern).fullmatch(key):
+            return BatchKind.FULL
+        return self.kind if pattern_of(self.pattern).fullmatch(key) else None
+
+    def required(self, key: str) -> tuple[str, ...]:
+        """The columns that a file must have."""
+        beside = {self.sequence, self.delete_flag} - {None}
+        every = (*(self.contract_columns if self.header is None else self.header), *sorted(map(str, beside)))
+        is_full = self.kind_of(key) is BatchKind.FULL
+        return tuple(dict.fromkeys(name for name in every if not (is_full and name in beside)))
 
     def of(self, table: Table) -> Files:
         """With the columns that the contract reads."""
@@ -138,13 +149,20 @@ class Files:
 
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
         """The files of a place, each as it is now (rule F1); everything is listed, for any file may change."""
-        is_named, unseen, foreign, batches = pattern_of(self.pattern).fullmatch, Unseen(), 0, []
+        unseen, foreign, batches = Unseen(), 0, list[Found]()
         for stored in list_objects(place, unseen=unseen):
-            if is_named(stored.key) is None:
+            if self.kind_of(stored.key) is None:
                 foreign += 1
             elif (name := batch_id(stored)) not in known and (after is None or name > after):
-                fingerprint = f"{stored.size} {stored.tag}"
-                batches.append(Found(id=name, prefix="", fingerprint=fingerprint, partition=self._named(stored.key)))
+                batches.append(
+                    Found(
+                        id=name,
+                        prefix="",
+                        fingerprint=f"{stored.size} {stored.tag}",
+                        partition=self._named(stored.key),
+                        reaches_until=stored.modified_at,
+                    )
+                )
         batches.sort(key=lambda found: found.id)
         return Listing(batches=batches, foreign=foreign, unclaimed=[], unseen=unseen.folders)
 
@@ -160,7 +178,7 @@ class Files:
         """Its records, each with its number from 1 (a header is none); verified while they are read, once."""
         del refused_as
         count, frame, size = 0, list[pl.DataFrame](), 0
-        with closing(self.format.records(place, delivery.key, self.required)) as blocks:
+        with closing(self.format.records(place, delivery.key, self.required(delivery.key))) as blocks:
             for columns, raw in blocks:
                 name = pl.repeat(source_file(delivery.key, columns), raw.len(), dtype=pl.String, eager=True)
                 numbers = pl.int_range(count + 1, count + raw.len() + 1, eager=True)
@@ -193,11 +211,12 @@ class Files:
         return []
 
     def _batch(self, name: str) -> Batch:
-        modified = modified_at(name)
-        begins = modified if self.kind is BatchKind.FULL else EPOCH
-        if self.kind is BatchKind.PARTITION:
-            begins = self._partition(key_of(name))
-        return Batch(id=name, kind=self.kind, covers_from=begins, covers_to=modified, records=0, started_at=modified)
+        key, modified = key_of(name), modified_at(name)
+        kind = self.kind_of(key) or self.kind
+        begins = modified if kind is BatchKind.FULL else EPOCH
+        if kind is BatchKind.PARTITION:
+            begins = self._partition(key)
+        return Batch(id=name, kind=kind, covers_from=begins, covers_to=modified, records=0, started_at=modified)
 
     def _named(self, key: str) -> date | None:
         """The partition that a file's name tells; None where it tells none, which reading it refuses."""

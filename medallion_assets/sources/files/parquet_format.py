@@ -95,7 +95,7 @@ class ParquetLines:
         schema = pl.Struct(dict.fromkeys(names, pl.String))
         texts = lines["raw"].str.json_decode(schema).struct.unnest() if names else pl.DataFrame()
         verdicts = pl.repeat(None, lines.height, dtype=pl.String, eager=True)
-        return line_rows(texts, verdicts, lines["_export_type"], self.table, self.columns)
+        return line_rows(texts, verdicts, self.table, self.columns)
 
 
 def _text(name: str, kind: pl.DataType) -> pl.Expr:

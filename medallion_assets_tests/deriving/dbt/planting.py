@@ -57,19 +57,25 @@ LINE = {
 DEFAULTS = {CRM_CUSTOMERS: CUSTOMER, PRODUCTS: PRODUCT, ORDERS: ORDER, ORDER_LINES: LINE}
 
 
-def plant(lakehouse: Lakehouse, table: Table, *rows: dict[str, Any]) -> int:
+def plant(lakehouse: Lakehouse, table: Table, *rows: dict[str, Any], keeps_days: bool = False) -> int:
     """Make some rows all that a table of Silver holds, in one commit; give its version.
 
-    A row of one order or line says its day by `ordered_at`.
+    A row of one order or line says its day by `ordered_at`. With `keeps_days` files of days that are the same stay.
     """
     filled = [row if _is_tombstone(table, row) else {**STAGE, **DEFAULTS[table], **row} for row in rows]
     if table.partition_by:
-        days = [row["ordered_at"].date() if "ordered_at" in row else None for row in filled]
+        days = [row["ordered_at"].date() if row.get("ordered_at") else None for row in filled]
         filled = [{"order_date": day, **row} for day, row in zip(days, filled, strict=True)]
     snapshot = lakehouse.ready(table)
     frame = pl.DataFrame(filled, schema=polars_schema(table), orient="row")
     parts = frame.partition_by(table.partition_by, as_dict=True) if table.partition_by else {(None,): frame}
     held = snapshot.files["path"].to_list() if snapshot.files.height else []
+    if keeps_days:
+        for day in snapshot.partitions:
+            rows_of_day, before = parts.get((day,)), snapshot.scan(partitions=[day]).collect()
+            if rows_of_day is not None and rows_of_day.sort(table.key).equals(before.sort(table.key)):
+                held = [path for path in held if path not in set(snapshot.partition_files([day])["path"])]
+                del parts[day,]
     staged = [snapshot.folder.stage(rows.lazy(), partition=day) for (day,), rows in parts.items() if rows.height]
     return snapshot.commit(staged, remove=held)
 

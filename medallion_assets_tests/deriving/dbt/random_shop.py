@@ -88,6 +88,13 @@ class RandomShop:
         plant(lakehouse, ORDERS, *self.orders.values())
         plant(lakehouse, ORDER_LINES, *self.lines.values())
 
+    def plant_changes(self, lakehouse: Lakehouse) -> None:
+        """Make it what Silver holds, as Silver does: files of days on which nothing changed stay."""
+        plant(lakehouse, CRM_CUSTOMERS, *_all(self.customers))
+        plant(lakehouse, PRODUCTS, *_all(self.products))
+        plant(lakehouse, ORDERS, *self.orders.values(), keeps_days=True)
+        plant(lakehouse, ORDER_LINES, *self.lines.values(), keeps_days=True)
+
     def star(self) -> Star:
         """What follows from it."""
         given = {

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.operations.alerts.facts import Facts, RunningStage
-from medallion_assets.operations.alerts.health import unhealthy_run
+from medallion_assets.operations.alerts.health import slow_refresh, unhealthy_run
 from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
 from medallion_assets_tests.pipeline import CATALOG
 
@@ -60,3 +62,21 @@ def test_a_stage_at_work_is_told_of_before_it_ends(ago: float, found: list[str])
 
 def test_a_stage_without_a_contract_has_no_limit() -> None:
     assert told(attempt(stage="silver.gone", ago=90_000, duration_seconds=80_000.0)) == []
+
+
+STAR = Catalog((STAR_SCHEMA,))
+ORDERS, MART, JOB = "bronze.orders", "gold.mart_revenue", "medallion_daily_refresh"
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(10_800, []), (10_801, [f"slow/r1/{JOB}"])])
+def test_a_run_of_a_whole_pipeline_counts_from_its_first_stage(seconds: int, found: list[str]) -> None:
+    ago = NOW - timedelta(seconds=seconds)
+    first = attempt(job=JOB, stage=ORDERS, ago=seconds, duration_seconds=60.0)
+    at_work = RunningStage(run_id="r1", job=JOB, stage=MART, started_at=NOW - timedelta(seconds=60))
+    only = RunningStage(run_id="r1", job=JOB, stage=ORDERS, started_at=ago)
+    last = attempt(job=JOB, stage=MART, ago=60, duration_seconds=60.0)
+    for rows, running in (([first], (at_work,)), ([], (only,)), ([first, last], ())):
+        facts = Facts(attempts=attempts(*rows), running=running, catalog=STAR)
+        assert keys(list(slow_refresh(facts, NOW))) == found
+    other_job = Facts(attempts=attempts(attempt(stage=ORDERS, ago=99_999, duration_seconds=9.0), last), catalog=STAR)
+    assert list(slow_refresh(other_job, NOW)) == []

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from medallion_assets.operations.alerts.queries import ask_all, read_query_alerts
 from medallion_assets.operations.sql.answer import answer
 from medallion_assets.operations.tables import every_table
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 from medallion_assets_tests.services.processes import REPOSITORY
 
-QUERIES = re.findall(r"^```sql\n(.*?)^```", (REPOSITORY / "docs" / "sql.md").read_text(), re.MULTILINE | re.DOTALL)
+DOCS = (REPOSITORY / "docs" / "sql.md").read_text()
+QUERIES = re.findall(r"^```sql\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL)
 FIND_NOTHING = ("copies > 1",)
 
 
@@ -36,3 +38,13 @@ def test_a_query_of_the_docs_is_answered(query: str, whole: Path, tmp_path: Path
 
 def test_there_are_such_queries() -> None:
     assert len(QUERIES) == 10
+
+
+def test_the_alerts_of_the_docs_are_declared_and_answered(whole: Path, tmp_path: Path) -> None:
+    (declared,) = re.findall(r"^```toml\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL)
+    (file := tmp_path / "queries.toml").write_text(declared)
+    findings = list(ask_all(lakehouse_at(whole), read_query_alerts(file), workspace=tmp_path))
+    assert [(finding.asked.name, finding.error) for finding in findings] == [
+        ("gold_disagrees", None),
+        ("bronze_is_quiet", None),
+    ]

@@ -17,13 +17,14 @@ from medallion_assets.operations.freshness import read_freshness
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.orchestration.reporting import step_retries
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
 from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets.pipelines.star_schema.orders import ORDERS
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.settings import inherited_environment, load_settings
 from medallion_assets_tests.deriving.dbt.planting import plant, plant_shop
 from medallion_assets_tests.graph import Graph
-from medallion_assets_tests.orchestration.star import STAR_PIPELINE
 
 MODELS = tuple(table.path for table in STAR.models)
 pytestmark = pytest.mark.xdist_group("dbt")  # importing dbt takes seconds
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.xdist_group("dbt")  # importing dbt takes seconds
 @pytest.fixture
 def graph(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> Graph:
     """The graph of the star schema over an empty home."""
-    return Graph(load_settings({"MEDALLION_HOME": str(tmp_path)}), dagster_instance, (STAR_PIPELINE,))
+    return Graph(load_settings({"MEDALLION_HOME": str(tmp_path)}), dagster_instance, (STAR_SCHEMA,))
 
 
 def test_each_model_is_an_asset_and_each_test_a_check(graph: Graph) -> None:
@@ -69,13 +70,23 @@ def test_the_refresh_is_one_job_by_the_clock(graph: Graph) -> None:
     assert "gold__dim_customer" not in request.run_config["ops"]
 
 
+@pytest.mark.parametrize(("retry", "minutes"), [(0, 5), (1, 10), (2, 20)])
+def test_loading_is_tried_again_after_5_10_and_20_minutes(retry: int, minutes: int) -> None:
+    limits = STAR_SCHEMA.loaded[0].loading_limits
+    assert limits.retries == 3
+    wait = limits.first_retry_seconds or 0
+    with pytest.raises(dg.RetryRequested) as asked, step_retries(limits, attempt=retry + 1, first_wait_seconds=wait):
+        raise ConnectionError
+    assert asked.value.seconds_to_wait == pytest.approx(minutes * 60, rel=0.2)
+
+
 def test_settings_give_the_refresh_another_time(tmp_path: Path) -> None:
     """And dbt alone a time of its own."""
     lines = '{"medallion_daily_refresh": "0 5 * * *", "medallion_dbt": "30 3 * * *"}'
     settings = load_settings(
         {"MEDALLION_HOME": str(tmp_path), "MEDALLION_SCHEDULES": lines, "MEDALLION_TIME_ZONE": "UTC"}
     )
-    repository = build_defs(settings, (STAR_PIPELINE,)).get_repository_def()
+    repository = build_defs(settings, (STAR_SCHEMA,)).get_repository_def()
     assert repository.get_schedule_def("medallion_daily_refresh_schedule").cron_schedule == ["0 5 * * *"]
     assert repository.get_schedule_def("medallion_dbt_schedule").cron_schedule == ["30 3 * * *"]
 
@@ -86,7 +97,7 @@ def test_loading_definitions_imports_neither_dbt_nor_duckdb() -> None:
         "import sys, medallion_assets.definitions as d; d.defs.resolve_asset_graph(); print(sorted({'dbt', 'duckdb', "
     )
     code += "'sqlglot', 'dagster_dbt'} & sys.modules.keys()), len(d.defs.resolve_asset_graph().asset_check_keys))"
-    named = {"MEDALLION_PIPELINES": "medallion_assets_tests.orchestration.star:STAR_PIPELINE"}
+    named = {"MEDALLION_PIPELINES": "medallion_assets.pipelines.star_schema.pipeline:STAR_SCHEMA"}
     environment = inherited_environment() | named
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.startswith("[] "), done.stdout + done.stderr

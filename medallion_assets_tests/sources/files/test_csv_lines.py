@@ -46,7 +46,7 @@ def read(line: str, header: str = HEADER) -> tuple[Any, ...]:
         ('a,1,5" pipe,t,', (None, False, "t", "a", "1", '5" pipe')),
         ("a,1,x,t,TRUE", (None, True, "t", "a", None, None)),
         ("a,1,x,t, d ", (None, True, "t", "a", None, None)),
-        ("a,1,x,t,maybe", ("flag_malformed", False, "t", None, None, None)),
+        ("a,1,x,t,maybe", ("flag_malformed", False, "t", "a", "1", "x")),
         ("a,1,x,t", ("wrong_column_count", False, "t", None, None, None)),
         ("a,1,x,t,,", ("wrong_column_count", False, "t", None, None, None)),
         ('a,"1"2,x,t,', ("unknown_record", False, "t", None, None, None)),
@@ -73,9 +73,12 @@ def test_records_of_several_files_keep_their_order() -> None:
     assert found.select("sku", "price").rows() == [("a", "1"), ("b", "2"), ("c", "3")]
 
 
-def test_a_file_of_all_rows_has_no_deletes() -> None:
-    (row,) = rows("a,1,x,t,true", kind=BatchKind.FULL)
+def test_a_file_may_lack_the_flag() -> None:
+    """A full one does; where it has it, a record is a delete there as well (F3)."""
+    (row,) = rows("a,1,x,t", header="id,price,note,at", kind=BatchKind.FULL)
     assert (row["_is_delete"], row["price"]) == (False, "1")
+    (row,) = rows("a,1,x,t,true", kind=BatchKind.FULL)
+    assert (row["_is_delete"], row["price"]) == (True, None)
 
 
 def test_records_that_say_the_same_have_one_spelling() -> None:

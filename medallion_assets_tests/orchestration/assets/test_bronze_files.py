@@ -1,0 +1,85 @@
+"""Bronze of files in Dagster: a stale source stops the run before anything is loaded, and a file that lands is seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from medallion_assets.contracts.policies import AT_ONCE, Timers
+from medallion_assets.orchestration.assets.bronze import bronze_asset
+from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.sensors.arrival import Known, look
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.triggers.file_arrival import Cursor, decide
+from medallion_assets_tests.refining.test_files import NOON, Shop
+
+BRONZE = bronze_table("prices")
+
+
+class AtNoon(LakehouseResource):
+    """The clock of the test."""
+
+    def now(self):  # type: ignore[no-untyped-def] # noqa: ANN201 - pydantic looks at annotations
+        return NOON + timedelta(hours=30)
+
+
+def run(shop: Shop, *, stops: bool) -> dg.ExecuteInProcessResult:
+    """Materialise bronze/prices at an hour of 30, with a limit of 24."""
+    loaded = replace(shop.loaded, source_freshness_hours=24)
+    lakehouse = AtNoon(url=shop.lakehouse.url, raw_url=shop.raw_url, stops_for_stale_sources=stops, repetitions=0)
+    with dg.DagsterInstance.ephemeral() as instance:
+        return dg.materialize(
+            [bronze_asset(loaded)], resources={"lakehouse": lakehouse}, instance=instance, raise_on_error=False
+        )
+
+
+@pytest.mark.parametrize(
+    ("hour", "stops", "loads", "fresh"), [(7, True, True, True), (5, True, False, False), (5, False, True, False)]
+)
+def test_a_stale_source_stops_the_run_or_warns(
+    tmp_path: Path, hour: float, stops: bool, loads: bool, fresh: bool
+) -> None:
+    """F8."""
+    shop = Shop(tmp_path)
+    shop.drop("prices-1.csv", hour, "a,1,1,")
+    done = run(shop, stops=stops)
+    assert done.success is loads
+    (check,) = (one for one in done.get_asset_check_evaluations() if one.check_name == "source_fresh")
+    assert (check.passed, check.severity) == (
+        fresh,
+        dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
+    )
+    bronze = shop.lakehouse.find(BRONZE)
+    assert (0 if bronze is None else bronze.row_count) == int(loads)
+    if not loads:
+        (failed,) = (event for event in done.all_events if event.is_step_failure)
+        assert "stale_source" in str(failed.step_failure_data.user_failure_data)
+
+
+def test_a_file_that_lands_grows_or_is_refused_is_seen_by_the_sensor(tmp_path: Path) -> None:
+    """F1, B2: debounced by its listing; a refused one is not asked for again until it changes."""
+    shop = Shop(tmp_path)
+    timers = Timers(min_time_between_triggers_seconds=0, wait_after_last_change_seconds=60)
+
+    def tick(cursor: Cursor, seconds: float, timers: Timers = timers) -> tuple[bool, Cursor]:
+        now = NOON + timedelta(seconds=seconds)
+        decided = decide(now, cursor, look(Known(shop.lakehouse, shop.loaded), shop.raw_url, cursor, now), timers)
+        return bool(decided.ask), decided.cursor
+
+    _, cursor = tick(Cursor(), 0)
+    shop.drop("prices-1.csv", 0, "a,1,0,")
+    assert (asked := tick(cursor, 30))[0] is False
+    shop.drop("prices-1.csv", 0.01, "a,1,0,", "b,1,0,")  # a copy that goes on
+    assert (asked := tick(asked[1], 80))[0] is False
+    assert (asked := tick(asked[1], 141))[0] is True
+    shop.run()
+    shop.write("prices-0.csv", 1, "sku,price\n")
+    assert tick(Cursor(), 200, AT_ONCE)[0] is True
+    shop.run()
+    assert tick(Cursor(), 260, AT_ONCE)[0] is False
+    shop.drop("prices-0.csv", 2, "c,1,0,")
+    assert tick(Cursor(), 320, AT_ONCE)[0] is True

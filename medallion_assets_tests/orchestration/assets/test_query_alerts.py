@@ -1,0 +1,57 @@
+"""Queries that must find nothing, in Dagster: checks that pass or fail for real, and alerts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from moto import mock_aws
+
+from medallion_assets.definitions import build_defs
+from medallion_assets.errors import SettingsError
+from medallion_assets.operations.alerts.table import read_events
+from medallion_assets.settings import load_settings
+from medallion_assets_tests.graph import Graph
+from medallion_assets_tests.pipeline import NOW
+
+QUERIES = """
+[no_incidents]
+query = "from operations.incidents"
+
+[nothing_at_all]
+query = "select 1 as one"
+severity = "failure"
+do = "stay calm"
+"""
+ASSET = "operations/query_alerts"
+
+
+@pytest.fixture
+def asking(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> Graph:
+    """The asset graph with two queries, over an empty lakehouse."""
+    (file := tmp_path / "queries.toml").write_text(QUERIES)
+    with mock_aws():
+        settings = load_settings({"MEDALLION_HOME": str(tmp_path), "MEDALLION_QUERY_ALERTS": str(file)})
+        return Graph(settings, dagster_instance)
+
+
+def test_a_query_is_a_check_and_what_it_finds_an_alert(asking: Graph) -> None:
+    """Twice on one day it is told once."""
+    for _ in range(2):
+        run = asking.run(ASSET)
+        assert run.success
+        assert run.failed_checks == {(ASSET, "nothing_at_all")}
+    assert run.figures(ASSET, "nothing_at_all")["first_rows"] == ['{"one": 1}']
+    (event,) = read_events(asking.lakehouse, NOW)
+    assert event.alert_key.startswith("query/nothing_at_all/")
+    assert (event.kind, event.do, event.job) == ("failure", "stay calm", "query_alerts")
+
+
+def test_queries_are_asked_on_a_schedule(asking: Graph) -> None:
+    """Four times an hour, or as settings say; without a file there is neither job nor schedule."""
+    assert asking.definitions.resolve_job_def("query_alerts")
+    assert asking.definitions.resolve_schedule_def("query_alerts_schedule").cron_schedule == ["*/15 * * * *"]
+    without = load_settings({"MEDALLION_SCHEDULES": '{"query_alerts": "0 * * * *"}'})
+    with pytest.raises(SettingsError, match="query_alerts"):
+        build_defs(without, asking.pipelines)

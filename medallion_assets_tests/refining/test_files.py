@@ -1,0 +1,208 @@
+"""Files become Silver by the rules of files: any order, several states of a key, later versions (F1 to F7)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from medallion_assets.contracts.batch import BatchKind
+from medallion_assets.contracts.table import Column, Date, Money, Table, Text
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.explain.explanation import explain
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.history_table import events_table
+from medallion_assets.refining.judged_contracts import judged
+from medallion_assets.refining.load import Ingested, ingest
+from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.rebuild_bronze import rebuild_bronze
+from medallion_assets.refining.redrive import redrive
+from medallion_assets.refining.refine import refine
+from medallion_assets.refining.refined import Refined
+from medallion_assets.sources.files.files import Files
+from medallion_assets_tests.pipeline import declared
+
+NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
+HEADER = "sku,since,price,at,gone\n"
+FILES = Files(
+    pattern="prices-*.csv",
+    full_pattern="all-*.csv",
+    kind=BatchKind.CHANGES,
+    sequence="at",
+    delete_flag="gone",
+)
+PRICES = judged(
+    Table(
+        name="silver.prices",
+        description="What an article costs.",
+        key=("sku",),
+        partition_by="since",
+        columns=(
+            Column("sku", Text(trim=False), "the article", source="sku"),
+            Column("since", Date(), "since when it costs that", source="since"),
+            Column("price", Money, "in units of currency", source="price"),
+        ),
+    )
+)
+HISTORY = judged(
+    replace(PRICES, name="silver.price_history", history=True, partition_by=None, columns=PRICES.columns[:3])
+)
+
+
+class Shop:
+    """A folder of files beside a lakehouse; hours are those since NOON."""
+
+    def __init__(self, folder: Path, table: Table = PRICES, source: Files = FILES) -> None:
+        self.loaded = declared(table, source=source)
+        self.raw_url = str(folder / "raw")
+        self.folder = folder / "raw" / table.short_name
+        self.folder.mkdir(parents=True)
+        self.lakehouse = Lakehouse(url=str(folder / "lakehouse"))
+
+    def drop(self, name: str, hour: float, *lines: str, header: str = HEADER) -> None:
+        """A file that was last modified at an hour; `sku,price,hour,gone` is a line."""
+        texts = [header]
+        for line in lines:
+            sku, price, at, gone = line.split(",")
+            moment = (NOON + timedelta(hours=float(at))).isoformat() if at else ""
+            texts.append(f"{sku},2025-02-01,{price},{moment},{gone}\n")
+        self.write(name, hour, "".join(texts))
+
+    def write(self, name: str, hour: float, text: str) -> None:
+        file = self.folder / name
+        file.write_text(text)
+        at = (NOON + timedelta(hours=hour)).timestamp()
+        os.utime(file, (at, at))
+
+    def ingest(self) -> Ingested:
+        return ingest(self.lakehouse, self.raw_url, self.loaded, now=NOON)
+
+    def refine(self) -> Refined:
+        return refine(self.lakehouse, self.loaded, now=NOON)
+
+    def run(self) -> None:
+        self.ingest()
+        self.refine()
+
+    def live(self) -> dict[str, Decimal]:
+        rows = self.lakehouse.open(self.loaded.table).scan().filter(~pl.col("is_deleted")).collect()
+        return dict(sorted(rows.select("sku", "price").iter_rows()))
+
+    def reasons(self) -> list[list[str]]:
+        rows = self.lakehouse.open(quarantine_table(self.loaded.table)).scan().sort("_line_number").collect()
+        return rows["reasons"].to_list()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+def test_a_file_is_in_bronze_as_it_was_and_once(shop: Shop) -> None:
+    """F1, B4."""
+    shop.drop("prices-1.csv", 1, "a,1,0,", "b,2,0.5,")
+    (batch,) = shop.ingest().loaded
+    assert batch.id.startswith("prices-1.csv@20250301T130000000000Z-")
+    assert (batch.kind, batch.covers_to, batch.records) == (BatchKind.CHANGES, NOON + timedelta(hours=1), 2)
+    rows = shop.lakehouse.open(bronze_table("prices")).scan().sort("_line_number").collect()
+    assert rows["raw"][0] == "a,2025-02-01,1,2025-03-01T12:00:00+00:00,"
+    assert rows["_line_number"].to_list() == [1, 2]
+    assert shop.ingest().loaded == []
+
+
+def test_files_never_wait_and_the_latest_moment_counts(shop: Shop) -> None:
+    """F2, F3: whatever the order of the files, and however old a record is."""
+    shop.drop("prices-2.csv", 5, "a,2,4,", "b,7,-9000,")
+    shop.run()
+    shop.drop("prices-1.csv", 3, "a,1,2,")
+    shop.run()
+    assert shop.refine().gaps == []
+    assert shop.live() == {"a": Decimal(2), "b": Decimal(7)}
+
+
+def test_a_file_may_tell_several_states_of_a_key(shop: Shop) -> None:
+    """F4: those of one moment are one if they say the same, and all bad if not."""
+    shop.drop("prices-1.csv", 9, "a,1,1,", "a,3,3,", "a,2,2,", "b,1,1,", "b,1,1,", "c,1,1,", "c,2,1,", "c,5,0,")
+    shop.run()
+    assert shop.live() == {"a": Decimal(3), "b": Decimal(1), "c": Decimal(5)}
+    assert shop.reasons() == [["conflicting_duplicate"]] * 2
+
+
+def test_a_history_keeps_two_changes_of_one_file(tmp_path: Path) -> None:
+    """F4, H1: also when it is redriven or rebuilt, and twice is once."""
+    shop = Shop(tmp_path, HISTORY)
+    shop.drop("prices-1.csv", 9, "a,1,1,", "a,2,2,", "a,x,3,", "a,,4,yes")
+    shop.run()
+    rows = shop.lakehouse.open(HISTORY).scan().sort("valid_from").collect()
+    assert rows.select("price", "is_deleted").rows() == [(Decimal(1), False), (Decimal(2), True)]
+    assert shop.lakehouse.open(events_table(HISTORY)).row_count == 3
+    assert not rebuild_judged(shop.lakehouse, shop.loaded, why="to see", now=NOON, dry_run=True).changes.any
+
+
+@pytest.mark.parametrize("table", [PRICES, HISTORY])
+def test_a_later_version_of_a_file_corrects_a_row_without_a_new_moment(tmp_path: Path, table: Table) -> None:
+    """F1, F5, F6: and takes nothing back that it no longer says."""
+    shop = Shop(tmp_path, table)
+    shop.drop("prices-1.csv", 9, "a,1,1,", "b,1,1,")
+    shop.run()
+    shop.drop("prices-1.csv", 10, "a,2,1,")
+    shop.run()
+    assert shop.live() == {"a": Decimal(2), "b": Decimal(1)}
+    shop.drop("prices-0.csv", 11, "a,3,1,")
+    shop.run()
+    assert shop.live()["a"] == Decimal(2)  # the greatest id, not the latest file
+
+
+@pytest.mark.parametrize("table", [PRICES, HISTORY])
+def test_a_full_file_decides_as_of_its_moment(tmp_path: Path, table: Table) -> None:
+    """F2, F3, K1: it needs no moment in its records; changes after it stand, and rows that it lacks are gone."""
+    shop = Shop(tmp_path, table)
+    shop.drop("prices-1.csv", 9, "a,1,1,", "b,1,1,", "c,1,5,")
+    shop.write("all-1.csv", 4, "sku,since,price\na,2025-02-01,7\n")
+    shop.run()
+    assert shop.live() == {"a": Decimal(7), "c": Decimal(1)}
+
+
+def test_a_flag_deletes_and_one_that_cannot_be_read_is_bad(shop: Shop) -> None:
+    """F3."""
+    shop.drop("prices-1.csv", 9, "a,1,1,", "a,no price,2,Yes", "b,1,1,maybe", "c,1,40,", "d,1,,")
+    shop.run()
+    assert shop.live() == {}
+    assert shop.reasons() == [["flag_malformed"], ["write_time_outside_window"], ["sequence_malformed"]]
+
+
+def test_a_ragged_record_is_bad_and_a_file_with_another_header_is_refused(shop: Shop) -> None:
+    shop.write("prices-1.csv", 9, f"{HEADER}a,2025-02-01,1,2025-03-01T12:00:00Z\n")
+    shop.write("prices-2.csv", 9, "sku,price\na,1\n")
+    (refused,) = shop.ingest().refused
+    assert refused.verdict == "wrong_header"
+    shop.refine()
+    assert shop.reasons() == [["wrong_column_count"]]
+
+
+def test_a_long_name_is_no_hindrance(shop: Shop) -> None:
+    """The ledger is read from bounds, which a footer shortens."""
+    name = f"prices-{'long' * 20}.csv"
+    shop.drop(name, 9, "a,1,1,")
+    shop.run()
+    assert shop.ingest().loaded == []
+    assert shop.live() == {"a": Decimal(1)}
+
+
+def test_what_was_loaded_can_be_explained_redriven_rebuilt_and_read_again(shop: Shop) -> None:
+    """C6, B1."""
+    shop.drop("prices-1.csv", 9, "a,1,1,", "a,2,2,", "a,0.00001,3,")
+    shop.run()
+    said = explain(shop.lakehouse, shop.loaded, "a")
+    assert [record.verdict for record in said.records] == ["quarantined", "decided the row", "superseded"]
+    assert said.disagreements == []
+    assert redrive(shop.lakehouse, shop.loaded, now=NOON).redriven == 0
+    rebuilt = rebuild_bronze(shop.lakehouse, shop.raw_url, shop.loaded, why="to see", now=NOON, dry_run=True)
+    assert (rebuilt.exports, rebuilt.kept, rebuilt.changes.any) == (1, [], False)
+    assert not rebuild_judged(shop.lakehouse, shop.loaded, why="to see", now=NOON, dry_run=True).changes.any

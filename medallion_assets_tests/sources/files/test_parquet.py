@@ -1,0 +1,95 @@
+"""Parquet files as batches: rows as exact texts, whatever their types, and broken files refused by name."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from medallion_assets.sources.files.parquet_format import Parquet
+from medallion_assets_tests.sources.files.reading import CHANGES, FULL, place_with, records, refusal
+from medallion_assets_tests.sources.files.test_csv_lines import PRICES
+
+SOURCE = replace(FULL, format=Parquet())
+
+
+def parquet(rows: pl.DataFrame) -> bytes:
+    file = io.BytesIO()
+    rows.write_parquet(file, row_group_size=2)
+    return file.getvalue()
+
+
+def test_each_value_has_an_exact_text(tmp_path: Path) -> None:
+    """And nothing is lost: decimals, zones, bytes, nested values and nulls."""
+    rows = pl.DataFrame(
+        {
+            "id": ['a"ä'],
+            "price": pl.Series([Decimal("12.5000")], dtype=pl.Decimal(38, 4)),
+            "n": [2**53 + 1],
+            "at": [datetime(2025, 1, 1, 1, 2, 3, 500_000, UTC)],
+            "local": [datetime(2025, 1, 1, 1, 2, 3)],  # noqa: DTZ001 - a column without a zone
+            "day": [date(2025, 1, 2)],
+            "flag": [True],
+            "bytes": [b"\xff\0"],
+            "tags": [["x", "y"]],
+            "nothing": pl.Series([None], dtype=pl.Float64),
+        }
+    ).with_columns(pl.col("at").dt.convert_time_zone("America/New_York"))
+    (raw,) = records(tmp_path, parquet(rows), name="a.parquet", source=SOURCE)
+    assert json.loads(raw) == {
+        "id": 'a"ä',
+        "price": "12.5000",
+        "n": "9007199254740993",
+        "at": "2025-01-01T01:02:03.500000Z",
+        "local": "2025-01-01T01:02:03.000000",
+        "day": "2025-01-02",
+        "flag": "true",
+        "bytes": "/wA=",
+        "tags": '{"tags":["x","y"]}',
+        "nothing": None,
+    }
+
+
+def test_rows_are_read_by_name_with_flag_and_moment(tmp_path: Path) -> None:
+    """F3: in whatever order their columns come."""
+    rows = pl.DataFrame({"gone": [False, True], "id": ["a", "b"], "price": [1.5, 2.5], "at": ["t1", "t2"]})
+    source = replace(CHANGES, format=Parquet())
+    place = place_with(tmp_path, "a.parquet", parquet(rows))
+    (found,) = source.find(place).batches
+    (lines,) = source.lines(place, source.read(place, found))
+    assert lines["_line_number"].to_list() == [1, 2]
+    lines = lines.with_columns(pl.lit("INCREMENTAL_EXPORT").alias("_export_type"))
+    read = source.reader(PRICES, lines["raw"]).read(lines)
+    assert read.select("_is_delete", "_sequence", "sku", "price").rows() == [
+        (False, "t1", "a", "1.5"),
+        (True, "t2", "b", None),
+    ]
+    assert source.spelled('a"ä') in json.dumps('a"ä', ensure_ascii=False)
+
+
+GOOD = parquet(pl.DataFrame({"id": ["a", "b", "c"], "price": [1, 2, 3]}))
+
+
+@pytest.mark.parametrize(
+    ("data", "verdict"),
+    [
+        (b"", "empty_file"),
+        (b"id,price\na,1\n", "not_parquet"),
+        (GOOD[:-20], "corrupt_parquet"),
+        (GOOD[:40] + b"\0" * 30 + GOOD[70:], "corrupt_parquet"),
+        (parquet(pl.DataFrame({"id": ["a"]})), "wrong_header"),
+    ],
+)
+def test_a_broken_file_has_a_verdict(tmp_path: Path, data: bytes, verdict: str) -> None:
+    assert refusal(tmp_path, data, name="a.parquet", source=SOURCE).verdict == verdict
+
+
+def test_a_file_without_rows_is_an_empty_batch(tmp_path: Path) -> None:
+    data = parquet(pl.DataFrame({"id": ["a"], "price": [1]}).clear())
+    assert records(tmp_path, data, name="a.parquet", source=SOURCE) == []
