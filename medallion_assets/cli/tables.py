@@ -44,6 +44,24 @@ def status(json: Json = False) -> None:
         terminal.answer(status_facts(found), lambda: status_page(found), found=bool(found.problems))
 
 
+def fetch(table: TableName, json: Json = False) -> None:
+    """Fetch what an API has for a table, window by window, into its raw place; Bronze then loads it from there."""
+    with Terminal(as_json=json) as terminal:
+        from datetime import UTC, datetime
+
+        from rich.text import Text
+
+        from medallion_assets.operations.fetching import fetch as fetch_table
+        from medallion_assets.settings import inherited_environment, load_settings
+
+        settings, loaded = load_settings(), lakehouse_for("fetch").catalog.loaded_by(table)
+        windows = fetch_table(
+            loaded, settings.raw_url, settings.storage_options, inherited_environment(), datetime.now(UTC)
+        )
+        names = [window.name for window in windows]
+        terminal.answer(names, lambda: Text("\n".join(names) or "nothing new"))
+
+
 def rebuild(
     table: Annotated[str, typer.Argument(help="Such as silver.customers; a bare name is the Silver table.")],
     why: Annotated[str, typer.Option(help="Why; goes into the commit.")],

@@ -118,16 +118,18 @@ class Comparison:
         """Count how one part differs, and give whether it does; a partition of a `day` is restated then (rule H3)."""
         old, new = self._seen(before), self._seen(after)
         names, key = new.columns, self.key
-        added, gone = new.join(old, on=key, how="anti"), old.join(new, on=key, how="anti")
+        added, gone = _lacking(new, old, key), _lacking(old, new, key)
         differs = new.join(old, on=names, how="anti", nulls_equal=True)
-        changed = differs.join(added, on=key, how="anti")
+        changed = _lacking(differs, added, key)
         self.changes.changed += changed.height
         self._added.append(added.select(key))
         self._gone.append(gone.select(key))
         self._show("added", added.head(EXAMPLES), None)
         self._show("gone", None, gone.head(EXAMPLES))
         shown = changed.head(EXAMPLES)
-        self._show("changed", shown, shown.select(key).join(old, on=key, how="left", maintain_order="left"))
+        self._show(
+            "changed", shown, shown.select(key).join(old, on=key, how="left", maintain_order="left", nulls_equal=True)
+        )
         found = bool(added.height or gone.height or changed.height)
         if found and day is not None:
             self.changes.restated.add(day)
@@ -137,7 +139,7 @@ class Comparison:
         """The changes of all parts together."""
         if self._added:
             added, gone = pl.concat(self._added), pl.concat(self._gone)
-            moved = added.join(gone, on=self.key, how="semi").height
+            moved = added.join(gone, on=self.key, how="semi", nulls_equal=True).height
             self.changes.added += added.height - moved
             self.changes.gone += gone.height - moved
             self.changes.changed += moved
@@ -174,3 +176,8 @@ class Comparison:
                 values = {name: value for name, value in row.items() if name not in key}
                 example = Example(change=change, key=key, **{"after" if after is not None else "before": values})
             self.changes.examples.append(example)
+
+
+def _lacking(rows: pl.DataFrame, others: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """The rows whose key no other has; a part of a key may be null, as where null is a group of its own."""
+    return rows.join(others, on=key, how="anti", nulls_equal=True)

@@ -22,8 +22,15 @@ _File = TypeVar("_File")
 START = datetime(2025, 3, 31, 20, tzinfo=UTC)
 """The evening before a month ends in Los Angeles: an order of some hours later is of the next one."""
 HOURS = 12
-ORDER_TIMES = ("2025-03-31T12:00:00Z", "2025-04-01T01:00:00Z", "2025-03-31T23:59:59-07:00", "2025-04-01T09:30:00+02:00")
-"""The first is before every version of a customer, the second at the very beginning of some; the last is in April."""
+ORDER_TIMES = (
+    "2025-03-31T12:00:00Z",
+    "2025-04-01T01:00:00Z",
+    "2025-03-31T23:59:59-07:00",
+    "2025-04-01T09:30:00+02:00",
+    "2025-01-10T08:00:00Z",
+    "2025-02-14T08:00:00Z",
+)
+"""The first is before every version of a customer, the second at the beginning of some; they lie in four months."""
 VALUES: dict[str, dict[str, Sequence[str]]] = {
     CRM_CUSTOMERS.name: {
         "customer_id": ("c1", "c2"),

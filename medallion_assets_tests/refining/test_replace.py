@@ -13,11 +13,12 @@ import pytest
 
 from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.policies import GatePolicy
+from medallion_assets.contracts.source import BatchRefusedError
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.refining import replace as replacing
-from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.bronze import bronze_table, load_export
 from medallion_assets.refining.decisions import Action
 from medallion_assets.refining.judged_contracts import judged
 from medallion_assets.refining.redrive import redrive
@@ -251,3 +252,15 @@ def test_an_events_moment_has_one_spelling_and_lies_in_its_month(shop: Shop, spe
     first = shop.write("2019-Oct", 1, event("a", event_time=spelling))
     shop.run()
     assert shop.quarantined() == ([] if reason is None else [(first, 1, [reason])])
+
+
+def test_a_version_that_a_later_one_overtook_while_it_was_read_is_refused(shop: Shop) -> None:
+    """E6: by the commit itself, which sees what has come in meanwhile."""
+    shop.write("2019-Oct", 1, event("a"))
+    shop.write("2019-Oct", 2, event("b"))
+    shop.ingest()
+    found = next(found for found in LOADED.source.find(shop.place).batches if found.id.endswith("~1"))
+    first = LOADED.source.read(shop.place, found).batch
+    with pytest.raises(BatchRefusedError, match="older version"):
+        load_export(shop.lakehouse, bronze_table("ecommerce_events"), first, [])
+    assert shop.bronze() == ["2019-Oct.csv~2"]

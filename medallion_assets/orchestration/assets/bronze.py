@@ -77,11 +77,13 @@ def bronze_asset(loaded: Loaded) -> dg.AssetsDefinition:
     table = bronze_table(loaded.table.short_name)
     checks = CHECKS if loaded.source_freshness_hours is None else CHECKS | FRESHNESS_CHECKS
     months = loaded.months
-    options = asset_options(
-        table, kinds={loaded.source.technology, "deltalake", "bronze"}, is_parallel=months is not None
-    )
+    kinds = {loaded.source.technology, "deltalake", "bronze"}
 
-    @loaded_asset(months, **options, check_specs=check_specs(table, checks))
+    @loaded_asset(
+        months,
+        **asset_options(table, kinds=kinds, is_parallel=months is not None),
+        check_specs=check_specs(table, checks),
+    )
     def bronze(
         context: dg.AssetExecutionContext, config: IngestConfig, lakehouse: LakehouseResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:

@@ -45,11 +45,23 @@ class CsvLines:
         return line_rows(texts, verdicts, self.table, self.columns)
 
     def _verdicts(self, records: pl.Series, count: int) -> pl.Series:
-        counts = self.fields.counts(records)
-        is_other = counts != count
+        """What cannot be taken apart; only records that are not simply so many fields are looked at closely."""
         has_quotes = records.str.contains('"', literal=True)
+        odd = has_quotes
+        if has_quotes.any():
+            odd = has_quotes.clone().scatter(
+                has_quotes.arg_true(), ~self.fields.is_strict(records.filter(has_quotes), count)
+            )
+        few = records.filter(odd)
+        counts = records.str.count_matches(self.fields.delimiter, literal=True) + 1
+        is_other = (counts != count) & ~has_quotes
         verdicts = pl.select(pl.when(is_other).then(pl.lit(WRONG_COLUMN_COUNT))).to_series()
-        if not has_quotes.any():
+        if not few.len():
             return verdicts
-        malformed = self.fields.is_malformed(records) & has_quotes & ~is_other
-        return pl.select(pl.when(malformed).then(pl.lit(UNKNOWN_RECORD)).otherwise(verdicts)).to_series()
+        why = pl.select(
+            pl.when(self.fields.counts(few) != count)
+            .then(pl.lit(WRONG_COLUMN_COUNT))
+            .when(self.fields.is_malformed(few))
+            .then(pl.lit(UNKNOWN_RECORD))
+        ).to_series()
+        return verdicts.scatter(odd.arg_true(), why)

@@ -1,0 +1,189 @@
+"""Windows of an API as a source of batches: each that has its summary is one (rules F1 to F8).
+
+Belongs here: what lies in the raw place, as `contracts.source.Source` asks for it; the API is not asked.
+Does not: fetching (sources.rest.fetch).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Generator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import polars as pl
+from obstore.store import ObjectStore
+
+from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.source import (
+    LATEST_ID_WINS,
+    BatchRefusedError,
+    Found,
+    LineReader,
+    Listing,
+    Owner,
+    RecordOrder,
+)
+from medallion_assets.contracts.table import Table
+from medallion_assets.sources.files.changes import RecordColumns
+from medallion_assets.sources.files.names import source_file
+from medallion_assets.sources.files.parquet_format import Parquet
+from medallion_assets.sources.rest.endpoint import Endpoint, parsed, records_of
+from medallion_assets.sources.rest.landing import FOLDER, SUMMARY, Page, Window, read_summary, window_of
+from medallion_assets.storage.listing import Unseen, list_objects
+from medallion_assets.storage.stores import read_bytes
+
+BROKEN_SUMMARY, BROKEN_PAGE = "broken_summary", "broken_page"
+RECORDS = Parquet()
+"""Records are kept as those of Parquet are: JSON whose values are texts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowDelivery:
+    """A window, by its summary."""
+
+    batch: Batch
+    pages: list[Page]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestWindows:
+    """The windows of an endpoint. `sequence` is the field with the moment of a record, `delete_flag` as in rule F3."""
+
+    endpoint: Endpoint
+    sequence: str
+    delete_flag: str | None = None
+    write_time_slack_hours: float = 24
+
+    uncertainty: ClassVar[timedelta] = timedelta(0)
+    order: ClassVar[RecordOrder] = LATEST_ID_WINS
+    has_moments: ClassVar[bool] = True
+    final_verdicts: ClassVar[frozenset[str]] = frozenset()
+    ids_ascend: ClassVar[bool] = True
+    technology: ClassVar[str] = "http"
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The fields that order records and delete."""
+        return (f"rest {self.sequence} {self.delete_flag} {self.endpoint.records}",)
+
+    @property
+    def chain_starts_at(self) -> datetime | None:
+        """Where the first window begins (rule F2)."""
+        return self.endpoint.starts_at
+
+    def of(self, table: Table) -> RestWindows:
+        """The same for every table."""
+        del table
+        return self
+
+    def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
+        """The windows that count; pages of one that does not belong to it all the same, and are not foreign."""
+        unseen, foreign, batches = Unseen(), 0, []
+        for stored in list_objects(place, unseen=unseen):
+            found = window_of(stored.key)
+            if found is None:
+                foreign += 1
+            elif found[1] == SUMMARY and found[0].name not in known and (after is None or found[0].name > after):
+                fingerprint = f"{stored.size} {stored.tag}"
+                batches.append(Found(id=found[0].name, prefix="", fingerprint=fingerprint, reaches_until=found[0].end))
+        return Listing(
+            batches=sorted(batches, key=lambda batch: batch.id), foreign=foreign, unclaimed=[], unseen=unseen.folders
+        )
+
+    def read(self, place: ObjectStore, found: Found, *, owner: Owner | None = None) -> WindowDelivery:
+        """What its summary says; an API has no owner.
+
+        Raises:
+            BatchRefusedError: the summary is gone or damaged.
+            TransientError: the store did not answer.
+        """
+        del owner
+        key = f"{FOLDER}/{found.id}/{SUMMARY}"
+        known = window_of(key)
+        try:
+            pages = read_summary(place, known[0]) if known is not None else None
+        except ValueError as error:
+            raise _refused(BROKEN_SUMMARY, key, "a summary", error) from error
+        if known is None or pages is None:
+            raise _refused(BROKEN_SUMMARY, key, "a summary", "none")
+        return WindowDelivery(batch=_batch(known[0], pages), pages=pages)
+
+    def lines(
+        self, place: ObjectStore, delivery: WindowDelivery, *, refused_as: str | None = None
+    ) -> Generator[pl.DataFrame]:
+        """The records of one page after the other, each with its place in the page.
+
+        Raises:
+            BatchRefusedError: a page is gone, or not what the summary says of it.
+            TransientError: the store did not answer.
+        """
+        del refused_as
+        for page in delivery.pages:
+            body = read_bytes(place, page.key) or b""
+            if (digest := hashlib.sha256(body).hexdigest()) != page.sha256:
+                raise _refused(BROKEN_PAGE, page.key, f"SHA-256 {page.sha256}", digest if body else "nothing")
+            records = records_of(parsed(body), self.endpoint.records)
+            if len(records) != page.records:
+                raise _refused(BROKEN_PAGE, page.key, f"{page.records} records", len(records))
+            if records:
+                names = dict.fromkeys(name for record in records for name in record)
+                raw = pl.Series("raw", [_raw(record) for record in records], dtype=pl.String)
+                yield pl.DataFrame({"raw": raw}).select(
+                    pl.lit(source_file(page.key, tuple(names))).alias("_source_file"),
+                    pl.int_range(1, pl.len() + 1).alias("_line_number"),
+                    "raw",
+                )
+
+    def reader(self, table: Table, sample: pl.Series) -> LineReader:
+        """A reader of records."""
+        del sample
+        return RECORDS.reader(table, RecordColumns(sequence=self.sequence, delete_flag=self.delete_flag))
+
+    def canonical(self, line: str) -> str:
+        """One text for all orders of a record's fields."""
+        return json.dumps(json.loads(line), sort_keys=True, ensure_ascii=False)
+
+    def spelled(self, text: str) -> str:
+        """A text as JSON spells it."""
+        return RECORDS.spelled(text)
+
+    def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
+        """Nothing: a text can be read, or has a reason of its own."""
+        del bad, table
+        return []
+
+
+def _batch(window: Window, pages: list[Page]) -> Batch:
+    return Batch(
+        id=window.name,
+        kind=BatchKind.CHANGES,
+        covers_from=window.begin,
+        covers_to=window.end,
+        records=sum(page.records for page in pages),
+        started_at=window.end,
+    )
+
+
+def _raw(record: dict[str, Any]) -> str:
+    """A record whose values are texts; nested ones are JSON in a text, and half of a surrogate pair is replaced."""
+    text = json.dumps({name: _text(value) for name, value in record.items()}, ensure_ascii=False)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _refused(verdict: str, key: str, expected: str, found: object) -> BatchRefusedError:
+    return BatchRefusedError(
+        verdict,
+        f"{key} refused: {verdict}",
+        expected=expected,
+        found=found,
+        do="bring the file back as it was; or remove the window's folder, and it is fetched again",
+    )
