@@ -21,7 +21,8 @@ from medallion_assets.delta.duckdb_views import duckdb_type, quoted
 from medallion_assets.delta.schema import fits_contract, polars_schema, stored_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.delta.table_changes import Comparison
-from medallion_assets.errors import PermanentError
+from medallion_assets.deriving.dbt.build import no_room_error
+from medallion_assets.errors import MedallionError, PermanentError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,8 +157,8 @@ def _name(table: Table) -> str:
     return f"{quoted(table.layer)}.{quoted(table.short_name)}"
 
 
-def _refused(table: Table, error: duckdb.Error) -> PermanentError:
-    return PermanentError(
+def _refused(table: Table, error: duckdb.Error) -> MedallionError:
+    return no_room_error(f"the dbt model {table.short_name} cannot be read", str(error)) or PermanentError(
         f"the dbt model {table.short_name} does not fit the contract of {table.name}",
         expected=f"columns {', '.join(table.column_names)}, with values that their types hold",
         found=str(error).splitlines()[0],
