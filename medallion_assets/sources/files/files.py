@@ -24,6 +24,7 @@ from medallion_assets.sources.files.changes import RecordColumns
 from medallion_assets.sources.files.csv_format import Csv
 from medallion_assets.sources.files.names import batch_id, key_of, modified_at, pattern_of, source_file
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
+from medallion_assets.storage.bucket import EMPTY
 from medallion_assets.storage.listing import Unseen, list_objects
 from medallion_assets.storage.stores import state_of
 
@@ -237,8 +238,8 @@ class Files:
     def _expect_unchanged(self, place: ObjectStore, delivery: FileDelivery) -> None:
         """Refuse what was read of a file that changed while it was read: its id is that of another version."""
         state = state_of(place, delivery.key)
-        was = (f"{delivery.tag}-{delivery.size:x}", delivery.tag.partition(" ")[0])
-        if delivery.size and state not in was and state.partition(" ")[0] not in was:
+        was = (f"{delivery.tag}-{delivery.size:x}", delivery.tag.partition(" ")[0], *([] if delivery.size else [EMPTY]))
+        if state not in was and state.partition(" ")[0] not in was:
             raise FileRefusedError(
                 Verdict.CHANGED_MEANWHILE, file=delivery.key, expected="the file as it was listed", found=state
             )

@@ -115,6 +115,12 @@ def test_a_file_that_is_gone_or_has_changed_since_it_was_listed_is_refused(tmp_p
     with pytest.raises(FileRefusedError) as refused:
         list(FULL.lines(place, FULL.read(place, found)))
     assert refused.value.verdict == "changed_meanwhile"
+    (tmp_path / "a.csv").write_bytes(b"")
+    (found,) = FULL.find(place).batches
+    write_bytes(place, "a.csv", GOOD[:13])
+    with pytest.raises(FileRefusedError) as refused:
+        list(FULL.lines(place, FULL.read(place, found)))
+    assert refused.value.verdict == "changed_meanwhile"
     (tmp_path / "a.csv").unlink()
     with pytest.raises(FileRefusedError) as refused:
         list(FULL.lines(place, FULL.read(place, found)))
