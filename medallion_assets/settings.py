@@ -12,7 +12,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, time
 from pathlib import Path
@@ -180,6 +181,16 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 def inherited_environment() -> dict[str, str]:
     """The environment of this process, for a process that it starts."""
     return dict(os.environ)
+
+
+@contextmanager
+def hidden_variables(prefix: str) -> Iterator[None]:
+    """Take the variables that begin with `prefix` out of the environment, for a library that would obey them."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(prefix)}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def normalise_url(value: str, *, name: str) -> str:

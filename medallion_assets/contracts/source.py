@@ -19,6 +19,7 @@ from medallion_assets.errors import PermanentError
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
+    from medallion_assets.contracts.months import Months
     from medallion_assets.contracts.table import Table
 
 WRONG_TABLE = "wrong_table"
@@ -202,8 +203,8 @@ class Source(Protocol):
         """Whether what arrives mostly has a greater id than what came before: then looking there first is worth it."""
         ...
 
-    def of(self, table: Table) -> Source:
-        """The source as that of one table, which may have to know what the contract reads."""
+    def of(self, table: Table, months: Months | None = None) -> Source:
+        """The source as that of one table, which may have to know what is read, and which months there are."""
         ...
 
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:

@@ -25,6 +25,7 @@ import yaml
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.delta.duckdb_views import SETTINGS
 from medallion_assets.errors import PermanentError
+from medallion_assets.settings import hidden_variables
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -62,23 +63,30 @@ class Call:
     def invoke(self, command: str, *options: str, manifest: Manifest | None = None) -> dbtRunnerResult:
         """Call dbt, and leave no connection behind.
 
+        What is built, and how, is said here and by the project alone: dbt would take each of its options from a
+        variable DBT_... as well (DBT_EMPTY=1 makes empty tables), so it sees none.
+
         Raises:
             PermanentError: dbt could not begin: the project is not right, and its message says where.
+            BaseException: the process was interrupted meanwhile, which dbt turns into a result.
         """
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-        from dbt.cli.main import dbtRunner
+        with _LOCK, hidden_variables("DBT_"):
+            from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+            from dbt.cli.main import dbtRunner
 
-        with _LOCK:
             self._write_profile()
             places = {"project-dir": self.project, "profiles-dir": self.run, "log-path": self.run / "logs"}
             options = (*options, *(text for name, place in places.items() for text in (f"--{name}", str(place))))
             quiet = ("--quiet", "--no-version-check", "--log-level", "none", "--log-format-file", "text")
+            private = ("--no-send-anonymous-usage-stats",)
             try:
                 result = dbtRunner(manifest=manifest, callbacks=[self._tell]).invoke(
-                    [*quiet, command, *options, "--target-path", str(self.run / "target")]
+                    [*quiet, *private, command, *options, "--target-path", str(self.run / "target")]
                 )
             finally:
                 DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+        if result.exception is not None and not isinstance(result.exception, Exception):
+            raise result.exception
         if result.exception is not None:
             raise PermanentError(
                 f"dbt cannot {command} the project {self.project.name}",

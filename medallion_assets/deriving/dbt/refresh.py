@@ -167,6 +167,8 @@ def build_of(
     with workspace() as run:
         call = Call(project=models.project, run=run, limits=limits, report=report)
         built = build(call, sources, paths=paths)
+        if not built.failed:
+            built.expect_complete(read_specs(models.project))
         with connect(call.database) as connection:
             connection.execute(f"set memory_limit = '{limits.memory}'")
             connection.execute(f"set threads = {limits.threads}")

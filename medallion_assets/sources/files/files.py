@@ -17,6 +17,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.moments import EPOCH
+from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.source import LATEST_ID_WINS, Found, LineReader, Listing, Owner, RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
@@ -73,13 +74,14 @@ class FileDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """The files below a table's place that `pattern` names: `orders-*.csv`, or `**/*.parquet` in any folders.
+    """The files below a table's place that `pattern` names: `orders-*.csv{,.gz}`, or `**/*.parquet` in any folders.
 
     `kind` says what a file is of its table: changes, all of it, or a partition; beside changes, what `full_pattern`
     names is all of it. A file of changes has a column `sequence`, the moment at which each record was written, and may
     have one `delete_flag` (rule F3). `header` are the
     columns that each file must have, in any order; without it these are the columns that the contract reads. A file of
-    a partition begins with the partition's name, in the form of `partition` (as of strftime), up to the first dot.
+    a partition begins with the partition's name, in the form of `partition` (as of strftime), up to the first dot; the
+    files of partitions before `first_partition`, which the table's declaration says, are none of the table's.
     """
 
     pattern: str
@@ -92,6 +94,7 @@ class Files:
     full_pattern: str | None = None
     write_time_slack_hours: float = 24
     contract_columns: tuple[str, ...] = field(default=(), repr=False)
+    first_partition: date | None = None
 
     technology: ClassVar[str] = "file"
     uncertainty: ClassVar[timedelta] = timedelta(0)
@@ -145,16 +148,18 @@ class Files:
         is_full = self.kind_of(key) is BatchKind.FULL
         return tuple(dict.fromkeys(name for name in every if not (is_full and name in beside)))
 
-    def of(self, table: Table) -> Files:
-        """With the columns that the contract reads."""
+    def of(self, table: Table, months: Months | None = None) -> Files:
+        """With the columns that the contract reads, and the months that there are."""
         sources = [str(column.source) for column in table.columns if column.source is not None]
-        return replace(self, contract_columns=tuple(dict.fromkeys(sources)))
+        first = self.first_partition if months is None else months.first
+        return replace(self, contract_columns=tuple(dict.fromkeys(sources)), first_partition=first)
 
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
         """The files of a place, each as it is now (rule F1); everything is listed, for any file may change."""
         unseen, foreign, batches = Unseen(), 0, list[Found]()
         for stored in list_objects(place, unseen=unseen):
-            if self.kind_of(stored.key) is None:
+            partition = self._named(stored.key)
+            if self.kind_of(stored.key) is None or self._is_too_early(partition):
                 foreign += 1
             elif (name := batch_id(stored)) not in known and (after is None or name > after):
                 batches.append(
@@ -162,7 +167,7 @@ class Files:
                         id=name,
                         prefix="",
                         fingerprint=f"{stored.size} {stored.tag}",
-                        partition=self._named(stored.key),
+                        partition=partition,
                         reaches_until=stored.modified_at,
                     )
                 )
@@ -229,6 +234,9 @@ class Files:
         with suppress(FileRefusedError):
             return self._partition(key).date()
         return None
+
+    def _is_too_early(self, partition: date | None) -> bool:
+        return partition is not None and self.first_partition is not None and partition < self.first_partition
 
     def _partition(self, key: str) -> datetime:
         name = key.rpartition("/")[2].partition(".")[0]
