@@ -207,8 +207,17 @@ class Source(Protocol):
         """The source as that of one table, which may have to know what is read, and which months there are."""
         ...
 
-    def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
+    def find(
+        self,
+        place: ObjectStore,
+        *,
+        after: str | None = None,
+        known: Collection[str] = frozenset(),
+        held: Collection[str] = frozenset(),
+    ) -> Listing:
         """What lies in the place: of ids greater than `after` alone, and of none that are `known`.
+
+        `held` are ids that are in and are listed all the same: what an id says may depend on those (rule F1).
 
         Raises:
             PermanentError: the place is not there, or cannot be listed.

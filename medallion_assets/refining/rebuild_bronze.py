@@ -155,7 +155,9 @@ class _Work:
         raise AssertionError("unreachable: the last attempt returned or raised")
 
     def _found(self, place: ObjectStore, known: set[str]) -> Iterator[Found]:
-        return (found for found in self.source.find(place).batches if found.id in known and found.is_complete)
+        return (
+            found for found in self.source.find(place, held=known).batches if found.id in known and found.is_complete
+        )
 
     def _compare(self, place: ObjectStore, found: Found, *, is_held: bool) -> bool:
         """Whether the export could be read whole; what differs is staged."""

@@ -176,6 +176,18 @@ def test_a_later_version_of_a_file_corrects_a_row_without_a_new_moment(tmp_path:
     assert shop.live()["a"] == Decimal(2)  # the greatest id, not the latest file
 
 
+def test_of_versions_of_one_moment_the_one_that_lies_there_counts(shop: Shop) -> None:
+    """F1, F5: as on S3, which tells seconds; and the place can be read again."""
+    for price in ("1", "20", "300", "4000", "50000"):  # each another size, so another tag
+        shop.drop("prices-1.csv", 9, f"a,{price},1,")
+        assert len(shop.ingest().loaded) == 1
+        assert shop.ingest().loaded == []
+        shop.refine()
+        assert shop.live() == {"a": Decimal(price)}
+    rebuilt = rebuild_bronze(shop.lakehouse, shop.raw_url, shop.loaded, why="to see", now=NOON, dry_run=True)
+    assert (rebuilt.exports, len(rebuilt.kept), rebuilt.changes.any) == (1, 4, False)
+
+
 @pytest.mark.parametrize("table", [PRICES, HISTORY])
 def test_a_full_file_decides_as_of_its_moment(tmp_path: Path, table: Table) -> None:
     """F2, F3, K1: it needs no moment in its records; changes after it stand, and rows that it lacks are gone."""

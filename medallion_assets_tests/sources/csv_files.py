@@ -65,7 +65,15 @@ class CsvFiles:
         del table, months
         return self
 
-    def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
+    def find(
+        self,
+        place: ObjectStore,
+        *,
+        after: str | None = None,
+        known: Collection[str] = frozenset(),
+        held: Collection[str] = frozenset(),
+    ) -> Listing:
+        del held
         found = sorted(list_objects(place, passed_over=lambda _: None, unseen=Unseen()), key=lambda stored: stored.key)
         batches = [
             Found(id=stored.key, prefix="", fingerprint=f"{stored.size} {stored.tag}")

@@ -62,7 +62,15 @@ class MonthFiles:
         del table, months
         return self
 
-    def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
+    def find(
+        self,
+        place: ObjectStore,
+        *,
+        after: str | None = None,
+        known: Collection[str] = frozenset(),
+        held: Collection[str] = frozenset(),
+    ) -> Listing:
+        del held
         found = sorted(list_objects(place, passed_over=lambda _: None, unseen=Unseen()), key=lambda stored: stored.key)
         batches = [
             Found(

@@ -58,8 +58,16 @@ class DynamoDBExports:
         del table, months
         return self
 
-    def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
+    def find(
+        self,
+        place: ObjectStore,
+        *,
+        after: str | None = None,
+        known: Collection[str] = frozenset(),
+        held: Collection[str] = frozenset(),
+    ) -> Listing:
         """The exports of a place (rules B1, B2)."""
+        del held
         return list_exports(place, after=after, settled=known)
 
     def read(self, place: ObjectStore, found: Found, *, owner: Owner | None = None) -> Export:

@@ -23,7 +23,14 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.files.changes import RecordColumns
 from medallion_assets.sources.files.csv_format import Csv
-from medallion_assets.sources.files.names import batch_id, key_of, modified_at, pattern_of, source_file
+from medallion_assets.sources.files.names import (
+    batch_id,
+    key_of,
+    latest_of_a_moment,
+    modified_at,
+    pattern_of,
+    source_file,
+)
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
 from medallion_assets.storage.bucket import EMPTY
 from medallion_assets.storage.listing import Unseen, list_objects
@@ -154,14 +161,22 @@ class Files:
         first = self.first_partition if months is None else months.first
         return replace(self, contract_columns=tuple(dict.fromkeys(sources)), first_partition=first)
 
-    def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
+    def find(
+        self,
+        place: ObjectStore,
+        *,
+        after: str | None = None,
+        known: Collection[str] = frozenset(),
+        held: Collection[str] = frozenset(),
+    ) -> Listing:
         """The files of a place, each as it is now (rule F1); everything is listed, for any file may change."""
         unseen, foreign, batches = Unseen(), 0, list[Found]()
+        latest = latest_of_a_moment([*known, *held])
         for stored in list_objects(place, unseen=unseen):
             partition = self._named(stored.key)
             if self.kind_of(stored.key) is None or self._is_too_early(partition):
                 foreign += 1
-            elif (name := batch_id(stored)) not in known and (after is None or name > after):
+            elif (name := batch_id(stored, latest)) not in known and (after is None or name > after):
                 batches.append(
                     Found(
                         id=name,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from urllib.parse import unquote
 
 from medallion_assets.storage.listing import StoredObject
@@ -19,6 +20,8 @@ _ANY_FOLDERS = "**"
 _EITHER = re.compile(r"(\{[^{}]*\})")
 _MOMENT = "%Y%m%dT%H%M%S%fZ"
 _TAG_BYTES = 4
+_NUMBER_DIGITS = 4
+NO_VERSIONS: Mapping[str, str] = MappingProxyType({})
 
 
 @lru_cache
@@ -30,10 +33,29 @@ def pattern_of(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(folders) + _within_folder(pattern.rsplit("/", 1)[-1]))
 
 
-def batch_id(file: StoredObject) -> str:
-    """`<name>@<modified, UTC>-<tag>`: ids of one name sort by their moment (rule F1)."""
+def batch_id(file: StoredObject, latest: Mapping[str, str] = NO_VERSIONS) -> str:
+    """`<name>@<modified, UTC>-<tag>`: ids of one name sort by their moment (rule F1).
+
+    Another version of the same moment, which on S3 is a second, is `<name>@<modified, UTC>.<number>-<tag>`, and sorts
+    behind the one that is in, as `latest_of_a_moment` gives it.
+    """
     tag = hashlib.blake2b(f"{file.size} {file.tag}".encode(), digest_size=_TAG_BYTES).hexdigest()
-    return f"{file.key}@{file.modified_at.astimezone(UTC).strftime(_MOMENT)}-{tag}"
+    moment = f"{file.key}@{file.modified_at.astimezone(UTC).strftime(_MOMENT)}"
+    before = latest.get(moment)
+    if before is None:
+        return f"{moment}-{tag}"
+    number, _, its_tag = before.removeprefix(moment).removeprefix(".").rpartition("-")
+    return before if its_tag == tag else f"{moment}.{int(number or 0) + 1:0{_NUMBER_DIGITS}}-{tag}"
+
+
+def latest_of_a_moment(batches: Iterable[str]) -> dict[str, str]:
+    """The greatest id of each name and moment: what lay there when the place was looked at last."""
+    latest: dict[str, str] = {}
+    for batch in batches:
+        moment = batch.rpartition("-")[0]
+        moment = moment.rpartition(".")[0] if moment[-1 - _NUMBER_DIGITS :].startswith(".") else moment
+        latest[moment] = max(batch, latest.get(moment, ""))
+    return latest
 
 
 def key_of(batch: str) -> str:
@@ -43,7 +65,7 @@ def key_of(batch: str) -> str:
 
 def modified_at(batch: str) -> datetime:
     """When a batch's file was last modified."""
-    return datetime.strptime(batch.rpartition("@")[2].rpartition("-")[0], _MOMENT).replace(tzinfo=UTC)
+    return datetime.strptime(batch.rpartition("@")[2].partition("-")[0].partition(".")[0], _MOMENT).replace(tzinfo=UTC)
 
 
 def source_file(key: str, columns: Sequence[str]) -> str:

@@ -80,8 +80,16 @@ class RestWindows:
         del table, months
         return self
 
-    def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
+    def find(
+        self,
+        place: ObjectStore,
+        *,
+        after: str | None = None,
+        known: Collection[str] = frozenset(),
+        held: Collection[str] = frozenset(),
+    ) -> Listing:
         """The windows that count; pages of one that does not belong to it all the same, and are not foreign."""
+        del held
         unseen, foreign, batches = Unseen(), 0, []
         for stored in list_objects(place, unseen=unseen):
             found = window_of(stored.key)

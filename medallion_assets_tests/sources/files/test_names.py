@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from medallion_assets.pipelines.ecommerce.pipeline import EVENTS
-from medallion_assets.sources.files.names import pattern_of
+from medallion_assets.sources.files.names import batch_id, key_of, latest_of_a_moment, modified_at, pattern_of
+from medallion_assets.storage.listing import StoredObject
 from medallion_assets_tests.sources.files.reading import place_with
 
 
@@ -36,3 +38,18 @@ def test_braces_are_alternatives_and_everything_else_is_itself() -> None:
     assert all(pattern.fullmatch(key) for key in ("a.csv", "x/y/a.txt.gz", "a.tst"))
     assert not any(pattern.fullmatch(key) for key in ("abcsv", "a.csv,txt", "a.csv.gzz", "a.{csv"))
     assert pattern_of("a,{b").fullmatch("a,{b")
+
+
+def test_what_lies_there_now_is_the_latest_version_of_its_moment() -> None:
+    """F1: on S3 a moment is a second, and a tag says nothing of which came first."""
+
+    def version(tag: str) -> StoredObject:
+        return StoredObject(key="x-y.0001/a@b.csv", size=1, tag=tag, modified_at=datetime(2025, 1, 2, 4, tzinfo=UTC))
+
+    held: list[str] = []
+    for tag in ["a", "b", "a", "c", "b"]:
+        held.append(batch_id(version(tag), latest_of_a_moment(held)))
+        assert batch_id(version(tag), latest_of_a_moment(held)) == held[-1]  # it is in
+    assert held == sorted(set(held))
+    assert [name.rpartition("-")[0][-6:] for name in held[:2]] == ["00000Z", "Z.0001"]
+    assert {(key_of(name), modified_at(name)) for name in held} == {("x-y.0001/a@b.csv", version("a").modified_at)}
