@@ -14,6 +14,8 @@ from backports.zstd import ZstdDecompressor, ZstdError
 
 PIECE_BYTES = 4 * 1024 * 1024
 """How much is unpacked at a time, however far it was packed."""
+PACKED_BYTES = 16 * 1024
+"""How much of a packed file is handed over at a time."""
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _GZIP_WINDOW = 31  # zlib: 15 bits of window, with gzip's header and trailer
@@ -101,8 +103,17 @@ def unzstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
     return _unpacked(chunks, _Zstd, "zstd")
 
 
+def _in_pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Small ones: what follows a member is copied for the next one, and there may be as many as a file has bytes."""
+    for chunk in chunks:
+        if len(chunk) <= PACKED_BYTES:
+            yield chunk
+        else:
+            yield from (chunk[start : start + PACKED_BYTES] for start in range(0, len(chunk), PACKED_BYTES))
+
+
 def _unpacked(chunks: Iterable[bytes], begin: Callable[[], _Member], what: str) -> Iterator[bytes]:
-    left = iter(chunks)
+    left = _in_pieces(chunks)
     data = next(left, b"")
     is_first = True
     while data:
