@@ -15,12 +15,12 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.sources.files.changes import RecordColumns
 from medallion_assets.sources.files.csv_fields import Fields
 from medallion_assets.sources.files.csv_lines import CsvLines
 from medallion_assets.sources.files.csv_records import CsvText
 from medallion_assets.sources.files.packed import unpacked
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
+from medallion_assets.sources.records import RecordColumns
 
 DELIMITERS = (",", ";", "\t", "|")
 

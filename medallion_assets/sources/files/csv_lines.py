@@ -1,7 +1,7 @@
 """CSV lines: the records of CSV files as texts, one column for each source of the contract.
 
 Belongs here: fields by the names of their file's columns, and what cannot be taken apart.
-Does not: the grammar (sources.files.csv_fields), or flags and sequences (sources.files.changes).
+Does not: the grammar (sources.files.csv_fields), or flags and sequences (sources.records).
 """
 
 from __future__ import annotations
@@ -11,9 +11,14 @@ from dataclasses import dataclass
 import polars as pl
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.sources.files.changes import UNKNOWN_RECORD, WRONG_COLUMN_COUNT, RecordColumns, line_rows
 from medallion_assets.sources.files.csv_fields import Fields
-from medallion_assets.sources.files.names import columns_of
+from medallion_assets.sources.records import (
+    UNKNOWN_RECORD,
+    WRONG_COLUMN_COUNT,
+    RecordColumns,
+    columns_of,
+    line_rows,
+)
 
 
 @dataclass(frozen=True, slots=True)

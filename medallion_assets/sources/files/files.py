@@ -21,7 +21,6 @@ from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.source import LATEST_ID_WINS, Found, LineReader, Listing, Owner, RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
-from medallion_assets.sources.files.changes import RecordColumns
 from medallion_assets.sources.files.csv_format import Csv
 from medallion_assets.sources.files.names import (
     batch_id,
@@ -29,9 +28,9 @@ from medallion_assets.sources.files.names import (
     latest_of_a_moment,
     modified_at,
     pattern_of,
-    source_file,
 )
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
+from medallion_assets.sources.records import RecordColumns, source_file
 from medallion_assets.storage.bucket import EMPTY
 from medallion_assets.storage.listing import Unseen, list_objects
 from medallion_assets.storage.stores import state_of

@@ -1,6 +1,6 @@
-"""Names: which files are a table's, the id of a file's batch, and how a record names its file (rule F1).
+"""Names: which files are a table's, and the id of a file's batch (rule F1).
 
-Belongs here: patterns, ids, the columns of a file beside its name.
+Belongs here: patterns and ids.
 Does not: listing (storage.listing), or what is in a file.
 """
 
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
-from urllib.parse import unquote
 
 from medallion_assets.storage.listing import StoredObject
 
@@ -66,17 +65,6 @@ def key_of(batch: str) -> str:
 def modified_at(batch: str) -> datetime:
     """When a batch's file was last modified."""
     return datetime.strptime(batch.rpartition("@")[2].partition("-")[0].partition(".")[0], _MOMENT).replace(tzinfo=UTC)
-
-
-def source_file(key: str, columns: Sequence[str]) -> str:
-    """How a record names its file: with the columns that the file has, in its order, for a record does not say them."""
-    escaped = (name.replace("%", "%25").replace(",", "%2C").replace("#", "%23") for name in columns)
-    return f"{key}#{','.join(escaped)}"
-
-
-def columns_of(source: str) -> tuple[str, ...]:
-    """The columns of a file that `source_file` named."""
-    return tuple(map(unquote, source.rpartition("#")[2].split(",")))
 
 
 def _within_folder(part: str) -> str:

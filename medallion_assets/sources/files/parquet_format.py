@@ -1,7 +1,7 @@
 """Parquet as a format of files: rows become records, as JSON whose values are texts.
 
 Belongs here: reading row groups in bounded memory, one text for each value, and those texts again.
-Does not: flags and sequences (sources.files.changes), or typing (refining.typing).
+Does not: flags and sequences (sources.records), or typing (refining.typing).
 
 A value's text is exact: a decimal has all its digits, a timestamp is ISO 8601 (with Z, if the column has a zone), bytes
 are base64, a duration is ISO 8601. What is nested is JSON in a text.
@@ -9,7 +9,6 @@ are base64, a duration is ISO 8601. What is nested is JSON in a text.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,9 +21,8 @@ from obstore.store import LocalStore, ObjectStore
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import OutOfMemoryError
 from medallion_assets.errors.native import as_error
-from medallion_assets.sources.files.changes import RecordColumns, line_rows
-from medallion_assets.sources.files.names import columns_of
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict, reading
+from medallion_assets.sources.records import JsonLines, RecordColumns, json_text
 from medallion_assets.storage.failures import store_errors
 from medallion_assets.storage.stores import local_path
 
@@ -81,9 +79,9 @@ class Parquet:
                     expected, found = f"{whole} rows, as its footer says", f"{count} that can be read"
                     raise FileRefusedError(Verdict.CORRUPT_PARQUET, file=key, expected=expected, found=found)
 
-    def reader(self, table: Table, columns: RecordColumns) -> ParquetLines:
+    def reader(self, table: Table, columns: RecordColumns) -> JsonLines:
         """A reader of its records."""
-        return ParquetLines(table, columns)
+        return JsonLines(table, columns)
 
     def canonical(self, record: str) -> str:
         """Rows are spelled in one way."""
@@ -91,24 +89,7 @@ class Parquet:
 
     def spelled(self, text: str) -> str:
         """A text as JSON spells it."""
-        return json.dumps(text, ensure_ascii=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ParquetLines:
-    """Reads rows for one contract (`contracts.source.LineReader`)."""
-
-    table: Table
-    columns: RecordColumns
-
-    def read(self, lines: pl.DataFrame) -> pl.DataFrame:
-        """One row a record, in order."""
-        sources = lines["_source_file"].unique(maintain_order=True)
-        names = sorted({name for source in sources for name in columns_of(source)})
-        schema = pl.Struct(dict.fromkeys(names, pl.String))
-        texts = lines["raw"].str.json_decode(schema).struct.unnest() if names else pl.DataFrame()
-        verdicts = pl.repeat(None, lines.height, dtype=pl.String, eager=True)
-        return line_rows(texts, verdicts, self.table, self.columns)
+        return json_text(text)
 
 
 @contextmanager

@@ -28,17 +28,13 @@ from medallion_assets.contracts.source import (
     RecordOrder,
 )
 from medallion_assets.contracts.table import Table
-from medallion_assets.sources.files.changes import RecordColumns
-from medallion_assets.sources.files.names import source_file
-from medallion_assets.sources.files.parquet_format import Parquet
+from medallion_assets.sources.records import JsonLines, RecordColumns, json_text, source_file
 from medallion_assets.sources.rest.endpoint import Endpoint, parsed, records_of
 from medallion_assets.sources.rest.landing import FOLDER, SUMMARY, Page, Window, read_summary, window_of
 from medallion_assets.storage.listing import Unseen, list_objects
 from medallion_assets.storage.stores import read_bytes
 
 BROKEN_SUMMARY, BROKEN_PAGE = "broken_summary", "broken_page"
-RECORDS = Parquet()
-"""Records are kept as those of Parquet are: JSON whose values are texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +145,7 @@ class RestWindows:
     def reader(self, table: Table, sample: pl.Series) -> LineReader:
         """A reader of records."""
         del sample
-        return RECORDS.reader(table, RecordColumns(sequence=self.sequence, delete_flag=self.delete_flag))
+        return JsonLines(table, RecordColumns(sequence=self.sequence, delete_flag=self.delete_flag))
 
     def canonical(self, line: str) -> str:
         """One text for all orders of a record's fields."""
@@ -157,7 +153,7 @@ class RestWindows:
 
     def spelled(self, text: str) -> str:
         """A text as JSON spells it."""
-        return RECORDS.spelled(text)
+        return json_text(text)
 
     def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
         """Nothing: a text can be read, or has a reason of its own."""

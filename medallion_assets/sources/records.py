@@ -1,13 +1,16 @@
-"""Changes in files: what columns beside the values say of a record: when it was written, and whether it is a delete.
+"""Records: what the sources of files and of an API share: what columns beside the values say of a record (rule F3).
 
-Belongs here: the flag and the sequence of rule F3, and one row a record for whoever types it.
-Does not: taking a record's text apart (a format).
+Belongs here: the flag and the sequence, one row a record for whoever types it, how a record names its file and that
+    file's columns, and records that are JSON whose values are texts.
+Does not: taking a record's text apart in any other format (sources.files).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import polars as pl
 
@@ -28,6 +31,22 @@ class RecordColumns:
 
     sequence: str | None = None
     delete_flag: str | None = None
+
+
+def source_file(key: str, columns: Sequence[str]) -> str:
+    """How a record names its file: with the columns that the file has, in its order, for a record does not say them."""
+    escaped = (name.replace("%", "%25").replace(",", "%2C").replace("#", "%23") for name in columns)
+    return f"{key}#{','.join(escaped)}"
+
+
+def columns_of(source: str) -> tuple[str, ...]:
+    """The columns of a file that `source_file` named."""
+    return tuple(map(unquote, source.rpartition("#")[2].split(",")))
+
+
+def json_text(text: str) -> str:
+    """A text as JSON spells it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def line_rows(
@@ -65,6 +84,23 @@ def line_rows(
         never = pl.repeat(value=False, n=texts.height, dtype=pl.Boolean, eager=True)
         rows[wrong(column.name)] = never if is_wrong is None else is_wrong & kept
     return pl.DataFrame(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLines:
+    """Reads records that are JSON whose values are texts, for one contract (`contracts.source.LineReader`)."""
+
+    table: Table
+    columns: RecordColumns
+
+    def read(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """One row a record, in order."""
+        sources = lines["_source_file"].unique(maintain_order=True)
+        names = sorted({name for source in sources for name in columns_of(source)})
+        schema = pl.Struct(dict.fromkeys(names, pl.String))
+        texts = lines["raw"].str.json_decode(schema).struct.unnest() if names else pl.DataFrame()
+        verdicts = pl.repeat(None, lines.height, dtype=pl.String, eager=True)
+        return line_rows(texts, verdicts, self.table, self.columns)
 
 
 def _flags(texts: pl.DataFrame, verdicts: pl.Series, flag: str | None) -> tuple[pl.Series, pl.Series]:
