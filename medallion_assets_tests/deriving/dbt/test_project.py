@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt import project
 from medallion_assets.deriving.dbt.build import Build, Node, build
 from medallion_assets.deriving.dbt.prepare import prepare
-from medallion_assets.deriving.dbt.project import PARSED_OF, Call
+from medallion_assets.deriving.dbt.project import PARSED_OF, Call, prepared_specs, ship_parsed
+from medallion_assets.deriving.dbt.rebuild import rebuild_models
+from medallion_assets.deriving.dbt.refresh import refresh
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, Specs
 from medallion_assets.errors import DiskFullError, OutOfMemoryError, PermanentError
 from medallion_assets.pipelines.star_schema.models import STAR
+from medallion_assets_tests.deriving.dbt.planting import NOW
 
 pytestmark = pytest.mark.xdist_group("dbt")
 
@@ -119,6 +123,32 @@ def test_an_interruption_is_none_of_the_projects_faults(call: Call) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         build(replace(call, report=interrupted), [])
+
+
+def test_a_test_that_came_or_went_since_the_project_was_prepared_is_noticed_before_a_build(tmp_path: Path) -> None:
+    models = replace(STAR, project=tmp_path / "project")
+    shutil.copytree(STAR.project, models.project, ignore=shutil.ignore_patterns("target"))
+    prepared_specs(models)
+    (models.project / "tests" / ".swp").touch()
+    prepared_specs(models)
+    (models.project / "tests" / "no_product_is_lost.sql").unlink()
+    lake = Lakehouse(url=str(tmp_path / "lakehouse"))
+    with pytest.raises(PermanentError, match=r"has changed since it was prepared.*medallion dbt-prepare"):
+        refresh(lake, models, now=NOW)
+    with pytest.raises(PermanentError, match="has changed since it was prepared"):
+        rebuild_models(lake, models, models.models[0], why="to see", now=NOW)
+
+
+@pytest.mark.parametrize("broken", ["partial_parse.msgpack", "parsed_of.json"])
+def test_what_was_parsed_by_hand_or_cannot_be_read_is_parsed_anew(
+    call: Call, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship_parsed(call)
+    (call.project / "target" / broken).write_bytes(b"")
+    said: list[str] = []
+    monkeypatch.setattr(project, "_PARSED", {})
+    assert "model.small.numbers" in replace(call, report=said.append).manifest().nodes
+    assert said == ["o'neil proj has changed since it was parsed, or dbt has; it is parsed anew"]
 
 
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
