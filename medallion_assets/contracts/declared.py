@@ -80,7 +80,7 @@ class Loaded(Policies):
                 f"key={self.table.key}, months={self.months}",
                 where="months",
             )
-        object.__setattr__(self, "source", self.source.of(self.table))
+        object.__setattr__(self, "source", self.source.of(self.table, self.months))
         gate, source = "gate=GatePolicy", f"source={type(self.source).__name__}"
         for where, name, value, most in (
             (gate, "quality_threshold", self.gate.quality_threshold, 1),

@@ -19,10 +19,15 @@ from medallion_assets.errors import PermanentError
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
+    from medallion_assets.contracts.months import Months
     from medallion_assets.contracts.table import Table
 
 WRONG_TABLE = "wrong_table"
 """The verdict on a batch of another table than the declaration takes; another declaration may take it (rule B3)."""
+DATED_AHEAD = "dated_ahead"
+"""The verdict on a batch that reaches into the future: it would count as fresh, and as the latest, until then (F8)."""
+AHEAD_SLACK = timedelta(days=1)
+"""How far the clock of whoever writes batches may be ahead of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,10 @@ class Found:
     files: int = 1
     partition: date | None = None
     reaches_until: datetime | None = None
+
+    def is_dated_ahead(self, now: datetime) -> bool:
+        """Whether it says that it reaches further than any clock can be wrong."""
+        return self.reaches_until is not None and self.reaches_until > now + AHEAD_SLACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +203,8 @@ class Source(Protocol):
         """Whether what arrives mostly has a greater id than what came before: then looking there first is worth it."""
         ...
 
-    def of(self, table: Table) -> Source:
-        """The source as that of one table, which may have to know what the contract reads."""
+    def of(self, table: Table, months: Months | None = None) -> Source:
+        """The source as that of one table, which may have to know what is read, and which months there are."""
         ...
 
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:

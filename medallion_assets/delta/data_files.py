@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,10 @@ class StagedFile:
     bounds: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     nulls: Mapping[str, int] = field(default_factory=dict)
     digest: str | None = None
+
+    def of_values(self, values: Mapping[str, Any]) -> StagedFile:
+        """With the values that columns have in every row: the log has them whole, also where a footer shortens them."""
+        return replace(self, bounds={**self.bounds, **{name: (value, value) for name, value in values.items()}})
 
 
 def add_action(staged: StagedFile, table: Table, *, now_millis: int) -> AddAction:

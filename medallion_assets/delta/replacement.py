@@ -25,8 +25,8 @@ from medallion_assets.engines.pieces import of_group
 REBUILT_NOTE = "medallion_rebuilt"
 """The commit note of a rebuild: why it was done, and what else a person decided by it."""
 BOUNDS = ("_sequence_micros",)
-BATCH_BOUNDS = ("_export_id",)
-"""Of a table whose partitions are a batch each: its log says which."""
+BATCH = "_export_id"
+"""Which batch a file of a table is of whose partitions are a batch each: its log says it, whole."""
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much."""
 
@@ -77,8 +77,10 @@ class Replacement:
         if self.stages and not is_same:
             self.removed += paths
             new = (copy.scan(partitions=[day]).filter(chosen) for chosen in parts)
-            staged = [self.table.folder.stage(rows, partition=day, bounds=BATCH_BOUNDS) for rows in new]
-            self.staged += [file for file in staged if file.rows]
+            staged = [self.table.folder.stage(rows, partition=day) for rows in new]
+            held = copy.partition_files([day])
+            batch = dict.fromkeys([BATCH], held[f"min.{BATCH}"].first()) if held.height else {}
+            self.staged += [file.of_values(batch) for file in staged if file.rows]
 
     def whole(self, copy: Snapshot, progress: Progress) -> None:
         """Put the rows of a copy in the place of all that a table without partitions holds, as one file."""

@@ -11,7 +11,6 @@ commit brought, is read from the log and can say nothing that the data does not.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -274,7 +273,6 @@ def _empty_file(bronze: Snapshot, batch: Batch) -> StagedFile:
 
 
 def _with_exact_bounds(staged: StagedFile, batch: Batch) -> StagedFile:
-    """The ledger is read from these bounds: they are whole, also where a footer shortens a long id."""
+    """The ledger is read from these bounds."""
     facts = (batch.id, str(batch.kind), batch.covers_from, batch.covers_to)
-    exact = {name: (fact, fact) for name, fact in zip(LEDGER_BOUNDS, facts, strict=True)}
-    return replace(staged, bounds={**staged.bounds, **exact})
+    return staged.of_values(dict(zip(LEDGER_BOUNDS, facts, strict=True)))

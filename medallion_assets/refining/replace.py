@@ -22,7 +22,7 @@ from medallion_assets.delta.commit_notes import RESTATED
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.fingerprints import expect_same_key
-from medallion_assets.delta.replacement import BATCH_BOUNDS
+from medallion_assets.delta.replacement import BATCH
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.source_versions import SourceVersion
 from medallion_assets.delta.staging import TableFolder
@@ -143,7 +143,7 @@ def replace_partition(silver: Snapshot, good: Iterable[pl.LazyFrame], batch: Bat
 
     `good` are parts of events (`events.event_schema`).
     """
-    stage = partial(_stage_part, folder=silver.folder, partition=batch.partition)
+    stage = partial(_stage_part, folder=silver.folder, partition=batch.partition, batch_id=batch.id)
     staged = [file for file in silver.lakehouse.engine.map_items(stage, list(good)) if file.rows]
     held = silver.partition_files([batch.partition])
     return Change(
@@ -158,11 +158,11 @@ def add_rows(silver: Snapshot, events: pl.DataFrame) -> Change:
     """Stage records that were bad and are good now, beside what there is of their partitions; none that is in."""
     table = silver.table
     change = Change()
-    for (day,), rows in events.partition_by(str(table.partition_by), as_dict=True).items():
+    for (day, batch_id), rows in events.partition_by(str(table.partition_by), BATCH, as_dict=True).items():
         held = silver.scan(partitions=[day]).select(table.row_id)
         new = rows.lazy().join(held, on=table.row_id, how="anti").collect(engine="streaming")
         if new.height:
-            change.staged.append(_stage_part(new.lazy(), folder=silver.folder, partition=day))
+            change.staged.append(_stage_part(new.lazy(), folder=silver.folder, partition=day, batch_id=batch_id))
             change.restated.add(day)
             change.rows += new.height
     return change
@@ -186,7 +186,7 @@ def _with_shrinking(silver: Snapshot, batch: Batch, counted: Counts) -> Counts:
     return replace(counted, live=live, absent=max(0, live - (counted.records - counted.bad)))
 
 
-def _stage_part(part: pl.LazyFrame, *, folder: TableFolder, partition: date | None) -> StagedFile:
+def _stage_part(part: pl.LazyFrame, *, folder: TableFolder, partition: date | None, batch_id: str) -> StagedFile:
     names = polars_schema(folder.table).names()
     rows = part.with_columns(pl.lit(value=False).alias("is_deleted")).select(names)
-    return folder.stage(rows, partition=partition, bounds=BATCH_BOUNDS)
+    return folder.stage(rows, partition=partition).of_values({BATCH: batch_id})

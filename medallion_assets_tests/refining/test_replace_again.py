@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.engines.engine import Bounds
@@ -17,10 +19,15 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
+from medallion_assets.pipelines.ecommerce.pipeline import EVENTS
 from medallion_assets.refining.rebuild import rebuild_judged
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
+from medallion_assets.refining.redrive import redrive
+from medallion_assets.refining.replace import published_exports
+from medallion_assets.sources.files.files import Files
+from medallion_assets.storage.stores import write_bytes
 from medallion_assets_tests.faults.injection import KilledError, disturbed, is_killed_after, is_killed_before
-from medallion_assets_tests.refining.months import LOADED, NOW, OCTOBER, STRICT, Shop, event
+from medallion_assets_tests.refining.months import HEADER, LOADED, NOW, OCTOBER, STRICT, Shop, event
 
 TINY = Bounds(block_rows=3, block_bytes=300, group_rows=4, group_bytes=200, keys=3, hashes=3)
 LENIENT = replace(LOADED, table=replace(ECOMMERCE_EVENTS, expectations=ECOMMERCE_EVENTS.expectations[:2]))
@@ -69,6 +76,26 @@ def test_a_month_whose_next_version_waits_is_named_and_not_recomputed(shop: Shop
     assert deep(shop) == []
     with pytest.raises(PermanentError, match="holds 1 exports"):
         rebuild_judged(shop.lakehouse, LOADED, why="to see", now=NOW)
+
+
+def test_a_month_may_have_a_long_name(tmp_path: Path) -> None:
+    """F1: folders belong to the name; the log names a batch whole, which no footer does from 64 bytes on."""
+    long = "year=2019/" + "x" * 200
+    files = replace(EVENTS, source=Files(pattern="**/*.csv", kind=BatchKind.PARTITION, partition="%Y-%b"))
+    shop = Shop(tmp_path, PolarsEngine(bounds=TINY), loaded=files)
+    for hour, line in ((1, event("old", user_id="")), (2, event("refund", price="-1"))):
+        write_bytes(shop.place, f"{long}/2019-Oct.csv", f"{HEADER}\n{event('a')}\n{line}\n".encode())
+        os.utime(tmp_path / "raw" / "ecommerce_events" / long / "2019-Oct.csv", (1.6e9 + hour, 1.6e9 + hour))
+        shop.run()
+    (batch_id,) = shop.bronze()
+    assert shop.quarantined() == [(batch_id, 2, ["valid_price"])]
+    assert published_exports(shop.lakehouse.open(ECOMMERCE_EVENTS)) == {batch_id}
+    shop.loaded = replace(files, table=LENIENT.table)
+    assert redrive(shop.lakehouse, shop.loaded, now=NOW).redriven == 1
+    assert rebuild_judged(shop.lakehouse, shop.loaded, why="refunds", now=NOW).changes.restated == set()
+    shop.loaded = files
+    rebuild_judged(shop.lakehouse, files, why="none", now=NOW)
+    assert (shop.products(), deep(shop)) == (["a"], [])
 
 
 def test_a_damaged_month_is_found_by_recomputing(shop: Shop) -> None:

@@ -21,6 +21,7 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.source import (
     LOWEST_ID_WINS,
     BatchRefusedError,
@@ -60,8 +61,8 @@ class CsvFiles:
     ids_ascend: ClassVar[bool] = False
     technology: ClassVar[str] = "file"
 
-    def of(self, table: Table) -> CsvFiles:
-        del table
+    def of(self, table: Table, months: Months | None = None) -> CsvFiles:
+        del table, months
         return self
 
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:

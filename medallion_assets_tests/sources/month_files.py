@@ -17,6 +17,7 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.source import (
     LATEST_ID_WINS,
     BatchRefusedError,
@@ -57,8 +58,8 @@ class MonthFiles:
     ids_ascend: bool = False
     technology: ClassVar[str] = "file"
 
-    def of(self, table: Table) -> MonthFiles:
-        del table
+    def of(self, table: Table, months: Months | None = None) -> MonthFiles:
+        del table, months
         return self
 
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:

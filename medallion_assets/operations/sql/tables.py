@@ -112,15 +112,18 @@ def open_version(lakehouse: Lakehouse, named: NamedTable, as_of: datetime | None
     """The version that is meant, that of the moment `as_of` where the name says none; None when there are no rows yet.
 
     Raises:
-        MissingTableError: the table has not been made yet, or not by that moment.
+        MissingTableError: the table has not been made yet, or not by that moment; or there is no lakehouse.
         PermanentError: it has no such version.
         UnreadableTableError, PermanentError, TransientError: it cannot be read.
     """
     table, version = named.table, named.version if named.version is not None else as_of
     latest = lakehouse.find(table)
     may_be_empty = table.layer in BY_FIRST_ROW and not isinstance(version, int)
+    if latest is None and may_be_empty:
+        _expect_lakehouse(lakehouse)
+        return None
     if latest is None:
-        return None if may_be_empty else lakehouse.open(table)  # which says what is missing
+        return lakehouse.open(table)  # which says what is missing
     if isinstance(version, datetime):
         found = version_as_of(latest, version)
         if found is None and not may_be_empty:
@@ -143,3 +146,14 @@ def open_version(lakehouse: Lakehouse, named: NamedTable, as_of: datetime | None
             do="ask for a version that there is",
         )
     return lakehouse.open(table, version)
+
+
+def _expect_lakehouse(lakehouse: Lakehouse) -> None:
+    """Refuse a place without any table: a mistyped one must not look like a lakehouse in which nothing is wrong."""
+    if not any(map(lakehouse.exists, every_table(lakehouse.catalog))):
+        raise MissingTableError(
+            "there is no lakehouse",
+            expected=f"some table below {lakehouse.url}",
+            found="none",
+            do="set MEDALLION_LAKEHOUSE_URL to where the tables lie; or run a stage first, which makes them",
+        )

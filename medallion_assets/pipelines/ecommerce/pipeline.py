@@ -18,7 +18,7 @@ from medallion_assets.sources.files.files import Files
 MONTHS = Months(first=date(2019, 10, 1))
 EVENTS = Loaded(
     table=ECOMMERCE_EVENTS,
-    source=Files(pattern="*-???.csv*", kind=BatchKind.PARTITION, partition="%Y-%b", header=FILE_COLUMNS),
+    source=Files(pattern="????-???.csv{,.gz,.zst}", kind=BatchKind.PARTITION, partition="%Y-%b", header=FILE_COLUMNS),
     months=MONTHS,
     update_timers=AT_ONCE,
     limits=Limits(time_limit_seconds=7200),

@@ -16,6 +16,7 @@ from typing import ClassVar
 import polars as pl
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.source import LOWEST_ID_WINS, Found, Listing, Owner, RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.dynamodb_export.canonical import canonical
@@ -52,9 +53,9 @@ class DynamoDBExports:
         """What AWS says of every full export; its manifests are read with the same."""
         return UNCERTAINTY
 
-    def of(self, table: Table) -> DynamoDBExports:
+    def of(self, table: Table, months: Months | None = None) -> DynamoDBExports:
         """The same for every table."""
-        del table
+        del table, months
         return self
 
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:

@@ -6,7 +6,7 @@ Does not: any of the parts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -17,6 +17,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.moments import EPOCH
+from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.source import LATEST_ID_WINS, Found, LineReader, Listing, Owner, RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
@@ -24,11 +25,14 @@ from medallion_assets.sources.files.changes import RecordColumns
 from medallion_assets.sources.files.csv_format import Csv
 from medallion_assets.sources.files.names import batch_id, key_of, modified_at, pattern_of, source_file
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
+from medallion_assets.storage.bucket import EMPTY
 from medallion_assets.storage.listing import Unseen, list_objects
 from medallion_assets.storage.stores import state_of
 
 FRAME_BYTES = 64 * 1024 * 1024
 """Text in a frame; a frame ends behind the block that reaches it."""
+FRAME_ROWS = 1_000_000
+"""Records in a frame, or little more: the shorter they are, the more of its memory is beside the text."""
 
 
 class Format(Protocol):
@@ -70,13 +74,14 @@ class FileDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """The files below a table's place that `pattern` names: `orders-*.csv`, or `**/*.parquet` in any folders.
+    """The files below a table's place that `pattern` names: `orders-*.csv{,.gz}`, or `**/*.parquet` in any folders.
 
     `kind` says what a file is of its table: changes, all of it, or a partition; beside changes, what `full_pattern`
     names is all of it. A file of changes has a column `sequence`, the moment at which each record was written, and may
     have one `delete_flag` (rule F3). `header` are the
     columns that each file must have, in any order; without it these are the columns that the contract reads. A file of
-    a partition begins with the partition's name, in the form of `partition` (as of strftime), up to the first dot.
+    a partition begins with the partition's name, in the form of `partition` (as of strftime), up to the first dot; the
+    files of partitions before `first_partition`, which the table's declaration says, are none of the table's.
     """
 
     pattern: str
@@ -89,6 +94,7 @@ class Files:
     full_pattern: str | None = None
     write_time_slack_hours: float = 24
     contract_columns: tuple[str, ...] = field(default=(), repr=False)
+    first_partition: date | None = None
 
     technology: ClassVar[str] = "file"
     uncertainty: ClassVar[timedelta] = timedelta(0)
@@ -142,16 +148,18 @@ class Files:
         is_full = self.kind_of(key) is BatchKind.FULL
         return tuple(dict.fromkeys(name for name in every if not (is_full and name in beside)))
 
-    def of(self, table: Table) -> Files:
-        """With the columns that the contract reads."""
+    def of(self, table: Table, months: Months | None = None) -> Files:
+        """With the columns that the contract reads, and the months that there are."""
         sources = [str(column.source) for column in table.columns if column.source is not None]
-        return replace(self, contract_columns=tuple(dict.fromkeys(sources)))
+        first = self.first_partition if months is None else months.first
+        return replace(self, contract_columns=tuple(dict.fromkeys(sources)), first_partition=first)
 
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:
         """The files of a place, each as it is now (rule F1); everything is listed, for any file may change."""
         unseen, foreign, batches = Unseen(), 0, list[Found]()
         for stored in list_objects(place, unseen=unseen):
-            if self.kind_of(stored.key) is None:
+            partition = self._named(stored.key)
+            if self.kind_of(stored.key) is None or self._is_too_early(partition):
                 foreign += 1
             elif (name := batch_id(stored)) not in known and (after is None or name > after):
                 batches.append(
@@ -159,7 +167,7 @@ class Files:
                         id=name,
                         prefix="",
                         fingerprint=f"{stored.size} {stored.tag}",
-                        partition=self._named(stored.key),
+                        partition=partition,
                         reaches_until=stored.modified_at,
                     )
                 )
@@ -177,17 +185,18 @@ class Files:
     ) -> Generator[pl.DataFrame]:
         """Its records, each with its number from 1 (a header is none); verified while they are read, once."""
         del refused_as
-        count, frame, size = 0, list[pl.DataFrame](), 0
+        count, frame, rows, size = 0, list[pl.DataFrame](), 0, 0
         with closing(self.format.records(place, delivery.key, self.required(delivery.key))) as blocks:
-            for columns, raw in blocks:
+            for columns, raw in _in_slices(blocks):
                 name = pl.repeat(source_file(delivery.key, columns), raw.len(), dtype=pl.String, eager=True)
                 numbers = pl.int_range(count + 1, count + raw.len() + 1, eager=True)
                 frame.append(pl.DataFrame({"_source_file": name, "_line_number": numbers, "raw": raw}))
                 count += raw.len()
                 size += int(raw.str.len_bytes().sum())
-                if size >= FRAME_BYTES:
+                rows += raw.len()
+                if size >= FRAME_BYTES or rows >= FRAME_ROWS:
                     yield pl.concat(frame, rechunk=False)
-                    frame, size = [], 0
+                    frame, rows, size = [], 0, 0
         self._expect_unchanged(place, delivery)
         if frame:
             yield pl.concat(frame, rechunk=False)
@@ -226,6 +235,9 @@ class Files:
             return self._partition(key).date()
         return None
 
+    def _is_too_early(self, partition: date | None) -> bool:
+        return partition is not None and self.first_partition is not None and partition < self.first_partition
+
     def _partition(self, key: str) -> datetime:
         name = key.rpartition("/")[2].partition(".")[0]
         try:
@@ -237,8 +249,17 @@ class Files:
     def _expect_unchanged(self, place: ObjectStore, delivery: FileDelivery) -> None:
         """Refuse what was read of a file that changed while it was read: its id is that of another version."""
         state = state_of(place, delivery.key)
-        was = (f"{delivery.tag}-{delivery.size:x}", delivery.tag.partition(" ")[0])
-        if delivery.size and state not in was and state.partition(" ")[0] not in was:
+        was = (f"{delivery.tag}-{delivery.size:x}", delivery.tag.partition(" ")[0], *([] if delivery.size else [EMPTY]))
+        if state not in was and state.partition(" ")[0] not in was:
             raise FileRefusedError(
                 Verdict.CHANGED_MEANWHILE, file=delivery.key, expected="the file as it was listed", found=state
             )
+
+
+def _in_slices(
+    blocks: Iterable[tuple[tuple[str, ...], pl.Series]],
+) -> Iterator[tuple[tuple[str, ...], pl.Series]]:
+    """Blocks of at most as many records as a frame has."""
+    return (
+        (columns, raw.slice(start, FRAME_ROWS)) for columns, raw in blocks for start in range(0, raw.len(), FRAME_ROWS)
+    )

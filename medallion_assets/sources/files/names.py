@@ -16,13 +16,14 @@ from urllib.parse import unquote
 from medallion_assets.storage.listing import StoredObject
 
 _ANY_FOLDERS = "**"
+_EITHER = re.compile(r"(\{[^{}]*\})")
 _MOMENT = "%Y%m%dT%H%M%S%fZ"
 _TAG_BYTES = 4
 
 
 @lru_cache
 def pattern_of(pattern: str) -> re.Pattern[str]:
-    """A glob for keys below the place: `*` and `?` stay within a folder, `**/` is any folders, or none."""
+    """A glob for keys below the place: `*` and `?` stay within a folder, `**/` is any or none, `{a,b}` is either."""
     folders = [
         "(?:[^/]+/)*" if part == _ANY_FOLDERS else f"{_within_folder(part)}/" for part in pattern.split("/")[:-1]
     ]
@@ -57,5 +58,13 @@ def columns_of(source: str) -> tuple[str, ...]:
 
 
 def _within_folder(part: str) -> str:
+    return "".join(_either(piece) if _EITHER.fullmatch(piece) else _wild(piece) for piece in _EITHER.split(part))
+
+
+def _either(alternatives: str) -> str:
+    return f"(?:{'|'.join(map(_wild, alternatives[1:-1].split(',')))})"
+
+
+def _wild(text: str) -> str:
     wild = {"*": "[^/]*", "?": "[^/]"}
-    return "".join(wild.get(character) or re.escape(character) for character in part)
+    return "".join(wild.get(character) or re.escape(character) for character in text)

@@ -17,6 +17,7 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.source import (
     LATEST_ID_WINS,
     BatchRefusedError,
@@ -74,9 +75,9 @@ class RestWindows:
         """Where the first window begins (rule F2)."""
         return self.endpoint.starts_at
 
-    def of(self, table: Table) -> RestWindows:
+    def of(self, table: Table, months: Months | None = None) -> RestWindows:
         """The same for every table."""
-        del table
+        del table, months
         return self
 
     def find(self, place: ObjectStore, *, after: str | None = None, known: Collection[str] = frozenset()) -> Listing:

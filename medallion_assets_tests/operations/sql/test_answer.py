@@ -22,7 +22,15 @@ from medallion_assets.operations.sql.answer import answer
 from medallion_assets_tests.deriving.dbt.planting import NOW
 from medallion_assets_tests.deriving.dbt.test_publish import TABLES, publication
 from medallion_assets_tests.operations.small_lakehouse import exports
-from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, TRANSACTIONS, land, run_silver
+from medallion_assets_tests.pipeline import (
+    CATALOG,
+    CUSTOMER_TRANSACTIONS,
+    CUSTOMERS,
+    TRANSACTIONS,
+    lakehouse_at,
+    land,
+    run_silver,
+)
 from medallion_assets_tests.services.s3 import S3Server
 
 PAYMENTS = "silver.customer_transactions"
@@ -57,6 +65,17 @@ def ask(lakehouse: Lakehouse, tmp_path: Path) -> Any:
 )
 def test_tables_are_found_by_their_names(ask: Any, query: str, rows: list[tuple[Any, ...]]) -> None:
     assert ask(query) == rows
+
+
+@pytest.mark.parametrize("table", ["quarantine.customers", "operations.incidents", "silver.customers", "incidents"])
+def test_where_no_lakehouse_is_nothing_is_empty(tmp_path: Path, table: str) -> None:
+    """An alert that must find no row would be content with a mistyped place."""
+    nowhere = lakehouse_at(tmp_path / "nowhere")
+    with pytest.raises(MissingTableError, match="nowhere"):
+        asked(nowhere, f"select count(*) from {table}", tmp_path)
+    assert asked(nowhere, "with incidents as (select 1) from incidents", tmp_path) == [(1,)]
+    nowhere.create(CUSTOMERS)
+    assert asked(nowhere, "select count(*) from operations.incidents", tmp_path) == [(0,)]
 
 
 def test_a_version_is_named_in_the_table_or_after_it(ask: Any, lakehouse: Lakehouse) -> None:
