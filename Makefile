@@ -15,7 +15,7 @@ LOCK := pyproject.toml --quiet --upgrade --universal --generate-hashes --no-anno
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark demo dev sample-export ui test test-unit test-all test-deep test-kills test-stops test-faults lint types format lock bench clean
+.PHONY: help setup setup-spark demo dev sample-export ui test test-unit test-all test-deep test-kills test-stops test-faults lint types format wheel lock bench clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,10 @@ types: $(INSTALLED) ## mypy, strict
 format: $(INSTALLED) ## let ruff write the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+wheel: $(INSTALLED) ## build the wheel into dist/, with what dbt parsed of its project: runs need not parse it again
+	MEDALLION_PIPELINES=medallion_assets.pipelines.star_schema.pipeline:STAR_SCHEMA $(BIN)/medallion dbt-prepare --ship
+	$(BIN)/uv build --quiet --wheel
 
 lock: $(INSTALLED) ## resolve the dependencies anew
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile $(LOCK) --extra dev --extra demo --extra production -o requirements.lock

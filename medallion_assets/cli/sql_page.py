@@ -46,7 +46,8 @@ def answer_page(answer: Answer, most_rows: int) -> RenderableType:
         f"{name}{'' if '@' in name else f' @{version}'}" if version is not None else f"{name} (empty)"
         for name, version in answer.versions.items()
     )
-    return Group(page, Text(shown + (f"; {versions}" if versions else ""), style="dim"))
+    releases = "".join(f", release {release}" for release in dict.fromkeys(answer.releases.values()))
+    return Group(page, Text(shown + (f"; {versions}{releases}" if versions else ""), style="dim"))
 
 
 def write_csv(answer: Answer, out: TextIO) -> None:
@@ -67,7 +68,8 @@ def write_json(answer: Answer, out: TextIO) -> None:
     """
     names = _different(answer.columns)
     columns = [{"name": name, "type": kind} for name, kind in zip(names, answer.types, strict=True)]
-    out.write(f'{{"columns": {json.dumps(columns)},\n"versions": {json.dumps(answer.versions)},\n"rows": [')
+    releases = f'"releases": {json.dumps(answer.releases)},\n' if answer.releases else ""
+    out.write(f'{{"columns": {json.dumps(columns)},\n"versions": {json.dumps(answer.versions)},\n{releases}"rows": [')
     rows, error = 0, None
     end: object
     try:

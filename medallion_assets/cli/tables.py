@@ -82,17 +82,27 @@ def rebuild(
         from datetime import UTC, datetime
 
         from medallion_assets.cli.rebuild_page import rebuilt_page
+        from medallion_assets.contracts.policies import DuckDBLimits
         from medallion_assets.operations.rebuild import Request, rebuildable_table
         from medallion_assets.operations.rebuild import rebuild as rebuild_table
         from medallion_assets.settings import load_settings
 
-        lakehouse, raw_url = lakehouse_for("rebuild"), load_settings().raw_url
+        lakehouse, settings = lakehouse_for("rebuild"), load_settings()
+        limits = DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)
         contract, request = (
             rebuildable_table(lakehouse.catalog, table),
             Request(why=why, accept_all=accept_all, drop_lost=drop_lost, drop_foreign=drop_foreign, dry_run=dry_run),
         )
         with terminal.phases() as progress:
-            done = rebuild_table(lakehouse, raw_url, contract, request, now=datetime.now(UTC), progress=progress)
+            done = rebuild_table(
+                lakehouse,
+                settings.raw_url,
+                contract,
+                request,
+                now=datetime.now(UTC),
+                limits=limits,
+                progress=progress,
+            )
         terminal.answer(done, lambda: rebuilt_page(done))
 
 

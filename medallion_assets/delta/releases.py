@@ -50,6 +50,11 @@ class Release:
         """The Delta id of the table that this is a version of; raises as `version_of` does."""
         return str(self._entry(table)["table_id"])
 
+    def is_of(self, table: Table, table_id: str) -> bool:
+        """Whether it published a table, and that is the one with this Delta id: none that was made anew since."""
+        entry = json.loads(self.tables).get(table.name)
+        return entry is not None and entry["table_id"] == table_id
+
     def _entry(self, table: Table) -> Mapping[str, Any]:
         known = {**json.loads(self.sources), **json.loads(self.tables)}
         if table.name not in known:
@@ -94,20 +99,18 @@ def record_release(lakehouse: Lakehouse, release: Release) -> None:
 
 
 def latest_release(lakehouse: Lakehouse, build: str, table: Table) -> Release | None:
-    """The latest complete release of a build of which `table` is the first; None before there is one.
+    """The latest complete release of a build that published `table`; None before there is one.
 
     Each release commits each of its tables, so the one with the highest version of `table` is the latest, whenever its
-    row was written. Releases of a table that was dropped and made anew since are none any more.
+    row was written. Releases of a table that was dropped and made anew since are none any more, and those from before
+    the table was one of the build's models are none of it.
     """
     try:
         table_id = lakehouse.open(table).table_id
     except MissingTableError:
         return None
-    found = [
-        release
-        for release in read_rows(lakehouse, RELEASES, pl.col("build") == build)
-        if release.table_id_of(table) == table_id
-    ]
+    rows = read_rows(lakehouse, RELEASES, pl.col("build") == build)
+    found = [release for release in rows if release.is_of(table, table_id)]
     return max(found, key=lambda release: release.version_of(table), default=None)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.replacement import Progress
 from medallion_assets.delta.table import Lakehouse
@@ -68,9 +69,12 @@ def rebuild(
     request: Request,
     *,
     now: datetime,
+    limits: DuckDBLimits = DUCKDB_LIMITS,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Rebuilt:
     """Make a table again from what lies before it, as one new version of the same table, or say what that would change.
+
+    `limits` are those of DuckDB, where dbt models are built.
 
     Raises:
         QualityGateError: an export fails the gate by the present contract, and nobody has accepted it.
@@ -90,7 +94,7 @@ def rebuild(
             f"{table.name} does not hold exports", expected="drop_foreign for a Bronze table alone", do="leave it out"
         )
     try:
-        return _rebuild(lakehouse, raw_url, table, request, now, progress)
+        return _rebuild(lakehouse, raw_url, table, request, now, limits, progress)
     except CommitConflictError as error:
         raise CommitConflictError(
             error.what,
@@ -101,7 +105,13 @@ def rebuild(
 
 
 def _rebuild(
-    lakehouse: Lakehouse, raw_url: str, table: Table, request: Request, now: datetime, progress: Progress
+    lakehouse: Lakehouse,
+    raw_url: str,
+    table: Table,
+    request: Request,
+    now: datetime,
+    limits: DuckDBLimits,
+    progress: Progress,
 ) -> Rebuilt:
     why, dry_run = request.why, request.dry_run
     if table.layer == "bronze":
@@ -131,6 +141,8 @@ def _rebuild(
     if models := lakehouse.catalog.built_by(table):
         from medallion_assets.deriving.dbt.rebuild import rebuild_models  # it brings dbt and DuckDB
 
-        return rebuild_models(lakehouse, models, table, why=why, now=now, dry_run=dry_run, progress=progress)
+        return rebuild_models(
+            lakehouse, models, table, why=why, now=now, dry_run=dry_run, limits=limits, progress=progress
+        )
     (gold,) = (gold for gold in lakehouse.catalog.gold if gold.table.name == table.name)
     return rebuild_gold(lakehouse, gold, why=why, dry_run=dry_run, progress=progress)

@@ -57,3 +57,4 @@ def test_a_release_of_other_tables_says_so(tmp_path: Path) -> None:
     other = Table(name="gold.other", description="of a test", columns=DIMENSION.columns)
     with pytest.raises(PermanentError, match=r"has no gold\.other; expected: one of gold\.dimension"):
         open_release(lake, release(lake, "a", 0), other)
+    assert latest_release(lake, "star", lake.ready(other).table) is None  # a model that the build has only got since

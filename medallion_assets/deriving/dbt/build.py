@@ -79,8 +79,8 @@ class Build:
                 do="look for what leaves them out, such as enabled: false; nothing was published",
             )
 
-    def expect_passed(self) -> None:
-        """Refuse a build that is not whole.
+    def expect_passed(self, *, rows_are_kept: bool = True) -> None:
+        """Refuse a build that is not whole; the error says where the rows at fault are, if they are kept.
 
         Raises:
             ModelTestsError: tests failed.
@@ -100,12 +100,16 @@ class Build:
             )
         if failed:
             named = ", ".join(sorted(node.name for node in failed)[:NAMED])
+            look = (
+                "look at the rows in quarantine.dbt_failures"
+                if rows_are_kept
+                else "keep its rows by a build that is no dry run"
+            )
             raise ModelTestsError(
                 f"tests of models failed: {named}",
                 expected="no row at fault",
                 found=", ".join(f"{node.failures:,} of {node.name}" for node in failed[:NAMED]),
-                do="look at the rows in quarantine.dbt_failures, mend what they come from, and run it again; nothing "
-                "was published",
+                do=f"{look}, mend what they come from, and run it again; nothing was published",
             )
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 DATABASE = "star.duckdb"
 """The name of the file is part of every relation's name in what was parsed: it is always this one."""
+PROFILE = "medallion"
 PARSED, PARSED_OF = "target/partial_parse.msgpack", "target/parsed_of.json"
 NOT_READ = ("target", "logs", "dbt_packages", FILE)
 """Of a project's folder, what dbt makes, or we do; nor is anything hidden."""
@@ -77,6 +78,7 @@ class Call:
             from dbt.cli.main import dbtRunner
 
             self._write_profile()
+            options = (*options, "--profile", PROFILE)
             places = {"project-dir": self.project, "profiles-dir": self.run, "log-path": self.run / "logs"}
             options = (*options, *(text for name, place in places.items() for text in (f"--{name}", str(place))))
             quiet = ("--quiet", "--no-version-check", "--log-level", "none", "--log-format-file", "text")
@@ -115,6 +117,8 @@ class Call:
         for node in manifest.nodes.values():
             if hasattr(node, "root_path"):  # of a seed: where it was parsed
                 node.root_path = str(self.project)
+                if "'" in node.root_path:  # dbt-duckdb puts it into SQL as it is, unless it inserts the rows itself
+                    node.config["fast"] = False
         return manifest
 
     def _parse(self) -> bytes:
@@ -138,8 +142,7 @@ class Call:
         return parsed
 
     def _write_profile(self) -> None:
-        """A profile for the run, under the name that the project asks for."""
-        described = yaml.safe_load((self.project / "dbt_project.yml").read_text())
+        """The profile of every run, whatever name the project asks for."""
         settings = {**SETTINGS, "memory_limit": self.limits.memory, "temp_directory": str(self.run / "spilled")}
         output = {
             "type": "duckdb",
@@ -149,7 +152,7 @@ class Call:
             "config_options": {"threads": self.limits.threads},
             "settings": settings,
         }
-        profile = {described["profile"]: {"target": "run", "outputs": {"run": output}}}
+        profile = {PROFILE: {"target": "run", "outputs": {"run": output}}}
         (self.run / "profiles.yml").write_text(yaml.safe_dump(profile))
 
     def _tell(self, event: Any) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from medallion_assets.contracts.pipeline import DbtModels
+from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.replacement import REBUILT_NOTE, Progress
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Comparison, Rebuilt, expect_reason
 from medallion_assets.deriving.dbt.export import stage_model
+from medallion_assets.deriving.dbt.failures import keep_failures
 from medallion_assets.deriving.dbt.project import prepared_specs
 from medallion_assets.deriving.dbt.publish import Publication, new_release_id, publish
 from medallion_assets.deriving.dbt.refresh import build_of
@@ -29,21 +31,22 @@ def rebuild_models(
     why: str,
     now: datetime,
     dry_run: bool = False,
+    limits: DuckDBLimits = DUCKDB_LIMITS,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Rebuilt:
     """Make every model of a build again, from the latest versions of its sources; say what changes of `table`.
 
-    The others are published with it, since a release is of one build.
+    The others are published with it, since a release is of one build. A dry run writes nothing at all.
 
     Raises:
-        ModelTestsError: tests failed; nothing changed.
+        ModelTestsError: tests failed; nothing changed, and the rows at fault are kept but by a dry run.
         PermanentError: `why` is blank, or the table or a source has not been made yet.
         CommitConflictError: other builds were faster, every time.
     """
     expect_reason(table.name, why)
     prepared_specs(models)
     lakehouse.open_any(table)
-    return until_committed(lambda: _rebuild(lakehouse, models, table, why, now, progress, dry_run=dry_run))
+    return until_committed(lambda: _rebuild(lakehouse, models, table, why, now, limits, progress, dry_run=dry_run))
 
 
 def _rebuild(
@@ -52,16 +55,20 @@ def _rebuild(
     table: Table,
     why: str,
     now: datetime,
+    limits: DuckDBLimits,
     progress: Progress,
     *,
     dry_run: bool,
 ) -> Rebuilt:
-    bases = [_base(lakehouse, model) for model in models.models]
+    bases = [_base(lakehouse, model) for model in ((table,) if dry_run else models.models)]
     sources = [lakehouse.open(source) for source in models.sources]
     comparisons = {model.name: Comparison(table=model) for model in models.models}
     progress(f"building {models.name} again", 0, len(bases))
-    with build_of(models, sources) as (built, connection):
-        built.expect_passed()
+    with build_of(models, sources, limits=limits) as (built, connection):
+        if built.failed and not dry_run:
+            specs = prepared_specs(models)
+            keep_failures(lakehouse, connection, models, specs, built.failed, run_id=None, now=now)
+        built.expect_passed(rows_are_kept=not dry_run)
         staged = []
         for number, base in enumerate(bases, start=1):
             staged.append(stage_model(connection, base, rebuild=comparisons[base.table.name], writes=not dry_run))

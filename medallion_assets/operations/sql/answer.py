@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from medallion_assets.delta.duckdb_files import FilesOnDemand
 from medallion_assets.delta.duckdb_views import connect, make_empty_view, make_view, text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MissingTableError, PermanentError
+from medallion_assets.operations.sql.pinning import Pins
 from medallion_assets.operations.sql.statement import Statement, read_statement
 from medallion_assets.operations.sql.tables import LAYERS, NamedTable, find_table, no_such_table, open_version
 
@@ -37,12 +38,14 @@ class Answer:
     """What a query gave. `rows` come as DuckDB has them, in batches, and are never held as a whole.
 
     `versions` are those of the tables that were read, by the name in the query; None: the table has no rows yet.
+    `releases` are the ids of those that tables were read of, by `layer.table`: what dbt builds is never read half made.
     """
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
     versions: Mapping[str, int | None]
     batches: Iterator[list[tuple[Any, ...]]]
+    releases: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -67,7 +70,8 @@ def answer(
     files = FilesOnDemand(workspace)
     with connect() as connection:
         statement = read_statement(connection, query)
-        versions, paths = _make_views(connection, lakehouse, statement, files, as_of)
+        pins = Pins()
+        versions, paths = _make_views(connection, lakehouse, statement, files, as_of, pins)
         _lock(connection, workspace, paths)
         errors = partial(_errors, lakehouse, statement, files, at_most_seconds)
         with _time_limit(connection, at_most_seconds):
@@ -79,6 +83,7 @@ def answer(
                 types=tuple(str(column[1]) for column in description),
                 versions=versions,
                 batches=_batches(result, errors),
+                releases=pins.releases,
             )
 
 
@@ -88,6 +93,7 @@ def _make_views(
     statement: Statement,
     files: FilesOnDemand,
     as_of: datetime | None,
+    pins: Pins,
 ) -> tuple[dict[str, int | None], list[str]]:
     """A view of each table that a statement names; their versions, and the files that may be read."""
     connection.register_filesystem(files)
@@ -101,7 +107,7 @@ def _make_views(
         if named is None:  # a part of the query, a table of DuckDB's own, or none at all: DuckDB says which
             continue
         try:
-            version = _make_view(connection, lakehouse, named, files, as_of, paths)
+            version = _make_view(connection, lakehouse, named, files, as_of, pins, paths)
         except MissingTableError:
             if schema or name not in statement.ctes:
                 raise
@@ -116,12 +122,15 @@ def _make_view(
     named: NamedTable,
     files: FilesOnDemand,
     as_of: datetime | None,
+    pins: Pins,
     paths: list[str],
 ) -> int | None:
     snapshot = open_version(lakehouse, named, as_of)
     if snapshot is None:
         make_empty_view(connection, named.table, name=named.name)
         return None
+    if named.version is None and as_of is None:
+        snapshot = pins.pinned(snapshot)
     paths += make_view(connection, snapshot, downloads=files, name=named.name, with_tombstones=named.with_tombstones)
     return snapshot.version
 

@@ -71,7 +71,10 @@ def dbt_assets(built: DbtModels, limits: DuckDBLimits) -> dg.AssetsDefinition:
 
 
 def verdicts(built: DbtModels, tests: tuple[CheckSpec, ...], done: "Refreshed") -> Iterator[dg.AssetCheckResult]:
-    """What became of each test that was asked."""
+    """What became of each test that was asked: a warning is what dbt itself takes for one (`severity`, `warn_if`).
+
+    Rows at fault of a build of few months are those of these months.
+    """
     asked = done.build.tests
     for test in tests:
         node = asked.get(test.name)
@@ -82,8 +85,9 @@ def verdicts(built: DbtModels, tests: tuple[CheckSpec, ...], done: "Refreshed") 
             built.model(test.model),
             test.name,
             passed=node.status == "pass",
-            warn=test.is_warning,
+            warn=node.status == "warn",
             rows_at_fault=node.failures,
+            months=_months(done),
             seconds=round(node.seconds, 3),
             **said,
         )
@@ -122,12 +126,16 @@ def _result(snapshot: Any, done: "Refreshed", trigger: TriggerContext) -> dg.Mat
         rows_out=staged.rows,
         trigger=shown(trigger),
         release=done.release.release_id if done.release else None,
-        months="all" if done.months is None else ", ".join(map(str, sorted(done.months))) or "none",
+        months=_months(done),
         files_written=len(staged.add),
         partitions_replaced=len(staged.replaced),
     )
     key = asset_key(snapshot.table)
     return dg.MaterializeResult(asset_key=key, metadata=result.metadata, data_version=result.data_version)
+
+
+def _months(done: "Refreshed") -> str:
+    return "all" if done.months is None else ", ".join(map(str, sorted(done.months))) or "none"
 
 
 def _lineage(spec: ModelSpec) -> dg.TableColumnLineage:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from medallion_assets.delta.duckdb_views import connect
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt import project
 from medallion_assets.deriving.dbt.build import Build, Node, build
@@ -55,11 +56,12 @@ def test_a_parsed_project_that_comes_with_its_files_spares_parsing(
 
 @pytest.fixture
 def call(tmp_path: Path) -> Call:
-    """A project of one model and one test, in a folder with a quote in its name."""
+    """A project of one model, seed and test that names no profile, in a folder with a quote in its name."""
     project, run = tmp_path / "o'neil proj", tmp_path / "run"
     files = {
-        "dbt_project.yml": "name: small\nversion: 1.0.0\nprofile: small\nflags: {send_anonymous_usage_stats: true}\n",
+        "dbt_project.yml": "name: small\nversion: 1.0.0\nflags: {send_anonymous_usage_stats: true}\n",
         "models/numbers.sql": "{{ config(materialized='table') }} select 7 as number",
+        "seeds/letters.csv": "letter\na\nb\n",
         "tests/no_number.sql": "{{ config(severity='warn') }} select * from {{ ref('numbers') }}",
     }
     for name, text in files.items():
@@ -83,8 +85,11 @@ def test_variables_of_the_user_do_not_say_what_is_built(call: Call, monkeypatch:
     done = build(call, [])
     assert {(node.name, node.status, node.failures) for node in done.nodes} == {
         ("numbers", "success", 0),
+        ("letters", "success", 0),
         ("no_number", "warn", 1),
     }
+    with connect(call.database) as connection:
+        assert connection.execute("from letters").fetchall() == [("a",), ("b",)]
     from dbt.flags import get_flags
 
     assert get_flags().SEND_ANONYMOUS_USAGE_STATS is False

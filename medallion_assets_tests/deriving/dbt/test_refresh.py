@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,12 +107,27 @@ def test_a_failing_test_publishes_nothing_and_keeps_its_rows(tmp_path: Path) -> 
     assert done.release is None
     with pytest.raises(ModelTestsError, match="no_overlapping_validity, one_current_version"):
         done.build.expect_passed()
-    assert all(lake.open(table).version == 1 for table in STAR.models)
+    expect_rebuild_fails(lake)
+    assert all(lake.open(table).version == 1 for table in STAR.models if table is not MART_REVENUE)
     assert latest_release(lake, STAR.name, DIM_CUSTOMER) == released
-    (overlap, current) = sorted(read_rows(lake, DBT_FAILURES), key=lambda row: row.test)
+    kept = sorted(read_rows(lake, DBT_FAILURES), key=lambda row: (str(row.run_id), row.test))
+    assert [row.run_id for row in kept] == [None, None, "run", "run"]
+    (overlap, current) = kept[2:]
     assert (overlap.run_id, overlap.model, overlap.number) == ("run", "gold.dim_customer", 1)
     assert "customer_key" in str(overlap.key)
     assert '"current_versions": 2' in current.row
+
+
+def expect_rebuild_fails(lake: Lakehouse) -> None:
+    """A rebuild keeps rows at fault as well; a dry run writes nothing, and makes no table."""
+    held = len(read_rows(lake, DBT_FAILURES))
+    shutil.rmtree(lake.uri(MART_REVENUE))
+    with pytest.raises(ModelTestsError, match="no dry run"):
+        rebuild_models(lake, STAR, DIM_PRODUCT, why="to see", now=NOW, dry_run=True)
+    assert not lake.exists(MART_REVENUE)
+    assert len(read_rows(lake, DBT_FAILURES)) == held
+    with pytest.raises(ModelTestsError, match=r"quarantine\.dbt_failures"):
+        rebuild_models(lake, STAR, DIM_PRODUCT, why="to see", now=NOW)
 
 
 @pytest.mark.slow

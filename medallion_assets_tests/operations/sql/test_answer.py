@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from medallion_assets.cli.sql_page import answer_page
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.deriving.dbt.publish import publish
 from medallion_assets.errors import MissingTableError, PermanentError, UnreadableTableError
 from medallion_assets.operations.sql.answer import answer
+from medallion_assets_tests.deriving.dbt.planting import NOW
+from medallion_assets_tests.deriving.dbt.test_publish import TABLES, publication
 from medallion_assets_tests.operations.small_lakehouse import exports
-from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, lakehouse_at, land, run_silver
+from medallion_assets_tests.pipeline import (
+    CATALOG,
+    CUSTOMER_TRANSACTIONS,
+    CUSTOMERS,
+    TRANSACTIONS,
+    lakehouse_at,
+    land,
+    run_silver,
+)
 from medallion_assets_tests.services.s3 import S3Server
 
 PAYMENTS = "silver.customer_transactions"
@@ -200,3 +216,22 @@ def test_a_bucket_is_asked_for_the_files_of_the_days_that_are_read(s3_server: S3
     assert not list(tmp_path.rglob("*.parquet"))
     assert asked(lakehouse, query, tmp_path) == [("t1", Decimal("11.0000"))]
     assert {file.parent.parent.name for file in tmp_path.rglob("*.parquet")} == {"customer_transactions"}
+
+
+def test_what_dbt_builds_is_read_as_its_latest_release_has_it(tmp_path: Path) -> None:
+    """Between two commits of a build each table is at another one; a query that names a version means that version."""
+    models = DbtModels(name="star", project=tmp_path, sources=(CUSTOMERS,), models=TABLES)
+    lake = Lakehouse(url=str(tmp_path / "lakehouse"), catalog=Catalog((replace(TRANSACTIONS, dbt=(models,)),)))
+    publish(publication(lake, 1, 1), build="star", run_id=None, now=NOW)
+    next(publication(lake, 2, 1).burst())  # the dimension's commit
+    query = "select d.number, f.number from gold.dimension d, gold.fact f"
+    with answer(lake, query, workspace=tmp_path) as found:
+        assert list(found.batches) == [[(1, 1)]]
+        assert found.versions == {"gold.dimension": 1, "gold.fact": 1}
+        assert found.releases == dict.fromkeys(found.versions, "release-1")
+    with answer(lake, query, workspace=tmp_path) as found:
+        page = Console(width=200)
+        with page.capture() as shown:
+            page.print(answer_page(found, 1))
+        assert "1 row; gold.dimension @1, gold.fact @1, release release-1" in shown.get()
+    assert asked(lake, 'select number from gold."dimension@2"', tmp_path) == [(2,)]

@@ -12,11 +12,14 @@ import pytest
 
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.deriving.dbt.build import Build, Node
+from medallion_assets.deriving.dbt.refresh import Refreshed
 from medallion_assets.deriving.dbt.specs import read_specs
 from medallion_assets.operations.freshness import read_freshness
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.orchestration.assets.dbt import verdicts
 from medallion_assets.orchestration.reporting import step_retries
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
 from medallion_assets.pipelines.star_schema.models import STAR
@@ -102,6 +105,22 @@ def test_loading_definitions_imports_no_dbt() -> None:
     environment = inherited_environment() | named
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.endswith(" []\n"), done.stdout + done.stderr
+
+
+def test_a_warning_of_dbt_stops_nothing_and_says_how_many_rows() -> None:
+    """Order lines that are no facts (rule D6), and a test that fails from so many rows on (`error_if`)."""
+    found = {"lines_have_orders": "warn", "mart_equals_facts": "warn", "no_product_is_lost": "fail"}
+    nodes = tuple(Node(name=name, kind="test", status=status, failures=3) for name, status in found.items())
+    done = Refreshed(build=Build(nodes=nodes, seconds=0), release=None, staged={}, versions={})
+    said = {check.check_name: check for check in verdicts(STAR, read_specs(STAR.project).tests, done)}
+    assert {name: str(check.severity.value) for name, check in said.items()} == {
+        "lines_have_orders": "WARN",
+        "mart_equals_facts": "WARN",
+        "no_product_is_lost": "ERROR",
+    }
+    lines = said["lines_have_orders"]
+    assert lines.asset_key == dg.AssetKey(["gold", "fct_order_line"])
+    assert (lines.metadata["rows_at_fault"].value, lines.metadata["months"].value) == (3, "all")
 
 
 @pytest.mark.slow
