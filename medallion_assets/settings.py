@@ -8,21 +8,28 @@ when they use them, so they may change while a process lives.
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, time
 from pathlib import Path
-from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from medallion_assets.errors import SettingsError
+from medallion_assets.setting_values import (
+    choice,
+    json_object,
+    memory,
+    names_in,
+    not_allowed,
+    number,
+    parsed,
+    table_prefix,
+)
 
-Value = TypeVar("Value")
 ENGINES = ("polars",)
 ALERT_KINDS = ("failure", "warning", "skipped", "success")
 """The kinds of alerts, each with a list of URLs of its own."""
@@ -42,12 +49,7 @@ AWS_VARIABLES = (
     "AWS_ALLOW_HTTP",
 )
 """The standard variables that every client of S3 in this project is given."""
-PREFIX = re.compile(r"[A-Za-z0-9_.-]{0,200}")
-"""What the name of a DynamoDB table may begin with; a whole name has at most 255 characters."""
 DAY = "a day as YYYY-MM-DD, such as 2025-01-01"
-NUMBER = "a number that is not negative"
-NO_NAMES = frozenset({"yes", "no", "true", "false", "1", "0", "on", "off", "all", "any", "*"})
-"""What somebody writes who means to be asked no more; samples are published by name alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +134,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if environment is None else environment
     home = Path(env.get("MEDALLION_HOME") or ".medallion").expanduser().absolute()
-    _choice(env, "MEDALLION_ENGINE", ENGINES)  # another one is refused; while there is one, nobody reads which
+    choice(env, "MEDALLION_ENGINE", ENGINES)  # another one is refused; while there is one, nobody reads which
     lakehouse_url = _url(env, "MEDALLION_LAKEHOUSE_URL", home / "lakehouse")
     if set(lakehouse_url) & set("#?%"):
         raise SettingsError(
@@ -147,29 +149,29 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         lakehouse_url=lakehouse_url,
         storage_options=storage_options(env),
         pipelines=_pipelines(env),
-        first_day=_parsed(env, "MEDALLION_FIRST_DAY", "2025-01-01", date.fromisoformat, DAY),
-        uses_triggers=_choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
-        stops_for_stale_sources=_choice(env, "MEDALLION_STALE_SOURCES", ("stop", "warn")) == "stop",
-        uses_timers=_choice(env, "MEDALLION_TIMERS", ("contract", "none")) == "contract",
+        first_day=parsed(env, "MEDALLION_FIRST_DAY", "2025-01-01", date.fromisoformat, DAY),
+        uses_triggers=choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
+        stops_for_stale_sources=choice(env, "MEDALLION_STALE_SOURCES", ("stop", "warn")) == "stop",
+        uses_timers=choice(env, "MEDALLION_TIMERS", ("contract", "none")) == "contract",
         schedules=_schedules(env),
-        schedule_time_zone=_parsed(
+        schedule_time_zone=parsed(
             env,
             "MEDALLION_TIME_ZONE",
             "America/Los_Angeles",
             lambda text: ZoneInfo(text).key,
             "a time zone such as America/Los_Angeles or UTC",
         ),
-        closes_missed_days=_choice(env, "MEDALLION_MISSED_DAYS", ("close", "skip")) == "close",
-        daily_done_by=_parsed(
+        closes_missed_days=choice(env, "MEDALLION_MISSED_DAYS", ("close", "skip")) == "close",
+        daily_done_by=parsed(
             env, "MEDALLION_DAILY_DONE_BY", "06:00", time.fromisoformat, "a time of day such as 06:00"
         ),
-        creates_tables=_choice(env, "MEDALLION_CREATE_TABLES", ("no", "yes")) == "yes",
-        serving_prefix=_prefix(env, "MEDALLION_SERVING_PREFIX"),
-        publish_samples=_names(env, "MEDALLION_PUBLISH_SAMPLES"),
-        repetitions=int(_number(env, "MEDALLION_RETRIES", "3")),
-        first_wait_seconds=_number(env, "MEDALLION_RETRY_SECONDS", "30"),
-        duckdb_memory=_parsed(env, "MEDALLION_DBT_MEMORY", "1GB", _memory, "an amount of memory such as 1GB or 512MB"),
-        duckdb_threads=int(_number(env, "MEDALLION_DBT_THREADS", "2")) or 1,
+        creates_tables=choice(env, "MEDALLION_CREATE_TABLES", ("no", "yes")) == "yes",
+        serving_prefix=table_prefix(env, "MEDALLION_SERVING_PREFIX"),
+        publish_samples=names_in(env, "MEDALLION_PUBLISH_SAMPLES"),
+        repetitions=int(number(env, "MEDALLION_RETRIES", "3")),
+        first_wait_seconds=number(env, "MEDALLION_RETRY_SECONDS", "30"),
+        duckdb_memory=parsed(env, "MEDALLION_DBT_MEMORY", "1GB", memory, "an amount of memory such as 1GB or 512MB"),
+        duckdb_threads=int(number(env, "MEDALLION_DBT_THREADS", "2")) or 1,
         alert_urls={kind: tuple(env.get(f"MEDALLION_ALERTS_{kind.upper()}", "").split()) for kind in ALERT_KINDS},
         alert_jobs=_alert_jobs(env),
         query_alerts=Path(env[QUERY_ALERTS]).expanduser().absolute() if env.get(QUERY_ALERTS) else None,
@@ -180,6 +182,16 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 def inherited_environment() -> dict[str, str]:
     """The environment of this process, for a process that it starts."""
     return dict(os.environ)
+
+
+@contextmanager
+def hidden_variables(prefix: str) -> Iterator[None]:
+    """Take the variables that begin with `prefix` out of the environment, for a library that would obey them."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(prefix)}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def normalise_url(value: str, *, name: str) -> str:
@@ -220,91 +232,26 @@ def storage_options(environment: Mapping[str, str] | None = None) -> dict[str, s
     return options
 
 
-def _parsed(env: Mapping[str, str], name: str, default: str, parse: Callable[[str], Value], expected: str) -> Value:
-    """What the text of a setting stands for; `expected` says what `parse` takes."""
-    text = env.get(name) or default
-    try:
-        return parse(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise _not_allowed(name, expected, text) from None
-
-
-def _choice(env: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
-    """One of `allowed`, the first of which is the default."""
-    value = env.get(name) or allowed[0]
-    if value not in allowed:
-        raise _not_allowed(name, f"one of {', '.join(allowed)}", value)
-    return value
-
-
-def _prefix(env: Mapping[str, str], name: str) -> str:
-    value = env.get(name, "")
-    if not PREFIX.fullmatch(value):
-        raise _not_allowed(name, "at most 200 of the characters A-Z a-z 0-9 _ . - such as staging_", value)
-    return value
-
-
-def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """Names, separated by blanks or commas."""
-    text = env.get(name, "")
-    names = tuple(text.replace(",", " ").split())
-    if NO_NAMES & {listed.lower() for listed in names}:
-        raise _not_allowed(name, "names of DynamoDB tables, or the id of a lakehouse", text)
-    return names
-
-
 def _pipelines(env: Mapping[str, str]) -> tuple[str, ...]:
     name = "MEDALLION_PIPELINES"
     text = env.get(name) or PIPELINES
     names = tuple(text.replace(",", " ").split())
     if not names or any(not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", pipeline) for pipeline in names):
-        raise _not_allowed(name, "pipelines as module:NAME, with blanks or commas between them", text)
+        raise not_allowed(name, "pipelines as module:NAME, with blanks or commas between them", text)
     return names
-
-
-def _number(env: Mapping[str, str], name: str, default: str) -> float:
-    value = _parsed(env, name, default, float, NUMBER)
-    if not 0 <= value < math.inf:
-        raise _not_allowed(name, NUMBER, env.get(name))
-    return value
-
-
-def _memory(text: str) -> str:
-    if not re.fullmatch(r"[1-9][0-9]*(\.[0-9]+)? ?(MB|GB|MiB|GiB)", text):
-        raise ValueError(text)
-    return text
 
 
 def _schedules(env: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """Cron lines by job; those of a job that is named replace its own."""
-    lines = _json_object(env, "MEDALLION_SCHEDULES", 'such as {"refine": "0 */6 * * *", "ingest": ["5 * * * *"]}')
+    lines = json_object(env, "MEDALLION_SCHEDULES", 'such as {"refine": "0 */6 * * *", "ingest": ["5 * * * *"]}')
     usual = {**SCHEDULES, **({QUERY_ALERTS_JOB: SCHEDULES["monitor"]} if env.get(QUERY_ALERTS) else {})}
     return {**usual, **{job: (value,) if isinstance(value, str) else tuple(value) for job, value in lines.items()}}
 
 
 def _alert_jobs(env: Mapping[str, str]) -> dict[str, str]:
     example = 'such as {"ingest": "failures", "daily_gold_and_publish": "every_run"}'
-    chosen = _json_object(env, "MEDALLION_ALERT_JOBS", example)
-    for choice in chosen.values():
-        if choice not in ALERT_CHOICES:
-            raise _not_allowed("MEDALLION_ALERT_JOBS", f"{' or '.join(ALERT_CHOICES)} for each job", choice)
-    return {job: str(choice) for job, choice in chosen.items()}
-
-
-def _json_object(env: Mapping[str, str], name: str, example: str) -> dict[str, Any]:
-    text = env.get(name) or "{}"
-    try:
-        value: Any = json.loads(text)
-    except ValueError:
-        value = None
-    lines = value if isinstance(value, dict) else {name: None}
-    listed = [line if isinstance(line, list) else [line] for line in lines.values()]
-    if any(not isinstance(line, str) for given in listed for line in given):
-        raise _not_allowed(name, f"a JSON object of job names, {example}", text)
-    return lines
-
-
-def _not_allowed(name: str, expected: str, found: object) -> SettingsError:
-    return SettingsError(
-        f"{name} is not allowed", expected=expected, found=repr(found), do=f"unset {name}, or set it to such a value"
-    )
+    chosen = json_object(env, "MEDALLION_ALERT_JOBS", example)
+    for of_job in chosen.values():
+        if of_job not in ALERT_CHOICES:
+            raise not_allowed("MEDALLION_ALERT_JOBS", f"{' or '.join(ALERT_CHOICES)} for each job", of_job)
+    return {job: str(of_job) for job, of_job in chosen.items()}

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from medallion_assets.cli.demo.home import demo_home, is_demo_home
+from medallion_assets.cli.demo.home import PIPELINES, demo_home, is_demo_home
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings import Settings
 
@@ -49,8 +49,10 @@ def web_ui(settings: Settings, environment: Mapping[str, str], *, port: int, dem
     is_demo = is_demo_home(place) and (demo or (demo is None and not _has_runs(settings.home)))
     home = place if is_demo else settings.home
     left_out = ("MEDALLION_RAW_URL", "MEDALLION_LAKEHOUSE_URL") if is_demo else ()
+    pipelines = {"MEDALLION_PIPELINES": " ".join(PIPELINES)} if is_demo else {}
     url = ui_address(port)
     variables = {name: value for name, value in environment.items() if name not in left_out} | {
+        **pipelines,
         "MEDALLION_HOME": str(home),
         "MEDALLION_UI_URL": url,
         "DAGSTER_HOME": str(home / "dagster_home"),

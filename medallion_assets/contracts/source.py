@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 WRONG_TABLE = "wrong_table"
 """The verdict on a batch of another table than the declaration takes; another declaration may take it (rule B3)."""
+DATED_AHEAD = "dated_ahead"
+"""The verdict on a batch that reaches into the future: it would count as fresh, and as the latest, until then (F8)."""
+AHEAD_SLACK = timedelta(days=1)
+"""How far the clock of whoever writes batches may be ahead of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,10 @@ class Found:
     files: int = 1
     partition: date | None = None
     reaches_until: datetime | None = None
+
+    def is_dated_ahead(self, now: datetime) -> bool:
+        """Whether it says that it reaches further than any clock can be wrong."""
+        return self.reaches_until is not None and self.reaches_until > now + AHEAD_SLACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

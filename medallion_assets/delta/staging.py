@@ -70,9 +70,12 @@ class TableFolder:
         is given, for rows that may be long: readers hold row groups whole.
 
         Raises:
+            TypeError: `partition` is no day: the log would hold a value that nobody can read any more.
             PermanentError: the storage refuses; or a text of one of `bounds` is too long for a bound.
             OSError: the storage failed, or the source of the rows did.
         """
+        if partition is not None and type(partition) is not date:  # a moment is a date too
+            raise TypeError(f"{self.table.name}: a partition is a day, and not {partition!r}")
         table, subfolder = self.table, ""
         if table.partition_by is not None:
             subfolder = f"{table.partition_by}={NULL_PARTITION if partition is None else partition}/"

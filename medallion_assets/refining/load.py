@@ -33,7 +33,7 @@ from medallion_assets.refining.owner import (
     owner_of_what_is_in,
     why_outdated,
 )
-from medallion_assets.refining.refusals import fingerprints_now, refusal_of
+from medallion_assets.refining.refusals import expect_not_ahead, fingerprints_now, is_due, refusal_of
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals, record_refusals
 from medallion_assets.refining.samples import SampleMark
 from medallion_assets.refining.versions import expect_latest
@@ -108,7 +108,7 @@ def ingest(
             now_as = fingerprints[found.id, found.prefix]
             if not found.is_complete:
                 done.waiting.append(found.id)
-            elif known is not None and known.fingerprint == now_as and known.verdict not in LOOKED_AT_AGAIN:
+            elif known is not None and known.fingerprint == now_as and not _is_looked_at_again(known, found, now):
                 done.refused.append(known)
             else:
                 progress(f"{bronze.table.name}: reading export {found.id}")
@@ -125,6 +125,10 @@ def ingest(
     done.refused += fresh
     done.version = lakehouse.open(bronze.table).version
     return done
+
+
+def _is_looked_at_again(known: RefusedExport, found: Found, now: datetime) -> bool:
+    return known.verdict in LOOKED_AT_AGAIN or is_due(known, found, now)
 
 
 def open_exports(
@@ -179,6 +183,7 @@ class _Loading:
     def load(self, found: Found, known: RefusedExport | None) -> RefusedExport | None:
         """Load one batch, or give its refusal; `known` is its refusal before."""
         try:
+            expect_not_ahead(found, self.now)
             bronze = self.lakehouse.open(self.table)
             delivery = self.source.read(self.place, found, owner=self.owner)
             expect_same_table(bronze, delivery.batch, self.owner, self.decisions)

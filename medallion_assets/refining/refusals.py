@@ -6,7 +6,7 @@ Does not: the table of refusals (refining.refused_exports); making the verdict (
 Three things can mend a refusal: a file of the export's own folder, which the listing shows; the one file at fault,
 where it lies in the folder that incremental exports share, is archived or may not be read; and what is known of the
 source, by the declaration or by Bronze. While the file at fault is as it was, the export cannot be whole, whatever else
-has arrived: one request answers for 5,000 files.
+has arrived: one request answers for 5,000 files. One that is dated ahead is mended by time as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from datetime import datetime
 
 from obstore.store import ObjectStore
 
-from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError, Found, Owner
+from medallion_assets.contracts.source import AHEAD_SLACK, DATED_AHEAD, WRONG_TABLE, BatchRefusedError, Found, Owner
 from medallion_assets.refining.owner import LOOKED_AT_AGAIN
 from medallion_assets.refining.refused_exports import RefusedExport
 from medallion_assets.storage.stores import state_of
@@ -64,6 +64,28 @@ def fingerprints_now(
         else:
             now[key] = _fingerprint(batch, refusal.verdict, states.get(key), owner)
     return now
+
+
+def expect_not_ahead(found: Found, now: datetime) -> None:
+    """Refuse a batch that reaches into the future (rule F8).
+
+    Raises:
+        BatchRefusedError: it does.
+    """
+    if found.is_dated_ahead(now):
+        raise BatchRefusedError(
+            DATED_AHEAD,
+            f"{found.id} refused: {DATED_AHEAD}",
+            expected=f"a moment until {now + AHEAD_SLACK:%Y-%m-%d %H:%M} UTC",
+            found=f"{found.reaches_until:%Y-%m-%d %H:%M} UTC",
+            do="copy it again, or `touch` it, so that its moment is that of its writing; see that the clock of whoever "
+            "wrote it is right, and ours. It is looked at again when it changes, or once that moment has come",
+        )
+
+
+def is_due(refusal: RefusedExport, found: Found, now: datetime) -> bool:
+    """Whether time alone has mended a refusal."""
+    return refusal.verdict == DATED_AHEAD and not found.is_dated_ahead(now)
 
 
 def refusal_of(found: Found, refused: BatchRefusedError, owner: Owner, *, now: datetime) -> RefusedExport:

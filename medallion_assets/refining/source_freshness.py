@@ -3,8 +3,8 @@
 Belongs here: the judgement, of what lies in the place alone.
 Does not: how fresh our own tables are (operations.freshness), or whether a stale source stops a run (a setting).
 
-What is in counts as long as it lies there; a place that is missing or empty is as stale as one can be, whatever was
-loaded from it.
+What is in counts as long as it lies there, but for what is dated ahead; a place that is missing or empty is as stale as
+one can be, whatever was loaded from it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def source_freshness(lakehouse: Lakehouse, raw_url: str, loaded: Loaded, *, now:
     return SourceFreshness(
         table=name,
         place=f"{raw_url}/{name}",
-        reaches_until=reach_of(batches),
+        reaches_until=reach_of(found for found in batches if not found.is_dated_ahead(now)),
         batches=len(batches),
         limit_hours=loaded.source_freshness_hours,
         now=now,

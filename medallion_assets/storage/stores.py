@@ -163,13 +163,13 @@ def local_path(store: ObjectStore, key: str) -> Iterator[Path | None]:
     """
     if isinstance(store, LocalStore):
         path = _local(store, key)
-        if is_there := path.is_file():
-            with store_errors(key, is_object=True):
+        with store_errors(key, is_object=True):
+            if is_there := path.is_file():
                 path.open("rb").close()
         yield path if is_there else None
         return
     with workspace() as folder:
-        path = folder / key.rsplit("/", 1)[-1]
+        path = folder / "object"  # a key may be longer than a name on a disk
         yield path if download(store, key, path) else None
 
 

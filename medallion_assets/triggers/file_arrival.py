@@ -22,6 +22,7 @@ from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.source import Found
 from medallion_assets.refining.decisions import Action, Decision
 from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
+from medallion_assets.refining.refusals import is_due
 from medallion_assets.refining.refused_exports import RefusedExport
 from medallion_assets.triggers.asking import Asking, asking
 from medallion_assets.triggers.cursors import Moment
@@ -84,6 +85,7 @@ class Arrivals:
 def sort_out(
     listing: Iterable[Found],
     *,
+    now: datetime,
     loaded: Collection[str],
     refusals: Mapping[tuple[str, str], RefusedExport],
     decisions: Mapping[str, Decision],
@@ -111,11 +113,14 @@ def sort_out(
             for_good.add(found.id)
         elif not found.is_complete:
             waiting.append(found)
-        elif refusal is not None and _stands(refusal, found, decisions, latest_table_id):
+        elif refusal is not None and _stands(refusal, found, now, decisions, latest_table_id):
             refused.append(found)
             is_stopped = is_stopped or refusal.verdict == TABLE_RECREATED
         else:
-            (behind if is_stopped else pending).append(found)
+            is_again = refusal is not None and is_due(refusal, found, now)
+            # Dagster starts no run twice for one signature.
+            asked = replace(found, fingerprint=f"{found.fingerprint}-due") if is_again else found
+            (behind if is_stopped else pending).append(asked)
     return Arrivals(
         pending=pending,
         waiting=waiting,
@@ -147,10 +152,14 @@ def decide(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) ->
 
 
 def _stands(
-    refusal: RefusedExport, found: Found, decisions: Mapping[str, Decision], latest_table_id: str | None
+    refusal: RefusedExport,
+    found: Found,
+    now: datetime,
+    decisions: Mapping[str, Decision],
+    latest_table_id: str | None,
 ) -> bool:
-    """Whether a refusal holds: no file has changed, and no decision or other export has mended it since."""
-    if refusal.fingerprint != found.fingerprint:
+    """Whether a refusal holds: no file has changed, and no decision, other export or time has mended it since."""
+    if refusal.fingerprint != found.fingerprint or is_due(refusal, found, now):
         return False
     confirmed = [decision for decision in decisions.values() if decision.action is Action.CONFIRM_TABLE]
     if refusal.verdict not in LOOKED_AT_AGAIN or not confirmed:

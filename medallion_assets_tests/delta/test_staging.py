@@ -185,3 +185,10 @@ def test_a_bucket_takes_the_same(s3_server: S3Server) -> None:
     data = s3_server.client.get_object(Bucket=bucket, Key=f"lake/silver/stock/{staged.path}")["Body"].read()
     assert (staged.size, staged.digest) == (len(data), hashlib.sha256(data).hexdigest())
     assert (snapshot.row_count, staged.rows, staged.bounds["item_id"]) == (1, 1, ("b", "b"))
+
+
+def test_a_partition_that_is_a_moment_is_refused(tmp_path: Path) -> None:
+    """The log would take it as text, and nobody could open the table any more."""
+    folder = Lakehouse(url=str(tmp_path)).ready(KINDS).folder
+    with pytest.raises(TypeError, match="a partition is a day"):
+        folder.stage(pl.LazyFrame(schema=polars_schema(KINDS)), partition=datetime(2025, 1, 1, tzinfo=UTC))

@@ -80,8 +80,8 @@ class Shop:
         at = (NOON + timedelta(hours=hour)).timestamp()
         os.utime(file, (at, at))
 
-    def ingest(self) -> Ingested:
-        return ingest(self.lakehouse, self.raw_url, self.loaded, now=NOON)
+    def ingest(self, *, now: datetime = NOON) -> Ingested:
+        return ingest(self.lakehouse, self.raw_url, self.loaded, now=now)
 
     def refine(self) -> Refined:
         return refine(self.lakehouse, self.loaded, now=NOON)
@@ -114,6 +114,23 @@ def test_a_file_is_in_bronze_as_it_was_and_once(shop: Shop) -> None:
     assert rows["raw"][0] == "a,2025-02-01,1,2025-03-01T12:00:00+00:00,"
     assert rows["_line_number"].to_list() == [1, 2]
     assert shop.ingest().loaded == []
+
+
+def test_a_file_from_the_future_waits_for_its_moment_or_for_another_one(shop: Shop) -> None:
+    """F8: it would stand before all later versions until then; a clock may be ahead by a day."""
+    shop.drop("prices-1.csv", 400 * 24, "a,1,1,")
+    shop.drop("prices-2.csv", 24, "b,1,1,")
+    done = shop.ingest()
+    assert [batch.id[:12] for batch in done.loaded] == ["prices-2.csv"]
+    for _ in range(2):
+        (refused,) = shop.ingest().refused
+        assert (refused.verdict, "touch" in refused.message) == ("dated_ahead", True)
+    (loaded,) = shop.ingest(now=NOON + timedelta(days=399)).loaded
+    assert loaded.id.startswith("prices-1.csv")
+    shop.drop("prices-3.csv", 400 * 24, "c,1,1,")
+    assert len(shop.ingest().refused) == 1
+    shop.drop("prices-3.csv", 1, "c,1,1,")
+    assert len(shop.ingest().loaded) == 1
 
 
 def test_files_never_wait_and_the_latest_moment_counts(shop: Shop) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from backports.zstd import compress
 
@@ -12,7 +13,7 @@ from medallion_assets.refining.load import ingest
 from medallion_assets.refining.source_freshness import reach_of
 from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests.pipeline import declared
-from medallion_assets_tests.refining.test_files import FILES, HEADER, NOON, PRICES
+from medallion_assets_tests.refining.test_files import FILES, HEADER, PRICES
 from medallion_assets_tests.services.s3 import S3Server
 
 
@@ -23,7 +24,7 @@ def test_files_of_a_bucket_are_loaded_once_each_and_again_when_they_change(s3_se
     loaded = declared(PRICES, source=replace(FILES, pattern="**/prices-*.csv*"))
 
     def load() -> list[tuple[str, int]]:
-        done = ingest(lakehouse, f"s3://{bucket}/raw", loaded, now=NOON)
+        done = ingest(lakehouse, f"s3://{bucket}/raw", loaded, now=datetime.now(UTC))
         assert done.refused == []
         return [(batch.id.partition("@")[0], batch.records) for batch in done.loaded]
 

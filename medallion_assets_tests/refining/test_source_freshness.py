@@ -23,11 +23,12 @@ def test_the_latest_file_says_how_far_a_source_reaches_loaded_or_not(tmp_path: P
     shop = Shop(tmp_path)
     shop.drop("prices-1.csv", 3, "a,1,1,")
     shop.drop("prices-2.csv", 1, "a,1,1,")
+    shop.drop("prices-3.csv", 99, "a,1,1,")  # in the future, even 27 hours later
     shop.drop("other.csv", 99, "a,1,1,")
     shop.ingest()
     found = judged(shop, 27)
     assert found is not None
-    assert (found.reaches_until, found.batches, found.is_stale) == (NOON + timedelta(hours=3), 2, False)
+    assert (found.reaches_until, found.batches, found.is_stale) == (NOON + timedelta(hours=3), 3, False)
     stale = judged(shop, 27.1)
     assert stale is not None
     assert stale.is_stale

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.policies import AT_ONCE, Timers
-from medallion_assets.contracts.source import Found
+from medallion_assets.contracts.source import DATED_AHEAD, Found
 from medallion_assets.refining.decisions import Action, Decision
 from medallion_assets.refining.owner import FULL_EXPORT_MISSING, TABLE_RECREATED
 from medallion_assets.refining.refused_exports import RefusedExport
@@ -66,6 +67,7 @@ def confirmed(table_id: str, seconds: float) -> dict[str, Decision]:
 
 def sorted_out(
     *exports: Found,
+    now: datetime = START,
     loaded: tuple[int, ...] = (),
     refusals: Refusals | None = None,
     decisions: Mapping[str, Decision] | None = None,
@@ -74,6 +76,7 @@ def sorted_out(
 ) -> Arrivals:
     return sort_out(
         exports,
+        now=now,
         loaded={export_id(number) for number in loaded},
         refusals=refusals or {},
         decisions=decisions or {},
@@ -85,6 +88,16 @@ def sorted_out(
 
 def numbers(exports: Iterable[Found]) -> list[int]:
     return [int(one.id[-8:], 16) for one in exports]
+
+
+def test_one_that_is_dated_ahead_is_asked_for_once_its_moment_has_come() -> None:
+    """F8."""
+    ahead = replace(export(1), reaches_until=at(7 * 86400))
+    refusals = refused(1, DATED_AHEAD)
+    assert sorted_out(ahead, refusals=refusals).refused == [ahead]
+    (due,) = sorted_out(ahead, refusals=refusals, now=at(6 * 86400)).pending
+    assert due.id == ahead.id
+    assert due.fingerprint != ahead.fingerprint  # another run than the one that refused it
 
 
 def test_what_lies_there_is_sorted_out() -> None:

@@ -17,13 +17,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medallion_assets.errors import PermanentError
-from medallion_assets.pipelines.transactions.samples.exports import TABLES as SAMPLE_TABLES
+from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
+from medallion_assets.pipelines.star_schema.samples.files import FILES as SHOP_FILES
+from medallion_assets.pipelines.transactions.samples.exports import TABLES as SAMPLE_EXPORTS
 from medallion_assets.settings import Settings
 
 NAME = "demo"
 RECORD = "demo.json"
 MADE_BY = "medallion demo"
 RAW, LAKEHOUSE = "raw-dynamodb-exports", "lakehouse"
+SAMPLES = frozenset({*SAMPLE_EXPORTS, *(file.table for file in SHOP_FILES), ECOMMERCE_EVENTS.short_name})
+"""The folders of exports and files that the demo writes."""
+PIPELINES = (
+    "medallion_assets.pipelines.transactions.pipeline:TRANSACTIONS",
+    "medallion_assets.pipelines.star_schema.pipeline:STAR_SCHEMA",
+    "medallion_assets.pipelines.ecommerce.pipeline:ECOMMERCE",
+)
+"""What the demo runs, as MEDALLION_PIPELINES names it."""
 NAMED = 5
 """So many files are named in an error."""
 Stamp = list[int]
@@ -69,7 +79,9 @@ def demo_settings(settings: Settings) -> Settings:
             do="unset MEDALLION_RAW_URL and MEDALLION_LAKEHOUSE_URL for the demo",
         )
     home = demo_home(settings.home)
-    return replace(settings, home=home, raw_url=str(home / RAW), lakehouse_url=str(home / LAKEHOUSE))
+    return replace(
+        settings, home=home, raw_url=str(home / RAW), lakehouse_url=str(home / LAKEHOUSE), pipelines=PIPELINES
+    )
 
 
 @contextmanager
@@ -170,9 +182,9 @@ def _walk(home: Path, folder: Path) -> Iterator[tuple[str, Stamp]]:
 
 
 def _is_of_samples(path: str) -> bool:
-    """Whether the demo writes there: exports of its own tables, and any table of the lakehouse."""
+    """Whether the demo writes there: samples of its own, and any table of the lakehouse."""
     folder, name = path.split("/")[:2]
-    return folder == LAKEHOUSE or name in SAMPLE_TABLES
+    return folder == LAKEHOUSE or name in SAMPLES
 
 
 def _remove(home: Path, path: str) -> None:

@@ -1,4 +1,4 @@
-"""The demo's pipeline: the asset graph run through Dagster in this process, and what it then holds.
+"""The demo's pipelines: the asset graph run through Dagster in this process, and what it then holds.
 
 Belongs here: runs whose progress and failures the demo shows, and figures of the tables.
 Does not: which runs there are, or how they look.
@@ -14,19 +14,22 @@ import dagster as dg
 import polars as pl
 
 from medallion_assets.cli.demo.view import DemoView
-from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import DynamoDBResource
+from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE
+from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
+from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS, TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.refining.bronze import bronze_table
@@ -36,6 +39,10 @@ from medallion_assets.settings import Settings
 
 INGEST = [bronze_table("customer_transactions"), bronze_table("customers")]
 REFINE = [CUSTOMER_TRANSACTIONS, CUSTOMERS, ENRICHED_TRANSACTIONS]
+SHOP = [table for source in STAR.sources for table in (bronze_table(source.short_name), source)]
+MONTH = [bronze_table(ECOMMERCE_EVENTS.short_name), ECOMMERCE_EVENTS, BRAND_REVENUE]
+SHOWN = [*INGEST, *REFINE, DAILY_SALES_SUMMARY, CUSTOMER_LTV, *STAR.models, *MONTH]
+"""What the last table lists."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +62,8 @@ class DemoPipeline:
     def __init__(self, settings: Settings, dynamodb: dict[str, str], view: DemoView) -> None:
         self.view = view
         self.client = publishing_client(**dynamodb)
-        self.lakehouse = Lakehouse(url=settings.lakehouse_url, catalog=Catalog((TRANSACTIONS,)))
+        catalog = load_catalog(settings.pipelines)
+        self.lakehouse = Lakehouse(url=settings.lakehouse_url, catalog=catalog)
         resource = DynamoDBResource(
             endpoint_url=dynamodb["endpoint_url"],
             region=dynamodb["region_name"],
@@ -63,7 +71,7 @@ class DemoPipeline:
             secret_access_key=dynamodb["aws_secret_access_key"],
             creates_tables=True,
         )
-        definitions = build_defs(settings, [TRANSACTIONS], dynamodb=resource, loggers={"demo": _logger(view)})
+        definitions = build_defs(settings, catalog.pipelines, dynamodb=resource, loggers={"demo": _logger(view)})
         self.job = definitions.resolve_implicit_global_asset_job_def()
         self.instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
 
@@ -105,7 +113,7 @@ class DemoPipeline:
 
     def summaries(self) -> list[TableSummary]:
         """One line a table, from the tables' logs and the latest materializations."""
-        return [self._summary(table) for table in [*INGEST, *REFINE, DAILY_SALES_SUMMARY, CUSTOMER_LTV]]
+        return [self._summary(table) for table in SHOWN]
 
     def _summary(self, table: Table) -> TableSummary:
         snapshot = self.lakehouse.open(table)

@@ -13,11 +13,15 @@ from typing import Any
 
 from medallion_assets.cli.dagster_home import put_demo_yaml
 from medallion_assets.cli.demo.home import MADE_BY, demo_settings, recording
-from medallion_assets.cli.demo.pipeline import INGEST, REFINE, DemoPipeline, TableSummary
+from medallion_assets.cli.demo.pipeline import INGEST, MONTH, REFINE, SHOP, DemoPipeline, TableSummary
 from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.cli.embedded_dynamodb import embedded_dynamodb
 from medallion_assets.cli.home_lock import only_one
 from medallion_assets.deriving.kept_days import kept_as_of_days
+from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
+from medallion_assets.pipelines.ecommerce.samples.months import write_month
+from medallion_assets.pipelines.star_schema.models import STAR
+from medallion_assets.pipelines.star_schema.samples.files import write_shop
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
@@ -26,6 +30,7 @@ from medallion_assets.settings import Settings
 
 SEED = 7
 FIRST_DAY = date(2025, 1, 1)
+MONTH_OF_CLICKS = date(2019, 10, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +41,8 @@ class DemoSize:
     customers: int = 1_000
     days: int = 60
     published_days: int = 7
+    orders: int = 2_000
+    clicks: int = 50_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +104,7 @@ def _tell(settings: Settings, view: DemoView, size: DemoSize) -> DemoResult:
         bad = write_bad_export(settings.raw_url, **story)
         message = pipeline.run_to_the_gate(bad.export_id, [*INGEST, *REFINE])
         unchanged = pipeline.readable(published) == before
+        _show_the_others(settings, view, size, pipeline)
         return DemoResult(
             tables=pipeline.summaries(),
             sales=pipeline.sales(published),
@@ -107,3 +115,14 @@ def _tell(settings: Settings, view: DemoView, size: DemoSize) -> DemoResult:
             seconds=time.monotonic() - began,
             home=str(settings.home),
         )
+
+
+def _show_the_others(settings: Settings, view: DemoView, size: DemoSize, pipeline: DemoPipeline) -> None:
+    """The star schema and the months: other sources, the same way through the layers."""
+    with view.step(f"Writing CSV files: {size.orders:,} orders, a month of {size.clicks:,} clicks"):
+        write_shop(settings.raw_url, seed=SEED, orders=size.orders, first_day=FIRST_DAY)
+        place = f"{settings.raw_url}/{ECOMMERCE_EVENTS.short_name}"
+        write_month(place, month=MONTH_OF_CLICKS, rows=size.clicks, seed=SEED)
+    pipeline.run("Star schema: Bronze and Silver of a shop's files", SHOP)
+    pipeline.run("Star schema: built and tested by dbt, then published", list(STAR.models))
+    pipeline.run("Clicks of a month: Bronze, Silver, revenue by brand", MONTH, MONTH_OF_CLICKS, MONTH_OF_CLICKS)

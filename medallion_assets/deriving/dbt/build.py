@@ -14,7 +14,8 @@ from typing import Any
 from medallion_assets.delta.duckdb_views import connect, make_view
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.project import Call, one_at_a_time
-from medallion_assets.errors import ModelTestsError, PermanentError
+from medallion_assets.deriving.dbt.specs import Specs
+from medallion_assets.errors import DiskFullError, MedallionError, ModelTestsError, OutOfMemoryError, PermanentError
 
 TESTS = ("test", "unit_test")
 PASSED = ("success", "pass", "warn", "no-op")
@@ -61,16 +62,36 @@ class Build:
         """What did not pass; what was skipped for it is not among these."""
         return [node for node in self.nodes if not node.passed and node.status != "skipped"]
 
+    def expect_complete(self, specs: Specs) -> None:
+        """Refuse results that say nothing of a published model, or of a test.
+
+        Raises:
+            PermanentError: with what they lack.
+        """
+        models = {node.name for node in self.nodes if node.kind == "model"}
+        lacking = [model.name for model in specs.models if model.name not in models]
+        lacking += [test.name for test in specs.tests if test.name not in self.tests]
+        if lacking:
+            raise PermanentError(
+                "dbt has not built all of the project",
+                expected="a result of every published model and of every test",
+                found=f"none of {', '.join(lacking[:NAMED])}",
+                do="look for what leaves them out, such as enabled: false; nothing was published",
+            )
+
     def expect_passed(self) -> None:
         """Refuse a build that is not whole.
 
         Raises:
             ModelTestsError: tests failed.
             PermanentError: a model could not be made, or a test not be asked.
+            OutOfMemoryError, DiskFullError: DuckDB had no room for it.
         """
         failed = self.failed
         if broken := [node for node in failed if node.status != "fail" or not node.is_test]:
             found = "; ".join(f"{node.name}: {node.message}" for node in broken[:NAMED])
+            if (no_room := no_room_error(f"dbt could not build {broken[0].name}", found)) is not None:
+                raise no_room
             raise PermanentError(
                 f"dbt could not build {', '.join(node.name for node in broken[:NAMED])}",
                 expected="every model made, and every test asked",
@@ -86,6 +107,17 @@ class Build:
                 do="look at the rows in quarantine.dbt_failures, mend what they come from, and run it again; nothing "
                 "was published",
             )
+
+
+def no_room_error(what: str, said: str) -> MedallionError | None:
+    """The error for DuckDB's words when it had too little memory or disk; None for any other: that is the SQL's."""
+    if "No space left on device" in said or "max_temp_directory_size" in said:
+        do = "free space in the temporary folder (TMPDIR); nothing was published"
+        return DiskFullError(f"{what}: the disk is full", found=said, do=do)
+    if "Out of Memory Error" in said:
+        do = "set MEDALLION_DBT_MEMORY to more, or MEDALLION_DBT_THREADS to less; nothing was published"
+        return OutOfMemoryError(f"{what}: out of memory", found=said, do=do)
+    return None
 
 
 def build(call: Call, sources: Iterable[Snapshot], *, paths: Mapping[str, list[str]] | None = None) -> Build:

@@ -17,11 +17,11 @@ import polars as pl
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.damage import damaged_files
 from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.duckdb_views import duckdb_type, quoted
+from medallion_assets.delta.duckdb_views import quoted
 from medallion_assets.delta.schema import fits_contract, polars_schema, stored_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.delta.table_changes import Comparison
-from medallion_assets.errors import PermanentError
+from medallion_assets.deriving.dbt.fitting import cast, expect_fits, refused, relation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,10 @@ def stage_model(
     staged: somebody only asks what differs.
 
     Raises:
-        PermanentError: the model lacks a column of its contract, or holds a value that its type cannot.
+        PermanentError: the model is not as its contract says (`expect_fits`).
+        OutOfMemoryError, DiskFullError: DuckDB had no room for it.
     """
+    expect_fits(connection, base.table)
     held = set(base.partitions) if partitions is None else set(partitions)
     staged, rows = _Staging(base, rebuild, writes), 0
     for partition, frame in _parts(connection, base.table, held):
@@ -124,23 +126,20 @@ def _parts(
     if table.partition_by is None:
         yield None, _rows(connection, table)
         return
-    column = quoted(table.partition_by)
-    found = {row[0] for row in _execute(connection, table, f"select distinct {column} from {_name(table)}")}
+    column = cast(table.column(table.partition_by))
+    found = {row[0] for row in _execute(connection, table, f"select distinct {column} from {relation(table)}")}
     for partition in sorted({*found, *held}, key=lambda day: day or date.min):
         where = f"where {column} is null" if partition is None else f"where {column} = date '{partition}'"
         yield partition, _rows(connection, table, where)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, table: Table, where: str = "") -> pl.DataFrame:
-    columns = ", ".join(
-        f"cast({quoted(column.name)} as {duckdb_type(column.type)}) as {quoted(column.name)}"
-        for column in table.columns
-    )
+    columns = ", ".join(f"{cast(column)} as {quoted(column.name)}" for column in table.columns)
     schema = polars_schema(table)
     try:
-        frame = pl.DataFrame(connection.sql(f"select {columns} from {_name(table)} {where}"))
+        frame = pl.DataFrame(connection.sql(f"select {columns} from {relation(table)} {where}"))
     except duckdb.Error as error:
-        raise _refused(table, error) from error
+        raise refused(table, error) from error
     rows = frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
     return rows.sort(list(table.key))
 
@@ -149,17 +148,4 @@ def _execute(connection: duckdb.DuckDBPyConnection, table: Table, query: str) ->
     try:
         return connection.execute(query).fetchall()
     except duckdb.Error as error:
-        raise _refused(table, error) from error
-
-
-def _name(table: Table) -> str:
-    return f"{quoted(table.layer)}.{quoted(table.short_name)}"
-
-
-def _refused(table: Table, error: duckdb.Error) -> PermanentError:
-    return PermanentError(
-        f"the dbt model {table.short_name} does not fit the contract of {table.name}",
-        expected=f"columns {', '.join(table.column_names)}, with values that their types hold",
-        found=str(error).splitlines()[0],
-        do="correct the model or the contract; nothing was published",
-    )
+        raise refused(table, error) from error

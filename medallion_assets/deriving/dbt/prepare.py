@@ -15,7 +15,7 @@ from typing import Any
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.deriving.dbt import sources, specs
 from medallion_assets.deriving.dbt.lineage import Lineage
-from medallion_assets.deriving.dbt.project import Call, Report, ship_parsed
+from medallion_assets.deriving.dbt.project import Call, Report, project_digest, ship_parsed
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, Specs, specs_text
 from medallion_assets.errors import PermanentError
 from medallion_assets.storage.workspace import workspace
@@ -33,6 +33,7 @@ def prepare(models: DbtModels, *, ship: bool = False, report: Report = lambda _:
     with workspace() as run:
         call = Call(project=models.project, run=run, report=report)
         changed += _write(models.project, {specs.FILE: specs_text(read_project(call, models))})
+        specs.read_specs.cache_clear()
         if ship:
             changed += ship_parsed(call)
     return changed
@@ -90,7 +91,8 @@ class _Project:
             )
             for name in declared
         ]
-        return Specs(models=tuple(made), tests=tuple(sorted(self._tests(), key=lambda test: test.name)))
+        tests = sorted(self._tests(), key=lambda test: test.name)
+        return Specs(models=tuple(made), tests=tuple(tests), digest=project_digest(self.models.project))
 
     def _tests(self) -> Iterator[CheckSpec]:
         for node in self.manifest["nodes"].values():

@@ -22,9 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.delta.duckdb_views import SETTINGS
+from medallion_assets.deriving.dbt.specs import FILE, Specs, expect_models, read_specs
 from medallion_assets.errors import PermanentError
+from medallion_assets.settings import hidden_variables
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -33,8 +36,8 @@ if TYPE_CHECKING:
 DATABASE = "star.duckdb"
 """The name of the file is part of every relation's name in what was parsed: it is always this one."""
 PARSED, PARSED_OF = "target/partial_parse.msgpack", "target/parsed_of.json"
-NOT_READ = ("target", "logs", "dbt_packages", "medallion.json")
-"""Of a project's folder, what dbt makes, or we do."""
+NOT_READ = ("target", "logs", "dbt_packages", FILE)
+"""Of a project's folder, what dbt makes, or we do; nor is anything hidden."""
 Report = Callable[[str], object]
 
 _LOCK = threading.RLock()
@@ -62,23 +65,30 @@ class Call:
     def invoke(self, command: str, *options: str, manifest: Manifest | None = None) -> dbtRunnerResult:
         """Call dbt, and leave no connection behind.
 
+        What is built, and how, is said here and by the project alone: dbt would take each of its options from a
+        variable DBT_... as well (DBT_EMPTY=1 makes empty tables), so it sees none.
+
         Raises:
             PermanentError: dbt could not begin: the project is not right, and its message says where.
+            BaseException: the process was interrupted meanwhile, which dbt turns into a result.
         """
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-        from dbt.cli.main import dbtRunner
+        with _LOCK, hidden_variables("DBT_"):
+            from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+            from dbt.cli.main import dbtRunner
 
-        with _LOCK:
             self._write_profile()
             places = {"project-dir": self.project, "profiles-dir": self.run, "log-path": self.run / "logs"}
             options = (*options, *(text for name, place in places.items() for text in (f"--{name}", str(place))))
             quiet = ("--quiet", "--no-version-check", "--log-level", "none", "--log-format-file", "text")
+            private = ("--no-send-anonymous-usage-stats",)
             try:
                 result = dbtRunner(manifest=manifest, callbacks=[self._tell]).invoke(
-                    [*quiet, command, *options, "--target-path", str(self.run / "target")]
+                    [*quiet, *private, command, *options, "--target-path", str(self.run / "target")]
                 )
             finally:
                 DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+        if result.exception is not None and not isinstance(result.exception, Exception):
+            raise result.exception
         if result.exception is not None:
             raise PermanentError(
                 f"dbt cannot {command} the project {self.project.name}",
@@ -116,9 +126,13 @@ class Call:
             found = json.loads((self.project / PARSED_OF).read_text())
             parsed = (self.project / PARSED).read_bytes()
         except FileNotFoundError:
+            found = None
+        except (OSError, ValueError):  # somebody's half of a file: it is as good as another one
+            found = {}
+        if found is None:
             self.report(f"{self.project.name} comes without what was parsed of it; it is parsed now")
             return None
-        if found != parsed_of(digest):
+        if not found or found != parsed_of(digest, parsed):
             self.report(f"{self.project.name} has changed since it was parsed, or dbt has; it is parsed anew")
             return None
         return parsed
@@ -146,9 +160,35 @@ class Call:
 _PARSED: dict[tuple[str, str], bytes] = {}
 
 
-def parsed_of(digest: str) -> dict[str, str]:
-    """What has to be the same for a parsed project to count: its files, and the dbt that parsed them."""
-    return {"files": digest, "dbt-core": version("dbt-core"), "dbt-duckdb": version("dbt-duckdb")}
+def parsed_of(digest: str, parsed: bytes) -> dict[str, str]:
+    """What has to be the same for a parsed project to count: its files, the dbt that parsed them, and what it wrote.
+
+    Whoever calls dbt in the folder by hand overwrites what it wrote.
+    """
+    return {
+        "files": digest,
+        "dbt-core": version("dbt-core"),
+        "dbt-duckdb": version("dbt-duckdb"),
+        "parsed": hashlib.sha256(parsed).hexdigest(),
+    }
+
+
+def prepared_specs(models: DbtModels) -> Specs:
+    """The specifications of a project, whose files are still those that they were read from.
+
+    Raises:
+        PermanentError: the project was not prepared, or not as it is now.
+    """
+    specs = read_specs(models.project)
+    expect_models(specs, models)
+    if specs.digest != project_digest(models.project):
+        raise PermanentError(
+            f"the dbt project {models.project.name} has changed since it was prepared",
+            expected=f"the files that {FILE} was written for",
+            found="others: a test or a model may be new, gone or changed",
+            do="write its specifications again: medallion dbt-prepare",
+        )
+    return specs
 
 
 def project_digest(project: Path) -> str:
@@ -172,7 +212,8 @@ def project_digest(project: Path) -> str:
 
 def _files(project: Path) -> Iterator[Path]:
     for path in project.rglob("*"):
-        if path.is_file() and path.relative_to(project).parts[0] not in NOT_READ and path.name != ".user.yml":
+        parts = path.relative_to(project).parts
+        if path.is_file() and parts[0] not in NOT_READ and not any(part.startswith(".") for part in parts):
             yield path
 
 
@@ -194,5 +235,5 @@ def ship_parsed(call: Call) -> Sequence[Path]:
     (call.project / "target").mkdir(exist_ok=True)
     parsed, described = call.project / PARSED, call.project / PARSED_OF
     parsed.write_bytes(_PARSED[str(call.project), digest])
-    described.write_text(json.dumps(parsed_of(digest)))
+    described.write_text(json.dumps(parsed_of(digest, parsed.read_bytes())))
     return parsed, described

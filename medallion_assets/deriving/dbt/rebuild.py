@@ -15,6 +15,7 @@ from medallion_assets.delta.replacement import REBUILT_NOTE, Progress
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Comparison, Rebuilt, expect_reason
 from medallion_assets.deriving.dbt.export import stage_model
+from medallion_assets.deriving.dbt.project import prepared_specs
 from medallion_assets.deriving.dbt.publish import Publication, new_release_id, publish
 from medallion_assets.deriving.dbt.refresh import build_of
 from medallion_assets.deriving.dbt.restating import RULES_NOTE, rules_of
@@ -40,6 +41,7 @@ def rebuild_models(
         CommitConflictError: other builds were faster, every time.
     """
     expect_reason(table.name, why)
+    prepared_specs(models)
     lakehouse.open_any(table)
     return until_committed(lambda: _rebuild(lakehouse, models, table, why, now, progress, dry_run=dry_run))
 

@@ -25,10 +25,10 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.build import Build, build
 from medallion_assets.deriving.dbt.export import Staged, stage_model
 from medallion_assets.deriving.dbt.failures import keep_failures
-from medallion_assets.deriving.dbt.project import Call, Report
+from medallion_assets.deriving.dbt.project import Call, Report, prepared_specs
 from medallion_assets.deriving.dbt.publish import Publication, new_release_id, publish
 from medallion_assets.deriving.dbt.restating import RULES_NOTE, Affected, affected_months, lost_members, rules_of
-from medallion_assets.deriving.dbt.specs import expect_models, read_specs
+from medallion_assets.deriving.dbt.specs import read_specs
 from medallion_assets.storage.workspace import workspace
 
 
@@ -67,7 +67,7 @@ def refresh(
         CommitConflictError: other builds were faster, every time.
         TransientError: the storage did not answer.
     """
-    expect_models(read_specs(models.project), models)
+    prepared_specs(models)
     return until_committed(
         _Refresh(
             lakehouse=lakehouse,
@@ -167,6 +167,8 @@ def build_of(
     with workspace() as run:
         call = Call(project=models.project, run=run, limits=limits, report=report)
         built = build(call, sources, paths=paths)
+        if not built.failed:
+            built.expect_complete(read_specs(models.project))
         with connect(call.database) as connection:
             connection.execute(f"set memory_limit = '{limits.memory}'")
             connection.execute(f"set threads = {limits.threads}")

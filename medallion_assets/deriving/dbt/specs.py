@@ -47,10 +47,11 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Specs:
-    """All of a project that is published, or tested."""
+    """All of a project that is published, or tested. `digest` names the files that they were read from."""
 
     models: tuple[ModelSpec, ...]
     tests: tuple[CheckSpec, ...]
+    digest: str = ""
 
     def model(self, name: str) -> ModelSpec:
         """The model of that name; KeyError when there is none."""
@@ -77,7 +78,9 @@ def read_specs(project: Path) -> Specs:
     try:
         said = json.loads(file.read_text())
         return Specs(
-            models=tuple(map(_model, said["models"])), tests=tuple(CheckSpec(**test) for test in said["tests"])
+            models=tuple(map(_model, said["models"])),
+            tests=tuple(CheckSpec(**test) for test in said["tests"]),
+            digest=said.get("digest", ""),
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise PermanentError(

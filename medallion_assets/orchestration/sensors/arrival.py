@@ -172,6 +172,7 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
     fingerprints = fingerprints_now(store, listing, known.refusals, known.owner_now, asked_at_most=REFUSALS_ASKED_ABOUT)
     arrivals = sort_out(
         [replace(export, fingerprint=fingerprints[export.id, export.prefix]) for export in listing],
+        now=now,
         loaded=known.loaded,
         refusals=known.refusals,
         decisions=known.decisions,

@@ -22,7 +22,7 @@ from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
 BLOCK_BYTES = 8 * 1024 * 1024
 """Text that is cut at a time."""
 MOST_RECORD_BYTES = 16 * 1024 * 1024
-"""A record that is longer is one with a quote that nobody closed: it would take in all that follows."""
+"""A record that is longer would take in all that follows: a quote that nobody closed, or a file without line ends."""
 LINE_ENDS = "lines that end in \\n or \\r\\n"
 BOM = b"\xef\xbb\xbf"
 
@@ -45,13 +45,14 @@ class CsvText:
         """The first line, without a byte order mark.
 
         Raises:
-            FileRefusedError: EMPTY_FILE, INVALID_UTF8, NUL_BYTE, LONE_CARRIAGE_RETURN.
+            FileRefusedError: EMPTY_FILE, RECORD_TOO_LONG, INVALID_UTF8, NUL_BYTE, LONE_CARRIAGE_RETURN.
         """
-        parts = []
+        parts, size = [], 0
         while (chunk := next(self._left, None)) is not None:
             parts.append(chunk)
             if b"\n" in chunk:
                 break
+            self._expect_not_too_long(size := size + len(chunk))
         line, _, self._begun = b"".join(parts).removeprefix(BOM).partition(b"\n")
         line = line.removesuffix(b"\r")
         if not line.strip() and not self._begun:
@@ -67,7 +68,7 @@ class CsvText:
         `columns` is how many fields a record has.
 
         Raises:
-            FileRefusedError: INVALID_UTF8, NUL_BYTE, LONE_CARRIAGE_RETURN, QUOTE_LEFT_OPEN, TRUNCATED.
+            FileRefusedError: RECORD_TOO_LONG, INVALID_UTF8, NUL_BYTE, LONE_CARRIAGE_RETURN, QUOTE_LEFT_OPEN, TRUNCATED.
         """
         for block, is_last in self._blocks():
             self._expect_no_nul(block)
@@ -79,10 +80,14 @@ class CsvText:
     def _blocks(self) -> Iterator[tuple[bytes, bool]]:
         """Text up to a line end, and whether it is the last of the file; what a record lacks is put before the next."""
         parts, size = [self._begun], len(self._begun)
+        line_size = 0  # since the last line end
         for chunk in self._left:
             parts.append(chunk)
             size += len(chunk)
-            if size >= BLOCK_BYTES and b"\n" in chunk:
+            end = chunk.rfind(b"\n")
+            line_size = len(chunk) + (line_size if end < 0 else -end - 1)
+            self._expect_not_too_long(line_size)
+            if size >= BLOCK_BYTES and end >= 0:
                 block, _, rest = b"".join(parts).rpartition(b"\n")
                 parts, size = [], 0
                 del chunk
@@ -96,6 +101,8 @@ class CsvText:
         has_quotes = b'"' in block
         lines = self._lines(block, as_they_are=has_quotes and b"\r" in block)
         records = self._joined(lines, block, is_last=is_last) if has_quotes else lines
+        if len(block) > MOST_RECORD_BYTES:
+            self._expect_none_too_long(records)
         if block.count(b"\r") != block.count(b"\r\n"):
             self._expect_no_lone_carriage_return(records)
         if is_last and block and not block.endswith(b"\n") and records.len():
@@ -140,6 +147,16 @@ class CsvText:
         for _ in range(lines.len()):
             end = block.rfind(b"\n", 0, end - 1) + 1 if end else 0
         return block[end:]
+
+    def _expect_not_too_long(self, size: int, *, before: int = 0) -> None:
+        if size > MOST_RECORD_BYTES:
+            found = f"over {MOST_RECORD_BYTES} bytes without one, after record {self.records + before}"
+            raise self._refused(Verdict.RECORD_TOO_LONG, LINE_ENDS, found)
+
+    def _expect_none_too_long(self, records: pl.Series) -> None:
+        sizes = records.str.len_bytes()
+        if (longest := sizes.arg_max()) is not None:
+            self._expect_not_too_long(sizes[longest], before=longest)
 
     def _expect_text(self, line: bytes) -> None:
         try:

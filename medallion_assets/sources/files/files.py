@@ -6,7 +6,7 @@ Does not: any of the parts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -25,11 +25,14 @@ from medallion_assets.sources.files.changes import RecordColumns
 from medallion_assets.sources.files.csv_format import Csv
 from medallion_assets.sources.files.names import batch_id, key_of, modified_at, pattern_of, source_file
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
+from medallion_assets.storage.bucket import EMPTY
 from medallion_assets.storage.listing import Unseen, list_objects
 from medallion_assets.storage.stores import state_of
 
 FRAME_BYTES = 64 * 1024 * 1024
 """Text in a frame; a frame ends behind the block that reaches it."""
+FRAME_ROWS = 1_000_000
+"""Records in a frame, or little more: the shorter they are, the more of its memory is beside the text."""
 
 
 class Format(Protocol):
@@ -182,17 +185,18 @@ class Files:
     ) -> Generator[pl.DataFrame]:
         """Its records, each with its number from 1 (a header is none); verified while they are read, once."""
         del refused_as
-        count, frame, size = 0, list[pl.DataFrame](), 0
+        count, frame, rows, size = 0, list[pl.DataFrame](), 0, 0
         with closing(self.format.records(place, delivery.key, self.required(delivery.key))) as blocks:
-            for columns, raw in blocks:
+            for columns, raw in _in_slices(blocks):
                 name = pl.repeat(source_file(delivery.key, columns), raw.len(), dtype=pl.String, eager=True)
                 numbers = pl.int_range(count + 1, count + raw.len() + 1, eager=True)
                 frame.append(pl.DataFrame({"_source_file": name, "_line_number": numbers, "raw": raw}))
                 count += raw.len()
                 size += int(raw.str.len_bytes().sum())
-                if size >= FRAME_BYTES:
+                rows += raw.len()
+                if size >= FRAME_BYTES or rows >= FRAME_ROWS:
                     yield pl.concat(frame, rechunk=False)
-                    frame, size = [], 0
+                    frame, rows, size = [], 0, 0
         self._expect_unchanged(place, delivery)
         if frame:
             yield pl.concat(frame, rechunk=False)
@@ -245,8 +249,17 @@ class Files:
     def _expect_unchanged(self, place: ObjectStore, delivery: FileDelivery) -> None:
         """Refuse what was read of a file that changed while it was read: its id is that of another version."""
         state = state_of(place, delivery.key)
-        was = (f"{delivery.tag}-{delivery.size:x}", delivery.tag.partition(" ")[0])
-        if delivery.size and state not in was and state.partition(" ")[0] not in was:
+        was = (f"{delivery.tag}-{delivery.size:x}", delivery.tag.partition(" ")[0], *([] if delivery.size else [EMPTY]))
+        if state not in was and state.partition(" ")[0] not in was:
             raise FileRefusedError(
                 Verdict.CHANGED_MEANWHILE, file=delivery.key, expected="the file as it was listed", found=state
             )
+
+
+def _in_slices(
+    blocks: Iterable[tuple[tuple[str, ...], pl.Series]],
+) -> Iterator[tuple[tuple[str, ...], pl.Series]]:
+    """Blocks of at most as many records as a frame has."""
+    return (
+        (columns, raw.slice(start, FRAME_ROWS)) for columns, raw in blocks for start in range(0, raw.len(), FRAME_ROWS)
+    )

@@ -4,26 +4,35 @@ Belongs here: reading row groups in bounded memory, one text for each value, and
 Does not: flags and sequences (sources.files.changes), or typing (refining.typing).
 
 A value's text is exact: a decimal has all its digits, a timestamp is ISO 8601 (with Z, if the column has a zone), bytes
-are base64. What is nested is JSON in a text.
+are base64, a duration is ISO 8601. What is nested is JSON in a text.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+import re
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import polars as pl
-from obstore.store import ObjectStore
+from obstore.store import LocalStore, ObjectStore
 
 from medallion_assets.contracts.table import Table
+from medallion_assets.errors import OutOfMemoryError
+from medallion_assets.errors.native import as_error
 from medallion_assets.sources.files.changes import RecordColumns, line_rows
 from medallion_assets.sources.files.names import columns_of
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict, reading
+from medallion_assets.storage.failures import store_errors
 from medallion_assets.storage.stores import local_path
 
+if TYPE_CHECKING:
+    from polars._typing import PolarsDataType  # exists for type checkers only
+
 _MAGIC = b"PAR1"
+_OS_ERROR = re.compile(r"\bos error (\d+)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +58,7 @@ class Parquet:
                     raise FileRefusedError(Verdict.EMPTY_FILE, file=key, expected="a Parquet file", found="0 bytes")
                 if first != _MAGIC:
                     raise FileRefusedError(Verdict.NOT_PARQUET, file=key, expected="PAR1", found=first.hex(" "))
-            try:
+            with _expect_parquet(store, key):
                 rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)
                 schema = rows.collect_schema()
                 columns = tuple(schema.names())
@@ -58,15 +67,19 @@ class Parquet:
                     raise FileRefusedError(
                         Verdict.WRONG_HEADER, file=key, expected=f"columns {', '.join(required)}", found=found
                     )
-                texts = rows.select(pl.struct(_text(name, kind) for name, kind in schema.items()).alias("raw"))
+                texts = rows.select(
+                    pl.struct(_text(name, kind).alias(name) for name, kind in schema.items()).alias("raw")
+                )
                 raw = texts.select(pl.col("raw").struct.json_encode())
+                count = 0
                 for batch in raw.collect_batches(lazy=True, engine="streaming"):
                     if batch.height:
+                        count += batch.height
                         yield columns, batch.get_column("raw")
-            except (pl.exceptions.ComputeError, OSError) as error:
-                raise FileRefusedError(
-                    Verdict.CORRUPT_PARQUET, file=key, expected="a whole Parquet file", found=str(error)[:500]
-                ) from error
+                # A worker of Polars that panics ends the batches, as if there were no more rows.
+                if count != (whole := rows.select(pl.len()).collect().item()):
+                    expected, found = f"{whole} rows, as its footer says", f"{count} that can be read"
+                    raise FileRefusedError(Verdict.CORRUPT_PARQUET, file=key, expected=expected, found=found)
 
     def reader(self, table: Table, columns: RecordColumns) -> ParquetLines:
         """A reader of its records."""
@@ -98,6 +111,27 @@ class ParquetLines:
         return line_rows(texts, verdicts, self.table, self.columns)
 
 
+@contextmanager
+def _expect_parquet(store: ObjectStore, key: str) -> Iterator[None]:
+    """What Polars cannot read is the fault of the file, unless memory ran out or a disk failed.
+
+    Raises:
+        FileRefusedError: CORRUPT_PARQUET.
+    """
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        if isinstance(as_error(key, error), OutOfMemoryError):
+            raise
+        if (of_disk := _OS_ERROR.search(str(error))) is not None or getattr(error, "errno", None) is not None:
+            # Of a bucket's file we read a copy, on a disk of ours.
+            with store_errors(key, is_object=isinstance(store, LocalStore)):
+                raise OSError(int(of_disk[1]), str(error)) if of_disk is not None else error from error
+        raise FileRefusedError(
+            Verdict.CORRUPT_PARQUET, file=key, expected="a whole Parquet file", found=str(error)[:500]
+        ) from error
+
+
 def _text(name: str, kind: pl.DataType) -> pl.Expr:
     value = pl.col(name)
     if isinstance(kind, pl.Datetime):
@@ -105,10 +139,38 @@ def _text(name: str, kind: pl.DataType) -> pl.Expr:
         if kind.time_zone is None:
             return micros.dt.to_string("iso:strict")
         return micros.dt.convert_time_zone("UTC").dt.replace_time_zone(None).dt.to_string("iso:strict") + "Z"
-    if isinstance(kind, pl.Binary):
-        return value.bin.encode("base64")
+    if isinstance(kind, pl.Duration):
+        return value.dt.to_string("iso")
+    value = _without_bytes(value, kind)
     if isinstance(kind, pl.Struct):
         return value.struct.json_encode()
     if isinstance(kind, pl.List | pl.Array):
         return pl.struct(value).struct.json_encode()
     return value.cast(pl.String)
+
+
+def _without_bytes(value: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    """With base64 in the place of bytes, however deep they lie: JSON has none."""
+    if isinstance(kind, pl.Binary):
+        return value.bin.encode("base64")
+    if not _has_bytes(kind):
+        return value
+    if isinstance(kind, pl.Struct):
+        fields = (
+            _without_bytes(value.struct.field(field.name), _kind(field.dtype)).alias(field.name)
+            for field in kind.fields
+        )
+        return pl.when(value.is_not_null()).then(pl.struct(fields))
+    assert isinstance(kind, pl.List | pl.Array)  # noqa: S101 - nothing else is nested
+    values = value.arr.to_list() if isinstance(kind, pl.Array) else value
+    return values.list.eval(_without_bytes(pl.element(), _kind(kind.inner)))
+
+
+def _has_bytes(kind: pl.DataType) -> bool:
+    if isinstance(kind, pl.Struct):
+        return any(_has_bytes(_kind(field.dtype)) for field in kind.fields)
+    return _has_bytes(_kind(kind.inner)) if isinstance(kind, pl.List | pl.Array) else isinstance(kind, pl.Binary)
+
+
+def _kind(kind: PolarsDataType) -> pl.DataType:
+    return kind if isinstance(kind, pl.DataType) else kind()

@@ -49,6 +49,7 @@ class Verdict(StrEnum):
     DUPLICATE_COLUMN = "duplicate_column", "have each column named once"
     WRONG_DELIMITER = "wrong_delimiter", "have the file written with the delimiter of its table, or declare another one"
     TRUNCATED = "truncated"
+    RECORD_TOO_LONG = "record_too_long", "have a line end behind each record; one with more than 16 MB is none"
     QUOTE_LEFT_OPEN = "quote_left_open", 'have quotes in values doubled (""), and each quoted value closed'
     NOT_PARQUET = "not_parquet"
     CORRUPT_PARQUET = "corrupt_parquet"

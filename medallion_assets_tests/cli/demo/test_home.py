@@ -64,11 +64,11 @@ def test_no_link_is_followed_or_removed(home: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_put_there_while_the_demo_runs_is_not_taken_for_its_own(home: Path) -> None:
-    orders = "raw-dynamodb-exports/orders/AWSDynamoDB/1/_started"
+    invoices = "raw-dynamodb-exports/invoices/AWSDynamoDB/1/_started"
     with recording(home):
         write(home, TABLE)
-        write(home, orders)
-    assert contents(home).not_made == [orders]
+        write(home, invoices)
+    assert contents(home).not_made == [invoices]
 
 
 def stopped(home: Path) -> None:

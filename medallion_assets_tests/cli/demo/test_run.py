@@ -74,16 +74,23 @@ def test_the_tables_have_figures(told: Told) -> None:
 
 
 def test_the_dagster_ui_finds_every_run(told: Told) -> None:
-    """Six each time, one of which the gate stopped."""
+    """Nine each time, one of which the gate stopped."""
     with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(told.settings.dagster_home))) as instance:
         runs = instance.get_runs()
-    assert len(runs) == 12
+    assert len(runs) == 18
     assert sum(run.status is dg.DagsterRunStatus.FAILURE for run in runs) == 2
     assert {run.tags["user"] for run in runs} == {"medallion demo"}
 
 
 def test_a_terminal_shows_each_step_and_what_the_gate_said(told: Told) -> None:
-    for step in ("Bronze and Silver", "Gold: daily sales", "Serving: the last 2 days", "A bad export arrives"):
+    for step in (
+        "Bronze and Silver",
+        "Gold: daily sales",
+        "Serving: the last 2 days",
+        "A bad export arrives",
+        "dbt",
+        "Clicks",
+    ):
         assert step in told.story
     assert told.second.gate_message.split(";")[0] in " ".join(told.story.split())
 
@@ -95,7 +102,9 @@ def test_the_summary_says_what_there_is_and_what_to_type_next(told: Told) -> Non
     assert f"The bad export {told.second.bad_export} was stopped" in told.page
     assert "what readers of DynamoDB see is unchanged" in told.page
     export = f"export MEDALLION_HOME={told.settings.home}"
-    for command in (export, "make ui", "medallion verify", "medallion quarantine show", "medallion remove-demo"):
+    pipelines = "export MEDALLION_PIPELINES='medallion_assets.pipelines.transactions.pipeline:TRANSACTIONS "
+    looked_at = ("medallion verify", "medallion sql", "medallion quarantine show", "medallion remove-demo")
+    for command in (export, pipelines, "make ui", *looked_at):
         assert command in told.page
 
 
@@ -113,16 +122,16 @@ def test_what_is_the_users_stays_whatever_the_demo_does(tmp_path: Path) -> None:
     """In the home: the demo has one of its own. In the demo's home: it is named, and nothing is run or removed."""
     settings = settings_at(tmp_path / "home")
     home = demo_settings(settings).home
-    orders = Path("raw-dynamodb-exports/orders/AWSDynamoDB/1/manifest-summary.json")
+    invoices = Path("raw-dynamodb-exports/invoices/AWSDynamoDB/1/manifest-summary.json")
     for place in (settings.home, home):
-        (place / orders).parent.mkdir(parents=True)
-        (place / orders).write_text("{}")
-    with pytest.raises(PermanentError, match=rf"holds data that no demo made.*found: 1 other files: {orders}"):
+        (place / invoices).parent.mkdir(parents=True)
+        (place / invoices).write_text("{}")
+    with pytest.raises(PermanentError, match=rf"holds data that no demo made.*found: 1 other files: {invoices}"):
         run_demo(settings, DemoView(quiet=True), SMALL)
-    assert (home / orders).exists()
+    assert (home / invoices).exists()
     assert not (home / "lakehouse").exists()
-    assert [one.name for one in settings.home.iterdir() if one != home] == ["raw-dynamodb-exports"]
-    assert (settings.home / orders).exists()
+    assert [entry.name for entry in settings.home.iterdir() if entry != home] == ["raw-dynamodb-exports"]
+    assert (settings.home / invoices).exists()
 
 
 def test_two_demos_in_one_home_do_not_meet(tmp_path: Path) -> None:

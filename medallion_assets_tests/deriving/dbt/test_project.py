@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt import project
+from medallion_assets.deriving.dbt.build import Build, Node, build
 from medallion_assets.deriving.dbt.prepare import prepare
-from medallion_assets.deriving.dbt.project import PARSED_OF, Call
-from medallion_assets.errors import PermanentError
+from medallion_assets.deriving.dbt.project import PARSED_OF, Call, prepared_specs, ship_parsed
+from medallion_assets.deriving.dbt.rebuild import rebuild_models
+from medallion_assets.deriving.dbt.refresh import refresh
+from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, Specs
+from medallion_assets.errors import DiskFullError, OutOfMemoryError, PermanentError
 from medallion_assets.pipelines.star_schema.models import STAR
+from medallion_assets_tests.deriving.dbt.planting import NOW
 
 pytestmark = pytest.mark.xdist_group("dbt")
 
@@ -43,6 +51,104 @@ def test_a_parsed_project_that_comes_with_its_files_spares_parsing(
     monkeypatch.setattr(project, "_PARSED", {})
     call.manifest()
     assert said[1:] == ["project has changed since it was parsed, or dbt has; it is parsed anew"]
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Call:
+    """A project of one model and one test, in a folder with a quote in its name."""
+    project, run = tmp_path / "o'neil proj", tmp_path / "run"
+    files = {
+        "dbt_project.yml": "name: small\nversion: 1.0.0\nprofile: small\nflags: {send_anonymous_usage_stats: true}\n",
+        "models/numbers.sql": "{{ config(materialized='table') }} select 7 as number",
+        "tests/no_number.sql": "{{ config(severity='warn') }} select * from {{ ref('numbers') }}",
+    }
+    for name, text in files.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text)
+    run.mkdir()
+    return Call(project=project, run=run)
+
+
+def test_variables_of_the_user_do_not_say_what_is_built(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "EMPTY": "1",
+        "EXCLUDE_RESOURCE_TYPES": "test",
+        "WARN_ERROR": "1",
+        "TARGET": "prod",
+        "PROFILE": "mine",
+        "SINGLE_THREADED": "1",
+        "SEND_ANONYMOUS_USAGE_STATS": "1",
+    }.items():
+        monkeypatch.setenv(f"DBT_{name}", value)
+    done = build(call, [])
+    assert {(node.name, node.status, node.failures) for node in done.nodes} == {
+        ("numbers", "success", 0),
+        ("no_number", "warn", 1),
+    }
+    from dbt.flags import get_flags
+
+    assert get_flags().SEND_ANONYMOUS_USAGE_STATS is False
+    assert os.environ["DBT_EMPTY"] == "1"
+
+
+def test_results_that_lack_a_model_or_a_test_are_refused() -> None:
+    models, tests = [ModelSpec(name="m", path="", upstream=())], [CheckSpec(name="t", model="m", description="")]
+    specs = Specs(models=tuple(models), tests=tuple(tests))
+    model = Node(name="m", kind="model", status="success")
+    Build(nodes=(model, Node(name="t", kind="test", status="pass")), seconds=0).expect_complete(specs)
+    for nodes, said in (((), "none of m, t"), ((model,), "none of t")):
+        with pytest.raises(PermanentError, match=said):
+            Build(nodes=nodes, seconds=0).expect_complete(specs)
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ("Out of Memory Error: failed to allocate", OutOfMemoryError),
+        ("IO Error: No space left on device", DiskFullError),
+    ],
+)
+def test_too_little_memory_or_disk_is_none_of_the_sqls_faults(said: str, error: type[Exception]) -> None:
+    node = Node(name="m", kind="model", status="error", message=said)
+    with pytest.raises(error):
+        Build(nodes=(node,), seconds=0).expect_passed()
+
+
+def test_an_interruption_is_none_of_the_projects_faults(call: Call) -> None:
+    """A run that is ended by its time limit, say; what interrupts is no Exception."""
+
+    def interrupted(said: str) -> None:
+        if "numbers" in said:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        build(replace(call, report=interrupted), [])
+
+
+def test_a_test_that_came_or_went_since_the_project_was_prepared_is_noticed_before_a_build(tmp_path: Path) -> None:
+    models = replace(STAR, project=tmp_path / "project")
+    shutil.copytree(STAR.project, models.project, ignore=shutil.ignore_patterns("target"))
+    prepared_specs(models)
+    (models.project / "tests" / ".swp").touch()
+    prepared_specs(models)
+    (models.project / "tests" / "no_product_is_lost.sql").unlink()
+    lake = Lakehouse(url=str(tmp_path / "lakehouse"))
+    with pytest.raises(PermanentError, match=r"has changed since it was prepared.*medallion dbt-prepare"):
+        refresh(lake, models, now=NOW)
+    with pytest.raises(PermanentError, match="has changed since it was prepared"):
+        rebuild_models(lake, models, models.models[0], why="to see", now=NOW)
+
+
+@pytest.mark.parametrize("broken", ["partial_parse.msgpack", "parsed_of.json"])
+def test_what_was_parsed_by_hand_or_cannot_be_read_is_parsed_anew(
+    call: Call, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship_parsed(call)
+    (call.project / "target" / broken).write_bytes(b"")
+    said: list[str] = []
+    monkeypatch.setattr(project, "_PARSED", {})
+    assert "model.small.numbers" in replace(call, report=said.append).manifest().nodes
+    assert said == ["o'neil proj has changed since it was parsed, or dbt has; it is parsed anew"]
 
 
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:

@@ -133,6 +133,11 @@ def test_a_build_without_a_change_keeps_out_one_that_opened_the_tables_before(tm
     [
         (("alter table gold.fact drop amount"), "amount"),
         (("update gold.fact set amount = 1e15"), "1000000000000000.0000"),
+        (("update gold.fact set number = null"), "1 rows: no number, such as {'month': 2025-01-01, 'number': NULL}"),
+        (("insert into gold.fact from gold.fact"), "2 rows with month = 2025-01-01, number = 1"),
+        (("alter table gold.fact alter amount type decimal(18, 6) using 0.123456"), "such as 0.123456"),
+        (("alter table gold.fact alter number type double using 1.6"), "1 rows: number (DOUBLE) would be another"),
+        (("alter table gold.fact alter month type timestamp using month + interval 10 hours"), "2025-01-01 10:00:00"),
     ],
 )
 def test_what_does_not_fit_its_contract_is_refused(tmp_path: Path, change: str, said: str) -> None:
@@ -142,6 +147,16 @@ def test_what_does_not_fit_its_contract_is_refused(tmp_path: Path, change: str, 
         with pytest.raises(PermanentError, match="the dbt model fact does not fit the contract") as refused:
             stage_model(connection, lake.ready(FACT))
     assert said in str(refused.value.found)
+
+
+def test_a_partition_of_another_type_becomes_a_day(tmp_path: Path) -> None:
+    """Of `date_trunc('month', ...)`, say, which gives a moment: the table would never be opened again."""
+    lake = Lakehouse(url=str(tmp_path))
+    with built(1, 1, 2) as connection:
+        connection.execute("alter table gold.fact alter month type timestamptz")
+        model = stage_model(connection, lake.ready(FACT))
+    list(Publication(release_id="x", sources=[], models=[model]).burst())
+    assert [str(day) for day in lake.open(FACT).partitions] == ["2025-01-01", "2025-02-01"]
 
 
 def test_a_file_that_is_gone_is_written_again(tmp_path: Path) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from unittest.mock import Mock
 
 import polars as pl
 import pytest
+from obstore.store import MemoryStore
 
+from medallion_assets.errors import TransientError
 from medallion_assets.sources.files.parquet_format import Parquet
+from medallion_assets.sources.files.verdicts import FileRefusedError
 from medallion_assets_tests.sources.files.reading import CHANGES, FULL, place_with, records, refusal
 from medallion_assets_tests.sources.files.test_csv_lines import PRICES
 
@@ -37,7 +41,10 @@ def test_each_value_has_an_exact_text(tmp_path: Path) -> None:
             "day": [date(2025, 1, 2)],
             "flag": [True],
             "bytes": [b"\xff\0"],
+            "took": [timedelta(days=1, microseconds=5)],
             "tags": [["x", "y"]],
+            "blobs": [[{"a": b"\xff\0", "b": 1}, None]],
+            "blob": [{"a": {"b": [b"\xff\0"]}}],
             "nothing": pl.Series([None], dtype=pl.Float64),
         }
     ).with_columns(pl.col("at").dt.convert_time_zone("America/New_York"))
@@ -51,7 +58,10 @@ def test_each_value_has_an_exact_text(tmp_path: Path) -> None:
         "day": "2025-01-02",
         "flag": "true",
         "bytes": "/wA=",
+        "took": "P1DT0.000005S",
         "tags": '{"tags":["x","y"]}',
+        "blobs": '{"blobs":[{"a":"/wA=","b":1},null]}',
+        "blob": '{"a":{"b":["/wA="]}}',
         "nothing": None,
     }
 
@@ -93,3 +103,42 @@ def test_a_broken_file_has_a_verdict(tmp_path: Path, data: bytes, verdict: str) 
 def test_a_file_without_rows_is_an_empty_batch(tmp_path: Path) -> None:
     data = parquet(pl.DataFrame({"id": ["a"], "price": [1]}).clear())
     assert records(tmp_path, data, name="a.parquet", source=SOURCE) == []
+
+
+def test_a_file_of_which_fewer_rows_can_be_read_than_it_has_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that panics ends the rows without an error: here, over bytes in JSON."""
+    monkeypatch.setattr("medallion_assets.sources.files.parquet_format._without_bytes", lambda value, _: value)
+    rows = pl.DataFrame({"id": ["a", "b"], "price": [1, 2], "blobs": [[b"x"], [b"y"]]})
+    refused = refusal(tmp_path, parquet(rows), name="a.parquet", source=SOURCE)
+    assert (refused.verdict, refused.expected) == ("corrupt_parquet", "2 rows, as its footer says")
+
+
+@pytest.mark.parametrize("error", [pl.exceptions.InvalidOperationError("x"), pl.exceptions.PanicException("x")])
+def test_whatever_polars_raises_is_the_fault_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    monkeypatch.setattr("medallion_assets.sources.files.parquet_format._text", Mock(side_effect=error))
+    assert refusal(tmp_path, GOOD, name="a.parquet", source=SOURCE).verdict == "corrupt_parquet"
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [("(os error 5)", FileRefusedError), ("(os error 12)", OSError), ("(os error 28)", TransientError)],
+)
+def test_a_disk_that_fails_is_no_fault_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str, expected: type[Exception]
+) -> None:
+    """Or else it would be remembered as long as the file does not change."""
+    monkeypatch.setattr("medallion_assets.sources.files.parquet_format._text", Mock(side_effect=OSError(found)))
+    with pytest.raises(expected) as raised:
+        records(tmp_path, GOOD, name="a.parquet", source=SOURCE)
+    assert getattr(raised.value, "verdict", None) in (None, "unreadable")
+
+
+def test_a_name_may_be_longer_than_a_disk_allows() -> None:
+    """A bucket's file is copied to a disk of ours."""
+    place = MemoryStore()
+    place.put(name := "x" * 250 + "é.parquet", GOOD)
+    assert sum(rows.len() for _, rows in Parquet().records(place, name, ["id"])) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from backports.zstd import compress
 
 from medallion_assets.contracts.batch import BatchKind
+from medallion_assets.sources.files.csv_fields import Fields
 from medallion_assets.sources.files.csv_format import Csv
+from medallion_assets.sources.files.csv_records import CsvText
 from medallion_assets.sources.files.verdicts import FileRefusedError
 from medallion_assets.storage.stores import write_bytes
 from medallion_assets_tests.sources.files.reading import FULL, place_with, records, refusal
@@ -101,6 +104,36 @@ def test_a_quote_that_nobody_closes_takes_in_no_more_than_it_must(
     assert (refused.verdict, refused.found) == ("quote_left_open", "record 1 has over 50 bytes")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 60, "id,price\na," + "1" * 100, 'id,price\na,"' + "1" * 100, "id,price\na,1\nb," + "2" * 50 + "\nc,3\n"],
+)
+def test_a_record_without_an_end_is_refused_before_it_fills_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """However far it was packed."""
+    monkeypatch.setattr("medallion_assets.sources.files.csv_records.BLOCK_BYTES", 10)
+    monkeypatch.setattr("medallion_assets.sources.files.csv_records.MOST_RECORD_BYTES", 50)
+    monkeypatch.setattr("medallion_assets.storage.stores.CHUNK_BYTES", 5)
+    refused = refusal(tmp_path, text.encode())
+    assert refused.verdict == "record_too_long"
+    assert "over 50 bytes" in str(refused.found)
+
+
+def test_no_more_is_read_of_a_record_without_an_end() -> None:
+    text = CsvText(file="a.csv", chunks=itertools.repeat(b"a" * 1_000_000), fields=Fields(","))
+    with pytest.raises(FileRefusedError, match="record_too_long"):
+        text.header()
+
+
+def test_short_records_make_frames_of_bounded_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medallion_assets.sources.files.files.FRAME_ROWS", 2)
+    place = place_with(tmp_path, "a.csv", b"id,price\n" + b"a,1\n" * 5)
+    (found,) = FULL.find(place).batches
+    frames = list(FULL.lines(place, FULL.read(place, found)))
+    assert [frame["_line_number"].to_list() for frame in frames] == [[1, 2], [3, 4], [5]]
+
+
 def test_a_partition_is_named_by_its_file(tmp_path: Path) -> None:
     source = replace(FULL, kind=BatchKind.PARTITION, partition="%Y-%b")
     assert records(tmp_path, GOOD, name="x/2019-Oct.csv", source=source) == ["a,1", "b,2"]
@@ -112,6 +145,12 @@ def test_a_file_that_is_gone_or_has_changed_since_it_was_listed_is_refused(tmp_p
     place = place_with(tmp_path, "a.csv", GOOD)
     (found,) = FULL.find(place).batches
     write_bytes(place, "a.csv", GOOD + b"c,3\n")
+    with pytest.raises(FileRefusedError) as refused:
+        list(FULL.lines(place, FULL.read(place, found)))
+    assert refused.value.verdict == "changed_meanwhile"
+    (tmp_path / "a.csv").write_bytes(b"")
+    (found,) = FULL.find(place).batches
+    write_bytes(place, "a.csv", GOOD[:13])
     with pytest.raises(FileRefusedError) as refused:
         list(FULL.lines(place, FULL.read(place, found)))
     assert refused.value.verdict == "changed_meanwhile"
