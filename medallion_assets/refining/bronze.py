@@ -26,7 +26,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.pieces import rows_of_bytes
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.versions import SUPERSEDED_NOTE, expect_latest, other_versions
+from medallion_assets.refining.versions import expect_latest
 
 EXPORT_NOTE = "medallion_export"
 REBUILT_EXPORTS_NOTE = "medallion_rebuilt_exports"
@@ -79,8 +79,6 @@ def load_export(
 ) -> int | None:
     """Commit an export's files under its id, with `notes`; give the version, or None when it was already in.
 
-    A batch that is a partition takes the place of the version that was in before.
-
     Raises:
         BatchRefusedError: a later version of its partition is in.
         CommitConflictError: other writers were faster, every time.
@@ -93,13 +91,8 @@ def load_export(
         expect_latest(bronze, batch)
         files = staged_or_empty(bronze, batch, staged)
         known = bronze.transaction(batch.id) or 0
-        older = other_versions(bronze, batch)
-        superseded = {SUPERSEDED_NOTE: sorted(set(older["min._export_id"]))} if older.height else {}
         return bronze.commit(
-            files,
-            remove=older["path"] if older.height else (),
-            transactions={batch.id: known + 1},
-            metadata={EXPORT_NOTE: _note(batch), **superseded, **(notes or {})},
+            files, transactions={batch.id: known + 1}, metadata={EXPORT_NOTE: _note(batch), **(notes or {})}
         )
 
     return until_committed(load)

@@ -26,6 +26,7 @@ from medallion_assets.refining.chain import (
 )
 from medallion_assets.refining.decisions import Action, Decision
 from medallion_assets.refining.origins import Origins, begins_after, without_outdated
+from medallion_assets.refining.versions import outlived_versions, versions_that_count
 
 APPLIED, REJECTED, DROPPED = 1, 2, 3
 """The versions under which an export's application transaction is committed to Silver. DROPPED: a person rebuilt Silver
@@ -37,7 +38,8 @@ class Ledger:
     """The exports of one table, as one version of Bronze and one of Silver see them.
 
     `pending` are exports that are not settled, with their Bronze versions, in the order of judging. `rejected` are
-    settled exports that a person rejected. `decisions` may be about any export.
+    settled exports that a person rejected. `decisions` may be about any export. `outlived` are versions of partitions
+    that Bronze holds and nothing needs any more; they are not among `exports`.
     """
 
     exports: list[Batch]
@@ -48,6 +50,7 @@ class Ledger:
     bronze_app_id: str
     bronze_version: int
     origins: Origins = field(default_factory=Origins)
+    outlived: list[Batch] = field(default_factory=list)
 
     @classmethod
     def read(
@@ -58,12 +61,17 @@ class Ledger:
         What Silver's checkpoint says of another Bronze table than this one does not count: each export is looked up.
         """
         checkpoint = taken_version(silver, bronze) if silver else None
-        exports = exports_in(bronze, loaded.source)
-        held = {export.id for export in exports}  # the log also tells of exports that were rolled back
-        newer = exports_since(bronze, checkpoint or 0, loaded.source)
 
         def mark(export_id: str) -> int | None:
             return silver.transaction(export_id) if silver else None
+
+        def is_applied(export_id: str) -> bool:
+            return mark(export_id) == APPLIED
+
+        every = exports_in(bronze, loaded.source)
+        exports = versions_that_count(every, is_applied)
+        held = {export.id for export in exports}  # the log also tells of exports that were rolled back
+        newer = exports_since(bronze, checkpoint or 0, loaded.source)
 
         pending = {export.id: export for export in newer if export.id in held and mark(export.id) in (None, DROPPED)}
         return cls(
@@ -79,6 +87,7 @@ class Ledger:
             bronze_app_id=source_app_id(bronze),
             bronze_version=bronze.version,
             origins=Origins.read(bronze, decisions),
+            outlived=outlived_versions(every, is_applied),
         )
 
     @property

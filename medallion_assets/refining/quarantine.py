@@ -7,7 +7,7 @@ Does not: driving rows again (refining.redrive).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 
 import polars as pl
@@ -91,9 +91,10 @@ def add_missing_rows(lakehouse: Lakehouse, loaded: Loaded, rows: pl.LazyFrame) -
     until_committed(add)
 
 
-def keep_exports(lakehouse: Lakehouse, table: Table, kept: Collection[str]) -> None:
+def keep_exports(lakehouse: Lakehouse, table: Table, kept: Callable[[], Collection[str]]) -> None:
     """Take the rows of all exports but those `kept` out: of versions of a partition that gave way to later ones (E6).
 
+    `kept` is asked after quarantine was read, so that it knows of every export that others have put there meanwhile.
     That comes after the later version was published, and is done by the next run if this one ends before.
     """
     contract = quarantine_table(table)
@@ -103,7 +104,7 @@ def keep_exports(lakehouse: Lakehouse, table: Table, kept: Collection[str]) -> N
         if snapshot is None or not snapshot.files.height:
             return
         held = snapshot.scan().select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"]
-        if outdated := set(held).difference(kept):
+        if outdated := set(held).difference(kept()):
             files, others = files_of_exports(snapshot, outdated)
             staged = stage_rows(snapshot, others)
             snapshot.commit([staged] if staged.rows else [], remove=files)

@@ -35,6 +35,7 @@ from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.merge import Change
 from medallion_assets.refining.quarantine import keep_exports, quarantine
 from medallion_assets.refining.refined import Failing, Refined, settled_notes
+from medallion_assets.refining.versions import drop_versions
 from medallion_assets.storage.workspace import workspace
 
 
@@ -61,8 +62,7 @@ def refine_partitions(
         waiting = (batch for batch in now_there.ledger.pending if not only or batch.partition in only)
         batch = next((batch for batch in waiting if (batch.id, batch.version) not in seen), None)
         if batch is None:
-            kept = {*loaded_ids(now_there.bronze), *published_exports(now_there.silver)}
-            keep_exports(lakehouse, loaded.table, kept)
+            now_there.clean_up()
             return done
         seen.add((batch.id, batch.version))
         progress(f"{loaded.table.name}: judging {batch.id}")
@@ -85,6 +85,13 @@ class _Tables:
         expect_same_key(silver)
         ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
         return cls(silver=silver, bronze=bronze, ledger=ledger)
+
+    def clean_up(self) -> None:
+        """Leave in Bronze and in quarantine nothing of versions that gave way; what is out already stays out."""
+        lakehouse, table = self.silver.lakehouse, self.bronze.table
+        drop_versions(lakehouse, table, self.ledger.outlived)
+        published = published_exports(self.silver)
+        keep_exports(lakehouse, self.silver.table, lambda: loaded_ids(lakehouse.open(table)) | published)
 
 
 def _settle(tables: _Tables, loaded: Loaded, batch: Batch, gate: Gate, now: datetime, done: Refined) -> None:

@@ -14,6 +14,7 @@ import pytest
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.errors import PermanentError
+from medallion_assets.orchestration.assets.silver import refine_check_texts
 from medallion_assets.orchestration.partitions import asked_partitions
 from medallion_assets.orchestration.schedules import month_request, schedules
 from medallion_assets.orchestration.sensors.arrival import arrival_sensors
@@ -76,6 +77,12 @@ def test_a_month_goes_from_its_file_to_gold_and_no_other_is_touched(shop: Graph)
     assert done.figures(SILVER)["duplicates"] == 1
     assert not rebuild_gold(shop.lakehouse, ECOMMERCE.gold[0], why="to see", dry_run=True).changes.any
     assert {done.partitions(asset).pop() for asset in (BRONZE, SILVER, GOLD)} == {"2019-10-01"}
+
+
+def test_checks_of_months_speak_of_lines_and_not_of_windows() -> None:
+    checks = refine_check_texts(GATED.loaded[0])
+    assert checks["unique_live_key"] == "No line of a file has two rows."
+    assert not {"no_gaps", "unprotected_minute"} & checks.keys()
 
 
 def test_several_months_in_one_run_do_not_stop_each_other(shop: Graph) -> None:

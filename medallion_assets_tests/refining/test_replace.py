@@ -256,9 +256,9 @@ def test_an_events_moment_has_one_spelling_and_lies_in_its_month(shop: Shop, spe
 
 def test_a_version_that_a_later_one_overtook_while_it_was_read_is_refused(shop: Shop) -> None:
     """E6: by the commit itself, which sees what has come in meanwhile."""
-    shop.write("2019-Oct", 1, event("a"))
     shop.write("2019-Oct", 2, event("b"))
     shop.ingest()
+    shop.write("2019-Oct", 1, event("a"))
     found = next(found for found in LOADED.source.find(shop.place).batches if found.id.endswith("~1"))
     first = LOADED.source.read(shop.place, found).batch
     with pytest.raises(BatchRefusedError, match="older version"):

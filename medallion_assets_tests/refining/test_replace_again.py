@@ -20,6 +20,7 @@ from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.pipelines.ecommerce.pipeline import EVENTS
+from medallion_assets.refining.decisions import Action
 from medallion_assets.refining.rebuild import rebuild_judged
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
 from medallion_assets.refining.redrive import redrive
@@ -69,13 +70,29 @@ def test_a_rebuild_brings_in_what_the_contract_now_allows_and_changes_nothing_el
     assert rebuild_bronze(shop.lakehouse, shop.raw_url, LOADED, why="to see", now=NOW).changes.any is False
 
 
-def test_a_month_whose_next_version_waits_is_named_and_not_recomputed(shop: Shop) -> None:
-    """E6: nothing is there to make the published version from, until somebody decides about the next one."""
-    shop.write("2019-Oct", 3, event("bad", user_id=""))
-    assert len(shop.run(gate=STRICT).held) == 1
-    assert deep(shop) == []
-    with pytest.raises(PermanentError, match="holds 1 exports"):
-        rebuild_judged(shop.lakehouse, LOADED, why="to see", now=NOW)
+@pytest.mark.parametrize("is_rejected", [False, True])
+def test_a_published_month_can_be_made_again_whatever_becomes_of_its_next_version(
+    tmp_path: Path, is_rejected: bool
+) -> None:
+    """E6, C6: Bronze keeps the version that is published; those between it and the latest count for nothing."""
+    shop = Shop(tmp_path)
+    first = shop.write("2019-Oct", 1, event("a"), event("refund", price="-1"))
+    shop.run()
+    for version in (2, 3):
+        last = shop.write("2019-Oct", version, event("bad", user_id=""))
+        assert [failing.export.id for failing in shop.run(gate=STRICT).held] == [last]
+    if is_rejected:
+        shop.decide(last, Action.REJECT)
+        assert shop.run(gate=STRICT).rejected == [last]
+    assert (first in shop.bronze(), deep(shop)) == (True, [])
+    assert not rebuild_judged(shop.lakehouse, LOADED, why="to see", now=NOW).changes.any
+    done = redrive(shop.lakehouse, LENIENT, now=NOW)
+    assert (done.redriven, done.not_settled, shop.products()) == (1, 0, ["a", "refund"])
+    rebuild_judged(shop.lakehouse, LOADED, why="no refunds", now=NOW, drop_lost=True)
+    assert shop.products() == ["a"]
+    fourth = shop.write("2019-Oct", 4, event("c"))
+    assert [counted.export_id for counted in shop.run(gate=STRICT).applied] == [fourth]
+    assert (shop.products(), shop.bronze(), shop.quarantined(), deep(shop)) == (["c"], [fourth], [], [])
 
 
 def test_a_month_may_have_a_long_name(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from medallion_assets.delta.partitions import parts_of
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
-from medallion_assets.refining.bronze import bronze_table, loaded_ids
+from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.events import POSITION
 from medallion_assets.refining.judging import judge_exports
@@ -56,18 +56,11 @@ def recompute(
 
 
 def differences(stored: Snapshot, recomputed: Snapshot) -> Iterator[Finding]:
-    """One finding for each partition (a table without them: for the whole) whose rows differ.
-
-    A partition is left out whose published version gave way in Bronze to one that waits for a decision: nothing is
-    there to make it from (rule E6).
-    """
+    """One finding for each partition (a table without them: for the whole) whose rows differ."""
     table = stored.table
     partitioned = table.partition_by is not None
     days = sorted({*stored.partitions, *recomputed.partitions}, key=str) if partitioned else [None]
-    waiting = _waiting_partitions(stored) if table.is_replaced else set()
     for day in days:
-        if day in waiting:
-            continue
         found = _Differing(keys=pl.DataFrame())
         for chosen in parts_of(day, stored, recomputed):
             held, should = (_rows(version, day).filter(chosen).collect() for version in (stored, recomputed))
@@ -117,15 +110,6 @@ class _Differing:
 
 def _rows(version: Snapshot, day: date | None) -> pl.LazyFrame:
     return version.scan() if version.table.partition_by is None else version.scan(partitions=[day])
-
-
-def _waiting_partitions(stored: Snapshot) -> set[date | None]:
-    """The partitions whose published version Bronze does not hold any more."""
-    bronze = stored.lakehouse.find(bronze_table(stored.table.short_name))
-    held = loaded_ids(bronze) if bronze else set()
-    partition = f"partition.{stored.table.partition_by}"
-    rows = stored.files.select(partition, "min._export_id").iter_rows() if stored.files.height else ()
-    return {day for day, export_id in rows if export_id is not None and export_id not in held}
 
 
 def _waiting(lakehouse: Lakehouse, table: Table) -> pl.LazyFrame:

@@ -51,6 +51,9 @@ REFINE_CHECKS = {
     "one_contract": "All rows, and those in quarantine, were judged by the contract that is in force.",
     "new_records": "The run found records to judge; if it did not, there was nothing new, or something is stuck.",
 }
+BLOCKING = ("quality_threshold", "mass_delete", "unique_live_key")
+OF_WINDOWS = ("no_gaps", "unprotected_minute")
+"""The checks that say nothing of months, which are no chain."""
 UNIQUE = {"unique_live_key": "No key has two rows."}
 NO_LEAKS = {"no_tombstone_leaks": "No deleted row of its source has a row."}
 
@@ -96,7 +99,7 @@ def silver_asset(loaded: Loaded) -> dg.AssetsDefinition:
     @loaded_asset(
         months,
         **asset_options(table, freshness_hours=loaded.freshness_hours, is_parallel=months is not None),
-        check_specs=check_specs(table, REFINE_CHECKS, blocking={"quality_threshold", "mass_delete", "unique_live_key"}),
+        check_specs=check_specs(table, refine_check_texts(loaded), blocking=BLOCKING),
         deps=[asset_key(bronze_table(table.short_name))],
     )
     def silver(
@@ -164,14 +167,23 @@ def expectation_results(loaded: Loaded, done: Refined, *, run_id: str, now: date
         yield from results_of(loaded, failing.counted, is_published=False, run_id=run_id, now=now)
 
 
+def refine_check_texts(loaded: Loaded) -> dict[str, str]:
+    """The checks of a judged table, with what each proves of it."""
+    if loaded.months is None:
+        return REFINE_CHECKS
+    of_lines = {**REFINE_CHECKS, "unique_live_key": "No line of a file has two rows."}
+    return {name: text for name, text in of_lines.items() if name not in OF_WINDOWS}
+
+
 def refine_checks(loaded: Loaded, silver: Snapshot, done: Refined) -> Iterator[dg.AssetCheckResult]:
     """What a run of refine found, and whether Silver is sound."""
     table = silver.table
     yield quality_threshold(table, done)
     yield mass_delete(loaded, done)
     yield unique_live_key(silver)
-    yield check(table, "no_gaps", passed=not done.gaps, warn=True, gaps=[str(gap) for gap in done.gaps])
-    yield unprotected_minute(table, done)
+    if loaded.months is None:
+        yield check(table, "no_gaps", passed=not done.gaps, warn=True, gaps=[str(gap) for gap in done.gaps])
+        yield unprotected_minute(table, done)
     yield one_contract(loaded, silver)
     drift = done.total.unknown_attributes
     yield check(table, "schema_drift", passed=not drift, warn=True, unknown_attributes=counts(drift))
