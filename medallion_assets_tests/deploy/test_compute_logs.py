@@ -29,6 +29,7 @@ def test_what_a_run_prints_is_read_back_from_a_bucket(
     """By another instance, as that of the web server of another host."""
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers the credentials of before
     values, bucket = block(), s3_server.make_bucket()
     values["compute_logs"]["config"]["bucket"] = bucket
     homes = [tmp_path / "one", tmp_path / "other"]

@@ -11,6 +11,7 @@ from moto import mock_aws
 from medallion_assets.definitions import build_defs
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts.table import read_events
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.pipeline import NOW
@@ -29,11 +30,13 @@ ASSET = "operations/query_alerts"
 
 @pytest.fixture
 def asking(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> Graph:
-    """The asset graph with two queries, over an empty lakehouse."""
+    """The asset graph with two queries, over a lakehouse with one empty table."""
     (file := tmp_path / "queries.toml").write_text(QUERIES)
     with mock_aws():
         settings = load_settings({"MEDALLION_HOME": str(tmp_path), "MEDALLION_QUERY_ALERTS": str(file)})
-        return Graph(settings, dagster_instance)
+        graph = Graph(settings, dagster_instance)
+        graph.lakehouse.ready(PIPELINE_RUNS)
+        return graph
 
 
 def test_a_query_is_a_check_and_what_it_finds_an_alert(asking: Graph) -> None:
