@@ -65,7 +65,7 @@ class Terminal:
         if self._as_json:
             typer.echo(visible_json(json.dumps(plain(facts), indent=2, ensure_ascii=False)))
         else:
-            self._out.print(_Visible(page()))
+            self._out.print(_Visible(page()), crop=False)  # a command to type is whole, however long
         if found:
             raise typer.Exit(FOUND)
 

@@ -19,8 +19,7 @@ from medallion_assets_tests.oracle.file_strategies import arrivals
 from medallion_assets_tests.oracle.month_strategies import HEADER, Version, versions
 from medallion_assets_tests.oracle.months import MonthFile, brand_revenue, months
 from medallion_assets_tests.properties.examples import examples
-from medallion_assets_tests.refining.months import Shop
-from medallion_assets_tests.sources.month_files import WRITTEN
+from medallion_assets_tests.refining.months import WRITTEN, Shop
 
 
 @examples()

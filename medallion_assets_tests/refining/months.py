@@ -6,13 +6,15 @@ Does not: expectations of any kind.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.policies import GatePolicy
@@ -26,14 +28,17 @@ from medallion_assets.refining.load import Ingested, ingest
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.refining.refine import refine
 from medallion_assets.refining.refined import Refined
-from medallion_assets.storage.stores import open_store
-from medallion_assets_tests.sources.month_files import MonthFiles, write_month
+from medallion_assets.sources.files.files import Files
+from medallion_assets.storage.stores import open_store, write_bytes
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 OCTOBER, NOVEMBER = date(2019, 10, 1), date(2019, 11, 1)
 NAMES = tuple(column.name for column in ECOMMERCE_EVENTS.columns if column.source is not None)
 HEADER = ",".join(NAMES)
-LOADED = Loaded(table=ECOMMERCE_EVENTS, source=MonthFiles(NAMES), months=Months(first=OCTOBER))
+FILES = Files(pattern="**/*.csv", kind=BatchKind.PARTITION, partition="%Y-%b", header=NAMES)
+LOADED = Loaded(table=ECOMMERCE_EVENTS, source=FILES, months=Months(first=OCTOBER))
+WRITTEN = datetime(2020, 1, 1, tzinfo=UTC)
+"""The first version of a month is a minute younger, the second two."""
 STRICT = GatePolicy(quality_min_bad_records=1)
 
 
@@ -63,8 +68,13 @@ class Shop:
         self.lakehouse = Lakehouse(url=str(folder / "lakehouse"), engine=engine or PolarsEngine())
 
     def write(self, month: str, version: int, *lines: str) -> str:
-        """Write a version of a month, and give its id."""
-        return write_month(self.place, f"{month}.csv", version, HEADER, *lines)
+        """Write a version of a month, which is to lie there beside the others, and give its id."""
+        name = f"{version}/{month}.csv"
+        write_bytes(self.place, name, "".join(f"{line}\n" for line in (HEADER, *lines)).encode())
+        modified = (WRITTEN + timedelta(minutes=version)).timestamp()
+        os.utime(Path(self.raw_url) / ECOMMERCE_EVENTS.short_name / name, (modified, modified))
+        (batch_id,) = (found.id for found in FILES.find(self.place).batches if found.id.startswith(f"{name}@"))
+        return batch_id
 
     def ingest(self, *only: date) -> Ingested:
         return ingest(self.lakehouse, self.raw_url, self.loaded, now=NOW, months=only)

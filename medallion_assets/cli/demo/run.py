@@ -31,6 +31,7 @@ from medallion_assets.settings import Settings
 SEED = 7
 FIRST_DAY = date(2025, 1, 1)
 MONTH_OF_CLICKS = date(2019, 10, 1)
+DAYS_OF_ORDERS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +121,7 @@ def _tell(settings: Settings, view: DemoView, size: DemoSize) -> DemoResult:
 def _show_the_others(settings: Settings, view: DemoView, size: DemoSize, pipeline: DemoPipeline) -> None:
     """The star schema and the months: other sources, the same way through the layers."""
     with view.step(f"Writing CSV files: {size.orders:,} orders, a month of {size.clicks:,} clicks"):
-        write_shop(settings.raw_url, seed=SEED, orders=size.orders, first_day=FIRST_DAY)
+        write_shop(settings.raw_url, seed=SEED, orders=size.orders, days=DAYS_OF_ORDERS, first_day=FIRST_DAY)
         place = f"{settings.raw_url}/{ECOMMERCE_EVENTS.short_name}"
         write_month(place, month=MONTH_OF_CLICKS, rows=size.clicks, seed=SEED)
     pipeline.run("Star schema: Bronze and Silver of a shop's files", SHOP)

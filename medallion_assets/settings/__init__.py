@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from medallion_assets.errors import SettingsError
-from medallion_assets.setting_values import (
+from medallion_assets.settings.values import (
     choice,
     json_object,
     memory,

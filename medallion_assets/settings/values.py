@@ -1,7 +1,7 @@
 """Setting values: what the text of a variable stands for, and the error for one that is not allowed.
 
 Belongs here: parsing that several settings share, of any mapping that is handed in.
-Does not: which settings there are (settings), or reading the environment.
+Does not: which settings there are (the room itself), or reading the environment.
 """
 
 from __future__ import annotations
