@@ -264,5 +264,5 @@ class DbtModels(Policies):
                 raise table.wrong("a table of Gold with a key, for a model to be published as", table.name)
 
     def model(self, name: str) -> Table:
-        """The contract of the model of that name; KeyError when it is none that is published."""
+        """The contract of the published model of that name; KeyError when there is none."""
         return {table.short_name: table for table in self.models}[name]

@@ -1,4 +1,4 @@
-"""Sources: what a dbt project is told of the tables that it reads, from their contracts.
+"""Sources: how a dbt project declares the tables that it reads, generated from their contracts.
 
 Belongs here: the text of `models/sources.yml`: tables, columns, descriptions, and tests of what contracts promise.
 Does not: tests of models, which are the project's own.

@@ -29,7 +29,7 @@ DIM_CUSTOMER = Table(
 )
 DIM_PRODUCT = Table(
     name="gold.dim_product",
-    description="Every product that was ever told, as it stood last (SCD1), and the unknown member.",
+    description="Every product that there ever was, as it stood last (SCD1), and the unknown member.",
     key=("product_key",),
     columns=(
         Column("product_key", Text(trim=False), "MD5 of product_id; 32 zeros: unknown"),

@@ -242,7 +242,7 @@ class Files:
         return Batch(id=name, kind=kind, covers_from=begins, covers_to=modified, records=0, started_at=modified)
 
     def _named(self, key: str) -> date | None:
-        """The partition that a file's name tells; None where it tells none, which reading it refuses."""
+        """The partition in a file's name; None where there is none, which reading it refuses."""
         if self.kind is not BatchKind.PARTITION:
             return None
         with suppress(FileRefusedError):

@@ -56,7 +56,7 @@ def customers(shop: Shop) -> pl.DataFrame:
     leaves = rows.filter(shop.happens("customer leaves", 0.05)).with_columns(
         leaves=shop.between("leaves", pl.col("changes") + DAY, shop.end_micros)
     )
-    told = states(
+    rows = states(
         shop,
         [
             event(rows, pl.col("born"), place=place, segment=pl.col("segment")),
@@ -76,7 +76,7 @@ def customers(shop: Shop) -> pl.DataFrame:
     first = _one_of(FIRST_NAMES, uniform(i, shop.seed, "first name"))
     last = _one_of(LAST_NAMES, uniform(i, shop.seed, "last name"))
     city, country = (pl.col("place").str.split("|").list.get(part) for part in (0, 1))
-    return told.with_columns(
+    return rows.with_columns(
         customer_id=key_of("C", i),
         first_name=_typed_by_hand(first, uniform(i, shop.seed, "first name, hand")),
         last_name=_typed_by_hand(last, uniform(i, shop.seed, "last name, hand")),
@@ -97,7 +97,7 @@ def products(shop: Shop) -> pl.DataFrame:
     )
     raised = (pl.col("cents") * (0.8 + uniform(i, shop.seed, "raise") / 2)).cast(pl.Int64)
     category = choose(uniform(i, shop.seed, "category"), CATEGORIES)
-    told = states(
+    rows = states(
         shop,
         [
             event(rows, pl.col("born"), cents=pl.col("cents"), category=category),
@@ -109,7 +109,7 @@ def products(shop: Shop) -> pl.DataFrame:
         ],
         ("cents", "category"),
     )
-    return told.with_columns(
+    return rows.with_columns(
         product_id=key_of("P", i, 5),
         product_name=pl.format("{} no. {}", _one_of(THINGS, uniform(i, shop.seed, "thing")), i),
         list_price=money_text(pl.col("cents")),

@@ -23,7 +23,7 @@ from medallion_assets.pipelines.star_schema.samples.shop import (
 OUTCOMES = {"Completed": 0.6, "shipped": 0.25, "cancelled": 0.1, "pending": 0.05}
 LINES_AT_MOST = 5
 UNKNOWN = 0.02
-"""Of the customers and products that orders name: no file ever tells of them."""
+"""The share of customers and products that orders name and no file has."""
 NULL = 0.01
 MOVED = 0.01
 """Of the orders: their moment is corrected to the next day. Of some of these the lines are forgotten."""
@@ -36,7 +36,7 @@ def orders(shop: Shop) -> pl.DataFrame:
     """Every state of every order."""
     rows = _orders(shop)
     i, begun = pl.col("index"), pl.col("begun")
-    told = states(
+    rows = states(
         shop,
         [
             event(rows, begun + SECOND, status=pl.lit("pending"), ordered=begun),
@@ -48,7 +48,7 @@ def orders(shop: Shop) -> pl.DataFrame:
         ("status", "ordered"),
     )
     of_nobody = shop.happens("order of nobody", NULL)
-    return told.with_columns(
+    return rows.with_columns(
         order_id=key_of("O", i, 8),
         customer_id=pl.when(~of_nobody).then(key_of("C", _named(shop, "customer", shop.customers))),
         ordered_at=moment_text(pl.col("ordered")),
@@ -71,7 +71,7 @@ def order_lines(shop: Shop) -> pl.DataFrame:
     repriced = shop.between("new unit price", 99, 50_000)
     is_deleted = shop.happens("line is deleted", DELETED)
     with_order = pl.col("moves") & ~is_deleted & ~shop.happens("line is forgotten", 0.1)
-    told = states(
+    rows = states(
         shop,
         [
             event(rows, begun + SECOND, cents=cents, ordered=begun),
@@ -82,7 +82,7 @@ def order_lines(shop: Shop) -> pl.DataFrame:
         ("cents", "ordered"),
     ).with_columns(order=pl.col("index") // 8, line_number=pl.col("index") % 8)
     of_nothing = shop.happens("line of nothing", NULL)
-    return told.with_columns(
+    return rows.with_columns(
         order_id=key_of("O", order, 8),
         product_id=pl.when(~of_nothing).then(key_of("P", _named(shop, "product", shop.products), 5)),
         quantity=shop.between("quantity", 1, 11),
@@ -104,6 +104,6 @@ def _orders(shop: Shop) -> pl.DataFrame:
 
 
 def _named(shop: Shop, what: str, count: int) -> pl.Expr:
-    """One of the keys by number; a few of them are of nobody that is ever told of."""
+    """One of the keys by number; a few of them are in no file of customers or products."""
     unknown = shop.happens(f"unknown {what}", UNKNOWN)
     return shop.between(f"which {what}", 0, count) + pl.when(unknown).then(count).otherwise(0)
