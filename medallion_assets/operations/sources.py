@@ -1,7 +1,7 @@
 """The sources of the exported tables: whose exports each of them takes, and who says so (rule B3).
 
 Belongs here: reading it for those who only look.
-Does not: what follows from it.
+Does not: what follows from it, or tables from files and APIs: their batches name no owner.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.owner import owner_known
 
+EXPORTS = "dynamodb"
+"""The technology of sources whose batches are exports."""
 DECLARATION, FIRST_EXPORT = "its declaration", "the first export that was loaded"
 PRESUMED = "export {}, by its tableId alone (if that is wrong: name `source_arn` in its declaration),"
 
@@ -31,7 +33,9 @@ class TableSource:
 def read_sources(lakehouse: Lakehouse) -> list[TableSource]:
     """One for each exported table; none is made for that."""
     return [
-        _source(lakehouse, loaded.owner, bronze_table(loaded.table.short_name)) for loaded in lakehouse.catalog.loaded
+        _source(lakehouse, loaded.owner, bronze_table(loaded.table.short_name))
+        for loaded in lakehouse.catalog.loaded
+        if loaded.source.technology == EXPORTS
     ]
 
 

@@ -28,6 +28,7 @@ from medallion_assets.operations.pipeline_runs import (
     record_attempts,
 )
 from medallion_assets.operations.status import Status, problems, read_status, stage_status, status_facts
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, declared, lakehouse_at, pipeline_with, stage_of
 
@@ -96,6 +97,12 @@ def test_who_says_whose_exports_are_taken(lakehouse: Lakehouse) -> None:
     named = replace(lakehouse, catalog=Catalog((pipeline_with(declared(CUSTOMER_TRANSACTIONS, source_arn=arn)),)))
     told = {source.table: source.told_by for source in read_status(named, NOW).sources}
     assert told == {"bronze.customer_transactions": "its declaration", "bronze.customers": None}
+
+
+def test_nobody_owns_what_comes_in_files(lakehouse: Lakehouse) -> None:
+    """B3 is about exports: a file names no DynamoDB table."""
+    of_files = replace(lakehouse, catalog=Catalog((STAR_SCHEMA,)))
+    assert read_status(of_files, NOW).sources == []
 
 
 def test_what_is_a_problem(lakehouse: Lakehouse) -> None:
