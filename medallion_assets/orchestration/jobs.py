@@ -27,6 +27,7 @@ from medallion_assets.operations.stages import (
     stages,
     stages_of,
 )
+from medallion_assets.orchestration.assets.fetched import fetched_keys
 from medallion_assets.orchestration.reporting import asset_key
 
 LIVE_PRIORITY, RECENT_PRIORITY, CATCH_UP_PRIORITY = 10, 8, 5
@@ -77,7 +78,7 @@ def jobs(catalog: Catalog) -> list[dg.UnresolvedAssetJobDefinition]:
     return [
         dg.define_asset_job(
             pipeline.job(name),
-            selection=dg.AssetSelection.assets(*map(asset_key, tables)),
+            selection=dg.AssetSelection.assets(*_fetched(pipeline, name), *map(asset_key, tables)),
             description=JOBS[name].description,
             tags={**run_tags(stages_of(pipeline), tables, priority=0), **job_limit(catalog, pipeline.job(name))},
             executor_def=dg.in_process_executor,
@@ -113,6 +114,11 @@ def job_limit(catalog: Catalog, job: str) -> dict[str, str]:
     refreshes = {pipeline.job(REFRESH): pipeline.refresh for pipeline in catalog.pipelines}
     refresh = refreshes.get(job)
     return {} if refresh is None else {"dagster/max_runtime": str(refresh.time_limit_seconds)}
+
+
+def _fetched(pipeline: Pipeline, job: str) -> list[dg.AssetKey]:
+    """What a job fetches before it loads anything: how fresh sources are is judged after that (rule F8)."""
+    return fetched_keys(pipeline) if job == REFRESH else []
 
 
 def _tables_of(pipeline: Pipeline) -> Iterator[tuple[str, tuple[Table, ...]]]:

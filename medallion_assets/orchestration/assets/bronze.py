@@ -19,6 +19,8 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.errors import PermanentError
+from medallion_assets.operations.fetching import is_fetched
+from medallion_assets.orchestration.assets.fetched import fetched_key
 from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.partitions import loaded_asset, loaded_months, report_days
 from medallion_assets.orchestration.rebuild_config import RebuildConfig, rebuild_figures
@@ -83,6 +85,7 @@ def bronze_asset(loaded: Loaded) -> dg.AssetsDefinition:
         months,
         **asset_options(table, kinds=kinds, is_parallel=months is not None),
         check_specs=check_specs(table, checks),
+        deps=[fetched_key(loaded)] if is_fetched(loaded) else [],
     )
     def bronze(
         context: dg.AssetExecutionContext, config: IngestConfig, lakehouse: LakehouseResource
