@@ -42,7 +42,7 @@ def prepare(models: DbtModels, *, ship: bool = False, report: Report = lambda _:
 def generated_texts(models: DbtModels) -> dict[str, str]:
     """The files of a project that follow from contracts and other libraries, by their path below it."""
     made = {path: text() for path, text in models.generated.items()}
-    return {sources.FILE: sources.sources_text(models.sources), **made}
+    return {**sources.source_texts(models.sources), **made}
 
 
 def read_project(call: Call, models: DbtModels) -> Specs:
@@ -103,8 +103,15 @@ class _Project:
             yield self._check(node, node.get("description") or _sentence(node), is_warning=False)
 
     def _check(self, node: Node, description: str, *, is_warning: bool) -> CheckSpec:
-        model = self._checked_model(node)
-        return CheckSpec(name=node["name"], model=model, description=description.strip(), is_warning=is_warning)
+        is_of_source = str(node.get("file_key_name") or "").startswith("sources.")
+        return CheckSpec(
+            name=node["name"],
+            model=self._checked_model(node),
+            description=description.strip(),
+            is_warning=is_warning,
+            source=".".join(node["sources"][0]) if is_of_source else None,
+            column=node.get("column_name"),
+        )
 
     def _checked_model(self, node: Node) -> str:
         """The published model that a test is a check of: the one it is attached to, else the last that it reads.

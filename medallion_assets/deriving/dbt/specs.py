@@ -23,12 +23,17 @@ FILE = "medallion.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSpec:
-    """A test: of data, of a source, or a unit test. `model` is the published model that it is a check of."""
+    """A test: of data, of a source, or a unit test. `model` is the published model that it is a check of.
+
+    `source` is the table (`layer.table`) that a test of a source judges, `column` the one column that a test is of.
+    """
 
     name: str
     model: str
     description: str
     is_warning: bool = False
+    source: str | None = None
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,11 @@ Belongs here: how such a build looks in Dagster. What is known before it runs is
 are imported by the run alone.
 Does not: building or publishing (deriving.dbt).
 
+A test of a source is a check of the first model made from it, and says in its metadata which table it judges. It cannot
+be one of that table: Dagster runs the checks of an asset with it. Each run of the Silver table alone would be refused
+(`DagsterInvalidSubsetError`: a release is made whole, so this step cannot be a subset), or, were they a step of their
+own, call dbt, or leave them skipped where the last verdict was.
+
 A model is materialized once its commit is in, and a check is evaluated once its test was asked: one that was skipped,
 for what it reads could not be made, has no verdict. Dagster reads the annotations of an asset itself, so they are not
 postponed here.
@@ -80,7 +85,9 @@ def verdicts(built: DbtModels, tests: tuple[CheckSpec, ...], done: "Refreshed") 
         node = asked.get(test.name)
         if node is None or node.status == "skipped":
             continue
-        said = {"message": node.message} if node.message else {}
+        said: dict[str, Any] = {"message": node.message} if node.message else {}
+        if test.source is not None:
+            said["judged_table"] = dg.MetadataValue.asset(_key(test.source))
         yield check(
             built.model(test.model),
             test.name,
