@@ -68,7 +68,7 @@ def fetched(
 ) -> list[Window]:
     """Fetch all windows up to now, without waiting."""
     waits = [] if waited is None else waited
-    with httpx.Client(timeout=5) as client:
+    with httpx.Client(timeout=60) as client:
         headers = secret_headers(asked, {"SHOP_TOKEN": SECRET})
         requests = Requests(endpoint=asked, client=client, headers=headers, sleep=waits.append)
         return [fetched.window for fetched in fetch_windows(requests, place, now)]
