@@ -9,13 +9,17 @@ translator of the user's says otherwise than dagster-dbt's own, or the project i
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # sqlglot's own, about the parser that dagster-dbt installs
+    from dagster_dbt import DagsterDbtTranslator
 
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, ShownAs, Specs
