@@ -16,10 +16,12 @@ from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.deriving.dbt.docs import FOLDER as DOCS
 from medallion_assets.deriving.dbt.docs import DocsPlace
 from medallion_assets.operations.alerts.queries import read_query_alerts
+from medallion_assets.operations.fetching import fetched_tables
 from medallion_assets.orchestration.assets.bronze import bronze_asset
 from medallion_assets.orchestration.assets.dashboard import KEY as DASHBOARD
 from medallion_assets.orchestration.assets.dashboard import dashboard_asset
 from medallion_assets.orchestration.assets.dbt import dbt_assets
+from medallion_assets.orchestration.assets.fetched import fetch_jobs, fetched_asset
 from medallion_assets.orchestration.assets.gold import gold_asset
 from medallion_assets.orchestration.assets.incidents import diagnose_job, incident
 from medallion_assets.orchestration.assets.monitor import monitor_job, operations_assets
@@ -61,6 +63,7 @@ def build_defs(
     docs = DocsPlace(folder=settings.home / DOCS, url=settings.dbt_docs_url)
     return dg.Definitions(
         assets=[
+            *(fetched_asset(loaded) for pipeline in catalog.pipelines for loaded in fetched_tables(pipeline)),
             *(bronze_asset(loaded) for loaded in catalog.loaded),
             *(silver_asset(loaded) for loaded in catalog.loaded),
             *(derived_asset(derived) for derived in catalog.derived),
@@ -92,6 +95,7 @@ def build_defs(
         },
         jobs=[
             *jobs(catalog),
+            *(job for pipeline in catalog.pipelines for job in fetch_jobs(pipeline)),
             monitor_job(also=[DASHBOARD]),
             diagnose_job(),
             *([query_alerts_job(queries)] if queries else []),

@@ -65,6 +65,9 @@ settings.register_profile(QUICK, settings.get_profile("busy machine"))
 SLOW = ("end_to_end", "simulation")
 """Folders all of whose tests live through a deployment, or through a week."""
 
+SLOW_FIXTURES = ("lived",)
+"""Fixtures that live through a week: whatever looks at one is slow."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     for name, service in SERVICES.items():
@@ -85,9 +88,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     What is quick and uses DynamoDB Local goes to one worker: a second Java costs more than all of these tests.
     """
     for item in items:
-        if set(SLOW) & set(item.path.parts):
-            item.add_marker("slow")
         fixtures = getattr(item, "fixturenames", ())
+        if set(SLOW) & set(item.path.parts) or set(SLOW_FIXTURES) & set(fixtures):
+            item.add_marker("slow")
         for service in SERVICES:
             if FIXTURES.get(service, service) in fixtures:
                 item.add_marker(service)

@@ -58,7 +58,7 @@ def fetch(table: TableName, json: Json = False) -> None:
         windows = fetch_table(
             loaded, settings.raw_url, settings.storage_options, inherited_environment(), datetime.now(UTC)
         )
-        names = [window.name for window in windows]
+        names = [fetched.window.name for fetched in windows]
         terminal.answer(names, lambda: Text("\n".join(names) or "nothing new"))
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+from pydantic import Field
 
 from medallion_assets.contracts.months import Months, months_of
 from medallion_assets.contracts.months import first_day as first_day_of_month
@@ -20,6 +21,7 @@ from medallion_assets.contracts.run_days import (
     RANGE_END,
     RANGE_START,
     SCATTERED_DAYS,
+    day_tags,
     days_in,
     days_named,
     parse_day,
@@ -99,6 +101,53 @@ def loaded_asset(months: Months | None, **options: Any) -> Any:
     return dg.asset(**options) if months is None else partitioned_asset(months.first, months, **options)
 
 
+def config_of(config: type[dg.Config], months: Months | None) -> Any:
+    """The run config of an asset; with a field for the month, where its table has months."""
+    if months is None:
+        return config
+
+    class OfMonth(config):  # type: ignore[misc, valid-type]
+        month: str = Field(default="", description="YYYY-MM, for the whole run, where no partition is chosen")
+
+    return OfMonth
+
+
+def choose_configured_month(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Make a run one of the month that its run config names, as if that partition had been chosen.
+
+    Called before its first step: Dagster starts no step of a partitioned asset in a run that is of no partition. It
+    looks for that in the run's tags, of which this process has the only copy that a run ever reads.
+
+    Raises:
+        PermanentError: run config names no month, several, or another one than the tags.
+    """
+    ops = run.run_config.get("ops") or {}
+    named = {str(op["config"]["month"]) for op in ops.values() if (op.get("config") or {}).get("month")}
+    if not named:
+        return
+    partition, found = days_named(run.tags), ", ".join(sorted(named))
+    try:
+        (month,) = (parse_day(f"{text}-01") for text in named)
+    except ValueError:
+        raise PermanentError(
+            "the run config does not name a month",
+            expected="month: YYYY-MM, set for one asset of the run",
+            found=found,
+            do="correct it; several months are a run each, or partitions that are chosen in the UI",
+        ) from None
+    if partition not in (None, str(month)):
+        raise PermanentError(
+            "partition and run config name different months",
+            expected="the same month, or one of the two alone",
+            found=f"the partition {partition}, and month: {found}",
+            do="leave month out of the run config, or choose its partition",
+        )
+    if partition is None:
+        tags = day_tags([(month, month)])
+        instance.add_run_tags(run.run_id, tags)
+        cast("dict[str, str]", run.tags).update(tags)
+
+
 def loaded_months(tags: Mapping[str, str], *, of: Table, months: Months | None, now: datetime) -> list[date]:
     """The months that a run of such a table is about; none where it has no months.
 
@@ -130,8 +179,8 @@ def asked_partitions(
             f"{of.name}: a run cannot be about these months",
             expected=f"months from {months.first} to {last}, each by its first day, as YYYY-MM-DD",
             found=repr(named) if named else "no month at all",
-            do="choose such partitions in the UI; or give `dagster asset materialize` --partition YYYY-MM-01; which "
-            "month is the first stands in the table's declaration",
+            do="choose such partitions in the UI; or give `dagster asset materialize` --partition YYYY-MM-01; or set "
+            "month: YYYY-MM in the run config of an asset; which month is the first stands in the table's declaration",
         )
     return asked
 

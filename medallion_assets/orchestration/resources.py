@@ -19,7 +19,8 @@ from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.orchestration.attempt import Attempt, Repeating
-from medallion_assets.orchestration.reporting import stage_errors, step_retries
+from medallion_assets.orchestration.partitions import choose_configured_month
+from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, stage_errors, step_retries
 from medallion_assets.orchestration.runs.launcher import carried_out_here
 from medallion_assets.publishing.publisher import publishing_client
 
@@ -41,7 +42,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """They hold secrets: a dependency is no configuration, which Dagster stores and shows."""
     repetitions: int = Repeating.attempts
     first_wait_seconds: float = Repeating.first_wait_seconds
-    step_retry_seconds: float = 10.0
+    step_retry_seconds: float = STEP_RETRY_SECONDS
 
     @classmethod
     def of(cls, catalog: Catalog) -> type[Self]:
@@ -56,6 +57,8 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LakehouseResource"]:
         """The resource, while the process that works with it is known as the one that carries out the run."""
+        if context.run is not None and context.instance is not None:
+            choose_configured_month(context.instance, context.run)
         with carried_out_here(context):
             yield self
 

@@ -170,7 +170,10 @@ def _judge_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: Files,
 
 
 def _occurrences(lists: pl.Series) -> Counter[str]:
-    exploded = lists.filter(lists.list.len() > 0).explode().drop_nulls().alias("name")
+    filled = lists.filter(lists.list.len() > 0)
+    if filled.is_empty():
+        return Counter()
+    exploded = filled.explode().drop_nulls().alias("name")
     counts = exploded.value_counts().sort(["count", "name"], descending=[True, False]).head(MOST_UNKNOWN_NAMES)
     return Counter(dict(counts.iter_rows()))
 

@@ -35,6 +35,7 @@ SHOWN = {
 LONG = "x" * 500
 
 
+@pytest.mark.slow
 def test_a_whole_run_shows_everything_of_every_asset(graph: Graph) -> None:
     """From exports to DynamoDB: figures, location, preview, data version; and every check passes."""
     write_demo_history(graph.settings.raw_url, **STORY)

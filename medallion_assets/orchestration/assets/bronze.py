@@ -19,23 +19,27 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.errors import PermanentError
+from medallion_assets.operations.fetching import is_fetched
+from medallion_assets.orchestration.assets.fetched import fetched_key
 from medallion_assets.orchestration.attempt import Attempt
-from medallion_assets.orchestration.partitions import loaded_asset, loaded_months, report_days
+from medallion_assets.orchestration.partitions import config_of, loaded_asset, loaded_months, report_days
 from medallion_assets.orchestration.rebuild_config import RebuildConfig, rebuild_figures
 from medallion_assets.orchestration.reporting import as_table, asset_options, check, check_specs, counts, table_result
 from medallion_assets.orchestration.resources import LakehouseResource, started_by
+from medallion_assets.orchestration.source_judgement import judge_sources
 from medallion_assets.orchestration.trigger_context import TriggerContext, shown
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import Action, Decision, read_decisions, record_decisions
 from medallion_assets.refining.load import Ingested, ingest
 from medallion_assets.refining.owner import FORMER_TABLE, expect_new_table_id
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
-from medallion_assets.refining.source_freshness import source_freshness
 from medallion_assets.refining.versions import SUPERSEDED
 
 CHECKS = {"exports_verified": "Every export that lies there was seen; the complete ones verified, are in, and count."}
 SOURCE_FRESH = "source_fresh"
-FRESHNESS_CHECKS = {SOURCE_FRESH: "The latest batch that lies there is recent enough; judged before any is loaded."}
+FRESHNESS_CHECKS = {
+    SOURCE_FRESH: "The latest batch that lies there is recent enough; judged before the run loads anything."
+}
 REFUSALS_SHOWN = 20
 MESSAGE_CHARACTERS = 1_000
 """A message says what to do at its end, so it is shown whole."""
@@ -83,9 +87,12 @@ def bronze_asset(loaded: Loaded) -> dg.AssetsDefinition:
         months,
         **asset_options(table, kinds=kinds, is_parallel=months is not None),
         check_specs=check_specs(table, checks),
+        deps=[fetched_key(loaded)] if is_fetched(loaded) else [],
     )
     def bronze(
-        context: dg.AssetExecutionContext, config: IngestConfig, lakehouse: LakehouseResource
+        context: dg.AssetExecutionContext,
+        config: config_of(IngestConfig, months),  # type: ignore[valid-type]
+        lakehouse: LakehouseResource,
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with lakehouse.attempt(context, table, loaded.loading_limits) as attempt:
             lake, now, done = attempt.lake, attempt.now, Ingested()
@@ -122,23 +129,23 @@ def source_fresh(attempt: Attempt, lakehouse: LakehouseResource, loaded: Loaded)
     """The check `source_fresh` of a table whose declaration promises fresh batches.
 
     Raises:
-        StaleSourceError: the source is stale, and the setting does not say that this is a warning.
+        StaleSourceError: a source of the run is stale, and the setting does not say that this is a warning.
     """
-    found = attempt.repeat(partial(source_freshness, attempt.lake, lakehouse.raw_url, loaded, now=attempt.now))
-    if found is None:
+    judgement = judge_sources(attempt, lakehouse.raw_url, loaded)
+    if judgement is None:
         return
-    stops = lakehouse.stops_for_stale_sources
+    stops, name = lakehouse.stops_for_stale_sources, loaded.table.short_name
     yield check(
-        bronze_table(loaded.table.short_name),
+        bronze_table(name),
         SOURCE_FRESH,
-        passed=not found.is_stale,
+        passed=name not in judgement.stale,
         warn=not stops,
-        reaches_until="nothing lies there" if found.reaches_until is None else str(found.reaches_until),
-        limit_hours=found.limit_hours,
-        batches=found.batches,
+        reaches_until=judgement.reaches[name],
+        limit_hours=loaded.source_freshness_hours,
+        stale_sources=list(judgement.stale),
     )
-    if found.is_stale and stops:
-        raise found.error
+    if stops:
+        judgement.expect_fresh()
 
 
 def ingest_result(

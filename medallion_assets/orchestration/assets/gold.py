@@ -19,7 +19,7 @@ from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.audit import Audit, audit, source_of
 from medallion_assets.deriving.build import Built, build
 from medallion_assets.deriving.rebuild import rebuild_gold
-from medallion_assets.orchestration.partitions import asked_partitions, partitioned_asset, report_days
+from medallion_assets.orchestration.partitions import asked_partitions, config_of, partitioned_asset, report_days
 from medallion_assets.orchestration.rebuild_config import RebuildableConfig, rebuild_figures
 from medallion_assets.orchestration.reporting import (
     as_table,
@@ -49,7 +49,9 @@ def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
         deps=[asset_key(gold.source)],
     )
     def asset(
-        context: dg.AssetExecutionContext, config: RebuildableConfig, lakehouse: LakehouseResource
+        context: dg.AssetExecutionContext,
+        config: config_of(RebuildableConfig, months),  # type: ignore[valid-type]
+        lakehouse: LakehouseResource,
     ) -> Iterator[Event]:
         with lakehouse.attempt(context, table, gold.limits) as attempt:
             days = asked_partitions(context.run.tags, of=table, first_day=first_day, months=months, now=attempt.now)

@@ -25,7 +25,7 @@ from medallion_assets.deriving.audit import made_from
 from medallion_assets.deriving.changed_days import rebuild_derived, update_derived
 from medallion_assets.operations.expectation_results import ExpectationResult, results_of
 from medallion_assets.orchestration.gate_report import gate_error, mass_delete, quality_threshold
-from medallion_assets.orchestration.partitions import loaded_asset, loaded_months, report_days
+from medallion_assets.orchestration.partitions import config_of, loaded_asset, loaded_months, report_days
 from medallion_assets.orchestration.rebuild_config import JudgedRebuildConfig, RebuildableConfig, rebuild_figures
 from medallion_assets.orchestration.reporting import asset_key, asset_options, check, check_specs, counts, table_result
 from medallion_assets.orchestration.resources import LakehouseResource, started_by
@@ -103,7 +103,9 @@ def silver_asset(loaded: Loaded) -> dg.AssetsDefinition:
         deps=[asset_key(bronze_table(table.short_name))],
     )
     def silver(
-        context: dg.AssetExecutionContext, config: RefineConfig, lakehouse: LakehouseResource
+        context: dg.AssetExecutionContext,
+        config: config_of(RefineConfig, months),  # type: ignore[valid-type]
+        lakehouse: LakehouseResource,
     ) -> Iterator[Event]:
         with lakehouse.attempt(context, table, loaded.limits) as attempt:
             lake, now, done = attempt.lake, attempt.now, Refined()

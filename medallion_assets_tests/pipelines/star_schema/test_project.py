@@ -21,6 +21,7 @@ def test_files_that_are_made_are_as_they_would_be_made_now() -> None:
         assert (PROJECT / path).read_text() == text, f"{path}: {AGAIN}"
 
 
+@pytest.mark.slow
 def test_specifications_are_those_of_the_project(tmp_path: Path) -> None:
     specs = read_project(Call(project=PROJECT, run=tmp_path), STAR)
     assert (PROJECT / FILE).read_text() == specs_text(specs), f"{FILE}: {AGAIN}"
