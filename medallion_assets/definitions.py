@@ -13,6 +13,8 @@ import dagster as dg
 from medallion_assets.contracts.catalog import Catalog, load_catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.policies import DuckDBLimits
+from medallion_assets.deriving.dbt.docs import FOLDER as DOCS
+from medallion_assets.deriving.dbt.docs import DocsPlace
 from medallion_assets.operations.alerts.queries import read_query_alerts
 from medallion_assets.operations.fetching import fetched_tables
 from medallion_assets.orchestration.assets.bronze import bronze_asset
@@ -58,6 +60,7 @@ def build_defs(
     first_day = settings.first_day
     queries = read_query_alerts(settings.query_alerts)
     duckdb_limits = DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)
+    docs = DocsPlace(folder=settings.home / DOCS, url=settings.dbt_docs_url)
     return dg.Definitions(
         assets=[
             *(fetched_asset(loaded) for pipeline in catalog.pipelines for loaded in fetched_tables(pipeline)),
@@ -65,7 +68,7 @@ def build_defs(
             *(silver_asset(loaded) for loaded in catalog.loaded),
             *(derived_asset(derived) for derived in catalog.derived),
             *(gold_asset(gold, first_day) for gold in catalog.gold),
-            *(dbt_assets(built, duckdb_limits) for built in catalog.dbt),
+            *(dbt_assets(built, duckdb_limits, docs) for built in catalog.dbt),
             *(serving_asset(published, first_day) for published in catalog.published),
             *operations_assets(),
             dashboard_asset(settings),

@@ -98,8 +98,8 @@ def test_variables_of_the_user_do_not_say_what_is_built(call: Call, monkeypatch:
 
 
 def test_results_that_lack_a_model_or_a_test_are_refused() -> None:
-    models, tests = [ModelSpec(name="m", path="", upstream=())], [CheckSpec(name="t", model="m", description="")]
-    specs = Specs(models=tuple(models), tests=tuple(tests))
+    made = ModelSpec(name="m", unique_id="model.p.m", path="", upstream=())
+    specs = Specs(models=(made,), tests=(CheckSpec(name="t", model="m", description=""),))
     model = Node(name="m", kind="model", status="success")
     Build(nodes=(model, Node(name="t", kind="test", status="pass")), seconds=0).expect_complete(specs)
     for nodes, said in (((), "none of m, t"), ((model,), "none of t")):
