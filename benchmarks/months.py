@@ -37,7 +37,6 @@ KEPT_ROWS = CURVE[-1]
 BYTES_A_ROW = 500
 """Of a month on the disk: its file, its tables, and what waits in the temporary folder."""
 LAYERS = ("bronze", "silver", "gold")
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BRONZE_AT_MOST = 2.0
 ALL_AT_MOST = 6.0
 PEAK_MB_AT_MOST = 1500.0
@@ -67,7 +66,7 @@ def floor(raw: str, lake: str) -> None:
 
 def bronze(raw: str, lake: str) -> None:
     """Verify and load it."""
-    done = ingest(lakehouse(lake), raw, EVENTS, now=NOW)
+    done = ingest(lakehouse(lake), raw, EVENTS, now=datetime.now(UTC))
     if len(done.loaded) != 1:
         raise SystemExit(f"the month was not loaded: {done.refused}")
 
@@ -75,7 +74,7 @@ def bronze(raw: str, lake: str) -> None:
 def silver(raw: str, lake: str) -> None:
     """Judge and publish it, each event once."""
     del raw
-    done = refine(lakehouse(lake), EVENTS, now=NOW)
+    done = refine(lakehouse(lake), EVENTS, now=datetime.now(UTC))
     if len(done.applied) != 1:
         raise SystemExit(f"the month was not applied: {done.held}")
 
