@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from medallion_assets.contracts.policies import DuckDBLimits
     from medallion_assets.delta.table import Lakehouse
 
 TableName = Annotated[str, typer.Argument(help="An exported table, such as customer_transactions.")]
@@ -42,3 +43,12 @@ def lakehouse_for(command: str) -> Lakehouse:
         author=author,
         catalog=load_catalog(settings.pipelines),
     )
+
+
+def duckdb_limits() -> DuckDBLimits:
+    """What DuckDB may use where a command builds dbt models."""
+    from medallion_assets.contracts.policies import DuckDBLimits
+    from medallion_assets.settings import load_settings
+
+    settings = load_settings()
+    return DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)
