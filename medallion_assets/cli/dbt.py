@@ -35,7 +35,7 @@ def dbt_prepare(
 
         builds = load_catalog(load_settings().pipelines).dbt
         changed = [str(file) for models in builds for file in prepare(models, ship=ship, translate=translated)]
-        said = "\n".join(changed) or f"{len(builds)} projects; every file is as it should be"
+        said = "\n".join(changed) or "every file is as it should be"
         terminal.answer({"projects": [models.name for models in builds], "changed": changed}, lambda: said)
 
 

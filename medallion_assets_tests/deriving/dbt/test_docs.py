@@ -17,6 +17,7 @@ from medallion_assets.pipelines.star_schema.models import STAR
 pytestmark = pytest.mark.xdist_group("dbt")
 
 
+@pytest.mark.slow
 def test_pages_are_written_once_and_again_when_a_contract_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
