@@ -121,7 +121,7 @@ def choose_configured_month(instance: dg.DagsterInstance, run: dg.DagsterRun) ->
     Raises:
         PermanentError: run config names no month, several, or another one than the tags.
     """
-    ops = run.run_config.get("ops") or {}
+    ops = cast("dict[str, Any]", run.run_config.get("ops") or {})
     named = {str(op["config"]["month"]) for op in ops.values() if (op.get("config") or {}).get("month")}
     if not named:
         return

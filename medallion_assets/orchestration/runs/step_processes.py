@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 from dagster._core.definitions.executor_definition import multiple_process_executor_requirements
-from dagster._core.events import StepRetryData
 from dagster._core.execution.context.system import IStepContext, PlanOrchestrationContext
+from dagster._core.execution.plan.objects import StepRetryData
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.multiprocess import MultiprocessExecutor
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, retry_wait
@@ -55,7 +55,8 @@ class StepProcesses(MultiprocessExecutor):
             return super().log_failure_or_retry_event_after_error(step_context, err_info, known_state)
         first = STEP_RETRY_SECONDS if limits.first_retry_seconds is None else limits.first_retry_seconds
         wait = retry_wait(attempt=attempts + 1, first_wait_seconds=first)
-        return dg.DagsterEvent.step_retry_event(step_context, StepRetryData(error=err_info, seconds_to_wait=wait))
+        retry = StepRetryData(error=err_info, seconds_to_wait=wait)  # type: ignore[no-untyped-call]
+        return dg.DagsterEvent.step_retry_event(step_context, retry)
 
 
 def step_processes(at_once: int, limits: Mapping[str, Limits]) -> dg.ExecutorDefinition:

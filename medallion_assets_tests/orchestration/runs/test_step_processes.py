@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -64,9 +65,10 @@ def test_a_run_that_is_terminated_ends_its_steps(runs: Launching) -> None:
 
 def test_steps_end_with_a_run_that_nobody_watches(runs: Launching) -> None:
     """That of a command line; while it is at work it is held, whatever its steps do."""
-    ops = ",".join(f'"{step}": {{"config": {{"folder": "{runs.folder}"}}}}' for step in ("left", "right"))
-    command = [sys.executable, "-m", "dagster", "job", "execute", "-j", "side_by_side"]
-    command += ["-m", "medallion_assets_tests.orchestration.runs.run_jobs", "--config-json", f'{{"ops": {{{ops}}}}}']
+    ops = {step: {"config": {"folder": str(runs.folder)}} for step in ("left", "right")}
+    (config := runs.folder / "config.yaml").write_text(json.dumps({"ops": ops}))
+    command = [sys.executable, "-m", "dagster", "job", "execute", "-j", "side_by_side", "-c", str(config)]
+    command += ["-m", "medallion_assets_tests.orchestration.runs.run_jobs"]
     environment = {"DAGSTER_HOME": runs.instance.root_directory, "PATH": "/usr/bin:/bin"}
     run = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     steps = [process(runs, "left"), process(runs, "right")]
