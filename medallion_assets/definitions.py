@@ -13,6 +13,7 @@ import dagster as dg
 from medallion_assets.contracts.catalog import Catalog, load_catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.policies import DuckDBLimits
+from medallion_assets.engines.choice import engine_of
 from medallion_assets.operations.alerts.queries import read_query_alerts
 from medallion_assets.orchestration.assets.bronze import bronze_asset
 from medallion_assets.orchestration.assets.dashboard import KEY as DASHBOARD
@@ -70,7 +71,7 @@ def build_defs(
             incident,
         ],
         resources={
-            "lakehouse": LakehouseResource.of(catalog)(
+            "lakehouse": LakehouseResource.of(catalog, engine_of(settings))(
                 url=settings.lakehouse_url,
                 raw_url=settings.raw_url,
                 stops_for_stale_sources=settings.stops_for_stale_sources,
