@@ -15,6 +15,7 @@ from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.deriving.dbt.docs import FOLDER as DOCS
 from medallion_assets.deriving.dbt.docs import DocsPlace
+from medallion_assets.engines.choice import engine_of
 from medallion_assets.operations.alerts.queries import read_query_alerts
 from medallion_assets.operations.fetching import fetched_tables
 from medallion_assets.orchestration.assets.bronze import bronze_asset
@@ -76,7 +77,7 @@ def build_defs(
             incident,
         ],
         resources={
-            "lakehouse": LakehouseResource.of(catalog)(
+            "lakehouse": LakehouseResource.of(catalog, engine_of(settings))(
                 url=settings.lakehouse_url,
                 raw_url=settings.raw_url,
                 stops_for_stale_sources=settings.stops_for_stale_sources,

@@ -33,6 +33,7 @@ def lakehouse_for(command: str) -> Lakehouse:
 
     from medallion_assets.contracts.catalog import load_catalog
     from medallion_assets.delta.table import Lakehouse
+    from medallion_assets.engines.choice import engine_of
     from medallion_assets.settings import load_settings
 
     author = {"command": f"medallion {command}", "started_by": getpass.getuser()}
@@ -42,6 +43,7 @@ def lakehouse_for(command: str) -> Lakehouse:
         storage_options=settings.storage_options,
         author=author,
         catalog=load_catalog(settings.pipelines),
+        engine=engine_of(settings),
     )
 
 

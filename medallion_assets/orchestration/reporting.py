@@ -155,6 +155,7 @@ def table_result(
         quality_score=quality_score,
         table_version=snapshot.version,
         table_id=snapshot.table_id,
+        engine=snapshot.lakehouse.engine.name,
         row_count=snapshot.row_count,
         location=dg.MetadataValue.path(snapshot.uri),
         sample=shown_rows(rows.head(PREVIEW_ROWS).collect()),

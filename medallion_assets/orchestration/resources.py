@@ -18,6 +18,8 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.engines.engine import Engine
+from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.orchestration.attempt import Attempt, Repeating
 from medallion_assets.orchestration.partitions import choose_configured_month
 from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, stage_errors, step_retries
@@ -31,10 +33,11 @@ if TYPE_CHECKING:
 class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The Delta tables, and where raw exports lie. Both URLs are absolute paths or `s3://bucket/prefix`.
 
-    The catalog is no configuration: `of` gives a class of its own to each.
+    Catalog and engine are no configuration: `of` gives a class of its own to each.
     """
 
     catalog: ClassVar[Catalog] = Catalog()
+    engine: ClassVar[Engine] = PolarsEngine()
     url: str
     raw_url: str
     stops_for_stale_sources: bool = True
@@ -45,13 +48,13 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     step_retry_seconds: float = STEP_RETRY_SECONDS
 
     @classmethod
-    def of(cls, catalog: Catalog) -> type[Self]:
-        """The resource for a lakehouse with the tables of `catalog`."""
+    def of(cls, catalog: Catalog, engine: Engine | None = None) -> type[Self]:
+        """The resource for a lakehouse with the tables of `catalog`, on whose files `engine` computes."""
 
         class Resource(cls):  # type: ignore[misc, valid-type]
             pass
 
-        Resource.catalog = catalog
+        Resource.catalog, Resource.engine = catalog, engine or PolarsEngine()
         return Resource
 
     @contextmanager
@@ -87,7 +90,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def lakehouse(self) -> Lakehouse:
         """The lakehouse, for sensors and others that only read it."""
-        return Lakehouse(url=self.url, storage_options=self.storage_options, catalog=self.catalog)
+        return Lakehouse(url=self.url, storage_options=self.storage_options, catalog=self.catalog, engine=self.engine)
 
     def lakehouse_of(self, context: dg.AssetExecutionContext) -> Lakehouse:
         """The lakehouse as an asset writes it: every commit carries the run's id and who started it."""

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from medallion_assets.errors import SettingsError
+from medallion_assets.settings.spark import SparkSettings, spark_settings
 from medallion_assets.settings.values import (
     choice,
     json_object,
@@ -30,7 +31,7 @@ from medallion_assets.settings.values import (
     table_prefix,
 )
 
-ENGINES = ("polars",)
+ENGINES = ("polars", "spark")
 ALERT_KINDS = ("failure", "warning", "skipped", "success")
 """The kinds of alerts, each with a list of URLs of its own."""
 ALERT_CHOICES = ("failures", "every_run")
@@ -59,6 +60,7 @@ class Settings:
 
     `home` is an absolute path; `raw_url` and `lakehouse_url` are absolute paths without a scheme, or `s3://bucket/prefix`.
     `storage_options` are the AWS variables that are set (secrets), as deltalake, Polars and obstore take them.
+    `engine` computes on the tables' files; `spark` says where Spark is, should it be that.
     `pipelines` are named `module:NAME`.
     `uses_triggers`: sensors and schedules are on without being switched on by hand, once a daemon runs.
     `stops_for_stale_sources` is false when a run goes on, with a warning, although its source is stale (rule F8).
@@ -79,6 +81,8 @@ class Settings:
     raw_url: str
     lakehouse_url: str
     storage_options: Mapping[str, str] = field(repr=False)
+    engine: str
+    spark: SparkSettings
     pipelines: tuple[str, ...]
     first_day: date
     uses_triggers: bool
@@ -137,7 +141,6 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if environment is None else environment
     home = Path(env.get("MEDALLION_HOME") or ".medallion").expanduser().absolute()
-    choice(env, "MEDALLION_ENGINE", ENGINES)  # another one is refused; while there is one, nobody reads which
     lakehouse_url = _url(env, "MEDALLION_LAKEHOUSE_URL", home / "lakehouse")
     if set(lakehouse_url) & set("#?%"):
         raise SettingsError(
@@ -151,6 +154,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raw_url=_url(env, "MEDALLION_RAW_URL", home / "raw-dynamodb-exports"),
         lakehouse_url=lakehouse_url,
         storage_options=storage_options(env),
+        engine=choice(env, "MEDALLION_ENGINE", ENGINES),
+        spark=spark_settings(env),
         pipelines=_pipelines(env),
         first_day=parsed(env, "MEDALLION_FIRST_DAY", "2025-01-01", date.fromisoformat, DAY),
         uses_triggers=choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",

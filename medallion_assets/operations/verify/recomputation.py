@@ -25,7 +25,6 @@ from medallion_assets.refining.judging import judge_exports
 from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.refining.replay import Replay
-from medallion_assets.storage.workspace import workspace
 
 SHOWN_KEYS = 5
 
@@ -45,7 +44,7 @@ def recompute(
     waiting = _waiting(lakehouse, table)
     replay = Replay(loaded=loaded, scratch=scratch, quarantined_in=lakehouse, origins=ledger.origins)
     for group in replay.groups(applied):
-        with workspace() as folder:
+        with lakehouse.workspace() as folder:
             judged = judge_exports(bronze, loaded, group, folder)
             bad = pl.concat([part.select(POSITION) for part in judged.bad])
             if stricter := _height(bad.join(waiting, on=POSITION, how="anti")):
