@@ -6,6 +6,8 @@ Does not: fetching (sources.rest.fetch), or loading what was fetched: that is `b
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
 
+from typing import Any
+
 import dagster as dg
 
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
@@ -70,26 +72,24 @@ def fetched_asset(loaded: Loaded) -> dg.AssetsDefinition:
     return fetched
 
 
-def fetched_metadata(
-    loaded: Loaded, raw_url: str, windows: list[Fetched], asked_again: list[str]
-) -> dict[str, dg.MetadataValue[object] | int | str | None]:
+def fetched_metadata(loaded: Loaded, raw_url: str, windows: list[Fetched], asked_again: list[str]) -> dict[str, Any]:
     """What a run landed; no more of the API than the windows that it was asked for."""
-    rows = [
+    figures = [
         {
-            "window": found.window.name,
             "pages": len(found.pages),
             "records": sum(page.records for page in found.pages),
             "bytes": sum(page.bytes for page in found.pages),
         }
         for found in windows
     ]
+    landed = [{"window": found.window.name, **row} for found, row in zip(windows, figures, strict=True)]
     return {
-        "windows": len(rows),
-        **{name: sum(int(row[name]) for row in rows) for name in ("pages", "records", "bytes")},
+        "windows": len(windows),
+        **{name: sum(row[name] for row in figures) for name in ("pages", "records", "bytes")},
         "retries": len(asked_again),
         "reaches_until": str(windows[-1].window.end) if windows else "as before",
         "location": dg.MetadataValue.path(f"{raw_url}/{loaded.table.short_name}"),
-        "landed": as_table(rows[-WINDOWS_SHOWN:]),
+        "landed": as_table(landed[-WINDOWS_SHOWN:]),
     }
 
 
