@@ -15,11 +15,13 @@ from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Bounds, PutAside
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.remote import BOUNDS, _slices
+from medallion_assets.settings import storage_options
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.engines.cutting import small_bounds
 from medallion_assets_tests.engines.processes import ProcessesEngine, processes
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
+from medallion_assets_tests.services.s3 import S3Server
 
 KEYS = StorageOptions(
     {"AWS_ACCESS_KEY_ID": "AKIAFIRST", "AWS_SECRET_ACCESS_KEY": "hush-hush", "AWS_REGION": "eu-west-1"}
@@ -131,3 +133,22 @@ def test_every_layer_is_the_same_made_by_other_processes(
     assert_same(dump(there), undisturbed)
     check_ledger(there)
     assert list((tmp_path / "lakehouse" / "_workspace").iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.flow
+def test_every_layer_is_the_same_in_a_bucket(
+    s3_server: S3Server, undisturbed: dict[str, pl.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other processes have the secrets from their own environment; the workspaces lay in the bucket, and are gone."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    bucket = s3_server.make_bucket()
+    with processes(1) as pool:
+        engine = ProcessesEngine(pool=pool, bounds=small_bounds(3))
+        there = replace(pipeline.lakehouse_at(Path("/unused"), engine), url=f"s3://{bucket}/lake")
+        there = replace(there, storage_options=storage_options(s3_server.environment))
+        run(there)
+        assert_same(dump(there), undisturbed)
+        check_ledger(there)
+    assert "Contents" not in s3_server.client.list_objects_v2(Bucket=bucket, Prefix="lake/_workspace")
