@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 UV_VERSION := 0.13.8
 MEDALLION_HOME ?= .medallion
+ENGINE ?= polars
 DEV_HOME ?= .medallion/dev
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 QUICK := POLARS_MAX_THREADS=1 $(PYTEST) --hypothesis-profile=quick -m
@@ -34,8 +35,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 setup-spark: $(INSTALLED) ## add Spark's Python packages (477 MB); only work on the Spark engine needs them
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock
 
-demo: $(INSTALLED) ## run the whole pipeline on sample tables, on this machine
-	MEDALLION_HOME=$(MEDALLION_HOME) $(BIN)/medallion demo
+demo: $(INSTALLED) ## run the whole pipeline on sample tables, on this machine (ENGINE=spark: on Spark)
+	MEDALLION_HOME=$(MEDALLION_HOME) MEDALLION_ENGINE=$(ENGINE) $(BIN)/medallion demo
 
 dev: $(INSTALLED) ## run everything by itself until Ctrl-C: sensors, schedules, the UI, a DynamoDB
 	MEDALLION_HOME=$(DEV_HOME) $(BIN)/medallion dev
