@@ -147,7 +147,7 @@ def _our_error(what: str, error: ClientError | BotoCoreError) -> MedallionError:
     """A refusal is permanent, and everything that has no answer is not: the token says whether it was done."""
     response: Mapping[str, Any] = getattr(error, "response", None) or {}
     said = response.get("Error", {})
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     answer = advice(said.get("Code", ""), status, str(error)) if response else None
     is_passing = answer.repeat is not Repeat.NEVER if answer else (not response and _is_network(error))
     kind = TransientError if is_passing else PermanentError
