@@ -114,7 +114,7 @@ def test_a_run_that_is_killed_for_memory_ends_no_other() -> None:
 def test_the_example_names_every_setting_and_no_other() -> None:
     """Those of the settings, and those that only the processes' command lines take."""
     example = set(re.findall(r"^#?(MEDALLION_\w+)=", (DEPLOY / "medallion.env.example").read_text(), re.MULTILINE))
-    source = (REPOSITORY / "medallion_assets" / "settings" / "__init__.py").read_text()
+    source = "".join(path.read_text() for path in (REPOSITORY / "medallion_assets" / "settings").glob("*.py"))
     known = set(re.findall(r'"(MEDALLION_[A-Z_]+)"', source))
     known |= {f"MEDALLION_ALERTS_{kind}" for kind in ("FAILURE", "WARNING", "SKIPPED", "SUCCESS")}
     on_command_lines = set(re.findall(r"\$(MEDALLION_\w+)", (DEPLOY / "Procfile").read_text()))
