@@ -129,8 +129,9 @@ def test_after_a_kill_the_run_goes_on_with_the_same_job(
         assert run.success
         assert len(server.jobs) == 1
         assert server.calls.count("start") == 1
-    assert keys(graph) == ["t0"]
-    assert graph.run(TRANSACTIONS).success  # the next run has a job of its own
+        assert keys(graph) == ["t0"]
+        assert graph.run(TRANSACTIONS).success
+        assert len(server.jobs) == 2  # the next run has a job of its own
 
 
 def test_after_a_kill_the_run_goes_on_with_the_same_process(
