@@ -72,13 +72,13 @@ def attached(context: dg.OpExecutionContext, attempt: RemoteAttempt, reader: Mes
         if process is not None and process.is_here:
             context.log.info("process %s is at work on this attempt still: this run goes on with it", process.pid)
             _follow(process, reader)
-    return reader.is_closed
+    return reader.has_ended
 
 
 def _follow(process: RunProcess, reader: MessageReader) -> None:
     pause = Event()
     try:
-        while process.lives and not reader.is_closed:
+        while process.lives and not reader.has_ended:
             pause.wait(LOOK_SECONDS)
     except BaseException:
         with suppress(ProcessLookupError):

@@ -78,9 +78,9 @@ class MessageReader(dg.PipesMessageReader):
         return f"Messages lie at {self._place.url}."
 
     @property
-    def is_closed(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether the process has said its last word."""
-        return any(message["method"] == "closed" for message in self._messages)
+        return any(isinstance(report, Ended) for report in self.reports())
 
     @property
     def process(self) -> RunProcess | None:

@@ -30,7 +30,7 @@ from medallion_assets_tests.orchestration.remote.remote_graph import (
 from medallion_assets_tests.services.processes import REPOSITORY
 
 pytestmark = pytest.mark.slow
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 WAITS = "while not os.path.exists(os.environ['GO_ON']): time.sleep(0.05)"
 THEN_OURS = "os.execv(sys.executable, [sys.executable, '-m', 'medallion_assets.remote', *sys.argv[1:]])"
 
