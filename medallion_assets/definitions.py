@@ -13,11 +13,16 @@ import dagster as dg
 from medallion_assets.contracts.catalog import Catalog, load_catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.policies import DuckDBLimits
+from medallion_assets.deriving.dbt.docs import FOLDER as DOCS
+from medallion_assets.deriving.dbt.docs import DocsPlace
+from medallion_assets.engines.choice import engine_of
 from medallion_assets.operations.alerts.queries import read_query_alerts
+from medallion_assets.operations.fetching import fetched_tables
 from medallion_assets.orchestration.assets.bronze import bronze_asset
 from medallion_assets.orchestration.assets.dashboard import KEY as DASHBOARD
 from medallion_assets.orchestration.assets.dashboard import dashboard_asset
 from medallion_assets.orchestration.assets.dbt import dbt_assets
+from medallion_assets.orchestration.assets.fetched import fetch_jobs, fetched_asset
 from medallion_assets.orchestration.assets.gold import gold_asset
 from medallion_assets.orchestration.assets.incidents import diagnose_job, incident
 from medallion_assets.orchestration.assets.monitor import monitor_job, operations_assets
@@ -60,13 +65,15 @@ def build_defs(
     expect_known_tables(settings.compute, tables, [table for built in catalog.dbt for table in built.models])
     queries = read_query_alerts(settings.query_alerts)
     duckdb_limits = DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)
+    docs = DocsPlace(folder=settings.home / DOCS, url=settings.dbt_docs_url)
     return dg.Definitions(
         assets=[
+            *(fetched_asset(loaded) for pipeline in catalog.pipelines for loaded in fetched_tables(pipeline)),
             *(bronze_asset(loaded) for loaded in catalog.loaded),
             *(silver_asset(loaded) for loaded in catalog.loaded),
             *(derived_asset(derived) for derived in catalog.derived),
             *(gold_asset(gold, first_day) for gold in catalog.gold),
-            *(dbt_assets(built, duckdb_limits) for built in catalog.dbt),
+            *(dbt_assets(built, duckdb_limits, docs) for built in catalog.dbt),
             *(serving_asset(published, first_day) for published in catalog.published),
             *operations_assets(),
             dashboard_asset(settings),
@@ -74,7 +81,7 @@ def build_defs(
             incident,
         ],
         resources={
-            "lakehouse": LakehouseResource.of(catalog, Elsewhere.of(settings))(
+            "lakehouse": LakehouseResource.of(catalog, engine_of(settings), Elsewhere.of(settings))(
                 url=settings.lakehouse_url,
                 raw_url=settings.raw_url,
                 stops_for_stale_sources=settings.stops_for_stale_sources,
@@ -93,6 +100,7 @@ def build_defs(
         },
         jobs=[
             *jobs(catalog),
+            *(job for pipeline in catalog.pipelines for job in fetch_jobs(pipeline)),
             monitor_job(also=[DASHBOARD]),
             diagnose_job(),
             *([query_alerts_job(queries)] if queries else []),

@@ -1,7 +1,7 @@
 """Fixtures of the whole suite: real services, started once a session (each xdist worker starts its own).
 
 A service that is not installed skips its tests with the reason, unless MEDALLION_REQUIRE (a comma list of
-`dynamodb_local`, `s3`, `postgres`, `chromium`, `small_disk`, `memory_limit`) names it: then they fail.
+`dynamodb_local`, `s3`, `postgres`, `chromium`, `spark`, `small_disk`, `memory_limit`) names it: then they fail.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.scenario import check_ledger, dump, run
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
-from medallion_assets_tests.pipeline import lakehouse_at
+from medallion_assets_tests.pipeline import ENGINES, lakehouse_at
 from medallion_assets_tests.properties.examples import QUICK
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 from medallion_assets_tests.read_once import read_once
@@ -38,6 +40,7 @@ from medallion_assets_tests.services.processes import ServiceMissingError
 from medallion_assets_tests.services.serving_tables import ServingTables, make_serving_tables
 from medallion_assets_tests.services.small_disk import SmallDisk
 from medallion_assets_tests.services.small_disk import small_disk as a_small_disk
+from medallion_assets_tests.services.spark import spark_engine
 
 if TYPE_CHECKING:  # Dagster takes seconds to import, which only some tests need
     import dagster as dg
@@ -50,6 +53,7 @@ SERVICES = {
     "s3": "an S3 server (versitygw)",
     "postgres": "PostgreSQL",
     "chromium": "a headless Chromium",
+    "spark": "Apache Spark (java, make setup-spark)",
     "small_disk": "a disk of its own (root, who may mount a tmpfs)",
     "memory_limit": "a limit of memory (root, who may make a cgroup)",
 }
@@ -65,8 +69,16 @@ settings.register_profile(QUICK, settings.get_profile("busy machine"))
 SLOW = ("end_to_end", "simulation")
 """Folders all of whose tests live through a deployment, or through a week."""
 
+SLOW_FIXTURES = ("lived",)
+"""Fixtures that live through a week: whatever looks at one is slow."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", default="polars", choices=ENGINES, help="of lakehouses of which no test says it")
+
 
 def pytest_configure(config: pytest.Config) -> None:
+    pipeline.ENGINE = config.getoption("--engine")
     for name, service in SERVICES.items():
         config.addinivalue_line("markers", f"{name}: runs against {service}")
     config.addinivalue_line("markers", "service: runs against any of these")
@@ -85,13 +97,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     What is quick and uses DynamoDB Local goes to one worker: a second Java costs more than all of these tests.
     """
     for item in items:
-        if set(SLOW) & set(item.path.parts):
-            item.add_marker("slow")
         fixtures = getattr(item, "fixturenames", ())
+        if set(SLOW) & set(item.path.parts) or set(SLOW_FIXTURES) & set(fixtures):
+            item.add_marker("slow")
         for service in SERVICES:
             if FIXTURES.get(service, service) in fixtures:
                 item.add_marker(service)
                 item.add_marker("service")
+        if "spark" in item.keywords:  # one session for all; pyspark leaves sockets to the collector of garbage
+            item.add_marker(pytest.mark.xdist_group("spark"))
+            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
+            item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
         if "dynamodb_local" in item.keywords and not {"slow", "xdist_group"} & set(item.keywords):
             item.add_marker(pytest.mark.xdist_group("dynamodb_local"))
 
@@ -130,6 +146,15 @@ def postgres() -> Iterator[PostgresServer]:
             yield server
     except ServiceMissingError as missing:
         _without("postgres", missing)
+
+
+@pytest.fixture(scope="session")
+def spark() -> SparkEngine:
+    """The Spark engine over two processes of this machine; its session is shared by all tests."""
+    try:
+        return spark_engine()
+    except ServiceMissingError as missing:
+        _without("spark", missing)
 
 
 @pytest.fixture

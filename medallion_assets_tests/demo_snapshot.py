@@ -70,7 +70,9 @@ COUNTED = {
 """Tables whose rows are counted by some columns as well, so that a difference says where."""
 
 WORK = {
+    "dbt-docs": "writes pages",
     "dbt-prepare": "writes files of a project",
+    "dbt-sandbox": "writes a DuckDB file",
     "demo": "makes all of this; its answer is that of the run",
     "dev": "serves until it is stopped",
     "fetch": "asks an API, and writes what it answers",

@@ -46,9 +46,13 @@ from medallion_assets.refining.refined import Refined
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets_tests.oracle.model import Decision as DecisionInput
 from medallion_assets_tests.oracle.model import ExportInput
+from medallion_assets_tests.services.spark import spark_engine
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 EXPORTS = DynamoDBExports()
+ENGINES = ("polars", "spark")
+ENGINE = "polars"
+"""What `pytest --engine` says: so whole files of tests run on another engine."""
 SILVER = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
 CATALOG = Catalog((TRANSACTIONS,))
 EXPORTED_TABLES = CATALOG.loaded_tables
@@ -57,7 +61,12 @@ PUBLISHED_TABLES = tuple((published.gold.table, published.table) for published i
 
 def lakehouse_at(folder: Path, engine: Engine | None = None) -> Lakehouse:
     """A lakehouse in a folder."""
-    return Lakehouse(url=str(folder), catalog=CATALOG, engine=engine or PolarsEngine())
+    return Lakehouse(url=str(folder), catalog=CATALOG, engine=engine or default_engine())
+
+
+def default_engine() -> Engine:
+    """The engine that `--engine` names."""
+    return spark_engine() if ENGINE == "spark" else PolarsEngine()
 
 
 def declared(table: Table, **policies: Any) -> Loaded:

@@ -25,6 +25,16 @@ ALLOWED = {
         "dagster._core.workspace.load_target",
         "dagster._daemon.auto_run_reexecution.auto_run_reexecution",  # a run that is retried as the daemon does it
     },
+    "orchestration/runs/step_processes.py": {  # an executor, and what follows when the process of a step is gone
+        "dagster._core.definitions.executor_definition",
+        "dagster._core.events",
+        "dagster._core.execution.context.system",
+        "dagster._core.execution.plan.plan",
+        "dagster._core.execution.plan.state",
+        "dagster._core.execution.retries",
+        "dagster._core.executor.multiprocess",
+        "dagster._utils.error",
+    },
     "orchestration/runs/whereabouts.py": {
         "dagster._core.events",
         "dagster._core.storage.tags",

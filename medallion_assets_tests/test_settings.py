@@ -63,7 +63,9 @@ def test_places_are_absolute_paths_or_s3(value: str, place: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
-        ("MEDALLION_ENGINE", "pandas", "one of polars"),
+        ("MEDALLION_ENGINE", "pandas", "one of polars, spark"),
+        ("MEDALLION_SPARK_REMOTE", "spark://host", "sc://spark.example.com"),
+        ("MEDALLION_SPARK_CONF", "[]", "a JSON object of"),
         ("MEDALLION_FIRST_DAY", "tomorrow", "YYYY-MM-DD"),
         ("MEDALLION_FIRST_DAY", "2025-02-29", "YYYY-MM-DD"),
         ("MEDALLION_RAW_URL", "gs://bucket/raw", "s3://bucket/prefix"),
@@ -149,6 +151,13 @@ def test_secrets_do_not_show_in_settings() -> None:
     """Credentials go from the environment to the clients; URLs of alerts hold passwords."""
     settings = load_settings({"AWS_SECRET_ACCESS_KEY": "hush", "MEDALLION_ALERTS_FAILURE": "slack://hush"})
     assert "hush" not in repr(settings)
+
+
+def test_spark_is_given_no_secrets() -> None:
+    """It shows its configuration to whoever sees its UI or its logs; the error does not repeat the value."""
+    with pytest.raises(SettingsError, match=r"a secret.*found: spark\.hadoop\.fs\.s3a\.secret\.key;") as refused:
+        load_settings({"MEDALLION_SPARK_CONF": '{"spark.hadoop.fs.s3a.secret.key": "hush"}'})
+    assert "hush" not in str(refused.value)
 
 
 def test_the_readme_lists_every_setting_and_no_other() -> None:

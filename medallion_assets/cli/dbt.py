@@ -1,11 +1,13 @@
-"""`medallion dbt-prepare`: the files of dbt projects that are made, not written.
+"""`medallion dbt-prepare`, `dbt-docs` and `dbt-sandbox`: what is made of dbt projects, not written.
 
-Belongs here: the command.
-Does not: making them (deriving.dbt.prepare).
+Belongs here: the commands.
+Does not: making it (deriving.dbt).
 """
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,9 +30,70 @@ def dbt_prepare(
     with Terminal(as_json=json) as terminal:
         from medallion_assets.contracts.catalog import load_catalog
         from medallion_assets.deriving.dbt.prepare import prepare
+        from medallion_assets.orchestration.dbt_translation import translated
         from medallion_assets.settings import load_settings
 
         builds = load_catalog(load_settings().pipelines).dbt
-        changed = [str(file) for models in builds for file in prepare(models, ship=ship)]
-        said = "\n".join(changed) or f"{len(builds)} projects; every file is as it should be"
+        changed = [str(file) for models in builds for file in prepare(models, ship=ship, translate=translated)]
+        said = "\n".join(changed) or "every file is as it should be"
         terminal.answer({"projects": [models.name for models in builds], "changed": changed}, lambda: said)
+
+
+def dbt_docs(
+    show: Annotated[bool, typer.Option("--open", help="Open them in the browser.")] = False,
+    json: Json = False,
+) -> None:
+    """Write the pages of dbt docs, one file for each DbtModels, in MEDALLION_HOME/dbt_docs.
+
+    They show models, columns, SQL, tests and what follows from what. A build of a project that has changed writes them
+    as well; no data is needed for them.
+    """
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.contracts.catalog import load_catalog
+        from medallion_assets.deriving.dbt.docs import FOLDER, DocsPlace, write_docs
+        from medallion_assets.settings import load_settings
+
+        settings = load_settings()
+        place = DocsPlace(folder=settings.home / FOLDER, url=settings.dbt_docs_url)
+        written = {models.name: write_docs(models, place) for models in load_catalog(settings.pipelines).dbt}
+        said = "\n".join(map(str, written.values())) or "MEDALLION_PIPELINES names no pipeline with dbt models"
+        terminal.answer({"docs": {name: str(file) for name, file in written.items()}}, lambda: said)
+        if show:
+            for file in written.values():
+                typer.launch(file.as_uri())
+
+
+def dbt_sandbox(
+    folder: Annotated[Path, typer.Argument(help="Where to make it.")],
+    name: Annotated[str | None, typer.Option(help="Of which DbtModels, if there are several.")] = None,
+    json: Json = False,
+) -> None:
+    """Make a folder in which your own dbt reads Silver as it is now; what it builds there nobody publishes.
+
+    Prints the command to call it with.
+    """
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.contracts.catalog import load_catalog
+        from medallion_assets.contracts.policies import DuckDBLimits
+        from medallion_assets.delta.table import Lakehouse
+        from medallion_assets.deriving.dbt.project import PROFILE
+        from medallion_assets.deriving.dbt.sandbox import make_sandbox
+        from medallion_assets.errors import PermanentError
+        from medallion_assets.settings import load_settings
+
+        settings = load_settings()
+        catalog = load_catalog(settings.pipelines)
+        found = [models for models in catalog.dbt if name in (None, models.name)]
+        if len(found) != 1:
+            raise PermanentError(
+                "it is not clear which dbt models are meant",
+                expected=f"one of {', '.join(models.name for models in catalog.dbt) or 'none: no pipeline has any'}",
+                found=repr(name),
+                do="name one with --name",
+            )
+        lakehouse = Lakehouse(url=settings.lakehouse_url, storage_options=settings.storage_options, catalog=catalog)
+        limits = DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)
+        make_sandbox(lakehouse, found[0], folder, limits=limits)
+        places = ["--project-dir", str(found[0].project), "--profiles-dir", str(folder), "--profile", PROFILE]
+        command = ["dbt", "build", *places, "--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+        terminal.answer({"folder": str(folder), "command": command}, lambda: shlex.join(command))

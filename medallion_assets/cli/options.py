@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from medallion_assets.contracts.policies import DuckDBLimits
     from medallion_assets.delta.table import Lakehouse
 
 TableName = Annotated[str, typer.Argument(help="An exported table, such as customer_transactions.")]
@@ -32,6 +33,7 @@ def lakehouse_for(command: str) -> Lakehouse:
 
     from medallion_assets.contracts.catalog import load_catalog
     from medallion_assets.delta.table import Lakehouse
+    from medallion_assets.engines.choice import engine_of
     from medallion_assets.settings import load_settings
 
     author = {"command": f"medallion {command}", "started_by": getpass.getuser()}
@@ -41,4 +43,14 @@ def lakehouse_for(command: str) -> Lakehouse:
         storage_options=settings.storage_options,
         author=author,
         catalog=load_catalog(settings.pipelines),
+        engine=engine_of(settings),
     )
+
+
+def duckdb_limits() -> DuckDBLimits:
+    """What DuckDB may use where a command builds dbt models."""
+    from medallion_assets.contracts.policies import DuckDBLimits
+    from medallion_assets.settings import load_settings
+
+    settings = load_settings()
+    return DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from medallion_assets.cli.options import Exports, Json, Reasons, TableName, lakehouse_for
+from medallion_assets.cli.options import Exports, Json, Reasons, TableName, duckdb_limits, lakehouse_for
 from medallion_assets.cli.terminal import Terminal
 
 
@@ -58,7 +58,7 @@ def fetch(table: TableName, json: Json = False) -> None:
         windows = fetch_table(
             loaded, settings.raw_url, settings.storage_options, inherited_environment(), datetime.now(UTC)
         )
-        names = [window.name for window in windows]
+        names = [fetched.window.name for fetched in windows]
         terminal.answer(names, lambda: Text("\n".join(names) or "nothing new"))
 
 
@@ -82,13 +82,11 @@ def rebuild(
         from datetime import UTC, datetime
 
         from medallion_assets.cli.rebuild_page import rebuilt_page
-        from medallion_assets.contracts.policies import DuckDBLimits
         from medallion_assets.operations.rebuild import Request, rebuildable_table
         from medallion_assets.operations.rebuild import rebuild as rebuild_table
         from medallion_assets.settings import load_settings
 
         lakehouse, settings = lakehouse_for("rebuild"), load_settings()
-        limits = DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)
         contract, request = (
             rebuildable_table(lakehouse.catalog, table),
             Request(why=why, accept_all=accept_all, drop_lost=drop_lost, drop_foreign=drop_foreign, dry_run=dry_run),
@@ -100,7 +98,7 @@ def rebuild(
                 contract,
                 request,
                 now=datetime.now(UTC),
-                limits=limits,
+                limits=duckdb_limits(),
                 progress=progress,
             )
         terminal.answer(done, lambda: rebuilt_page(done))
@@ -111,7 +109,10 @@ def verify(
         bool, typer.Option("--digests", help="Also read every byte, and compare it with what was written.")
     ] = False,
     deep: Annotated[
-        bool, typer.Option("--deep", help="All of that; also look at the rows, make Silver again, and compare.")
+        bool,
+        typer.Option(
+            "--deep", help="All of that; also look at the rows, make Silver and dbt models again, and compare."
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -120,8 +121,9 @@ def verify(
         from medallion_assets.cli.pages import verification_page
         from medallion_assets.operations.verify.lakehouse import verify as verify_lakehouse
 
+        lakehouse, limits = lakehouse_for("verify"), duckdb_limits()
         with terminal.phases() as progress:
-            answer = verify_lakehouse(lakehouse_for("verify"), digests=digests, deep=deep, progress=progress)
+            answer = verify_lakehouse(lakehouse, digests=digests, deep=deep, limits=limits, progress=progress)
         terminal.answer(answer, lambda: verification_page(answer), found=bool(answer.findings))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from medallion_assets.cli.demo.home import PIPELINES, demo_home, is_demo_home
 from medallion_assets.errors import PermanentError
-from medallion_assets.settings import Settings
+from medallion_assets.settings import DBT_DOCS_URL, Settings
 
 HOST = "127.0.0.1"
 OLD_DEMO = "demo.json"
@@ -48,7 +48,7 @@ def web_ui(settings: Settings, environment: Mapping[str, str], *, port: int, dem
         raise PermanentError(f"there is no demo in {place}", do="run `medallion demo` first")
     is_demo = is_demo_home(place) and (demo or (demo is None and not _has_runs(settings.home)))
     home = place if is_demo else settings.home
-    left_out = ("MEDALLION_RAW_URL", "MEDALLION_LAKEHOUSE_URL") if is_demo else ()
+    left_out = ("MEDALLION_RAW_URL", "MEDALLION_LAKEHOUSE_URL", DBT_DOCS_URL) if is_demo else ()
     pipelines = {"MEDALLION_PIPELINES": " ".join(PIPELINES)} if is_demo else {}
     url = ui_address(port)
     variables = {name: value for name, value in environment.items() if name not in left_out} | {

@@ -235,7 +235,8 @@ class DbtModels(Policies):
     are the models that `models` are the contracts of, in this order: dimensions before the facts that name them. A
     model is called like its table, without the layer. Models that have none are the project's own. `generated` are
     files of the project, by their path below it, whose text is made when it is prepared, like that of its sources.
-    With `by_month` a build may be of few months; without it everything is built each time.
+    With `by_month` a build may be of few months; without it everything is built each time. `translator` is
+    `module:NAME` of a subclass of dagster-dbt's DagsterDbtTranslator, for what the UI shows of models and tests.
     """
 
     name: str
@@ -244,6 +245,7 @@ class DbtModels(Policies):
     models: tuple[Table, ...]
     generated: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     by_month: ByMonth | None = None
+    translator: str | None = None
     limits: Limits = DBT_LIMITS
 
     def __post_init__(self) -> None:

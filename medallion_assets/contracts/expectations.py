@@ -77,11 +77,11 @@ def violations(frame: IntoLazyFrameT, expectations: Sequence[Expectation]) -> In
         is_judged &= ~nw.col("_reasons").list.contains(verdict)
     columns = []
     for expectation in expectations:
-        fails = is_judged & ~expectation.condition.fill_null(value=True)
+        fails = nw.col("_is_judged") & ~expectation.condition.fill_null(value=True)
         if expectation.column is not None:
             fails &= ~nw.col("_reason_columns").list.contains(expectation.column)
         columns.append(fails.alias(expectation.name))
-    return nw.from_native(frame).select(*columns).to_native()
+    return nw.from_native(frame).with_columns(is_judged.alias("_is_judged")).select(*columns).to_native()
 
 
 def judge(frame: pl.DataFrame, expectations: Sequence[Expectation]) -> pl.DataFrame:

@@ -78,13 +78,16 @@ DUCKDB_LIMITS = DuckDBLimits()
 class Refresh:
     """A whole pipeline in one run: when, unless settings give its job other cron lines, and how long it may take.
 
-    A run of over `health_seconds` raises an alert and goes on; after `time_limit_seconds` it is ended.
+    A run of over `health_seconds` raises an alert and goes on; after `time_limit_seconds` it is ended. Of its steps as
+    many as `steps_at_once` may run at the same time, each in a process of its own; with 1 they go one after another in
+    the process of the run.
     """
 
     cron: tuple[str, ...]
     time_zone: str = "UTC"
     health_seconds: int = 3 * 3600
     time_limit_seconds: int = 4 * 3600
+    steps_at_once: int = 2
 
 
 LOADING_LIMITS = Limits(retries=2, retry_on_timeout=True)

@@ -18,9 +18,9 @@ def listed(flags: pl.DataFrame, names: Sequence[str | None], *, height: int) -> 
 
     `flags` has one Boolean column, without nulls, for each of `names`. `height` is for when there are none.
     """
-    if not names:
+    is_set = flags.select(pl.any_horizontal(pl.all())).to_series() if names else None
+    if is_set is None or not is_set.any():
         return pl.Series([[]], dtype=LIST).new_from_index(0, height)
-    is_set = flags.select(pl.any_horizontal(pl.all())).to_series()
     few = flags.filter(is_set)
     patterns = few.unique()
     lists = [[name for name, flag in zip(names, row, strict=True) if flag] for row in patterns.iter_rows()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from medallion_assets.contracts.run_days import parse_day
@@ -33,6 +33,12 @@ def commits_since(snapshot: Snapshot, version: int) -> list[dict[str, Any]]:
     )
     numbered = [{**commit, "version": commit["version"] + ahead} for commit in commits]
     return [commit for commit in numbered if version < commit["version"] <= snapshot.version]
+
+
+def committed_at(snapshot: Snapshot) -> datetime:
+    """When the version of a snapshot was committed, by its writer's clock, whatever was committed since."""
+    (commit,) = commits_since(snapshot, snapshot.version - 1)
+    return datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
 
 
 def last_commit(

@@ -22,6 +22,7 @@ from medallion_assets.delta.data_files import store_of
 from medallion_assets.delta.storage_errors import not_a_table, storage_errors
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors import MedallionError
+from medallion_assets.storage.disk_space import expect_room
 from medallion_assets.storage.parallel import for_each
 from medallion_assets.storage.stores import download
 
@@ -37,6 +38,7 @@ def local_files(
 
     Raises:
         UnreadableTableError: one of them is gone.
+        DiskFullError: they do not fit below `downloads`; nothing is downloaded.
         PermanentError, TransientError: the storage refuses, or does not answer.
     """
     names = _names(snapshot, paths)
@@ -45,6 +47,7 @@ def local_files(
     if _is_remote(snapshot):
         sizes = _sizes(snapshot)
         missing = [name for name in names if _size(files[name]) != sizes[name]]
+        expect_room(folder, sum(sizes[name] for name in missing), what=f"a copy of {snapshot.table.name}")
         done: list[str] = []
 
         def fetch(name: str) -> None:
@@ -109,6 +112,7 @@ class FilesOnDemand(AbstractFileSystem):  # type: ignore[misc] # fsspec has no t
         with self._locks[str(file)]:
             if _size(file) != size:
                 try:
+                    expect_room(self._folder, size, what=f"a file of {snapshot.table.name}")
                     _download(snapshot, name, size, file)
                 except MedallionError as error:
                     self.failure = self.failure or error

@@ -17,6 +17,7 @@ from datetime import timedelta
 
 from medallion_assets.contracts.expectations import Action
 from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import commit_note, last_commit
 from medallion_assets.delta.schema import rebuild_command
 from medallion_assets.delta.table import Snapshot
@@ -40,7 +41,6 @@ def fingerprint(loaded: Loaded) -> str:
     """
     table, source = loaded.table, loaded.source
     columns = sorted(repr(replace(column, description="")) for column in table.columns)
-    stand_ins = sorted(f"{column.name} or {column.missing!r}" for column in table.columns if column.missing is not None)
     expectations = [
         f"{rule.name} {rule.action} {rule.column} {ADDRESS.sub('', repr(rule.condition))}"
         for rule in table.expectations
@@ -49,8 +49,13 @@ def fingerprint(loaded: Loaded) -> str:
     shape = f"{table.key} {table.partition_by} {table.history}"
     write_times = f"within {float(source.write_time_slack_hours)} hours of the window"
     sequence = f"full-export-minus-{source.uncertainty // timedelta(seconds=1)}s"
-    rules = [*columns, *stand_ins, *expectations, shape, sequence, write_times, *source.rules]
+    rules = [*columns, *stand_ins(table), *expectations, shape, sequence, write_times, *source.rules]
     return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:12]
+
+
+def stand_ins(table: Table) -> list[str]:
+    """The texts that stand in for missing ones (T3), one for each column that has one: no rule of those without."""
+    return sorted(f"{column.name} or {column.missing!r}" for column in table.columns if column.missing is not None)
 
 
 def rules_of_rows(snapshot: Snapshot) -> list[str]:

@@ -18,7 +18,8 @@ from typing import Annotated, Any
 import polars as pl
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.rows import append_rows, read_rows, row_table
+from medallion_assets.delta.as_of import version_as_of
+from medallion_assets.delta.rows import append_rows, row_table, rows_of, scan_rows
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import MissingTableError, PermanentError
 
@@ -98,18 +99,18 @@ def record_release(lakehouse: Lakehouse, release: Release) -> None:
     append_rows(lakehouse, RELEASES, [release])
 
 
-def latest_release(lakehouse: Lakehouse, build: str, table: Table) -> Release | None:
+def latest_release(lakehouse: Lakehouse, build: str, table: Table, *, as_of: datetime | None = None) -> Release | None:
     """The latest complete release of a build that published `table`; None before there is one.
 
     Each release commits each of its tables, so the one with the highest version of `table` is the latest, whenever its
     row was written. Releases of a table that was dropped and made anew since are none any more, and those from before
-    the table was one of the build's models are none of it.
+    the table was one of the build's models are none of it. `as_of` is a moment: what was complete by then counts.
     """
     try:
         table_id = lakehouse.open(table).table_id
     except MissingTableError:
         return None
-    rows = read_rows(lakehouse, RELEASES, pl.col("build") == build)
+    rows = rows_of(RELEASES, _rows(lakehouse, as_of).filter(pl.col("build") == build).collect())
     found = [release for release in rows if release.is_of(table, table_id)]
     return max(found, key=lambda release: release.version_of(table), default=None)
 
@@ -130,3 +131,12 @@ def open_release(lakehouse: Lakehouse, release: Release, table: Table) -> Snapsh
             do="run the build again, and read its release",
         )
     return snapshot
+
+
+def _rows(lakehouse: Lakehouse, as_of: datetime | None) -> pl.LazyFrame:
+    """The rows of RELEASES, or those that stood at a moment."""
+    held = lakehouse.find(RELEASES) if as_of is not None else None
+    if held is None or as_of is None:
+        return scan_rows(lakehouse, RELEASES)
+    version = version_as_of(held, as_of)
+    return held.scan(paths=[]) if version is None else lakehouse.open(RELEASES, version).scan()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, cast
@@ -29,6 +29,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.storage_errors import refusals
 from medallion_assets.engines.files import Files
 from medallion_assets.errors import PermanentError
+from medallion_assets.storage.options import StorageOptions
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 FOOTER_BYTES = 64 * 1024
@@ -43,16 +44,17 @@ class TableFolder:
 
     table: Table
     uri: str
-    storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    storage_options: StorageOptions = field(default_factory=StorageOptions)
 
-    def part(self, paths: Iterable[str], schema: pl.Schema | None = None) -> Files:
-        """Some of its files, with the columns of the contract, or with those of `schema`."""
+    def part(self, paths: Iterable[str], schema: pl.Schema | None = None, *, rows: Iterable[int] = ()) -> Files:
+        """Some of its files, with the columns of the contract, or with those of `schema`; `rows` as `Files` has it."""
         return Files(
             uri=self.uri,
             paths=tuple(paths),
             schema=schema or polars_schema(self.table),
             partition_by=self.table.partition_by,
             storage_options=self.storage_options,
+            rows=tuple(rows),
         )
 
     def stage(

@@ -11,7 +11,8 @@ application transactions (`Snapshot.transaction`) are therefore as true as its r
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -29,10 +30,15 @@ from medallion_assets.delta.places import is_table, load_table, make_table
 from medallion_assets.delta.schema import expect_readable, migrate
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.storage_errors import storage_errors
+from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.errors import MissingTableError, PermanentError
+from medallion_assets.storage.options import StorageOptions
+
+ENGINE_NOTE = "medallion_engine"
+"""The commit note that names the engine which made what a commit adds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +66,14 @@ class Lakehouse:
             )
 
     def scratch(self, folder: Path) -> Lakehouse:
-        """A lakehouse of its own in a local folder, for copies that are made by the same engine and then compared."""
-        return Lakehouse(url=str(folder), engine=self.engine)
+        """A lakehouse of its own in a local folder, for copies that are made and then compared."""
+        return Lakehouse(url=str(folder), engine=self.engine.here)
+
+    @contextmanager
+    def workspace(self) -> Iterator[Place]:
+        """An empty place for what does not fit into memory, which the engine reaches; removed on leaving."""
+        with self.engine.workspace(Place(self.url, StorageOptions(self.storage_options))) as place:
+            yield place
 
     def uri(self, table: Table) -> str:
         """Where a table lies."""
@@ -166,7 +178,8 @@ class Snapshot:
     @property
     def folder(self) -> TableFolder:
         """Where its files lie, and new ones are staged."""
-        return TableFolder(table=self.table, uri=self.uri, storage_options=self.lakehouse.storage_options)
+        options = StorageOptions(self.lakehouse.storage_options)
+        return TableFolder(table=self.table, uri=self.uri, storage_options=options)
 
     @cached_property
     def files(self) -> pl.DataFrame:
@@ -200,9 +213,11 @@ class Snapshot:
 
         `schema` names other columns than the contract's, or with other types.
         """
-        if paths is None:
-            paths = self.files["path"] if partitions is None else self.partition_files(partitions)["path"]
-        return self.folder.part(paths, schema)
+        if paths is not None:
+            return self.folder.part(paths, schema)
+        files = self.files if partitions is None else self.partition_files(partitions)
+        rows = files["num_records"] if "num_records" in files.columns and not files["num_records"].has_nulls() else ()
+        return self.folder.part(files["path"], schema, rows=rows)
 
     def scan(
         self,
@@ -261,6 +276,7 @@ class Snapshot:
             transactions=transactions or {},
             notes={
                 **self.lakehouse.author,
+                ENGINE_NOTE: self.lakehouse.engine.name,
                 **{name: json.dumps(value, default=str) for name, value in (metadata or {}).items()},
             },
             new_schema=new_schema,

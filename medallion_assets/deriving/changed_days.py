@@ -23,6 +23,7 @@ from medallion_assets.delta.source_versions import SourceVersion, source_app_id,
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt, expect_reason
+from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.files import Files
 from medallion_assets.errors import UnreadableTableError
 
@@ -63,11 +64,15 @@ class Sources:
         """Each table that rows are looked up in."""
         return zip(self.derived.lookups, self.snapshots[1:], strict=True)
 
-    def items(self, days: Sequence[date], table: Snapshot) -> Iterator[DaysItem]:
-        """What it takes to make some days again, in groups of a bounded number of source rows."""
+    def items(self, days: Sequence[date], table: Snapshot, workspace: Place) -> Iterator[DaysItem]:
+        """What it takes to make some days again, in groups of a bounded number of source rows.
+
+        What rows are looked up in is prepared once, and put aside for all of them.
+        """
         engine = self.first.lakehouse.engine
+        aside = Aside(engine.memory_or(workspace))
         prepared = tuple(
-            engine.fetch(lookup.prepare(engine.scan(snapshot.part()))) for lookup, snapshot in self.lookups()
+            aside(engine.fetch(lookup.prepare(engine.scan(snapshot.part())))) for lookup, snapshot in self.lookups()
         )
         for group in self._grouped(days, engine.bounds.block_rows):
             yield DaysItem(
@@ -104,13 +109,13 @@ class DaysItem:
     days: tuple[date, ...]
     rows_in: int
     source: Files
-    prepared: tuple[pl.DataFrame, ...]
+    prepared: tuple[pl.LazyFrame, ...]
     held: Mapping[date, Files]
     folder: TableFolder
 
     def rows(self) -> pl.DataFrame:
         """The derived rows of all of its days."""
-        lookups = (nw.from_native(frame.lazy()) for frame in self.prepared)
+        lookups = (nw.from_native(frame) for frame in self.prepared)
         rows = self.derived.compute(nw.from_native(self.source.scan()), *lookups)
         return conform(rows.to_native(), self.derived.table).collect(engine="streaming")
 
@@ -181,12 +186,13 @@ def _rebuild(lakehouse: Lakehouse, derived: Derived, why: str, progress: Progres
     replacement = Replacement(table=table, stages=not dry_run)
     days = sorted({*held_days(sources.first), *held_days(table)})
     done = 0
-    for item in sources.items(days, table):
-        rows = item.rows()
-        for day in item.days:
-            replacement.partition(day, item.of_day(rows, day))
-        done += len(item.days)
-        progress(f"making {derived.table.name} again", done, len(days))
+    with lakehouse.workspace() as folder:
+        for item in sources.items(days, table, folder):
+            rows = item.rows()
+            for day in item.days:
+                replacement.partition(day, item.of_day(rows, day))
+            done += len(item.days)
+            progress(f"making {derived.table.name} again", done, len(days))
     changes, version = replacement.changes(), table.version
     if not dry_run:
         restated = sorted(str(day) for day in changes.restated)
@@ -203,14 +209,15 @@ def _update(lakehouse: Lakehouse, derived: Derived, progress: Callable[[str], No
         return done
     staged: list[StagedFile] = []
     removed: list[str] = []
-    items = sources.items(sorted(_touched(sources, table)), table)
-    for made in lakehouse.engine.map_items(_make_days, items, are_large=True):
-        progress(f"{derived.table.name}: {made.days[0]} to {made.days[-1]}")
-        done.rows_in += made.rows_in
-        done.rows_out += made.rows_out
-        done.restated.update(made.differing)
-        removed += made.removed
-        staged += made.staged
+    with lakehouse.workspace() as folder:
+        items = sources.items(sorted(_touched(sources, table)), table, folder)
+        for made in lakehouse.engine.map_items(_make_days, items, are_large=True):
+            progress(f"{derived.table.name}: {made.days[0]} to {made.days[-1]}")
+            done.rows_in += made.rows_in
+            done.rows_out += made.rows_out
+            done.restated.update(made.differing)
+            removed += made.removed
+            staged += made.staged
     notes = {RESTATED: sorted(str(day) for day in done.restated), **sources.notes}
     done.version = table.commit(staged, remove=removed, transactions=sources.marks, metadata=notes)
     return done

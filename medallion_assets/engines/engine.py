@@ -12,13 +12,14 @@ Functions, items and answers can be pickled. Answers come as they are asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import narwhals as nw
 import polars as pl
 
+from medallion_assets.engines.aside import Place
 from medallion_assets.engines.files import Files
 
 Item = TypeVar("Item")
@@ -31,6 +32,7 @@ class Bounds:
     """How much of a table is in memory at a time, whatever the table's size. Bytes are those of text.
 
     A block holds raw lines. A group holds all rows of some keys, or of a day. Narrow rows are a key or a hash each.
+    `commit_rows` are the records of exports that are settled together, where one export has not more.
     """
 
     block_rows: int = 500_000
@@ -39,6 +41,7 @@ class Bounds:
     group_bytes: int = 128 * MEBIBYTE
     keys: int = 2_000_000
     hashes: int = 10_000_000
+    commit_rows: int = 500_000
 
 
 PutAside = Callable[[pl.DataFrame], pl.LazyFrame]
@@ -49,8 +52,26 @@ class Engine(Protocol):
     """Runs local functions over data of any size, within its bounds."""
 
     @property
+    def name(self) -> str:
+        """What commits and people call it."""
+        ...
+
+    @property
     def bounds(self) -> Bounds:
         """How much is in memory at a time."""
+        ...
+
+    @property
+    def here(self) -> Engine:
+        """The engine for tables in folders that only this machine reaches."""
+        ...
+
+    def workspace(self, beside: Place) -> AbstractContextManager[Place]:
+        """An empty place that its functions reach, removed on leaving; `beside` is where the lakehouse lies."""
+        ...
+
+    def memory_or(self, folder: Place) -> Place | None:
+        """Where rows are put aside that would fit in memory: nowhere, where functions share it with the caller."""
         ...
 
     def scan(self, files: Files) -> nw.LazyFrame[Any]:
@@ -68,7 +89,7 @@ class Engine(Protocol):
         ...
 
     def map_blocks(
-        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Path | None = None
+        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
     ) -> Iterator[Answer]:
         """The answer of each block of the lines (column `raw`) in some files; of no lines, that of one without rows.
 
@@ -79,16 +100,17 @@ class Engine(Protocol):
     def map_groups(
         self,
         function: Callable[[list[pl.DataFrame], PutAside], Answer],
-        frames: Sequence[pl.LazyFrame],
+        frames: Sequence[Sequence[pl.LazyFrame]],
         *,
         by: Sequence[str],
         groups: int,
-        folder: Path | None = None,
+        folder: Place | None = None,
     ) -> Iterator[Answer]:
         """The answers for the rows of several frames, exchanged so that all rows of a key are in one call.
 
-        `groups` is how many calls it takes for each to be within the bounds (`groups_of`), at least one, if of no rows;
-        `folder` as above. The list of frames is the function's: what it takes out of it is freed.
+        Each frame comes in parts, at least one. `groups` is how many calls it takes for each to be within the bounds
+        (`groups_of`), at least one, if of no rows; `folder` as above. The list of frames is the function's: what it
+        takes out of it is freed.
         """
         ...
 

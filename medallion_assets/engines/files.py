@@ -6,10 +6,11 @@ Does not: which files a table has (delta), or how much of them is read at a time
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
+
+from medallion_assets.storage.options import StorageOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,14 +18,15 @@ class Files:
     """Parquet files below the place of a table, and the columns to read of them.
 
     `uri` is the table's place, `paths` are below it. The column `partition_by` is in the paths (`name=value/`). What a
-    file lacks of the columns is null there.
+    file lacks of the columns is null there. `rows` says how many each path has, where that is known.
     """
 
     uri: str
     paths: tuple[str, ...]
     schema: pl.Schema
     partition_by: str | None = None
-    storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    storage_options: StorageOptions = field(default_factory=StorageOptions)
+    rows: tuple[int, ...] = ()
 
     def scan(self) -> pl.LazyFrame:
         """The rows, lazily, in the order of the schema."""
@@ -41,5 +43,5 @@ class Files:
             missing_columns="insert",
             extra_columns="ignore",
             schema={name: kind for name, kind in self.schema.items() if name != partition},
-            storage_options=dict(self.storage_options) or None,
+            **self.storage_options.of_polars,
         ).select(self.schema.names())

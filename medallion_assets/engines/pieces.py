@@ -1,6 +1,6 @@
 """Pieces: cutting rows so that each piece is bounded by its rows and by its bytes.
 
-Belongs here: where to cut, how long row groups are, and rows that are put aside on disk to be read in pieces.
+Belongs here: where to cut, how long row groups are, and rows in a file of their own that is read in pieces.
 Does not: how much is worked on at a time (an engine's bounds).
 
 What is bounded by rows alone is not bounded: an item may have 400 KB, and a record of a change two images of it.
@@ -8,15 +8,16 @@ What is bounded by rows alone is not bounded: an item may have 400 KB, and a rec
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
+from medallion_assets.storage.options import StorageOptions
+
 LONG_ROW_BYTES = 1024
 """Rows of more text than this, on average, are written in row groups of few rows."""
+GROUP = "_group"
+"""The column with the number of a row's group."""
 ROW_GROUP_BYTES = 8 * 1024 * 1024
 """What a row group of rows that are put aside holds in memory: readers hold some of them at a time."""
 
@@ -41,6 +42,17 @@ def of_group(key: Sequence[str], number: int, groups: int) -> pl.Expr:
     return pl.struct(*key).hash() % groups == number if groups > 1 else pl.lit(value=True)
 
 
+def in_order_of_group(rows: pl.LazyFrame, key: Sequence[str], groups: int) -> pl.DataFrame:
+    """The rows, those of a group together, with its number beside them: `of_noted_group` finds them."""
+    number = (pl.struct(*key).hash() % groups).alias(GROUP)
+    return rows.with_columns(number).collect(engine="streaming").sort(GROUP)
+
+
+def of_noted_group(rows: pl.LazyFrame, number: int) -> pl.LazyFrame:
+    """Those of a group, as they were before its number was put beside them."""
+    return rows.filter(pl.col(GROUP) == number).drop(GROUP)
+
+
 def rows_of_bytes(texts: pl.Series, size: int, *, most: int = 65_536) -> int:
     """How many of these texts have about `size` bytes on average: at least 1, at most `most`."""
     length = int(texts.str.len_bytes().sum()) // max(1, texts.len())
@@ -60,22 +72,12 @@ def row_group_rows(rows: int, size: int) -> int | None:
     return None if length < LONG_ROW_BYTES else max(1, ROW_GROUP_BYTES // length)
 
 
-def spilled(rows: pl.DataFrame, path: Path) -> pl.LazyFrame:
-    """Rows in a file of their own, which is read piece by piece: its row groups are small, whatever the rows."""
+def spilled(rows: pl.DataFrame, path: str, options: StorageOptions, *, is_sorted: bool = False) -> pl.LazyFrame:
+    """Rows in a file of their own, which is read piece by piece: its row groups are small, whatever the rows.
+
+    Of rows that are sorted, a reader of some passes over the row groups of others.
+    """
     length = rows.estimated_size() // max(1, rows.height)
     height = max(1, min(20_000, ROW_GROUP_BYTES // max(1, int(length))))
-    rows.write_parquet(path, compression="lz4", row_group_size=height, statistics=False)
-    return pl.scan_parquet(path, glob=False)
-
-
-@dataclass(frozen=True)
-class Aside:
-    """Puts rows into files of a folder, under names that nobody else has; without a folder they stay in memory."""
-
-    folder: Path | None
-
-    def __call__(self, rows: pl.DataFrame) -> pl.LazyFrame:
-        """The rows, lazily."""
-        if self.folder is None:
-            return rows.lazy()
-        return spilled(rows, self.folder / f"aside-{uuid.uuid4().hex}.parquet")
+    rows.write_parquet(path, compression="lz4", row_group_size=height, statistics=is_sorted, **options.of_polars)
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False, **options.of_polars)

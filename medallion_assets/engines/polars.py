@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 import polars as pl
 
+from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.blocks import blocks
 from medallion_assets.engines.engine import Answer, Bounds, Item, PutAside
 from medallion_assets.engines.files import Files
-from medallion_assets.engines.pieces import Aside, of_group
+from medallion_assets.engines.pieces import of_group
+from medallion_assets.storage.workspace import workspace
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,21 @@ class PolarsEngine:
     """Polars and its threads, in this process."""
 
     bounds: Bounds = field(default_factory=Bounds)
+    name: str = "polars"
+
+    @property
+    def here(self) -> PolarsEngine:
+        """It works on this machine anyway."""
+        return self
+
+    @contextmanager
+    def workspace(self, beside: Place) -> Iterator[Place]:  # noqa: ARG002
+        """A folder below the temporary folder of this machine."""
+        with workspace() as folder:
+            yield Place(str(folder))
+
+    def memory_or(self, folder: Place) -> None:
+        """In memory."""
 
     def scan(self, files: Files) -> nw.LazyFrame[Any]:
         """The rows, as a Polars frame that Narwhals wraps."""
@@ -43,7 +60,7 @@ class PolarsEngine:
             yield from pool.map(function, items)
 
     def map_blocks(
-        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Path | None = None
+        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
     ) -> Iterator[Answer]:
         """One block after the other: Polars works on each with all its threads. One alone stays in memory."""
         lines, is_empty = files.scan(), True
@@ -56,13 +73,14 @@ class PolarsEngine:
     def map_groups(
         self,
         function: Callable[[list[pl.DataFrame], PutAside], Answer],
-        frames: Sequence[pl.LazyFrame],
+        frames: Sequence[Sequence[pl.LazyFrame]],
         *,
         by: Sequence[str],
         groups: int,
-        folder: Path | None = None,
+        folder: Place | None = None,
     ) -> Iterator[Answer]:
         """One group after the other, each read from the frames by the hash of its keys."""
+        wholes = [pl.concat(parts) for parts in frames]
         for number in range(groups):
             chosen = of_group(by, number, groups)
-            yield function([rows.filter(chosen).collect(engine="streaming") for rows in frames], Aside(folder))
+            yield function([rows.filter(chosen).collect(engine="streaming") for rows in wholes], Aside(folder))

@@ -6,6 +6,8 @@ Does not: the wording of a single error; each place that raises says what it exp
 
 from __future__ import annotations
 
+from typing import Any
+
 KIND_CHARACTERS = 500
 
 
@@ -39,11 +41,22 @@ class MedallionError(Exception):
             parts.append(f"what to do: {do}")
         super().__init__("; ".join(parts))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is: a type may be made of other arguments than its text."""
+        return _again, (type(self), self.args, self.__dict__)
+
     @property
     def parts(self) -> dict[str, str | None]:
         """`what`, `expected`, `found` and `do` as text; None where nothing is said."""
         parts = {"what": self.what, "expected": self.expected, "found": self.found, "do": self.do}
         return {name: None if part is None else str(part) for name, part in parts.items()}
+
+
+def _again(kind: type[MedallionError], arguments: tuple[Any, ...], parts: dict[str, Any]) -> MedallionError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    error.__dict__.update(parts)
+    return error
 
 
 def kind_of(error: BaseException) -> str:

@@ -1,17 +1,19 @@
 """Every Delta table of a lakehouse: those that hold data, and those that operations keep.
 
-Belongs here: that list.
+Belongs here: that list, and what lies there besides.
 Does not: which tables hold data, or what a table is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.identity import LAKEHOUSE
 from medallion_assets.delta.releases import RELEASES
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.failures import DBT_FAILURES
 from medallion_assets.operations.alerts.table import ALERTS
 from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS
@@ -21,6 +23,8 @@ from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.operations.stages import delta_tables
 from medallion_assets.refining.decisions import DECISIONS
 from medallion_assets.refining.refused_exports import EXPORT_VERDICTS
+from medallion_assets.storage.listing import list_folders
+from medallion_assets.storage.stores import open_store
 
 KEPT_TABLES = (
     LAKEHOUSE,
@@ -41,3 +45,15 @@ def every_table(catalog: Catalog) -> Iterator[Table]:
     """Every one, in the order in which data flows."""
     yield from delta_tables(catalog)
     yield from KEPT_TABLES
+
+
+def tables_without_contract(lakehouse: Lakehouse) -> list[Table]:
+    """Tables that lie in the lakehouse and are none of these."""
+    url = lakehouse.url
+    if not url.startswith("s3://") and not Path(url).is_dir():
+        return []
+    store = open_store(url, lakehouse.storage_options)
+    known = {table.path for table in every_table(lakehouse.catalog)}
+    paths = [path for layer in list_folders(store, "") for path in list_folders(store, layer)]
+    names = [path.replace("/", ".", 1) for path in sorted(paths) if path not in known]
+    return list(filter(lakehouse.exists, (Table(name=name, description="", columns=()) for name in names)))

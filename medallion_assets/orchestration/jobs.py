@@ -27,7 +27,9 @@ from medallion_assets.operations.stages import (
     stages,
     stages_of,
 )
+from medallion_assets.orchestration.assets.fetched import fetched_keys
 from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.runs.step_processes import step_processes
 
 LIVE_PRIORITY, RECENT_PRIORITY, CATCH_UP_PRIORITY = 10, 8, 5
 """Priorities of runs: exports and the nightly close go first, then recent days that Silver changed, then what was
@@ -73,14 +75,14 @@ JOBS = {
 
 
 def jobs(catalog: Catalog) -> list[dg.UnresolvedAssetJobDefinition]:
-    """Every job that moves data. Steps of a run go one after another in its process: that starts fastest."""
+    """Every job that moves data."""
     return [
         dg.define_asset_job(
             pipeline.job(name),
-            selection=dg.AssetSelection.assets(*map(asset_key, tables)),
+            selection=dg.AssetSelection.assets(*_fetched(pipeline, name), *map(asset_key, tables)),
             description=JOBS[name].description,
             tags={**run_tags(stages_of(pipeline), tables, priority=0), **job_limit(catalog, pipeline.job(name))},
-            executor_def=dg.in_process_executor,
+            executor_def=_executor(pipeline, name),
         )
         for pipeline in catalog.pipelines
         for name, tables in _tables_of(pipeline)
@@ -113,6 +115,20 @@ def job_limit(catalog: Catalog, job: str) -> dict[str, str]:
     refreshes = {pipeline.job(REFRESH): pipeline.refresh for pipeline in catalog.pipelines}
     refresh = refreshes.get(job)
     return {} if refresh is None else {"dagster/max_runtime": str(refresh.time_limit_seconds)}
+
+
+def _fetched(pipeline: Pipeline, job: str) -> list[dg.AssetKey]:
+    """What a job fetches before it loads anything: how fresh sources are is judged after that (rule F8)."""
+    return fetched_keys(pipeline) if job == REFRESH else []
+
+
+def _executor(pipeline: Pipeline, name: str) -> dg.ExecutorDefinition:
+    """Steps of a run go one after another in its process, which starts fastest; those of a refresh may go at once."""
+    refresh = pipeline.refresh
+    if name != REFRESH or refresh is None or refresh.steps_at_once == 1:
+        return dg.in_process_executor
+    limits = {step_name(stage.step): stage.limits for stage in stages_of(pipeline)}
+    return step_processes(refresh.steps_at_once, limits)
 
 
 def _tables_of(pipeline: Pipeline) -> Iterator[tuple[str, tuple[Table, ...]]]:

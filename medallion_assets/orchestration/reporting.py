@@ -39,6 +39,8 @@ from medallion_assets.stages.reports import Check, Made
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 FAILURE_PARTS = {"what": "what", "expected": "expected", "found": "found", "do": "what to do"}
 """The parts of an error of this project, and what the metadata of the step's failure calls them."""
+STEP_RETRY_SECONDS = 10.0
+"""The wait before the first retry of a step, where neither its limits nor settings say another."""
 JITTER = (0.8, 1.2)
 """Steps that failed together are not tried again together."""
 FAILURE_KIND, FAILURE_EXPORT = "kind", "export"
@@ -158,8 +160,13 @@ def step_retries(limits: Limits, *, attempt: int, first_wait_seconds: float) -> 
     except Exception as error:
         if isinstance(error, dg.Failure) and not error.allow_retries:
             raise
-        wait = first_wait_seconds * 2 ** (attempt - 1) * SystemRandom().uniform(*JITTER)
+        wait = retry_wait(attempt=attempt, first_wait_seconds=first_wait_seconds)
         raise dg.RetryRequested(max_retries=limits.retries, seconds_to_wait=wait) from error
+
+
+def retry_wait(*, attempt: int, first_wait_seconds: float) -> float:
+    """How many seconds a step waits after its attempt of that number (from 1): twice as long each time."""
+    return float(first_wait_seconds * 2 ** (attempt - 1) * SystemRandom().uniform(*JITTER))
 
 
 def _key(table: str) -> dg.AssetKey:

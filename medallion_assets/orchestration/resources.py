@@ -5,7 +5,7 @@ Does not: any logic of a stage; assets call the rooms below and report (reportin
 """
 
 import getpass
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,13 +18,17 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.engines.engine import Engine
+from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.orchestration.attempt import Attempt
+from medallion_assets.orchestration.partitions import choose_configured_month
 from medallion_assets.orchestration.remote.elsewhere import Elsewhere
-from medallion_assets.orchestration.reporting import Event, stage_errors, step_retries
+from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, Event, stage_errors, step_retries
 from medallion_assets.orchestration.run_config import Wish, asked_of
 from medallion_assets.orchestration.runs.launcher import carried_out_here
 from medallion_assets.orchestration.trigger_context import TriggeredConfig, shown
 from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.stages.reports import Report
 from medallion_assets.stages.work import Repeating, Serving, Stage, Work
 
 if TYPE_CHECKING:
@@ -34,10 +38,11 @@ if TYPE_CHECKING:
 class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The Delta tables, and where raw exports lie. Both URLs are absolute paths or `s3://bucket/prefix`.
 
-    The catalog, and where stages run, are no configuration: `of` gives a class of its own to each.
+    Catalog, engine, and where stages run are no configuration: `of` gives a class of its own to each.
     """
 
     catalog: ClassVar[Catalog] = Catalog()
+    engine: ClassVar[Engine] = PolarsEngine()
     elsewhere: ClassVar[Elsewhere | None] = None
     url: str
     raw_url: str
@@ -46,22 +51,26 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """They hold secrets: a dependency is no configuration, which Dagster stores and shows."""
     repetitions: int = Repeating.attempts
     first_wait_seconds: float = Repeating.first_wait_seconds
-    step_retry_seconds: float = 10.0
+    step_retry_seconds: float = STEP_RETRY_SECONDS
 
     @classmethod
-    def of(cls, catalog: Catalog, elsewhere: Elsewhere | None = None) -> type[Self]:
-        """The resource for a lakehouse with the tables of `catalog`, whose stages may run `elsewhere`."""
+    def of(cls, catalog: Catalog, engine: Engine | None = None, elsewhere: Elsewhere | None = None) -> type[Self]:
+        """The resource for a lakehouse with the tables of `catalog`, on whose files `engine` computes.
+
+        Stages may run `elsewhere`.
+        """
 
         class Resource(cls):  # type: ignore[misc, valid-type]
             pass
 
-        Resource.catalog = catalog
-        Resource.elsewhere = elsewhere
+        Resource.catalog, Resource.engine, Resource.elsewhere = catalog, engine or PolarsEngine(), elsewhere
         return Resource
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LakehouseResource"]:
         """The resource, while the process that works with it is known as the one that carries out the run."""
+        if context.run is not None and context.instance is not None:
+            choose_configured_month(context.instance, context.run)
         with carried_out_here(context):
             yield self
 
@@ -87,10 +96,11 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         stage: Stage[Wish],
         config: TriggeredConfig,
         *,
+        before: Callable[[Attempt], Iterator[Report]] | None = None,
         rows_loaded: object = None,
         serving: Serving | None = None,
     ) -> Iterator[Event]:
-        """The whole body of an asset that a stage makes."""
+        """The whole body of an asset that a stage makes; `before` reports what only this process can judge."""
         with self.attempt(context, stage.table, stage.limits) as attempt:
             work = Work(
                 lake=attempt.lake,
@@ -102,11 +112,12 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 trigger=shown(config.trigger),
                 started_by=started_by(context),
                 rows_loaded=rows_loaded,
-                stops_for_stale_sources=self.stops_for_stale_sources,
                 repeating=attempt.repeating,
                 serving=serving,
             )
             asked = asked_of(config, stage.asked)
+            if before is not None:
+                yield from attempt.events(before(attempt))
             here = stage.reports(work, asked)
             yield from attempt.events(
                 self.elsewhere.reports(context.op_execution_context, stage, work, asked) if self.elsewhere else here
@@ -121,7 +132,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def lakehouse(self) -> Lakehouse:
         """The lakehouse, for sensors and others that only read it."""
-        return Lakehouse(url=self.url, storage_options=self.storage_options, catalog=self.catalog)
+        return Lakehouse(url=self.url, storage_options=self.storage_options, catalog=self.catalog, engine=self.engine)
 
     def lakehouse_of(self, context: dg.AssetExecutionContext) -> Lakehouse:
         """The lakehouse as an asset writes it: every commit carries the run's id and who started it."""

@@ -9,22 +9,28 @@ from __future__ import annotations
 from typing import Any, TypeVar, get_args, get_origin
 
 import dagster as dg
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, Field, create_model
 
+from medallion_assets.contracts.months import Months
 from medallion_assets.orchestration.trigger_context import TriggeredConfig
 
 Wish = TypeVar("Wish", bound=BaseModel)
 
 
-def config_of(model: type[BaseModel]) -> type[TriggeredConfig]:
-    """Dagster's config class with the fields of a model, and what caused the run."""
-    made: type[TriggeredConfig] = _config(model, TriggeredConfig)
-    return made
+class OfMonth(TriggeredConfig):
+    """What the run config of a table with months has as well."""
+
+    month: str = Field(default="", description="YYYY-MM, for the whole run, where no partition is chosen")
+
+
+def config_of(model: type[BaseModel], months: Months | None = None) -> Any:
+    """Dagster's config class with the fields of a model, and what caused the run; the month, where a table has them."""
+    return _config(model, TriggeredConfig if months is None else OfMonth)
 
 
 def asked_of(config: TriggeredConfig, model: type[Wish]) -> Wish:
     """The plain values that a run config stands for."""
-    return model.model_validate(config.model_dump(exclude={"trigger"}))
+    return model.model_validate(config.model_dump(exclude={"trigger", "month"}))
 
 
 def _config(model: type[BaseModel], base: type[dg.Config]) -> Any:

@@ -19,6 +19,7 @@ from medallion_assets.contracts.run_days import contiguous
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.stages import DAILY, MONTHLY, REFRESH, stages, stages_of
+from medallion_assets.orchestration.assets.fetched import fetch_lines
 from medallion_assets.orchestration.assets.monitor import MONITOR
 from medallion_assets.orchestration.daily_close import daily_lines, day_to_close, unclosed_days
 from medallion_assets.orchestration.jobs import LIVE_PRIORITY, job_limit, job_tables, run_tags, step_tables
@@ -37,12 +38,13 @@ def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinitio
     Raises:
         SettingsError: there is no such job, or a cron line makes no sense.
     """
-    names = (*job_tables(catalog), MONITOR, *([QUERY_ALERTS_JOB] if settings.query_alerts else []))
+    fetching = {job: lines for pipeline in catalog.pipelines for job, lines in fetch_lines(pipeline).items()}
+    names = (*job_tables(catalog), *fetching, MONITOR, *([QUERY_ALERTS_JOB] if settings.query_alerts else []))
     if unknown := sorted(set(settings.schedules) - {*names, DAILY, MONTHLY}):
         raise _refused(f"jobs among {', '.join(names)}", ", ".join(unknown))
     daily = {pipeline.job(DAILY): pipeline for pipeline in catalog.pipelines if pipeline.gold and not pipeline.months}
     monthly = {pipeline.job(MONTHLY): pipeline for pipeline in catalog.pipelines if pipeline.months}
-    lines = {job: lines for job, lines in settings.schedules.items() if job in names}
+    lines = {**fetching, **{job: lines for job, lines in settings.schedules.items() if job in names}}
     lines |= {job: daily_lines(settings, pipeline) for job, pipeline in daily.items()}
     refreshed = {pipeline.job(REFRESH): pipeline.refresh for pipeline in catalog.pipelines if pipeline.refresh}
     zones = {job: refresh.time_zone for job, refresh in refreshed.items() if job not in lines}

@@ -32,7 +32,7 @@ def with_key_hash(records: pl.LazyFrame, identity: Sequence[str]) -> pl.LazyFram
 
 def suspects(engine: Engine, parts: Sequence[pl.LazyFrame], records: int) -> pl.DataFrame:
     """The hashes of keys that occur more than once in parts of so many records: one column, KEY_HASH."""
-    hashes = pl.concat([part.select(KEY_HASH) for part in parts]).drop_nulls()
+    hashes = [part.select(KEY_HASH).drop_nulls() for part in parts]
     groups = groups_of((records, engine.bounds.hashes))
     return pl.concat(engine.map_groups(_repeated, [hashes], by=[KEY_HASH], groups=groups))
 

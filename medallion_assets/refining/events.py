@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import partial
-from pathlib import Path
 
 import polars as pl
 
@@ -16,6 +15,7 @@ from medallion_assets.contracts.source import RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema, polars_type
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Engine, PutAside
 
 POSITION = ("_export_id", "_source_file", "_line_number")
@@ -53,7 +53,7 @@ def winners(events: pl.LazyFrame, key: Sequence[str], order: RecordOrder) -> pl.
 
 
 def winners_in_parts(
-    engine: Engine, parts: Sequence[pl.LazyFrame], key: Sequence[str], folder: Path, order: RecordOrder
+    engine: Engine, parts: Sequence[pl.LazyFrame], key: Sequence[str], folder: Place, order: RecordOrder
 ) -> Sequence[pl.LazyFrame]:
     """As many parts of events as before, with one event a key altogether: the one that wins.
 
@@ -65,7 +65,7 @@ def winners_in_parts(
     if exports.height <= 1 and not order.several_states:
         return parts
     win = partial(_winners_of_group, key=key, order=order)
-    return list(engine.map_groups(win, [pl.concat(parts)], by=key, groups=len(parts), folder=folder))
+    return list(engine.map_groups(win, [parts], by=key, groups=len(parts), folder=folder))
 
 
 def _winners_of_group(

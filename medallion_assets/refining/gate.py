@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.policies import GatePolicy
+from medallion_assets.delta.fingerprints import stand_ins
 
 MASS_DELETE = "mass_delete"
 """The name of rule C7 in checks, results and errors."""
@@ -63,7 +64,10 @@ class Counts:
 
 
 def rules_of(loaded: Loaded) -> str:
-    """Names what an export is judged by: another name when the table's columns or expectations, or its gate, change."""
+    """Names what an export is judged by: another name when the table's columns or expectations, or its gate, change.
+
+    So does one when its source reads records otherwise, or another text stands in for a missing one.
+    """
     table, policy = loaded.table, loaded.gate
     columns = [repr(replace(column, description="")) for column in table.columns]
     expectations = [
@@ -72,7 +76,8 @@ def rules_of(loaded: Loaded) -> str:
     ]
     gate = f"{table.key} {policy.quality_threshold} {policy.quality_min_bad_records} {loaded.chain_starts_at}"
     limits = f"{loaded.source.write_time_slack_hours} {policy.max_delete_share} {policy.max_delete_min_rows}"
-    return hashlib.sha256("\n".join([*columns, *expectations, gate, limits]).encode()).hexdigest()[:12]
+    rules = [*columns, *expectations, gate, limits, *stand_ins(table), *loaded.source.rules]
+    return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:12]
 
 
 def _plus(left: Mapping[str, int], right: Mapping[str, int], sign: int) -> Counter[str]:

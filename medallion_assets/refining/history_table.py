@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import narwhals as nw
 import polars as pl
@@ -26,6 +25,7 @@ from medallion_assets.delta.fingerprints import RULES_NOTE, fingerprint, rules_w
 from medallion_assets.delta.partitions import conform
 from medallion_assets.delta.schema import conformed, fits_contract, polars_schema, stored_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import PutAside, groups_of
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import row_group_rows, text_bytes
@@ -61,7 +61,7 @@ def merge_history(
     good: Sequence[pl.LazyFrame],
     fulls: FullExports,
     ignored: Collection[str],
-    workspace: Path,
+    workspace: Place,
     *,
     whole: Collection[str] = (),
 ) -> Change:
@@ -87,8 +87,8 @@ def merge_history(
     engine = silver.lakehouse.engine
     groups = groups_of((height, engine.bounds.group_rows), (size, engine.bounds.group_bytes))
     remake = partial(_remade, held=silver.part(), fulls=fulls, loaded=loaded)
-    folder = workspace if groups > 1 else None
-    made = list(engine.map_groups(remake, [touched], by=table.key, groups=groups, folder=folder))
+    folder = workspace if groups > 1 else engine.memory_or(workspace)
+    made = list(engine.map_groups(remake, [[touched]], by=table.key, groups=groups, folder=folder))
     if all(group.changed is None for group in made):
         return Change()
     rows = pl.concat([untouched, *(group.versions for group in made)])

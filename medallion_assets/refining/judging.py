@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 import polars as pl
 
@@ -19,6 +18,7 @@ from medallion_assets.contracts.expectations import judge
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Engine, PutAside, groups_of
 from medallion_assets.engines.files import Files
 from medallion_assets.refining.bronze import files_of
@@ -72,13 +72,14 @@ class _Part:
     before: Mapping[str, Counts] = field(default_factory=dict)
 
 
-def judge_exports(bronze: Snapshot, loaded: Loaded, exports: Sequence[Batch], workspace: Path) -> Judged:
+def judge_exports(bronze: Snapshot, loaded: Loaded, exports: Sequence[Batch], workspace: Place) -> Judged:
     """Judge every record of some exports.
 
-    What does not fit in one block is put into `workspace`, a folder that lives as long as the result is used.
+    What does not fit in one block is put into `workspace`, which lives as long as the result is used.
     """
     judged = Judged(counts={export.id: Counts(export_id=export.id) for export in exports})
-    files = bronze.part(paths=files_of(bronze, [export.id for export in exports])["path"])
+    held = files_of(bronze, [export.id for export in exports])
+    files = bronze.folder.part(held["path"], rows=held["num_records"])
     for part in bronze.lakehouse.engine.map_blocks(partial(_judge_block, loaded=loaded), files, folder=workspace):
         judged.add(part)
     _resolve_duplicates(bronze.lakehouse.engine, files, loaded, judged, workspace)
@@ -137,7 +138,7 @@ def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: pl.DataF
     return _Part(good=put[0], bad=put[1], counts=counts, before={} if before is None else count_records(before))
 
 
-def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Judged, workspace: Path) -> None:
+def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Judged, workspace: Place) -> None:
     """Judge the suspects anew, together: take their first judgement out, and put the resolved one in.
 
     All records of a key are resolved at once; keys are taken by their hashes, as many as fit in a block.
@@ -152,8 +153,8 @@ def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Ju
     groups = groups_of((int(found[RAW_BYTES].sum()), engine.bounds.block_bytes))
     was_one = len(judged.good) == groups == 1
     resolve = partial(_judge_suspects, files=files, loaded=loaded)
-    folder = None if was_one else workspace
-    for part in engine.map_groups(resolve, [found.lazy()], by=[KEY_HASH], groups=groups, folder=folder):
+    folder = engine.memory_or(workspace) if was_one else workspace
+    for part in engine.map_groups(resolve, [[found.lazy()]], by=[KEY_HASH], groups=groups, folder=folder):
         judged.count(part.before, sign=-1)
         judged.add(part)
     if was_one:
@@ -170,7 +171,10 @@ def _judge_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: Files,
 
 
 def _occurrences(lists: pl.Series) -> Counter[str]:
-    exploded = lists.filter(lists.list.len() > 0).explode().drop_nulls().alias("name")
+    filled = lists.filter(lists.list.len() > 0)
+    if filled.is_empty():
+        return Counter()
+    exploded = filled.explode().drop_nulls().alias("name")
     counts = exploded.value_counts().sort(["count", "name"], descending=[True, False]).head(MOST_UNKNOWN_NAMES)
     return Counter(dict(counts.iter_rows()))
 

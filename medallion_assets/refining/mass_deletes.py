@@ -83,10 +83,10 @@ def _count_absent(silver: Snapshot, older: pl.LazyFrame, judged: Judged, export:
     key, live = list(silver.table.key), _height(older)
     if not live:
         return 0, 0
-    present = pl.concat([part.select(key) for part in (*judged.good, *judged.bad)]).drop_nulls()
+    present = [part.select(key).drop_nulls() for part in (*judged.good, *judged.bad)]
     engine = silver.lakehouse.engine
     groups = groups_of((max(live, export.records), engine.bounds.keys))
-    return live, sum(engine.map_groups(partial(_lacking, key=key), [older, present], by=key, groups=groups))
+    return live, sum(engine.map_groups(partial(_lacking, key=key), [[older], present], by=key, groups=groups))
 
 
 def _lacking(keys: list[pl.DataFrame], _: PutAside, *, key: Sequence[str]) -> int:

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 
 import polars as pl
 
@@ -24,8 +23,8 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.files import Files
-from medallion_assets.engines.pieces import Aside
 from medallion_assets.refining.events import tombstones, winners_in_parts
 from medallion_assets.refining.full_exports import FullExports, bad_in, wins_by_id
 from medallion_assets.refining.merge_days import STATE, Winners, WonRows, day_item, replace_day, replace_tombstones
@@ -42,7 +41,7 @@ class Change:
     rows: int = 0
 
 
-def merge(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Path) -> Change:
+def merge(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Place) -> Change:
     """Merge good records into the table, day by day.
 
     `good` are parts of events (`events.event_schema`), each of which fits in memory.
@@ -66,7 +65,7 @@ def merge(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wo
     )
 
 
-def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Path) -> Winners:
+def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Place) -> Winners:
     """The rows that win; of several parts of events one after the other, each into a file of its own."""
     engine, table = silver.lakehouse.engine, silver.table
     parts = winners_in_parts(engine, good, table.key, workspace, fulls.order)
@@ -76,7 +75,7 @@ def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
             held=silver.part(),
             table=table,
             fulls=fulls,
-            folder=None if len(parts) == 1 else workspace,
+            folder=engine.memory_or(workspace) if len(parts) == 1 else workspace,
         )
         for part in parts
     ]
@@ -99,7 +98,7 @@ class _EventsPart:
     held: Files
     table: Table
     fulls: FullExports
-    folder: Path | None
+    folder: Place | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +120,7 @@ def _winning_rows(part: _EventsPart) -> _Won:
     return _Won(
         rows={key[0]: day for key, day in rows.partition_by(partition_by, as_dict=True).items()}
         if part.folder is None
-        else Aside(part.folder)(rows.sort(partition_by)),
+        else Aside(part.folder)(rows.sort(partition_by), is_sorted=True),
         partitions=set(rows[partition_by].unique()),
         moved=moved,
         count=rows.height,

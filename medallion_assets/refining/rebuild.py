@@ -202,7 +202,7 @@ class _Work:
         missing = [export for export in applied if export.id not in known]
         total, done = sum(export.records for export in missing), 0
         for group in self.copy.groups(missing):
-            with workspace() as folder:
+            with self.lakehouse.workspace() as folder:
                 judged = judge_exports(bronze, self.loaded, group, folder)
                 self._expect_gate(ledger, group, judged)
                 self._quarantine(judged)

@@ -38,7 +38,6 @@ from medallion_assets.refining.merge import Change, merge
 from medallion_assets.refining.quarantine import bad_keys, quarantine_table, stage_rows, with_window
 from medallion_assets.refining.refine import commit_change
 from medallion_assets.refining.replace import add_rows
-from medallion_assets.storage.workspace import workspace
 
 REDRIVEN_NOTE = "medallion_redriven"
 
@@ -179,7 +178,7 @@ def _settle_uncertain(
     if not uncertain.height:
         return uncertain, uncertain.select(POSITION)
     exports = [settled[export_id] for export_id in uncertain["_export_id"].unique().sort()]
-    with workspace() as folder:
+    with bronze.lakehouse.workspace() as folder:
         judged = judge_exports(bronze, loaded, exports, folder)
         good, bad = (
             pl.concat([part.select(POSITION) for part in parts]).collect(engine="streaming")
@@ -196,7 +195,7 @@ def _apply(lakehouse: Lakehouse, loaded: Loaded, judged: _JudgedAgain, why: str)
     keys = bad_keys(lakehouse, loaded, applied)
     fulls = FullExports(applied=applied, applying=None, bad_keys=keys, ends=ledger.ends, order=loaded.source.order)
     events = [judged.events.lazy()]
-    with workspace() as folder:
+    with lakehouse.workspace() as folder:
         if loaded.months is not None:
             change = add_rows(silver, judged.events)
         elif silver.table.history:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 
 import polars as pl
 
@@ -23,6 +22,7 @@ from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.fingerprints import expect_same_key
 from medallion_assets.delta.source_versions import SourceVersion
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.engines.aside import Place
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import Action, read_decisions
 from medallion_assets.refining.full_exports import FullExports
@@ -35,7 +35,6 @@ from medallion_assets.refining.merge import Change, merge
 from medallion_assets.refining.quarantine import bad_keys, quarantine
 from medallion_assets.refining.refined import Failing, Refined, settled_notes
 from medallion_assets.refining.replace import refine_partitions
-from medallion_assets.storage.workspace import workspace
 
 
 def refine(
@@ -78,11 +77,11 @@ def _round(
     expect_same_key(silver)
     done.version = silver.version
     ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
-    group = ledger.next_group(lakehouse.engine.bounds.block_rows)
+    group = ledger.next_group(lakehouse.engine.bounds.commit_rows)
     if not group:
         return ledger
     progress(f"{table.name}: judging {', '.join(export.id for export in group)}")
-    with workspace() as folder:
+    with lakehouse.workspace() as folder:
         judged = judge_exports(bronze, loaded, group, folder)
         judged.counts.update(with_deletes(lakehouse, silver, ledger, group, judged, gate))
         sorted_out = _sort_out(group, judged, ledger, gate)
@@ -147,7 +146,7 @@ def _publish(
     sorted_out: _SortedOut,
     judged: Judged,
     now: datetime,
-    workspace: Path,
+    workspace: Place,
 ) -> Change:
     """Quarantine the applied exports' bad records, and stage what their good ones change in Silver."""
     table, ids = silver.table, sorted_out.ids

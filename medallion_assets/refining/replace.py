@@ -36,7 +36,6 @@ from medallion_assets.refining.merge import Change
 from medallion_assets.refining.quarantine import keep_exports, quarantine
 from medallion_assets.refining.refined import Failing, Refined, settled_notes
 from medallion_assets.refining.versions import drop_versions
-from medallion_assets.storage.workspace import workspace
 
 
 def refine_partitions(
@@ -102,7 +101,7 @@ def _settle(tables: _Tables, loaded: Loaded, batch: Batch, gate: Gate, now: date
             done.version = version
             done.rejected.append(batch.id)
         return
-    with workspace() as folder:
+    with lakehouse.workspace() as folder:
         judged = judge_exports(tables.bronze, loaded, [batch], folder)
         judged.counts[batch.id] = _with_shrinking(tables.silver, batch, judged.counts[batch.id])
         if decision is not Action.ACCEPT and not gate.lets_through(judged.counts[batch.id]):

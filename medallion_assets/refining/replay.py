@@ -16,6 +16,7 @@ import polars as pl
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.engines.aside import Place
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.history_table import merge_history
 from medallion_assets.refining.merge import merge
@@ -46,9 +47,9 @@ class Replay:
         is in the copy before that end is known (rule B3).
         """
         in_order = sorted(exports, key=lambda export: not export.is_full) if self.origins.count > 1 else exports
-        return export_groups(in_order, self.scratch.engine.bounds.block_rows)
+        return export_groups(in_order, self.scratch.engine.bounds.commit_rows)
 
-    def apply(self, group: Sequence[Batch], good: Sequence[pl.LazyFrame], workspace: Path) -> None:
+    def apply(self, group: Sequence[Batch], good: Sequence[pl.LazyFrame], workspace: Place) -> None:
         """Apply the good records of a group of exports; in which order groups come does not matter (rule K4)."""
         before = [export for export in self.applied if export.is_full]
         applying = next((export for export in group if export.is_full), None)

@@ -9,7 +9,7 @@ one can be, whatever was loaded from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -38,16 +38,27 @@ class SourceFreshness:
         return self.reaches_until is None or self.now - self.reaches_until > timedelta(hours=self.limit_hours)
 
     @property
-    def error(self) -> StaleSourceError:
-        """The error of a run that a stale source stops."""
-        reach = "nothing" if self.reaches_until is None else f"batches until {self.reaches_until:%Y-%m-%d %H:%M} UTC"
-        return StaleSourceError(
-            f"stale_source: {self.table} has no recent batch",
-            expected=f"one of the last {self.limit_hours:g} hours in {self.place}",
-            found=reach,
-            do="see why nothing has arrived there; MEDALLION_STALE_SOURCES=warn loads what there is, "
-            "and source_freshness_hours of Loaded(...) is the limit",
-        )
+    def wanted(self) -> str:
+        """What is expected of it, in words."""
+        return f"one of the last {self.limit_hours:g} hours in {self.place}"
+
+    @property
+    def reach(self) -> str:
+        """How far it reaches, in words."""
+        return "nothing" if self.reaches_until is None else f"batches until {self.reaches_until:%Y-%m-%d %H:%M} UTC"
+
+
+def stale_sources(stale: Sequence[SourceFreshness]) -> StaleSourceError:
+    """The error of a run that stale sources stop; each of them is named."""
+    names = ", ".join(source.table for source in stale)
+    several = len(stale) > 1
+    return StaleSourceError(
+        f"stale_source: {names} {'have' if several else 'has'} no recent batch",
+        expected="; ".join(f"{source.table}: {source.wanted}" if several else source.wanted for source in stale),
+        found="; ".join(f"{source.table}: {source.reach}" if several else source.reach for source in stale),
+        do="see why nothing has arrived there; MEDALLION_STALE_SOURCES=warn loads what there is, "
+        "and source_freshness_hours of Loaded(...) is the limit; until then no source of the run is loaded",
+    )
 
 
 def source_freshness(lakehouse: Lakehouse, raw_url: str, loaded: Loaded, *, now: datetime) -> SourceFreshness | None:

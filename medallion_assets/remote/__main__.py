@@ -29,6 +29,7 @@ from dagster_pipes import PipesContext
 from medallion_assets.contracts.catalog import Catalog, load_catalog
 from medallion_assets.contracts.run_days import day_tags, parse_days
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.engines.choice import engine_of
 from medallion_assets.errors import MedallionError, SettingsError
 from medallion_assets.errors.native import native_failures
 from medallion_assets.publishing.publisher import publishing_client
@@ -78,7 +79,11 @@ def run_stage(
     stage = stage_named(catalog, settings.first_day, request.table)
     author = {"dagster_run_id": request.run_id, "started_by": request.started_by}
     lake = Lakehouse(
-        url=settings.lakehouse_url, storage_options=settings.storage_options, catalog=catalog, author=author
+        url=settings.lakehouse_url,
+        storage_options=settings.storage_options,
+        catalog=catalog,
+        author=author,
+        engine=engine_of(settings),
     )
     work = Work(
         lake=lake,
@@ -90,7 +95,6 @@ def run_stage(
         trigger=request.trigger,
         started_by=request.started_by,
         rows_loaded=request.rows_loaded,
-        stops_for_stale_sources=settings.stops_for_stale_sources,
         repeating=Repeating(attempts=settings.repetitions, first_wait_seconds=settings.first_wait_seconds),
         serving=Serving(
             client=partial(publishing_client, region_name=settings.aws_region),

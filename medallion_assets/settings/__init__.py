@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.settings.compute import Compute, read_compute
+from medallion_assets.settings.spark import SparkSettings, spark_settings
 from medallion_assets.settings.values import (
     choice,
     json_object,
@@ -31,10 +32,11 @@ from medallion_assets.settings.values import (
     table_prefix,
 )
 
-ENGINES = ("polars",)
+ENGINES = ("polars", "spark")
 ALERT_KINDS = ("failure", "warning", "skipped", "success")
 """The kinds of alerts, each with a list of URLs of its own."""
 ALERT_CHOICES = ("failures", "every_run")
+DBT_DOCS_URL = "MEDALLION_DBT_DOCS_URL"
 QUERY_ALERTS, QUERY_ALERTS_JOB = "MEDALLION_QUERY_ALERTS", "query_alerts"
 SCHEDULES = {"daily_gold_and_publish": ("0 1 * * *",), "monitor": ("*/15 * * * *",)}
 """Yesterday is closed at 01:00, and the monitor runs four times an hour, unless settings say otherwise."""
@@ -59,6 +61,7 @@ class Settings:
 
     `home` is an absolute path; `raw_url` and `lakehouse_url` are absolute paths without a scheme, or `s3://bucket/prefix`.
     `storage_options` are the AWS variables that are set (secrets), as deltalake, Polars and obstore take them.
+    `engine` computes on the tables' files; `spark` says where Spark is, should it be that.
     `pipelines` are named `module:NAME`.
     `uses_triggers`: sensors and schedules are on without being switched on by hand, once a daemon runs.
     `stops_for_stale_sources` is false when a run goes on, with a warning, although its source is stale (rule F8).
@@ -70,6 +73,7 @@ class Settings:
     failed transiently begin after `first_wait_seconds`. What still fails is tried again as a whole step: first after
     `step_retry_seconds`, then twice as long each time; no variable sets that, and only tests hand in another.
     `duckdb_memory` (such as 1GB) and `duckdb_threads` are what a build of dbt models may use.
+    `dbt_docs_url` is where somebody serves `dbt_docs` of the home, or empty.
     `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_jobs` which runs of a job raise one
     (`every_run` or `failures`). `query_alerts` is the file that declares queries which must find nothing. `compute`
     says where the stage of each table runs, `remote_url` where its requests and messages lie. `databricks_token` is a
@@ -80,6 +84,8 @@ class Settings:
     raw_url: str
     lakehouse_url: str
     storage_options: Mapping[str, str] = field(repr=False)
+    engine: str
+    spark: SparkSettings
     pipelines: tuple[str, ...]
     first_day: date
     uses_triggers: bool
@@ -96,6 +102,7 @@ class Settings:
     first_wait_seconds: float
     duckdb_memory: str
     duckdb_threads: int
+    dbt_docs_url: str
     alert_urls: Mapping[str, tuple[str, ...]] = field(repr=False)
     alert_jobs: Mapping[str, str]
     query_alerts: Path | None
@@ -141,7 +148,6 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if environment is None else environment
     home = Path(env.get("MEDALLION_HOME") or ".medallion").expanduser().absolute()
-    choice(env, "MEDALLION_ENGINE", ENGINES)  # another one is refused; while there is one, nobody reads which
     lakehouse_url = _url(env, "MEDALLION_LAKEHOUSE_URL", home / "lakehouse")
     if set(lakehouse_url) & set("#?%"):
         raise SettingsError(
@@ -155,6 +161,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raw_url=_url(env, "MEDALLION_RAW_URL", home / "raw-dynamodb-exports"),
         lakehouse_url=lakehouse_url,
         storage_options=storage_options(env),
+        engine=choice(env, "MEDALLION_ENGINE", ENGINES),
+        spark=spark_settings(env),
         pipelines=_pipelines(env),
         first_day=parsed(env, "MEDALLION_FIRST_DAY", "2025-01-01", date.fromisoformat, DAY),
         uses_triggers=choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
@@ -179,6 +187,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         first_wait_seconds=number(env, "MEDALLION_RETRY_SECONDS", "30"),
         duckdb_memory=parsed(env, "MEDALLION_DBT_MEMORY", "1GB", memory, "an amount of memory such as 1GB or 512MB"),
         duckdb_threads=int(number(env, "MEDALLION_DBT_THREADS", "2")) or 1,
+        dbt_docs_url=(env.get(DBT_DOCS_URL) or "").rstrip("/"),
         alert_urls={kind: tuple(env.get(f"MEDALLION_ALERTS_{kind.upper()}", "").split()) for kind in ALERT_KINDS},
         alert_jobs=_alert_jobs(env),
         query_alerts=Path(env[QUERY_ALERTS]).expanduser().absolute() if env.get(QUERY_ALERTS) else None,

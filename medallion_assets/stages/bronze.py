@@ -22,7 +22,6 @@ from medallion_assets.refining.decisions import Decision, read_decisions, record
 from medallion_assets.refining.load import Ingested, ingest
 from medallion_assets.refining.owner import FORMER_TABLE, expect_new_table_id
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
-from medallion_assets.refining.source_freshness import source_freshness
 from medallion_assets.refining.versions import SUPERSEDED
 from medallion_assets.stages.asked import AskedLoad
 from medallion_assets.stages.figures import as_table, counts
@@ -33,7 +32,9 @@ from medallion_assets.stages.work import Work
 
 CHECKS = {"exports_verified": "Every export that lies there was seen; the complete ones verified, are in, and count."}
 SOURCE_FRESH = "source_fresh"
-FRESHNESS_CHECKS = {SOURCE_FRESH: "The latest batch that lies there is recent enough; judged before any is loaded."}
+FRESHNESS_CHECKS = {
+    SOURCE_FRESH: "The latest batch that lies there is recent enough; judged before the run loads anything."
+}
 REFUSALS_SHOWN = 20
 MESSAGE_CHARACTERS = 1_000
 """A message says what to do at its end, so it is shown whole."""
@@ -66,7 +67,6 @@ class BronzeStage:
         loaded, table, lake, now, done = self.loaded, self.table, work.lake, work.now, Ingested()
         wanted = loaded_months(work.tags, of=table, months=loaded.months, now=now)
         confirm_table(lake, asked.decisions(table.short_name, by=work.started_by, at=now))
-        yield from source_fresh(work, loaded)
         read = partial(rebuild_bronze, lake, work.raw_url, loaded, now=now)
         again = rebuild_if_asked(work, asked.rebuild, read)
         only = frozenset(asked.exports)
@@ -87,29 +87,6 @@ def confirm_table(lake: Lakehouse, decisions: list[Decision]) -> None:
         if bronze is not None and decision.subject not in read_decisions(lake, decision.table_name):
             expect_new_table_id(bronze, decision.subject)
     record_decisions(lake, decisions)
-
-
-def source_fresh(work: Work, loaded: Loaded) -> Iterator[Check]:
-    """The check `source_fresh` of a table whose declaration promises fresh batches.
-
-    Raises:
-        StaleSourceError: the source is stale, and the setting does not say that this is a warning.
-    """
-    found = work.repeat(partial(source_freshness, work.lake, work.raw_url, loaded, now=work.now))
-    if found is None:
-        return
-    stops = work.stops_for_stale_sources
-    yield check(
-        bronze_table(loaded.table.short_name),
-        SOURCE_FRESH,
-        passed=not found.is_stale,
-        warn=not stops,
-        reaches_until="nothing lies there" if found.reaches_until is None else str(found.reaches_until),
-        limit_hours=found.limit_hours,
-        batches=found.batches,
-    )
-    if found.is_stale and stops:
-        raise found.error
 
 
 def _result(bronze: Snapshot, done: Ingested, trigger: str, again: Rebuilt | None, months: list[date]) -> Made:

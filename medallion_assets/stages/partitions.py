@@ -67,8 +67,8 @@ def asked_partitions(
             f"{of.name}: a run cannot be about these months",
             expected=f"months from {months.first} to {last}, each by its first day, as YYYY-MM-DD",
             found=repr(named) if named else "no month at all",
-            do="choose such partitions in the UI; or give `dagster asset materialize` --partition YYYY-MM-01; which "
-            "month is the first stands in the table's declaration",
+            do="choose such partitions in the UI; or give `dagster asset materialize` --partition YYYY-MM-01; or set "
+            "month: YYYY-MM in the run config of an asset; which month is the first stands in the table's declaration",
         )
     return asked
 

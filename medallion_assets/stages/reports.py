@@ -121,6 +121,7 @@ def made_version(
         quality_score=quality_score,
         table_version=snapshot.version,
         table_id=snapshot.table_id,
+        engine=snapshot.lakehouse.engine.name,
         row_count=snapshot.row_count,
         location=Place(snapshot.uri),
         sample=shown_rows(rows.head(PREVIEW_ROWS).collect()),

@@ -94,7 +94,6 @@ class Work:
     trigger: str = ""
     started_by: str = ""
     rows_loaded: Any = None
-    stops_for_stale_sources: bool = True
     repeating: Repeating = Repeating()
     serving: Serving | None = None
 

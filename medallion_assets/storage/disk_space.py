@@ -1,6 +1,7 @@
 """Disk space: which places have too little of it left for runs to go on.
 
-Belongs here: what is left at a place, in bytes and in files. Does not: freeing any, or a disk that is full already.
+Belongs here: what is left at a place, in bytes and in files, and whether what comes fits there. Does not: freeing any,
+or a disk that is full already.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
 
-from medallion_assets.errors import SettingsError
+from medallion_assets.errors import DiskFullError, SettingsError
 from medallion_assets.settings import load_settings
 
 LEAST_BYTES = 200_000_000
@@ -50,6 +51,22 @@ def room_for_runs(environment: Mapping[str, str]) -> list[Room]:
 def room_at(places: Mapping[str, str | None]) -> list[Room]:
     """What is left at local places, by name; those that are unknown or URLs are left out, as nobody here can know."""
     return [_room(name, place) for name, place in places.items() if place and "://" not in place]
+
+
+def expect_room(folder: Path, needed_bytes: int, *, what: str) -> None:
+    """Refuse to begin with what does not fit into a folder, or leaves less than runs need.
+
+    Raises:
+        DiskFullError: with how much is needed, and how much there is.
+    """
+    room = _room("the disk", str(folder))
+    if room.free_bytes < needed_bytes + LEAST_BYTES:
+        raise DiskFullError(
+            f"{what} does not fit on the disk",
+            expected=f"{(needed_bytes + LEAST_BYTES) / 1e9:.1f} GB free, {needed_bytes / 1e9:.1f} GB of them for it",
+            found=str(room),
+            do="free space there, or let TMPDIR name a folder on a larger disk",
+        )
 
 
 def _room(name: str, place: str) -> Room:

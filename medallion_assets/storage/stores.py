@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from medallion_assets.errors import PermanentError
@@ -237,6 +237,19 @@ def write_bytes(store: ObjectStore, key: str, data: bytes, *, content_type: str 
     attributes = {"Content-Type": content_type} if content_type and not isinstance(store, LocalStore) else None
     with store_errors(key):
         obstore.put(store, key, data, attributes=attributes)
+
+
+def create_bytes(store: ObjectStore, key: str, data: bytes) -> bool:
+    """Write a small object where there is none; whether there was none. Of several who do so at once, one does.
+
+    A write whose answer was lost finds itself there: who must know compares the bytes.
+    """
+    with store_errors(key):
+        try:
+            obstore.put(store, key, data, mode="create")
+        except AlreadyExistsError:
+            return False
+        return True
 
 
 def _state(store: ObjectStore, key: str) -> str:

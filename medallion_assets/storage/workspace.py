@@ -1,7 +1,7 @@
 """Workspaces: temporary folders for what does not fit into memory, and what killed processes left of theirs.
 
-Belongs here: making one, and removing those whose process is gone.
-Does not: what is put there.
+Belongs here: making one on this machine, and removing those whose process is gone.
+Does not: what is put there, or workspaces that other machines reach (storage.shared_workspace).
 
 A process that is killed, or aborted because memory ran out, removes nothing, and a workspace may be as large as the
 largest export. So whoever makes one first removes those that nobody holds. Held means locked (flock on the folder): the
@@ -22,10 +22,11 @@ PREFIX = "medallion-work-"
 
 
 @contextmanager
-def workspace() -> Iterator[Path]:
-    """An empty folder below the temporary folder (TMPDIR), removed on leaving."""
-    _remove_abandoned(Path(tempfile.gettempdir()))
-    folder, lock = _make()
+def workspace(base: Path | None = None) -> Iterator[Path]:
+    """An empty folder below `base`, else below the temporary folder (TMPDIR), removed on leaving."""
+    base = base or Path(tempfile.gettempdir())
+    _remove_abandoned(base)
+    folder, lock = _make(base)
     try:
         yield folder
     finally:
@@ -33,9 +34,9 @@ def workspace() -> Iterator[Path]:
         os.close(lock)
 
 
-def _make() -> tuple[Path, int]:
+def _make(base: Path) -> tuple[Path, int]:
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
         with suppress(FileNotFoundError):  # another process saw it before it was locked, and removed it
             lock = os.open(folder, os.O_RDONLY)
             with suppress(OSError):  # a network disk may lock no folder: then none is swept there either

@@ -21,7 +21,8 @@ from medallion_assets.delta.duckdb_files import FilesOnDemand
 from medallion_assets.delta.duckdb_views import connect, make_view
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.errors import PermanentError, UnreadableTableError
+from medallion_assets.errors import DiskFullError, PermanentError, UnreadableTableError
+from medallion_assets.storage import disk_space
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.refining.planting import DAY, NEXT_DAY, STOCK, put
 from medallion_assets_tests.services.s3 import S3Server
@@ -235,3 +236,22 @@ def test_a_download_that_was_cut_off_is_made_again(s3_server: S3Server, tmp_path
     cut.parent.mkdir(parents=True)
     cut.write_bytes(b"PAR1")
     assert view(snapshot, tmp_path).rows() == [("a", DAY, 1)]
+
+
+def test_what_does_not_fit_on_the_disk_is_not_downloaded(
+    s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No disk here is full, so more has to be left on it than any has."""
+    monkeypatch.setattr(disk_space, "LEAST_BYTES", 10**18)
+    lakehouse = Lakehouse(url=f"s3://{s3_server.make_bucket()}", storage_options=s3_server.environment)
+    put(lakehouse, ("a", DAY, 1))
+    snapshot, files = lakehouse.open(STOCK), FilesOnDemand(tmp_path)
+    with pytest.raises(DiskFullError, match=r"a copy of silver\.stock does not fit"):
+        view(snapshot, tmp_path)
+    with connect() as connection:
+        connection.register_filesystem(files)
+        make_view(connection, snapshot, downloads=files)
+        with pytest.raises(Exception, match="does not fit"):
+            connection.execute("from silver.stock").fetchall()
+    assert isinstance(files.failure, DiskFullError)
+    assert not list(tmp_path.rglob("*.parquet*"))

@@ -17,6 +17,7 @@ from medallion_assets_tests.services.processes import REPOSITORY
 END_RUNS = [sys.executable, REPOSITORY / "deploy" / "end-runs"]
 
 
+@pytest.mark.slow
 def test_it_ends_the_workers_of_its_home_and_names_their_runs(tmp_path: Path) -> None:
     folders = [tmp_path / home / FOLDER for home in ("this", "another")]
     workers = []

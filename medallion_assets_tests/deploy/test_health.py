@@ -82,6 +82,7 @@ def test_a_database_that_is_down_hides_no_other_part(tmp_path: Path) -> None:
     assert "hunter2" not in json.dumps(parts)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("postgres")
 def test_a_database_whose_disk_is_full_is_not_well_though_it_answers(small_disk: SmallDisk) -> None:
     """Everybody may connect and read, and no run can begin or end."""

@@ -47,10 +47,10 @@ def test_everything_of_both_arrives(tmp_path: Path, postgres: PostgresServer, dy
         desk.export_all("tickets", ticket(1, day=1), ticket(2, day=2))
         sold_on = export_shop(settings.raw_url)
         production.start()
-        wait_until(production, lambda: published(dynamodb_local.client, lakehouse, sold_on) == expected(desk))
+        wait_until(production, lambda: published(dynamodb_local.client, lakehouse, sold_on), expected(desk))
         desk.export_changes("agents", agent("a1", "blue"))
         desk.export_changes("tickets", ticket(3, day=2, requester="r2"), deleted="T1")
-        wait_until(production, lambda: published(dynamodb_local.client, lakehouse, sold_on) == expected(desk))
+        wait_until(production, lambda: published(dynamodb_local.client, lakehouse, sold_on), expected(desk))
         assert {run.job for run in production.runs()} >= {
             "ingest_and_refine",
             "daily_gold_and_publish",
@@ -89,11 +89,13 @@ def expected(desk: HelpDesk) -> dict[str, Any]:
     }
 
 
-def wait_until(production: Deployment, arrived: Callable[[], bool]) -> None:
-    """Until everything is there; fails when that takes too long."""
+def wait_until(production: Deployment, found: Callable[[], dict[str, Any]], wanted: dict[str, Any]) -> None:
+    """Until readers find what is wanted; fails when that takes too long, and says what they find instead."""
     deadline = time.monotonic() + LONGEST_SECONDS
-    while not arrived():
+    while (there := found()) != wanted:
         if time.monotonic() > deadline:
             runs = [(run.job, run.status) for run in production.runs(30)]
-            pytest.fail(f"not there after {LONGEST_SECONDS:.0f} s: {runs}\n{production.end_of_log()}")
+            differing = {key: (there.get(key), value) for key, value in wanted.items() if there.get(key) != value}
+            too_late = f"not there after {LONGEST_SECONDS:.0f} s, (found, wanted): {differing}"
+            pytest.fail(f"{too_late}\n{runs}\n{production.end_of_log()}")
         time.sleep(1)

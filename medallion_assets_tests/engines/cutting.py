@@ -8,17 +8,18 @@ from __future__ import annotations
 import pickle
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 import polars as pl
 
+from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Answer, Bounds, Item, PutAside
 from medallion_assets.engines.files import Files
-from medallion_assets.engines.pieces import Aside
+from medallion_assets.engines.polars import PolarsEngine
 
 MOST_GROUPS = 4
 
@@ -42,6 +43,20 @@ class CuttingEngine:
     choice: random.Random
     bounds: Bounds = field(default_factory=lambda: replace(small_bounds(3), block_rows=1_000, block_bytes=300_000))
 
+    name: str = "cutting"
+
+    @property
+    def here(self) -> CuttingEngine:
+        return self
+
+    def workspace(self, beside: Place) -> AbstractContextManager[Place]:
+        """As Polars has it."""
+        return PolarsEngine().workspace(beside)
+
+    def memory_or(self, folder: Place) -> Place | None:
+        """Here or there."""
+        return folder if self.choice.random() < 0.5 else None
+
     def scan(self, files: Files) -> nw.LazyFrame[Any]:
         """Rows in any order: data files have none."""
         return nw.from_native(self._shuffled(files.scan().collect()).lazy())
@@ -62,7 +77,7 @@ class CuttingEngine:
         return self._in_any_order([partial(_elsewhere, function, item) for item in held])
 
     def map_blocks(
-        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Path | None = None
+        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
     ) -> Iterator[Answer]:
         """Blocks of any height, of rows in any order."""
         lines = self._shuffled(files.scan().collect())
@@ -75,20 +90,20 @@ class CuttingEngine:
     def map_groups(
         self,
         function: Callable[[list[pl.DataFrame], PutAside], Answer],
-        frames: Sequence[pl.LazyFrame],
+        frames: Sequence[Sequence[pl.LazyFrame]],
         *,
         by: Sequence[str],
         groups: int,  # noqa: ARG002
-        folder: Path | None = None,
+        folder: Place | None = None,
     ) -> Iterator[Answer]:
         """Any keys in a group; some groups have none."""
         number, seed = self.choice.randint(1, MOST_GROUPS), self.choice.randint(0, 2**32)
         bucket = pl.struct(*by).hash(seed) % number
-        wholes = [self._shuffled(frame.collect()) for frame in frames]
+        wholes = [self._shuffled(pl.concat(frame).collect()) for frame in frames]
         groups_of_rows = [[whole.filter(bucket == each) for whole in wholes] for each in range(number)]
         return self._in_any_order([partial(self._apart, function, rows, folder) for rows in groups_of_rows])
 
-    def _apart(self, function: Callable[[Any, PutAside], Answer], rows: Any, folder: Path | None) -> Answer:
+    def _apart(self, function: Callable[[Any, PutAside], Answer], rows: Any, folder: Place | None) -> Answer:
         aside = Aside(folder if self.choice.random() < 0.5 else None)
         return _elsewhere(partial(_call, function, aside), rows)
 

@@ -11,6 +11,7 @@ from medallion_assets.engines import pieces as module
 from medallion_assets.engines.blocks import blocks
 from medallion_assets.engines.engine import Bounds
 from medallion_assets.engines.pieces import pieces, row_group_rows, rows_of_bytes, spilled, text_bytes
+from medallion_assets.storage.options import StorageOptions
 
 TEXTS = pl.Series(["aaaa", None, "bb", "cccccccc", "", "d"])
 
@@ -54,7 +55,7 @@ def test_rows_that_are_put_aside_lie_in_small_row_groups(tmp_path: Path, monkeyp
     """However long they are: who reads them holds row groups whole."""
     monkeypatch.setattr(module, "ROW_GROUP_BYTES", 2_000)
     frame = pl.DataFrame({"a": [str(number) * 1_000 for number in range(8)]})
-    kept = spilled(frame, tmp_path / "aside.parquet")
+    kept = spilled(frame, str(tmp_path / "aside.parquet"), StorageOptions())
     assert kept.collect().equals(frame)
     batches = [batch.height for batch in kept.collect_batches(lazy=True, engine="streaming")]
     assert max(batches) <= 2

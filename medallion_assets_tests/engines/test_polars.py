@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Answer, Bounds, PutAside, groups_of
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.polars import PolarsEngine
@@ -48,7 +49,7 @@ def test_blocks_go_over_files_and_only_one_alone_stays_in_memory(tmp_path: Path,
     lines, folder = lines_of(tmp_path, count), tmp_path / "aside"
     folder.mkdir()
     engine = PolarsEngine(Bounds(block_rows=5))
-    answers = list(engine.map_blocks(height_and_aside, lines, folder=folder))
+    answers = list(engine.map_blocks(height_and_aside, lines, folder=Place(str(folder))))
     assert max(height for height, _ in answers) <= 5
     assert sum(height for height, _ in answers) == count
     assert len(list(folder.iterdir())) == files == (len(answers) if files else 0)
@@ -62,7 +63,10 @@ def test_all_rows_of_a_key_are_in_one_call(groups: int) -> None:
     right = pl.LazyFrame({"key": range(10, 30)})
     calls = list(
         PolarsEngine().map_groups(
-            lambda frames, _: [set(frame["key"]) for frame in frames], [left, right], by=["key"], groups=groups
+            lambda frames, _: [set(frame["key"]) for frame in frames],
+            [[left], [right.head(5), right.slice(5)]],
+            by=["key"],
+            groups=groups,
         )
     )
     assert len(calls) == groups
@@ -80,7 +84,7 @@ class RecordingEngine(PolarsEngine):
     heights: list[int] = field(default_factory=list)
 
     def map_blocks(
-        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Path | None = None
+        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
     ) -> Iterator[Answer]:
         def noted(lines: pl.DataFrame, aside: PutAside) -> Answer:
             self.heights.append(lines.height)
@@ -91,11 +95,11 @@ class RecordingEngine(PolarsEngine):
     def map_groups(
         self,
         function: Callable[[list[pl.DataFrame], PutAside], Answer],
-        frames: Sequence[pl.LazyFrame],
+        frames: Sequence[Sequence[pl.LazyFrame]],
         *,
         by: Sequence[str],
         groups: int,
-        folder: Path | None = None,
+        folder: Place | None = None,
     ) -> Iterator[Answer]:
         inner: Any = getattr(function, "func", function)
         self.groups[inner.__name__] = max(groups, self.groups.get(inner.__name__, 0))

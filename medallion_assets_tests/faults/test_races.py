@@ -94,6 +94,7 @@ def test_another_run_between_any_two_steps_of_silver(
     assert interleave(landed, tmp_path, pipeline.run_silver, later_exports, check) > 20
 
 
+@pytest.mark.slow
 def test_a_full_export_settled_meanwhile_is_known(tmp_path: Path) -> None:
     """K1: another run settles a full export and dies; the slower run applies older records that the export lacked."""
     begin = full(TRANSACTIONS, "01741435200001-00000001", AT, [item_line(transaction("t1"))])

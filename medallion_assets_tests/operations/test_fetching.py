@@ -26,7 +26,8 @@ def test_windows_of_a_table_lie_in_its_raw_place(tmp_path: Path) -> None:
         loaded = Loaded(table=ORDERS, source=source)
         with pytest.raises(SettingsError, match="SHOP_KEY"):
             list(fetch(loaded, str(tmp_path), {}, {}, now))
-        assert list(fetch(loaded, str(tmp_path), {}, {"SHOP_KEY": "k"}, now)) == [FIRST]
+        fetched = fetch(loaded, str(tmp_path), {}, {"SHOP_KEY": "k"}, now)
+        assert [found.window for found in fetched] == [FIRST]
         assert api.headers[0]["X-Key"] == "k"
     assert [found.id for found in source.find(open_store(f"{tmp_path}/orders")).batches] == [FIRST.name]
 

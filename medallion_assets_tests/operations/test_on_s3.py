@@ -51,6 +51,7 @@ def test_a_bucket_is_verified_and_what_is_broken_in_it_is_found(lakehouse: Lakeh
     ]
 
 
+@pytest.mark.slow
 def test_a_row_is_driven_again_and_explained(lakehouse: Lakehouse) -> None:
     """C6: on S3 as on disk."""
     assert redrive(lakehouse, declared(WITH_EURO), now=NOW).redriven == 1

@@ -49,7 +49,9 @@ def execute(graph: Graph, request: dg.RunRequest) -> Run:
     )
 
 
-@pytest.mark.parametrize(("first", "last"), [(LAST, LAST), (date(2025, 1, 10), date(2025, 1, 12))])
+@pytest.mark.parametrize(
+    ("first", "last"), [pytest.param(LAST, LAST, marks=pytest.mark.slow), (date(2025, 1, 10), date(2025, 1, 12))]
+)
 def test_one_run_builds_and_publishes_exactly_the_days(refined: Graph, first: date, last: date) -> None:
     """A single day goes the same way as several."""
     for pair in PUBLISHED_TABLES:
@@ -76,6 +78,7 @@ def test_one_run_takes_scattered_days_and_no_other(refined: Graph) -> None:
     assert told == ["2025-01-03, 2025-01-09...2025-01-10"]
 
 
+@pytest.mark.slow
 def test_what_the_sensors_ask_for_is_built_published_and_then_enough(refined_home: Path, tmp_path: Path) -> None:
     """The whole way through Dagster: its event log tells the sensors what was published."""
     copytree(refined_home, tmp_path / "home")
@@ -91,6 +94,7 @@ def test_what_the_sensors_ask_for_is_built_published_and_then_enough(refined_hom
             assert follower.tick(gold, now=now) == []
 
 
+@pytest.mark.slow
 def test_gold_that_is_there_and_was_audited_is_published_alone(refined_home: Path, tmp_path: Path) -> None:
     """As when DynamoDB was down: Gold is not built a second time."""
     copytree(refined_home, tmp_path / "home")

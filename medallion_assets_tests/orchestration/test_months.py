@@ -14,12 +14,14 @@ import pytest
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.errors import PermanentError
+from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.orchestration.schedules import month_request, schedules
 from medallion_assets.orchestration.sensors.arrival import arrival_sensors
 from medallion_assets.orchestration.sensors.restated import restated_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE, MONTHS
+from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.stages.judged import refine_check_texts
 from medallion_assets.stages.partitions import asked_partitions
 from medallion_assets.storage.stores import open_store, write_bytes
@@ -143,6 +145,53 @@ def test_the_months_of_a_run_are_those_of_its_tags() -> None:
     for tags in ({}, {"dagster/partition": "2019-09-01"}, {"dagster/partition": "2020-01-01"}):
         with pytest.raises(PermanentError, match="about these months"):
             asked(tags)
+
+
+def test_run_config_names_the_month_of_the_whole_run(shop: Graph) -> None:
+    """Set for one asset, as in the launchpad; what is made is that partition's, and no other month is loaded."""
+    write(shop, "2019-Oct.csv", event("a"))
+    write(shop, "2019-Nov.csv", event("n", month=11))
+    done = shop.run(BRONZE, SILVER, GOLD, config={BRONZE: {"month": "2019-11"}})
+    assert done.success
+    assert [row[0] for row in revenue(shop)] == [NOVEMBER]
+    assert {done.partitions(asset).pop() for asset in (BRONZE, SILVER, GOLD)} == {"2019-11-01"}
+    assert set(read_attempts(shop.lakehouse)["partition"]) == {"2019-11-01"}
+    (stored,) = shop.instance.get_runs()
+    assert stored.tags["dagster/asset_partition_range_start"] == "2019-11-01"
+    assert shop.run(GOLD, config={GOLD: {"month": "2019-11"}}).success
+
+
+@pytest.mark.parametrize(
+    ("config", "tags", "found"),
+    [
+        ({SILVER: {"month": "2019-13"}}, {}, "found: 2019-13"),
+        ({SILVER: {"month": "2019-10-01"}}, {}, "expected: month: YYYY-MM"),
+        ({BRONZE: {"month": "2019-10"}, SILVER: {"month": "2019-11"}}, {}, "found: 2019-10, 2019-11"),
+        (
+            {BRONZE: {"month": "2019-11"}},
+            {"dagster/partition": "2019-10-01"},
+            "the partition 2019-10-01, and month: 2019-11",
+        ),
+        ({BRONZE: {"month": "2019-09"}}, {}, "expected: months from 2019-10-01"),
+    ],
+)
+def test_a_month_that_is_none_or_another_than_the_partition_is_refused(
+    shop: Graph, config: dict[str, dict[str, str]], tags: dict[str, str], found: str
+) -> None:
+    """Before anything is loaded."""
+    write(shop, "2019-Oct.csv", event("a"))
+    done = shop.run(BRONZE, SILVER, config=config, tags=tags)
+    assert not done.success
+    assert found in "\n".join(said(done))
+    assert shop.lakehouse.find(bronze_table("ecommerce_events")) is None
+
+
+def said(done: Run) -> Iterator[str]:
+    for failure in done.result.all_events:
+        if failure.is_step_failure and failure.step_failure_data.user_failure_data:
+            yield failure.step_failure_data.user_failure_data.description or ""
+        elif failure.is_failure:
+            yield str(failure.event_specific_data)
 
 
 def test_months_and_days_are_pipelines_of_their_own() -> None:

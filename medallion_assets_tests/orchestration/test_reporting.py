@@ -28,6 +28,7 @@ SHOWN = {
 }
 
 
+@pytest.mark.slow
 def test_a_whole_run_shows_everything_of_every_asset(graph: Graph) -> None:
     """From exports to DynamoDB: figures, location, preview, data version; and every check passes."""
     write_demo_history(graph.settings.raw_url, **STORY)

@@ -9,14 +9,18 @@ from datetime import UTC, datetime
 import narwhals as nw
 import pytest
 
+from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.expectations import expect, expect_or_drop
 from medallion_assets.contracts.policies import GATE, GatePolicy
+from medallion_assets.contracts.table import Table
 from medallion_assets.refining.gate import Counts, Gate, rules_of
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
+from medallion_assets.sources.files.files import Files
 from medallion_assets_tests.pipeline import declared
 from medallion_assets_tests.refining.typing.decoding import VISITS
 
 PRESENT = Gate.of(GATE)
+FILES = Files(pattern="*.csv", kind=BatchKind.CHANGES, sequence="updated_at")
 
 
 @pytest.mark.parametrize(
@@ -74,8 +78,16 @@ def test_rules_have_another_name_when_anything_that_judges_changes() -> None:
         declared(replace(table, expectations=(expect("counted", nw.col("count") >= 0),))),
         declared(replace(table, expectations=(expect_or_drop("counted", nw.col("count") >= 1),))),
         declared(replace(table, columns=tuple(replace(one, nullable=not one.nullable) for one in table.columns))),
+        *(declared(_with_stand_in(table, text)) for text in ("Unknown", "none")),
+        *(declared(table, source=replace(FILES, sequence=name)) for name in ("updated_at", "changed_at")),
     ]
     assert len({rules_of(one) for one in (declared(table), *others)}) == 1 + len(others)
     same = expect_or_drop("counted", nw.col("count") >= 0)
     said = tuple(replace(one, description="in other words") for one in table.columns)
     assert rules_of(declared(replace(table, expectations=(same,), columns=said))) == rules_of(declared(table))
+
+
+def _with_stand_in(table: Table, text: str) -> Table:
+    """With a text for countries that are missing: records without one are good then."""
+    country = replace(table.column("country"), missing=text)
+    return replace(table, columns=tuple(country if one.name == "country" else one for one in table.columns))

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from medallion_assets.engines.aside import Place
 from medallion_assets.refining import judging
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets_tests import pipeline
@@ -68,7 +69,9 @@ def judged_in(tmp_path: Path) -> Callable[[int], Any]:
         workspace = tmp_path / f"workspace-{records}"
         workspace.mkdir()
         bronze = lake(tmp_path, small_bounds(records)).open(bronze_table(TRANSACTIONS))
-        result = judging.judge_exports(bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), workspace)
+        result = judging.judge_exports(
+            bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), Place(str(workspace))
+        )
         assert bool(list(workspace.iterdir())) is (records < 7)
         return result
 
@@ -80,7 +83,7 @@ def test_an_export_without_lines_is_judged(tmp_path: Path) -> None:
     lakehouse = lake(tmp_path)
     pipeline.land(lakehouse, window_of(1))
     bronze = lakehouse.open(bronze_table(TRANSACTIONS))
-    judged = judging.judge_exports(bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), tmp_path)
+    judged = judging.judge_exports(bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), Place(str(tmp_path)))
     (counted,) = judged.counts.values()
     assert (counted.records, counted.score) == (0, 1.0)
     assert [part.collect().height for part in (*judged.good, *judged.bad)] == [0, 0]
@@ -96,7 +99,7 @@ def test_names_that_are_data_are_counted_up_to_a_number(tmp_path: Path, monkeypa
     pipeline.land(lakehouse, window_of(1, *lines))
     bronze = lakehouse.open(bronze_table(TRANSACTIONS))
     (counted,) = judging.judge_exports(
-        bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), tmp_path
+        bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), Place(str(tmp_path))
     ).counts.values()
     assert counted.records == 5
     assert dict(counted.unknown_attributes) == {"every": 5, "only_a": 1, "only_b": 1}

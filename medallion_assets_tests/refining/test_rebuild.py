@@ -17,6 +17,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import RESTATED, commit_note, last_commit
 from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.delta.replacement import REBUILT_NOTE
+from medallion_assets.engines.aside import Place
 from medallion_assets.errors import PermanentError, QualityGateError
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.decisions import Action, read_decisions
@@ -157,7 +158,7 @@ def test_the_copy_stays_of_the_size_of_the_table(tmp_path: Path) -> None:
     bronze = lakehouse.open(bronze_table(TRANSACTIONS))
     for group in export_groups(exports_in(bronze, EXPORTS), most=1):
         with TemporaryDirectory() as folder:
-            replay.apply(group, judge_exports(bronze, never_fails(table), group, Path(folder)).good, Path(folder))
+            replay.apply(group, judge_exports(bronze, never_fails(table), group, Place(folder)).good, Place(folder))
     assert len(list(Path(scratch.uri(table)).rglob("*.parquet"))) == scratch.open(table).files.height
 
 

@@ -43,7 +43,14 @@ LAST = "01746316800000-0000000d"
         pytest.param((LOOSE_CUSTOMERS, STRICT_CUSTOMERS), id="history", marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("step", ["add_missing_rows", "replace_events", "Replacement.commit", "replace_quarantine"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        *(pytest.param(step, marks=pytest.mark.slow) for step in ("add_missing_rows", "replace_quarantine")),
+        "replace_events",
+        "Replacement.commit",
+    ],
+)
 def test_cut_off_anywhere_it_loses_nothing_and_can_be_done_again(
     tmp_path: Path, table: tuple[Table, Table], step: str
 ) -> None:

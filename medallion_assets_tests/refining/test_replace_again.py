@@ -70,7 +70,7 @@ def test_a_rebuild_brings_in_what_the_contract_now_allows_and_changes_nothing_el
     assert rebuild_bronze(shop.lakehouse, shop.raw_url, LOADED, why="to see", now=NOW).changes.any is False
 
 
-@pytest.mark.parametrize("is_rejected", [False, True])
+@pytest.mark.parametrize("is_rejected", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_published_month_can_be_made_again_whatever_becomes_of_its_next_version(
     tmp_path: Path, is_rejected: bool
 ) -> None:
@@ -127,7 +127,7 @@ def test_rows_without_a_key_cannot_be_explained_by_one(shop: Shop) -> None:
         explain(shop.lakehouse, LOADED, "p1")
 
 
-@pytest.mark.parametrize("kill", [is_killed_before, is_killed_after])
+@pytest.mark.parametrize("kill", [pytest.param(is_killed_before, marks=pytest.mark.slow), is_killed_after])
 def test_a_run_that_ends_at_any_commit_is_finished_by_the_next(tmp_path: Path, kill: object) -> None:
     """E6: the month is its last version, once, whatever came between."""
     at = 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.source_freshness import SourceFreshness, source_freshness
+from medallion_assets.refining.source_freshness import SourceFreshness, source_freshness, stale_sources
 from medallion_assets_tests.refining.landing import AT, Landing
 from medallion_assets_tests.refining.test_files import NOON, Shop
 
@@ -32,7 +32,19 @@ def test_the_latest_file_says_how_far_a_source_reaches_loaded_or_not(tmp_path: P
     stale = judged(shop, 27.1)
     assert stale is not None
     assert stale.is_stale
-    assert "batches until 2025-03-01 15:00 UTC" in str(stale.error)
+    assert "batches until 2025-03-01 15:00 UTC" in str(stale_sources([stale]))
+
+
+def test_each_stale_source_is_named_with_its_reach_and_its_limit() -> None:
+    stale = [
+        SourceFreshness(table=name, place=f"raw/{name}", reaches_until=reach, batches=1, limit_hours=24, now=NOON)
+        for name, reach in (("prices", NOON), ("orders", None))
+    ]
+    assert str(stale_sources(stale)).startswith(
+        "stale_source: prices, orders have no recent batch; "
+        "expected: prices: one of the last 24 hours in raw/prices; orders: one of the last 24 hours in raw/orders; "
+        "found: prices: batches until 2025-03-01 12:00 UTC; orders: nothing; what to do: see why"
+    )
 
 
 def test_a_place_that_is_empty_or_gone_is_not_fresh_whatever_was_loaded_from_it(tmp_path: Path) -> None:

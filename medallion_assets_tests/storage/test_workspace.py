@@ -82,8 +82,8 @@ def test_one_that_is_removed_before_it_is_held_is_made_again(base: Path, monkeyp
     make = tempfile.mkdtemp
     made: list[Path] = []
 
-    def mkdtemp(prefix: str) -> str:
-        made.append(Path(make(prefix=prefix)))
+    def mkdtemp(prefix: str, dir: Path) -> str:  # noqa: A002
+        made.append(Path(make(prefix=prefix, dir=dir)))
         if len(made) == 1:
             made[0].rmdir()
         return str(made[-1])

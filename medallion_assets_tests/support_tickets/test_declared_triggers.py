@@ -76,6 +76,7 @@ def test_a_condition_that_can_never_hold_is_refused_at_start(changes: dict[str, 
     assert error.value.found == found
 
 
+@pytest.mark.slow
 def test_a_table_can_wait_for_an_update_of_all_of_its_sources(living: Living) -> None:
     """Neither the runs of its sources make it, nor its own sensor before each of them is newer."""
     living.pipelines = (WAITING,)

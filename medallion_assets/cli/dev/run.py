@@ -25,12 +25,15 @@ from urllib.request import urlopen
 from medallion_assets.cli.dagster_home import NAME as DAGSTER_YAML
 from medallion_assets.cli.dagster_home import link_dev_yaml
 from medallion_assets.cli.dev.child import END_SECONDS
+from medallion_assets.cli.dev.docs import served
 from medallion_assets.cli.embedded_dynamodb import KEY, REGION, EmbeddedDynamoDB, embedded_dynamodb
 from medallion_assets.cli.home_lock import only_one
 from medallion_assets.cli.web_ui import HOST, check_port, ui_address
+from medallion_assets.contracts.catalog import load_catalog
+from medallion_assets.deriving.dbt.docs import FOLDER as DOCS
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.publisher import publishing_client
-from medallion_assets.settings import Settings
+from medallion_assets.settings import DBT_DOCS_URL, Settings
 
 if TYPE_CHECKING:  # it loads Dagster, which a command that is refused need not wait for
     from medallion_assets.cli.dev.serving import PublishedAgain
@@ -58,7 +61,7 @@ class DevServer:
     """What is up: where the UI is, and the variables under which other terminals see the same.
 
     `published_again` is what the embedded DynamoDB was given back; null where another one is used. `own_dagster_yaml`
-    is a dagster.yaml that somebody put there; null where ours holds.
+    is a dagster.yaml that somebody put there; null where ours holds. `docs_url` is where dbt docs are served, or null.
     """
 
     ui_url: str
@@ -67,6 +70,7 @@ class DevServer:
     published_again: PublishedAgain | None
     own_dagster_yaml: Path | None
     variables: Mapping[str, str]
+    docs_url: str | None = None
 
 
 def run_dev(
@@ -105,10 +109,15 @@ def run_dev(
             ENDPOINT: endpoint,
         }
         defaults = DEFAULTS if published_again is None else DEFAULTS | OF_EMBEDDED
+        docs_url = settings.dbt_docs_url or None
+        if docs_url is None and load_catalog(settings.pipelines).dbt:
+            docs_url = stack.enter_context(served(settings.home / DOCS))
+            variables[DBT_DOCS_URL] = docs_url
         everything = {**defaults, **environment, **variables, "MEDALLION_UI_URL": ui_url}
         process = stack.enter_context(_dagster_dev(port, everything, show, lock))
         _wait_until(lambda: _answers(ui_url), process)
-        shown = variables | {name: everything[name] for name in DEFAULTS if name.startswith("AWS_DEFAULT")}
+        shown = {name: value for name, value in variables.items() if name != DBT_DOCS_URL}
+        shown |= {name: everything[name] for name in DEFAULTS if name.startswith("AWS_DEFAULT")}
         if published_again:
             shown |= {name: everything[name] for name in DEFAULTS if everything[name] == KEY}
         up(
@@ -119,6 +128,7 @@ def run_dev(
                 published_again=published_again,
                 own_dagster_yaml=None if is_ours else settings.dagster_home / DAGSTER_YAML,
                 variables=shown,
+                docs_url=docs_url,
             )
         )
         _wait_until(lambda: False, process)

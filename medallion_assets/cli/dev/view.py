@@ -30,6 +30,7 @@ def dev_page(server: DevServer) -> Group:
         _line("Dagster UI", server.ui_url, "asset graph: /asset-groups"),
         _line("DynamoDB", server.endpoint, _contents(server)),
         _line("data", str(server.home), "exports, tables, Dagster's runs"),
+        *([_line("dbt docs", server.docs_url, "of models; their assets link there")] if server.docs_url else []),
         *([_line("settings", str(own), "a dagster.yaml of your own: it is kept, and holds")] if own else []),
         Text("In other terminals, for commands that are to see the same:", style="bold"),
         *(command_line(f"export {name}={shlex.quote(value)}") for name, value in server.variables.items()),

@@ -67,7 +67,7 @@ def stage_model(
     expect_fits(connection, base.table)
     held = set(base.partitions) if partitions is None else set(partitions)
     staged, rows = _Staging(base, rebuild, writes), 0
-    for partition, frame in _parts(connection, base.table, held):
+    for partition, frame in model_parts(connection, base.table, held):
         staged.put(partition, frame)
         rows += frame.height
     return Staged(
@@ -78,6 +78,25 @@ def stage_model(
         replaced=sorted(staged.replaced),
         new_schema=staged.new_schema,
     )
+
+
+def model_parts(
+    connection: duckdb.DuckDBPyConnection, table: Table, held: Collection[date | None]
+) -> Iterator[tuple[date | None, pl.DataFrame]]:
+    """Each partition's rows by contract, in the order of the key: those of the model, and those that are `held`.
+
+    Raises:
+        PermanentError: DuckDB cannot read the model by its contract.
+        OutOfMemoryError, DiskFullError: DuckDB had no room for it.
+    """
+    if table.partition_by is None:
+        yield None, _rows(connection, table)
+        return
+    column = cast(table.column(table.partition_by))
+    found = {row[0] for row in _execute(connection, table, f"select distinct {column} from {relation(table)}")}
+    for partition in sorted({*found, *held}, key=lambda day: day or date.min):
+        where = f"where {column} is null" if partition is None else f"where {column} = date '{partition}'"
+        yield partition, _rows(connection, table, where)
 
 
 @dataclass
@@ -117,20 +136,6 @@ class _Staging:
             return self.base.scan(paths=paths, schema=self.stored).collect(engine="streaming")
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
             return None
-
-
-def _parts(
-    connection: duckdb.DuckDBPyConnection, table: Table, held: Collection[date | None]
-) -> Iterator[tuple[date | None, pl.DataFrame]]:
-    """Each partition's rows by contract, in the order of the key: those of the model, and those that are `held`."""
-    if table.partition_by is None:
-        yield None, _rows(connection, table)
-        return
-    column = cast(table.column(table.partition_by))
-    found = {row[0] for row in _execute(connection, table, f"select distinct {column} from {relation(table)}")}
-    for partition in sorted({*found, *held}, key=lambda day: day or date.min):
-        where = f"where {column} is null" if partition is None else f"where {column} = date '{partition}'"
-        yield partition, _rows(connection, table, where)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, table: Table, where: str = "") -> pl.DataFrame:

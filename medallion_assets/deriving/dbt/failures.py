@@ -16,7 +16,8 @@ from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.rows import append_rows, row_table
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.dbt.specs import Specs
+from medallion_assets.deriving.dbt.sources import row_key
+from medallion_assets.deriving.dbt.specs import CheckSpec, Specs
 
 if TYPE_CHECKING:  # they bring DuckDB, which whoever only names the table does without
     import duckdb
@@ -34,10 +35,11 @@ class ModelFailure:
     run_id: Annotated[str | None, "the Dagster run"]
     failed_at: Annotated[datetime, "when the build began"]
     test: Annotated[str, "the test's name"]
-    model: Annotated[str, "the model that it is a check of: layer.table"]
+    model: Annotated[str, "the table that it judges, a model or a source: layer.table"]
     number: Annotated[int, f"from 1 in its test; {ROWS_A_TEST} are kept at most"]
-    key: Annotated[str | None, "JSON: what the row has of the model's key; null where it has nothing of it"]
+    key: Annotated[str | None, "JSON: what the row has of that table's key; null where it has nothing of it"]
     row: Annotated[str, "the row, as JSON; of a unit test, what differs"]
+    column: Annotated[str | None, "the column that it is of; null where it is of a whole row"] = None
 
 
 DBT_FAILURES = row_table(
@@ -65,16 +67,18 @@ def keep_failures(
     Raises:
         CommitConflictError: other writers were faster, every time.
     """
-    model_of = {test.name: models.model(test.model) for test in specs.tests}
+    tests = {test.name: test for test in specs.tests}
+    judged = {test.name: _judged(models, test) for test in specs.tests}
     rows = [
         ModelFailure(
             run_id=run_id,
             failed_at=now,
             test=node.name,
-            model=model_of[node.name].name,
+            model=judged[node.name].name,
             number=number,
-            key=_key(row, model_of[node.name]),
+            key=_key(row, judged[node.name]),
             row=_json(row),
+            column=tests[node.name].column,
         )
         for node in failed
         if node.is_test
@@ -83,6 +87,12 @@ def keep_failures(
     if rows:
         append_rows(lakehouse, DBT_FAILURES, rows)
     return len(rows)
+
+
+def _judged(models: DbtModels, test: CheckSpec) -> Table:
+    """The contract of the table whose rows a test gives."""
+    sources = {source.name: source for source in models.sources}
+    return models.model(test.model) if test.source is None else sources[test.source]
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, node: Node) -> Iterator[dict[str, Any]]:
@@ -97,7 +107,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, node: Node) -> Iterator[dict[st
 
 
 def _key(row: dict[str, Any], table: Table) -> str | None:
-    key = {name: row[name] for name in table.key if name in row}
+    key = {name: row[name] for name in row_key(table) if name in row}
     return _json(key) if key else None
 
 

@@ -7,7 +7,7 @@ Does not: writing them where nobody asked for it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,25 @@ from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.deriving.dbt import sources, specs
 from medallion_assets.deriving.dbt.lineage import Lineage
 from medallion_assets.deriving.dbt.project import Call, Report, project_digest, ship_parsed
+from medallion_assets.deriving.dbt.shared import shared_texts
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, Specs, specs_text
 from medallion_assets.errors import PermanentError
 from medallion_assets.storage.workspace import workspace
 
 Node = Mapping[str, Any]
+Translate = Callable[[Specs, DbtModels, Node], Specs]
 
 
-def prepare(models: DbtModels, *, ship: bool = False, report: Report = lambda _: None) -> list[Path]:
+def prepare(
+    models: DbtModels,
+    *,
+    ship: bool = False,
+    report: Report = lambda _: None,
+    translate: Translate = lambda specs, _models, _manifest: specs,
+) -> list[Path]:
     """Write the files of a project that are made; with `ship` also what was parsed of it. Give those that changed.
+
+    `translate` adds to the specifications what only Dagster's own libraries know.
 
     Raises:
         PermanentError: the project cannot be parsed, or lacks a model that is declared.
@@ -32,7 +42,7 @@ def prepare(models: DbtModels, *, ship: bool = False, report: Report = lambda _:
     changed = list(_write(models.project, generated_texts(models)))
     with workspace() as run:
         call = Call(project=models.project, run=run, report=report)
-        changed += _write(models.project, {specs.FILE: specs_text(read_project(call, models))})
+        changed += _write(models.project, {specs.FILE: specs_text(read_project(call, models, translate))})
         specs.read_specs.cache_clear()
         if ship:
             changed += ship_parsed(call)
@@ -41,18 +51,21 @@ def prepare(models: DbtModels, *, ship: bool = False, report: Report = lambda _:
 
 def generated_texts(models: DbtModels) -> dict[str, str]:
     """The files of a project that follow from contracts and other libraries, by their path below it."""
-    made = {path: text() for path, text in models.generated.items()}
-    return {sources.FILE: sources.sources_text(models.sources), **made}
+    made = {path: text() for path, text in models.generated.items()} | shared_texts(models.project)
+    return {**sources.source_texts(models.sources), **made}
 
 
-def read_project(call: Call, models: DbtModels) -> Specs:
+def read_project(
+    call: Call, models: DbtModels, translate: Translate = lambda specs, _models, _manifest: specs
+) -> Specs:
     """The specifications of a project, as dbt parses and compiles it.
 
     Raises:
         PermanentError: the project cannot be parsed, or lacks a model that is declared.
     """
     call.invoke("compile", "--no-introspect", manifest=call.manifest())
-    return _Project(manifest=json.loads(call.manifest_json.read_text()), models=models).specs()
+    manifest = json.loads(call.manifest_json.read_text())
+    return translate(_Project(manifest=manifest, models=models).specs(), models, manifest)
 
 
 def _write(project: Path, texts: Mapping[str, str]) -> Iterator[Path]:
@@ -85,6 +98,7 @@ class _Project:
         made = [
             ModelSpec(
                 name=name,
+                unique_id=known[name]["unique_id"],
                 path=known[name]["original_file_path"],
                 upstream=tuple(sorted(set(self._upstream(known[name])))),
                 lineage=lineage[known[name]["unique_id"]],
@@ -103,8 +117,15 @@ class _Project:
             yield self._check(node, node.get("description") or _sentence(node), is_warning=False)
 
     def _check(self, node: Node, description: str, *, is_warning: bool) -> CheckSpec:
-        model = self._checked_model(node)
-        return CheckSpec(name=node["name"], model=model, description=description.strip(), is_warning=is_warning)
+        is_of_source = str(node.get("file_key_name") or "").startswith("sources.")
+        return CheckSpec(
+            name=node["name"],
+            model=self._checked_model(node),
+            description=description.strip(),
+            is_warning=is_warning,
+            source=".".join(node["sources"][0]) if is_of_source else None,
+            column=node.get("column_name"),
+        )
 
     def _checked_model(self, node: Node) -> str:
         """The published model that a test is a check of: the one it is attached to, else the last that it reads.

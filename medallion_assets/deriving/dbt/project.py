@@ -77,7 +77,7 @@ class Call:
             from dbt.adapters.duckdb.connections import DuckDBConnectionManager
             from dbt.cli.main import dbtRunner
 
-            self._write_profile()
+            self.write_profile()
             options = (*options, "--profile", PROFILE)
             places = {"project-dir": self.project, "profiles-dir": self.run, "log-path": self.run / "logs"}
             options = (*options, *(text for name, place in places.items() for text in (f"--{name}", str(place))))
@@ -141,8 +141,8 @@ class Call:
             return None
         return parsed
 
-    def _write_profile(self) -> None:
-        """The profile of every run, whatever name the project asks for."""
+    def write_profile(self) -> None:
+        """Write the profile of every run, whatever name the project asks for."""
         settings = {**SETTINGS, "memory_limit": self.limits.memory, "temp_directory": str(self.run / "spilled")}
         output = {
             "type": "duckdb",
@@ -168,12 +168,12 @@ def parsed_of(digest: str, parsed: bytes) -> dict[str, str]:
 
     Whoever calls dbt in the folder by hand overwrites what it wrote.
     """
-    return {
-        "files": digest,
-        "dbt-core": version("dbt-core"),
-        "dbt-duckdb": version("dbt-duckdb"),
-        "parsed": hashlib.sha256(parsed).hexdigest(),
-    }
+    return {"files": digest, **dbt_versions(), "parsed": hashlib.sha256(parsed).hexdigest()}
+
+
+def dbt_versions() -> dict[str, str]:
+    """The dbt that is installed."""
+    return {name: version(name) for name in ("dbt-core", "dbt-duckdb")}
 
 
 def prepared_specs(models: DbtModels) -> Specs:

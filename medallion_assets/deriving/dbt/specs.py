@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,26 +23,48 @@ FILE = "medallion.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSpec:
-    """A test: of data, of a source, or a unit test. `model` is the published model that it is a check of."""
+    """A test: of data, of a source, or a unit test. `model` is the published model that it is a check of.
+
+    `source` is the table (`layer.table`) that a test of a source judges, `column` the one column that a test is of.
+    """
 
     name: str
     model: str
     description: str
     is_warning: bool = False
+    source: str | None = None
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownAs:
+    """What the project, or a translator, says of a model; where it says nothing the contract holds.
+
+    `metadata` is text as Dagster serializes it.
+    """
+
+    description: str | None = None
+    owners: tuple[str, ...] = ()
+    group: str | None = None
+    kinds: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metadata: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """A published model: its file below the project, the tables that it is made from, and its columns' lineage.
 
-    `upstream` are published models and sources, as `layer.table`. `lineage` has for each column the columns that it
-    follows from, as pairs of `layer.table` and name.
+    `unique_id` is dbt's name of it. `upstream` are published models and sources, as `layer.table`. `lineage` has for
+    each column the columns that it follows from, as pairs of `layer.table` and name.
     """
 
     name: str
+    unique_id: str
     path: str
     upstream: tuple[str, ...]
     lineage: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    shown: ShownAs = ShownAs()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,4 +131,12 @@ def expect_models(specs: Specs, models: DbtModels) -> None:
 
 def _model(said: dict[str, Any]) -> ModelSpec:
     lineage = {column: tuple((table, name) for table, name in found) for column, found in said["lineage"].items()}
-    return ModelSpec(name=said["name"], path=said["path"], upstream=tuple(said["upstream"]), lineage=lineage)
+    shown = said["shown"]
+    return ModelSpec(
+        name=said["name"],
+        unique_id=said["unique_id"],
+        path=said["path"],
+        upstream=tuple(said["upstream"]),
+        lineage=lineage,
+        shown=replace(ShownAs(**shown), owners=tuple(shown["owners"]), kinds=tuple(shown["kinds"])),
+    )

@@ -1,6 +1,6 @@
 """Query alerts: queries of the user's own that must find nothing, and what people are told when one does.
 
-Belongs here: the file that declares them, asking them one by one, and the words of their alerts.
+Belongs here: the file that declares them, asking them one by one, and the words of their alerts and incidents.
 Does not: what a query may do (operations.sql.answer), or when they are asked (orchestration.assets.query_alerts).
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError, SettingsError
 from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.operations.incident import Incident, read_incidents, record_incidents
 from medallion_assets.operations.sql.answer import answer
 from medallion_assets.settings import QUERY_ALERTS, QUERY_ALERTS_JOB
 
@@ -82,6 +83,40 @@ class Finding:
             **run,
         )
 
+    def incident(self, now: datetime, *, run_id: str, trigger: str | None) -> Incident:
+        """What is kept of it beyond the alert: the rows themselves. The stage is called like the query."""
+        alert = self.alert(now)
+        return Incident(
+            run_id=run_id,
+            job=QUERY_ALERTS_JOB,
+            stage=f"{QUERY_ALERTS_JOB}.{self.asked.name}",
+            trigger=trigger,
+            error=alert.what,
+            error_kind="the query found rows" if self.error is None else "the query was not answered",
+            headline=alert.what.partition("\n")[0],
+            expected="no row",
+            found=f"{self.rows:,}" if self.error is None else self.error,
+            do=alert.do,
+            sample=json.dumps(list(map(_row, self.first_rows)), ensure_ascii=False) if self.first_rows else None,
+            failed_at=now,
+            raised_at=now,
+        )
+
+
+def record_findings(
+    lakehouse: Lakehouse, findings: Iterable[Finding], now: datetime, *, run_id: str, trigger: str | None = None
+) -> list[Incident]:
+    """An incident for each query that found something, or gave no answer: one a day, as its alert is. Gives the new.
+
+    Raises:
+        CommitConflictError: other writers were faster, every time.
+    """
+    incidents = [finding.incident(now, run_id=run_id, trigger=trigger) for finding in findings if not finding.is_well]
+    if not incidents:
+        return []
+    known = {incident.stage for incident in read_incidents(lakehouse, since=now.date())}
+    return record_incidents(lakehouse, [incident for incident in incidents if incident.stage not in known])
+
 
 def read_query_alerts(file: Path | None) -> tuple[QueryAlert, ...]:
     """The queries that a TOML file declares, in its order; none where no file is set.
@@ -122,6 +157,15 @@ def _ask(lakehouse: Lakehouse, asked: QueryAlert, workspace: Path) -> Finding:
 def _shown(columns: tuple[str, ...], row: tuple[Any, ...]) -> str:
     text = json.dumps(dict(zip(columns, row, strict=True)), default=str, ensure_ascii=False)
     return text if len(text) <= ROW_CHARACTERS else f"{text[: ROW_CHARACTERS - 1]}…"
+
+
+def _row(text: str) -> dict[str, Any]:
+    """A row that was shown as JSON; one that was cut as its text."""
+    try:
+        row = json.loads(text)
+    except ValueError:
+        return {"row": text}
+    return row if isinstance(row, dict) else {"row": text}
 
 
 def _query_alert(file: Path, name: str, given: Any) -> QueryAlert:

@@ -38,7 +38,7 @@ class Answer:
     """What a query gave. `rows` come as DuckDB has them, in batches, and are never held as a whole.
 
     `versions` are those of the tables that were read, by the name in the query; None: the table has no rows yet.
-    `releases` are the ids of those that tables were read of, by `layer.table`: what dbt builds is never read half made.
+    `releases` are the ids of those that tables were read of, by the same: what dbt builds is never read half made.
     """
 
     columns: tuple[str, ...]
@@ -129,8 +129,9 @@ def _make_view(
     if snapshot is None:
         make_empty_view(connection, named.table, name=named.name)
         return None
-    if named.version is None and as_of is None:
-        snapshot = pins.pinned(snapshot)
+    moment = as_of if named.version is None else named.version
+    if not isinstance(moment, int):
+        snapshot = pins.pinned(snapshot, moment, name=f"{named.table.layer}.{named.name}")
     paths += make_view(connection, snapshot, downloads=files, name=named.name, with_tombstones=named.with_tombstones)
     return snapshot.version
 

@@ -1,12 +1,13 @@
 """Pinning: tables of one build are read as its latest complete release has them (rule D8), all of the same one.
 
-Belongs here: which release a query reads.
-Does not: what a release is (delta.releases), or versions that a query names itself (operations.sql.tables).
+Belongs here: which release a query reads, now or as of a moment.
+Does not: what a release is (delta.releases), or versions that a query names by number (operations.sql.tables).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from medallion_assets.delta.releases import Release, latest_release, open_release
 from medallion_assets.delta.table import Snapshot
@@ -14,21 +15,28 @@ from medallion_assets.delta.table import Snapshot
 
 @dataclass
 class Pins:
-    """The release of each build that a query reads; it is looked for once. `releases` is by the table's name."""
+    """The release of each build that a query reads, now and at each moment that it names; each is looked for once.
+
+    `releases` is by the name in the query.
+    """
 
     releases: dict[str, str] = field(default_factory=dict)
-    _found: dict[str, Release | None] = field(default_factory=dict)
+    _found: dict[tuple[str, datetime | None], Release | None] = field(default_factory=dict)
 
-    def pinned(self, latest: Snapshot) -> Snapshot:
-        """A table as its release has it; as it is, where no build makes it or none of it is complete yet."""
-        lakehouse, table = latest.lakehouse, latest.table
+    def pinned(self, opened: Snapshot, moment: datetime | None, *, name: str) -> Snapshot:
+        """A table as its release has it, now or at a moment; `name` is what the query calls it.
+
+        It stays as it was opened where no build makes it, or none of it was complete by then.
+        """
+        lakehouse, table = opened.lakehouse, opened.table
         if (built := lakehouse.catalog.built_by(table)) is None:
-            return latest
-        if built.name not in self._found:
-            self._found[built.name] = latest_release(lakehouse, built.name, table)
-        release = self._found[built.name]
-        if release is None or not release.is_of(table, latest.table_id):
-            return latest
-        self.releases[table.name] = release.release_id
-        is_same = release.version_of(table) == latest.version
-        return latest if is_same else open_release(lakehouse, release, table)
+            return opened
+        key = (built.name, moment)
+        if key not in self._found:
+            self._found[key] = latest_release(lakehouse, built.name, table, as_of=moment)
+        release = self._found[key]
+        if release is None or not release.is_of(table, opened.table_id):
+            return opened
+        self.releases[name] = release.release_id
+        is_same = release.version_of(table) == opened.version
+        return opened if is_same else open_release(lakehouse, release, table)

@@ -11,18 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import polars as pl
 
 from medallion_assets.contracts.pipeline import Derived, Loaded
+from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.log_replay import Replay
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.changed_days import update_derived
 from medallion_assets.errors import PermanentError, UnreadableTableError
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, StageAttempt, last_successes
-from medallion_assets.operations.tables import every_table
+from medallion_assets.operations.tables import every_table, tables_without_contract
 from medallion_assets.operations.verify.bronze import verify_bronze
 from medallion_assets.operations.verify.files import FileLook, Level, foreign_files, verify_files
 from medallion_assets.operations.verify.findings import MADE_ANEW, Finding, TableFacts, Verification, rebuild
@@ -38,8 +38,6 @@ from medallion_assets.operations.verify.silver import (
 )
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.quarantine import quarantine_table
-from medallion_assets.storage.listing import list_folders
-from medallion_assets.storage.stores import open_store
 from medallion_assets.storage.workspace import workspace
 
 Progress = Callable[[str, int, int], None]
@@ -50,12 +48,14 @@ def verify(
     *,
     digests: bool = False,
     deep: bool = False,
+    limits: DuckDBLimits = DUCKDB_LIMITS,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Verification:
     """Look at every table: logs, what they say of each other, names, sizes and footers of data files; no row is read.
 
     `digests` reads every byte of every data file and compares it with what was written. `deep` does that, looks at the
-    rows of each table, makes Silver again from Bronze, in a temporary folder, and compares.
+    rows of each table, makes Silver again from Bronze and dbt models from Silver, in a temporary folder, and compares.
+    `limits` are those of DuckDB, where dbt models are built.
 
     `progress` is called with what is being looked at, how much of it is done, and of how much: files, or lines.
 
@@ -63,7 +63,7 @@ def verify(
         TransientError: the store did not answer.
     """
     level = Level.DEEP if deep else Level.DIGESTS if digests else Level.FAST
-    look = _Look(lakehouse=lakehouse, level=level, progress=progress)
+    look = _Look(lakehouse=lakehouse, level=level, limits=limits, progress=progress)
     look.open_tables()
     look.read_files()
     look.compare_tables()
@@ -81,6 +81,7 @@ class _Look:
 
     lakehouse: Lakehouse
     level: Level
+    limits: DuckDBLimits
     progress: Progress
     answer: Verification = field(default_factory=Verification)
     well: dict[str, Snapshot] = field(default_factory=dict)
@@ -93,7 +94,7 @@ class _Look:
         Against the flow of data, for runs may be at work meanwhile: a source is then at least as new as what was made
         from it, and a table as the run that is known of it.
         """
-        tables = [*self._others(), *reversed([*every_table(self.lakehouse.catalog)])]
+        tables = [*tables_without_contract(self.lakehouse), *reversed([*every_table(self.lakehouse.catalog)])]
         for number, table in enumerate(tables, start=1):
             if not self.lakehouse.exists(table):
                 self.answer.tables.append(TableFacts(table=table.name, version=None))
@@ -142,7 +143,7 @@ class _Look:
             self._found(finding.table, [finding])
 
     def recompute(self) -> None:
-        """Silver once more, from Bronze."""
+        """Silver once more, from Bronze; dbt models once more, from Silver."""
         with workspace() as folder:
             scratch = self.lakehouse.scratch(folder)
             catalog = self.lakehouse.catalog
@@ -156,6 +157,12 @@ class _Look:
                 update_derived(scratch, derived)
                 self.answer.findings.extend(differences(table, scratch.open(derived.table)))
                 made.add(derived.table.name)
+        for models in catalog.dbt:
+            from medallion_assets.operations.verify.models import verify_models  # it brings DuckDB, and then dbt
+
+            found = verify_models(self.lakehouse, models, self.well, limits=self.limits, progress=self.progress)
+            self.answer.findings.extend(found.findings)
+            self.answer.notes.extend(found.notes)
 
     def _recompute_one(self, loaded: Loaded, scratch: Lakehouse) -> bool:
         """Whether the table could be made again and compared."""
@@ -279,17 +286,3 @@ class _Look:
         self.answer.findings.extend(findings)
         if findings:
             self.well.pop(name, None)
-
-    def _others(self) -> list[Table]:
-        """Tables that lie in the lakehouse without a contract: their logs and files are looked at all the same."""
-        url = self.lakehouse.url
-        if not url.startswith("s3://") and not Path(url).is_dir():
-            return []
-        store = open_store(url, self.lakehouse.storage_options)
-        known = {table.path for table in every_table(self.lakehouse.catalog)}
-        paths = [path for layer in list_folders(store, "") for path in list_folders(store, layer)]
-        names = [path.replace("/", ".", 1) for path in sorted(paths) if path not in known]
-        return [Table(name=name, description="", columns=()) for name in names if self._is_table(name)]
-
-    def _is_table(self, name: str) -> bool:
-        return self.lakehouse.exists(Table(name=name, description="", columns=()))

@@ -6,7 +6,7 @@ Does not: deciding which exports count; the ledger is taken as it stands, and ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -25,7 +25,6 @@ from medallion_assets.refining.judging import judge_exports
 from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.refining.replay import Replay
-from medallion_assets.storage.workspace import workspace
 
 SHOWN_KEYS = 5
 
@@ -45,7 +44,7 @@ def recompute(
     waiting = _waiting(lakehouse, table)
     replay = Replay(loaded=loaded, scratch=scratch, quarantined_in=lakehouse, origins=ledger.origins)
     for group in replay.groups(applied):
-        with workspace() as folder:
+        with lakehouse.workspace() as folder:
             judged = judge_exports(bronze, loaded, group, folder)
             bad = pl.concat([part.select(POSITION) for part in judged.bad])
             if stricter := _height(bad.join(waiting, on=POSITION, how="anti")):
@@ -61,22 +60,36 @@ def differences(stored: Snapshot, recomputed: Snapshot) -> Iterator[Finding]:
     partitioned = table.partition_by is not None
     days = sorted({*stored.partitions, *recomputed.partitions}, key=str) if partitioned else [None]
     for day in days:
-        found = _Differing(keys=pl.DataFrame())
-        for chosen in parts_of(day, stored, recomputed):
-            held, should = (_rows(version, day).filter(chosen).collect() for version in (stored, recomputed))
-            found = found.plus(held, should, key=table.row_id)
-        if not found.any:
-            continue
-        where = f" in {table.partition_by} {day}" if partitioned else ""
-        look = "`medallion explain` tells of one key; " if table.key else ""
-        yield Finding(
-            table=table.name,
-            check="equals_recomputation",
-            expected=f"{found.should} rows{where} as Bronze gives them",
-            found=f"{found.held} rows, {found.wrong} of them other, {found.missing} missing; keys such as "
-            f"{found.keys.unique(maintain_order=True).rows()[:SHOWN_KEYS]}",
-            do=f"{look}{rebuild(table.name)}",
+        parts = (
+            tuple(rows_in(version, day).filter(chosen).collect() for version in (stored, recomputed))
+            for chosen in parts_of(day, stored, recomputed)
         )
+        if finding := difference(table, day, parts, given="as Bronze gives them"):
+            yield finding
+
+
+def difference(
+    table: Table, day: date | None, parts: Iterable[tuple[pl.DataFrame, ...]], *, given: str
+) -> Finding | None:
+    """The finding for a partition, or for a table without them; None where its rows are what they should be.
+
+    `parts` are some rows that the table holds, with those that it should hold, `given` where these come from.
+    """
+    found = _Differing(keys=pl.DataFrame())
+    for held, should in parts:
+        found = found.plus(held, should, key=table.row_id)
+    if not found.any:
+        return None
+    where = f" in {table.partition_by} {day}" if table.partition_by else ""
+    look = "`medallion explain` tells of one key; " if table.key and table.layer == "silver" else ""
+    return Finding(
+        table=table.name,
+        check="equals_recomputation",
+        expected=f"{found.should} rows{where} {given}",
+        found=f"{found.held} rows, {found.wrong} of them other, {found.missing} missing; keys such as "
+        f"{found.keys.unique(maintain_order=True).rows()[:SHOWN_KEYS]}",
+        do=f"{look}{rebuild(table.name)}",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +121,8 @@ class _Differing:
         )
 
 
-def _rows(version: Snapshot, day: date | None) -> pl.LazyFrame:
+def rows_in(version: Snapshot, day: date | None) -> pl.LazyFrame:
+    """The rows of a partition; of a table without them, all."""
     return version.scan() if version.table.partition_by is None else version.scan(partitions=[day])
 
 

@@ -4,6 +4,11 @@ Belongs here: how such a build looks in Dagster. What is known before it runs is
 are imported by the run alone.
 Does not: building or publishing (deriving.dbt).
 
+A test of a source is a check of the first model made from it, and says in its metadata which table it judges. It cannot
+be one of that table: Dagster runs the checks of an asset with it. Each run of the Silver table alone would be refused
+(`DagsterInvalidSubsetError`: a release is made whole, so this step cannot be a subset), or, were they a step of their
+own, call dbt, or leave them skipped where the last verdict was.
+
 A model is materialized once its commit is in, and a check is evaluated once its test was asked: one that was skipped,
 for what it reads could not be made, has no verdict. Dagster reads the annotations of an asset itself, so they are not
 postponed here.
@@ -20,7 +25,9 @@ from pydantic import Field
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.contracts.table import Table
+from medallion_assets.deriving.dbt.docs import DocsPlace, write_changed_docs
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, expect_models, read_specs
+from medallion_assets.errors import MedallionError
 from medallion_assets.orchestration.jobs import step_name
 from medallion_assets.orchestration.reporting import asset_key, asset_options, check, table_result
 from medallion_assets.orchestration.resources import LakehouseResource
@@ -39,8 +46,10 @@ class DbtConfig(TriggeredConfig):
     all_months: bool = Field(default=False, description="build months too from which nothing has changed")
 
 
-def dbt_assets(built: DbtModels, limits: DuckDBLimits) -> dg.AssetsDefinition:
+def dbt_assets(built: DbtModels, limits: DuckDBLimits, docs: DocsPlace) -> dg.AssetsDefinition:
     """The assets of the models that a project publishes, made by one step.
+
+    Pages of `dbt docs` follow in `docs` once a build is published, if the project is not the one that they are of.
 
     Raises:
         PermanentError: the project was not prepared, or for other models than are declared.
@@ -51,7 +60,7 @@ def dbt_assets(built: DbtModels, limits: DuckDBLimits) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=step_name(last),
-        specs=[_asset(built, specs.model(table.short_name), table) for table in built.models],
+        specs=[_asset(built, specs.model(table.short_name), table, docs) for table in built.models],
         check_specs=[_check(built, test) for test in specs.tests],
         pool=f"dbt_{built.name}",
     )
@@ -66,6 +75,7 @@ def dbt_assets(built: DbtModels, limits: DuckDBLimits) -> dg.AssetsDefinition:
             for table in built.models:
                 result = _result(attempt.lake.open(table, version=done.versions[table.name]), done, config.trigger)
                 yield attempt.report(result) if table is last else attempt.report_other(table, result)
+        _write_docs(context, built, limits, docs)
 
     return models
 
@@ -80,7 +90,9 @@ def verdicts(built: DbtModels, tests: tuple[CheckSpec, ...], done: "Refreshed") 
         node = asked.get(test.name)
         if node is None or node.status == "skipped":
             continue
-        said = {"message": node.message} if node.message else {}
+        said: dict[str, Any] = {"message": node.message} if node.message else {}
+        if test.source is not None:
+            said["judged_table"] = dg.MetadataValue.asset(_key(test.source))
         yield check(
             built.model(test.model),
             test.name,
@@ -93,17 +105,39 @@ def verdicts(built: DbtModels, tests: tuple[CheckSpec, ...], done: "Refreshed") 
         )
 
 
-def _asset(built: DbtModels, spec: ModelSpec, table: Table) -> dg.AssetSpec:
-    options = asset_options(table, kinds=KINDS, freshness_hours=built.freshness_hours)
+def _write_docs(context: dg.AssetExecutionContext, built: DbtModels, limits: DuckDBLimits, docs: DocsPlace) -> None:
+    """Write the pages of a project that has changed; what is published is published without them too."""
+    try:
+        if write_changed_docs(built, docs, limits=limits):
+            context.log.info("wrote dbt docs of %s: %s", built.name, docs.file(built))
+    except (MedallionError, OSError) as error:
+        context.log.warning("dbt docs of %s were not written; `medallion dbt-docs` does it: %s", built.name, error)
+
+
+def _asset(built: DbtModels, spec: ModelSpec, table: Table, docs: DocsPlace) -> dg.AssetSpec:
+    """The asset of a model, as its contract says unless the project or a translator of its own says otherwise."""
+    shown = spec.shown
+    kinds = set(shown.kinds) or KINDS
+    options = asset_options(table, kinds=kinds, freshness_hours=built.freshness_hours)
+    said = {"description": shown.description, "owners": list(shown.owners), "group_name": shown.group}
+    options |= {name: value for name, value in said.items() if value}
     return dg.AssetSpec(
         **{name: value for name, value in options.items() if name not in ("metadata", "pool")},
         deps=[_key(name) for name in spec.upstream],
+        tags=shown.tags,
         metadata={
+            **(dg.deserialize_value(shown.metadata, as_type=dict) if shown.metadata else {}),
             **options["metadata"],
+            "dbt_docs": _docs_page(docs, docs.page(built, spec)),
             "dagster/column_lineage": _lineage(spec),
             "dagster/code_references": _sql_of(built, spec),
         },
     )
+
+
+def _docs_page(docs: DocsPlace, page: str) -> dg.MetadataValue[Any]:
+    """A link where the pages are served; browsers follow none from there to a file, but open its address."""
+    return dg.MetadataValue.url(page) if docs.url else dg.MetadataValue.path(page)
 
 
 def _sql_of(built: DbtModels, spec: ModelSpec) -> dg.CodeReferencesMetadataValue:

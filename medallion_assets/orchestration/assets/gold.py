@@ -19,8 +19,6 @@ from medallion_assets.orchestration.run_config import config_of
 from medallion_assets.stages.asked import AskedDeriving
 from medallion_assets.stages.gold import GoldStage, checks_of
 
-BuildConfig = config_of(AskedDeriving)
-
 
 def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
     """The asset of a Gold table, partitioned by days from `first_day` on, or by its months."""
@@ -36,7 +34,7 @@ def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
     )
     def asset(
         context: dg.AssetExecutionContext,
-        config: BuildConfig,  # type: ignore[valid-type]
+        config: config_of(AskedDeriving, months),  # type: ignore[valid-type]
         lakehouse: LakehouseResource,
     ) -> Iterator[Event]:
         yield from lakehouse.run(context, stage, config)

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from medallion_assets.operations.alerts.queries import Finding, QueryAlert, ask_all
+from medallion_assets.operations.alerts.queries import Finding, QueryAlert, ask_all, record_findings
 from medallion_assets.orchestration.reporting import stage_errors
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.alert_direct import keep_or_send
+from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.settings import QUERY_ALERTS_JOB, Settings
 from medallion_assets.storage.workspace import workspace
 
@@ -22,7 +23,7 @@ Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 
 def query_alerts_asset(settings: Settings, queries: Sequence[QueryAlert]) -> dg.AssetsDefinition:
-    """The asset that asks the queries and raises their alerts; each query is a check of it."""
+    """The asset that asks the queries, raises their alerts and keeps their incidents; each query is a check of it."""
 
     @dg.asset(
         key=KEY,
@@ -40,6 +41,7 @@ def query_alerts_asset(settings: Settings, queries: Sequence[QueryAlert]) -> dg.
             wrong = [finding for finding in findings if not finding.is_well]
             alerts = [finding.alert(now, run_id=context.run.run_id) for finding in wrong]
             keep_or_send(lake, context.instance, settings, alerts, now)
+            record_findings(lake, findings, now, run_id=context.run.run_id, trigger=context.run.tags.get(TRIGGER_TAG))
             yield from map(_verdict, findings)
             yield dg.MaterializeResult(metadata={"queries": len(findings), "found something": len(wrong)})
 

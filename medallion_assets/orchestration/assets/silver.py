@@ -21,9 +21,6 @@ from medallion_assets.stages.asked import AskedDeriving, AskedJudging
 from medallion_assets.stages.derived import DerivedStage
 from medallion_assets.stages.judged import BLOCKING, JudgedStage, refine_check_texts
 
-JudgingConfig = config_of(AskedJudging)
-DerivingConfig = config_of(AskedDeriving)
-
 
 def silver_asset(loaded: Loaded) -> dg.AssetsDefinition:
     """The asset of a judged Silver table: every export of its Bronze table, judged before it is published."""
@@ -38,7 +35,7 @@ def silver_asset(loaded: Loaded) -> dg.AssetsDefinition:
     )
     def silver(
         context: dg.AssetExecutionContext,
-        config: JudgingConfig,  # type: ignore[valid-type]
+        config: config_of(AskedJudging, months),  # type: ignore[valid-type]
         lakehouse: LakehouseResource,
     ) -> Iterator[Event]:
         rows_loaded = read_value(context, bronze.path, "rows_in", default=None)
@@ -58,7 +55,7 @@ def derived_asset(derived: Derived) -> dg.AssetsDefinition:
     )
     def asset(
         context: dg.AssetExecutionContext,
-        config: DerivingConfig,  # type: ignore[valid-type]
+        config: config_of(AskedDeriving),  # type: ignore[valid-type]
         lakehouse: LakehouseResource,
     ) -> Iterator[Event]:
         yield from lakehouse.run(context, stage, config)

@@ -25,7 +25,7 @@ from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, Worke
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 
 from medallion_assets.orchestration.runs.locks import Hold, end, is_held, note_this, noted, take
-from medallion_assets.orchestration.runs.processes import RunProcess, end_process, end_what_is_left
+from medallion_assets.orchestration.runs.processes import RunProcess, end_process, end_what_is_left, end_with_parent
 from medallion_assets.orchestration.runs.restart import allow_restart
 from medallion_assets.orchestration.runs.watch import GRACE_SECONDS, Status, conclude, watch
 from medallion_assets.orchestration.runs.whereabouts import (
@@ -236,15 +236,25 @@ def carried_out_here(context: dg.InitResourceContext) -> Iterator[None]:
     """While the block runs, this process is known as the one that carries out the run of a resource, and is watched.
 
     Nobody launches the runs of `dagster asset materialize`, `dagster job execute` and tests: they say so themselves.
+    A process that was made for one step ends with that of its run.
     """
-    hold = None
-    if context.run is not None and context.instance is not None:
-        launcher = context.instance.run_launcher
-        if isinstance(launcher, WatchedRunLauncher):
-            try:
-                hold = launcher.adopt(context.run)
-            except OSError:
-                LOG.warning("run %s is not watched: its lock cannot be written", context.run.run_id, exc_info=True)
+    end_with_parent()
+    if context.run is None or context.instance is None:
+        yield
+        return
+    with carried_out(context.instance, context.run):
+        yield
+
+
+@contextmanager
+def carried_out(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[None]:
+    """The same of a run, whatever this process does for it."""
+    hold, launcher = None, instance.run_launcher
+    if isinstance(launcher, WatchedRunLauncher):
+        try:
+            hold = launcher.adopt(run)
+        except OSError:
+            LOG.warning("run %s is not watched: its lock cannot be written", run.run_id, exc_info=True)
     try:
         yield
     finally:

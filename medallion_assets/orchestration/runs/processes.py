@@ -6,13 +6,16 @@ Does not: which one holds a run (locks.py), starting processes (worker.py).
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -95,6 +98,21 @@ def end_while(process: RunProcess, goes_on: Callable[[], bool], grace_seconds: f
     is_over = not wait_while(goes_on, ENDED_SECONDS)
     end_what_is_left(process)
     return is_over
+
+
+def end_with_parent() -> None:
+    """Where this process was made for a step: kill it as soon as that of its run is gone, which made it.
+
+    What it would still write belonged to a run that may have been started anew.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), name="end-with-run", daemon=True).start()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _boot() -> str:

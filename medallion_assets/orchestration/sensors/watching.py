@@ -7,11 +7,12 @@ looking.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Derived, Loaded
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.commit_notes import committed_at
 from medallion_assets.delta.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.expectation_results import read_results
@@ -95,15 +96,9 @@ def _watched(
         table=snapshot.table.name,
         table_id=snapshot.table_id,
         version=snapshot.version,
-        changed_at=_committed_at(snapshot),
+        changed_at=committed_at(snapshot),
         consumed=consumed,
         note=note,
         waits=waits,
         months=months,
     )
-
-
-def _committed_at(snapshot: Snapshot) -> datetime:
-    """When the latest version was committed, as its writer's clock had it."""
-    (commit,) = snapshot.history(1)
-    return datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)

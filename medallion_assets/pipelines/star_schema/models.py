@@ -6,9 +6,8 @@ Does not: SQL (dbt_project/), or the pipeline around it (pipeline.py).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from medallion_assets.contracts.pipeline import ByMonth, DbtModels
+from medallion_assets.contracts.shipped import DBT_PROJECT
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
 from medallion_assets.pipelines.star_schema.dimensions import DIM_CUSTOMER, DIM_DATE, DIM_PRODUCT
 from medallion_assets.pipelines.star_schema.facts import FCT_ORDER_LINE, MART_REVENUE
@@ -17,11 +16,7 @@ from medallion_assets.pipelines.star_schema.order_lines import ORDER_LINES
 from medallion_assets.pipelines.star_schema.orders import ORDERS
 from medallion_assets.pipelines.star_schema.products import PRODUCTS
 
-_PACKAGE = Path(__file__).parents[2]
-_PACKAGED = _PACKAGE / "dbt_project"
-PROJECT = _PACKAGED if _PACKAGED.exists() else _PACKAGE.parent / "dbt_project"
-"""Within the package where it was installed from a wheel, else at the top of the repository."""
-
+PROJECT = DBT_PROJECT
 STAR = DbtModels(
     name="star_schema",
     project=PROJECT,

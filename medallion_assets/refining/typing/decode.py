@@ -13,7 +13,7 @@ import polars as pl
 
 from medallion_assets.contracts.batch import BatchKind, decides_at
 from medallion_assets.contracts.expectations import UNREADABLE
-from medallion_assets.contracts.reasons import spread
+from medallion_assets.contracts.reasons import LIST, spread
 from medallion_assets.contracts.source import LineReader, Source
 from medallion_assets.contracts.table import Column, Table
 from medallion_assets.delta.schema import polars_type
@@ -123,6 +123,8 @@ def _reason_lists(
         )
     ).to_series()
     few = asked.filter(is_suspect)
+    if few.is_empty():  # the usual block: nobody need be asked
+        return [spread(pl.Series(name, [], dtype=LIST), is_suspect) for name in _LISTS]
     of_columns = few.select(
         pl.when(_is_asked(column, table)).then(reasons(few, column)).alias(column.name) for column in columns
     )

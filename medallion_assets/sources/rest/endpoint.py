@@ -1,7 +1,8 @@
 """Endpoints: how an API is asked for what changed in a window of time.
 
-Belongs here: the declaration, and what of an answer is records and what leads to the next page.
-Does not: asking (sources.rest.requests), or keeping answers (sources.rest.landing).
+Belongs here: the declaration, and what of an answer is records.
+Does not: what leads to the next page (sources.rest.paging), asking (sources.rest.requests), or keeping answers
+(sources.rest.landing).
 """
 
 from __future__ import annotations
@@ -13,22 +14,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.sources.rest.paging import ByCursor, ByLink, ByNumber, ByOffset, Pages, value_at
 
+__all__ = ["ByCursor", "ByLink", "ByNumber", "ByOffset", "Endpoint"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ByCursor:
-    """Pages that lead to each other: `path` is where in an answer the next cursor stands; the last page has none."""
-
-    parameter: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ByNumber:
-    """Pages that are numbered from `first`; one without records is behind the last."""
-
-    parameter: str = "page"
-    first: int = 1
+SHOWN_CHARACTERS = 200
+"""So much of an answer an error shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +30,13 @@ class Endpoint:
     A window is [from, to): `from_parameter` and `to_parameter` take its ends in ISO 8601. `parameters` are the same in
     every request. `secrets` are headers whose value is a secret: by header, the environment variable that holds it.
     The first window begins at `starts_at`, each further one `overlap` before the end of the last, for what the API
-    shows late; none ends later than `lag` ago, and none is longer than `longest`.
+    shows late; none ends later than `lag` ago, and none is longer than `longest`. A page of more than
+    `most_page_bytes`, unpacked, is refused: one is held in memory.
     """
 
     url: str
     records: str
-    pages: ByCursor | ByNumber
+    pages: Pages
     from_parameter: str
     to_parameter: str
     starts_at: datetime
@@ -53,6 +45,7 @@ class Endpoint:
     overlap: timedelta = timedelta(0)
     lag: timedelta = timedelta(minutes=5)
     longest: timedelta = timedelta(days=1)
+    most_page_bytes: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
         """Refuse what cannot be kept.
@@ -68,18 +61,6 @@ class Endpoint:
                 do="correct Endpoint(...), where the pipeline declares the table",
             )
 
-    def first_page(self) -> dict[str, str]:
-        """The parameters that ask for the first page."""
-        return {self.pages.parameter: str(self.pages.first)} if isinstance(self.pages, ByNumber) else {}
-
-    def next_page(self, asked: Mapping[str, str], answer: Any) -> dict[str, str] | None:
-        """The parameters that ask for the page after one, which was asked for by others; None after the last."""
-        if isinstance(self.pages, ByNumber):
-            number = int(asked[self.pages.parameter])
-            return {self.pages.parameter: str(number + 1)} if records_of(answer, self.records) else None
-        cursor = _at(answer, self.pages.path)
-        return {self.pages.parameter: str(cursor)} if cursor not in (None, "") else None
-
 
 def window_text(moment: datetime) -> str:
     """An end of a window as APIs read it."""
@@ -87,32 +68,33 @@ def window_text(moment: datetime) -> str:
 
 
 def parsed(body: bytes) -> Any:
-    """An answer, in which numbers are texts with all their digits.
+    """An answer, in which numbers are texts with all their digits; a byte order mark before it is left out.
 
     Raises:
         ValueError: it is no JSON in UTF-8, such as one that was cut off.
     """
-    return json.loads(body.decode("utf-8"), parse_float=str, parse_int=str)
+    try:
+        return json.loads(body.decode("utf-8-sig"), parse_float=str, parse_int=str)
+    except RecursionError:
+        raise ValueError("nested too deep to be read") from None
 
 
 def records_of(answer: Any, path: str) -> list[dict[str, Any]]:
-    """The records of an answer.
+    """The records of an answer; null where they should stand is none.
 
     Raises:
         TransientError: there is no list of objects there: an error page may come with any status.
     """
-    found = _at(answer, path) if path else answer
+    parent, _, name = path.rpartition(".")
+    holder = value_at(answer, parent) if parent else answer
+    found = holder.get(name) if path and isinstance(holder, dict) else None if path else answer
+    if found is None and isinstance(holder, dict) and name in holder:
+        return []
     if not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
         raise TransientError(
             "an answer has no records",
             expected=f"a list of objects at {path or 'the top'}",
-            found=json.dumps(answer)[:200],
+            found=json.dumps(answer)[:SHOWN_CHARACTERS],
             do="it is asked again; if it stays, correct records in Endpoint(...)",
         )
     return found
-
-
-def _at(answer: Any, path: str) -> Any:
-    for name in path.split("."):
-        answer = answer.get(name) if isinstance(answer, dict) else None
-    return answer

@@ -1,59 +1,128 @@
 """Fetching: windows of an API, one after the other, up to now.
 
-Belongs here: the order of the steps.
+Belongs here: the order of the steps, and when a window was read whole.
 Does not: a single request (sources.rest.requests), or where its answer is kept (sources.rest.landing).
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from obstore.store import ObjectStore
 
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.sources.rest.endpoint import records_of, window_text
 from medallion_assets.sources.rest.landing import (
     Page,
     Window,
-    last_end,
+    claim_window,
+    landed_in,
     next_window,
     page_key,
-    windows_in,
     write_summary,
 )
+from medallion_assets.sources.rest.paging import Ask
 from medallion_assets.sources.rest.requests import Requests
 from medallion_assets.storage.stores import write_bytes
 
 MOST_PAGES = 99_999
+MOST_READINGS = 5
 
 
-def fetch_windows(requests: Requests, place: ObjectStore, now: datetime) -> Iterator[Window]:
-    """Fetch every window up to now, and give each once it counts.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A window that counts now, with its pages."""
+
+    window: Window
+    pages: list[Page]
+
+
+@dataclass(slots=True)
+class _Reading:
+    """All pages of a window, read once. `sum` follows from its records alone, whatever their order."""
+
+    pages: list[Page]
+    records: int = 0
+    sum: int = 0
+
+    def add(self, page: Page, records: list[dict[str, Any]]) -> None:
+        self.pages.append(page)
+        self.records += page.records
+        for record in records:
+            text = json.dumps(record, sort_keys=True)
+            self.sum += int.from_bytes(hashlib.sha256(text.encode()).digest())
+
+    def is_like(self, other: _Reading) -> bool:
+        return (self.records, self.sum) == (other.records, other.sum)
+
+
+def fetch_windows(requests: Requests, place: ObjectStore, now: datetime) -> Iterator[Fetched]:
+    """Fetch every window up to now, and give each once it counts; none that another fetcher landed meanwhile.
 
     Raises:
         PermanentError: the API refuses a request, or its pages lead nowhere.
         TransientError: it did not answer; what was fetched whole stays.
     """
-    begun = windows_in(place)
-    reached = last_end(place, begun)
-    while (window := next_window(requests.endpoint, begun, reached, now)) is not None:
-        write_summary(place, window, list(_pages(requests, place, window)))
-        reached = window.end
-        yield window
+    endpoint, landed = requests.endpoint, landed_in(place)
+    while (wanted := next_window(endpoint, landed, now)) is not None:
+        reached = landed.reached(endpoint.starts_at)
+        window = claim_window(place, reached, wanted)
+        landed.claimed.add(reached)
+        pages = _whole(requests, place, window).pages
+        is_ours = write_summary(place, window, pages)
+        landed.counting.add(window)
+        if is_ours:
+            yield Fetched(window=window, pages=pages)
+        else:
+            landed = landed_in(place)  # it may be ahead
 
 
-def _pages(requests: Requests, place: ObjectStore, window: Window) -> Iterator[Page]:
-    """Ask for all pages of a window, and keep each as it came."""
-    endpoint = requests.endpoint
-    ends = {
-        endpoint.from_parameter: window_text(window.begin),
-        endpoint.to_parameter: window_text(window.end),
-    }
-    asked: dict[str, str] | None = endpoint.first_page()
-    seen: list[dict[str, str]] = []
+def _whole(requests: Requests, place: ObjectStore, window: Window) -> _Reading:
+    """Read a window until two readings agree, unless its pages are stable.
+
+    Raises:
+        TransientError: no two readings did.
+    """
+    reading = _read(requests, place, window)
+    if requests.endpoint.pages.is_stable or not reading.records:
+        return reading
+    for _ in range(MOST_READINGS - 1):
+        again = _read(requests, place, window)
+        if again.is_like(reading):
+            return again
+        requests.report(f"{window.name}: {again.records:,} records, and {reading.records:,} a reading before")
+        reading = again
+    raise TransientError(
+        f"the records of {requests.endpoint.url} do not hold still",
+        expected=f"two of {MOST_READINGS} readings of one window with the same records",
+        found=f"other ones each time; {reading.records:,} in the last",
+        do="raise lag in Endpoint(...), so that windows end before what still changes; or let the API order its "
+        "records by what never changes, and declare is_stable",
+    )
+
+
+def _read(requests: Requests, place: ObjectStore, window: Window) -> _Reading:
+    """Ask for all pages of a window once, and keep each as it came."""
+    endpoint, reading, seen = requests.endpoint, _Reading([]), set[Ask]()
+    ends = {endpoint.from_parameter: window_text(window.begin), endpoint.to_parameter: window_text(window.end)}
+    asked: Ask | None = endpoint.pages.first_page
     while asked is not None:
+        seen.add(asked)
+        answer = requests.page(ends, asked)
+        digest, records = hashlib.sha256(answer.body).hexdigest(), records_of(answer.said, endpoint.records)
+        page = Page(
+            key=page_key(window, len(seen), digest), sha256=digest, records=len(records), bytes=len(answer.body)
+        )
+        write_bytes(place, page.key, answer.body, content_type="application/json")
+        reading.add(page, records)
+        asked = endpoint.pages.next_page(asked, answer, len(records))
+        if asked in seen and not records:
+            return reading  # the last page of some APIs is empty, and leads to itself
         if asked in seen or len(seen) >= MOST_PAGES:
             raise PermanentError(
                 f"the pages of {endpoint.url} do not end",
@@ -61,12 +130,4 @@ def _pages(requests: Requests, place: ObjectStore, window: Window) -> Iterator[P
                 found=f"after {len(seen):,} pages again the page {asked}",
                 do="correct pages in Endpoint(...)",
             )
-        seen.append(asked)
-        body, answer = requests.page({**ends, **asked})
-        digest = hashlib.sha256(body).hexdigest()
-        page = Page(
-            key=page_key(window, len(seen), digest), sha256=digest, records=len(records_of(answer, endpoint.records))
-        )
-        write_bytes(place, page.key, body, content_type="application/json")
-        yield page
-        asked = endpoint.next_page(asked, answer)
+    return reading

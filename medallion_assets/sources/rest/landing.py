@@ -1,11 +1,13 @@
 """Landing: the answers of an API as they came, in the table's raw place, window by window.
 
-Belongs here: names, summaries, and which window is next.
+Belongs here: names, claims, summaries, and which window is next.
 Does not: asking for one (sources.rest.fetch), or reading records (sources.rest.windows).
 
 A window is `rest/<from>-<to>/`: a file for each page, named by its number and digest, and last `summary.json`, which
-names them. Without a summary it does not count: it is fetched again, with the same ends. So the cursor, which is the
-end of the last summary, moves only after all before it is kept, and tables are made again without the API.
+names them. Without a summary it does not count. Which window comes after a moment is said once, by whoever first
+writes `rest/after-<moment>.json`: whoever fetches there, at the same time or after a crash, fetches a window with the
+same ends. So none is landed twice or left out, the cursor moves only after all before it is kept, and tables are made
+again without the API.
 """
 
 from __future__ import annotations
@@ -13,18 +15,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
 from obstore.store import ObjectStore
 
+from medallion_assets.errors import PermanentError
 from medallion_assets.sources.rest.endpoint import Endpoint
-from medallion_assets.storage.listing import list_folders
-from medallion_assets.storage.stores import read_bytes, stat, write_bytes
+from medallion_assets.storage.listing import list_objects
+from medallion_assets.storage.stores import create_bytes, read_bytes
 
 FOLDER, SUMMARY = "rest", "summary.json"
-_MOMENT = "%Y%m%dT%H%M%S%fZ"
-_KEY = re.compile(r"rest/(?P<window>(?P<begin>\d{8}T\d{12}Z)-(?P<end>\d{8}T\d{12}Z))/(?P<file>[^/]+)")
+_MOMENT, _MOMENT_PATTERN = "%Y%m%dT%H%M%S%fZ", r"\d{8}T\d{12}Z"
+_NAME = re.compile(rf"(?P<begin>{_MOMENT_PATTERN})-(?P<end>{_MOMENT_PATTERN})")
+_KEY = re.compile(rf"{FOLDER}/(?P<window>{_NAME.pattern})/(?P<file>[^/]+)")
+_CLAIM = re.compile(rf"{FOLDER}/after-(?P<moment>{_MOMENT_PATTERN})\.json")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,7 +42,7 @@ class Window:
     @property
     def name(self) -> str:
         """The id of its batch; names sort by where windows begin."""
-        return f"{self.begin.astimezone(UTC).strftime(_MOMENT)}-{self.end.astimezone(UTC).strftime(_MOMENT)}"
+        return f"{_text(self.begin)}-{_text(self.end)}"
 
     @property
     def folder(self) -> str:
@@ -47,20 +52,54 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A page that was kept: its key, and what it has to hold."""
+    """A page that was kept: its key, and what it has to hold. Summaries of before do not say how many bytes."""
 
     key: str
     sha256: str
     records: int
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class Landed:
+    """What lies in a place: the windows that count and those that were only begun, and after which moments one is."""
+
+    counting: set[Window] = field(default_factory=set)
+    begun: set[Window] = field(default_factory=set)
+    claimed: set[datetime] = field(default_factory=set)
+
+    def reached(self, starts_at: datetime) -> datetime:
+        """The cursor: up to where windows that count join up, from the first one that was begun."""
+        reached = starts_at
+        if self.counting and starts_at not in self.claimed:  # fetched from elsewhere, or before there were claims
+            reached = min(self.counting).begin
+        for window in sorted(self.counting):
+            if window.begin > reached:
+                break
+            reached = max(reached, window.end)
+        return reached
+
+
+def landed_in(place: ObjectStore) -> Landed:
+    """What lies in a place, by one listing."""
+    landed = Landed()
+    for stored in list_objects(place, FOLDER):
+        if (claim := _CLAIM.fullmatch(stored.key)) is not None:
+            landed.claimed.add(_moment(claim["moment"]))
+        elif (found := window_of(stored.key)) is not None:
+            (landed.counting if found[1] == SUMMARY else landed.begun).add(found[0])
+    return landed
+
+
+def is_claim(key: str) -> bool:
+    """Whether a key is that of a claim."""
+    return _CLAIM.fullmatch(key) is not None
 
 
 def window_of(key: str) -> tuple[Window, str] | None:
     """The window that a key belongs to, and the file's name in it; None of any other object."""
     match = _KEY.fullmatch(key)
-    if match is None:
-        return None
-    begin, end = (datetime.strptime(match[name], _MOMENT).replace(tzinfo=UTC) for name in ("begin", "end"))
-    return Window(begin, end), match["file"]
+    return None if match is None else (Window(_moment(match["begin"]), _moment(match["end"])), match["file"])
 
 
 def page_key(window: Window, number: int, sha256: str) -> str:
@@ -68,12 +107,35 @@ def page_key(window: Window, number: int, sha256: str) -> str:
     return f"{window.folder}/page-{number:05d}-{sha256[:16]}.json"
 
 
-def write_summary(place: ObjectStore, window: Window, pages: Iterable[Page]) -> None:
-    """Make a window count, unless another fetcher was faster."""
+def claim_window(place: ObjectStore, reached: datetime, window: Window) -> Window:
+    """The window after a moment: the one that is given, unless another was named there before.
+
+    Raises:
+        PermanentError: what was named there before is none.
+    """
+    key = f"{FOLDER}/after-{_text(reached)}.json"
+    if create_bytes(place, key, json.dumps({"window": window.name}).encode()):
+        return window
+    found = read_bytes(place, key) or b""
+    try:
+        match = _NAME.fullmatch(json.loads(found)["window"])
+    except (ValueError, KeyError, TypeError):
+        match = None
+    if match is None or (claimed := Window(_moment(match["begin"]), _moment(match["end"]))).end <= reached:
+        raise PermanentError(
+            f"{key} does not name a window that goes on from there",
+            expected='such as {"window": "<from>-<to>"}',
+            found=found[:100],
+            do="remove it: it is made again",
+        )
+    return claimed
+
+
+def write_summary(place: ObjectStore, window: Window, pages: Iterable[Page]) -> bool:
+    """Make a window count; whether these are its pages: another fetcher may have been faster."""
     key = f"{window.folder}/{SUMMARY}"
-    if read_bytes(place, key) is None:
-        listed = [asdict(page) for page in pages]
-        write_bytes(place, key, json.dumps({"pages": listed}, indent=1).encode())
+    body = json.dumps({"pages": [asdict(page) for page in pages]}, indent=1).encode()
+    return create_bytes(place, key, body) or read_bytes(place, key) == body
 
 
 def read_summary(place: ObjectStore, window: Window) -> list[Page] | None:
@@ -91,27 +153,25 @@ def read_summary(place: ObjectStore, window: Window) -> list[Page] | None:
         raise ValueError(str(error)) from error
 
 
-def windows_in(place: ObjectStore) -> list[Window]:
-    """The windows of a place that were begun, whether they count or not."""
-    folders = list_folders(place, FOLDER)
-    return [found[0] for folder in folders if (found := window_of(f"{folder}/{SUMMARY}")) is not None]
+def next_window(endpoint: Endpoint, landed: Landed, now: datetime) -> Window | None:
+    """The window to fetch now, unless its claim names another one; None where nothing would reach further.
 
-
-def last_end(place: ObjectStore, windows: Iterable[Window]) -> datetime | None:
-    """The greatest end of the windows that count; None where none does."""
-    latest_first = sorted(windows, key=lambda window: (window.end, window.begin), reverse=True)
-    counting = (window for window in latest_first if stat(place, f"{window.folder}/{SUMMARY}") is not None)
-    return next((window.end for window in counting), None)
-
-
-def next_window(endpoint: Endpoint, begun: Iterable[Window], reached: datetime | None, now: datetime) -> Window | None:
-    """The window to fetch now, after all up to `reached` count; None where it would not reach further.
-
-    One that was begun there, and does not count, is fetched again with its own ends.
+    Its end is a whole second, which every API can read. One that was begun and does not count keeps its ends.
     """
-    begin = endpoint.starts_at if reached is None else reached - endpoint.overlap
-    again = [window for window in begun if window.begin == begin and window.end > (reached or begin)]
-    if again:
+    reached = landed.reached(endpoint.starts_at)
+    begin = endpoint.starts_at if reached == endpoint.starts_at else reached - endpoint.overlap
+    if again := [window for window in landed.begun if window.begin == begin and window.end > reached]:
         return max(again)
-    end = min(now - endpoint.lag, begin + endpoint.longest)
-    return Window(begin, end) if end > (reached or begin) else None
+    end = min(now - endpoint.lag, begin + endpoint.longest).replace(microsecond=0)
+    if end > reached:
+        return Window(begin, end)
+    # What is claimed there was within reach when it was.
+    return Window(begin, begin + endpoint.longest) if reached in landed.claimed else None
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime(_MOMENT)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, _MOMENT).replace(tzinfo=UTC)

@@ -12,19 +12,24 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import httpx
 import tenacity
 
 from medallion_assets.errors import PermanentError, SettingsError, TransientError
-from medallion_assets.sources.rest.endpoint import Endpoint, parsed, records_of
+from medallion_assets.sources.rest.endpoint import SHOWN_CHARACTERS, Endpoint, parsed, records_of
+from medallion_assets.sources.rest.paging import Answer, Ask
 
 ATTEMPTS = 6
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 120.0
 TIMEOUT_SECONDS = 60.0
 TOO_MANY, REQUEST_TIMEOUT, FIRST_SERVER_ERROR = 429, 408, 500
-BODY_CHARACTERS = 200
+FAILURE_BYTES = 10_000
+"""So much is read of an answer that is none."""
+ENCODINGS = ("gzip", "deflate")
+"""How an answer may be packed: a piece of it that is read grows at most a thousandfold."""
+SHORTEST_SECRET = 4
+"""A shorter word of a header, such as a scheme, is left in what is shown."""
 RETRY = "it is asked again; if it stays, look at the API's own status"
 
 
@@ -38,18 +43,22 @@ class AnswerError(TransientError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requests:
-    """Asks an endpoint. `headers` hold secrets; `sleep` waits so many seconds."""
+    """Asks an endpoint. `headers` hold secrets; `sleep` waits so many seconds; `report` is called before it asks again.
+
+    A redirect is not followed, and a link to another host is refused: neither is sent a secret.
+    """
 
     endpoint: Endpoint
     client: httpx.Client
     headers: Mapping[str, str]
     sleep: Callable[[float], None] = time.sleep
+    report: Callable[[str], object] = lambda _: None
 
-    def page(self, parameters: Mapping[str, str]) -> tuple[bytes, Any]:
-        """The body of a page as it was answered, and what it says.
+    def page(self, ends: Mapping[str, str], ask: Ask) -> Answer:
+        """A page of the window with some ends.
 
         Raises:
-            PermanentError: the API refuses the request.
+            PermanentError: the API refuses the request, or answers what cannot be kept.
             TransientError: it gave no whole answer, however often it was asked.
         """
         asking = tenacity.Retrying(
@@ -57,37 +66,88 @@ class Requests:
             stop=tenacity.stop_after_attempt(ATTEMPTS),
             wait=_seconds,
             sleep=self.sleep,
+            before_sleep=self._before_sleep,
             reraise=True,
         )
-        return asking(self._once, parameters)
+        return asking(self._once, ends, ask)
 
-    def _once(self, parameters: Mapping[str, str]) -> tuple[bytes, Any]:
-        url = self.endpoint.url
+    def _before_sleep(self, state: tenacity.RetryCallState) -> None:
+        self.report(f"asked again: {state.outcome and state.outcome.exception()}")
+
+    def _once(self, ends: Mapping[str, str], ask: Ask) -> Answer:
+        url, sent = self.endpoint.url, {"Accept-Encoding": ", ".join(ENCODINGS), **self.headers}
+        parameters = {**self.endpoint.parameters, **ends, **dict([ask.parameter] if ask.parameter else [])}
         try:
-            response = self.client.get(url, params={**self.endpoint.parameters, **parameters}, headers=self.headers)
-        except httpx.TransportError as error:
+            with self.client.stream(
+                "GET",
+                self._followed(ask.link) if ask.link else url,
+                params=None if ask.link else parameters,
+                headers=sent,
+                follow_redirects=False,
+            ) as response:
+                body = self._body(response)
+                link = response.links.get("next", {}).get("url")
+        except httpx.RequestError as error:
             raise AnswerError(f"{url} did not answer", found=self._without_secrets(f"{error!r}")) from None
-        found = self._without_secrets(f"{response.status_code}: {response.text[:BODY_CHARACTERS]}")
-        if response.status_code in (TOO_MANY, REQUEST_TIMEOUT) or response.status_code >= FIRST_SERVER_ERROR:
-            raise AnswerError(f"{url} did not answer", found=found, after=_retry_after(response))
-        if not response.is_success:
-            raise PermanentError(
-                f"{url} refuses the request",
-                expected="status 200",
-                found=found,
-                do="correct Endpoint(...), or the variables that hold the secrets "
-                f"({', '.join(self.endpoint.secrets.values()) or 'none are declared'})",
-            )
         try:
-            answer = parsed(response.content)
+            answer = Answer(body=body, said=parsed(body), link=link)
         except ValueError as error:
             raise AnswerError(f"{url} gave no whole answer", found=str(error)) from None
-        records_of(answer, self.endpoint.records)
-        return response.content, answer
+        try:
+            records_of(answer.said, self.endpoint.records)
+        except TransientError as error:
+            raise AnswerError(f"{url} answered no records", found=self._without_secrets(str(error))) from None
+        return answer
+
+    def _body(self, response: httpx.Response) -> bytes:
+        """The whole body of an answer that is one, unpacked."""
+        packed = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if packed not in (*ENCODINGS, "identity"):
+            raise self._refused("an answer is packed in another way than asked for", " or ".join(ENCODINGS), packed)
+        if response.is_success:
+            most = self.endpoint.most_page_bytes
+            body = _read(response, most + 1)
+            if len(body) > most:
+                raise self._refused(
+                    "a page is too large",
+                    f"at most most_page_bytes, {most:,} bytes when unpacked",
+                    "more",
+                    do="ask for fewer records a page by parameters in Endpoint(...), or raise most_page_bytes",
+                )
+            return body
+        text = _read(response, FAILURE_BYTES).decode("utf-8", "replace")
+        found = self._without_secrets(f"{response.status_code}: {text}")[:SHOWN_CHARACTERS]
+        if response.status_code in (TOO_MANY, REQUEST_TIMEOUT) or response.status_code >= FIRST_SERVER_ERROR:
+            raise AnswerError(f"{self.endpoint.url} did not answer", found=found, after=_retry_after(response))
+        if response.has_redirect_location:
+            found = self._without_secrets(f"{response.status_code}, to {response.headers['Location']}")
+        variables = ", ".join(self.endpoint.secrets.values()) or "none are declared"
+        do = f"correct Endpoint(...), or the variables that hold the secrets ({variables})"
+        raise self._refused("the request is refused", "status 200", found, do=do)
+
+    def _followed(self, link: str) -> httpx.URL:
+        """A link as a URL, if it leads to where the endpoint is."""
+        here = httpx.URL(self.endpoint.url)
+        try:
+            there = here.join(link)
+        except httpx.InvalidURL as error:
+            raise self._refused("the link to the next page is none", "a URL", str(error)) from None
+        if (there.scheme, there.host, there.port) != (here.scheme, here.host, here.port):
+            raise self._refused(
+                "the link to the next page leads to another host, which is not asked: the secrets are not its own",
+                f"{here.scheme}://{here.netloc.decode()}",
+                f"{there.scheme}://{there.netloc.decode()}",
+            )
+        return there
+
+    def _refused(self, what: str, expected: str, found: str, *, do: str = "correct Endpoint(...)") -> PermanentError:
+        return PermanentError(f"{self.endpoint.url}: {what}", expected=expected, found=found, do=do)
 
     def _without_secrets(self, text: str) -> str:
-        for secret in self.headers.values():
-            text = text.replace(secret, "***")
+        """A text in which no secret stands, nor a word of one: APIs show the token without what stands before it."""
+        words = {word for secret in self.headers.values() for word in (secret, *secret.split())}
+        for word in sorted(words, key=len, reverse=True):
+            text = text.replace(word, "***") if len(word) >= SHORTEST_SECRET else text
         return text
 
 
@@ -117,6 +177,16 @@ def _seconds(state: tenacity.RetryCallState) -> float:
     if isinstance(error, AnswerError) and error.after is not None:
         return min(error.after, LONGEST_WAIT_SECONDS)
     return min(FIRST_WAIT_SECONDS * 2.0 ** (state.attempt_number - 1), LONGEST_WAIT_SECONDS)
+
+
+def _read(response: httpx.Response, most: int) -> bytes:
+    """The first bytes of a body, unpacked; what comes after is not read."""
+    body = bytearray()
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) >= most:
+            break
+    return bytes(body[:most])
 
 
 def _retry_after(response: httpx.Response) -> float | None:

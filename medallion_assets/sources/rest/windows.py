@@ -30,7 +30,7 @@ from medallion_assets.contracts.source import (
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.records import JsonLines, RecordColumns, json_text, source_file
 from medallion_assets.sources.rest.endpoint import Endpoint, parsed, records_of
-from medallion_assets.sources.rest.landing import FOLDER, SUMMARY, Page, Window, read_summary, window_of
+from medallion_assets.sources.rest.landing import FOLDER, SUMMARY, Page, Window, is_claim, read_summary, window_of
 from medallion_assets.storage.listing import Unseen, list_objects
 from medallion_assets.storage.stores import read_bytes
 
@@ -47,11 +47,15 @@ class WindowDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestWindows:
-    """The windows of an endpoint. `sequence` is the field with the moment of a record, `delete_flag` as in rule F3."""
+    """The windows of an endpoint. `sequence` is the field with the moment of a record, `delete_flag` as in rule F3.
+
+    `fetched_at` are cron lines, in the time zone of the settings' schedules; none where something else fetches.
+    """
 
     endpoint: Endpoint
     sequence: str
     delete_flag: str | None = None
+    fetched_at: tuple[str, ...] = ("*/15 * * * *",)
     write_time_slack_hours: float = 24
 
     uncertainty: ClassVar[timedelta] = timedelta(0)
@@ -90,7 +94,7 @@ class RestWindows:
         for stored in list_objects(place, unseen=unseen):
             found = window_of(stored.key)
             if found is None:
-                foreign += 1
+                foreign += not is_claim(stored.key)
             elif found[1] == SUMMARY and found[0].name not in known and (after is None or found[0].name > after):
                 fingerprint = f"{stored.size} {stored.tag}"
                 batches.append(Found(id=found[0].name, prefix="", fingerprint=fingerprint, reaches_until=found[0].end))

@@ -14,9 +14,11 @@ from medallion_assets.deriving.dbt.specs import CheckSpec, Specs
 from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets_tests.deriving.dbt.planting import NOW
 
-SPECS = Specs(
-    models=(), tests=tuple(CheckSpec(name=name, model="fct_order_line", description="") for name in ("data", "unit"))
+OF_FACTS = tuple(CheckSpec(name=name, model="fct_order_line", description="") for name in ("data", "unit"))
+OF_ORDERS = CheckSpec(
+    name="filled", model="fct_order_line", description="", source="silver.orders", column="net_amount"
 )
+SPECS = Specs(models=(), tests=(*OF_FACTS, OF_ORDERS))
 
 
 def kept(lake: Lakehouse, *failed: Node, rows: int = 1) -> list[ModelFailure]:
@@ -35,6 +37,12 @@ def test_a_row_is_kept_with_its_key_as_json(tmp_path: Path) -> None:
     assert (row.run_id, row.failed_at, row.test, row.model) == ("run", NOW, "data", "gold.fct_order_line")
     assert json.loads(str(row.key)) == {"order_id": "o0", "line_number": 1}
     assert json.loads(row.row) == {"order_id": "o0", "line_number": 1, "net_amount": "1.5000"}
+
+
+def test_a_row_of_a_source_is_kept_under_that_table_with_its_key_and_the_column(tmp_path: Path) -> None:
+    node = Node(name="filled", kind="test", status="fail", failures=1, rows_in="at_fault")
+    (row,) = kept(Lakehouse(url=str(tmp_path)), node)
+    assert (row.model, row.column, json.loads(str(row.key))) == ("silver.orders", "net_amount", {"order_id": "o0"})
 
 
 def test_of_very_many_rows_some_are_kept(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def call(tmp_path: Path) -> Call:
     return Call(project=project, run=run)
 
 
+@pytest.mark.slow
 def test_variables_of_the_user_do_not_say_what_is_built(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "EMPTY": "1",
@@ -97,8 +98,8 @@ def test_variables_of_the_user_do_not_say_what_is_built(call: Call, monkeypatch:
 
 
 def test_results_that_lack_a_model_or_a_test_are_refused() -> None:
-    models, tests = [ModelSpec(name="m", path="", upstream=())], [CheckSpec(name="t", model="m", description="")]
-    specs = Specs(models=tuple(models), tests=tuple(tests))
+    made = ModelSpec(name="m", unique_id="model.p.m", path="", upstream=())
+    specs = Specs(models=(made,), tests=(CheckSpec(name="t", model="m", description=""),))
     model = Node(name="m", kind="model", status="success")
     Build(nodes=(model, Node(name="t", kind="test", status="pass")), seconds=0).expect_complete(specs)
     for nodes, said in (((), "none of m, t"), ((model,), "none of t")):
@@ -119,6 +120,7 @@ def test_too_little_memory_or_disk_is_none_of_the_sqls_faults(said: str, error: 
         Build(nodes=(node,), seconds=0).expect_passed()
 
 
+@pytest.mark.slow
 def test_an_interruption_is_none_of_the_projects_faults(call: Call) -> None:
     """A run that is ended by its time limit, say; what interrupts is no Exception."""
 
@@ -144,6 +146,7 @@ def test_a_test_that_came_or_went_since_the_project_was_prepared_is_noticed_befo
         rebuild_models(lake, models, models.models[0], why="to see", now=NOW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["partial_parse.msgpack", "parsed_of.json"])
 def test_what_was_parsed_by_hand_or_cannot_be_read_is_parsed_anew(
     call: Call, broken: str, monkeypatch: pytest.MonkeyPatch

@@ -118,6 +118,21 @@ def test_a_failing_test_publishes_nothing_and_keeps_its_rows(tmp_path: Path) -> 
     assert '"current_versions": 2' in current.row
 
 
+@pytest.mark.slow
+def test_a_value_that_a_source_lacks_is_told_by_its_column_and_row(tmp_path: Path) -> None:
+    lake = lakehouse_at(tmp_path)
+    plant_shop(lake)
+    plant(lake, ORDERS, {}, {"order_id": "o2", "status": None}, {"order_id": "o3", "status": "lost"})
+    done = refresh(lake, STAR, now=NOW)
+
+    assert done.release is None
+    of_source = [row for row in read_rows(lake, DBT_FAILURES) if row.model == "silver.orders"]
+    assert sorted((row.test, row.column, row.key) for row in of_source) == [
+        ("orders_status_is_filled", "status", '{"order_id": "o2"}'),
+        ("orders_status_is_known", "status", '{"order_id": "o3"}'),
+    ]
+
+
 def expect_rebuild_fails(lake: Lakehouse) -> None:
     """A rebuild keeps rows at fault as well; a dry run writes nothing, and makes no table."""
     held = len(read_rows(lake, DBT_FAILURES))

@@ -22,7 +22,7 @@ DRAWN = ".scatterlayer path, .barlayer path, .shapelayer path"
 """What a chart is drawn with: points, lines, bars."""
 
 
-@pytest.fixture(params=SIZES)
+@pytest.fixture(params=["wide", pytest.param("narrow", marks=pytest.mark.slow)])
 def offline(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
     """A window without a network, on a desk (light) and in a hand (dark)."""
     scheme = "dark" if request.param == "narrow" else "light"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,15 @@ from rich.console import Console
 from medallion_assets.cli.sql_page import answer_page
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import DbtModels
-from medallion_assets.delta.table import Lakehouse
+from medallion_assets.delta.as_of import version_as_of
+from medallion_assets.delta.commit_notes import commits_since
+from medallion_assets.delta.releases import RELEASES
+from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.publish import publish
 from medallion_assets.errors import MissingTableError, PermanentError, UnreadableTableError
 from medallion_assets.operations.sql.answer import answer
 from medallion_assets_tests.deriving.dbt.planting import NOW
-from medallion_assets_tests.deriving.dbt.test_publish import TABLES, publication
+from medallion_assets_tests.deriving.dbt.test_publish import DIMENSION, TABLES, publication
 from medallion_assets_tests.operations.small_lakehouse import exports
 from medallion_assets_tests.pipeline import (
     CATALOG,
@@ -220,8 +224,7 @@ def test_a_bucket_is_asked_for_the_files_of_the_days_that_are_read(s3_server: S3
 
 def test_what_dbt_builds_is_read_as_its_latest_release_has_it(tmp_path: Path) -> None:
     """Between two commits of a build each table is at another one; a query that names a version means that version."""
-    models = DbtModels(name="star", project=tmp_path, sources=(CUSTOMERS,), models=TABLES)
-    lake = Lakehouse(url=str(tmp_path / "lakehouse"), catalog=Catalog((replace(TRANSACTIONS, dbt=(models,)),)))
+    lake = with_models(tmp_path)
     publish(publication(lake, 1, 1), build="star", run_id=None, now=NOW)
     next(publication(lake, 2, 1).burst())  # the dimension's commit
     query = "select d.number, f.number from gold.dimension d, gold.fact f"
@@ -235,3 +238,47 @@ def test_what_dbt_builds_is_read_as_its_latest_release_has_it(tmp_path: Path) ->
             page.print(answer_page(found, 1))
         assert "1 row; gold.dimension @1, gold.fact @1, release release-1" in shown.get()
     assert asked(lake, 'select number from gold."dimension@2"', tmp_path) == [(2,)]
+
+
+def test_a_moment_inside_a_burst_is_read_as_the_release_before_it(tmp_path: Path) -> None:
+    """A burst that crashed, and one that was completed: at no moment is a star read that is of two builds."""
+    lake = with_models(tmp_path)
+    publish(publication(lake, 1, 1), build="star", run_id=None, now=NOW)
+    next(publication(lake, 2, 1).burst())
+    crashed = later_than(lake.open(DIMENSION))
+    completed = publish(publication(lake, 3, 1), build="star", run_id=None, now=NOW).versions
+    done = later_than(lake.open(RELEASES))
+    query = "select d.number, f.number from gold.dimension d, gold.fact f"
+
+    assert version_as_of(lake.open(DIMENSION), crashed) == 2  # by itself the dimension is ahead of the facts
+    assert asked(lake, query, tmp_path, as_of=crashed) == [(1, 1)]
+    assert asked(lake, query, tmp_path, as_of=done) == [(3, 3)]
+    at_once = f'select d.number, f.number from gold."dimension@{crashed.isoformat()}" d, gold.fact f'
+    with answer(lake, at_once, workspace=tmp_path) as found:
+        assert list(found.batches) == [[(1, 3)]]
+        (then, now) = sorted(found.releases.values())
+        assert (then, now) == ("release-1", "release-3")
+        assert found.versions["gold.fact"] == completed["gold.fact"]
+
+
+def test_before_the_first_release_tables_are_read_as_they_were(tmp_path: Path) -> None:
+    lake = with_models(tmp_path)
+    next(publication(lake, 1, 1).burst())
+    crashed = later_than(lake.open(DIMENSION))
+    publish(publication(lake, 2, 1), build="star", run_id=None, now=NOW)
+    assert asked(lake, "from gold.dimension", tmp_path, as_of=crashed) == [(1,)]
+
+
+def with_models(folder: Path) -> Lakehouse:
+    """A lakehouse to which a build of two tables belongs."""
+    models = DbtModels(name="star", project=folder, sources=(CUSTOMERS,), models=TABLES)
+    return Lakehouse(url=str(folder / "lakehouse"), catalog=Catalog((replace(TRANSACTIONS, dbt=(models,)),)))
+
+
+def later_than(snapshot: Snapshot) -> datetime:
+    """The moment of a snapshot's commit; what is committed from now on is of a later one."""
+    (commit,) = commits_since(snapshot, snapshot.version - 1)
+    committed = int(commit["timestamp"])
+    while time.time_ns() // 1_000_000 <= committed:
+        pass
+    return datetime.fromtimestamp(committed / 1000, UTC)

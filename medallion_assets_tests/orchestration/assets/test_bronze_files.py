@@ -9,13 +9,15 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.orchestration.assets.bronze import bronze_asset
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.arrival import Known, look
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.triggers.file_arrival import Cursor, decide
-from medallion_assets_tests.refining.test_files import NOON, Shop
+from medallion_assets_tests.refining.test_files import NOON, PRICES, Shop
 
 BRONZE = bronze_table("prices")
 
@@ -58,6 +60,37 @@ def test_a_stale_source_stops_the_run_or_warns(
     if not loads:
         (failed,) = (event for event in done.all_events if event.is_step_failure)
         assert "stale_source" in str(failed.step_failure_data.user_failure_data)
+
+
+def test_a_source_that_is_stale_stops_the_others_of_its_run_before_they_load(tmp_path: Path) -> None:
+    """F8: one judgement on all of them, which stands although a file lands in between; another run judges anew."""
+    shop, other = Shop(tmp_path), Shop(tmp_path, replace(PRICES, name="silver.other_prices"))
+    both = [replace(source.loaded, source_freshness_hours=24) for source in (shop, other)]
+    resource = AtNoon.of(Catalog((Pipeline(name="two", loaded=tuple(both)),)))
+    steps: list[str] = []
+
+    class Landing(resource):  # type: ignore[misc, valid-type]
+        def now(self):  # type: ignore[no-untyped-def] # noqa: ANN202
+            steps.append("begins")
+            if len(steps) == 2:  # the first of the two steps has judged
+                other.drop("prices-2.csv", 8, "a,1,1,")
+            return super().now()
+
+    def failed(*loaded: Loaded) -> dict[str, str]:
+        lakehouse = Landing(url=shop.lakehouse.url, raw_url=shop.raw_url, repetitions=0)
+        assets = [bronze_asset(one) for one in loaded]
+        with dg.DagsterInstance.ephemeral() as instance:
+            done = dg.materialize(assets, resources={"lakehouse": lakehouse}, instance=instance, raise_on_error=False)
+        failures = [event for event in done.all_events if event.is_step_failure]
+        return {str(event.step_key): str(event.step_failure_data.user_failure_data) for event in failures}
+
+    shop.drop("prices-1.csv", 7, "a,1,1,")
+    found = failed(*both)
+    assert set(found) == {"bronze__prices", "bronze__other_prices"}
+    assert all("stale_source: other_prices has no recent batch" in said for said in found.values())
+    assert not [table for table in both if shop.lakehouse.find(bronze_table(table.table.short_name))]
+    assert failed(both[0]) == {}
+    assert failed(*both) == {}
 
 
 def test_a_file_that_lands_grows_or_is_refused_is_seen_by_the_sensor(tmp_path: Path) -> None:

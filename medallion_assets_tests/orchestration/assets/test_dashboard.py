@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.writing import PAGE, write_dashboard
@@ -77,6 +78,7 @@ def test_the_page_in_a_bucket_opens_in_a_browser(s3_server: S3Server) -> None:
     assert s3_server.client.head_object(Bucket=bucket, Key=f"lake/{PAGE}")["ContentType"] == "text/html; charset=utf-8"
 
 
+@pytest.mark.slow
 def test_a_real_run_is_shown_with_its_budget(refined: Graph, dagster_instance: dg.DagsterInstance) -> None:
     """From the samples' export to DynamoDB: every stage has charts, and publishing what it was charged."""
     last = STORY_DAYS[1]

@@ -11,14 +11,15 @@ from moto import mock_aws
 from medallion_assets.definitions import build_defs
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts.table import read_events
+from medallion_assets.operations.incident import read_incidents
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.pipeline import NOW
 
 QUERIES = """
-[no_incidents]
-query = "from operations.incidents"
+[no_decisions]
+query = "from operations.decisions"
 
 [nothing_at_all]
 query = "select 1 as one"
@@ -49,6 +50,15 @@ def test_a_query_is_a_check_and_what_it_finds_an_alert(asking: Graph) -> None:
     (event,) = read_events(asking.lakehouse, NOW)
     assert event.alert_key.startswith("query/nothing_at_all/")
     assert (event.kind, event.do, event.job) == ("failure", "stay calm", "query_alerts")
+
+
+def test_what_a_query_finds_is_an_incident_with_its_rows_one_a_day(asking: Graph) -> None:
+    first = asking.run(ASSET)
+    asking.run(ASSET)
+    (incident,) = read_incidents(asking.lakehouse)
+    assert (incident.run_id, incident.stage) == (first.result.run_id, "query_alerts.nothing_at_all")
+    assert (incident.found, incident.do, incident.sample) == ("1", "stay calm", '[{"one": 1}]')
+    assert incident.headline == "the query nothing_at_all found 1 row; expected: none; the first:"
 
 
 def test_queries_are_asked_on_a_schedule(asking: Graph) -> None:

@@ -42,10 +42,18 @@ class Launching:
 
     def make(self, tags: Mapping[str, str] | None = None, origin: Any = None) -> str:
         """A run that waits, not launched yet; its id. `origin` is where a code server has its job."""
-        job = dg.reconstructable(run_jobs.waiting)
+        return self._make(dg.reconstructable(run_jobs.waiting), ["waits"], tags, origin)
+
+    def launch_side_by_side(self) -> str:
+        """A run of two steps that wait at the same time, launched."""
+        run_id = self._make(dg.reconstructable(run_jobs.side_by_side), ["left", "right"])
+        self.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
+        return run_id
+
+    def _make(self, job: Any, steps: list[str], tags: Mapping[str, str] | None = None, origin: Any = None) -> str:
         run = self.instance.create_run_for_job(
             job.get_definition(),
-            run_config={"ops": {"waits": {"config": {"folder": str(self.folder)}}}},
+            run_config={"ops": {step: {"config": {"folder": str(self.folder)}} for step in steps}},
             tags=dict(tags or {}),
             job_code_origin=job.get_python_origin(),
             remote_job_origin=origin,

@@ -1,10 +1,17 @@
-"""A job whose runs wait, for the tests of who starts, watches and ends their processes."""
+"""Jobs whose runs wait, for the tests of who starts, watches and ends their processes."""
 
+import os
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
+
+from medallion_assets.contracts.policies import Limits
+from medallion_assets.orchestration.runs.launcher import carried_out_here
+from medallion_assets.orchestration.runs.step_processes import step_processes
 
 POLL_SECONDS = 0.05
 
@@ -31,7 +38,37 @@ def waiting() -> None:
     waits()
 
 
+@dg.resource
+@contextmanager
+def here(context: dg.InitResourceContext) -> Iterator[None]:
+    """What every resource of ours does first."""
+    with carried_out_here(context):
+        yield
+
+
+@dg.op(config_schema={"folder": str}, required_resource_keys={"here"})
+def waits_beside(context: dg.OpExecutionContext) -> None:
+    """Name this process in a file called like the step, and wait for `go` in the same folder."""
+    folder = Path(context.op_config["folder"])
+    (folder / f"{context.op_handle.name}.{context.retry_number}").write_text(str(os.getpid()))
+    while not (folder / "go").exists():
+        time.sleep(POLL_SECONDS)
+
+
+LIMITS = Limits(retries=1, first_retry_seconds=0)
+
+
+@dg.job(
+    executor_def=step_processes(2, {"left": LIMITS, "right": LIMITS}),
+    resource_defs={"here": here},
+)
+def side_by_side() -> None:
+    """Two steps that wait, at the same time."""
+    waits_beside.alias("left")()
+    waits_beside.alias("right")()
+
+
 @dg.repository
 def repository() -> list[dg.JobDefinition]:
     """What a code server loads."""
-    return [waiting]
+    return [waiting, side_by_side]

@@ -40,6 +40,7 @@ def test_a_run_needs_no_code_server_and_leaves_nothing_behind(runs: Launching) -
     wait_until(lambda: known_runs(folder_of(runs.instance)) == [], "its lock is removed")
 
 
+@pytest.mark.slow
 def test_a_run_whose_process_was_killed_is_lost_at_once_and_may_be_started_anew(runs: Launching) -> None:
     run_id = runs.at_work()
     process, child = runs.process(run_id), int((runs.folder / "child").read_text())

@@ -136,7 +136,7 @@ def test_a_damaged_summary_is_refused(place: ObjectStore) -> None:
 
 def test_windows_come_through_bronze_into_silver(tmp_path: Path) -> None:
     """F2, F4, F5, R2: from an API into a table; a later window corrects and deletes, and the API is not asked again."""
-    first = [
+    first: list[dict[str, Any]] = [
         {"id": "a", "placed_at": "2025-03-01T09:00:00Z", "total": 1.10, "updated_at": "2025-03-01T10:00:00Z"},
         {"id": "b", "placed_at": "2025-03-01T09:00:00Z", "total": 2, "updated_at": "2025-03-01T10:00:00Z"},
         {"id": "c", "placed_at": "2025-03-01T09:00:00Z", "total": "dear", "updated_at": "2025-03-01T10:00:00Z"},
@@ -151,7 +151,8 @@ def test_windows_come_through_bronze_into_silver(tmp_path: Path) -> None:
     with serving(answer) as api, httpx.Client() as client:
         asked = replace(ENDPOINT, url=api.url)
         requests = Requests(endpoint=asked, client=client, headers={})
-        windows = list(fetch_windows(requests, open_store(f"{raw_url}/orders"), START + timedelta(days=1, hours=12)))
+        until = START + timedelta(days=1, hours=12)
+        windows = [fetched.window for fetched in fetch_windows(requests, open_store(f"{raw_url}/orders"), until)]
     loaded = Loaded(table=judged(ORDERS), source=RestWindows(endpoint=asked, sequence="updated_at", delete_flag="gone"))
     assert [batch.id for batch in ingest(lakehouse, raw_url, loaded, now=NOW).loaded] == [w.name for w in windows]
     assert refine(lakehouse, loaded, now=NOW).gaps == []

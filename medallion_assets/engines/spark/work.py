@@ -1,0 +1,48 @@
+"""Work: what an executor does with the items that it is handed.
+
+Belongs here: from batches of pickled items to batches of pickled answers.
+Does not: anything that runs on the driver.
+
+An error of an item is its answer: the driver raises it as it was, and Spark does not repeat what cannot help. What
+Spark repeats are items of processes that were lost.
+"""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from medallion_assets.engines.spark.versions import expect_same
+from medallion_assets.errors import PermanentError
+
+ANSWERS = pa.schema([("number", pa.int64()), ("answer", pa.binary())])
+
+
+def answers(batches: Iterable[pa.RecordBatch], function: bytes, driver: dict[str, str]) -> Iterator[pa.RecordBatch]:
+    """The answer of every item, each in a batch of its own."""
+    for batch in batches:
+        for number, item in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True):
+            answer = _answer(function, item, driver)
+            yield pa.record_batch([pa.array([number], pa.int64()), pa.array([answer], pa.binary())], schema=ANSWERS)
+
+
+def _answer(function: bytes, item: bytes, driver: dict[str, str]) -> bytes:
+    try:
+        expect_same(driver)
+        return _pickled((pickle.loads(function)(pickle.loads(item)), None))  # noqa: S301 - the driver's own
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the driver's to raise
+        error.add_note(f"on an executor: {''.join(traceback.format_exception(error))}")
+        try:
+            return _pickled((None, error))
+        except Exception:  # noqa: BLE001 - an error that cannot be pickled
+            return _pickled((None, PermanentError(repr(error), found="".join(error.__notes__))))
+
+
+def _pickled(answer: Any) -> bytes:
+    from pyspark.cloudpickle import dumps
+
+    return bytes(dumps(answer))

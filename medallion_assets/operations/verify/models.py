@@ -1,0 +1,122 @@
+"""dbt models once more, from the Silver of their latest release, and whether that is what is published (rule D8).
+
+Belongs here: building in a DuckDB file that is thrown away, and naming the partitions whose rows differ.
+Does not: publishing anything, or Silver, which is made again for itself (recomputation.py).
+
+A release names the versions of Silver that it was built from, so what has come in since is no difference. What cannot
+be repeated is said in a note and is no finding: a version of Silver that is gone, or a project that is another one now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import duckdb
+import polars as pl
+
+from medallion_assets.contracts.pipeline import DbtModels
+from medallion_assets.contracts.policies import DuckDBLimits
+from medallion_assets.delta.commit_notes import commit_note, commits_since, last_commit
+from medallion_assets.delta.releases import RELEASE_NOTE, Release, latest_release, open_release
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.deriving.dbt.build import Build
+from medallion_assets.deriving.dbt.export import model_parts
+from medallion_assets.deriving.dbt.project import prepared_specs
+from medallion_assets.deriving.dbt.refresh import build_of
+from medallion_assets.deriving.dbt.restating import RULES_NOTE, rules_of
+from medallion_assets.errors import PermanentError
+from medallion_assets.operations.verify.findings import Finding, Verification, rebuild
+from medallion_assets.operations.verify.recomputation import difference, rows_in
+
+Progress = Callable[[str, int, int], None]
+
+
+def verify_models(
+    lakehouse: Lakehouse, models: DbtModels, well: Mapping[str, Snapshot], *, limits: DuckDBLimits, progress: Progress
+) -> Verification:
+    """Compare every model that is `well` with what its release's versions of Silver give.
+
+    Raises:
+        TransientError: the storage did not answer, or the disk is full.
+    """
+    answer, published = Verification(), [well[table.name] for table in models.models if table.name in well]
+    if not published or any(source.name not in well for source in models.sources):
+        return answer  # nothing is made yet, or there is a finding about what comes before
+    release = latest_release(lakehouse, models.name, published[0].table)
+    if release is None:
+        answer.notes.append(f"{models.name} was not built again: none of its builds is complete")
+        return answer
+    what = f"building {models.name} again"
+    progress(what, 0, len(published))
+    try:
+        _expect_same_rules(models, release, open_release(lakehouse, release, published[0].table))
+        sources = [open_release(lakehouse, release, source) for source in models.sources]
+        with build_of(models, sources, limits=limits) as (built, connection):
+            if tests := list(_failed_tests(models, built, release)):
+                answer.findings.extend(tests)
+                return answer
+            built.expect_passed()
+            for number, latest in enumerate(published, start=1):
+                answer.findings.extend(model_differences(connection, release, latest))
+                progress(what, number, len(published))
+    except PermanentError as error:
+        parts = "; ".join(str(part) for part in (error.what, error.found) if part)
+        answer.notes.append(f"{models.name} was not built again and compared: {parts}")
+    return answer
+
+
+def _expect_same_rules(models: DbtModels, release: Release, published: Snapshot) -> None:
+    """Refuse to repeat a release by other rules than its own.
+
+    Raises:
+        PermanentError: the SQL of the models or a contract has changed since, or the project cannot be built.
+    """
+    commit = last_commit(published, RULES_NOTE)
+    if commit is None or commit_note(commit, RULES_NOTE) != rules_of(models):
+        raise PermanentError(
+            f"its project or contracts have changed since release {release.release_id}; "
+            "the next build makes all of it by the present ones"
+        )
+    prepared_specs(models)
+
+
+def _failed_tests(models: DbtModels, built: Build, release: Release) -> Iterator[Finding]:
+    """Tests that the release has passed: then the files of Silver are not what they were."""
+    model_of = {test.name: models.model(test.model).name for test in prepared_specs(models).tests}
+    for node in built.failed:
+        if node.is_test and node.status == "fail":
+            yield Finding(
+                table=model_of[node.name],
+                check="tests_pass_again",
+                expected=f"no row at fault of {node.name}, as when release {release.release_id} was built",
+                found=f"{node.failures:,} of them in what the same versions of Silver give now",
+                do=f"look at Silver first (`medallion verify --deep` makes it again as well); then "
+                f"{rebuild(model_of[node.name])}",
+            )
+
+
+def model_differences(connection: duckdb.DuckDBPyConnection, release: Release, latest: Snapshot) -> Iterator[Finding]:
+    """One finding for each partition of a model, whose rows differ from those that were built again.
+
+    Raises:
+        PermanentError: what the release has of the table is not there any more.
+    """
+    published = _as_published(release, latest)
+    table, given = published.table, f"as the Silver of release {release.release_id} gives them"
+    for partition, should in model_parts(connection, table, published.partitions):
+        try:
+            held = rows_in(published, partition).collect(engine="streaming")
+        except (pl.exceptions.PolarsError, OSError) as error:  # of an older version, whose files nobody has looked at
+            raise PermanentError(
+                f"version {published.version} of {table.name} cannot be read", found=str(error).splitlines()[0]
+            ) from error
+        if found := difference(table, partition, [(held, should)], given=given):
+            yield found
+
+
+def _as_published(release: Release, latest: Snapshot) -> Snapshot:
+    """What was looked at; as the release has it where a burst is ahead of it that was not completed, or not then."""
+    version = release.version_of(latest.table)
+    ahead = any(RELEASE_NOTE in commit for commit in commits_since(latest, version))
+    is_it = release.is_of(latest.table, latest.table_id) and latest.version >= version and not ahead
+    return latest if is_it else open_release(latest.lakehouse, release, latest.table)

@@ -1,0 +1,118 @@
+"""Fetching in Dagster: an asset `raw/<table>` for each table that comes from an API, and the job that fetches it.
+
+Belongs here: what Dagster shows of it, and when it runs unless settings say otherwise.
+Does not: fetching (sources.rest.fetch), or loading what was fetched: that is `bronze/<table>`, which comes after it.
+
+Dagster reads the annotations of an asset itself, so they are not postponed here.
+"""
+
+from typing import Any
+
+import dagster as dg
+
+from medallion_assets.contracts.pipeline import Loaded, Pipeline
+from medallion_assets.operations.fetching import fetch, fetched_tables, reads
+from medallion_assets.orchestration.reporting import metadata
+from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.settings import inherited_environment
+from medallion_assets.sources.rest.fetch import Fetched
+from medallion_assets.stages.figures import Place, as_table
+from medallion_assets.stages.work import Repeating
+
+FETCH = "fetch"
+WINDOWS_SHOWN = 100
+
+
+def fetched_key(loaded: Loaded) -> dg.AssetKey:
+    """`raw/<table>`."""
+    return dg.AssetKey(["raw", loaded.table.short_name])
+
+
+def fetch_job_name(pipeline: Pipeline, loaded: Loaded) -> str:
+    """The job that fetches for one table."""
+    return pipeline.job(f"{FETCH}_{loaded.table.short_name}")
+
+
+def fetched_keys(pipeline: Pipeline) -> list[dg.AssetKey]:
+    """The assets of all tables of a pipeline that come from an API."""
+    return [fetched_key(loaded) for loaded in fetched_tables(pipeline)]
+
+
+def fetched_asset(loaded: Loaded) -> dg.AssetsDefinition:
+    """The asset `raw/<table>`: windows of the API, in the table's raw place. Its pool lets one run fetch at a time."""
+    key, limits = fetched_key(loaded), loaded.loading_limits
+
+    @dg.asset(
+        key=key,
+        group_name="raw",
+        description=f"What the API says of {loaded.table.short_name}, window by window, as it was answered.",
+        owners=list(loaded.table.owners),
+        kinds={loaded.source.technology, "json"},
+        pool=key.to_python_identifier(),
+    )
+    def fetched(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> dg.MaterializeResult[None]:
+        windows: list[Fetched] = []
+        asked_again: list[str] = []
+
+        def report(why: str) -> None:
+            asked_again.append(why)
+            context.log.warning(why)
+
+        def work() -> None:
+            """What an attempt that failed had landed stays, and the next one goes on after it."""
+            options, environment = lakehouse.storage_options, inherited_environment()
+            for found in fetch(loaded, lakehouse.raw_url, options, environment, lakehouse.now(), report=report):
+                context.log.info("%s: window %s is landed", loaded.table.short_name, found.window.name)
+                windows.append(found)
+
+        with lakehouse.retried(context, limits):
+            repeating = Repeating(attempts=lakehouse.repetitions, first_wait_seconds=lakehouse.first_wait_seconds)
+            repeating.run(work, report)
+        figures = fetched_metadata(loaded, lakehouse.raw_url, windows, asked_again)
+        return dg.MaterializeResult(metadata=metadata(figures))
+
+    return fetched
+
+
+def fetched_metadata(loaded: Loaded, raw_url: str, windows: list[Fetched], asked_again: list[str]) -> dict[str, Any]:
+    """What a run landed; no more of the API than the windows that it was asked for."""
+    figures = [
+        {
+            "pages": len(found.pages),
+            "records": sum(page.records for page in found.pages),
+            "bytes": sum(page.bytes for page in found.pages),
+        }
+        for found in windows
+    ]
+    landed = [{"window": found.window.name, **row} for found, row in zip(windows, figures, strict=True)]
+    return {
+        "windows": len(windows),
+        **{name: sum(row[name] for row in figures) for name in ("pages", "records", "bytes")},
+        "retries": len(asked_again),
+        "reaches_until": str(windows[-1].window.end) if windows else "as before",
+        "location": Place(f"{raw_url}/{loaded.table.short_name}"),
+        "landed": as_table(landed[-WINDOWS_SHOWN:]),
+    }
+
+
+def fetch_jobs(pipeline: Pipeline) -> list["dg.UnresolvedAssetJobDefinition"]:
+    """A job for each table that comes from an API."""
+    return [
+        dg.define_asset_job(
+            fetch_job_name(pipeline, loaded),
+            selection=dg.AssetSelection.assets(fetched_key(loaded)),
+            description=f"Ask the API of {loaded.table.short_name} for what changed since the last window.",
+            tags={
+                "dagster/max_runtime": str(loaded.loading_limits.time_limit_seconds),
+                "dagster/max_retries": str(loaded.loading_limits.retries),
+                "dagster/priority": "0",
+            },
+            executor_def=dg.in_process_executor,
+        )
+        for loaded in fetched_tables(pipeline)
+    ]
+
+
+def fetch_lines(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
+    """The cron lines of each of these jobs, as the sources declare them."""
+    return {fetch_job_name(pipeline, loaded): reads(loaded).fetched_at for loaded in fetched_tables(pipeline)}

@@ -1,0 +1,68 @@
+"""Settings of the Spark engine: where Spark is, and what a session of it is given.
+
+Belongs here: these values, and reading them from an environment that is handed in.
+Does not: starting a session (engines.spark).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from medallion_assets.errors import SettingsError
+from medallion_assets.settings.values import json_object, not_allowed
+
+LOCAL = "local[*]"
+SECRET = re.compile(r"secret|password|token|access\.key", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparkSettings:
+    """Where Spark is. `remote` is the URL of a Spark Connect server; without one a session is started at `master`.
+
+    `conf` is added to Spark's configuration. `python` is the interpreter of the executors; None: this one where they
+    are processes of this machine, else `python3`. `has_java_home`: JAVA_HOME says where Java is.
+    """
+
+    master: str = LOCAL
+    remote: str | None = None
+    conf: Mapping[str, str] = field(default_factory=dict)
+    python: str | None = None
+    has_java_home: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether all of it are processes of this machine, which this one starts."""
+        return self.remote is None and self.master.startswith("local")
+
+    def __hash__(self) -> int:
+        return hash((self.master, self.remote, tuple(sorted(self.conf.items())), self.python))
+
+
+def spark_settings(env: Mapping[str, str]) -> SparkSettings:
+    """What the environment says of Spark.
+
+    Raises:
+        SettingsError: a value is not allowed; among them secrets, which Spark shows in its UI and logs.
+    """
+    name = "MEDALLION_SPARK_REMOTE"
+    remote = env.get(name) or None
+    if remote is not None and not re.fullmatch(r"sc://[^/:]+(:\d+)?(/.*)?", remote):
+        raise not_allowed(name, "the URL of a Spark Connect server such as sc://spark.example.com:15002", remote)
+    conf = json_object(env, "MEDALLION_SPARK_CONF", 'of settings, such as {"spark.executor.memory": "2g"}')
+    shown = sorted(key for key in conf if SECRET.search(key))
+    if shown:
+        raise SettingsError(
+            "MEDALLION_SPARK_CONF holds what looks like a secret",
+            expected="no secret: Spark shows its configuration in its UI and writes it into logs",
+            found=", ".join(shown),
+            do="give the executors a role, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in their own environment",
+        )
+    return SparkSettings(
+        master=env.get("MEDALLION_SPARK_MASTER") or LOCAL,
+        remote=remote,
+        conf={key: str(value) for key, value in conf.items()},
+        python=env.get("MEDALLION_SPARK_PYTHON") or None,
+        has_java_home=bool(env.get("JAVA_HOME")),
+    )

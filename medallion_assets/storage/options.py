@@ -1,0 +1,61 @@
+"""Storage options on their way to other processes: secrets stay where they are.
+
+Belongs here: what a pickle of options holds, and how Polars is given them.
+Does not: which options there are (settings), or the clients that are made of them (storage.s3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from medallion_assets.settings import storage_options
+
+SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+class StorageOptions(dict[str, str]):
+    """Storage options of which a pickle holds all but the secrets: who reads it puts in those of its own environment.
+
+    So work can be sent to other machines, through whatever writes it down on the way. A process without such variables
+    has a role, or nothing.
+    """
+
+    def __repr__(self) -> str:
+        return f"StorageOptions({', '.join(sorted(self))})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _with_own_secrets, ({name: value for name, value in self.items() if name not in SECRETS},)
+
+    @property
+    def of_polars(self) -> dict[str, Any]:
+        """The arguments of Polars' readers and writers; a plan that is pickled has no secrets in it either."""
+        known = {name: value for name, value in self.items() if name not in SECRETS}
+        arguments: dict[str, Any] = {"storage_options": known or None}
+        return arguments | ({"credential_provider": _Credentials(self)} if len(known) < len(self) else {})
+
+
+def _with_own_secrets(public: Mapping[str, str]) -> StorageOptions:
+    own = storage_options()
+    return StorageOptions({**public, **{name: own[name] for name in SECRETS if name in own}})
+
+
+@dataclass(frozen=True)
+class _Credentials:
+    """What Polars asks for the secrets of some options, in the process that reads or writes."""
+
+    options: StorageOptions
+
+    def __call__(self) -> tuple[dict[str, str], int | None]:
+        """The secrets, and that they do not expire."""
+        secrets = {name.lower(): self.options[name] for name in SECRETS if name in self.options}
+        if not secrets:
+            found: tuple[dict[str, str], int | None] = pl.CredentialProviderAWS()()
+            return found
+        return secrets, None
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.options.items()))

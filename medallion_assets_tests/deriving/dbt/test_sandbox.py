@@ -1,0 +1,39 @@
+"""A folder in which a dbt of one's own reads Silver as it is now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from medallion_assets.delta.duckdb_views import connect
+from medallion_assets.deriving.dbt.sandbox import make_sandbox, sandbox
+from medallion_assets.pipelines.star_schema.models import STAR
+from medallion_assets_tests.cli.command_line import answer
+from medallion_assets_tests.deriving.dbt.planting import ORDERS, lakehouse_at, plant, plant_shop
+
+
+def test_a_sandbox_has_the_latest_rows_and_goes_with_its_context(tmp_path: Path) -> None:
+    lake = lakehouse_at(tmp_path)
+    plant_shop(lake)
+    plant(lake, ORDERS, {}, {"order_id": "o2"})
+    with sandbox(lake, STAR) as folder:
+        profile = yaml.safe_load((folder / "profiles.yml").read_text())["medallion"]
+        with connect(profile["outputs"][profile["target"]]["path"]) as connection:
+            assert connection.execute("select order_id from silver.orders order by all").fetchall() == [
+                ("o1",),
+                ("o2",),
+            ]
+    assert not folder.exists()
+    for _ in range(2):  # made again in the same place
+        make_sandbox(lake, STAR, tmp_path / "sandbox")
+
+
+def test_the_command_prints_how_to_call_dbt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDALLION_HOME", str(tmp_path))
+    monkeypatch.setenv("MEDALLION_PIPELINES", "medallion_assets.pipelines.star_schema.pipeline:STAR_SCHEMA")
+    plant_shop(lakehouse_at(tmp_path))
+    made = answer("dbt-sandbox", tmp_path / "sandbox")
+    assert made["command"][:4] == ["dbt", "build", "--project-dir", str(STAR.project)]
+    assert (tmp_path / "sandbox" / "profiles.yml").is_file()

@@ -1,0 +1,1 @@
+"""The Spark engine, on a session of this machine."""

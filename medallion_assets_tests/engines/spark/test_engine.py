@@ -1,0 +1,90 @@
+"""Spark runs items in its executors, and reads frames, as Polars does."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from medallion_assets.contracts.source import BatchRefusedError
+from medallion_assets.engines.files import Files
+from medallion_assets.engines.spark.engine import SparkEngine
+from medallion_assets_tests import pipeline
+from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
+
+
+def process_of(number: int, *, times: int) -> tuple[int, int]:
+    return number * times, os.getpid()
+
+
+def test_answers_come_in_the_order_of_the_items_from_other_processes(spark: SparkEngine) -> None:
+    answers = list(spark.map_items(partial(process_of, times=3), range(9)))
+    assert [number for number, _ in answers] == [3 * number for number in range(9)]
+    assert os.getpid() not in {process for _, process in answers}
+    assert list(spark.map_items(process_of, [])) == []
+
+
+def refuse(number: int) -> int:
+    if number == 1:
+        raise BatchRefusedError("damaged", f"number {number}", found="one", do="nothing")
+    return number
+
+
+def test_what_an_item_raises_is_raised_here_as_it_was(spark: SparkEngine) -> None:
+    with pytest.raises(BatchRefusedError, match="number 1; found: one") as refused:
+        list(spark.map_items(refuse, range(3)))
+    assert refused.value.verdict == "damaged"
+    assert "in refuse" in refused.value.__notes__[0]
+
+
+ROWS = pl.DataFrame(
+    {
+        "text": ["a", None, "é"],
+        "whole": [1, -1, None],
+        "money": pl.Series([Decimal("1.2345"), Decimal("-0.0001"), None], dtype=pl.Decimal(18, 4)),
+        "at": pl.Series([datetime(2025, 1, 1, 2, 3, 4, 567891, tzinfo=UTC)] * 3, dtype=pl.Datetime("us", "UTC")),
+        "is": [True, None, False],
+        "real": [0.5, None, -1.5],
+        "texts": pl.Series([["a"], [], None], dtype=pl.List(pl.String)),
+    }
+)
+
+
+def test_frames_hold_what_files_hold(tmp_path: Path, spark: SparkEngine) -> None:
+    """Every type of a contract, a partition from the path, none where it is null, and null for what a file lacks."""
+    for folder in ("day=2025-01-02", "day=__HIVE_DEFAULT_PARTITION__"):
+        (tmp_path / folder).mkdir()
+        ROWS.write_parquet(tmp_path / folder / "part-1.parquet")
+    paths = ("day=2025-01-02/part-1.parquet", "day=__HIVE_DEFAULT_PARTITION__/part-1.parquet")
+    schema = pl.Schema({**ROWS.schema, "day": pl.Date, "later": pl.String})
+    files = Files(uri=str(tmp_path), paths=paths, schema=schema, partition_by="day")
+    found, expected = spark.fetch(spark.scan(files)), files.scan().collect()
+    order = ["day", "text"]
+    assert found.schema == schema
+    assert found.sort(order).equals(expected.sort(order))
+    assert set(found["day"]) == {date(2025, 1, 2), None}
+    nothing = Files(uri=str(tmp_path), paths=(), schema=schema, partition_by="day")
+    assert spark.fetch(spark.scan(nothing)).equals(pl.DataFrame(schema=schema))
+
+
+def test_a_file_that_is_gone_is_no_error_of_sparks(tmp_path: Path, spark: SparkEngine) -> None:
+    """What an older version of a table names may have been vacuumed away."""
+    files = Files(uri=str(tmp_path), paths=("gone.parquet",), schema=pl.Schema({"a": pl.Int64}))
+    with pytest.raises(FileNotFoundError):
+        spark.fetch(spark.scan(files))
+
+
+@pytest.mark.flow
+def test_every_layer_is_the_same_made_by_spark(
+    tmp_path: Path, spark: SparkEngine, undisturbed: dict[str, pl.DataFrame]
+) -> None:
+    there = pipeline.lakehouse_at(tmp_path / "lakehouse", spark)
+    run(there)
+    assert_same(dump(there), undisturbed)
+    check_ledger(there)
+    assert list((tmp_path / "lakehouse" / "_workspace").iterdir()) == []

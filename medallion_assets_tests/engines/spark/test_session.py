@@ -1,0 +1,83 @@
+"""Why there is no session: each reason is an error that says what to do. Nothing of Spark is needed here."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from medallion_assets.engines.spark import session as module
+from medallion_assets.engines.spark.engine import as_ours
+from medallion_assets.engines.spark.session import SparkMissingError, session
+from medallion_assets.engines.spark.versions import OtherVersionError, expect_same, versions
+from medallion_assets.errors import TransientError
+from medallion_assets.settings.spark import SparkSettings
+from medallion_assets_tests.services.processes import free_port
+
+
+@pytest.fixture(autouse=True)
+def with_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if Spark's packages were there; and without the session that other tests share."""
+    monkeypatch.setattr(module, "find_spec", lambda name: name)
+    monkeypatch.setattr(module, "session", session.__wrapped__)
+
+
+def test_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "pyarrow" else name)
+    with pytest.raises(SparkMissingError, match="found: no pyarrow; what to do: run make setup-spark"):
+        module.session(SparkSettings())
+
+
+def test_without_java(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(SparkMissingError, match="there is no Java; expected: Java 17"):
+        module.session(SparkSettings())
+
+
+@pytest.mark.parametrize("scheme", ["sc", "spark"])
+def test_nobody_answers(scheme: str) -> None:
+    url = f"{scheme}://127.0.0.1:{free_port()}"
+    settings = SparkSettings(remote=url) if scheme == "sc" else SparkSettings(master=url, has_java_home=True)
+    name = "REMOTE" if scheme == "sc" else "MASTER"
+    with pytest.raises(TransientError, match=f"nobody answers at {url}.* or set MEDALLION_SPARK_{name}"):
+        module.session(settings)
+
+
+def test_another_version_on_an_executor() -> None:
+    expect_same(versions())
+    with pytest.raises(OtherVersionError, match=r"another Polars than the driver; expected: Polars 1\.0\.0"):
+        expect_same({**versions(), "Polars": "1.0.0"})
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Traceback\nModuleNotFoundError: No module named 'medallion_assets'", OtherVersionError),
+        ("[PYTHON_VERSION_MISMATCH] Python in worker has different version: 3.9", OtherVersionError),
+        ("Python worker exited unexpectedly (crashed)", TransientError),
+    ],
+)
+def test_what_spark_says_becomes_an_error_of_ours(text: str, kind: type[Exception]) -> None:
+    assert type(as_ours(RuntimeError(text))) is kind
+
+
+NEVER_IMPORTED = """
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from medallion_assets_tests import pipeline
+from medallion_assets_tests.faults.scenario import run
+import medallion_assets.definitions
+with TemporaryDirectory() as folder:
+    run(pipeline.lakehouse_at(Path(folder)))
+print(sorted({"pyspark", "pyarrow", "pandas"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.flow
+def test_the_polars_engine_imports_none_of_sparks_packages() -> None:
+    """Where they are installed: through every layer, and in the definitions that Dagster loads."""
+    done = subprocess.run([sys.executable, "-c", NEVER_IMPORTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr[-500:]) == (0, "[]\n", "")

@@ -1,0 +1,97 @@
+"""A translator of dagster-dbt says what models look like, where the contract leaves room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from medallion_assets.contracts.policies import DUCKDB_LIMITS
+from medallion_assets.deriving.dbt.docs import DocsPlace
+from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, ShownAs, Specs, read_specs, specs_text
+from medallion_assets.errors import PermanentError
+from medallion_assets.orchestration.assets.dbt import dbt_assets
+from medallion_assets.orchestration.dbt_translation import DagsterDbtTranslator, translated
+from medallion_assets.pipelines.star_schema.models import STAR
+
+pytestmark = pytest.mark.xdist_group("dbt")
+MODEL = {
+    "resource_type": "model",
+    "name": "dim_date",
+    "unique_id": "model.s.dim_date",
+    "config": {"schema": "gold", "materialized": "table"},
+    "tags": ["calendar"],
+    "meta": {"dagster": {"owners": ["team:time"]}},
+    "fqn": ["s", "dim_date"],
+    "depends_on": {"nodes": []},
+}
+TEST = {
+    "resource_type": "test",
+    "name": "days_are_whole",
+    "unique_id": "test.s.days_are_whole",
+    "attached_node": "model.s.dim_date",
+    "depends_on": {"nodes": ["model.s.dim_date"]},
+    "meta": {"description": "no hours"},
+    "config": {},
+}
+MANIFEST: dict[str, Any] = {
+    "metadata": {"adapter_type": "duckdb", "project_name": "s"},
+    "nodes": {node["unique_id"]: node for node in (MODEL, TEST)},
+    "sources": {},
+    "parent_map": {"test.s.days_are_whole": ["model.s.dim_date"]},
+}
+SPECS = Specs(
+    models=(ModelSpec(name="dim_date", unique_id="model.s.dim_date", path="models/dim_date.sql", upstream=()),),
+    tests=(CheckSpec(name="days_are_whole", model="dim_date", description="days are whole"),),
+)
+DATES = replace(STAR, name="dates", models=(STAR.model("dim_date"),), by_month=None, generated={})
+
+
+class Translator(DagsterDbtTranslator):
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return f"our {dbt_resource_props['name']}"
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:  # noqa: ARG002 - dagster-dbt's
+        return "time"
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**super().get_metadata(dbt_resource_props), "wiki": dg.MetadataValue.url("http://wiki/dates")}
+
+
+class OtherKeys(DagsterDbtTranslator):
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        return super().get_asset_key(dbt_resource_props).with_prefix("mine")
+
+
+def named(translator: type) -> str:
+    return f"{translator.__module__}:{translator.__name__}"
+
+
+def test_without_a_translator_the_project_adds_what_the_contract_does_not_say() -> None:
+    specs = translated(SPECS, DATES, MANIFEST)
+    assert specs.models[0].shown == ShownAs(owners=("team:time",), tags={"calendar": ""})
+    assert [test.description for test in specs.tests] == ["no hours"]
+
+
+def test_a_translator_of_the_users_is_followed_by_the_asset(tmp_path: Path) -> None:
+    own = replace(DATES, project=tmp_path, translator=named(Translator))
+    (tmp_path / "medallion.json").write_text(specs_text(translated(SPECS, own, MANIFEST)))
+    assert read_specs(tmp_path) == translated(SPECS, own, MANIFEST)
+
+    (asset,) = dbt_assets(own, DUCKDB_LIMITS, DocsPlace(folder=tmp_path)).specs
+    assert (asset.description, asset.group_name, asset.owners) == ("our dim_date", "time", ["team:time"])
+    assert asset.kinds == {"dbt", "deltalake", "gold"}
+    assert asset.tags["calendar"] == ""
+    assert asset.metadata["wiki"] == dg.MetadataValue.url("http://wiki/dates")
+    assert asset.metadata["dagster/column_schema"].columns[0].name == "date_key"
+
+
+def test_a_translator_that_names_assets_otherwise_or_is_none_is_refused() -> None:
+    with pytest.raises(PermanentError, match=r"a key of its own.*mine/gold/dim_date"):
+        translated(SPECS, replace(DATES, translator=named(OtherKeys)), MANIFEST)
+    with pytest.raises(PermanentError, match="translator 'json:loads' that is none"):
+        translated(SPECS, replace(DATES, translator="json:loads"), MANIFEST)

@@ -1,0 +1,31 @@
+"""Spark: a session over two processes of this machine, if Java and the packages are there."""
+
+from __future__ import annotations
+
+from medallion_assets.engines.spark.engine import SparkEngine
+from medallion_assets.engines.spark.session import SparkMissingError, session
+from medallion_assets.settings import inherited_environment
+from medallion_assets.settings.spark import SparkSettings, spark_settings
+from medallion_assets_tests.services.processes import ServiceMissingError
+
+CONF = {
+    "spark.driver.memory": "512m",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
+}
+
+
+def settings_for_tests() -> SparkSettings:
+    """Those of the shared session."""
+    has_java = spark_settings(inherited_environment()).has_java_home
+    return SparkSettings(master="local[2]", conf=CONF, has_java_home=has_java)
+
+
+def spark_engine() -> SparkEngine:
+    """The engine on the shared session; raises ServiceMissingError where there cannot be one."""
+    engine = SparkEngine(settings=settings_for_tests())
+    try:
+        session(engine.settings)
+    except SparkMissingError as missing:
+        raise ServiceMissingError(str(missing)) from missing
+    return engine
