@@ -126,7 +126,7 @@ class Elsewhere:
         if where.on in SERVICES:
             job = Job(
                 token=attempt.token,
-                name=f"medallion {stage.table.name} {context.run.run_id[:8]}",
+                name=f"medallion {stage.table.name} {attempt.token[:8]}",  # of the token, which holds for one body
                 arguments=arguments,
                 shape=where.shape(stage.table.layer),
                 time_limit_seconds=stage.limits.time_limit_seconds + MARGIN_SECONDS,

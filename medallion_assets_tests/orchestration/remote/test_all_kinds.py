@@ -54,7 +54,11 @@ def outcome(home: Path, raw: Path, monkeypatch: pytest.MonkeyPatch, compute: dic
         checks = {key: (found.passed, found.severity) for run in runs for key, found in run.checks.items()}
         partitions = {asset: runs[1].partitions(asset) for asset in (*GOLD, *SERVING)}
         tables = {
-            stage.table.name: graph.lakehouse.open(stage.table).scan().drop("_loaded_at", strict=False).collect().rows()
+            stage.table.name: graph.lakehouse.open(stage.table)
+            .scan()
+            .drop("_ingested_at", strict=False)
+            .collect()
+            .rows()
             for stage in all_stages(graph.catalog, graph.settings.first_day)
             if stage.table.layer != "serving"
         }
