@@ -63,9 +63,21 @@ def test_a_failed_gate_fails_the_step_with_its_checks_parts_and_rows(elsewhere: 
     ("body", "error", "retries"),
     [
         ("os.kill(os.getpid(), signal.SIGKILL)", "the remote process ended without a word", 1),
-        ("send_end(pipes, peak_memory_bytes=1, failure=TransientError('no answer'))", "no answer", 1),
-        ("send_end(pipes, peak_memory_bytes=1, failure=PermanentError('wrong', do='look'))", "wrong; what to do", 0),
-        ("send_end(pipes, peak_memory_bytes=1, failure=KeyError('bug'))", "'bug'", 1),
+        pytest.param(
+            "send_end(pipes, peak_memory_bytes=1, failure=TransientError('no answer'))",
+            "no answer",
+            1,
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "send_end(pipes, peak_memory_bytes=1, failure=PermanentError('wrong', do='look'))",
+            "wrong; what to do",
+            0,
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "send_end(pipes, peak_memory_bytes=1, failure=KeyError('bug'))", "'bug'", 1, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_what_ends_a_process_fails_the_attempt_as_it_would_here(

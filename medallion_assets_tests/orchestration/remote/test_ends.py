@@ -31,10 +31,11 @@ from medallion_assets_tests.services.processes import REPOSITORY
 
 pytestmark = pytest.mark.slow
 PATIENCE_SECONDS = 180
-WAITS = (
-    "until = time.monotonic() + 300\n"
-    "while not os.path.exists(os.environ['GO_ON']) and time.monotonic() < until: time.sleep(0.05)"
-)
+WAITS = """
+until = time.monotonic() + 300
+while not os.path.exists(os.environ['GO_ON']) and time.monotonic() < until:
+    time.sleep(0.05)
+"""
 THEN_OURS = "os.execv(sys.executable, [sys.executable, '-m', 'medallion_assets.remote', *sys.argv[1:]])"
 
 

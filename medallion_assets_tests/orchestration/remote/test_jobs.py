@@ -61,7 +61,7 @@ def elsewhere(
     return made
 
 
-@pytest.mark.parametrize("service", list(FAULTS))
+@pytest.mark.parametrize("service", ["emr_serverless", pytest.param("databricks", marks=pytest.mark.slow)])
 def test_one_job_whatever_is_lost_on_the_way(elsewhere: Graphs, server: JobServer, service: str) -> None:
     """The stage's failure, checks and row come out as they do here."""
     server.launch = launch
