@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 UV_VERSION := 0.13.8
 MEDALLION_HOME ?= .medallion
-ENGINE ?= polars
+ENGINE ?= $(or $(MEDALLION_ENGINE),polars)
 DEV_HOME ?= .medallion/dev
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 QUICK := POLARS_MAX_THREADS=1 $(PYTEST) --hypothesis-profile=quick -m
