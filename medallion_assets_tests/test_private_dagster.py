@@ -12,6 +12,7 @@ ALLOWED = {
         "dagster._core.instance.ref",  # an instance with another run coordinator than its dagster.yaml says
         "dagster._serdes",
     },
+    "orchestration/remote/commands.py": {"dagster._core.errors"},  # what Pipes raises of a process that failed
     "orchestration/runs/launcher.py": {
         "dagster._core.launcher",  # what a run launcher is handed, and gives back
         "dagster._core.remote_origin",

@@ -75,7 +75,7 @@ HELD = {
         "failed_date",
         (
             "run_id Text?, failed_at TimestampUtc, test Text, model Text, number Integer, key Text?, row Text, "
-            "failed_date Date"
+            "column Text?, failed_date Date"
         ),
     ),
 }

@@ -6,15 +6,18 @@ Does not: fetching (sources.rest.fetch), or loading what was fetched: that is `b
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
 
+from typing import Any
+
 import dagster as dg
 
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.operations.fetching import fetch, fetched_tables, reads
-from medallion_assets.orchestration.attempt import Repeating
-from medallion_assets.orchestration.reporting import as_table
+from medallion_assets.orchestration.reporting import metadata
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.settings import inherited_environment
 from medallion_assets.sources.rest.fetch import Fetched
+from medallion_assets.stages.figures import Place, as_table
+from medallion_assets.stages.work import Repeating
 
 FETCH = "fetch"
 WINDOWS_SHOWN = 100
@@ -65,31 +68,30 @@ def fetched_asset(loaded: Loaded) -> dg.AssetsDefinition:
         with lakehouse.retried(context, limits):
             repeating = Repeating(attempts=lakehouse.repetitions, first_wait_seconds=lakehouse.first_wait_seconds)
             repeating.run(work, report)
-        return dg.MaterializeResult(metadata=fetched_metadata(loaded, lakehouse.raw_url, windows, asked_again))
+        figures = fetched_metadata(loaded, lakehouse.raw_url, windows, asked_again)
+        return dg.MaterializeResult(metadata=metadata(figures))
 
     return fetched
 
 
-def fetched_metadata(
-    loaded: Loaded, raw_url: str, windows: list[Fetched], asked_again: list[str]
-) -> dict[str, dg.MetadataValue[object] | int | str | None]:
+def fetched_metadata(loaded: Loaded, raw_url: str, windows: list[Fetched], asked_again: list[str]) -> dict[str, Any]:
     """What a run landed; no more of the API than the windows that it was asked for."""
-    rows = [
+    figures = [
         {
-            "window": found.window.name,
             "pages": len(found.pages),
             "records": sum(page.records for page in found.pages),
             "bytes": sum(page.bytes for page in found.pages),
         }
         for found in windows
     ]
+    landed = [{"window": found.window.name, **row} for found, row in zip(windows, figures, strict=True)]
     return {
-        "windows": len(rows),
-        **{name: sum(int(row[name]) for row in rows) for name in ("pages", "records", "bytes")},
+        "windows": len(windows),
+        **{name: sum(row[name] for row in figures) for name in ("pages", "records", "bytes")},
         "retries": len(asked_again),
         "reaches_until": str(windows[-1].window.end) if windows else "as before",
-        "location": dg.MetadataValue.path(f"{raw_url}/{loaded.table.short_name}"),
-        "landed": as_table(rows[-WINDOWS_SHOWN:]),
+        "location": Place(f"{raw_url}/{loaded.table.short_name}"),
+        "landed": as_table(landed[-WINDOWS_SHOWN:]),
     }
 
 

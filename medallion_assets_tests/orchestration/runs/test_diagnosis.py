@@ -12,8 +12,9 @@ import pytest
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.operations.incident import Incident
-from medallion_assets.orchestration.reporting import as_table, stage_errors
+from medallion_assets.orchestration.reporting import stage_errors
 from medallion_assets.orchestration.runs.diagnosis import ERROR_CHARACTERS, diagnose
+from medallion_assets.stages.figures import as_table
 
 NOW = datetime(2025, 5, 8, tzinfo=UTC)
 STAGE = dg.AssetKey(["gold", "daily_sales_summary"])
