@@ -26,13 +26,14 @@ ALLOWED = {
     },
     "orchestration/runs/step_processes.py": {  # an executor, and what follows when the process of a step is gone
         "dagster._core.definitions.executor_definition",
-        "dagster._core.events",
         "dagster._core.execution.context.system",
+        "dagster._core.execution.plan.objects",
         "dagster._core.execution.plan.plan",
         "dagster._core.execution.plan.state",
         "dagster._core.execution.retries",
+        "dagster._core.executor.child_process_executor",
         "dagster._core.executor.multiprocess",
-        "dagster._utils.error",
+        "dagster_shared.error",
     },
     "orchestration/runs/whereabouts.py": {
         "dagster._core.events",
