@@ -17,7 +17,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.errors import PermanentError, SettingsError, TransientError
 from medallion_assets.sources.rest.endpoint import SHOWN_CHARACTERS, ByCursor, ByNumber, Endpoint
-from medallion_assets.sources.rest.fetch import fetch_windows
+from medallion_assets.sources.rest.fetch import MOST_READINGS, fetch_windows
 from medallion_assets.sources.rest.landing import Window, landed_in, read_summary
 from medallion_assets.sources.rest.requests import ATTEMPTS, Requests, secret_headers
 from medallion_assets.storage.stores import open_store, read_bytes
@@ -208,3 +208,18 @@ def test_a_declaration_that_would_not_move_on_is_refused(api: Api) -> None:
         replace(asked, overlap=DAY)
     with pytest.raises(PermanentError, match="zone"):
         replace(asked, starts_at=datetime(2025, 1, 1))  # noqa: DTZ001
+
+
+def test_records_that_never_hold_still_are_named_and_read_no_more_than_five_times(place: ObjectStore) -> None:
+    """Such as those with a signed URL in them: to begin anew at once would not help either."""
+
+    moving: Api
+
+    def answer(asked: dict[str, str]) -> list[dict[str, str]]:
+        first = asked["page"] == "1"
+        return [{"id": "1", "url": f"/photo?signature={len(moving.asked)}", "name": "a"}] if first else []
+
+    with serving(answer) as moving:
+        with pytest.raises(PermanentError, match=r"fields that differ: url;.*is_stable=True"):
+            fetched(endpoint(moving, records="", pages=ByNumber()), place)
+        assert len(moving.asked) == 2 * MOST_READINGS
