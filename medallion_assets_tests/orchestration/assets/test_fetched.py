@@ -15,6 +15,7 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Loaded, Pipeline, Refresh
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.assets.bronze import bronze_asset
 from medallion_assets.orchestration.assets.fetched import fetched_asset
 from medallion_assets.orchestration.resources import LakehouseResource
@@ -109,3 +110,10 @@ def test_a_source_has_a_job_and_a_schedule_and_comes_first_in_a_refresh() -> Non
     off = load_settings({"MEDALLION_SCHEDULES": '{"shop_fetch_orders": []}'})
     assert "shop_fetch_orders" not in {found.job_name for found in schedules(off, Catalog((pipeline,)))}
     assert not any("fetch" in found.job_name for found in schedules(load_settings({}), Catalog((STAR_SCHEMA,))))
+
+
+def test_a_wrong_cron_line_of_a_declaration_is_named_as_such() -> None:
+    pipeline = Pipeline(name="shop", loaded=(declared(fetched_at=("every hour",)),))
+    with pytest.raises(PermanentError, match=r"shop_fetch_orders.*every hour.*fetched_at") as refused:
+        schedules(load_settings({}), Catalog((pipeline,)))
+    assert "MEDALLION" not in str(refused.value)

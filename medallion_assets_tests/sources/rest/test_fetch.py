@@ -212,7 +212,6 @@ def test_a_declaration_that_would_not_move_on_is_refused(api: Api) -> None:
 
 def test_records_that_never_hold_still_are_named_and_read_no_more_than_five_times(place: ObjectStore) -> None:
     """Such as those with a signed URL in them: to begin anew at once would not help either."""
-
     moving: Api
 
     def answer(asked: dict[str, str]) -> list[dict[str, str]]:
