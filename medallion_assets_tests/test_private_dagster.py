@@ -32,6 +32,7 @@ ALLOWED = {
         "dagster._core.execution.plan.plan",
         "dagster._core.execution.plan.state",
         "dagster._core.execution.retries",
+        "dagster._core.executor.child_process_executor",
         "dagster._core.executor.multiprocess",
         "dagster_shared.error",
     },

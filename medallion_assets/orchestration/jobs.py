@@ -14,6 +14,7 @@ import dagster as dg
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import Table
+from medallion_assets.operations.fetching import fetched_tables
 from medallion_assets.operations.stages import (
     DAILY,
     DBT,
@@ -27,7 +28,7 @@ from medallion_assets.operations.stages import (
     stages,
     stages_of,
 )
-from medallion_assets.orchestration.assets.fetched import fetched_keys
+from medallion_assets.orchestration.assets.fetched import fetched_key, fetched_keys
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.runs.step_processes import step_processes
 
@@ -128,6 +129,7 @@ def _executor(pipeline: Pipeline, name: str) -> dg.ExecutorDefinition:
     if name != REFRESH or refresh is None or refresh.steps_at_once == 1:
         return dg.in_process_executor
     limits = {step_name(stage.step): stage.limits for stage in stages_of(pipeline)}
+    limits |= {fetched_key(loaded).to_python_identifier(): loaded.loading_limits for loaded in fetched_tables(pipeline)}
     return step_processes(refresh.steps_at_once, limits)
 
 

@@ -17,7 +17,7 @@ from medallion_assets.contracts.months import month_before
 from medallion_assets.contracts.pipeline import Gold, Pipeline
 from medallion_assets.contracts.run_days import contiguous
 from medallion_assets.contracts.table import Table
-from medallion_assets.errors import SettingsError
+from medallion_assets.errors import PermanentError, SettingsError
 from medallion_assets.operations.stages import DAILY, MONTHLY, REFRESH, stages, stages_of
 from medallion_assets.orchestration.assets.fetched import fetch_lines
 from medallion_assets.orchestration.assets.monitor import MONITOR
@@ -37,6 +37,7 @@ def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinitio
 
     Raises:
         SettingsError: there is no such job, or a cron line makes no sense.
+        PermanentError: one that is declared makes none.
     """
     fetching = {job: lines for pipeline in catalog.pipelines for job, lines in fetch_lines(pipeline).items()}
     names = (*job_tables(catalog), *fetching, MONITOR, *([QUERY_ALERTS_JOB] if settings.query_alerts else []))
@@ -118,7 +119,15 @@ def _schedule(
             **options,
         )
     except dg.DagsterInvalidDefinitionError as error:
-        raise _refused("cron lines such as 0 1 * * * (minute, hour, day, month, weekday)", list(lines)) from error
+        expected = "cron lines such as 0 1 * * * (minute, hour, day, month, weekday)"
+        if lines not in settings.schedules.values():
+            raise PermanentError(
+                f"the cron lines of {job} make no sense",
+                expected=expected,
+                found=repr(list(lines)),
+                do="correct them where the pipeline is declared, such as fetched_at of its source",
+            ) from error
+        raise _refused(expected, list(lines)) from error
 
 
 def _closing(settings: Settings, pipeline: Pipeline) -> dict[str, Any]:

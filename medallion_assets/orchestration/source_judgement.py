@@ -9,50 +9,56 @@ changes nothing for the others. A source that another step of the run fetches is
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.errors import StaleSourceError
+from medallion_assets.errors import PermanentError, StaleSourceError
 from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.source_freshness import SourceFreshness, source_freshness, stale_sources
+from medallion_assets.refining.source_freshness import source_freshness, stale_sources, wanted
 
 JUDGEMENT_TAG = "medallion/sources"
 """Run tags are copied to a run that starts this one anew: the judgement names its run."""
+LOCK = "source_judgement.lock"
+"""Below $DAGSTER_HOME: who judges holds it."""
+UNKNOWN_REACH = "it cannot be judged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """How far the sources of a run reach that were judged, which are stale, and what the error of such a run says."""
+    """How far the sources of a run reach that were judged, which are stale, and what the error of such a run says.
+
+    The error is not kept: PostgreSQL takes tags of some 2,700 bytes.
+    """
 
     run_id: str
     reaches: dict[str, str]
     stale: list[str]
     error: dict[str, Any] | None = None
 
-    @classmethod
-    def of(cls, run_id: str, found: Iterable[SourceFreshness]) -> Judgement:
-        """The judgement on some sources."""
-        sources = list(found)
-        stale = [source for source in sources if source.is_stale]
-        return cls(
-            run_id=run_id,
-            reaches={source.table: source.reach for source in sources},
-            stale=[source.table for source in stale],
-            error=stale_sources(stale).parts if stale else None,
-        )
+    def kept(self) -> str:
+        """The text of the tag."""
+        return json.dumps({"run_id": self.run_id, "reaches": self.reaches, "stale": self.stale})
 
     def and_of(self, other: Judgement) -> Judgement:
         """The judgement on more sources."""
-        reaches, stale = self.reaches | other.reaches, [*self.stale, *other.stale]
-        return replace(self, reaches=reaches, stale=stale, error=self.error or other.error)
+        return replace(self, reaches=self.reaches | other.reaches, stale=[*self.stale, *other.stale])
+
+    def with_error(self, raw_url: str, known: Iterable[Loaded]) -> Judgement:
+        """The judgement with what its error says."""
+        hours = {loaded.table.short_name: loaded.source_freshness_hours or 0 for loaded in known}
+        stale = {name: (wanted(f"{raw_url}/{name}", hours[name]), self.reaches[name]) for name in self.stale}
+        return replace(self, error=stale_sources(stale).parts if stale else None)
 
     def expect_fresh(self) -> None:
         """Refuse to go on.
@@ -68,26 +74,48 @@ def judge_sources(attempt: Attempt, raw_url: str, own: Loaded) -> Judgement | No
     """The judgement that counts for the table of `own`; None where its declaration promises nothing.
 
     Raises:
-        PermanentError: a place is gone, although batches of it are in, or it cannot be listed.
+        PermanentError: the place of `own` is gone, although batches of it are in, or it cannot be listed.
         TransientError: a store did not answer.
     """
     if own.source_freshness_hours is None:
         return None
-    context = attempt.context
-    known = _remembered(context)
-    if known is None:
-        known = _judge(attempt, raw_url, _sources_of(context, attempt.lake.catalog.loaded))
-        context.instance.add_run_tags(context.run.run_id, {JUDGEMENT_TAG: json.dumps(asdict(known))})
-    if own.table.short_name in known.reaches:
-        return known
-    return known.and_of(_judge(attempt, raw_url, [own]))
+    context, loaded = attempt.context, attempt.lake.catalog.loaded
+    with _alone(context.instance):
+        known = _remembered(context)
+        if known is None:
+            known = _judge(attempt, raw_url, _sources_of(context, loaded), own)
+            context.instance.add_run_tags(context.run.run_id, {JUDGEMENT_TAG: known.kept()})
+    if own.table.short_name not in known.reaches:
+        known = known.and_of(_judge(attempt, raw_url, [own], own))
+    return known.with_error(raw_url, [*loaded, own])
 
 
-def _judge(attempt: Attempt, raw_url: str, sources: Iterable[Loaded]) -> Judgement:
-    found = (
-        attempt.repeat(partial(source_freshness, attempt.lake, raw_url, loaded, now=attempt.now)) for loaded in sources
-    )
-    return Judgement.of(attempt.context.run.run_id, filter(None, found))
+@contextmanager
+def _alone(instance: dg.DagsterInstance) -> Iterator[None]:
+    """While the block runs, no other step judges: those that begin together would each judge for themselves."""
+    with (Path(instance.root_directory) / LOCK).open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _judge(attempt: Attempt, raw_url: str, sources: Iterable[Loaded], own: Loaded) -> Judgement:
+    """Judge some sources. One of another step that cannot be judged counts as stale: its own step says why."""
+    reaches, stale = dict[str, str](), list[str]()
+    for loaded in sources:
+        name = loaded.table.short_name
+        try:
+            found = attempt.repeat(partial(source_freshness, attempt.lake, raw_url, loaded, now=attempt.now))
+        except PermanentError as error:
+            if name == own.table.short_name:
+                raise
+            attempt.context.log.warning("%s cannot be judged: %s", name, error)
+            reaches[name] = UNKNOWN_REACH
+            stale.append(name)
+            continue
+        if found is not None:
+            reaches[name] = found.reach
+            stale += [name] if found.is_stale else []
+    return Judgement(run_id=attempt.context.run.run_id, reaches=reaches, stale=stale)
 
 
 def _sources_of(context: dg.AssetExecutionContext, known: Iterable[Loaded]) -> list[Loaded]:

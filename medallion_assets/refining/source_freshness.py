@@ -9,7 +9,7 @@ one can be, whatever was loaded from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -38,24 +38,23 @@ class SourceFreshness:
         return self.reaches_until is None or self.now - self.reaches_until > timedelta(hours=self.limit_hours)
 
     @property
-    def wanted(self) -> str:
-        """What is expected of it, in words."""
-        return f"one of the last {self.limit_hours:g} hours in {self.place}"
-
-    @property
     def reach(self) -> str:
         """How far it reaches, in words."""
         return "nothing" if self.reaches_until is None else f"batches until {self.reaches_until:%Y-%m-%d %H:%M} UTC"
 
 
-def stale_sources(stale: Sequence[SourceFreshness]) -> StaleSourceError:
-    """The error of a run that stale sources stop; each of them is named."""
-    names = ", ".join(source.table for source in stale)
+def wanted(place: str, limit_hours: float) -> str:
+    """What is expected of a source, in words."""
+    return f"one of the last {limit_hours:g} hours in {place}"
+
+
+def stale_sources(stale: Mapping[str, tuple[str, str]]) -> StaleSourceError:
+    """The error of a run that stale sources stop: by table, what is wanted of it and how far it reaches, in words."""
     several = len(stale) > 1
     return StaleSourceError(
-        f"stale_source: {names} {'have' if several else 'has'} no recent batch",
-        expected="; ".join(f"{source.table}: {source.wanted}" if several else source.wanted for source in stale),
-        found="; ".join(f"{source.table}: {source.reach}" if several else source.reach for source in stale),
+        f"stale_source: {', '.join(stale)} {'have' if several else 'has'} no recent batch",
+        expected="; ".join(f"{table}: {text}" if several else text for table, (text, _) in stale.items()),
+        found="; ".join(f"{table}: {reach}" if several else reach for table, (_, reach) in stale.items()),
         do="see why nothing has arrived there; MEDALLION_STALE_SOURCES=warn loads what there is, "
         "and source_freshness_hours of Loaded(...) is the limit; until then no source of the run is loaded",
     )

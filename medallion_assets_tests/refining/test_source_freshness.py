@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.source_freshness import SourceFreshness, source_freshness, stale_sources
+from medallion_assets.refining.source_freshness import SourceFreshness, source_freshness, stale_sources, wanted
 from medallion_assets_tests.refining.landing import AT, Landing
 from medallion_assets_tests.refining.test_files import NOON, Shop
 
@@ -32,14 +32,12 @@ def test_the_latest_file_says_how_far_a_source_reaches_loaded_or_not(tmp_path: P
     stale = judged(shop, 27.1)
     assert stale is not None
     assert stale.is_stale
-    assert "batches until 2025-03-01 15:00 UTC" in str(stale_sources([stale]))
+    assert "batches until 2025-03-01 15:00 UTC" in stale.reach
 
 
 def test_each_stale_source_is_named_with_its_reach_and_its_limit() -> None:
-    stale = [
-        SourceFreshness(table=name, place=f"raw/{name}", reaches_until=reach, batches=1, limit_hours=24, now=NOON)
-        for name, reach in (("prices", NOON), ("orders", None))
-    ]
+    reaches = {"prices": "batches until 2025-03-01 12:00 UTC", "orders": "nothing"}
+    stale = {name: (wanted(f"raw/{name}", 24), reach) for name, reach in reaches.items()}
     assert str(stale_sources(stale)).startswith(
         "stale_source: prices, orders have no recent batch; "
         "expected: prices: one of the last 24 hours in raw/prices; orders: one of the last 24 hours in raw/orders; "

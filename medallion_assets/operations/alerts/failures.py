@@ -27,18 +27,25 @@ GRACE_SECONDS = 600.0
 
 
 def failure_key(
-    attempts: pl.DataFrame, *, stage: str, kind: str | None, export_id: str | None, failed_at: datetime
+    attempts: pl.DataFrame,
+    *,
+    stage: str,
+    kind: str | None,
+    export_id: str | None,
+    failed_at: datetime,
+    last_good_at: datetime | None = None,
 ) -> str:
     """The key of the alert that a stage (`layer.table`, or a job) failed; see above for which are the same.
 
-    `attempts` are rows of PIPELINE_RUNS, those of the WINDOW_DAYS before it at least.
+    `attempts` are rows of PIPELINE_RUNS, those of the WINDOW_DAYS before it at least; `last_good_at` is when a stage
+    that has none there, as fetching writes none, last succeeded.
     """
     if export_id is not None:
         return f"failed/{stage}/{export_id}"
     cause = hashlib.sha256((kind or "").encode()).hexdigest()[:12]
-    good = attempts.filter(
-        pl.col("stage") == stage, pl.col("outcome") == Outcome.SUCCEEDED, pl.col("started_at") < failed_at
-    )["started_at"].max()
+    own = attempts.filter(pl.col("stage") == stage)
+    succeeded = own.filter(pl.col("outcome") == Outcome.SUCCEEDED, pl.col("started_at") < failed_at)
+    good = last_good_at if own.is_empty() else succeeded["started_at"].max()
     return f"failed/{stage}/{cause}/since {good.isoformat() if isinstance(good, datetime) else 'the beginning'}"
 
 

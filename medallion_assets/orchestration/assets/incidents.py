@@ -129,8 +129,9 @@ def _alert(incident: Incident, attempts: pl.DataFrame) -> Alert:
     without_row = {"kind": incident.error_kind, "export_id": incident.export_id, "failed_at": incident.failed_at}
     found = f"; found: {incident.found}" if incident.found else ""
     places = [incident.stage, incident.partition, incident.export_id and f"export {incident.export_id}"]
+    failure = known[-1] if known else without_row
     return Alert(
-        key=failure_key(attempts, stage=incident.stage, **(known[-1] if known else without_row)),
+        key=failure_key(attempts, stage=incident.stage, last_good_at=incident.last_good_at, **failure),
         kind="failure",
         what=f"{incident.stage} failed: {incident.headline.removeprefix(f'{incident.stage}: ')}{found}",
         where=", ".join(place for place in places if place),

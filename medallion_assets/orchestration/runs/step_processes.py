@@ -19,6 +19,7 @@ from dagster._core.execution.plan.objects import StepRetryData
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.retries import RetryMode
+from dagster._core.executor.child_process_executor import ChildProcessCrashException
 from dagster._core.executor.multiprocess import MultiprocessExecutor
 from dagster_shared.error import SerializableErrorInfo
 
@@ -45,13 +46,15 @@ class StepProcesses(MultiprocessExecutor):
     def log_failure_or_retry_event_after_error(
         self, step_context: IStepContext, err_info: SerializableErrorInfo, known_state: KnownExecutionState
     ) -> dg.DagsterEvent:
-        """What follows when the process of a step is gone that was not asked to end: memory ran out, or it crashed.
+        """What follows when a step ends without a word of its own.
 
-        It is tried again as after any other error that may pass; Dagster asks a retry policy, and our steps have none.
+        A process that is gone and was not asked to end (memory ran out, or it crashed) is tried again as after any
+        other error that may pass; Dagster asks a retry policy, and our steps have none. When a resource could not be
+        made, Dagster fails the run whatever a retry does: that is not tried again.
         """
         limits = self.limits.get(step_context.step.key)
         attempts = known_state.get_retry_state().get_attempt_count(step_context.step.key)
-        if limits is None or attempts >= limits.retries:
+        if err_info.cls_name != ChildProcessCrashException.__name__ or limits is None or attempts >= limits.retries:
             return super().log_failure_or_retry_event_after_error(step_context, err_info, known_state)
         first = STEP_RETRY_SECONDS if limits.first_retry_seconds is None else limits.first_retry_seconds
         wait = retry_wait(attempt=attempts + 1, first_wait_seconds=first)

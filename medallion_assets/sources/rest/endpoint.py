@@ -8,7 +8,7 @@ Does not: what leads to the next page (sources.rest.paging), asking (sources.res
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +20,8 @@ __all__ = ["ByCursor", "ByLink", "ByNumber", "ByOffset", "Endpoint"]
 
 SHOWN_CHARACTERS = 200
 """So much of an answer an error shows."""
+READ_CHARACTERS = 10_000
+"""So much of it is searched for secrets first: they must not be cut before they are found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +81,8 @@ def parsed(body: bytes) -> Any:
         raise ValueError("nested too deep to be read") from None
 
 
-def records_of(answer: Any, path: str) -> list[dict[str, Any]]:
-    """The records of an answer; null where they should stand is none.
+def records_of(answer: Any, path: str, *, shown: Callable[[str], str] = str) -> list[dict[str, Any]]:
+    """The records of an answer; null where they should stand is none. `shown`: a text as an error may show it.
 
     Raises:
         TransientError: there is no list of objects there: an error page may come with any status.
@@ -94,7 +96,7 @@ def records_of(answer: Any, path: str) -> list[dict[str, Any]]:
         raise TransientError(
             "an answer has no records",
             expected=f"a list of objects at {path or 'the top'}",
-            found=json.dumps(answer)[:SHOWN_CHARACTERS],
+            found=shown(json.dumps(answer)[:READ_CHARACTERS])[:SHOWN_CHARACTERS],
             do="it is asked again; if it stays, correct records in Endpoint(...)",
         )
     return found

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from obstore.store import ObjectStore
 
-from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.errors import PermanentError
 from medallion_assets.sources.rest.endpoint import records_of, window_text
 from medallion_assets.sources.rest.landing import (
     Page,
@@ -44,11 +45,12 @@ class Fetched:
 
 @dataclass(slots=True)
 class _Reading:
-    """All pages of a window, read once. `sum` follows from its records alone, whatever their order."""
+    """All pages of a window, read once. Sums follow from its records alone, whatever their order; and by field."""
 
     pages: list[Page]
     records: int = 0
     sum: int = 0
+    fields: Counter[str] = field(default_factory=Counter)
 
     def add(self, page: Page, records: list[dict[str, Any]]) -> None:
         self.pages.append(page)
@@ -56,22 +58,32 @@ class _Reading:
         for record in records:
             text = json.dumps(record, sort_keys=True)
             self.sum += int.from_bytes(hashlib.sha256(text.encode()).digest())
+            self.fields.update({name: hash(json.dumps(value, sort_keys=True)) for name, value in record.items()})
 
     def is_like(self, other: _Reading) -> bool:
         return (self.records, self.sum) == (other.records, other.sum)
+
+    def unlike(self, other: _Reading) -> str:
+        """What differs, in words."""
+        if self.records != other.records:
+            return f"{self.records:,} records, and {other.records:,} a reading before"
+        names = sorted(name for name in {*self.fields, *other.fields} if self.fields[name] != other.fields[name])
+        return f"fields that differ: {', '.join(names)}"
 
 
 def fetch_windows(requests: Requests, place: ObjectStore, now: datetime) -> Iterator[Fetched]:
     """Fetch every window up to now, and give each once it counts; none that another fetcher landed meanwhile.
 
     Raises:
-        PermanentError: the API refuses a request, or its pages lead nowhere.
+        PermanentError: the API refuses a request, its pages lead nowhere, or its records do not hold still.
         TransientError: it did not answer; what was fetched whole stays.
     """
     endpoint, landed = requests.endpoint, landed_in(place)
     while (wanted := next_window(endpoint, landed, now)) is not None:
         reached = landed.reached(endpoint.starts_at)
         window = claim_window(place, reached, wanted)
+        if window.end > now - endpoint.lag:
+            return  # claimed by a clock that was ahead, or with a shorter lag: more may still belong to it
         landed.claimed.add(reached)
         pages = _whole(requests, place, window).pages
         is_ours = write_summary(place, window, pages)
@@ -86,23 +98,25 @@ def _whole(requests: Requests, place: ObjectStore, window: Window) -> _Reading:
     """Read a window until two readings agree, unless its pages are stable.
 
     Raises:
-        TransientError: no two readings did.
+        PermanentError: no two readings did; to begin anew at once would be as many requests again.
     """
-    reading = _read(requests, place, window)
+    reading, differs = _read(requests, place, window), ""
     if requests.endpoint.pages.is_stable or not reading.records:
         return reading
     for _ in range(MOST_READINGS - 1):
         again = _read(requests, place, window)
         if again.is_like(reading):
             return again
-        requests.report(f"{window.name}: {again.records:,} records, and {reading.records:,} a reading before")
+        differs = again.unlike(reading)
+        requests.report(f"{window.name} is read again: {differs}")
         reading = again
-    raise TransientError(
+    raise PermanentError(
         f"the records of {requests.endpoint.url} do not hold still",
         expected=f"two of {MOST_READINGS} readings of one window with the same records",
-        found=f"other ones each time; {reading.records:,} in the last",
-        do="raise lag in Endpoint(...), so that windows end before what still changes; or let the API order its "
-        "records by what never changes, and declare is_stable",
+        found=f"other ones each time; in the last {differs}",
+        do="if a field is another one in each answer, such as a signed URL, ask for records without it, or declare "
+        "pages that never move with is_stable=True; else raise lag in Endpoint(...), so that windows end before what "
+        "still changes",
     )
 
 

@@ -165,7 +165,7 @@ def next_window(endpoint: Endpoint, landed: Landed, now: datetime) -> Window | N
     end = min(now - endpoint.lag, begin + endpoint.longest).replace(microsecond=0)
     if end > reached:
         return Window(begin, end)
-    # What is claimed there was within reach when it was.
+    # What is claimed there may end earlier than that, and be in reach.
     return Window(begin, begin + endpoint.longest) if reached in landed.claimed else None
 
 

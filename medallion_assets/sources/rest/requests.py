@@ -6,6 +6,7 @@ Does not: which page is asked for (sources.rest.fetch).
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,15 +18,13 @@ import httpx
 import tenacity
 
 from medallion_assets.errors import PermanentError, SettingsError, TransientError
-from medallion_assets.sources.rest.endpoint import SHOWN_CHARACTERS, Endpoint, parsed, records_of
+from medallion_assets.sources.rest.endpoint import READ_CHARACTERS, SHOWN_CHARACTERS, Endpoint, parsed, records_of
 from medallion_assets.sources.rest.paging import Answer, Ask
 
 ATTEMPTS = 6
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 120.0
 TIMEOUT_SECONDS = 60.0
 TOO_MANY, REQUEST_TIMEOUT, FIRST_SERVER_ERROR = 429, 408, 500
-FAILURE_BYTES = 10_000
-"""So much is read of an answer that is none."""
 ENCODINGS = ("gzip", "deflate")
 """How an answer may be packed: a piece of it that is read grows at most a thousandfold."""
 SHORTEST_SECRET = 4
@@ -94,9 +93,9 @@ class Requests:
         except ValueError as error:
             raise AnswerError(f"{url} gave no whole answer", found=str(error)) from None
         try:
-            records_of(answer.said, self.endpoint.records)
+            records_of(answer.said, self.endpoint.records, shown=self._without_secrets)
         except TransientError as error:
-            raise AnswerError(f"{url} answered no records", found=self._without_secrets(str(error))) from None
+            raise AnswerError(f"{url} answered no records", found=str(error)) from None
         return answer
 
     def _body(self, response: httpx.Response) -> bytes:
@@ -115,7 +114,7 @@ class Requests:
                     do="ask for fewer records a page by parameters in Endpoint(...), or raise most_page_bytes",
                 )
             return body
-        text = _read(response, FAILURE_BYTES).decode("utf-8", "replace")
+        text = _read(response, READ_CHARACTERS).decode("utf-8", "replace")
         found = self._without_secrets(f"{response.status_code}: {text}")[:SHOWN_CHARACTERS]
         if response.status_code in (TOO_MANY, REQUEST_TIMEOUT) or response.status_code >= FIRST_SERVER_ERROR:
             raise AnswerError(f"{self.endpoint.url} did not answer", found=found, after=_retry_after(response))
@@ -147,7 +146,7 @@ class Requests:
         """A text in which no secret stands, nor a word of one: APIs show the token without what stands before it."""
         words = {word for secret in self.headers.values() for word in (secret, *secret.split())}
         for word in sorted(words, key=len, reverse=True):
-            text = text.replace(word, "***") if len(word) >= SHORTEST_SECRET else text
+            text = re.sub(_spellings(word), "***", text) if len(word) >= SHORTEST_SECRET else text
         return text
 
 
@@ -169,6 +168,11 @@ def secret_headers(endpoint: Endpoint, environment: Mapping[str, str]) -> dict[s
             )
         headers[header] = value
     return headers
+
+
+def _spellings(word: str) -> str:
+    """A pattern of a word of ASCII as it is, or as JSON or a URL has it: any of its characters may be escaped."""
+    return "".join(rf"(?:\\?{re.escape(c)}|(?i:\\u{ord(c):04x}|%{ord(c):02x}))" for c in word)
 
 
 def _seconds(state: tenacity.RetryCallState) -> float:

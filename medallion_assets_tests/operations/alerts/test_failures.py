@@ -40,6 +40,20 @@ def test_the_same_kind_after_a_success_is_another_failure() -> None:
     assert key("OSError").endswith("since the beginning")
 
 
+def test_a_stage_that_writes_no_rows_is_known_by_when_it_last_succeeded() -> None:
+    """Fetching writes none: an API that fails again days after it recovered is another failure."""
+    good = NOW - timedelta(days=1)
+
+    def at(last_good_at: datetime | None, *rows: Any) -> str:
+        known = attempts(attempt(ago=60, stage="silver.customers"), *rows)
+        given: dict[str, Any] = {"kind": "AnswerError", "export_id": None, "failed_at": NOW}
+        return failure_key(known, stage="raw.orders", last_good_at=last_good_at, **given)
+
+    assert at(good) == at(good) != at(good - timedelta(days=9)) != at(None)
+    row = attempt(ago=7200, stage="raw.orders")
+    assert at(good, row) == at(None, row)
+
+
 def test_an_alert_names_the_export_that_a_row_names() -> None:
     (alert,) = unseen_failures(attempts(attempt(ago=5000, export_id=EXPORT, **FAILED)), NOW)
     assert alert.key == f"failed/{SILVER}/{EXPORT}"

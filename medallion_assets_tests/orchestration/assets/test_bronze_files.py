@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -12,10 +15,13 @@ import pytest
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import AT_ONCE, Timers
+from medallion_assets.orchestration import source_judgement
 from medallion_assets.orchestration.assets.bronze import bronze_asset
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.arrival import Known, look
+from medallion_assets.orchestration.source_judgement import JUDGEMENT_TAG, LOCK
 from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.source_freshness import SourceFreshness, source_freshness
 from medallion_assets.triggers.file_arrival import Cursor, decide
 from medallion_assets_tests.refining.test_files import NOON, PRICES, Shop
 
@@ -91,6 +97,38 @@ def test_a_source_that_is_stale_stops_the_others_of_its_run_before_they_load(tmp
     assert not [table for table in both if shop.lakehouse.find(bronze_table(table.table.short_name))]
     assert failed(both[0]) == {}
     assert failed(*both) == {}
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_source_that_cannot_be_judged_stops_itself_and_others_as_a_stale_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: bool
+) -> None:
+    """F8: its own step says why. Steps that begin together judge one after another; what is kept is short."""
+    shop, other = Shop(tmp_path), Shop(tmp_path, replace(PRICES, name="silver.other_prices"))
+    other.drop("prices-1.csv", 7, "a,1,1,")
+    other.run()
+    shutil.rmtree(f"{shop.raw_url}/other_prices")
+    shop.drop("prices-1.csv", 7, "a,1,1,")
+    both = [replace(source.loaded, source_freshness_hours=24) for source in (shop, other)]
+    resource = AtNoon.of(Catalog((Pipeline(name="two", loaded=tuple(both)),)))
+    lakehouse = resource(url=shop.lakehouse.url, raw_url=shop.raw_url, stops_for_stale_sources=stops, repetitions=0)
+
+    def alone(*arguments: Any, **options: Any) -> SourceFreshness | None:
+        with (Path(instance.root_directory) / LOCK).open("a") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return source_freshness(*arguments, **options)
+
+    monkeypatch.setattr(source_judgement, "source_freshness", alone)
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        assets = [bronze_asset(loaded) for loaded in both]
+        done = dg.materialize(assets, resources={"lakehouse": lakehouse}, instance=instance, raise_on_error=False)
+        kept = instance.get_runs()[0].tags[JUDGEMENT_TAG]
+    failures = [event for event in done.all_events if event.is_step_failure]
+    said = {str(event.step_key): str(event.step_failure_data.user_failure_data) for event in failures}
+    assert ("other_prices has no recent batch" in said.get("bronze__prices", "")) is stops
+    assert "bronze__other_prices" in said
+    assert len(kept) < 250
+    assert (shop.lakehouse.find(BRONZE) is None) is stops
 
 
 def test_a_file_that_lands_grows_or_is_refused_is_seen_by_the_sensor(tmp_path: Path) -> None:

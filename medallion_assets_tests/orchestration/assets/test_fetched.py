@@ -15,9 +15,11 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Loaded, Pipeline, Refresh
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.assets.bronze import bronze_asset
 from medallion_assets.orchestration.assets.fetched import fetched_asset
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.runs.step_processes import StepProcesses
 from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.refining.bronze import bronze_table
@@ -89,7 +91,7 @@ def test_a_refusal_stops_what_comes_after_it(tmp_path: Path, api: Api, monkeypat
 
 def test_a_source_has_a_job_and_a_schedule_and_comes_first_in_a_refresh() -> None:
     """Only where there is an API; cron lines are those of the declaration, unless settings have others."""
-    refresh = Refresh(cron=("0 3 * * *",))
+    refresh = Refresh(cron=("0 3 * * *",), steps_at_once=2)
     pipeline = Pipeline(name="shop", loaded=(declared(fetched_at=("7 * * * *",)),), refresh=refresh)
     definitions = build_defs(load_settings({}), [pipeline])
     dg.Definitions.validate_loadable(definitions)
@@ -99,8 +101,19 @@ def test_a_source_has_a_job_and_a_schedule_and_comes_first_in_a_refresh() -> Non
     raw, bronze = dg.AssetKey(["raw", "orders"]), dg.AssetKey(["bronze", "orders"])
     assert raw in definitions.resolve_job_def("shop_daily_refresh").asset_layer.selected_asset_keys
     assert graph.get(bronze).parent_keys == {raw}
+    executor = definitions.resolve_job_def("shop_daily_refresh").executor_def
+    made = executor.executor_creation_fn(None)  # type: ignore[misc, arg-type]
+    assert isinstance(made, StepProcesses)
+    assert made.limits["raw__orders"] == declared().loading_limits
     assert definitions.resolve_job_def("shop_fetch_orders").asset_layer.selected_asset_keys == {raw}
     assert raw not in definitions.resolve_job_def("shop_ingest").asset_layer.selected_asset_keys
     off = load_settings({"MEDALLION_SCHEDULES": '{"shop_fetch_orders": []}'})
     assert "shop_fetch_orders" not in {found.job_name for found in schedules(off, Catalog((pipeline,)))}
     assert not any("fetch" in found.job_name for found in schedules(load_settings({}), Catalog((STAR_SCHEMA,))))
+
+
+def test_a_wrong_cron_line_of_a_declaration_is_named_as_such() -> None:
+    pipeline = Pipeline(name="shop", loaded=(declared(fetched_at=("every hour",)),))
+    with pytest.raises(PermanentError, match=r"shop_fetch_orders.*every hour.*fetched_at") as refused:
+        schedules(load_settings({}), Catalog((pipeline,)))
+    assert "MEDALLION" not in str(refused.value)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from medallion_assets.operations.alerts.table import read_alerts
-from medallion_assets.operations.incident import INCIDENTS, read_incidents
-from medallion_assets.orchestration.assets.incidents import DIAGNOSE, incident_run_config
+from medallion_assets.operations.incident import INCIDENTS, Incident, read_incidents
+from medallion_assets.orchestration.assets.incidents import DIAGNOSE, failure_alerts, incident_run_config
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.pipelines.transactions.samples.history import write_bad_export, write_demo_history
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import BRONZE, SILVER, STORY, Graph, Run
-from medallion_assets_tests.pipeline import CATALOG
+from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 
 ASSET = "operations/incident"
 TRANSACTIONS = "silver/customer_transactions"
@@ -122,6 +123,20 @@ def test_the_same_export_failing_again_is_another_incident_and_the_same_alert(fa
         diagnose(graph, str(request.run_key).split("/")[1])
     assert [row["export_id"] for row in incidents(graph)] == [export_id, export_id]
     assert len(alerts(graph)) == 1
+
+
+def test_what_fetches_and_fails_again_after_it_succeeded_is_told_again(tmp_path: Path) -> None:
+    """It writes no rows: what Dagster knows of its last success tells its failures apart."""
+    good = datetime(2025, 5, 1, tzinfo=UTC)
+    usual: dict[str, Any] = {"run_id": "r", "job": "fetch", "stage": "raw.orders", "error": "503", "headline": "503"}
+    failed: list[dict[str, Any]] = [
+        {"failed_at": good.replace(day=day), "last_good_at": good.replace(day=day - ago)}
+        for day, ago in ((2, 1), (9, 1))
+    ]
+    keys = {
+        failure_alerts(lakehouse_at(tmp_path), [Incident(**usual, **facts, raised_at=good)])[0].key for facts in failed
+    }
+    assert len(keys) == 2
 
 
 def test_a_diagnosis_that_fails_is_never_looked_into(failing: tuple[Graph, str]) -> None:

@@ -55,6 +55,20 @@ def waits_beside(context: dg.OpExecutionContext) -> None:
         time.sleep(POLL_SECONDS)
 
 
+@dg.resource(config_schema={"folder": str})
+def breaks(context: dg.InitResourceContext) -> None:
+    """What cannot be made once: a database that did not answer."""
+    folder = Path(context.resource_config["folder"])
+    with (folder / "asked").open("a") as file:
+        file.write("asked\n")
+    raise ValueError("no answer")
+
+
+@dg.op(required_resource_keys={"breaks"})
+def with_what_breaks() -> None:
+    """Never begins."""
+
+
 LIMITS = Limits(retries=1, first_retry_seconds=0)
 
 
@@ -68,7 +82,13 @@ def side_by_side() -> None:
     waits_beside.alias("right")()
 
 
+@dg.job(executor_def=step_processes(2, {"with_what_breaks": LIMITS}), resource_defs={"breaks": breaks})
+def breaking() -> None:
+    """A step whose resource cannot be made."""
+    with_what_breaks()
+
+
 @dg.repository
 def repository() -> list[dg.JobDefinition]:
     """What a code server loads."""
-    return [waiting, side_by_side]
+    return [waiting, side_by_side, breaking]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import dagster as dg
 import psutil
@@ -13,6 +14,7 @@ import pytest
 from medallion_assets.orchestration.runs.locks import noted
 from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets_tests.orchestration.runs.launching import Launching, wait_until
+from medallion_assets_tests.orchestration.runs.run_jobs import breaking
 from medallion_assets_tests.orchestration.runs.test_processes import gone
 
 Type = dg.DagsterEventType
@@ -79,3 +81,14 @@ def test_steps_end_with_a_run_that_nobody_watches(runs: Launching) -> None:
     run.kill()
     run.wait()
     wait_until(lambda: all(gone(step.pid) for step in steps), "its steps are gone")
+
+
+def test_a_step_whose_resource_fails_fails_at_once(tmp_path: Path) -> None:
+    """The run could not succeed any more, whatever a retry did: nothing of it is tried again."""
+    config = {"resources": {"breaks": {"config": {"folder": str(tmp_path)}}}}
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        result = dg.execute_job(dg.reconstructable(breaking), instance, run_config=config)
+        entries = instance.all_logs(result.run_id)
+    kinds = [entry.dagster_event.event_type for entry in entries if entry.dagster_event]
+    assert (Type.STEP_UP_FOR_RETRY in kinds, kinds.count(Type.STEP_FAILURE)) == (False, 1)
+    assert (tmp_path / "asked").read_text().count("asked") == 1

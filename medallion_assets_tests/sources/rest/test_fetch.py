@@ -16,8 +16,8 @@ import pytest
 from obstore.store import ObjectStore
 
 from medallion_assets.errors import PermanentError, SettingsError, TransientError
-from medallion_assets.sources.rest.endpoint import ByCursor, ByNumber, Endpoint
-from medallion_assets.sources.rest.fetch import fetch_windows
+from medallion_assets.sources.rest.endpoint import SHOWN_CHARACTERS, ByCursor, ByNumber, Endpoint
+from medallion_assets.sources.rest.fetch import MOST_READINGS, fetch_windows
 from medallion_assets.sources.rest.landing import Window, landed_in, read_summary
 from medallion_assets.sources.rest.requests import ATTEMPTS, Requests, secret_headers
 from medallion_assets.storage.stores import open_store, read_bytes
@@ -64,12 +64,16 @@ def endpoint(api: Api, **options: Any) -> Endpoint:
 
 
 def fetched(
-    asked: Endpoint, place: ObjectStore, now: datetime = START + DAY, waited: list[float] | None = None
+    asked: Endpoint,
+    place: ObjectStore,
+    now: datetime = START + DAY,
+    waited: list[float] | None = None,
+    secret: str = SECRET,
 ) -> list[Window]:
     """Fetch all windows up to now, without waiting."""
     waits = [] if waited is None else waited
     with httpx.Client(timeout=60) as client:
-        headers = secret_headers(asked, {"SHOP_TOKEN": SECRET})
+        headers = secret_headers(asked, {"SHOP_TOKEN": secret})
         requests = Requests(endpoint=asked, client=client, headers=headers, sleep=waits.append)
         return [fetched.window for fetched in fetch_windows(requests, place, now)]
 
@@ -169,6 +173,21 @@ def test_a_refusal_is_not_asked_again_and_shows_no_secret(
     assert SECRET not in str(refused.value) + repr(refused.value.__cause__) + caplog.text
 
 
+@pytest.mark.parametrize("said", ["a/b+c=d'e", "a\\/b+c=d'e", "a\\u002Fb\\u002bc\\u003Dd\\u0027e", "a%2Fb%2bc%3Dd%27e"])
+def test_a_secret_does_not_show_however_it_is_escaped(api: Api, place: ObjectStore, said: str) -> None:
+    """As PHP and .NET write it in JSON, and as it stands in a URL."""
+    api.failures = [Failure(status=401, body=f'{{"error": "bad token {said}!"}}'.encode())]
+    with pytest.raises(PermanentError, match=r"bad token \*\*\*!"):
+        fetched(endpoint(api), place, secret="Bearer a/b+c=d'e")
+
+
+def test_a_secret_does_not_show_where_an_answer_is_cut(api: Api, place: ObjectStore) -> None:
+    api.answer = lambda _: {"error": "x" * (SHOWN_CHARACTERS - 20) + SECRET}
+    with pytest.raises(TransientError, match=r"x{50}") as failed:
+        fetched(endpoint(api), place)
+    assert SECRET[:3] not in str(failed.value)
+
+
 @pytest.mark.parametrize("value", ["", "two\nlines", "tökén"])
 def test_a_secret_that_is_not_set_or_no_header_is_named_alone(api: Api, value: str) -> None:
     with pytest.raises(SettingsError, match="SHOP_TOKEN") as refused:
@@ -189,3 +208,17 @@ def test_a_declaration_that_would_not_move_on_is_refused(api: Api) -> None:
         replace(asked, overlap=DAY)
     with pytest.raises(PermanentError, match="zone"):
         replace(asked, starts_at=datetime(2025, 1, 1))  # noqa: DTZ001
+
+
+def test_records_that_never_hold_still_are_named_and_read_no_more_than_five_times(place: ObjectStore) -> None:
+    """Such as those with a signed URL in them: to begin anew at once would not help either."""
+    moving: Api
+
+    def answer(asked: dict[str, str]) -> list[dict[str, str]]:
+        first = asked["page"] == "1"
+        return [{"id": "1", "url": f"/photo?signature={len(moving.asked)}", "name": "a"}] if first else []
+
+    with serving(answer) as moving:
+        with pytest.raises(PermanentError, match=r"fields that differ: url;.*is_stable=True"):
+            fetched(endpoint(moving, records="", pages=ByNumber()), place)
+        assert len(moving.asked) == 2 * MOST_READINGS

@@ -101,6 +101,18 @@ def test_windows_end_at_whole_seconds(api: Api) -> None:
     assert window == Window(START, START + timedelta(seconds=61))
 
 
-def test_a_claim_is_kept_to_although_less_is_in_reach_now(api: Api, place: ObjectStore) -> None:
+def test_a_window_that_a_clock_set_too_far_ahead_claimed_waits_for_its_end(api: Api, place: ObjectStore) -> None:
+    """F2: it would be read before all that belongs to it is there, and count for good."""
+    ahead = Window(FIRST.end, FIRST.end + timedelta(hours=1))
+    fetched(endpoint(api), place)
+    claim_window(place, FIRST.end, ahead)
+    asked = len(api.asked)
+    assert fetched(endpoint(api), place, FIRST.end + timedelta(minutes=5)) == []
+    assert len(api.asked) == asked
+    assert fetched(endpoint(api), place, ahead.end) == [ahead]
+
+
+def test_a_claim_is_kept_to_and_fetched_once_it_is_in_reach_as_declared_now(api: Api, place: ObjectStore) -> None:
     claim_window(place, START, FIRST)
-    assert fetched(endpoint(api, lag=DAY), place, START + DAY) == [FIRST]
+    assert fetched(endpoint(api, lag=DAY), place, START + DAY) == []
+    assert fetched(endpoint(api, lag=DAY), place, START + 2 * DAY) == [FIRST]
