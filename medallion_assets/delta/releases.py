@@ -19,7 +19,7 @@ import polars as pl
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.as_of import version_as_of
-from medallion_assets.delta.rows import append_rows, row_table, rows_of, scan_rows
+from medallion_assets.delta.rows import append_rows, read_rows, row_table, rows_of, scan_rows
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import MissingTableError, PermanentError
 
@@ -113,6 +113,13 @@ def latest_release(lakehouse: Lakehouse, build: str, table: Table, *, as_of: dat
     rows = rows_of(RELEASES, _rows(lakehouse, as_of).filter(pl.col("build") == build).collect())
     found = [release for release in rows if release.is_of(table, table_id)]
     return max(found, key=lambda release: release.version_of(table), default=None)
+
+
+def tables_of_newest(lakehouse: Lakehouse, build: str) -> frozenset[str]:
+    """The tables that the release of a build names whose build began last, whether they are there or not."""
+    rows = read_rows(lakehouse, RELEASES, pl.col("build") == build)
+    newest = max(rows, key=lambda release: release.started_at, default=None)
+    return frozenset() if newest is None else frozenset({**json.loads(newest.sources), **json.loads(newest.tables)})
 
 
 def open_release(lakehouse: Lakehouse, release: Release, table: Table) -> Snapshot:
