@@ -52,7 +52,8 @@ def dbt_docs(
     """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.contracts.catalog import load_catalog
-        from medallion_assets.deriving.dbt.docs import FOLDER, DocsPlace, write_docs
+        from medallion_assets.deriving.dbt.docs import write_docs
+        from medallion_assets.deriving.dbt.docs_place import FOLDER, DocsPlace
         from medallion_assets.settings import load_settings
 
         settings = load_settings()

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from medallion_assets.contracts.policies import DUCKDB_LIMITS
-from medallion_assets.deriving.dbt.docs import DocsPlace
+from medallion_assets.deriving.dbt.docs_place import DocsPlace
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, ShownAs, Specs, read_specs, specs_text
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.assets.dbt import dbt_assets
