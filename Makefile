@@ -5,17 +5,19 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 UV_VERSION := 0.13.8
 MEDALLION_HOME ?= .medallion
+ENGINE ?= $(or $(MEDALLION_ENGINE),polars)
 DEV_HOME ?= .medallion/dev
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 QUICK := POLARS_MAX_THREADS=1 $(PYTEST) --hypothesis-profile=quick -m
 UNITS := contracts delta deriving errors oracle pipelines refining sources storage triggers
+ON_SPARK := $(addprefix medallion_assets_tests/,$(addprefix refining/test_,judging.py duplicates.py mass_deletes.py history_table.py replace.py redrive.py rebuild.py) deriving)
 LOCK := pyproject.toml --quiet --upgrade --universal --generate-hashes --no-annotate --no-emit-index-url
 
 # Tests are compiled once and not by every process of every run, whatever the machine's own setting is.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark demo dev sample-export ui test test-unit test-all test-deep test-kills test-stops test-faults lint types format wheel lock bench clean
+.PHONY: help setup setup-spark spark-jars demo dev sample-export ui test test-unit test-all test-spark test-deep test-kills test-stops test-faults lint types format wheel lock bench clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +35,15 @@ $(INSTALLED): requirements.lock pyproject.toml
 setup-spark: $(INSTALLED) ## add Spark's Python packages (477 MB); only work on the Spark engine needs them
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock
 
-demo: $(INSTALLED) ## run the whole pipeline on sample tables, on this machine
-	MEDALLION_HOME=$(MEDALLION_HOME) $(BIN)/medallion demo
+spark-jars: .cache/spark-jars/fetched ## fetch the jars (57 MB) of what benchmarks on Spark compare with; needs mvn
+
+.cache/spark-jars/fetched: benchmarks/peers/pom.xml
+	rm -rf $(@D)
+	mvn --batch-mode --quiet --file $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(@D) -DincludeScope=runtime
+	@touch $@
+
+demo: $(INSTALLED) ## run the whole pipeline on sample tables, on this machine (ENGINE=spark: on Spark)
+	MEDALLION_HOME=$(MEDALLION_HOME) MEDALLION_ENGINE=$(ENGINE) $(BIN)/medallion demo
 
 dev: $(INSTALLED) ## run everything by itself until Ctrl-C: sensors, schedules, the UI, a DynamoDB
 	MEDALLION_HOME=$(DEV_HOME) $(BIN)/medallion dev
@@ -53,6 +62,9 @@ test-unit: $(INSTALLED) ## of these, what is about one room: no Dagster, no serv
 
 test-all: $(INSTALLED) ## run all tests, as CI does: slow ones too, and properties on twenty times as many histories
 	$(PYTEST)
+
+test-spark: $(INSTALLED) ## the tests of rules, histories, gates and rebuilds once more on Spark (make setup-spark, Java 17); minutes
+	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n0 -q --hypothesis-profile=quick --engine spark -m "not slow" $(ON_SPARK)
 
 test-deep: $(INSTALLED) ## the same on thousands of new histories, with coverage; hours
 	MEDALLION_EXAMPLES=2000 $(PYTEST) --cov=medallion_assets --cov-report=term-missing:skip-covered

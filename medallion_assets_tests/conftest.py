@@ -104,7 +104,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if FIXTURES.get(service, service) in fixtures:
                 item.add_marker(service)
                 item.add_marker("service")
-        if "spark" in item.keywords:  # one session for all; pyspark leaves sockets to the collector of garbage
+        if (
+            "spark" in item.keywords or pipeline.ENGINE == "spark"
+        ):  # one session for all; pyspark leaves sockets to the collector of garbage
             item.add_marker(pytest.mark.xdist_group("spark"))
             item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
             item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))

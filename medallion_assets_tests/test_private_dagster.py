@@ -12,6 +12,7 @@ ALLOWED = {
         "dagster._core.instance.ref",  # an instance with another run coordinator than its dagster.yaml says
         "dagster._serdes",
     },
+    "orchestration/remote/commands.py": {"dagster._core.errors"},  # what Pipes raises of a process that failed
     "orchestration/runs/launcher.py": {
         "dagster._core.launcher",  # what a run launcher is handed, and gives back
         "dagster._core.remote_origin",
@@ -26,13 +27,13 @@ ALLOWED = {
     },
     "orchestration/runs/step_processes.py": {  # an executor, and what follows when the process of a step is gone
         "dagster._core.definitions.executor_definition",
-        "dagster._core.events",
         "dagster._core.execution.context.system",
+        "dagster._core.execution.plan.objects",
         "dagster._core.execution.plan.plan",
         "dagster._core.execution.plan.state",
         "dagster._core.execution.retries",
         "dagster._core.executor.multiprocess",
-        "dagster._utils.error",
+        "dagster_shared.error",
     },
     "orchestration/runs/whereabouts.py": {
         "dagster._core.events",

@@ -6,7 +6,7 @@ Does not: any single source, or what is done with what it gives (refining).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -242,6 +242,13 @@ class Source(Protocol):
         Raises:
             BatchRefusedError: some of its data is not as it should be; frames before it may have been given.
             TransientError: the store did not answer.
+        """
+        ...
+
+    def parts(self, delivery: Any, most: int) -> Sequence[Delivery]:
+        """The delivery cut between its files, for several processes to give the lines of: each at most so many records.
+
+        One file is not cut, nor is a delivery of a source that reads it as a whole.
         """
         ...
 

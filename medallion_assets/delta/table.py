@@ -229,6 +229,18 @@ class Snapshot:
         """The rows of a `part`, lazily, in the order of the contract, read by this process."""
         return self.part(partitions=partitions, paths=paths, schema=schema).scan()
 
+    def scans(self, most: int) -> list[pl.LazyFrame]:
+        """The rows, in parts of whole files: each has so many at most, or is one file; at least one part."""
+        parts: list[list[str]] = [[]]
+        height = 0
+        for path, rows in self.files.select("path", "num_records").iter_rows() if self.files.height else ():
+            if parts[-1] and height + (rows or 0) > most:
+                parts.append([])
+                height = 0
+            parts[-1].append(path)
+            height += rows or 0
+        return [self.scan(paths=paths) for paths in parts]
+
     def partition_files(self, partitions: Collection[date | None]) -> pl.DataFrame:
         """The rows of `files` that lie in some partitions."""
         if not self.files.height:

@@ -32,7 +32,8 @@ class Bounds:
     """How much of a table is in memory at a time, whatever the table's size. Bytes are those of text.
 
     A block holds raw lines. A group holds all rows of some keys, or of a day. Narrow rows are a key or a hash each.
-    `commit_rows` are the records of exports that are settled together, where one export has not more.
+    `commit_rows` are the records of exports that are settled together, where one export has not more, and
+    `delivery_rows` those of one that are read by one process.
     """
 
     block_rows: int = 500_000
@@ -42,6 +43,7 @@ class Bounds:
     keys: int = 2_000_000
     hashes: int = 10_000_000
     commit_rows: int = 500_000
+    delivery_rows: int = 2**62
 
 
 PutAside = Callable[[pl.DataFrame], pl.LazyFrame]

@@ -35,6 +35,7 @@ BOUNDS = Bounds(
     keys=1_000_000,
     hashes=5_000_000,
     commit_rows=5_000_000,
+    delivery_rows=500_000,
 )
 """What a process with a gigabyte holds; of small exports many are settled together, for a round has its price."""
 LEAST_ROWS = 20_000

@@ -114,3 +114,7 @@ class PanicError(PermanentError):
 
 class CommitConflictError(TransientError):
     """Another writer changed the table between our read and our commit, on every attempt."""
+
+
+class LostJobError(TransientError):
+    """A process that was to do the work elsewhere ended without a word: killed, out of memory, or it never began."""

@@ -1,7 +1,7 @@
 """An attempt of a stage: what the body of an asset is handed, and the row that says what became of it.
 
-Belongs here: trying again what may succeed later, and one row of operations.pipeline_runs for each attempt.
-Does not: any logic of a stage; assets call the rooms below and report (reporting.py).
+Belongs here: what a stage reports, as Dagster's events, and one row of operations.pipeline_runs for each attempt.
+Does not: any logic of a stage (stages), or where it runs (remote).
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import dagster as dg
-import tenacity
 
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.errors import MedallionError, TransientError, kind_of
+from medallion_assets.errors import MedallionError, kind_of
 from medallion_assets.errors.native import native_failures
 from medallion_assets.operations.expectation_results import (
     EXPECTATION_RESULTS,
@@ -35,10 +34,13 @@ from medallion_assets.operations.pipeline_runs import (
     failed_checks,
     record_attempts,
 )
+from medallion_assets.orchestration.partitions import report_days
+from medallion_assets.orchestration.reporting import Event, check_result, materialization
 from medallion_assets.orchestration.runs.whereabouts import kind_of_interrupt
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
+from medallion_assets.stages.reports import Check, Found, Judged, Made, Report
+from medallion_assets.stages.work import Repeating, Result
 
-Result = TypeVar("Result")
 FIGURES = {
     "rows_in": "records_in",
     "rows_out": "records_out",
@@ -53,36 +55,6 @@ FIGURES = {
 ENDING = dg.DagsterEventType.RUN_CANCELING
 
 
-@dataclass(frozen=True, kw_only=True)
-class Repeating:
-    """How often and how long a stage tries again what failed transiently, before its attempt counts as failed."""
-
-    attempts: int = 3
-    first_wait_seconds: float = 30.0
-
-    def run(self, work: Callable[[], Result], report: Callable[[str], object]) -> Result:
-        """Do the work, and again after each TransientError: after the first wait, then twice as long, with jitter.
-
-        Raises:
-            TransientError: it still fails after `attempts` repetitions.
-        """
-
-        def before_sleep(state: tenacity.RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            wait = state.next_action.sleep if state.next_action else 0.0
-            report(f"repetition {state.attempt_number} of {self.attempts} in {wait:.0f} s: {error}")
-
-        return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TransientError),
-            stop=tenacity.stop_after_attempt(self.attempts + 1),
-            wait=tenacity.wait_exponential_jitter(
-                multiplier=self.first_wait_seconds, jitter=self.first_wait_seconds / 2
-            ),
-            before_sleep=before_sleep,
-            reraise=True,
-        )(work)
-
-
 @dataclass(kw_only=True)
 class Attempt:
     """One attempt of the stage that writes `table`, in one run."""
@@ -91,7 +63,7 @@ class Attempt:
     table: Table
     lake: Lakehouse
     now: datetime
-    repeating: Repeating = Repeating()
+    repeating: Repeating = field(default_factory=Repeating)
     _began: float = field(default_factory=time.monotonic)
     _figures: dict[str, Any] = field(default_factory=dict)
     _others: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -101,6 +73,21 @@ class Attempt:
     def repeat(self, work: Callable[[], Result]) -> Result:
         """Do work that can be done twice without harm, and again while it fails transiently."""
         return self.repeating.run(work, self.context.log.warning)
+
+    def events(self, reports: Iterable[Report]) -> Iterator[Event]:
+        """What a stage reports, as events of Dagster; what stands in operations tables is kept until the end."""
+        for report in reports:
+            match report:
+                case Check():
+                    yield from self.checked([check_result(report)])
+                case Made():
+                    result = self.report(materialization(report))
+                    report_days(self.context, report.partitions, result)
+                    yield result
+                case Judged():
+                    self.judged(report.results)
+                case Found():
+                    self.found(**report.figures)
 
     def report(self, result: dg.MaterializeResult[None]) -> dg.MaterializeResult[None]:
         """The result itself, whose figures go into the row of this attempt."""
@@ -144,12 +131,11 @@ class Attempt:
             trigger=context.run.tags.get(TRIGGER_TAG),
             started_at=self.now,
             duration_seconds=time.monotonic() - self._began,
-            peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             outcome=outcome,
             error=error,
             error_kind=kind,
             export_id=export_id,
-            **self._figures,
+            **{"peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, **self._figures},
         )
         others = self._others if outcome is Outcome.SUCCEEDED else {}
         rows = [row, *(replace(row, stage=stage, **figures) for stage, figures in others.items())]

@@ -22,9 +22,9 @@ from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.run_days import partition_day
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE, Table
 from medallion_assets.operations.stages import DAILY
-from medallion_assets.orchestration.partitions import business_day
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.settings import Settings
+from medallion_assets.stages.partitions import business_day
 
 MOST_MISSED_DAYS = 31
 

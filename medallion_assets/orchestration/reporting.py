@@ -1,8 +1,8 @@
-"""Reporting: what every asset shows in the Dagster UI, made from contracts and tables.
+"""Reporting: what every asset shows in the Dagster UI.
 
-Belongs here: an asset's specification from its contract, the metadata of a materialization, checks, and how an error
-of this project looks in Dagster.
-Does not: figures; stages count, this room only shows.
+Belongs here: an asset's specification from its contract, what stages report as Dagster's events, and how an error of
+this project looks in Dagster.
+Does not: reports (stages.reports) or figures; stages count, this room only shows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from random import SystemRandom
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import (
@@ -30,15 +29,14 @@ from medallion_assets.contracts.table import (
     TimestampUtc,
     Type,
 )
-from medallion_assets.delta.shown_rows import shown_rows
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors import MedallionError, TransientError, kind_of
 from medallion_assets.errors.native import native_failures
-from medallion_assets.errors.visible_text import visible
+from medallion_assets.stages import reports
+from medallion_assets.stages.figures import Place, Rows
+from medallion_assets.stages.reports import Check, Made
 
-PREVIEW_ROWS = 5
-PREVIEW_CHARACTERS = 120
-COUNTS_SHOWN = 100
+Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 FAILURE_PARTS = {"what": "what", "expected": "expected", "found": "found", "do": "what to do"}
 """The parts of an error of this project, and what the metadata of the step's failure calls them."""
 STEP_RETRY_SECONDS = 10.0
@@ -97,71 +95,36 @@ def check_specs(
     ]
 
 
-def check(table: Table, name: str, *, passed: bool, warn: bool = False, **figures: Any) -> dg.AssetCheckResult:
-    """The verdict of a check; `warn` makes a failure a warning."""
-    severity = dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR
+def check_result(said: Check) -> dg.AssetCheckResult:
+    """The verdict of a check as Dagster takes it."""
     return dg.AssetCheckResult(
-        asset_key=asset_key(table), check_name=name, passed=passed, severity=severity, metadata=figures
+        asset_key=_key(said.table),
+        check_name=said.name,
+        passed=said.passed,
+        severity=dg.AssetCheckSeverity.WARN if said.is_warning else dg.AssetCheckSeverity.ERROR,
+        metadata=metadata(said.figures),
     )
 
 
-def stage_metadata(
-    *,
-    rows_in: int,
-    rows_out: int,
-    quarantined: int,
-    quality_score: float,
-    table_version: int,
-    row_count: int,
-    location: str | dg.MetadataValue[Any],
-    sample: list[dict[str, Any]],
-    **more: Any,
-) -> dict[str, Any]:
-    """What every materialization shows: rows, quality, version, place, what is particular to the stage, a few rows.
-
-    Lists come last: they may be long, and nothing below them would be seen.
-    """
-    lists = {name: value for name, value in more.items() if isinstance(value, list)}
-    return {
-        "rows_in": rows_in,
-        "rows_out": rows_out,
-        "rows_quarantined": quarantined,
-        "quality_score": quality_score,
-        "table_version": table_version,
-        "dagster/row_count": row_count,
-        "location": location,
-        **{name: value for name, value in more.items() if name not in lists},
-        "preview": as_table(sample[:PREVIEW_ROWS]),
-        **lists,
-    }
+def materialization(made: Made) -> dg.MaterializeResult[None]:
+    """A table that was made, as Dagster takes it."""
+    version = dg.DataVersion(str(made.version))
+    return dg.MaterializeResult(asset_key=_key(made.table), metadata=metadata(made.figures), data_version=version)
 
 
-def table_result(
-    snapshot: Snapshot,
-    *,
-    rows_in: int,
-    rows_out: int,
-    quarantined: int = 0,
-    quality_score: float = 1.0,
-    sample: pl.LazyFrame | None = None,
-    **more: Any,
-) -> dg.MaterializeResult[None]:
-    """The materialization of a Delta table at a version. The preview shows `sample`, or else rows as they come."""
-    rows = snapshot.scan() if sample is None else sample
-    metadata = stage_metadata(
-        rows_in=rows_in,
-        rows_out=rows_out,
-        quarantined=quarantined,
-        quality_score=quality_score,
-        table_version=snapshot.version,
-        table_id=snapshot.table_id,
-        engine=snapshot.lakehouse.engine.name,
-        row_count=snapshot.row_count,
-        location=dg.MetadataValue.path(snapshot.uri),
-        sample=shown_rows(rows.head(PREVIEW_ROWS).collect()),
-        **more,
-    )
-    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(str(snapshot.version)))
+def metadata(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures of a report as Dagster shows them."""
+    return {name: _shown(value) for name, value in figures.items()}
+
+
+def check(table: Table, name: str, *, passed: bool, warn: bool = False, **figures: Any) -> dg.AssetCheckResult:
+    """The verdict of a check, of an asset that is no stage's; `warn` makes a failure a warning."""
+    return check_result(reports.check(table, name, passed=passed, warn=warn, **figures))
+
+
+def table_result(snapshot: Snapshot, **figures: Any) -> dg.MaterializeResult[None]:
+    """The materialization of a Delta table at a version (see `made_version`), of an asset that is no stage's."""
+    return materialization(reports.made_version(snapshot, **figures))
 
 
 @contextmanager
@@ -206,41 +169,19 @@ def retry_wait(*, attempt: int, first_wait_seconds: float) -> float:
     return float(first_wait_seconds * 2 ** (attempt - 1) * SystemRandom().uniform(*JITTER))
 
 
-def as_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> dg.TableMetadataValue:
-    """Rows as Dagster shows them; values are text, and cut where they have more than `longest` characters."""
-    names = list(rows[0]) if rows else []
-    return dg.MetadataValue.table(
-        records=[dg.TableRecord({name: _text(row[name], longest) for name in names}) for row in rows],
-        schema=dg.TableSchema(columns=[dg.TableColumn(name) for name in names]),
-    )
+def _key(table: str) -> dg.AssetKey:
+    return dg.AssetKey(table.split("."))
 
 
-def markdown_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> str:
-    """Rows as a Markdown table; values of more than `longest` characters are cut."""
-    if not rows:
-        return "no rows"
-    names = list(rows[0])
-    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
-    cells = ([_text(row[name], longest).replace("|", "\\|") for name in names] for row in rows)
-    lines += [f"| {' | '.join(line)} |" for line in cells]
-    return "\n".join(lines)
-
-
-def counts(figures: Mapping[str, int]) -> str:
-    """Names and counts in one line, the largest first; COUNTS_SHOWN of them, and long names cut: items choose them."""
-    ordered = sorted(figures.items(), key=lambda pair: (-pair[1], pair[0]))
-    shown = [f"{visible(cut(name, PREVIEW_CHARACTERS))}: {count:,}" for name, count in ordered[:COUNTS_SHOWN]]
-    more = [f"and {len(ordered) - COUNTS_SHOWN:,} more"] if len(ordered) > COUNTS_SHOWN else []
-    return ", ".join([*shown, *more]) or "none"
-
-
-def _text(value: Any, longest: int) -> str:
-    return visible(cut("" if value is None else str(value), longest)).replace("\n", " ")
-
-
-def cut(text: str, longest: int) -> str:
-    """A text of at most `longest` characters."""
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+def _shown(value: Any) -> Any:
+    match value:
+        case Rows():
+            columns = [dg.TableColumn(name) for name in value.names]
+            records = [dg.TableRecord(record) for record in value.records]
+            return dg.MetadataValue.table(records=records, schema=dg.TableSchema(columns=columns))
+        case Place():
+            return dg.MetadataValue.path(value.url)
+    return value
 
 
 def _type_name(kind: Type) -> str:

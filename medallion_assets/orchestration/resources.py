@@ -5,7 +5,7 @@ Does not: any logic of a stage; assets call the rooms below and report (reportin
 """
 
 import getpass
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,11 +20,16 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.polars import PolarsEngine
-from medallion_assets.orchestration.attempt import Attempt, Repeating
+from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.partitions import choose_configured_month
-from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, stage_errors, step_retries
+from medallion_assets.orchestration.remote.elsewhere import Elsewhere
+from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, Event, stage_errors, step_retries
+from medallion_assets.orchestration.run_config import Wish, asked_of
 from medallion_assets.orchestration.runs.launcher import carried_out_here
+from medallion_assets.orchestration.trigger_context import TriggeredConfig, shown
 from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.stages.reports import Report
+from medallion_assets.stages.work import Repeating, Serving, Stage, Work
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -33,11 +38,12 @@ if TYPE_CHECKING:
 class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The Delta tables, and where raw exports lie. Both URLs are absolute paths or `s3://bucket/prefix`.
 
-    Catalog and engine are no configuration: `of` gives a class of its own to each.
+    Catalog, engine, and where stages run are no configuration: `of` gives a class of its own to each.
     """
 
     catalog: ClassVar[Catalog] = Catalog()
     engine: ClassVar[Engine] = PolarsEngine()
+    elsewhere: ClassVar[Elsewhere | None] = None
     url: str
     raw_url: str
     stops_for_stale_sources: bool = True
@@ -48,13 +54,16 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     step_retry_seconds: float = STEP_RETRY_SECONDS
 
     @classmethod
-    def of(cls, catalog: Catalog, engine: Engine | None = None) -> type[Self]:
-        """The resource for a lakehouse with the tables of `catalog`, on whose files `engine` computes."""
+    def of(cls, catalog: Catalog, engine: Engine | None = None, elsewhere: Elsewhere | None = None) -> type[Self]:
+        """The resource for a lakehouse with the tables of `catalog`, on whose files `engine` computes.
+
+        Stages may run `elsewhere`.
+        """
 
         class Resource(cls):  # type: ignore[misc, valid-type]
             pass
 
-        Resource.catalog, Resource.engine = catalog, engine or PolarsEngine()
+        Resource.catalog, Resource.engine, Resource.elsewhere = catalog, engine or PolarsEngine(), elsewhere
         return Resource
 
     @contextmanager
@@ -80,6 +89,39 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
         with self.retried(context, limits), attempt.recorded():
             yield attempt
+
+    def run(
+        self,
+        context: dg.AssetExecutionContext,
+        stage: Stage[Wish],
+        config: TriggeredConfig,
+        *,
+        before: Callable[[Attempt], Iterator[Report]] | None = None,
+        rows_loaded: object = None,
+        serving: Serving | None = None,
+    ) -> Iterator[Event]:
+        """The whole body of an asset that a stage makes; `before` reports what only this process can judge."""
+        with self.attempt(context, stage.table, stage.limits) as attempt:
+            work = Work(
+                lake=attempt.lake,
+                raw_url=self.raw_url,
+                now=attempt.now,
+                run_id=context.run.run_id,
+                log=context.log,
+                tags=context.run.tags,
+                trigger=shown(config.trigger),
+                started_by=started_by(context),
+                rows_loaded=rows_loaded,
+                repeating=attempt.repeating,
+                serving=serving,
+            )
+            asked = asked_of(config, stage.asked)
+            if before is not None:
+                yield from attempt.events(before(attempt))
+            here = stage.reports(work, asked)
+            yield from attempt.events(
+                self.elsewhere.reports(context.op_execution_context, stage, work, asked) if self.elsewhere else here
+            )
 
     @contextmanager
     def retried(self, context: dg.AssetExecutionContext, limits: Limits) -> Iterator[None]:
@@ -116,6 +158,15 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     creates_tables: bool = False
     prefix: str = ""
     publish_samples: list[str] = []  # noqa: RUF012 - a field of pydantic, which copies it
+
+    def serving(self) -> Serving:
+        """The same for a stage that publishes."""
+        return Serving(
+            client=self.client,
+            creates_tables=self.creates_tables,
+            prefix=self.prefix,
+            publish_samples=tuple(self.publish_samples),
+        )
 
     def client(self) -> "DynamoDBClient":
         """A client that leaves repeating to the limiter.

@@ -1,7 +1,7 @@
 """Task values: small values that one stage sets and a later one reads, in the same run or in another.
 
-Belongs here: setting them as metadata of a materialization, and reading them from Dagster's event log.
-Does not: data. What is larger than a few figures goes into a table.
+Belongs here: reading them from Dagster's event log.
+Does not: setting them (stages.task_values), or data: what is larger than a few figures goes into a table.
 
 A stage sets a value in what it reports: `dg.MaterializeResult(metadata={**task_values({"files": 3}), ...})`. Every
 other entry of the metadata can be read as well: `rows_in`, `table_version`, and `row_count` for `dagster/row_count`.
@@ -9,7 +9,6 @@ other entry of the metadata can be read as well: `rows_in`, `table_version`, and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Literal, cast
@@ -17,13 +16,8 @@ from typing import Any, Literal, cast
 import dagster as dg
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.stages.task_values import PREFIX, Value
 
-Value = bool | int | float | str | list[Any] | dict[str, Any] | None
-"""What JSON can say."""
-PREFIX = "value/"
-"""What the metadata entry of a value that was set begins with."""
-LARGEST_BYTES = 48 * 1024
-"""The most that a value may take as JSON; the limit that Databricks has for its task values."""
 MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
 
 
@@ -31,15 +25,6 @@ class _Absent(Enum):
     """No default was given."""
 
     ABSENT = 0
-
-
-def task_values(values: Mapping[str, Value]) -> dict[str, Value]:
-    """The metadata entries that set some values, by name.
-
-    Raises:
-        PermanentError: a value is nothing that JSON can say, or is larger than LARGEST_BYTES.
-    """
-    return {f"{PREFIX}{name}": _checked(name, value) for name, value in values.items()}
 
 
 def read_value(
@@ -85,26 +70,6 @@ def run_value(instance: dg.DagsterInstance, run_id: str, key: dg.AssetKey, name:
 def _entry(name: str, values: Mapping[str, Any]) -> str | None:
     """The metadata entry that a name means."""
     return next((entry for entry in (f"{PREFIX}{name}", name, f"dagster/{name}") if entry in values), None)
-
-
-def _checked(name: str, value: Value) -> Value:
-    try:
-        size = len(json.dumps(value, allow_nan=False).encode())
-    except (TypeError, ValueError) as error:
-        raise PermanentError(
-            f"the task value {name!r} cannot be set",
-            expected="what JSON can say: text, a finite number, true, false, null, or lists and objects of these",
-            found=error,
-            do="set such a value",
-        ) from None
-    if size > LARGEST_BYTES:
-        raise PermanentError(
-            f"the task value {name!r} is too large",
-            expected=f"at most {LARGEST_BYTES:,} bytes as JSON",
-            found=f"{size:,} bytes",
-            do="write it to a table, and set its version as the value",
-        )
-    return value
 
 
 def _of_run(

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from medallion_assets.orchestration.reporting import cut
+from medallion_assets.stages.figures import cut
 
 TRIGGER_TAG = "medallion/trigger"
 """Which trigger asked for the run: file_arrival, table_update, restated, schedule or run_if."""

@@ -23,6 +23,7 @@ from medallion_assets.delta.commit_notes import commit_note, commits_since, last
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.pieces import rows_of_bytes
 from medallion_assets.errors import PermanentError
@@ -55,13 +56,13 @@ def bronze_table(name: str) -> Table:
     )
 
 
-def stage_lines(bronze: Snapshot, batch: Batch, lines: pl.DataFrame, *, now: datetime) -> StagedFile:
+def stage_lines(folder: TableFolder, batch: Batch, lines: pl.DataFrame, *, now: datetime) -> StagedFile:
     """Write some lines of an export (`raw`, `_source_file`, `_line_number`) as one parquet file.
 
     Its row groups are small in bytes, whatever the lines: readers hold some of them at a time.
     """
-    schema = {name: kind for name, kind in polars_schema(bronze.table).items() if name != "_export_date"}
-    staged = bronze.folder.stage(
+    schema = {name: kind for name, kind in polars_schema(folder.table).items() if name != "_export_date"}
+    staged = folder.stage(
         lines.lazy().with_columns(_facts(batch, now)).select(pl.col(name).cast(kind) for name, kind in schema.items()),
         partition=batch.started_at.date(),
         row_group_rows=rows_of_bytes(lines.get_column("raw"), ROW_GROUP_BYTES),

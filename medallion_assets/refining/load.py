@@ -6,10 +6,11 @@ Does not: either of them, or when to run (triggers).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -20,7 +21,9 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import BatchRefusedError, Delivery, Found, Owner, Source
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.engines.aside import Place
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import bronze_table, load_export, loaded_ids, stage_lines
 from medallion_assets.refining.decisions import read_decisions
@@ -38,7 +41,8 @@ from medallion_assets.refining.refused_exports import RefusedExport, read_refusa
 from medallion_assets.refining.samples import SampleMark
 from medallion_assets.refining.versions import expect_latest
 from medallion_assets.settings import normalise_url
-from medallion_assets.storage.stores import open_store
+from medallion_assets.storage.options import StorageOptions
+from medallion_assets.storage.stores import open_store, url_of
 
 
 @dataclass(kw_only=True)
@@ -226,13 +230,52 @@ def stage_batch(
         BatchRefusedError: some of it is not as it should be.
         PermanentError: it was written otherwise than it was read.
     """
-    batch = delivery.batch
+    batch, engine = delivery.batch, bronze.lakehouse.engine
+    parts = source.parts(delivery, engine.bounds.delivery_rows)
+    if len(parts) == 1:
+        with closing(source.lines(place, delivery, refused_as=refused_as)) as frames:
+            return _staged(frames, bronze.folder, batch, now)
+    url, options = url_of(place), StorageOptions(bronze.lakehouse.storage_options)
+    items = [
+        _PartOfDelivery(
+            source=source,
+            place=Place(url, options),
+            folder=bronze.folder,
+            batch=batch,
+            delivery=part,
+            now=now,
+            refused_as=refused_as,
+        )
+        for part in parts
+    ]
+    return list(chain.from_iterable(engine.map_items(_stage_part, items, are_large=True)))
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PartOfDelivery:
+    """Some files of a batch, to be read and written by any process."""
+
+    source: Source
+    place: Place
+    folder: TableFolder
+    batch: Batch
+    delivery: Delivery
+    now: datetime
+    refused_as: str | None
+
+
+def _stage_part(item: _PartOfDelivery) -> list[StagedFile]:
+    place = open_store(item.place.url, item.place.storage_options)
+    with closing(item.source.lines(place, item.delivery, refused_as=item.refused_as)) as frames:
+        return _staged(frames, item.folder, item.batch, item.now)
+
+
+def _staged(frames: Iterable[pl.DataFrame], folder: TableFolder, batch: Batch, now: datetime) -> list[StagedFile]:
     def stage(lines: pl.DataFrame) -> StagedFile:
-        staged = stage_lines(bronze, batch, lines, now=now)
+        staged = stage_lines(folder, batch, lines, now=now)
         if staged.rows != lines.height:
             raise PermanentError(
-                f"{bronze.table.name}: export {batch.id} was not written whole",
+                f"{folder.table.name}: export {batch.id} was not written whole",
                 expected=f"{lines.height} lines in {staged.path}",
                 found=f"{staged.rows} lines",
                 do="report this with the export: it was written otherwise than it was read",
@@ -240,5 +283,4 @@ def stage_batch(
             )
         return staged
 
-    with closing(source.lines(place, delivery, refused_as=refused_as)) as frames:
-        return list(map(stage, frames))  # a loop would hold each frame while the next one is read
+    return list(map(stage, frames))  # a loop would hold each frame while the next one is read

@@ -53,32 +53,33 @@ def with_deletes(
     return counts
 
 
-def _live_rows(silver: Snapshot) -> pl.LazyFrame:
+def _live_rows(silver: Snapshot) -> list[pl.LazyFrame]:
     is_live = pl.col("is_current") if silver.table.history else ~pl.col("is_deleted")
-    return silver.scan().filter(is_live)
+    return [part.filter(is_live) for part in silver.scans(silver.lakehouse.engine.bounds.keys)]
 
 
 def _older_rows(
     lakehouse: Lakehouse, silver: Snapshot, ignored: Collection[str], full: Batch, ends: Mapping[str, int]
-) -> pl.LazyFrame:
-    """The keys of live rows that a full export decides: nothing that counts is known of them from its S on (rule K1).
+) -> list[pl.LazyFrame]:
+    """The keys of live rows that a full export decides, in parts (rule K1).
 
-    `ends` are those of once it is applied: the first one of a new table ends the former one (rule B3).
+    Nothing that counts is known of them from its S on. `ends` are those of once it is applied: the first one of a new
+    table ends the former one (rule B3).
     """
     table, key = silver.table, list(silver.table.key)
     live = _live_rows(silver)
     if not table.history:
-        return live.filter(counted_sequence(ends) < full.decides_at).select(key)
+        return [part.filter(counted_sequence(ends) < full.decides_at).select(key) for part in live]
     # A version merges equal states: only the events say when one of them was told last.
     events = events_table(table)
     if not lakehouse.exists(events):
-        return live.select(key)
+        return [part.select(key) for part in live]
     counts = ~pl.col("_export_id").is_in(list(ignored)) & ~is_outdated(ends)
     later = lakehouse.open(events).scan().filter(counts & (pl.col("_sequence_micros") >= full.decides_at))
-    return live.select(key).join(later.select(key), on=key, how="anti")
+    return [part.select(key).join(later.select(key), on=key, how="anti") for part in live]
 
 
-def _count_absent(silver: Snapshot, older: pl.LazyFrame, judged: Judged, export: Batch) -> tuple[int, int]:
+def _count_absent(silver: Snapshot, older: list[pl.LazyFrame], judged: Judged, export: Batch) -> tuple[int, int]:
     """How many rows there are, and how many of them have a key that no record of the export has, good or bad."""
     key, live = list(silver.table.key), _height(older)
     if not live:
@@ -86,7 +87,7 @@ def _count_absent(silver: Snapshot, older: pl.LazyFrame, judged: Judged, export:
     present = [part.select(key).drop_nulls() for part in (*judged.good, *judged.bad)]
     engine = silver.lakehouse.engine
     groups = groups_of((max(live, export.records), engine.bounds.keys))
-    return live, sum(engine.map_groups(partial(_lacking, key=key), [[older], present], by=key, groups=groups))
+    return live, sum(engine.map_groups(partial(_lacking, key=key), [older, present], by=key, groups=groups))
 
 
 def _lacking(keys: list[pl.DataFrame], _: PutAside, *, key: Sequence[str]) -> int:
@@ -94,5 +95,5 @@ def _lacking(keys: list[pl.DataFrame], _: PutAside, *, key: Sequence[str]) -> in
     return held.join(present, on=key, how="anti").height
 
 
-def _height(rows: pl.LazyFrame) -> int:
-    return int(rows.select(pl.len()).collect(engine="streaming").item())
+def _height(parts: Sequence[pl.LazyFrame]) -> int:
+    return int(pl.concat(parts).select(pl.len()).collect(engine="streaming").item())

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from medallion_assets.errors import SettingsError
+from medallion_assets.settings.compute import Compute, read_compute
 from medallion_assets.settings.spark import SparkSettings, spark_settings
 from medallion_assets.settings.values import (
     choice,
@@ -74,7 +75,9 @@ class Settings:
     `duckdb_memory` (such as 1GB) and `duckdb_threads` are what a build of dbt models may use.
     `dbt_docs_url` is where somebody serves `dbt_docs` of the home, or empty.
     `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_jobs` which runs of a job raise one
-    (`every_run` or `failures`). `query_alerts` is the file that declares queries which must find nothing.
+    (`every_run` or `failures`). `query_alerts` is the file that declares queries which must find nothing. `compute`
+    says where the stage of each table runs, `remote_url` where its requests and messages lie. `databricks_token` is a
+    secret.
     """
 
     home: Path
@@ -104,6 +107,10 @@ class Settings:
     alert_jobs: Mapping[str, str]
     query_alerts: Path | None
     ui_url: str
+    compute: Compute
+    remote_url: str
+    databricks_host: str
+    databricks_token: str = field(repr=False)
     step_retry_seconds: float = 10.0
 
     @property
@@ -185,6 +192,12 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         alert_jobs=_alert_jobs(env),
         query_alerts=Path(env[QUERY_ALERTS]).expanduser().absolute() if env.get(QUERY_ALERTS) else None,
         ui_url=(env.get("MEDALLION_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
+        compute=read_compute(env),
+        remote_url=normalise_url(
+            env.get("MEDALLION_REMOTE_URL") or f"{lakehouse_url}/operations/remote", name="MEDALLION_REMOTE_URL"
+        ),
+        databricks_host=env.get("DATABRICKS_HOST", "").rstrip("/"),
+        databricks_token=env.get("DATABRICKS_TOKEN", ""),
     )
 
 

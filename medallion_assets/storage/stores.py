@@ -76,6 +76,12 @@ def bucket_and_prefix(store: ObjectStore) -> tuple[str | None, str]:
     return bucket.name, bucket.prefix
 
 
+def url_of(store: ObjectStore) -> str:
+    """Where a store is rooted, as `open_store` takes it."""
+    bucket, prefix = bucket_and_prefix(store)
+    return str(_local(store, "")) if bucket is None else f"s3://{bucket}/{prefix}".rstrip("/")
+
+
 def read_bytes(store: ObjectStore, key: str) -> bytes | None:
     """The whole object, or None when there is none. For manifests: they fit in memory.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -15,11 +16,17 @@ from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Bounds, PutAside
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.remote import BOUNDS, _slices
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.settings import storage_options
+from medallion_assets.sources.dynamodb_export.manifest import ExportType
+from medallion_assets.sources.dynamodb_export.write import full_record
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.engines.cutting import small_bounds
 from medallion_assets_tests.engines.processes import ProcessesEngine, processes
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
+from medallion_assets_tests.refining.landing import AT, Landing
+from medallion_assets_tests.services.s3 import S3Server
 
 KEYS = StorageOptions(
     {"AWS_ACCESS_KEY_ID": "AKIAFIRST", "AWS_SECRET_ACCESS_KEY": "hush-hush", "AWS_REGION": "eu-west-1"}
@@ -131,3 +138,50 @@ def test_every_layer_is_the_same_made_by_other_processes(
     assert_same(dump(there), undisturbed)
     check_ledger(there)
     assert list((tmp_path / "lakehouse" / "_workspace").iterdir()) == []
+
+
+def test_an_export_is_loaded_in_parts_by_several_processes(tmp_path: Path, pool: ProcessPoolExecutor) -> None:
+    """Each has some of its data files, and writes one of Bronze."""
+    landing = landing_on(tmp_path, pool)
+    files = [[full_record({"pk": {"S": f"{file}{number}"}}) for number in range(2)] for file in range(5)]
+    landing._write(ExportType.FULL, AT, AT, files)
+    assert len(landing.ingest().loaded) == 1
+    assert [line for _, line in landing.lines()] == sorted(itertools.chain(*files))
+    assert landing.lakehouse.open(bronze_table(landing.table)).files["num_records"].sort().to_list() == [2, 4, 4]
+
+
+def test_a_part_that_does_not_verify_refuses_the_whole_export(tmp_path: Path, pool: ProcessPoolExecutor) -> None:
+    """With the verdict that this process would have given."""
+    landing = landing_on(tmp_path, pool)
+    files = [[full_record({"pk": {"S": f"{file}{number}"}}) for number in range(2)] for file in range(5)]
+    export = landing._write(ExportType.FULL, AT, AT, files)
+    (Path(landing.raw_url) / landing.table / export.files[3].key).unlink()
+    (refused,) = landing.ingest().refused
+    assert refused.verdict == "data_file_missing"
+    assert landing.lines() == []
+
+
+def landing_on(folder: Path, pool: ProcessPoolExecutor) -> Landing:
+    landing = Landing(folder)
+    engine = ProcessesEngine(pool=pool, bounds=replace(BOUNDS, delivery_rows=4))
+    landing.lakehouse = replace(landing.lakehouse, engine=engine)
+    return landing
+
+
+@pytest.mark.slow
+@pytest.mark.flow
+def test_every_layer_is_the_same_in_a_bucket(
+    s3_server: S3Server, undisturbed: dict[str, pl.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other processes have the secrets from their own environment; the workspaces lay in the bucket, and are gone."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    bucket = s3_server.make_bucket()
+    with processes(1) as pool:
+        engine = ProcessesEngine(pool=pool, bounds=small_bounds(3))
+        there = replace(pipeline.lakehouse_at(Path("/unused"), engine), url=f"s3://{bucket}/lake")
+        there = replace(there, storage_options=storage_options(s3_server.environment))
+        run(there)
+        assert_same(dump(there), undisturbed)
+        check_ledger(there)
+    assert "Contents" not in s3_server.client.list_objects_v2(Bucket=bucket, Prefix="lake/_workspace")

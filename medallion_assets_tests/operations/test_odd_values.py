@@ -27,9 +27,10 @@ from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.quarantine_listing import list_quarantine
 from medallion_assets.operations.status import read_status, status_facts
 from medallion_assets.operations.verify.lakehouse import verify
-from medallion_assets.orchestration.reporting import counts, markdown_table, table_result
+from medallion_assets.orchestration.reporting import table_result
 from medallion_assets.refining.rebuild import rebuild_judged
 from medallion_assets.refining.typing import decode
+from medallion_assets.stages.figures import counts, markdown_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import customer, full, item_line, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS

@@ -17,14 +17,14 @@ from medallion_assets_tests.oracle.real_strategies import RealHistory
 from medallion_assets_tests.oracle.real_table import MINUTE, RealTable, Write
 
 _OURS = {"valid_from", "valid_to", "is_current", "is_deleted"}
-_FAR = datetime(2100, 1, 1, tzinfo=UTC)
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def _row(real: RealTable, write: Write | None) -> Row | None:
     """The columns of what was written; None: nothing, or a delete."""
     if write is None or write.item is None:
         return None
-    row, reasons = decode_row(real.name, write.key, write.item, _FAR)
+    row, reasons = decode_row(real.name, write.key, write.item, FAR)
     assert not reasons
     return row
 

@@ -21,10 +21,11 @@ from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.errors import PermanentError, QualityGateError, TransientError, UnreadableTableError
 from medallion_assets.operations.expectation_results import ExpectationResult, read_results
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
-from medallion_assets.orchestration.attempt import Attempt, Repeating
+from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.reporting import check, check_specs
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
+from medallion_assets.stages.work import Repeating
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 from medallion_assets_tests.services.processes import REPOSITORY
 

@@ -15,8 +15,6 @@ from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.pipeline_runs import read_attempts
-from medallion_assets.orchestration.assets.silver import refine_check_texts
-from medallion_assets.orchestration.partitions import asked_partitions
 from medallion_assets.orchestration.schedules import month_request, schedules
 from medallion_assets.orchestration.sensors.arrival import arrival_sensors
 from medallion_assets.orchestration.sensors.restated import restated_sensors
@@ -24,6 +22,8 @@ from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE, MONTHS
 from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.stages.judged import refine_check_texts
+from medallion_assets.stages.partitions import asked_partitions
 from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests.graph import Graph, Run
 from medallion_assets_tests.orchestration.sensors.sensing import Sensing

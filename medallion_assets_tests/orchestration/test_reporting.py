@@ -8,17 +8,11 @@ import pytest
 
 from medallion_assets.definitions import build_defs
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
-from medallion_assets.orchestration.reporting import (
-    as_table,
-    check,
-    column_schema,
-    counts,
-    markdown_table,
-    stage_errors,
-)
+from medallion_assets.orchestration.reporting import check, column_schema, metadata, stage_errors
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.settings import load_settings
+from medallion_assets.stages.figures import Place, Rows
 from medallion_assets_tests.graph import BRONZE, GOLD, SERVING, SILVER, STORY, STORY_DAYS, Graph, plain
 
 ASSETS = (*BRONZE, *SILVER, *GOLD, *SERVING)
@@ -32,7 +26,6 @@ SHOWN = {
     "location",
     "preview",
 }
-LONG = "x" * 500
 
 
 @pytest.mark.slow
@@ -86,24 +79,11 @@ def test_a_column_shows_its_contract() -> None:
     assert columns["customer_id"].constraints.unique is False
 
 
-def test_a_table_of_rows_stays_readable() -> None:
-    """Long values are cut; a bar or a new line does not break the table."""
-    rows = [{"name": "a|b\nc", "raw": LONG}, {"name": None, "raw": 1}]
-    shown = as_table(rows)
-    assert [column.name for column in shown.schema.columns] == ["name", "raw"]
-    assert plain(shown) == [{"name": "a|b c", "raw": f"{'x' * 119}…"}, {"name": "", "raw": "1"}]
-    assert plain(as_table([])) == []
-    table = markdown_table(rows)
-    head, _, first, second = table.splitlines()
-    assert head == "| name | raw |"
-    assert first == f"| a\\|b c | {'x' * 119}… |"
-    assert second == "|  | 1 |"
-    assert markdown_table([]) == "no rows"
-
-
-def test_counts_begin_with_the_largest() -> None:
-    assert counts({"b": 2, "c": 1000, "a": 2}) == "c: 1,000, a: 2, b: 2"
-    assert counts({}) == "none"
+def test_rows_and_places_look_like_it() -> None:
+    shown = metadata({"few": Rows(({"name": "a", "raw": "1"},)), "none": Rows(()), "there": Place("/x"), "count": 3})
+    assert [column.name for column in shown["few"].schema.columns] == ["name", "raw"]
+    assert (plain(shown["few"]), plain(shown["none"])) == ([{"name": "a", "raw": "1"}], [])
+    assert (shown["there"], shown["count"]) == (dg.MetadataValue.path("/x"), 3)
 
 
 def test_a_check_can_be_a_warning() -> None:

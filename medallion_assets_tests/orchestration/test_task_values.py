@@ -10,7 +10,8 @@ import dagster as dg
 import pytest
 
 from medallion_assets.errors import PermanentError
-from medallion_assets.orchestration.task_values import LARGEST_BYTES, read_value, task_values
+from medallion_assets.orchestration.task_values import read_value
+from medallion_assets.stages.task_values import LARGEST_BYTES, task_values
 
 DAYS = dg.StaticPartitionsDefinition(["2025-01-01", "2025-01-02"])
 

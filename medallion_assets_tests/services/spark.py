@@ -18,7 +18,7 @@ CONF = {
 def settings_for_tests() -> SparkSettings:
     """Those of the shared session."""
     has_java = spark_settings(inherited_environment()).has_java_home
-    return SparkSettings(master="local[2]", conf=CONF, has_java_home=has_java)
+    return SparkSettings(master="local[2,3]", conf=CONF, has_java_home=has_java)
 
 
 def spark_engine() -> SparkEngine:

@@ -110,6 +110,10 @@ class CsvFiles:
                 pl.lit(facts["_source_file"]).alias("_source_file"), pl.Series("_line_number", facts["_line_number"])
             )
 
+    def parts(self, delivery: CsvDelivery, most: int) -> list[CsvDelivery]:  # noqa: ARG002
+        """It is read as a whole."""
+        return [delivery]
+
     def reader(self, table: Table, sample: pl.Series) -> CsvReader:
         del sample
         return CsvReader(self.columns, table)

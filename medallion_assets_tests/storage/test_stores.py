@@ -21,6 +21,7 @@ from medallion_assets.storage.stores import (
     read_bytes,
     stat,
     state_of,
+    url_of,
     write_bytes,
     write_chunks,
 )
@@ -167,3 +168,10 @@ def test_a_data_file_missing_on_s3_has_its_verdict(options: dict[str, str]) -> N
     obstore.delete(store, export.files[0].key)
     (found,) = find_exports(store)
     assert verify_export(store, found).verdict is Verdict.DATA_FILE_MISSING
+
+
+@pytest.mark.parametrize("url", ["s3://bucket", "s3://bucket/a/b", "/srv/a b"])
+def test_where_a_store_is_rooted(url: str, tmp_path: Path) -> None:
+    """Another process opens it by that."""
+    place = url if url.startswith("s3") else f"{tmp_path}{url}"
+    assert url_of(open_store(place, {"AWS_REGION": "eu-west-1"})) == place

@@ -1,4 +1,4 @@
-"""Building: `dbt build` in a DuckDB file of the run, over exactly the files that snapshots name (rule D8).
+"""Building: `dbt build` in a warehouse of the run, over exactly the files that snapshots name (rule D8).
 
 Belongs here: what dbt did, node by node, as plain values.
 Does not: publishing what it made (publish.py), or keeping the rows that failed (failures.py).
@@ -7,14 +7,14 @@ Does not: publishing what it made (publish.py), or keeping the rows that failed 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from medallion_assets.delta.duckdb_views import connect, make_view
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.project import Call, one_at_a_time
 from medallion_assets.deriving.dbt.specs import Specs
+from medallion_assets.deriving.dbt.warehouse import Paths
 from medallion_assets.errors import DiskFullError, MedallionError, ModelTestsError, OutOfMemoryError, PermanentError
 
 TESTS = ("test", "unit_test")
@@ -133,7 +133,7 @@ def no_room_error(what: str, said: str) -> MedallionError | None:
     return None
 
 
-def build(call: Call, sources: Iterable[Snapshot], *, paths: Mapping[str, list[str]] | None = None) -> Build:
+def build(call: Call, sources: Sequence[Snapshot], *, paths: Paths | None = None) -> Build:
     """Make every model of a project and ask every test, from snapshots; tests leave the rows at fault in tables.
 
     `paths` are the files to read of some sources, by the table's name, instead of all.
@@ -144,17 +144,16 @@ def build(call: Call, sources: Iterable[Snapshot], *, paths: Mapping[str, list[s
     """
     began = time.monotonic()
     with one_at_a_time():
-        call.database.unlink(missing_ok=True)
-        with connect(call.database) as connection:
-            for source in sources:
-                chosen = None if paths is None else paths.get(source.table.name)
-                make_view(connection, source, downloads=call.run / "downloads", paths=chosen)
+        call.warehouse.make_sources(call.run, sources, paths or {})
         result = call.invoke("build", "--store-failures", manifest=call.manifest())
     nodes: Any = result.result
-    return Build(nodes=tuple(map(_node, nodes.results)), seconds=time.monotonic() - began)
+    return Build(
+        nodes=tuple(_node(node, call.warehouse.rows_in(node.node)) for node in nodes.results),
+        seconds=time.monotonic() - began,
+    )
 
 
-def _node(result: Any) -> Node:
+def _node(result: Any, rows_in: str | None) -> Node:
     node = result.node
     return Node(
         name=node.name,
@@ -163,5 +162,5 @@ def _node(result: Any) -> Node:
         failures=result.failures or 0,
         message=result.message,
         seconds=result.execution_time,
-        rows_in=getattr(node, "relation_name", None),
+        rows_in=rows_in,
     )

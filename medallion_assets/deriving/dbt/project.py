@@ -24,8 +24,9 @@ import yaml
 
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
-from medallion_assets.delta.duckdb_views import SETTINGS
+from medallion_assets.deriving.dbt.in_duckdb import DATABASE, IN_DUCKDB
 from medallion_assets.deriving.dbt.specs import FILE, Specs, expect_models, read_specs
+from medallion_assets.deriving.dbt.warehouse import Warehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings import hidden_variables
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
 
-DATABASE = "star.duckdb"
-"""The name of the file is part of every relation's name in what was parsed: it is always this one."""
 PROFILE = "medallion"
 PARSED, PARSED_OF = "target/partial_parse.msgpack", "target/parsed_of.json"
 NOT_READ = ("target", "logs", "dbt_packages", FILE)
@@ -52,6 +51,7 @@ class Call:
     run: Path
     limits: DuckDBLimits = DUCKDB_LIMITS
     report: Report = lambda _: None
+    warehouse: Warehouse = IN_DUCKDB
 
     @property
     def database(self) -> Path:
@@ -74,7 +74,6 @@ class Call:
             BaseException: the process was interrupted meanwhile, which dbt turns into a result.
         """
         with _LOCK, hidden_variables("DBT_"):
-            from dbt.adapters.duckdb.connections import DuckDBConnectionManager
             from dbt.cli.main import dbtRunner
 
             self.write_profile()
@@ -83,12 +82,10 @@ class Call:
             options = (*options, *(text for name, place in places.items() for text in (f"--{name}", str(place))))
             quiet = ("--quiet", "--no-version-check", "--log-level", "none", "--log-format-file", "text")
             private = ("--no-send-anonymous-usage-stats",)
-            try:
+            with self.warehouse.connected():
                 result = dbtRunner(manifest=manifest, callbacks=[self._tell]).invoke(
                     [*quiet, *private, command, *options, "--target-path", str(self.run / "target")]
                 )
-            finally:
-                DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
         if result.exception is not None and not isinstance(result.exception, Exception):
             raise result.exception
         if result.exception is not None:
@@ -109,7 +106,7 @@ class Call:
         from dbt.contracts.graph.manifest import Manifest
 
         with _LOCK:
-            key = (str(self.project), project_digest(self.project))
+            key = (str(self.project), project_digest(self.project), self.warehouse.adapter)
             if key not in _PARSED:
                 shipped = self._shipped(key[1])
                 _PARSED[key] = self._parse() if shipped is None else shipped
@@ -117,8 +114,7 @@ class Call:
         for node in manifest.nodes.values():
             if hasattr(node, "root_path"):  # of a seed: where it was parsed
                 node.root_path = str(self.project)
-                if "'" in node.root_path:  # dbt-duckdb puts it into SQL as it is, unless it inserts the rows itself
-                    node.config["fast"] = False
+        self.warehouse.fit(manifest)
         return manifest
 
     def _parse(self) -> bytes:
@@ -126,6 +122,9 @@ class Call:
         return (self.run / PARSED).read_bytes()
 
     def _shipped(self, digest: str) -> bytes | None:
+        if self.warehouse.adapter != IN_DUCKDB.adapter:
+            self.report(f"{self.project.name} comes parsed for DuckDB, if at all; it is parsed for Spark now")
+            return None
         try:
             found = json.loads((self.project / PARSED_OF).read_text())
             parsed = (self.project / PARSED).read_bytes()
@@ -143,15 +142,7 @@ class Call:
 
     def write_profile(self) -> None:
         """Write the profile of every run, whatever name the project asks for."""
-        settings = {**SETTINGS, "memory_limit": self.limits.memory, "temp_directory": str(self.run / "spilled")}
-        output = {
-            "type": "duckdb",
-            "path": str(self.database),
-            "schema": "main",
-            "threads": self.limits.threads,
-            "config_options": {"threads": self.limits.threads},
-            "settings": settings,
-        }
+        output = self.warehouse.output(self.run, self.limits)
         profile = {PROFILE: {"target": "run", "outputs": {"run": output}}}
         (self.run / "profiles.yml").write_text(yaml.safe_dump(profile))
 
@@ -160,7 +151,7 @@ class Call:
             self.report(event.info.msg)
 
 
-_PARSED: dict[tuple[str, str], bytes] = {}
+_PARSED: dict[tuple[str, str, str], bytes] = {}
 
 
 def parsed_of(digest: str, parsed: bytes) -> dict[str, str]:
@@ -237,6 +228,6 @@ def ship_parsed(call: Call) -> Sequence[Path]:
     digest = project_digest(call.project)
     (call.project / "target").mkdir(exist_ok=True)
     parsed, described = call.project / PARSED, call.project / PARSED_OF
-    parsed.write_bytes(_PARSED[str(call.project), digest])
+    parsed.write_bytes(_PARSED[str(call.project), digest, call.warehouse.adapter])
     described.write_text(json.dumps(parsed_of(digest, parsed.read_bytes())))
     return parsed, described

@@ -19,7 +19,6 @@ import duckdb
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.duckdb_views import connect
 from medallion_assets.delta.releases import Release
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.build import Build, build
@@ -29,6 +28,7 @@ from medallion_assets.deriving.dbt.project import Call, Report, prepared_specs
 from medallion_assets.deriving.dbt.publish import Publication, new_release_id, publish
 from medallion_assets.deriving.dbt.restating import RULES_NOTE, Affected, affected_months, lost_members, rules_of
 from medallion_assets.deriving.dbt.specs import read_specs
+from medallion_assets.deriving.dbt.warehouse import warehouse_of
 from medallion_assets.storage.workspace import workspace
 
 
@@ -160,16 +160,14 @@ def build_of(
     report: Report = lambda _: None,
     paths: Mapping[str, list[str]] | None = None,
 ) -> Iterator[tuple[Build, duckdb.DuckDBPyConnection]]:
-    """Build all models from snapshots, or from `paths` of some of them.
+    """Build all models from snapshots, or from `paths` of some of them, in the warehouse of their lakehouse's engine.
 
     Gives what dbt did, and a connection to what it made, as long as the context lasts.
     """
-    with workspace() as run:
-        call = Call(project=models.project, run=run, limits=limits, report=report)
+    with workspace() as run, warehouse_of(sources[0].lakehouse) as warehouse:
+        call = Call(project=models.project, run=run, limits=limits, report=report, warehouse=warehouse)
         built = build(call, sources, paths=paths)
         if not built.failed:
             built.expect_complete(read_specs(models.project))
-        with connect(call.database) as connection:
-            connection.execute(f"set memory_limit = '{limits.memory}'")
-            connection.execute(f"set threads = {limits.threads}")
+        with warehouse.made(run, limits, models, built) as connection:
             yield built, connection

@@ -1,4 +1,4 @@
-"""The Spark engine: items of work as rows of a frame, one in a partition; frames for Gold.
+"""The Spark engine: items of work as rows of a frame; frames for Gold.
 
 Belongs here: how items get to executors and answers come back.
 Does not: what an item is (engines.remote), or the session (engines.spark.session).
@@ -28,6 +28,8 @@ from medallion_assets.engines.spark.versions import OtherVersionError, versions
 from medallion_assets.errors import TransientError
 from medallion_assets.settings.spark import SparkSettings
 
+TASKS_A_PROCESS = 4
+"""A task takes 0.2 CPU seconds of its process, whatever it does: each begins with reading pyspark's zip anew."""
 NOT_INSTALLED = "No module named"
 OTHER_PYTHON = "PYTHON_VERSION_MISMATCH"
 
@@ -40,7 +42,7 @@ class SparkEngine(RemoteEngine):
     name: str = "spark"
 
     def run(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
-        """Each item is a task, which Spark repeats when its process is lost.
+        """A few items are a task, which Spark repeats when its process is lost.
 
         Raises:
             OtherVersionError: an executor has other versions than this process.
@@ -53,7 +55,8 @@ class SparkEngine(RemoteEngine):
 
         spark = session(self.settings)
         rows = [(number, bytearray(dumps(item))) for number, item in enumerate(items)]
-        frame = spark.createDataFrame(rows, "number long, item binary").coalesce(1).repartition(len(rows))
+        frame = spark.createDataFrame(rows, "number long, item binary").coalesce(1)
+        frame = frame.repartition(min(len(rows), TASKS_A_PROCESS * self.processes))  # in turn: even to one item
         work = _work(bytes(dumps(function)), versions())
         try:
             answers = frame.mapInArrow(work, "number long, answer binary").collect()

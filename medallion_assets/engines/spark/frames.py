@@ -61,7 +61,7 @@ def read(spark: SparkSession, files: Files) -> DataFrame:
     schema = ", ".join(f"`{name}` {spark_type(kind)}" for name, kind in files.schema.items())
     if not files.paths:
         return spark.createDataFrame([], schema)
-    place = _place(files.uri)
+    place = hadoop_place(files.uri)
     with missing_files():
         frame = (
             spark.read.schema(schema).option("basePath", place).parquet(*(f"{place}/{path}" for path in files.paths))
@@ -95,6 +95,6 @@ def missing_files() -> Iterator[None]:
         raise
 
 
-def _place(uri: str) -> str:
-    """Hadoop's S3 client has a scheme of its own."""
+def hadoop_place(uri: str) -> str:
+    """A place in Spark's words: Hadoop's S3 client has a scheme of its own."""
     return f"s3a://{uri.removeprefix('s3://')}" if uri.startswith("s3://") else f"file://{uri}"

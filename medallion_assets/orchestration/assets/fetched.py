@@ -12,11 +12,12 @@ import dagster as dg
 
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.operations.fetching import fetch, fetched_tables, reads
-from medallion_assets.orchestration.attempt import Repeating
-from medallion_assets.orchestration.reporting import as_table
+from medallion_assets.orchestration.reporting import metadata
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.settings import inherited_environment
 from medallion_assets.sources.rest.fetch import Fetched
+from medallion_assets.stages.figures import Place, as_table
+from medallion_assets.stages.work import Repeating
 
 FETCH = "fetch"
 WINDOWS_SHOWN = 100
@@ -67,7 +68,8 @@ def fetched_asset(loaded: Loaded) -> dg.AssetsDefinition:
         with lakehouse.retried(context, limits):
             repeating = Repeating(attempts=lakehouse.repetitions, first_wait_seconds=lakehouse.first_wait_seconds)
             repeating.run(work, report)
-        return dg.MaterializeResult(metadata=fetched_metadata(loaded, lakehouse.raw_url, windows, asked_again))
+        figures = fetched_metadata(loaded, lakehouse.raw_url, windows, asked_again)
+        return dg.MaterializeResult(metadata=metadata(figures))
 
     return fetched
 
@@ -88,7 +90,7 @@ def fetched_metadata(loaded: Loaded, raw_url: str, windows: list[Fetched], asked
         **{name: sum(row[name] for row in figures) for name in ("pages", "records", "bytes")},
         "retries": len(asked_again),
         "reaches_until": str(windows[-1].window.end) if windows else "as before",
-        "location": dg.MetadataValue.path(f"{raw_url}/{loaded.table.short_name}"),
+        "location": Place(f"{raw_url}/{loaded.table.short_name}"),
         "landed": as_table(landed[-WINDOWS_SHOWN:]),
     }
 

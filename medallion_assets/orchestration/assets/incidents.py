@@ -24,12 +24,13 @@ from medallion_assets.operations.alerts.failures import WINDOW_DAYS, failure_key
 from medallion_assets.operations.alerts.table import Alert, raise_alerts
 from medallion_assets.operations.incident import INCIDENTS, Incident, record_incidents
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
-from medallion_assets.orchestration.reporting import column_schema, markdown_table
+from medallion_assets.orchestration.reporting import column_schema
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.lost_attempts import record_lost_attempts
 from medallion_assets.orchestration.runs.outcomes import finished_run
 from medallion_assets.orchestration.trigger_context import TriggerContext
+from medallion_assets.stages.figures import markdown_table
 
 DIAGNOSE = "diagnose"
 KEY = dg.AssetKey(["operations", "incident"])

@@ -17,7 +17,6 @@ from medallion_assets.operations.freshness import read_freshness
 from medallion_assets.operations.monitoring import DATA_FRESHNESS, PIPELINE_CHECKPOINT, replace_rows
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.orchestration.reporting import (
-    as_table,
     asset_key,
     asset_options,
     check,
@@ -27,6 +26,7 @@ from medallion_assets.orchestration.reporting import (
 )
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.lost_attempts import LOOK_BACK, record_recently_lost
+from medallion_assets.stages.figures import as_table
 
 MONITOR = "monitor"
 TIME_LIMIT_SECONDS = 900

@@ -20,10 +20,10 @@ from dagster import DagsterEventType as Kind
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.operations.incident import Incident
 from medallion_assets.operations.pipeline_runs import TIME_LIMIT
-from medallion_assets.orchestration.reporting import cut
 from medallion_assets.orchestration.runs.outcomes import is_interrupt, stage_ends, step_error
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end, kind_of_interrupt
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
+from medallion_assets.stages.figures import cut
 from medallion_assets.triggers.run_if import Status
 
 ERROR_CHARACTERS = 4_000

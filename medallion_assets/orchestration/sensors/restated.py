@@ -19,7 +19,6 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.stages import closing_job
 from medallion_assets.orchestration.jobs import RECENT_PRIORITY
-from medallion_assets.orchestration.partitions import business_day, month_now
 from medallion_assets.orchestration.requests import (
     INTERVAL_SECONDS,
     alert_or_log,
@@ -39,6 +38,7 @@ from medallion_assets.orchestration.sensors.restated_runs import (
 )
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
 from medallion_assets.settings import Settings
+from medallion_assets.stages.partitions import business_day, month_now
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.restated import RestatedRange, restated_at, restated_ranges
 from medallion_assets.triggers.restated_asking import Memory, choose

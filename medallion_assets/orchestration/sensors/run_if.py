@@ -23,12 +23,13 @@ from medallion_assets.operations.stages import DAILY, stages
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE, incident_run_config
 from medallion_assets.orchestration.assets.monitor import MONITOR
 from medallion_assets.orchestration.jobs import JOBS, LIVE_PRIORITY, job_tables, step_tables
-from medallion_assets.orchestration.reporting import asset_key, cut
+from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import sensor_status, triggered_config
 from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status, stage_ends
 from medallion_assets.orchestration.task_values import run_value
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
 from medallion_assets.settings import Settings
+from medallion_assets.stages.figures import cut
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.run_if import (
     EPOCH_SECONDS,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -22,7 +22,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.sources.dynamodb_export.canonical import canonical
 from medallion_assets.sources.dynamodb_export.columns import ExportLines
 from medallion_assets.sources.dynamodb_export.find import list_exports
-from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY, Export
+from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY, DataFile, Export
 from medallion_assets.sources.dynamodb_export.owner import expect_owner
 from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.unread_types import unread_types
@@ -87,6 +87,18 @@ class DynamoDBExports:
         except ExportRefusedError as refused:
             refused.state = refused.state or _state_when_refused(place, delivery, refused)
             raise
+
+    def parts(self, delivery: Export, most: int) -> list[Export]:
+        """Some of its data files each."""
+        parts: list[list[DataFile]] = [[]]
+        records = 0
+        for file in delivery.files:
+            if parts[-1] and records + file.item_count > most:
+                parts.append([])
+                records = 0
+            parts[-1].append(file)
+            records += file.item_count
+        return [replace(delivery, files=tuple(files)) for files in parts]
 
     def reader(self, table: Table, sample: pl.Series) -> ExportLines:
         """A reader of DynamoDB JSON."""

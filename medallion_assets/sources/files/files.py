@@ -215,6 +215,10 @@ class Files:
         if frame:
             yield pl.concat(frame, rechunk=False)
 
+    def parts(self, delivery: FileDelivery, most: int) -> list[FileDelivery]:  # noqa: ARG002
+        """It is read as a whole."""
+        return [delivery]
+
     def reader(self, table: Table, sample: pl.Series) -> LineReader:
         """A reader of records in the files' format."""
         del sample

@@ -146,6 +146,10 @@ class RestWindows:
                     "raw",
                 )
 
+    def parts(self, delivery: WindowDelivery, most: int) -> list[WindowDelivery]:  # noqa: ARG002
+        """It is read as a whole."""
+        return [delivery]
+
     def reader(self, table: Table, sample: pl.Series) -> LineReader:
         """A reader of records."""
         del sample

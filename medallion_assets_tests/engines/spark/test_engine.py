@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from medallion_assets.contracts.source import BatchRefusedError
+from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets_tests import pipeline
@@ -40,6 +41,23 @@ def test_what_an_item_raises_is_raised_here_as_it_was(spark: SparkEngine) -> Non
         list(spark.map_items(refuse, range(3)))
     assert refused.value.verdict == "damaged"
     assert "in refuse" in refused.value.__notes__[0]
+
+
+def put_aside_and_die_once(aside: Aside) -> pl.LazyFrame:
+    """What an executor does that is lost after it wrote: the next one does it all again."""
+    assert aside.place is not None
+    is_first = not list(Path(aside.place.url).iterdir())
+    rows = aside(pl.DataFrame({"a": range(3)}))
+    if is_first:
+        os._exit(9)
+    return rows
+
+
+def test_of_an_executor_that_was_lost_nothing_is_named(tmp_path: Path, spark: SparkEngine) -> None:
+    """Its item is done again; the answer names the files of the attempt that gave it."""
+    (answer,) = spark.map_items(put_aside_and_die_once, [Aside(Place(str(tmp_path)))])
+    assert answer.collect()["a"].to_list() == [0, 1, 2]
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 ROWS = pl.DataFrame(

@@ -7,7 +7,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from medallion_assets.orchestration.assets.bronze import exports_verified
 from medallion_assets.orchestration.sensors.arrival import Known, look
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.bronze import bronze_table
@@ -15,6 +14,7 @@ from medallion_assets.refining.decisions import DECISIONS
 from medallion_assets.refining.load import Ingested
 from medallion_assets.sources.dynamodb_export import find as finding
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
+from medallion_assets.stages.bronze import exports_verified
 from medallion_assets.storage.stores import write_bytes
 from medallion_assets.triggers.file_arrival import Cursor
 from medallion_assets_tests import pipeline

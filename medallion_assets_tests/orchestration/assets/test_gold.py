@@ -14,12 +14,12 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.partitions import stage_day
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.audit import Audit, audit, source_of
-from medallion_assets.orchestration.assets.gold import audit_checks
 from medallion_assets.orchestration.partitions import business_days
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
+from medallion_assets.stages.gold import audit_checks
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import GOLD, SILVER, Graph
 from medallion_assets_tests.oracle import lines
@@ -56,7 +56,7 @@ def tamper(graph: Graph, table: Table, day: date, rows: pl.DataFrame) -> Snapsho
 
 
 def verdicts(gold: Gold, found: Audit) -> dict[str, bool]:
-    return {one.check_name: one.passed for one in audit_checks(gold, found)}
+    return {one.name: one.passed for one in audit_checks(gold, found)}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from botocore.exceptions import ClientError
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.partitions import partition
 from medallion_assets.operations.pipeline_runs import knows_run
-from medallion_assets.orchestration.assets.serving import count_equals_gold
 from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
@@ -30,6 +29,7 @@ from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets.refining.samples import identify
 from medallion_assets.settings import load_settings
+from medallion_assets.stages.serving import count_equals_gold
 from medallion_assets_tests.graph import GOLD, REGION, SERVING, STORY_DAYS, TABLES, Graph, graph_at
 from medallion_assets_tests.pipeline import NOW, read_ltv
 from medallion_assets_tests.services.processes import free_port
@@ -181,7 +181,7 @@ def test_the_budget_is_run_config(built: Graph, monkeypatch: pytest.MonkeyPatch)
         budgets.append(target_wcu)
         return CapacityLimiter(target_wcu)
 
-    monkeypatch.setattr("medallion_assets.orchestration.assets.serving.CapacityLimiter", limiter)
+    monkeypatch.setattr("medallion_assets.stages.serving.CapacityLimiter", limiter)
     built.run(SALES, first=LAST)
     built.run(SALES, first=LAST, config={SALES: {"target_wcu": 50}})
     assert budgets == [500, 50]
@@ -248,7 +248,7 @@ def test_throttling_that_lasts_shows_readers_nothing_and_ends_with_what_to_do(
     built: Graph, limiter: CapacityLimiter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every request to write is throttled: transient, tried again by the step; when it is over the day is published."""
-    monkeypatch.setattr("medallion_assets.orchestration.assets.serving.CapacityLimiter", lambda _: limiter)
+    monkeypatch.setattr("medallion_assets.stages.serving.CapacityLimiter", lambda _: limiter)
     settings = load_settings({"MEDALLION_HOME": str(built.settings.home), "MEDALLION_RETRIES": "0"})
     patient = replace(built, settings=replace(settings, step_retry_seconds=0.0))
     call = BaseClient._make_api_call

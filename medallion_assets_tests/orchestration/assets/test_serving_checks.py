@@ -7,17 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
 from moto import mock_aws
 
 from medallion_assets.deriving.build import build
 from medallion_assets.errors import PermanentError
-from medallion_assets.orchestration.assets.serving import serving_checks
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE, LIFETIME_VALUE_METRICS
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.read_back import read_back
+from medallion_assets.stages.reports import Check
+from medallion_assets.stages.serving import serving_checks
 from medallion_assets_tests.deriving.planting import Sale
 from medallion_assets_tests.deriving.test_build import plant
 from medallion_assets_tests.pipeline import read_ltv
@@ -42,10 +42,10 @@ def sell_to(house: House, *customers: str) -> None:
     build(house.lake, LIFETIME_VALUE, [DAY])
 
 
-def checks_of(house: House) -> dict[str, dg.AssetCheckResult]:
+def checks_of(house: House) -> dict[str, Check]:
     published = house.publisher.publish(LIFETIME_VALUE_METRICS, [DAY])
     found = read_back(house.publisher, LIFETIME_VALUE_METRICS, published)
-    return {str(one.check_name): one for one in serving_checks(LIFETIME_VALUE_METRICS.table, published, found)}
+    return {one.name: one for one in serving_checks(LIFETIME_VALUE_METRICS.table, published, found)}
 
 
 def test_one_bad_key_is_named_and_the_others_are_read(house: House, client: Any) -> None:
@@ -58,9 +58,9 @@ def test_one_bad_key_is_named_and_the_others_are_read(house: House, client: Any)
         "table_settings": True,
     }
     said = checks["unpublishable_rows"]
-    assert said.severity is dg.AssetCheckSeverity.WARN
-    assert said.metadata["rows_left_out"].value == 1
-    assert "customer_id has 2,049 bytes, more than 2,048" in str(said.metadata["samples"].value)
+    assert said.is_warning
+    assert said.figures["rows_left_out"] == 1
+    assert "customer_id has 2,049 bytes, more than 2,048" in str(said.figures["samples"])
     for customer in ("ann", "#watermark", "50%"):
         read = read_ltv(client, LTV, customer, today=DAY)
         assert read is not None
@@ -73,15 +73,15 @@ def test_tombstones_are_not_counted_as_rows(house: House) -> None:
     assert checks_of(house)["count_equals_gold"].passed
     sell_to(house, "ann")
     found = checks_of(house)["count_equals_gold"]
-    assert (found.passed, found.metadata["rows_readable"].value) == (True, 1)
+    assert (found.passed, found.figures["rows_readable"]) == (True, 1)
 
 
 def test_a_table_that_can_be_deleted_by_mistake_is_told(house: House, client: Any) -> None:
     house.publish(LTV)
     client.update_table(TableName=LTV, DeletionProtectionEnabled=False)
     said = checks_of(house)["table_settings"]
-    assert (said.passed, said.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert f"aws dynamodb update-table --table-name {LTV} --deletion-protection-enabled" in str(said.metadata)
+    assert (said.passed, said.is_warning) == (False, True)
+    assert f"aws dynamodb update-table --table-name {LTV} --deletion-protection-enabled" in str(said.figures)
 
 
 @pytest.mark.parametrize("table", [SALES, LTV])

@@ -10,12 +10,13 @@ import polars as pl
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.orchestration.assets.silver import derived_checks, unique_live_key
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
+from medallion_assets.stages.derived import derived_checks
+from medallion_assets.stages.judged import unique_live_key
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import SILVER, STORY, Graph
 from medallion_assets_tests.oracle import lines
@@ -119,9 +120,9 @@ def test_a_tombstone_in_the_enriched_table_is_found(graph: Graph) -> None:
     (row,) = pipeline.rows(lake, ENRICHED_TRANSACTIONS)
     plant(lake, ENRICHED_TRANSACTIONS, **{**row, "transaction_id": "t0"})
     plant(lake, ENRICHED_TRANSACTIONS, **row)
-    verdicts = {one.check_name: one for one in derived_checks(ENRICHMENT, lake.open(ENRICHED_TRANSACTIONS))}
+    verdicts = {one.name: one for one in derived_checks(ENRICHMENT, lake.open(ENRICHED_TRANSACTIONS))}
     assert not verdicts["no_tombstone_leaks"].passed
-    assert verdicts["no_tombstone_leaks"].metadata["leaked"].value == 1
+    assert verdicts["no_tombstone_leaks"].figures["leaked"] == 1
     assert not verdicts["unique_live_key"].passed
 
 

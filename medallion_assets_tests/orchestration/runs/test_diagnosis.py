@@ -12,8 +12,9 @@ import pytest
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.operations.incident import Incident
-from medallion_assets.orchestration.reporting import as_table, stage_errors
+from medallion_assets.orchestration.reporting import metadata, stage_errors
 from medallion_assets.orchestration.runs.diagnosis import ERROR_CHARACTERS, diagnose
+from medallion_assets.stages.figures import as_table
 
 NOW = datetime(2025, 5, 8, tzinfo=UTC)
 STAGE = dg.AssetKey(["gold", "daily_sales_summary"])
@@ -112,7 +113,7 @@ def test_the_bad_rows_of_a_check_are_taken_as_they_are(instance: dg.DagsterInsta
 
     @dg.asset(key=STAGE, check_specs=[dg.AssetCheckSpec("gate", asset=STAGE)])
     def stage() -> Iterator[dg.AssetCheckResult]:
-        yield dg.AssetCheckResult(passed=False, metadata={"sample": as_table(rows)})
+        yield dg.AssetCheckResult(passed=False, metadata=metadata({"sample": as_table(rows)}))
         raise dg.Failure("no")
 
     (one,) = incidents_in(instance, stage)

@@ -1,4 +1,4 @@
-"""The gate as people see it: its checks in Dagster, and the error of an export that failed it (rules C3, C4, C7).
+"""The gate as people see it: its checks, and the error of an export that failed it (rules C3, C4, C7).
 
 Belongs here: figures and words.
 Does not: the verdict (refining.gate), or what follows from it (refining.refine).
@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import dagster as dg
-
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import QualityGateError
-from medallion_assets.orchestration.reporting import as_table, check, counts
 from medallion_assets.refining.gate import MASS_DELETE, Counts, Gate
 from medallion_assets.refining.refined import Failing, Refined
+from medallion_assets.stages.figures import as_table, counts
+from medallion_assets.stages.reports import Check, check
 
 SAMPLE_CHARACTERS = 500
 """Of a bad row's value: a record is known by what stands in its middle."""
 
 
-def quality_threshold(table: Table, done: Refined) -> dg.AssetCheckResult:
+def quality_threshold(table: Table, done: Refined) -> Check:
     """Rule C4: of the export that failed the gate the figures and some bad rows, else the figures of all."""
     counted = done.total if done.failing is None else done.failing.counted
     figures: dict[str, Any] = {
@@ -40,7 +39,7 @@ def quality_threshold(table: Table, done: Refined) -> dg.AssetCheckResult:
     return check(table, "quality_threshold", passed=False, export_id=export_id, **figures, sample=sample)
 
 
-def mass_delete(loaded: Loaded, done: Refined) -> dg.AssetCheckResult:
+def mass_delete(loaded: Loaded, done: Refined) -> Check:
     """Rule C7: a full export that deletes too much failed the gate; a warning where very many deletes were applied."""
     table, gate = loaded.table, Gate.of(loaded.gate)
     if done.failing is not None and gate.is_mass_delete(done.failing.counted):

@@ -1,0 +1,77 @@
+"""Warehouses: where dbt makes its models, as the steps around it see it.
+
+Belongs here: the few verbs, and which warehouse is whose.
+Does not: how one keeps its promises (in_duckdb.py, in_spark.py), or the steps.
+
+Whatever computed them, models are read through a connection of DuckDB afterwards: so there is one export, one question
+whether a contract is kept, and one way to keep rows at fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from medallion_assets.contracts.pipeline import DbtModels
+from medallion_assets.contracts.policies import DuckDBLimits
+from medallion_assets.delta.table import Lakehouse, Snapshot
+
+if TYPE_CHECKING:  # they bring DuckDB and dbt, which are heavy
+    import duckdb
+    from dbt.contracts.graph.manifest import Manifest
+
+    from medallion_assets.deriving.dbt.build import Build
+
+Paths = Mapping[str, Sequence[str]]
+"""The files to read of some sources, by the table's name."""
+
+
+class Warehouse(Protocol):
+    """Where dbt makes its models in one run, whose folder is `run`."""
+
+    @property
+    def adapter(self) -> str:
+        """What dbt calls it."""
+        ...
+
+    def output(self, run: Path, limits: DuckDBLimits) -> dict[str, Any]:
+        """How dbt connects to it: the one target of the run's profile."""
+        ...
+
+    def connected(self) -> AbstractContextManager[None]:
+        """What a call of dbt needs around it; no connection is left behind."""
+        ...
+
+    def fit(self, manifest: Manifest) -> None:
+        """Bring a parsed project to where relations lie in this run."""
+        ...
+
+    def make_sources(self, run: Path, sources: Sequence[Snapshot], paths: Paths) -> None:
+        """Make a view of each source, over exactly the files that its snapshot names, or over those of `paths`."""
+        ...
+
+    def rows_in(self, node: Any) -> str | None:
+        """How the connection of `made` calls what a node of dbt made."""
+        ...
+
+    def made(
+        self, run: Path, limits: DuckDBLimits, models: DbtModels, built: Build
+    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A connection to what was made: the models that are published, or the rows at fault of tests that failed."""
+        ...
+
+
+@contextmanager
+def warehouse_of(lakehouse: Lakehouse) -> Iterator[Warehouse]:
+    """The warehouse that goes with the engine of a lakehouse, for one run."""
+    if lakehouse.engine.name != "spark":
+        from medallion_assets.deriving.dbt.in_duckdb import IN_DUCKDB
+
+        yield IN_DUCKDB
+        return
+    from medallion_assets.deriving.dbt.in_spark import in_spark
+
+    with in_spark(lakehouse) as warehouse:
+        yield warehouse

@@ -1,0 +1,75 @@
+"""The place of a remote attempt: a folder in the object store through which both sides speak.
+
+Belongs here: which objects lie in it, reading and writing them.
+Does not: what they mean (request.py, messages.py), or which attempt is next (orchestration.remote.attempts).
+
+Every message is an object of its own, numbered from 1, that is never written over: what was said is there before the
+next thing happens, a process that is killed loses nothing, and of two processes at one place the second one stops.
+No setting and no secret is ever written here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import obstore
+from obstore.exceptions import AlreadyExistsError
+
+from medallion_assets.errors import PermanentError
+from medallion_assets.storage.failures import store_errors
+from medallion_assets.storage.stores import open_store, read_bytes
+
+REQUEST, JOB, END = "request.json", "job.json", "end.json"
+
+
+@dataclass(frozen=True)
+class RemotePlace:
+    """One attempt's folder; `url` is a local path or `s3://bucket/prefix`."""
+
+    url: str
+    storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """What an object says; None when there is none.
+
+        Raises:
+            PermanentError, TransientError: see `store_errors`.
+        """
+        content = read_bytes(open_store(self.url, self.storage_options), name)
+        return None if content is None else json.loads(content)
+
+    def write_once(self, name: str, said: Mapping[str, Any]) -> None:
+        """Write an object that is not there. Who writes the same again, as after an answer that was lost, is right.
+
+        Raises:
+            PermanentError: another process has written something else there.
+            TransientError: see `store_errors`.
+        """
+        content = json.dumps(said).encode()
+        store = open_store(self.url, self.storage_options)
+        with store_errors(name), suppress(AlreadyExistsError):
+            obstore.put(store, name, content, mode="create")
+            return
+        if read_bytes(store, name) != content:
+            raise PermanentError(
+                f"another process writes to {self.url}",
+                expected=f"no {name}, or the same",
+                found="another one",
+                do="leave it to the other process; the stage is at work there",
+            )
+
+    def messages(self, after: int = 0) -> Iterator[dict[str, Any]]:
+        """The messages that there are, in order, but for the first ones."""
+        number = after + 1
+        while (message := self.read(message_name(number))) is not None:
+            yield message
+            number += 1
+
+
+def message_name(number: int) -> str:
+    """What a message is called."""
+    return f"message-{number:06}.json"

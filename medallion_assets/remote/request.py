@@ -1,0 +1,36 @@
+"""The request: what a remote process is to do, as plain values.
+
+Belongs here: the fields.
+Does not: settings, which every process reads of its own environment; where the request lies (place.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PROJECT = "medallion-assets"
+"""The name of the package, whose version both sides have to share."""
+
+
+class Request(BaseModel):
+    """One stage of one run. `tags` name its days, `asked` are the fields of the stage's `asked` that were given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table: str
+    run_id: str
+    now: datetime
+    tags: dict[str, str] = Field(default={})
+    trigger: str = ""
+    started_by: str = ""
+    rows_loaded: Any = None
+    asked: dict[str, Any] = Field(default={})
+    lakehouse_url: str = Field(description="where the tables lie: the other side has to work there as well")
+    version: str = Field(description="of this project, where the request was made: the other side has to be the same")
+
+    def is_same_work(self, other: Request) -> bool:
+        """Whether both ask for the same, whoever asks and when."""
+        return (self.table, self.tags, self.asked) == (other.table, other.tags, other.asked)

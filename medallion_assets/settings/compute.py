@@ -1,0 +1,168 @@
+"""Where stages run: `MEDALLION_COMPUTE`, checked.
+
+Belongs here: the JSON's fields, the defaults of clusters, and which of them is a table's.
+Does not: running anything (orchestration.remote, compute).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from medallion_assets.errors import SettingsError
+
+NAME = "MEDALLION_COMPUTE"
+Kind = Literal["local", "spark", "emr_serverless", "databricks", "command"]
+SERVICES = ("emr_serverless", "databricks")
+EXAMPLE = '{"silver": "emr_serverless", "gold.customer_ltv": ["nice", "python", "-m", "medallion_assets.remote"]}'
+
+
+class _Values(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Shape(_Values):
+    """A cluster's workers: so many, or from so many to so many as they are needed; on spot capacity or not.
+
+    `spot` false: on demand alone. True: spot, and on demand where there is none; the driver is on demand always.
+    """
+
+    workers: int | tuple[int, int] = Field(default=(2, 8))
+    spot: bool = True
+
+    @property
+    def least(self) -> int:
+        """The fewest workers."""
+        return self.workers if isinstance(self.workers, int) else self.workers[0]
+
+    @property
+    def most(self) -> int:
+        """The most workers."""
+        return self.workers if isinstance(self.workers, int) else self.workers[1]
+
+
+SHAPES = {
+    "bronze": Shape(workers=3, spot=False),
+    "silver": Shape(workers=(2, 8)),
+    "gold": Shape(workers=(2, 8)),
+    "serving": Shape(workers=5, spot=False),
+}
+"""By layer, unless the setting says otherwise: what is loaded and published is not to wait for capacity."""
+
+
+class EmrServerless(_Values):
+    """An application of EMR Serverless, and what a job of it is given. `entry_point` is deploy/remote/entry.py in S3.
+
+    `environment` goes to the driver and the executors; a secret stands there as a reference, `EMR.secret@<ARN>`, alone.
+    """
+
+    application_id: str = Field(pattern=r"^[0-9a-z]{1,64}$")
+    execution_role_arn: str = Field(pattern=r"^arn:aws[a-zA-Z0-9-]*:iam::\d{12}:role/.+$")
+    entry_point: str = Field(pattern=r"^(s3|local)://.+$|^local:/.+$")
+    archives: str = ""
+    log_uri: str | None = None
+    worker_cores: int = 4
+    worker_memory: str = "14g"
+    worker_disk: str = "20g"
+    spark_conf: dict[str, str] = Field(default={})
+    environment: dict[str, str] = Field(default={})
+    tags: dict[str, str] = Field(default={})
+
+
+class Databricks(_Values):
+    """A workspace's job clusters. `package` is the wheel, in a volume or the workspace.
+
+    `environment` goes to every node; a secret stands there as a reference, `{{secrets/<scope>/<key>}}`, alone.
+    """
+
+    package: str = Field(pattern=r"^(/Volumes/|/Workspace/|dbfs:/|s3://).+\.whl$")
+    spark_version: str = "16.4.x-scala2.12"
+    node_type_id: str = "m6gd.xlarge"
+    instance_profile_arn: str | None = None
+    policy_id: str | None = None
+    spark_conf: dict[str, str] = Field(default={})
+    environment: dict[str, str] = Field(default={})
+    tags: dict[str, str] = Field(default={})
+
+
+class Where(_Values):
+    """Where one table's stage runs; `command` alone has one, `shape` is that of a service's cluster."""
+
+    on: Kind = "local"
+    command: tuple[str, ...] = ()
+    workers: int | tuple[int, int] | None = None
+    spot: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        match value:
+            case str():
+                return {"on": value}
+            case [_, *_]:
+                return {"on": "command", "command": value}
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Where:
+        if (self.on == "command") != bool(self.command):
+            raise ValueError('a command is a list of texts, such as ["python", "-m", "medallion_assets.remote"]')
+        if self.on not in SERVICES and (self.workers is not None or self.spot is not None):
+            raise ValueError(f"workers and spot are of {' and '.join(SERVICES)} alone")
+        return self
+
+    def shape(self, layer: str) -> Shape:
+        """The workers of its cluster: as they are set, or as they are for its layer."""
+        usual = SHAPES.get(layer, Shape())
+        given = {"workers": self.workers, "spot": self.spot}
+        return usual.model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
+class Compute(_Values):
+    """The whole setting; `tables` is by `layer.table`, by layer, or `*`."""
+
+    tables: dict[str, Where] = Field(default={})
+    emr_serverless: EmrServerless | None = None
+    databricks: Databricks | None = None
+    poll_seconds: float = Field(default=10, gt=0)
+
+    @model_validator(mode="after")
+    def _services_are_set(self) -> Compute:
+        for where in self.tables.values():
+            if where.on in SERVICES and getattr(self, where.on) is None:
+                raise ValueError(f"{where.on} is named, and what it needs is not there: see docs/remote.md")
+        return self
+
+    def of(self, table: str) -> Where:
+        """Where the stage of a table runs: in Dagster's own process unless somebody has said otherwise."""
+        layer = table.partition(".")[0]
+        names = (name for name in (table, layer, "*") if name in self.tables)
+        return self.tables[name] if (name := next(names, None)) else Where()
+
+
+def read_compute(env: Mapping[str, str]) -> Compute:
+    """The setting; tables and services stand beside each other in it.
+
+    Raises:
+        SettingsError: it is no such JSON; the message says where and why.
+    """
+    text = env.get(NAME) or "{}"
+    try:
+        said = json.loads(text)
+        own = {name: said.pop(name) for name in (*SERVICES, "poll_seconds") if name in said}
+        return Compute.model_validate({"tables": said, **own})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"] if part != "tables")
+        found = f"{place}: {first['msg']}" if place else first["msg"]
+    except (ValueError, AttributeError, TypeError) as error:
+        found = f"no JSON object: {error}"
+    raise SettingsError(
+        f"{NAME} is not allowed",
+        expected=f"a JSON object, such as {EXAMPLE}",
+        found=found,
+        do="correct it as docs/remote.md says, or unset it",
+    )

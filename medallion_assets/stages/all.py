@@ -1,0 +1,46 @@
+"""All stages: which there are, by the tables that they write.
+
+Belongs here: finding one.
+Does not: their order or jobs (operations.stages), or dbt models, which are built as one (deriving.dbt).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.errors import PermanentError
+from medallion_assets.stages.bronze import BronzeStage
+from medallion_assets.stages.derived import DerivedStage
+from medallion_assets.stages.gold import GoldStage
+from medallion_assets.stages.judged import JudgedStage
+from medallion_assets.stages.serving import ServingStage
+from medallion_assets.stages.work import Stage
+
+
+def all_stages(catalog: Catalog, first_day: date) -> Iterator[Stage[Any]]:
+    """The stages of a catalog; days begin with `first_day`."""
+    yield from (BronzeStage(loaded) for loaded in catalog.loaded)
+    yield from (JudgedStage(loaded) for loaded in catalog.loaded)
+    yield from (DerivedStage(derived) for derived in catalog.derived)
+    yield from (GoldStage(gold, first_day) for gold in catalog.gold)
+    yield from (ServingStage(published, first_day) for published in catalog.published)
+
+
+def stage_named(catalog: Catalog, first_day: date, table: str) -> Stage[Any]:
+    """The stage that writes a table, `layer.table`.
+
+    Raises:
+        PermanentError: none does; the message lists those that there are.
+    """
+    stages = {stage.table.name: stage for stage in all_stages(catalog, first_day)}
+    if table in stages:
+        return stages[table]
+    raise PermanentError(
+        "no stage writes this table",
+        expected=f"one of {', '.join(stages)}",
+        found=repr(table),
+        do="name one of these; MEDALLION_PIPELINES says which pipelines there are, and has to be the same everywhere",
+    )

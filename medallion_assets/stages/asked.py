@@ -1,0 +1,122 @@
+"""What a person may ask of a run: plain values with their defaults, checked.
+
+Belongs here: the fields and their meaning.
+Does not: Dagster's run config, which is made of them (orchestration.run_config), or doing what they ask for.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.errors import PermanentError
+from medallion_assets.refining.decisions import Action, Decision
+
+
+class Asked(BaseModel):
+    """What all of them share: unknown fields are refused, and nothing is changed later."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AskedRebuild(Asked):
+    """Asks for a rebuild of the whole table, before the run does what it always does; nothing without `why`."""
+
+    why: str = Field(default="", description="why the table is made again; goes into the commit")
+    dry_run: bool = Field(default=False, description="say what would change, and change nothing")
+
+    def choices(self) -> dict[str, bool]:
+        """What else the rebuild of such a table takes, by name."""
+        return {}
+
+
+class AskedJudgedRebuild(AskedRebuild):
+    """The same for a table with a quality gate."""
+
+    accept_all: bool = Field(default=False, description="let exports in that fail the gate by the present contract")
+    drop_lost: bool = Field(default=False, description="go on without exports that Silver holds and Bronze has lost")
+
+    def choices(self) -> dict[str, bool]:
+        """Both of its own."""
+        return {"accept_all": self.accept_all, "drop_lost": self.drop_lost}
+
+
+class AskedLoad(Asked):
+    """Of a Bronze table. Nothing is needed; every complete export that is not in is loaded."""
+
+    confirm_table_id: str = Field(
+        default="", description="the new tableId of a DynamoDB table that was dropped and made anew on purpose"
+    )
+    reason: str = Field(default="", description="why; goes into the record of that decision")
+    exports: list[str] = Field(default=[], description="the only exports to load; none: every one that is not in")
+    rebuild: AskedRebuild = Field(default=AskedRebuild(), description="read the exports that are in again")
+
+    def decisions(self, table_name: str, *, by: str, at: datetime) -> list[Decision]:
+        """The decision that is asked for, if there is one (rule B3).
+
+        Raises:
+            PermanentError: it has no reason.
+        """
+        if not self.confirm_table_id:
+            return []
+        if not self.reason.strip():
+            raise PermanentError(
+                f"bronze.{table_name}: a table is confirmed without a reason", do="set reason in the run config as well"
+            )
+        return [
+            Decision(
+                table_name=table_name,
+                subject=self.confirm_table_id,
+                action=Action.CONFIRM_TABLE,
+                reason=self.reason,
+                decided_by=by,
+                decided_at=at,
+            )
+        ]
+
+
+class ExportDecision(Asked):
+    """A person's decision about one export (rule C4)."""
+
+    export_id: str
+    reason: str
+
+
+class AskedJudging(Asked):
+    """Of a judged Silver table. Nothing is needed; every export that can be settled is."""
+
+    threshold: float | None = Field(default=None, ge=0, le=1, description="share of good records, for this run alone")
+    accept: list[ExportDecision] = Field(default=[], description="exports to publish although they fail the gate")
+    reject: list[ExportDecision] = Field(default=[], description="exports to leave out for good")
+    rebuild: AskedJudgedRebuild = Field(
+        default=AskedJudgedRebuild(), description="judge the exports that are in again, by the present contract"
+    )
+
+    def decisions(self, table: Table, *, by: str, at: datetime) -> list[Decision]:
+        """The decisions that are asked for."""
+        return [
+            Decision(
+                table_name=table.short_name,
+                subject=decision.export_id,
+                action=action,
+                reason=decision.reason,
+                decided_by=by,
+                decided_at=at,
+            )
+            for action, named in ((Action.ACCEPT, self.accept), (Action.REJECT, self.reject))
+            for decision in named
+        ]
+
+
+class AskedDeriving(Asked):
+    """Of a table that is made from tables."""
+
+    rebuild: AskedRebuild = Field(default=AskedRebuild(), description="make the whole table again")
+
+
+class AskedPublishing(Asked):
+    """Of a serving table."""
+
+    target_wcu: float = Field(default=500, gt=0, description="write capacity units a second that publishing may use")

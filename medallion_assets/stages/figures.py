@@ -1,0 +1,69 @@
+"""Figures: what a report shows people besides plain numbers and text.
+
+Belongs here: small tables, counts in one line, and cutting what is too long.
+Does not: which figures a stage has, or how Dagster shows them (orchestration.reporting).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from medallion_assets.errors.visible_text import visible
+
+PREVIEW_CHARACTERS = 120
+COUNTS_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A few rows; every row has the same names, and values are text."""
+
+    records: tuple[Mapping[str, str], ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its columns."""
+        return list(self.records[0]) if self.records else []
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something lies: a path, or a URL."""
+
+    url: str
+
+
+def as_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> Rows:
+    """Rows as they are shown; values are text, and cut where they have more than `longest` characters."""
+    names = list(rows[0]) if rows else []
+    return Rows(tuple({name: _text(row[name], longest) for name in names} for row in rows))
+
+
+def markdown_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACTERS) -> str:
+    """Rows as a Markdown table; values of more than `longest` characters are cut."""
+    if not rows:
+        return "no rows"
+    names = list(rows[0])
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    cells = ([_text(row[name], longest).replace("|", "\\|") for name in names] for row in rows)
+    lines += [f"| {' | '.join(line)} |" for line in cells]
+    return "\n".join(lines)
+
+
+def counts(figures: Mapping[str, int]) -> str:
+    """Names and counts in one line, the largest first; COUNTS_SHOWN of them, and long names cut: items choose them."""
+    ordered = sorted(figures.items(), key=lambda pair: (-pair[1], pair[0]))
+    shown = [f"{visible(cut(name, PREVIEW_CHARACTERS))}: {count:,}" for name, count in ordered[:COUNTS_SHOWN]]
+    more = [f"and {len(ordered) - COUNTS_SHOWN:,} more"] if len(ordered) > COUNTS_SHOWN else []
+    return ", ".join([*shown, *more]) or "none"
+
+
+def cut(text: str, longest: int) -> str:
+    """A text of at most `longest` characters."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _text(value: Any, longest: int) -> str:
+    return visible(cut("" if value is None else str(value), longest)).replace("\n", " ")

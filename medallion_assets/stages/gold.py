@@ -1,0 +1,111 @@
+"""The work of a Gold table: its partitions, any of them in one run, and their audit.
+
+Belongs here: what a run does, step by step, and its checks.
+Does not: building or auditing (deriving), or how Dagster shows it (orchestration.assets.gold).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import Any
+
+from medallion_assets.contracts.pipeline import Gold, Monthly
+from medallion_assets.contracts.policies import Limits
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.delta.table_changes import Rebuilt
+from medallion_assets.deriving.audit import Audit, audit, source_of
+from medallion_assets.deriving.build import Built, build
+from medallion_assets.deriving.rebuild import rebuild_gold
+from medallion_assets.stages.asked import AskedDeriving
+from medallion_assets.stages.figures import as_table
+from medallion_assets.stages.partitions import asked_partitions
+from medallion_assets.stages.rebuild import rebuild_figures, rebuild_if_asked
+from medallion_assets.stages.reports import Check, Made, Report, check, made_version
+from medallion_assets.stages.work import Work
+
+RECOMPUTED = "equals_recomputation"
+SAMPLE_ROWS = 5
+
+
+@dataclass(frozen=True)
+class GoldStage:
+    """What writes a Gold table, whose days begin with `first_day` unless it has months."""
+
+    gold: Gold
+    first_day: date
+    asked = AskedDeriving
+
+    @property
+    def table(self) -> Table:
+        """The Gold table."""
+        return self.gold.table
+
+    @property
+    def limits(self) -> Limits:
+        """As declared."""
+        return self.gold.limits
+
+    def reports(self, work: Work, asked: AskedDeriving) -> Iterator[Report]:
+        """Build the partitions of the run, and audit them."""
+        gold, lake = self.gold, work.lake
+        months = gold.months if isinstance(gold, Monthly) else None
+        days = asked_partitions(work.tags, of=self.table, first_day=self.first_day, months=months, now=work.now)
+        again = rebuild_if_asked(work, asked.rebuild, partial(rebuild_gold, lake, gold))
+        done = work.repeat(partial(build, lake, gold, days, progress=work.log.info))
+        built = lake.open(self.table, version=done.version)
+        yield from audit_checks(gold, audit(gold, built, source_of(gold, built), _audited(days, again)))
+        yield _result(built, days, done, work.trigger, again)
+
+
+def checks_of(gold: Gold) -> dict[str, str]:
+    """The checks of a Gold table, with what each promises."""
+    source = "Silver" if gold.source.layer == "silver" else gold.source.name
+    checks = {RECOMPUTED: f"Every row of the partitions equals what {source} gives now, and none is missing."}
+    if gold.reconciled:
+        checks[gold.reconciled.check] = gold.reconciled.description
+    return checks
+
+
+def audit_checks(gold: Gold, found: Audit) -> Iterator[Check]:
+    """What an audit found, as the checks of a Gold asset."""
+    yield check(
+        gold.table,
+        RECOMPUTED,
+        passed=found.equals_recomputation,
+        rows_stored=found.rows_stored,
+        rows_recomputed=found.rows_recomputed,
+        rows_differing=found.differing.height,
+        sample=as_table(found.differing.head(SAMPLE_ROWS).to_dicts()),
+    )
+    if gold.reconciled is None:
+        return
+    wrong = found.unreconciled
+    sample = list((wrong or found.sums).items())[-SAMPLE_ROWS:]
+    figures: dict[str, Any] = {"days": len(found.sums), "days_differing": len(wrong)}
+    figures[gold.reconciled.figure] = as_table(
+        [{"day": day, "gold": stored, "silver": expected} for day, (stored, expected) in sample]
+    )
+    yield check(gold.table, gold.reconciled.check, passed=not wrong, **figures)
+
+
+def _audited(days: Sequence[date], again: Rebuilt | None) -> list[date]:
+    """The days of the run, and those that a rebuild before it has changed."""
+    rebuilt = again.changes.restated if again and not again.dry_run else set()
+    return sorted({*days, *rebuilt})
+
+
+def _result(built: Snapshot, days: Sequence[date], done: Built, trigger: str, again: Rebuilt | None) -> Made:
+    return made_version(
+        built,
+        rows_in=done.rows_in,
+        rows_out=done.rows_out,
+        sample=built.scan(partitions=days[-1:]),
+        partitions=days,
+        trigger=trigger,
+        partitions_replaced=len(days),
+        **rebuild_figures(again),
+    )

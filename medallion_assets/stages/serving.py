@@ -1,0 +1,152 @@
+"""The work of a serving table, which brings Gold's figures back to DynamoDB.
+
+Belongs here: what a run does, step by step, and its checks.
+Does not: publishing itself, or how Dagster shows it (orchestration.assets.serving).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+from medallion_assets.contracts import pipeline
+from medallion_assets.contracts.policies import Limits
+from medallion_assets.contracts.table import Table
+from medallion_assets.errors import PermanentError
+from medallion_assets.operations.pipeline_runs import knows_run
+from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.publish import Publisher
+from medallion_assets.publishing.publisher import Published
+from medallion_assets.publishing.read_back import SAMPLE_ROWS, ReadBack, read_back
+from medallion_assets.refining.samples import identify
+from medallion_assets.stages.asked import AskedPublishing
+from medallion_assets.stages.figures import as_table, counts
+from medallion_assets.stages.partitions import asked_days
+from medallion_assets.stages.reports import Check, Made, Report, check, made
+from medallion_assets.stages.work import Work
+
+CHECKS = {
+    "count_equals_gold": "Readers find as many rows as Gold has, but for those left out; what a newer publish overtook "
+    "is not counted.",
+    "unpublishable_rows": "No row is left out of DynamoDB for its key, its size or a number (rule P4).",
+    "table_settings": "The table is as it had better be: protected, with capacity for the budget, expiring.",
+}
+
+
+@dataclass(frozen=True)
+class ServingStage:
+    """What publishes a serving table, whose days begin with `first_day`."""
+
+    published: pipeline.Published
+    first_day: date
+    asked = AskedPublishing
+
+    @property
+    def table(self) -> Table:
+        """The serving table."""
+        return self.published.table
+
+    @property
+    def limits(self) -> Limits:
+        """As declared."""
+        return self.published.limits
+
+    def reports(self, work: Work, asked: AskedPublishing) -> Iterator[Report]:
+        """Publish the days of the run, and read them back."""
+        days = asked_days(work.tags, of=self.table, first_day=self.first_day, now=work.now)
+        publisher = _publisher(work, asked)
+        published = work.repeat(partial(publisher.publish, self.published, days))
+        found = work.repeat(partial(read_back, publisher, self.published, published))
+        yield from serving_checks(self.table, published, found)
+        yield _result(self.table, publisher, published, found, asked, work.trigger, days)
+
+
+def serving_checks(table: Table, published: Mapping[date, Published], found: ReadBack) -> Iterator[Check]:
+    """Every check of a serving asset."""
+    yield count_equals_gold(table, found)
+    yield unpublishable_rows(table, published)
+    advice = [sentence for publish in published.values() for sentence in publish.advice]
+    yield check(table, "table_settings", passed=not advice, warn=True, advice=advice)
+
+
+def unpublishable_rows(table: Table, published: Mapping[date, Published]) -> Check:
+    """Rule P4: which rows DynamoDB cannot take; the others are published."""
+    count = sum(publish.left_out.count for publish in published.values())
+    samples = [dict(sample) for publish in published.values() for sample in publish.left_out.samples]
+    return check(
+        table,
+        "unpublishable_rows",
+        passed=not count,
+        warn=True,
+        rows_left_out=count,
+        samples=as_table(samples[:SAMPLE_ROWS]),
+        what_to_do="correct them at their source, or drop them in Silver with an expectation" if count else "nothing",
+    )
+
+
+def count_equals_gold(table: Table, found: ReadBack) -> Check:
+    """Rules P1, P2: nothing of what Gold has is missing for readers, and nothing is there twice."""
+    return check(
+        table,
+        "count_equals_gold",
+        passed=found.rows_gold == found.rows_readable + found.rows_left_out,
+        rows_gold=found.rows_gold,
+        rows_left_out=found.rows_left_out,
+        rows_readable=found.rows_readable,
+    )
+
+
+def _publisher(work: Work, asked: AskedPublishing) -> Publisher:
+    serving = work.serving
+    if serving is None:
+        raise PermanentError("nobody has said where serving tables lie", do="report this: it is a fault of the project")
+    return Publisher(
+        client=serving.client(),
+        lakehouse=work.lake,
+        identify=partial(identify, work.lake, work.now),
+        knows_run=partial(knows_run, work.lake),
+        limiter=CapacityLimiter(asked.target_wcu),
+        run_id=work.run_id,
+        now=work.now,
+        creates_tables=serving.creates_tables,
+        prefix=serving.prefix,
+        publish_samples=serving.publish_samples,
+        progress=work.log.info,
+    )
+
+
+def _result(
+    table: Table,
+    publisher: Publisher,
+    published: Mapping[date, Published],
+    found: ReadBack,
+    asked: AskedPublishing,
+    trigger: str,
+    days: list[date],
+) -> Made:
+    version, table_id = max((publish.version, publish.table_id) for publish in published.values())
+    outcomes = Counter[str](publish.outcome for publish in published.values())
+    return made(
+        table,
+        rows_in=found.rows_gold,
+        rows_out=sum(publish.items_written for publish in published.values()),
+        quarantined=0,
+        quality_score=1.0,
+        table_version=version,
+        table_id=table_id,
+        row_count=found.rows_readable,
+        location=f"DynamoDB table {publisher.prefix}{table.short_name}",
+        sample=found.sample,
+        partitions=days,
+        trigger=trigger,
+        outcomes=counts(outcomes),
+        rows_left_out=found.rows_left_out,
+        items_removed=sum(publish.items_deleted for publish in published.values()),
+        consumed_wcu=sum(publish.consumed_wcu for publish in published.values()),
+        target_wcu=asked.target_wcu,
+        publishing_seconds=sum(publish.seconds for publish in published.values()),
+        throttled_requests=sum(publish.throttled_requests for publish in published.values()),
+    )

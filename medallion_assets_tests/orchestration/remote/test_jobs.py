@@ -1,0 +1,108 @@
+"""Stages in jobs of EMR Serverless and Databricks: local servers that answer as these do run the real entry point."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets_tests.compute.job_servers import (
+    BROKEN_AT_AWS,
+    BROKEN_AT_DATABRICKS,
+    LOST,
+    THROTTLED_BY_AWS,
+    THROTTLED_BY_DATABRICKS,
+    JobServer,
+    job_server,
+)
+from medallion_assets_tests.graph import Graph
+from medallion_assets_tests.orchestration.judged_exports import GATE, TRANSACTIONS, base, land, land_bad_second_window
+from medallion_assets_tests.orchestration.remote.remote_graph import OURS, remote_graph, service_settings, settings_of
+
+Graphs = Callable[..., Graph]
+FAULTS = {
+    "emr_serverless": {
+        "start": [LOST, THROTTLED_BY_AWS, BROKEN_AT_AWS],
+        "look": [LOST, THROTTLED_BY_AWS, BROKEN_AT_AWS],
+    },
+    "databricks": {
+        "start": [LOST, THROTTLED_BY_DATABRICKS, BROKEN_AT_DATABRICKS],
+        "look": [LOST, THROTTLED_BY_DATABRICKS, BROKEN_AT_DATABRICKS],
+    },
+}
+
+
+def launch(arguments: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([*OURS, *arguments])
+
+
+@pytest.fixture
+def server() -> Iterator[JobServer]:
+    with job_server() as running:
+        yield running
+
+
+@pytest.fixture
+def elsewhere(
+    tmp_path: Path, dagster_instance: dg.DagsterInstance, server: JobServer, monkeypatch: pytest.MonkeyPatch
+) -> Graphs:
+    def made(service: str, **settings: Any) -> Graph:
+        compute = {"silver": service, **service_settings(service)}
+        environment = settings_of(tmp_path, compute, url=server.url) | settings
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return remote_graph(tmp_path, dagster_instance, compute, url=server.url, **settings)
+
+    return made
+
+
+@pytest.mark.parametrize("service", ["emr_serverless", pytest.param("databricks", marks=pytest.mark.slow)])
+def test_one_job_whatever_is_lost_on_the_way(elsewhere: Graphs, server: JobServer, service: str) -> None:
+    """The stage's failure, checks and row come out as they do here."""
+    server.launch = launch
+    server.faults.update(FAULTS[service])
+    graph = elsewhere(service, MEDALLION_RETRIES="3", MEDALLION_RETRY_SECONDS="0")
+    bad = land_bad_second_window(graph)
+    run = graph.run(TRANSACTIONS)
+    assert (run.success, run.failed_checks, run.retries) == (False, {GATE}, 0)
+    assert f"export {bad} failed the quality gate" in run.failure
+    assert len(server.jobs) == 1
+    assert server.calls.count("start") == 4
+    (row,) = read_attempts(graph.lakehouse).to_dicts()
+    assert (row["outcome"], row["export_id"]) == ("failed", bad)
+    figures = run.figures(TRANSACTIONS)
+    (job,) = server.jobs.values()
+    assert job.id in figures["ran_on"]
+    assert {name for name in figures if name.startswith("billed_")} == {
+        "emr_serverless": {"billed_vcpu_hours", "billed_memory_gb_hours", "billed_storage_gb_hours"},
+        "databricks": {"billed_setup_seconds", "billed_execution_seconds"},
+    }[service]
+
+
+@pytest.mark.parametrize(("service", "state"), [("emr_serverless", "FAILED"), ("databricks", "INTERNAL_ERROR/FAILED")])
+def test_a_job_that_never_began_is_a_lost_one_and_the_retry_another(
+    elsewhere: Graphs, server: JobServer, service: str, state: str
+) -> None:
+    server.states = [state]
+    graph = elsewhere(service)
+    land(graph, base())
+    run = graph.run(TRANSACTIONS)
+    assert (run.success, run.retries, len(server.jobs)) == (False, 1, 2)
+    rows = read_attempts(graph.lakehouse).to_dicts()
+    assert all("the remote process ended without a word" in row["error"] for row in rows)
+    assert all(state.partition("/")[0] in row["error"] for row in rows)
+
+
+@pytest.mark.parametrize("service", list(FAULTS))
+def test_a_job_that_is_refused_is_not_tried_again(elsewhere: Graphs, server: JobServer, service: str) -> None:
+    server.faults["start"] = [(403, {"__type": "AccessDeniedException", "message": "not authorized"})] * 2
+    graph = elsewhere(service)
+    land(graph, base())
+    run = graph.run(TRANSACTIONS)
+    assert (run.retries, server.calls) == (0, ["start"])
+    assert "what to do" in run.failure
