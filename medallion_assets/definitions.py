@@ -13,8 +13,8 @@ import dagster as dg
 from medallion_assets.contracts.catalog import Catalog, load_catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.policies import DuckDBLimits
-from medallion_assets.deriving.dbt.docs import FOLDER as DOCS
-from medallion_assets.deriving.dbt.docs import DocsPlace
+from medallion_assets.deriving.dbt.docs_place import FOLDER as DOCS
+from medallion_assets.deriving.dbt.docs_place import DocsPlace
 from medallion_assets.engines.choice import engine_of
 from medallion_assets.operations.alerts.queries import read_query_alerts
 from medallion_assets.operations.fetching import fetched_tables

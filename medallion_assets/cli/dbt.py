@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from medallion_assets.cli.options import Json
+from medallion_assets.cli.options import Json, duckdb_limits, lakehouse_for
 from medallion_assets.cli.terminal import Terminal
 
 
@@ -24,8 +24,10 @@ def dbt_prepare(
 ) -> None:
     """Write the files of dbt projects that follow from contracts, and what Dagster shows of their models and tests.
 
-    For each DbtModels of the pipelines that MEDALLION_PIPELINES names: models/sources.yml, medallion.json, and files
-    that its declaration makes, such as seeds. Run it after a change of the project, or of a contract that it reads.
+    For each DbtModels of the pipelines that MEDALLION_PIPELINES names: models/sources.yml, the models of
+    models/sources/*_at_fault.sql, the macros and tests of ours that these need, medallion.json, and files that its
+    declaration makes, such as seeds; those of before that are not needed any more are removed. Run it after a change
+    of the project, or of a contract that it reads.
     """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.contracts.catalog import load_catalog
@@ -50,7 +52,8 @@ def dbt_docs(
     """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.contracts.catalog import load_catalog
-        from medallion_assets.deriving.dbt.docs import FOLDER, DocsPlace, write_docs
+        from medallion_assets.deriving.dbt.docs import write_docs
+        from medallion_assets.deriving.dbt.docs_place import FOLDER, DocsPlace
         from medallion_assets.settings import load_settings
 
         settings = load_settings()
@@ -73,27 +76,22 @@ def dbt_sandbox(
     Prints the command to call it with.
     """
     with Terminal(as_json=json) as terminal:
-        from medallion_assets.contracts.catalog import load_catalog
-        from medallion_assets.contracts.policies import DuckDBLimits
-        from medallion_assets.delta.table import Lakehouse
         from medallion_assets.deriving.dbt.project import PROFILE
         from medallion_assets.deriving.dbt.sandbox import make_sandbox
         from medallion_assets.errors import PermanentError
-        from medallion_assets.settings import load_settings
 
-        settings = load_settings()
-        catalog = load_catalog(settings.pipelines)
-        found = [models for models in catalog.dbt if name in (None, models.name)]
+        lakehouse, place = lakehouse_for("dbt-sandbox"), folder.absolute()
+        builds = lakehouse.catalog.dbt
+        found = [models for models in builds if name in (None, models.name)]
         if len(found) != 1:
             raise PermanentError(
                 "it is not clear which dbt models are meant",
-                expected=f"one of {', '.join(models.name for models in catalog.dbt) or 'none: no pipeline has any'}",
+                expected=f"one of {', '.join(models.name for models in builds) or 'none: no pipeline has any'}",
                 found=repr(name),
                 do="name one with --name",
             )
-        lakehouse = Lakehouse(url=settings.lakehouse_url, storage_options=settings.storage_options, catalog=catalog)
-        limits = DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)
-        make_sandbox(lakehouse, found[0], folder, limits=limits)
-        places = ["--project-dir", str(found[0].project), "--profiles-dir", str(folder), "--profile", PROFILE]
-        command = ["dbt", "build", *places, "--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-        terminal.answer({"folder": str(folder), "command": command}, lambda: shlex.join(command))
+        make_sandbox(lakehouse, found[0], place, limits=duckdb_limits())
+        # dbt would look for what is relative below the project
+        places = ["--project-dir", str(found[0].project.absolute()), "--profiles-dir", str(place), "--profile", PROFILE]
+        command = ["dbt", "build", *places, "--target-path", str(place / "target"), "--log-path", str(place / "logs")]
+        terminal.answer({"folder": str(place), "command": command}, lambda: shlex.join(command))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ import polars as pl
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.as_of import version_as_of
-from medallion_assets.delta.rows import append_rows, row_table, rows_of, scan_rows
+from medallion_assets.delta.rows import append_rows, read_rows, row_table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import MissingTableError, PermanentError
 
@@ -104,15 +104,27 @@ def latest_release(lakehouse: Lakehouse, build: str, table: Table, *, as_of: dat
 
     Each release commits each of its tables, so the one with the highest version of `table` is the latest, whenever its
     row was written. Releases of a table that was dropped and made anew since are none any more, and those from before
-    the table was one of the build's models are none of it. `as_of` is a moment: what was complete by then counts.
+    the table was one of the build's models are none of it. `as_of` is a moment: releases count whose tables were all
+    committed by then.
     """
     try:
         table_id = lakehouse.open(table).table_id
     except MissingTableError:
         return None
-    rows = rows_of(RELEASES, _rows(lakehouse, as_of).filter(pl.col("build") == build).collect())
+    rows = read_rows(lakehouse, RELEASES, pl.col("build") == build)
     found = [release for release in rows if release.is_of(table, table_id)]
-    return max(found, key=lambda release: release.version_of(table), default=None)
+    moment = None if as_of is None else _Moment(lakehouse, as_of)
+    for release in sorted(found, key=lambda release: release.version_of(table), reverse=True):
+        if moment is None or moment.has(release):
+            return release
+    return None
+
+
+def tables_of_newest(lakehouse: Lakehouse, build: str) -> frozenset[str]:
+    """The tables that the release of a build names whose build began last, whether they are there or not."""
+    rows = read_rows(lakehouse, RELEASES, pl.col("build") == build)
+    newest = max(rows, key=lambda release: release.started_at, default=None)
+    return frozenset() if newest is None else frozenset({**json.loads(newest.sources), **json.loads(newest.tables)})
 
 
 def open_release(lakehouse: Lakehouse, release: Release, table: Table) -> Snapshot:
@@ -133,10 +145,32 @@ def open_release(lakehouse: Lakehouse, release: Release, table: Table) -> Snapsh
     return snapshot
 
 
-def _rows(lakehouse: Lakehouse, as_of: datetime | None) -> pl.LazyFrame:
-    """The rows of RELEASES, or those that stood at a moment."""
-    held = lakehouse.find(RELEASES) if as_of is not None else None
-    if held is None or as_of is None:
-        return scan_rows(lakehouse, RELEASES)
-    version = version_as_of(held, as_of)
-    return held.scan(paths=[]) if version is None else lakehouse.open(RELEASES, version).scan()
+@dataclass(frozen=True)
+class _Moment:
+    """What was committed by a moment, as the logs of the tables say.
+
+    The rows of RELEASES are those of now, as all of them stay: an older version of that table may not be readable any
+    more, once it was compacted and its former files were removed.
+    """
+
+    lakehouse: Lakehouse
+    as_of: datetime
+    versions: dict[str, tuple[str, int] | None] = field(default_factory=dict)
+
+    def has(self, release: Release) -> bool:
+        """Whether each table of a release had its version; one that was dropped or made anew since says nothing."""
+        return all(self._has(name, **entry) for name, entry in json.loads(release.tables).items())
+
+    def _has(self, name: str, version: int, table_id: str) -> bool:
+        if name not in self.versions:
+            self.versions[name] = self._version(name)
+        held = self.versions[name]
+        return held is None or held[0] != table_id or held[1] >= version
+
+    def _version(self, name: str) -> tuple[str, int] | None:
+        """The id of a table and its version by then, -1 before there was one; None where it is not there now."""
+        snapshot = self.lakehouse.find(Table(name=name, description="", columns=()))
+        if snapshot is None:
+            return None
+        version = version_as_of(snapshot, self.as_of)
+        return snapshot.table_id, -1 if version is None else version

@@ -26,13 +26,15 @@ from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, ShownAs, S
 from medallion_assets.errors import PermanentError
 
 KIND_TAG = "dagster/kind/"
+OWN_NOTES = "dagster_dbt/"
+"""Metadata that dagster-dbt keeps for itself, such as the translator."""
 
 
 def translated(specs: Specs, models: DbtModels, manifest: Mapping[str, Any]) -> Specs:
     """The specifications with what the translator of `models` says of them.
 
     Raises:
-        PermanentError: there is no such translator, or it gives an asset a key of its own.
+        PermanentError: there is no such translator, it raises something, or it gives an asset a key of its own.
     """
     translation = _Translation(models=models, manifest=manifest, own=_translator(models), usual=DagsterDbtTranslator())
     for unique_id in (*(model.unique_id for model in specs.models), *manifest["sources"]):
@@ -65,7 +67,12 @@ class _Translation:
 
     def shown(self, unique_id: str) -> ShownAs:
         own, usual = self._both(unique_id)
-        metadata = {name: value for name, value in own.metadata.items() if name not in usual.metadata}
+        said = usual.metadata
+        metadata = {
+            name: value
+            for name, value in own.metadata.items()
+            if not name.startswith(OWN_NOTES) and (name not in said or value != said[name])
+        }
         return ShownAs(
             description=own.description if own.description != usual.description else None,
             owners=tuple(own.owners or ()),
@@ -83,13 +90,29 @@ class _Translation:
             if (node["resource_type"], node["name"]) == ("test", test.name)
         ]
         asset, _ = self._both(model.unique_id)
-        checks = [self.own.get_asset_check_spec(asset, self.manifest, unique_id, None) for unique_id in found]
+        checks = [self._asked(self.own, "get_asset_check_spec", uid, asset) for uid in found]
         said = next((check.description for check in checks if check is not None and check.description), None)
         return test if said is None else replace(test, description=said)
 
     def _both(self, unique_id: str) -> tuple[dg.AssetSpec, dg.AssetSpec]:
-        own, usual = (each.get_asset_spec(self.manifest, unique_id, None) for each in (self.own, self.usual))
+        own, usual = (self._asked(each, "get_asset_spec", unique_id) for each in (self.own, self.usual))
         return own, usual
+
+    def _asked(self, translator: DagsterDbtTranslator, method: str, unique_id: str, *asset: dg.AssetSpec) -> Any:
+        """What a translator answers about a model or a test.
+
+        Raises:
+            PermanentError: it raises something itself.
+        """
+        try:
+            return getattr(translator, method)(*asset, self.manifest, unique_id, None)
+        except Exception as error:  # whatever somebody's translator raises
+            raise PermanentError(
+                f"the translator {self.models.translator or 'of dagster-dbt'} fails at {unique_id}",
+                expected=f"an answer of {method}",
+                found=f"{type(error).__name__}: {error}",
+                do="correct the translator of DbtModels(...), or what the project says of it",
+            ) from error
 
 
 def _as_values(metadata: Mapping[str, Any]) -> dict[str, Any]:

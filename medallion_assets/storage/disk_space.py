@@ -65,7 +65,7 @@ def expect_room(folder: Path, needed_bytes: int, *, what: str) -> None:
             f"{what} does not fit on the disk",
             expected=f"{(needed_bytes + LEAST_BYTES) / 1e9:.1f} GB free, {needed_bytes / 1e9:.1f} GB of them for it",
             found=str(room),
-            do="free space there, or let TMPDIR name a folder on a larger disk",
+            do="free space there, or name a folder on a larger disk: TMPDIR is that of runs",
         )
 
 

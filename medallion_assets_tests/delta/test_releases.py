@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from medallion_assets.contracts.table import Column, Integer, Table
-from medallion_assets.delta.releases import Release, latest_release, open_release, record_release, versions_of
+from medallion_assets.delta.releases import RELEASES, Release, latest_release, open_release, record_release, versions_of
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 
@@ -58,3 +59,22 @@ def test_a_release_of_other_tables_says_so(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match=r"has no gold\.other; expected: one of gold\.dimension"):
         open_release(lake, release(lake, "a", 0), other)
     assert latest_release(lake, "star", lake.ready(other).table) is None  # a model that the build has only got since
+
+
+def test_the_release_of_a_moment_is_found_though_the_table_of_releases_was_compacted(tmp_path: Path) -> None:
+    """Its former files are gone, so that none of its older versions can be read."""
+    lake = Lakehouse(url=str(tmp_path))
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    first = release(lake, "a", 0)
+    moment = datetime.now(UTC)
+    table = lake.open(DIMENSION)
+    table.commit([table.folder.stage(pl.LazyFrame({"key": [1]}))])
+    second = release(lake, "b", 1)
+
+    rows = lake.open(RELEASES)
+    paths = rows.files["path"].to_list()
+    rows.commit([rows.folder.stage(rows.scan())], remove=paths)
+    for path in paths:
+        (Path(rows.uri) / path).unlink()
+    found = [latest_release(lake, "star", DIMENSION, as_of=when) for when in (before, moment, datetime.now(UTC))]
+    assert found == [None, first, second]

@@ -11,11 +11,11 @@ import dagster as dg
 import pytest
 
 from medallion_assets.contracts.policies import DUCKDB_LIMITS
-from medallion_assets.deriving.dbt.docs import DocsPlace
+from medallion_assets.deriving.dbt.docs_place import DocsPlace
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, ShownAs, Specs, read_specs, specs_text
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.assets.dbt import dbt_assets
-from medallion_assets.orchestration.dbt_translation import DagsterDbtTranslator, translated
+from medallion_assets.orchestration.dbt_translation import DagsterDbtTranslator, translated  # type: ignore[attr-defined]
 from medallion_assets.pipelines.star_schema.models import STAR
 
 pytestmark = pytest.mark.xdist_group("dbt")
@@ -67,6 +67,18 @@ class OtherKeys(DagsterDbtTranslator):
         return super().get_asset_key(dbt_resource_props).with_prefix("mine")
 
 
+class OtherWords(DagsterDbtTranslator):
+    """Metadata of a name that dagster-dbt gives too."""
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        return dict.fromkeys(super().get_metadata(dbt_resource_props), "ours")
+
+
+class Raising(DagsterDbtTranslator):
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return str(dbt_resource_props["wiki"])
+
+
 def named(translator: type) -> str:
     return f"{translator.__module__}:{translator.__name__}"
 
@@ -95,3 +107,15 @@ def test_a_translator_that_names_assets_otherwise_or_is_none_is_refused() -> Non
         translated(SPECS, replace(DATES, translator=named(OtherKeys)), MANIFEST)
     with pytest.raises(PermanentError, match="translator 'json:loads' that is none"):
         translated(SPECS, replace(DATES, translator="json:loads"), MANIFEST)
+
+
+def test_metadata_of_a_usual_name_is_shown_where_the_translator_says_otherwise() -> None:
+    shown = translated(SPECS, replace(DATES, translator=named(OtherWords)), MANIFEST).models[0].shown
+    usual = translated(SPECS, DATES, MANIFEST).models[0].shown
+    assert "ours" in shown.metadata
+    assert usual.metadata == ""
+
+
+def test_what_a_translator_raises_is_said_with_its_name_and_the_model() -> None:
+    with pytest.raises(PermanentError, match=r"Raising fails at model\.s\.dim_date.*KeyError: 'wiki'"):
+        translated(SPECS, replace(DATES, translator=named(Raising)), MANIFEST)

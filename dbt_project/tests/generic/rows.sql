@@ -1,10 +1,10 @@
 {#-
     Tests that give the rows at fault, whole: so a failure names their keys. Those of dbt's own with the same names give
-    values and counts. `rows` is a relation with the rows at fault among others, which is read instead of the whole model.
+    values and counts.
 -#}
 
-{% test not_null(model, column_name, rows=none) %}
-select * from {{ rows or model }} where {{ column_name }} is null
+{% test not_null(model, column_name) %}
+select * from {{ model }} where {{ column_name }} is null
 {% endtest %}
 
 {#- One pass over a table for all columns that it requires. -#}
@@ -34,8 +34,8 @@ inner join (
     on {% for column in columns %}rows_of_model.{{ column }} = repeated.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}
 {% endtest %}
 
-{% test accepted_values(model, column_name, values, rows=none) %}
-select * from {{ rows or model }}
+{% test accepted_values(model, column_name, values) %}
+select * from {{ model }}
 where {{ column_name }} not in ({% for value in values %}'{{ value }}'{{ ', ' if not loop.last }}{% endfor %})
 {% endtest %}
 
@@ -49,4 +49,15 @@ where child.{{ column_name }} is not null and parent.{{ field }} is null
 
 {% test non_negative(model, columns) %}
 select * from {{ model }} where {% for column in columns %}{{ column }} < 0{{ ' or ' if not loop.last }}{% endfor %}
+{% endtest %}
+
+{#- Those of generated sources: `rows` is a relation with the rows at fault among others, read instead of all of them. -#}
+
+{% test filled(model, column_name, rows) %}
+select * from {{ rows }} where {{ column_name }} is null
+{% endtest %}
+
+{% test known(model, column_name, values, rows) %}
+select * from {{ rows }}
+where {{ column_name }} not in ({% for value in values %}'{{ value }}'{{ ', ' if not loop.last }}{% endfor %})
 {% endtest %}

@@ -30,7 +30,7 @@ from medallion_assets.cli.embedded_dynamodb import KEY, REGION, EmbeddedDynamoDB
 from medallion_assets.cli.home_lock import only_one
 from medallion_assets.cli.web_ui import HOST, check_port, ui_address
 from medallion_assets.contracts.catalog import load_catalog
-from medallion_assets.deriving.dbt.docs import FOLDER as DOCS
+from medallion_assets.deriving.dbt.docs_place import FOLDER as DOCS
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import DBT_DOCS_URL, Settings

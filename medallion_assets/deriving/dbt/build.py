@@ -79,6 +79,16 @@ class Build:
                 do="look for what leaves them out, such as enabled: false; nothing was published",
             )
 
+    def expect_room(self) -> None:
+        """Raise if DuckDB had no room for what did not pass; that says nothing of the models.
+
+        Raises:
+            OutOfMemoryError, DiskFullError: which of them.
+        """
+        for node in self.failed:
+            if (no_room := no_room_error(f"dbt could not build {node.name}", node.message or "")) is not None:
+                raise no_room
+
     def expect_passed(self, *, rows_are_kept: bool = True) -> None:
         """Refuse a build that is not whole; the error says where the rows at fault are, if they are kept.
 
@@ -87,29 +97,28 @@ class Build:
             PermanentError: a model could not be made, or a test not be asked.
             OutOfMemoryError, DiskFullError: DuckDB had no room for it.
         """
-        failed = self.failed
-        if broken := [node for node in failed if node.status != "fail" or not node.is_test]:
-            found = "; ".join(f"{node.name}: {node.message}" for node in broken[:NAMED])
-            if (no_room := no_room_error(f"dbt could not build {broken[0].name}", found)) is not None:
-                raise no_room
-            raise PermanentError(
-                f"dbt could not build {', '.join(node.name for node in broken[:NAMED])}",
-                expected="every model made, and every test asked",
-                found=found,
-                do="correct the SQL that it names, or what it reads; nothing was published",
-            )
-        if failed:
-            named = ", ".join(sorted(node.name for node in failed)[:NAMED])
+        self.expect_room()
+        tests = [node for node in self.failed if node.is_test and node.status == "fail"]
+        broken = [node for node in self.failed if node not in tests]
+        said = [f"{node.name}: {node.message}" for node in broken[:NAMED]]
+        if tests:  # also where a model broke: often of the very rows that they name, and these are kept
             look = (
                 "look at the rows in quarantine.dbt_failures"
                 if rows_are_kept
                 else "keep its rows by a build that is no dry run"
             )
             raise ModelTestsError(
-                f"tests of models failed: {named}",
+                f"tests of models failed: {', '.join(sorted(node.name for node in tests)[:NAMED])}",
                 expected="no row at fault",
-                found=", ".join(f"{node.failures:,} of {node.name}" for node in failed[:NAMED]),
+                found="; ".join([", ".join(f"{node.failures:,} of {node.name}" for node in tests[:NAMED]), *said]),
                 do=f"{look}, mend what they come from, and run it again; nothing was published",
+            )
+        if broken:
+            raise PermanentError(
+                f"dbt could not build {', '.join(node.name for node in broken[:NAMED])}",
+                expected="every model made, and every test asked",
+                found="; ".join(said),
+                do="correct the SQL that it names, or what it reads; nothing was published",
             )
 
 

@@ -1,48 +1,34 @@
 """Docs: the pages that `dbt docs` makes of a project, in one file that any browser opens.
 
-Belongs here: where they lie and how a model's page is named, when they are made, and of what: of the project and the
-contracts alone, never of data, so they stay as long as these do.
-Does not: who is sent there (orchestration.assets.dbt, cli.dbt).
+Belongs here: when they are made, and of what: of the project and the contracts alone, never of data, so they stay as
+long as these do. What a page is made of stands at its end, and so comes and goes with it.
+Does not: where they lie (docs_place.py).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import duckdb
 
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.duckdb_views import connect, make_empty_view
+from medallion_assets.deriving.dbt.docs_place import FILE, DocsPlace
 from medallion_assets.deriving.dbt.project import Call, dbt_versions, one_at_a_time, prepared_specs, project_digest
-from medallion_assets.deriving.dbt.specs import ModelSpec
+from medallion_assets.errors import PermanentError
 from medallion_assets.storage.workspace import workspace
 
-FOLDER, FILE, MADE_OF = "dbt_docs", "index.html", "made_of.txt"
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
-
-
-@dataclass(frozen=True, kw_only=True)
-class DocsPlace:
-    """Where the pages of every project lie; `url` is where that folder is served, or empty."""
-
-    folder: Path
-    url: str = ""
-
-    def file(self, models: DbtModels) -> Path:
-        """The one file of a project."""
-        return self.folder / models.name / FILE
-
-    def page(self, models: DbtModels, model: ModelSpec) -> str:
-        """The address of a model's page: where it is served, else that of the file on this machine."""
-        served = f"{self.url}/{models.name}/{FILE}" if self.url else self.file(models).as_uri()
-        return f"{served}#!/model/{model.unique_id}"
 
 
 def write_changed_docs(models: DbtModels, place: DocsPlace, *, limits: DuckDBLimits = DUCKDB_LIMITS) -> bool:
@@ -52,10 +38,7 @@ def write_changed_docs(models: DbtModels, place: DocsPlace, *, limits: DuckDBLim
         PermanentError, OSError: as `write_docs` does.
     """
     file = place.file(models)
-    try:
-        is_same = file.is_file() and (file.parent / MADE_OF).read_text() == _made_of(models)
-    except FileNotFoundError:
-        is_same = False
+    is_same = file.is_file() and file.read_bytes().endswith(_mark(models))
     if not is_same:
         write_docs(models, place, limits=limits)
     return not is_same
@@ -65,27 +48,56 @@ def write_docs(models: DbtModels, place: DocsPlace, *, limits: DuckDBLimits = DU
     """Write the pages; give their file. Models are made of sources without rows, to learn columns and types.
 
     Raises:
-        PermanentError: dbt cannot read the project, or it was not prepared as it is now.
+        PermanentError: dbt cannot read the project, it was not prepared as it is now, or DuckDB cannot work there.
         OSError: the folder cannot be written.
     """
-    made_of = _made_of(models)
+    mark = _mark(models)
     with workspace() as run, one_at_a_time():
         call = Call(project=models.project, run=run, limits=limits)
+        _make_empty_sources(call, models)
+        manifest = call.manifest()
+        # A model that cannot be made without rows has a page nevertheless, without types.
+        call.invoke("build", *NO_TESTS, manifest=manifest)
+        _expect_success(call, "compile", manifest=manifest)
+        _describe(call.manifest_json, models)
+        _expect_success(call, "docs", "generate", "--static", "--no-compile", manifest=manifest)
+        page = (run / "target" / "static_index.html").read_bytes()
+    file = place.file(models)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{FILE}.{uuid4().hex}")
+    try:
+        beside.write_bytes(page + mark)
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
+    return file
+
+
+def _make_empty_sources(call: Call, models: DbtModels) -> None:
+    try:
         with connect(call.database) as connection:
             for table in models.sources:
                 make_empty_view(connection, table)
-        manifest = call.manifest()
-        call.invoke("build", *NO_TESTS, manifest=manifest)
-        call.invoke("compile", manifest=manifest)
-        _describe(call.manifest_json, models)
-        call.invoke("docs", "generate", "--static", "--no-compile", manifest=manifest)
-        file = place.file(models)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside = file.with_name(f".{FILE}.{os.getpid()}")
-        shutil.copyfile(run / "target" / "static_index.html", beside)
-        beside.replace(file)
-        (file.parent / MADE_OF).write_text(made_of)
-    return file
+    except duckdb.Error as error:
+        raise PermanentError(
+            f"dbt docs of {models.name} cannot be made",
+            expected=f"a DuckDB file in {call.run} with its sources",
+            found=str(error),
+            do="look whether the temporary folder (TMPDIR) can be written; then `medallion dbt-docs`",
+        ) from error
+
+
+def _expect_success(call: Call, command: str, *options: str, manifest: Manifest) -> None:
+    """Call dbt, and refuse what it did not finish: the page would lack it."""
+    result = call.invoke(command, *options, manifest=manifest)
+    if not result.success:
+        failed = [node for node in getattr(result.result, "results", None) or () if str(node.status) == "error"]
+        raise PermanentError(
+            f"dbt docs of {call.project.name} cannot be made",
+            expected=f"`dbt {command}` succeeds",
+            found="; ".join(f"{node.node.name}: {node.message}" for node in failed) or "it does not",
+            do="correct what it names; then `medallion dbt-docs`",
+        )
 
 
 def _describe(manifest: Path, models: DbtModels) -> None:
@@ -101,10 +113,11 @@ def _describe(manifest: Path, models: DbtModels) -> None:
     manifest.write_text(json.dumps(said))
 
 
-def _made_of(models: DbtModels) -> str:
+def _mark(models: DbtModels) -> bytes:
+    """What a page ends with that is made of the present project, contracts and dbt."""
     contracts = [_described(table) for table in (*models.sources, *models.models)]
     made_of = [project_digest(models.project), dbt_versions(), contracts]
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+    return f"\n<!-- made of {hashlib.sha256(json.dumps(made_of).encode()).hexdigest()} -->\n".encode()
 
 
 def _described(table: Table) -> Mapping[str, Any]:

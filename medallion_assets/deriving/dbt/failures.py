@@ -68,15 +68,15 @@ def keep_failures(
         CommitConflictError: other writers were faster, every time.
     """
     tests = {test.name: test for test in specs.tests}
-    judged = {test.name: _judged(models, test) for test in specs.tests}
+    tables = {test.name: judged(models, test) for test in specs.tests}
     rows = [
         ModelFailure(
             run_id=run_id,
             failed_at=now,
             test=node.name,
-            model=judged[node.name].name,
+            model=tables[node.name].name,
             number=number,
-            key=_key(row, judged[node.name]),
+            key=_key(row, tables[node.name]),
             row=_json(row),
             column=tests[node.name].column,
         )
@@ -89,7 +89,7 @@ def keep_failures(
     return len(rows)
 
 
-def _judged(models: DbtModels, test: CheckSpec) -> Table:
+def judged(models: DbtModels, test: CheckSpec) -> Table:
     """The contract of the table whose rows a test gives."""
     sources = {source.name: source for source in models.sources}
     return models.model(test.model) if test.source is None else sources[test.source]

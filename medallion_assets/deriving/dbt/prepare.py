@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from medallion_assets.contracts.pipeline import DbtModels
-from medallion_assets.deriving.dbt import sources, specs
+from medallion_assets.deriving.dbt import shared, sources, specs
 from medallion_assets.deriving.dbt.lineage import Lineage
 from medallion_assets.deriving.dbt.project import Call, Report, project_digest, ship_parsed
-from medallion_assets.deriving.dbt.shared import shared_texts
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, Specs, specs_text
 from medallion_assets.errors import PermanentError
 from medallion_assets.storage.workspace import workspace
@@ -32,14 +31,17 @@ def prepare(
     report: Report = lambda _: None,
     translate: Translate = lambda specs, _models, _manifest: specs,
 ) -> list[Path]:
-    """Write the files of a project that are made; with `ship` also what was parsed of it. Give those that changed.
+    """Write the files of a project that are made, and remove those that are not any more; give all of these.
+
+    With `ship` what was parsed of it is written too.
 
     `translate` adds to the specifications what only Dagster's own libraries know.
 
     Raises:
         PermanentError: the project cannot be parsed, or lacks a model that is declared.
     """
-    changed = list(_write(models.project, generated_texts(models)))
+    texts = generated_texts(models)
+    changed = [*_remove_others(models.project, texts), *_write(models.project, texts)]
     with workspace() as run:
         call = Call(project=models.project, run=run, report=report)
         changed += _write(models.project, {specs.FILE: specs_text(read_project(call, models, translate))})
@@ -51,7 +53,7 @@ def prepare(
 
 def generated_texts(models: DbtModels) -> dict[str, str]:
     """The files of a project that follow from contracts and other libraries, by their path below it."""
-    made = {path: text() for path, text in models.generated.items()} | shared_texts(models.project)
+    made = {path: text() for path, text in models.generated.items()} | shared.shared_texts(models.project)
     return {**sources.source_texts(models.sources), **made}
 
 
@@ -66,6 +68,16 @@ def read_project(
     call.invoke("compile", "--no-introspect", manifest=call.manifest())
     manifest = json.loads(call.manifest_json.read_text())
     return translate(_Project(manifest=manifest, models=models).specs(), models, manifest)
+
+
+def _remove_others(project: Path, texts: Mapping[str, str]) -> Iterator[Path]:
+    """Remove what was generated before and is not now: a source went, or the project has that macro itself."""
+    for pattern in (*shared.GENERATED, *sources.GENERATED):
+        for file in sorted(project.glob(pattern)):
+            is_ours = shared.MADE_BY in file.read_text().partition("\n")[0]
+            if is_ours and file.relative_to(project).as_posix() not in texts:
+                file.unlink()
+                yield file
 
 
 def _write(project: Path, texts: Mapping[str, str]) -> Iterator[Path]:
@@ -94,6 +106,7 @@ class _Project:
                 found=f"no {', '.join(missing)}",
                 do="add them to the project, or take them out of DbtModels(...)",
             )
+        self._expect_declared_sources()
         lineage = self._lineage()
         made = [
             ModelSpec(
@@ -107,6 +120,18 @@ class _Project:
         ]
         tests = sorted(self._tests(), key=lambda test: test.name)
         return Specs(models=tuple(made), tests=tuple(tests), digest=project_digest(self.models.project))
+
+    def _expect_declared_sources(self) -> None:
+        """A release names the versions that it was built from, which only what is declared has (rule D8)."""
+        declared = {table.name for table in self.models.sources}
+        found = {f"{node['source_name']}.{node['name']}" for node in self.manifest["sources"].values()}
+        if others := sorted(found - declared):
+            raise PermanentError(
+                f"the dbt project {self.models.project.name} has sources that are not declared",
+                expected=f"the sources of DbtModels: {', '.join(sorted(declared))}",
+                found=", ".join(others),
+                do="add their tables to sources of DbtModels(...), or take them out of the project",
+            )
 
     def _tests(self) -> Iterator[CheckSpec]:
         for node in self.manifest["nodes"].values():

@@ -18,7 +18,11 @@ FILES = {
     "tests/generic/rows.sql": "tests/generic/medallion_rows.sql",
 }
 """Files of the project that ships with us, and what a copy in another project is called."""
-HEAD = "{#- Made by `medallion dbt-prepare`. A macro or test of the project's own of that name takes its place. -#}\n"
+GENERATED = tuple(f"{folder}/medallion_*.sql" for folder in ("macros", "tests/generic"))
+"""Where such copies lie."""
+MADE_BY = "`medallion dbt-prepare`"
+"""In the first line of each file that is generated."""
+HEAD = f"{{#- Made by {MADE_BY}. A macro or test of the project's own of that name takes its place. -#}}\n"
 DEFINED = re.compile(r"{%-?\s*(macro|test)\s+(\w+)\s*\(.*?{%-?\s*end\1\s*-?%}\n?", re.DOTALL)
 FOLDERS = ("macros", "tests")
 

@@ -20,6 +20,8 @@ from medallion_assets.contracts.expectations import Action, Expectation
 from medallion_assets.contracts.table import Table
 
 FILE = "models/sources.yml"
+GENERATED = ("models/sources/*_at_fault.sql",)
+"""Where the models of sources lie, also of those that are none any more."""
 HEAD = "Made from the contracts by `medallion dbt-prepare`: change the contracts, not this file."
 
 
@@ -62,11 +64,11 @@ def _tests(table: Table, column: str) -> dict[str, Any]:
     rows = {"rows": f"ref('{_at_fault(table)}')"}
     tests = []
     if not table.column(column).nullable:
-        tests.append(_test("not_null", table, f"{column}_is_filled", f"every row has its {column}", rows))
+        tests.append(_test("filled", table, f"{column}_is_filled", f"every row has its {column}", rows))
     for rule in _known_values(table):
         if rule.column == column:
             values = {"values": list(rule.values), **rows}
-            tests.append(_test("accepted_values", table, f"{column}_is_known", f"no row has another {column}", values))
+            tests.append(_test("known", table, f"{column}_is_known", f"no row has another {column}", values))
     return {"data_tests": tests} if tests else {}
 
 

@@ -19,7 +19,6 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError, SettingsError
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.incident import Incident, read_incidents, record_incidents
-from medallion_assets.operations.sql.answer import answer
 from medallion_assets.settings import QUERY_ALERTS, QUERY_ALERTS_JOB
 
 SEVERITIES = ("warning", "failure")
@@ -145,6 +144,8 @@ def ask_all(lakehouse: Lakehouse, queries: Iterable[QueryAlert], *, workspace: P
 
 
 def _ask(lakehouse: Lakehouse, asked: QueryAlert, workspace: Path) -> Finding:
+    from medallion_assets.operations.sql.answer import answer  # it brings DuckDB, which definitions load without
+
     first_rows: list[str] = []
     rows = 0
     with answer(lakehouse, asked.query, workspace=workspace, at_most_seconds=asked.at_most_seconds) as found:

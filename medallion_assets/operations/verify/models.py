@@ -4,7 +4,8 @@ Belongs here: building in a DuckDB file that is thrown away, and naming the part
 Does not: publishing anything, or Silver, which is made again for itself (recomputation.py).
 
 A release names the versions of Silver that it was built from, so what has come in since is no difference. What cannot
-be repeated is said in a note and is no finding: a version of Silver that is gone, or a project that is another one now.
+be repeated is said in a note and is no finding: a version of Silver that is gone, a project that is another one now, or
+no room for it.
 """
 
 from __future__ import annotations
@@ -16,15 +17,24 @@ import polars as pl
 
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
+from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import commit_note, commits_since, last_commit
-from medallion_assets.delta.releases import RELEASE_NOTE, Release, latest_release, open_release
+from medallion_assets.delta.releases import (
+    RELEASE_NOTE,
+    RELEASES,
+    Release,
+    latest_release,
+    open_release,
+    tables_of_newest,
+)
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.build import Build
 from medallion_assets.deriving.dbt.export import model_parts
+from medallion_assets.deriving.dbt.failures import judged
 from medallion_assets.deriving.dbt.project import prepared_specs
 from medallion_assets.deriving.dbt.refresh import build_of
 from medallion_assets.deriving.dbt.restating import RULES_NOTE, rules_of
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import DiskFullError, PermanentError
 from medallion_assets.operations.verify.findings import Finding, Verification, rebuild
 from medallion_assets.operations.verify.recomputation import difference, rows_in
 
@@ -34,14 +44,26 @@ Progress = Callable[[str, int, int], None]
 def verify_models(
     lakehouse: Lakehouse, models: DbtModels, well: Mapping[str, Snapshot], *, limits: DuckDBLimits, progress: Progress
 ) -> Verification:
-    """Compare every model that is `well` with what its release's versions of Silver give.
+    """Compare every model that is `well` with what its release's versions of Silver give; name tables that are gone.
 
     Raises:
-        TransientError: the storage did not answer, or the disk is full.
+        TransientError: the storage did not answer.
     """
     answer, published = Verification(), [well[table.name] for table in models.models if table.name in well]
-    if not published or any(source.name not in well for source in models.sources):
-        return answer  # nothing is made yet, or there is a finding about what comes before
+    named = tables_of_newest(lakehouse, models.name) if RELEASES.name in well else frozenset()
+    if not published and not named:
+        return answer  # nothing is made yet
+    unwell = [table for table in (RELEASES, *models.sources, *models.models) if table.name not in well]
+    gone = [table for table in unwell if not lakehouse.exists(table)]
+    answer.findings.extend(_gone(table) for table in gone if table.name in named)
+    first = [table.name for table in unwell if table.name in named or table not in gone]
+    if built_from := [name for name in first if name not in {table.name for table in models.models}]:
+        answer.notes.append(f"{models.name} was not built again: {', '.join(built_from)} comes first")
+        return answer
+    if first:
+        answer.notes.append(f"{', '.join(first)} was not compared with what is built again: a finding comes first")
+    if not published:
+        return answer
     release = latest_release(lakehouse, models.name, published[0].table)
     if release is None:
         answer.notes.append(f"{models.name} was not built again: none of its builds is complete")
@@ -52,14 +74,14 @@ def verify_models(
         _expect_same_rules(models, release, open_release(lakehouse, release, published[0].table))
         sources = [open_release(lakehouse, release, source) for source in models.sources]
         with build_of(models, sources, limits=limits) as (built, connection):
-            if tests := list(_failed_tests(models, built, release)):
-                answer.findings.extend(tests)
+            if built.failed:
+                built.expect_room()
+                answer.findings.extend(_failures(models, built, release))
                 return answer
-            built.expect_passed()
             for number, latest in enumerate(published, start=1):
                 answer.findings.extend(model_differences(connection, release, latest))
                 progress(what, number, len(published))
-    except PermanentError as error:
+    except (PermanentError, DiskFullError) as error:
         parts = "; ".join(str(part) for part in (error.what, error.found) if part)
         answer.notes.append(f"{models.name} was not built again and compared: {parts}")
     return answer
@@ -80,19 +102,32 @@ def _expect_same_rules(models: DbtModels, release: Release, published: Snapshot)
     prepared_specs(models)
 
 
-def _failed_tests(models: DbtModels, built: Build, release: Release) -> Iterator[Finding]:
-    """Tests that the release has passed: then the files of Silver are not what they were."""
-    model_of = {test.name: models.model(test.model).name for test in prepared_specs(models).tests}
+def _gone(table: Table) -> Finding:
+    return Finding(
+        table=table.name,
+        check="table_is_there",
+        expected="the table, which the newest release of the models names",
+        found="none",
+        do="run its asset, which makes it anew from what lies before it, or take its folder from a backup",
+    )
+
+
+def _failures(models: DbtModels, built: Build, release: Release) -> Iterator[Finding]:
+    """What the release has passed by the same SQL: then the files of Silver are not what they were."""
+    tests = {test.name: judged(models, test) for test in prepared_specs(models).tests}
+    published = {table.short_name: table for table in models.models}
     for node in built.failed:
-        if node.is_test and node.status == "fail":
-            yield Finding(
-                table=model_of[node.name],
-                check="tests_pass_again",
-                expected=f"no row at fault of {node.name}, as when release {release.release_id} was built",
-                found=f"{node.failures:,} of them in what the same versions of Silver give now",
-                do=f"look at Silver first (`medallion verify --deep` makes it again as well); then "
-                f"{rebuild(model_of[node.name])}",
-            )
+        table = (tests if node.is_test else published).get(node.name, models.models[0])
+        fails = node.is_test and node.status == "fail"
+        should = f"no row at fault of {node.name}" if fails else f"{node.name} made"
+        now = f"{node.failures:,} of them in what the same versions of Silver give now"
+        yield Finding(
+            table=table.name,
+            check="tests_pass_again" if fails else "builds_again",
+            expected=f"{should}, as when release {release.release_id} was built",
+            found=now if fails else str(node.message),
+            do=f"look at Silver first (`medallion verify --deep` makes it again as well); then {rebuild(table.name)}",
+        )
 
 
 def model_differences(connection: duckdb.DuckDBPyConnection, release: Release, latest: Snapshot) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ from pydantic import Field
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.contracts.table import Table
-from medallion_assets.deriving.dbt.docs import DocsPlace, write_changed_docs
+from medallion_assets.deriving.dbt.docs_place import DocsPlace
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, expect_models, read_specs
 from medallion_assets.errors import MedallionError
 from medallion_assets.orchestration.jobs import step_name
@@ -107,6 +107,8 @@ def verdicts(built: DbtModels, tests: tuple[CheckSpec, ...], done: "Refreshed") 
 
 def _write_docs(context: dg.AssetExecutionContext, built: DbtModels, limits: DuckDBLimits, docs: DocsPlace) -> None:
     """Write the pages of a project that has changed; what is published is published without them too."""
+    from medallion_assets.deriving.dbt.docs import write_changed_docs
+
     try:
         if write_changed_docs(built, docs, limits=limits):
             context.log.info("wrote dbt docs of %s: %s", built.name, docs.file(built))

@@ -7,11 +7,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from medallion_assets.deriving.dbt import docs
-from medallion_assets.deriving.dbt.docs import DocsPlace, write_changed_docs
+from medallion_assets.deriving.dbt.docs import write_changed_docs, write_docs
+from medallion_assets.deriving.dbt.docs_place import DocsPlace
 from medallion_assets.deriving.dbt.specs import read_specs
+from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.star_schema.models import STAR
 
 pytestmark = pytest.mark.xdist_group("dbt")
@@ -33,10 +36,7 @@ def test_pages_are_written_once_and_again_when_a_contract_changes(
     )  # what the contract says, of a column that the project says nothing of
     assert re.search(r'"applies_from":\s*\{"type":\s*"TIMESTAMP WITH TIME ZONE"', text)  # what DuckDB says
     assert "compiled_code" in text
-    assert [file.name for file in (tmp_path / STAR.name).iterdir()] in (
-        ["index.html", "made_of.txt"],
-        ["made_of.txt", "index.html"],
-    )
+    assert [file.name for file in (tmp_path / STAR.name).iterdir()] == ["index.html"]
 
     written: list[str] = []
     monkeypatch.setattr(docs, "write_docs", lambda models, *_, **__: written.append(models.name))
@@ -44,6 +44,33 @@ def test_pages_are_written_once_and_again_when_a_contract_changes(
     other = replace(STAR, models=(replace(STAR.models[0], description="another"), *STAR.models[1:]))
     assert write_changed_docs(other, place)
     assert written == ["star_schema"]
+
+
+def test_a_page_of_something_else_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it is made of stands in itself: a page that another process put there meanwhile brings its own."""
+    place = DocsPlace(folder=tmp_path)
+    page = place.file(STAR)
+    page.parent.mkdir()
+    written: list[str] = []
+    monkeypatch.setattr(docs, "write_docs", lambda models, *_, **__: written.append(models.name))
+    for content in (b"", b"\xff of an older project", b"<html>\n<!-- made of another -->\n"):
+        page.write_bytes(content)
+        assert write_changed_docs(STAR, place)
+    page.write_bytes(b"<html>" + docs._mark(STAR))
+    assert not write_changed_docs(STAR, place)
+    assert len(written) == 3
+
+
+def test_what_duckdb_refuses_is_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step takes it as a warning, for its tables are published already."""
+
+    def refuse(*_: object) -> None:
+        raise duckdb.IOException("cannot write")
+
+    monkeypatch.setattr(docs, "make_empty_view", refuse)
+    with pytest.raises(PermanentError, match=r"dbt docs of star_schema cannot be made.*cannot write"):
+        write_docs(STAR, DocsPlace(folder=tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

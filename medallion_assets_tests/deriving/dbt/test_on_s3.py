@@ -10,6 +10,7 @@ import pytest
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.policies import DUCKDB_LIMITS
+from medallion_assets.delta.releases import RELEASES
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import DiskFullError
 from medallion_assets.operations.sql.answer import answer
@@ -42,7 +43,7 @@ def test_a_star_is_built_published_verified_and_asked_in_a_bucket(lake: Lakehous
     assert list(tmp_path.iterdir()) == []
 
     expect_star(lake, shop.star())
-    well = {table.name: lake.open(table) for table in (*STAR.sources, *STAR.models)}
+    well = {table.name: lake.open(table) for table in (RELEASES, *STAR.sources, *STAR.models)}
     found = verify_models(lake, STAR, well, limits=DUCKDB_LIMITS, progress=lambda *_: None)
     assert found == Verification()
     assert list(tmp_path.iterdir()) == []

@@ -20,7 +20,7 @@ from medallion_assets.deriving.dbt.project import PARSED_OF, Call, prepared_spec
 from medallion_assets.deriving.dbt.rebuild import rebuild_models
 from medallion_assets.deriving.dbt.refresh import refresh
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, Specs
-from medallion_assets.errors import DiskFullError, OutOfMemoryError, PermanentError
+from medallion_assets.errors import DiskFullError, ModelTestsError, OutOfMemoryError, PermanentError
 from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets_tests.deriving.dbt.planting import NOW
 
@@ -118,6 +118,13 @@ def test_too_little_memory_or_disk_is_none_of_the_sqls_faults(said: str, error: 
     node = Node(name="m", kind="model", status="error", message=said)
     with pytest.raises(error):
         Build(nodes=(node,), seconds=0).expect_passed()
+
+
+def test_tests_that_failed_are_named_first_where_a_model_broke_of_their_rows_too() -> None:
+    model = Node(name="dim", kind="model", status="error", message="Conversion Error")
+    of_source = Node(name="orders_status_is_known", kind="test", status="fail", failures=2)
+    with pytest.raises(ModelTestsError, match=r"failed: orders_status_is_known;.*dim: Conversion Error"):
+        Build(nodes=(model, of_source), seconds=0).expect_passed()
 
 
 @pytest.mark.slow

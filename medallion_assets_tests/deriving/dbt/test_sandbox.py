@@ -9,9 +9,11 @@ import yaml
 
 from medallion_assets.delta.duckdb_views import connect
 from medallion_assets.deriving.dbt.sandbox import make_sandbox, sandbox
+from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.star_schema.models import STAR
+from medallion_assets.pipelines.star_schema.orders import ORDERS
 from medallion_assets_tests.cli.command_line import answer
-from medallion_assets_tests.deriving.dbt.planting import ORDERS, lakehouse_at, plant, plant_shop
+from medallion_assets_tests.deriving.dbt.planting import lakehouse_at, plant, plant_shop
 
 
 def test_a_sandbox_has_the_latest_rows_and_goes_with_its_context(tmp_path: Path) -> None:
@@ -34,6 +36,23 @@ def test_the_command_prints_how_to_call_dbt(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("MEDALLION_HOME", str(tmp_path))
     monkeypatch.setenv("MEDALLION_PIPELINES", "medallion_assets.pipelines.star_schema.pipeline:STAR_SCHEMA")
     plant_shop(lakehouse_at(tmp_path))
-    made = answer("dbt-sandbox", tmp_path / "sandbox")
+    monkeypatch.chdir(tmp_path)
+    made = answer("dbt-sandbox", "sandbox")  # dbt takes what is relative to be below its project
+    places = made["command"][made["command"].index("--profiles-dir") + 1 :: 2]
+    assert [places[0], *places[2:]] == [str(tmp_path / path) for path in ("sandbox", "sandbox/target", "sandbox/logs")]
     assert made["command"][:4] == ["dbt", "build", "--project-dir", str(STAR.project)]
     assert (tmp_path / "sandbox" / "profiles.yml").is_file()
+
+
+def test_a_folder_of_somebody_else_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "profiles.yml").write_text("mine: {}")
+    with pytest.raises(PermanentError, match="files that are none of a sandbox"):
+        make_sandbox(lakehouse_at(tmp_path), STAR, tmp_path)
+    assert (tmp_path / "profiles.yml").read_text() == "mine: {}"
+
+
+def test_a_folder_inside_the_project_is_refused(tmp_path: Path) -> None:
+    inside = STAR.project / "sandbox"
+    with pytest.raises(PermanentError, match="inside the dbt project"):
+        make_sandbox(lakehouse_at(tmp_path), STAR, inside)
+    assert not inside.exists()

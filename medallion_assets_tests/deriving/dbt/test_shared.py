@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
+
 from medallion_assets.contracts.shipped import DBT_PROJECT
 from medallion_assets.deriving.dbt.shared import DEFINED, FILES, shared_texts
+from medallion_assets.deriving.dbt.sources import FILE, source_texts
+from medallion_assets.pipelines.star_schema.models import STAR
 
 
 def defined(text: str) -> set[str]:
@@ -29,5 +33,12 @@ def test_a_macro_of_the_projects_own_stays_the_only_one_of_its_name(tmp_path: Pa
         (tmp_path / path).write_text(text)
     made = shared_texts(tmp_path)  # prepared again: what was written before is none of the project's own
     assert "unique_key" not in made["tests/generic/medallion_rows.sql"]
-    assert defined(made["tests/generic/medallion_rows.sql"]) >= {"not_null", "accepted_values"}
+    assert defined(made["tests/generic/medallion_rows.sql"]) >= {"filled", "known"}
     assert defined(made["macros/medallion_schemas.sql"]) == {"generate_schema_name"}
+
+
+def test_tests_of_generated_sources_are_none_of_dbts_own_names() -> None:
+    """A project's own `not_null` takes none of our arguments."""
+    for table in yaml.safe_load(source_texts(STAR.sources)[FILE])["sources"][0]["tables"]:
+        tests = [*table["data_tests"], *(test for column in table["columns"] for test in column.get("data_tests", []))]
+        assert {kind for test in tests for kind in test} <= {"unique_key", "filled", "known"}

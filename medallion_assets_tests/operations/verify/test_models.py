@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,18 +16,25 @@ from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DUCKDB_LIMITS
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.partitions import conform
-from medallion_assets.delta.releases import latest_release
+from medallion_assets.delta.releases import RELEASES, latest_release
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.deriving.dbt.build import Build, Node
 from medallion_assets.deriving.dbt.publish import publish
+from medallion_assets.deriving.dbt.refresh import refresh
+from medallion_assets.operations.verify import models as verify_module
 from medallion_assets.operations.verify.findings import Finding, Verification
+from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.operations.verify.models import model_differences, verify_models
-from medallion_assets.pipelines.star_schema.facts import FCT_ORDER_LINE
+from medallion_assets.pipelines.star_schema.facts import FCT_ORDER_LINE, MART_REVENUE
 from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets.pipelines.star_schema.order_lines import ORDER_LINES
 from medallion_assets.pipelines.star_schema.orders import ORDERS
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
+from medallion_assets.pipelines.star_schema.products import PRODUCTS
+from medallion_assets.pipelines.star_schema.samples.files import write_shop
 from medallion_assets_tests.deriving.dbt.planting import FEBRUARY, NOW, plant, plant_shop, refreshed
 from medallion_assets_tests.deriving.dbt.test_publish import DIMENSION, FACT, TABLES, built, publication
+from medallion_assets_tests.properties.test_star_schema import arrive
 
 pytestmark = pytest.mark.xdist_group("dbt")  # importing dbt takes seconds
 
@@ -80,7 +88,8 @@ def lake(tmp_path: Path) -> Lakehouse:
 
 def looked_at(lake: Lakehouse, models: DbtModels = STAR) -> Verification:
     """What is said of the models alone, where nothing was found about the files of any table."""
-    well = {table.name: lake.open(table) for table in (*models.sources, *models.models)}
+    tables = (RELEASES, *models.sources, *models.models)
+    well = {table.name: lake.open(table) for table in tables if lake.exists(table)}
     return verify_models(lake, models, well, limits=DUCKDB_LIMITS, progress=lambda *_: None)
 
 
@@ -145,3 +154,71 @@ def test_what_cannot_be_repeated_is_said_and_no_finding(
     (note,) = found.notes
     assert note.startswith("star_schema was not built again")
     assert said in note
+
+
+def fail(monkeypatch: pytest.MonkeyPatch, *failed: Node) -> None:
+    """Let dbt say that of some nodes, though Silver and the rules are those of the release."""
+
+    @contextmanager
+    def of(*_: object, **__: object) -> Iterator[tuple[Build, None]]:
+        yield Build(nodes=failed, seconds=0), None
+
+    monkeypatch.setattr(verify_module, "build_of", of)
+
+
+@pytest.mark.slow
+def test_no_room_to_build_again_is_said_and_no_finding(lake: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "IO Error: No space left on device"
+    fail(monkeypatch, Node(name="fct_order_line", kind="model", status="error", message=said))
+    found = looked_at(lake)
+    assert found.findings == []
+    assert "the disk is full" in found.notes[0]
+
+
+@pytest.mark.slow
+def test_what_breaks_on_the_same_silver_is_found_of_its_table(lake: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test of a source is one of that table."""
+    model = Node(name="fct_order_line", kind="model", status="error", message="Conversion Error")
+    of_source = Node(name="orders_status_is_known", kind="test", status="fail", failures=2)
+    fail(monkeypatch, model, of_source)
+    found = looked_at(lake)
+    assert found.notes == []
+    assert [(finding.table, finding.check) for finding in found.findings] == [
+        (FCT_ORDER_LINE.name, "builds_again"),
+        (ORDERS.name, "tests_pass_again"),
+    ]
+    assert found.findings[0].found == "Conversion Error"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dropped", [MART_REVENUE, PRODUCTS], ids=lambda table: table.name)
+def test_a_table_that_the_release_names_and_that_is_gone_is_found(lake: Lakehouse, dropped: Table) -> None:
+    shutil.rmtree(lake.uri(dropped))
+    found = looked_at(lake)
+    assert [(finding.table, finding.check) for finding in found.findings] == [(dropped.name, "table_is_there")]
+    (note,) = found.notes
+    assert dropped.name in note
+
+
+def test_models_that_were_never_built_are_nothing_to_speak_of(tmp_path: Path) -> None:
+    lake = Lakehouse(url=str(tmp_path))
+    assert looked_at(lake) == Verification()
+    plant_shop(lake)
+    assert looked_at(lake) == Verification()
+
+
+@pytest.mark.slow
+def test_of_a_whole_lakehouse_a_changed_row_is_found_and_models_on_a_broken_source_are_named(tmp_path: Path) -> None:
+    sample = tmp_path / "sample"
+    keys = write_shop(str(sample), seed=5, orders=30, customers=5, products=4, days=3, bad_share=0)
+    lake = Lakehouse(url=str(tmp_path / "lakehouse"), catalog=Catalog((STAR_SCHEMA,)))
+    arrive(lake, tmp_path / "raw", [sample / key for key in keys])
+    refresh(lake, STAR, now=NOW).build.expect_passed()
+    assert verify(lake, deep=True).findings == []
+    change(lake, FCT_ORDER_LINE, pl.col("quantity") + 1)
+    found = verify(lake, deep=True)
+    assert [(finding.table, finding.check) for finding in found.findings] == [
+        (FCT_ORDER_LINE.name, "equals_recomputation")
+    ]
+    (Path(lake.uri(ORDERS)) / lake.open(ORDERS).files["path"][0]).unlink()
+    assert "star_schema was not built again: silver.orders comes first" in verify(lake, deep=True).notes

@@ -94,9 +94,9 @@ def test_settings_give_the_refresh_another_time(tmp_path: Path) -> None:
     assert repository.get_schedule_def("medallion_dbt_schedule").cron_schedule == ["30 3 * * *"]
 
 
-def test_loading_definitions_imports_no_dbt() -> None:
+def test_loading_definitions_imports_neither_dbt_nor_duckdb() -> None:
     """It takes seconds, and every process of Dagster loads the definitions."""
-    heavy = {"dbt", "sqlglot", "dagster_dbt"}
+    heavy = {"dbt", "duckdb", "sqlglot", "dagster_dbt"}
     code = (
         "import sys, medallion_assets.definitions as loaded; "
         f"print(len(loaded.defs.resolve_asset_graph().asset_check_keys), sorted({heavy} & sys.modules.keys()))"
