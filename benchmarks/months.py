@@ -87,7 +87,6 @@ def gold(raw: str, lake: str) -> None:
 
 def stages(rows: int, tell: Callable[[str], None]) -> dict[str, Cost]:
     """The cost of each stage, one after the other."""
-    expect_space(rows)
     tell(f"writing a month of {rows:,} rows (kept in .cache up to {KEPT_ROWS:,})")
     raw, lake = sample(rows), CACHE / "months-lake"
     shutil.rmtree(lake, ignore_errors=True)
@@ -114,6 +113,7 @@ def expect_space(rows: int) -> None:
 
 def curve(rows: int, tell: Callable[[str], None]) -> dict[int, dict[str, Cost]]:
     """The costs of months up to one of some rows, by their rows."""
+    expect_space(rows)
     return {length: stages(length, tell) for length in (*(shorter for shorter in CURVE if shorter < rows), rows)}
 
 

@@ -75,7 +75,10 @@ def fetched_asset(loaded: Loaded) -> dg.AssetsDefinition:
 
 
 def fetched_metadata(loaded: Loaded, raw_url: str, windows: list[Fetched], asked_again: list[str]) -> dict[str, Any]:
-    """What a run landed; no more of the API than the windows that it was asked for."""
+    """What this attempt landed; no more of the API than the windows that it was asked for.
+
+    What an attempt before it had landed is in the run's log.
+    """
     figures = [
         {
             "pages": len(found.pages),

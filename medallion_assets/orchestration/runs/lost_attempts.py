@@ -20,6 +20,7 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, read_attempts, record_attempts
+from medallion_assets.operations.stages import REFRESH
 from medallion_assets.orchestration.jobs import step_names
 from medallion_assets.orchestration.runs.outcomes import is_interrupt, step_error
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end, kind_of_interrupt
@@ -95,9 +96,19 @@ def record_lost_attempts(lakehouse: Lakehouse, instance: dg.DagsterInstance, run
 
 
 def record_recently_lost(lakehouse: Lakehouse, instance: dg.DagsterInstance, now: datetime) -> int:
-    """The same for every run that ended badly in the time that LOOK_BACK names."""
-    filters = dg.RunsFilter(statuses=ENDED_BADLY, updated_after=now - LOOK_BACK)
-    return _record(lakehouse, instance, [record.dagster_run for record in instance.get_run_records(filters)])
+    """The same for every run that ended badly in the time that LOOK_BACK names.
+
+    And for those that ended well although a process may have been lost: where each step has one, it is tried again.
+    """
+    since = now - LOOK_BACK
+    filters = [dg.RunsFilter(statuses=ENDED_BADLY, updated_after=since)]
+    filters += [
+        dg.RunsFilter(job_name=pipeline.job(REFRESH), statuses=[dg.DagsterRunStatus.SUCCESS], updated_after=since)
+        for pipeline in lakehouse.catalog.pipelines
+        if pipeline.refresh is not None
+    ]
+    records = [record for wanted in filters for record in instance.get_run_records(wanted)]
+    return _record(lakehouse, instance, [record.dagster_run for record in records])
 
 
 def _record(lakehouse: Lakehouse, instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TransientError
@@ -21,7 +22,8 @@ from medallion_assets.operations.pipeline_runs import (
     read_attempts,
     record_attempts,
 )
-from medallion_assets.orchestration.reporting import stage_errors, step_retries
+from medallion_assets.operations.stages import REFRESH
+from medallion_assets.orchestration.reporting import asset_key, stage_errors, step_retries
 from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.lost_attempts import (
     LOOK_BACK,
@@ -32,6 +34,8 @@ from medallion_assets.orchestration.runs.lost_attempts import (
     record_recently_lost,
 )
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
+from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets_tests.pipeline import lakehouse_at
 
 AT = datetime(2025, 5, 1, tzinfo=UTC)
@@ -248,3 +252,22 @@ def test_the_monitor_finds_what_no_sensor_saw(lakehouse: Lakehouse) -> None:
         assert record_recently_lost(lakehouse, instance, now) == 2
         assert record_recently_lost(lakehouse, instance, now) == 0
     assert set(read_attempts(lakehouse)["run_id"]) == runs
+
+
+def test_a_step_that_was_lost_and_tried_again_has_a_row_though_its_run_ended_well(tmp_path: Path) -> None:
+    """Where each step has a process of its own, one may be lost while its run goes on."""
+    lakehouse = Lakehouse(url=str(tmp_path), catalog=Catalog((STAR_SCHEMA,)))
+    lost = iter([dg.RetryRequested(max_retries=1, seconds_to_wait=0)])
+
+    @dg.asset(key=asset_key(CRM_CUSTOMERS))
+    def silver() -> None:
+        for error in lost:
+            raise error
+
+    refresh = dg.define_asset_job(STAR_SCHEMA.job(REFRESH), selection=dg.AssetSelection.assets(silver))
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = dg.Definitions([silver], jobs=[refresh]).resolve_job_def(STAR_SCHEMA.job(REFRESH))
+        assert job.execute_in_process(instance=instance).success
+        assert record_recently_lost(lakehouse, instance, datetime.now(UTC)) == 2
+    rows = read_attempts(lakehouse).sort("attempt").select("stage", "attempt", "outcome").rows()
+    assert rows == [(CRM_CUSTOMERS.name, 1, "failed"), (CRM_CUSTOMERS.name, 2, "succeeded")]
