@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from medallion_assets.errors import SettingsError
 
@@ -24,13 +24,22 @@ class _Values(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _in_order(workers: int | tuple[int, int]) -> int | tuple[int, int]:
+    if not isinstance(workers, int) and workers[0] > workers[1]:
+        raise ValueError(f"workers are from the fewest to the most, not {list(workers)}")
+    return workers
+
+
+Workers = Annotated[PositiveInt | tuple[PositiveInt, PositiveInt], AfterValidator(_in_order)]
+
+
 class Shape(_Values):
     """A cluster's workers: so many, or from so many to so many as they are needed; on spot capacity or not.
 
     `spot` false: on demand alone. True: spot, and on demand where there is none; the driver is on demand always.
     """
 
-    workers: int | tuple[int, int] = Field(default=(2, 8))
+    workers: Workers = Field(default=(2, 8))
     spot: bool = True
 
     @property
@@ -93,7 +102,7 @@ class Where(_Values):
 
     on: Kind = "local"
     command: tuple[str, ...] = ()
-    workers: int | tuple[int, int] | None = None
+    workers: Workers | None = None
     spot: bool | None = None
 
     @model_validator(mode="before")

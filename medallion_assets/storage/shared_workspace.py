@@ -9,6 +9,7 @@ bucket knows no locks: there a workspace is abandoned when it is older than any 
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,9 +19,12 @@ from pathlib import Path
 import obstore
 from obstore.store import ObjectStore
 
+from medallion_assets.errors import MedallionError
 from medallion_assets.storage.failures import store_errors
 from medallion_assets.storage.stores import open_store
 from medallion_assets.storage.workspace import workspace
+
+LOG = logging.getLogger(__name__)
 
 FOLDER = "_workspace"
 """Its name beside the layers. Delta readers, and Spark, pass over names that begin so."""
@@ -39,12 +43,23 @@ def shared_workspace(url: str, storage_options: Mapping[str, str], *, now: datet
         return
     moment = now or datetime.now(UTC)
     store = open_store(f"{url}/{FOLDER}", storage_options)
-    _remove_abandoned(store, moment)
+    with _only_warned(FOLDER):
+        _remove_abandoned(store, moment)
     name = f"{moment:{STAMP}}-{uuid.uuid4().hex}"
     try:
         yield f"{url}/{FOLDER}/{name}"
     finally:
-        _remove(store, name)
+        with _only_warned(name):
+            _remove(store, name)
+
+
+@contextmanager
+def _only_warned(name: str) -> Iterator[None]:
+    """What lies about costs a little space until a later sweep: no work is stopped for it, or undone."""
+    try:
+        yield
+    except MedallionError as error:
+        LOG.warning("%s could not be tidied up; a later run tries it again: %s", name, error)
 
 
 def _remove_abandoned(store: ObjectStore, now: datetime) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.storage.options import StorageOptions
@@ -44,3 +45,16 @@ def test_in_a_bucket_too_and_one_goes_that_was_abandoned(s3_server: S3Server) ->
         assert set(keys()) > {young, others}
         assert len(keys()) == 3
     assert keys() == sorted([young, others])
+
+
+def test_what_cannot_be_tidied_up_is_a_warning(s3_server: S3Server, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither the sweep before nor the removal after stops the work, or hides its own error."""
+    options = StorageOptions(
+        {name: s3_server.environment[name] for name in s3_server.environment if "DEFAULT" not in name}
+    )
+    with (
+        pytest.raises(ValueError, match="the work's own"),
+        shared_workspace("s3://there-is-no-such-bucket/lake", options, now=NOW),
+    ):
+        raise ValueError("the work's own")
+    assert len([line for line in caplog.messages if "could not be tidied up" in line]) == 2
