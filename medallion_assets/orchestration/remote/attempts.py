@@ -15,8 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
+from pydantic import ValidationError
+
 from medallion_assets.compute.job import TOKEN_CHARACTERS
-from medallion_assets.remote.place import END, REQUEST, RemotePlace
+from medallion_assets.remote.place import END, JOB, REQUEST, RemotePlace
 from medallion_assets.remote.request import Request
 
 
@@ -27,6 +29,11 @@ class RemoteAttempt:
     place: RemotePlace
     token: str
     is_known: bool
+
+    @property
+    def has_job(self) -> bool:
+        """Whether a service has given it a job, as far as anybody noted."""
+        return self.place.read(JOB) is not None
 
     def end(self, outcome: str) -> None:
         """Mark that its end was seen."""
@@ -53,9 +60,17 @@ class RemoteAttempts:
             if place.read(END) is not None:
                 continue
             known = place.read(REQUEST)
-            if known is None or Request.model_validate(known["extras"]["request"]).is_same_work(request):
+            if known is None or _is_same_work(known["extras"]["request"], request):
                 return RemoteAttempt(place=place, token=token_of(name), is_known=known is not None)
         raise AssertionError
+
+
+def _is_same_work(known: object, request: Request) -> bool:
+    """Whether a request that lies there asks for the same. One of another release of this project may not be read."""
+    try:
+        return Request.model_validate(known).is_same_work(request)
+    except ValidationError:
+        return False
 
 
 def token_of(name: str) -> str:

@@ -91,10 +91,10 @@ class Elsewhere:
         try:
             figures = self._run(context, where, stage, work, request, attempt, reader)
         except BaseException as error:
-            if isinstance(error, PermanentError) or not isinstance(error, Exception):
-                with suppress(MedallionError):  # whoever comes next finds an attempt whose process is gone
-                    attempt.end("refused" if isinstance(error, Exception) else "canceled")
-            raise  # without an answer the next attempt asks for the same job
+            with suppress(MedallionError):  # whoever comes next finds an attempt whose process is gone
+                if (outcome := _outcome(error, has_job=attempt.has_job, is_job=where.on in SERVICES)) is not None:
+                    attempt.end(outcome)
+            raise  # what was not seen to its end is found by the next attempt: the same job
         ended = yield from _taken(reader, figures)
         attempt.end("lost" if ended is None else "failed" if ended.failure else "succeeded")
         if ended is None:
@@ -174,6 +174,15 @@ def expect_known_tables(compute: Compute, tables: Collection[Table], built_here:
                 found="a dbt model: all models of a project are one step, in Dagster's process" if is_dbt else name,
                 do="correct or remove it",
             )
+
+
+def _outcome(error: BaseException, *, has_job: bool, is_job: bool) -> str | None:
+    """How an attempt ended that raised; None: it may go on. `has_job`: that of `is_job` is known by its id."""
+    if isinstance(error, PermanentError):
+        return None if has_job else "refused"
+    if isinstance(error, Exception):
+        return None
+    return "canceled" if has_job or not is_job else None
 
 
 def _taken(reader: MessageReader, figures: Mapping[str, Any]) -> Generator[Report, None, Ended | None]:

@@ -13,7 +13,7 @@ from threading import Event
 import dagster as dg
 
 from medallion_assets.compute.job import Job, Look, Service, State
-from medallion_assets.errors import MedallionError, TransientError
+from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.orchestration.remote.attempts import RemoteAttempt
 from medallion_assets.orchestration.remote.pipes import MessageReader, RequestInjector
 from medallion_assets.remote.place import JOB
@@ -67,6 +67,13 @@ class JobClient(dg.PipesClient):
 
     def _start(self, job: Job, attempt: RemoteAttempt, report: Callable[[str], object]) -> str:
         known = attempt.place.read(JOB)
+        if known is not None and known["service"] != self.service.name:
+            raise PermanentError(
+                f"{job.name} is a job of another service",
+                expected=self.service.name,
+                found=f"{known['service']}: {known['job_id']}",
+                do="wait for its end, or cancel it there; then start a run of its own, not this one anew",
+            )
         if known is not None:
             return str(known["job_id"])
         job_id = self.repeating.run(lambda: self.service.start(job), report)

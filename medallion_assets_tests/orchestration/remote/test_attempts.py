@@ -46,3 +46,12 @@ def test_another_request_and_another_run_have_attempts_of_their_own(tmp_path: Pa
     found = [attempts.next("root", ANOTHER), attempts.next("other", REQUESTED)]
     assert [attempt.is_known for attempt in found] == [False, False]
     assert len({token, *(attempt.token for attempt in found)}) == 3
+
+
+def test_a_request_of_another_release_is_other_work(tmp_path: Path) -> None:
+    attempts = RemoteAttempts(url=str(tmp_path))
+    first = attempts.next("root", REQUESTED)
+    written = REQUESTED.model_dump(mode="json") | {"a_field_of_tomorrow": 1}
+    first.place.write_once(REQUEST, {"extras": {"request": written}})
+    again = attempts.next("root", REQUESTED)
+    assert (again.is_known, again.token != first.token) == (False, True)

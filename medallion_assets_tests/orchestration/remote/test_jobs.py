@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.errors import DagsterExecutionInterruptedError
 
+from medallion_assets.compute.emr_serverless import EmrServerlessService
+from medallion_assets.compute.job import Job
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets_tests.compute.job_servers import (
     BROKEN_AT_AWS,
@@ -106,3 +110,53 @@ def test_a_job_that_is_refused_is_not_tried_again(elsewhere: Graphs, server: Job
     run = graph.run(TRANSACTIONS)
     assert (run.retries, server.calls) == (0, ["start"])
     assert "what to do" in run.failure
+
+
+DENIED = (403, {"__type": "AccessDeniedException", "message": "the token has expired"})
+
+
+def again(home: Path, graph: Graph) -> Any:
+    """The run, started anew."""
+    (root,) = (home / "lakehouse/operations/remote").iterdir()
+    return graph.run(TRANSACTIONS, tags={"dagster/root_run_id": root.name})
+
+
+def test_a_job_that_cannot_be_looked_at_is_found_again(elsewhere: Graphs, server: JobServer, tmp_path: Path) -> None:
+    """Keys that expire while it works end the step, not the job: a second one would work beside it."""
+    server.faults["look"] = [DENIED, DENIED]
+    graph = elsewhere("emr_serverless")
+    land(graph, base())
+    assert not graph.run(TRANSACTIONS).success
+    assert not again(tmp_path, graph).success
+    assert (len(server.jobs), server.calls) == (1, ["start", "look", "look"])
+
+
+def test_a_start_that_is_interrupted_is_found_again(
+    elsewhere: Graphs, server: JobServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the service's answer and the note of it nobody knows the job's id, but its token."""
+    graph = elsewhere("emr_serverless")
+    land(graph, base())
+    real = EmrServerlessService.start
+
+    def interrupted(service: EmrServerlessService, job: Job) -> str:
+        real(service, job)
+        raise DagsterExecutionInterruptedError
+
+    with monkeypatch.context() as patched, suppress(DagsterExecutionInterruptedError):
+        patched.setattr(EmrServerlessService, "start", interrupted)
+        graph.run(TRANSACTIONS)
+    server.faults["look"] = [DENIED]
+    again(tmp_path, graph)
+    assert (len(server.jobs), server.calls) == (1, ["start", "start", "look"])
+
+
+def test_a_job_of_another_service_is_not_asked_for_here(elsewhere: Graphs, server: JobServer, tmp_path: Path) -> None:
+    server.faults["look"] = [DENIED]
+    graph = elsewhere("emr_serverless")
+    land(graph, base())
+    graph.run(TRANSACTIONS)
+    run = again(tmp_path, elsewhere("databricks"))
+    assert "EMR Serverless" in run.failure
+    assert "Databricks" in run.failure
+    assert server.calls == ["start", "look"]
