@@ -47,10 +47,10 @@ def test_everything_of_both_arrives(tmp_path: Path, postgres: PostgresServer, dy
         desk.export_all("tickets", ticket(1, day=1), ticket(2, day=2))
         sold_on = export_shop(settings.raw_url)
         production.start()
-        wait_until(production, lambda: published(dynamodb_local.client, lakehouse, sold_on), expected(desk))
+        wait_until(production, lambda: published(dynamodb_local, lakehouse, sold_on), expected(desk))
         desk.export_changes("agents", agent("a1", "blue"))
         desk.export_changes("tickets", ticket(3, day=2, requester="r2"), deleted="T1")
-        wait_until(production, lambda: published(dynamodb_local.client, lakehouse, sold_on), expected(desk))
+        wait_until(production, lambda: published(dynamodb_local, lakehouse, sold_on), expected(desk))
         assert {run.job for run in production.runs()} >= {
             "ingest_and_refine",
             "daily_gold_and_publish",
@@ -60,10 +60,11 @@ def test_everything_of_both_arrives(tmp_path: Path, postgres: PostgresServer, dy
         assert verify(lakehouse, deep=True).findings == []
 
 
-def published(client: Any, lakehouse: Lakehouse, sold_on: date) -> dict[str, Any]:
+def published(served: DynamoDBLocal, lakehouse: Lakehouse, sold_on: date) -> dict[str, Any]:
     """What readers find of both, and of the table that nothing serves."""
+    client = served.client
     tables = {SALES_METRICS.to, MINUTES_BY_DAY.to, ASKED_METRICS.to}
-    if not tables <= set(client.list_tables()["TableNames"]) or not lakehouse.exists(OPENED_TICKETS):
+    if not tables <= served.table_names() or not lakehouse.exists(OPENED_TICKETS):
         return {}
     days = (date(2025, 3, 1), date(2025, 3, 2))
     minutes = {

@@ -21,7 +21,7 @@ from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 DAY = date(2025, 3, 4)
-NOW = datetime(2025, 3, 5, 9, tzinfo=UTC)
+NOW = datetime(2125, 3, 5, 9, tzinfo=UTC)  # to come: DynamoDB Local removes what has expired
 Figures = Mapping[str, int]
 START: Figures = {"ann": 1, "bob": 1, "cid": 1, "dan": 1}
 OLDER: Figures = {"ann": 2, "bob": 2, "cid": 1, "eve": 2}

@@ -19,7 +19,7 @@ from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 DAY = date(2025, 3, 4)
-NOW = datetime(2025, 3, 5, 9, tzinfo=UTC)
+NOW = datetime(2125, 3, 5, 9, tzinfo=UTC)  # to come: DynamoDB Local removes what has expired
 KEY = ("product_category", "region")
 GOLD = "id-of-gold"
 Row = Mapping[str, object]

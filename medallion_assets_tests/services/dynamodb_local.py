@@ -42,9 +42,14 @@ class DynamoDBLocal:
         """The AWS variables under which any client talks to this server."""
         return {**CREDENTIALS, "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint}
 
+    def table_names(self) -> set[str]:
+        """Every table that is there: a page names a hundred."""
+        pages = self.client.get_paginator("list_tables").paginate()
+        return {name for page in pages for name in page["TableNames"]}
+
     def empty(self) -> None:
         """Drop every table; those that serve are protected against that."""
-        for table in self.client.list_tables()["TableNames"]:
+        for table in self.table_names():
             self.client.update_table(TableName=table, DeletionProtectionEnabled=False)
             self.client.delete_table(TableName=table)
 
