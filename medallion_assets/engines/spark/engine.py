@@ -25,13 +25,16 @@ from medallion_assets.engines.remote import RemoteEngine
 from medallion_assets.engines.spark.frames import collected, read
 from medallion_assets.engines.spark.session import session
 from medallion_assets.engines.spark.versions import OtherVersionError, versions
-from medallion_assets.errors import TransientError
+from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.settings.spark import SparkSettings
 
 TASKS_A_PROCESS = 4
 """A task takes 0.2 CPU seconds of its process, whatever it does: each begins with reading pyspark's zip anew."""
 NOT_INSTALLED = "No module named"
 OTHER_PYTHON = "PYTHON_VERSION_MISMATCH"
+JAVA_CALLED = "An error occurred while calling"
+REFUSALS = {"AnalysisException", "ParseException", "IllegalArgumentException", "UnsupportedOperationException"}
+"""What PySpark raises, classic or Connect, for work that fails each time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +54,9 @@ class SparkEngine(RemoteEngine):
         """
         if not items:
             return
+        spark = session(self.settings)  # says what is missing, before anything of Spark is imported here
         from pyspark.cloudpickle import dumps
 
-        spark = session(self.settings)
         rows = [(number, bytearray(dumps(item))) for number, item in enumerate(items)]
         frame = spark.createDataFrame(rows, "number long, item binary").coalesce(1)
         frame = frame.repartition(min(len(rows), TASKS_A_PROCESS * self.processes))  # in turn: even to one item
@@ -104,8 +107,20 @@ def as_ours(error: Exception) -> Exception:
             found=line.strip(),
             do="install it where the executors run, and set MEDALLION_SPARK_PYTHON to that interpreter",
         )
+    if type(error).__name__ in REFUSALS:
+        return PermanentError(
+            "Spark refuses the work", found=_cause(text), do="correct MEDALLION_SPARK_CONF, or report it"
+        )
     return TransientError(
         "Spark gave up",
-        found=text.strip().partition("\n")[0],
+        found=_cause(text),
         do="see the logs of its executors; one that ended unexpectedly had too little memory",
     )
+
+
+def _cause(text: str) -> str:
+    """The line that says most: the innermost cause, else the first that is more than where Java was called."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [text]
+    caused = [line for line in lines if line.startswith("Caused by:")]
+    said = [line for line in lines if not line.startswith(JAVA_CALLED)]
+    return caused[-1] if caused else (said or lines)[0]

@@ -9,10 +9,10 @@ import sys
 import pytest
 
 from medallion_assets.engines.spark import session as module
-from medallion_assets.engines.spark.engine import as_ours
+from medallion_assets.engines.spark.engine import SparkEngine, as_ours
 from medallion_assets.engines.spark.session import SparkMissingError, session
 from medallion_assets.engines.spark.versions import OtherVersionError, expect_same, versions
-from medallion_assets.errors import TransientError
+from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.settings.spark import SparkSettings
 from medallion_assets_tests.services.processes import free_port
 
@@ -28,6 +28,14 @@ def test_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "find_spec", lambda name: None if name == "pyarrow" else name)
     with pytest.raises(SparkMissingError, match="found: no pyarrow; what to do: run make setup-spark"):
         module.session(SparkSettings())
+
+
+def test_work_says_what_is_missing_before_it_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    engine = SparkEngine(settings=SparkSettings(master="local[7]"))
+    with pytest.raises(SparkMissingError, match="found: no pyspark, pyarrow, pandas; what to do: run make setup-spark"):
+        list(engine.run(str, [1]))
 
 
 def test_without_java(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,6 +69,17 @@ def test_another_version_on_an_executor() -> None:
 )
 def test_what_spark_says_becomes_an_error_of_ours(text: str, kind: type[Exception]) -> None:
     assert type(as_ours(RuntimeError(text))) is kind
+
+
+class AnalysisException(Exception):  # noqa: N818 - as PySpark calls it
+    """By its name alone: Spark is not needed here."""
+
+
+def test_the_cause_is_told_and_not_where_java_was_called() -> None:
+    text = "An error occurred while calling o95.collectToPython.\n: org.apache.spark.SparkException: Job aborted\n"
+    assert "SparkException: Job aborted" in str(as_ours(RuntimeError(text)))
+    assert "found: Caused by: exit 137" in str(as_ours(RuntimeError(f"{text}\tat x\nCaused by: exit 137\n")))
+    assert isinstance(as_ours(AnalysisException("no such column")), PermanentError)
 
 
 NEVER_IMPORTED = """
