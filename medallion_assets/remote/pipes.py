@@ -42,10 +42,16 @@ class _Channel(PipesMessageWriterChannel):
     lost: list[str] = field(default_factory=list)
 
     def write_message(self, message: PipesMessage) -> None:
-        """Write it before anything else happens."""
-        name = message_name(self.written + 1)
-        WRITING.run(lambda: self.place.write_once(name, message), self.lost.append)
-        self.written += 1
+        """Write it before anything else happens; one that a signal cut off may lie there, and has its number then."""
+        number = self.written + 1
+        name = message_name(number)
+        try:
+            WRITING.run(lambda: self.place.write_once(name, message), self.lost.append)
+            self.written = number
+        except BaseException as error:
+            if not isinstance(error, Exception) and self.place.read(name) is not None:
+                self.written = number
+            raise
 
 
 @dataclass
