@@ -49,7 +49,7 @@ def make_sandbox(
     call.database.unlink(missing_ok=True)
     with connect(call.database) as connection:
         for table in models.sources:
-            make_view(connection, lakehouse.source(table), downloads=folder / "downloads")
+            make_view(connection, lakehouse.open(table), downloads=folder / "downloads")
     call.write_profile()
 
 

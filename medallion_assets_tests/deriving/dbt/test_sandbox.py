@@ -9,7 +9,7 @@ import yaml
 
 from medallion_assets.delta.duckdb_views import connect
 from medallion_assets.deriving.dbt.sandbox import make_sandbox, sandbox
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import MissingTableError, PermanentError
 from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets.pipelines.star_schema.orders import ORDERS
 from medallion_assets_tests.cli.command_line import answer
@@ -42,6 +42,15 @@ def test_the_command_prints_how_to_call_dbt(tmp_path: Path, monkeypatch: pytest.
     assert [places[0], *places[2:]] == [str(tmp_path / path) for path in ("sandbox", "sandbox/target", "sandbox/logs")]
     assert made["command"][:4] == ["dbt", "build", "--project-dir", str(STAR.project)]
     assert (tmp_path / "sandbox" / "profiles.yml").is_file()
+
+
+def test_a_look_makes_no_table(tmp_path: Path) -> None:
+    """Where nothing has come in yet, it says so, and the lakehouse stays as it is."""
+    lake = lakehouse_at(tmp_path)
+    with pytest.raises(MissingTableError), sandbox(lake, STAR):
+        pass
+    assert not lake.exists(ORDERS)
+    assert not any(lake.exists(source) for source in STAR.sources)
 
 
 def test_a_folder_of_somebody_else_stays_as_it_is(tmp_path: Path) -> None:
