@@ -101,7 +101,7 @@ class Asked:
 
 
 class Tick(dg.ScheduleEvaluationContext):
-    """What a schedule is told of its tick: Dagster's own context takes no instance that is in memory."""
+    """What a schedule knows about its tick: Dagster's own context takes no instance that is in memory."""
 
     def __init__(self, instance: dg.DagsterInstance, at: datetime) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""Days of the second pipeline: closed at night, missed and told of, and one pipeline's bad export is its own."""
+"""Days of the second pipeline: closed at night, missed and reported, and one pipeline's bad export is its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stage is told of that took longer than its limits allow, or whose process held more memory."""
+"""An alert names a stage that took longer than its limits allow, or whose process held more memory."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_people_are_told_once_and_sensors_go_on(
 def test_what_no_channel_takes_is_tried_again(
     disk: SmallDisk, lake: Lakehouse, settings: Settings, hook: Webhook, dagster_instance: dg.DagsterInstance
 ) -> None:
-    """The cursor waits at the run that nobody could be told of."""
+    """The cursor waits at the run whose alert could not be kept or sent."""
     disk.fill()
     run(dagster_instance, fails="it broke")
     hook.status = 503

@@ -1,4 +1,4 @@
-"""People are told of runs that ended: each failure once a cause, and what settings ask for.
+"""People hear about runs that ended: each failure once a cause, and what settings ask for.
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
