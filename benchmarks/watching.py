@@ -138,4 +138,4 @@ class _Look:
 def _role(process: psutil.Process, *, is_top: bool) -> Role:
     if is_top:
         return "driver"
-    return "java" if process.name() == "java" else "worker" if "python" in process.name() else "driver"
+    return "worker" if "python" in process.name() else "java"
