@@ -189,14 +189,16 @@ class Monthly(Daily):
 class AsOf(Policies):
     """A Gold table whose day follows from all days of `source` up to it.
 
-    `base(rows)` is what all days share, and has to be small; `compute(base, day)` gives the rows as of a day. Kept are
-    the last of each month, and `keep_days` before the greatest (rule G5).
+    `base(rows)` is what all days share, and has to be small; `compute(base, day)` gives the rows as of a day. With
+    `base_by_day` the base of some days and that of others are the base of all of them. Kept are the last of each month,
+    and `keep_days` before the greatest (rule G5).
     """
 
     table: Table
     source: Table
     base: Callable[[Frame], Frame]
     compute: Callable[[Frame, date], Frame]
+    base_by_day: bool = False
     keep_days: int = AS_OF_KEEP_DAYS
     reconciled: Reconciled | None = None
 

@@ -24,7 +24,7 @@ from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt, expect_reason
 from medallion_assets.engines.aside import Aside, Place
-from medallion_assets.engines.engine import groups_of
+from medallion_assets.engines.engine import groups_of, in_groups
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import of_group
 from medallion_assets.errors import UnreadableTableError
@@ -73,10 +73,8 @@ class Sources:
         """
         engine = self.first.lakehouse.engine
         aside = Aside(engine.memory_or(workspace))
-        prepared = tuple(
-            aside(engine.fetch(lookup.prepare(engine.scan(snapshot.part())))) for lookup, snapshot in self.lookups()
-        )
-        for group in self._grouped(days, engine.bounds.block_rows):
+        prepared = tuple(aside(_prepared(lookup, snapshot)) for lookup, snapshot in self.lookups())
+        for group in in_groups(days, lambda day: self._rows_of([day]), engine.bounds.block_rows):
             rows = self._rows_of(group)
             cuts = self.derived.row_by_row and len(group) == 1
             yield DaysItem(
@@ -93,17 +91,14 @@ class Sources:
     def _rows_of(self, days: Sequence[date]) -> int:
         return int(self.first.partition_files(days)["num_records"].sum()) if self.first.files.height else 0
 
-    def _grouped(self, days: Sequence[date], most: int) -> Iterator[list[date]]:
-        group: list[date] = []
-        rows = 0
-        for day in days:
-            group.append(day)
-            rows += self._rows_of([day])
-            if rows >= most:
-                yield group
-                group, rows = [], 0
-        if group:
-            yield group
+
+def _prepared(lookup: Lookup, snapshot: Snapshot) -> pl.DataFrame:
+    """What rows are looked up in: of a small table made in one go, of a large one as the engine does it."""
+    engine, files = snapshot.lakehouse.engine, snapshot.part()
+    if files.rows and sum(files.rows) <= engine.bounds.group_rows:
+        frame: pl.DataFrame = lookup.prepare(nw.from_native(files.scan())).to_native().collect(engine="streaming")
+        return frame
+    return engine.fetch(lookup.prepare(engine.scan(files)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,7 @@ LIFETIME_VALUE = AsOf(
     source=ENRICHED_TRANSACTIONS,
     base=customer_days,
     compute=lifetime_value,
+    base_by_day=True,
     reconciled=_revenue("lifetime_value"),
     update_timers=AT_ONCE,
     freshness_hours=24,
