@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
@@ -159,9 +159,7 @@ def _sort_by_group(part: pl.LazyFrame, *, by: Sequence[str], groups: int, aside:
 
 def _slices(files: Files, most: int, processes: int) -> list[_Slice]:
     """The lines of files in slices: large files are cut, small ones are together, and each process has some."""
-    counts = files.rows or tuple(
-        replace(files, paths=(path,)).scan().select(pl.len()).collect().item() for path in files.paths
-    )
+    counts = files.rows or tuple(files.of([path]).scan().select(pl.len()).collect().item() for path in files.paths)
     share = -(-sum(counts) // processes)
     rows = min(most, max(LEAST_ROWS, share))
     slices: list[_Slice] = []
@@ -169,14 +167,14 @@ def _slices(files: Files, most: int, processes: int) -> list[_Slice]:
     height = 0
     for path, count in zip(files.paths, counts, strict=True):
         if count > rows:
-            one = replace(files, paths=(path,), rows=())
+            one = files.of([path])
             slices += [_Slice(one, start, min(rows, count - start)) for start in range(0, count, rows)]
             continue
         if few and height + count > rows:
-            slices.append(_Slice(replace(files, paths=tuple(few), rows=())))
+            slices.append(_Slice(files.of(few)))
             few, height = [], 0
         few.append(path)
         height += count
     if few or not slices:
-        slices.append(_Slice(replace(files, paths=tuple(few), rows=())))
+        slices.append(_Slice(files.of(few)))
     return slices

@@ -11,9 +11,11 @@ given up: another one may have what it lacks.
 from __future__ import annotations
 
 import pickle
+import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
+from zipimport import zipimporter
 
 import pyarrow as pa
 
@@ -30,6 +32,18 @@ def answers(batches: Iterable[pa.RecordBatch], function: bytes, driver: dict[str
         for number, item in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True):
             answer = _answer(function, item, driver)
             yield pa.record_batch([pa.array([number], pa.int64()), pa.array([answer], pa.binary())], schema=ANSWERS)
+    forget_zips()
+
+
+def forget_zips() -> None:
+    """Forget who imports from zips: whatever is imported stays, and the next import makes them again.
+
+    A task of Spark begins with `importlib.invalidate_caches`, where each of them reads the whole directory of its zip:
+    for the 12 of pyspark.zip that is more than half of what a small task takes.
+    """
+    for path, importer in list(sys.path_importer_cache.items()):
+        if isinstance(importer, zipimporter):
+            del sys.path_importer_cache[path]
 
 
 def _answer(function: bytes, item: bytes, driver: dict[str, str]) -> bytes:
