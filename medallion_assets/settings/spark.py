@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.settings.values import json_object, not_allowed
 
 LOCAL = "local[*]"
+JARS = Path(".cache/spark-jars")
+"""Where `make spark-jars` puts them."""
+EMPTY: Mapping[str, str] = {}
 SECRET = re.compile(r"secret|password|token|access\.key", re.IGNORECASE)
 
 
@@ -22,7 +26,9 @@ class SparkSettings:
     """Where Spark is. `remote` is the URL of a Spark Connect server; without one a session is started at `master`.
 
     `conf` is added to Spark's configuration. `python` is the interpreter of the executors; None: this one where they
-    are processes of this machine, else `python3`. `has_java_home`: JAVA_HOME says where Java is.
+    are processes of this machine, else `python3`. `has_java_home`: JAVA_HOME says where Java is. `jars` is a folder of
+    those that a session takes along to a lakehouse in S3; `lakehouse_url`, `s3_endpoint` and `s3_region` say where that
+    is, None being AWS's own.
     """
 
     master: str = LOCAL
@@ -30,6 +36,10 @@ class SparkSettings:
     conf: Mapping[str, str] = field(default_factory=dict)
     python: str | None = None
     has_java_home: bool = False
+    jars: Path = JARS
+    lakehouse_url: str = ""
+    s3_endpoint: str | None = None
+    s3_region: str | None = None
 
     @property
     def is_local(self) -> bool:
@@ -40,8 +50,10 @@ class SparkSettings:
         return hash((self.master, self.remote, tuple(sorted(self.conf.items())), self.python))
 
 
-def spark_settings(env: Mapping[str, str]) -> SparkSettings:
-    """What the environment says of Spark.
+def spark_settings(
+    env: Mapping[str, str], *, lakehouse_url: str = "", storage_options: Mapping[str, str] = EMPTY
+) -> SparkSettings:
+    """What the environment says of Spark, for a lakehouse.
 
     Raises:
         SettingsError: a value is not allowed; among them secrets, which Spark shows in its UI and logs.
@@ -65,4 +77,8 @@ def spark_settings(env: Mapping[str, str]) -> SparkSettings:
         conf={key: str(value) for key, value in conf.items()},
         python=env.get("MEDALLION_SPARK_PYTHON") or None,
         has_java_home=bool(env.get("JAVA_HOME")),
+        jars=Path(env.get("MEDALLION_SPARK_JARS") or JARS).expanduser().absolute(),
+        lakehouse_url=lakehouse_url,
+        s3_endpoint=storage_options.get("AWS_ENDPOINT_URL"),
+        s3_region=storage_options.get("AWS_REGION"),
     )
