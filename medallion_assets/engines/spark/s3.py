@@ -24,9 +24,9 @@ WITHOUT_RENAMES = {
 
 
 def s3_conf(settings: SparkSettings) -> dict[str, str]:
-    """What reaching a lakehouse in S3 takes; of one on a disk, nothing."""
+    """What reaching a lakehouse in S3 takes; of one on a disk, that Spark leaves the environment's secrets alone."""
     if not settings.lakehouse_url.startswith("s3://"):
-        return {}
+        return SECRETS
     conf = {**SECRETS, **OWN_SECRETS}
     if settings.s3_endpoint:
         conf |= {f"{S3A}endpoint": settings.s3_endpoint, f"{S3A}path.style.access": "true"}

@@ -12,7 +12,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from medallion_assets.engines.spark.s3 import SECRETS
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.engines.spark import whole_pipeline
@@ -88,7 +87,7 @@ def test_on_a_cluster_with_its_lakehouse_in_s3(
         spark, printed = run_elsewhere(here, expected)
     assert len(spark["tasks"]) == 2
     assert min(spark["tasks"].values()) > 0
-    assert spark["hadoop"] == dict.fromkeys(SECRETS, "")
+    assert spark["secrets"] == {"access.key": "", "secret.key": ""}
     written = [path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
     assert any("SparkListenerEnvironmentUpdate" in text for text in written)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

@@ -16,7 +16,6 @@ from typing import Any
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.choice import engine_of
-from medallion_assets.engines.spark.s3 import SECRETS
 from medallion_assets.engines.spark.session import session
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.refining.load import ingest
@@ -52,10 +51,9 @@ def said_by_spark(settings: Settings) -> dict[str, dict[str, Any]]:
     context = session(settings.spark).sparkContext._jsc.sc()
     executors = context.statusStore().executorList(True)
     found = [executors.apply(number) for number in range(executors.size())]
-    hadoop = context.hadoopConfiguration()
     return {
         "tasks": {executor.id(): executor.completedTasks() for executor in found if executor.id() != "driver"},
-        "hadoop": {name: hadoop.get(name.removeprefix("spark.hadoop.")) for name in SECRETS},
+        "secrets": {name: context.hadoopConfiguration().get(f"fs.s3a.{name}") for name in ("access.key", "secret.key")},
     }
 
 
