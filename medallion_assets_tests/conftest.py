@@ -36,11 +36,11 @@ from medallion_assets_tests.services import s3
 from medallion_assets_tests.services.memory_limit import MemoryLimit
 from medallion_assets_tests.services.memory_limit import memory_limit as a_memory_limit
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
-from medallion_assets_tests.services.processes import ServiceMissingError
+from medallion_assets_tests.services.processes import REPOSITORY, ServiceMissingError
 from medallion_assets_tests.services.serving_tables import ServingTables, make_serving_tables
 from medallion_assets_tests.services.small_disk import SmallDisk
 from medallion_assets_tests.services.small_disk import small_disk as a_small_disk
-from medallion_assets_tests.services.spark import spark_engine
+from medallion_assets_tests.services.spark import expect_spark, spark_engine
 
 if TYPE_CHECKING:  # Dagster takes seconds to import, which only some tests need
     import dagster as dg
@@ -101,7 +101,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if set(SLOW) & set(item.path.parts) or set(SLOW_FIXTURES) & set(fixtures):
             item.add_marker("slow")
         for service in SERVICES:
-            if FIXTURES.get(service, service) in fixtures:
+            if FIXTURES.get(service, service) in fixtures or (service == "spark" and "spark_elsewhere" in fixtures):
                 item.add_marker(service)
                 item.add_marker("service")
         if (
@@ -157,6 +157,24 @@ def spark() -> SparkEngine:
         return spark_engine()
     except ServiceMissingError as missing:
         _without("spark", missing)
+
+
+@pytest.fixture(scope="session")
+def spark_elsewhere() -> None:
+    """For tests that start a Spark of their own: that it is installed."""
+    try:
+        expect_spark()
+    except ServiceMissingError as missing:
+        _without("spark", missing)
+
+
+@pytest.fixture(scope="session")
+def spark_jars() -> Path:
+    """Where what Spark reads S3 with lies."""
+    folder = REPOSITORY / ".cache" / "spark-jars"
+    if not list(folder.glob("hadoop-aws-*.jar")):
+        _without("spark", ServiceMissingError("Spark has no client of S3: run make spark-jars"))
+    return folder
 
 
 @pytest.fixture
