@@ -46,10 +46,14 @@ TRAVELLING_BYTES = 64 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteEngine(ABC):
-    """The verbs over `run`. `processes` is how many work at a time, as far as that is known."""
+    """The verbs over `run`."""
 
     bounds: Bounds = field(default=BOUNDS)
-    processes: int = 2
+
+    @property
+    @abstractmethod
+    def processes(self) -> int:
+        """How many work at a time, as far as that is known."""
 
     @abstractmethod
     def run(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:

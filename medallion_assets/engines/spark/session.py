@@ -118,7 +118,9 @@ def _start(settings: SparkSettings) -> SparkSession:
         return remote
     where = {"spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/medallion-spark"}
     conf = {**ALWAYS, **AT_START, **(LOCAL if settings.is_local else {}), **where, **settings.conf}
-    started: SparkSession = _configured(builder.master(settings.master), conf).getOrCreate()
+    if settings.master:
+        builder = builder.master(settings.master)
+    started: SparkSession = _configured(builder, conf).getOrCreate()
     started.sparkContext.setLogLevel("ERROR")
     if settings.python or settings.is_local:
         started.sparkContext.pythonExec = settings.python or sys.executable

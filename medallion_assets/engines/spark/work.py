@@ -4,7 +4,8 @@ Belongs here: from batches of pickled items to batches of pickled answers.
 Does not: anything that runs on the driver.
 
 An error of an item is its answer: the driver raises it as it was, and Spark does not repeat what cannot help. What
-Spark repeats are items of processes that were lost.
+Spark repeats are items of processes that were lost. Where memory ran out, or a native library panicked, the process is
+given up: another one may have what it lacks.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pyarrow as pa
 
 from medallion_assets.engines.spark.versions import expect_same
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.native import as_error
 
 ANSWERS = pa.schema([("number", pa.int64()), ("answer", pa.binary())])
 
@@ -48,7 +50,11 @@ def _answer(function: bytes, item: bytes, driver: dict[str, str]) -> bytes:
     try:
         expect_same(driver)
         return _pickled((pickle.loads(function)(pickle.loads(item)), None))  # noqa: S301 - the driver's own
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the driver's to raise
+    except BaseException as error:
+        if (ours := as_error("an executor", error)) is not None:
+            raise ours from None  # ends this process
+        if not isinstance(error, Exception):
+            raise
         error.add_note(f"on an executor: {''.join(traceback.format_exception(error))}")
         try:
             return _pickled((None, error))
