@@ -1,7 +1,8 @@
 """Fixtures of the whole suite: real services, started once a session (each xdist worker starts its own).
 
 A service that is not installed skips its tests with the reason, unless MEDALLION_REQUIRE (a comma list of
-`dynamodb_local`, `s3`, `postgres`, `chromium`, `spark`, `small_disk`, `memory_limit`) names it: then they fail.
+`dynamodb_local`, `s3`, `postgres`, `chromium`, `spark`, `spark_jars`, `small_disk`, `memory_limit`) names it: then they
+fail.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
+from benchmarks.peers.session import missing as peers_miss
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.publishing.limiter import CapacityLimiter
@@ -54,6 +56,7 @@ SERVICES = {
     "postgres": "PostgreSQL",
     "chromium": "a headless Chromium",
     "spark": "Apache Spark (java, make setup-spark)",
+    "spark_jars": "delta-spark and Iceberg (java, make setup-spark, and their jars)",
     "small_disk": "a disk of its own (root, who may mount a tmpfs)",
     "memory_limit": "a limit of memory (root, who may make a cgroup)",
 }
@@ -157,6 +160,13 @@ def spark() -> SparkEngine:
         return spark_engine()
     except ServiceMissingError as missing:
         _without("spark", missing)
+
+
+@pytest.fixture(scope="session")
+def spark_jars() -> None:
+    """What the peers of the benchmarks need: sessions of their own can be started (`peer_session`)."""
+    if (why := peers_miss()) is not None:
+        _without("spark_jars", ServiceMissingError(why))
 
 
 @pytest.fixture
