@@ -36,7 +36,13 @@ AT_START = {
     "spark.executorEnv.POLARS_MAX_THREADS": "1",
 }
 """Spark runs as many items beside each other as there are cores: each is given one."""
-LOCAL = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.memory": "1g"}
+LOCAL = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "1g",
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
+}
+"""On a disk, looking at a table's files takes no job of a task for each."""
 CONNECT_PORT = 15002
 ANSWER_SECONDS = 10
 
@@ -110,7 +116,9 @@ def _start(settings: SparkSettings) -> SparkSession:
         return remote
     where = {"spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/medallion-spark"}
     conf = {**ALWAYS, **AT_START, **(LOCAL if settings.is_local else {}), **where, **settings.conf}
-    started: SparkSession = _configured(builder.master(settings.master), conf).getOrCreate()
+    if settings.master:
+        builder = builder.master(settings.master)
+    started: SparkSession = _configured(builder, conf).getOrCreate()
     started.sparkContext.setLogLevel("ERROR")
     if settings.python or settings.is_local:
         started.sparkContext.pythonExec = settings.python or sys.executable
