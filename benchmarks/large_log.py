@@ -12,21 +12,24 @@ from __future__ import annotations
 import json as json_format
 import pickle
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table as Printed
 
 from benchmarks.measuring import CACHE, CATALOG, Cost, measure
-from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.data_files import LOG_FOLDER, StagedFile
 from medallion_assets.delta.source_versions import SourceVersion, source_app_id, source_commits
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.status import read_status
@@ -40,14 +43,17 @@ TABLE = CUSTOMER_TRANSACTIONS
 BRONZE = bronze_table(TABLE.short_name)
 FILES = (10_000, 100_000, 1_000_000)
 DAYS = 1_000
-A_COMMIT = 100_000
 LATER_COMMITS = 20
 TOUCHED = 3
+PENDING = 20
 FIRST, NOW = date(2023, 1, 1), datetime(2026, 1, 1, tzinfo=UTC)
 ROWS, BYTES = 100_000, 5_000_000
 """Of a file, as the log has it."""
+WIDTH = 140
+"""Of the table where no terminal says it."""
 
 Options = Mapping[str, str]
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,13 +85,11 @@ def touched() -> list[date]:
 
 
 def prepare(place: Path, files: int) -> None:
-    """The log: commits of files, a checkpoint, and commits after it that each replace a file of the last day."""
+    """The log: a checkpoint that names the files, and commits after it that each replace a file of the last day."""
     lakehouse = Lakehouse(catalog=CATALOG, url=str(place))
     lakehouse.create(BRONZE)
     bronze, last = lakehouse.open(BRONZE), touched()[0]
-    for start in range(0, files, A_COMMIT):
-        numbers = range(start, min(start + A_COMMIT, files))
-        lakehouse.ready(TABLE).commit([staged(number, FIRST + timedelta(days=number % DAYS)) for number in numbers])
+    lakehouse.ready(TABLE).commit([staged(number, FIRST + timedelta(days=number)) for number in range(DAYS)])
     lakehouse.open(TABLE).delta.create_checkpoint()
     for number in range(files, files + LATER_COMMITS):
         silver = lakehouse.open(TABLE)
@@ -96,6 +100,34 @@ def prepare(place: Path, files: int) -> None:
             transactions={source_app_id(bronze): bronze.version},
             metadata=source_commits(SourceVersion.of(bronze)),
         )
+    _enlarge(place / TABLE.path / LOG_FOLDER, files)
+
+
+def _enlarge(log: Path, files: int) -> None:
+    """Let the checkpoint name so many files, for commits of a million take very long; other files like its own."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    (place,) = log.glob("*.checkpoint.parquet")
+    checkpoint = parquet.read_table(place)
+    add = checkpoint["add"].combine_chunks()
+    others, few = checkpoint.filter(add.is_null()), checkpoint.filter(add.is_valid())
+    add = few["add"].combine_chunks()
+    paths, stats = add.field("path").to_pylist(), add.field("stats").to_pylist()
+    parts = [checkpoint]
+    for start in range(DAYS, files, DAYS):
+        made = {
+            "path": pa.array([path.replace("part-0", f"part-{start:x}-") for path in paths]),
+            "stats": pa.array([text.replace('"0000', f'"{start % 2**32:08x}') for text in stats]),
+        }
+        arrays = [made.get(part.name, add.field(part.name)) for part in add.type]
+        column = few.schema.get_field_index("add")
+        like_them = pa.StructArray.from_arrays(arrays, fields=list(add.type))
+        parts.append(few.set_column(column, few.schema.field("add"), like_them))
+    parquet.write_table(pa.concat_tables(parts), place)
+    said = json_format.loads((log / "_last_checkpoint").read_text())
+    said |= {"size": files + others.num_rows, "sizeInBytes": place.stat().st_size, "numOfAddFiles": files}
+    (log / "_last_checkpoint").write_text(json_format.dumps(said))
 
 
 def _open(url: str, options: Options) -> Snapshot:
@@ -131,6 +163,13 @@ def looked(url: str, options: Options) -> None:
     watch_bronze(Lakehouse(catalog=CATALOG, url=url, storage_options=options), declared(TABLE))
 
 
+def pending(url: str, options: Options) -> None:
+    """What Silver's ledger asks of each export that came since its checkpoint: whether it is settled all the same."""
+    silver = _open(url, options)
+    for number in range(PENDING):
+        silver.transaction(f"export {number}")
+
+
 def shown(url: str, options: Options) -> None:
     """What `medallion status` reads."""
     read_status(Lakehouse(catalog=CATALOG, url=url, storage_options=options), NOW)
@@ -140,6 +179,7 @@ STEPS: dict[str, Callable[[str, Options], None]] = {
     "open": opened,
     f"plan {TOUCHED} days": planned,
     "a sensor's look": looked,
+    f"look up {PENDING} exports": pending,
     "status": shown,
     f"commit {TOUCHED} days": committed,
     "checkpoint": checkpointed,
@@ -147,7 +187,7 @@ STEPS: dict[str, Callable[[str, Options], None]] = {
 
 
 def item_bytes(url: str) -> dict[str, int]:
-    """The size of what a process of an engine is handed: all files of the table, or those of a day."""
+    """The bytes of what a process of an engine is handed: all files of the table, or those of a day."""
     silver = _open(url, {})
     day = silver.part(paths=silver.partition_files(touched()[:1])["path"])
     return {"all files": len(pickle.dumps(silver.part())), "files of a day": len(pickle.dumps(day))}
@@ -159,9 +199,15 @@ def made(files: int, tell: Callable[[str], None]) -> Path:
     if not (place / "complete").exists():
         shutil.rmtree(place, ignore_errors=True)
         tell(f"a log of {files:,} files (kept in .cache)")
-        prepare(place, files)
+        _elsewhere(prepare, place, files)
         (place / "complete").touch()
     return place
+
+
+def _elsewhere(work: Callable[..., Answer], *arguments: object) -> Answer:
+    """In a process of its own: what this one has held counts as held by those that it starts."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(work, *arguments).result()
 
 
 def on_disk(files: int, tell: Callable[[str], None]) -> Iterator[Step]:
@@ -228,11 +274,11 @@ def main(
         for count in files or FILES:
             steps += on_disk(count, status.update)
             steps += on_s3(count, status.update) if s3 else ()
-            sizes[count] = item_bytes(str(made(count, status.update)))
+            sizes[count] = _elsewhere(item_bytes, str(made(count, status.update)))
     if json:
         print(json_format.dumps({"steps": [asdict(step) for step in steps], "item_bytes": sizes}, indent=2))
     else:
-        Console().print(printed(steps, sizes))
+        Console(width=None if sys.stdout.isatty() else WIDTH).print(printed(steps, sizes))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,10 @@ def test_what_starting_took_is_in_no_slope() -> None:
     assert costs.rewritten == pytest.approx(0.4 - 0.1 * 2 - 0.1)
 
 
+def test_of_one_size_all_that_it_took_counts() -> None:
+    assert slopes([figures(2_000_000, 12)]).full["Silver"] == pytest.approx(6.0)
+
+
 def test_a_terabyte_of_which_a_hundredth_changes() -> None:
     costs = Costs(full={"Bronze": 1, "Silver": 9, "enriched": 0, "Gold": 0}, window=2.1, look=0.1)
     said = {what: (how, gives) for what, how, gives in lines(Load(), costs)}
