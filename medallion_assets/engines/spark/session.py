@@ -7,6 +7,7 @@ Does not: what has to be there (engines.spark.requirements), or what runs on it.
 
 from __future__ import annotations
 
+import atexit
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -38,6 +39,8 @@ AT_START = {
 }
 """Spark runs as many items beside each other as there are cores: each is given one."""
 LOCAL = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.memory": "1g"}
+CONNECT_RETRIES = 6
+"""A server that is away is asked again for a minute, and not, as pyspark does, for ten: work is repeated anyway."""
 
 
 @lru_cache(maxsize=1)
@@ -88,8 +91,12 @@ def _in_a_thread(settings: SparkSettings) -> SparkSession:
 def _connect(settings: SparkSettings) -> SparkSession:
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
+    from pyspark.sql.connect.client.retries import DefaultPolicy
 
     remote: SparkSession = SparkSession.builder.appName("medallion_assets").remote(settings.remote).getOrCreate()
+    remote.client.set_retry_policies([DefaultPolicy(max_retries=CONNECT_RETRIES)])
+    # At its exit pyspark tells the server to forget models: without end, if that server is gone.
+    atexit.register(remote.client.set_retry_policies, [])
     for name, value in settings.conf.items():
         try:
             remote.conf.set(name, value)
