@@ -1,213 +1,186 @@
-"""A full export and a window of changes through Bronze and Silver, by the project and what a user would take instead.
+"""Both engines and what a user would take instead, on the same exports: time, CPU, memory, and how they grow.
 
-Each contestant has a process of its own and the same files. Time is that of the stages; what starting Spark took is
-shown apart. CPU and memory are of all processes: the driver, Java, and Spark's workers.
+Each contestant has a process of its own and starts from nothing. Starting Spark is shown apart and is in no sum.
+Goals are for the largest size; they are meant for 10 million transactions on two cores.
 
-Belongs here: rows, time, CPU and memory.
-Does not: whether the tables are right (correctness.py), or the peers' code (peers).
+Belongs here: sizes, goals and printing.
+Does not: what contestants do (contestants.py), looking at processes (watching.py), or whether the tables are right
+(correctness.py), but for two sums in which all have to agree.
 """
 
 from __future__ import annotations
 
 import json as json_format
-import multiprocessing
+import math
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from functools import partial
-from multiprocessing.connection import Connection
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
 from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as Printed
 
-from benchmarks.measuring import CACHE, CATALOG
-from benchmarks.peers.deliveries import Delivery
-from benchmarks.peers.delta_merge import DeltaMerge
-from benchmarks.peers.iceberg_merge import IcebergMerge
-from benchmarks.peers.session import missing, peer_session
-from medallion_assets.delta.table import Lakehouse
-from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.pipelines.transactions.samples.exports import write_sample
-from medallion_assets.refining.load import ingest
-from medallion_assets.refining.refine import refine
-from medallion_assets_tests.pipeline import declared
+from benchmarks.contestants import CHANGED, CONTESTANTS, CUSTOMERS_IN, SESSION, STAGES, exports
+from benchmarks.measuring import Line, report
+from benchmarks.peers.session import missing
+from benchmarks.watching import ROLES, Cost, FailedError, Role, Watched, watch
 
-TABLE = CUSTOMER_TRANSACTIONS
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-ROWS = 200_000
-FILES = 8
-CHANGED_SHARE = 0.05
-EVERY_SECONDS = 0.1
-MEMORY = "4g"
-"""Of the peers' driver, which does all their work."""
-
-Seconds = dict[str, float]
-Stage = Callable[[], object]
-Clock = Callable[[str, Stage], None]
+ROWS = "500000,2000000,10000000"
+CHANGED_SHARE = 0.1
+"""So many changes are in a window: a million, where there are ten million transactions."""
+OF_A_PEER = 0.6
+OF_POLARS = 1.6
+EXECUTOR_MB = 1024.0
+TIMES_FOR_FOUR = 4.4
+PEERS = ("delta", "iceberg")
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
-    """What a contestant took: seconds of wall clock by stage, and of all its processes CPU and the peak of memory."""
+class Result:
+    """What a contestant took at a size."""
 
     contestant: str
     rows: int
-    seconds: Seconds
-    cpu_seconds: float
-    peak_mb: float
+    changes: int
+    watched: Watched
+
+    def seconds(self, *, changed: bool = False) -> float:
+        """Wall seconds from Bronze to Gold, of the full export or of the window after it."""
+        return sum(cost.seconds for cost in self._costs(changed=changed))
+
+    def cpu(self, *, changed: bool = False) -> float:
+        """CPU seconds of the same."""
+        return sum(cost.cpu for cost in self._costs(changed=changed))
+
+    def peak_mb(self, role: Role) -> float:
+        """The peak of the largest process of a role: items run in workers, and on one machine Java is all the rest."""
+        return max(cost.peak_mb.get(role, 0.0) for cost in self.watched.stages.values())
+
+    def _costs(self, *, changed: bool) -> list[Cost]:
+        before = CHANGED if changed else ""
+        return [cost for name in STAGES if (cost := self.watched.stages.get(before + name)) is not None]
 
 
-def deliveries(rows: int) -> tuple[Path, list[Delivery]]:
-    """The root of a full export of so many transactions and of a window of changes; written once and kept."""
-    root, changes = CACHE / f"scale-{rows}", int(rows * CHANGED_SHARE)
-    kept = root / "exports.json"
-    if not kept.exists():
-        shutil.rmtree(root, ignore_errors=True)
-        name = TABLE.short_name
-        exports = [
-            write_sample(str(root), table=name, items=rows, kind="full", seed=1, data_files=FILES),
-            write_sample(str(root), table=name, items=changes, kind="incremental", seed=1, data_files=FILES),
-        ]
-        kept.write_text(json_format.dumps([export.export_id for export in exports]))
-    full, window = json_format.loads(kept.read_text())
-    place = root / TABLE.short_name
-    return root, [Delivery(place, "", full, is_full=True), Delivery(place, "", window, is_full=False)]
-
-
-def ours(root: Path, loads: Sequence[Delivery], folder: Path, clock: Clock) -> None:
-    """The project, on the Polars engine."""
-    lakehouse, loaded = Lakehouse(catalog=CATALOG, url=str(folder)), declared(TABLE)
-    for load in loads:
-        verified = partial(ingest, lakehouse, str(root), loaded, now=NOW, only=[load.export_id])
-        clock(_name(load, "Bronze"), verified)
-        clock(_name(load, "Silver"), partial(refine, lakehouse, loaded, now=NOW))
-
-
-def delta(root: Path, loads: Sequence[Delivery], folder: Path, clock: Clock) -> None:
-    """The usual code on delta-spark."""
-    del root
-    spark = peer_session(folder / "warehouse", memory=MEMORY)
-    clock("session", spark.range(1).collect)
-    peer = DeltaMerge(spark, folder)
-    for load in loads:
-        clock(_name(load, "Bronze"), partial(peer.bronze, load))
-        clock(_name(load, "Silver"), partial(peer.silver, load))
-
-
-def iceberg(root: Path, loads: Sequence[Delivery], folder: Path, clock: Clock) -> None:
-    """The AWS guidance on Iceberg: one table, so no Bronze."""
-    del root
-    spark = peer_session(folder / "warehouse", memory=MEMORY)
-    clock("session", spark.range(1).collect)
-    peer = IcebergMerge(spark, "transactions")
-    for load in loads:
-        clock(_name(load, "Silver"), partial(peer.load, load))
-
-
-CONTESTANTS: dict[str, Callable[[Path, Sequence[Delivery], Path, Clock], None]] = {
-    "medallion_assets (Polars)": ours,
-    "Spark, delta-spark": delta,
-    "Spark, Iceberg (AWS guidance)": iceberg,
-}
-STAGES = ("session", "full, Bronze", "full, Silver", "changes, Bronze", "changes, Silver")
-
-
-def _name(load: Delivery, stage: str) -> str:
-    return f"{'full' if load.is_full else 'changes'}, {stage}"
-
-
-def _play(send: Connection, contestant: str, root: Path, loads: Sequence[Delivery], folder: Path) -> None:
-    began, seconds = time.perf_counter(), Seconds()
-
-    def clock(stage: str, work: Stage) -> None:
-        start = began if stage == "session" else time.perf_counter()
-        work()
-        seconds[stage] = time.perf_counter() - start
-
-    CONTESTANTS[contestant](root, loads, folder, clock)
-    send.send(seconds)
-    send.recv()  # stay, to be measured a last time
-
-
-def measure(contestant: str, rows: int) -> Cost:
-    """Run a contestant in a process of its own, and look at that and all below it ten times a second."""
-    root, loads = deliveries(rows)
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    folder = Path(tempfile.mkdtemp(prefix="scale-"))
-    process = context.Process(target=_play, args=(there, contestant, root, loads, folder))
-    process.start()
-    there.close()
-    cpu: dict[int, float] = {}
-    peak = 0
+def measure(contestant: str, rows: int, tell: Tell) -> Result:
+    """Let a contestant go through all stages; what it wrote is removed."""
+    changes = int(rows * CHANGED_SHARE)
+    tell(f"{rows:,} rows: exports (kept in .cache)")
+    given = exports(rows, changes)
+    play, arguments = CONTESTANTS[contestant]
+    folder = Path(tempfile.mkdtemp(prefix="medallion-scale-"))
     try:
-        while not here.poll(EVERY_SECONDS):
-            peak = max(peak, _look(process.pid, cpu))
-        seconds = here.recv()
-        peak = max(peak, _look(process.pid, cpu))
-        here.send(None)
-    except EOFError:
-        raise SystemExit(f"{contestant} failed") from None
+        watched = watch(
+            play, *arguments, given, rows, folder, tell=lambda stage: tell(f"{rows:,} rows: {contestant}, {stage}")
+        )
     finally:
-        process.join()
         shutil.rmtree(folder, ignore_errors=True)
-    return Cost(
-        contestant=contestant, rows=rows, seconds=seconds, cpu_seconds=sum(cpu.values()), peak_mb=peak / 1024 / 1024
-    )
+    return Result(contestant=contestant, rows=rows, changes=changes, watched=watched)
 
 
-def _look(pid: int | None, cpu: dict[int, float]) -> int:
-    """Bytes that a process and those below it hold now; what CPU each has used is noted by its id."""
-    held = 0
-    try:
-        top = psutil.Process(pid)
-        processes = [top, *top.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return 0
-    for process in processes:
-        try:
-            times = process.cpu_times()
-            cpu[process.pid] = times.user + times.system
-            held += process.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
-    return held
+def goals(results: Sequence[Result]) -> list[Line]:
+    """Every ratio beside its goal."""
+    at = {(result.contestant, result.rows): result for result in results}
+    sizes = sorted({result.rows for result in results})
+    lines: list[Line] = []
+    for rows in sizes:
+        is_largest = rows == sizes[-1]
+        spark, polars = at.get(("spark", rows)), at.get(("polars", rows))
+        others = [(of, OF_A_PEER, at[of, rows]) for of in PEERS if (of, rows) in at]
+        if polars is not None:
+            others.append(("polars", OF_POLARS, polars))
+        for changed in (False, True):
+            what = f"{rows:,} rows, {'window' if changed else 'Bronze to Gold'}: "
+            if spark is not None:
+                for of, most, other in others:
+                    ratio = spark.seconds(changed=changed) / other.seconds(changed=changed)
+                    lines.append(Line("scale", f"{what}spark / {of}", ratio, "x", most if is_largest else None))
+                    ratio = spark.cpu(changed=changed) / other.cpu(changed=changed)
+                    lines.append(Line("scale", f"{what}spark / {of}, CPU", ratio, "x"))
+        if spark is not None:
+            lines.append(Line("scale", f"{rows:,} rows: largest executor", spark.peak_mb("worker"), "MB", EXECUTOR_MB))
+            lines.append(Line("scale", f"{rows:,} rows: Java of the same", spark.peak_mb("java"), "MB", EXECUTOR_MB))
+        sums = {result.watched.answer for result in results if result.rows == rows}
+        lines.append(Line("scale", f"{rows:,} rows: different sums", len(sums) - 1, "", 0))
+    return lines + _slopes(results)
 
 
-def printed(costs: Sequence[Cost]) -> Printed:
-    """The costs as a table for people."""
-    table = Printed("by", "rows", *(f"{stage}, s" for stage in STAGES), "CPU, s", "peak, MB")
-    for cost in costs:
-        seconds = [f"{cost.seconds[stage]:.1f}" if stage in cost.seconds else "-" for stage in STAGES]
-        table.add_row(cost.contestant, f"{cost.rows:,}", *seconds, f"{cost.cpu_seconds:.1f}", f"{cost.peak_mb:,.0f}")
+def _in_short(result: Result) -> str:
+    full, changed = result.seconds(), result.seconds(changed=True)
+    return f"{result.contestant}, {result.rows:,} rows: Bronze to Gold {full:.1f} s, changes to Gold {changed:.1f} s"
+
+
+def _slopes(results: Sequence[Result]) -> list[Line]:
+    """What four times the data takes, from each size and the next, whatever lies between them."""
+    lines = []
+    for contestant in dict.fromkeys(result.contestant for result in results):
+        of_it = sorted(
+            (result for result in results if result.contestant == contestant), key=lambda result: result.rows
+        )
+        for less, more in pairwise(of_it):
+            exponent = math.log(4) / math.log(more.rows / less.rows)
+            what = f"{contestant}, {less.rows:,} to {more.rows:,} rows: time of 4 times the data"
+            limit = TIMES_FOR_FOUR if contestant in ("polars", "spark") else None
+            lines.append(Line("scale", what, (more.seconds() / less.seconds()) ** exponent, "x", limit))
+    return lines
+
+
+def printed(results: Sequence[Result]) -> Printed:
+    """What each stage took, as a table for people."""
+    title = "peaks: the driver / Java / the largest Python executor"
+    table = Printed("by", "rows", "stage", "wall, s", "CPU, s", "peaks, MB", title=title)
+    names = (SESSION, CUSTOMERS_IN, *STAGES, *(CHANGED + name for name in STAGES))
+    for result in results:
+        rows = f"{result.rows:,}"
+        for name in names:
+            if (cost := result.watched.stages.get(name)) is not None:
+                peaks = " / ".join(f"{cost.peak_mb[role]:,.0f}" if role in cost.peak_mb else "-" for role in ROLES)
+                table.add_row(result.contestant, rows, name, f"{cost.seconds:.1f}", f"{cost.cpu:.1f}", peaks)
+        for changed, name in ((False, "Bronze to Gold"), (True, "changes, to Gold")):
+            sums = (f"{result.seconds(changed=changed):.1f}", f"{result.cpu(changed=changed):.1f}")
+            table.add_row(result.contestant, rows, f"[bold]{name}[/]", *sums, "")
+        table.add_section()
     return table
 
 
 def main(
     *,
-    rows: Annotated[list[int] | None, typer.Option(help="Transactions of the full export; may be repeated.")] = None,
+    rows: Annotated[str, typer.Option(help="Transactions of full exports, by commas.")] = ROWS,
+    engines: Annotated[str, typer.Option(help="Who takes part, by commas.")] = ",".join(CONTESTANTS),
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Run every contestant on every size and print what it took."""
-    if (lacking := missing()) is not None:
+    """Run every contestant on every size, and print what it took with every goal; exit with 1 if one is missed."""
+    sizes, names = sorted(int(size) for size in rows.split(",")), engines.split(",")
+    if unknown := sorted(set(names) - set(CONTESTANTS)):
+        raise typer.BadParameter(f"unknown: {', '.join(unknown)}; there are {', '.join(CONTESTANTS)}")
+    if set(names) & set(PEERS) and (lacking := missing()) is not None:
         raise typer.BadParameter(f"the peers cannot run: {lacking}")
-    costs = []
-    with Console(stderr=True).status("") as status:
-        for size in rows or [ROWS]:
-            for contestant in CONTESTANTS:
-                status.update(f"{size:,} rows: {contestant}")
-                costs.append(measure(contestant, size))
+    results: list[Result] = []
+    failed: list[Line] = []
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.fields[stage]}"), console=Console(stderr=True)) as progress:
+        task = progress.add_task("runs", total=len(sizes) * len(names), stage="")
+        for size in sizes:
+            for name in names:
+                try:
+                    results.append(measure(name, size, lambda stage: progress.update(task, stage=stage)))
+                except FailedError as error:  # the others' figures are worth an hour
+                    failed.append(Line("scale", f"{size:,} rows: {name} failed in {error}", 1, "", 0))
+                else:
+                    progress.console.print(_in_short(results[-1]))
+                progress.advance(task)
+    lines = [*failed, *goals(results)]
     if json:
-        print(json_format.dumps([asdict(cost) for cost in costs], indent=2))
-    else:
-        Console().print(printed(costs))
+        costs = [asdict(result) for result in results]
+        print(json_format.dumps({"results": costs, "goals": [asdict(line) | {"holds": line.holds} for line in lines]}))
+        raise typer.Exit(0 if all(line.holds for line in lines) else 1)
+    Console().print(printed(results))
+    report(lines, as_json=False)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ Does not: who loads them (correctness.py), or how an export is taken (medallion_
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -111,7 +111,7 @@ def broken_file(taken: RealHistory) -> list[Landing]:
     return landings
 
 
-SCENARIOS: dict[str, Deliver] = {
+DELIVERIES: dict[str, Deliver] = {
     "in order": in_order,
     "out of order": out_of_order,
     "empty file first": empty_file_first,
@@ -119,4 +119,28 @@ SCENARIOS: dict[str, Deliver] = {
     "a file cut short": broken_file,
 }
 LATE = "late writes, in order"
-"""The name of one more: some writes come from replicas of the table, up to half an hour after they were made."""
+"""One more: some writes come from replicas of the table, up to half an hour after they were made.
+
+An incremental export tells what came into the table of its region within its window. That some of it was written
+earlier, elsewhere, shows in its write time alone, so write times may lie before the window.
+"""
+LONGEST_LAG = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A history, and in which way its exports reach a lakehouse."""
+
+    name: str
+    seed: int
+    history: RealHistory
+    landings: list[Landing]
+
+
+def scenarios(*, windows: int, every_seconds: float, seed: int) -> Iterator[Scenario]:
+    """All of one seed."""
+    prompt = history(windows=windows, every_seconds=every_seconds, seed=seed)
+    for name, deliver in DELIVERIES.items():
+        yield Scenario(name, seed, prompt, deliver(prompt))
+    late = history(windows=windows, every_seconds=every_seconds, seed=seed, longest_lag=LONGEST_LAG)
+    yield Scenario(LATE, seed, late, in_order(late))

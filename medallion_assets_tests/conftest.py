@@ -1,7 +1,8 @@
 """Fixtures of the whole suite: real services, started once a session (each xdist worker starts its own).
 
 A service that is not installed skips its tests with the reason, unless MEDALLION_REQUIRE (a comma list of
-`dynamodb_local`, `s3`, `postgres`, `chromium`, `spark`, `small_disk`, `memory_limit`) names it: then they fail.
+`dynamodb_local`, `s3`, `postgres`, `chromium`, `spark`, `peer_jars`, `small_disk`, `memory_limit`) names it: then they
+fail.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
+from benchmarks.peers.session import missing as peers_miss
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.publishing.limiter import CapacityLimiter
@@ -54,6 +56,7 @@ SERVICES = {
     "postgres": "PostgreSQL",
     "chromium": "a headless Chromium",
     "spark": "Apache Spark (java, make setup-spark)",
+    "peer_jars": "delta-spark and Iceberg (java, make setup-spark, and their jars)",
     "small_disk": "a disk of its own (root, who may mount a tmpfs)",
     "memory_limit": "a limit of memory (root, who may make a cgroup)",
 }
@@ -175,6 +178,13 @@ def spark_jars() -> Path:
     if not list(folder.glob("hadoop-aws-*.jar")):
         _without("spark", ServiceMissingError("Spark has no client of S3: run make spark-jars"))
     return folder
+
+
+@pytest.fixture(scope="session")
+def peer_jars() -> None:
+    """What the peers of the benchmarks need: sessions of their own can be started (`peer_session`)."""
+    if (why := peers_miss()) is not None:
+        _without("peer_jars", ServiceMissingError(why))
 
 
 @pytest.fixture

@@ -153,6 +153,14 @@ def test_secrets_do_not_show_in_settings() -> None:
     assert "hush" not in repr(settings)
 
 
+def test_a_process_that_spark_started_has_the_master_of_what_started_it() -> None:
+    """As in a job of EMR Serverless, unless a master is named."""
+    submitted = {"PYSPARK_GATEWAY_PORT": "25333"}
+    named = {"MEDALLION_SPARK_MASTER": "spark://host:7077"}
+    masters = [load_settings(env).spark.master for env in ({}, submitted, submitted | named)]
+    assert masters == ["local[*,4]", "", "spark://host:7077"]
+
+
 def test_spark_is_given_no_secrets() -> None:
     """It shows its configuration to whoever sees its UI or its logs; the error does not repeat the value."""
     with pytest.raises(SettingsError, match=r"a secret.*found: spark\.hadoop\.fs\.s3a\.secret\.key;") as refused:

@@ -44,7 +44,7 @@ def missing() -> str | None:
     return None
 
 
-def peer_session(warehouse: Path, *, memory: str = "2g", is_small: bool = False) -> SparkSession:
+def peer_session(warehouse: Path, *, memory: str = "2g", partitions: int = 2, is_small: bool = False) -> SparkSession:
     """A session on two cores, with as few partitions as suit them, which is to the peers' advantage.
 
     On small data, compiling takes far longer than what is compiled: Java and Spark then do little of it.
@@ -59,7 +59,7 @@ def peer_session(warehouse: Path, *, memory: str = "2g", is_small: bool = False)
         f"spark.sql.catalog.{CATALOG}.type": "hadoop",
         f"spark.sql.catalog.{CATALOG}.warehouse": str(warehouse),
         "spark.databricks.delta.snapshotPartitions": "2",
-        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.shuffle.partitions": str(partitions),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.warehouse.dir": str(warehouse / "spark"),
         "spark.driver.memory": memory,

@@ -133,8 +133,9 @@ class Derived(Policies):
     """A table with a partition for each day of `source`, kept right for the days that a change touches.
 
     `compute(rows of some days, *lookups as prepared)` gives the rows of these days. `one_to_one`: each live row of the
-    source has one row, with its key; that is checked. `updates`: it is made with each source that has an update, or
-    once all of them have one.
+    source has one row, with its key; that is checked. `row_by_row`: this row is made of that one and the lookups alone,
+    so that a day need not be in memory as a whole. `updates`: it is made with each source that has an update, or once
+    all of them have one.
     """
 
     table: Table
@@ -142,6 +143,7 @@ class Derived(Policies):
     compute: Callable[..., Frame]
     lookups: tuple[Lookup, ...] = ()
     one_to_one: bool = False
+    row_by_row: bool = False
     updates: Mode = Mode.ANY
 
     @property
@@ -187,14 +189,16 @@ class Monthly(Daily):
 class AsOf(Policies):
     """A Gold table whose day follows from all days of `source` up to it.
 
-    `base(rows)` is what all days share, and has to be small; `compute(base, day)` gives the rows as of a day. Kept are
-    the last of each month, and `keep_days` before the greatest (rule G5).
+    `base(rows)` is what all days share, and has to be small; `compute(base, day)` gives the rows as of a day. With
+    `base_by_day` the base of some days and that of others are the base of all of them. Kept are the last of each month,
+    and `keep_days` before the greatest (rule G5).
     """
 
     table: Table
     source: Table
     base: Callable[[Frame], Frame]
     compute: Callable[[Frame, date], Frame]
+    base_by_day: bool = False
     keep_days: int = AS_OF_KEEP_DAYS
     reconciled: Reconciled | None = None
 

@@ -7,7 +7,7 @@ Does not: what the rows of a day are (pipelines), or a table made anew as a whol
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import narwhals as nw
@@ -24,7 +24,9 @@ from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt, expect_reason
 from medallion_assets.engines.aside import Aside, Place
+from medallion_assets.engines.engine import groups_of, in_groups
 from medallion_assets.engines.files import Files
+from medallion_assets.engines.pieces import of_group
 from medallion_assets.errors import UnreadableTableError
 
 
@@ -71,14 +73,15 @@ class Sources:
         """
         engine = self.first.lakehouse.engine
         aside = Aside(engine.memory_or(workspace))
-        prepared = tuple(
-            aside(engine.fetch(lookup.prepare(engine.scan(snapshot.part())))) for lookup, snapshot in self.lookups()
-        )
-        for group in self._grouped(days, engine.bounds.block_rows):
+        prepared = tuple(aside(_prepared(lookup, snapshot)) for lookup, snapshot in self.lookups())
+        for group in in_groups(days, lambda day: self._rows_of([day]), engine.bounds.block_rows):
+            rows = self._rows_of(group)
+            cuts = self.derived.row_by_row and len(group) == 1
             yield DaysItem(
                 derived=self.derived,
                 days=tuple(group),
-                rows_in=self._rows_of(group),
+                rows_in=rows,
+                parts=groups_of((rows, engine.bounds.group_rows)) if cuts else 1,
                 source=self.first.part(partitions=group),
                 prepared=prepared,
                 held={day: table.part(partitions=[day]) for day in group},
@@ -88,35 +91,37 @@ class Sources:
     def _rows_of(self, days: Sequence[date]) -> int:
         return int(self.first.partition_files(days)["num_records"].sum()) if self.first.files.height else 0
 
-    def _grouped(self, days: Sequence[date], most: int) -> Iterator[list[date]]:
-        group: list[date] = []
-        rows = 0
-        for day in days:
-            group.append(day)
-            rows += self._rows_of([day])
-            if rows >= most:
-                yield group
-                group, rows = [], 0
-        if group:
-            yield group
+
+def _prepared(lookup: Lookup, snapshot: Snapshot) -> pl.DataFrame:
+    """What rows are looked up in: of a small table made in one go, of a large one as the engine does it."""
+    engine, files = snapshot.lakehouse.engine, snapshot.part()
+    if files.rows and sum(files.rows) <= engine.bounds.group_rows:
+        frame: pl.DataFrame = lookup.prepare(nw.from_native(files.scan())).to_native().collect(engine="streaming")
+        return frame
+    return engine.fetch(lookup.prepare(engine.scan(files)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaysItem:
-    """Some days of a derived table to make again: from which files, and what the table holds of each of them."""
+    """Some days of a derived table to make again: from which files, and what the table holds of each of them.
+
+    A long day is made in `parts`, each of which has some of its keys.
+    """
 
     derived: Derived
     days: tuple[date, ...]
     rows_in: int
+    parts: int
     source: Files
     prepared: tuple[pl.LazyFrame, ...]
     held: Mapping[date, Files]
     folder: TableFolder
 
-    def rows(self) -> pl.DataFrame:
-        """The derived rows of all of its days."""
+    def rows(self, chosen: pl.Expr | None = None) -> pl.DataFrame:
+        """The derived rows of all of its days, or those of the `chosen` keys."""
         lookups = (nw.from_native(frame) for frame in self.prepared)
-        rows = self.derived.compute(nw.from_native(self.source.scan()), *lookups)
+        source = self.source.scan() if chosen is None else self.source.scan().filter(chosen)
+        rows = self.derived.compute(nw.from_native(source), *lookups)
         return conform(rows.to_native(), self.derived.table).collect(engine="streaming")
 
     def of_day(self, rows: pl.DataFrame, day: date) -> pl.DataFrame:
@@ -137,6 +142,8 @@ class _MadeDays:
 
 
 def _make_days(item: DaysItem) -> _MadeDays:
+    if item.parts > 1:
+        return _make_long_day(item)
     rows = item.rows()
     key = list(item.derived.table.key)
     made = _MadeDays(days=item.days, rows_in=item.rows_in, rows_out=rows.height, differing=[], staged=[], removed=[])
@@ -149,6 +156,24 @@ def _make_days(item: DaysItem) -> _MadeDays:
         if (file := stage_day(item.folder, new, day)) is not None:
             made.staged.append(file)
     return made
+
+
+def _make_long_day(item: DaysItem) -> _MadeDays:
+    """One day, some of its keys at a time; if none of them differs, what was staged is left alone."""
+    (day,), key, folder = item.days, list(item.derived.table.key), item.folder
+    made = _MadeDays(days=item.days, rows_in=item.rows_in, rows_out=0, differing=[], staged=[], removed=[])
+    staged = []
+    differs = False
+    for number in range(item.parts):
+        chosen = of_group(key, number, item.parts)
+        new = item.rows(chosen).sort(key)
+        made = replace(made, rows_out=made.rows_out + new.height)
+        differs |= not item.held[day].scan().filter(chosen).collect(engine="streaming").sort(key).equals(new)
+        staged.append(stage_day(folder, new, day))
+    if not differs:
+        return made
+    held = [file for file in staged if file is not None]
+    return replace(made, differing=[day], staged=held, removed=list(item.held[day].paths))
 
 
 def update_derived(

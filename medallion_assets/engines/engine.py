@@ -120,3 +120,17 @@ class Engine(Protocol):
 def groups_of(*shares: tuple[int, int]) -> int:
     """Into how many groups something is cut, of which there is so much and of which so much may be in one."""
     return max(1, *(-(-amount // most) for amount, most in shares))
+
+
+def in_groups(items: Iterable[Item], size: Callable[[Item], int], most: int) -> Iterator[list[Item]]:
+    """Items in their order, in groups that end with the item that brings them to so much."""
+    group: list[Item] = []
+    held = 0
+    for item in items:
+        group.append(item)
+        held += size(item)
+        if held >= most:
+            yield group
+            group, held = [], 0
+    if group:
+        yield group

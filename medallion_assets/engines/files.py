@@ -6,7 +6,8 @@ Does not: which files a table has (delta), or how much of them is read at a time
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -27,6 +28,10 @@ class Files:
     partition_by: str | None = None
     storage_options: StorageOptions = field(default_factory=StorageOptions)
     rows: tuple[int, ...] = ()
+
+    def of(self, paths: Iterable[str]) -> Files:
+        """Some of them, of which nobody says how many rows they have."""
+        return replace(self, paths=tuple(paths), rows=())
 
     def scan(self) -> pl.LazyFrame:
         """The rows, lazily, in the order of the schema."""

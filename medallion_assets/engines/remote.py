@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
@@ -46,10 +46,14 @@ TRAVELLING_BYTES = 64 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteEngine(ABC):
-    """The verbs over `run`. `processes` is how many work at a time, as far as that is known."""
+    """The verbs over `run`."""
 
     bounds: Bounds = field(default=BOUNDS)
-    processes: int = 2
+
+    @property
+    @abstractmethod
+    def processes(self) -> int:
+        """How many work at a time, as far as that is known."""
 
     @abstractmethod
     def run(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
@@ -155,9 +159,7 @@ def _sort_by_group(part: pl.LazyFrame, *, by: Sequence[str], groups: int, aside:
 
 def _slices(files: Files, most: int, processes: int) -> list[_Slice]:
     """The lines of files in slices: large files are cut, small ones are together, and each process has some."""
-    counts = files.rows or tuple(
-        replace(files, paths=(path,)).scan().select(pl.len()).collect().item() for path in files.paths
-    )
+    counts = files.rows or tuple(files.of([path]).scan().select(pl.len()).collect().item() for path in files.paths)
     share = -(-sum(counts) // processes)
     rows = min(most, max(LEAST_ROWS, share))
     slices: list[_Slice] = []
@@ -165,14 +167,14 @@ def _slices(files: Files, most: int, processes: int) -> list[_Slice]:
     height = 0
     for path, count in zip(files.paths, counts, strict=True):
         if count > rows:
-            one = replace(files, paths=(path,), rows=())
+            one = files.of([path])
             slices += [_Slice(one, start, min(rows, count - start)) for start in range(0, count, rows)]
             continue
         if few and height + count > rows:
-            slices.append(_Slice(replace(files, paths=tuple(few), rows=())))
+            slices.append(_Slice(files.of(few)))
             few, height = [], 0
         few.append(path)
         height += count
     if few or not slices:
-        slices.append(_Slice(replace(files, paths=tuple(few), rows=())))
+        slices.append(_Slice(files.of(few)))
     return slices

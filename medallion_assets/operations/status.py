@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.delta.identity import Identity, read_identity
+from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.rows import rows_of
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.table import read_alerts
@@ -23,8 +24,9 @@ from medallion_assets.operations.incident import Incident, read_incidents
 from medallion_assets.operations.ledgers import read_ledgers
 from medallion_assets.operations.monitoring import Checkpoint, Freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, quality, read_attempts
+from medallion_assets.operations.refused_tables import refused_tables
 from medallion_assets.operations.sources import TableSource, read_sources
-from medallion_assets.operations.stages import Stage, stages
+from medallion_assets.operations.stages import Stage, data_tables, stages
 
 WINDOW = timedelta(days=7)
 """What figures over several attempts are made of."""
@@ -73,8 +75,8 @@ class Status:
     `sources` says whose exports each Bronze table takes.
     `alerts` and `incidents` are the last ones of 7 days, newest first. Their columns are those of
     `operations.alerts.table.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
-    `problems` are tables that are stale and stages whose last attempt failed or was lost; `warnings` what else a person
-    should know.
+    `problems` are tables that are stale or have features that are in the way, and stages whose last attempt failed or
+    was lost; `warnings` what else a person should know.
     """
 
     at: datetime
@@ -96,6 +98,7 @@ def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
     Raises:
         TransientError: the storage did not answer.
     """
+    lakehouse = _look(lakehouse)
     since = now - WINDOW
     attempts = read_attempts(lakehouse, since=since.date()).filter(pl.col("started_at").is_between(since, now))
     fresh = read_freshness(lakehouse, now)
@@ -112,9 +115,18 @@ def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
         stages=found,
         alerts=alerts,
         incidents=incidents,
-        problems=problems(fresh, found),
+        problems=[*problems(fresh, found), *map(str, refused_tables(lakehouse))],
         warnings=[*warnings(found), *chain_warnings(lakehouse)],
     )
+
+
+def _look(lakehouse: Lakehouse) -> OneLook:
+    """Each table once, and before those that it is made from: these then know of everything that is in it."""
+    look = OneLook.at(lakehouse)
+    for table in reversed(list(data_tables(lakehouse.catalog))):
+        if table.layer != "serving":
+            look.find(table)
+    return look
 
 
 def stage_status(stage: Stage, attempts: pl.DataFrame) -> StageStatus:

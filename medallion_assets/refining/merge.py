@@ -24,9 +24,9 @@ from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Aside, Place
-from medallion_assets.engines.files import Files
 from medallion_assets.refining.events import tombstones, winners_in_parts
 from medallion_assets.refining.full_exports import FullExports, bad_in, wins_by_id
+from medallion_assets.refining.held import held_rows
 from medallion_assets.refining.merge_days import STATE, Winners, WonRows, day_item, replace_day, replace_tombstones
 from medallion_assets.refining.origins import counted_sequence, is_outdated
 
@@ -72,12 +72,12 @@ def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
     items = [
         _EventsPart(
             events=part,
-            held=silver.part(),
+            held=held,
             table=table,
             fulls=fulls,
             folder=engine.memory_or(workspace) if len(parts) == 1 else workspace,
         )
-        for part in parts
+        for part, held in zip(parts, held_rows(silver, parts, workspace), strict=True)
     ]
     won = list(engine.map_items(_winning_rows, items, are_large=True))
     return Winners(
@@ -92,10 +92,10 @@ def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _EventsPart:
-    """Events, one a key, and the rows that their table holds. What wins is put into `folder`, or stays in memory."""
+    """Events, one a key, and what their table holds. What wins is put into `folder`, or stays in memory."""
 
     events: pl.LazyFrame
-    held: Files
+    held: pl.LazyFrame
     table: Table
     fulls: FullExports
     folder: Place | None
@@ -127,19 +127,15 @@ def _winning_rows(part: _EventsPart) -> _Won:
     )
 
 
-def _winning_part(files: Files, part: pl.LazyFrame, table: Table, fulls: FullExports) -> pl.DataFrame:
+def _winning_part(rows: pl.LazyFrame, part: pl.LazyFrame, table: Table, fulls: FullExports) -> pl.DataFrame:
     """The rows that events, one a key, bring into the table, with the partition their key sat in before."""
     key, partition = list(table.key), str(table.partition_by)
     best = part.collect()
-    held = (
-        files.scan()
-        .with_columns(counted_sequence(fulls.ends))
-        .select(
-            *key,
-            *(pl.col(name).alias(f"_old{name}") for name in STATE),
-            pl.col("is_deleted").alias("_old_is_deleted"),
-            pl.col(partition).alias("_old_partition"),
-        )
+    held = rows.with_columns(counted_sequence(fulls.ends)).select(
+        *key,
+        *(pl.col(name).alias(f"_old{name}") for name in STATE),
+        pl.col("is_deleted").alias("_old_is_deleted"),
+        pl.col(partition).alias("_old_partition"),
     )
     found = held.join(best.lazy().select(key), on=key, how="semi").collect(engine="streaming")
     found = found.with_columns(

@@ -16,7 +16,8 @@ import resource
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -37,6 +38,7 @@ from medallion_assets.remote.messages import send, send_end
 from medallion_assets.remote.pipes import open_pipes
 from medallion_assets.remote.place import RemotePlace
 from medallion_assets.remote.request import PROJECT, Request
+from medallion_assets.remote.watching import ended_with
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets.stages.all import stage_named
 from medallion_assets.stages.reports import Report
@@ -57,10 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = load_settings()
     if not given.place:
         return _run(settings, _request(given, settings), log=_printed(), tell=print, end=_print_end)
-    pipes = open_pipes(RemotePlace(given.place, settings.storage_options))
-    with pipes:
+    place = RemotePlace(given.place, settings.storage_options)
+    with _cleared_if_over(place), open_pipes(place) as pipes:
         request = Request.model_validate(pipes.get_extra("request"))
-        return _run(settings, request, log=pipes.log, tell=partial(send, pipes), end=partial(_send_end, pipes))
+        with ended_with(place, request.look_seconds):
+            return _run(settings, request, log=pipes.log, tell=partial(send, pipes), end=partial(_send_end, pipes))
 
 
 def run_stage(
@@ -133,6 +136,17 @@ def _run(
         return FAILED
     end(None)
     return 0
+
+
+@contextmanager
+def _cleared_if_over(place: RemotePlace) -> Iterator[None]:
+    """Take away what this process said after nobody waited for it any more."""
+    try:
+        yield
+    finally:
+        with suppress(MedallionError):
+            if place.is_over:
+                place.clear()
 
 
 def _send_end(pipes: PipesContext, failure: BaseException | None) -> None:

@@ -5,12 +5,14 @@ Does not: what they mean (request.py, messages.py), or which attempt is next (or
 
 Every message is an object of its own, numbered from 1, that is never written over: what was said is there before the
 next thing happens, a process that is killed loses nothing, and of two processes at one place the second one stops.
-No setting and no secret is ever written here.
+Once Dagster has noted the end of an attempt nobody reads the rest any more: whoever comes by removes it, and a process
+that is still at work there ends. No setting and no secret is ever written here.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,9 +21,11 @@ from typing import Any
 import obstore
 from obstore.exceptions import AlreadyExistsError
 
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import MedallionError, PermanentError
 from medallion_assets.storage.failures import store_errors
 from medallion_assets.storage.stores import open_store, read_bytes
+
+LOG = logging.getLogger(__name__)
 
 REQUEST, JOB, END = "request.json", "job.json", "end.json"
 
@@ -61,6 +65,25 @@ class RemotePlace:
                 found="another one",
                 do="leave it to the other process; the stage is at work there",
             )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether Dagster has seen the end of the attempt, and waits for nothing any more.
+
+        Raises:
+            PermanentError, TransientError: see `store_errors`.
+        """
+        return self.read(END) is not None
+
+    def clear(self) -> None:
+        """Remove all but the mark of the end. What cannot be removed lies there until old attempts are removed."""
+        try:
+            store = open_store(self.url, self.storage_options)
+            with store_errors(self.url):
+                for objects in obstore.list(store):
+                    obstore.delete(store, [found["path"] for found in objects if found["path"] != END])
+        except MedallionError as error:
+            LOG.warning("messages that nobody needs any more could not be removed: %s", error)
 
     def messages(self, after: int = 0) -> Iterator[dict[str, Any]]:
         """The messages that there are, in order, but for the first ones."""

@@ -29,6 +29,7 @@ class Request(BaseModel):
     rows_loaded: Any = None
     asked: dict[str, Any] = Field(default={})
     lakehouse_url: str = Field(description="where the tables lie: the other side has to work there as well")
+    look_seconds: float = Field(default=10.0, description="how often the other side looks if it is waited for")
     version: str = Field(description="of this project, where the request was made: the other side has to be the same")
 
     def is_same_work(self, other: Request) -> bool:

@@ -14,7 +14,10 @@ from pathlib import Path
 from medallion_assets.errors import SettingsError
 from medallion_assets.settings.values import json_object, not_allowed
 
-LOCAL = "local[*]"
+LOCAL = "local[*,4]"
+"""All cores; four attempts of a task, as on a cluster: Spark has one there."""
+SUBMITTED = ""
+"""The master of whoever started this process: spark-submit, a job of EMR Serverless or of Databricks."""
 JARS = Path(".cache/spark-jars")
 """Where `make spark-jars` puts them."""
 EMPTY: Mapping[str, str] = {}
@@ -72,7 +75,7 @@ def spark_settings(
             do="give the executors a role, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in their own environment",
         )
     return SparkSettings(
-        master=env.get("MEDALLION_SPARK_MASTER") or LOCAL,
+        master=env.get("MEDALLION_SPARK_MASTER") or (SUBMITTED if "PYSPARK_GATEWAY_PORT" in env else LOCAL),
         remote=remote,
         conf={key: str(value) for key, value in conf.items()},
         python=env.get("MEDALLION_SPARK_PYTHON") or None,

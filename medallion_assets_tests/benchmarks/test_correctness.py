@@ -9,11 +9,9 @@ from itertools import pairwise
 
 import pytest
 
-from benchmarks.correctness import run
+from benchmarks.correctness import Run, ours
 from benchmarks.peers import session
-from benchmarks.scenarios import SCENARIOS, history
-
-WITHOUT_FLAW = {"in order", "out of order", "empty file first", "a window twice", "a file cut short"}
+from benchmarks.scenarios import DELIVERIES, history
 
 
 def test_windows_join_up_with_the_full_export() -> None:
@@ -21,14 +19,15 @@ def test_windows_join_up_with_the_full_export() -> None:
     first, *_ = taken.windows
     assert first.from_at == taken.newest_full.to_at - timedelta(minutes=1)
     assert all(earlier.to_at == later.from_at for earlier, later in pairwise(taken.windows))
-    assert all(len(deliver(taken)) >= 4 for deliver in SCENARIOS.values())
+    assert all(len(deliver(taken)) >= 4 for deliver in DELIVERIES.values())
 
 
 @pytest.mark.slow
 @pytest.mark.flow
 def test_ours_is_the_real_table_in_every_scenario() -> None:
-    outcomes = run(spark=None, windows=3, every_seconds=25)
-    assert {outcome.scenario for outcome in outcomes if outcome.differences.total == 0} >= WITHOUT_FLAW
+    outcomes = ours(Run(every_seconds=25, seeds=1))
+    assert [outcome for outcome in outcomes if outcome.differences.total] == []
+    assert len(outcomes) == len(DELIVERIES) + 1
     said = {outcome.scenario: outcome.said for outcome in outcomes if outcome.said}
     assert said == {"a file cut short": ["data_file_md5_mismatch"]}
 
@@ -38,7 +37,18 @@ def test_ours_is_the_real_table_in_every_scenario() -> None:
 @pytest.mark.skipif(session.missing() is not None, reason=f"the peers cannot run: {session.missing()}")
 def test_the_peers_run() -> None:
     """In a process of its own: the suite's session has other jars."""
-    command = [sys.executable, "-m", "benchmarks.correctness", "--json", "--windows", "2", "--every-seconds", "60"]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.correctness",
+        "--json",
+        "--windows",
+        "2",
+        "--every-seconds",
+        "60",
+        "--seeds",
+        "1",
+    ]
     done = subprocess.run([*command, "--only", "empty file first"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count('"contestant"') == 4

@@ -28,6 +28,7 @@ class ProcessesEngine(RemoteEngine):
 
     pool: ProcessPoolExecutor
     name: str = "processes"
+    processes: int = 2  # type: ignore[assignment]
 
     def run(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
         calls = [pickle.dumps((function, item)) for item in items]

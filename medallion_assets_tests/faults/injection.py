@@ -57,6 +57,14 @@ def is_killed_after(call: Call) -> None:
     raise KilledError
 
 
+def is_killed_after_its_items(call: Call) -> None:
+    """The process ends when all is done that it had others do, and it has made nothing of their answers."""
+    answers = call()
+    if isinstance(answers, Iterator):
+        list(answers)
+    raise KilledError
+
+
 class Disturbance:
     """Counts calls; does something in the place of number `at` (from 0), or of every one (None)."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from itertools import count
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import polars as pl
 import pytest
 
 from medallion_assets.errors import TransientError
+from medallion_assets_tests.engines.cutting import small_bounds
+from medallion_assets_tests.engines.processes import ProcessesEngine, processes
 from medallion_assets_tests.faults.injection import (
     CHANGES,
     COMMITS,
@@ -19,11 +23,18 @@ from medallion_assets_tests.faults.injection import (
     disturbed,
     fails,
     is_killed_after,
+    is_killed_after_its_items,
     is_killed_before,
     loses_its_answer,
 )
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
 from medallion_assets_tests.pipeline import lakehouse_at
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProcessPoolExecutor]:
+    with processes(2) as pool:
+        yield pool
 
 
 @pytest.mark.parametrize(
@@ -50,6 +61,28 @@ def test_a_run_that_is_disturbed_a_step_later_each_time_gets_there(
     assert failures > 5
     assert_same(dump(lakehouse), undisturbed)
     check_ledger(lakehouse)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("disturb", [fails, is_killed_before, is_killed_after_its_items])
+def test_a_run_over_other_processes_that_is_disturbed_a_step_later_each_time_gets_there(
+    tmp_path: Path, undisturbed: dict[str, pl.DataFrame], disturb: Disturb, pool: ProcessPoolExecutor
+) -> None:
+    """The steps are its commits, what it stages itself, and each round of items that other processes work on."""
+    lakehouse = lakehouse_at(tmp_path, ProcessesEngine(pool=pool, bounds=small_bounds(3)))
+    failures = 0
+    for at in count():
+        with disturbed(at, disturb, (*CHANGES, (ProcessesEngine, "run"))) as disturbance:
+            try:
+                run(lakehouse)
+            except (OSError, TransientError, KilledError):
+                failures += 1
+        if not disturbance.has_happened:
+            break
+    assert failures > 10
+    assert_same(dump(lakehouse), undisturbed)
+    check_ledger(lakehouse)
+    assert list((tmp_path / "_workspace").iterdir()) == []
 
 
 def test_every_commit_may_lose_its_answer(tmp_path: Path, undisturbed: dict[str, pl.DataFrame]) -> None:

@@ -20,6 +20,8 @@ from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT, TRANSACTIONS
+from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.redrive import redrive
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.engines.cutting import CuttingEngine, small_bounds
@@ -40,7 +42,7 @@ def pool() -> Iterator[ProcessPoolExecutor]:
 
 
 def check_mixed(data: st.DataObject, history: History, engines: Sequence[Engine], seed: int) -> None:
-    """Whatever engine each stage gets; the commits say which one that was."""
+    """Whatever engine each stage gets, and whichever redrives and rebuilds; the commits say which one that was."""
     choice = random.Random(seed)
     known = {engine.name for engine in engines}
     batches = data.draw(arrivals(history.exports))
@@ -60,6 +62,12 @@ def check_mixed(data: st.DataObject, history: History, engines: Sequence[Engine]
         truth = expected(history.exports, history.decisions)
         check_silver(lakehouse, truth)
         check_gold(drawn(), truth)
+        for loaded in TRANSACTIONS.loaded:
+            if lakehouse.exists(loaded.table):
+                redrive(drawn(), loaded, now=pipeline.NOW, why="the rules are the same")
+                rebuild_judged(drawn(), loaded, now=pipeline.NOW, why="the rules are the same")
+        update_derived(drawn(), ENRICHMENT)
+        check_silver(lakehouse, truth)
         made_by = {commit.get(ENGINE_NOTE) for commit in commits_since(lakehouse.open(pipeline.CUSTOMERS), 0)}
         assert made_by <= known
 

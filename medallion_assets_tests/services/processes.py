@@ -29,10 +29,10 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def is_listening(port: int) -> bool:
+def is_listening(port: int, host: str = "127.0.0.1") -> bool:
     """Whether somebody listens on a port of the loopback."""
     with socket.socket() as caller:
-        return caller.connect_ex(("127.0.0.1", port)) == 0
+        return caller.connect_ex((host, port)) == 0
 
 
 @contextmanager

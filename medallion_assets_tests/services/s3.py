@@ -37,8 +37,8 @@ class S3Server:
 
 
 @contextmanager
-def s3_server(folder: Path) -> Iterator[S3Server]:
-    """A server while the block runs; `folder` takes its objects and its log.
+def s3_server(folder: Path, *, access_log: Path | None = None) -> Iterator[S3Server]:
+    """A server while the block runs; `folder` takes its objects and its log. `access_log`: a line for every request.
 
     Raises:
         ServiceMissingError: versitygw is not installed.
@@ -73,7 +73,8 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
             return False
         return True
 
-    command = [program, "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(objects)]
+    logged = [] if access_log is None else ["--access-log", str(access_log)]
+    command = [program, "--port", f"127.0.0.1:{port}", "--quiet", *logged, "posix", str(objects)]
     keys = {
         "PATH": os.environ["PATH"],
         "ROOT_ACCESS_KEY_ID": environment["AWS_ACCESS_KEY_ID"],

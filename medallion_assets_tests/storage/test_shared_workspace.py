@@ -23,6 +23,15 @@ def test_on_a_disk_it_lies_beside_the_layers_and_goes(tmp_path: Path) -> None:
     assert list((tmp_path / FOLDER).iterdir()) == []
 
 
+def test_who_outlives_its_driver_writes_nothing_into_a_workspace_that_is_gone(tmp_path: Path) -> None:
+    """As a server of Spark's that finishes what a killed driver had asked for."""
+    with shared_workspace(str(tmp_path), {}) as url:
+        aside = Aside(Place(url))
+    with pytest.raises(FileNotFoundError):
+        aside(pl.DataFrame({"a": [1]}))
+    assert list((tmp_path / FOLDER).iterdir()) == []
+
+
 def test_in_a_bucket_too_and_one_goes_that_was_abandoned(s3_server: S3Server) -> None:
     """What another run holds, and what is no workspace, stays."""
     bucket = s3_server.make_bucket()

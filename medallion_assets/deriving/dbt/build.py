@@ -15,6 +15,7 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.project import Call, one_at_a_time
 from medallion_assets.deriving.dbt.specs import Specs
 from medallion_assets.deriving.dbt.warehouse import Paths
+from medallion_assets.engines.spark.failures import loss_in
 from medallion_assets.errors import DiskFullError, MedallionError, ModelTestsError, OutOfMemoryError, PermanentError
 
 TESTS = ("test", "unit_test")
@@ -80,10 +81,11 @@ class Build:
             )
 
     def expect_room(self) -> None:
-        """Raise if DuckDB had no room for what did not pass; that says nothing of the models.
+        """Raise if DuckDB had no room for what did not pass, or Spark lost it; that says nothing of the models.
 
         Raises:
             OutOfMemoryError, DiskFullError: which of them.
+            LostJobError: a process of Spark's ended without a word.
         """
         for node in self.failed:
             if (no_room := no_room_error(f"dbt could not build {node.name}", node.message or "")) is not None:
@@ -95,7 +97,7 @@ class Build:
         Raises:
             ModelTestsError: tests failed.
             PermanentError: a model could not be made, or a test not be asked.
-            OutOfMemoryError, DiskFullError: DuckDB had no room for it.
+            OutOfMemoryError, DiskFullError, LostJobError: there was no room for it, or it was lost.
         """
         self.expect_room()
         tests = [node for node in self.failed if node.is_test and node.status == "fail"]
@@ -123,14 +125,14 @@ class Build:
 
 
 def no_room_error(what: str, said: str) -> MedallionError | None:
-    """The error for DuckDB's words when it had too little memory or disk; None for any other: that is the SQL's."""
+    """The error for words of DuckDB or Spark about memory, a disk or a process; None for others: the SQL is wrong."""
     if "No space left on device" in said or "max_temp_directory_size" in said:
         do = "free space in the temporary folder (TMPDIR); nothing was published"
         return DiskFullError(f"{what}: the disk is full", found=said, do=do)
     if "Out of Memory Error" in said:
         do = "set MEDALLION_DBT_MEMORY to more, or MEDALLION_DBT_THREADS to less; nothing was published"
         return OutOfMemoryError(f"{what}: out of memory", found=said, do=do)
-    return None
+    return loss_in(said)
 
 
 def build(call: Call, sources: Sequence[Snapshot], *, paths: Paths | None = None) -> Build:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any
 
 import narwhals as nw
@@ -22,19 +23,20 @@ import polars as pl
 from medallion_assets.engines.engine import Answer, Item
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.remote import RemoteEngine
+from medallion_assets.engines.spark.cores import cores
+from medallion_assets.engines.spark.failures import spark_failures
 from medallion_assets.engines.spark.frames import collected, read
+from medallion_assets.engines.spark.loss import give_up_if_lost
 from medallion_assets.engines.spark.session import session
-from medallion_assets.engines.spark.versions import OtherVersionError, versions
-from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.engines.spark.versions import versions
+from medallion_assets.errors import LostJobError
 from medallion_assets.settings.spark import SparkSettings
 
 TASKS_A_PROCESS = 4
 """A task takes 0.2 CPU seconds of its process, whatever it does: each begins with reading pyspark's zip anew."""
-NOT_INSTALLED = "No module named"
-OTHER_PYTHON = "PYTHON_VERSION_MISMATCH"
-JAVA_CALLED = "An error occurred while calling"
-REFUSALS = {"AnalysisException", "ParseException", "IllegalArgumentException", "UnsupportedOperationException"}
-"""What PySpark raises, classic or Connect, for work that fails each time."""
+CANCEL_SECONDS = 5.0
+MOST_PROCESSES = 1000
+"""More would wait for the one driver that commits: it is handed each answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,45 +46,78 @@ class SparkEngine(RemoteEngine):
     settings: SparkSettings = field(default_factory=SparkSettings)
     name: str = "spark"
 
+    @property
+    def processes(self) -> int:
+        """The cores of the cluster, as it is now or may become."""
+        return min(MOST_PROCESSES, cores(session(self.settings)))
+
     def run(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
         """A few items are a task, which Spark repeats when its process is lost.
 
         Raises:
-            OtherVersionError: an executor has other versions than this process.
-            TransientError: Spark gave up.
+            MedallionError: what `session` and `spark_failures` raise.
             Exception: what the function raised for an item, the first of those that raised.
         """
         if not items:
             return
         spark = session(self.settings)  # says what is missing, before anything of Spark is imported here
-        from pyspark.cloudpickle import dumps
-
-        rows = [(number, bytearray(dumps(item))) for number, item in enumerate(items)]
-        frame = spark.createDataFrame(rows, "number long, item binary").coalesce(1)
-        frame = frame.repartition(min(len(rows), TASKS_A_PROCESS * self.processes))  # in turn: even to one item
-        work = _work(bytes(dumps(function)), versions())
-        try:
-            answers = frame.mapInArrow(work, "number long, answer binary").collect()
-        except BaseException as error:
-            with suppress(Exception):  # the first error is the one to tell
-                spark.interruptAll()
-            if isinstance(error, Exception):
-                raise as_ours(error) from error
-            raise
+        with self._ended(spark):
+            answers = self._answers(spark, function, items)
         for row in sorted(answers, key=lambda row: int(row["number"])):
             answer, raised = pickle.loads(bytes(row["answer"]))  # noqa: S301 - our own
             if raised is not None:
                 raise raised
             yield answer
 
+    def _answers(self, spark: Any, function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Any]:
+        from pyspark.cloudpickle import dumps
+
+        rows = [(number, bytearray(dumps(item))) for number, item in enumerate(items)]
+        frame = spark.createDataFrame(rows, "number long, item binary").coalesce(1)
+        frame = frame.repartition(min(len(rows), TASKS_A_PROCESS * self.processes))  # in turn: even to one item
+        work = _work(bytes(dumps(function)), versions())
+        rows_of_answers: list[Any] = frame.mapInArrow(work, "number long, answer binary").collect()
+        return rows_of_answers
+
+    @contextmanager
+    def _ended(self, spark: Any) -> Iterator[None]:
+        """What is left of the work is canceled when it fails, or is ended; a session that is lost is given up."""
+        try:
+            with spark_failures():
+                yield
+        except BaseException as error:
+            if isinstance(error, LostJobError):
+                give_up_if_lost(spark, str(error.__cause__))
+            _cancel(spark)
+            raise
+
     def scan(self, files: Files) -> nw.LazyFrame[Any]:
         """The rows, as a frame of Spark that Narwhals wraps."""
-        frame: nw.LazyFrame[Any] = nw.from_native(read(session(self.settings), files))
+        spark = session(self.settings)
+        with self._ended(spark):
+            frame: nw.LazyFrame[Any] = nw.from_native(read(spark, files))
         return frame
 
     def fetch(self, rows: nw.LazyFrame[Any]) -> pl.DataFrame:
         """All of them, through Arrow."""
-        return collected(rows.to_native())
+        with self._ended(session(self.settings)):
+            return collected(rows.to_native())
+
+
+def _cancel(spark: Any) -> None:
+    """End what goes on in a session, if it answers.
+
+    In a thread, for it has a connection of its own to Java: where a signal ended a call, that of the caller is taken by
+    it until its job ends.
+    """
+
+    def interrupt() -> None:
+        with suppress(Exception):  # the first error is the one to tell
+            spark.interruptAll()
+
+    thread = Thread(target=interrupt, name="spark-cancel", daemon=True)
+    thread.start()
+    thread.join(CANCEL_SECONDS)
 
 
 def _work(function: bytes, driver: dict[str, str]) -> Callable[[Iterable[Any]], Iterator[Any]]:
@@ -94,33 +129,3 @@ def _work(function: bytes, driver: dict[str, str]) -> Callable[[Iterable[Any]], 
         yield from answers(batches, function, driver)
 
     return work
-
-
-def as_ours(error: Exception) -> Exception:
-    """What Spark raises, as an error that says what to do."""
-    text = str(error)
-    if NOT_INSTALLED in text or OTHER_PYTHON in text:
-        line = next(line for line in text.splitlines() if NOT_INSTALLED in line or OTHER_PYTHON in line)
-        return OtherVersionError(
-            "the executors cannot run this project",
-            expected="the Python of the driver, with medallion-assets and what its lock names",
-            found=line.strip(),
-            do="install it where the executors run, and set MEDALLION_SPARK_PYTHON to that interpreter",
-        )
-    if type(error).__name__ in REFUSALS:
-        return PermanentError(
-            "Spark refuses the work", found=_cause(text), do="correct MEDALLION_SPARK_CONF, or report it"
-        )
-    return TransientError(
-        "Spark gave up",
-        found=_cause(text),
-        do="see the logs of its executors; one that ended unexpectedly had too little memory",
-    )
-
-
-def _cause(text: str) -> str:
-    """The line that says most: the innermost cause, else the first that is more than where Java was called."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or [text]
-    caused = [line for line in lines if line.startswith("Caused by:")]
-    said = [line for line in lines if not line.startswith(JAVA_CALLED)]
-    return caused[-1] if caused else (said or lines)[0]

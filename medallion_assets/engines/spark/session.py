@@ -38,7 +38,15 @@ AT_START = {
     "spark.executorEnv.POLARS_MAX_THREADS": "1",
 }
 """Spark runs as many items beside each other as there are cores: each is given one."""
-LOCAL = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.memory": "1g"}
+LOCAL = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
+}
+"""Java schedules here, and hardly computes: compiling with its first compiler alone halves what it takes. On a disk,
+looking at a table's files takes no job of a task for each."""
 CONNECT_RETRIES = 6
 """A server that is away is asked again for a minute, and not, as pyspark does, for ten: work is repeated anyway."""
 
@@ -117,7 +125,9 @@ def _start(settings: SparkSettings) -> SparkSession:
 
     where = {"spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/medallion-spark"}
     local = LOCAL if settings.is_local else {}
-    builder: Any = SparkSession.builder.appName("medallion_assets").master(settings.master)
+    builder: Any = SparkSession.builder.appName("medallion_assets")
+    if settings.master:
+        builder = builder.master(settings.master)
     conf: Mapping[str, str] = {**ALWAYS, **AT_START, **local, **where, **s3_conf(settings), **settings.conf}
     for name, value in conf.items():
         builder = builder.config(name, value)

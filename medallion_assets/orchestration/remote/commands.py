@@ -21,10 +21,9 @@ from medallion_assets.errors import SettingsError
 from medallion_assets.orchestration.remote.attempts import RemoteAttempt
 from medallion_assets.orchestration.remote.pipes import MessageReader, RequestInjector
 from medallion_assets.orchestration.runs.processes import RunProcess
+from medallion_assets.remote.watching import ENDING_SECONDS
 
 OURS = (sys.executable, "-m", "medallion_assets.remote")
-ENDING_SECONDS = 20.0
-"""How long a process that is told to end may take to come to a commit, or away from one."""
 LOOK_SECONDS = 0.5
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -80,8 +81,9 @@ class Elsewhere:
         if where.on == "local":
             yield from stage.reports(work, asked)
             return
-        request = request_of(stage, work, asked, self.lakehouse_url)
+        request = request_of(stage, work, asked, self.lakehouse_url, self.compute.poll_seconds)
         root = context.run.tags.get(ROOT_RUN, context.run.run_id)
+        self.attempts.remove_old(datetime.now(UTC))
         attempt = self.attempts.next(root, request)
         reader = MessageReader(attempt, self.compute.poll_seconds)
         if where.on not in SERVICES and attempt.is_known and not attached(context, attempt, reader):
@@ -142,7 +144,9 @@ class Elsewhere:
         return {"ran_on": " ".join(where.command) or where.on}
 
 
-def request_of(stage: Stage[Any], work: Work, asked: BaseModel, lakehouse_url: str) -> Request:
+def request_of(
+    stage: Stage[Any], work: Work, asked: BaseModel, lakehouse_url: str, look_seconds: float = 10.0
+) -> Request:
     """What the remote process is to do: nothing of it is a setting, or a secret."""
     return Request(
         table=stage.table.name,
@@ -154,6 +158,7 @@ def request_of(stage: Stage[Any], work: Work, asked: BaseModel, lakehouse_url: s
         rows_loaded=work.rows_loaded,
         asked=asked.model_dump(mode="json", exclude_defaults=True),
         lakehouse_url=lakehouse_url,
+        look_seconds=look_seconds,
         version=version(PROJECT),
     )
 

@@ -58,6 +58,7 @@ ENRICHMENT = Derived(
     lookups=(Lookup(table=CUSTOMERS, prepare=customer_periods, changed_days=days_of_changed_customers),),
     compute=enrich,
     one_to_one=True,
+    row_by_row=True,
     update_timers=AT_ONCE,
     limits=Limits(time_limit_seconds=1800),
 )
@@ -75,6 +76,7 @@ LIFETIME_VALUE = AsOf(
     source=ENRICHED_TRANSACTIONS,
     base=customer_days,
     compute=lifetime_value,
+    base_by_day=True,
     reconciled=_revenue("lifetime_value"),
     update_timers=AT_ONCE,
     freshness_hours=24,

@@ -1,7 +1,8 @@
 """Many lines at once: raw DynamoDB JSON becomes one column of text for each attribute of the contract.
 
-Belongs here: running `json_decode` so that a malformed line costs the others only time, and handing every line whose
-    row is not proved (sources.dynamodb_export.shapes) to the exact reader.
+Belongs here: which reader is tried on which lines: templates (sources.dynamodb_export.templates), then `json_decode`,
+    so that a malformed line costs the others only time, and the exact reader for every line whose row is not proved
+    (sources.dynamodb_export.shapes).
 Does not: what a single record means (sources.dynamodb_export.record), or what a value means (refining.typing.values).
 """
 
@@ -16,17 +17,22 @@ from medallion_assets.contracts.source import wrong
 from medallion_assets.engines.pieces import pieces, rows_of_bytes
 from medallion_assets.sources.dynamodb_export.record import MALFORMED_JSON, Attribute, RecordReader, unknown_names
 from medallion_assets.sources.dynamodb_export.shapes import SHAPES, Shape, with_plain_names
+from medallion_assets.sources.dynamodb_export.templates import Templates
 
 CHUNK_LINES = 4096
 CHUNK_BYTES = 4 * 1024 * 1024
 """Lines decoded together: beyond some thousands `json_decode` outgrows the CPU's caches and takes twice the time."""
 LEAF_LINES = 64
 """When a chunk fails, this many lines around each cause go to the exact reader."""
+FEW_LINES = 100
+"""So many lines the exact reader reads in less time than it takes to set up the decoder."""
 EXACT_LINES = 16_384
 EXACT_BYTES = 4 * 1024 * 1024
 """Lines that are Python objects at a time: these take ten times the room."""
 SAMPLED_LINES = 200
 SAMPLED_BYTES = 4 * 1024 * 1024
+SEED = 1
+"""The sample is taken at random, since a file may have a period, and is the same each time."""
 MOST_UNKNOWN_NAMES = 60
 """How many names beyond the contract the fast path looks for: names that are data themselves must not be its schema."""
 
@@ -34,15 +40,19 @@ MOST_UNKNOWN_NAMES = 60
 class LineReader:
     """Reads lines for one contract; `read` may be called from several threads.
 
-    `sample` is a column of lines like those to be read: names that it has and the contract lacks are expected in them.
+    `sample` is a column of lines like those to be read: its spelling, and names that it has and the contract lacks, are
+    expected in them. Where no template fits so `few` lines or fewer, these are read one by one.
     """
 
-    def __init__(self, attributes: Sequence[Attribute], sample: pl.Series) -> None:
+    def __init__(self, attributes: Sequence[Attribute], sample: pl.Series, *, few: int = FEW_LINES) -> None:
         count = rows_of_bytes(sample, SAMPLED_BYTES, most=SAMPLED_LINES)
-        some = sample.drop_nulls().gather_every(max(1, sample.len() // count))
+        texts = sample.drop_nulls()
+        some = texts.sample(min(count, texts.len()), seed=SEED)
+        self._templates = Templates.learnt(some.to_list(), attributes)
         self._unknown = sorted(unknown_names(some, attributes))[:MOST_UNKNOWN_NAMES]
         self._attributes = attributes
         self._exact = RecordReader(attributes)
+        self._few = few
 
     def read(self, lines: pl.Series) -> pl.DataFrame:
         """One row a line, in order.
@@ -51,8 +61,8 @@ class LineReader:
         each attribute its column as text (null: missing or NULL) and `wrong(column)`.
         """
         rows = pl.DataFrame({"_line": lines.fill_null("")}).with_row_index("_row")
-        parts = []
-        for shape in SHAPES:
+        parts, rows = self._templates.read(rows)
+        for shape in SHAPES if rows.height > self._few else ():
             has_shape = rows.select(shape.lines).to_series()
             if has_shape.any():
                 parts += self._read_fast(rows.filter(has_shape), shape)

@@ -20,7 +20,7 @@ from medallion_assets.deriving.dbt.project import PARSED_OF, Call, prepared_spec
 from medallion_assets.deriving.dbt.rebuild import rebuild_models
 from medallion_assets.deriving.dbt.refresh import refresh
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, Specs
-from medallion_assets.errors import DiskFullError, ModelTestsError, OutOfMemoryError, PermanentError
+from medallion_assets.errors import DiskFullError, LostJobError, ModelTestsError, OutOfMemoryError, PermanentError
 from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets_tests.deriving.dbt.planting import NOW
 
@@ -112,12 +112,16 @@ def test_results_that_lack_a_model_or_a_test_are_refused() -> None:
     [
         ("Out of Memory Error: failed to allocate", OutOfMemoryError),
         ("IO Error: No space left on device", DiskFullError),
+        ("Job aborted: most recent failure: ExecutorLostFailure (executor 1 exited) Reason: x", LostJobError),
+        ("org.apache.spark.SparkException: java.lang.OutOfMemoryError: Java heap space", OutOfMemoryError),
+        ("Conversion Error: 'SESSION UNAVAILABLE' is no number", PermanentError),
     ],
 )
-def test_too_little_memory_or_disk_is_none_of_the_sqls_faults(said: str, error: type[Exception]) -> None:
+def test_too_little_room_and_lost_processes_are_none_of_the_sqls_faults(said: str, error: type[Exception]) -> None:
     node = Node(name="m", kind="model", status="error", message=said)
-    with pytest.raises(error):
+    with pytest.raises(error) as raised:
         Build(nodes=(node,), seconds=0).expect_passed()
+    assert raised.type is error
 
 
 def test_tests_that_failed_are_named_first_where_a_model_broke_of_their_rows_too() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
@@ -15,6 +16,7 @@ from medallion_assets.contracts.source import BatchRefusedError
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.spark.engine import SparkEngine
+from medallion_assets.errors import LostJobError, OutOfMemoryError
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
 
@@ -58,6 +60,27 @@ def test_of_an_executor_that_was_lost_nothing_is_named(tmp_path: Path, spark: Sp
     (answer,) = spark.map_items(put_aside_and_die_once, [Aside(Place(str(tmp_path)))])
     assert answer.collect()["a"].to_list() == [0, 1, 2]
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def kill_itself(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run_out_of_memory(_: int) -> None:
+    raise MemoryError
+
+
+def test_a_process_that_is_killed_each_time_is_a_job_that_was_lost(spark: SparkEngine) -> None:
+    """After as many attempts as Spark makes; the retry may find more memory, and is one of few."""
+    with pytest.raises(LostJobError, match=r"Python worker exited unexpectedly \(crashed\); what to do: .* memory"):
+        list(spark.map_items(kill_itself, [1]))
+    assert list(spark.map_items(str, [1])) == ["1"]
+
+
+def test_memory_that_runs_out_each_time_is_no_error_of_the_driver(spark: SparkEngine) -> None:
+    """It says what executors lack, and each attempt has a fresh process."""
+    with pytest.raises(OutOfMemoryError, match=r"executors are out of memory; .*spark\.executor\.pyspark\.memory"):
+        list(spark.map_items(run_out_of_memory, [1]))
 
 
 ROWS = pl.DataFrame(

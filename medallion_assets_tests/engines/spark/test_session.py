@@ -10,11 +10,11 @@ import pytest
 
 from medallion_assets.engines.spark import requirements
 from medallion_assets.engines.spark import session as module
-from medallion_assets.engines.spark.engine import SparkEngine, as_ours
+from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.engines.spark.requirements import SparkMissingError
 from medallion_assets.engines.spark.session import session
 from medallion_assets.engines.spark.versions import OtherVersionError, expect_same, versions
-from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.errors import TransientError
 from medallion_assets.settings.spark import SparkSettings
 from medallion_assets_tests.services.processes import free_port
 
@@ -70,29 +70,6 @@ def test_another_version_on_an_executor() -> None:
     expect_same(versions())
     with pytest.raises(OtherVersionError, match=r"another Polars than the driver; expected: Polars 1\.0\.0"):
         expect_same({**versions(), "Polars": "1.0.0"})
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
-        ("Traceback\nModuleNotFoundError: No module named 'medallion_assets'", OtherVersionError),
-        ("[PYTHON_VERSION_MISMATCH] Python in worker has different version: 3.9", OtherVersionError),
-        ("Python worker exited unexpectedly (crashed)", TransientError),
-    ],
-)
-def test_what_spark_says_becomes_an_error_of_ours(text: str, kind: type[Exception]) -> None:
-    assert type(as_ours(RuntimeError(text))) is kind
-
-
-class AnalysisException(Exception):  # noqa: N818 - as PySpark calls it
-    """By its name alone: Spark is not needed here."""
-
-
-def test_the_cause_is_told_and_not_where_java_was_called() -> None:
-    text = "An error occurred while calling o95.collectToPython.\n: org.apache.spark.SparkException: Job aborted\n"
-    assert "SparkException: Job aborted" in str(as_ours(RuntimeError(text)))
-    assert "found: Caused by: exit 137" in str(as_ours(RuntimeError(f"{text}\tat x\nCaused by: exit 137\n")))
-    assert isinstance(as_ours(AnalysisException("no such column")), PermanentError)
 
 
 NEVER_IMPORTED = """

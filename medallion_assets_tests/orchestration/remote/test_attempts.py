@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from medallion_assets.orchestration.remote.attempts import RemoteAttempts, token_of
+from medallion_assets.orchestration.remote.attempts import KEPT, RemoteAttempts, token_of
 from medallion_assets.remote.place import REQUEST
 from medallion_assets.remote.request import Request
 
 REQUESTED = Request(
     table="silver.things", run_id="r1", now=datetime(2025, 6, 1, tzinfo=UTC), lakehouse_url="/l", version="1"
 )
+ASKED = {"extras": {"request": REQUESTED.model_dump(mode="json")}}
 ANOTHER = REQUESTED.model_copy(update={"tags": {"dagster/partition": "2025-05-01"}})
 
 
@@ -55,3 +57,28 @@ def test_a_request_of_another_release_is_other_work(tmp_path: Path) -> None:
     first.place.write_once(REQUEST, {"extras": {"request": written}})
     again = attempts.next("root", REQUESTED)
     assert (again.is_known, again.token != first.token) == (False, True)
+
+
+def test_of_an_attempt_whose_end_was_seen_its_mark_is_left(tmp_path: Path) -> None:
+    """Nobody would read the rest; the number is not given again."""
+    attempts = RemoteAttempts(url=str(tmp_path))
+    begun(attempts, REQUESTED)
+    attempt = attempts.next("root", REQUESTED)
+    attempt.place.write_once("message-000001.json", {"method": "opened"})
+    attempt.end("canceled")
+    assert [path.name for path in tmp_path.rglob("*.json")] == ["end.json"]
+    assert attempts.next("root", REQUESTED).place.url.endswith("/2")
+
+
+def test_root_runs_to_which_nothing_was_added_for_long_are_removed(tmp_path: Path) -> None:
+    """An attempt that nobody saw to its end among them. One whose process still says something stays whole."""
+    attempts = RemoteAttempts(url=str(tmp_path))
+    written = datetime.now(UTC)
+    for root in ("old", "young"):
+        attempts.next(root, REQUESTED).place.write_once(REQUEST, ASKED)
+    for path in tmp_path.rglob("*.json"):
+        os.utime(path, (0, (written - KEPT - timedelta(days=1)).timestamp()))
+    attempts.next("young", REQUESTED).place.write_once("message-000001.json", {})
+    attempts.remove_old(written)
+    assert {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*.json")} == {"young"}
+    assert len(list(tmp_path.rglob("*.json"))) == 2

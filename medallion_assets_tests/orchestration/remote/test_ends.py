@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import dagster as dg
@@ -36,12 +37,28 @@ until = time.monotonic() + 300
 while not os.path.exists(os.environ['GO_ON']) and time.monotonic() < until:
     time.sleep(0.05)
 """
+WITHOUT_SIGNALS = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:], start_new_session=True))"
+"""As ssh does: it starts a program out of the reach of signals, and waits for it."""
+ENTRY = """
+import os, sys, time
+import medallion_assets.remote.__main__ as entry
+def run_stage(*_, **__):
+{waits}
+entry.run_stage = run_stage
+sys.exit(entry.main(sys.argv[1:]))
+"""
 THEN_OURS = "os.execv(sys.executable, [sys.executable, '-m', 'medallion_assets.remote', *sys.argv[1:]])"
 
 
 def holding(*, then: str = "") -> list[str]:
     """A command that waits, once it is at its place, until a file is there."""
     return program(f"{WAITS}\n{then}")
+
+
+def ours_behind_a_wrapper() -> list[str]:
+    """Our entry point with a stage that waits, started by a program that hands on no signal."""
+    ours = [sys.executable, "-c", ENTRY.format(waits=indent(WAITS, "    "))]
+    return [sys.executable, "-c", WITHOUT_SIGNALS, *ours]
 
 
 def becomes_ours() -> list[str]:
@@ -75,6 +92,13 @@ def messages(home: Path) -> list[Path]:
     return sorted(home.glob("lakehouse/operations/remote/*/*/*/message-*.json"))
 
 
+def attempts_of(home: Path) -> set[str]:
+    """The numbers of the attempts; of one whose end was seen its mark alone is left."""
+    files = list(home.glob("lakehouse/operations/remote/*/*/*/*.json"))
+    assert {file.name for file in files} == {"end.json"}
+    return {file.parent.name for file in files}
+
+
 def opened(home: Path) -> dict[str, Any]:
     """How the remote process named itself in its first message."""
     (first,) = wait_until(lambda: messages(home)[:1])
@@ -101,8 +125,23 @@ def test_a_step_that_is_ended_ends_its_process(
         process.wait(PATIENCE_SECONDS)
     (row,) = read_attempts(graph.lakehouse).to_dicts()
     assert (row["outcome"], row["attempt"]) == ("canceled", 1)
+    assert attempts_of(tmp_path) == {"1"}
     (end,) = tmp_path.glob("lakehouse/operations/remote/*/*/*/end.json")
     assert json.loads(end.read_bytes()) == {"outcome": "canceled"}
+
+
+def test_a_step_that_is_ended_ends_a_process_that_no_signal_reaches(
+    tmp_path: Path, dagster_instance: dg.DagsterInstance
+) -> None:
+    """It looks whether somebody waits for it: as often as Dagster looks at it."""
+    compute = {"silver": ours_behind_a_wrapper()}
+    planted(tmp_path, dagster_instance, compute)
+    with dagster(tmp_path, compute) as running:
+        process = psutil.Process(opened(tmp_path)["pid"])
+        running.send_signal(signal.SIGTERM)
+        running.wait(PATIENCE_SECONDS)
+        process.wait(PATIENCE_SECONDS)
+    assert attempts_of(tmp_path) == {"1"}
 
 
 @pytest.mark.parametrize("service", ["emr_serverless", "databricks"])
@@ -161,7 +200,7 @@ def test_after_a_kill_the_run_goes_on_with_the_same_process(
     (tmp_path / "go_on").touch()
     run = graph.run(TRANSACTIONS, tags={"dagster/root_run_id": root_of(tmp_path)})
     assert run.failure == "as it was"
-    assert {path.parent.name for path in messages(tmp_path)} == {"1"}
+    assert attempts_of(tmp_path) == {"1"}
 
 
 def test_a_process_that_died_with_its_dagster_is_followed_by_another(
@@ -178,7 +217,7 @@ def test_a_process_that_died_with_its_dagster_is_followed_by_another(
     (tmp_path / "go_on").touch()
     run = graph.run(TRANSACTIONS, tags={"dagster/root_run_id": root_of(tmp_path)})
     assert run.failure == "the second"
-    assert {path.parent.name for path in messages(tmp_path)} == {"1", "2"}
+    assert attempts_of(tmp_path) == {"1", "2"}
 
 
 def root_of(home: Path) -> str:

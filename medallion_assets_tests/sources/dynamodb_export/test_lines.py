@@ -23,7 +23,8 @@ EXACT = RecordReader(ATTRIBUTES)
 
 def read(lines: list[str], *, sample: list[str] | None = None) -> list[Record]:
     """What the fast reader makes of the lines, in the form of the exact reader."""
-    frame = LineReader(ATTRIBUTES, pl.Series(sample or lines, dtype=pl.String)).read(pl.Series(lines, dtype=pl.String))
+    reader = LineReader(ATTRIBUTES, pl.Series(sample or lines, dtype=pl.String), few=0)
+    frame = reader.read(pl.Series(lines, dtype=pl.String))
     return [
         Record(
             row["_verdict"],
@@ -127,7 +128,7 @@ def test_a_malformed_line_does_not_send_its_neighbours_to_the_exact_reader(monke
     monkeypatch.setattr(decode_lines, "LEAF_LINES", 8)
     lines = [item(pk={"S": str(n)}) for n in range(100)]
     lines[50] = item(pk="bare")
-    reader = LineReader(ATTRIBUTES, pl.Series(lines[:1]))
+    reader = LineReader(ATTRIBUTES, pl.Series(lines[:1]), few=0)
     exact = reader._exact
     one_by_one: list[str] = []
 

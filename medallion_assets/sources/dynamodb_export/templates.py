@@ -1,0 +1,138 @@
+"""Templates: lines that are alike but for their strings, read by taking these out.
+
+Belongs here: learning templates from a sample of lines, and finding the lines that are a template filled in.
+Does not: what a line means (sources.dynamodb_export.record): it is asked once for each template.
+
+Why no proof of a row is needed. A template is a valid record with holes, each a whole string that ends an object. A
+line is read by it if it is this template with other strings in the holes, byte for byte, and these strings have no
+character that JSON would have escaped. Then it is a valid record too, and says what the template says, with its own
+strings.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import polars as pl
+
+from medallion_assets.contracts.source import wrong
+from medallion_assets.sources.dynamodb_export.record import Attribute, Record, RecordReader
+
+MOST_TEMPLATES = 8
+LEAST_SHARE = 0.8
+"""Of the sample's lines: where the most frequent templates are of fewer, looking for them costs more than it spares."""
+
+_END = '"}'
+"""What ends a hole, and nothing else in a line: a string that is the last of its object."""
+_MARK = "\x7f"
+"""Stands around the number of a hole where a template is read; JSON allows it in strings only."""
+_ESCAPED = r'["\x00-\x1f]'
+"""What JSON escapes in a string, beside the backslash: a line with that is no template's anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A line whose holes are cut out: `before` each of them, and after the last. `record` says what stands in which."""
+
+    before: tuple[str, ...]
+    after: str
+    record: Record
+
+    @property
+    def holes(self) -> int:
+        """How many strings are cut out."""
+        return len(self.before)
+
+    def fits(self) -> pl.Expr:
+        """Which lines, cut at each `_END`, are this template, whatever stands in its holes."""
+        parts = (pl.col(_part(n)).str.starts_with(text) for n, text in enumerate(self.before))
+        is_end = (pl.col(_part(self.holes)) == self.after) & pl.col(_part(self.holes + 1)).is_null()
+        return pl.all_horizontal(is_end, *parts).fill_null(value=False)
+
+    def strings(self) -> list[pl.Expr]:
+        """What stands in the holes."""
+        return [pl.col(_part(n)).str.strip_prefix(text) for n, text in enumerate(self.before)]
+
+    def columns(self, attributes: Sequence[Attribute]) -> list[pl.Expr]:
+        """What a line says (`lines.LineReader.read`), from its strings."""
+        record = self.record
+        columns = [
+            pl.lit(None, pl.String).alias("_verdict"),
+            pl.lit(record.is_full).alias("_is_full"),
+            pl.lit(record.is_delete).alias("_is_delete"),
+            _filled(record.sequence).alias("_sequence"),
+            pl.lit(pl.Series([record.unknown], dtype=pl.List(pl.String))).first().alias("_unknown_attributes"),
+        ]
+        for attribute, value, is_wrong in zip(attributes, record.values, record.wrong, strict=True):
+            columns += [_filled(value).alias(attribute.column), pl.lit(is_wrong).alias(wrong(attribute.column))]
+        return columns
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """The templates of most lines of a sample."""
+
+    templates: Sequence[Template]
+    attributes: Sequence[Attribute]
+
+    @classmethod
+    def learnt(cls, lines: Sequence[str], attributes: Sequence[Attribute]) -> Self:
+        """Those of a sample of lines, the most frequent ones first."""
+        exact = RecordReader(attributes)
+        frequent = Counter(filter(None, map(_cut, lines))).most_common(MOST_TEMPLATES)
+        if sum(count for _, count in frequent) < LEAST_SHARE * len(lines):
+            return cls([], attributes)
+        templates = [_template(before, after, exact) for (before, after), count in frequent if count > 1]
+        return cls(list(filter(None, templates)), attributes)
+
+    def read(self, rows: pl.DataFrame) -> tuple[list[pl.DataFrame], pl.DataFrame]:
+        """What `rows` (`_row`, `_line`) say whose line is a template filled in, and the other rows."""
+        if not self.templates:
+            return [], rows
+        most = max(template.holes for template in self.templates)
+        has_escapes = rows["_line"].str.contains("\\", literal=True)
+        cut = rows.select(pl.col("_line").str.split_exact(_END, most + 1)).unnest("_line")
+        cut = cut.rename(dict(zip(cut.columns, map(_part, range(most + 2)), strict=True)))
+        cut.insert_column(0, rows["_row"])
+        parts = []
+        for template in self.templates:
+            fits = cut.select(template.fits()).to_series() & ~has_escapes
+            found = cut.filter(fits).select("_row", *template.strings())
+            found = found.filter(~_needs_escapes(found.drop("_row")))
+            parts.append(found.select("_row", *template.columns(self.attributes)))
+        read = pl.concat([part["_row"] for part in parts])
+        return parts, rows.filter(~rows["_row"].is_in(read.implode()))
+
+
+def _part(number: int) -> str:
+    return f"part {number}"
+
+
+def _filled(value: str | None) -> pl.Expr:
+    """A value of a template: the string in a hole, or what all lines say."""
+    if value is not None and value.startswith(_MARK):
+        return pl.col(_part(int(value.strip(_MARK))))
+    return pl.lit(value, pl.String)
+
+
+def _cut(line: str) -> tuple[tuple[str, ...], str] | None:
+    """A line without the strings that end an object: the texts before each, and the one after the last."""
+    *parts, after = line.split(_END)
+    before = tuple(part[: part.rfind('"') + 1] for part in parts)
+    return (before, after) if all(before) and before and "\\" not in line and _MARK not in line else None
+
+
+def _template(before: tuple[str, ...], after: str, exact: RecordReader) -> Template | None:
+    marks = [f"{_MARK}{n}{_MARK}" for n in range(len(before))]
+    record = exact.read("".join(f"{text}{mark}{_END}" for text, mark in zip(before, marks, strict=True)) + after)
+    return Template(before, after, record) if record.verdict is None else None
+
+
+def _needs_escapes(strings: pl.DataFrame) -> pl.Series:
+    """Which rows have a string that JSON would have escaped: looked for in all at once, for hardly any has one."""
+    odd = [column for column in strings if column.str.join("").str.contains(_ESCAPED).item()]
+    never = pl.repeat(value=False, n=strings.height, dtype=pl.Boolean, eager=True)
+    return strings.select(pl.any_horizontal(never, *(column.str.contains(_ESCAPED) for column in odd))).to_series()

@@ -1,0 +1,85 @@
+"""What a table holds of the keys of events is found in one look through it, whatever the parts of the events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.aside import Place
+from medallion_assets.engines.engine import Bounds
+from medallion_assets.engines.polars import PolarsEngine
+from medallion_assets.refining.held import held_rows
+from medallion_assets_tests import pipeline
+
+SILVER = pipeline.CUSTOMER_TRANSACTIONS
+DAYS = [date(2025, 3, day) for day in (6, 7, 8)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountingEngine(PolarsEngine):
+    """Notes how many items it was handed."""
+
+    handed: list[int] = field(default_factory=list)
+
+    def map_items(self, function: Callable[[Any], Any], items: Iterable[Any], *, are_large: bool = False) -> Any:
+        listed = list(items)
+        self.handed.append(len(listed))
+        return super().map_items(function, listed, are_large=are_large)
+
+
+def table_of(folder: Path, engine: PolarsEngine) -> Snapshot:
+    """Ten keys a day: a0 to a9, b0 to b9, c0 to c9."""
+    silver = pipeline.lakehouse_at(folder, engine).ready(SILVER)
+    staged = []
+    for letter, day in zip("abc", DAYS, strict=True):
+        rows = pl.DataFrame({"transaction_id": [f"{letter}{number}" for number in range(10)]}).with_columns(
+            pl.lit(None, dtype=kind).alias(name)
+            for name, kind in polars_schema(SILVER).items()
+            if name not in ("transaction_id", "is_deleted", "_sequence_micros", "_export_id")
+        )
+        rows = rows.with_columns(
+            is_deleted=pl.lit(value=False), _sequence_micros=pl.lit(1, pl.Int64), _export_id=pl.lit("1")
+        )
+        rows = rows.with_columns(pl.lit(day).alias("transaction_date")).select(polars_schema(SILVER).names())
+        staged.append(silver.folder.stage(rows.lazy(), partition=day, bounds=("_sequence_micros",)))
+    silver.commit(staged)
+    return silver.lakehouse.open(SILVER)
+
+
+def parts(*keys: str) -> Iterator[pl.LazyFrame]:
+    return (pl.LazyFrame({"transaction_id": part.split()}) for part in keys)
+
+
+def found(rows: pl.LazyFrame) -> dict[str, date]:
+    return dict(rows.select("transaction_id", "transaction_date").collect().iter_rows())
+
+
+def test_parts_that_fit_together_are_one_look_at_each_file(tmp_path: Path) -> None:
+    engine = CountingEngine(bounds=Bounds(keys=10, block_rows=2))
+    silver = table_of(tmp_path / "lake", engine)
+    held = held_rows(silver, list(parts("a1 c9", "b0 new", "c9")), Place(str(tmp_path)))
+    assert [found(rows) for rows in held] == [{"a1": DAYS[0], "b0": DAYS[1], "c9": DAYS[2]}] * 3
+    assert engine.handed == [3]
+
+
+def test_more_parts_than_fit_are_looked_for_in_turn(tmp_path: Path) -> None:
+    engine = CountingEngine(bounds=Bounds(keys=20, block_rows=10))
+    silver = table_of(tmp_path / "lake", engine)
+    held = held_rows(silver, list(parts("a1 c9", "b0 new", "c8")), Place(str(tmp_path)))
+    first = {"a1": DAYS[0], "b0": DAYS[1], "c9": DAYS[2]}
+    assert [found(rows) for rows in held] == [first, first, {"c8": DAYS[2]}]
+    assert engine.handed == [4], "two passes over two slices of 20 rows"
+
+
+def test_one_part_finds_its_rows_itself(tmp_path: Path) -> None:
+    engine = CountingEngine()
+    silver = table_of(tmp_path / "lake", engine)
+    (held,) = held_rows(silver, list(parts("a1")), Place(str(tmp_path)))
+    assert (len(found(held)), engine.handed) == (30, [])
