@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from threading import Thread
 from typing import Any
 
 import narwhals as nw
@@ -23,18 +21,15 @@ import polars as pl
 from medallion_assets.engines.engine import Answer, Item
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.remote import RemoteEngine
+from medallion_assets.engines.spark.calls import called
 from medallion_assets.engines.spark.cores import cores
-from medallion_assets.engines.spark.failures import spark_failures
 from medallion_assets.engines.spark.frames import collected, read
-from medallion_assets.engines.spark.loss import give_up_if_lost
 from medallion_assets.engines.spark.session import session
 from medallion_assets.engines.spark.versions import versions
-from medallion_assets.errors import LostJobError
 from medallion_assets.settings.spark import SparkSettings
 
 TASKS_A_PROCESS = 4
 """A task takes 0.2 CPU seconds of its process, whatever it does: each begins with reading pyspark's zip anew."""
-CANCEL_SECONDS = 5.0
 MOST_PROCESSES = 1000
 """More would wait for the one driver that commits: it is handed each answer."""
 
@@ -55,14 +50,13 @@ class SparkEngine(RemoteEngine):
         """A few items are a task, which Spark repeats when its process is lost.
 
         Raises:
-            MedallionError: what `session` and `spark_failures` raise.
+            MedallionError: what `session` and `called` raise.
             Exception: what the function raised for an item, the first of those that raised.
         """
         if not items:
             return
         spark = session(self.settings)  # says what is missing, before anything of Spark is imported here
-        with self._ended(spark):
-            answers = self._answers(spark, function, items)
+        answers = called(spark, lambda: self._answers(spark, function, items))
         for row in sorted(answers, key=lambda row: int(row["number"])):
             answer, raised = pickle.loads(bytes(row["answer"]))  # noqa: S301 - our own
             if raised is not None:
@@ -79,45 +73,15 @@ class SparkEngine(RemoteEngine):
         rows_of_answers: list[Any] = frame.mapInArrow(work, "number long, answer binary").collect()
         return rows_of_answers
 
-    @contextmanager
-    def _ended(self, spark: Any) -> Iterator[None]:
-        """What is left of the work is canceled when it fails, or is ended; a session that is lost is given up."""
-        try:
-            with spark_failures():
-                yield
-        except BaseException as error:
-            if isinstance(error, LostJobError):
-                give_up_if_lost(spark, str(error.__cause__))
-            _cancel(spark)
-            raise
-
     def scan(self, files: Files) -> nw.LazyFrame[Any]:
         """The rows, as a frame of Spark that Narwhals wraps."""
         spark = session(self.settings)
-        with self._ended(spark):
-            frame: nw.LazyFrame[Any] = nw.from_native(read(spark, files))
+        frame: nw.LazyFrame[Any] = nw.from_native(called(spark, lambda: read(spark, files)))
         return frame
 
     def fetch(self, rows: nw.LazyFrame[Any]) -> pl.DataFrame:
         """All of them, through Arrow."""
-        with self._ended(session(self.settings)):
-            return collected(rows.to_native())
-
-
-def _cancel(spark: Any) -> None:
-    """End what goes on in a session, if it answers.
-
-    In a thread, for it has a connection of its own to Java: where a signal ended a call, that of the caller is taken by
-    it until its job ends.
-    """
-
-    def interrupt() -> None:
-        with suppress(Exception):  # the first error is the one to tell
-            spark.interruptAll()
-
-    thread = Thread(target=interrupt, name="spark-cancel", daemon=True)
-    thread.start()
-    thread.join(CANCEL_SECONDS)
+        return called(session(self.settings), lambda: collected(rows.to_native()))
 
 
 def _work(function: bytes, driver: dict[str, str]) -> Callable[[Iterable[Any]], Iterator[Any]]:

@@ -7,6 +7,7 @@ Does not: what has to be there (engines.spark.requirements), or what runs on it.
 
 from __future__ import annotations
 
+import atexit
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -46,6 +47,8 @@ LOCAL = {
 }
 """Java schedules here, and hardly computes: compiling with its first compiler alone halves what it takes. On a disk,
 looking at a table's files takes no job of a task for each."""
+CONNECT_RETRIES = 6
+"""A server that is away is asked again for a minute, and not, as pyspark does, for ten: work is repeated anyway."""
 
 
 @lru_cache(maxsize=1)
@@ -96,8 +99,12 @@ def _in_a_thread(settings: SparkSettings) -> SparkSession:
 def _connect(settings: SparkSettings) -> SparkSession:
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
+    from pyspark.sql.connect.client.retries import DefaultPolicy
 
     remote: SparkSession = SparkSession.builder.appName("medallion_assets").remote(settings.remote).getOrCreate()
+    remote.client.set_retry_policies([DefaultPolicy(max_retries=CONNECT_RETRIES)])
+    # At its exit pyspark tells the server to forget models: without end, if that server is gone.
+    atexit.register(remote.client.set_retry_policies, [])
     for name, value in settings.conf.items():
         try:
             remote.conf.set(name, value)

@@ -28,6 +28,12 @@ from medallion_assets.engines.spark.session import session
 from medallion_assets.settings import load_settings
 session(load_settings().spark)
 """
+LOSE_THE_SERVER = f"""{START}
+import os, psutil
+port = int(os.environ["MEDALLION_SPARK_REMOTE"].rpartition(":")[2])
+(server,) = [found.pid for found in psutil.net_connections() if found.laddr.port == port and found.status == "LISTEN"]
+os.kill(server, 9)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,8 @@ def by_polars(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, 
 def in_a_process(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
     """A Python with these settings, on Spark."""
     given = {**os.environ, **environment, "MEDALLION_ENGINE": "spark", "POLARS_MAX_THREADS": "1"}
-    return subprocess.run([sys.executable, *words], env=given, capture_output=True, text=True, check=False)
+    words = (sys.executable, *words)
+    return subprocess.run(words, env=given, capture_output=True, text=True, check=False, timeout=500)
 
 
 def run_elsewhere(environment: dict[str, str], expected: dict[str, pl.DataFrame]) -> tuple[dict[str, Any], str]:
@@ -55,12 +62,14 @@ def run_elsewhere(environment: dict[str, str], expected: dict[str, pl.DataFrame]
 
 
 def test_on_a_connect_server(tmp_path: Path, by_polars: tuple[str, dict[str, pl.DataFrame]]) -> None:
-    """Gold included; what only the server may be given is refused, and not passed over."""
+    """Gold included. What only the server may be given is refused; a process whose server is gone can end."""
     raw, expected = by_polars
     with connect_server(tmp_path) as url:
         here = {"MEDALLION_HOME": str(tmp_path / "home"), "MEDALLION_RAW_URL": raw, "MEDALLION_SPARK_REMOTE": url}
         run_elsewhere(here, expected)
         refused = in_a_process({**here, "MEDALLION_SPARK_CONF": '{"spark.executor.memory": "2g"}'}, "-c", START)
+        left = in_a_process(here, "-c", LOSE_THE_SERVER)
+    assert (left.returncode, left.stderr[-500:]) == (0, "")
     assert "give spark.executor.memory to the server when it starts" in refused.stderr
 
 

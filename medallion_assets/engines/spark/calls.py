@@ -1,0 +1,68 @@
+"""Calls: work on Spark that a signal can end, and of which nothing goes on when it is ended or fails.
+
+Belongs here: waiting for a call, and canceling it.
+Does not: what its errors mean (engines.spark.failures).
+
+A call of Java cannot be left before it has ended: pyspark asks Java once more on its way out, over the connection that
+the call has taken. So calls, and what cancels them, are in threads of their own, and a signal finds the caller waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
+from typing import Any, TypeVar
+
+from medallion_assets.engines.spark.failures import spark_failures
+from medallion_assets.engines.spark.loss import give_up_if_lost
+from medallion_assets.errors import LostJobError
+
+Result = TypeVar("Result")
+CANCEL_SECONDS = 5.0
+
+
+def called(spark: Any, call: Callable[[], Result]) -> Result:
+    """What a call gives; a session that it finds lost is given up.
+
+    Raises:
+        MedallionError: what `spark_failures` raises.
+    """
+    try:
+        with spark_failures():
+            return _in_a_thread(call)
+    except BaseException as error:
+        if isinstance(error, LostJobError):
+            give_up_if_lost(spark, str(error.__cause__))
+        _cancel(spark)
+        raise
+
+
+def _in_a_thread(call: Callable[[], Result]) -> Result:
+    outcome: list[tuple[list[Result], BaseException | None]] = []
+
+    def run() -> None:
+        try:
+            outcome.append(([call()], None))
+        except BaseException as error:  # noqa: BLE001 - raised below
+            outcome.append(([], error))
+
+    thread = Thread(target=run, name="spark-call", daemon=True)
+    thread.start()
+    thread.join()
+    (result, error) = outcome[0]
+    if error is not None:
+        raise error
+    return result[0]
+
+
+def _cancel(spark: Any) -> None:
+    """End what goes on in a session, if it answers."""
+
+    def interrupt() -> None:
+        with suppress(Exception):  # the first error is the one to tell
+            spark.interruptAll()
+
+    thread = Thread(target=interrupt, name="spark-cancel", daemon=True)
+    thread.start()
+    thread.join(CANCEL_SECONDS)

@@ -1,0 +1,201 @@
+"""Drivers of Spark that are killed (SIGKILL) in any phase: the next one makes it good, and nothing of them goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psutil
+import pytest
+from obstore.store import LocalStore
+
+from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.orchestration.runs.watch import GRACE_SECONDS
+from medallion_assets.sources.dynamodb_export.manifest import ExportType
+from medallion_assets.sources.dynamodb_export.write import write_export
+from medallion_assets_tests import pipeline
+from medallion_assets_tests.faults.scenario import EXPORTS, assert_same, check_ledger, dump
+from medallion_assets_tests.faults.spark_driver import ROW, SLOW, WAITING, everything
+from medallion_assets_tests.orchestration.judged_exports import base, land
+from medallion_assets_tests.orchestration.remote.remote_graph import remote_graph
+from medallion_assets_tests.services.processes import REPOSITORY, free_port, is_listening, running
+from medallion_assets_tests.services.spark_servers import connect_server
+
+pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.service]
+PATIENCE_SECONDS = 300
+SECRET = "hush-hush"
+GONE_SECONDS = 30
+"""Java sees that nobody holds its input any more; its Python processes, that Java is gone."""
+PHASES = {
+    "_stage_part",
+    "commit to bronze",
+    "_judge_block",
+    "_repeated",
+    "_judge_suspects",
+    "_winning_rows",
+    "replace_day",
+    "_lacking",
+    "stage",
+    "commit to silver",
+    "commit to quarantine",
+    "_remade",
+    "_make_days",
+    "_made",
+    "commit to gold",
+}
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    for export in EXPORTS:
+        write_export(
+            LocalStore(tmp_path / "raw" / export.table, mkdir=True),
+            table_name=export.table,
+            export_type=ExportType(export.export_type),
+            from_at=export.from_at,
+            to_at=export.to_at,
+            files=export.files,
+        )
+    return tmp_path / "raw"
+
+
+def driver(*arguments: Any, **options: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "medallion_assets_tests.faults.spark_driver", arguments[0]]
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": "eu-west-1"}
+    environment = {**os.environ, **keys, "POLARS_MAX_THREADS": "1"}
+    given = json.dumps(arguments[1:])
+    return subprocess.Popen(
+        [*command, given], cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True, **options
+    )
+
+
+def wait_until(happens: Callable[[], Any]) -> Any:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not (found := happens()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return found
+
+
+def test_a_driver_that_is_killed_after_any_phase_is_made_good_by_the_next(tmp_path: Path, raw: Path) -> None:
+    """Each gets further than the one before; what it had staged and put aside is named by nobody, or swept."""
+    lakehouse = tmp_path / "killed"
+    killed_after: list[str] = []
+    with connect_server(tmp_path) as url:
+        while True:
+            with driver("phases", url, str(lakehouse), str(raw), killed_after) as process:
+                said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+            if process.returncode == 0:
+                break
+            assert process.returncode == -signal.SIGKILL
+            killed_after += said.splitlines()[-1:]
+    assert set(killed_after) >= PHASES
+    everything(pipeline.lakehouse_at(tmp_path / "undisturbed"), raw)
+    killed, undisturbed = (pipeline.lakehouse_at(tmp_path / name) for name in ("killed", "undisturbed"))
+    assert_same(dump(killed), dump(undisturbed))
+    check_ledger(killed)
+    assert list((lakehouse / "_workspace").iterdir()) == []
+    assert len(orphans(lakehouse)) > len(orphans(tmp_path / "undisturbed"))
+
+
+def orphans(lakehouse: Path) -> list[str]:
+    """Data files that no version of any table has named."""
+    logs = "".join(path.read_text() for path in lakehouse.rglob("_delta_log/*.json"))
+    return [path.name for path in lakehouse.rglob("*.parquet") if path.name not in logs]
+
+
+@contextmanager
+def with_an_item_at_work(folder: Path, process: subprocess.Popen[str]) -> Iterator[list[psutil.Process]]:
+    """The processes that a driver has started, one of which is at work; all of them are gone after the block."""
+    with process:
+        try:
+            (waiting,) = wait_until(lambda: list(folder.glob(f"{WAITING}*")) or process.poll())
+            family = psutil.Process(process.pid).children(recursive=True)
+            assert int(waiting.name.removeprefix(WAITING)) in {each.pid for each in family}
+            assert "java" in {each.name() for each in family}
+            yield family
+        finally:
+            process.kill()
+    _, left = psutil.wait_procs(family, timeout=GONE_SECONDS)
+    for each in left:
+        each.kill()
+    assert left == []
+
+
+def test_java_that_is_killed_is_started_anew_and_ends_with_its_driver(tmp_path: Path) -> None:
+    """The repetition in the same process has a session; of a driver that is killed no process is left.
+
+    Neither Spark's log nor its errors hold a row of an item, or a secret.
+    """
+    with (tmp_path / "log").open("w") as log:
+        driver_of_two = driver("java", str(tmp_path), stderr=log)
+        with with_an_item_at_work(tmp_path, driver_of_two):
+            driver_of_two.kill()
+            said = driver_of_two.communicate()[0]
+    assert said.count("a process of Spark's ended without a word") == 2
+    logged = (tmp_path / "log").read_text()
+    assert "Python worker exited unexpectedly" in logged
+    for secret in (SECRET, ROW):
+        assert secret not in logged + said
+
+
+def test_a_run_that_is_terminated_answers_in_time_and_leaves_no_process(
+    tmp_path: Path, dagster_instance: dg.DagsterInstance
+) -> None:
+    """As the launcher does it: SIGTERM, and so many seconds until it would kill."""
+    graph = remote_graph(tmp_path / "home", dagster_instance, {})
+    land(graph, base())
+    run = driver("run", str(tmp_path / "home"), str(tmp_path))
+    with with_an_item_at_work(tmp_path, run):
+        run.terminate()
+        run.wait(GRACE_SECONDS)
+    (row,) = read_attempts(graph.lakehouse).to_dicts()
+    assert (row["stage"], row["outcome"]) == ("silver.customer_transactions", "canceled")
+
+
+def test_of_attempts_that_were_lost_or_overtaken_nothing_is_named(tmp_path: Path) -> None:
+    """On a cluster of two hosts: Java of an executor is killed; then a task that hangs is run a second time."""
+    with two_hosts(tmp_path) as master:
+        items = tmp_path / "items"
+        items.mkdir()
+        with driver("cluster", master, str(items)) as process:
+            said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 0
+    cores, lost, *others = map(json.loads, said.splitlines())
+    assert cores == 2
+    assert lost == [[0, 1, 2], 2]
+    assert [named for named, _ in others] == [[number] for number in range(SLOW + 1)]
+    assert others[-1][1] == 2  # of the others too, where the machine is busy
+
+
+@contextmanager
+def two_hosts(folder: Path) -> Iterator[str]:
+    """The URL of a standalone cluster; workers have an address each, for Spark overtakes no task on its own host."""
+    program = str(Path(str(find_spec("pyspark").origin)).parent / "bin" / "spark-class")  # type: ignore[union-attr]
+    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "POLARS_MAX_THREADS": "1"}
+    with ExitStack() as servers:
+
+        def serve(kind: str, host: str, *more: str) -> str:
+            port = free_port()
+            given = ("--host", host, "--port", str(port), "--webui-port", "0", *more)
+            command = [program, f"org.apache.spark.deploy.{kind}", *given]
+            log = folder / f"{kind}-{host}.log"
+            servers.enter_context(
+                running(command, environment=environment, log=log, ready=lambda: is_listening(port, host))
+            )
+            return f"spark://{host}:{port}"
+
+        master = serve("master.Master", "127.0.0.1")
+        for host in ("127.0.0.1", "127.0.0.2"):
+            serve("worker.Worker", host, "--cores", "1", "--memory", "600m", "--work-dir", str(folder / host), master)
+        yield master
