@@ -31,8 +31,8 @@ session(load_settings().spark)
 LOSE_THE_SERVER = f"""{START}
 import os, psutil
 port = int(os.environ["MEDALLION_SPARK_REMOTE"].rpartition(":")[2])
-(server,) = [found.pid for found in psutil.net_connections() if found.laddr.port == port and found.status == "LISTEN"]
-os.kill(server, 9)
+listening = [found for found in psutil.net_connections() if found.status == "LISTEN" and found.laddr.port == port]
+os.kill(listening[0].pid, 9)
 """
 
 
@@ -44,11 +44,11 @@ def by_polars(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, 
     return settings.raw_url, dump(run(settings))
 
 
-def in_a_process(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+def in_a_process(environment: dict[str, str], *words: str, seconds: int = 600) -> subprocess.CompletedProcess[str]:
     """A Python with these settings, on Spark."""
     given = {**os.environ, **environment, "MEDALLION_ENGINE": "spark", "POLARS_MAX_THREADS": "1"}
     words = (sys.executable, *words)
-    return subprocess.run(words, env=given, capture_output=True, text=True, check=False, timeout=500)
+    return subprocess.run(words, env=given, capture_output=True, text=True, check=False, timeout=seconds)
 
 
 def run_elsewhere(environment: dict[str, str], expected: dict[str, pl.DataFrame]) -> tuple[dict[str, Any], str]:
@@ -68,8 +68,8 @@ def test_on_a_connect_server(tmp_path: Path, by_polars: tuple[str, dict[str, pl.
         here = {"MEDALLION_HOME": str(tmp_path / "home"), "MEDALLION_RAW_URL": raw, "MEDALLION_SPARK_REMOTE": url}
         run_elsewhere(here, expected)
         refused = in_a_process({**here, "MEDALLION_SPARK_CONF": '{"spark.executor.memory": "2g"}'}, "-c", START)
-        left = in_a_process(here, "-c", LOSE_THE_SERVER)
-    assert (left.returncode, left.stderr[-500:]) == (0, "")
+        left = in_a_process(here, "-c", LOSE_THE_SERVER, seconds=300)  # of itself, pyspark would take ten minutes
+    assert left.returncode == 0, left.stderr[-3000:]
     assert "give spark.executor.memory to the server when it starts" in refused.stderr
 
 
