@@ -56,7 +56,7 @@ BUSINESS = [column.name for column in TABLE.decoded_columns]
 WINDOWS = 3
 EVERY_SECONDS = 2.5
 FIRST_SEED = 11
-SEEDS = 4
+SEEDS = 8
 SEEDS_ON_SPARK = 1
 WIDTH = 160
 """Of the table where no terminal says it."""
