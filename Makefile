@@ -17,7 +17,7 @@ LOCK := pyproject.toml --quiet --upgrade --universal --generate-hashes --no-anno
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark spark-jars demo dev sample-export ui test test-unit test-all test-spark test-deep test-kills test-stops test-faults lint types format wheel lock bench clean
+.PHONY: help setup setup-spark spark-jars peer-jars demo dev sample-export ui test test-unit test-all test-spark test-deep test-kills test-stops test-faults lint types format wheel lock bench clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,9 +35,14 @@ $(INSTALLED): requirements.lock pyproject.toml
 setup-spark: $(INSTALLED) ## add Spark's Python packages (477 MB); only work on the Spark engine needs them
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock
 
-spark-jars: .cache/spark-jars/fetched ## fetch the jars (57 MB) of what benchmarks on Spark compare with; needs mvn
+spark-jars: .cache/spark-jars/fetched ## fetch what Spark reads S3 with (11 MB); needs mvn
 
-.cache/spark-jars/fetched: benchmarks/peers/pom.xml
+peer-jars: .cache/peer-jars/fetched ## fetch the jars (57 MB) of what benchmarks on Spark compare with; needs mvn
+
+.cache/spark-jars/fetched: deploy/spark/pom.xml
+.cache/peer-jars/fetched: benchmarks/peers/pom.xml
+
+.cache/%-jars/fetched:
 	rm -rf $(@D)
 	mvn --batch-mode --quiet --file $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(@D) -DincludeScope=runtime
 	@touch $@

@@ -199,9 +199,3 @@ CONTESTANTS: Mapping[str, tuple[Play, Sequence[str]]] = {
     "iceberg": (iceberg, ()),
 }
 """What plays, and its first arguments."""
-NAMES = {
-    "polars": "medallion_assets, Polars",
-    "spark": "medallion_assets, Spark",
-    "delta": "Spark, delta-spark",
-    "iceberg": "Spark, Iceberg (AWS guidance)",
-}

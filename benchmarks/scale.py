@@ -25,10 +25,10 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as Printed
 
-from benchmarks.contestants import CHANGED, CONTESTANTS, CUSTOMERS_IN, NAMES, SESSION, STAGES, exports
+from benchmarks.contestants import CHANGED, CONTESTANTS, CUSTOMERS_IN, SESSION, STAGES, exports
 from benchmarks.measuring import Line, report
 from benchmarks.peers.session import missing
-from benchmarks.watching import ROLES, Cost, Watched, watch
+from benchmarks.watching import ROLES, Cost, FailedError, Role, Watched, watch
 
 ROWS = "500000,2000000,10000000"
 CHANGED_SHARE = 0.1
@@ -58,10 +58,9 @@ class Result:
         """CPU seconds of the same."""
         return sum(cost.cpu for cost in self._costs(changed=changed))
 
-    @property
-    def executor_mb(self) -> float:
-        """The peak of the largest process that Spark runs items in."""
-        return max(cost.peak_mb.get("worker", 0.0) for cost in self.watched.stages.values())
+    def peak_mb(self, role: Role) -> float:
+        """The peak of the largest process of a role: items run in workers, and on one machine Java is all the rest."""
+        return max(cost.peak_mb.get(role, 0.0) for cost in self.watched.stages.values())
 
     def _costs(self, *, changed: bool) -> list[Cost]:
         before = CHANGED if changed else ""
@@ -104,10 +103,16 @@ def goals(results: Sequence[Result]) -> list[Line]:
                     ratio = spark.cpu(changed=changed) / other.cpu(changed=changed)
                     lines.append(Line("scale", f"{what}spark / {of}, CPU", ratio, "x"))
         if spark is not None:
-            lines.append(Line("scale", f"{rows:,} rows: largest executor", spark.executor_mb, "MB", EXECUTOR_MB))
+            lines.append(Line("scale", f"{rows:,} rows: largest executor", spark.peak_mb("worker"), "MB", EXECUTOR_MB))
+            lines.append(Line("scale", f"{rows:,} rows: Java of the same", spark.peak_mb("java"), "MB", EXECUTOR_MB))
         sums = {result.watched.answer for result in results if result.rows == rows}
         lines.append(Line("scale", f"{rows:,} rows: different sums", len(sums) - 1, "", 0))
     return lines + _slopes(results)
+
+
+def _in_short(result: Result) -> str:
+    full, changed = result.seconds(), result.seconds(changed=True)
+    return f"{result.contestant}, {result.rows:,} rows: Bronze to Gold {full:.1f} s, changes to Gold {changed:.1f} s"
 
 
 def _slopes(results: Sequence[Result]) -> list[Line]:
@@ -127,19 +132,18 @@ def _slopes(results: Sequence[Result]) -> list[Line]:
 
 def printed(results: Sequence[Result]) -> Printed:
     """What each stage took, as a table for people."""
-    columns = ("wall, s", "CPU, s", *(f"{role} MB" for role in ROLES))
-    table = Printed("by", "rows", "stage", *columns, title="peaks: the driver, Java, the largest Python executor")
+    title = "peaks: the driver / Java / the largest Python executor"
+    table = Printed("by", "rows", "stage", "wall, s", "CPU, s", "peaks, MB", title=title)
     names = (SESSION, CUSTOMERS_IN, *STAGES, *(CHANGED + name for name in STAGES))
     for result in results:
+        rows = f"{result.rows:,}"
         for name in names:
             if (cost := result.watched.stages.get(name)) is not None:
-                peaks = (f"{cost.peak_mb[role]:,.0f}" if role in cost.peak_mb else "" for role in ROLES)
-                figures = (f"{cost.seconds:.1f}", f"{cost.cpu:.1f}", *peaks)
-                table.add_row(NAMES[result.contestant], f"{result.rows:,}", name, *figures)
-        for changed in (False, True):
-            name = "window, Bronze to Gold" if changed else "Bronze to Gold"
+                peaks = " / ".join(f"{cost.peak_mb[role]:,.0f}" if role in cost.peak_mb else "-" for role in ROLES)
+                table.add_row(result.contestant, rows, name, f"{cost.seconds:.1f}", f"{cost.cpu:.1f}", peaks)
+        for changed, name in ((False, "Bronze to Gold"), (True, "changes, to Gold")):
             sums = (f"{result.seconds(changed=changed):.1f}", f"{result.cpu(changed=changed):.1f}")
-            table.add_row(NAMES[result.contestant], f"{result.rows:,}", f"[bold]{name}[/]", *sums, "", "", "")
+            table.add_row(result.contestant, rows, f"[bold]{name}[/]", *sums, "")
         table.add_section()
     return table
 
@@ -156,15 +160,21 @@ def main(
         raise typer.BadParameter(f"unknown: {', '.join(unknown)}; there are {', '.join(CONTESTANTS)}")
     if set(names) & set(PEERS) and (lacking := missing()) is not None:
         raise typer.BadParameter(f"the peers cannot run: {lacking}")
-    results = []
+    results: list[Result] = []
+    failed: list[Line] = []
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.fields[stage]}"), console=Console(stderr=True)) as progress:
         task = progress.add_task("runs", total=len(sizes) * len(names), stage="")
         for size in sizes:
             for name in names:
-                results.append(measure(name, size, lambda stage: progress.update(task, stage=stage)))
+                try:
+                    results.append(measure(name, size, lambda stage: progress.update(task, stage=stage)))
+                except FailedError as error:  # the others' figures are worth an hour
+                    failed.append(Line("scale", f"{size:,} rows: {name} failed in {error}", 1, "", 0))
+                else:
+                    progress.console.print(_in_short(results[-1]))
                 progress.advance(task)
-    lines = goals(results)
+    lines = [*failed, *goals(results)]
     if json:
         costs = [asdict(result) for result in results]
         print(json_format.dumps({"results": costs, "goals": [asdict(line) | {"holds": line.holds} for line in lines]}))

@@ -50,6 +50,10 @@ class Watched:
     answer: Any
 
 
+class FailedError(RuntimeError):
+    """A contestant ended before its answer; the stage is named, and its process said above what happened."""
+
+
 def watch(play: Play, *arguments: Any, tell: Callable[[str], None] = lambda _: None) -> Watched:
     """Go through the steps of a contestant in a process of its own; `tell` is called with each as it begins."""
     context = multiprocessing.get_context("spawn")
@@ -58,6 +62,7 @@ def watch(play: Play, *arguments: Any, tell: Callable[[str], None] = lambda _: N
     process.start()
     there.close()
     stages: dict[str, Cost] = {}
+    name = "its beginning"
     look = _Look(process.pid)
     try:
         while True:
@@ -74,8 +79,8 @@ def watch(play: Play, *arguments: Any, tell: Callable[[str], None] = lambda _: N
             else:
                 stages[name] = Cost(seconds=value, cpu_seconds=look.cpu_since(), peak_mb=dict(look.peak_mb))
             here.send(None)
-    except EOFError:
-        raise SystemExit(f"{play.__name__} failed") from None
+    except (EOFError, OSError):
+        raise FailedError(name) from None
     finally:
         here.close()
         process.join()

@@ -1,7 +1,8 @@
 """Fixtures of the whole suite: real services, started once a session (each xdist worker starts its own).
 
 A service that is not installed skips its tests with the reason, unless MEDALLION_REQUIRE (a comma list of
-`dynamodb_local`, `s3`, `postgres`, `chromium`, `spark`, `small_disk`, `memory_limit`) names it: then they fail.
+`dynamodb_local`, `s3`, `postgres`, `chromium`, `spark`, `peer_jars`, `small_disk`, `memory_limit`) names it: then they
+fail.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
+from benchmarks.peers.session import missing as peers_miss
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.publishing.limiter import CapacityLimiter
@@ -36,11 +38,11 @@ from medallion_assets_tests.services import s3
 from medallion_assets_tests.services.memory_limit import MemoryLimit
 from medallion_assets_tests.services.memory_limit import memory_limit as a_memory_limit
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
-from medallion_assets_tests.services.processes import ServiceMissingError
+from medallion_assets_tests.services.processes import REPOSITORY, ServiceMissingError
 from medallion_assets_tests.services.serving_tables import ServingTables, make_serving_tables
 from medallion_assets_tests.services.small_disk import SmallDisk
 from medallion_assets_tests.services.small_disk import small_disk as a_small_disk
-from medallion_assets_tests.services.spark import spark_engine
+from medallion_assets_tests.services.spark import expect_spark, spark_engine
 
 if TYPE_CHECKING:  # Dagster takes seconds to import, which only some tests need
     import dagster as dg
@@ -54,6 +56,7 @@ SERVICES = {
     "postgres": "PostgreSQL",
     "chromium": "a headless Chromium",
     "spark": "Apache Spark (java, make setup-spark)",
+    "peer_jars": "delta-spark and Iceberg (java, make setup-spark, and their jars)",
     "small_disk": "a disk of its own (root, who may mount a tmpfs)",
     "memory_limit": "a limit of memory (root, who may make a cgroup)",
 }
@@ -101,7 +104,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if set(SLOW) & set(item.path.parts) or set(SLOW_FIXTURES) & set(fixtures):
             item.add_marker("slow")
         for service in SERVICES:
-            if FIXTURES.get(service, service) in fixtures:
+            if FIXTURES.get(service, service) in fixtures or (service == "spark" and "spark_elsewhere" in fixtures):
                 item.add_marker(service)
                 item.add_marker("service")
         if (
@@ -157,6 +160,31 @@ def spark() -> SparkEngine:
         return spark_engine()
     except ServiceMissingError as missing:
         _without("spark", missing)
+
+
+@pytest.fixture(scope="session")
+def spark_elsewhere() -> None:
+    """For tests that start a Spark of their own: that it is installed."""
+    try:
+        expect_spark()
+    except ServiceMissingError as missing:
+        _without("spark", missing)
+
+
+@pytest.fixture(scope="session")
+def spark_jars() -> Path:
+    """Where what Spark reads S3 with lies."""
+    folder = REPOSITORY / ".cache" / "spark-jars"
+    if not list(folder.glob("hadoop-aws-*.jar")):
+        _without("spark", ServiceMissingError("Spark has no client of S3: run make spark-jars"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def peer_jars() -> None:
+    """What the peers of the benchmarks need: sessions of their own can be started (`peer_session`)."""
+    if (why := peers_miss()) is not None:
+        _without("peer_jars", ServiceMissingError(why))
 
 
 @pytest.fixture

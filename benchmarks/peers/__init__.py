@@ -6,5 +6,5 @@ exports of DynamoDB: `read.json` of an export's files, `MERGE INTO` an Iceberg t
 
 Belongs here: the ways of the peers, as plainly as their authors would write them, and with every benefit of the doubt.
 Does not: anything that they do not do (checksums, quarantine, a ledger of what is in), or that the package uses.
-Nothing here is installed by default: `make setup-spark spark-jars` fetches what it needs, beside Java 17.
+Nothing here is installed by default: `make setup-spark peer-jars` fetches what it needs, beside Java 17.
 """

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-JARS = Path(__file__).resolve().parents[2] / ".cache" / "spark-jars"
+JARS = Path(__file__).resolve().parents[2] / ".cache" / "peer-jars"
 CATALOG = "lake"
 """The Iceberg catalog; its tables lie in the warehouse folder."""
 _EXTENSIONS = (
@@ -40,7 +40,7 @@ def missing() -> str | None:
         return "there is no Java: install a Java 17 runtime (openjdk-17-jre-headless)"
     found = {jar.name.split("_")[0] for jar in JARS.glob("*.jar")}
     if not {"delta-spark", "iceberg-spark-runtime-4.1"} <= found:
-        return f"the jars of delta-spark and Iceberg are not in {JARS.name}: run make spark-jars"
+        return f"the jars of delta-spark and Iceberg are not in {JARS.name}: run make peer-jars"
     return None
 
 

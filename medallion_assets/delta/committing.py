@@ -21,6 +21,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.data_files import StagedFile, add_action, remove_action, store_of
+from medallion_assets.delta.features import cannot_be_opened, expect_features_written
 from medallion_assets.delta.log_chain import chain_notes, write_last_commit
 from medallion_assets.delta.schema import delta_schema
 from medallion_assets.delta.storage_errors import commit_failed
@@ -52,7 +53,9 @@ def commit_version(
         CommitConflictError: the table has moved on since it was opened; read again and decide again.
         TransientError: the storage failed, or its disk is full, and the commit is certainly not in.
         PermanentError: the storage refuses, such as a read-only disk.
+        TableFeatureError: the table cannot be written as its protocol asks.
     """
+    expect_features_written(delta, table, uri)
     commit_id, base = uuid.uuid4().hex, delta.version()
     now_millis = time.time_ns() // 1_000_000
     actions: list[AddAction | RemoveAction] = [add_action(staged, table, now_millis=now_millis) for staged in add]
@@ -80,6 +83,8 @@ def _expect_commit(
         newer = latest.version() - base
         commits = latest.history(newer) if newer > 0 else []
     except (DeltaError, OSError) as again:
+        if (refused := cannot_be_opened(table, uri, again)) is not None:
+            raise refused from error
         raise TransientError(f"{table.name}: a commit failed and the log cannot be read", found=again) from error
     if any(commit.get(COMMIT_ID) == commit_id for commit in commits):
         return

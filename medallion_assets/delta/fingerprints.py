@@ -48,8 +48,6 @@ def fingerprint(loaded: Loaded) -> str:
     ]
     shape = f"{table.key} {table.partition_by} {table.history}"
     write_times = f"within {float(source.write_time_slack_hours)} hours of the window"
-    if not source.order.several_states:
-        write_times += ", and counted from its beginning on"
     sequence = f"full-export-minus-{source.uncertainty // timedelta(seconds=1)}s"
     rules = [*columns, *stand_ins(table), *expectations, shape, sequence, write_times, *source.rules]
     return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:12]

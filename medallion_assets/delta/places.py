@@ -13,6 +13,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.data_files import file_in_the_way, file_without_log
+from medallion_assets.delta.features import cannot_be_opened, expect_features_read
 from medallion_assets.delta.schema import delta_schema
 from medallion_assets.delta.storage_errors import not_a_table, storage_errors
 from medallion_assets.errors import MissingTableError
@@ -36,11 +37,13 @@ def load_table(table: Table, uri: str, version: int | None, options: Mapping[str
 
     Raises:
         MissingTableError: nothing lies in its place.
+        TableFeatureError: it uses features that cannot be read.
         UnreadableTableError, PermanentError, TransientError: see `storage_errors`.
     """
     with storage_errors(table.name, uri):
         try:
-            return DeltaTable(uri, version=version, storage_options=dict(options))
+            delta = DeltaTable(uri, version=version, storage_options=dict(options))
+            expect_features_read(delta, table, uri)
         except TableNotFoundError as error:
             if file := file_in_the_way(uri):
                 raise not_a_table(table.name, uri, f"the file {file}") from error
@@ -52,6 +55,11 @@ def load_table(table: Table, uri: str, version: int | None, options: Mapping[str
                 found="nothing",
                 do=f"run {table.path} first; or set MEDALLION_LAKEHOUSE_URL to where the tables lie",
             ) from error
+        except DeltaError as error:
+            if (refused := cannot_be_opened(table, uri, error)) is not None:
+                raise refused from error
+            raise
+        return delta
 
 
 def make_table(table: Table, uri: str, options: Mapping[str, str]) -> None:

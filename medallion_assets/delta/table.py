@@ -26,6 +26,7 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.committing import commit_version
 from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.features import expect_features_written
 from medallion_assets.delta.places import is_table, load_table, make_table
 from medallion_assets.delta.schema import expect_readable, migrate
 from medallion_assets.delta.staging import TableFolder
@@ -90,7 +91,7 @@ class Lakehouse:
 
         Raises:
             MissingTableError: nothing lies in its place; a stage that writes makes it (`ready`).
-            UnreadableTableError, PermanentError, TransientError: see `storage_errors` and `expect_readable`.
+            TableFeatureError, UnreadableTableError, PermanentError, TransientError: see `load_table`.
         """
         delta = self._load(table, version)
         if version is None:
@@ -102,8 +103,11 @@ class Lakehouse:
 
         Raises:
             MissingTableError, UnreadableTableError, PermanentError, TransientError: as `open` does.
+            TableFeatureError: as `ready` does.
         """
-        return Snapshot(lakehouse=self, table=table, delta=self._load(table, None))
+        delta = self._load(table, None)
+        expect_features_written(delta, table, self.uri(table))
+        return Snapshot(lakehouse=self, table=table, delta=delta)
 
     def find(self, table: Table) -> Snapshot | None:
         """The table as `open` gives it; None when nothing lies in its place yet."""
@@ -116,13 +120,14 @@ class Lakehouse:
         """The table for a stage that writes it: made, empty, when there is none yet, and with every column.
 
         Raises:
-            UnreadableTableError, PermanentError, TransientError: see `storage_errors` and `migrate`.
+            TableFeatureError, UnreadableTableError, PermanentError, TransientError: see `open` and `migrate`.
         """
         try:
             snapshot = self.open(table)
         except MissingTableError:
             self.create(table)
             snapshot = self.open(table)
+        expect_features_written(snapshot.delta, table, snapshot.uri)
         with storage_errors(table.name, self.uri(table)):
             has_gained = migrate(snapshot.delta, table)
         return self.open(table) if has_gained else snapshot

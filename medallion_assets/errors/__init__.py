@@ -84,6 +84,10 @@ class UnreadableTableError(PermanentError):
     """Where a table should lie there is something else, a broken table, or not the version that was asked for."""
 
 
+class TableFeatureError(PermanentError):
+    """A table uses features of Delta that this project cannot read or write: somebody switched them on."""
+
+
 class MissingTableError(PermanentError):
     """A table that is read has not been made yet."""
 

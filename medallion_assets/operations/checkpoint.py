@@ -20,6 +20,7 @@ from medallion_assets.delta.source_versions import SOURCE_NOTE, taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.monitoring import Checkpoint
 from medallion_assets.operations.pipeline_runs import StageAttempt, day_ranges, last_successes
+from medallion_assets.operations.refused_tables import find_readable
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.decisions import read_decisions
@@ -51,9 +52,9 @@ def committed_at(commit: Mapping[str, Any]) -> datetime:
 def _committed(lakehouse: Lakehouse, stage: Stage) -> Checkpoint:
     table = stage.table
     empty = Checkpoint(pipeline=stage.job, stage=table.name, told_by=LOG)
-    if not lakehouse.exists(table):
+    snapshot = find_readable(lakehouse, table)
+    if snapshot is None:
         return empty
-    snapshot = lakehouse.open(table)
     commit = last_commit(snapshot, COMMIT_ID)
     if commit is not None:
         empty = replace(empty, last_success=committed_at(commit), run_id=commit.get(RUN_ID))
@@ -81,7 +82,7 @@ def _loaded(bronze: Snapshot, found: Checkpoint) -> Checkpoint:
 def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
     """Silver: the version of Bronze up to which every export is settled, and how far their chain reaches."""
     table, lakehouse = silver.table, silver.lakehouse
-    bronze = lakehouse.find(bronze_table(table.short_name))
+    bronze = find_readable(lakehouse, bronze_table(table.short_name))
     if bronze is None:
         return found
     ledger = Ledger.read(
@@ -98,7 +99,7 @@ def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
 
 def _derived(derived: Snapshot, tables: Sequence[Table], found: Checkpoint) -> Checkpoint:
     """A derived table: the versions of its sources."""
-    sources = [source for source in map(derived.lakehouse.find, tables) if source is not None]
+    sources = [source for table in tables if (source := find_readable(derived.lakehouse, table)) is not None]
     watermarks = [watermark for source in sources if (watermark := _watermark(derived, source)) is not None]
     missing = (source.version - (taken_version(derived, source) or 0) for source in sources)
     waiting = sum(max(versions, 0) for versions in missing)

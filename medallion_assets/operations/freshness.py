@@ -21,6 +21,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.checkpoint import committed_at
 from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import last_successes
+from medallion_assets.operations.refused_tables import find_readable
 from medallion_assets.operations.stages import data_tables, stages
 
 
@@ -66,7 +67,9 @@ def _refreshed(lakehouse: Lakehouse) -> Iterable[Refreshed]:
     tables = list(data_tables(lakehouse.catalog))
     successes = last_successes(lakehouse, [table.name for table in tables])
     snapshots = {
-        table.name: lakehouse.open(table) for table in tables if table.layer != "serving" and lakehouse.exists(table)
+        table.name: snapshot
+        for table in tables
+        if table.layer != "serving" and (snapshot := find_readable(lakehouse, table)) is not None
     }
     made = [snapshot.delta.metadata().created_time for snapshot in snapshots.values()]
     began_at = min((datetime.fromtimestamp(moment / 1000, UTC) for moment in made if moment), default=None)

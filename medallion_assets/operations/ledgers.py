@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.refused_tables import find_readable
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.ledger import Ledger
@@ -19,6 +20,6 @@ def read_ledgers(lakehouse: Lakehouse) -> Iterator[tuple[Table, Ledger]]:
     """Each Silver table that has been made, with what is settled of its exports."""
     for loaded in lakehouse.catalog.loaded:
         table = loaded.table
-        silver, bronze = lakehouse.find(table), lakehouse.find(bronze_table(table.short_name))
+        silver, bronze = (find_readable(lakehouse, made) for made in (table, bronze_table(table.short_name)))
         if silver is not None and bronze is not None:
             yield table, Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from medallion_assets.contracts.source import Owner
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.refused_tables import find_readable
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.owner import owner_known
 
@@ -40,7 +41,7 @@ def read_sources(lakehouse: Lakehouse) -> list[TableSource]:
 
 
 def _source(lakehouse: Lakehouse, owner: Owner, bronze: Table) -> TableSource:
-    known = owner_known(owner, lakehouse.find(bronze))
+    known = owner_known(owner, find_readable(lakehouse, bronze))
     told_by = None if known.name is None else DECLARATION if known.by_declaration else FIRST_EXPORT
     if known.presumed_from is not None:
         told_by = PRESUMED.format(known.presumed_from)

@@ -24,6 +24,7 @@ from medallion_assets.operations.incident import Incident, read_incidents
 from medallion_assets.operations.ledgers import read_ledgers
 from medallion_assets.operations.monitoring import Checkpoint, Freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, quality, read_attempts
+from medallion_assets.operations.refused_tables import refused_tables
 from medallion_assets.operations.sources import TableSource, read_sources
 from medallion_assets.operations.stages import Stage, data_tables, stages
 
@@ -74,8 +75,8 @@ class Status:
     `sources` says whose exports each Bronze table takes.
     `alerts` and `incidents` are the last ones of 7 days, newest first. Their columns are those of
     `operations.alerts.table.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
-    `problems` are tables that are stale and stages whose last attempt failed or was lost; `warnings` what else a person
-    should know.
+    `problems` are tables that are stale or have features that are in the way, and stages whose last attempt failed or
+    was lost; `warnings` what else a person should know.
     """
 
     at: datetime
@@ -114,7 +115,7 @@ def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
         stages=found,
         alerts=alerts,
         incidents=incidents,
-        problems=problems(fresh, found),
+        problems=[*problems(fresh, found), *map(str, refused_tables(lakehouse))],
         warnings=[*warnings(found), *chain_warnings(lakehouse)],
     )
 

@@ -156,13 +156,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             found=repr(lakehouse_url),
             do="set MEDALLION_LAKEHOUSE_URL or MEDALLION_HOME to another place",
         )
+    options = storage_options(env)
     return Settings(
         home=home,
         raw_url=_url(env, "MEDALLION_RAW_URL", home / "raw-dynamodb-exports"),
         lakehouse_url=lakehouse_url,
-        storage_options=storage_options(env),
+        storage_options=options,
         engine=choice(env, "MEDALLION_ENGINE", ENGINES),
-        spark=spark_settings(env),
+        spark=spark_settings(env, lakehouse_url=lakehouse_url, storage_options=options),
         pipelines=_pipelines(env),
         first_day=parsed(env, "MEDALLION_FIRST_DAY", "2025-01-01", date.fromisoformat, DAY),
         uses_triggers=choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",

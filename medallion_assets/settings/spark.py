@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.settings.values import json_object, not_allowed
@@ -17,6 +18,9 @@ LOCAL = "local[*,4]"
 """All cores; four attempts of a task, as on a cluster: Spark has one there."""
 SUBMITTED = ""
 """The master of whoever started this process: spark-submit, a job of EMR Serverless or of Databricks."""
+JARS = Path(".cache/spark-jars")
+"""Where `make spark-jars` puts them."""
+EMPTY: Mapping[str, str] = {}
 SECRET = re.compile(r"secret|password|token|access\.key", re.IGNORECASE)
 
 
@@ -25,7 +29,9 @@ class SparkSettings:
     """Where Spark is. `remote` is the URL of a Spark Connect server; without one a session is started at `master`.
 
     `conf` is added to Spark's configuration. `python` is the interpreter of the executors; None: this one where they
-    are processes of this machine, else `python3`. `has_java_home`: JAVA_HOME says where Java is.
+    are processes of this machine, else `python3`. `has_java_home`: JAVA_HOME says where Java is. `jars` is a folder of
+    those that a session takes along to a lakehouse in S3; `lakehouse_url`, `s3_endpoint` and `s3_region` say where that
+    is, None being AWS's own.
     """
 
     master: str = LOCAL
@@ -33,6 +39,10 @@ class SparkSettings:
     conf: Mapping[str, str] = field(default_factory=dict)
     python: str | None = None
     has_java_home: bool = False
+    jars: Path = JARS
+    lakehouse_url: str = ""
+    s3_endpoint: str | None = None
+    s3_region: str | None = None
 
     @property
     def is_local(self) -> bool:
@@ -43,8 +53,10 @@ class SparkSettings:
         return hash((self.master, self.remote, tuple(sorted(self.conf.items())), self.python))
 
 
-def spark_settings(env: Mapping[str, str]) -> SparkSettings:
-    """What the environment says of Spark.
+def spark_settings(
+    env: Mapping[str, str], *, lakehouse_url: str = "", storage_options: Mapping[str, str] = EMPTY
+) -> SparkSettings:
+    """What the environment says of Spark, for a lakehouse.
 
     Raises:
         SettingsError: a value is not allowed; among them secrets, which Spark shows in its UI and logs.
@@ -68,4 +80,8 @@ def spark_settings(env: Mapping[str, str]) -> SparkSettings:
         conf={key: str(value) for key, value in conf.items()},
         python=env.get("MEDALLION_SPARK_PYTHON") or None,
         has_java_home=bool(env.get("JAVA_HOME")),
+        jars=Path(env.get("MEDALLION_SPARK_JARS") or JARS).expanduser().absolute(),
+        lakehouse_url=lakehouse_url,
+        s3_endpoint=storage_options.get("AWS_ENDPOINT_URL"),
+        s3_region=storage_options.get("AWS_REGION"),
     )

@@ -17,11 +17,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import obstore
-from obstore.store import ObjectStore
+from obstore.store import S3Store
 
 from medallion_assets.errors import MedallionError
+from medallion_assets.storage.bucket import Bucket
 from medallion_assets.storage.failures import store_errors
-from medallion_assets.storage.stores import open_store
+from medallion_assets.storage.s3 import s3_store
 from medallion_assets.storage.workspace import workspace
 
 LOG = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def shared_workspace(url: str, storage_options: Mapping[str, str], *, now: datet
             yield str(folder)
         return
     moment = now or datetime.now(UTC)
-    store = open_store(f"{url}/{FOLDER}", storage_options)
+    store = s3_store(f"{url}/{FOLDER}", storage_options)
     with _only_warned(FOLDER):
         _remove_abandoned(store, moment)
     name = f"{moment:{STAMP}}-{uuid.uuid4().hex}"
@@ -62,7 +63,7 @@ def _only_warned(name: str) -> Iterator[None]:
         LOG.warning("%s could not be tidied up; a later run tries it again: %s", name, error)
 
 
-def _remove_abandoned(store: ObjectStore, now: datetime) -> None:
+def _remove_abandoned(store: S3Store, now: datetime) -> None:
     with store_errors(FOLDER):
         names = obstore.list_with_delimiter(store)["common_prefixes"]
     for name in names:
@@ -72,7 +73,6 @@ def _remove_abandoned(store: ObjectStore, now: datetime) -> None:
                 _remove(store, name)
 
 
-def _remove(store: ObjectStore, name: str) -> None:
+def _remove(store: S3Store, name: str) -> None:
     with store_errors(name):
-        for objects in obstore.list(store, f"{name.rstrip('/')}/"):
-            obstore.delete(store, [found["path"] for found in objects])
+        Bucket(store).remove_all(name.rstrip("/"))

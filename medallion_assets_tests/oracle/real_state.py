@@ -89,17 +89,12 @@ def revived(history: RealHistory) -> set[str]:
     certain, held = micros(full.holds_all_until), _keys(full)
     found = set()
     for key in real.by_key:
-        newer = [(told, record) for told, record in _records(history, key) if told >= certain]
-        last = max(newer, key=lambda pair: pair[0])[1] if newer else None
+        records = [real.record(key, window.from_at, window.to_at) for window in history.windows]
+        newer = [one for one in records if one and one.written_at >= certain]
+        last = max(newer, key=lambda one: one.written_at, default=None)
         if (last.item is not None if last else key in held) and real.item(key, history.end) is None:
             found.add(key)
     return found
-
-
-def _records(history: RealHistory, key: str) -> list[tuple[int, Write]]:
-    """Each window's record of a key, with its sequence: when it was written, or the window began if that is later."""
-    found = ((window, history.real.record(key, window.from_at, window.to_at)) for window in history.windows)
-    return [(max(micros(window.from_at), write.written_at), write) for window, write in found if write]
 
 
 def written_in(real: RealTable, spans: Sequence[Unprotected]) -> set[str]:
@@ -110,16 +105,10 @@ def written_in(real: RealTable, spans: Sequence[Unprotected]) -> set[str]:
 def under_way(history: RealHistory) -> set[str]:
     """Keys with a write that a replica made before the S of the newest full export, and that came in after it.
 
-    The full export may lack it, and decides all the same where the windows that tell the write began before S: it
-    counts as older (rule K1).
+    The full export may lack it, and decides all the same: the write counts as older (rule K1).
     """
     certain = micros(history.newest_full.holds_all_until)
-    return {
-        write.key
-        for write in history.real.writes
-        if write.written_at < certain < write.at
-        and not any(_spans(window, write.at) and micros(window.from_at) >= certain for window in history.windows)
-    }
+    return {write.key for write in history.real.writes if write.written_at < certain < write.at}
 
 
 def _lost(history: RealHistory, unprotected: Sequence[Unprotected]) -> set[str]:
@@ -138,8 +127,7 @@ def check_transactions(history: RealHistory, rows: Sequence[Row], unprotected: S
         if last is not None and last.item is not None and last.key not in lost:
             # What a clock that is ahead wrote just before the first window is in the full export alone.
             alone = {certain} if last.at <= certain else set()
-            told = [sequence for sequence, write in _records(history, last.key) if write == last]
-            assert row["_sequence_micros"] in {max(last.written_at, certain, *told), *alone}
+            assert row["_sequence_micros"] in {max(last.written_at, certain), *alone}
 
 
 def check_customers(history: RealHistory, rows: Sequence[Row], unprotected: Sequence[Unprotected]) -> None:
@@ -152,17 +140,13 @@ def check_customers(history: RealHistory, rows: Sequence[Row], unprotected: Sequ
     assert differing(history, rows) - lost <= open_by_k1(history) | open_by_overlap(history)
     for row in rows:
         key = row[KEYS[history.real.name]]
-        assert _business(row) in _states(history, key, row["_sequence_micros"])
+        assert _business(row) in _states(history.real, key, row["_sequence_micros"])
         if row["is_deleted"]:
-            assert None in _states(history, key, micros(row["valid_to"]))
+            assert None in _states(history.real, key, micros(row["valid_to"]))
 
 
-def _states(history: RealHistory, key: str, begin: int) -> list[Row | None]:
-    """What the real table held under the key in the two minutes from a moment on, or what was written in them.
-
-    Or what a window tells as of such a moment: it came in after the window began, and was written before.
-    """
-    real, end = history.real, begin + 2 * MINUTE
+def _states(real: RealTable, key: str, begin: int) -> list[Row | None]:
+    """What the real table held under the key in the two minutes from a moment on, or what was written in them."""
+    end = begin + 2 * MINUTE
     later = [write for write in real.by_key[key] if begin < write.at <= end or begin <= write.written_at <= end]
-    told = [write for sequence, write in _records(history, key) if begin <= sequence <= end]
-    return [_row(real, write) for write in (real.last_write(key, begin), *later, *told)]
+    return [_row(real, write) for write in (real.last_write(key, begin), *later)]

@@ -108,8 +108,6 @@ def _read(export: ExportInput, file: str, line: int, raw: str) -> Record:
         reasons.add("sequence_malformed")
     elif not export.is_full and not _in_window(export, sequence):
         reasons.add("write_time_outside_window")
-    elif not export.is_full:
-        sequence = max(sequence, micros(export.from_at))
     image = holder if export.is_full else parsed.get("NewImage")
     row = None
     if image is not None and not isinstance(image, dict):

@@ -29,10 +29,10 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def is_listening(port: int) -> bool:
+def is_listening(port: int, host: str = "127.0.0.1") -> bool:
     """Whether somebody listens on a port of the loopback."""
     with socket.socket() as caller:
-        return caller.connect_ex(("127.0.0.1", port)) == 0
+        return caller.connect_ex((host, port)) == 0
 
 
 @contextmanager
@@ -43,8 +43,8 @@ def running(
     log: Path,
     ready: Callable[[], bool],
     seconds: float = READY_SECONDS,
-) -> Iterator[None]:
-    """The command as a server while the block runs; its output goes to `log`.
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command as a server, its process, while the block runs; its output goes to `log`.
 
     Raises:
         RuntimeError: it ended, or was not `ready` within so many seconds; the message holds the end of its log.
@@ -53,7 +53,7 @@ def running(
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=dict(environment))
         try:
             _wait(process, ready, log, seconds)
-            yield
+            yield process
         finally:
             process.terminate()
             try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from medallion_assets.engines.spark.engine import SparkEngine
-from medallion_assets.engines.spark.session import SparkMissingError, session
+from medallion_assets.engines.spark.requirements import SparkMissingError, expect_installed
+from medallion_assets.engines.spark.session import session
 from medallion_assets.settings import inherited_environment
 from medallion_assets.settings.spark import SparkSettings, spark_settings
 from medallion_assets_tests.services.processes import ServiceMissingError
@@ -21,11 +22,17 @@ def settings_for_tests() -> SparkSettings:
     return SparkSettings(master="local[2,3]", conf=CONF, has_java_home=has_java)
 
 
-def spark_engine() -> SparkEngine:
-    """The engine on the shared session; raises ServiceMissingError where there cannot be one."""
-    engine = SparkEngine(settings=settings_for_tests())
+def expect_spark() -> None:
+    """See that what a session takes is installed; raises ServiceMissingError."""
     try:
-        session(engine.settings)
+        expect_installed(settings_for_tests())
     except SparkMissingError as missing:
         raise ServiceMissingError(str(missing)) from missing
+
+
+def spark_engine() -> SparkEngine:
+    """The engine on the shared session; raises ServiceMissingError where there cannot be one."""
+    expect_spark()
+    engine = SparkEngine(settings=settings_for_tests())
+    session(engine.settings)
     return engine

@@ -17,7 +17,8 @@ from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.definitions import build_defs
-from medallion_assets.delta.table import Lakehouse
+from medallion_assets.delta.commit_notes import last_commit
+from medallion_assets.delta.table import ENGINE_NOTE, Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import DynamoDBResource
@@ -47,11 +48,12 @@ SHOWN = [*INGEST, *REFINE, DAILY_SALES_SUMMARY, CUSTOMER_LTV, *STAR.models, *MON
 
 @dataclass(frozen=True, kw_only=True)
 class TableSummary:
-    """A line of the demo's last table."""
+    """A line of the demo's last table. `engine` is what its last commit says of itself."""
 
     name: str
     rows: int
     version: int
+    engine: str
     quality: float | None
     quarantined: int | None
 
@@ -126,7 +128,12 @@ class DemoPipeline:
             lines = sum(export.records for export in ledger.exports if export.id not in ledger.pending_ids)
             quarantined, quality = bad, 1.0 if lines == 0 else 1 - bad / lines
         return TableSummary(
-            name=table.name, rows=snapshot.row_count, version=snapshot.version, quality=quality, quarantined=quarantined
+            name=table.name,
+            rows=snapshot.row_count,
+            version=snapshot.version,
+            engine=str((last_commit(snapshot, ENGINE_NOTE) or {}).get(ENGINE_NOTE)),
+            quality=quality,
+            quarantined=quarantined,
         )
 
     def _execute(self, tables: list[Table], first: date | None, last: date | None) -> dg.ExecuteInProcessResult:

@@ -67,12 +67,12 @@ class DemoView:
 def summary_page(result: DemoResult) -> Group:
     """The tables, what readers see, and what to type next."""
     tables = Table(title="Tables", title_justify="left")
-    for name in ("table", "rows", "version", "quality", "quarantined"):
-        tables.add_column(name, justify="left" if name == "table" else "right")
+    for name in ("table", "rows", "version", "made on", "quality", "quarantined"):
+        tables.add_column(name, justify="left" if name in ("table", "made on") else "right")
     for line in result.tables:
         quality = "" if line.quality is None else f"{line.quality:.2%}"
         bad = "" if line.quarantined is None else f"{line.quarantined:,}"
-        tables.add_row(line.name, f"{line.rows:,}", str(line.version), quality, bad)
+        tables.add_row(line.name, f"{line.rows:,}", str(line.version), line.engine, quality, bad)
     unchanged = ("unchanged", "") if result.readable_unchanged else ("changed", "red")
     return Group(
         tables,

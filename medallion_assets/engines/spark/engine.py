@@ -14,6 +14,7 @@ import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any
 
 import narwhals as nw
@@ -33,6 +34,7 @@ from medallion_assets.settings.spark import SparkSettings
 
 TASKS_A_PROCESS = 4
 """A task takes 0.2 CPU seconds of its process, whatever it does: each begins with reading pyspark's zip anew."""
+CANCEL_SECONDS = 5.0
 MOST_PROCESSES = 1000
 """More would wait for the one driver that commits: it is handed each answer."""
 
@@ -86,8 +88,7 @@ class SparkEngine(RemoteEngine):
         except BaseException as error:
             if isinstance(error, LostJobError):
                 give_up_if_lost(spark, str(error.__cause__))
-            with suppress(Exception):  # the first error is the one to tell
-                spark.interruptAll()
+            _cancel(spark)
             raise
 
     def scan(self, files: Files) -> nw.LazyFrame[Any]:
@@ -101,6 +102,22 @@ class SparkEngine(RemoteEngine):
         """All of them, through Arrow."""
         with self._ended(session(self.settings)):
             return collected(rows.to_native())
+
+
+def _cancel(spark: Any) -> None:
+    """End what goes on in a session, if it answers.
+
+    In a thread, for it has a connection of its own to Java: where a signal ended a call, that of the caller is taken by
+    it until its job ends.
+    """
+
+    def interrupt() -> None:
+        with suppress(Exception):  # the first error is the one to tell
+            spark.interruptAll()
+
+    thread = Thread(target=interrupt, name="spark-cancel", daemon=True)
+    thread.start()
+    thread.join(CANCEL_SECONDS)
 
 
 def _work(function: bytes, driver: dict[str, str]) -> Callable[[Iterable[Any]], Iterator[Any]]:

@@ -1,23 +1,24 @@
 """The session: one in a process, started when the first work needs it.
 
-Belongs here: its configuration, and errors that say why there is none.
-Does not: what runs on it. (dagster-pyspark's resource touches `sparkContext`, which Spark Connect has not.)
+Belongs here: its configuration, and starting it.
+Does not: what has to be there (engines.spark.requirements), or what runs on it. (dagster-pyspark's resource touches
+`sparkContext`, which Spark Connect has not.)
 """
 
 from __future__ import annotations
 
-import shutil
-import socket
 import sys
 import tempfile
+from collections.abc import Mapping
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from zipfile import ZIP_DEFLATED, ZipFile
 
-from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.engines.spark.requirements import expect_answer, expect_installed, expect_s3
+from medallion_assets.engines.spark.s3 import s3_conf
+from medallion_assets.errors import PermanentError
 from medallion_assets.settings.spark import SparkSettings
 
 if TYPE_CHECKING:
@@ -40,15 +41,11 @@ LOCAL = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
 }
-"""On a disk, looking at a table's files takes no job of a task for each."""
-CONNECT_PORT = 15002
-ANSWER_SECONDS = 10
-
-
-class SparkMissingError(PermanentError):
-    """What a session needs is not installed."""
+"""Java schedules here, and hardly computes: compiling with its first compiler alone halves what it takes. On a disk,
+looking at a table's files takes no job of a task for each."""
 
 
 @lru_cache(maxsize=1)
@@ -56,30 +53,17 @@ def session(settings: SparkSettings) -> SparkSession:
     """The session of this process.
 
     Raises:
-        SparkMissingError: Java, or Spark's Python packages are not there.
-        TransientError: nobody answers at the master or remote.
-        PermanentError: Spark does not start.
+        SparkMissingError: Java, Spark's Python packages, or its client of S3 are not there.
+        TransientError: nobody answers at the master or remote, or Spark does not reach the lakehouse.
+        PermanentError: Spark does not start, or a server does not let itself be configured so.
     """
-    missing = [name for name in ("pyspark", "pyarrow", "pandas") if find_spec(name) is None]
-    if missing:
-        raise SparkMissingError(
-            "MEDALLION_ENGINE is spark, and Spark's Python packages are not installed",
-            expected="pyspark with pyarrow and pandas",
-            found=f"no {', '.join(missing)}",
-            do="run make setup-spark, or install medallion-assets[spark]; or set MEDALLION_ENGINE=polars",
-        )
-    if settings.remote is None and not settings.has_java_home and shutil.which("java") is None:
-        raise SparkMissingError(
-            "MEDALLION_ENGINE is spark, and there is no Java",
-            expected="Java 17, as java on the PATH or in JAVA_HOME",
-            found="neither",
-            do="install a Java 17 runtime (openjdk-17-jre-headless), or set MEDALLION_SPARK_REMOTE to a server that "
-            "has one; or set MEDALLION_ENGINE=polars",
-        )
-    _expect_answer(settings)
+    expect_installed(settings)
+    expect_answer(settings)
     started = _in_a_thread(settings)
     for name, value in ALWAYS.items():
         started.conf.set(name, value)
+    if settings.lakehouse_url.startswith("s3://"):
+        expect_s3(started, settings)
     return started
 
 
@@ -89,13 +73,15 @@ def _in_a_thread(settings: SparkSettings) -> SparkSession:
 
     def start() -> None:
         try:
-            outcome.append(_start(settings))
+            outcome.append(_connect(settings) if settings.remote is not None else _start(settings))
         except Exception as error:  # noqa: BLE001 - raised below
             outcome.append(error)
 
     thread = Thread(target=start, name="spark-session")
     thread.start()
     thread.join()
+    if isinstance(outcome[0], PermanentError):
+        raise outcome[0]
     if isinstance(outcome[0], Exception):
         raise PermanentError(
             "Spark does not start",
@@ -107,52 +93,57 @@ def _in_a_thread(settings: SparkSettings) -> SparkSession:
     return started
 
 
+def _connect(settings: SparkSettings) -> SparkSession:
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    remote: SparkSession = SparkSession.builder.appName("medallion_assets").remote(settings.remote).getOrCreate()
+    for name, value in settings.conf.items():
+        try:
+            remote.conf.set(name, value)
+        except PySparkException as error:
+            raise PermanentError(
+                "MEDALLION_SPARK_CONF holds what a Spark Connect server lets nobody change",
+                expected="configuration of a session",
+                found=f"{name} ({str(error).strip().partition(chr(10))[0]})",
+                do=f"give {name} to the server when it starts, and take it out of MEDALLION_SPARK_CONF",
+            ) from error
+    with tempfile.TemporaryDirectory(prefix="medallion-project-") as folder:
+        remote.addArtifacts(zipped_project(Path(folder)), pyfile=True)
+    return remote
+
+
 def _start(settings: SparkSettings) -> SparkSession:
     from pyspark.sql import SparkSession
 
-    builder = SparkSession.builder.appName("medallion_assets")
-    if settings.remote is not None:
-        remote: SparkSession = _configured(builder.remote(settings.remote), settings.conf).getOrCreate()
-        return remote
     where = {"spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/medallion-spark"}
-    conf = {**ALWAYS, **AT_START, **(LOCAL if settings.is_local else {}), **where, **settings.conf}
+    local = LOCAL if settings.is_local else {}
+    builder: Any = SparkSession.builder.appName("medallion_assets")
     if settings.master:
         builder = builder.master(settings.master)
-    started: SparkSession = _configured(builder, conf).getOrCreate()
+    conf: Mapping[str, str] = {**ALWAYS, **AT_START, **local, **where, **s3_conf(settings), **settings.conf}
+    for name, value in conf.items():
+        builder = builder.config(name, value)
+    started: SparkSession = builder.getOrCreate()
     started.sparkContext.setLogLevel("ERROR")
     if settings.python or settings.is_local:
         started.sparkContext.pythonExec = settings.python or sys.executable
     if not settings.is_local:
-        started.addArtifacts(_zipped_project(), pyfile=True)
+        _KEPT.append(folder := tempfile.TemporaryDirectory(prefix="medallion-project-"))
+        started.addArtifacts(zipped_project(Path(folder.name)), pyfile=True)
     return started
 
 
-def _configured(builder: Any, conf: Any) -> Any:
-    for name, value in conf.items():
-        builder = builder.config(name, value)
-    return builder
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []
+"""Where a driver serves the project from, for executors that come later; removed when the process ends."""
 
 
-def _zipped_project() -> str:
+def zipped_project(folder: Path) -> str:
     """A zip of this project, which executors import; what it needs has to be installed there."""
     package = Path(__file__).parents[2]
-    folder = tempfile.mkdtemp(prefix="medallion-project-")
-    return shutil.make_archive(f"{folder}/medallion_assets", "zip", package.parent, package.name)
-
-
-def _expect_answer(settings: SparkSettings) -> None:
-    url = settings.remote or settings.master
-    parts = urlsplit(url)
-    if parts.scheme not in ("sc", "spark"):
-        return
-    port = parts.port or (CONNECT_PORT if parts.scheme == "sc" else 7077)
-    try:
-        socket.create_connection((str(parts.hostname), port), timeout=ANSWER_SECONDS).close()
-    except OSError as error:
-        name = "MEDALLION_SPARK_REMOTE" if settings.remote else "MEDALLION_SPARK_MASTER"
-        raise TransientError(
-            f"nobody answers at {parts.scheme}://{parts.hostname}:{port}",
-            expected="a Spark Connect server" if settings.remote else "a Spark master",
-            found=str(error),
-            do=f"see that it runs and is reached from this machine, or set {name} to where it is",
-        ) from error
+    file = folder / f"{package.name}.zip"
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        for path in sorted(package.rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                archive.write(path, path.relative_to(package.parent))
+    return str(file)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum
 from typing import Any
 from urllib.parse import unquote
@@ -135,10 +136,22 @@ def _look(
         )
     for name, (low, high) in bounds.items():
         noted = (row.get(f"min.{name}"), row.get(f"max.{name}"))
-        if None not in noted and noted != (low, high) and not _is_shortened(noted, low, high):
+        if (
+            None not in noted
+            and noted not in ((low, high), _in_millis(low, high))
+            and not _is_shortened(noted, low, high)
+        ):
             expected = f"{name} from {noted[0]} to {noted[1]}, as the log says"
             return _finding(snapshot, "file_has_its_bounds", path, expected, f"{low} to {high}: it is another file")
     return None
+
+
+def _in_millis(low: Any, high: Any) -> tuple[Any, Any] | None:
+    """Moments as other engines note them: Delta's protocol lets them cut off what is below a millisecond."""
+    if not (isinstance(low, datetime) and isinstance(high, datetime)):
+        return None
+    low, high = (moment.replace(microsecond=moment.microsecond // 1000 * 1000) for moment in (low, high))
+    return low, high
 
 
 def _is_shortened(noted: tuple[Any, Any], low: Any, high: Any) -> bool:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from medallion_assets.contracts.table import Table
+from medallion_assets.errors import TableFeatureError
+
 FROM_BACKUP = "take it from a backup: nothing else holds what was in it"
 
 MADE_ANEW = (
@@ -40,6 +43,12 @@ class Finding:
     found: str
     do: str
     file: str | None = None
+
+
+def of_features(table: Table, error: TableFeatureError) -> Finding:
+    """About a table whose features are in the way."""
+    expected, found, do = str(error.expected), str(error.found), str(error.do)
+    return Finding(table=table.name, check="table_features", expected=expected, found=found, do=do)
 
 
 @dataclass(frozen=True, kw_only=True)

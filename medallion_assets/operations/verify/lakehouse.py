@@ -20,12 +20,20 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.log_replay import Replay
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.changed_days import update_derived
-from medallion_assets.errors import PermanentError, UnreadableTableError
+from medallion_assets.errors import PermanentError, TableFeatureError, UnreadableTableError
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, StageAttempt, last_successes
+from medallion_assets.operations.refused_tables import refusal
 from medallion_assets.operations.tables import every_table, tables_without_contract
 from medallion_assets.operations.verify.bronze import verify_bronze
 from medallion_assets.operations.verify.files import FileLook, Level, foreign_files, verify_files
-from medallion_assets.operations.verify.findings import MADE_ANEW, Finding, TableFacts, Verification, rebuild
+from medallion_assets.operations.verify.findings import (
+    MADE_ANEW,
+    Finding,
+    TableFacts,
+    Verification,
+    of_features,
+    rebuild,
+)
 from medallion_assets.operations.verify.history import compare_histories
 from medallion_assets.operations.verify.log import LOG, verify_log
 from medallion_assets.operations.verify.recomputation import differences, recompute
@@ -99,6 +107,8 @@ class _Look:
             if not self.lakehouse.exists(table):
                 self.answer.tables.append(TableFacts(table=table.name, version=None))
             else:
+                if refused := refusal(self.lakehouse, table):
+                    self.answer.findings.append(of_features(table, refused))
                 broken, self.replays[table.name] = verify_log(self.lakehouse, table)
                 if broken:
                     self.answer.findings.extend(broken)
@@ -238,6 +248,8 @@ class _Look:
             facts = TableFacts(
                 table=table.name, version=snapshot.version, files=snapshot.files.height, rows=snapshot.row_count
             )
+        except TableFeatureError:
+            return
         except PermanentError as error:
             found = error.found if isinstance(error, UnreadableTableError) else error
             finding = Finding(

@@ -91,7 +91,7 @@ def _decode_block(lines: pl.DataFrame, table: Table, source: Source, reader: Lin
     )
     return values.hstack(_reason_lists(texts, values, sourced, table, source)).select(
         *(column.name for column in table.decoded_columns),
-        _from_the_window_on(lines, source),
+        "_sequence_micros",
         "_is_delete",
         *_LISTS,
         "_unknown_attributes",
@@ -166,21 +166,6 @@ def _sequence_micros(source: Source) -> pl.Expr:
     return pl.when(_IS_READ).then(pl.when("_is_whole").then(decided).otherwise(written))
 
 
-def _from_the_window_on(lines: pl.DataFrame, source: Source) -> pl.Expr:
-    """The sequence of a record that was written before its window began: that beginning (rule R1).
-
-    The window tells what came into the table within it, and one state of a key: the last. A write that another region
-    made came in later than it was written; a full export of a moment between the two cannot know it. One that was
-    written too early to be good keeps its time, for whoever looks.
-    """
-    sequence = pl.col("_sequence_micros")
-    if source.order.several_states:
-        return sequence
-    begins = lines["_export_from_at"].dt.timestamp("us")
-    is_late = (lines["_export_type"] == BatchKind.CHANGES.value) & sequence.is_between(begins - _slack(source), begins)
-    return pl.when(is_late).then(begins).otherwise(sequence).alias("_sequence_micros")
-
-
 def _past_moments(text: pl.Series) -> pl.Series:
     """The moments that T1 allows; the end of the batch is for `write_time_outside_window` to compare with."""
     return timestamps(text, not_after=pl.Series([LATEST]))
@@ -191,10 +176,6 @@ def _is_outside_window(source: Source) -> pl.Expr:
 
     A unit or a clock that is wrong is off by far more than `write_time_slack_hours` (rule R1).
     """
-    slack = _slack(source)
+    slack = timedelta(hours=source.write_time_slack_hours) // timedelta(microseconds=1)
     first, last = (pl.col(edge).dt.timestamp("us") for edge in ("_export_from_at", "_export_to_at"))
     return ~pl.col("_is_whole") & ~pl.col("_typed:_sequence_micros").is_between(first - slack, last + slack)
-
-
-def _slack(source: Source) -> int:
-    return timedelta(hours=source.write_time_slack_hours) // timedelta(microseconds=1)

@@ -8,9 +8,11 @@ import sys
 
 import pytest
 
+from medallion_assets.engines.spark import requirements
 from medallion_assets.engines.spark import session as module
 from medallion_assets.engines.spark.engine import SparkEngine
-from medallion_assets.engines.spark.session import SparkMissingError, session
+from medallion_assets.engines.spark.requirements import SparkMissingError
+from medallion_assets.engines.spark.session import session
 from medallion_assets.engines.spark.versions import OtherVersionError, expect_same, versions
 from medallion_assets.errors import TransientError
 from medallion_assets.settings.spark import SparkSettings
@@ -20,22 +22,33 @@ from medallion_assets_tests.services.processes import free_port
 @pytest.fixture(autouse=True)
 def with_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if Spark's packages were there; and without the session that other tests share."""
-    monkeypatch.setattr(module, "find_spec", lambda name: name)
+    monkeypatch.setattr(requirements, "find_spec", lambda name: name)
     monkeypatch.setattr(module, "session", session.__wrapped__)
 
 
 def test_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "pyarrow" else name)
+    monkeypatch.setattr(requirements, "find_spec", lambda name: None if name == "pyarrow" else name)
     with pytest.raises(SparkMissingError, match="found: no pyarrow; what to do: run make setup-spark"):
         module.session(SparkSettings())
 
 
 def test_work_says_what_is_missing_before_it_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    monkeypatch.setattr(requirements, "find_spec", lambda _: None)
     monkeypatch.setitem(sys.modules, "pyspark", None)
     engine = SparkEngine(settings=SparkSettings(master="local[7]"))
     with pytest.raises(SparkMissingError, match="found: no pyspark, pyarrow, pandas; what to do: run make setup-spark"):
         list(engine.run(str, [1]))
+
+
+def test_without_what_a_client_of_connect_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(name: str) -> str | None:
+        if name == "google.rpc":
+            raise ModuleNotFoundError(name)
+        return None if name == "grpc_status" else name
+
+    monkeypatch.setattr(requirements, "find_spec", find)
+    with pytest.raises(SparkMissingError, match="found: no grpcio-status, googleapis-common-protos; what to do: run"):
+        module.session(SparkSettings(remote="sc://127.0.0.1"))
 
 
 def test_without_java(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,135 @@
+"""What has to be there for a session: packages, Java, somebody who answers, and Spark's client of S3.
+
+Belongs here: looking for it, and the errors that say what is missing and what to do.
+Does not: starting the session (engines.spark.session).
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from medallion_assets.engines.spark.frames import NOT_THERE, hadoop_place
+from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.settings.spark import SparkSettings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+PACKAGES = ("pyspark", "pyarrow", "pandas")
+CONNECT_PACKAGES = {
+    "grpc": "grpcio",
+    "grpc_status": "grpcio-status",
+    "google.rpc": "googleapis-common-protos",
+    "zstandard": "zstandard",
+}
+"""What a client of Spark Connect imports, and the packages that have it."""
+CONNECT_PORT, MASTER_PORT = 15002, 7077
+ANSWER_SECONDS = 10
+NO_S3_CLIENT = ("Class org.apache.hadoop.fs.s3a.S3AFileSystem not found", "NoClassDefFoundError", "No FileSystem for")
+
+
+class SparkMissingError(PermanentError):
+    """What a session needs is not installed."""
+
+
+def expect_installed(settings: SparkSettings) -> None:
+    """See that this machine has what it needs.
+
+    Raises:
+        SparkMissingError: it has not.
+    """
+    if missing := _missing(PACKAGES):
+        raise SparkMissingError(
+            "MEDALLION_ENGINE is spark, and Spark's Python packages are not installed",
+            expected="pyspark with pyarrow and pandas",
+            found=f"no {', '.join(missing)}",
+            do="run make setup-spark, or install medallion-assets[spark]; or set MEDALLION_ENGINE=polars",
+        )
+    if settings.remote is not None and (missing := _missing(CONNECT_PACKAGES)):
+        raise SparkMissingError(
+            "MEDALLION_SPARK_REMOTE is set, and what a client of Spark Connect needs is not installed",
+            expected=f"{', '.join(CONNECT_PACKAGES.values())}",
+            found=f"no {', '.join(CONNECT_PACKAGES[name] for name in missing)}",
+            do="run make setup-spark, or install medallion-assets[spark] (pyspark[connect] brings them)",
+        )
+    if settings.remote is None and not settings.has_java_home and shutil.which("java") is None:
+        raise SparkMissingError(
+            "MEDALLION_ENGINE is spark, and there is no Java",
+            expected="Java 17, as java on the PATH or in JAVA_HOME",
+            found="neither",
+            do="install a Java 17 runtime (openjdk-17-jre-headless), or set MEDALLION_SPARK_REMOTE to a server that "
+            "has one; or set MEDALLION_ENGINE=polars",
+        )
+
+
+def expect_answer(settings: SparkSettings) -> None:
+    """See that somebody listens where Spark is.
+
+    Raises:
+        TransientError: nobody does.
+    """
+    url = settings.remote or settings.master
+    parts = urlsplit(url)
+    if parts.scheme not in ("sc", "spark"):
+        return
+    port = parts.port or (CONNECT_PORT if parts.scheme == "sc" else MASTER_PORT)
+    try:
+        socket.create_connection((str(parts.hostname), port), timeout=ANSWER_SECONDS).close()
+    except OSError as error:
+        name = "MEDALLION_SPARK_REMOTE" if settings.remote else "MEDALLION_SPARK_MASTER"
+        raise TransientError(
+            f"nobody answers at {parts.scheme}://{parts.hostname}:{port}",
+            expected="a Spark Connect server" if settings.remote else "a Spark master",
+            found=str(error),
+            do=f"see that it runs and is reached from this machine, or set {name} to where it is",
+        ) from error
+
+
+def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
+    """See that Spark itself reaches a lakehouse in S3: Gold reads frames of it. One request, for what is not there.
+
+    Raises:
+        SparkMissingError: Spark has no client of S3.
+        TransientError: it has one, which does not reach the lakehouse.
+    """
+    place = hadoop_place(settings.lakehouse_url)
+    try:
+        spark.read.schema("nothing string").parquet(f"{place}/_not_there").isEmpty()
+    except Exception as error:
+        text = str(error)
+        if any(name in text for name in NOT_THERE):
+            return
+        lines = [line.strip() for line in text.splitlines() if "xception" in line or "Error" in line]
+        found = lines[0] if lines else text.partition("\n")[0]
+        if any(name in text for name in NO_S3_CLIENT):
+            raise SparkMissingError(
+                f"Spark has no client of S3, where the lakehouse is ({settings.lakehouse_url})",
+                expected="hadoop-aws and what it needs among Spark's jars",
+                found=found,
+                do="run make spark-jars where the session is started, and set MEDALLION_SPARK_JARS to the folder if "
+                "that is not .cache/spark-jars here; or name them in spark.jars.packages (docs/scaling.md), on a "
+                "Spark Connect server when it starts",
+            ) from error
+        raise TransientError(
+            "Spark does not reach the lakehouse",
+            expected=f"to read {place}",
+            found=found,
+            do="see that Spark's processes have AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in their environment, or "
+            "a role; and the endpoint and region of the lakehouse (AWS_ENDPOINT_URL, AWS_REGION)",
+        ) from error
+
+
+def _missing(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not _is_there(name)]
+
+
+def _is_there(name: str) -> bool:
+    with suppress(ModuleNotFoundError):  # of a package of packages: the outer one
+        return find_spec(name) is not None
+    return False

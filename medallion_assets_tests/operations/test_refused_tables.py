@@ -1,0 +1,84 @@
+"""A table with features that cannot be read or written: looks name it, and go on without it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import TableFeatureError
+from medallion_assets.operations.refused_tables import find_readable, refused_tables
+from medallion_assets.operations.status import read_status
+from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.refine import refine
+from medallion_assets_tests.operations.small_lakehouse import exports
+from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, lakehouse_at, land
+
+BRONZE = bronze_table("customer_transactions")
+READ, WRITTEN = "typeWidening", "rowTracking"
+
+
+@pytest.fixture
+def lakehouse(tmp_path: Path, sound: Path) -> Lakehouse:
+    shutil.copytree(sound, tmp_path / "lakehouse")
+    return lakehouse_at(tmp_path / "lakehouse")
+
+
+def switch_on(lakehouse: Lakehouse, table: Table, feature: str) -> None:
+    """As another engine does."""
+    protocol = {"minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": [feature]}
+    if feature == READ:
+        protocol |= {"minReaderVersion": 3, "readerFeatures": [feature]}
+    version = lakehouse.open(table).version + 1
+    log = Path(lakehouse.uri(table)) / "_delta_log"
+    info = {"timestamp": 1_746_662_400_000, "operation": "SET TBLPROPERTIES"}
+    actions = [{"commitInfo": info}, {"protocol": protocol}]
+    (log / f"{version:020d}.json").write_text("".join(f"{json.dumps(action)}\n" for action in actions))
+
+
+@pytest.mark.parametrize("table", [BRONZE, CUSTOMER_TRANSACTIONS], ids=lambda table: table.name)
+@pytest.mark.parametrize("feature", [READ, WRITTEN])
+def test_status_names_it_and_says_the_rest(lakehouse: Lakehouse, table: Table, feature: str) -> None:
+    at = datetime(2025, 5, 8, tzinfo=UTC)
+    before = read_status(lakehouse, at)
+    switch_on(lakehouse, table, feature)
+    status = read_status(lakehouse, at)
+    (said,) = set(status.problems) - set(before.problems)
+    assert said.startswith(f"{table.name} has features of Delta")
+    assert f"found: {feature}" in said
+    other = "silver.customers"
+    assert [line for line in status.freshness if line.table == other] == [
+        line for line in before.freshness if line.table == other
+    ]
+    assert len(status.checkpoints) == len(before.checkpoints)
+
+
+@pytest.mark.parametrize("table", [BRONZE, CUSTOMER_TRANSACTIONS], ids=lambda table: table.name)
+@pytest.mark.parametrize("feature", [READ, WRITTEN])
+def test_verify_names_it_and_looks_at_the_rest(lakehouse: Lakehouse, table: Table, feature: str) -> None:
+    switch_on(lakehouse, table, feature)
+    answer = verify(lakehouse, deep=True)
+    (finding,) = (finding for finding in answer.findings if finding.check == "table_features")
+    assert (finding.table, finding.found) == (table.name, feature)
+    assert f"DROP FEATURE {feature}" in finding.do
+    assert [line.rows for line in answer.tables if line.table == "silver.customers"] == [2]
+    assert {finding.check for finding in answer.findings} == {"table_features"}
+
+
+def test_stages_of_other_tables_go_on(lakehouse: Lakehouse) -> None:
+    switch_on(lakehouse, CUSTOMER_TRANSACTIONS, WRITTEN)
+    land(lakehouse, exports()[0])
+    with pytest.raises(TableFeatureError, match=r"silver.customer_transactions .* cannot be written"):
+        refine(lakehouse, CATALOG.loaded_by(CUSTOMER_TRANSACTIONS.name), now=NOW)
+    refine(lakehouse, CATALOG.loaded_by(CUSTOMERS.name), now=NOW)
+
+
+def test_a_table_that_is_well_or_missing_is_not_refused(lakehouse: Lakehouse) -> None:
+    assert list(refused_tables(lakehouse)) == []
+    assert find_readable(lakehouse, CUSTOMERS) is not None
