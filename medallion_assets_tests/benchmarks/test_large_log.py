@@ -1,0 +1,23 @@
+"""The logs of very many files that are measured are logs: tables that open, plan and commit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.large_log import DAYS, LATER_COMMITS, TABLE, committed, prepare, touched
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets_tests.pipeline import CATALOG
+
+
+@pytest.mark.slow
+def test_a_checkpoint_names_as_many_files_as_it_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="run make setup-spark")
+    prepare(tmp_path, 2 * DAYS)
+    silver = Lakehouse(catalog=CATALOG, url=str(tmp_path)).open(TABLE)
+    assert silver.files["path"].n_unique() == silver.files.height == 2 * DAYS
+    assert silver.partition_files(touched()).height == 2 * len(touched())
+    assert silver.version == 1 + LATER_COMMITS
+    committed(str(tmp_path), {})
+    assert Lakehouse(catalog=CATALOG, url=str(tmp_path)).open(TABLE).files.height == 2 * DAYS - len(touched())
