@@ -24,7 +24,7 @@ from medallion_assets.operations.incident import Incident, read_incidents
 from medallion_assets.operations.ledgers import read_ledgers
 from medallion_assets.operations.monitoring import Checkpoint, Freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, quality, read_attempts
-from medallion_assets.operations.refused_tables import refused_tables
+from medallion_assets.operations.refused_tables import find_readable, refused_tables
 from medallion_assets.operations.sources import TableSource, read_sources
 from medallion_assets.operations.stages import Stage, data_tables, stages
 
@@ -125,7 +125,7 @@ def _look(lakehouse: Lakehouse) -> OneLook:
     look = OneLook.at(lakehouse)
     for table in reversed(list(data_tables(lakehouse.catalog))):
         if table.layer != "serving":
-            look.find(table)
+            find_readable(look, table)
     return look
 
 

@@ -42,6 +42,23 @@ if TYPE_CHECKING:  # dbt takes seconds to import
 
 TEMPORARY = "global_temp"
 """The schema of views that no catalog keeps, in Spark's words."""
+TEST_MACRO = "macro.dbt.materialization_test_default"
+TEST = """
+{% materialization test, default %}
+  {% set found %}{{ get_limit_subquery_sql(sql, config.get("limit")) }}{% endset %}
+  {% set relations = [] %}
+  {% call statement("main", fetch_result=True) %}
+    {{ get_test_sql(found, config.get("fail_calc"), config.get("warn_if"), config.get("error_if"), limit=none) }}
+  {% endcall %}
+  {% if should_store_failures() and load_result("main")["data"][0][0] %}
+    {% set kept = api.Relation.create(identifier=model["alias"], schema=schema, database=database, type="table") %}
+    {% call statement(auto_begin=True) %}{{ get_create_sql(kept, found) }}{% endcall %}
+    {% do relations.append(kept) %}
+  {% endif %}
+  {{ return({"relations": relations}) }}
+{% endmaterialization %}
+"""
+"""Tests ask first, and keep rows at fault if there are any. dbt's own writes a table for each that passes as well."""
 
 
 @contextmanager
@@ -92,6 +109,7 @@ class InSpark:
             node.schema = f"{self.prefix}{node.schema}"
             if node.config.materialized == "view":
                 node.config.materialized = "table"
+        manifest.macros[TEST_MACRO].macro_sql = TEST
 
     def make_sources(self, run: Path, sources: Sequence[Snapshot], paths: Paths) -> None:  # noqa: ARG002
         """Temporary views, which are gone with the run."""
