@@ -11,7 +11,6 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
-from weakref import WeakKeyDictionary
 
 import boto3
 from botocore.loaders import JSONFileLoader
@@ -36,7 +35,6 @@ def read_once() -> None:
     _keep_spellings()
     if "dagster" in sys.modules:
         _keep_migrations()
-        _keep_jobs_in_process()
     if "medallion_assets.definitions" in sys.modules:
         _keep_assets()
 
@@ -83,30 +81,6 @@ def _keep_migrations() -> None:
         return known[config.config_file_name]
 
     ScriptDirectory.from_config = from_config  # type: ignore[method-assign]
-
-
-def _keep_jobs_in_process() -> None:
-    """A run in this process has a copy of its job, which Dagster describes with all its assets: one copy a job."""
-    from dagster import JobDefinition
-
-    copy: Any = JobDefinition.as_ephemeral_job
-    known: WeakKeyDictionary[JobDefinition, JobDefinition] = WeakKeyDictionary()
-
-    def as_ephemeral_job(
-        job: JobDefinition,
-        resource_defs: Any,
-        input_values: Any,
-        op_selection: Any = None,
-        asset_selection: Any = None,
-    ) -> JobDefinition:
-        if resource_defs or input_values:
-            return copy(job, resource_defs, input_values, op_selection, asset_selection)
-        if job not in known:
-            known[job] = copy(job, {}, {})
-        chosen = frozenset(asset_selection) if asset_selection else None
-        return known[job].get_subset(op_selection=op_selection, asset_selection=chosen)
-
-    JobDefinition.as_ephemeral_job = as_ephemeral_job  # type: ignore[method-assign]
 
 
 ASSETS = ("bronze_asset", "silver_asset", "derived_asset", "gold_asset", "serving_asset", "operations_assets")
