@@ -62,8 +62,10 @@ def load_table(table: Table, uri: str, version: int | None, options: Mapping[str
         return delta
 
 
-def make_table(table: Table, uri: str, options: Mapping[str, str]) -> None:
-    """Make the table, empty, unless it is there or another writer makes it now. A log is written before any file.
+def make_table(table: Table, uri: str, options: Mapping[str, str]) -> DeltaTable:
+    """Make the table, empty, unless it is there or another writer makes it now; give it as it lies there then.
+
+    A log is written before any file.
 
     Raises:
         UnreadableTableError, PermanentError, TransientError: see `storage_errors`.
@@ -72,7 +74,7 @@ def make_table(table: Table, uri: str, options: Mapping[str, str]) -> None:
         if (stranger := file_without_log(uri, options)) and not is_table(table, uri, options):
             raise not_a_table(table.name, uri, f"files without a _delta_log, such as {stranger}")
         try:
-            DeltaTable.create(
+            return DeltaTable.create(
                 uri,
                 schema=delta_schema(table),
                 mode="ignore",
@@ -85,3 +87,4 @@ def make_table(table: Table, uri: str, options: Mapping[str, str]) -> None:
         except (DeltaError, OSError):
             if not is_table(table, uri, options):
                 raise
+    return load_table(table, uri, None, options)

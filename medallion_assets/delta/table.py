@@ -94,9 +94,7 @@ class Lakehouse:
             TableFeatureError, UnreadableTableError, PermanentError, TransientError: see `load_table`.
         """
         delta = self._load(table, version)
-        if version is None:
-            expect_readable(delta, table)
-        return Snapshot(lakehouse=self, table=table, delta=delta)
+        return self._readable(table, delta) if version is None else Snapshot(lakehouse=self, table=table, delta=delta)
 
     def open_any(self, table: Table) -> Snapshot:
         """The table at its latest version, whatever its columns: for a rebuild, which brings it to its contract.
@@ -125,8 +123,7 @@ class Lakehouse:
         try:
             snapshot = self.open(table)
         except MissingTableError:
-            self.create(table)
-            snapshot = self.open(table)
+            snapshot = self.create(table)
         expect_features_written(snapshot.delta, table, snapshot.uri)
         with storage_errors(table.name, self.uri(table)):
             has_gained = migrate(snapshot.delta, table)
@@ -140,16 +137,20 @@ class Lakehouse:
         """
         return self.find(table) or self.ready(table)
 
-    def create(self, table: Table) -> None:
-        """Make the table, empty, unless it is there.
+    def create(self, table: Table) -> Snapshot:
+        """The table at its latest version, made, empty, unless it is there.
 
         Raises:
-            UnreadableTableError, PermanentError, TransientError: see `storage_errors`.
+            UnreadableTableError, PermanentError, TransientError: as `open` does.
         """
-        make_table(table, self.uri(table), self.storage_options)
+        return self._readable(table, make_table(table, self.uri(table), self.storage_options))
 
     def _load(self, table: Table, version: int | None) -> DeltaTable:
         return load_table(table, self.uri(table), version, self.storage_options)
+
+    def _readable(self, table: Table, delta: DeltaTable) -> Snapshot:
+        expect_readable(delta, table)
+        return Snapshot(lakehouse=self, table=table, delta=delta)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -140,9 +141,9 @@ def test_of_racing_commits_one_wins(lakehouse: Lakehouse) -> None:
 def test_a_table_that_another_makes_at_the_same_moment_is_opened(lakehouse: Lakehouse) -> None:
     """Whoever comes second neither fails nor takes away what the first has written already."""
 
-    def another_makes_and_fills_it(call: Call) -> None:
+    def another_makes_and_fills_it(call: Call) -> Any:
         put(lakehouse, ("a", DAY, 1), transactions={"e1": 1})
-        call()
+        return call()
 
     with disturbed(0, another_makes_and_fills_it, CHANGES[2:]):
         snapshot = lakehouse.ready(STOCK)

@@ -6,6 +6,7 @@ The lakehouse is one of an earlier release, which took every write time.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,10 +42,11 @@ ODD = {"S": "[red]x[/red] [/nope] \x1b[31m \x9b \u202e :smile: | \\"}
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 
 
-@pytest.fixture
-def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lakehouse:
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Nines that won, milliseconds that lost, and names that command, in both tables and in quarantine."""
-    lakehouse = lake(tmp_path)
+    folder = tmp_path_factory.mktemp("planted")
+    lakehouse = lake(folder)
     changes = [upsert_line(NINES, customer("c1", customer_name=ODD)), upsert_line(MILLIS, customer("c2"))]
     sales = [upsert_line(NINES, transaction("t1", product_id=ODD)), json.dumps(ODD, ensure_ascii=False)]
     for export in (
@@ -54,10 +56,17 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lakehouse:
         window(TRANSACTIONS, export_id(4), AT, AT + HOUR, sales),
     ):
         pipeline.land(lakehouse, export)
-    with monkeypatch.context() as earlier:
+    with pytest.MonkeyPatch.context() as earlier:
         earlier.setattr(decode, "_is_outside_window", lambda _table: pl.lit(value=False))
         pipeline.run_silver(lakehouse)
-    return lakehouse
+    return folder
+
+
+@pytest.fixture
+def old(planted: Path, tmp_path: Path) -> Lakehouse:
+    """A copy of it."""
+    shutil.copytree(planted, tmp_path, dirs_exist_ok=True)
+    return lake(tmp_path)
 
 
 @pytest.fixture

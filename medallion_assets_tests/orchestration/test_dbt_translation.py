@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DUCKDB_LIMITS
 from medallion_assets.deriving.dbt.docs_place import DocsPlace
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, ShownAs, Specs, read_specs, specs_text
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.assets.dbt import dbt_assets
-from medallion_assets.orchestration.dbt_translation import DagsterDbtTranslator, translated  # type: ignore[attr-defined]
 from medallion_assets.pipelines.star_schema.models import STAR
 
 pytestmark = pytest.mark.xdist_group("dbt")
@@ -51,48 +50,26 @@ SPECS = Specs(
 DATES = replace(STAR, name="dates", models=(STAR.model("dim_date"),), by_month=None, generated={})
 
 
-class Translator(DagsterDbtTranslator):
-    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        return f"our {dbt_resource_props['name']}"
-
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:  # noqa: ARG002 - dagster-dbt's
-        return "time"
-
-    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {**super().get_metadata(dbt_resource_props), "wiki": dg.MetadataValue.url("http://wiki/dates")}
+def named(translator: str) -> str:
+    return f"medallion_assets_tests.orchestration.dbt_translators:{translator}"
 
 
-class OtherKeys(DagsterDbtTranslator):
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        return super().get_asset_key(dbt_resource_props).with_prefix("mine")
+def translated(models: DbtModels) -> Specs:
+    from medallion_assets.orchestration import dbt_translation  # it takes seconds: not when tests are collected
 
-
-class OtherWords(DagsterDbtTranslator):
-    """Metadata of a name that dagster-dbt gives too."""
-
-    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
-        return dict.fromkeys(super().get_metadata(dbt_resource_props), "ours")
-
-
-class Raising(DagsterDbtTranslator):
-    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        return str(dbt_resource_props["wiki"])
-
-
-def named(translator: type) -> str:
-    return f"{translator.__module__}:{translator.__name__}"
+    return dbt_translation.translated(SPECS, models, MANIFEST)
 
 
 def test_without_a_translator_the_project_adds_what_the_contract_does_not_say() -> None:
-    specs = translated(SPECS, DATES, MANIFEST)
+    specs = translated(DATES)
     assert specs.models[0].shown == ShownAs(owners=("team:time",), tags={"calendar": ""})
     assert [test.description for test in specs.tests] == ["no hours"]
 
 
 def test_a_translator_of_the_users_is_followed_by_the_asset(tmp_path: Path) -> None:
-    own = replace(DATES, project=tmp_path, translator=named(Translator))
-    (tmp_path / "medallion.json").write_text(specs_text(translated(SPECS, own, MANIFEST)))
-    assert read_specs(tmp_path) == translated(SPECS, own, MANIFEST)
+    own = replace(DATES, project=tmp_path, translator=named("Translator"))
+    (tmp_path / "medallion.json").write_text(specs_text(translated(own)))
+    assert read_specs(tmp_path) == translated(own)
 
     (asset,) = dbt_assets(own, DUCKDB_LIMITS, DocsPlace(folder=tmp_path)).specs
     assert (asset.description, asset.group_name, asset.owners) == ("our dim_date", "time", ["team:time"])
@@ -104,18 +81,18 @@ def test_a_translator_of_the_users_is_followed_by_the_asset(tmp_path: Path) -> N
 
 def test_a_translator_that_names_assets_otherwise_or_is_none_is_refused() -> None:
     with pytest.raises(PermanentError, match=r"a key of its own.*mine/gold/dim_date"):
-        translated(SPECS, replace(DATES, translator=named(OtherKeys)), MANIFEST)
+        translated(replace(DATES, translator=named("OtherKeys")))
     with pytest.raises(PermanentError, match="translator 'json:loads' that is none"):
-        translated(SPECS, replace(DATES, translator="json:loads"), MANIFEST)
+        translated(replace(DATES, translator="json:loads"))
 
 
 def test_metadata_of_a_usual_name_is_shown_where_the_translator_says_otherwise() -> None:
-    shown = translated(SPECS, replace(DATES, translator=named(OtherWords)), MANIFEST).models[0].shown
-    usual = translated(SPECS, DATES, MANIFEST).models[0].shown
+    shown = translated(replace(DATES, translator=named("OtherWords"))).models[0].shown
+    usual = translated(DATES).models[0].shown
     assert "ours" in shown.metadata
     assert usual.metadata == ""
 
 
 def test_what_a_translator_raises_is_said_with_its_name_and_the_model() -> None:
     with pytest.raises(PermanentError, match=r"Raising fails at model\.s\.dim_date.*KeyError: 'wiki'"):
-        translated(SPECS, replace(DATES, translator=named(Raising)), MANIFEST)
+        translated(replace(DATES, translator=named("Raising")))

@@ -39,13 +39,14 @@ def publish(
     rows: list[Row],
     *,
     client: Any = None,
+    table: str | None = None,
     run_id: str = "run-1",
     day: date = DAY,
     generation: int = 0,
 ) -> Published:
     return publish_day(
         Publish(
-            table=BudgetedTable(client or serving.client, serving.days, limiter),
+            table=BudgetedTable(client or serving.client, table or serving.days, limiter),
             source=Source(table_id=GOLD, version=version, generation=generation),
             run_id=run_id,
             now=NOW,

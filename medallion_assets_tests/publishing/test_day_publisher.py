@@ -113,6 +113,5 @@ def test_what_cannot_be_published_is_refused_before_anything_is_written(
 
 
 def test_a_missing_table_says_what_to_do(serving: ServingTables, limiter: CapacityLimiter) -> None:
-    nowhere = ServingTables(client=serving.client, days="not-there", items=serving.items)
     with pytest.raises(PermanentError, match=r"not-there.*create the table"):
-        publish(nowhere, limiter, 1, [])
+        publish(serving, limiter, 1, [], table="not-there")

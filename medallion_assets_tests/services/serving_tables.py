@@ -1,9 +1,10 @@
-"""Both serving tables, made for one test, in whatever answers as DynamoDB."""
+"""Serving tables of one test, in whatever answers as DynamoDB."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from medallion_assets.publishing.serving_tables import day_table, ensure_table, item_table
@@ -11,17 +12,25 @@ from medallion_assets.publishing.serving_tables import day_table, ensure_table, 
 
 @dataclass(frozen=True)
 class ServingTables:
-    """A client, and the names of a table of days and a table of items (key `customer_id`) that only this test uses."""
+    """A client, and the names of a table of days and a table of items (key `customer_id`) that only this test uses.
+
+    Each is made when it is first named: most tests need one of them.
+    """
 
     client: Any
-    days: str
-    items: str
+    name: str
+
+    @cached_property
+    def days(self) -> str:
+        ensure_table(self.client, day_table(f"days-{self.name}"), creates=True)
+        return f"days-{self.name}"
+
+    @cached_property
+    def items(self) -> str:
+        ensure_table(self.client, item_table(f"items-{self.name}", keys=["customer_id"]), creates=True)
+        return f"items-{self.name}"
 
 
 def make_serving_tables(client: Any) -> ServingTables:
     """New, empty tables under names that nobody else has."""
-    name = uuid.uuid4().hex
-    tables = ServingTables(client=client, days=f"days-{name}", items=f"items-{name}")
-    ensure_table(client, day_table(tables.days), creates=True)
-    ensure_table(client, item_table(tables.items, keys=["customer_id"]), creates=True)
-    return tables
+    return ServingTables(client=client, name=uuid.uuid4().hex)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from medallion_assets.sources.files.csv_fields import Fields
 from medallion_assets.sources.files.csv_records import CsvText
+from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.sources.files.reading import records
 
 VALUES = st.text(st.sampled_from('ab,"\n\r é'), max_size=6)
@@ -25,7 +26,7 @@ def written(rows: list[tuple[str, str]], quoting: int, line_end: str) -> bytes:
     return text.getvalue().encode()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS, st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.sampled_from(["\n", "\r\n"]), st.integers(1, 40))
 def test_what_python_writes_is_read_record_by_record(
     monkeypatch: pytest.MonkeyPatch, rows: list[tuple[str, str]], quoting: int, line_end: str, size: int
