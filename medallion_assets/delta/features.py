@@ -96,7 +96,7 @@ def cannot_be_opened(table: Table, uri: str, error: Exception) -> TableFeatureEr
 def _in_the_way_of_readers(delta: DeltaTable) -> Iterator[Feature]:
     properties, allowed = delta.metadata().configuration, set(delta.protocol().reader_features or ())
     for name in sorted(allowed - READ_AS_IT_IS - READ_IF_UNUSED):
-        yield Feature(name, _dropped(name))
+        yield Feature(name)  # dropping it would leave checkpointProtection, which stays
     if properties.get(MAPPING_MODE, "none") != "none":
         yield Feature("columnMapping", _set(MAPPING_MODE, "none"))
     if DELETION_VECTORS in allowed and any(batch.num_rows for batch in delta.deletion_vectors()):

@@ -142,7 +142,7 @@ def test_what_cannot_be_read_is_not_opened(sales: Snapshot, name: str) -> None:
     assert parts["what"] == "silver.sales has features of Delta with which it cannot be read"
     assert parts["found"] == name
     assert sales.uri in str(parts["expected"])
-    assert name == NOT_OPENED or f"ALTER TABLE delta.`{sales.uri}` DROP FEATURE {name}" in str(parts["do"])
+    assert "DROP FEATURE" not in str(parts["do"]), "it would leave checkpoint protection, which is not written either"
     assert sales.lakehouse.open(SALES, version=sales.version).row_count == 1, "as it was before"
 
 

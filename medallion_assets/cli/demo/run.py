@@ -27,11 +27,14 @@ from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SA
 from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
 from medallion_assets.pipelines.transactions.samples.history import write_bad_export, write_demo_history
 from medallion_assets.settings import Settings
+from medallion_assets.settings.spark import SparkSettings
 
 SEED = 7
 FIRST_DAY = date(2025, 1, 1)
 MONTH_OF_CLICKS = date(2019, 10, 1)
 DAYS_OF_ORDERS = 10
+SMALL_SPARK = {"spark.sql.shuffle.partitions": "2"}
+"""For tables of this size: a task takes longer to start than to run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +70,15 @@ def run_demo(settings: Settings, view: DemoView, size: DemoSize | None = None) -
         PermanentError: that home holds data that no demo made, another demo is at work there, or a stage failed that
             should not have.
     """
-    settings = replace(demo_settings(settings), first_day=FIRST_DAY)
+    settings = replace(demo_settings(settings), first_day=FIRST_DAY, spark=_for_small_tables(settings.spark))
     with only_one(settings.home, MADE_BY), recording(settings.home):
         put_demo_yaml(settings.dagster_home)
         return _tell(settings, view, size or DemoSize())
+
+
+def _for_small_tables(spark: SparkSettings) -> SparkSettings:
+    """Where Spark is a process of this machine, and nothing else is set."""
+    return replace(spark, conf={**SMALL_SPARK, **spark.conf}) if spark.is_local else spark
 
 
 def _tell(settings: Settings, view: DemoView, size: DemoSize) -> DemoResult:
