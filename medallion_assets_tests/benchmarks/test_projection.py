@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
-from benchmarks.projection import STAGES, Costs, Load, lines, slopes
+from benchmarks.projection import STAGES, Costs, Load, lines, main, slopes
 
 
 def figures(rows: int, cpu: float) -> dict[str, Any]:
@@ -30,8 +33,24 @@ def test_of_one_size_all_that_it_took_counts() -> None:
 
 def test_a_terabyte_of_which_a_hundredth_changes() -> None:
     costs = Costs(full={"Bronze": 1, "Silver": 9, "enriched": 0, "Gold": 0}, window=2.1, look=0.1)
-    said = {what: (how, gives) for what, how, gives in lines(Load(), costs)}
-    assert said["items"][1] == "1,000 M"
-    assert said["full export"][1] == "11.11 core hours, 21 minutes"
-    assert said["1.0% changed, looking for their keys"][0] == "10 passes over 1,000 M keys x 0.1 s"
-    assert said["1.0% changed"][1] == "0.50 core hours, 1 minutes"
+    said = {what: (how, *gives) for what, how, *gives in lines(Load(), {"polars": costs, "spark": costs})}
+    assert said["items"][0].endswith(" = 1,000 M")
+    assert said["full export, Silver"] == ("4,000 M rows", *["x 9.0 s = 10.00 core hours"] * 2)
+    assert said["full export"][1:] == ("11.11 core hours", "11.11 core hours, 21 minutes")
+    assert said["1% changed, looking for their keys"][0] == "10 M keys: 10 passes over 1,000 M"
+    assert said["1% changed"][1:] == ("0.50 core hours", "0.50 core hours, 1 minutes")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (json.dumps({"results": [figures(2_000_000, 12)]}), "no figures of polars"),
+        ("{}", "is not what"),
+        ("{", "is not what"),
+    ],
+)
+def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "scale.json"
+    file.write_text(text)
+    with pytest.raises(typer.BadParameter, match=said):
+        main(figures=file)
