@@ -2,6 +2,7 @@
 
 Costs are CPU seconds of all processes per million rows, as `benchmarks.scale --json` gives them at two sizes: what the
 larger one took more is due to its rows. They hold for items of the benchmark's size; larger ones count as several.
+What does not grow with the rows alone, and so ends it, is beside them: files that are opened, and the driver's memory.
 
 Belongs here: multiplying.
 Does not: measuring (scale.py).
@@ -24,6 +25,12 @@ from medallion_assets.engines.remote import BOUNDS
 
 ITEM_BYTES = 250
 """Of an item of the benchmarks, as DynamoDB counts: names and values."""
+TEXT = 2
+"""So many bytes of text are a byte as DynamoDB counts."""
+BASE_BYTES = 57
+"""A row of the base of `gold.customer_ltv` in the driver's memory: at worst one for each item."""
+OPENING_REQUESTS, REQUESTS_A_SECOND = 2, 2_000
+"""On S3: what opening a small file takes, and what a bucket's prefix gives at least."""
 CHANGED = "changes, "
 TB = 10**12
 STAGES = ("Bronze", "Silver", "enriched", "Gold")
@@ -74,6 +81,16 @@ class Load:
         """Rows of the benchmark's size, in millions, of as many bytes."""
         return self.table_bytes / ITEM_BYTES / 1e6
 
+    @property
+    def files_of_a_day(self) -> int:
+        """As many as it takes for each to be within the bounds."""
+        return math.ceil(self.table_bytes * TEXT / self.days / BOUNDS.group_bytes)
+
+    def parts(self, share: float) -> int:
+        """Of so much of the table, as blocks that are judged."""
+        blocks = max(self.items * 1e6 / BOUNDS.block_rows, self.table_bytes * TEXT / BOUNDS.block_bytes)
+        return math.ceil(blocks * share)
+
 
 def slopes(results: Sequence[Mapping[str, Any]], contestant: str = "spark") -> Costs:
     """From the two largest sizes of scale.py's JSON: what a million rows more took. Of one size alone, all it took."""
@@ -101,7 +118,9 @@ def lines(load: Load, costs: Costs) -> Iterator[tuple[str, str, str]]:
     for stage, cost in costs.full.items():
         yield f"full export, {stage}", f"{load.rows:,.0f} M x {cost:.1f} s", _hours(load.rows * cost)
     full = load.rows * sum(costs.full.values())
-    yield "full export", f"the sum, on {load.executors} x {load.cores} cores", _on(full, cores)
+    yield "full export, its CPU", f"the sum, on {load.executors} x {load.cores} cores", _on(full, cores)
+    yield "full export, openings", *_openings(load, 1, load.days)
+    yield "base of Gold as of days", f"{load.items:,.0f} M x {BASE_BYTES} B at worst", _driver(load)
     changes = load.rows * load.changed
     passes = math.ceil(load.items * load.changed * 1e6 / BOUNDS.keys)
     touched = load.rows * load.touched
@@ -119,12 +138,16 @@ def lines(load: Load, costs: Costs) -> Iterator[tuple[str, str, str]]:
     for name, (how, seconds) in parts.items():
         yield f"{load.changed:.1%} changed, {name}", how, _hours(seconds)
     daily = sum(seconds for _, seconds in parts.values())
-    yield f"{load.changed:.1%} changed", f"the sum, on {load.executors} x {load.cores} cores", _on(daily, cores)
-    a_day = load.rows * 1e6 / load.days
-    files = math.ceil(a_day * ITEM_BYTES * 2 / BOUNDS.group_bytes)
+    yield (
+        f"{load.changed:.1%} changed, its CPU",
+        f"the sum, on {load.executors} x {load.cores} cores",
+        _on(daily, cores),
+    )
+    yield f"{load.changed:.1%} changed, openings", *_openings(load, load.changed, load.days * load.touched)
+    files = load.files_of_a_day
     yield (
         "files of a day",
-        f"{a_day / 1e6:.1f} M rows x {2 * ITEM_BYTES} B of text / {BOUNDS.group_bytes >> 20} MiB",
+        f"{load.table_bytes * TEXT / load.days / 1e9:.1f} GB of text / {BOUNDS.group_bytes >> 20} MiB",
         f"{files:,}",
     )
     yield "files in the log", f"{files:,} x {load.days:,} days", f"{files * load.days:,}"
@@ -133,6 +156,21 @@ def lines(load: Load, costs: Costs) -> Iterator[tuple[str, str, str]]:
         f"{load.touched:.0%} of them: added, and as many removed",
         f"{2 * files * load.days * load.touched:,.0f}",
     )
+
+
+def _openings(load: Load, share: float, days: float) -> tuple[str, str]:
+    """Each day opens all parts, once to measure what they have of it, and once for each of its files."""
+    parts, files = load.parts(share), load.files_of_a_day
+    openings = parts * days * (1 + files)
+    hours = openings * OPENING_REQUESTS / REQUESTS_A_SECOND / 3600
+    return (
+        f"{parts:,} parts x {days:,.0f} days x (1 + {files})",
+        f"{openings / 1e6:,.1f} M, {hours:,.1f} hours at {REQUESTS_A_SECOND:,} requests a second",
+    )
+
+
+def _driver(load: Load) -> str:
+    return f"{load.items * BASE_BYTES / 1e3:,.0f} GB in the driver"
 
 
 def _hours(seconds: float) -> str:

@@ -32,6 +32,23 @@ def test_a_terabyte_of_which_a_hundredth_changes() -> None:
     costs = Costs(full={"Bronze": 1, "Silver": 9, "enriched": 0, "Gold": 0}, window=2.1, look=0.1)
     said = {what: (how, gives) for what, how, gives in lines(Load(), costs)}
     assert said["items"][1] == "1,000 M"
-    assert said["full export"][1] == "11.11 core hours, 21 minutes"
+    assert said["full export, its CPU"][1] == "11.11 core hours, 21 minutes"
     assert said["1.0% changed, looking for their keys"][0] == "10 passes over 1,000 M keys x 0.1 s"
-    assert said["1.0% changed"][1] == "0.50 core hours, 1 minutes"
+    assert said["1.0% changed, its CPU"][1] == "0.50 core hours, 1 minutes"
+
+
+def test_what_grows_with_parts_times_days_is_beside_the_cpu() -> None:
+    """A cluster does not make it less, so nothing adds it to what one takes."""
+    costs = Costs(full=dict.fromkeys(STAGES, 1.0), window=2.1)
+    said = {what: (how, gives) for what, how, gives in lines(Load(), costs)}
+    full, changed = said["full export, openings"], said["1.0% changed, openings"]
+    assert full[0] == "39,737 parts x 1,000 days x (1 + 60)"
+    assert full[1] == "2,424.0 M, 673.3 hours at 2,000 requests a second"
+    assert changed[0] == "398 parts x 100 days x (1 + 60)"
+    assert said["base of Gold as of days"][1] == "57 GB in the driver"
+
+
+def test_parts_have_a_bounded_number_of_rows_and_of_bytes() -> None:
+    """Of short lines their number counts, of long ones their bytes."""
+    assert Load(table_bytes=1e10, item_bytes=100).parts(1) == 800
+    assert Load(table_bytes=1e10, item_bytes=10_000).parts(1) == 398
