@@ -159,12 +159,12 @@ def lines(load: Load, costs: Costs) -> Iterator[tuple[str, str, str]]:
 
 
 def _openings(load: Load, share: float, days: float) -> tuple[str, str]:
-    """Each day opens all parts, once to measure what they have of it, and once for each of its files."""
-    parts, files = load.parts(share), load.files_of_a_day
-    openings = parts * days * (1 + files)
+    """Each day opens all parts that have rows of it, for nothing exchanges them by day."""
+    parts = load.parts(share)
+    openings = parts * days
     hours = openings * OPENING_REQUESTS / REQUESTS_A_SECOND / 3600
     return (
-        f"{parts:,} parts x {days:,.0f} days x (1 + {files})",
+        f"{parts:,} parts x {days:,.0f} days",
         f"{openings / 1e6:,.1f} M, {hours:,.1f} hours at {REQUESTS_A_SECOND:,} requests a second",
     )
 

@@ -89,7 +89,11 @@ def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
     won = list(engine.map_items(partial(_winning_rows, work=work), list(enumerate(parts)), are_large=True))
     return Winners(
         new=NewRows(
-            partition_by=str(table.partition_by), parts=[part.rows for part in won], schema=polars_schema(table)
+            partition_by=str(table.partition_by),
+            parts=[part.rows for part in won],
+            schema=polars_schema(table),
+            row_bytes=max(part.row_bytes for part in won),
+            place=workspace,
         ),
         partitions_of_parts=[part.partitions for part in won],
         moved=pl.concat([part.moved for part in won]),
@@ -112,12 +116,13 @@ class _Winning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Won:
-    """The rows of a part that win, their partitions, and the keys that change theirs."""
+    """The rows of a part that win, how long they are, their partitions, and the keys that change theirs."""
 
     rows: WonRows
     partitions: set[date | None]
     moved: pl.DataFrame
     count: int
+    row_bytes: int
 
 
 def _winning_rows(part: tuple[int, pl.LazyFrame], *, work: _Winning) -> _Won:
@@ -134,6 +139,7 @@ def _winning_rows(part: tuple[int, pl.LazyFrame], *, work: _Winning) -> _Won:
         partitions=set(rows[partition_by].unique()),
         moved=moved,
         count=rows.height,
+        row_bytes=int(rows.estimated_size()) // max(1, rows.height),
     )
 
 

@@ -19,6 +19,7 @@ from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.aside import Place, streamed_aside
 from medallion_assets.engines.engine import groups_of
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import of_group, row_group_rows, text_bytes
@@ -49,11 +50,21 @@ WonRows = Mapping[date | None, pl.DataFrame] | pl.LazyFrame
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRows:
-    """The rows that win, by part. As one value for all days: there are as many parts as an export is large."""
+    """The rows that win, by part. As one value for all days: there are as many parts as an export is large.
+
+    What a day has in several parts is put together in `place`, so that each of these is opened once.
+    """
 
     partition_by: str
     parts: Sequence[WonRows]
     schema: pl.Schema
+    row_bytes: int
+    place: Place
+
+    def put_together(self, partition: date | None, in_parts: int) -> pl.LazyFrame:
+        """Those of a partition (`of`), to be read several times."""
+        rows = self.of(partition, in_parts)
+        return rows if in_parts.bit_count() <= 1 else streamed_aside(rows, self.place, row_bytes=self.row_bytes)
 
     def of(self, partition: date | None, in_parts: int) -> pl.LazyFrame:
         """Those of a partition, which some parts have: that of number n if bit n is set."""
@@ -135,7 +146,7 @@ def replace_day(item: DayItem, *, work: DaysWork) -> Replaced:
     These hold the keys by their hashes: each is made of what the day holds of its keys, old and new. Nothing is staged
     before something changes: what comes before is as the table has it, and is staged from there.
     """
-    key, rows = work.folder.table.key, work.new.of(item.day, item.in_parts)
+    key, rows = work.folder.table.key, work.new.put_together(item.day, item.in_parts)
     files = 1
     if item.most_bytes is not None:
         files = groups_of((text_bytes(item.held.scan()) + text_bytes(rows), item.most_bytes))

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from pathlib import Path
 
+import polars as pl
+
+from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.engines.aside import Place
+from medallion_assets.refining.full_exports import FullExports
+from medallion_assets.refining.merge_days import DayItem, DaysWork, NewRows, replace_day
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.engines.cutting import small_bounds
 from medallion_assets_tests.oracle.lines import item_line, transaction, upsert_line
@@ -37,6 +44,39 @@ def test_a_change_in_one_file_leaves_the_keys_of_the_others(tmp_path: Path) -> N
     assert refined(lakehouse, PICTURE).restated == {DAY, OTHER_DAY}
     assert set(live(lakehouse)) == {*NEWER, "other"}
     assert lakehouse.open(SILVER).partition_files([DAY]).height == len(files_of_day(lakehouse) - before) > 1
+
+
+def test_each_part_of_a_long_day_is_opened_once(tmp_path: Path) -> None:
+    """However many files it becomes: a full export has as many parts as blocks, each with rows of every day."""
+    opened: list[int] = []
+
+    def noted(rows: pl.DataFrame, part: int) -> pl.DataFrame:
+        opened.append(part)
+        return rows
+
+    silver = lake(tmp_path / "lake").ready(SILVER)
+    schema = polars_schema(SILVER)
+    parts = [
+        pl.DataFrame(
+            {name: [f"{part}-{number}" for number in range(4)] for name in SILVER.key} | {"transaction_date": [DAY] * 4}
+        )
+        .select(
+            pl.col(name).cast(kind) if name in (*SILVER.key, "transaction_date") else pl.lit(None, kind).alias(name)
+            for name, kind in schema.items()
+        )
+        .lazy()
+        .map_batches(partial(noted, part=part))
+        for part in range(3)
+    ]
+    new = NewRows(
+        partition_by="transaction_date", parts=parts, schema=schema, row_bytes=100, place=Place(str(tmp_path))
+    )
+    fulls = FullExports(applied=[], applying=None, bad_keys=pl.DataFrame())
+    gone = pl.DataFrame(schema={name: schema[name] for name in SILVER.key})
+    item = DayItem(day=DAY, held=silver.part(paths=()), in_parts=0b101, gone=gone, most_bytes=20)
+    made = replace_day(item, work=DaysWork(folder=silver.folder, new=new, fulls=fulls))
+    assert (len(made.staged) > 1, sum(file.rows for file in made.staged)) == (True, 8)
+    assert sorted(opened) == [0, 2]
 
 
 def long_day(folder: Path, *older: str) -> Lakehouse:
