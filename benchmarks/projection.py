@@ -2,7 +2,7 @@
 
 Costs are CPU seconds of all processes per million rows, as `benchmarks.scale --json` gives them at two sizes: what the
 larger one took more is due to its rows. They hold for items of the benchmark's size; larger ones count as several.
-What a driver has to hold is not in it.
+What does not grow with the rows alone, and so ends it, is beside them: files that are opened, and the driver's memory.
 
 Belongs here: multiplying.
 Does not: measuring (scale.py).
@@ -26,6 +26,12 @@ from medallion_assets.engines.remote import BOUNDS
 
 ITEM_BYTES = 250
 """Of an item of the benchmarks, as DynamoDB counts: names and values."""
+TEXT = 2
+"""So many bytes of text are a byte as DynamoDB counts."""
+BASE_BYTES = 57
+"""A row of the base of `gold.customer_ltv` in the driver's memory: at worst one for each item."""
+OPENING_REQUESTS, REQUESTS_A_SECOND = 2, 2_000
+"""On S3: what opening a small file takes, and what a bucket's prefix gives at least."""
 CHANGED = "changes, "
 TB = 10**12
 WIDTH = 160
@@ -83,6 +89,16 @@ class Load:
         """Rows of the benchmark's size, in millions, of as many bytes."""
         return self.table_bytes / ITEM_BYTES / 1e6
 
+    @property
+    def files_of_a_day(self) -> int:
+        """As many as it takes for each to be within the bounds."""
+        return math.ceil(self.table_bytes * TEXT / self.days / BOUNDS.group_bytes)
+
+    def parts(self, share: float) -> int:
+        """Of so much of the table, as blocks that are judged."""
+        blocks = max(self.items * 1e6 / BOUNDS.block_rows, self.table_bytes * TEXT / BOUNDS.block_bytes)
+        return math.ceil(blocks * share)
+
 
 def slopes(results: Sequence[Mapping[str, Any]], contestant: str = SPREAD) -> Costs:
     """From the two largest sizes of scale.py's JSON: what a million rows more took. Of one size alone, all it took."""
@@ -128,6 +144,8 @@ def lines(load: Load, contestants: Mapping[str, Costs]) -> Iterator[tuple[str, .
     for stage in STAGES:
         yield row(f"full export, {stage}", f"{load.rows:,.0f} M rows", load.rows, full_of(stage))
     yield summed("full export", lambda costs: load.rows * sum(costs.full.values()))
+    yield "full export, openings", *_openings(load, 1, load.days), *same[1:]
+    yield "base of Gold as of days", f"{load.items:,.0f} M x {BASE_BYTES} B at worst", _driver(load), *same[1:]
     share, changed, touched = f"{load.changed:.0%} changed", load.rows * load.changed, load.rows * load.touched
     keys = load.items * load.changed
     passes = math.ceil(keys * 1e6 / BOUNDS.keys)
@@ -138,13 +156,28 @@ def lines(load: Load, contestants: Mapping[str, Costs]) -> Iterator[tuple[str, .
     days = f"{load.touched:.0%} of {load.days:,} days: {touched:,.0f} M rows"
     yield row(f"{share}, days touched", days, touched, lambda costs: costs.rewritten)
     yield summed(share, lambda costs: changed * costs.judged + looked * costs.look + touched * costs.rewritten)
-    a_day = load.rows * 1e6 / load.days
-    files = math.ceil(a_day * ITEM_BYTES * 2 / BOUNDS.group_bytes)
-    text = f"{a_day / 1e6:.1f} M rows x {2 * ITEM_BYTES} B of text / {BOUNDS.group_bytes >> 20} MiB"
+    yield f"{share}, openings", *_openings(load, load.changed, load.days * load.touched), *same[1:]
+    files = load.files_of_a_day
+    text = f"{load.table_bytes * TEXT / load.days / 1e9:.1f} GB of text / {BOUNDS.group_bytes >> 20} MiB"
     yield "files of a day", f"{text} = {files:,}", *same
     yield "files in the log", f"{files:,} x {load.days:,} days = {files * load.days:,}", *same
     both = f"{load.touched:.0%} of them added, and as many removed"
     yield "files of a commit", f"{both} = {2 * files * load.days * load.touched:,.0f}", *same
+
+
+def _openings(load: Load, share: float, days: float) -> tuple[str, str]:
+    """Each day opens all parts that have rows of it, for nothing exchanges them by day."""
+    parts = load.parts(share)
+    openings = parts * days
+    hours = openings * OPENING_REQUESTS / REQUESTS_A_SECOND / 3600
+    return (
+        f"{parts:,} parts x {days:,.0f} days",
+        f"{openings / 1e6:,.1f} M, {hours:,.1f} hours at {REQUESTS_A_SECOND:,} requests a second",
+    )
+
+
+def _driver(load: Load) -> str:
+    return f"{load.items * BASE_BYTES / 1e3:,.0f} GB in the driver"
 
 
 def _hours(seconds: float) -> str:

@@ -54,3 +54,20 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str, said: st
     file.write_text(text)
     with pytest.raises(typer.BadParameter, match=said):
         main(figures=file)
+
+
+def test_what_grows_with_parts_times_days_is_beside_the_cpu() -> None:
+    """A cluster does not make it less, so nothing adds it to what one takes."""
+    costs = Costs(full=dict.fromkeys(STAGES, 1.0), window=2.1)
+    said = {what: (how, *gives) for what, how, *gives in lines(Load(), {"spark": costs})}
+    full, changed = said["full export, openings"], said["1% changed, openings"]
+    assert full[0] == "39,737 parts x 1,000 days"
+    assert full[1] == "39.7 M, 11.0 hours at 2,000 requests a second"
+    assert changed[0] == "398 parts x 100 days"
+    assert said["base of Gold as of days"][1] == "57 GB in the driver"
+
+
+def test_parts_have_a_bounded_number_of_rows_and_of_bytes() -> None:
+    """Of short lines their number counts, of long ones their bytes."""
+    assert Load(table_bytes=1e10, item_bytes=100).parts(1) == 800
+    assert Load(table_bytes=1e10, item_bytes=10_000).parts(1) == 398
