@@ -26,6 +26,7 @@ CONNECT_PORT, MASTER_PORT = 15002, 7077
 REMOTE = re.compile(r"sc://[^/:;,@?#\s]+(:\d+)?(/.*)?")
 ADDRESS = re.compile(r"[a-z]+://[\w.-]+(:\d+)?")
 MASTER = re.compile(r"(?!spark:).*|spark://[^/:,\s]+(:\d+)?(,[^/:,\s]+(:\d+)?)*")
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 HIGHEST_PORT = 65535
 
 
@@ -35,9 +36,9 @@ class SparkSettings:
 
     A remote may hold a token: it is handed to pyspark alone, and messages say `where`.
     `conf` is added to Spark's configuration. `python` is the interpreter of the executors; None: this one where they
-    are processes of this machine, else `python3`. `has_java_home`: JAVA_HOME says where Java is. `jars` is a folder of
-    those that a session takes along to a lakehouse in S3; `lakehouse_url`, `s3_endpoint` and `s3_region` say where that
-    is, None being AWS's own.
+    are processes of this machine, else `python3`. `has_java_home`: JAVA_HOME says where Java is. `has_keys`: there may
+    be keys of AWS in the environment. `jars` is a folder of those that a session takes along to a lakehouse in S3;
+    `lakehouse_url`, `s3_endpoint` and `s3_region` say where that is, None being AWS's own.
     """
 
     master: str = LOCAL
@@ -45,6 +46,7 @@ class SparkSettings:
     conf: Mapping[str, str] = field(default_factory=dict)
     python: str | None = None
     has_java_home: bool = False
+    has_keys: bool = True
     jars: Path = JARS
     lakehouse_url: str = ""
     s3_endpoint: str | None = None
@@ -108,6 +110,7 @@ def spark_settings(
         conf={key: str(value) for key, value in conf.items()},
         python=env.get("MEDALLION_SPARK_PYTHON") or None,
         has_java_home=bool(env.get("JAVA_HOME")),
+        has_keys=any(env.get(key) for key in KEYS),
         jars=Path(env.get("MEDALLION_SPARK_JARS") or JARS).expanduser().absolute(),
         lakehouse_url=lakehouse_url,
         s3_endpoint=storage_options.get("AWS_ENDPOINT_URL"),

@@ -13,6 +13,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from medallion_assets.engines.spark.failures import is_refused_by_s3
 from medallion_assets.engines.spark.frames import NOT_THERE, hadoop_place
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.settings.spark import SparkSettings
@@ -29,6 +30,8 @@ CONNECT_PACKAGES = {
 }
 """What a client of Spark Connect imports, and the packages that have it."""
 ANSWER_SECONDS = 10
+OLDEST = 4
+"""Artifacts and interrupts of classic sessions, and what ANSI mode is by default, came with it."""
 NO_S3_CLIENT = ("Class org.apache.hadoop.fs.s3a.S3AFileSystem not found", "NoClassDefFoundError", "No FileSystem for")
 
 
@@ -66,6 +69,23 @@ def expect_installed(settings: SparkSettings) -> None:
         )
 
 
+def expect_release(release: str, of: str) -> None:
+    """See that a Spark is one that this project can use.
+
+    Raises:
+        SparkMissingError: it is older.
+    """
+    major = release.partition(".")[0]
+    if major.isdigit() and int(major) < OLDEST:
+        raise SparkMissingError(
+            "this Spark is too old",
+            expected=f"Spark {OLDEST}.0 or newer",
+            found=f"Spark {release}, {of}",
+            do="take a release that has it: emr-spark-8.0.0 of EMR (Spark of EMR 7 is 3.5), Databricks Runtime 17; on "
+            "a machine of your own make setup-spark",
+        )
+
+
 def expect_answer(settings: SparkSettings) -> None:
     """See that somebody listens where Spark is.
 
@@ -97,6 +117,7 @@ def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
 
     Raises:
         SparkMissingError: Spark has no client of S3.
+        PermanentError: S3 refuses it.
         TransientError: it has one, which does not reach the lakehouse.
     """
     place = hadoop_place(settings.lakehouse_url)
@@ -117,7 +138,8 @@ def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
                 "that is not .cache/spark-jars here; or name them in spark.jars.packages (docs/scaling.md), on a "
                 "Spark Connect server when it starts",
             ) from error
-        raise TransientError(
+        kind = PermanentError if is_refused_by_s3(text) else TransientError
+        raise kind(
             "Spark does not reach the lakehouse",
             expected=f"to read {place}",
             found=found,
