@@ -7,7 +7,7 @@ Does not: starting a session (engines.spark).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ CONNECT_PORT, MASTER_PORT = 15002, 7077
 REMOTE = re.compile(r"sc://[^/:;,@?#\s]+(:\d+)?(/.*)?")
 ADDRESS = re.compile(r"[a-z]+://[\w.-]+(:\d+)?")
 MASTER = re.compile(r"(?!spark:).*|spark://[^/:,\s]+(:\d+)?(,[^/:,\s]+(:\d+)?)*")
+PROJECT = __name__.partition(".")[0]
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 HIGHEST_PORT = 65535
 
@@ -37,8 +38,9 @@ class SparkSettings:
     A remote may hold a token: it is handed to pyspark alone, and messages say `where`.
     `conf` is added to Spark's configuration. `python` is the interpreter of the executors; None: this one where they
     are processes of this machine, else `python3`. `has_java_home`: JAVA_HOME says where Java is. `has_keys`: there may
-    be keys of AWS in the environment. `jars` is a folder of those that a session takes along to a lakehouse in S3;
-    `lakehouse_url`, `s3_endpoint` and `s3_region` say where that is, None being AWS's own.
+    be keys of AWS in the environment. `packages` are those of pipelines that are not this project's. `jars` is a folder
+    of those that a session takes along to a lakehouse in S3; `lakehouse_url`, `s3_endpoint` and `s3_region` say where
+    that is, None being AWS's own.
     """
 
     master: str = LOCAL
@@ -47,6 +49,7 @@ class SparkSettings:
     python: str | None = None
     has_java_home: bool = False
     has_keys: bool = True
+    packages: tuple[str, ...] = ()
     jars: Path = JARS
     lakehouse_url: str = ""
     s3_endpoint: str | None = None
@@ -79,9 +82,13 @@ class SparkSettings:
 
 
 def spark_settings(
-    env: Mapping[str, str], *, lakehouse_url: str = "", storage_options: Mapping[str, str] = EMPTY
+    env: Mapping[str, str],
+    *,
+    lakehouse_url: str = "",
+    storage_options: Mapping[str, str] = EMPTY,
+    pipelines: Sequence[str] = (),
 ) -> SparkSettings:
-    """What the environment says of Spark, for a lakehouse.
+    """What the environment says of Spark, for a lakehouse and the pipelines of it (`module:NAME`).
 
     Raises:
         SettingsError: a value is not allowed; among them secrets, which Spark shows in its UI and logs.
@@ -110,6 +117,7 @@ def spark_settings(
         conf={key: str(value) for key, value in conf.items()},
         python=env.get("MEDALLION_SPARK_PYTHON") or None,
         has_java_home=bool(env.get("JAVA_HOME")),
+        packages=tuple(sorted({re.split(r"[.:]", name)[0] for name in pipelines} - {PROJECT})),
         has_keys=any(env.get(key) for key in KEYS),
         jars=Path(env.get("MEDALLION_SPARK_JARS") or JARS).expanduser().absolute(),
         lakehouse_url=lakehouse_url,

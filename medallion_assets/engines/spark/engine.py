@@ -70,7 +70,7 @@ class SparkEngine(RemoteEngine):
         rows = [(number, bytearray(dumps(item))) for number, item in enumerate(items)]
         frame = spark.createDataFrame(rows, "number long, item binary").coalesce(1)
         frame = frame.repartition(min(len(rows), TASKS_A_PROCESS * _processes(spark)))  # in turn: even to one item
-        work = _work(bytes(dumps(function)), versions())
+        work = _work(bytes(dumps(function)), versions(self.settings.packages))
         rows_of_answers: list[Any] = frame.mapInArrow(work, "number long, answer binary").collect()
         return rows_of_answers
 

@@ -15,13 +15,13 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from zipfile import ZIP_DEFLATED, ZipFile
 
 from medallion_assets.engines.spark.calls import in_a_thread
 from medallion_assets.engines.spark.failures import not_started
 from medallion_assets.engines.spark.loss import forget_java, give_up, is_lost
 from medallion_assets.engines.spark.requirements import expect_answer, expect_installed, expect_release, expect_s3
 from medallion_assets.engines.spark.s3 import s3_conf
+from medallion_assets.engines.spark.sources import PROJECT, zipped
 from medallion_assets.errors import MedallionError, PermanentError
 from medallion_assets.settings.spark import SparkSettings
 
@@ -118,10 +118,10 @@ def _prepare(started: SparkSession, settings: SparkSettings) -> None:
             _configure(started, name, value)
     for name, value in ALWAYS.items():
         started.conf.set(name, value)
-    if settings.is_local:
-        return
-    _FOLDERS.append(folder := tempfile.TemporaryDirectory(prefix="medallion-project-"))
-    started.addArtifacts(zipped_project(Path(folder.name)), pyfile=True)
+    sent = settings.packages if settings.is_local else (PROJECT, *settings.packages)
+    if sent:
+        _FOLDERS.append(folder := tempfile.TemporaryDirectory(prefix="medallion-project-"))
+        started.addArtifacts(zipped(sent, Path(folder.name)), pyfile=True)
 
 
 def _configure(started: SparkSession, name: str, value: str) -> None:
@@ -171,14 +171,3 @@ def _start(settings: SparkSettings) -> SparkSession:
 
 _FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
 """Where a driver serves the project from, for executors that come later; removed when the process ends."""
-
-
-def zipped_project(folder: Path) -> str:
-    """A zip of this project, which executors import; what it needs has to be installed there."""
-    package = Path(__file__).parents[2]
-    file = folder / f"{package.name}.zip"
-    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
-        for path in sorted(package.rglob("*")):
-            if path.is_file() and path.suffix != ".pyc":
-                archive.write(path, path.relative_to(package.parent))
-    return str(file)
