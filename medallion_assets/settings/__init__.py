@@ -162,14 +162,15 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     remote_url = normalise_url(env.get(REMOTE_URL) or usual_remote_url(lakehouse_url), name=REMOTE_URL)
     expect_place_of_its_own(remote_url, lakehouse_url=lakehouse_url, raw_url=raw_url, home=home)
     options = storage_options(env)
+    pipelines = _pipelines(env)
     return Settings(
         home=home,
         raw_url=raw_url,
         lakehouse_url=lakehouse_url,
         storage_options=options,
         engine=choice(env, "MEDALLION_ENGINE", ENGINES),
-        spark=spark_settings(env, lakehouse_url=lakehouse_url, storage_options=options),
-        pipelines=_pipelines(env),
+        spark=spark_settings(env, lakehouse_url=lakehouse_url, storage_options=options, pipelines=pipelines),
+        pipelines=pipelines,
         first_day=parsed(env, "MEDALLION_FIRST_DAY", "2025-01-01", date.fromisoformat, DAY),
         uses_triggers=choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
         stops_for_stale_sources=choice(env, "MEDALLION_STALE_SOURCES", ("stop", "warn")) == "stop",

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from medallion_assets.engines.spark.failures import is_refused_by_s3
 from medallion_assets.engines.spark.frames import NOT_THERE, hadoop_place
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.settings.spark import SparkSettings
@@ -29,8 +29,9 @@ CONNECT_PACKAGES = {
     "zstandard": "zstandard",
 }
 """What a client of Spark Connect imports, and the packages that have it."""
-CONNECT_PORT, MASTER_PORT = 15002, 7077
 ANSWER_SECONDS = 10
+OLDEST = 4
+"""Artifacts and interrupts of classic sessions, and what ANSI mode is by default, came with it."""
 NO_S3_CLIENT = ("Class org.apache.hadoop.fs.s3a.S3AFileSystem not found", "NoClassDefFoundError", "No FileSystem for")
 
 
@@ -68,27 +69,47 @@ def expect_installed(settings: SparkSettings) -> None:
         )
 
 
+def expect_release(release: str, of: str) -> None:
+    """See that a Spark is one that this project can use.
+
+    Raises:
+        SparkMissingError: it is older.
+    """
+    major = release.partition(".")[0]
+    if major.isdigit() and int(major) < OLDEST:
+        raise SparkMissingError(
+            "this Spark is too old",
+            expected=f"Spark {OLDEST}.0 or newer",
+            found=f"Spark {release}, {of}",
+            do="take a release that has it: emr-spark-8.0.0 of EMR (Spark of EMR 7 is 3.5), Databricks Runtime 17; on "
+            "a machine of your own make setup-spark",
+        )
+
+
 def expect_answer(settings: SparkSettings) -> None:
     """See that somebody listens where Spark is.
 
     Raises:
         TransientError: nobody does.
     """
-    url = settings.remote or settings.master
-    parts = urlsplit(url)
-    if parts.scheme not in ("sc", "spark"):
+    errors = [error for address in settings.addresses if (error := _no_answer(address)) is not None]
+    if not errors or len(errors) < len(settings.addresses):
         return
-    port = parts.port or (CONNECT_PORT if parts.scheme == "sc" else MASTER_PORT)
+    name = "MEDALLION_SPARK_REMOTE" if settings.remote else "MEDALLION_SPARK_MASTER"
+    raise TransientError(
+        f"nobody answers at {settings.where}",
+        expected="a Spark Connect server" if settings.remote else "a Spark master",
+        found="; ".join(dict.fromkeys(map(str, errors))),
+        do=f"see that it runs and is reached from this machine, or set {name} to where it is",
+    ) from errors[0]
+
+
+def _no_answer(address: tuple[str, int]) -> OSError | None:
     try:
-        socket.create_connection((str(parts.hostname), port), timeout=ANSWER_SECONDS).close()
+        socket.create_connection(address, timeout=ANSWER_SECONDS).close()
     except OSError as error:
-        name = "MEDALLION_SPARK_REMOTE" if settings.remote else "MEDALLION_SPARK_MASTER"
-        raise TransientError(
-            f"nobody answers at {parts.scheme}://{parts.hostname}:{port}",
-            expected="a Spark Connect server" if settings.remote else "a Spark master",
-            found=str(error),
-            do=f"see that it runs and is reached from this machine, or set {name} to where it is",
-        ) from error
+        return error
+    return None
 
 
 def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
@@ -96,6 +117,7 @@ def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
 
     Raises:
         SparkMissingError: Spark has no client of S3.
+        PermanentError: S3 refuses it.
         TransientError: it has one, which does not reach the lakehouse.
     """
     place = hadoop_place(settings.lakehouse_url)
@@ -116,7 +138,8 @@ def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
                 "that is not .cache/spark-jars here; or name them in spark.jars.packages (docs/scaling.md), on a "
                 "Spark Connect server when it starts",
             ) from error
-        raise TransientError(
+        kind = PermanentError if is_refused_by_s3(text) else TransientError
+        raise kind(
             "Spark does not reach the lakehouse",
             expected=f"to read {place}",
             found=found,
