@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from medallion_assets.errors import SettingsError
-from medallion_assets.settings.compute import Compute, read_compute
+from medallion_assets.settings.compute import Compute, expect_startable, read_compute
 from medallion_assets.settings.spark import SparkSettings, spark_settings
 from medallion_assets.settings.values import (
     choice,
@@ -157,6 +157,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             do="set MEDALLION_LAKEHOUSE_URL or MEDALLION_HOME to another place",
         )
     options = storage_options(env)
+    compute, host, token = read_compute(env), _databricks_host(env), env.get("DATABRICKS_TOKEN", "")
+    expect_startable(compute, lakehouse_url=lakehouse_url, databricks_host=host, databricks_token=token)
     return Settings(
         home=home,
         raw_url=_url(env, "MEDALLION_RAW_URL", home / "raw-dynamodb-exports"),
@@ -193,12 +195,12 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         alert_jobs=_alert_jobs(env),
         query_alerts=Path(env[QUERY_ALERTS]).expanduser().absolute() if env.get(QUERY_ALERTS) else None,
         ui_url=(env.get("MEDALLION_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
-        compute=read_compute(env),
+        compute=compute,
         remote_url=normalise_url(
             env.get("MEDALLION_REMOTE_URL") or f"{lakehouse_url}/operations/remote", name="MEDALLION_REMOTE_URL"
         ),
-        databricks_host=env.get("DATABRICKS_HOST", "").rstrip("/"),
-        databricks_token=env.get("DATABRICKS_TOKEN", ""),
+        databricks_host=host,
+        databricks_token=token,
     )
 
 
@@ -253,6 +255,14 @@ def storage_options(environment: Mapping[str, str] | None = None) -> dict[str, s
         options["AWS_REGION"] = options["AWS_DEFAULT_REGION"]
     options.pop("AWS_DEFAULT_REGION", None)
     return options
+
+
+def _databricks_host(env: Mapping[str, str]) -> str:
+    """A token is sent there: over TLS, or to this machine."""
+    host = env.get("DATABRICKS_HOST", "").rstrip("/")
+    if host and not re.fullmatch(r"https://[^/\s]+|http://127\.0\.0\.1(:\d+)?", host):
+        raise not_allowed("DATABRICKS_HOST", "https://<workspace>, such as https://dbc-1234.cloud.databricks.com", host)
+    return host
 
 
 def _pipelines(env: Mapping[str, str]) -> tuple[str, ...]:
