@@ -65,6 +65,9 @@ def test_places_are_absolute_paths_or_s3(value: str, place: str) -> None:
     [
         ("MEDALLION_ENGINE", "pandas", "one of polars, spark"),
         ("MEDALLION_SPARK_REMOTE", "spark://host", "sc://spark.example.com"),
+        ("MEDALLION_SPARK_REMOTE", "sc://host:70000", "sc://spark.example.com"),
+        ("MEDALLION_SPARK_MASTER", "spark://host:7o77", "spark://one:7077,another:7077"),
+        ("MEDALLION_SPARK_MASTER", "spark://one:7077,another:", "spark://one:7077,another:7077"),
         ("MEDALLION_SPARK_CONF", "[]", "a JSON object of"),
         ("MEDALLION_FIRST_DAY", "tomorrow", "YYYY-MM-DD"),
         ("MEDALLION_FIRST_DAY", "2025-02-29", "YYYY-MM-DD"),
@@ -166,6 +169,25 @@ def test_spark_is_given_no_secrets() -> None:
     with pytest.raises(SettingsError, match=r"a secret.*found: spark\.hadoop\.fs\.s3a\.secret\.key;") as refused:
         load_settings({"MEDALLION_SPARK_CONF": '{"spark.hadoop.fs.s3a.secret.key": "hush"}'})
     assert "hush" not in str(refused.value)
+
+
+def test_the_token_of_a_connect_server_is_printed_nowhere() -> None:
+    settings = load_settings({"MEDALLION_SPARK_REMOTE": "sc://spark.example.com:443/;token=hush"})
+    assert settings.spark.remote == "sc://spark.example.com:443/;token=hush"
+    assert settings.spark.where == "sc://spark.example.com:443"
+    assert "hush" not in repr(settings)
+
+
+@pytest.mark.parametrize("parameters", [";token=hush", ":x/;token=hush", "@host;token=hush", ":70000/;token=hush"])
+def test_a_url_that_is_refused_is_shown_without_its_token(parameters: str) -> None:
+    with pytest.raises(SettingsError, match="MEDALLION_SPARK_REMOTE is not allowed") as refused:
+        load_settings({"MEDALLION_SPARK_REMOTE": f"sc://spark.example.com{parameters}"})
+    assert "hush" not in str(refused.value)
+
+
+def test_masters_that_stand_by_for_each_other_are_one_master() -> None:
+    masters = load_settings({"MEDALLION_SPARK_MASTER": "spark://one,another:7078"}).spark
+    assert masters.addresses == [("one", 7077), ("another", 7078)]
 
 
 def test_the_readme_lists_every_setting_and_no_other() -> None:

@@ -22,12 +22,18 @@ JARS = Path(".cache/spark-jars")
 """Where `make spark-jars` puts them."""
 EMPTY: Mapping[str, str] = {}
 SECRET = re.compile(r"secret|password|token|access\.key", re.IGNORECASE)
+CONNECT_PORT, MASTER_PORT = 15002, 7077
+REMOTE = re.compile(r"sc://[^/:;,@?#\s]+(:\d+)?(/.*)?")
+ADDRESS = re.compile(r"[a-z]+://[\w.-]+(:\d+)?")
+MASTER = re.compile(r"(?!spark:).*|spark://[^/:,\s]+(:\d+)?(,[^/:,\s]+(:\d+)?)*")
+HIGHEST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SparkSettings:
     """Where Spark is. `remote` is the URL of a Spark Connect server; without one a session is started at `master`.
 
+    A remote may hold a token: it is handed to pyspark alone, and messages say `where`.
     `conf` is added to Spark's configuration. `python` is the interpreter of the executors; None: this one where they
     are processes of this machine, else `python3`. `has_java_home`: JAVA_HOME says where Java is. `jars` is a folder of
     those that a session takes along to a lakehouse in S3; `lakehouse_url`, `s3_endpoint` and `s3_region` say where that
@@ -35,7 +41,7 @@ class SparkSettings:
     """
 
     master: str = LOCAL
-    remote: str | None = None
+    remote: str | None = field(default=None, repr=False)
     conf: Mapping[str, str] = field(default_factory=dict)
     python: str | None = None
     has_java_home: bool = False
@@ -48,6 +54,23 @@ class SparkSettings:
     def is_local(self) -> bool:
         """Whether all of it are processes of this machine, which this one starts."""
         return self.remote is None and self.master.startswith("local")
+
+    @property
+    def where(self) -> str:
+        """Where Spark is, as messages may say it: a remote without what follows its host and port."""
+        return self.master if self.remote is None else _without_parameters(self.remote)
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Hosts and ports, one of which has to answer: of a Connect server, or of masters that stand by for each other.
+
+        None are known of other clusters. ValueError: a port is none.
+        """
+        scheme, _, rest = self.where.partition("://")
+        if scheme not in ("sc", "spark"):
+            return []
+        usual = CONNECT_PORT if scheme == "sc" else MASTER_PORT
+        return [_address(host, usual) for host in rest.split(",")]
 
     def __hash__(self) -> int:
         return hash((self.master, self.remote, tuple(sorted(self.conf.items())), self.python))
@@ -63,8 +86,13 @@ def spark_settings(
     """
     name = "MEDALLION_SPARK_REMOTE"
     remote = env.get(name) or None
-    if remote is not None and not re.fullmatch(r"sc://[^/:]+(:\d+)?(/.*)?", remote):
-        raise not_allowed(name, "the URL of a Spark Connect server such as sc://spark.example.com:15002", remote)
+    if remote is not None and not _is_right(SparkSettings(remote=remote), REMOTE, remote):
+        found = remote if ADDRESS.fullmatch(remote) else "another text, which is not shown: it may hold a token"
+        raise not_allowed(name, "the URL of a Spark Connect server such as sc://spark.example.com:15002", found)
+    master = env.get("MEDALLION_SPARK_MASTER") or (SUBMITTED if "PYSPARK_GATEWAY_PORT" in env else LOCAL)
+    if not _is_right(SparkSettings(master=master), MASTER, master):
+        expected = "local[*], spark://host:7077 (or spark://one:7077,another:7077), yarn or k8s://https://host:443"
+        raise not_allowed("MEDALLION_SPARK_MASTER", expected, master)
     conf = json_object(env, "MEDALLION_SPARK_CONF", 'of settings, such as {"spark.executor.memory": "2g"}')
     shown = sorted(key for key in conf if SECRET.search(key))
     if shown:
@@ -75,7 +103,7 @@ def spark_settings(
             do="give the executors a role, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in their own environment",
         )
     return SparkSettings(
-        master=env.get("MEDALLION_SPARK_MASTER") or (SUBMITTED if "PYSPARK_GATEWAY_PORT" in env else LOCAL),
+        master=master,
         remote=remote,
         conf={key: str(value) for key, value in conf.items()},
         python=env.get("MEDALLION_SPARK_PYTHON") or None,
@@ -85,3 +113,17 @@ def spark_settings(
         s3_endpoint=storage_options.get("AWS_ENDPOINT_URL"),
         s3_region=storage_options.get("AWS_REGION"),
     )
+
+
+def _is_right(settings: SparkSettings, form: re.Pattern[str], url: str) -> bool:
+    return form.fullmatch(url) is not None and all(0 < port <= HIGHEST_PORT for _, port in settings.addresses)
+
+
+def _address(text: str, usual: int) -> tuple[str, int]:
+    host, _, port = text.partition(":")
+    return host, int(port or usual)
+
+
+def _without_parameters(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{re.split(r'[/;?#]', rest, maxsplit=1)[0]}"

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from medallion_assets.engines.spark.frames import NOT_THERE, hadoop_place
 from medallion_assets.errors import PermanentError, TransientError
@@ -29,7 +28,6 @@ CONNECT_PACKAGES = {
     "zstandard": "zstandard",
 }
 """What a client of Spark Connect imports, and the packages that have it."""
-CONNECT_PORT, MASTER_PORT = 15002, 7077
 ANSWER_SECONDS = 10
 NO_S3_CLIENT = ("Class org.apache.hadoop.fs.s3a.S3AFileSystem not found", "NoClassDefFoundError", "No FileSystem for")
 
@@ -74,21 +72,24 @@ def expect_answer(settings: SparkSettings) -> None:
     Raises:
         TransientError: nobody does.
     """
-    url = settings.remote or settings.master
-    parts = urlsplit(url)
-    if parts.scheme not in ("sc", "spark"):
+    errors = [error for address in settings.addresses if (error := _no_answer(address)) is not None]
+    if not errors or len(errors) < len(settings.addresses):
         return
-    port = parts.port or (CONNECT_PORT if parts.scheme == "sc" else MASTER_PORT)
+    name = "MEDALLION_SPARK_REMOTE" if settings.remote else "MEDALLION_SPARK_MASTER"
+    raise TransientError(
+        f"nobody answers at {settings.where}",
+        expected="a Spark Connect server" if settings.remote else "a Spark master",
+        found="; ".join(dict.fromkeys(map(str, errors))),
+        do=f"see that it runs and is reached from this machine, or set {name} to where it is",
+    ) from errors[0]
+
+
+def _no_answer(address: tuple[str, int]) -> OSError | None:
     try:
-        socket.create_connection((str(parts.hostname), port), timeout=ANSWER_SECONDS).close()
+        socket.create_connection(address, timeout=ANSWER_SECONDS).close()
     except OSError as error:
-        name = "MEDALLION_SPARK_REMOTE" if settings.remote else "MEDALLION_SPARK_MASTER"
-        raise TransientError(
-            f"nobody answers at {parts.scheme}://{parts.hostname}:{port}",
-            expected="a Spark Connect server" if settings.remote else "a Spark master",
-            found=str(error),
-            do=f"see that it runs and is reached from this machine, or set {name} to where it is",
-        ) from error
+        return error
+    return None
 
 
 def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:

@@ -88,7 +88,7 @@ def _in_a_thread(settings: SparkSettings) -> SparkSession:
     if isinstance(outcome[0], Exception):
         raise PermanentError(
             "Spark does not start",
-            expected=f"a session at {settings.remote or settings.master}",
+            expected=f"a session at {settings.where}",
             found=str(outcome[0]).strip().partition("\n")[0],
             do="see what Java printed above; Java 17 is needed, and MEDALLION_SPARK_CONF has to suit this Spark",
         ) from outcome[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pytest
 from medallion_assets.engines.spark import requirements
 from medallion_assets.engines.spark import session as module
 from medallion_assets.engines.spark.engine import SparkEngine
-from medallion_assets.engines.spark.requirements import SparkMissingError
+from medallion_assets.engines.spark.requirements import SparkMissingError, expect_answer
 from medallion_assets.engines.spark.session import session
 from medallion_assets.engines.spark.versions import OtherVersionError, expect_same, versions
 from medallion_assets.errors import TransientError
@@ -64,6 +65,15 @@ def test_nobody_answers(scheme: str) -> None:
     name = "REMOTE" if scheme == "sc" else "MASTER"
     with pytest.raises(TransientError, match=f"nobody answers at {url}.* or set MEDALLION_SPARK_{name}"):
         module.session(settings)
+
+
+def test_of_several_masters_one_that_answers_is_enough() -> None:
+    nobody = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        somebody = server.getsockname()[1]
+        expect_answer(SparkSettings(master=f"spark://127.0.0.1:{nobody},127.0.0.1:{somebody}"))
+    with pytest.raises(TransientError, match=f"nobody answers at spark://127.0.0.1:{nobody},localhost:{nobody}"):
+        expect_answer(SparkSettings(master=f"spark://127.0.0.1:{nobody},localhost:{nobody}"))
 
 
 def test_another_version_on_an_executor() -> None:
