@@ -17,7 +17,13 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from medallion_assets.engines.spark.requirements import expect_answer, expect_installed, expect_s3
+from medallion_assets.engines.spark.requirements import (
+    expect_answer,
+    expect_connect,
+    expect_installed,
+    expect_jars,
+    expect_s3,
+)
 from medallion_assets.engines.spark.s3 import s3_conf
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings.spark import SparkSettings
@@ -99,9 +105,12 @@ def _in_a_thread(settings: SparkSettings) -> SparkSession:
 def _connect(settings: SparkSettings) -> SparkSession:
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
+    from pyspark.sql.connect.client.core import DefaultChannelBuilder
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
-    remote: SparkSession = SparkSession.builder.appName("medallion_assets").remote(settings.remote).getOrCreate()
+    expect_connect(DefaultChannelBuilder(str(settings.remote)).toChannel(), settings.where)
+    # Nothing is configured yet: that would ask the server at once, with pyspark's own patience.
+    remote: SparkSession = SparkSession.builder.remote(settings.remote).getOrCreate()
     remote.client.set_retry_policies([DefaultPolicy(max_retries=CONNECT_RETRIES)])
     # At its exit pyspark tells the server to forget models: without end, if that server is gone.
     atexit.register(remote.client.set_retry_policies, [])
@@ -123,6 +132,7 @@ def _connect(settings: SparkSettings) -> SparkSession:
 def _start(settings: SparkSettings) -> SparkSession:
     from pyspark.sql import SparkSession
 
+    expect_jars(settings)
     where = {"spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/medallion-spark"}
     local = LOCAL if settings.is_local else {}
     builder: Any = SparkSession.builder.appName("medallion_assets")
