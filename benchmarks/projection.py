@@ -145,7 +145,12 @@ def _on(seconds: float, cores: int) -> str:
 
 def main(
     *,
-    figures: Annotated[Path, typer.Argument(help="What benchmarks.scale --json printed, best of two sizes or more.")],
+    figures: Annotated[
+        Path,
+        typer.Argument(
+            help="What benchmarks.scale --json printed, best of two sizes or more.", exists=True, dir_okay=False
+        ),
+    ],
     table_bytes: Annotated[float, typer.Option(help="Of the table in DynamoDB.")] = TB,
     item_bytes: float = 1_000,
     changed: Annotated[float, typer.Option(help="The share of items that changes between two runs.")] = 0.01,
@@ -156,7 +161,11 @@ def main(
     contestant: str = "spark",
 ) -> None:
     """Print the arithmetic."""
-    costs = slopes(json.loads(figures.read_text())["results"], contestant)
+    try:
+        costs = slopes(json.loads(figures.read_text())["results"], contestant)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise typer.BadParameter(f"{figures} is not what benchmarks.scale --json prints ({why})") from error
     load = Load(
         table_bytes=table_bytes,
         item_bytes=item_bytes,

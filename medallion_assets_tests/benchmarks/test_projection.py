@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from benchmarks.projection import STAGES, Costs, Load, lines, slopes
+from benchmarks.projection import STAGES, Costs, Load, lines, main, slopes
 
 
 def figures(rows: int, cpu: float) -> dict[str, Any]:
@@ -35,3 +39,16 @@ def test_a_terabyte_of_which_a_hundredth_changes() -> None:
     assert said["full export"][1] == "11.11 core hours, 21 minutes"
     assert said["1.0% changed, looking for their keys"][0] == "10 passes over 1,000 M keys x 0.1 s"
     assert said["1.0% changed"][1] == "0.50 core hours, 1 minutes"
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "{}", "[]", '{"results": [{"contestant": "spark"}]}'])
+def test_a_file_that_scale_has_not_printed_is_refused(tmp_path: Path, text: str | None) -> None:
+    app = typer.Typer()
+    app.command()(main)
+    file = tmp_path / "scale.json"
+    if text is not None:
+        file.write_text(text)
+    done = CliRunner().invoke(app, [str(file)])
+    assert (done.exit_code, "Invalid value" in done.stderr) == (2, True), done.stderr
+    file.write_text(json.dumps({"results": [figures(500_000, 10), figures(2_000_000, 20)]}))
+    assert CliRunner().invoke(app, [str(file)]).exit_code == 0
