@@ -159,14 +159,15 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     options = storage_options(env)
     compute, host, token = read_compute(env), _databricks_host(env), env.get("DATABRICKS_TOKEN", "")
     expect_startable(compute, lakehouse_url=lakehouse_url, databricks_host=host, databricks_token=token)
+    pipelines = _pipelines(env)
     return Settings(
         home=home,
         raw_url=_url(env, "MEDALLION_RAW_URL", home / "raw-dynamodb-exports"),
         lakehouse_url=lakehouse_url,
         storage_options=options,
         engine=choice(env, "MEDALLION_ENGINE", ENGINES),
-        spark=spark_settings(env, lakehouse_url=lakehouse_url, storage_options=options),
-        pipelines=_pipelines(env),
+        spark=spark_settings(env, lakehouse_url=lakehouse_url, storage_options=options, pipelines=pipelines),
+        pipelines=pipelines,
         first_day=parsed(env, "MEDALLION_FIRST_DAY", "2025-01-01", date.fromisoformat, DAY),
         uses_triggers=choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
         stops_for_stale_sources=choice(env, "MEDALLION_STALE_SOURCES", ("stop", "warn")) == "stop",

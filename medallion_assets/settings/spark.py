@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ REMOTE = re.compile(r"sc://[^/:;,@?#\s]+(:\d+)?(/.*)?")
 KIND = re.compile(r"(local(\[.+\])?|local-cluster\[.+\]|yarn|(spark|k8s)://.+)?")
 ADDRESS = re.compile(r"[a-z]+://[\w.-]+(:\d+)?")
 MASTER = re.compile(r"(?!spark:).*|spark://[^/:,\s]+(:\d+)?(,[^/:,\s]+(:\d+)?)*")
+PROJECT = __name__.partition(".")[0]
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 HIGHEST_PORT = 65535
 
 
@@ -40,9 +42,10 @@ class SparkSettings:
     A remote may hold a token: it is handed to pyspark alone, and messages say `where`.
     `java_home` is JAVA_HOME; `has_own_spark`: SPARK_HOME or SPARK_CONF_DIR names a Spark that may have more than ours.
     `conf` is added to Spark's configuration. `python` is the interpreter of the executors; None: this one where they
-    are processes of this machine, else `python3`. `has_java_home`: JAVA_HOME says where Java is. `jars` is a folder of
-    those that a session takes along to a lakehouse in S3; `lakehouse_url`, `s3_endpoint` and `s3_region` say where that
-    is, None being AWS's own.
+    are processes of this machine, else `python3`. `has_java_home`: JAVA_HOME says where Java is. `has_keys`: there may
+    be keys of AWS in the environment. `packages` are those of pipelines that are not this project's. `jars` is a folder
+    of those that a session takes along to a lakehouse in S3; `lakehouse_url`, `s3_endpoint` and `s3_region` say where
+    that is, None being AWS's own.
     """
 
     master: str = LOCAL
@@ -50,6 +53,8 @@ class SparkSettings:
     conf: Mapping[str, str] = field(default_factory=dict)
     python: str | None = None
     has_java_home: bool = False
+    has_keys: bool = True
+    packages: tuple[str, ...] = ()
     jars: Path = JARS
     lakehouse_url: str = ""
     s3_endpoint: str | None = None
@@ -84,9 +89,13 @@ class SparkSettings:
 
 
 def spark_settings(
-    env: Mapping[str, str], *, lakehouse_url: str = "", storage_options: Mapping[str, str] = EMPTY
+    env: Mapping[str, str],
+    *,
+    lakehouse_url: str = "",
+    storage_options: Mapping[str, str] = EMPTY,
+    pipelines: Sequence[str] = (),
 ) -> SparkSettings:
-    """What the environment says of Spark, for a lakehouse.
+    """What the environment says of Spark, for a lakehouse and the pipelines of it (`module:NAME`).
 
     Raises:
         SettingsError: a value is not allowed; among them secrets, which Spark shows in its UI and logs.
@@ -115,6 +124,8 @@ def spark_settings(
         conf=conf,
         python=env.get("MEDALLION_SPARK_PYTHON") or None,
         has_java_home=bool(env.get("JAVA_HOME")),
+        packages=tuple(sorted({re.split(r"[.:]", name)[0] for name in pipelines} - {PROJECT})),
+        has_keys=any(env.get(key) for key in KEYS),
         jars=Path(env.get("MEDALLION_SPARK_JARS") or JARS).expanduser().absolute(),
         lakehouse_url=lakehouse_url,
         s3_endpoint=storage_options.get("AWS_ENDPOINT_URL"),

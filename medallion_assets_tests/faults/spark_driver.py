@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from medallion_assets.errors import LostJobError
 from medallion_assets.refining.load import ingest
 from medallion_assets.settings import load_settings, storage_options
 from medallion_assets.settings.spark import SparkSettings
+from medallion_assets.storage.options import StorageOptions
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.scenario import AS_OF
 from medallion_assets_tests.services.spark import settings_for_tests
@@ -172,7 +173,7 @@ def loses_an_executor_and_is_overtaken(master: str, folder: str) -> None:
 def loses_java_and_waits(folder: str) -> None:
     """Java is killed under the first work; the next has a Java of its own, under which an item takes long."""
     engine = SparkEngine(settings=replace(settings_for_tests(), master="local[1,2]"))
-    item = Place("s3://bucket", storage_options(os.environ)), pl.DataFrame({"email": [ROW]})
+    item = Place("s3://bucket", StorageOptions(storage_options(os.environ))), pl.DataFrame({"email": [ROW]})
     for function in (kill_itself, kill_java):
         try:
             list(engine.map_items(function, [item]))
@@ -214,9 +215,10 @@ def runs_everything_on(remote: str, lakehouse: str, raw: str, known: list[str]) 
 
 if __name__ == "__main__":
     given = json.loads(sys.argv[2])
-    {
+    programs: dict[str, Callable[..., None]] = {
         "java": loses_java_and_waits,
         "phases": runs_everything_on,
         "run": runs_a_stage_that_waits,
         "cluster": loses_an_executor_and_is_overtaken,
-    }[sys.argv[1]](*given)
+    }
+    programs[sys.argv[1]](*given)

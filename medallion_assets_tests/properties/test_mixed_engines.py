@@ -77,7 +77,7 @@ def check_mixed(data: st.DataObject, history: History, engines: Sequence[Engine]
 @given(data=st.data(), history=settled_histories(), seed=SEEDS)
 def test_with_other_processes(data: st.DataObject, history: History, seed: int, pool: ProcessPoolExecutor) -> None:
     """K1 to K4, H1, H2, G1 to G4: Polars, other processes with little memory, and one that cuts anywhere."""
-    engines = [
+    engines: list[Engine] = [
         PolarsEngine(),
         ProcessesEngine(pool=pool, bounds=small_bounds(3)),
         CuttingEngine(random.Random(seed)),

@@ -14,9 +14,8 @@ from typing import Any
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.project import Call, one_at_a_time
 from medallion_assets.deriving.dbt.specs import Specs
-from medallion_assets.deriving.dbt.warehouse import Paths
-from medallion_assets.engines.spark.failures import loss_in
-from medallion_assets.errors import DiskFullError, MedallionError, ModelTestsError, OutOfMemoryError, PermanentError
+from medallion_assets.deriving.dbt.warehouse import Paths, Warehouse
+from medallion_assets.errors import MedallionError, ModelTestsError, PermanentError
 
 TESTS = ("test", "unit_test")
 PASSED = ("success", "pass", "warn", "no-op")
@@ -25,7 +24,10 @@ NAMED = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """What became of a model, a seed or a test. `failures` counts the rows of a test, `rows_in` is where they are."""
+    """What became of a model, a seed or a test. `failures` counts the rows of a test, `rows_in` is where they are.
+
+    `no_room`: its warehouse lacked memory, a disk or a process, which says nothing of the node.
+    """
 
     name: str
     kind: str
@@ -34,6 +36,7 @@ class Node:
     message: str | None = None
     seconds: float = 0.0
     rows_in: str | None = None
+    no_room: MedallionError | None = None
 
     @property
     def passed(self) -> bool:
@@ -81,15 +84,14 @@ class Build:
             )
 
     def expect_room(self) -> None:
-        """Raise if DuckDB had no room for what did not pass, or Spark lost it; that says nothing of the models.
+        """Raise if the warehouse had no room for what did not pass, or lost it; that says nothing of the models.
 
         Raises:
-            OutOfMemoryError, DiskFullError: which of them.
-            LostJobError: a process of Spark's ended without a word.
+            OutOfMemoryError, DiskFullError, LostJobError: which of them.
         """
         for node in self.failed:
-            if (no_room := no_room_error(f"dbt could not build {node.name}", node.message or "")) is not None:
-                raise no_room
+            if node.no_room is not None:
+                raise node.no_room
 
     def expect_passed(self, *, rows_are_kept: bool = True) -> None:
         """Refuse a build that is not whole; the error says where the rows at fault are, if they are kept.
@@ -124,17 +126,6 @@ class Build:
             )
 
 
-def no_room_error(what: str, said: str) -> MedallionError | None:
-    """The error for words of DuckDB or Spark about memory, a disk or a process; None for others: the SQL is wrong."""
-    if "No space left on device" in said or "max_temp_directory_size" in said:
-        do = "free space in the temporary folder (TMPDIR); nothing was published"
-        return DiskFullError(f"{what}: the disk is full", found=said, do=do)
-    if "Out of Memory Error" in said:
-        do = "set MEDALLION_DBT_MEMORY to more, or MEDALLION_DBT_THREADS to less; nothing was published"
-        return OutOfMemoryError(f"{what}: out of memory", found=said, do=do)
-    return loss_in(said)
-
-
 def build(call: Call, sources: Sequence[Snapshot], *, paths: Paths | None = None) -> Build:
     """Make every model of a project and ask every test, from snapshots; tests leave the rows at fault in tables.
 
@@ -150,13 +141,14 @@ def build(call: Call, sources: Sequence[Snapshot], *, paths: Paths | None = None
         result = call.invoke("build", "--store-failures", manifest=call.manifest())
     nodes: Any = result.result
     return Build(
-        nodes=tuple(_node(node, call.warehouse.rows_in(node.node)) for node in nodes.results),
+        nodes=tuple(_node(node, call.warehouse) for node in nodes.results),
         seconds=time.monotonic() - began,
     )
 
 
-def _node(result: Any, rows_in: str | None) -> Node:
+def _node(result: Any, warehouse: Warehouse) -> Node:
     node = result.node
+    no_room = warehouse.no_room_error(f"dbt could not build {node.name}", result.message or "")
     return Node(
         name=node.name,
         kind=str(node.resource_type),
@@ -164,5 +156,6 @@ def _node(result: Any, rows_in: str | None) -> Node:
         failures=result.failures or 0,
         message=result.message,
         seconds=result.execution_time,
-        rows_in=rows_in,
+        rows_in=warehouse.rows_in(node),
+        no_room=no_room,
     )

@@ -16,7 +16,7 @@ import duckdb
 
 from medallion_assets.contracts.table import Column, Float, Table
 from medallion_assets.delta.duckdb_views import duckdb_type, quoted
-from medallion_assets.deriving.dbt.build import no_room_error
+from medallion_assets.deriving.dbt.in_duckdb import IN_DUCKDB
 from medallion_assets.errors import MedallionError, PermanentError
 
 SAME = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
@@ -61,7 +61,7 @@ def expect_fits(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 def refused(table: Table, error: duckdb.Error) -> MedallionError:
     """The error for a model that DuckDB could not read by its contract."""
     expected = f"columns {', '.join(table.column_names)}, with values that their types hold"
-    return no_room_error(f"the dbt model {table.short_name} cannot be read", str(error)) or _refused(
+    return IN_DUCKDB.no_room_error(f"the dbt model {table.short_name} cannot be read", str(error)) or _refused(
         table, expected, str(error).splitlines()[0]
     )
 

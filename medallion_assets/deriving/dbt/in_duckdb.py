@@ -19,6 +19,7 @@ from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.delta.duckdb_views import SETTINGS, connect, make_view
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.warehouse import Paths
+from medallion_assets.errors import DiskFullError, MedallionError, OutOfMemoryError
 
 if TYPE_CHECKING:  # dbt takes seconds to import
     from dbt.contracts.graph.manifest import Manifest
@@ -74,6 +75,16 @@ class InDuckDB:
         """As dbt calls it."""
         name: str | None = getattr(node, "relation_name", None)
         return name
+
+    def no_room_error(self, what: str, said: str) -> MedallionError | None:
+        """Of memory, or of a disk."""
+        if "No space left on device" in said or "max_temp_directory_size" in said:
+            do = "free space in the temporary folder (TMPDIR); nothing was published"
+            return DiskFullError(f"{what}: the disk is full", found=said, do=do)
+        if "Out of Memory Error" in said:
+            do = "set MEDALLION_DBT_MEMORY to more, or MEDALLION_DBT_THREADS to less; nothing was published"
+            return OutOfMemoryError(f"{what}: out of memory", found=said, do=do)
+        return None
 
     @contextmanager
     def made(

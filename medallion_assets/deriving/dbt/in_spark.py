@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -28,11 +29,13 @@ from medallion_assets.delta.storage_errors import not_a_table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.warehouse import Paths
 from medallion_assets.engines.aside import Place
+from medallion_assets.engines.spark.calls import called
 from medallion_assets.engines.spark.dbt_session import dbt_in
 from medallion_assets.engines.spark.engine import SparkEngine
+from medallion_assets.engines.spark.failures import loss_in
 from medallion_assets.engines.spark.frames import hadoop_place
 from medallion_assets.engines.spark.session import session
-from medallion_assets.errors import TransientError
+from medallion_assets.errors import DiskFullError, MedallionError, TransientError
 from medallion_assets.storage.stores import download, open_store
 
 if TYPE_CHECKING:  # dbt takes seconds to import
@@ -122,7 +125,7 @@ class InSpark:
             if source.table.has_tombstones:
                 rows = rows.filter(~nw.col("is_deleted").fill_null(value=False))
             name = self._view(source.table.layer, source.table.short_name)
-            rows.to_native().createOrReplaceGlobalTempView(name)
+            called(self.spark, partial(rows.to_native().createOrReplaceGlobalTempView, name))
             self.views.append(name)
 
     def rows_in(self, node: Any) -> str | None:
@@ -130,6 +133,13 @@ class InSpark:
         if getattr(node, "relation_name", None) is None:
             return None
         return f"{quoted(node.schema.removeprefix(self.prefix))}.{quoted(node.alias)}"
+
+    def no_room_error(self, what: str, said: str) -> MedallionError | None:
+        """Of a disk, or of processes that were lost, or lacked memory."""
+        if "No space left on device" in said:
+            do = "free space where Spark's processes spill (spark.local.dir, or the disks of the cluster)"
+            return DiskFullError(f"{what}: a disk of Spark's is full", found=said, do=f"{do}; nothing was published")
+        return loss_in(said)
 
     @contextmanager
     def made(
@@ -154,9 +164,12 @@ class InSpark:
     def drop(self) -> None:
         """Drop what dbt made, and the views of sources."""
         for schema in self.schemas:
-            self.spark.sql(f"drop schema if exists `{self.prefix}{schema}` cascade")
+            self._sql(f"drop schema if exists `{self.prefix}{schema}` cascade")
         for view in self.views:
-            self.spark.catalog.dropGlobalTempView(view)
+            called(self.spark, partial(self.spark.catalog.dropGlobalTempView, view))
+
+    def _sql(self, statement: str) -> None:
+        called(self.spark, partial(self.spark.sql, statement))
 
     def _view(self, schema: str, name: str) -> str:
         return f"{self.prefix}{schema}__{name}"
@@ -164,14 +177,15 @@ class InSpark:
     def _make_schema(self, schema: str) -> None:
         if schema not in self.schemas:
             location = text(f"{hadoop_place(self.place.url)}/{schema}")
-            self.spark.sql(f"create schema if not exists `{self.prefix}{schema}` location {location}")
+            self._sql(f"create schema if not exists `{self.prefix}{schema}` location {location}")
             self.schemas.add(schema)
 
     def _files(self, schema: str, table: str, folder: Path) -> list[str]:
         """The files of a table, on this machine; those of a bucket are downloaded into a folder."""
-        frame = self.spark.table(f"`{self.prefix}{schema}`.`{table}`")
+        frame = called(self.spark, partial(self.spark.table, f"`{self.prefix}{schema}`.`{table}`"))
         folder.mkdir(parents=True)
-        files = [self._local(uri, folder / f"{number}.parquet") for number, uri in enumerate(frame.inputFiles())]
+        uris = called(self.spark, frame.inputFiles)
+        files = [self._local(uri, folder / f"{number}.parquet") for number, uri in enumerate(uris)]
         if not files:  # as a table without rows may have none
             self.engine.fetch(nw.from_native(frame)).write_parquet(folder / "empty.parquet")
         return files or [str(folder / "empty.parquet")]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.errors import MedallionError
 
 if TYPE_CHECKING:  # they bring DuckDB and dbt, which are heavy
     import duckdb
@@ -54,6 +55,10 @@ class Warehouse(Protocol):
 
     def rows_in(self, node: Any) -> str | None:
         """How the connection of `made` calls what a node of dbt made."""
+        ...
+
+    def no_room_error(self, what: str, said: str) -> MedallionError | None:
+        """The error for its words about memory, a disk or a process; None for others: the SQL is wrong."""
         ...
 
     def made(

@@ -15,30 +15,27 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from medallion_assets.engines.spark.failures import spark_failures
-from medallion_assets.engines.spark.loss import give_up_if_lost
-from medallion_assets.errors import LostJobError
 
 Result = TypeVar("Result")
 CANCEL_SECONDS = 5.0
 
 
 def called(spark: Any, call: Callable[[], Result]) -> Result:
-    """What a call gives; a session that it finds lost is given up.
+    """What a call gives.
 
     Raises:
         MedallionError: what `spark_failures` raises.
     """
     try:
         with spark_failures():
-            return _in_a_thread(call)
-    except BaseException as error:
-        if isinstance(error, LostJobError):
-            give_up_if_lost(spark, str(error.__cause__))
+            return in_a_thread(call)
+    except BaseException:
         _cancel(spark)
         raise
 
 
-def _in_a_thread(call: Callable[[], Result]) -> Result:
+def in_a_thread(call: Callable[[], Result]) -> Result:
+    """What a call gives, or raises, in a thread of its own."""
     outcome: list[tuple[list[Result], BaseException | None]] = []
 
     def run() -> None:

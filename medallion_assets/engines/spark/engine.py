@@ -44,7 +44,8 @@ class SparkEngine(RemoteEngine):
     @property
     def processes(self) -> int:
         """The cores of the cluster, as it is now or may become."""
-        return min(MOST_PROCESSES, cores(session(self.settings)))
+        spark = session(self.settings)
+        return called(spark, lambda: _processes(spark))
 
     def run(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
         """A few items are a task, which Spark repeats when its process is lost.
@@ -68,8 +69,8 @@ class SparkEngine(RemoteEngine):
 
         rows = [(number, bytearray(dumps(item))) for number, item in enumerate(items)]
         frame = spark.createDataFrame(rows, "number long, item binary").coalesce(1)
-        frame = frame.repartition(min(len(rows), TASKS_A_PROCESS * self.processes))  # in turn: even to one item
-        work = _work(bytes(dumps(function)), versions())
+        frame = frame.repartition(min(len(rows), TASKS_A_PROCESS * _processes(spark)))  # in turn: even to one item
+        work = _work(bytes(dumps(function)), versions(self.settings.packages))
         rows_of_answers: list[Any] = frame.mapInArrow(work, "number long, answer binary").collect()
         return rows_of_answers
 
@@ -82,6 +83,10 @@ class SparkEngine(RemoteEngine):
     def fetch(self, rows: nw.LazyFrame[Any]) -> pl.DataFrame:
         """All of them, through Arrow."""
         return called(session(self.settings), lambda: collected(rows.to_native()))
+
+
+def _processes(spark: Any) -> int:
+    return min(MOST_PROCESSES, cores(spark))
 
 
 def _work(function: bytes, driver: dict[str, str]) -> Callable[[Iterable[Any]], Iterator[Any]]:

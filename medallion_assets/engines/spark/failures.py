@@ -22,6 +22,7 @@ from medallion_assets.errors import (
     PermanentError,
     TransientError,
 )
+from medallion_assets.settings.spark import SparkSettings
 
 NOT_INSTALLED = "No module named"
 OTHER_PYTHON = "PYTHON_VERSION_MISMATCH"
@@ -38,9 +39,30 @@ REFUSALS = {
     "PySparkNotImplementedError",
     "PySparkTypeError",
     "PySparkValueError",
+    "SparkRuntimeException",
     "UnsupportedOperationException",
 }
 """What PySpark raises, classic or Connect, for work that fails each time."""
+REFUSALS_OF_PYTHON = {"ModuleNotFoundError", "PicklingError", "TypeError", "ValueError"}
+"""Of what is handed to Spark here: an item that cannot be pickled, or a value that is none."""
+REFUSED = re.compile(
+    r"org\.apache\.spark\.Spark(?:Runtime|Arithmetic|DateTime|NumberFormat|ArrayIndexOutOfBounds)Exception"
+    r"|StatusCode\.(?:UNAUTHENTICATED|PERMISSION_DENIED)"
+)
+"""What a task says of work, or a server of a token, that is refused each time."""
+REFUSED_BY_S3 = re.compile(
+    r"AccessDenied|Status Code: 40[13]\b|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket|UnknownStoreException"
+)
+CLOCK = "RequestTimeTooSkewed"
+"""A refusal too, and one that passes when the clock is set."""
+LIMIT = re.compile(r"(?:bigger than|exceeds max allowed:|larger than) (spark\.[\w.]+)")
+CONNECT_LIMIT = re.compile(r"RESOURCE_EXHAUSTED.*message larger than max", re.DOTALL)
+CONNECT_LIMIT_NAME = "spark.connect.grpc.maxInboundMessageSize"
+NEVER_STARTS = re.compile(
+    r"IllegalArgumentException|NumberFormatException|Could not parse Master URL|ClassNotFoundException"
+    r"|UnsupportedClassVersionError|CANNOT_MODIFY"
+)
+"""What Java says of a configuration, or of itself, that no other attempt will like better."""
 MEMORY = re.compile(r"OutOfMemoryError|MemoryError|Java heap space|GC overhead limit")
 """Of Python on an executor, or of Java."""
 PANIC = "errors.PanicError"
@@ -50,7 +72,7 @@ LOST = re.compile(
     r"ExecutorLostFailure|exited unexpectedly|Connection refused|Connection reset|SparkContext was shut ?down"
     r"|stopped SparkContext|SESSION_(?:CLOSED|CHANGED|NOT_FOUND)|OPERATION_(?:ABANDONED|NOT_FOUND)"
     r"|StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED"
-    r"|Answer from Java side is empty|Error while (?:sending or )?receiving"
+    r"|'JavaPackage' object is not callable|Answer from Java side is empty|Error while (?:sending or )?receiving"
 )
 """A process of Spark's is gone: of an executor, of Java here, or the server."""
 RECENT = re.compile(r"most recent failure: (?:Lost task \S+ in stage \S+ \(TID \d+\) \([^)]*\): )?(.*)")
@@ -68,7 +90,7 @@ def spark_failures() -> Iterator[None]:
     Raises:
         OtherVersionError: executors cannot run this project.
         OutOfMemoryError, PanicError: an executor had too little memory, or a library of its panicked, each time.
-        PermanentError: Spark refuses the work.
+        PermanentError: Spark refuses the work, or it is larger than a limit of Spark's.
         LostJobError: processes of Spark's ended without a word.
         TransientError: anything else.
     """
@@ -96,15 +118,38 @@ def as_ours(error: Exception) -> MedallionError:
         return OutOfMemoryError("Spark's executors are out of memory", found=found, do=MEMORY_DO)
     if PANIC in text:
         return PanicError("a native library gave up on an executor, each time", found=found, do=PANIC_DO)
-    if type(error).__name__ in REFUSALS:
-        return PermanentError("Spark refuses the work", found=found, do="correct MEDALLION_SPARK_CONF, or report it")
+    if (limit := _limit(text)) is not None:
+        return PermanentError(
+            "what is passed between Spark's processes is larger than it allows",
+            expected=f"no more than {limit}",
+            found=found,
+            do=f"raise {limit} in MEDALLION_SPARK_CONF (a Connect server is given it at its start)",
+        )
+    if type(error).__name__ in REFUSALS or REFUSED.search(text) or is_refused_by_s3(text):
+        return _refusal(found)
     if is_loss(error):
         return LostJobError(
             "a process of Spark's ended without a word",
             found=found,
             do=f"it is tried again; if it stays, it is most likely killed for its memory: {MEMORY_DO}",
         )
+    if type(error).__name__ in REFUSALS_OF_PYTHON:
+        return _refusal(f"{type(error).__name__}: {found}")
     return TransientError("Spark gave up", found=found, do="see the logs of its driver and executors")
+
+
+def not_started(error: Exception, settings: SparkSettings) -> MedallionError:
+    """Why there is no session: a permanent error where each attempt would meet it, and never the token of a remote."""
+    text = str(error)
+    is_permanent = isinstance(as_ours(error), PermanentError) or NEVER_STARTS.search(text) is not None
+    kind = PermanentError if is_permanent else TransientError
+    return kind(
+        "Spark does not start",
+        expected=f"a session at {settings.where}",
+        found=_without_token(_cause(text), settings),
+        do="see what Java printed above, or the log of the server: Java 17 is needed, memory for it, and a "
+        "MEDALLION_SPARK_CONF that suits this Spark",
+    )
 
 
 def loss_in(said: str) -> MedallionError | None:
@@ -113,9 +158,34 @@ def loss_in(said: str) -> MedallionError | None:
     return as_ours(error) if MEMORY.search(said) or is_loss(error) else None
 
 
+def is_refused_by_s3(said: str) -> bool:
+    """Whether S3 refuses keys or rights, or has no such bucket: whoever asks again hears the same."""
+    return REFUSED_BY_S3.search(said) is not None and CLOCK not in said
+
+
 def is_loss(error: Exception) -> bool:
     """Whether a process of Spark's is gone: an executor's, Java's on this machine, or the server."""
     return isinstance(error, ConnectionError | EOFError) or LOST.search(str(error)) is not None
+
+
+def _refusal(found: str) -> PermanentError:
+    do = "correct what it names (MEDALLION_SPARK_CONF, the keys or the role of Spark's processes), or report it"
+    return PermanentError("Spark refuses the work", found=found, do=do)
+
+
+def _limit(text: str) -> str | None:
+    """The setting that something is too large for."""
+    if (found := LIMIT.search(text)) is not None:
+        return found[1]
+    return CONNECT_LIMIT_NAME if CONNECT_LIMIT.search(text) else None
+
+
+def _without_token(text: str, settings: SparkSettings) -> str:
+    """What pyspark says of a URL, which it repeats as a whole or in parts."""
+    parameters = (settings.remote or "").removeprefix(settings.where)
+    for part in sorted(re.split(r"[/;=]", parameters), key=len, reverse=True):
+        text = text.replace(part, "...") if len(part) > len("token") else text
+    return text
 
 
 def _cause(text: str) -> str:

@@ -1,7 +1,7 @@
 """Loss: a session whose Java, or whose server, is gone.
 
-Belongs here: noticing it, and letting the next work start another session.
-Does not: which error says so (engines.spark.failures), or starting one (engines.spark.session).
+Belongs here: noticing it, and leaving nothing of it, so that another one can be started.
+Does not: when that is looked at, or starting one (engines.spark.session).
 
 pyspark goes on with what it knows: without this, each repetition in this process would fail as the first did.
 """
@@ -14,24 +14,49 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from medallion_assets.engines.spark.session import session
-
 SESSION_LOST = re.compile(
     r"StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|Connection refused|Connection reset|SESSION_|OPERATION_"
 )
 """In the words of a Connect client: the server is gone, or was started anew."""
 
 
-def give_up_if_lost(spark: Any, said: str) -> None:
-    """Forget a session that is lost; `said` is what the work on it failed with."""
+def is_lost(spark: Any) -> bool:
+    """Whether nobody is there any more who would work for this session. It is asked, with one request."""
     context = getattr(spark, "_sc", None)
     if context is not None:
-        if not _is_alive(context):
-            _give_up(spark)
-            _give_up_java(context)
-    elif SESSION_LOST.search(said):
+        return not _is_alive(context)
+    if spark.is_stopped:
+        return True
+    try:
+        spark.version  # noqa: B018 - each time a request
+    except Exception as error:  # noqa: BLE001 - whatever else it is, work will meet it and say so
+        return SESSION_LOST.search(str(error)) is not None
+    return False
+
+
+def give_up(spark: Any) -> None:
+    """Stop a session of which something may be gone, and Java with it, where this process has started that."""
+    is_classic = getattr(spark, "_sc", None) is not None
+    if not is_classic:
         spark.release_session_on_close = False  # nobody would answer, for ten minutes
-        _give_up(spark)
+    with suppress(Exception):
+        spark.stop()
+    if is_classic:
+        forget_java()
+
+
+def forget_java() -> None:
+    """Let the next session start another Java."""
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    gateway = SparkContext._gateway
+    SparkContext._active_spark_context = None
+    SparkSession._instantiatedSession = SparkSession._activeSession = None
+    if gateway is not None and (java := getattr(gateway, "proc", None)) is not None:
+        java.kill()
+        java.wait()
+        SparkContext._gateway = SparkContext._jvm = None
 
 
 def _is_alive(context: Any) -> bool:
@@ -39,22 +64,3 @@ def _is_alive(context: Any) -> bool:
         return not context._jsc.sc().isStopped()
     except Exception:  # noqa: BLE001 - there are several for nobody answers
         return False
-
-
-def _give_up(spark: Any) -> None:
-    session.cache_clear()
-    with suppress(Exception):
-        spark.stop()
-
-
-def _give_up_java(context: Any) -> None:
-    from pyspark import SparkContext
-    from pyspark.sql import SparkSession
-
-    SparkContext._active_spark_context = None
-    SparkSession._instantiatedSession = SparkSession._activeSession = None
-    java = context._gateway.proc
-    if java is not None:
-        java.kill()
-        java.wait()
-        SparkContext._gateway = SparkContext._jvm = None

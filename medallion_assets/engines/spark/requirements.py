@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from medallion_assets.engines.spark.failures import is_refused_by_s3
 from medallion_assets.engines.spark.frames import NOT_THERE, hadoop_place
 from medallion_assets.engines.spark.s3 import OTHER_JARS
 from medallion_assets.errors import PermanentError, TransientError
@@ -33,6 +34,8 @@ CONNECT_PACKAGES = {
 }
 """What a client of Spark Connect imports, and the packages that have it."""
 ANSWER_SECONDS = 10
+OLDEST = 4
+"""Artifacts and interrupts of classic sessions, and what ANSI mode is by default, came with it."""
 NO_S3_CLIENT = ("Class org.apache.hadoop.fs.s3a.S3AFileSystem not found", "NoClassDefFoundError", "No FileSystem for")
 
 
@@ -75,6 +78,23 @@ def expect_installed(settings: SparkSettings) -> None:
             found="neither",
             do="install a Java 17 runtime (openjdk-17-jre-headless), or set MEDALLION_SPARK_REMOTE to a server that "
             "has one; or set MEDALLION_ENGINE=polars",
+        )
+
+
+def expect_release(release: str, of: str) -> None:
+    """See that a Spark is one that this project can use.
+
+    Raises:
+        SparkMissingError: it is older.
+    """
+    major = release.partition(".")[0]
+    if major.isdigit() and int(major) < OLDEST:
+        raise SparkMissingError(
+            "this Spark is too old",
+            expected=f"Spark {OLDEST}.0 or newer",
+            found=f"Spark {release}, {of}",
+            do="take a release that has it: emr-spark-8.0.0 of EMR (Spark of EMR 7 is 3.5), Databricks Runtime 17; on "
+            "a machine of your own make setup-spark",
         )
 
 
@@ -167,6 +187,7 @@ def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
 
     Raises:
         SparkMissingError: Spark has no client of S3.
+        PermanentError: S3 refuses it.
         TransientError: it has one, which does not reach the lakehouse.
     """
     place = hadoop_place(settings.lakehouse_url)
@@ -187,7 +208,8 @@ def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
                 "that is not .cache/spark-jars here; or name them in spark.jars.packages (docs/scaling.md), on a "
                 "Spark Connect server when it starts",
             ) from error
-        raise TransientError(
+        kind = PermanentError if is_refused_by_s3(text) else TransientError
+        raise kind(
             "Spark does not reach the lakehouse",
             expected=f"to read {place}",
             found=found,

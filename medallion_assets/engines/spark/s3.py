@@ -24,14 +24,17 @@ WITHOUT_RENAMES = {
 
 
 def s3_conf(settings: SparkSettings) -> dict[str, str]:
-    """What reaching a lakehouse in S3 takes; of one on a disk, that Spark leaves the environment's secrets alone."""
+    """What reaching a lakehouse in S3 takes; and that Spark leaves the environment's secrets alone, if there are any.
+
+    Who takes along no jars of ours has a client of S3 that knows its own way to them: of another release, perhaps.
+    """
+    conf = dict(SECRETS) if settings.has_keys else {}
     if not settings.lakehouse_url.startswith("s3://"):
-        return SECRETS
-    conf = {**SECRETS, **OWN_SECRETS}
+        return conf
     if settings.s3_endpoint:
         conf |= {f"{S3A}endpoint": settings.s3_endpoint, f"{S3A}path.style.access": "true"}
     if settings.s3_region:
         conf[f"{S3A}endpoint.region"] = settings.s3_region
     if not OTHER_JARS & settings.conf.keys() and (jars := sorted(map(str, settings.jars.glob("*.jar")))):
-        conf |= {"spark.jars": ",".join(jars), **WITHOUT_RENAMES}
+        conf |= {"spark.jars": ",".join(jars), **OWN_SECRETS, **WITHOUT_RENAMES}
     return conf

@@ -13,19 +13,23 @@ import tempfile
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from threading import Thread
+from threading import Lock
 from typing import TYPE_CHECKING, Any
-from zipfile import ZIP_DEFLATED, ZipFile
 
+from medallion_assets.engines.spark.calls import in_a_thread
+from medallion_assets.engines.spark.failures import not_started
+from medallion_assets.engines.spark.loss import forget_java, give_up, is_lost
 from medallion_assets.engines.spark.requirements import (
     expect_answer,
     expect_connect,
     expect_installed,
     expect_jars,
+    expect_release,
     expect_s3,
 )
 from medallion_assets.engines.spark.s3 import s3_conf
-from medallion_assets.errors import PermanentError
+from medallion_assets.engines.spark.sources import PROJECT, zipped
+from medallion_assets.errors import MedallionError, PermanentError
 from medallion_assets.settings.spark import SparkSettings
 
 if TYPE_CHECKING:
@@ -33,10 +37,11 @@ if TYPE_CHECKING:
 
 ALWAYS = {
     "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
-"""What equal rows depend on."""
+"""What equal rows depend on, whatever a server or a configuration has: without ANSI mode an overflow would be null."""
 AT_START = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -57,53 +62,92 @@ CONNECT_RETRIES = 6
 """A server that is away is asked again for a minute, and not, as pyspark does, for ten: work is repeated anyway."""
 
 
-@lru_cache(maxsize=1)
+_ONE_AT_A_TIME = Lock()
+
+
 def session(settings: SparkSettings) -> SparkSession:
-    """The session of this process.
+    """The session of this process: of one that is lost, the next to ask notices it, and has another.
 
     Raises:
-        SparkMissingError: Java, Spark's Python packages, or its client of S3 are not there.
-        TransientError: nobody answers at the master or remote, or Spark does not reach the lakehouse.
-        PermanentError: Spark does not start, or a server does not let itself be configured so.
+        SparkMissingError: Java, Spark's Python packages, or its client of S3 are not there, or Spark is too old.
+        TransientError: nobody answers at the master or remote, Spark does not start, or does not reach the lakehouse.
+        PermanentError: Spark refuses to start so, a server to be configured so, or S3 to be read.
     """
+    with _ONE_AT_A_TIME:
+        kept = _kept(settings)
+        if settings.remote is not None:
+            expect_answer(settings)  # which a client of Connect would try for a minute
+        if in_a_thread(lambda: is_lost(kept)):
+            _kept.cache_clear()
+            in_a_thread(lambda: give_up(kept))
+            kept = _kept(settings)
+        return kept
+
+
+@lru_cache(maxsize=1)
+def _kept(settings: SparkSettings) -> SparkSession:
     expect_installed(settings)
     expect_answer(settings)
-    started = _in_a_thread(settings)
-    for name, value in ALWAYS.items():
-        started.conf.set(name, value)
+    # Started in the main thread, pyspark would take over SIGINT, which Dagster stops runs by.
+    return in_a_thread(lambda: _started(settings))
+
+
+def _started(settings: SparkSettings) -> SparkSession:
+    import pyspark
+
+    expect_release(pyspark.__version__, "the pyspark of this process")
+    started: SparkSession | None = None
+    try:
+        started = _connect(settings) if settings.remote is not None else _start(settings)
+        expect_release(started.version, f"at {settings.where}")
+        _prepare(started, settings)
+    except Exception as error:
+        _leave(started, settings)
+        if isinstance(error, MedallionError):
+            raise
+        raise not_started(error, settings) from (error if settings.remote is None else None)  # it may hold the token
     if settings.lakehouse_url.startswith("s3://"):
         expect_s3(started, settings)
     return started
 
 
-def _in_a_thread(settings: SparkSettings) -> SparkSession:
-    """Started in the main thread, pyspark would take over SIGINT, which Dagster stops runs by."""
-    outcome: list[Any] = []
+def _leave(started: SparkSession | None, settings: SparkSettings) -> None:
+    """Nothing of a start that failed, which the next one would go on with."""
+    if started is not None:
+        give_up(started)
+    elif settings.remote is None:
+        forget_java()
 
-    def start() -> None:
-        try:
-            outcome.append(_connect(settings) if settings.remote is not None else _start(settings))
-        except Exception as error:  # noqa: BLE001 - raised below
-            outcome.append(error)
 
-    thread = Thread(target=start, name="spark-session")
-    thread.start()
-    thread.join()
-    if isinstance(outcome[0], PermanentError):
-        raise outcome[0]
-    if isinstance(outcome[0], Exception):
+def _prepare(started: SparkSession, settings: SparkSettings) -> None:
+    if settings.remote is not None:
+        for name, value in settings.conf.items():
+            _configure(started, name, value)
+    for name, value in ALWAYS.items():
+        started.conf.set(name, value)
+    sent = settings.packages if settings.is_local else (PROJECT, *settings.packages)
+    if sent:
+        _FOLDERS.append(folder := tempfile.TemporaryDirectory(prefix="medallion-project-"))
+        started.addArtifacts(zipped(sent, Path(folder.name)), pyfile=True)
+
+
+def _configure(started: SparkSession, name: str, value: str) -> None:
+    from pyspark.errors import PySparkException
+
+    try:
+        started.conf.set(name, value)
+    except PySparkException as error:
+        if "CANNOT_MODIFY" not in str(error):
+            raise
         raise PermanentError(
-            "Spark does not start",
-            expected=f"a session at {settings.where}",
-            found=str(outcome[0]).strip().partition("\n")[0],
-            do="see what Java printed above; Java 17 is needed, and MEDALLION_SPARK_CONF has to suit this Spark",
-        ) from outcome[0]
-    started: SparkSession = outcome[0]
-    return started
+            "MEDALLION_SPARK_CONF holds what a Spark Connect server lets nobody change",
+            expected="configuration of a session",
+            found=f"{name} ({str(error).strip().partition(chr(10))[0]})",
+            do=f"give {name} to the server when it starts, and take it out of MEDALLION_SPARK_CONF",
+        ) from error
 
 
 def _connect(settings: SparkSettings) -> SparkSession:
-    from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
     from pyspark.sql.connect.client.core import DefaultChannelBuilder
     from pyspark.sql.connect.client.retries import DefaultPolicy
@@ -114,18 +158,6 @@ def _connect(settings: SparkSettings) -> SparkSession:
     remote.client.set_retry_policies([DefaultPolicy(max_retries=CONNECT_RETRIES)])
     # At its exit pyspark tells the server to forget models: without end, if that server is gone.
     atexit.register(remote.client.set_retry_policies, [])
-    for name, value in settings.conf.items():
-        try:
-            remote.conf.set(name, value)
-        except PySparkException as error:
-            raise PermanentError(
-                "MEDALLION_SPARK_CONF holds what a Spark Connect server lets nobody change",
-                expected="configuration of a session",
-                found=f"{name} ({str(error).strip().partition(chr(10))[0]})",
-                do=f"give {name} to the server when it starts, and take it out of MEDALLION_SPARK_CONF",
-            ) from error
-    with tempfile.TemporaryDirectory(prefix="medallion-project-") as folder:
-        remote.addArtifacts(zipped_project(Path(folder)), pyfile=True)
     return remote
 
 
@@ -145,22 +177,8 @@ def _start(settings: SparkSettings) -> SparkSession:
     started.sparkContext.setLogLevel("ERROR")
     if settings.python or settings.is_local:
         started.sparkContext.pythonExec = settings.python or sys.executable
-    if not settings.is_local:
-        _KEPT.append(folder := tempfile.TemporaryDirectory(prefix="medallion-project-"))
-        started.addArtifacts(zipped_project(Path(folder.name)), pyfile=True)
     return started
 
 
-_KEPT: list[tempfile.TemporaryDirectory[str]] = []
+_FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
 """Where a driver serves the project from, for executors that come later; removed when the process ends."""
-
-
-def zipped_project(folder: Path) -> str:
-    """A zip of this project, which executors import; what it needs has to be installed there."""
-    package = Path(__file__).parents[2]
-    file = folder / f"{package.name}.zip"
-    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
-        for path in sorted(package.rglob("*")):
-            if path.is_file() and path.suffix != ".pyc":
-                archive.write(path, path.relative_to(package.parent))
-    return str(file)

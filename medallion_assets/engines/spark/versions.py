@@ -8,34 +8,34 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 
 import polars as pl
 
+from medallion_assets.engines.spark.sources import PROJECT, digest
 from medallion_assets.errors import PermanentError
 
 
 class OtherVersionError(PermanentError):
-    """An executor has another Python, another Polars, or another version of this project."""
+    """An executor has another Python, another Polars, or another version of this project or of a pipeline's package."""
+
+
+PACKAGE = "package "
+"""What the packages of a user's pipelines are listed with."""
 
 
 @cache
-def versions() -> dict[str, str]:
+def versions(packages: tuple[str, ...] = ()) -> dict[str, str]:
     """What this process has. Hashes of keys are compared between processes, so they have to be the same in all."""
-    source = hashlib.sha256()
-    for name, text in sorted(_modules(files("medallion_assets"), "")):
-        source.update(f"{name}\n".encode() + text)
     hashes = pl.DataFrame({"a": ["x", "", None, "a longer text than sixteen bytes"], "b": [1, 2, 3, None]})
     return {
         "Python": ".".join(platform.python_version_tuple()[:2]),
         "Polars": pl.__version__,
-        "medallion_assets": source.hexdigest()[:12],
+        PROJECT: digest(PROJECT),
         "hashes": hashlib.sha256(
             str(hashes.select(pl.struct("a", "b").hash()).to_series().to_list()).encode()
         ).hexdigest()[:12],
+        **{f"{PACKAGE}{name}": digest(name) for name in packages},
     }
 
 
@@ -45,21 +45,24 @@ def expect_same(driver: dict[str, str]) -> None:
     Raises:
         OtherVersionError: it has not.
     """
-    here = versions()
+    here = versions(tuple(name.removeprefix(PACKAGE) for name in driver if name.startswith(PACKAGE)))
     differing = [name for name, version in driver.items() if here.get(name) != version]
     if differing:
         raise OtherVersionError(
             f"an executor on {platform.node()} has another {', '.join(differing)} than the driver",
             expected=", ".join(f"{name} {driver[name]}" for name in differing),
             found=", ".join(f"{name} {here.get(name)}" for name in differing),
-            do="install the same release of medallion-assets with its locked requirements where the executors run, and "
-            "set MEDALLION_SPARK_PYTHON to that interpreter",
+            do="install the same release of medallion-assets with its locked requirements, and of your own packages, "
+            "where the executors run, and set MEDALLION_SPARK_PYTHON to that interpreter",
         )
 
 
-def _modules(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            yield from _modules(entry, f"{name}{entry.name}/")
-        elif entry.name.endswith(".py"):
-            yield f"{name}{entry.name}", entry.read_bytes()
+def module_missing(error: ModuleNotFoundError) -> OtherVersionError:
+    """The error for work that names a module which the executor has not."""
+    return OtherVersionError(
+        f"an executor on {platform.node()} lacks a module that the driver has",
+        expected=f"the module {error.name}",
+        found=str(error),
+        do="name the pipeline that it belongs to in MEDALLION_PIPELINES, whose packages are sent along; what these "
+        "import besides has to be installed where the executors run (MEDALLION_SPARK_PYTHON)",
+    )

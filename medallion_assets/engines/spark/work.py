@@ -19,7 +19,7 @@ from zipimport import zipimporter
 
 import pyarrow as pa
 
-from medallion_assets.engines.spark.versions import expect_same
+from medallion_assets.engines.spark.versions import expect_same, module_missing
 from medallion_assets.errors import PermanentError
 from medallion_assets.errors.native import as_error
 
@@ -50,6 +50,8 @@ def _answer(function: bytes, item: bytes, driver: dict[str, str]) -> bytes:
     try:
         expect_same(driver)
         return _pickled((pickle.loads(function)(pickle.loads(item)), None))  # noqa: S301 - the driver's own
+    except ModuleNotFoundError as error:
+        return _pickled((None, module_missing(error)))
     except BaseException as error:
         if (ours := as_error("an executor", error)) is not None:
             raise ours from None  # ends this process

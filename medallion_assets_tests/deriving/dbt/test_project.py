@@ -8,18 +8,24 @@ import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from medallion_assets.delta.duckdb_views import connect
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt import project
-from medallion_assets.deriving.dbt.build import Build, Node, build
+from medallion_assets.deriving.dbt.build import Build, Node, _node, build
+from medallion_assets.deriving.dbt.in_duckdb import IN_DUCKDB
+from medallion_assets.deriving.dbt.in_spark import InSpark
 from medallion_assets.deriving.dbt.prepare import prepare
 from medallion_assets.deriving.dbt.project import PARSED_OF, Call, prepared_specs, ship_parsed
 from medallion_assets.deriving.dbt.rebuild import rebuild_models
 from medallion_assets.deriving.dbt.refresh import refresh
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, Specs
+from medallion_assets.deriving.dbt.warehouse import Warehouse
+from medallion_assets.engines.aside import Place
+from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.errors import DiskFullError, LostJobError, ModelTestsError, OutOfMemoryError, PermanentError
 from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets_tests.deriving.dbt.planting import NOW
@@ -107,21 +113,38 @@ def test_results_that_lack_a_model_or_a_test_are_refused() -> None:
             Build(nodes=nodes, seconds=0).expect_complete(specs)
 
 
+IN_SPARK = InSpark(engine=SparkEngine(), spark=None, place=Place("lakehouse"))
+
+
 @pytest.mark.parametrize(
-    ("said", "error"),
+    ("warehouse", "said", "error"),
     [
-        ("Out of Memory Error: failed to allocate", OutOfMemoryError),
-        ("IO Error: No space left on device", DiskFullError),
-        ("Job aborted: most recent failure: ExecutorLostFailure (executor 1 exited) Reason: x", LostJobError),
-        ("org.apache.spark.SparkException: java.lang.OutOfMemoryError: Java heap space", OutOfMemoryError),
-        ("Conversion Error: 'SESSION UNAVAILABLE' is no number", PermanentError),
+        (IN_DUCKDB, "Out of Memory Error: failed to allocate", OutOfMemoryError),
+        (IN_DUCKDB, "IO Error: No space left on device", DiskFullError),
+        (IN_DUCKDB, "IO Error: Connection refused", PermanentError),
+        (IN_DUCKDB, "Conversion Error: 'MemoryError' is no number", PermanentError),
+        (IN_SPARK, "java.io.IOException: No space left on device", DiskFullError),
+        (IN_SPARK, "Job aborted: most recent failure: ExecutorLostFailure (executor 1 exited) Reason: x", LostJobError),
+        (IN_SPARK, "org.apache.spark.SparkException: java.lang.OutOfMemoryError: Java heap space", OutOfMemoryError),
+        (IN_SPARK, "[CAST_INVALID_INPUT] 'SESSION UNAVAILABLE' is no number", PermanentError),
     ],
 )
-def test_too_little_room_and_lost_processes_are_none_of_the_sqls_faults(said: str, error: type[Exception]) -> None:
-    node = Node(name="m", kind="model", status="error", message=said)
+def test_each_warehouse_tells_too_little_room_and_lost_processes_from_faults_of_the_sql(
+    warehouse: Warehouse, said: str, error: type[Exception]
+) -> None:
+    of_dbt = SimpleNamespace(name="m", resource_type="model", relation_name=None)
+    result = SimpleNamespace(node=of_dbt, status="error", failures=None, message=said, execution_time=0.0)
     with pytest.raises(error) as raised:
-        Build(nodes=(node,), seconds=0).expect_passed()
+        Build(nodes=(_node(result, warehouse),), seconds=0).expect_passed()
     assert raised.type is error
+
+
+def test_sql_of_the_warehouse_itself_notices_that_its_session_is_lost() -> None:
+    def refuse(_: str) -> None:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    with pytest.raises(LostJobError):
+        replace(IN_SPARK, spark=SimpleNamespace(sql=refuse), schemas={"gold"}).drop()
 
 
 def test_tests_that_failed_are_named_first_where_a_model_broke_of_their_rows_too() -> None:

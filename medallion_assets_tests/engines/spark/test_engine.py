@@ -29,7 +29,7 @@ def test_answers_come_in_the_order_of_the_items_from_other_processes(spark: Spar
     answers = list(spark.map_items(partial(process_of, times=3), range(9)))
     assert [number for number, _ in answers] == [3 * number for number in range(9)]
     assert os.getpid() not in {process for _, process in answers}
-    assert list(spark.map_items(process_of, [])) == []
+    assert list(spark.map_items(str, [])) == []
 
 
 def refuse(number: int) -> int:
@@ -102,7 +102,7 @@ def test_frames_hold_what_files_hold(tmp_path: Path, spark: SparkEngine) -> None
         (tmp_path / folder).mkdir()
         ROWS.write_parquet(tmp_path / folder / "part-1.parquet")
     paths = ("day=2025-01-02/part-1.parquet", "day=__HIVE_DEFAULT_PARTITION__/part-1.parquet")
-    schema = pl.Schema({**ROWS.schema, "day": pl.Date, "later": pl.String})
+    schema = pl.Schema([*ROWS.schema.items(), ("day", pl.Date), ("later", pl.String)])
     files = Files(uri=str(tmp_path), paths=paths, schema=schema, partition_by="day")
     found, expected = spark.fetch(spark.scan(files)), files.scan().collect()
     order = ["day", "text"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pickle import PicklingError
+
 import pytest
 
-from medallion_assets.engines.spark.failures import as_ours, spark_failures
+from medallion_assets.engines.spark.failures import as_ours, not_started, spark_failures
 from medallion_assets.engines.spark.versions import OtherVersionError
 from medallion_assets.errors import LostJobError, OutOfMemoryError, PanicError, PermanentError, TransientError
+from medallion_assets.settings.spark import SparkSettings
 
 CALLED = "An error occurred while calling o95.collectToPython.\n: "
 ABORTED = (
@@ -30,6 +33,8 @@ LOST_EXECUTOR = (
     f"{RECENT}ExecutorLostFailure (executor 1 exited caused by one of the running tasks) Reason: Command exited with "
     "code 137\n"
 )
+FORBIDDEN = "S3Exception: x (Service: S3, Status Code: 403, Request ID: 1)"
+MAX_RESULT = (PermanentError, "raise spark.driver.maxResultSize in MEDALLION_SPARK_CONF")
 
 
 @pytest.mark.parametrize(
@@ -52,6 +57,22 @@ LOST_EXECUTOR = (
             "PanicError",
         ),
         (f"{RECENT}java.lang.OutOfMemoryError: Java heap space\n", OutOfMemoryError, "Java heap space"),
+        (f"{ABORTED}Total size of 3 tasks is bigger than spark.driver.maxResultSize (1024.0 MiB)", *MAX_RESULT),
+        (
+            f"{CALLED}Serialized task 0:0 was 300 bytes, which exceeds max allowed: spark.rpc.message.maxSize (1)",
+            PermanentError,
+            "raise spark.rpc.message.maxSize in MEDALLION_SPARK_CONF",
+        ),
+        (
+            "status = StatusCode.RESOURCE_EXHAUSTED\ndetails = Received message larger than max (3 vs. 2)",
+            PermanentError,
+            "raise spark.connect.grpc.maxInboundMessageSize",
+        ),
+        (f"{RECENT}org.apache.spark.SparkArithmeticException: [OVERFLOW] x", PermanentError, "[OVERFLOW] x"),
+        (f"{RECENT}java.nio.file.AccessDeniedException: s3a://b: {FORBIDDEN}", PermanentError, "the keys or the role"),
+        (f"{RECENT}{FORBIDDEN}:RequestTimeTooSkewed", TransientError, "RequestTimeTooSkewed"),
+        ("status = StatusCode.UNAUTHENTICATED", PermanentError, "UNAUTHENTICATED"),
+        ("'JavaPackage' object is not callable", LostJobError, "JavaPackage"),
         (
             f"{CALLED}org.apache.spark.SparkException: [SPARK_JOB_CANCELLED] Job 7 cancelled\n",
             TransientError,
@@ -75,8 +96,48 @@ class AnalysisException(Exception):  # noqa: N818 - as PySpark calls it
     """By its name alone: Spark is not needed here."""
 
 
-def test_what_fails_each_time_is_permanent() -> None:
-    assert type(as_ours(AnalysisException("no such column"))) is PermanentError
+class SparkRuntimeException(Exception):  # noqa: N818
+    """The same."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AnalysisException("no such column"),
+        SparkRuntimeException("no such field"),
+        TypeError("cannot pickle '_thread.lock' object"),
+        PicklingError("Can't pickle <lambda>"),
+        ValueError("not a port"),
+    ],
+)
+def test_what_fails_each_time_is_permanent(error: Exception) -> None:
+    assert type(as_ours(error)) is PermanentError
+
+
+REMOTE = SparkSettings(remote="sc://h:443/;token=hush-hush;use_ssl=true")
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("status = StatusCode.UNAVAILABLE", TransientError),
+        ("[RETRIES_EXCEEDED] The maximum number of retries has been exceeded.", TransientError),
+        ("[JAVA_GATEWAY_EXITED] Java gateway process exited before sending its port number.", TransientError),
+        ("All masters are unresponsive! Giving up.", TransientError),
+        (f"{CALLED}java.lang.IllegalArgumentException: System memory 1 must be at least 2.", PermanentError),
+        (f"{CALLED}org.apache.spark.SparkException: Could not parse Master URL: 'here'", PermanentError),
+        ("[CANNOT_MODIFY_CONFIG] spark.executor.memory", PermanentError),
+    ],
+)
+def test_why_there_is_no_session_says_whether_it_is_tried_again(said: str, kind: type[Exception]) -> None:
+    error = not_started(RuntimeError(said), REMOTE)
+    assert type(error) is kind
+    assert "Spark does not start; expected: a session at sc://h:443; found: " in str(error)
+
+
+@pytest.mark.parametrize("said", [f"no URL: {REMOTE.remote}", "tokenhush-hush: hush-hush is no pair"])
+def test_why_there_is_no_session_names_no_token(said: str) -> None:
+    assert "hush-hush" not in str(not_started(RuntimeError(said), REMOTE))
 
 
 @pytest.mark.parametrize("kind", [FileNotFoundError, LostJobError])

@@ -7,18 +7,21 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from medallion_assets.engines.spark import requirements
+from medallion_assets.engines.spark import loss, requirements
 from medallion_assets.engines.spark import session as module
 from medallion_assets.engines.spark.engine import SparkEngine
-from medallion_assets.engines.spark.requirements import SparkMissingError, expect_answer, expect_jars
+from medallion_assets.engines.spark.loss import is_lost
+from medallion_assets.engines.spark.requirements import SparkMissingError, expect_answer, expect_jars, expect_s3
 from medallion_assets.engines.spark.session import session
 from medallion_assets.engines.spark.versions import OtherVersionError, expect_same, versions
-from medallion_assets.errors import TransientError
+from medallion_assets.errors import LostJobError, PermanentError, TransientError
 from medallion_assets.settings.spark import SparkSettings
 from medallion_assets_tests.services.processes import free_port
 
@@ -27,7 +30,10 @@ from medallion_assets_tests.services.processes import free_port
 def with_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if Spark's packages were there; and without the session that other tests share."""
     monkeypatch.setattr(requirements, "find_spec", lambda name: name)
-    monkeypatch.setattr(module, "session", session.__wrapped__)
+    monkeypatch.setitem(sys.modules, "pyspark", SimpleNamespace(__version__="4.1.1"))
+    monkeypatch.setattr(module, "_kept", lru_cache(maxsize=1)(module._kept.__wrapped__))
+    for holder in (module, loss):
+        monkeypatch.setattr(holder, "forget_java", lambda: None)
 
 
 def test_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +125,137 @@ def test_a_spark_that_may_bring_its_own_client_of_s3_needs_no_jars(
 ) -> None:
     monkeypatch.setattr(requirements, "find_spec", lambda _: None)
     expect_jars(replace(SparkSettings(lakehouse_url="s3://bucket/lakehouse", jars=tmp_path), **change))
+
+
+HERE = SparkSettings(master="local[1]", has_java_home=True, conf={"spark.sql.ansi.enabled": "false"})
+
+
+class Session:
+    """One as this machine would have it, of which Java is there until it is gone."""
+
+    def __init__(self, version: str = "4.1.1") -> None:
+        self.version = version
+        self.is_gone = self.was_stopped = False
+        self.conf = SimpleNamespace(values=dict(HERE.conf), set=self._set, get=self._get)
+        self._sc = SimpleNamespace(_jsc=SimpleNamespace(sc=lambda: SimpleNamespace(isStopped=self._answer)))
+
+    def _set(self, name: str, value: str) -> None:
+        self._answer()
+        self.conf.values[name] = value
+
+    def _get(self, *_: str) -> str:
+        self._answer()
+        return ""
+
+    def _answer(self) -> bool:
+        if self.is_gone:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return self.was_stopped
+
+    def stop(self) -> None:
+        self.was_stopped = True
+
+    def interruptAll(self) -> None:  # noqa: N802 - as PySpark calls it
+        self._answer()
+
+
+def starts(monkeypatch: pytest.MonkeyPatch, *sessions: Any) -> None:
+    """What is started, one after the other; an error is raised."""
+    given = iter(sessions)
+
+    def start(_: SparkSettings) -> Any:
+        started = next(given)
+        if isinstance(started, Exception):
+            raise started
+        return started
+
+    monkeypatch.setattr(module, "_start", start)
+
+
+@pytest.mark.parametrize("loss", ["is_gone", "was_stopped"])
+def test_of_a_session_that_is_lost_the_next_to_ask_has_another(monkeypatch: pytest.MonkeyPatch, loss: str) -> None:
+    """Whatever was done on it when it was lost: work, a frame, or dbt."""
+    first, second = Session(), Session()
+    starts(monkeypatch, first, second)
+    assert session(HERE) is session(HERE) is first
+    setattr(first, loss, True)
+    assert session(HERE) is session(HERE) is second
+    assert first.was_stopped
+
+
+class ConnectSession(SimpleNamespace):
+    """A client's, whose server says something."""
+
+    @property
+    def version(self) -> str:
+        if self.says:
+            raise RuntimeError(self.says)
+        return "4.1.1"
+
+
+@pytest.mark.parametrize(
+    ("says", "stopped", "lost"),
+    [
+        ("", False, False),
+        ("", True, True),
+        ("StatusCode.UNAVAILABLE", False, True),
+        ("[INVALID_HANDLE.SESSION_CHANGED] The existing server session", False, True),
+        ("StatusCode.UNAUTHENTICATED", False, False),
+    ],
+)
+def test_a_client_of_connect_asks_its_server(says: str, *, stopped: bool, lost: bool) -> None:
+    assert is_lost(ConnectSession(says=says, is_stopped=stopped)) is lost
+
+
+def test_cores_are_asked_for_as_any_work_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Java is gone between the look at the session and the question."""
+
+    class GoneWhenAsked(Session):
+        def _get(self, *_: str) -> str:
+            self.is_gone = True
+            return super()._get()
+
+    starts(monkeypatch, GoneWhenAsked())
+    with pytest.raises(LostJobError, match="a process of Spark's ended without a word"):
+        _ = SparkEngine(settings=HERE).processes
+
+
+def test_a_start_that_failed_leaves_nothing_and_may_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, second = Session(), Session()
+    broken.is_gone = True
+    starts(monkeypatch, RuntimeError("StatusCode.UNAVAILABLE"), broken, second)
+    for _ in range(2):
+        with pytest.raises(TransientError, match="Spark does not start"):
+            session(HERE)
+    assert broken.was_stopped
+    assert session(HERE) is second
+
+
+def test_ansi_mode_is_on_whatever_the_configuration_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts(monkeypatch, Session())
+    assert session(HERE).conf.values["spark.sql.ansi.enabled"] == "true"
+
+
+def test_a_spark_that_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the packages here, or of the server: each says its release."""
+    starts(monkeypatch, Session("3.5.4-amzn-0"))
+    with pytest.raises(SparkMissingError, match=r"too old.*found: Spark 3\.5\.4-amzn-0, at local.*emr-spark-8\.0\.0"):
+        session(HERE)
+    monkeypatch.setitem(sys.modules, "pyspark", SimpleNamespace(__version__="3.5.2"))
+    with pytest.raises(SparkMissingError, match=r"found: Spark 3\.5\.2, the pyspark of this process"):
+        session(HERE)
+
+
+@pytest.mark.parametrize(("said", "kind"), [("Status Code: 403", PermanentError), ("timed out", TransientError)])
+def test_s3_that_is_not_reached(said: str, kind: type[Exception]) -> None:
+    def is_empty() -> None:
+        raise RuntimeError(f"java.nio.file.AccessException: {said}")
+
+    frame = SimpleNamespace(parquet=lambda _: SimpleNamespace(isEmpty=is_empty))
+    spark: Any = SimpleNamespace(read=SimpleNamespace(schema=lambda _: frame))
+    with pytest.raises(kind, match=f"does not reach the lakehouse.*{said}") as refused:
+        expect_s3(spark, SparkSettings(lakehouse_url="s3://bucket/lakehouse"))
+    assert type(refused.value) is kind
 
 
 def test_another_version_on_an_executor() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 import sys
 import zipfile
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 pytest.importorskip("pyarrow")
 
+from medallion_assets.engines.spark.versions import OtherVersionError
 from medallion_assets.engines.spark.work import answers
 
 
@@ -26,3 +28,16 @@ def test_a_task_leaves_no_zip_to_be_read_anew_by_the_next(tmp_path: Path, monkey
     assert list(answers([], b"", {})) == []
     assert not any(isinstance(importer, zipimporter) for importer in sys.path_importer_cache.values())
     assert importlib.import_module("zipped_second").__name__ == "zipped_second"
+
+
+def test_work_that_names_a_module_which_is_not_there_says_what_to_do() -> None:
+    """No error of the item, that would be raised as it was and tried again."""
+    pytest.importorskip("pyspark")
+    import pyarrow as pa
+
+    items = pa.record_batch([pa.array([0]), pa.array([pickle.dumps(1)], pa.binary())], names=["number", "item"])
+    (batch,) = answers([items], b"cshop_elsewhere.rules\nwork\n.", {})
+    _, error = pickle.loads(batch.column(1)[0].as_py())
+    assert type(error) is OtherVersionError
+    assert "expected: the module shop_elsewhere; found: No module named 'shop_elsewhere'" in str(error)
+    assert "MEDALLION_PIPELINES" in str(error)

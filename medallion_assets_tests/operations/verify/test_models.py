@@ -21,6 +21,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.build import Build, Node
 from medallion_assets.deriving.dbt.publish import publish
 from medallion_assets.deriving.dbt.refresh import refresh
+from medallion_assets.errors import DiskFullError
 from medallion_assets.operations.verify import models as verify_module
 from medallion_assets.operations.verify.findings import Finding, Verification
 from medallion_assets.operations.verify.lakehouse import verify
@@ -168,8 +169,8 @@ def fail(monkeypatch: pytest.MonkeyPatch, *failed: Node) -> None:
 
 @pytest.mark.slow
 def test_no_room_to_build_again_is_said_and_no_finding(lake: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = "IO Error: No space left on device"
-    fail(monkeypatch, Node(name="fct_order_line", kind="model", status="error", message=said))
+    no_room = DiskFullError("dbt could not build fct_order_line: the disk is full")
+    fail(monkeypatch, Node(name="fct_order_line", kind="model", status="error", no_room=no_room))
     found = looked_at(lake)
     assert found.findings == []
     assert "the disk is full" in found.notes[0]

@@ -1,0 +1,74 @@
+"""Sources: this project and the packages of a user's pipelines, as they are sent along and compared.
+
+Belongs here: reading them wherever Python found them, in a folder or a zip; zipping them.
+Does not: what is done where they differ (engines.spark.versions).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from zipfile import ZIP_DEFLATED, ZipFile
+
+PROJECT = __name__.partition(".")[0]
+NONE = "none"
+
+
+def digest(name: str) -> str:
+    """Names the Python files of a top-level package or module, another one when any of them changes."""
+    if find_spec(name) is None:
+        return NONE
+    source = hashlib.sha256()
+    for path, content in sorted(_files(name)):
+        if path.endswith(".py") and content:  # an empty one says nothing, and a zip may have one more
+            source.update(f"{path}\n".encode() + content)
+    return source.hexdigest()[:12]
+
+
+def zipped(names: Iterable[str], folder: Path) -> str:
+    """A zip of packages that executors import; what these need has to be installed there.
+
+    Python imports nothing from a zip that was compiled: a package which has that has to be installed as well.
+    """
+    file = folder / f"{PROJECT}.zip"
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        for name in names:
+            found = dict(_files(name))
+            if not any(path.endswith(tuple(EXTENSION_SUFFIXES)) for path in found):
+                folders = {parent for path in found for parent in PurePosixPath(path).parents if parent.name}
+                for parent in sorted(folders):  # without an entry, one without __init__.py is not found
+                    archive.writestr(f"{parent}/", b"")
+                for path, content in found.items():
+                    archive.writestr(path, content)
+    return str(file)
+
+
+def _files(name: str) -> Iterator[tuple[str, bytes]]:
+    spec = find_spec(name)
+    if spec is None:
+        return
+    if spec.submodule_search_locations is None:
+        read = getattr(spec.loader, "get_source", lambda _: "")
+        yield f"{name}.py", (read(name) or "").encode()
+        return
+    if (
+        spec.loader is None or spec.origin is None
+    ):  # a namespace, which becomes a package: only so Python finds its files in a zip
+        yield f"{name}/__init__.py", b""
+    yield from _within(files(name), name)
+
+
+def _within(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        if entry.name.startswith(".") or entry.name == "__pycache__":
+            continue
+        path = f"{name}/{entry.name}"
+        if entry.is_dir():
+            yield from _within(entry, path)
+        else:
+            yield path, entry.read_bytes()
