@@ -29,6 +29,9 @@ from benchmarks.contestants import CHANGED, CONTESTANTS, CUSTOMERS_IN, SESSION, 
 from benchmarks.measuring import Line, report
 from benchmarks.peers.session import missing
 from benchmarks.watching import ROLES, Cost, FailedError, Role, Watched, watch
+from medallion_assets.engines.spark.requirements import SparkMissingError, expect_installed
+from medallion_assets.settings import inherited_environment
+from medallion_assets.settings.spark import spark_settings
 
 ROWS = "500000,2000000,10000000"
 CHANGED_SHARE = 0.1
@@ -155,11 +158,8 @@ def main(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run every contestant on every size, and print what it took with every goal; exit with 1 if one is missed."""
-    sizes, names = sorted(int(size) for size in rows.split(",")), engines.split(",")
-    if unknown := sorted(set(names) - set(CONTESTANTS)):
-        raise typer.BadParameter(f"unknown: {', '.join(unknown)}; there are {', '.join(CONTESTANTS)}")
-    if set(names) & set(PEERS) and (lacking := missing()) is not None:
-        raise typer.BadParameter(f"the peers cannot run: {lacking}")
+    sizes, names = _sizes(rows), engines.split(",")
+    _expect_runnable(names)
     results: list[Result] = []
     failed: list[Line] = []
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
@@ -181,6 +181,29 @@ def main(
         raise typer.Exit(0 if all(line.holds for line in lines) else 1)
     Console().print(printed(results))
     report(lines, as_json=False)
+
+
+def _sizes(rows: str) -> list[int]:
+    try:
+        sizes = sorted(int(size) for size in rows.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"{rows!r}: expected numbers of rows with commas between them, as {ROWS}") from None
+    if sizes[0] < 1:
+        raise typer.BadParameter(f"{rows!r}: expected at least one row")
+    return sizes
+
+
+def _expect_runnable(names: Sequence[str]) -> None:
+    """An hour later a child's trace would say it."""
+    if unknown := sorted(set(names) - set(CONTESTANTS)):
+        raise typer.BadParameter(f"unknown: {', '.join(unknown)}; there are {', '.join(CONTESTANTS)}")
+    if set(names) & set(PEERS) and (lacking := missing()) is not None:
+        raise typer.BadParameter(f"the peers cannot run: {lacking}")
+    if "spark" in names:
+        try:
+            expect_installed(spark_settings(inherited_environment()))
+        except SparkMissingError as error:
+            raise typer.BadParameter(f"spark cannot run: {error}") from error
 
 
 if __name__ == "__main__":

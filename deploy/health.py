@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
     from dagster._core.remote_representation.external import RemoteRepository
 
+    from medallion_assets.settings import Settings
+
 SECONDS = 5
 """How long a part may take to answer."""
 LOOK_SECONDS = 30
@@ -69,12 +71,27 @@ def settings() -> str:
 
     try:
         found = load_settings()
+        _expect_usable(found)
     except MedallionError as error:
         raise NotWellError(str(error), "correct the settings file, then restart") from error
     if not os.environ.get("MEDALLION_TRIGGERS"):
         do = "set it to on (or off, if that is meant) in the settings file, or copy the units of this release"
         raise NotWellError("MEDALLION_TRIGGERS is not set: no sensor and no schedule would start anything", do)
     return f"lakehouse {found.lakehouse_url}, triggers {'on' if found.uses_triggers else 'off'}"
+
+
+def _expect_usable(found: Settings) -> None:
+    """Raises MedallionError where a run would fail at once: for what is not installed, nobody who answers, no table."""
+    if found.engine == "spark":
+        from medallion_assets.engines.spark.requirements import expect_answer, expect_installed
+
+        expect_installed(found.spark)
+        expect_answer(found.spark)
+    if found.compute.tables:
+        from medallion_assets.contracts.catalog import load_catalog
+        from medallion_assets.stages.all import expect_known_tables
+
+        expect_known_tables(found.compute, load_catalog(found.pipelines), found.first_day)
 
 
 def secrets() -> str:

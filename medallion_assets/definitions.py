@@ -30,7 +30,7 @@ from medallion_assets.orchestration.assets.query_alerts import query_alerts_asse
 from medallion_assets.orchestration.assets.serving import serving_asset
 from medallion_assets.orchestration.assets.silver import derived_asset, silver_asset
 from medallion_assets.orchestration.jobs import jobs
-from medallion_assets.orchestration.remote.elsewhere import Elsewhere, expect_known_tables
+from medallion_assets.orchestration.remote.elsewhere import Elsewhere
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
 from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.orchestration.sensors.alerts import outcome_sensors
@@ -40,7 +40,7 @@ from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.refining.judged_contracts import judged
 from medallion_assets.settings import Settings, load_settings
-from medallion_assets.stages.all import all_stages
+from medallion_assets.stages.all import expect_known_tables
 
 
 def build_defs(
@@ -61,8 +61,7 @@ def build_defs(
     for table in catalog.loaded_tables:
         judged(table)  # a contract that cannot work is refused here, not in its first run
     first_day = settings.first_day
-    tables = [stage.table for stage in all_stages(catalog, first_day)]
-    expect_known_tables(settings.compute, tables, [table for built in catalog.dbt for table in built.models])
+    expect_known_tables(settings.compute, catalog, first_day)
     queries = read_query_alerts(settings.query_alerts)
     duckdb_limits = DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)
     docs = DocsPlace(folder=settings.home / DOCS, url=settings.dbt_docs_url)

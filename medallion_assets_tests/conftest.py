@@ -171,6 +171,16 @@ def spark_elsewhere() -> None:
         _without("spark", missing)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def engine_is_there() -> None:
+    """With `--engine spark` any test may make a lakehouse on it."""
+    if pipeline.ENGINE == "spark":
+        try:
+            expect_spark()
+        except ServiceMissingError as missing:
+            _without("spark", missing)
+
+
 @pytest.fixture(scope="session")
 def spark_jars() -> Path:
     """Where what Spark reads S3 with lies."""

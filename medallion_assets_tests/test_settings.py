@@ -74,7 +74,7 @@ def test_places_are_absolute_paths_or_s3(value: str, place: str) -> None:
         ("MEDALLION_SPARK_REMOTE", "sc://host:70000", "sc://spark.example.com"),
         ("MEDALLION_SPARK_MASTER", "spark://host:7o77", "spark://one:7077,another:7077"),
         ("MEDALLION_SPARK_MASTER", "spark://one:7077,another:", "spark://one:7077,another:7077"),
-        ("MEDALLION_SPARK_CONF", "[]", "a JSON object of"),
+        ("MEDALLION_SPARK_MASTER", "lcoal[2]", "local[*], spark://host:7077"),
         ("MEDALLION_FIRST_DAY", "tomorrow", "YYYY-MM-DD"),
         ("MEDALLION_FIRST_DAY", "2025-02-29", "YYYY-MM-DD"),
         ("MEDALLION_RAW_URL", "gs://bucket/raw", "s3://bucket/prefix"),
@@ -204,6 +204,37 @@ def test_spark_is_given_no_secrets() -> None:
     with pytest.raises(SettingsError, match=r"a secret.*found: spark\.hadoop\.fs\.s3a\.secret\.key;") as refused:
         load_settings({"MEDALLION_SPARK_CONF": '{"spark.hadoop.fs.s3a.secret.key": "hush"}'})
     assert "hush" not in str(refused.value)
+
+
+def test_settings_of_spark_may_be_numbers_true_or_false() -> None:
+    said = '{"spark.speculation": true, "spark.task.maxFailures": 8, "spark.memory.fraction": 0.5, "spark.a": "b"}'
+    assert load_settings({"MEDALLION_SPARK_CONF": said}).spark.conf == {
+        "spark.speculation": "true",
+        "spark.task.maxFailures": "8",
+        "spark.memory.fraction": "0.5",
+        "spark.a": "b",
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("{a", "no JSON: Expecting property name"),
+        ('["x"]', "no object, but list"),
+        ('{"spark.a": ["x"], "spark.b": null, "spark.c": "d"}', "something else for spark.a, spark.b"),
+    ],
+)
+def test_what_is_wrong_with_settings_of_spark_is_said(said: str, found: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({"MEDALLION_SPARK_CONF": said})
+    assert found in str(refused.value.found)
+    assert "a JSON object of texts, numbers, true and false" in str(refused.value.expected)
+
+
+def test_sparks_jars_are_looked_for_where_make_put_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command may be given in any directory."""
+    monkeypatch.chdir(tmp_path)
+    assert load_settings({}).spark.jars == REPOSITORY / ".cache" / "spark-jars"
 
 
 def test_the_token_of_a_connect_server_is_printed_nowhere() -> None:

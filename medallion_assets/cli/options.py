@@ -38,11 +38,16 @@ def lakehouse_for(command: str) -> Lakehouse:
 
     author = {"command": f"medallion {command}", "started_by": getpass.getuser()}
     settings = load_settings()
+    catalog = load_catalog(settings.pipelines)
+    if settings.compute.tables:
+        from medallion_assets.stages.all import expect_known_tables
+
+        expect_known_tables(settings.compute, catalog, settings.first_day)
     return Lakehouse(
         url=settings.lakehouse_url,
         storage_options=settings.storage_options,
         author=author,
-        catalog=load_catalog(settings.pipelines),
+        catalog=catalog,
         engine=engine_of(settings),
     )
 

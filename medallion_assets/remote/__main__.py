@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -37,7 +36,7 @@ from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.remote.messages import send, send_end
 from medallion_assets.remote.pipes import open_pipes
 from medallion_assets.remote.place import RemotePlace
-from medallion_assets.remote.request import PROJECT, Request
+from medallion_assets.remote.request import PROJECT, Request, release
 from medallion_assets.remote.watching import ended_with
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets.stages.all import stage_named
@@ -75,7 +74,12 @@ def run_stage(
         SettingsError: this process has another version of the project, or lakehouse, than the one that asks.
         MedallionError: what the stage raises.
     """
-    _expect_same("version of the project", request.version, version(PROJECT), do="install the same version there")
+    _expect_same(
+        "version of the project",
+        request.version,
+        release(),
+        do="install there what Dagster has: the wheel, archive or checkout made anew of the same source",
+    )
     _expect_same(
         "lakehouse", request.lakehouse_url, settings.lakehouse_url, do="set MEDALLION_LAKEHOUSE_URL there as here"
     )
@@ -185,7 +189,7 @@ def _request(given: argparse.Namespace, settings: Settings) -> Request:
         started_by=getpass.getuser(),
         trigger="a person",
         lakehouse_url=settings.lakehouse_url,
-        version=version(PROJECT),
+        version=release(),
     )
 
 

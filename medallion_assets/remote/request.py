@@ -7,12 +7,20 @@ Does not: settings, which every process reads of its own environment; where the 
 from __future__ import annotations
 
 from datetime import datetime
+from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from medallion_assets.engines.spark.versions import versions
+
 PROJECT = "medallion-assets"
-"""The name of the package, whose version both sides have to share."""
+"""The name of the package, whose release both sides have to share."""
+
+
+def release() -> str:
+    """The version of this project with the hash of its source, which tells two checkouts of one version apart."""
+    return f"{version(PROJECT)}+{versions()['medallion_assets']}"
 
 
 class Request(BaseModel):
@@ -30,7 +38,7 @@ class Request(BaseModel):
     asked: dict[str, Any] = Field(default={})
     lakehouse_url: str = Field(description="where the tables lie: the other side has to work there as well")
     look_seconds: float = Field(default=10.0, description="how often the other side looks if it is waited for")
-    version: str = Field(description="of this project, where the request was made: the other side has to be the same")
+    version: str = Field(description="the release where the request was made: the other side has to have the same")
 
     def is_same_work(self, other: Request) -> bool:
         """Whether both ask for the same, whoever asks and when."""

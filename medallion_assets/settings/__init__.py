@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from medallion_assets.errors import SettingsError
-from medallion_assets.settings.compute import Compute, read_compute
+from medallion_assets.settings.compute import Compute, expect_startable, read_compute
 from medallion_assets.settings.places import NAME as REMOTE_URL
 from medallion_assets.settings.places import expect_place_of_its_own, usual_remote_url
 from medallion_assets.settings.spark import SparkSettings, spark_settings
@@ -162,6 +162,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     remote_url = normalise_url(env.get(REMOTE_URL) or usual_remote_url(lakehouse_url), name=REMOTE_URL)
     expect_place_of_its_own(remote_url, lakehouse_url=lakehouse_url, raw_url=raw_url, home=home)
     options = storage_options(env)
+    compute, host, token = read_compute(env), _databricks_host(env), env.get("DATABRICKS_TOKEN", "")
+    expect_startable(compute, lakehouse_url=lakehouse_url, databricks_host=host, databricks_token=token)
     pipelines = _pipelines(env)
     return Settings(
         home=home,
@@ -199,10 +201,10 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         alert_jobs=_alert_jobs(env),
         query_alerts=Path(env[QUERY_ALERTS]).expanduser().absolute() if env.get(QUERY_ALERTS) else None,
         ui_url=(env.get("MEDALLION_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
-        compute=read_compute(env),
+        compute=compute,
         remote_url=remote_url,
-        databricks_host=env.get("DATABRICKS_HOST", "").rstrip("/"),
-        databricks_token=env.get("DATABRICKS_TOKEN", ""),
+        databricks_host=host,
+        databricks_token=token,
     )
 
 
@@ -257,6 +259,14 @@ def storage_options(environment: Mapping[str, str] | None = None) -> dict[str, s
         options["AWS_REGION"] = options["AWS_DEFAULT_REGION"]
     options.pop("AWS_DEFAULT_REGION", None)
     return options
+
+
+def _databricks_host(env: Mapping[str, str]) -> str:
+    """A token is sent there: over TLS, or to this machine."""
+    host = env.get("DATABRICKS_HOST", "").rstrip("/")
+    if host and not re.fullmatch(r"https://[^/\s]+|http://127\.0\.0\.1(:\d+)?", host):
+        raise not_allowed("DATABRICKS_HOST", "https://<workspace>, such as https://dbc-1234.cloud.databricks.com", host)
+    return host
 
 
 def _pipelines(env: Mapping[str, str]) -> tuple[str, ...]:

@@ -16,8 +16,7 @@ from medallion_assets.errors import SettingsError
 
 NAME = "MEDALLION_COMPUTE"
 Kind = Literal["local", "spark", "emr_serverless", "databricks", "command"]
-SERVICES = ("emr_serverless", "databricks")
-EXAMPLE = '{"silver": "emr_serverless", "gold.customer_ltv": ["nice", "python", "-m", "medallion_assets.remote"]}'
+EXAMPLE = '{"silver": "spark", "gold.customer_ltv": ["nice", "python", "-m", "medallion_assets.remote"]}'
 
 
 class _Values(BaseModel):
@@ -84,19 +83,22 @@ class EmrServerless(_Values):
 
 
 class Databricks(_Values):
-    """A workspace's job clusters. `package` is the wheel, in a volume or the workspace.
+    """A workspace's job clusters. `package` is the wheel, in a volume or the workspace; the runtime has Spark 4.
 
     `environment` goes to every node; a secret stands there as a reference, `{{secrets/<scope>/<key>}}`, alone.
     """
 
     package: str = Field(pattern=r"^(/Volumes/|/Workspace/|dbfs:/|s3://).+\.whl$")
-    spark_version: str = "16.4.x-scala2.12"
+    spark_version: str = "17.3.x-scala2.13"
     node_type_id: str = "m6gd.xlarge"
     instance_profile_arn: str | None = None
     policy_id: str | None = None
     spark_conf: dict[str, str] = Field(default={})
     environment: dict[str, str] = Field(default={})
     tags: dict[str, str] = Field(default={})
+
+
+SERVICES: Mapping[str, type[EmrServerless | Databricks]] = {"emr_serverless": EmrServerless, "databricks": Databricks}
 
 
 class Where(_Values):
@@ -145,7 +147,8 @@ class Compute(_Values):
     def _services_are_set(self) -> Compute:
         for where in self.tables.values():
             if where.on in SERVICES and getattr(self, where.on) is None:
-                raise ValueError(f"{where.on} is named, and what it needs is not there: see docs/remote.md")
+                needed = (name for name, field in SERVICES[where.on].model_fields.items() if field.is_required())
+                raise ValueError(f'{where.on} is named, and there is no "{where.on}": {{...}} with {", ".join(needed)}')
         return self
 
     def of(self, table: str) -> Where:
@@ -153,6 +156,11 @@ class Compute(_Values):
         layer = table.partition(".")[0]
         names = (name for name in (table, layer, "*") if name in self.tables)
         return self.tables[name] if (name := next(names, None)) else Where()
+
+    def uses(self, service: str, layer: str = "") -> bool:
+        """Whether a stage runs on a service; with a layer, whether one of its does."""
+        of_layer = [layer, *(name for name in self.tables if name.startswith(f"{layer}."))]
+        return any(self.of(name).on == service for name in (of_layer if layer else self.tables))
 
 
 def read_compute(env: Mapping[str, str]) -> Compute:
@@ -177,4 +185,38 @@ def read_compute(env: Mapping[str, str]) -> Compute:
         expected=f"a JSON object, such as {EXAMPLE}",
         found=found,
         do="correct it as docs/remote.md says, or unset it",
+    )
+
+
+def expect_startable(compute: Compute, *, lakehouse_url: str, databricks_host: str, databricks_token: str) -> None:
+    """See that no job is started, and paid, whose own process could not work; and that Databricks can be asked.
+
+    Raises:
+        SettingsError: the environment of a service's jobs has another lakehouse, or none; or no exports for Bronze.
+    """
+    for name in SERVICES:
+        if not compute.uses(name):
+            continue
+        given = getattr(compute, name).environment
+        lakehouse = given.get("MEDALLION_LAKEHOUSE_URL", "")
+        if lakehouse.rstrip("/") != lakehouse_url:
+            raise _no_place(name, f"MEDALLION_LAKEHOUSE_URL {lakehouse_url}", lakehouse)
+        if compute.uses(name, "bronze") and not given.get("MEDALLION_RAW_URL"):
+            raise _no_place(name, "MEDALLION_RAW_URL, where the exports lie", "")
+    said = {"DATABRICKS_HOST": databricks_host, "DATABRICKS_TOKEN": databricks_token}
+    if compute.uses("databricks") and (missing := [name for name, value in said.items() if not value]):
+        raise SettingsError(
+            f"{NAME} names databricks, and nobody has said where that is",
+            expected="DATABRICKS_HOST (https://...) and DATABRICKS_TOKEN in the environment",
+            found=f"no {' and no '.join(missing)}",
+            do="set both; a token is of a service principal that may create clusters and submit runs",
+        )
+
+
+def _no_place(service: str, expected: str, found: str) -> SettingsError:
+    return SettingsError(
+        f"{NAME} would start jobs on {service} that cannot work",
+        expected=f"{service}.environment with {expected}",
+        found=repr(found) if found else "none",
+        do="put it there: a job is sent none of Dagster's own settings (docs/remote.md)",
     )

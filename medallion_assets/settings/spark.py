@@ -6,24 +6,28 @@ Does not: starting a session (engines.spark).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from medallion_assets.errors import SettingsError
-from medallion_assets.settings.values import json_object, not_allowed
+from medallion_assets.settings.values import not_allowed
 
 LOCAL = "local[*,4]"
 """All cores; four attempts of a task, as on a cluster: Spark has one there."""
 SUBMITTED = ""
 """The master of whoever started this process: spark-submit, a job of EMR Serverless or of Databricks."""
-JARS = Path(".cache/spark-jars")
-"""Where `make spark-jars` puts them."""
+JARS = Path(__file__).parents[2] / ".cache" / "spark-jars"
+"""Where `make spark-jars` puts them: beside this package, from whatever folder a process is started."""
+CONF = "MEDALLION_SPARK_CONF"
 EMPTY: Mapping[str, str] = {}
 SECRET = re.compile(r"secret|password|token|access\.key", re.IGNORECASE)
 CONNECT_PORT, MASTER_PORT = 15002, 7077
 REMOTE = re.compile(r"sc://[^/:;,@?#\s]+(:\d+)?(/.*)?")
+KIND = re.compile(r"(local(\[.+\])?|local-cluster\[.+\]|yarn|(spark|k8s)://.+)?")
 ADDRESS = re.compile(r"[a-z]+://[\w.-]+(:\d+)?")
 MASTER = re.compile(r"(?!spark:).*|spark://[^/:,\s]+(:\d+)?(,[^/:,\s]+(:\d+)?)*")
 PROJECT = __name__.partition(".")[0]
@@ -36,6 +40,7 @@ class SparkSettings:
     """Where Spark is. `remote` is the URL of a Spark Connect server; without one a session is started at `master`.
 
     A remote may hold a token: it is handed to pyspark alone, and messages say `where`.
+    `java_home` is JAVA_HOME; `has_own_spark`: SPARK_HOME or SPARK_CONF_DIR names a Spark that may have more than ours.
     `conf` is added to Spark's configuration. `python` is the interpreter of the executors; None: this one where they
     are processes of this machine, else `python3`. `has_java_home`: JAVA_HOME says where Java is. `has_keys`: there may
     be keys of AWS in the environment. `packages` are those of pipelines that are not this project's. `jars` is a folder
@@ -54,6 +59,8 @@ class SparkSettings:
     lakehouse_url: str = ""
     s3_endpoint: str | None = None
     s3_region: str | None = None
+    java_home: str = ""
+    has_own_spark: bool = False
 
     @property
     def is_local(self) -> bool:
@@ -99,14 +106,14 @@ def spark_settings(
         found = remote if ADDRESS.fullmatch(remote) else "another text, which is not shown: it may hold a token"
         raise not_allowed(name, "the URL of a Spark Connect server such as sc://spark.example.com:15002", found)
     master = env.get("MEDALLION_SPARK_MASTER") or (SUBMITTED if "PYSPARK_GATEWAY_PORT" in env else LOCAL)
-    if not _is_right(SparkSettings(master=master), MASTER, master):
+    if not KIND.fullmatch(master) or not _is_right(SparkSettings(master=master), MASTER, master):
         expected = "local[*], spark://host:7077 (or spark://one:7077,another:7077), yarn or k8s://https://host:443"
         raise not_allowed("MEDALLION_SPARK_MASTER", expected, master)
-    conf = json_object(env, "MEDALLION_SPARK_CONF", 'of settings, such as {"spark.executor.memory": "2g"}')
+    conf = _conf(env)
     shown = sorted(key for key in conf if SECRET.search(key))
     if shown:
         raise SettingsError(
-            "MEDALLION_SPARK_CONF holds what looks like a secret",
+            f"{CONF} holds what looks like a secret",
             expected="no secret: Spark shows its configuration in its UI and writes it into logs",
             found=", ".join(shown),
             do="give the executors a role, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in their own environment",
@@ -114,7 +121,7 @@ def spark_settings(
     return SparkSettings(
         master=master,
         remote=remote,
-        conf={key: str(value) for key, value in conf.items()},
+        conf=conf,
         python=env.get("MEDALLION_SPARK_PYTHON") or None,
         has_java_home=bool(env.get("JAVA_HOME")),
         packages=tuple(sorted({re.split(r"[.:]", name)[0] for name in pipelines} - {PROJECT})),
@@ -123,7 +130,26 @@ def spark_settings(
         lakehouse_url=lakehouse_url,
         s3_endpoint=storage_options.get("AWS_ENDPOINT_URL"),
         s3_region=storage_options.get("AWS_REGION"),
+        java_home=env.get("JAVA_HOME", ""),
+        has_own_spark=bool(env.get("SPARK_HOME") or env.get("SPARK_CONF_DIR")),
     )
+
+
+def _conf(env: Mapping[str, str]) -> dict[str, str]:
+    """Spark's settings; a number, true and false are the texts that Spark reads."""
+    try:
+        said: Any = json.loads(env.get(CONF) or "{}")
+    except ValueError as error:
+        said, found = None, f"no JSON: {error}"
+    else:
+        found = f"no object, but {type(said).__name__}"
+    if isinstance(said, dict):
+        wrong = [name for name, value in said.items() if not isinstance(value, str | int | float)]
+        if not wrong:
+            return {name: value if isinstance(value, str) else json.dumps(value) for name, value in said.items()}
+        found = f"something else for {', '.join(wrong)}"
+    example = '{"spark.executor.memory": "2g"}'
+    raise not_allowed(CONF, f"a JSON object of texts, numbers, true and false, such as {example}", found)
 
 
 def _is_right(settings: SparkSettings, form: re.Pattern[str], url: str) -> bool:

@@ -1,6 +1,6 @@
 """All stages: which there are, by the tables that they write.
 
-Belongs here: finding one.
+Belongs here: finding one, and seeing that settings name those that there are.
 Does not: their order or jobs (operations.stages), or dbt models, which are built as one (deriving.dbt).
 """
 
@@ -11,7 +11,8 @@ from datetime import date
 from typing import Any
 
 from medallion_assets.contracts.catalog import Catalog
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import PermanentError, SettingsError
+from medallion_assets.settings.compute import Compute
 from medallion_assets.stages.bronze import BronzeStage
 from medallion_assets.stages.derived import DerivedStage
 from medallion_assets.stages.gold import GoldStage
@@ -44,3 +45,22 @@ def stage_named(catalog: Catalog, first_day: date, table: str) -> Stage[Any]:
         found=repr(table),
         do="name one of these; MEDALLION_PIPELINES says which pipelines there are, and has to be the same everywhere",
     )
+
+
+def expect_known_tables(compute: Compute, catalog: Catalog, first_day: date) -> None:
+    """See that the setting names tables and layers that there are; those of dbt are built where Dagster is.
+
+    Raises:
+        SettingsError: a name is of no table.
+    """
+    tables = [stage.table for stage in all_stages(catalog, first_day)]
+    known = {"*", *(table.layer for table in tables), *(table.name for table in tables)}
+    for name in compute.tables:
+        if name not in known:
+            is_dbt = name in {table.name for built in catalog.dbt for table in built.models}
+            raise SettingsError(
+                f"MEDALLION_COMPUTE names {name!r}, which cannot run elsewhere",
+                expected=f"a layer or a table among {', '.join(sorted(known))}",
+                found="a dbt model: all models of a project are one step, in Dagster's process" if is_dbt else name,
+                do="correct or remove it",
+            )

@@ -90,6 +90,13 @@ def test_status_tells_which_lakehouse_it_is_and_that_it_holds_samples(lakehouse:
     assert run("verify").exit_code == 0
 
 
+@pytest.mark.usefixtures("lakehouse")
+def test_a_table_that_runs_elsewhere_and_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDALLION_COMPUTE", '{"silvr": "spark"}')
+    said = run("status")
+    assert (said.exit_code != 0, "MEDALLION_COMPUTE names 'silvr'" in said.stderr) == (True, True)
+
+
 def test_status_exits_with_1_when_a_stage_failed_last(lakehouse: Lakehouse) -> None:
     failed = StageAttempt(
         run_id="r1",

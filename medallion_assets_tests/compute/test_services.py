@@ -212,10 +212,5 @@ def test_the_cluster_of_a_run(shape: Shape, cluster: dict[str, Any]) -> None:
     assert (body["idempotency_token"], body["timeout_seconds"]) == ("t", 60)
 
 
-def test_a_workspace_that_nobody_has_named() -> None:
-    with pytest.raises(PermanentError, match="DATABRICKS_HOST"):
-        DatabricksService(WORKSPACE, "", "").start(JOB)
-
-
 def test_a_token_is_shown_nowhere() -> None:
     assert "hidden" not in repr(DatabricksService(WORKSPACE, "https://w", "hidden"))

@@ -168,6 +168,17 @@ def test_a_wrong_setting_is_told() -> None:
     assert "MEDALLION_TIMERS" in parts["settings"]["found"]
 
 
+def test_settings_with_which_no_run_can_work_are_not_well() -> None:
+    """They are allowed values; Spark's packages are missing, or nobody is at the master, and there is no such table."""
+    master = f"spark://127.0.0.1:{free_port()}"
+    spark = {"MEDALLION_ENGINE": "spark", "MEDALLION_SPARK_MASTER": master, "PATH": os.environ["PATH"]}
+    code, parts = health("--only", "settings", MEDALLION_TRIGGERS="on", **spark)
+    assert code == 1
+    assert re.search(f"nobody answers at {master}|not installed|no Java", parts["settings"]["found"])
+    code, parts = health("--only", "settings", MEDALLION_TRIGGERS="on", MEDALLION_COMPUTE='{"silvr": "spark"}')
+    assert (code, "names 'silvr'" in parts["settings"]["found"]) == (1, True)
+
+
 def test_triggers_are_told_and_must_be_set() -> None:
     """An operator whose units are of an earlier release sees why nothing starts, and what to do."""
     code, parts = health("--only", "settings", MEDALLION_HOME="/srv/of-mine", MEDALLION_TRIGGERS="on")

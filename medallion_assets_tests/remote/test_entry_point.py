@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from medallion_assets.errors import PermanentError, SettingsError
 from medallion_assets.remote.__main__ import main, run_stage
-from medallion_assets.remote.request import Request
+from medallion_assets.remote.request import Request, release
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.pipeline import CATALOG, NOW
 from medallion_assets_tests.services.processes import REPOSITORY
@@ -33,12 +34,16 @@ def test_neither_dagster_nor_spark_is_imported() -> None:
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [({"version": "0.0.1"}, "another version of the project"), ({"lakehouse_url": "/other"}, "another lakehouse")],
+    [
+        ({"version": "0.0.1"}, "another version of the project"),
+        ({"version": f"{version('medallion-assets')}+0123456789ab"}, "another version of the project"),
+        ({"lakehouse_url": "/other"}, "another lakehouse"),
+    ],
 )
 def test_another_version_and_another_lakehouse_are_refused(tmp_path: Path, change: dict[str, str], says: str) -> None:
-    """Before anything is read or written."""
+    """Before anything is read or written. Two checkouts have the same number, and another source."""
     settings = load_settings({"MEDALLION_HOME": str(tmp_path)})
-    same = {"version": "0.1.0", "lakehouse_url": settings.lakehouse_url}
+    same = {"version": release(), "lakehouse_url": settings.lakehouse_url}
     request = Request(table="silver.customers", run_id="r", now=NOW, **(same | change))
     with pytest.raises(SettingsError, match=says):
         run_stage(settings, CATALOG, request, log=LOG, tell=lambda _: None)
@@ -48,7 +53,7 @@ def test_another_version_and_another_lakehouse_are_refused(tmp_path: Path, chang
 def test_a_table_that_no_stage_writes_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
     settings = load_settings({"MEDALLION_HOME": str(tmp_path)})
     request = Request(
-        table="silver.nothing", run_id="r", now=NOW, version="0.1.0", lakehouse_url=settings.lakehouse_url
+        table="silver.nothing", run_id="r", now=NOW, version=release(), lakehouse_url=settings.lakehouse_url
     )
     with pytest.raises(PermanentError, match=r"one of bronze\..*silver\.customers"):
         run_stage(settings, CATALOG, request, log=LOG, tell=lambda _: None)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.remote.place import END, REQUEST, RemotePlace
-from medallion_assets.remote.request import Request
+from medallion_assets.remote.request import Request, release
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.pipeline import NOW
 from medallion_assets_tests.services.processes import REPOSITORY
@@ -48,7 +48,7 @@ def test_a_process_whose_attempt_is_over_ends_and_leaves_the_mark_alone(
         table="silver.customers",
         run_id="r",
         now=NOW,
-        version="0.1.0",
+        version=release(),
         lakehouse_url=load_settings(environment).lakehouse_url,
         look_seconds=0.05,
     )

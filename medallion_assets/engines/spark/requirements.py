@@ -11,14 +11,18 @@ import socket
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from medallion_assets.engines.spark.failures import is_refused_by_s3
 from medallion_assets.engines.spark.frames import NOT_THERE, hadoop_place
+from medallion_assets.engines.spark.s3 import OTHER_JARS
 from medallion_assets.errors import PermanentError, TransientError
-from medallion_assets.settings.spark import SparkSettings
+from medallion_assets.settings.spark import SUBMITTED, SparkSettings
 
 if TYPE_CHECKING:
+    import grpc
     from pyspark.sql import SparkSession
 
 PACKAGES = ("pyspark", "pyarrow", "pandas")
@@ -59,6 +63,14 @@ def expect_installed(settings: SparkSettings) -> None:
             found=f"no {', '.join(CONNECT_PACKAGES[name] for name in missing)}",
             do="run make setup-spark, or install medallion-assets[spark] (pyspark[connect] brings them)",
         )
+    java = Path(settings.java_home, "bin", "java")
+    if settings.remote is None and settings.java_home and shutil.which(java) is None:
+        raise SparkMissingError(
+            "MEDALLION_ENGINE is spark, and there is no Java where JAVA_HOME says",
+            expected="Java 17 in JAVA_HOME",
+            found=f"no program {java}",
+            do="correct JAVA_HOME, or unset it where java is on the PATH",
+        )
     if settings.remote is None and not settings.has_java_home and shutil.which("java") is None:
         raise SparkMissingError(
             "MEDALLION_ENGINE is spark, and there is no Java",
@@ -87,11 +99,13 @@ def expect_release(release: str, of: str) -> None:
 
 
 def expect_answer(settings: SparkSettings) -> None:
-    """See that somebody listens where Spark is.
+    """See that somebody listens where Spark is, and at the lakehouse's own endpoint of S3, if it has one.
 
     Raises:
         TransientError: nobody does.
     """
+    if settings.lakehouse_url.startswith("s3://") and settings.s3_endpoint:
+        _expect_endpoint(settings.s3_endpoint)
     errors = [error for address in settings.addresses if (error := _no_answer(address)) is not None]
     if not errors or len(errors) < len(settings.addresses):
         return
@@ -102,6 +116,62 @@ def expect_answer(settings: SparkSettings) -> None:
         found="; ".join(dict.fromkeys(map(str, errors))),
         do=f"see that it runs and is reached from this machine, or set {name} to where it is",
     ) from errors[0]
+
+
+def _expect_endpoint(url: str) -> None:
+    """Java's client of S3 would try a closed one for minutes, without a word."""
+    parts = urlsplit(url)
+    error = _no_answer((str(parts.hostname), parts.port or (80 if parts.scheme == "http" else 443)))
+    if error is not None:
+        raise TransientError(
+            f"nobody answers at {url}",
+            expected="the endpoint of S3 that the lakehouse has",
+            found=str(error),
+            do="see that it runs and is reached from this machine, or correct AWS_ENDPOINT_URL",
+        ) from error
+
+
+def expect_connect(channel: grpc.Channel, where: str) -> None:
+    """See that who listens speaks gRPC: pyspark would try anybody else for ten minutes.
+
+    Raises:
+        TransientError: nobody says so within seconds.
+    """
+    import grpc
+
+    try:
+        grpc.channel_ready_future(channel).result(timeout=ANSWER_SECONDS)
+    except grpc.FutureTimeoutError as error:
+        raise TransientError(
+            f"nobody speaks Spark Connect at {where}",
+            expected="a Spark Connect server",
+            found=f"a process that listens, and is not ready within {ANSWER_SECONDS} s",
+            do="see that MEDALLION_SPARK_REMOTE names its port (15002 usually), with /;use_ssl=true behind TLS, and "
+            "that the server is not frozen",
+        ) from error
+    finally:
+        channel.close()
+
+
+def expect_jars(settings: SparkSettings) -> None:
+    """See that a session that is started here, for a lakehouse in S3, has a client of S3 to take along.
+
+    Raises:
+        SparkMissingError: there is none in the folder, none in our own Spark, and none named elsewhere.
+    """
+    is_in_s3 = settings.lakehouse_url.startswith("s3://")
+    if not is_in_s3 or settings.master == SUBMITTED or settings.has_own_spark or OTHER_JARS & settings.conf.keys():
+        return
+    own = find_spec("pyspark")
+    folders = [settings.jars, *(Path(place, "jars") for place in (own and own.submodule_search_locations) or ())]
+    if not any(list(folder.glob("hadoop-aws-*.jar")) for folder in folders):
+        raise SparkMissingError(
+            f"Spark has no client of S3, where the lakehouse is ({settings.lakehouse_url})",
+            expected=f"hadoop-aws and what it needs in {settings.jars}",
+            found="no such jar in it" if settings.jars.is_dir() else "no such folder",
+            do="run make spark-jars, or set MEDALLION_SPARK_JARS to the folder that has them; or name them in "
+            "spark.jars.packages (docs/scaling.md)",
+        )
 
 
 def _no_answer(address: tuple[str, int]) -> OSError | None:

@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Any
 from medallion_assets.engines.spark.calls import in_a_thread
 from medallion_assets.engines.spark.failures import not_started
 from medallion_assets.engines.spark.loss import forget_java, give_up, is_lost
-from medallion_assets.engines.spark.requirements import expect_answer, expect_installed, expect_release, expect_s3
+from medallion_assets.engines.spark.requirements import (
+    expect_answer,
+    expect_connect,
+    expect_installed,
+    expect_jars,
+    expect_release,
+    expect_s3,
+)
 from medallion_assets.engines.spark.s3 import s3_conf
 from medallion_assets.engines.spark.sources import PROJECT, zipped
 from medallion_assets.errors import MedallionError, PermanentError
@@ -142,9 +149,12 @@ def _configure(started: SparkSession, name: str, value: str) -> None:
 
 def _connect(settings: SparkSettings) -> SparkSession:
     from pyspark.sql import SparkSession
+    from pyspark.sql.connect.client.core import DefaultChannelBuilder
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
-    remote: SparkSession = SparkSession.builder.appName("medallion_assets").remote(settings.remote).getOrCreate()
+    expect_connect(DefaultChannelBuilder(str(settings.remote)).toChannel(), settings.where)
+    # Nothing is configured yet: that would ask the server at once, with pyspark's own patience.
+    remote: SparkSession = SparkSession.builder.remote(settings.remote).getOrCreate()
     remote.client.set_retry_policies([DefaultPolicy(max_retries=CONNECT_RETRIES)])
     # At its exit pyspark tells the server to forget models: without end, if that server is gone.
     atexit.register(remote.client.set_retry_policies, [])
@@ -154,6 +164,7 @@ def _connect(settings: SparkSettings) -> SparkSession:
 def _start(settings: SparkSettings) -> SparkSession:
     from pyspark.sql import SparkSession
 
+    expect_jars(settings)
     where = {"spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/medallion-spark"}
     local = LOCAL if settings.is_local else {}
     builder: Any = SparkSession.builder.appName("medallion_assets")

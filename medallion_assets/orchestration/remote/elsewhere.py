@@ -8,11 +8,10 @@ To Dagster it is the same stage: its checks, its row and its errors come out as 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 import dagster as dg
@@ -22,14 +21,13 @@ from medallion_assets.compute.databricks import DatabricksService
 from medallion_assets.compute.emr_serverless import EmrServerlessService
 from medallion_assets.compute.job import Job, Service
 from medallion_assets.contracts.run_days import DAY, RANGE_END, RANGE_START, SCATTERED_DAYS
-from medallion_assets.contracts.table import Table
-from medallion_assets.errors import LostJobError, MedallionError, PermanentError, SettingsError
+from medallion_assets.errors import LostJobError, MedallionError, PermanentError
 from medallion_assets.orchestration.remote.attempts import RemoteAttempt, RemoteAttempts
 from medallion_assets.orchestration.remote.commands import OURS, attached, run_command
 from medallion_assets.orchestration.remote.jobs import JobClient
 from medallion_assets.orchestration.remote.pipes import MessageReader
 from medallion_assets.remote.messages import Ended
-from medallion_assets.remote.request import PROJECT, Request
+from medallion_assets.remote.request import Request, release
 from medallion_assets.settings import Settings
 from medallion_assets.settings.compute import SERVICES, Compute, Where
 from medallion_assets.stages.reports import Found, Made, Report
@@ -159,26 +157,8 @@ def request_of(
         asked=asked.model_dump(mode="json", exclude_defaults=True),
         lakehouse_url=lakehouse_url,
         look_seconds=look_seconds,
-        version=version(PROJECT),
+        version=release(),
     )
-
-
-def expect_known_tables(compute: Compute, tables: Collection[Table], built_here: Collection[Table]) -> None:
-    """See that the setting names tables and layers that there are; those of dbt are built where Dagster is.
-
-    Raises:
-        SettingsError: a name is of no table.
-    """
-    known = {"*", *(table.layer for table in tables), *(table.name for table in tables)}
-    for name in compute.tables:
-        if name not in known:
-            is_dbt = name in {table.name for table in built_here}
-            raise SettingsError(
-                f"MEDALLION_COMPUTE names {name!r}, which cannot run elsewhere",
-                expected=f"a layer or a table among {', '.join(sorted(known))}",
-                found="a dbt model: all models of a project are one step, in Dagster's process" if is_dbt else name,
-                do="correct or remove it",
-            )
 
 
 def _outcome(error: BaseException, *, has_job: bool, is_job: bool) -> str | None:

@@ -6,7 +6,9 @@ import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +18,7 @@ from medallion_assets.engines.spark import loss, requirements
 from medallion_assets.engines.spark import session as module
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.engines.spark.loss import is_lost
-from medallion_assets.engines.spark.requirements import SparkMissingError, expect_answer, expect_s3
+from medallion_assets.engines.spark.requirements import SparkMissingError, expect_answer, expect_jars, expect_s3
 from medallion_assets.engines.spark.session import session
 from medallion_assets.engines.spark.versions import OtherVersionError, expect_same, versions
 from medallion_assets.errors import LostJobError, PermanentError, TransientError
@@ -81,6 +83,48 @@ def test_of_several_masters_one_that_answers_is_enough() -> None:
         expect_answer(SparkSettings(master=f"spark://127.0.0.1:{nobody},127.0.0.1:{somebody}"))
     with pytest.raises(TransientError, match=f"nobody answers at spark://127.0.0.1:{nobody},localhost:{nobody}"):
         expect_answer(SparkSettings(master=f"spark://127.0.0.1:{nobody},localhost:{nobody}"))
+
+
+def test_java_is_not_where_java_home_says(tmp_path: Path) -> None:
+    with pytest.raises(SparkMissingError, match=f"no Java where JAVA_HOME says.*found: no program {tmp_path}/bin/java"):
+        module.session(SparkSettings(java_home=str(tmp_path), has_java_home=True))
+
+
+def test_nobody_answers_at_the_endpoint_of_s3() -> None:
+    """Java would try for minutes."""
+    url = f"http://127.0.0.1:{free_port()}"
+    settings = SparkSettings(lakehouse_url="s3://bucket/lakehouse", s3_endpoint=url, has_java_home=True)
+    with pytest.raises(TransientError, match=f"nobody answers at {url}; .* or correct AWS_ENDPOINT_URL"):
+        module.session(settings)
+
+
+def test_a_folder_of_jars_that_has_none_is_named_before_java_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requirements, "find_spec", lambda _: None)
+    in_s3 = SparkSettings(lakehouse_url="s3://bucket/lakehouse", jars=tmp_path / "nope")
+    with pytest.raises(SparkMissingError, match=f"in {tmp_path}/nope; found: no such folder; .*make spark-jars"):
+        expect_jars(in_s3)
+    with pytest.raises(SparkMissingError, match=f"in {tmp_path}; found: no such jar in it"):
+        expect_jars(replace(in_s3, jars=tmp_path))
+    (tmp_path / "hadoop-aws-3.4.2.jar").touch()
+    expect_jars(replace(in_s3, jars=tmp_path))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lakehouse_url": "/a/disk"},
+        {"master": ""},
+        {"has_own_spark": True},
+        {"conf": {"spark.jars.packages": "org.apache.hadoop:hadoop-aws:3.4.2"}},
+    ],
+)
+def test_a_spark_that_may_bring_its_own_client_of_s3_needs_no_jars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(requirements, "find_spec", lambda _: None)
+    expect_jars(replace(SparkSettings(lakehouse_url="s3://bucket/lakehouse", jars=tmp_path), **change))
 
 
 HERE = SparkSettings(master="local[1]", has_java_home=True, conf={"spark.sql.ansi.enabled": "false"})

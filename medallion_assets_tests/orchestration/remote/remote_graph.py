@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 
 from medallion_assets.settings import load_settings
+from medallion_assets.settings.compute import SERVICES
 from medallion_assets_tests.graph import TABLES, Graph
 
 OURS = [sys.executable, "-m", "medallion_assets.remote"]
@@ -31,12 +32,14 @@ def settings_of(home: Path, compute: Mapping[str, Any], *, url: str = "") -> dic
         "DATABRICKS_HOST": url,
         "DATABRICKS_TOKEN": "token",
     }
+    environment = {"MEDALLION_LAKEHOUSE_URL": str(home / "lakehouse")}
+    jobs = {name: {**compute[name], "environment": environment} for name in SERVICES if name in compute}
     return {
         "MEDALLION_HOME": str(home),
         "MEDALLION_PUBLISH_SAMPLES": " ".join(TABLES),
         "MEDALLION_CREATE_TABLES": "yes",
         "MEDALLION_RETRIES": "0",
-        "MEDALLION_COMPUTE": json.dumps({"poll_seconds": 0.1, **compute}),
+        "MEDALLION_COMPUTE": json.dumps({"poll_seconds": 0.1, **compute, **jobs}),
         **(services if url else {}),
     }
 
