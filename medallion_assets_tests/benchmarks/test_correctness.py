@@ -10,7 +10,6 @@ from itertools import pairwise
 import pytest
 
 from benchmarks.correctness import Run, ours
-from benchmarks.peers import session
 from benchmarks.scenarios import DELIVERIES, LATE, history
 from medallion_assets_tests.oracle.real_state import under_way
 
@@ -39,7 +38,7 @@ def test_ours_is_the_real_table_in_every_scenario() -> None:
 
 @pytest.mark.slow
 @pytest.mark.spark
-@pytest.mark.skipif(session.missing() is not None, reason=f"the peers cannot run: {session.missing()}")
+@pytest.mark.usefixtures("peer_jars")
 def test_the_peers_run() -> None:
     """In a process of its own: the suite's session has other jars."""
     command = [

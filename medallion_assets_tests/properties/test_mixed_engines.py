@@ -68,6 +68,7 @@ def check_mixed(data: st.DataObject, history: History, engines: Sequence[Engine]
                 rebuild_judged(drawn(), loaded, now=pipeline.NOW, why="the rules are the same")
         update_derived(drawn(), ENRICHMENT)
         check_silver(lakehouse, truth)
+        check_gold(drawn(), truth)
         made_by = {commit.get(ENGINE_NOTE) for commit in commits_since(lakehouse.open(pipeline.CUSTOMERS), 0)}
         assert made_by <= known
 
@@ -85,7 +86,7 @@ def test_with_other_processes(data: st.DataObject, history: History, seed: int, 
 
 
 @pytest.mark.slow
-@examples(6)
+@examples(3)
 @given(data=st.data(), history=settled_histories(), seed=SEEDS)
 def test_with_spark(data: st.DataObject, history: History, seed: int, spark: SparkEngine) -> None:
     """The same rules, with Spark within its own bounds, and in small ones."""

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ ENTRY = """
 import sys, threading
 import medallion_assets.remote.__main__ as entry
 from medallion_assets.remote import watching
-watching.ENDING_SECONDS = 0.1
+watching.ENDING_SECONDS = 0.1 if STUBBORN else 60
 def run_stage(*args, log, **others):
     log.info("at work")
     while True:
@@ -54,13 +56,18 @@ def test_a_process_whose_attempt_is_over_ends_and_leaves_the_mark_alone(
     command = [sys.executable, "-c", f"STUBBORN = {stubborn}\n{ENTRY}", "--table", request.table]
     with subprocess.Popen([*command, "--place", place.url], cwd=REPOSITORY, env=environment) as process:
         try:
-            said = ""
-            while "at work" not in said and process.poll() is None:
-                said = json.dumps(list(place.messages()))
-            assert process.poll() is None
+            wait_until(lambda: "at work" in json.dumps(list(place.messages())), process)
             place.write_once(END, {"outcome": "canceled"})
             assert process.wait(PATIENCE_SECONDS) == code
         finally:
             process.kill()
     if not stubborn:
         assert [path.name for path in Path(place.url).iterdir()] == [END]
+
+
+def wait_until(happens: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not happens():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.05)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
-from threading import Event
+from threading import Event, current_thread, main_thread
 
 import pytest
 
@@ -29,23 +30,29 @@ class Session:
 
 
 @pytest.fixture
-def alarm() -> Iterator[None]:
+def raising() -> Iterator[None]:
     def end(*_: object) -> None:
         raise ToldToEndError
 
-    before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    before = signal.signal(signal.SIGUSR1, end)
     yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+    signal.signal(signal.SIGUSR1, before)
 
 
-@pytest.mark.usefixtures("alarm")
+@pytest.mark.usefixtures("raising")
 def test_a_signal_ends_the_wait_and_the_work_is_canceled() -> None:
     spark = Session()
+    callers: list[bool] = []
+
+    def wait() -> None:
+        callers.append(current_thread() is main_thread())
+        os.kill(os.getpid(), signal.SIGUSR1)
+        spark.canceled.wait(PATIENCE_SECONDS)
+
     with pytest.raises(ToldToEndError):
-        called(spark, lambda: spark.canceled.wait(PATIENCE_SECONDS))
+        called(spark, wait)
     assert spark.canceled.is_set()
+    assert callers == [False], "a call in the caller's thread could not be left"
 
 
 def test_what_is_left_of_work_that_failed_is_canceled() -> None:

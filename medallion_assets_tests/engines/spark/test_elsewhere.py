@@ -61,6 +61,13 @@ def run_elsewhere(environment: dict[str, str], expected: dict[str, pl.DataFrame]
     return json.loads(done.stdout), done.stderr
 
 
+BOTH = {
+    "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+    "spark.scheduler.maxRegisteredResourcesWaitingTime": "180s",
+}
+"""No task begins before both executors are there."""
+
+
 def test_on_a_connect_server(tmp_path: Path, by_polars: tuple[str, dict[str, pl.DataFrame]]) -> None:
     """Gold included. What only the server may be given is refused; a process whose server is gone can end."""
     raw, expected = by_polars
@@ -81,7 +88,7 @@ def test_on_a_cluster_with_its_lakehouse_in_s3(
     events = tmp_path / "events"
     events.mkdir()
     log = {"spark.eventLog.enabled": "true", "spark.eventLog.compress": "false", "spark.eventLog.dir": str(events)}
-    conf = {**CONF, **LOOPBACK, **log, "spark.executor.memory": "512m"}
+    conf = {**CONF, **LOOPBACK, **log, **BOTH, "spark.executor.memory": "512m"}
     with cluster(tmp_path, s3_server.environment) as url:
         here = {
             **s3_server.environment,
