@@ -222,7 +222,7 @@ def test_a_process_that_died_with_its_dagster_is_followed_by_another(
 
 def root_of(home: Path) -> str:
     """The run that the killed Dagster was at work on."""
-    (root,) = (home / "lakehouse/operations/remote").iterdir()
+    (root,) = filter(Path.is_dir, (home / "lakehouse/operations/remote").iterdir())
     return root.name
 
 
