@@ -35,7 +35,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 setup-spark: $(INSTALLED) ## add Spark's Python packages (477 MB); only work on the Spark engine needs them
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock
 
-spark-jars: .cache/spark-jars/fetched ## fetch what Spark reads S3 with (11 MB); needs mvn
+spark-jars: .cache/spark-jars/fetched ## fetch what Spark reads S3 with (10 MB); needs mvn
 
 peer-jars: .cache/peer-jars/fetched ## fetch the jars (57 MB) of what benchmarks on Spark compare with; needs mvn
 

@@ -37,7 +37,8 @@ from medallion_assets.orchestration.sensors.watching import watch_bronze
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets_tests.pipeline import declared
-from medallion_assets_tests.services.s3 import s3_server
+from medallion_assets_tests.services.processes import ServiceMissingError
+from medallion_assets_tests.services.s3 import s3_program, s3_server
 
 TABLE = CUSTOMER_TRANSACTIONS
 BRONZE = bronze_table(TABLE.short_name)
@@ -269,6 +270,11 @@ def main(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Take every step on every log."""
+    try:
+        if s3:
+            s3_program()
+    except ServiceMissingError as missing:
+        raise typer.BadParameter(f"{missing}, or leave it out with --no-s3") from missing
     steps, sizes = list[Step](), dict[int, Mapping[str, int]]()
     with Console(stderr=True).status("") as status:
         for count in files or FILES:

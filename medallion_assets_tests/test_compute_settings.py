@@ -40,9 +40,16 @@ def test_the_closest_name_counts() -> None:
         ("serving", Shape(workers=5, spot=False)),
     ],
 )
-def test_clusters_are_as_their_layer_needs_them(layer: str, shape: Shape) -> None:
-    assert Where(on="emr_serverless").shape(layer) == shape
-    assert Where(on="emr_serverless", workers=1).shape(layer) == Shape(workers=1, spot=shape.spot)
+def test_clusters_are_as_their_layer_needs_them_on_spark(layer: str, shape: Shape) -> None:
+    spark = {"MEDALLION_ENGINE": "spark"}
+    assert Where(on="emr_serverless").shape(layer, spark) == shape
+    assert Where(on="emr_serverless", workers=2).shape(layer, spark) == Shape(workers=2, spot=shape.spot)
+
+
+@pytest.mark.parametrize("environment", [{}, {"MEDALLION_ENGINE": "polars"}])
+def test_nobody_pays_for_workers_that_polars_leaves_idle(environment: dict[str, str]) -> None:
+    assert Where(on="databricks").shape("silver", environment) == Shape(workers=1, spot=True)
+    assert Where(on="databricks", workers=(2, 4)).shape("silver", environment) == Shape(workers=(2, 4), spot=True)
 
 
 @pytest.mark.parametrize(

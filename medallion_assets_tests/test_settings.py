@@ -13,6 +13,12 @@ from medallion_assets.errors import SettingsError
 from medallion_assets.settings import ALERT_KINDS, AWS_VARIABLES, load_settings, normalise_url
 from medallion_assets_tests.services.processes import REPOSITORY
 
+PLACES = {
+    "MEDALLION_HOME": "/srv/home",
+    "MEDALLION_LAKEHOUSE_URL": "s3://b/lake",
+    "MEDALLION_RAW_URL": "s3://b/raw",
+}
+
 
 def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative to the working directory, and absolute from then on; an empty value counts as none."""
@@ -102,6 +108,35 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(name: str, value: str, al
     assert allowed in str(refused.value.expected)
     assert value in str(refused.value.found)
     assert name in str(refused.value.do) or "unset it" in str(refused.value.do)
+
+
+@pytest.mark.parametrize(
+    ("remote", "says"),
+    [
+        ("s3://b", "holds MEDALLION_LAKEHOUSE_URL (s3://b/lake)"),
+        ("s3://b/lake/", "is MEDALLION_LAKEHOUSE_URL"),
+        ("s3://b/lake/operations", "lies in MEDALLION_LAKEHOUSE_URL"),
+        ("s3://b/raw", "is MEDALLION_RAW_URL"),
+        ("s3://b//raw/remote", "lies in MEDALLION_RAW_URL"),
+        ("/srv", "holds Dagster's home"),
+        ("/srv/other/../home", "holds Dagster's home"),
+        ("/srv/home/dagster_home/storage", "lies in Dagster's home"),
+    ],
+)
+def test_what_remote_attempts_leave_has_a_place_of_its_own(remote: str, says: str) -> None:
+    """Old attempts are removed there, at the side of whatever else it is."""
+    with pytest.raises(SettingsError, match="MEDALLION_REMOTE_URL is no place of its own") as raised:
+        load_settings({**PLACES, "MEDALLION_REMOTE_URL": remote})
+    assert says in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "remote", ["s3://b/lake/operations/remote", "s3://b/lake/operations/remote/x", "s3://b/lake-remote", "/srv/home/x"]
+)
+def test_remote_attempts_may_be_beside_all_other_places(remote: str) -> None:
+    assert load_settings({**PLACES, "MEDALLION_REMOTE_URL": remote}).remote_url == remote
+    above = {"MEDALLION_RAW_URL": "s3://b", "MEDALLION_LAKEHOUSE_URL": "s3://b/lake"}
+    assert load_settings(above).remote_url == "s3://b/lake/operations/remote"
 
 
 def test_of_which_runs_people_are_told_is_one_of_two_choices() -> None:

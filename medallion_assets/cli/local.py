@@ -19,11 +19,17 @@ from medallion_assets.cli.terminal import Terminal
 def demo(json: Json = False) -> None:
     """Run the whole pipeline on sample tables in MEDALLION_HOME/demo, then land a bad export and see it stopped."""
     with Terminal(as_json=json) as terminal:
-        from medallion_assets.cli.demo.run import run_demo
-        from medallion_assets.cli.demo.view import DemoView, summary_page
+        from medallion_assets.engines.spark.requirements import expect_installed
         from medallion_assets.settings import load_settings
 
-        result = run_demo(load_settings(), DemoView(quiet=json))
+        settings = load_settings()
+        if settings.engine == "spark":
+            expect_installed(settings.spark)  # before Dagster is loaded, which takes seconds
+
+        from medallion_assets.cli.demo.run import run_demo
+        from medallion_assets.cli.demo.view import DemoView, summary_page
+
+        result = run_demo(settings, DemoView(quiet=json))
         terminal.answer(result, lambda: summary_page(result), found=not result.readable_unchanged)
 
 

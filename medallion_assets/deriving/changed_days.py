@@ -7,7 +7,7 @@ Does not: what the rows of a day are (pipelines), or a table made anew as a whol
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
 import narwhals as nw
@@ -67,21 +67,22 @@ class Sources:
         return zip(self.derived.lookups, self.snapshots[1:], strict=True)
 
     def items(self, days: Sequence[date], table: Snapshot, workspace: Place) -> Iterator[DaysItem]:
-        """What it takes to make some days again, in groups of a bounded number of source rows.
+        """What it takes to make some days again, in groups of a bounded number of source rows; a long day alone.
 
         What rows are looked up in is prepared once, and put aside for all of them.
         """
         engine = self.first.lakehouse.engine
+        bounds = engine.bounds
         aside = Aside(engine.memory_or(workspace))
         prepared = tuple(aside(_prepared(lookup, snapshot)) for lookup, snapshot in self.lookups())
-        for group in in_groups(days, lambda day: self._rows_of([day]), engine.bounds.block_rows):
+        for group in in_groups(days, lambda day: self._rows_of([day]), bounds.block_rows, alone=bounds.group_rows):
             rows = self._rows_of(group)
             cuts = self.derived.row_by_row and len(group) == 1
             yield DaysItem(
                 derived=self.derived,
                 days=tuple(group),
                 rows_in=rows,
-                parts=groups_of((rows, engine.bounds.group_rows)) if cuts else 1,
+                parts=groups_of((rows, bounds.group_rows)) if cuts else 1,
                 source=self.first.part(partitions=group),
                 prepared=prepared,
                 held={day: table.part(partitions=[day]) for day in group},
@@ -124,6 +125,11 @@ class DaysItem:
         rows = self.derived.compute(nw.from_native(source), *lookups)
         return conform(rows.to_native(), self.derived.table).collect(engine="streaming")
 
+    def held_rows(self, day: date, chosen: pl.Expr | None = None) -> pl.DataFrame:
+        """What the table has of a day, or of the `chosen` keys of it, in the order of its key."""
+        held = self.held[day].scan() if chosen is None else self.held[day].scan().filter(chosen)
+        return held.collect(engine="streaming").sort(list(self.derived.table.key))
+
     def of_day(self, rows: pl.DataFrame, day: date) -> pl.DataFrame:
         """Those of `rows` that are of a day."""
         return rows.filter(pl.col(str(self.derived.table.partition_by)) == day)
@@ -149,7 +155,7 @@ def _make_days(item: DaysItem) -> _MadeDays:
     made = _MadeDays(days=item.days, rows_in=item.rows_in, rows_out=rows.height, differing=[], staged=[], removed=[])
     for day in item.days:
         new = item.of_day(rows, day)
-        if item.held[day].scan().collect().sort(key).equals(new.sort(key)):
+        if item.held_rows(day).equals(new.sort(key)):
             continue
         made.differing.append(day)
         made.removed.extend(item.held[day].paths)
@@ -159,21 +165,30 @@ def _make_days(item: DaysItem) -> _MadeDays:
 
 
 def _make_long_day(item: DaysItem) -> _MadeDays:
-    """One day, some of its keys at a time; if none of them differs, what was staged is left alone."""
-    (day,), key, folder = item.days, list(item.derived.table.key), item.folder
-    made = _MadeDays(days=item.days, rows_in=item.rows_in, rows_out=0, differing=[], staged=[], removed=[])
-    staged = []
-    differs = False
-    for number in range(item.parts):
-        chosen = of_group(key, number, item.parts)
+    """One day, some of its keys at a time. Nothing is staged of one that does not differ.
+
+    What comes before the first keys that differ is as the table has it, and is staged from there.
+    """
+    (day,), key = item.days, list(item.derived.table.key)
+    parts = [of_group(key, number, item.parts) for number in range(item.parts)]
+    staged: list[StagedFile | None] = []
+    rows_out, differs = 0, False
+    for number, chosen in enumerate(parts):
         new = item.rows(chosen).sort(key)
-        made = replace(made, rows_out=made.rows_out + new.height)
-        differs |= not item.held[day].scan().filter(chosen).collect(engine="streaming").sort(key).equals(new)
-        staged.append(stage_day(folder, new, day))
-    if not differs:
-        return made
-    held = [file for file in staged if file is not None]
-    return replace(made, differing=[day], staged=held, removed=list(item.held[day].paths))
+        rows_out += new.height
+        if not differs and not item.held_rows(day, chosen).equals(new):
+            differs = True
+            staged = [stage_day(item.folder, item.held_rows(day, earlier), day) for earlier in parts[:number]]
+        if differs:
+            staged.append(stage_day(item.folder, new, day))
+    return _MadeDays(
+        days=item.days,
+        rows_in=item.rows_in,
+        rows_out=rows_out,
+        differing=[day] if differs else [],
+        staged=[file for file in staged if file is not None],
+        removed=list(item.held[day].paths) if differs else [],
+    )
 
 
 def update_derived(

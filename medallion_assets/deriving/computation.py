@@ -81,9 +81,10 @@ class Computation:
         self, compute: Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]], days: Sequence[date | None]
     ) -> pl.DataFrame:
         """What a function of days makes of these, some of them at a time."""
+        bounds = self._engine.bounds
         items = [
             _DaysItem(compute=compute, rows=self.source.part(partitions=some))
-            for some in in_groups(days, lambda day: self._rows_of([day]), self._engine.bounds.block_rows)
+            for some in in_groups(days, lambda day: self._rows_of([day]), bounds.block_rows, alone=bounds.group_rows)
         ]
         return pl.concat(pl.read_ipc(made) for made in self._engine.map_items(_made, items, are_large=True))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from medallion_assets.engines.pieces import spilled
+from medallion_assets.engines.pieces import rows_of_group, spilled
 from medallion_assets.storage.options import StorageOptions
 
 
@@ -37,5 +37,15 @@ class Aside:
         """The rows, lazily, as often as they are asked for; `is_sorted` is for those that are read in parts."""
         if self.place is None or rows.estimated_size() <= self.memory_bytes:
             return rows.lazy()
-        path = f"{self.place.url}/aside-{uuid.uuid4().hex}.parquet"
-        return spilled(rows, path, self.place.storage_options, is_sorted=is_sorted)
+        return spilled(rows, _new_path(self.place), self.place.storage_options, is_sorted=is_sorted)
+
+
+def streamed_aside(rows: pl.LazyFrame, place: Place, *, row_bytes: int) -> pl.LazyFrame:
+    """Rows of about so many bytes each, of which nobody knows how many there are, in one file of a place."""
+    path, options = _new_path(place), place.storage_options
+    rows.sink_parquet(path, compression="lz4", row_group_size=rows_of_group(row_bytes), **options.of_polars)
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False, **options.of_polars)
+
+
+def _new_path(place: Place) -> str:
+    return f"{place.url}/aside-{uuid.uuid4().hex}.parquet"

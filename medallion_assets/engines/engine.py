@@ -122,14 +122,21 @@ def groups_of(*shares: tuple[int, int]) -> int:
     return max(1, *(-(-amount // most) for amount, most in shares))
 
 
-def in_groups(items: Iterable[Item], size: Callable[[Item], int], most: int) -> Iterator[list[Item]]:
-    """Items in their order, in groups that end with the item that brings them to so much."""
+def in_groups(items: Iterable[Item], size: Callable[[Item], int], most: int, *, alone: int) -> Iterator[list[Item]]:
+    """Items in their order, in groups that end with the item that brings them to so much.
+
+    One that is larger than `alone` is a group of its own, whatever comes before it.
+    """
     group: list[Item] = []
     held = 0
     for item in items:
+        height = size(item)
+        if group and height > alone:
+            yield group
+            group, held = [], 0
         group.append(item)
-        held += size(item)
-        if held >= most:
+        held += height
+        if held >= most or height > alone:
             yield group
             group, held = [], 0
     if group:

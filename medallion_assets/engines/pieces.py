@@ -72,12 +72,16 @@ def row_group_rows(rows: int, size: int) -> int | None:
     return None if length < LONG_ROW_BYTES else max(1, ROW_GROUP_BYTES // length)
 
 
+def rows_of_group(row_bytes: int) -> int:
+    """How many rows of so many bytes make a row group of those that are put aside."""
+    return max(1, min(20_000, ROW_GROUP_BYTES // max(1, row_bytes)))
+
+
 def spilled(rows: pl.DataFrame, path: str, options: StorageOptions, *, is_sorted: bool = False) -> pl.LazyFrame:
     """Rows in a file of their own, which is read piece by piece: its row groups are small, whatever the rows.
 
     Of rows that are sorted, a reader of some passes over the row groups of others.
     """
-    length = rows.estimated_size() // max(1, rows.height)
-    height = max(1, min(20_000, ROW_GROUP_BYTES // max(1, int(length))))
+    height = rows_of_group(int(rows.estimated_size()) // max(1, rows.height))
     rows.write_parquet(path, compression="lz4", row_group_size=height, statistics=is_sorted, **options.of_polars)
     return pl.scan_parquet(path, glob=False, hive_partitioning=False, **options.of_polars)

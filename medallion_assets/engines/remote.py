@@ -3,9 +3,10 @@
 Belongs here: what becomes an item, for every verb of an engine.
 Does not: how items get to a process and answers come back (`run`), or what the functions do.
 
-An item is small: paths, and where to begin and end. What a function reads it reads itself, and what it makes lies in
-the workspace or beside the table's files before its answer names it. So of a process that was lost, or that another one
-was faster than, there is nothing but files that nobody names.
+An item is small: paths, and where to begin and end. What all items of a job read, such as the parts that groups are
+taken from, is in its function, which is not handed over with each of them. What a function reads it reads itself, and
+what it makes lies in the workspace or beside the table's files before its answer names it. So of a process that was
+lost, or that another one was faster than, there is nothing but files that nobody names.
 """
 
 from __future__ import annotations
@@ -107,8 +108,9 @@ class RemoteEngine(ABC):
             parts = list(self.run(partial(_sort_by_group, by=by, groups=groups, aside=Aside(folder)), parts))
         given = iter(parts)
         frames = [[next(given) for _ in frame] for frame in frames]
-        items = [_Group(frames, by, number, groups, is_noted) for number in range(groups)]
-        yield from self.run(partial(_work_on_group, function=function, aside=_aside(folder)), items)
+        exchanged = _Groups(frames, by, groups, is_noted)
+        work = partial(_work_on_group, of=exchanged, function=function, aside=_aside(folder))
+        yield from self.run(work, range(groups))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +123,20 @@ class _Slice:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
-    """The rows of a group in some frames; `is_noted`: its number stands beside them."""
+class _Groups:
+    """Frames whose rows are in so many groups; `is_noted`: its number stands beside each row."""
 
     frames: Sequence[Sequence[pl.LazyFrame]]
     by: Sequence[str]
-    number: int
     groups: int
     is_noted: bool
 
-    def rows(self, frame: Sequence[pl.LazyFrame]) -> pl.DataFrame:
+    def rows(self, frame: Sequence[pl.LazyFrame], number: int) -> pl.DataFrame:
+        """Those of a frame that are in a group."""
         whole = pl.concat(frame)
         if self.is_noted:
-            return of_noted_group(whole, self.number).collect(engine="streaming")
-        return whole.filter(of_group(self.by, self.number, self.groups)).collect(engine="streaming")
+            return of_noted_group(whole, number).collect(engine="streaming")
+        return whole.filter(of_group(self.by, number, self.groups)).collect(engine="streaming")
 
 
 def _aside(folder: Place | None) -> Aside:
@@ -149,8 +151,10 @@ def _work_on_slice(
     return answers or [function(lines.clear().collect(), aside)]
 
 
-def _work_on_group(item: _Group, *, function: Callable[[list[pl.DataFrame], PutAside], Answer], aside: Aside) -> Answer:
-    return function([item.rows(frame) for frame in item.frames], aside)
+def _work_on_group(
+    number: int, *, of: _Groups, function: Callable[[list[pl.DataFrame], PutAside], Answer], aside: Aside
+) -> Answer:
+    return function([of.rows(frame, number) for frame in of.frames], aside)
 
 
 def _sort_by_group(part: pl.LazyFrame, *, by: Sequence[str], groups: int, aside: Aside) -> pl.LazyFrame:

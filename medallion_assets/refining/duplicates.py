@@ -63,6 +63,7 @@ def resolved(records: pl.DataFrame, identity: Sequence[str], canonical: Callable
     ).drop("_canonical", "_differs")
 
 
-def without(parts: Iterable[pl.LazyFrame], hashes: pl.DataFrame) -> list[pl.LazyFrame]:
-    """The parts less the suspects."""
-    return [part.join(hashes.lazy(), on=KEY_HASH, how="anti") for part in parts]
+def without(parts: Iterable[pl.LazyFrame], hashes: pl.DataFrame, aside: PutAside) -> list[pl.LazyFrame]:
+    """The parts less the suspects, which are put aside: each part's plan has them from then on."""
+    put = aside(hashes)
+    return [part.join(put, on=KEY_HASH, how="anti") for part in parts]

@@ -10,12 +10,13 @@ for each: what merging costs follows the events then, beside one look through th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Aside, Place
+from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.files import Files
 from medallion_assets.refining.merge_days import STATE
 
@@ -23,42 +24,56 @@ from medallion_assets.refining.merge_days import STATE
 def held_rows(silver: Snapshot, parts: Sequence[pl.LazyFrame], workspace: Place) -> list[pl.LazyFrame]:
     """For each part of events what `silver` holds of at least its keys: key, state and partition.
 
-    The parts are looked for together, as many as have no more keys than are in memory at a time. One part alone finds
-    its rows itself.
+    The parts are looked for together, as many as have no more keys than are in memory at a time: those have one frame.
+    One part alone finds its rows itself, unless other processes could look through the table together.
     """
     engine, table = silver.lakehouse.engine, silver.table
-    names = [*table.key, *STATE, "is_deleted", str(table.partition_by)]
+    names = (*table.key, *STATE, "is_deleted", str(table.partition_by))
     files = silver.part()
-    if len(parts) == 1 or not files.paths:
-        return [files.scan().select(names)] * len(parts)
-    together = max(1, engine.bounds.keys // engine.bounds.block_rows)
-    passes = [parts[start : start + together] for start in range(0, len(parts), together)]
     slices = _slices(files, engine.bounds.keys)
-    looks = [
-        _Look(held=held, names=tuple(names), keys=[part.select(table.key) for part in sought], folder=workspace)
-        for sought in passes
-        for held in slices
-    ]
-    found = list(engine.map_items(_found, looks, are_large=True))
+    is_here = engine.memory_or(workspace) is None
+    if not files.paths or (len(parts) == 1 and (is_here or len(slices) == 1)):
+        return [files.scan().select(names)] * len(parts)
+    keys = [part.select(table.key) for part in parts]
+    passes = _passes(keys, engine)
+    look = partial(
+        _found, keys=[[keys[number] for number in sought] for sought in passes], names=names, place=workspace
+    )
+    found = list(
+        engine.map_items(look, [(number, held) for number in range(len(passes)) for held in slices], are_large=True)
+    )
     of_pass = [pl.concat(found[start : start + len(slices)]) for start in range(0, len(found), len(slices))]
     return [rows for rows, sought in zip(of_pass, passes, strict=True) for _ in sought]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
-    """Some files of the table, and the keys that are looked for in them."""
+def _passes(keys: Sequence[pl.LazyFrame], engine: Engine) -> list[list[int]]:
+    """The numbers of the parts that are looked for together. Parts are rarely full: they are counted."""
+    if len(keys) == 1 or len(keys) * engine.bounds.block_rows <= engine.bounds.keys:
+        return [list(range(len(keys)))]
+    passes: list[list[int]] = [[]]
+    held = 0
+    for number, height in enumerate(engine.map_items(_height, keys)):
+        if passes[-1] and held + height > engine.bounds.keys:
+            passes.append([])
+            held = 0
+        passes[-1].append(number)
+        held += height
+    return passes
 
-    held: Files
-    names: tuple[str, ...]
-    keys: Sequence[pl.LazyFrame]
-    folder: Place
+
+def _height(keys: pl.LazyFrame) -> int:
+    return int(keys.select(pl.len()).collect(engine="streaming").item())
 
 
-def _found(look: _Look) -> pl.LazyFrame:
-    keys = pl.concat(look.keys)
-    rows = look.held.scan().select(look.names).join(keys, on=keys.collect_schema().names(), how="semi")
+def _found(
+    item: tuple[int, Files], *, keys: Sequence[Sequence[pl.LazyFrame]], names: Sequence[str], place: Place
+) -> pl.LazyFrame:
+    """What some files of the table have of the keys of a pass."""
+    number, held = item
+    sought = pl.concat(keys[number])
+    rows = held.scan().select(names).join(sought, on=sought.collect_schema().names(), how="semi")
     found = rows.collect(engine="streaming")
-    return Aside(look.folder if found.height else None)(found)
+    return Aside(place if found.height else None)(found)
 
 
 def _slices(files: Files, most: int) -> list[Files]:

@@ -18,7 +18,7 @@ from medallion_assets.contracts.expectations import judge
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.engines.aside import Place
+from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Engine, PutAside, groups_of
 from medallion_assets.engines.files import Files
 from medallion_assets.refining.bronze import files_of
@@ -149,7 +149,8 @@ def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Ju
         return
     parts = [part.select(*POSITION, KEY_HASH, RAW_BYTES) for part in (*judged.good, *judged.bad)]
     found = pl.concat([part.join(hashes.lazy(), on=KEY_HASH, how="semi") for part in parts]).collect()
-    judged.good, judged.bad = without(judged.good, hashes), without(judged.bad, hashes)
+    aside = Aside(engine.memory_or(workspace))
+    judged.good, judged.bad = without(judged.good, hashes, aside), without(judged.bad, hashes, aside)
     groups = groups_of((int(found[RAW_BYTES].sum()), engine.bounds.block_bytes))
     was_one = len(judged.good) == groups == 1
     resolve = partial(_judge_suspects, files=files, loaded=loaded)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 import polars as pl
 
@@ -27,7 +28,16 @@ from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.refining.events import tombstones, winners_in_parts
 from medallion_assets.refining.full_exports import FullExports, bad_in, wins_by_id
 from medallion_assets.refining.held import held_rows
-from medallion_assets.refining.merge_days import STATE, Winners, WonRows, day_item, replace_day, replace_tombstones
+from medallion_assets.refining.merge_days import (
+    STATE,
+    DaysWork,
+    NewRows,
+    Winners,
+    WonRows,
+    day_item,
+    replace_day,
+    replace_tombstones,
+)
 from medallion_assets.refining.origins import counted_sequence, is_outdated
 
 
@@ -52,8 +62,9 @@ def merge(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wo
     touched: set[date | None] = {*won.partitions, *won.moved["_old_partition"].unique()}
     if fulls.applying:
         touched |= set(silver.partitions)
-    items = [day_item(silver, day, won, fulls) for day in sorted(day for day in touched if day is not None)]
-    replaced = list(silver.lakehouse.engine.map_items(replace_day, items))
+    items = [day_item(silver, day, won) for day in sorted(day for day in touched if day is not None)]
+    work = DaysWork(folder=silver.folder, new=won.new, fulls=fulls)
+    replaced = list(silver.lakehouse.engine.map_items(partial(replace_day, work=work), items))
     if None in touched or any(day.absent.height for day in replaced):
         absent = [day.absent for day in replaced]
         replaced.append(replace_tombstones(silver, pl.concat([won.of(None).collect(), *absent]), won, fulls))
@@ -69,33 +80,35 @@ def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
     """The rows that win; of several parts of events one after the other, each into a file of its own."""
     engine, table = silver.lakehouse.engine, silver.table
     parts = winners_in_parts(engine, good, table.key, workspace, fulls.order)
-    items = [
-        _EventsPart(
-            events=part,
-            held=held,
-            table=table,
-            fulls=fulls,
-            folder=engine.memory_or(workspace) if len(parts) == 1 else workspace,
-        )
-        for part, held in zip(parts, held_rows(silver, parts, workspace), strict=True)
-    ]
-    won = list(engine.map_items(_winning_rows, items, are_large=True))
+    work = _Winning(
+        held=held_rows(silver, parts, workspace),
+        table=table,
+        fulls=fulls,
+        folder=engine.memory_or(workspace) if len(parts) == 1 else workspace,
+    )
+    won = list(engine.map_items(partial(_winning_rows, work=work), list(enumerate(parts)), are_large=True))
     return Winners(
-        partition_by=str(table.partition_by),
-        schema=polars_schema(table),
-        parts=[part.rows for part in won],
+        new=NewRows(
+            partition_by=str(table.partition_by),
+            parts=[part.rows for part in won],
+            schema=polars_schema(table),
+            row_bytes=max(part.row_bytes for part in won),
+            place=workspace,
+        ),
+        partitions_of_parts=[part.partitions for part in won],
         moved=pl.concat([part.moved for part in won]),
-        partitions={partition for part in won for partition in part.partitions},
         count=sum(part.count for part in won),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _EventsPart:
-    """Events, one a key, and what their table holds. What wins is put into `folder`, or stays in memory."""
+class _Winning:
+    """What all parts of events are handed: what their table `held` for each, of which many have the same.
 
-    events: pl.LazyFrame
-    held: pl.LazyFrame
+    What wins is put into `folder`, or stays in memory.
+    """
+
+    held: Sequence[pl.LazyFrame]
     table: Table
     fulls: FullExports
     folder: Place | None
@@ -103,27 +116,30 @@ class _EventsPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Won:
-    """The rows of a part that win, their partitions, and the keys that change theirs."""
+    """The rows of a part that win, how long they are, their partitions, and the keys that change theirs."""
 
     rows: WonRows
     partitions: set[date | None]
     moved: pl.DataFrame
     count: int
+    row_bytes: int
 
 
-def _winning_rows(part: _EventsPart) -> _Won:
-    table, partition_by = part.table, str(part.table.partition_by)
-    rows = _winning_part(part.held, part.events, table, part.fulls)
+def _winning_rows(part: tuple[int, pl.LazyFrame], *, work: _Winning) -> _Won:
+    """Of a part with its number: its events, one a key."""
+    (number, events), table, partition_by = part, work.table, str(work.table.partition_by)
+    rows = _winning_part(work.held[number], events, table, work.fulls)
     leaves = pl.col("_old_exists") & ~pl.col("_old_partition").eq_missing(pl.col(partition_by))
     moved = rows.filter(leaves).select(*table.key, "_old_partition")
     rows = rows.select(polars_schema(table).names())
     return _Won(
         rows={key[0]: day for key, day in rows.partition_by(partition_by, as_dict=True).items()}
-        if part.folder is None
-        else Aside(part.folder)(rows.sort(partition_by), is_sorted=True),
+        if work.folder is None
+        else Aside(work.folder)(rows.sort(partition_by), is_sorted=True),
         partitions=set(rows[partition_by].unique()),
         moved=moved,
         count=rows.height,
+        row_bytes=int(rows.estimated_size()) // max(1, rows.height),
     )
 
 

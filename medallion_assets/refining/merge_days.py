@@ -19,6 +19,7 @@ from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.aside import Place, streamed_aside
 from medallion_assets.engines.engine import groups_of
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import of_group, row_group_rows, text_bytes
@@ -47,27 +48,55 @@ WonRows = Mapping[date | None, pl.DataFrame] | pl.LazyFrame
 """Rows cut into partitions, or (one part of several) in a file, in the order of their partitions."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Winners:
-    """The rows that win over what the table holds, by part, and the keys that change their partition."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRows:
+    """The rows that win, by part. As one value for all days: there are as many parts as an export is large.
+
+    What a day has in several parts is put together in `place`, so that each of these is opened once.
+    """
 
     partition_by: str
-    schema: pl.Schema
     parts: Sequence[WonRows]
+    schema: pl.Schema
+    row_bytes: int
+    place: Place
+
+    def put_together(self, partition: date | None, in_parts: int) -> pl.LazyFrame:
+        """Those of a partition (`of`), to be read several times."""
+        rows = self.of(partition, in_parts)
+        return rows if in_parts.bit_count() <= 1 else streamed_aside(rows, self.place, row_bytes=self.row_bytes)
+
+    def of(self, partition: date | None, in_parts: int) -> pl.LazyFrame:
+        """Those of a partition, which some parts have: that of number n if bit n is set."""
+        chosen = [part for number, part in enumerate(self.parts) if in_parts >> number & 1]
+        of_partition = pl.col(self.partition_by).eq_missing(pl.lit(partition, dtype=pl.Date))
+        rows = [
+            part.filter(of_partition) if isinstance(part, pl.LazyFrame) else part[partition].lazy() for part in chosen
+        ]
+        return pl.concat(rows) if rows else pl.LazyFrame(schema=self.schema)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Winners:
+    """The rows that win over what the table holds, the partitions in each part of them, and the keys that move."""
+
+    new: NewRows
+    partitions_of_parts: Sequence[set[date | None]]
     moved: pl.DataFrame
-    partitions: set[date | None]
     count: int
+
+    @property
+    def partitions(self) -> set[date | None]:
+        """All in which rows win."""
+        return set().union(*self.partitions_of_parts)
+
+    def in_parts(self, partition: date | None) -> int:
+        """The parts that have rows of a partition, a bit for each."""
+        return sum(1 << number for number, some in enumerate(self.partitions_of_parts) if partition in some)
 
     def of(self, partition: date | None) -> pl.LazyFrame:
         """The new rows of a partition."""
-        of_partition = pl.col(self.partition_by).eq_missing(pl.lit(partition, dtype=pl.Date))
-        nothing = pl.DataFrame(schema=self.schema)
-        return pl.concat(
-            [
-                part.filter(of_partition) if isinstance(part, pl.LazyFrame) else part.get(partition, nothing).lazy()
-                for part in self.parts
-            ]
-        )
+        return self.new.of(partition, self.in_parts(partition))
 
     def moved_from(self, partition: date | None) -> pl.DataFrame:
         """The keys that were in a partition and are not any more."""
@@ -75,49 +104,62 @@ class Winners:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DayItem:
-    """A day to make anew: what the table holds of it, its `new` rows, and the keys that have `gone` to other days.
-
-    `most_bytes` is how much of its text is made in one file; None where one block of records and what the table holds
-    are less than that.
-    """
+class DaysWork:
+    """What all days of a table are made with: handed over once, since plans, bad keys and a contract are not small."""
 
     folder: TableFolder
+    new: NewRows
+    fulls: FullExports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayItem:
+    """A day to make anew: what the table holds of it, and the keys that have `gone` to other days.
+
+    Its new rows are `in_parts` (`NewRows.of`). `most_bytes` is how much of its text is made in one file; None where
+    one block of records and what the table holds are less than that.
+    """
+
     day: date
     held: Files
-    new: pl.LazyFrame
+    in_parts: int
     gone: pl.DataFrame
-    fulls: FullExports
     most_bytes: int | None
 
 
-def day_item(silver: Snapshot, day: date, won: Winners, fulls: FullExports) -> DayItem:
+def day_item(silver: Snapshot, day: date, won: Winners) -> DayItem:
     """What `replace_day` needs to know."""
     held, most = silver.partition_files([day]), silver.lakehouse.engine.bounds.group_bytes
-    may_be_long = len(won.parts) > 1 or (held.height and int(held["size_bytes"].sum()) > most // COMPRESSION)
+    may_be_long = len(won.new.parts) > 1 or (held.height and int(held["size_bytes"].sum()) > most // COMPRESSION)
     return DayItem(
-        folder=silver.folder,
         day=day,
         held=silver.part(paths=held["path"] if held.height else ()),
-        new=won.of(day),
+        in_parts=won.in_parts(day),
         gone=won.moved_from(day),
-        fulls=fulls,
         most_bytes=most if may_be_long else None,
     )
 
 
-def replace_day(item: DayItem) -> Replaced:
+def replace_day(item: DayItem, *, work: DaysWork) -> Replaced:
     """Put a day's new rows in place of its old ones; a long day is made in several files.
 
-    These hold the keys by their hashes: each is made of what the day holds of its keys, old and new.
+    These hold the keys by their hashes: each is made of what the day holds of its keys, old and new. Nothing is staged
+    before something changes: what comes before is as the table has it, and is staged from there.
     """
-    key = item.folder.table.key
+    key, rows = work.folder.table.key, work.new.put_together(item.day, item.in_parts)
     files = 1
     if item.most_bytes is not None:
-        files = groups_of((text_bytes(item.held.scan()) + text_bytes(item.new), item.most_bytes))
-    made = [_replace_keys(item, of_group(key, number, files), is_part=files > 1) for number in range(files)]
+        files = groups_of((text_bytes(item.held.scan()) + text_bytes(rows), item.most_bytes))
+    some = [of_group(key, number, files) for number in range(files)]
+    made: list[_ReplacedKeys] = []
+    changes = False
+    for number, chosen in enumerate(some):
+        made.append(_replace_keys(work, item, rows, chosen, stages=changes))
+        if made[-1].changes and not changes:
+            changes = True
+            made[:number] = [_replace_keys(work, item, rows, before, stages=True) for before in some[:number]]
     absent = pl.concat([part.absent for part in made])
-    if not any(part.changes for part in made):
+    if not changes:
         return Replaced(partition=item.day, absent=absent)
     return Replaced(
         partition=item.day,
@@ -130,7 +172,7 @@ def replace_day(item: DayItem) -> Replaced:
 
 @dataclass(frozen=True, kw_only=True)
 class _ReplacedKeys:
-    """Some keys of a day made anew. When none of the day's keys changes, what was staged is left alone."""
+    """Some keys of a day made anew."""
 
     absent: pl.DataFrame
     staged: StagedFile | None = None
@@ -138,10 +180,11 @@ class _ReplacedKeys:
     restated: bool = False
 
 
-def _replace_keys(item: DayItem, chosen: pl.Expr, *, is_part: bool) -> _ReplacedKeys:
-    table, fulls = item.folder.table, item.fulls
+def _replace_keys(work: DaysWork, item: DayItem, rows: pl.LazyFrame, chosen: pl.Expr, *, stages: bool) -> _ReplacedKeys:
+    """Some keys: staged where they change, or where it `stages` what does not change too."""
+    table, fulls = work.folder.table, work.fulls
     key = list(table.key)
-    old, new = item.held.scan().filter(chosen).collect(), item.new.filter(chosen).collect()
+    old, new = item.held.scan().filter(chosen).collect(), rows.filter(chosen).collect()
     gone = item.gone.filter(chosen)
     kept = old.join(new, on=key, how="anti").join(gone, on=key, how="anti")
     absent = kept.clear()
@@ -151,17 +194,17 @@ def _replace_keys(item: DayItem, chosen: pl.Expr, *, is_part: bool) -> _Replaced
         absent = _absent_rows(missing, fulls.applying, table)
         kept = kept.join(absent, on=key, how="anti")
     changes = bool(new.height or gone.height or absent.height)
-    if not changes and not is_part:
+    if not changes and not stages:
         return _ReplacedKeys(absent=absent)
-    rows = pl.concat([kept, new]).sort(key)
-    business, length = list(table.business_columns), row_group_rows(rows.height, text_bytes(rows.lazy()))
+    made = pl.concat([kept, new]).sort(key)
+    business, length = list(table.business_columns), row_group_rows(made.height, text_bytes(made.lazy()))
     return _ReplacedKeys(
         absent=absent,
-        staged=item.folder.stage(rows.lazy(), partition=item.day, bounds=STATE[:1], row_group_rows=length)
-        if rows.height
+        staged=work.folder.stage(made.lazy(), partition=item.day, bounds=STATE[:1], row_group_rows=length)
+        if made.height
         else None,
         changes=changes,
-        restated=not rows.select(business).equals(old.sort(key).select(business)),
+        restated=not made.select(business).equals(old.sort(key).select(business)),
     )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ from medallion_assets.storage.stores import open_store, read_bytes
 LOG = logging.getLogger(__name__)
 
 REQUEST, JOB, END = "request.json", "job.json", "end.json"
+MESSAGE_NAME = re.compile(r"message-[0-9]{6,}\.json")
+"""What `message_name` gives."""
 
 
 @dataclass(frozen=True)

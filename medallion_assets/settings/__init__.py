@@ -20,6 +20,8 @@ from zoneinfo import ZoneInfo
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.settings.compute import Compute, expect_startable, read_compute
+from medallion_assets.settings.places import NAME as REMOTE_URL
+from medallion_assets.settings.places import expect_place_of_its_own, usual_remote_url
 from medallion_assets.settings.spark import SparkSettings, spark_settings
 from medallion_assets.settings.values import (
     choice,
@@ -156,13 +158,16 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             found=repr(lakehouse_url),
             do="set MEDALLION_LAKEHOUSE_URL or MEDALLION_HOME to another place",
         )
+    raw_url = _url(env, "MEDALLION_RAW_URL", home / "raw-dynamodb-exports")
+    remote_url = normalise_url(env.get(REMOTE_URL) or usual_remote_url(lakehouse_url), name=REMOTE_URL)
+    expect_place_of_its_own(remote_url, lakehouse_url=lakehouse_url, raw_url=raw_url, home=home)
     options = storage_options(env)
     compute, host, token = read_compute(env), _databricks_host(env), env.get("DATABRICKS_TOKEN", "")
     expect_startable(compute, lakehouse_url=lakehouse_url, databricks_host=host, databricks_token=token)
     pipelines = _pipelines(env)
     return Settings(
         home=home,
-        raw_url=_url(env, "MEDALLION_RAW_URL", home / "raw-dynamodb-exports"),
+        raw_url=raw_url,
         lakehouse_url=lakehouse_url,
         storage_options=options,
         engine=choice(env, "MEDALLION_ENGINE", ENGINES),
@@ -197,9 +202,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         query_alerts=Path(env[QUERY_ALERTS]).expanduser().absolute() if env.get(QUERY_ALERTS) else None,
         ui_url=(env.get("MEDALLION_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
         compute=compute,
-        remote_url=normalise_url(
-            env.get("MEDALLION_REMOTE_URL") or f"{lakehouse_url}/operations/remote", name="MEDALLION_REMOTE_URL"
-        ),
+        remote_url=remote_url,
         databricks_host=host,
         databricks_token=token,
     )

@@ -58,7 +58,9 @@ SHAPES = {
     "gold": Shape(workers=(2, 8)),
     "serving": Shape(workers=5, spot=False),
 }
-"""By layer, unless the setting says otherwise: what is loaded and published is not to wait for capacity."""
+"""On Spark, by layer, unless the setting says otherwise: what is loaded and published is not to wait for capacity."""
+ALONE = 1
+"""Workers on another engine, which works in the driver alone: the fewest that both services give."""
 
 
 class EmrServerless(_Values):
@@ -125,10 +127,11 @@ class Where(_Values):
             raise ValueError(f"workers and spot are of {' and '.join(SERVICES)} alone")
         return self
 
-    def shape(self, layer: str) -> Shape:
-        """The workers of its cluster: as they are set, or as they are for its layer."""
+    def shape(self, layer: str, environment: Mapping[str, str]) -> Shape:
+        """The workers of its cluster: as they are set, or as its layer needs them on its environment's engine."""
         usual = SHAPES.get(layer, Shape())
-        given = {"workers": self.workers, "spot": self.spot}
+        spreads = environment.get("MEDALLION_ENGINE") == "spark"
+        given = {"workers": self.workers or (None if spreads else ALONE), "spot": self.spot}
         return usual.model_copy(update={name: value for name, value in given.items() if value is not None})
 
 

@@ -5,10 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
 
-from benchmarks.large_log import DAYS, LATER_COMMITS, TABLE, committed, prepare, touched
+from benchmarks.large_log import DAYS, LATER_COMMITS, TABLE, committed, main, prepare, touched
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets_tests.pipeline import CATALOG
+from medallion_assets_tests.services import s3
+
+
+def test_a_server_that_is_missing_is_said_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(s3, "REPOSITORY", tmp_path)
+    with pytest.raises(typer.BadParameter, match=r"run \.ci/services, or leave it out with --no-s3"):
+        main()
 
 
 @pytest.mark.slow

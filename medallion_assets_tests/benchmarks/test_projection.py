@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from benchmarks.projection import STAGES, Costs, Load, lines, main, slopes
 
@@ -34,21 +33,41 @@ def test_of_one_size_all_that_it_took_counts() -> None:
 
 def test_a_terabyte_of_which_a_hundredth_changes() -> None:
     costs = Costs(full={"Bronze": 1, "Silver": 9, "enriched": 0, "Gold": 0}, window=2.1, look=0.1)
-    said = {what: (how, gives) for what, how, gives in lines(Load(), costs)}
-    assert said["items"][1] == "1,000 M"
-    assert said["full export"][1] == "11.11 core hours, 21 minutes"
-    assert said["1.0% changed, looking for their keys"][0] == "10 passes over 1,000 M keys x 0.1 s"
-    assert said["1.0% changed"][1] == "0.50 core hours, 1 minutes"
+    said = {what: (how, *gives) for what, how, *gives in lines(Load(), {"polars": costs, "spark": costs})}
+    assert said["items"][0].endswith(" = 1,000 M")
+    assert said["full export, Silver"] == ("4,000 M rows", *["x 9.0 s = 10.00 core hours"] * 2)
+    assert said["full export"][1:] == ("11.11 core hours", "11.11 core hours, 21 minutes")
+    assert said["1% changed, looking for their keys"][0] == "10 M keys: 10 passes over 1,000 M"
+    assert said["1% changed"][1:] == ("0.50 core hours", "0.50 core hours, 1 minutes")
 
 
-@pytest.mark.parametrize("text", [None, "", "{", "{}", "[]", '{"results": [{"contestant": "spark"}]}'])
-def test_a_file_that_scale_has_not_printed_is_refused(tmp_path: Path, text: str | None) -> None:
-    app = typer.Typer()
-    app.command()(main)
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (json.dumps({"results": [figures(2_000_000, 12)]}), "no figures of polars"),
+        ("{}", "is not what"),
+        ("{", "is not what"),
+    ],
+)
+def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "scale.json"
-    if text is not None:
-        file.write_text(text)
-    done = CliRunner().invoke(app, [str(file)])
-    assert (done.exit_code, "Invalid value" in done.stderr) == (2, True), done.stderr
-    file.write_text(json.dumps({"results": [figures(500_000, 10), figures(2_000_000, 20)]}))
-    assert CliRunner().invoke(app, [str(file)]).exit_code == 0
+    file.write_text(text)
+    with pytest.raises(typer.BadParameter, match=said):
+        main(figures=file)
+
+
+def test_what_grows_with_parts_times_days_is_beside_the_cpu() -> None:
+    """A cluster does not make it less, so nothing adds it to what one takes."""
+    costs = Costs(full=dict.fromkeys(STAGES, 1.0), window=2.1)
+    said = {what: (how, *gives) for what, how, *gives in lines(Load(), {"spark": costs})}
+    full, changed = said["full export, openings"], said["1% changed, openings"]
+    assert full[0] == "39,737 parts x 1,000 days"
+    assert full[1] == "39.7 M, 11.0 hours at 2,000 requests a second"
+    assert changed[0] == "398 parts x 100 days"
+    assert said["base of Gold as of days"][1] == "57 GB in the driver"
+
+
+def test_parts_have_a_bounded_number_of_rows_and_of_bytes() -> None:
+    """Of short lines their number counts, of long ones their bytes."""
+    assert Load(table_bytes=1e10, item_bytes=100).parts(1) == 800
+    assert Load(table_bytes=1e10, item_bytes=10_000).parts(1) == 398

@@ -57,6 +57,18 @@ assert "dagster" not in sys.modules
     assert done.returncode == 0, done.stderr
 
 
+def test_a_demo_without_spark_says_so_before_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No Java, or not even its packages."""
+    monkeypatch.setenv("MEDALLION_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MEDALLION_ENGINE", "spark")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    result = run("demo")
+    assert result.exit_code == 2
+    assert "MEDALLION_ENGINE is spark, and" in result.stderr
+    assert not (tmp_path / "home").exists()
+
+
 # Status
 
 

@@ -7,11 +7,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from medallion_assets.contracts.pipeline import Derived
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.changed_days import update_derived
+from medallion_assets.deriving.changed_days import Sources, _make_days, update_derived
+from medallion_assets.engines.aside import Place
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT
@@ -23,38 +25,66 @@ from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, micros
 from medallion_assets_tests.pipeline import NOW, SILVER, declared, lakehouse_at, land, rows
 
 DAY = date(2025, 3, 7)
+NEIGHBOURS = {"before": "2025-03-06T20:00:00Z", "after": "2025-03-08T20:00:00Z"}
 SMALL = PolarsEngine(bounds=replace(small_bounds(3), block_rows=3, block_bytes=10_000))
 
 
 @pytest.fixture
 def lakehouse(tmp_path: Path) -> Lakehouse:
-    """Eight sales of one day."""
+    """Eight sales of one day, and one each of the days before and after."""
     lakehouse = lakehouse_at(tmp_path, SMALL)
-    land(lakehouse, full(TRANSACTIONS, FIRST, AT, [item_line(transaction(f"t{number}")) for number in range(8)]))
+    sales = [transaction(f"t{number}") for number in range(8)]
+    sales += [transaction(key, transaction_timestamp={"S": at}) for key, at in NEIGHBOURS.items()]
+    land(lakehouse, full(TRANSACTIONS, FIRST, AT, [item_line(sale) for sale in sales]))
     land(lakehouse, full(CUSTOMERS, FIRST, AT, [item_line(customer("c1"))]))
     for table in SILVER:
         refine(lakehouse, declared(table), now=NOW)
     return lakehouse
 
 
+def files_in(lakehouse: Lakehouse) -> set[Path]:
+    return set(Path(lakehouse.open(ENRICHED_TRANSACTIONS).folder.uri).rglob("*.parquet"))
+
+
 @pytest.mark.parametrize(("derived", "files"), [(ENRICHMENT, 3), (replace(ENRICHMENT, row_by_row=False), 1)])
 def test_a_long_day_is_made_in_parts_if_rows_do_not_need_each_other(
     lakehouse: Lakehouse, derived: Derived, files: int
 ) -> None:
+    """Whatever lies beside it: a short day before it is made by itself."""
     updated = update_derived(lakehouse, derived)
-    assert (updated.rows_in, updated.rows_out, updated.restated) == (8, 8, {DAY})
+    assert (updated.rows_in, updated.rows_out) == (10, 10)
+    assert len(updated.restated) == 3
     made = lakehouse.open(ENRICHED_TRANSACTIONS)
-    assert made.files["num_records"].sum() == 8
-    assert made.files.height == files
+    assert made.partition_files([DAY])["num_records"].sum() == 8
+    assert made.partition_files([DAY]).height == files
     assert {row["customer_segment"] for row in rows(lakehouse, ENRICHED_TRANSACTIONS)} == {"retail"}
 
 
 def test_a_change_of_one_row_gives_all_parts_of_its_day_anew(lakehouse: Lakehouse) -> None:
+    """The last part has it: those before it are staged as the table has them."""
     update_derived(lakehouse, ENRICHMENT)
-    changed = transaction("t3", amount={"N": "77"})
-    land(lakehouse, window(TRANSACTIONS, SECOND, BEGIN, AT + timedelta(days=1), [upsert_line(micros(AT) + 1, changed)]))
+    before = files_in(lakehouse)
+    key = next(f"t{number}" for number in range(8) if part_of(f"t{number}") == 2)
+    changed = upsert_line(micros(AT) + 1, transaction(key, amount={"N": "77"}))
+    land(lakehouse, window(TRANSACTIONS, SECOND, BEGIN, AT + timedelta(days=1), [changed]))
     refine(lakehouse, declared(SILVER[0]), now=NOW)
     assert update_derived(lakehouse, ENRICHMENT).restated == {DAY}
     amounts = {row["transaction_id"]: row["amount"] for row in rows(lakehouse, ENRICHED_TRANSACTIONS)}
-    assert amounts == {**amounts, "t3": Decimal(77)}
-    assert len(amounts) == lakehouse.open(ENRICHED_TRANSACTIONS).files["num_records"].sum() == 8
+    assert amounts == {**amounts, key: Decimal(77)}
+    assert len(amounts) == lakehouse.open(ENRICHED_TRANSACTIONS).files["num_records"].sum() == 10
+    assert len(files_in(lakehouse) - before) == 3
+
+
+def part_of(key: str) -> int:
+    return int(pl.select(pl.struct(transaction_id=pl.lit(key)).hash() % 3).item())
+
+
+def test_of_a_long_day_that_does_not_differ_nothing_is_staged(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    """Nobody would remove it."""
+    update_derived(lakehouse, ENRICHMENT)
+    before = files_in(lakehouse)
+    sources = Sources(derived=ENRICHMENT, snapshots=tuple(map(lakehouse.open, ENRICHMENT.sources)))
+    (item,) = sources.items([DAY], lakehouse.open(ENRICHED_TRANSACTIONS), Place(str(tmp_path)))
+    made = _make_days(item)
+    assert (item.parts, made.rows_out, made.differing, made.staged, made.removed) == (3, 8, [], [], [])
+    assert files_in(lakehouse) == before

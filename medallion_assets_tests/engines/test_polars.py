@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from medallion_assets.engines.aside import Place
-from medallion_assets.engines.engine import Answer, Bounds, PutAside, groups_of
+from medallion_assets.engines.engine import Answer, Bounds, PutAside, groups_of, in_groups
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets_tests import pipeline
@@ -27,6 +27,21 @@ from medallion_assets_tests.oracle.model import CUSTOMERS
 def test_something_is_cut_into_so_many_groups(shares: list[tuple[int, int]], groups: int) -> None:
     """As many as the scarcest share asks for; one at least."""
     assert groups_of(*shares) == groups
+
+
+@pytest.mark.parametrize(
+    ("sizes", "groups"),
+    [
+        ([1, 2, 3], [[1, 2], [3]]),
+        ([1, 5, 1, 1], [[1], [5], [1, 1]]),
+        ([5, 5], [[5], [5]]),
+        ([1, 4], [[1, 4]]),
+        ([], []),
+    ],
+)
+def test_what_is_large_is_a_group_of_its_own(sizes: list[int], groups: list[list[int]]) -> None:
+    """The others are together until there are so many."""
+    assert list(in_groups(sizes, lambda size: size, 3, alone=4)) == groups
 
 
 def lines_of(folder: Path, count: int) -> Files:

@@ -31,7 +31,7 @@ from medallion_assets_tests.orchestration.remote.remote_graph import remote_grap
 from medallion_assets_tests.services.processes import REPOSITORY, free_port, is_listening, running
 from medallion_assets_tests.services.spark_servers import connect_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("spark_elsewhere")]
+pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.service, pytest.mark.usefixtures("spark_elsewhere")]
 PATIENCE_SECONDS = 300
 SECRET = "hush-hush"
 GONE_SECONDS = 90

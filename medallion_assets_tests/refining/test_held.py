@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
@@ -32,6 +33,13 @@ class CountingEngine(PolarsEngine):
         listed = list(items)
         self.handed.append(len(listed))
         return super().map_items(function, listed, are_large=are_large)
+
+
+class ElsewhereEngine(CountingEngine):
+    """Its functions share no memory with their caller."""
+
+    def memory_or(self, folder: Place) -> Place:  # type: ignore[override]
+        return folder
 
 
 def table_of(folder: Path, engine: PolarsEngine) -> Snapshot:
@@ -69,17 +77,38 @@ def test_parts_that_fit_together_are_one_look_at_each_file(tmp_path: Path) -> No
     assert engine.handed == [3]
 
 
-def test_more_parts_than_fit_are_looked_for_in_turn(tmp_path: Path) -> None:
-    engine = CountingEngine(bounds=Bounds(keys=20, block_rows=10))
+def test_more_keys_than_fit_are_looked_for_in_turn(tmp_path: Path) -> None:
+    engine = CountingEngine(bounds=Bounds(keys=20, block_rows=20))
     silver = table_of(tmp_path / "lake", engine)
-    held = held_rows(silver, list(parts("a1 c9", "b0 new", "c8")), Place(str(tmp_path)))
-    first = {"a1": DAYS[0], "b0": DAYS[1], "c9": DAYS[2]}
-    assert [found(rows) for rows in held] == [first, first, {"c8": DAYS[2]}]
-    assert engine.handed == [4], "two passes over two slices of 20 rows"
+    eleven = " ".join(["a1", "c9", *map(str, range(9))])
+    held = held_rows(silver, list(parts(eleven, "b0 new", "c8", eleven)), Place(str(tmp_path)))
+    first = {"a1": DAYS[0], "b0": DAYS[1], "c9": DAYS[2], "c8": DAYS[2]}
+    assert [found(rows) for rows in held] == [first, first, first, {"a1": DAYS[0], "c9": DAYS[2]}]
+    assert engine.handed == [4, 4], "each part is counted; two passes over two slices of 20 rows"
+
+
+def test_many_thin_parts_are_one_look(tmp_path: Path) -> None:
+    """As many as there are keys to be looked for, and not as there would be in full parts."""
+    engine = CountingEngine(bounds=Bounds(keys=30, block_rows=20))
+    silver = table_of(tmp_path / "lake", engine)
+    held = held_rows(silver, list(parts(*(f"a{number}" for number in range(10)))), Place(str(tmp_path)))
+    assert [len(found(rows)) for rows in held] == [10] * 10
+    assert engine.handed[1:] == [1]
 
 
 def test_one_part_finds_its_rows_itself(tmp_path: Path) -> None:
-    engine = CountingEngine()
+    engine = CountingEngine(bounds=Bounds(keys=10))
     silver = table_of(tmp_path / "lake", engine)
     (held,) = held_rows(silver, list(parts("a1")), Place(str(tmp_path)))
     assert (len(found(held)), engine.handed) == (30, [])
+
+
+@pytest.mark.parametrize(("keys", "handed"), [(10, [3]), (30, [])])
+def test_for_one_part_other_processes_look_through_a_large_table_together(
+    tmp_path: Path, keys: int, handed: list[int]
+) -> None:
+    engine = ElsewhereEngine(bounds=Bounds(keys=keys))
+    silver = table_of(tmp_path / "lake", engine)
+    (held,) = held_rows(silver, list(parts("a1 c9")), Place(str(tmp_path)))
+    assert {"a1": DAYS[0], "c9": DAYS[2]}.items() <= found(held).items()
+    assert engine.handed == handed

@@ -36,9 +36,8 @@ class S3Server:
         return name
 
 
-@contextmanager
-def s3_server(folder: Path, *, access_log: Path | None = None) -> Iterator[S3Server]:
-    """A server while the block runs; `folder` takes its objects and its log. `access_log`: a line for every request.
+def s3_program() -> str:
+    """Where the server is installed.
 
     Raises:
         ServiceMissingError: versitygw is not installed.
@@ -46,6 +45,17 @@ def s3_server(folder: Path, *, access_log: Path | None = None) -> Iterator[S3Ser
     program = shutil.which("versitygw") or shutil.which("versitygw", path=str(REPOSITORY / ".cache" / "bin"))
     if program is None:
         raise ServiceMissingError("the S3 server needs versitygw: run .ci/services")
+    return program
+
+
+@contextmanager
+def s3_server(folder: Path, *, access_log: Path | None = None) -> Iterator[S3Server]:
+    """A server while the block runs; `folder` takes its objects and its log. `access_log`: a line for every request.
+
+    Raises:
+        ServiceMissingError: versitygw is not installed.
+    """
+    program = s3_program()
     port = free_port()
     environment = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",

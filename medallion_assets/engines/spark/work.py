@@ -13,7 +13,8 @@ from __future__ import annotations
 import pickle
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
 from zipimport import zipimporter
 
@@ -27,10 +28,11 @@ ANSWERS = pa.schema([("number", pa.int64()), ("answer", pa.binary())])
 
 
 def answers(batches: Iterable[pa.RecordBatch], function: bytes, driver: dict[str, str]) -> Iterator[pa.RecordBatch]:
-    """The answer of every item, each in a batch of its own."""
+    """The answer of every item, each in a batch of its own. The function is read once: it has what all items share."""
+    work = cache(lambda: pickle.loads(function))  # noqa: S301 - the driver's own
     for batch in batches:
         for number, item in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True):
-            answer = _answer(function, item, driver)
+            answer = _answer(work, item, driver)
             yield pa.record_batch([pa.array([number], pa.int64()), pa.array([answer], pa.binary())], schema=ANSWERS)
     forget_zips()
 
@@ -46,10 +48,10 @@ def forget_zips() -> None:
             del sys.path_importer_cache[path]
 
 
-def _answer(function: bytes, item: bytes, driver: dict[str, str]) -> bytes:
+def _answer(work: Callable[[], Callable[[Any], Any]], item: bytes, driver: dict[str, str]) -> bytes:
     try:
         expect_same(driver)
-        return _pickled((pickle.loads(function)(pickle.loads(item)), None))  # noqa: S301 - the driver's own
+        return _pickled((work()(pickle.loads(item)), None))  # noqa: S301 - the driver's own
     except ModuleNotFoundError as error:
         return _pickled((None, module_missing(error)))
     except BaseException as error:

@@ -11,26 +11,41 @@ has a mark, which is all that stays of it, and the next one begins at the next p
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
+from typing import TYPE_CHECKING
 
 import obstore
 from pydantic import ValidationError
 
 from medallion_assets.compute.job import TOKEN_CHARACTERS
 from medallion_assets.errors import MedallionError
-from medallion_assets.remote.place import END, JOB, REQUEST, RemotePlace
+from medallion_assets.remote.place import END, JOB, MESSAGE_NAME, REQUEST, RemotePlace
 from medallion_assets.remote.request import Request
 from medallion_assets.storage.failures import store_errors
-from medallion_assets.storage.stores import open_store
+from medallion_assets.storage.stores import open_store, read_bytes, write_bytes
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta  # exists for type checkers only
 
 LOG = logging.getLogger(__name__)
 KEPT = timedelta(days=90)
 """Longer than a service remembers a token (Databricks: 60 days): a number that is free again is a new job there too."""
+LOOKED_THROUGH = "looked-through.json"
+"""Says when somebody last looked for old attempts: that lists all of them, and the next one does so a day later."""
+BETWEEN_LOOKS = timedelta(days=1)
 MOST_AT_ONCE = 1000
+UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+OURS = re.compile(
+    rf"(?P<root>{UUID})/[^/]+\.[^/]+/[1-9][0-9]*"
+    rf"/({'|'.join(map(re.escape, (REQUEST, JOB, END)))}|{MESSAGE_NAME.pattern})"
+)
+"""What lies in an attempt: a root run, a table with its layer, a number, and what `RemotePlace` writes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,18 +76,19 @@ class RemoteAttempts:
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def remove_old(self, now: datetime) -> None:
-        """Remove root runs in whose folders nothing was written for `KEPT`; a warning says what cannot be removed."""
+        """Remove root runs in whose attempts nothing was written for `KEPT`; a warning says what cannot be removed.
+
+        Whatever else lies there stays: only what an attempt consists of counts, beside its request or its end.
+        """
         try:
             store = open_store(self.url, self.storage_options)
             with store_errors(self.url):
-                found = [each for objects in obstore.list(store) for each in objects]
-                written: dict[str, datetime] = {}
-                for each in found:
-                    root = _root(each["path"])
-                    written[root] = max(each["last_modified"], written.get(root, each["last_modified"]))
-                old = [each["path"] for each in found if now - written[_root(each["path"])] > KEPT]
+                if not _is_due(read_bytes(store, LOOKED_THROUGH), now):
+                    return
+                old = _old([each for objects in obstore.list(store) for each in objects], now)
                 for first in range(0, len(old), MOST_AT_ONCE):
                     obstore.delete(store, old[first : first + MOST_AT_ONCE])
+            write_bytes(store, LOOKED_THROUGH, json.dumps({"at": now.isoformat()}).encode())
         except MedallionError as error:
             LOG.warning("what is left of old remote attempts could not be removed: %s", error)
 
@@ -93,8 +109,31 @@ class RemoteAttempts:
         raise AssertionError
 
 
-def _root(path: str) -> str:
-    return path.partition("/")[0]
+def _is_due(looked: bytes | None, now: datetime) -> bool:
+    """Whether the last look is long ago, or nobody can read when it was."""
+    try:
+        return looked is None or not now - BETWEEN_LOOKS < datetime.fromisoformat(json.loads(looked)["at"]) <= now
+    except (ValueError, KeyError, TypeError):
+        return True
+
+
+def _old(found: Sequence[ObjectMeta], now: datetime) -> list[str]:
+    """The objects of attempts whose root run is old, the marks that they are attempts last."""
+    ours = [(each, matched["root"]) for each in found if (matched := OURS.fullmatch(each["path"]))]
+    written: dict[str, datetime] = {}
+    for each, root in ours:
+        written[root] = max(each["last_modified"], written.get(root, each["last_modified"]))
+    marked = {_attempt(each["path"]) for each, _ in ours if _is_mark(each["path"])}
+    old = [each["path"] for each, root in ours if now - written[root] > KEPT and _attempt(each["path"]) in marked]
+    return sorted(old, key=_is_mark)
+
+
+def _attempt(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _is_mark(path: str) -> bool:
+    return path.endswith((f"/{REQUEST}", f"/{END}"))
 
 
 def _is_same_work(known: object, request: Request) -> bool:

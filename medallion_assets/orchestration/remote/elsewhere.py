@@ -128,7 +128,7 @@ class Elsewhere:
                 token=attempt.token,
                 name=f"medallion {stage.table.name} {attempt.token[:8]}",  # of the token, which holds for one body
                 arguments=arguments,
-                shape=where.shape(stage.table.layer),
+                shape=where.shape(stage.table.layer, getattr(self.compute, where.on).environment),
                 time_limit_seconds=stage.limits.time_limit_seconds + MARGIN_SECONDS,
                 tags={"medallion_table": stage.table.name, "medallion_layer": stage.table.layer},
             )

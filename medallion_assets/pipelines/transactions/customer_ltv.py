@@ -41,7 +41,7 @@ CUSTOMER_LTV = Table(
 
 
 def customer_days(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """What a customer bought on a day: the small base of every as-of day.
+    """What a customer bought on a day: the base of every as-of day, which has to fit in memory.
 
     One row for each `customer_id` and `transaction_date` with a counted row in `enriched` (rows of
     silver.enriched_transactions): `order_count`, and `gross_revenue`, `net_revenue` in units of currency.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from medallion_assets.orchestration.remote.attempts import KEPT, RemoteAttempts, token_of
+from medallion_assets.orchestration.remote.attempts import KEPT, LOOKED_THROUGH, RemoteAttempts, token_of
 from medallion_assets.remote.place import REQUEST
 from medallion_assets.remote.request import Request
 
@@ -14,6 +15,8 @@ REQUESTED = Request(
     table="silver.things", run_id="r1", now=datetime(2025, 6, 1, tzinfo=UTC), lakehouse_url="/l", version="1"
 )
 ASKED = {"extras": {"request": REQUESTED.model_dump(mode="json")}}
+OLD, YOUNG, ENDED = (str(uuid.UUID(int=number)) for number in range(3))
+WRITTEN = datetime.now(UTC)
 ANOTHER = REQUESTED.model_copy(update={"tags": {"dagster/partition": "2025-05-01"}})
 
 
@@ -70,15 +73,67 @@ def test_of_an_attempt_whose_end_was_seen_its_mark_is_left(tmp_path: Path) -> No
     assert attempts.next("root", REQUESTED).place.url.endswith("/2")
 
 
+def attempts_of(folder: Path, *roots: str) -> RemoteAttempts:
+    attempts = RemoteAttempts(url=str(folder))
+    for root in roots:
+        attempts.next(root, REQUESTED).place.write_once(REQUEST, ASKED)
+    return attempts
+
+
+def grow_old(folder: Path) -> None:
+    for path in folder.rglob("*.*"):
+        os.utime(path, (0, (WRITTEN - KEPT - timedelta(days=1)).timestamp()))
+
+
+def left_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {LOOKED_THROUGH}
+
+
 def test_root_runs_to_which_nothing_was_added_for_long_are_removed(tmp_path: Path) -> None:
     """An attempt that nobody saw to its end among them. One whose process still says something stays whole."""
-    attempts = RemoteAttempts(url=str(tmp_path))
-    written = datetime.now(UTC)
-    for root in ("old", "young"):
-        attempts.next(root, REQUESTED).place.write_once(REQUEST, ASKED)
-    for path in tmp_path.rglob("*.json"):
-        os.utime(path, (0, (written - KEPT - timedelta(days=1)).timestamp()))
-    attempts.next("young", REQUESTED).place.write_once("message-000001.json", {})
-    attempts.remove_old(written)
-    assert {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*.json")} == {"young"}
-    assert len(list(tmp_path.rglob("*.json"))) == 2
+    attempts = attempts_of(tmp_path, OLD, YOUNG, ENDED)
+    attempts.next(ENDED, REQUESTED).end("failed")
+    grow_old(tmp_path)
+    attempts.next(YOUNG, REQUESTED).place.write_once("message-000001.json", {})
+    attempts.remove_old(WRITTEN)
+    place = f"{YOUNG}/silver.things/1"
+    assert left_in(tmp_path) == {f"{place}/request.json", f"{place}/message-000001.json"}
+
+
+def test_what_is_no_attempt_stays_whatever_its_age(tmp_path: Path) -> None:
+    """Beside attempts, in their folders, and where it has an attempt's names without its request or end."""
+    strangers = {
+        "readme.txt",
+        "exports/AWSDynamoDB/01-abc/data/a.json.gz",
+        "exports/AWSDynamoDB/1/request.json",
+        f"{OLD}/silver.things/1/notes.json",
+        f"{OLD}/silver.things/1/request.json/part-1",
+        f"{OLD}/silver.things/first/end.json",
+        f"{OLD}/things/1/end.json",
+        f"prefix/{OLD}/silver.things/1/end.json",
+        f"{YOUNG}/silver.things/1/message-000001.json",
+    }
+    for name in strangers:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    (tmp_path / f"{OLD}/silver.things/2").mkdir()
+    (tmp_path / f"{OLD}/silver.things/2/end.json").write_text("{}")
+    grow_old(tmp_path)
+    RemoteAttempts(url=str(tmp_path)).remove_old(WRITTEN)
+    assert left_in(tmp_path) == strangers
+
+
+def test_old_attempts_are_looked_for_once_a_day(tmp_path: Path) -> None:
+    """By whichever process comes first; what says when is written over, and may be unreadable."""
+    attempts = attempts_of(tmp_path, OLD)
+    attempts.remove_old(WRITTEN - timedelta(hours=23))
+    grow_old(tmp_path)
+    attempts.remove_old(WRITTEN)
+    assert len(left_in(tmp_path)) == 1
+    attempts.remove_old(WRITTEN + timedelta(hours=1))
+    assert left_in(tmp_path) == set()
+    attempts_of(tmp_path, OLD)
+    (tmp_path / LOOKED_THROUGH).write_text("?")
+    grow_old(tmp_path)
+    attempts.remove_old(WRITTEN)
+    assert left_in(tmp_path) == set()

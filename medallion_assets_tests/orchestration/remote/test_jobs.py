@@ -117,7 +117,7 @@ DENIED = (403, {"__type": "AccessDeniedException", "message": "the token has exp
 
 def again(home: Path, graph: Graph) -> Any:
     """The run, started anew."""
-    (root,) = (home / "lakehouse/operations/remote").iterdir()
+    (root,) = (path for path in (home / "lakehouse/operations/remote").iterdir() if path.is_dir())
     return graph.run(TRANSACTIONS, tags={"dagster/root_run_id": root.name})
 
 
