@@ -117,7 +117,7 @@ DENIED = (403, {"__type": "AccessDeniedException", "message": "the token has exp
 
 def again(home: Path, graph: Graph) -> Any:
     """The run, started anew."""
-    (root,) = (path for path in (home / "lakehouse/operations/remote").iterdir() if path.is_dir())
+    (root,) = filter(Path.is_dir, (home / "lakehouse/operations/remote").iterdir())
     return graph.run(TRANSACTIONS, tags={"dagster/root_run_id": root.name})
 
 
