@@ -205,7 +205,7 @@ def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
                 expected="hadoop-aws and what it needs among Spark's jars",
                 found=found,
                 do="run make spark-jars where the session is started, and set MEDALLION_SPARK_JARS to the folder if "
-                "that is not .cache/spark-jars here; or name them in spark.jars.packages (docs/scaling.md), on a "
+                f"that is not {settings.jars}; or name them in spark.jars.packages (docs/scaling.md), on a "
                 "Spark Connect server when it starts",
             ) from error
         kind = PermanentError if is_refused_by_s3(text) else TransientError
