@@ -130,11 +130,7 @@ class Lakehouse:
         return self.open(table) if has_gained else snapshot
 
     def source(self, table: Table) -> Snapshot:
-        """The table for a stage that is about to read it: made, empty, when nothing has come in yet.
-
-        Raises:
-            UnreadableTableError, PermanentError, TransientError: see `open`.
-        """
+        """The table for a stage that is about to read it: made, empty, when nothing has come in yet; raises as both do."""
         return self.find(table) or self.ready(table)
 
     def create(self, table: Table) -> Snapshot:

@@ -10,37 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.contracts.source import wrong
 from medallion_assets.sources.dynamodb_export import lines as decode_lines
 from medallion_assets.sources.dynamodb_export.lines import LineReader
-from medallion_assets.sources.dynamodb_export.record import Record, RecordReader, attributes_of
+from medallion_assets.sources.dynamodb_export.record import Record, RecordReader
 from medallion_assets_tests.properties.examples import examples
-from medallion_assets_tests.refining.typing.decoding import ITEM, VISITS, change, compact, item
-
-ATTRIBUTES = attributes_of(VISITS)
-EXACT = RecordReader(ATTRIBUTES)
+from medallion_assets_tests.refining.typing.decoding import ITEM, change, compact, item
+from medallion_assets_tests.sources.dynamodb_export.reading import ATTRIBUTES, exactly, record_of
 
 
 def read(lines: list[str], *, sample: list[str] | None = None) -> list[Record]:
     """What the fast reader makes of the lines, in the form of the exact reader."""
     reader = LineReader(ATTRIBUTES, pl.Series(sample or lines, dtype=pl.String), few=0)
     frame = reader.read(pl.Series(lines, dtype=pl.String))
-    return [
-        Record(
-            row["_verdict"],
-            row["_is_full"],
-            row["_is_delete"],
-            row["_sequence"],
-            row["_unknown_attributes"],
-            [row[attribute.column] for attribute in ATTRIBUTES],
-            [row[wrong(attribute.column)] for attribute in ATTRIBUTES],
-        )
-        for row in frame.iter_rows(named=True)
-    ]
-
-
-def exactly(lines: list[str]) -> list[Record]:
-    return [record._replace(values=list(record.values), wrong=list(record.wrong)) for record in map(EXACT.read, lines)]
+    return [record_of(row) for row in frame.iter_rows(named=True)]
 
 
 _TEXTS = st.sampled_from(("", " ", "a", '"', "\\", ":{", '":', '":"', "é😀", "\x00", "\n", "}},{", '"S":5', "\\ud800"))
@@ -88,7 +70,7 @@ _LINES = st.builds(lambda record, spell: spell(record), _RECORDS, st.just(compac
 @given(st.lists(_LINES, max_size=12))
 def test_neighbours_make_no_difference(lines: list[str]) -> None:
     """Any lines together, and each alone: the same."""
-    assert read(lines) == exactly(lines)
+    assert read(lines) == list(map(exactly, lines))
 
 
 def test_lines_that_swap_rows_are_found() -> None:
@@ -113,7 +95,7 @@ def test_any_name_may_be_unknown(name: str) -> None:
     """Also names that Polars would take for patterns."""
     lines = [item(**{name: {"S": "x"}}), item(), change({name: {"NULL": True}}, OldImage={name: {"S": "x"}})]
     assert [record.unknown for record in read(lines)] == [[name], [], [name]]
-    assert read(lines) == exactly(lines)
+    assert read(lines) == list(map(exactly, lines))
 
 
 def test_more_unknown_names_than_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,8 +144,8 @@ def test_a_malformed_line_does_not_send_its_neighbours_to_the_exact_reader(monke
 def test_strange_lines_are_read_and_harm_nobody(line: str) -> None:
     """No panic, no crash, and the neighbours stay what they are."""
     before, strange, after = read([item(), line, item()], sample=[item()])
-    assert [strange] == exactly([line])
-    assert [before, after] == exactly([item(), item()])
+    assert [strange] == list(map(exactly, [line]))
+    assert [before, after] == list(map(exactly, [item(), item()]))
 
 
 @pytest.mark.parametrize(
@@ -178,4 +160,4 @@ def test_strange_lines_are_read_and_harm_nobody(line: str) -> None:
 )
 def test_flaws_that_make_up_for_each_other_are_found(line: str) -> None:
     """Neither the number of bytes nor of names tells of these."""
-    assert read([line, item()]) == exactly([line, item()])
+    assert read([line, item()]) == list(map(exactly, [line, item()]))

@@ -8,13 +8,11 @@ from random import Random
 import polars as pl
 import pytest
 
-from medallion_assets.contracts.source import wrong
-from medallion_assets.sources.dynamodb_export.record import Record, RecordReader, attributes_of
+from medallion_assets.sources.dynamodb_export.record import Record
 from medallion_assets.sources.dynamodb_export.templates import MOST_TEMPLATES, Templates
-from medallion_assets_tests.refining.typing.decoding import ITEM, VISITS, change, compact, item
+from medallion_assets_tests.refining.typing.decoding import ITEM, change, compact, item
+from medallion_assets_tests.sources.dynamodb_export.reading import ATTRIBUTES, exactly, record_of
 
-ATTRIBUTES = attributes_of(VISITS)
-EXACT = RecordReader(ATTRIBUTES)
 CHARACTERS = 'aé😀 "\\{}[]:,SN0\x00\n\x1f\x7f\x80\u2028'
 
 
@@ -23,26 +21,9 @@ def read(lines: list[str], sample: list[str]) -> dict[int, Record]:
     templates = Templates.learnt(sample, ATTRIBUTES)
     rows = pl.DataFrame({"_line": pl.Series(lines, dtype=pl.String)}).with_row_index("_row")
     parts, left = templates.read(rows)
-    found = {
-        row["_row"]: Record(
-            row["_verdict"],
-            row["_is_full"],
-            row["_is_delete"],
-            row["_sequence"],
-            row["_unknown_attributes"],
-            [row[attribute.column] for attribute in ATTRIBUTES],
-            [row[wrong(attribute.column)] for attribute in ATTRIBUTES],
-        )
-        for part in parts
-        for row in part.iter_rows(named=True)
-    }
+    found = {row["_row"]: record_of(row) for part in parts for row in part.iter_rows(named=True)}
     assert sorted([*found, *left["_row"]]) == list(range(len(lines)))
     return found
-
-
-def exactly(line: str) -> Record:
-    record = EXACT.read(line)
-    return record._replace(values=list(record.values), wrong=list(record.wrong))
 
 
 def some_line(random: Random) -> str:
