@@ -130,7 +130,7 @@ class Lakehouse:
         return self.open(table) if has_gained else snapshot
 
     def source(self, table: Table) -> Snapshot:
-        """The table for a stage that is about to read it: made, empty, when nothing has come in yet; raises as both do."""
+        """The table for a stage that is about to read it: made, empty, where there is none; raises as `ready` does."""
         return self.find(table) or self.ready(table)
 
     def create(self, table: Table) -> Snapshot:
