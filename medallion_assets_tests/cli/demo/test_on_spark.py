@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -19,12 +20,10 @@ from medallion_assets.delta.table import ENGINE_NOTE, Lakehouse
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.operations.tables import every_table
 from medallion_assets_tests.cli.demo.conftest import settings_at
-from medallion_assets_tests.demo_snapshot import CLOCK, LEFT_OUT, SMALL
+from medallion_assets_tests.demo_snapshot import SMALL
 
 pytestmark = pytest.mark.slow
 CATALOG = load_catalog(PIPELINES)
-LEFT_OUT_OF_LAYERS = {"bronze": {"_ingested_at": CLOCK}, "quarantine": {"failed_at": CLOCK}}
-"""Of tables that the snapshot does not hold."""
 
 
 class Demo:
@@ -38,9 +37,9 @@ class Demo:
         self.lakehouse = Lakehouse(url=demo_settings(settings).lakehouse_url, catalog=CATALOG)
 
     def rows(self, table: Table) -> list[str]:
+        """But for what the clock and the ids of batches are in, which begin with an underscore."""
         frame = self.lakehouse.open(table).scan().collect()
-        left_out = LEFT_OUT.get(table.name, LEFT_OUT_OF_LAYERS.get(table.layer, {}))
-        return sorted(map(repr, frame.drop(*left_out).rows()))
+        return sorted(map(repr, frame.drop(pl.selectors.starts_with("_")).rows()))
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +57,10 @@ def on_spark(tmp_path_factory: pytest.TempPathFactory, spark: SparkEngine) -> De
 
 
 def test_every_table_is_the_one_that_polars_makes(on_polars: Demo, on_spark: Demo) -> None:
-    """Those of operations too, but for the clock, the run and how busy the machine is."""
-    for table in every_table(CATALOG):
+    """Of Silver and Gold; the others hold the clock, runs, and how busy the machine is."""
+    tables = [table for table in every_table(CATALOG) if table.layer in {"silver", "gold"}]
+    assert len(tables) > 15
+    for table in tables:
         assert on_spark.lakehouse.exists(table) == on_polars.lakehouse.exists(table), table.name
         if on_polars.lakehouse.exists(table):
             assert on_spark.rows(table) == on_polars.rows(table), table.name

@@ -16,6 +16,7 @@ import pytest
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.rows import read_rows
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.deriving.dbt import project
 from medallion_assets.deriving.dbt.failures import DBT_FAILURES
 from medallion_assets.deriving.dbt.refresh import Refreshed, refresh
 from medallion_assets.engines.spark.engine import SparkEngine
@@ -48,8 +49,11 @@ def outcomes(done: Refreshed) -> list[tuple[str, str, int]]:
     return sorted((node.name, node.status, node.failures) for node in done.build.nodes)
 
 
-def test_every_model_is_the_same_made_by_spark_and_rows_at_fault_are_kept(tmp_path: Path, spark: SparkEngine) -> None:
+def test_every_model_is_the_same_made_by_spark_and_rows_at_fault_are_kept(
+    tmp_path: Path, spark: SparkEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All rows and types of all models, and what every test and unit test found; then a build that fails."""
+    monkeypatch.setattr(project, "_PARSED", {})  # as in a process that has built nothing yet
     here, there = lakehouse_at(tmp_path / "here"), on_spark(tmp_path / "there", spark)
     for lake in (here, there):
         RandomShop(Random(1)).fill().plant(lake)
