@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
     from dagster._core.remote_representation.external import RemoteRepository
 
-    from medallion_assets.settings import Settings
-
 SECONDS = 5
 """How long a part may take to answer."""
 LOOK_SECONDS = 30
@@ -68,30 +66,17 @@ class Answer:
 def settings() -> str:
     """The MEDALLION_* variables are allowed values, and say whether anything is to start by itself."""
     from medallion_assets.settings import load_settings
+    from medallion_assets.stages.usable import expect_usable
 
     try:
         found = load_settings()
-        _expect_usable(found)
     except MedallionError as error:
         raise NotWellError(str(error), "correct the settings file, then restart") from error
     if not os.environ.get("MEDALLION_TRIGGERS"):
         do = "set it to on (or off, if that is meant) in the settings file, or copy the units of this release"
         raise NotWellError("MEDALLION_TRIGGERS is not set: no sensor and no schedule would start anything", do)
+    expect_usable(found)
     return f"lakehouse {found.lakehouse_url}, triggers {'on' if found.uses_triggers else 'off'}"
-
-
-def _expect_usable(found: Settings) -> None:
-    """Raises MedallionError where a run would fail at once: for what is not installed, nobody who answers, no table."""
-    if found.engine == "spark":
-        from medallion_assets.engines.spark.requirements import expect_answer, expect_installed
-
-        expect_installed(found.spark)
-        expect_answer(found.spark)
-    if found.compute.tables:
-        from medallion_assets.contracts.catalog import load_catalog
-        from medallion_assets.stages.all import expect_known_tables
-
-        expect_known_tables(found.compute, load_catalog(found.pipelines), found.first_day)
 
 
 def secrets() -> str:
@@ -304,8 +289,7 @@ def main(
 
 def _host() -> str:
     """The address at which the UI is reached from this host."""
-    host = os.environ.get("MEDALLION_UI_HOST", "127.0.0.1")
-    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
+    return os.environ.get("MEDALLION_UI_HOST", "127.0.0.1").replace("0.0.0.0", "127.0.0.1")  # noqa: S104
 
 
 def _log(process: str) -> str:

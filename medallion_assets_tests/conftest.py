@@ -1,29 +1,24 @@
-"""Fixtures of the whole suite: real services, started once a session (each xdist worker starts its own).
+"""Fixtures of the whole suite, and the marks that its tests get.
 
-A service that is not installed skips its tests with the reason, unless MEDALLION_REQUIRE (a comma list of
-`dynamodb_local`, `s3`, `postgres`, `chromium`, `spark`, `peer_jars`, `small_disk`, `memory_limit`) names it: then they
-fail.
+Real services are in services.fixtures, which says what becomes of tests whose service is not installed.
 """
 
 from __future__ import annotations
 
 import gc
-import os
 import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
-from benchmarks.peers.session import missing as peers_miss
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets_tests import pipeline
@@ -34,35 +29,15 @@ from medallion_assets_tests.properties.examples import QUICK
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 from medallion_assets_tests.read_once import read_once
 from medallion_assets_tests.services import dynamodb_local as local
-from medallion_assets_tests.services import s3
-from medallion_assets_tests.services.memory_limit import MemoryLimit
-from medallion_assets_tests.services.memory_limit import memory_limit as a_memory_limit
-from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
-from medallion_assets_tests.services.processes import REPOSITORY, ServiceMissingError
+from medallion_assets_tests.services.names import FIXTURES, SERVICES
 from medallion_assets_tests.services.serving_tables import ServingTables, make_serving_tables
-from medallion_assets_tests.services.small_disk import SmallDisk
-from medallion_assets_tests.services.small_disk import small_disk as a_small_disk
-from medallion_assets_tests.services.spark import expect_spark, spark_engine
 
 if TYPE_CHECKING:  # Dagster takes seconds to import, which only some tests need
     import dagster as dg
-    from playwright.sync_api import Browser
 
     from medallion_assets_tests.graph import Graph
 
-SERVICES = {
-    "dynamodb_local": "Amazon's DynamoDB Local (java)",
-    "s3": "an S3 server (versitygw)",
-    "postgres": "PostgreSQL",
-    "chromium": "a headless Chromium",
-    "spark": "Apache Spark (java, make setup-spark)",
-    "peer_jars": "delta-spark and Iceberg (java, make setup-spark, and their jars)",
-    "small_disk": "a disk of its own (root, who may mount a tmpfs)",
-    "memory_limit": "a limit of memory (root, who may make a cgroup)",
-}
-
-FIXTURES = {"s3": "s3_server"}
-"""The fixtures that are not named like their service."""
+pytest_plugins = ["medallion_assets_tests.services.fixtures"]
 
 # How long an example takes says nothing about the code where other tests run beside it.
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -121,112 +96,6 @@ def pytest_collection_finish() -> None:
     read_once()
     gc.collect()
     gc.freeze()  # what was imported stays: no later collection has to go through it
-
-
-@pytest.fixture(scope="session")
-def dynamodb_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.DynamoDBLocal]:
-    """DynamoDB Local: `.client`, `.endpoint`, `.environment`. Tables outlive a test: give each its own name."""
-    try:
-        with local.dynamodb_local(tmp_path_factory.mktemp("dynamodb_local")) as server:
-            yield server
-    except ServiceMissingError as missing:
-        _without("dynamodb_local", missing)
-
-
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.S3Server]:
-    """An S3 server: `.make_bucket()`, `.client`, and `.environment` for every client's AWS variables."""
-    try:
-        with s3.s3_server(tmp_path_factory.mktemp("s3")) as server:
-            yield server
-    except ServiceMissingError as missing:
-        _without("s3", missing)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """PostgreSQL: `.make_database()` gives the URL of an empty database; a test that stops it starts it again."""
-    try:
-        with postgres_server() as server:
-            yield server
-    except ServiceMissingError as missing:
-        _without("postgres", missing)
-
-
-@pytest.fixture(scope="session")
-def spark() -> SparkEngine:
-    """The Spark engine over two processes of this machine; its session is shared by all tests."""
-    try:
-        return spark_engine()
-    except ServiceMissingError as missing:
-        _without("spark", missing)
-
-
-@pytest.fixture(scope="session")
-def spark_elsewhere() -> None:
-    """For tests that start a Spark of their own: that it is installed."""
-    try:
-        expect_spark()
-    except ServiceMissingError as missing:
-        _without("spark", missing)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def engine_is_there() -> None:
-    """With `--engine spark` any test may make a lakehouse on it."""
-    if pipeline.ENGINE == "spark":
-        try:
-            expect_spark()
-        except ServiceMissingError as missing:
-            _without("spark", missing)
-
-
-@pytest.fixture(scope="session")
-def spark_jars() -> Path:
-    """Where what Spark reads S3 with lies."""
-    folder = REPOSITORY / ".cache" / "spark-jars"
-    if not list(folder.glob("hadoop-aws-*.jar")):
-        _without("spark", ServiceMissingError("Spark has no client of S3: run make spark-jars"))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def peer_jars() -> None:
-    """What the peers of the benchmarks need: sessions of their own can be started (`peer_session`)."""
-    if (why := peers_miss()) is not None:
-        _without("peer_jars", ServiceMissingError(why))
-
-
-@pytest.fixture
-def small_disk() -> Iterator[SmallDisk]:
-    """A disk of 400 MB, to be filled: `.path`, `.fill()`, `.free()`."""
-    try:
-        with a_small_disk(megabytes=400) as disk:
-            yield disk
-    except ServiceMissingError as missing:
-        _without("small_disk", missing)
-
-
-@pytest.fixture
-def memory_limit() -> Iterator[MemoryLimit]:
-    """8 MB for processes that a test chooses: `.hold(pid)`, `.let_go()`."""
-    try:
-        with a_memory_limit(megabytes=8) as limit:
-            yield limit
-    except ServiceMissingError as missing:
-        _without("memory_limit", missing)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser; each test opens its own page."""
-    from medallion_assets_tests.services.chromium import chromium as a_chromium
-
-    try:
-        with a_chromium() as browser:
-            yield browser
-    except ServiceMissingError as missing:
-        _without("chromium", missing)
 
 
 @pytest.fixture(params=["moto", pytest.param("dynamodb_local", marks=pytest.mark.dynamodb_local)])
@@ -314,9 +183,3 @@ def limiter() -> CapacityLimiter:
     """A budget of 500 WCU on a clock that moves by itself: nobody waits."""
     clock = FakeClock()
     return CapacityLimiter(500, clock=clock, sleep=clock.sleep, random=Random(7))
-
-
-def _without(service: str, missing: ServiceMissingError) -> NoReturn:
-    if service in os.environ.get("MEDALLION_REQUIRE", "").replace(" ", "").split(","):
-        pytest.fail(f"{missing} (MEDALLION_REQUIRE names {service})", pytrace=False)
-    pytest.skip(str(missing))

@@ -52,9 +52,10 @@ CANNOT_BE_OPENED = {
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A feature in the way. `without` is the SQL that ends it, with {table}; None: there is none that does.
+    """A feature that this project does not keep to.
 
-    `allows_appends`: commits that only add files honour it.
+    `without` is the SQL that switches it off, with `{table}` for the table, or None where no statement can.
+    `allows_appends`: commits that only add files keep to it all the same.
     """
 
     name: str
@@ -139,7 +140,7 @@ def _dropped(name: str) -> str | None:
 
 
 def _error(table: Table, uri: str, verb: str, found: Sequence[Feature]) -> TableFeatureError:
-    statements = [feature.without.format(table=f"delta.`{uri}`") for feature in found if feature.without]
+    statements = [feature.without.replace("{table}", f"delta.`{uri}`") for feature in found if feature.without]
     by_sql = f"let the engine that switched it on end it ({'; '.join(statements)}); or, " if statements else ""
     names = ", ".join(feature.name for feature in found)
     return TableFeatureError(

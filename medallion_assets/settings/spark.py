@@ -40,19 +40,22 @@ class SparkSettings:
     """Where Spark is. `remote` is the URL of a Spark Connect server; without one a session is started at `master`.
 
     A remote may hold a token: it is handed to pyspark alone, and messages say `where`.
-    `java_home` is JAVA_HOME; `has_own_spark`: SPARK_HOME or SPARK_CONF_DIR names a Spark that may have more than ours.
-    `conf` is added to Spark's configuration. `python` is the interpreter of the executors; None: this one where they
-    are processes of this machine, else `python3`. `has_java_home`: JAVA_HOME says where Java is. `has_keys`: there may
-    be keys of AWS in the environment. `packages` are those of pipelines that are not this project's. `jars` is a folder
-    of those that a session takes along to a lakehouse in S3; `lakehouse_url`, `s3_endpoint` and `s3_region` say where
-    that is, None being AWS's own.
+
+    - `conf` is added to Spark's configuration.
+    - `python` is the interpreter of the executors; None: this one where they are processes of this machine, else
+      `python3`.
+    - `java_home` is JAVA_HOME.
+    - `has_own_spark`: SPARK_HOME or SPARK_CONF_DIR names a Spark that may have more than ours.
+    - `has_keys`: there may be keys of AWS in the environment.
+    - `packages` are those of pipelines that are not this project's.
+    - `jars` is a folder of those that a session takes along to a lakehouse in S3; `lakehouse_url`, `s3_endpoint` and
+      `s3_region` say where that is, None being AWS's own.
     """
 
     master: str = LOCAL
     remote: str | None = field(default=None, repr=False)
     conf: Mapping[str, str] = field(default_factory=dict)
     python: str | None = None
-    has_java_home: bool = False
     has_keys: bool = True
     packages: tuple[str, ...] = ()
     jars: Path = JARS
@@ -123,7 +126,6 @@ def spark_settings(
         remote=remote,
         conf=conf,
         python=env.get("MEDALLION_SPARK_PYTHON") or None,
-        has_java_home=bool(env.get("JAVA_HOME")),
         packages=tuple(sorted({re.split(r"[.:]", name)[0] for name in pipelines} - {PROJECT})),
         has_keys=any(env.get(key) for key in KEYS),
         jars=Path(env.get("MEDALLION_SPARK_JARS") or JARS).expanduser().absolute(),

@@ -16,7 +16,9 @@ from deltalake import DeltaTable
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse
 
-CHANGES: tuple[tuple[type, str], ...] = (
+Calls = tuple[tuple[type, str], ...]
+"""Methods, by their class and name."""
+CHANGES: Calls = (
     (TableFolder, "stage"),
     (DeltaTable, "create_write_transaction"),
     (DeltaTable, "create"),
@@ -94,7 +96,7 @@ class Disturbance:
 
 
 @contextmanager
-def disturbed(at: int | None, disturb: Disturb, calls: tuple[tuple[type, str], ...] = CHANGES) -> Iterator[Disturbance]:
+def disturbed(at: int | None, disturb: Disturb, calls: Calls = CHANGES) -> Iterator[Disturbance]:
     """While the block runs, call number `at` (from 0; None: every one) of `calls` is disturbed."""
     disturbance = Disturbance(at, disturb)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TransientError
 from medallion_assets_tests.engines.cutting import small_bounds
 from medallion_assets_tests.engines.processes import ProcessesEngine, processes
@@ -18,6 +19,7 @@ from medallion_assets_tests.faults.injection import (
     CHANGES,
     COMMITS,
     Call,
+    Calls,
     Disturb,
     KilledError,
     disturbed,
@@ -49,18 +51,23 @@ def test_a_run_that_is_disturbed_a_step_later_each_time_gets_there(
 ) -> None:
     """The run is disturbed at its first change, the repeated one at its second, and so on until one goes through."""
     lakehouse = lakehouse_at(tmp_path)
+    assert failures_until_done(lakehouse, disturb, CHANGES) > 5
+    assert_same(dump(lakehouse), undisturbed)
+    check_ledger(lakehouse)
+
+
+def failures_until_done(lakehouse: Lakehouse, disturb: Disturb, steps: Calls) -> int:
+    """Run until a run goes through: each is disturbed one step later than the one before."""
     failures = 0
     for at in count():
-        with disturbed(at, disturb) as disturbance:
+        with disturbed(at, disturb, steps) as disturbance:
             try:
                 run(lakehouse)
             except (OSError, TransientError, KilledError):
                 failures += 1
         if not disturbance.has_happened:
-            break
-    assert failures > 5
-    assert_same(dump(lakehouse), undisturbed)
-    check_ledger(lakehouse)
+            return failures
+    raise AssertionError
 
 
 @pytest.mark.slow
@@ -70,16 +77,7 @@ def test_a_run_over_other_processes_that_is_disturbed_a_step_later_each_time_get
 ) -> None:
     """The steps are its commits, what it stages itself, and each round of items that other processes work on."""
     lakehouse = lakehouse_at(tmp_path, ProcessesEngine(pool=pool, bounds=small_bounds(3)))
-    failures = 0
-    for at in count():
-        with disturbed(at, disturb, (*CHANGES, (ProcessesEngine, "run"))) as disturbance:
-            try:
-                run(lakehouse)
-            except (OSError, TransientError, KilledError):
-                failures += 1
-        if not disturbance.has_happened:
-            break
-    assert failures > 10
+    assert failures_until_done(lakehouse, disturb, (*CHANGES, (ProcessesEngine, "run"))) > 10
     assert_same(dump(lakehouse), undisturbed)
     check_ledger(lakehouse)
     assert list((tmp_path / "_workspace").iterdir()) == []

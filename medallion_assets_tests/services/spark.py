@@ -18,8 +18,8 @@ CONF = {
 
 def settings_for_tests() -> SparkSettings:
     """Those of the shared session."""
-    has_java = spark_settings(inherited_environment()).has_java_home
-    return SparkSettings(master="local[2,3]", conf=CONF, has_java_home=has_java)
+    java_home = spark_settings(inherited_environment()).java_home
+    return SparkSettings(master="local[2,3]", conf=CONF, java_home=java_home)
 
 
 def expect_spark() -> None:

@@ -29,7 +29,7 @@ from medallion_assets.engines.spark.versions import versions
 from medallion_assets.settings.spark import SparkSettings
 
 TASKS_A_PROCESS = 4
-"""A task takes 0.2 CPU seconds of its process, whatever it does: each begins with reading pyspark's zip anew."""
+"""A task takes 0.1 CPU seconds of its process, whatever it does."""
 MOST_PROCESSES = 1000
 """More would wait for the one driver that commits: it is handed each answer."""
 

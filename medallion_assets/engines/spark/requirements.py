@@ -63,15 +63,17 @@ def expect_installed(settings: SparkSettings) -> None:
             found=f"no {', '.join(CONNECT_PACKAGES[name] for name in missing)}",
             do="run make setup-spark, or install medallion-assets[spark] (pyspark[connect] brings them)",
         )
-    java = Path(settings.java_home, "bin", "java")
-    if settings.remote is None and settings.java_home and shutil.which(java) is None:
+    if settings.remote is not None:
+        return
+    java = str(Path(settings.java_home, "bin", "java"))
+    if settings.java_home and shutil.which(java) is None:
         raise SparkMissingError(
             "MEDALLION_ENGINE is spark, and there is no Java where JAVA_HOME says",
             expected="Java 17 in JAVA_HOME",
             found=f"no program {java}",
             do="correct JAVA_HOME, or unset it where java is on the PATH",
         )
-    if settings.remote is None and not settings.has_java_home and shutil.which("java") is None:
+    if not settings.java_home and shutil.which("java") is None:
         raise SparkMissingError(
             "MEDALLION_ENGINE is spark, and there is no Java",
             expected="Java 17, as java on the PATH or in JAVA_HOME",

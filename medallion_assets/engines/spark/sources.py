@@ -15,7 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from zipfile import ZIP_DEFLATED, ZipFile
 
-PROJECT = __name__.partition(".")[0]
+from medallion_assets.settings.spark import PROJECT
+
 NONE = "none"
 
 
@@ -56,9 +57,8 @@ def _files(name: str) -> Iterator[tuple[str, bytes]]:
         read = getattr(spec.loader, "get_source", lambda _: "")
         yield f"{name}.py", (read(name) or "").encode()
         return
-    if (
-        spec.loader is None or spec.origin is None
-    ):  # a namespace, which becomes a package: only so Python finds its files in a zip
+    is_namespace = spec.loader is None or spec.origin is None
+    if is_namespace:  # it becomes a package: only so Python finds its files in a zip
         yield f"{name}/__init__.py", b""
     yield from _within(files(name), name)
 

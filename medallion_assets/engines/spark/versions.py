@@ -12,8 +12,9 @@ from functools import cache
 
 import polars as pl
 
-from medallion_assets.engines.spark.sources import PROJECT, digest
+from medallion_assets.engines.spark.sources import digest
 from medallion_assets.errors import PermanentError
+from medallion_assets.settings.spark import PROJECT
 
 
 class OtherVersionError(PermanentError):

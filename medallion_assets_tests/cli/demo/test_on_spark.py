@@ -51,8 +51,8 @@ def on_polars(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 def on_spark(tmp_path_factory: pytest.TempPathFactory, spark: SparkEngine) -> Demo:
     """In the session that all tests share."""
     where = {"MEDALLION_SPARK_MASTER": spark.settings.master, "MEDALLION_SPARK_CONF": json.dumps(spark.settings.conf)}
-    if spark.settings.has_java_home:
-        where["JAVA_HOME"] = "is somewhere"
+    if spark.settings.java_home:
+        where["JAVA_HOME"] = spark.settings.java_home
     return Demo(tmp_path_factory.mktemp("spark") / "home", MEDALLION_ENGINE="spark", **where)
 
 

@@ -1,4 +1,4 @@
-"""What a session is told of S3: no more than who starts it has."""
+"""What a session is configured with for S3: no keys, and only what its driver was given."""
 
 from __future__ import annotations
 

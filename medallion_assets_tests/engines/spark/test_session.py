@@ -68,9 +68,10 @@ def test_without_java(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["sc", "spark"])
-def test_nobody_answers(scheme: str) -> None:
+def test_nobody_answers(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.setattr(shutil, "which", str)  # as if there were a Java
     url = f"{scheme}://127.0.0.1:{free_port()}"
-    settings = SparkSettings(remote=url) if scheme == "sc" else SparkSettings(master=url, has_java_home=True)
+    settings = SparkSettings(remote=url) if scheme == "sc" else SparkSettings(master=url)
     name = "REMOTE" if scheme == "sc" else "MASTER"
     with pytest.raises(TransientError, match=f"nobody answers at {url}.* or set MEDALLION_SPARK_{name}"):
         module.session(settings)
@@ -87,13 +88,14 @@ def test_of_several_masters_one_that_answers_is_enough() -> None:
 
 def test_java_is_not_where_java_home_says(tmp_path: Path) -> None:
     with pytest.raises(SparkMissingError, match=f"no Java where JAVA_HOME says.*found: no program {tmp_path}/bin/java"):
-        module.session(SparkSettings(java_home=str(tmp_path), has_java_home=True))
+        module.session(SparkSettings(java_home=str(tmp_path)))
 
 
-def test_nobody_answers_at_the_endpoint_of_s3() -> None:
+def test_nobody_answers_at_the_endpoint_of_s3(monkeypatch: pytest.MonkeyPatch) -> None:
     """Java would try for minutes."""
+    monkeypatch.setattr(shutil, "which", str)
     url = f"http://127.0.0.1:{free_port()}"
-    settings = SparkSettings(lakehouse_url="s3://bucket/lakehouse", s3_endpoint=url, has_java_home=True)
+    settings = SparkSettings(lakehouse_url="s3://bucket/lakehouse", s3_endpoint=url)
     with pytest.raises(TransientError, match=f"nobody answers at {url}; .* or correct AWS_ENDPOINT_URL"):
         module.session(settings)
 
@@ -127,7 +129,7 @@ def test_a_spark_that_may_bring_its_own_client_of_s3_needs_no_jars(
     expect_jars(replace(SparkSettings(lakehouse_url="s3://bucket/lakehouse", jars=tmp_path), **change))
 
 
-HERE = SparkSettings(master="local[1]", has_java_home=True, conf={"spark.sql.ansi.enabled": "false"})
+HERE = SparkSettings(master="local[1]", conf={"spark.sql.ansi.enabled": "false"})
 
 
 class Session:
@@ -170,6 +172,7 @@ def starts(monkeypatch: pytest.MonkeyPatch, *sessions: Any) -> None:
         return started
 
     monkeypatch.setattr(module, "_start", start)
+    monkeypatch.setattr(shutil, "which", str)
 
 
 @pytest.mark.parametrize("loss", ["is_gone", "was_stopped"])
