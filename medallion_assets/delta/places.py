@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from medallion_assets.contracts.table import Table
@@ -65,7 +65,8 @@ def load_table(table: Table, uri: str, version: int | None, options: Mapping[str
 def make_table(table: Table, uri: str, options: Mapping[str, str]) -> DeltaTable:
     """Make the table, empty, unless it is there or another writer makes it now; give it as it lies there then.
 
-    A log is written before any file.
+    A log is written before any file. Who comes second must not try again: delta-rs would commit a second making behind
+    the first, which gives the table another id.
 
     Raises:
         UnreadableTableError, PermanentError, TransientError: see `storage_errors`.
@@ -83,6 +84,7 @@ def make_table(table: Table, uri: str, options: Mapping[str, str]) -> DeltaTable
                 description=table.description,
                 configuration=CONFIGURATION,
                 storage_options=dict(options),
+                commit_properties=CommitProperties(max_commit_retries=0),
             )
         except (DeltaError, OSError):
             if not is_table(table, uri, options):
