@@ -29,8 +29,6 @@ from medallion_assets.settings import Settings
 from medallion_assets.triggers.debounce import ATTEMPTS
 from medallion_assets.triggers.restated_batches import LIVE_DAYS
 
-INTERVAL_SECONDS = 5
-"""Dagster's daemon looks no oftener."""
 IN_PROGRESS = (
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,

@@ -30,6 +30,7 @@ from medallion_assets.orchestration.jobs import step_names
 from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.alert_direct import keep_or_send, send_directly, takes_no_writes, unwritable
+from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.cursors import Moment, dump_cursor, load_cursor
@@ -64,7 +65,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="alert_rules",
-        minimum_interval_seconds=RULES_SECONDS,
+        minimum_interval_seconds=minimum_interval(RULES_SECONDS),
         default_status=sensor_status(settings),
         description="Raises alerts: quality, freshness, gaps, refused exports, slow runs, the daily close.",
     )
@@ -88,7 +89,7 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="alert_sender",
-        minimum_interval_seconds=SENDER_SECONDS,
+        minimum_interval_seconds=minimum_interval(SENDER_SECONDS),
         default_status=sensor_status(settings),
         description=f"Sends alerts to {names}.",
     )

@@ -16,8 +16,9 @@ import dagster as dg
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.table import Table
-from medallion_assets.orchestration.requests import INTERVAL_SECONDS, give_up, is_at_work, request
+from medallion_assets.orchestration.requests import give_up, is_at_work, request
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS, minimum_interval
 from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.asking import Asking, Cursor, Wanted, while_active
@@ -52,16 +53,17 @@ def asking_sensor(
     makes: Sequence[Table],
     timers: Timers,
     status: dg.DefaultSensorStatus,
+    every_seconds: int = EVERY_SECONDS,
 ) -> dg.SensorDefinition:
     """The sensor that asks for runs of `job` that make some tables, for what is pending `of` one of them.
 
-    `settings` say whom to alert when nothing can be kept.
+    `settings` say whom to alert when nothing can be kept. It is looked at `every_seconds` (cadence.py).
     """
 
     @dg.sensor(
         name=name,
         job_name=pipeline.job(job),
-        minimum_interval_seconds=INTERVAL_SECONDS,
+        minimum_interval_seconds=minimum_interval(every_seconds),
         default_status=status,
         description=description,
     )

@@ -19,14 +19,9 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.stages import closing_job
 from medallion_assets.orchestration.jobs import RECENT_PRIORITY
-from medallion_assets.orchestration.requests import (
-    INTERVAL_SECONDS,
-    alert_or_log,
-    days_request,
-    sensor_status,
-    timers_of,
-)
+from medallion_assets.orchestration.requests import alert_or_log, days_request, sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS, minimum_interval
 from medallion_assets.orchestration.sensors.restated_logs import LogPosition, is_audited, known_for, read_on
 from medallion_assets.orchestration.sensors.restated_runs import (
     ASKED_TAG,
@@ -85,7 +80,7 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
     @dg.sensor(
         name=f"restated_{gold.short_name}",
         job_name=kept.job,
-        minimum_interval_seconds=INTERVAL_SECONDS,
+        minimum_interval_seconds=minimum_interval(EVERY_SECONDS),
         default_status=sensor_status(settings),
         description=f"Builds and publishes the days of {gold.name} "
         f"{kept.gold.source.name} changed, each once for every change.",

@@ -26,6 +26,7 @@ from medallion_assets.orchestration.jobs import JOBS, LIVE_PRIORITY, job_tables,
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import sensor_status, triggered_config
 from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status, stage_ends
+from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.task_values import run_value
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
 from medallion_assets.settings import Settings
@@ -137,7 +138,7 @@ def run_if(
     @dg.sensor(
         name=name,
         job_name=job,
-        minimum_interval_seconds=INTERVAL_SECONDS,
+        minimum_interval_seconds=minimum_interval(INTERVAL_SECONDS),
         default_status=status,
         description=f"Runs {job} when {condition.replace('_', ' ')} of {', '.join(sorted(names))}.",
     )

@@ -31,6 +31,7 @@ from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.lost_attempts import record_lost_attempts
 from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status
 from medallion_assets.orchestration.sensors.alert_direct import PartlySentError, keep_or_send
+from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.cursors import Moment, Names, dump_cursor, load_cursor
@@ -87,7 +88,7 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="run_outcomes",
-        minimum_interval_seconds=INTERVAL_SECONDS,
+        minimum_interval_seconds=minimum_interval(INTERVAL_SECONDS),
         default_status=sensor_status(settings),
         description="Tells people of runs that failed, were canceled, or (where settings ask for it) succeeded.",
     )
