@@ -12,9 +12,12 @@ from __future__ import annotations
 import hashlib
 import io
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import obstore
@@ -32,6 +35,9 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.storage.options import StorageOptions
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+COMPRESSION_LEVEL = 1
+"""Of zstd."""
+COPIED_BYTES = 1024 * 1024
 FOOTER_BYTES = 64 * 1024
 """How much of the end of a file is asked for at first: nearly every footer is shorter."""
 SHORTENED_BYTES = 64
@@ -76,16 +82,33 @@ class TableFolder:
             PermanentError: the storage refuses; or a text of one of `bounds` is too long for a bound.
             OSError: the storage failed, or the source of the rows did.
         """
-        if partition is not None and type(partition) is not date:  # a moment is a date too
-            raise TypeError(f"{self.table.name}: a partition is a day, and not {partition!r}")
+        if self.table.partition_by is not None:
+            rows = rows.drop(self.table.partition_by, strict=False)
+
+        def write(store: ObjectStore, path: str) -> tuple[int, str]:
+            return _write(store, path, rows, row_group_rows)
+
+        return self._staged(write, partition, bounds)
+
+    def stage_file(self, file: Path, *, partition: date | None = None, bounds: Collection[str] = ()) -> StagedFile:
+        """Copy a local Parquet file with the contract's columns, but for the partition; otherwise as `stage` does."""
+        return self._staged(partial(_copy, file=file), partition, bounds)
+
+    def _staged(
+        self,
+        write: Callable[[ObjectStore, str], tuple[int, str]],
+        partition: date | None,
+        bounds: Collection[str],
+    ) -> StagedFile:
         table, subfolder = self.table, ""
+        if partition is not None and type(partition) is not date:  # a moment is a date too
+            raise TypeError(f"{table.name}: a partition is a day, and not {partition!r}")
         if table.partition_by is not None:
             subfolder = f"{table.partition_by}={NULL_PARTITION if partition is None else partition}/"
-            rows = rows.drop(table.partition_by, strict=False)
         path = f"{subfolder}part-{uuid.uuid4().hex}.parquet"
         store = store_of(self.uri, self.storage_options)
         with refusals(table, f"{self.uri}/{path}"):
-            size, digest = _write(store, path, rows, row_group_rows)
+            size, digest = write(store, path)
         footer = footer_of(store, path, size)
         return StagedFile(
             path=path,
@@ -131,20 +154,36 @@ def bounds_of(footer: Footer, table: Table, exact: Collection[str] = ()) -> dict
 
 def _write(store: ObjectStore, path: str, rows: pl.LazyFrame, row_group_rows: int | None) -> tuple[int, str]:
     """Size and digest of what was written."""
+    with _hashing(store, path) as sink:
+        try:
+            rows.sink_parquet(
+                cast("io.BytesIO", sink),
+                compression_level=COMPRESSION_LEVEL,
+                row_group_size=row_group_rows,
+                engine="streaming",
+            )
+        except Exception:
+            if sink.failure is not None:  # Polars wraps it as if the rows were at fault
+                raise sink.failure from None
+            raise
+    return sink.size, sink.digest
+
+
+def _copy(store: ObjectStore, path: str, *, file: Path) -> tuple[int, str]:
+    """Size and digest of what was written."""
+    with file.open("rb") as source, _hashing(store, path) as sink:
+        while chunk := source.read(COPIED_BYTES):
+            sink.write(chunk)
+    return sink.size, sink.digest
+
+
+@contextmanager
+def _hashing(store: ObjectStore, path: str) -> Iterator[_HashingSink]:
     try:
         with obstore.open_writer(store, path) as file:
-            sink = _HashingSink(file)
-            try:
-                rows.sink_parquet(
-                    cast("io.BytesIO", sink), compression_level=1, row_group_size=row_group_rows, engine="streaming"
-                )
-            except Exception:
-                if sink.failure is not None:  # Polars wraps it as if the rows were at fault
-                    raise sink.failure from None
-                raise
+            yield _HashingSink(file)
     except BaseError as error:
         raise OSError(str(error)) from error
-    return sink.size, sink.digest
 
 
 def _tail(store: ObjectStore, path: str, size: int, length: int) -> bytes:

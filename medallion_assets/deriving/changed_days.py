@@ -75,7 +75,7 @@ class Sources:
         bounds = engine.bounds
         aside = Aside(engine.memory_or(workspace))
         prepared = tuple(aside(_prepared(lookup, snapshot)) for lookup, snapshot in self.lookups())
-        for group in in_groups(days, lambda day: self._rows_of([day]), bounds.block_rows, alone=bounds.group_rows):
+        for group in in_groups(days, lambda day: self._rows_of([day]), bounds.days_rows, alone=bounds.group_rows):
             rows = self._rows_of(group)
             cuts = self.derived.row_by_row and len(group) == 1
             yield DaysItem(

@@ -84,7 +84,7 @@ class Computation:
         bounds = self._engine.bounds
         items = [
             _DaysItem(compute=compute, rows=self.source.part(partitions=some))
-            for some in in_groups(days, lambda day: self._rows_of([day]), bounds.block_rows, alone=bounds.group_rows)
+            for some in in_groups(days, lambda day: self._rows_of([day]), bounds.days_rows, alone=bounds.group_rows)
         ]
         return pl.concat(pl.read_ipc(made) for made in self._engine.map_items(_made, items, are_large=True))
 

@@ -1,18 +1,23 @@
 """Blocks: lines of any number, from any number of files, a bounded part at a time.
 
-Belongs here: cutting a stream of lines.
+Belongs here: cutting a stream of lines, and working on a few blocks at a time.
 Does not: what is done with a block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
 
-from medallion_assets.engines.engine import Bounds
+from medallion_assets.engines.engine import Answer, Bounds, Item
 from medallion_assets.engines.pieces import pieces
+
+WORKERS = 4
+"""So many blocks are worked on at a time, where there are as many threads: each takes some times its bytes."""
 
 
 @dataclass(slots=True)
@@ -49,3 +54,23 @@ def blocks(lines: pl.LazyFrame, bounds: Bounds) -> Iterator[Block]:
             size += length
     if rows:
         yield Block(parts, is_all=is_first)
+
+
+def in_turns(work: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
+    """The answers, in the order of the items: these are taken as threads get free, and one is ready beside them.
+
+    Much of what is done with a block takes one thread of Polars' at a time, or Python itself.
+    """
+    workers = min(WORKERS, pl.thread_pool_size())
+    ahead: deque[Future[Answer]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="blocks") as threads:
+        try:
+            for item in items:
+                ahead.append(threads.submit(work, item))
+                if len(ahead) > workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for left in ahead:
+                left.cancel()

@@ -31,15 +31,17 @@ MEBIBYTE = 1024 * 1024
 class Bounds:
     """How much of a table is in memory at a time, whatever the table's size. Bytes are those of text.
 
-    A block holds raw lines. A group holds all rows of some keys, or of a day. Narrow rows are a key or a hash each.
+    A block holds raw lines, a few of which are worked on at a time. A group holds all rows of some keys, or of a day,
+    and some days that are made together hold about `days_rows`. Narrow rows are a key or a hash each.
     `commit_rows` are the records of exports that are settled together, where one export has not more, and
     `delivery_rows` those of one that are read by one process.
     """
 
-    block_rows: int = 500_000
-    block_bytes: int = 192 * MEBIBYTE
+    block_rows: int = 65_536
+    block_bytes: int = 32 * MEBIBYTE
     group_rows: int = 1_000_000
     group_bytes: int = 128 * MEBIBYTE
+    days_rows: int = 500_000
     keys: int = 2_000_000
     hashes: int = 10_000_000
     commit_rows: int = 500_000

@@ -12,7 +12,7 @@ import narwhals as nw
 import polars as pl
 
 from medallion_assets.engines.aside import Aside, Place
-from medallion_assets.engines.blocks import blocks
+from medallion_assets.engines.blocks import Block, blocks, in_turns
 from medallion_assets.engines.engine import Answer, Bounds, Item, PutAside
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import of_group
@@ -62,10 +62,14 @@ class PolarsEngine:
     def map_blocks(
         self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
     ) -> Iterator[Answer]:
-        """One block after the other: Polars works on each with all its threads. One alone stays in memory."""
+        """A few blocks at a time, in threads (`in_turns`). One alone stays in memory."""
         lines, is_empty = files.scan(), True
-        for block in blocks(lines, self.bounds):
-            yield function(block.taken(), Aside(None if block.is_all else folder))
+
+        def work(block: Block) -> Answer:
+            return function(block.taken(), Aside(None if block.is_all else folder))
+
+        for answer in in_turns(work, blocks(lines, self.bounds)):
+            yield answer
             is_empty = False
         if is_empty:
             yield function(lines.clear().collect(), Aside(None))

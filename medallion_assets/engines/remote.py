@@ -33,6 +33,7 @@ BOUNDS = Bounds(
     block_bytes=48 * MEBIBYTE,
     group_rows=250_000,
     group_bytes=32 * MEBIBYTE,
+    days_rows=125_000,
     keys=1_000_000,
     hashes=5_000_000,
     commit_rows=5_000_000,

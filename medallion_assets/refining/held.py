@@ -48,7 +48,7 @@ def held_rows(silver: Snapshot, parts: Sequence[pl.LazyFrame], workspace: Place)
 
 def _passes(keys: Sequence[pl.LazyFrame], engine: Engine) -> list[list[int]]:
     """The numbers of the parts that are looked for together. Parts are rarely full: they are counted."""
-    if len(keys) == 1 or len(keys) * engine.bounds.block_rows <= engine.bounds.keys:
+    if len(keys) == 1 or len(keys) * engine.bounds.group_rows <= engine.bounds.keys:
         return [list(range(len(keys)))]
     passes: list[list[int]] = [[]]
     held = 0

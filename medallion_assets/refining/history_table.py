@@ -29,10 +29,10 @@ from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import PutAside, groups_of
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import row_group_rows, text_bytes
+from medallion_assets.refining.change import Change
 from medallion_assets.refining.events import event_schema, files_of_exports
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.history import versions
-from medallion_assets.refining.merge import Change
 from medallion_assets.refining.origins import is_outdated
 
 NEVER_MICROS = 2**62

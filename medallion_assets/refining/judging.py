@@ -7,7 +7,7 @@ Does not: what a valid record is (the contract), whether an export passes (refin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -19,7 +19,7 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Aside, Place
-from medallion_assets.engines.engine import Engine, PutAside, groups_of
+from medallion_assets.engines.engine import Bounds, Engine, PutAside, groups_of, in_groups
 from medallion_assets.engines.files import Files
 from medallion_assets.refining.bronze import files_of
 from medallion_assets.refining.duplicates import KEY_HASH, identity, resolved, suspects, with_key_hash, without
@@ -42,18 +42,19 @@ class Judged:
 
     Both have the key's columns; those of a bad record whose key cannot be read are null.
 
-    There are several parts where one block does not hold them; each state of a key of a batch is in one of them.
+    There are several parts where one group does not hold them; each state of a key of a batch is in one of them.
     """
 
     good: list[pl.LazyFrame] = field(default_factory=list)
     bad: list[pl.LazyFrame] = field(default_factory=list)
     counts: dict[str, Counts]
 
-    def add(self, part: _Part) -> None:
-        """Put in what was judged in one go."""
-        self.good.append(part.good)
-        self.bad.append(part.bad)
-        self.count(part.counts)
+    def add(self, parts: Sequence[_Part]) -> None:
+        """Put in what was judged in some blocks, as one part."""
+        self.good.append(pl.concat([part.good for part in parts]))
+        self.bad.append(pl.concat([part.bad for part in parts]))
+        for part in parts:
+            self.count(part.counts)
 
     def count(self, counts: Mapping[str, Counts], *, sign: int = 1) -> None:
         """Count records in, or with `sign=-1` out."""
@@ -64,11 +65,15 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """Some records, judged: put aside, and counted. `before` counts them as they were first judged."""
+    """Some records, judged: put aside, and counted; their lines have so many bytes.
+
+    `before` counts them as they were first judged.
+    """
 
     good: pl.LazyFrame
     bad: pl.LazyFrame
     counts: Mapping[str, Counts]
+    line_bytes: int
     before: Mapping[str, Counts] = field(default_factory=dict)
 
 
@@ -80,9 +85,11 @@ def judge_exports(bronze: Snapshot, loaded: Loaded, exports: Sequence[Batch], wo
     judged = Judged(counts={export.id: Counts(export_id=export.id) for export in exports})
     held = files_of(bronze, [export.id for export in exports])
     files = bronze.folder.part(held["path"], rows=held["num_records"])
-    for part in bronze.lakehouse.engine.map_blocks(partial(_judge_block, loaded=loaded), files, folder=workspace):
-        judged.add(part)
-    _resolve_duplicates(bronze.lakehouse.engine, files, loaded, judged, workspace)
+    engine = bronze.lakehouse.engine
+    blocks = engine.map_blocks(partial(_judge_block, loaded=loaded), files, folder=workspace)
+    for parts in _in_parts(blocks, engine.bounds):
+        judged.add(parts)
+    _resolve_duplicates(engine, files, loaded, judged, workspace)
     return judged
 
 
@@ -120,6 +127,16 @@ def count_records(records: pl.DataFrame, *, duplicates_of: pl.DataFrame | None =
     return result
 
 
+def _in_parts(blocks: Iterator[_Part], bounds: Bounds) -> Iterator[list[_Part]]:
+    """The blocks together that make a part: as much as a group may hold, in which a record counts as many bytes."""
+    least = bounds.group_bytes // bounds.group_rows
+
+    def size(block: _Part) -> int:
+        return max(block.line_bytes, least * sum(counts.records for counts in block.counts.values()))
+
+    return in_groups(blocks, size, bounds.group_bytes, alone=bounds.group_bytes)
+
+
 def _judge_block(lines: pl.DataFrame, aside: PutAside, *, loaded: Loaded) -> _Part:
     return _part(judge_lines(lines, loaded), aside, loaded.table)
 
@@ -135,13 +152,19 @@ def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: pl.DataF
     bad = records.lazy().filter(is_bad).select(*BAD_COLUMNS, KEY_HASH, RAW_BYTES, *table.key)
     put = aside(good.collect()), aside(bad.collect())
     counts = count_records(records, duplicates_of=before)
-    return _Part(good=put[0], bad=put[1], counts=counts, before={} if before is None else count_records(before))
+    return _Part(
+        good=put[0],
+        bad=put[1],
+        counts=counts,
+        line_bytes=int(records[RAW_BYTES].sum()),
+        before={} if before is None else count_records(before),
+    )
 
 
 def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Judged, workspace: Place) -> None:
     """Judge the suspects anew, together: take their first judgement out, and put the resolved one in.
 
-    All records of a key are resolved at once; keys are taken by their hashes, as many as fit in a block.
+    All records of a key are resolved at once; keys are taken by their hashes, as many as fit in a group.
     """
     total = sum(counts.records for counts in judged.counts.values())
     hashes = suspects(engine, [*judged.good, *judged.bad], total) if total else None
@@ -151,13 +174,13 @@ def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Ju
     found = pl.concat([part.join(hashes.lazy(), on=KEY_HASH, how="semi") for part in parts]).collect()
     aside = Aside(engine.memory_or(workspace))
     judged.good, judged.bad = without(judged.good, hashes, aside), without(judged.bad, hashes, aside)
-    groups = groups_of((int(found[RAW_BYTES].sum()), engine.bounds.block_bytes))
+    groups = groups_of((int(found[RAW_BYTES].sum()), engine.bounds.group_bytes))
     was_one = len(judged.good) == groups == 1
     resolve = partial(_judge_suspects, files=files, loaded=loaded)
     folder = engine.memory_or(workspace) if was_one else workspace
     for part in engine.map_groups(resolve, [[found.lazy()]], by=[KEY_HASH], groups=groups, folder=folder):
         judged.count(part.before, sign=-1)
-        judged.add(part)
+        judged.add([part])
     if was_one:
         judged.good, judged.bad = [pl.concat(judged.good)], [pl.concat(judged.bad)]
 

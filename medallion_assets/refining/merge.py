@@ -1,8 +1,8 @@
 """State: one live row a key, from events in any order (rules K1 to K4, H3).
 
 Belongs here: merging events into a table that keeps the present state of each key.
-Does not: putting rows in place (refining.merge_days), tables that keep history (refining.history_table), which
-exports are applied (refining.refine).
+Does not: putting rows in place (refining.merge_days, refining.fill), tables that keep history
+(refining.history_table), which exports are applied (refining.refine).
 
 The state of a key is its highest event, and a highest event can be kept up to date one batch at a time. Absences from
 full exports are the one kind of event that no line tells. Those of a full export that is being applied are found by
@@ -13,7 +13,7 @@ late: where Silver holds nothing as new as such a full export, the export lacked
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
@@ -21,11 +21,12 @@ import polars as pl
 
 from medallion_assets.contracts.source import RecordOrder
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Aside, Place
+from medallion_assets.refining.change import Change
 from medallion_assets.refining.events import tombstones, winners_in_parts
+from medallion_assets.refining.fill import fill
 from medallion_assets.refining.full_exports import FullExports, bad_in, wins_by_id
 from medallion_assets.refining.held import held_rows
 from medallion_assets.refining.merge_days import (
@@ -41,23 +42,15 @@ from medallion_assets.refining.merge_days import (
 from medallion_assets.refining.origins import counted_sequence, is_outdated
 
 
-@dataclass(slots=True, kw_only=True)
-class Change:
-    """Files to commit, and what they change. `restated` holds the days of rule H3, `rows` counts keys that changed."""
-
-    staged: list[StagedFile] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    restated: set[date] = field(default_factory=set)
-    rows: int = 0
-
-
 def merge(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Place) -> Change:
-    """Merge good records into the table, day by day.
+    """Merge good records into the table, day by day; a first full export by `fill`, where that is possible.
 
     `good` are parts of events (`events.event_schema`), each of which fits in memory.
     """
     if fulls.ends:
         good = [_without_outdated_records(part, silver.table, fulls) for part in good]
+    if (filled := fill(silver, good, fulls, workspace)) is not None:
+        return filled
     won = _win(silver, good, fulls, workspace)
     touched: set[date | None] = {*won.partitions, *won.moved["_old_partition"].unique()}
     if fulls.applying:

@@ -186,25 +186,41 @@ def _replace_keys(work: DaysWork, item: DayItem, rows: pl.LazyFrame, chosen: pl.
     key = list(table.key)
     old, new = item.held.scan().filter(chosen).collect(), rows.filter(chosen).collect()
     gone = item.gone.filter(chosen)
-    kept = old.join(new, on=key, how="anti").join(gone, on=key, how="anti")
+    kept = _without(old, pl.concat([new.select(key), gone.select(key)]))
     absent = kept.clear()
     if fulls.applying:
         older = _as_counted(kept, fulls)
         missing = older.filter(older_than(fulls.applying, fulls.order) & ~bad_in(fulls.applying, table, fulls))
         absent = _absent_rows(missing, fulls.applying, table)
-        kept = kept.join(absent, on=key, how="anti")
+        kept = _without(kept, absent.select(key))
     changes = bool(new.height or gone.height or absent.height)
     if not changes and not stages:
         return _ReplacedKeys(absent=absent)
-    made = pl.concat([kept, new]).sort(key)
-    business, length = list(table.business_columns), row_group_rows(made.height, text_bytes(made.lazy()))
+    made = pl.concat([kept, new])
+    length = row_group_rows(made.height, text_bytes(made.lazy()))
     return _ReplacedKeys(
         absent=absent,
         staged=work.folder.stage(made.lazy(), partition=item.day, bounds=STATE[:1], row_group_rows=length)
         if made.height
         else None,
         changes=changes,
-        restated=not made.select(business).equals(old.sort(key).select(business)),
+        restated=bool(gone.height or absent.height) or _says_more(new, old, table),
+    )
+
+
+def _without(rows: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    """The rows of other keys. Most stay, so they are filtered: a join would fetch them one by one."""
+    left = rows.select(keys.columns).with_row_index("_row").join(keys, on=keys.columns, how="semi")["_row"]
+    return rows.filter(pl.repeat(value=True, n=rows.height, eager=True).scatter(left, values=False))
+
+
+def _says_more(new: pl.DataFrame, old: pl.DataFrame, table: Table) -> bool:
+    """Whether new rows have keys that the old ones lack, or another value in a business column (rule H3)."""
+    key, business = list(table.key), list(table.business_columns)
+    pairs = new.select(business).join(old.select(business), on=key, suffix=" before")
+    differs = (pl.col(name).ne_missing(pl.col(f"{name} before")) for name in business if name not in key)
+    return pairs.height < new.height or bool(
+        pairs.select(pl.any_horizontal(pl.lit(value=False), *differs).any()).item()
     )
 
 

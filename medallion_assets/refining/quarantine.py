@@ -21,7 +21,7 @@ from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.fingerprints import RULES_NOTE, fingerprint, rules_with
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.engines.blocks import blocks
+from medallion_assets.engines.blocks import Block, blocks, in_turns
 from medallion_assets.engines.pieces import row_group_rows
 from medallion_assets.refining.events import POSITION, files_of_exports
 from medallion_assets.refining.typing.decode import decode
@@ -188,10 +188,12 @@ def bad_keys(lakehouse: Lakehouse, loaded: Loaded, fulls: Iterable[Batch]) -> pl
     if not exports or not lakehouse.exists(contract):
         return empty
     rows = lakehouse.open(contract).scan().filter(pl.col("_export_id").is_in(list(exports)))
-    keys = [
-        decode(with_window(block.taken(), exports.values()), table, loaded.source).select(names).drop_nulls().unique()
-        for block in blocks(rows, lakehouse.engine.bounds)
-    ]
+
+    def read(block: Block) -> pl.DataFrame:
+        records = decode(with_window(block.taken(), exports.values()), table, loaded.source)
+        return records.select(names).drop_nulls().unique()
+
+    keys = list(in_turns(read, blocks(rows, lakehouse.engine.bounds)))
     return pl.concat(keys).unique() if keys else empty
 
 

@@ -27,6 +27,7 @@ from medallion_assets.delta.fingerprints import contract_notes, expect_same_key,
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.blocks import blocks
 from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.change import Change
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.duplicates import CONFLICTING
 from medallion_assets.refining.events import POSITION, event_schema
@@ -34,7 +35,7 @@ from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.history_table import merge_history
 from medallion_assets.refining.judging import judge_exports, judge_lines
 from medallion_assets.refining.ledger import Ledger
-from medallion_assets.refining.merge import Change, merge
+from medallion_assets.refining.merge import merge
 from medallion_assets.refining.quarantine import bad_keys, quarantine_table, stage_rows, with_window
 from medallion_assets.refining.refine import commit_change
 from medallion_assets.refining.replace import add_rows

@@ -52,7 +52,7 @@ def lakehouse(tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
 @pytest.mark.parametrize("gold", [DAILY_SALES, LIFETIME_VALUE], ids=["daily", "as of"])
 def test_days_are_made_apart_when_they_are_long(lakehouse: Lakehouse, gold: Gold) -> None:
     expected = dict(Computation(gold, lakehouse.open(ENRICHED_TRANSACTIONS)).each(DAYS))
-    engine = PicklingEngine(bounds=Bounds(block_rows=1))
+    engine = PicklingEngine(bounds=Bounds(days_rows=1))
     made = dict(Computation(gold, replace(lakehouse, engine=engine).open(ENRICHED_TRANSACTIONS)).each(DAYS))
     assert engine.handed == [2]
     assert [made[day].rows() for day in DAYS] == [expected[day].rows() for day in DAYS]
@@ -60,7 +60,7 @@ def test_days_are_made_apart_when_they_are_long(lakehouse: Lakehouse, gold: Gold
 
 
 def test_a_base_that_needs_all_days_is_made_of_them_at_once(lakehouse: Lakehouse) -> None:
-    engine = PicklingEngine(bounds=Bounds(block_rows=1))
+    engine = PicklingEngine(bounds=Bounds(days_rows=1))
     source = replace(lakehouse, engine=engine).open(ENRICHED_TRANSACTIONS)
     assert Computation(replace(LIFETIME_VALUE, base_by_day=False), source).rows(DAYS[1]).height == 1
     assert engine.handed == []

@@ -70,7 +70,7 @@ def found(rows: pl.LazyFrame) -> dict[str, date]:
 
 
 def test_parts_that_fit_together_are_one_look_at_each_file(tmp_path: Path) -> None:
-    engine = CountingEngine(bounds=Bounds(keys=10, block_rows=2))
+    engine = CountingEngine(bounds=Bounds(keys=10, group_rows=2))
     silver = table_of(tmp_path / "lake", engine)
     held = held_rows(silver, list(parts("a1 c9", "b0 new", "c9")), Place(str(tmp_path)))
     assert [found(rows) for rows in held] == [{"a1": DAYS[0], "b0": DAYS[1], "c9": DAYS[2]}] * 3
@@ -78,7 +78,7 @@ def test_parts_that_fit_together_are_one_look_at_each_file(tmp_path: Path) -> No
 
 
 def test_more_keys_than_fit_are_looked_for_in_turn(tmp_path: Path) -> None:
-    engine = CountingEngine(bounds=Bounds(keys=20, block_rows=20))
+    engine = CountingEngine(bounds=Bounds(keys=20, group_rows=20))
     silver = table_of(tmp_path / "lake", engine)
     eleven = " ".join(["a1", "c9", *map(str, range(9))])
     held = held_rows(silver, list(parts(eleven, "b0 new", "c8", eleven)), Place(str(tmp_path)))
@@ -89,7 +89,7 @@ def test_more_keys_than_fit_are_looked_for_in_turn(tmp_path: Path) -> None:
 
 def test_many_thin_parts_are_one_look(tmp_path: Path) -> None:
     """As many as there are keys to be looked for, and not as there would be in full parts."""
-    engine = CountingEngine(bounds=Bounds(keys=30, block_rows=20))
+    engine = CountingEngine(bounds=Bounds(keys=30, group_rows=20))
     silver = table_of(tmp_path / "lake", engine)
     held = held_rows(silver, list(parts(*(f"a{number}" for number in range(10)))), Place(str(tmp_path)))
     assert [len(found(rows)) for rows in held] == [10] * 10

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from medallion_assets.engines.aside import Place
+from medallion_assets.engines.engine import Bounds
 from medallion_assets.refining import judging
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets_tests import pipeline
@@ -36,9 +37,9 @@ def test_tables_do_not_depend_on_how_much_is_in_memory(
     check_ledger(parts)
 
 
-def test_a_large_export_is_judged_in_parts_on_disk(judged_in: Callable[[int], Any]) -> None:
+def test_a_large_export_is_judged_in_parts_on_disk(judged_in: Callable[[Bounds], Any]) -> None:
     """Good and bad records, duplicates across parts, and the counts are those of one part; each key is in one part."""
-    whole, parts = judged_in(100), judged_in(2)
+    whole, parts = judged_in(Bounds()), judged_in(small_bounds(2))
     assert len(whole.good) == 1 < len(parts.good)
     assert parts.counts == whole.counts
     (counted,) = parts.counts.values()
@@ -56,8 +57,8 @@ def test_a_large_export_is_judged_in_parts_on_disk(judged_in: Callable[[int], An
 
 
 @pytest.fixture
-def judged_in(tmp_path: Path) -> Callable[[int], Any]:
-    """Judge one export of eight lines, so many records at a time."""
+def judged_in(tmp_path: Path) -> Callable[[Bounds], Any]:
+    """Judge one export of eight lines, within bounds."""
     lakehouse = lake(tmp_path)
     lines = [upsert_line(AT_MICROS, transaction(key, status={"S": {"b": "?"}.get(key, "pending")})) for key in "abcd"]
     conflict = delete_line(AT_MICROS + 1, key_of(transaction("b")))
@@ -65,14 +66,14 @@ def judged_in(tmp_path: Path) -> Callable[[int], Any]:
     files = lines[:3], [lines[0], "no json", conflict], lines[3:]
     pipeline.land(lakehouse, window(TRANSACTIONS, one.export_id, one.from_at, one.to_at, *files))
 
-    def judged(records: int) -> Any:
-        workspace = tmp_path / f"workspace-{records}"
+    def judged(bounds: Bounds) -> Any:
+        workspace = tmp_path / f"workspace-{bounds.block_rows}"
         workspace.mkdir()
-        bronze = lake(tmp_path, small_bounds(records)).open(bronze_table(TRANSACTIONS))
+        bronze = lake(tmp_path, bounds).open(bronze_table(TRANSACTIONS))
         result = judging.judge_exports(
             bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), Place(str(workspace))
         )
-        assert bool(list(workspace.iterdir())) is (records < 7)
+        assert bool(list(workspace.iterdir())) is (bounds.block_rows < 7)
         return result
 
     return judged

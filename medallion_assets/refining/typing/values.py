@@ -33,6 +33,14 @@ from medallion_assets.refining.typing.timestamps import (
 MISSING = "missing"
 ASCII_WHITESPACE = " \t\n\r\x0b\x0c"
 
+_BEYOND_ASCII = "\x80-\U0010ffff"
+_TO_CHANGE = {
+    None: f"[{ASCII_WHITESPACE}]",
+    "upper": f"[{ASCII_WHITESPACE}a-z{_BEYOND_ASCII}]",
+    "lower": f"[{ASCII_WHITESPACE}A-Z{_BEYOND_ASCII}]",
+}
+"""By the case of a text: what is in all that are changed by trimming or by the case, and perhaps in others."""
+
 NOT_AFTER = "_not_after"
 """The last moment that a timestamp may name (rule T1)."""
 
@@ -89,6 +97,8 @@ def reasons(frame: pl.DataFrame, column: Column) -> pl.Series:
 
 def _texts(text: pl.Series, kind: Text) -> pl.Series:
     """Trimmed and in one case, unless it is a key (rule T3); null where nothing but white space is left."""
+    if _are_as_they_should_be(text, kind):
+        return text
     trimmed = text.str.strip_chars(ASCII_WHITESPACE)
     values = trimmed if kind.trim else text
     if kind.case == "upper":
@@ -98,6 +108,13 @@ def _texts(text: pl.Series, kind: Text) -> pl.Series:
     elif kind.case == "title":
         values = values.str.to_titlecase()
     return pl.select(pl.when(trimmed != "").then(values).alias(text.name)).to_series()
+
+
+def _are_as_they_should_be(text: pl.Series, kind: Text) -> bool:
+    """Whether no text is empty, or has a character that may have to go: looked for in all at once, as few have one."""
+    if kind.case == "title" or (text == "").any():
+        return False
+    return not text.str.join("").str.contains(_TO_CHANGE[kind.case]).item()
 
 
 def _with_stand_in(values: pl.Series, frame: pl.DataFrame, column: Column) -> pl.Series:

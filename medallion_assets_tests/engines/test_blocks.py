@@ -1,0 +1,63 @@
+"""A few blocks at a time, in their order."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import polars as pl
+import pytest
+
+from medallion_assets.engines import blocks
+from medallion_assets.engines.blocks import in_turns
+
+
+@pytest.fixture(autouse=True)
+def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "WORKERS", 2)
+    monkeypatch.setattr(pl, "thread_pool_size", lambda: 8)
+
+
+def test_items_are_taken_as_threads_get_free_and_answered_in_order() -> None:
+    """The first two meet: they are worked on at the same time. One more is held, and no other."""
+    meeting = threading.Barrier(2, timeout=30)
+    taken: list[int] = []
+    ahead: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(10):
+            taken.append(number)
+            yield number
+
+    def work(number: int) -> int:
+        if number < 2:
+            meeting.wait()
+        return number * number
+
+    for answer in in_turns(work, items()):
+        ahead.append(len(taken))
+        assert answer == (len(ahead) - 1) ** 2
+    assert ahead == [3, 4, 5, 6, 7, 8, 9, 10, 10, 10]
+
+
+def test_what_fails_ends_it() -> None:
+    """Items behind it are not taken any more."""
+    taken: list[int] = []
+
+    def work(number: int) -> int:
+        if number == 1:
+            raise ValueError(number)
+        return number
+
+    def items() -> Iterator[int]:
+        for number in range(10):
+            taken.append(number)
+            yield number
+
+    with pytest.raises(ValueError, match="1"):
+        list(in_turns(work, items()))
+    assert len(taken) <= 4
+
+
+def test_nothing_gives_nothing() -> None:
+    assert list(in_turns(str, iter(()))) == []
