@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
 from medallion_assets.engines.pieces import rows_of_group, spilled
 from medallion_assets.storage.options import StorageOptions
+
+TRAVELLING_BYTES = 64 * 1024
+"""Rows that are put aside travel within answers and items up to here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,22 @@ def streamed_aside(rows: pl.LazyFrame, place: Place, *, row_bytes: int) -> pl.La
     path, options = _new_path(place), place.storage_options
     rows.sink_parquet(path, compression="lz4", row_group_size=rows_of_group(row_bytes), **options.of_polars)
     return pl.scan_parquet(path, glob=False, hive_partitioning=False, **options.of_polars)
+
+
+def streamed_apart(rows: pl.LazyFrame, place: Place, *, by: str, row_bytes: int) -> dict[Any, pl.LazyFrame]:
+    """The same, by the value of a column: a file of a place for each, all of which are written at a time."""
+    paths: dict[Any, str] = {}
+
+    def path_of(file: Any) -> str:
+        paths[file.partition_keys.item()] = path = _new_path(place)
+        return path
+
+    options = place.storage_options.of_polars
+    files = pl.PartitionBy(place.url, key=by, include_key=True, file_path_provider=path_of)
+    rows.sink_parquet(files, compression="lz4", row_group_size=rows_of_group(row_bytes), **options)
+    return {
+        value: pl.scan_parquet(path, glob=False, hive_partitioning=False, **options) for value, path in paths.items()
+    }
 
 
 def _new_path(place: Place) -> str:

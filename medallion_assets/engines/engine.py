@@ -66,6 +66,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def processes(self) -> int:
+        """How many items it works on at a time, as far as that is known."""
+        ...
+
+    @property
     def here(self) -> Engine:
         """The engine for tables in folders that only this machine reaches."""
         ...

@@ -27,6 +27,11 @@ class PolarsEngine:
     name: str = "polars"
 
     @property
+    def processes(self) -> int:
+        """Its threads."""
+        return pl.thread_pool_size()
+
+    @property
     def here(self) -> PolarsEngine:
         """It works on this machine anyway."""
         return self

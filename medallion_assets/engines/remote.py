@@ -20,7 +20,7 @@ from itertools import chain
 
 import polars as pl
 
-from medallion_assets.engines.aside import Aside, Place
+from medallion_assets.engines.aside import TRAVELLING_BYTES, Aside, Place
 from medallion_assets.engines.blocks import blocks
 from medallion_assets.engines.engine import MEBIBYTE, Answer, Bounds, Item, PutAside
 from medallion_assets.engines.files import Files
@@ -42,8 +42,6 @@ BOUNDS = Bounds(
 """What a process with a gigabyte holds; of small exports many are settled together, for a round has its price."""
 LEAST_ROWS = 20_000
 """Fewer lines than this are not worth a process of their own."""
-TRAVELLING_BYTES = 64 * 1024
-"""Rows that are put aside travel within answers and items up to here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +53,7 @@ class RemoteEngine(ABC):
     @property
     @abstractmethod
     def processes(self) -> int:
-        """How many work at a time, as far as that is known."""
+        """How many items they work on at a time, as far as that is known."""
 
     @abstractmethod
     def run(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:

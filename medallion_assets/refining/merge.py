@@ -36,7 +36,8 @@ from medallion_assets.refining.merge_days import (
     Winners,
     WonRows,
     day_item,
-    replace_day,
+    neighbours,
+    replace_days,
     replace_tombstones,
 )
 from medallion_assets.refining.origins import counted_sequence, is_outdated
@@ -57,7 +58,9 @@ def merge(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wo
         touched |= set(silver.partitions)
     items = [day_item(silver, day, won) for day in sorted(day for day in touched if day is not None)]
     work = DaysWork(folder=silver.folder, new=won.new, fulls=fulls)
-    replaced = list(silver.lakehouse.engine.map_items(partial(replace_day, work=work), items))
+    engine = silver.lakehouse.engine
+    together = neighbours(items, len(won.new.parts), engine.processes)
+    replaced = [day for days in engine.map_items(partial(replace_days, work=work), together) for day in days]
     if None in touched or any(day.absent.height for day in replaced):
         absent = [day.absent for day in replaced]
         replaced.append(replace_tombstones(silver, pl.concat([won.of(None).collect(), *absent]), won, fulls))

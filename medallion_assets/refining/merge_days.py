@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeVar
+from functools import reduce
+from operator import or_
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -19,7 +21,7 @@ from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.engines.aside import Place, streamed_aside
+from medallion_assets.engines.aside import Place, streamed_apart
 from medallion_assets.engines.engine import groups_of
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import of_group, row_group_rows, text_bytes
@@ -31,6 +33,10 @@ Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 STATE = ("_sequence_micros", "_export_id")
 COMPRESSION = 16
 """A day's files may hold so many times the bytes that they have; where they may hold too much, it is counted."""
+
+DAYS_TOGETHER = 16
+"""So many files are written at a time, each of which holds a row group in memory."""
+GROUPS_A_PROCESS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +58,8 @@ WonRows = Mapping[date | None, pl.DataFrame] | pl.LazyFrame
 class NewRows:
     """The rows that win, by part. As one value for all days: there are as many parts as an export is large.
 
-    What a day has in several parts is put together in `place`, so that each of these is opened once.
+    What days have in several parts is put together in `place`, a file for each day: to open every part for each day
+    would be most of what merging into a table of many days takes.
     """
 
     partition_by: str
@@ -61,19 +68,27 @@ class NewRows:
     row_bytes: int
     place: Place
 
-    def put_together(self, partition: date | None, in_parts: int) -> pl.LazyFrame:
-        """Those of a partition (`of`), to be read several times."""
-        rows = self.of(partition, in_parts)
-        return rows if in_parts.bit_count() <= 1 else streamed_aside(rows, self.place, row_bytes=self.row_bytes)
+    def by_day(self, in_parts: Mapping[date, int]) -> dict[date, pl.LazyFrame]:
+        """Those of some neighbouring days (`of`), to be read several times; a part is opened once for all of them."""
+        some = reduce(or_, in_parts.values(), 0)
+        if some.bit_count() <= 1:
+            return {day: self.of(day, parts) for day, parts in in_parts.items()}
+        rows = pl.concat(part.lazy() for part in self._chosen(some))
+        rows = rows.filter(pl.col(self.partition_by).is_between(min(in_parts), max(in_parts)))
+        apart = streamed_apart(rows, self.place, by=self.partition_by, row_bytes=self.row_bytes)
+        return {day: apart.get(day, self.of(day, 0)) for day in in_parts}
 
     def of(self, partition: date | None, in_parts: int) -> pl.LazyFrame:
         """Those of a partition, which some parts have: that of number n if bit n is set."""
-        chosen = [part for number, part in enumerate(self.parts) if in_parts >> number & 1]
         of_partition = pl.col(self.partition_by).eq_missing(pl.lit(partition, dtype=pl.Date))
         rows = [
-            part.filter(of_partition) if isinstance(part, pl.LazyFrame) else part[partition].lazy() for part in chosen
+            part.filter(of_partition) if isinstance(part, pl.LazyFrame) else part[partition].lazy()
+            for part in self._chosen(in_parts)
         ]
         return pl.concat(rows) if rows else pl.LazyFrame(schema=self.schema)
+
+    def _chosen(self, in_parts: int) -> list[Any]:
+        return [part for number, part in enumerate(self.parts) if in_parts >> number & 1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +143,7 @@ class DayItem:
 
 
 def day_item(silver: Snapshot, day: date, won: Winners) -> DayItem:
-    """What `replace_day` needs to know."""
+    """What `replace_days` needs to know."""
     held, most = silver.partition_files([day]), silver.lakehouse.engine.bounds.group_bytes
     may_be_long = len(won.new.parts) > 1 or (held.height and int(held["size_bytes"].sum()) > most // COMPRESSION)
     return DayItem(
@@ -140,14 +155,26 @@ def day_item(silver: Snapshot, day: date, won: Winners) -> DayItem:
     )
 
 
-def replace_day(item: DayItem, *, work: DaysWork) -> Replaced:
+def neighbours(days: Sequence[DayItem], parts: int, processes: int) -> list[Sequence[DayItem]]:
+    """Days in groups whose new rows are put together: of one part there is nothing to, and no process has too few."""
+    most = DAYS_TOGETHER if parts > 1 else 1
+    height = max(1, min(most, len(days) // (GROUPS_A_PROCESS * processes)))
+    return [days[start : start + height] for start in range(0, len(days), height)]
+
+
+def replace_days(days: Sequence[DayItem], *, work: DaysWork) -> list[Replaced]:
+    """Put the new rows of some neighbouring days in place of their old ones."""
+    rows = work.new.by_day({item.day: item.in_parts for item in days})
+    return [_replace_day(item, rows[item.day], work) for item in days]
+
+
+def _replace_day(item: DayItem, rows: pl.LazyFrame, work: DaysWork) -> Replaced:
     """Put a day's new rows in place of its old ones; a long day is made in several files.
 
     These hold the keys by their hashes: each is made of what the day holds of its keys, old and new. Nothing is staged
     before something changes: what comes before is as the table has it, and is staged from there.
     """
-    key, rows = work.folder.table.key, work.new.put_together(item.day, item.in_parts)
-    files = 1
+    key, files = work.folder.table.key, 1
     if item.most_bytes is not None:
         files = groups_of((text_bytes(item.held.scan()) + text_bytes(rows), item.most_bytes))
     some = [of_group(key, number, files) for number in range(files)]

@@ -44,6 +44,7 @@ class CuttingEngine:
     bounds: Bounds = field(default_factory=lambda: replace(small_bounds(3), block_rows=1_000, block_bytes=300_000))
 
     name: str = "cutting"
+    processes: int = 1
 
     @property
     def here(self) -> CuttingEngine:

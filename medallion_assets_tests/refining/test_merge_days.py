@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.aside import Place
+from medallion_assets.engines.files import Files
 from medallion_assets.refining.full_exports import FullExports
-from medallion_assets.refining.merge_days import DayItem, DaysWork, NewRows, replace_day
+from medallion_assets.refining.merge_days import DayItem, DaysWork, NewRows, neighbours, replace_days
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.engines.cutting import small_bounds
 from medallion_assets_tests.oracle.lines import item_line, transaction, upsert_line
@@ -20,7 +22,7 @@ from medallion_assets_tests.oracle.model import micros
 from medallion_assets_tests.refining.planting import AT, HOUR, full_of, lake, live, refined, window_of
 
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
-DAY, OTHER_DAY = date(2025, 3, 7), date(2025, 3, 6)
+DAY, OTHER_DAY, EMPTY_DAY = date(2025, 3, 7), date(2025, 3, 6), date(2025, 3, 5)
 NEWER = [f"newer{number}" for number in range(8)]
 
 PICTURE = full_of(
@@ -46,8 +48,8 @@ def test_a_change_in_one_file_leaves_the_keys_of_the_others(tmp_path: Path) -> N
     assert lakehouse.open(SILVER).partition_files([DAY]).height == len(files_of_day(lakehouse) - before) > 1
 
 
-def test_each_part_of_a_long_day_is_opened_once(tmp_path: Path) -> None:
-    """However many files it becomes: a full export has as many parts as blocks, each with rows of every day."""
+def test_each_part_is_opened_once_for_neighbouring_days(tmp_path: Path) -> None:
+    """However many files a day becomes: a full export has as many parts as blocks, each with rows of every day."""
     opened: list[int] = []
 
     def noted(rows: pl.DataFrame, part: int) -> pl.DataFrame:
@@ -58,7 +60,8 @@ def test_each_part_of_a_long_day_is_opened_once(tmp_path: Path) -> None:
     schema = polars_schema(SILVER)
     parts = [
         pl.DataFrame(
-            {name: [f"{part}-{number}" for number in range(4)] for name in SILVER.key} | {"transaction_date": [DAY] * 4}
+            {name: [f"{part}-{number}" for number in range(4)] for name in SILVER.key}
+            | {"transaction_date": [DAY, DAY, DAY, OTHER_DAY]}
         )
         .select(
             pl.col(name).cast(kind) if name in (*SILVER.key, "transaction_date") else pl.lit(None, kind).alias(name)
@@ -73,10 +76,28 @@ def test_each_part_of_a_long_day_is_opened_once(tmp_path: Path) -> None:
     )
     fulls = FullExports(applied=[], applying=None, bad_keys=pl.DataFrame())
     gone = pl.DataFrame(schema={name: schema[name] for name in SILVER.key})
-    item = DayItem(day=DAY, held=silver.part(paths=()), in_parts=0b101, gone=gone, most_bytes=20)
-    made = replace_day(item, work=DaysWork(folder=silver.folder, new=new, fulls=fulls))
-    assert (len(made.staged) > 1, sum(file.rows for file in made.staged)) == (True, 8)
+    days = [
+        DayItem(day=day, held=silver.part(paths=()), in_parts=in_parts, gone=gone, most_bytes=10)
+        for day, in_parts in ((EMPTY_DAY, 0), (OTHER_DAY, 0b101), (DAY, 0b101))
+    ]
+    empty, other, made = replace_days(days, work=DaysWork(folder=silver.folder, new=new, fulls=fulls))
+    assert (len(empty.staged), sum(file.rows for file in other.staged)) == (0, 2)
+    assert (len(made.staged) > 1, sum(file.rows for file in made.staged)) == (True, 6)
     assert sorted(opened) == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("days", "parts", "processes", "heights"),
+    [(5, 1, 1, [1] * 5), (5, 2, 1, [1] * 5), (13, 2, 1, [3, 3, 3, 3, 1]), (200, 2, 2, [16] * 12 + [8])],
+    ids=["of one part", "few days", "for each process some", "no more files than can be written at a time"],
+)
+def test_days_are_put_together(days: int, parts: int, processes: int, heights: list[int]) -> None:
+    silver_files = Files(uri="", paths=(), schema=pl.Schema())
+    items = [
+        DayItem(day=DAY + timedelta(days=day), held=silver_files, in_parts=3, gone=pl.DataFrame(), most_bytes=None)
+        for day in range(days)
+    ]
+    assert [len(group) for group in neighbours(items, parts, processes)] == heights
 
 
 def long_day(folder: Path, *older: str) -> Lakehouse:

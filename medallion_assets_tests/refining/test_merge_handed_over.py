@@ -70,14 +70,14 @@ def events(part: int, place: Path) -> pl.LazyFrame:
 
 
 def test_days_are_not_handed_the_plans_of_all_parts(tmp_path: Path) -> None:
-    engine = WeighingEngine(left_out="replace_day")
+    engine = WeighingEngine(left_out="replace_days")
     silver = pipeline.lakehouse_at(tmp_path / "lake", engine).ready(SILVER)
     bad_keys = pl.DataFrame({"transaction_id": map(str, range(1_000))}).with_columns(_export_id=pl.lit("0"))
     fulls = FullExports(applied=[], applying=None, bad_keys=bad_keys)
     place = tmp_path / "aside"
     place.mkdir()
     merge(silver, [events(part, tmp_path) for part in range(PARTS)], fulls, Place(str(place)))
-    assert set(engine.weighed) >= {"_winning_rows", "replace_day"}
+    assert set(engine.weighed) >= {"_winning_rows", "replace_days"}
     assert max(engine.weighed.values()) < MOST_BYTES, engine.weighed
 
 

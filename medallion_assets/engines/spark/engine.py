@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,7 @@ from medallion_assets.settings.spark import SparkSettings
 
 TASKS_A_PROCESS = 4
 """A task takes 0.1 CPU seconds of its process, whatever it does."""
+LEAVES = "spark.sql.leafNodeDefaultParallelism"
 MOST_PROCESSES = 1000
 """More would wait for the one driver that commits: it is handed each answer."""
 
@@ -67,12 +69,12 @@ class SparkEngine(RemoteEngine):
     def _answers(self, spark: Any, function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Any]:
         from pyspark.cloudpickle import dumps
 
-        rows = [(number, bytearray(dumps(item))) for number, item in enumerate(items)]
-        frame = spark.createDataFrame(rows, "number long, item binary").coalesce(1)
-        frame = frame.repartition(min(len(rows), TASKS_A_PROCESS * _processes(spark)))  # in turn: even to one item
+        tasks = min(len(items), TASKS_A_PROCESS * _processes(spark))
         work = _work(bytes(dumps(function)), versions(self.settings.packages))
-        rows_of_answers: list[Any] = frame.mapInArrow(work, "number long, answer binary").collect()
-        return rows_of_answers
+        with _tasks(spark, tasks):
+            frame = spark.createDataFrame(_in_turn([bytes(dumps(item)) for item in items], tasks))
+            rows: list[Any] = frame.mapInArrow(work, "number long, answer binary").collect()
+        return rows
 
     def scan(self, files: Files) -> nw.LazyFrame[Any]:
         """The rows, as a frame of Spark that Narwhals wraps."""
@@ -87,6 +89,27 @@ class SparkEngine(RemoteEngine):
 
 def _processes(spark: Any) -> int:
     return min(MOST_PROCESSES, cores(spark))
+
+
+@contextmanager
+def _tasks(spark: Any, tasks: int) -> Iterator[None]:
+    """So many tasks for rows that the driver gives, without the shuffle that cutting them anew would be."""
+    spark.conf.set(LEAVES, str(tasks))
+    try:
+        yield
+    finally:
+        with suppress(Exception):  # a session that is lost: what it raised is the one to tell
+            spark.conf.unset(LEAVES)
+
+
+def _in_turn(items: Sequence[bytes], tasks: int) -> Any:
+    """The items with their numbers, those of each task in a batch of its own: neighbours are in different ones."""
+    import pyarrow as pa
+
+    numbers = [range(task, len(items), tasks) for task in range(tasks)]
+    columns = (([*some], [items[number] for number in some]) for some in numbers)
+    schema = pa.schema([("number", pa.int64()), ("item", pa.binary())])
+    return pa.Table.from_batches([pa.record_batch(list(pair), schema=schema) for pair in columns])
 
 
 def _work(function: bytes, driver: dict[str, str]) -> Callable[[Iterable[Any]], Iterator[Any]]:

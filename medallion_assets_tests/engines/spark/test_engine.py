@@ -15,7 +15,8 @@ import pytest
 from medallion_assets.contracts.source import BatchRefusedError
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.files import Files
-from medallion_assets.engines.spark.engine import SparkEngine
+from medallion_assets.engines.spark.engine import LEAVES, TASKS_A_PROCESS, SparkEngine
+from medallion_assets.engines.spark.session import session
 from medallion_assets.errors import LostJobError, OutOfMemoryError
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
@@ -30,6 +31,27 @@ def test_answers_come_in_the_order_of_the_items_from_other_processes(spark: Spar
     assert [number for number, _ in answers] == [3 * number for number in range(9)]
     assert os.getpid() not in {process for _, process in answers}
     assert list(spark.map_items(str, [])) == []
+
+
+def task_of(_: int) -> int:
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    assert context is not None
+    return int(context.partitionId())
+
+
+def test_items_are_dealt_out_to_a_few_tasks_of_one_stage(spark: SparkEngine) -> None:
+    """Neighbours, which are often alike, to different ones; no item waits for a shuffle."""
+    session_of, dealt = session(spark.settings), TASKS_A_PROCESS * spark.processes
+    before = session_of.conf.get(LEAVES, None)
+    tasks = list(spark.map_items(task_of, range(2 * dealt)))
+    assert tasks == [*range(dealt), *range(dealt)]
+    assert session_of.conf.get(LEAVES, None) == before
+    tracker = session_of.sparkContext.statusTracker()
+    job = tracker.getJobInfo(max(tracker.getJobIdsForGroup()))
+    assert job is not None
+    assert len(job.stageIds) == 1
 
 
 def refuse(number: int) -> int:
