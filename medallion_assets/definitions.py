@@ -34,7 +34,7 @@ from medallion_assets.orchestration.remote.elsewhere import Elsewhere
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
 from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.orchestration.sensors.alerts import outcome_sensors
-from medallion_assets.orchestration.sensors.arrival import arrival_sensors
+from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.restated import restated_sensors
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors

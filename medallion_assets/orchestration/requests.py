@@ -24,11 +24,13 @@ from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, L
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.alert_direct import keep_or_send
-from medallion_assets.orchestration.trigger_context import TriggerContext
+from medallion_assets.orchestration.trigger_context import TriggerContext, merged
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.debounce import ATTEMPTS
 from medallion_assets.triggers.restated_batches import LIVE_DAYS
 
+LAST_RUNS = 50
+"""Among so many runs of a sensor the last one of a table is looked for."""
 IN_PROGRESS = (
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
@@ -121,6 +123,29 @@ def days_request(
     )
 
 
+def joint_request(
+    pipeline: Pipeline, job: str, parts: Sequence[tuple[Sequence[Table], TriggerContext]], *, run_key: str
+) -> dg.RunRequest:
+    """One run of the pipeline's `job` for several parts, each the tables that it makes and why.
+
+    It may take as long as the part that may take longest: what hangs holds the others no longer than it would alone.
+    """
+    tables = list({table.name: table for makes, _ in parts for table in makes}.values())
+    reasons = {table.name: [why for makes, why in parts if table in makes] for table in tables}
+    configs = [triggered_config([table], merged(reasons[table.name])) for table in tables]
+    tags = [run_tags(stages_of(pipeline), makes) for makes, _ in parts]
+    return dg.RunRequest(
+        run_key=f"{pipeline.name}/{run_key}",
+        job_name=pipeline.job(job),
+        asset_selection=[asset_key(table) for table in tables],
+        run_config={"ops": {name: op for config in configs for name, op in config["ops"].items()}},
+        tags={
+            **{name: max((of_part[name] for of_part in tags), key=int) for name in tags[0]},
+            **merged([why for _, why in parts]).tags(),
+        },
+    )
+
+
 def triggered_config(tables: Sequence[Table], trigger: TriggerContext) -> dict[str, Any]:
     """Run config that hands the trigger context to the assets of `tables`."""
     config = {"config": {"trigger": trigger.run_config()}}
@@ -128,10 +153,17 @@ def triggered_config(tables: Sequence[Table], trigger: TriggerContext) -> dict[s
 
 
 def give_up(
-    context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, settings: Settings | None, *, key: str, what: str
+    context: dg.SensorEvaluationContext,
+    lakehouse: LakehouseResource,
+    settings: Settings | None,
+    *,
+    of: Table,
+    key: str,
+    what: str,
 ) -> None:
-    """Tell people, once, that a sensor asks no more: `what` waits, and `key` names the occurrence."""
-    last = context.instance.get_runs(dg.RunsFilter(tags={"dagster/sensor_name": context.sensor_name}), limit=1)
+    """Tell people, once, that a sensor asks no more: `what` waits `of` a table, and `key` names the occurrence."""
+    asked = context.instance.get_runs(dg.RunsFilter(tags={"dagster/sensor_name": context.sensor_name}), limit=LAST_RUNS)
+    last = [run for run in asked if asset_key(of) in (run.asset_selection or ())]
     run_id = last[0].run_id if last else None
     context.log.warning("given up after %d attempts: %s; the last run was %s", ATTEMPTS, what, run_id)
     alert = Alert(

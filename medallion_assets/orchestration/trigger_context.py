@@ -6,6 +6,7 @@ Does not: deciding anything. A stage takes what lies there and what its ledger l
 Dagster reads the annotations of a config itself, so they are not postponed here.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -56,6 +57,15 @@ class TriggerContext(dg.Config):
         """The context as tags of the run; a long cause is cut."""
         cause = cut(self.cause, TAG_CHARACTERS)
         return {TRIGGER_TAG: self.trigger, **({CAUSE_TAG: cause} if cause else {})}
+
+
+def merged(contexts: Sequence[TriggerContext]) -> TriggerContext:
+    """What several triggers of one kind have caused together."""
+    return TriggerContext(
+        trigger=contexts[0].trigger,
+        exports=[arrived for context in contexts for arrived in context.exports],
+        tables=[updated for context in contexts for updated in context.tables],
+    )
 
 
 class TriggeredConfig(dg.Config):

@@ -16,7 +16,7 @@ from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.orchestration.schedules import month_request, schedules
-from medallion_assets.orchestration.sensors.arrival import arrival_sensors
+from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.restated import restated_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE

@@ -83,15 +83,15 @@ def test_a_table_can_wait_for_an_update_of_all_of_its_sources(living: Living) ->
     desk = living.desk
     for table, items in (("tickets", [ticket(1, day=1)]), ("agents", [agent("a1", "red")])):
         desk.export_all(table, *items)
-        request = asked(living)[f"file_arrival_{table}"]
+        request = asked(living)["arrivals_support"]
         assert assets(request) == {f"bronze/{table}", f"silver/{table}"}
-        assert living.run(f"file_arrival_{table}", request).success
+        assert living.run("arrivals_support", request).success
     request = asked(living)["table_update_routed_tickets"]
     assert assets(request) == {"silver/routed_tickets"}
     assert living.run("table_update_routed_tickets", request).success
     desk.export_changes("tickets", ticket(2, day=2))
-    assert living.run("file_arrival_tickets", asked(living)["file_arrival_tickets"]).success
+    assert living.run("arrivals_support", asked(living)["arrivals_support"]).success
     assert "table_update_routed_tickets" not in asked(living)
     desk.export_changes("agents", agent("a1", "blue"))
-    assert living.run("file_arrival_agents", asked(living)["file_arrival_agents"]).success
+    assert living.run("arrivals_support", asked(living)["arrivals_support"]).success
     assert "table_update_routed_tickets" in asked(living)

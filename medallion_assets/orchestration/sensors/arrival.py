@@ -1,7 +1,7 @@
-"""File-arrival sensors: one for each exported table, which asks for a run when exports wait to be loaded.
+"""File arrival: the sensor of one loaded table, which asks for a run when exports wait to be loaded.
 
-Belongs here: looking at what lies there and what is known of it, and the sensors themselves.
-Does not: the decision (triggers/file_arrival.py).
+Belongs here: looking at what lies there and what is known of it, and the sensor itself.
+Does not: the decision (triggers/file_arrival.py), or one sensor for several tables (arrivals.py).
 
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
@@ -14,14 +14,13 @@ from functools import cached_property, partial
 import dagster as dg
 
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
-from medallion_assets.contracts.policies import AT_ONCE, Timers
+from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.source import Found, Owner
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
-from medallion_assets.orchestration.requests import sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.asking import Look, asking_sensor
+from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
 from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
 from medallion_assets.refining.decisions import Decision, read_decisions
@@ -40,21 +39,6 @@ EXPORTS_NAMED = 100
 """A run names so many of the exports that it was asked for; it loads them all."""
 
 
-def arrival_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefinition]:
-    """The sensors `file_arrival_<table>`."""
-    return [
-        arrival_sensor(
-            pipeline,
-            loaded,
-            timers_of(settings, loaded.arrival_timers),
-            refines=timers_of(settings, loaded.update_timers) == AT_ONCE,
-            status=sensor_status(settings),
-            settings=settings,
-        )
-        for loaded in pipeline.loaded
-    ]
-
-
 def arrival_sensor(
     pipeline: Pipeline,
     loaded: Loaded,
@@ -64,25 +48,34 @@ def arrival_sensor(
     settings: Settings | None = None,
     status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
-    """The sensor that asks for runs of bronze/<table>.
+    """The sensor `file_arrival_<table>`: see `arrival_subject`."""
+    subject = arrival_subject(pipeline, loaded, timers, refines=refines, settings=settings)
+    return asking_sensor(
+        subject,
+        Cursor,
+        name=f"file_arrival_{loaded.table.short_name}",
+        description=f"Asks for {subject.of.path} when complete exports below <raw>/{subject.of.short_name} are not in.",
+        status=status,
+    )
+
+
+def arrival_subject(
+    pipeline: Pipeline, loaded: Loaded, timers: Timers, *, refines: bool, settings: Settings | None
+) -> Subject[Cursor, Found]:
+    """Runs of bronze/<table>, for the exports that are not in.
 
     A run that `refines` goes on to Silver and what is derived from it at once: where no timer keeps these waiting, this
-    spares the wait for another sensor and the start of another process. `settings` say whom to alert when nothing can
-    be kept.
+    spares the wait for another sensor and the start of another process.
     """
     table, bronze = loaded.table, bronze_table(loaded.table.short_name)
-    return asking_sensor(
-        settings,
-        pipeline,
-        partial(_look, loaded=loaded, timers=timers),
-        Cursor,
-        name=f"file_arrival_{table.short_name}",
-        description=f"Asks for {bronze.path} when complete exports below <raw>/{table.short_name} are not in.",
+    return Subject(
+        settings=settings,
+        pipeline=pipeline,
         job=INGEST_AND_REFINE if refines else INGEST,
         of=bronze,
         makes=[bronze, table, *pipeline.derived_from(table)] if refines else [bronze],
         timers=timers,
-        status=status,
+        look=partial(_look, loaded=loaded, timers=timers),
     )
 
 
@@ -93,7 +86,7 @@ def _look(
     decided = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
     return Look(
         asking=decided,
-        waits=waiting_text(decided.wanted),
+        waits=waiting_text(loaded.table, decided.wanted),
         why=trigger_context(decided.wanted),
         # Exports that a restored table lacks again are asked for again.
         seen=[known.bronze_version] if decided.ask else [],
@@ -192,7 +185,7 @@ def trigger_context(exports: Sequence[Found]) -> TriggerContext:
     return TriggerContext(trigger="file_arrival", exports=arrived)
 
 
-def waiting_text(exports: Sequence[Found]) -> str:
+def waiting_text(table: Table, exports: Sequence[Found]) -> str:
     """The exports for people, the first few by name."""
-    names = ", ".join(export.id for export in exports[:3])
-    return f"{len(exports)} exports wait to be loaded: {names}{', ...' if len(exports) > 3 else ''}"
+    names = ", ".join([*(export.id for export in exports[:3]), *(["..."] if len(exports) > 3 else [])])
+    return f"{len(exports)} exports of {table.short_name} wait to be loaded: {names}"

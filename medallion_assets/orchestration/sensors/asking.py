@@ -6,8 +6,8 @@ Does not: what is looked at, or the decision (triggers).
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Generic
 
@@ -34,64 +34,77 @@ class Look(Generic[Cursor, Wanted]):
     """
 
     asking: Asking[Cursor, Wanted]
-    waits: str
-    why: TriggerContext
+    waits: str = ""
+    why: TriggerContext = field(default_factory=TriggerContext)
     seen: Sequence[str] = ()
     months: Collection[date] = ()
 
+    @property
+    def run_key(self) -> str:
+        """What names the wish and the attempt at it; nothing where nothing is asked for."""
+        ask = self.asking.ask
+        return "" if ask is None else "/".join([ask.signature, *self.seen, str(ask.attempt)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject(Generic[Cursor, Wanted]):
+    """What runs are asked for: what `look` finds pending `of` a table, which a run of `job` that `makes` some takes in.
+
+    `settings` say whom to alert when nothing can be kept.
+    """
+
+    settings: Settings | None
+    pipeline: Pipeline
+    job: str
+    of: Table
+    makes: Sequence[Table]
+    timers: Timers
+    look: Callable[[LakehouseResource, datetime, Cursor], Look[Cursor, Wanted]]
+
+    def tick(
+        self, context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, cursor: Cursor
+    ) -> Look[Cursor, Wanted]:
+        """What is seen and decided at a tick; people are alerted when asking ends with it."""
+        now = lakehouse.now()
+        if is_at_work(context.instance, lakehouse.catalog, [self.of]):
+            return Look(asking=while_active(now, cursor, self.timers))
+        seen = self.look(lakehouse, now, cursor)
+        if seen.asking.gives_up:
+            key = seen.asking.cursor.state.signature or ""
+            give_up(context, lakehouse, self.settings, of=self.of, key=key, what=seen.waits)
+        return seen
+
+    def requests(self, seen: Look[Cursor, Wanted]) -> Iterator[dg.RunRequest]:
+        """The runs that are asked for: one, or one for each month."""
+        if seen.asking.ask is None:
+            return
+        months: Sequence[date | None] = sorted(seen.months) or [None]
+        for month in months:
+            key = seen.run_key if month is None else f"{seen.run_key}/{month}"
+            yield request(self.pipeline, self.job, self.makes, seen.why, of=self.of, run_key=key, month=month)
+
 
 def asking_sensor(
-    settings: Settings | None,
-    pipeline: Pipeline,
-    look: Callable[[LakehouseResource, datetime, Cursor], Look[Cursor, Wanted]],
+    subject: Subject[Cursor, Wanted],
     cursor_type: type[Cursor],
     *,
     name: str,
     description: str,
-    job: str,
-    of: Table,
-    makes: Sequence[Table],
-    timers: Timers,
     status: dg.DefaultSensorStatus,
     every_seconds: int = EVERY_SECONDS,
 ) -> dg.SensorDefinition:
-    """The sensor that asks for runs of `job` that make some tables, for what is pending `of` one of them.
-
-    `settings` say whom to alert when nothing can be kept. It is looked at `every_seconds` (cadence.py).
-    """
+    """The sensor of one subject, which is looked at `every_seconds` (cadence.py)."""
 
     @dg.sensor(
         name=name,
-        job_name=pipeline.job(job),
+        job_name=subject.pipeline.job(subject.job),
         minimum_interval_seconds=minimum_interval(every_seconds),
         default_status=status,
         description=description,
     )
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
-        now, cursor = lakehouse.now(), load_cursor(cursor_type, context.cursor) or cursor_type()
-        if is_at_work(context.instance, lakehouse.catalog, [of]):
-            held = while_active(now, cursor, timers)
-            return dg.SensorResult(skip_reason=held.reason, cursor=dump_cursor(held.cursor))
-        seen = look(lakehouse, now, cursor)
-        decided = seen.asking
-        if decided.gives_up:
-            give_up(context, lakehouse, settings, key=decided.cursor.state.signature or "", what=seen.waits)
-        if decided.ask is None:
-            return dg.SensorResult(skip_reason=decided.reason, cursor=dump_cursor(decided.cursor))
-        run_key = "/".join([decided.ask.signature, *seen.seen, str(decided.ask.attempt)])
-        months: Sequence[date | None] = sorted(seen.months) or [None]
-        asked = [
-            request(
-                pipeline,
-                job,
-                makes,
-                seen.why,
-                of=of,
-                run_key=run_key if month is None else f"{run_key}/{month}",
-                month=month,
-            )
-            for month in months
-        ]
-        return dg.SensorResult(run_requests=asked, cursor=dump_cursor(decided.cursor))
+        seen = subject.tick(context, lakehouse, load_cursor(cursor_type, context.cursor) or cursor_type())
+        asked, cursor = list(subject.requests(seen)), dump_cursor(seen.asking.cursor)
+        return dg.SensorResult(run_requests=asked, skip_reason=None if asked else seen.asking.reason, cursor=cursor)
 
     return sensor

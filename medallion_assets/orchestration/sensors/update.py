@@ -22,7 +22,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import REFINE
 from medallion_assets.orchestration.requests import sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.asking import Look, asking_sensor
+from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
 from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS, NET_SECONDS
 from medallion_assets.orchestration.sensors.watching import watch_bronze, watch_sources
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
@@ -80,18 +80,21 @@ def _update_sensor(
             months={month for source in decided.wanted for month in source.months},
         )
 
-    is_net = isinstance(declared, Loaded) and timers == AT_ONCE
-    return asking_sensor(
-        settings,
-        pipeline,
-        look,
-        Cursor,
-        name=f"table_update_{table.short_name}",
-        description=description,
+    subject = Subject(
+        settings=settings,
+        pipeline=pipeline,
         job=REFINE,
         of=table,
         makes=[table, *pipeline.derived_from(table)],
         timers=timers,
+        look=look,
+    )
+    is_net = isinstance(declared, Loaded) and timers == AT_ONCE
+    return asking_sensor(
+        subject,
+        Cursor,
+        name=f"table_update_{table.short_name}",
+        description=description,
         status=sensor_status(settings),
         every_seconds=NET_SECONDS if is_net else EVERY_SECONDS,
     )

@@ -8,7 +8,8 @@ import dagster as dg
 
 from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.arrival import arrival_sensor, arrival_sensors
+from medallion_assets.orchestration.sensors.arrival import arrival_sensor
+from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as PIPELINE
@@ -48,7 +49,7 @@ def test_dagster_takes_what_is_asked_for(graph: Graph) -> None:
     settings = replace(graph.settings, uses_timers=False)
     definitions = Graph(settings, graph.instance).definitions
     repository = definitions.get_repository_def()
-    name = "file_arrival_customer_transactions"
+    name = "arrivals_transactions"
     lakehouse = LakehouseResource.of(CATALOG)(url=settings.lakehouse_url, raw_url=settings.raw_url)
     context = dg.build_sensor_context(
         instance=graph.instance, repository_def=repository, sensor_name=name, resources={"lakehouse": lakehouse}

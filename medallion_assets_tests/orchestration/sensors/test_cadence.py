@@ -24,6 +24,7 @@ ROUND_SECONDS = 5.02
 ROUNDS = 130
 SECONDS = {
     "file_arrival": 5,
+    "arrivals": 5,
     "table_update_enriched": 5,
     "restated": 5,
     "diagnose": 10,

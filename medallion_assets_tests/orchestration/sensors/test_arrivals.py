@@ -1,0 +1,231 @@
+"""One run for all that has arrived: of several tables, none of which stops another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from medallion_assets.contracts.policies import Limits
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
+from medallion_assets.operations.alerts.table import ALERTS
+from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
+from medallion_assets.orchestration.sensors.update import update_sensors
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as PIPELINE
+from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
+from medallion_assets.refining.bronze import bronze_table, loaded_ids
+from medallion_assets.settings import load_settings
+from medallion_assets.sources.dynamodb_export.manifest import Export
+from medallion_assets_tests import pipeline
+from medallion_assets_tests.graph import Graph
+from medallion_assets_tests.orchestration.sensors.sensing import Sensing, at_work
+
+FIRST = datetime(2025, 2, 1, 12, tzinfo=UTC)
+PAYMENTS, CUSTOMERS = "customer_transactions", "customers"
+ENRICHED = "silver/enriched_transactions"
+OF_PAYMENTS = {f"bronze/{PAYMENTS}", f"silver/{PAYMENTS}", ENRICHED}
+OF_CUSTOMERS = {f"bronze/{CUSTOMERS}", f"silver/{CUSTOMERS}", ENRICHED}
+
+
+@pytest.fixture
+def graph(refined: Graph) -> Graph:
+    """The graph without timers, over a home in which the first exports are loaded, judged and enriched."""
+    return Graph(replace(refined.settings, uses_timers=False), refined.instance)
+
+
+def sensing(graph: Graph) -> Sensing:
+    (sensor,) = arrival_sensors(graph.settings, PIPELINE)
+    found = Sensing(graph, sensor)
+    assert found.requests() == []
+    return found
+
+
+def land(graph: Graph, day: int = 0, **options: float) -> list[Export]:
+    """An export of each table, of payments first."""
+    at = FIRST + timedelta(days=day)
+    exports = write_next_exports(graph.settings.raw_url, now=at, records=40, **options)
+    return sorted(exports, key=lambda export: export.table_name)
+
+
+def land_one(graph: Graph, table: str, day: int = 0) -> Export:
+    """An export of one table; the other one comes, and is taken away again."""
+    exports = {export.table_name: export for export in land(graph, day)}
+    (other,) = set(exports) - {table}
+    hide(graph, exports[other])
+    return exports[table]
+
+
+def hide(graph: Graph, export: Export) -> None:
+    folder = Path(graph.settings.raw_url) / export.table_name / "AWSDynamoDB" / export.export_id
+    folder.rename(Path(graph.settings.home) / export.export_id)
+
+
+def assets(requests: Sequence[dg.RunRequest]) -> list[set[str]]:
+    return [{key.to_user_string() for key in request.asset_selection or ()} for request in requests]
+
+
+def holds(graph: Graph, export: Export) -> bool:
+    return export.export_id in loaded_ids(graph.lakehouse.open(bronze_table(export.table_name)))
+
+
+def test_tables_that_no_timer_holds_back_have_one_sensor(graph: Graph) -> None:
+    (sensor,) = arrival_sensors(graph.settings, PIPELINE)
+    assert (sensor.name, sensor.job_name) == ("arrivals_transactions", "ingest_and_refine")
+    own = ["file_arrival_customer_transactions", "file_arrival_customers"]
+    assert [one.name for one in arrival_sensors(load_settings({}), PIPELINE)] == own
+    single = replace(PIPELINE, loaded=PIPELINE.loaded[:1], derived=(), gold=(), published=())
+    assert [one.name for one in arrival_sensors(graph.settings, single)] == own[:1]
+
+
+def test_all_that_has_arrived_is_one_run(graph: Graph) -> None:
+    sensor, exports = sensing(graph), land(graph)
+    (request,) = sensor.requests(5)
+    assert assets([request]) == [OF_PAYMENTS | OF_CUSTOMERS]
+    named = {op: config["config"]["trigger"]["exports"] for op, config in request.run_config["ops"].items()}
+    ids = {op: [export["export_id"] for export in exports] for op, exports in named.items()}
+    payments, customers = ([export.export_id] for export in exports)
+    assert ids["bronze__customer_transactions"] == ids["silver__customer_transactions"] == payments
+    assert ids["bronze__customers"] == ids["silver__customers"] == customers
+    assert ids["silver__enriched_transactions"] == [*payments, *customers]
+    assert request.tags["medallion/cause"] == ", ".join([*payments, *customers])
+    before = graph.lakehouse.open(PIPELINE.derived[0].table).version
+    assert sensor.run(request).success
+    assert all(holds(graph, export) for export in exports)
+    assert graph.lakehouse.open(PIPELINE.derived[0].table).version == before + 1
+    assert sensor.requests(10) == []
+    assert sensor.reason == "customer_transactions: no new export; customers: no new export"
+
+
+def test_a_run_of_all_may_take_as_long_as_one_of_a_table(graph: Graph) -> None:
+    slow = replace(PIPELINE.loaded[0], loading_limits=Limits(time_limit_seconds=7200, retries=3, retry_on_timeout=True))
+    sensor = sensing(graph)
+    (sensor.sensor,) = arrival_sensors(graph.settings, replace(PIPELINE, loaded=(slow, PIPELINE.loaded[1])))
+    land(graph)
+    (request,) = sensor.requests(5)
+    wanted = {"dagster/max_runtime": "12600", "dagster/max_retries": "3", "dagster/priority": "10"}
+    assert wanted.items() <= request.tags.items()
+
+
+def test_one_table_that_has_arrived_has_a_run_of_its_own(graph: Graph) -> None:
+    sensor, export = sensing(graph), land_one(graph, CUSTOMERS)
+    (request,) = sensor.requests(5)
+    assert assets([request]) == [OF_CUSTOMERS]
+    assert sensor.run(request).success
+    assert holds(graph, export)
+
+
+def test_a_table_with_a_run_at_work_holds_back_no_other(graph: Graph) -> None:
+    sensor, _ = sensing(graph), land(graph)
+    with at_work(graph, "ingest_and_refine", bronze_table(PAYMENTS)):
+        assert assets(sensor.requests(5)) == [OF_CUSTOMERS]
+    assert assets(sensor.requests(10)) == [OF_PAYMENTS]
+
+
+def test_a_bad_export_stops_its_own_table_alone(graph: Graph) -> None:
+    """What is derived of both comes by its own sensor; the next exports go together again."""
+    sensor = sensing(graph)
+    _, good = land(graph, bad_share=0.5)
+    (request,) = sensor.requests(5)
+    run = sensor.run(request)
+    assert not run.success
+    assert run.failed_checks == {(f"silver/{PAYMENTS}", "quality_threshold")}
+    assert f"silver/{CUSTOMERS}" in run.materializations
+    assert holds(graph, good)
+    assert ENRICHED not in run.started
+    derived = Sensing(graph, update_sensors(graph.settings, PIPELINE)[2])
+    (repair,) = derived.requests(10)
+    assert assets([repair]) == [{ENRICHED}]
+    assert derived.run(repair).success
+    land(graph, day=1)
+    assert assets(sensor.requests(15)) == [OF_PAYMENTS | OF_CUSTOMERS]
+
+
+def test_an_export_that_is_refused_stops_no_other(graph: Graph) -> None:
+    sensor, (broken, good) = sensing(graph), land(graph)
+    data = Path(graph.settings.raw_url) / PAYMENTS / broken.files[0].key
+    data.write_bytes(b"something else")
+    (request,) = sensor.requests(5)
+    assert sensor.run(request).success
+    assert (holds(graph, broken), holds(graph, good)) == (False, True)
+    assert sensor.requests(10) == []
+    assert sensor.reason == "customer_transactions: no new export (1 refused); customers: no new export"
+
+
+def test_what_failed_goes_alone_and_backs_off_alone(graph: Graph) -> None:
+    """A run that is killed takes all of its tables with it, once."""
+    sensor, exports = sensing(graph), land(graph)
+    assert len(sensor.requests(5)) == 1
+    assert sensor.requests(10) == []
+    assert sensor.reason.startswith("customer_transactions: 1 export waits for attempt 2 of 8: 55 s; customers: 1 expo")
+    payments, customers = sensor.requests(70)
+    assert assets([payments, customers]) == [OF_PAYMENTS, OF_CUSTOMERS]
+    assert sensor.run(customers).success
+    assert [holds(graph, export) for export in exports] == [False, True]
+    assert sensor.requests(75) == []
+    land_one(graph, CUSTOMERS, day=1)
+    (request,) = sensor.requests(80)
+    assert assets([request]) == [OF_CUSTOMERS]
+    assert sensor.run(request).success
+    (again,) = sensor.requests(200)
+    assert assets([again]) == [OF_PAYMENTS]
+
+
+def test_a_table_whose_silver_was_left_behind_goes_alone(graph: Graph) -> None:
+    """It may have been what ended the run before."""
+    sensor = sensing(graph)
+    land_one(graph, PAYMENTS)
+    assert graph.run(f"bronze/{PAYMENTS}").success
+    land(graph, day=1)
+    assert assets(sensor.requests(5)) == [OF_PAYMENTS, OF_CUSTOMERS]
+
+
+def test_a_table_that_cannot_be_looked_at_stops_no_other(graph: Graph) -> None:
+    """Its error fails the tick, which health and the UI show, unless others have arrived."""
+    sensor, _ = sensing(graph), land(graph)
+    bronze = graph.lakehouse.open(bronze_table(PAYMENTS))
+    log = Path(graph.lakehouse.uri(bronze.table)) / "_delta_log" / f"{bronze.version + 1:020}.json"
+    log.write_text("garbage")
+    (request,) = sensor.requests(5)
+    assert assets([request]) == [OF_CUSTOMERS]
+    assert sensor.run(request).success
+    with pytest.raises(LAKEHOUSE_ERRORS, match=PAYMENTS):
+        sensor.requests(10)
+    log.unlink()
+    assert assets(sensor.requests(15)) == [OF_PAYMENTS]
+
+
+def test_what_is_given_up_is_given_up_alone(graph: Graph) -> None:
+    sensor, _ = sensing(graph), land(graph)
+    (request,) = sensor.requests(0)
+    request = next(one for one in sensor.requests(65) if OF_CUSTOMERS in assets([one]))
+    assert sensor.run(request).success
+    asked = [assets(sensor.requests(seconds)) for seconds in range(120, 4 * 3600, 300)]
+    assert [one for one in asked if one] == [[OF_PAYMENTS]] * 6
+    (alert,) = pipeline.rows(graph.lakehouse, ALERTS, "happened_at")
+    assert (alert["kind"], alert["where"]) == ("failure", "arrivals_transactions")
+    assert "1 exports of customer_transactions wait to be loaded" in alert["what"]
+    land_one(graph, CUSTOMERS, day=1)
+    assert assets(sensor.requests(4 * 3600)) == [OF_CUSTOMERS]
+
+
+def test_a_tick_that_dagster_repeats_asks_for_the_same_run(graph: Graph) -> None:
+    sensor, _ = sensing(graph), land(graph)
+    before = sensor.cursor
+    (first,) = sensor.requests(5)
+    sensor.cursor, sensor.keys = before, set()
+    (again,) = sensor.requests(10)
+    assert first.run_key == again.run_key
+
+
+@pytest.mark.parametrize("cursor", [None, "not json", "[]", '{"version": 0}', '{"tables": {"customers": {}}}'])
+def test_a_lost_cursor_does_no_harm(graph: Graph, cursor: str | None) -> None:
+    sensor, _ = sensing(graph), land(graph)
+    (request,) = sensor.requests(5)
+    assert sensor.run(request).success
+    sensor.cursor = cursor
+    assert sensor.requests(10) == []
+    assert sensor.reason == "customer_transactions: no new export; customers: no new export"
