@@ -56,12 +56,13 @@ def blocks(lines: pl.LazyFrame, bounds: Bounds) -> Iterator[Block]:
         yield Block(parts, is_all=is_first)
 
 
-def in_turns(work: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
+def in_turns(work: Callable[[Item], Answer], items: Iterable[Item], *, at_once: int | None = None) -> Iterator[Answer]:
     """The answers, in the order of the items: these are taken as threads get free, and one is ready beside them.
 
-    Much of what is done with a block takes one thread of Polars' at a time, or Python itself.
+    Much of what is done with a block takes one thread of Polars' at a time, or Python itself. So many are worked on
+    `at_once`; by default a few.
     """
-    workers = min(WORKERS, pl.thread_pool_size())
+    workers = at_once or min(WORKERS, pl.thread_pool_size())
     ahead: deque[Future[Answer]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="blocks") as threads:
         try:

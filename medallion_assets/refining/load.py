@@ -24,6 +24,7 @@ from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.aside import Place
+from medallion_assets.engines.blocks import in_turns
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import bronze_table, load_export, loaded_ids, stage_lines
 from medallion_assets.refining.decisions import read_decisions
@@ -283,4 +284,4 @@ def _staged(frames: Iterable[pl.DataFrame], folder: TableFolder, batch: Batch, n
             )
         return staged
 
-    return list(map(stage, frames))  # a loop would hold each frame while the next one is read
+    return list(in_turns(stage, frames, at_once=1))  # while the next frame is read

@@ -59,5 +59,23 @@ def test_what_fails_ends_it() -> None:
     assert len(taken) <= 4
 
 
+def test_one_at_a_time_is_worked_on_while_the_next_is_taken() -> None:
+    """The second item waits for the first to be begun, which ends when the second is there."""
+    begun, is_there = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 0
+        assert begun.wait(30)
+        is_there.set()
+        yield 1
+
+    def work(number: int) -> int:
+        begun.set()
+        assert is_there.wait(30)
+        return number
+
+    assert list(in_turns(work, items(), at_once=1)) == [0, 1]
+
+
 def test_nothing_gives_nothing() -> None:
     assert list(in_turns(str, iter(()))) == []
