@@ -23,13 +23,15 @@ from rich.console import Console
 from rich.table import Table as Printed
 
 from medallion_assets.engines.remote import BOUNDS
+from medallion_assets.pipelines.transactions.samples.exports import TRANSACTIONS_PER_CUSTOMER
+from medallion_assets.refining.merge_days import days_together
 
 ITEM_BYTES = 250
 """Of an item of the benchmarks, as DynamoDB counts: names and values."""
 TEXT = 2
 """So many bytes of text are a byte as DynamoDB counts."""
-BASE_BYTES = 57
-"""A row of the base of `gold.customer_ltv` in the driver's memory: at worst one for each item."""
+CUSTOMER_BYTES = 300
+"""What the driver holds of a customer while it makes `gold.customer_ltv`."""
 OPENING_REQUESTS, REQUESTS_A_SECOND = 2, 2_000
 """On S3: what opening a small file takes, and what a bucket's prefix gives at least."""
 CHANGED = "changes, "
@@ -145,7 +147,9 @@ def lines(load: Load, contestants: Mapping[str, Costs]) -> Iterator[tuple[str, .
         yield row(f"full export, {stage}", f"{load.rows:,.0f} M rows", load.rows, full_of(stage))
     yield summed("full export", lambda costs: load.rows * sum(costs.full.values()))
     yield "full export, openings", *_openings(load, 1, load.days), *same[1:]
-    yield "base of Gold as of days", f"{load.items:,.0f} M x {BASE_BYTES} B at worst", _driver(load), *same[1:]
+    customers = load.items / TRANSACTIONS_PER_CUSTOMER
+    held = f"{customers * CUSTOMER_BYTES / 1e3:,.0f} GB in the driver"
+    yield "Gold as of days", f"{customers:,.0f} M customers x {CUSTOMER_BYTES} B", held, *same[1:]
     share, changed, touched = f"{load.changed:.0%} changed", load.rows * load.changed, load.rows * load.touched
     keys = load.items * load.changed
     passes = math.ceil(keys * 1e6 / BOUNDS.keys)
@@ -166,18 +170,15 @@ def lines(load: Load, contestants: Mapping[str, Costs]) -> Iterator[tuple[str, .
 
 
 def _openings(load: Load, share: float, days: float) -> tuple[str, str]:
-    """Each day opens all parts that have rows of it, for nothing exchanges them by day."""
-    parts = load.parts(share)
-    openings = parts * days
+    """Neighbouring days open all parts that have rows of them, once for some days."""
+    together = days_together(round(days), load.executors * load.cores)
+    parts, groups = load.parts(share), math.ceil(days / together)
+    openings = parts * groups
     hours = openings * OPENING_REQUESTS / REQUESTS_A_SECOND / 3600
     return (
-        f"{parts:,} parts x {days:,.0f} days",
+        f"{parts:,} parts x {days:,.0f} days, {together} at a time",
         f"{openings / 1e6:,.1f} M, {hours:,.1f} hours at {REQUESTS_A_SECOND:,} requests a second",
     )
-
-
-def _driver(load: Load) -> str:
-    return f"{load.items * BASE_BYTES / 1e3:,.0f} GB in the driver"
 
 
 def _hours(seconds: float) -> str:

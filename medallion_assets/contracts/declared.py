@@ -170,12 +170,21 @@ class Reconciled:
 
 @dataclass(frozen=True, kw_only=True)
 class Daily(Policies):
-    """A Gold table whose day follows from that day of `source` alone: `compute(rows of some days)` gives their rows."""
+    """A Gold table whose day follows from that day of `source` alone: `compute(rows of some days)` gives their rows.
+
+    `grouped_by` are columns of `source`: rows that differ in one of them never meet in a row of the table, so that a
+    long day is made of some of their values at a time, and need not be in memory as a whole.
+    """
 
     table: Table
     source: Table
     compute: Callable[[Frame], Frame]
+    grouped_by: tuple[str, ...] = ()
     reconciled: Reconciled | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse columns that are not there, as a PermanentError."""
+        _expect_columns(self.table, self.source, self.grouped_by, "grouped_by")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,8 +199,9 @@ class AsOf(Policies):
     """A Gold table whose day follows from all days of `source` up to it.
 
     `base(rows)` is what all days share, and has to be small; `compute(base, day)` gives the rows as of a day. With
-    `base_by_day` the base of some days and that of others are the base of all of them. Kept are the last of each month,
-    and `keep_days` before the greatest (rule G5).
+    `base_by_day` the base of some days and that of others are the base of all of them, which then need not be small; of
+    a long day it is made by `base_grouped_by`, as in `Daily.grouped_by`. Kept are the last of each month, and
+    `keep_days` before the greatest (rule G5).
     """
 
     table: Table
@@ -199,8 +209,19 @@ class AsOf(Policies):
     base: Callable[[Frame], Frame]
     compute: Callable[[Frame, date], Frame]
     base_by_day: bool = False
+    base_grouped_by: tuple[str, ...] = ()
     keep_days: int = AS_OF_KEEP_DAYS
     reconciled: Reconciled | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse columns that are not there, as a PermanentError."""
+        _expect_columns(self.table, self.source, self.base_grouped_by, "base_grouped_by")
+
+
+def _expect_columns(table: Table, source: Table, names: tuple[str, ...], what: str) -> None:
+    if unknown := [name for name in names if name not in source.column_names]:
+        do = f"name columns of {source.name} in {what}=(...)"
+        raise table.wrong(f"{what}: columns of {source.name}", ", ".join(unknown), do=do)
 
 
 Gold = Daily | AsOf

@@ -19,7 +19,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import commits_since
 from medallion_assets.delta.source_versions import SourceVersion, noted_version, taken_version
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.deriving.computation import Computation
+from medallion_assets.deriving.computation import computation
 
 ZERO = Decimal(0)
 
@@ -67,13 +67,14 @@ def audit(gold: Gold, built: Snapshot, source: Snapshot, days: Sequence[date]) -
     stored_rows = recomputed_rows = 0
     differing: list[pl.DataFrame] = []
     sums: dict[date, Decimal] = {}
-    for group, expected in Computation(gold, source).groups(days):
-        stored = built.scan(partitions=group).collect()
-        stored_rows += stored.height
-        recomputed_rows += expected.height
-        differing.append(_difference(stored, expected))
-        if gold.reconciled:
-            sums.update(_sums(stored, str(gold.table.partition_by), gold.reconciled.column))
+    with computation(gold, source) as computed:
+        for group, expected in computed.groups(days):
+            stored = built.scan(partitions=group).collect()
+            stored_rows += stored.height
+            recomputed_rows += expected.height
+            differing.append(_difference(stored, expected))
+            if gold.reconciled:
+                sums.update(_sums(stored, str(gold.table.partition_by), gold.reconciled.column))
     totals = _totals(gold, gold.reconciled, source, days) if gold.reconciled else {}
     return Audit(
         rows_stored=stored_rows,

@@ -15,7 +15,7 @@ from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.partitions import held_days, replace_days, stage_day
 from medallion_assets.delta.source_versions import SourceVersion
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.deriving.computation import Computation
+from medallion_assets.deriving.computation import computation
 from medallion_assets.deriving.kept_days import housekeeping
 
 
@@ -43,15 +43,16 @@ def build(
 
 def _build(lakehouse: Lakehouse, gold: Gold, days: Sequence[date], progress: Callable[[str], None]) -> Built:
     table, source = lakehouse.ready(gold.table), lakehouse.source(gold.source)
-    computation = Computation(gold, source)
     files = []
-    for number, (day, rows) in enumerate(computation.each(days), start=1):
-        progress(f"{gold.table.name}: {day} ({number} of {len(days)})")
-        if (file := stage_day(table.folder, rows, day)) is not None:
-            files.append(file)
+    with computation(gold, source) as computed:
+        for number, (day, rows) in enumerate(computed.each(days), start=1):
+            progress(f"{gold.table.name}: {day} ({number} of {len(days)})")
+            if (file := stage_day(table.folder, rows, day)) is not None:
+                files.append(file)
+        rows_in = computed.rows_in(days)
     outdated = _outdated(gold, table, source) - set(days)
     version = replace_days(table, days, files, source=SourceVersion.of(source), outdated=outdated)
-    return Built(version=version, rows_in=computation.rows_in(days), rows_out=sum(file.rows for file in files))
+    return Built(version=version, rows_in=rows_in, rows_out=sum(file.rows for file in files))
 
 
 def _outdated(gold: Gold, table: Snapshot, source: Snapshot) -> set[date]:

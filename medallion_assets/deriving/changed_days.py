@@ -23,10 +23,10 @@ from medallion_assets.delta.source_versions import SourceVersion, source_app_id,
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt, expect_reason
-from medallion_assets.engines.aside import Aside, Place
+from medallion_assets.engines.aside import Aside, Place, streamed_aside
 from medallion_assets.engines.engine import groups_of, in_groups
 from medallion_assets.engines.files import Files
-from medallion_assets.engines.pieces import of_group
+from medallion_assets.engines.pieces import of_group, text_bytes
 from medallion_assets.errors import UnreadableTableError
 
 
@@ -77,16 +77,16 @@ class Sources:
         prepared = tuple(aside(_prepared(lookup, snapshot)) for lookup, snapshot in self.lookups())
         for group in in_groups(days, lambda day: self._rows_of([day]), bounds.days_rows, alone=bounds.group_rows):
             rows = self._rows_of(group)
-            cuts = self.derived.row_by_row and len(group) == 1
             yield DaysItem(
                 derived=self.derived,
                 days=tuple(group),
                 rows_in=rows,
-                parts=groups_of((rows, bounds.group_rows)) if cuts else 1,
+                parts=groups_of((rows, bounds.group_rows)) if len(group) == 1 else 1,
                 source=self.first.part(partitions=group),
                 prepared=prepared,
                 held={day: table.part(partitions=[day]) for day in group},
                 folder=table.folder,
+                place=workspace,
             )
 
     def _rows_of(self, days: Sequence[date]) -> int:
@@ -106,7 +106,8 @@ def _prepared(lookup: Lookup, snapshot: Snapshot) -> pl.DataFrame:
 class DaysItem:
     """Some days of a derived table to make again: from which files, and what the table holds of each of them.
 
-    A long day is made in `parts`, each of which has some of its keys.
+    A long day is made in `parts`, each of which has some of its keys; what has to be made of a day as a whole is put
+    aside in `place`.
     """
 
     derived: Derived
@@ -117,13 +118,24 @@ class DaysItem:
     prepared: tuple[pl.LazyFrame, ...]
     held: Mapping[date, Files]
     folder: TableFolder
+    place: Place
 
     def rows(self, chosen: pl.Expr | None = None) -> pl.DataFrame:
-        """The derived rows of all of its days, or those of the `chosen` keys."""
-        lookups = (nw.from_native(frame) for frame in self.prepared)
+        """The derived rows of all of its days, or those of the `chosen` keys, each of its own source row alone."""
         source = self.source.scan() if chosen is None else self.source.scan().filter(chosen)
-        rows = self.derived.compute(nw.from_native(source), *lookups)
-        return conform(rows.to_native(), self.derived.table).collect(engine="streaming")
+        return self._made_of(source).collect(engine="streaming")
+
+    def in_parts(self) -> Callable[[pl.Expr], pl.DataFrame]:
+        """The derived rows of chosen keys; where a row is made of others too, all of them are made first, in a file."""
+        if self.derived.row_by_row:
+            return self.rows
+        source = self.source.scan()
+        rows = streamed_aside(self._made_of(source), self.place, row_bytes=text_bytes(source) // self.rows_in)
+        return lambda chosen: rows.filter(chosen).collect(engine="streaming")
+
+    def _made_of(self, source: pl.LazyFrame) -> pl.LazyFrame:
+        lookups = (nw.from_native(frame) for frame in self.prepared)
+        return conform(self.derived.compute(nw.from_native(source), *lookups).to_native(), self.derived.table)
 
     def held_rows(self, day: date, chosen: pl.Expr | None = None) -> pl.DataFrame:
         """What the table has of a day, or of the `chosen` keys of it, in the order of its key."""
@@ -169,12 +181,12 @@ def _make_long_day(item: DaysItem) -> _MadeDays:
 
     What comes before the first keys that differ is as the table has it, and is staged from there.
     """
-    (day,), key = item.days, list(item.derived.table.key)
+    (day,), key, made = item.days, list(item.derived.table.key), item.in_parts()
     parts = [of_group(key, number, item.parts) for number in range(item.parts)]
     staged: list[StagedFile | None] = []
     rows_out, differs = 0, False
     for number, chosen in enumerate(parts):
-        new = item.rows(chosen).sort(key)
+        new = made(chosen).sort(key)
         rows_out += new.height
         if not differs and not item.held_rows(day, chosen).equals(new):
             differs = True

@@ -7,9 +7,10 @@ Does not: the transforms (pipelines), or what becomes of the rows (building, aud
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import narwhals as nw
@@ -18,19 +19,34 @@ import polars as pl
 from medallion_assets.contracts.pipeline import AsOf, Daily, Gold
 from medallion_assets.delta.partitions import conform
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.engines.engine import Engine, in_groups
+from medallion_assets.engines.aside import TRAVELLING_BYTES, Aside, Place
+from medallion_assets.engines.engine import Engine, PutAside, groups_of, in_groups
 from medallion_assets.engines.files import Files
+from medallion_assets.engines.pieces import of_group
 
+GROUPS = 4
+"""Gold reads few columns of a row: so many times the rows of a group are in memory at a time."""
+BASE_ROWS = 10_000_000
+"""While it is grouped, the driver holds some 56 bytes of each row of a base. Of a longer one, rows of a group are first
+put beside each other: then it holds some 300 bytes of each group, whatever the number of rows."""
 DAYS_AT_ONCE = 31
 """Of a daily table. What a day as of all others needs is computed day by day, from a base that they share."""
 
 
+@contextmanager
+def computation(gold: Gold, source: Snapshot) -> Iterator[Computation]:
+    """The computation of a Gold table from a version of its source; what it puts aside is gone afterwards."""
+    with source.lakehouse.workspace() as workspace:
+        yield Computation(gold, source, workspace)
+
+
 @dataclass(frozen=True)
 class Computation:
-    """A Gold table, and the version of its source that it is computed from."""
+    """A Gold table, the version of its source that it is computed from, and where what days share is put aside."""
 
     gold: Gold
     source: Snapshot
+    workspace: Place
 
     def groups(self, days: Sequence[date]) -> Iterator[tuple[list[date], pl.DataFrame]]:
         """The days in their order, a group at a time, each with all its rows: the columns of the contract."""
@@ -64,29 +80,48 @@ class Computation:
         return str(self.gold.table.partition_by)
 
     def _daily(self, gold: Daily, days: list[date]) -> pl.DataFrame:
-        return conform(self._by_days(gold.compute, days).lazy(), gold.table).collect()
+        return conform(self._by_days(gold.compute, gold.grouped_by, days).rows, gold.table).collect()
 
     def _as_of(self, gold: AsOf, day: date) -> pl.DataFrame:
-        return conform(gold.compute(nw.from_native(self._base.lazy()), day).to_native(), gold.table).collect()
+        rows = gold.compute(nw.from_native(self._base.rows), day).to_native()
+        return conform(rows, gold.table).collect(engine="streaming")
 
     @cached_property
-    def _base(self) -> pl.DataFrame:
+    def _base(self) -> _Made:
         if not isinstance(self.gold, AsOf):
             raise TypeError(self.gold)
         if self.gold.base_by_day and self.source.partitions:
-            return self._by_days(self.gold.base, list(self.source.partitions))
-        return self._engine.fetch(self.gold.base(self._engine.scan(self.source.part())))
+            base = self._by_days(self.gold.base, self.gold.base_grouped_by, list(self.source.partitions))
+            return self._grouped(base, self.gold.base_grouped_by)
+        rows = self._engine.fetch(self.gold.base(self._engine.scan(self.source.part())))
+        return _Made(parts=[rows.lazy()], height=rows.height)
+
+    def _grouped(self, base: _Made, by: Sequence[str]) -> _Made:
+        """The rows of a long base, those of a group beside each other."""
+        if not by or base.height <= BASE_ROWS:
+            return base
+        groups, order = groups_of((base.height, GROUPS * self._engine.bounds.group_rows)), partial(_in_order, by=by)
+        parts = self._engine.map_groups(order, [base.parts], by=by, groups=groups, folder=self.workspace)
+        return _Made(parts=list(parts), height=base.height)
 
     def _by_days(
-        self, compute: Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]], days: Sequence[date | None]
-    ) -> pl.DataFrame:
-        """What a function of days makes of these, some of them at a time."""
+        self,
+        compute: Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]],
+        grouped_by: Sequence[str],
+        days: Sequence[date | None],
+    ) -> _Made:
+        """What a function of days makes of these, some of them at a time, and of a long one some groups."""
         bounds = self._engine.bounds
         items = [
-            _DaysItem(compute=compute, rows=self.source.part(partitions=some))
+            _Days(rows=self.source.part(partitions=some), groups=self._groups(some) if grouped_by else 1)
             for some in in_groups(days, lambda day: self._rows_of([day]), bounds.days_rows, alone=bounds.group_rows)
         ]
-        return pl.concat(pl.read_ipc(made) for made in self._engine.map_items(_made, items, are_large=True))
+        place = self._engine.memory_or(self.workspace) if len(items) == 1 else self.workspace
+        make = partial(_made, compute=compute, grouped_by=grouped_by, aside=Aside(place, memory_bytes=TRAVELLING_BYTES))
+        return _Made.of(list(self._engine.map_items(make, items, are_large=True)))
+
+    def _groups(self, days: Sequence[date | None]) -> int:
+        return groups_of((self._rows_of(days), GROUPS * self._engine.bounds.group_rows)) if len(days) == 1 else 1
 
     def _rows_of(self, days: Sequence[date | None]) -> int:
         return int(self.source.partition_files(days)["num_records"].sum()) if self.source.files.height else 0
@@ -97,14 +132,45 @@ class Computation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _DaysItem:
-    """Some days of a source, and what is made of them."""
+class _Days:
+    """Some days of the source; a long one in so many groups."""
 
-    compute: Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]]
     rows: Files
+    groups: int
 
 
-def _made(item: _DaysItem) -> bytes:
-    """As a file in memory, which is small: it may be on its way to another process."""
-    rows: pl.LazyFrame = item.compute(nw.from_native(item.rows.scan())).to_native()
-    return rows.collect(engine="streaming").write_ipc(None, compression="zstd").getvalue()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What was made of some days: small rows as they are, more of them in files."""
+
+    parts: Sequence[pl.LazyFrame]
+    height: int
+
+    @property
+    def rows(self) -> pl.LazyFrame:
+        """All of them."""
+        return pl.concat(self.parts)
+
+    @classmethod
+    def of(cls, some: Sequence[_Made]) -> _Made:
+        """What was made of some, together."""
+        return cls(parts=[part for made in some for part in made.parts], height=sum(made.height for made in some))
+
+
+def _made(
+    days: _Days,
+    *,
+    compute: Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]],
+    grouped_by: Sequence[str],
+    aside: Aside,
+) -> _Made:
+    made = []
+    for number in range(days.groups):
+        some = days.rows.scan().filter(of_group(grouped_by, number, days.groups))
+        rows: pl.DataFrame = compute(nw.from_native(some)).to_native().collect(engine="streaming")
+        made.append(_Made(parts=[aside(rows)], height=rows.height))
+    return _Made.of(made)
+
+
+def _in_order(base: list[pl.DataFrame], aside: PutAside, *, by: Sequence[str]) -> pl.LazyFrame:
+    return aside(base.pop().sort(by))

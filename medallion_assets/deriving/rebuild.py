@@ -18,7 +18,7 @@ from medallion_assets.delta.replacement import REBUILT_NOTE, Progress, Replaceme
 from medallion_assets.delta.source_versions import SourceVersion, source_notes
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.delta.table_changes import Rebuilt, expect_reason
-from medallion_assets.deriving.computation import Computation
+from medallion_assets.deriving.computation import computation
 from medallion_assets.deriving.kept_days import kept_as_of_days, missing_as_of_days
 
 
@@ -50,9 +50,10 @@ def _rebuild(lakehouse: Lakehouse, gold: Gold, why: str, progress: Progress, *, 
     held = set(held_days(table))
     days = sorted(_days(gold, held, set(held_days(source))))
     removed = sorted(held - set(days))
-    for number, (day, rows) in enumerate(Computation(gold, source).each(days), start=1):
-        replacement.partition(day, rows)
-        progress(f"building {gold.table.name} again", number, len(days))
+    with computation(gold, source) as computed:
+        for number, (day, rows) in enumerate(computed.each(days), start=1):
+            replacement.partition(day, rows)
+            progress(f"building {gold.table.name} again", number, len(days))
     for day in removed:
         replacement.partition(day, pl.DataFrame(schema=replacement.table.scan().collect_schema()))
     changes, version = replacement.changes(), table.version

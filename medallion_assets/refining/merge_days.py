@@ -156,10 +156,14 @@ def day_item(silver: Snapshot, day: date, won: Winners) -> DayItem:
 
 
 def neighbours(days: Sequence[DayItem], parts: int, processes: int) -> list[Sequence[DayItem]]:
-    """Days in groups whose new rows are put together: of one part there is nothing to, and no process has too few."""
-    most = DAYS_TOGETHER if parts > 1 else 1
-    height = max(1, min(most, len(days) // (GROUPS_A_PROCESS * processes)))
+    """Days in groups whose new rows are put together; of one part there is nothing to."""
+    height = days_together(len(days), processes) if parts > 1 else 1
     return [days[start : start + height] for start in range(0, len(days), height)]
+
+
+def days_together(days: int, processes: int) -> int:
+    """How many of so many days are put together, so that no process has too little to do."""
+    return max(1, min(DAYS_TOGETHER, days // (GROUPS_A_PROCESS * processes)))
 
 
 def replace_days(days: Sequence[DayItem], *, work: DaysWork) -> list[Replaced]:

@@ -61,10 +61,10 @@ def test_what_grows_with_parts_times_days_is_beside_the_cpu() -> None:
     costs = Costs(full=dict.fromkeys(STAGES, 1.0), window=2.1)
     said = {what: (how, *gives) for what, how, *gives in lines(Load(), {"spark": costs})}
     full, changed = said["full export, openings"], said["1% changed, openings"]
-    assert full[0] == "39,737 parts x 1,000 days"
-    assert full[1] == "39.7 M, 11.0 hours at 2,000 requests a second"
-    assert changed[0] == "398 parts x 100 days"
-    assert said["base of Gold as of days"][1] == "57 GB in the driver"
+    assert full[0] == "39,737 parts x 1,000 days, 7 at a time"
+    assert full[1] == "5.7 M, 1.6 hours at 2,000 requests a second"
+    assert changed[0] == "398 parts x 100 days, 1 at a time"
+    assert said["Gold as of days"][1] == "6 GB in the driver"
 
 
 def test_parts_have_a_bounded_number_of_rows_and_of_bytes() -> None:

@@ -9,13 +9,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
+import polars as pl
 import pytest
 
-from medallion_assets.contracts.pipeline import Gold
+from medallion_assets.contracts.pipeline import Daily, Gold
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.computation import Computation
+from medallion_assets.deriving.computation import computation
 from medallion_assets.engines.engine import Bounds
 from medallion_assets.engines.polars import PolarsEngine
+from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
 from medallion_assets_tests.operations.small_lakehouse import AT, FIRST
@@ -40,9 +43,14 @@ class PicklingEngine(PolarsEngine):
 
 @pytest.fixture(scope="module")
 def lakehouse(tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
-    """Sales of one customer on two days."""
+    """A sale, and two days later one to each of several customers, in several categories."""
     lakehouse = lakehouse_at(tmp_path_factory.mktemp("lakehouse"), PolarsEngine())
-    sales = [transaction("t1"), transaction("t2", transaction_timestamp={"S": "2025-03-09T20:00:00Z"})]
+    later = {"transaction_timestamp": {"S": "2025-03-09T20:00:00Z"}}
+    sales = [transaction("t1")]
+    sales += [
+        transaction(f"t2{number}", customer_id={"S": f"c{number}"}, product_category={"S": f"k{number}"}, **later)
+        for number in range(1, 5)
+    ]
     land(lakehouse, full(TRANSACTIONS, FIRST, AT, [item_line(sale) for sale in sales]))
     land(lakehouse, full(CUSTOMERS, FIRST, AT, [item_line(customer("c1"))]))
     run_silver(lakehouse)
@@ -51,22 +59,82 @@ def lakehouse(tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
 
 @pytest.mark.parametrize("gold", [DAILY_SALES, LIFETIME_VALUE], ids=["daily", "as of"])
 def test_days_are_made_apart_when_they_are_long(lakehouse: Lakehouse, gold: Gold) -> None:
-    expected = dict(Computation(gold, lakehouse.open(ENRICHED_TRANSACTIONS)).each(DAYS))
-    engine = PicklingEngine(bounds=Bounds(days_rows=1))
-    made = dict(Computation(gold, replace(lakehouse, engine=engine).open(ENRICHED_TRANSACTIONS)).each(DAYS))
+    engine, order = PicklingEngine(bounds=Bounds(days_rows=1)), list(gold.table.key)
+    with (
+        computation(gold, lakehouse.open(ENRICHED_TRANSACTIONS)) as here,
+        computation(gold, replace(lakehouse, engine=engine).open(ENRICHED_TRANSACTIONS)) as there,
+    ):
+        expected, made = dict(here.each(DAYS)), dict(there.each(DAYS))
     assert engine.handed == [2]
-    assert [made[day].rows() for day in DAYS] == [expected[day].rows() for day in DAYS]
-    assert made[DAYS[1]].height == 1
+    for day in DAYS:
+        assert made[day].sort(order).equals(expected[day].sort(order))
+    assert made[DAYS[1]].height == 4
+
+
+@pytest.mark.parametrize("gold", [DAILY_SALES, LIFETIME_VALUE], ids=["daily", "as of"])
+def test_a_long_day_is_made_of_some_groups_at_a_time(
+    lakehouse: Lakehouse, gold: Gold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its declaration says by what; none of them is lost, or has a row of another."""
+    source = lakehouse.open(ENRICHED_TRANSACTIONS)
+    seen: list[int] = []
+
+    def noted(rows: pl.DataFrame) -> pl.DataFrame:
+        seen.append(rows.height)
+        return rows
+
+    def compute(rows: Any) -> Any:
+        return function(nw.from_native(rows.to_native().map_batches(noted)))
+
+    name = "compute" if isinstance(gold, Daily) else "base"
+    function = getattr(gold, name)
+    with computation(gold, source) as computed:
+        expected = computed.rows(DAYS[1])
+    monkeypatch.setattr("medallion_assets.deriving.computation.GROUPS", 1)
+    engine = PolarsEngine(bounds=Bounds(days_rows=1, group_rows=1))
+    there = replace(lakehouse, engine=engine).open(ENRICHED_TRANSACTIONS)
+    with computation(replace(gold, **{name: compute}), there) as computed:  # type: ignore[arg-type]
+        assert computed.rows(DAYS[1]).sort(gold.table.key).equals(expected.sort(gold.table.key))
+    assert max(seen) < 4 <= sum(seen)
+
+
+def test_rows_of_a_customer_are_beside_each_other_in_a_long_base(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever groups them holds groups then, and not rows."""
+    gold, day = LIFETIME_VALUE, DAYS[1]
+    with computation(gold, lakehouse.open(ENRICHED_TRANSACTIONS)) as computed:
+        expected = computed.rows(day)
+    for name in ("BASE_ROWS", "GROUPS"):
+        monkeypatch.setattr(f"medallion_assets.deriving.computation.{name}", 1)
+    engine = PolarsEngine(bounds=Bounds(days_rows=1, group_rows=2))
+    source = replace(lakehouse, engine=engine).open(ENRICHED_TRANSACTIONS)
+    with computation(gold, source) as computed:
+        customers = [part.collect()["customer_id"] for part in computed._base.parts]
+        assert computed.rows(day).sort(gold.table.key).equals(expected.sort(gold.table.key))
+    assert sum(map(len, customers)) == 5
+    assert len(customers) == 3
+    assert all(part.is_sorted() for part in customers)
+    assert sum(part.n_unique() for part in customers) == 4
 
 
 def test_a_base_that_needs_all_days_is_made_of_them_at_once(lakehouse: Lakehouse) -> None:
     engine = PicklingEngine(bounds=Bounds(days_rows=1))
     source = replace(lakehouse, engine=engine).open(ENRICHED_TRANSACTIONS)
-    assert Computation(replace(LIFETIME_VALUE, base_by_day=False), source).rows(DAYS[1]).height == 1
+    with computation(replace(LIFETIME_VALUE, base_by_day=False), source) as computed:
+        assert computed.rows(DAYS[1]).height == 4
     assert engine.handed == []
 
 
 def test_no_days_give_no_rows(tmp_path: Path) -> None:
     source = lakehouse_at(tmp_path, PolarsEngine()).ready(ENRICHED_TRANSACTIONS)
-    assert Computation(LIFETIME_VALUE, source).rows(DAYS[0]).height == 0
-    assert Computation(DAILY_SALES, source).rows(DAYS[0]).height == 0
+    for gold in (LIFETIME_VALUE, DAILY_SALES):
+        with computation(gold, source) as computed:
+            assert computed.rows(DAYS[0]).height == 0
+
+
+def test_groups_by_a_column_that_the_source_has_not_are_refused() -> None:
+    with pytest.raises(PermanentError, match=r"grouped_by: columns of silver\.enriched_transactions; found: shade"):
+        replace(DAILY_SALES, grouped_by=("shade",))
+    with pytest.raises(PermanentError, match="base_grouped_by"):
+        replace(LIFETIME_VALUE, base_grouped_by=("shade",))

@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import narwhals as nw
 import polars as pl
 import pytest
 
@@ -15,7 +17,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.changed_days import Sources, _make_days, update_derived
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.polars import PolarsEngine
-from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS, enrich
 from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests.engines.cutting import small_bounds
@@ -46,18 +48,27 @@ def files_in(lakehouse: Lakehouse) -> set[Path]:
     return set(Path(lakehouse.open(ENRICHED_TRANSACTIONS).folder.uri).rglob("*.parquet"))
 
 
-@pytest.mark.parametrize(("derived", "files"), [(ENRICHMENT, 3), (replace(ENRICHMENT, row_by_row=False), 1)])
-def test_a_long_day_is_made_in_parts_if_rows_do_not_need_each_other(
-    lakehouse: Lakehouse, derived: Derived, files: int
-) -> None:
-    """Whatever lies beside it: a short day before it is made by itself."""
+def with_counts(transactions: Any, periods: Any) -> Any:
+    """As enriched; each row says how many its day has, so that it needs the others."""
+    return enrich(transactions, periods).with_columns(quantity=nw.col("amount").count().over("transaction_date"))
+
+
+@pytest.mark.parametrize(
+    ("derived", "quantity"),
+    [(ENRICHMENT, 1), (replace(ENRICHMENT, compute=with_counts, row_by_row=False), 8)],
+    ids=["row by row", "all rows of a day"],
+)
+def test_a_long_day_is_made_in_parts(lakehouse: Lakehouse, derived: Derived, quantity: int) -> None:
+    """Whatever lies beside it: a short day before it is made by itself. Rows that need each other are made first."""
     updated = update_derived(lakehouse, derived)
     assert (updated.rows_in, updated.rows_out) == (10, 10)
     assert len(updated.restated) == 3
     made = lakehouse.open(ENRICHED_TRANSACTIONS)
     assert made.partition_files([DAY])["num_records"].sum() == 8
-    assert made.partition_files([DAY]).height == files
-    assert {row["customer_segment"] for row in rows(lakehouse, ENRICHED_TRANSACTIONS)} == {"retail"}
+    assert made.partition_files([DAY]).height == 3
+    found = rows(lakehouse, ENRICHED_TRANSACTIONS)
+    assert {row["customer_segment"] for row in found} == {"retail"}
+    assert {row["quantity"] for row in found if row["transaction_date"] == DAY} == {quantity}
 
 
 def test_a_change_of_one_row_gives_all_parts_of_its_day_anew(lakehouse: Lakehouse) -> None:

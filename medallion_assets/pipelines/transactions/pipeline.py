@@ -25,7 +25,7 @@ from medallion_assets.contracts.policies import AT_ONCE, Limits
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV, customer_days, lifetime_value
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
-from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY, summarise
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY, DIMENSIONS, summarise
 from medallion_assets.pipelines.transactions.enriched_transactions import (
     ENRICHED_TRANSACTIONS,
     customer_periods,
@@ -66,6 +66,7 @@ DAILY_SALES = Daily(
     table=DAILY_SALES_SUMMARY,
     source=ENRICHED_TRANSACTIONS,
     compute=summarise,
+    grouped_by=DIMENSIONS[1:],
     reconciled=_revenue("net_revenue"),
     update_timers=AT_ONCE,
     limits=Limits(time_limit_seconds=7200),
@@ -77,6 +78,7 @@ LIFETIME_VALUE = AsOf(
     base=customer_days,
     compute=lifetime_value,
     base_by_day=True,
+    base_grouped_by=("customer_id",),
     reconciled=_revenue("lifetime_value"),
     update_timers=AT_ONCE,
     freshness_hours=24,
