@@ -65,10 +65,12 @@ class SparkEngine(RemoteEngine):
             yield answer
 
     def _answers(self, spark: Any, function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Any]:
+        import pyarrow as pa
         from pyspark.cloudpickle import dumps
 
-        rows = [(number, bytearray(dumps(item))) for number, item in enumerate(items)]
-        frame = spark.createDataFrame(rows, "number long, item binary").coalesce(1)
+        pickled = pa.array([bytes(dumps(item)) for item in items], pa.binary())
+        rows = pa.table({"number": pa.array(range(len(items)), pa.int64()), "item": pickled})
+        frame = spark.createDataFrame(rows).coalesce(1)  # of tuples it would be made by a process of Python first
         frame = frame.repartition(min(len(rows), TASKS_A_PROCESS * _processes(spark)))  # in turn: even to one item
         work = _work(bytes(dumps(function)), versions(self.settings.packages))
         rows_of_answers: list[Any] = frame.mapInArrow(work, "number long, answer binary").collect()
