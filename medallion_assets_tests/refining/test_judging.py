@@ -64,6 +64,7 @@ def judged_in(tmp_path: Path) -> Callable[[int], Any]:
     one = window_of(1)
     files = lines[:3], [lines[0], "no json", conflict], lines[3:]
     pipeline.land(lakehouse, window(TRANSACTIONS, one.export_id, one.from_at, one.to_at, *files))
+    shares_memory = lakehouse.engine.memory_or(Place(str(tmp_path))) is None
 
     def judged(records: int) -> Any:
         workspace = tmp_path / f"workspace-{records}"
@@ -72,7 +73,7 @@ def judged_in(tmp_path: Path) -> Callable[[int], Any]:
         result = judging.judge_exports(
             bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), Place(str(workspace))
         )
-        assert bool(list(workspace.iterdir())) is (records < 7)
+        assert bool(list(workspace.iterdir())) is (records < 7 or not shares_memory)
         return result
 
     return judged
