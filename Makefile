@@ -10,7 +10,8 @@ DEV_HOME ?= .medallion/dev
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 QUICK := POLARS_MAX_THREADS=1 $(PYTEST) --hypothesis-profile=quick -m
 UNITS := contracts delta deriving errors oracle pipelines refining sources storage triggers
-ON_SPARK := $(addprefix medallion_assets_tests/,$(addprefix refining/test_,judging.py duplicates.py mass_deletes.py history_table.py replace.py redrive.py rebuild.py) deriving)
+ON_SPARK := refining deriving pipelines
+NOT_ON_SPARK := deriving/dbt
 LOCK := pyproject.toml --quiet --upgrade --universal --generate-hashes --no-annotate --no-emit-index-url
 
 # Tests are compiled once and not by every process of every run, whatever the machine's own setting is.
@@ -68,8 +69,8 @@ test-unit: $(INSTALLED) ## of these, what is about one room: no Dagster, no serv
 test-all: $(INSTALLED) ## run all tests, as CI does: slow ones too, and properties on twenty times as many histories
 	$(PYTEST)
 
-test-spark: $(INSTALLED) ## the tests of rules, histories, gates and rebuilds once more on Spark (make setup-spark, Java 17); minutes
-	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n0 -q --hypothesis-profile=quick --engine spark -m "not slow" $(ON_SPARK)
+test-spark: $(INSTALLED) ## the tests of Silver and Gold once more, on Spark (make setup-spark, Java 17); minutes
+	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n0 -q --hypothesis-profile=quick --engine spark -m "not slow and not service and not own_engine" $(addprefix medallion_assets_tests/,$(ON_SPARK)) $(addprefix --ignore=medallion_assets_tests/,$(NOT_ON_SPARK))
 
 test-deep: $(INSTALLED) ## the same on thousands of new histories, with coverage; hours
 	MEDALLION_EXAMPLES=2000 $(PYTEST) --cov=medallion_assets --cov-report=term-missing:skip-covered

@@ -29,7 +29,7 @@ from medallion_assets_tests.properties.examples import QUICK
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 from medallion_assets_tests.read_once import read_once
 from medallion_assets_tests.services import dynamodb_local as local
-from medallion_assets_tests.services.names import FIXTURES, SERVICES
+from medallion_assets_tests.services.names import FIXTURES, SERVICES, required
 from medallion_assets_tests.services.serving_tables import ServingTables, make_serving_tables
 
 if TYPE_CHECKING:  # Dagster takes seconds to import, which only some tests need
@@ -56,11 +56,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    required()  # misspelt, it would let everything be skipped
     pipeline.ENGINE = config.getoption("--engine")
     for name, service in SERVICES.items():
         config.addinivalue_line("markers", f"{name}: runs against {service}")
     config.addinivalue_line("markers", "service: runs against any of these")
     config.addinivalue_line("markers", "flow: takes exports through several rooms; not for `make test-unit`")
+    config.addinivalue_line("markers", "own_engine: names its engine itself; not for `make test-spark`")
     config.addinivalue_line("markers", "slow: takes long by its kind; `make test` leaves it to `make test-all` and CI")
     # A script's background jobs ignore SIGINT. Dagster makes SIGTERM what SIGINT is, and never takes that back: every
     # process that a test starts would then ignore SIGTERM.

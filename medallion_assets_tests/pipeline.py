@@ -22,7 +22,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.deriving.changed_days import update_derived
-from medallion_assets.engines.engine import Engine
+from medallion_assets.engines.engine import Bounds, Engine
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV, clock_figures
@@ -64,9 +64,10 @@ def lakehouse_at(folder: Path, engine: Engine | None = None) -> Lakehouse:
     return Lakehouse(url=str(folder), catalog=CATALOG, engine=engine or default_engine())
 
 
-def default_engine() -> Engine:
-    """The engine that `--engine` names."""
-    return spark_engine() if ENGINE == "spark" else PolarsEngine()
+def default_engine(bounds: Bounds | None = None) -> Engine:
+    """The engine that `--engine` names, within its own bounds or within others."""
+    engine = spark_engine() if ENGINE == "spark" else PolarsEngine()
+    return replace(engine, bounds=bounds) if bounds else engine
 
 
 def declared(table: Table, **policies: Any) -> Loaded:

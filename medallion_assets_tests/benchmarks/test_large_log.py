@@ -11,6 +11,7 @@ from benchmarks.large_log import DAYS, LATER_COMMITS, TABLE, committed, main, pr
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services import s3
+from medallion_assets_tests.services.spark import spark_package
 
 
 def test_a_server_that_is_missing_is_said_before_anything_is_measured(
@@ -24,7 +25,7 @@ def test_a_server_that_is_missing_is_said_before_anything_is_measured(
 
 @pytest.mark.slow
 def test_a_checkpoint_names_as_many_files_as_it_is_told(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow", reason="run make setup-spark")
+    spark_package("pyarrow")
     prepare(tmp_path, 2 * DAYS)
     silver = Lakehouse(catalog=CATALOG, url=str(tmp_path)).open(TABLE)
     assert silver.files["path"].n_unique() == silver.files.height == 2 * DAYS

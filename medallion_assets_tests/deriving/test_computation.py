@@ -26,6 +26,7 @@ from medallion_assets_tests.oracle.lines import customer, full, item_line, trans
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS
 from medallion_assets_tests.pipeline import lakehouse_at, land, run_silver
 
+pytestmark = pytest.mark.own_engine
 DAYS = [date(2025, 3, 7), date(2025, 3, 9)]
 
 

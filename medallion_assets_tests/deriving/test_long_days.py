@@ -16,7 +16,6 @@ from medallion_assets.contracts.pipeline import Derived
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.changed_days import Sources, _make_days, update_derived
 from medallion_assets.engines.aside import Place
-from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS, enrich
 from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT
 from medallion_assets.refining.refine import refine
@@ -24,17 +23,17 @@ from medallion_assets_tests.engines.cutting import small_bounds
 from medallion_assets_tests.operations.small_lakehouse import AT, BEGIN, FIRST, SECOND
 from medallion_assets_tests.oracle.lines import customer, full, item_line, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, micros
-from medallion_assets_tests.pipeline import NOW, SILVER, declared, lakehouse_at, land, rows
+from medallion_assets_tests.pipeline import NOW, SILVER, declared, default_engine, lakehouse_at, land, rows
 
 DAY = date(2025, 3, 7)
 NEIGHBOURS = {"before": "2025-03-06T20:00:00Z", "after": "2025-03-08T20:00:00Z"}
-SMALL = PolarsEngine(bounds=replace(small_bounds(3), block_rows=3, block_bytes=10_000))
+SMALL = replace(small_bounds(3), block_rows=3, block_bytes=10_000)
 
 
 @pytest.fixture
 def lakehouse(tmp_path: Path) -> Lakehouse:
     """Eight sales of one day, and one each of the days before and after."""
-    lakehouse = lakehouse_at(tmp_path, SMALL)
+    lakehouse = lakehouse_at(tmp_path, default_engine(SMALL))
     sales = [transaction(f"t{number}") for number in range(8)]
     sales += [transaction(key, transaction_timestamp={"S": at}) for key, at in NEIGHBOURS.items()]
     land(lakehouse, full(TRANSACTIONS, FIRST, AT, [item_line(sale) for sale in sales]))
@@ -71,11 +70,12 @@ def test_a_long_day_is_made_in_parts(lakehouse: Lakehouse, derived: Derived, qua
     assert {row["quantity"] for row in found if row["transaction_date"] == DAY} == {quantity}
 
 
-def test_a_change_of_one_row_gives_all_parts_of_its_day_anew(lakehouse: Lakehouse) -> None:
-    """The last part has it: those before it are staged as the table has them."""
+@pytest.mark.parametrize("part", range(3))
+def test_a_change_of_one_row_gives_all_parts_of_its_day_anew(lakehouse: Lakehouse, part: int) -> None:
+    """Those before the one that has it are staged as the table has them, and those after it as they are made."""
     update_derived(lakehouse, ENRICHMENT)
     before = files_in(lakehouse)
-    key = next(f"t{number}" for number in range(8) if part_of(f"t{number}") == 2)
+    key = next(f"t{number}" for number in range(8) if part_of(f"t{number}") == part)
     changed = upsert_line(micros(AT) + 1, transaction(key, amount={"N": "77"}))
     land(lakehouse, window(TRANSACTIONS, SECOND, BEGIN, AT + timedelta(days=1), [changed]))
     refine(lakehouse, declared(SILVER[0]), now=NOW)

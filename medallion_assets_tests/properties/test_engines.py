@@ -21,6 +21,7 @@ from medallion_assets_tests.oracle.oracle import expected
 from medallion_assets_tests.oracle.strategies import History, arrivals, settled_histories
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.properties.test_order_of_arrival import check_silver
+from medallion_assets_tests.refining.months import Shop, event
 from medallion_assets_tests.refining.planting import AT_MICROS, full_of, live, refined, window_of
 
 
@@ -72,3 +73,17 @@ def test_every_layer_is_the_same_wherever_an_engine_cuts(
     run(cut)
     assert_same(dump(cut), undisturbed)
     check_ledger(cut)
+
+
+def test_every_engine_gives_the_same_month(tmp_path: Path) -> None:
+    """What is local to a line or to equal lines is, however frames are cut."""
+    lines = [event(f"p{number % 40}", price=str(number % 40)) for number in range(120)]
+    shops = [
+        Shop(tmp_path / name, engine)
+        for name, engine in (("polars", None), ("cutting", CuttingEngine(random.Random(7))))
+    ]
+    for shop in shops:
+        shop.write("2019-Oct", 1, *lines)
+        assert shop.run().applied[0].duplicates == 80
+    one, other = (shop.rows().drop("_export_id") for shop in shops)  # which names the file on its disk
+    assert one.equals(other)

@@ -22,7 +22,7 @@ from medallion_assets.refining.load import Ingested, ingest
 from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import full_record, upsert_record, write_export
 from medallion_assets.storage.stores import open_store
-from medallion_assets_tests.pipeline import declared
+from medallion_assets_tests.pipeline import declared, default_engine
 
 TABLE = "orders"
 ORDERS = Table(
@@ -51,7 +51,9 @@ class Landing:
         self.raw_url = raw_url or str(folder / "raw")
         self.table = table
         self.declared = declared(replace(ORDERS, name=f"silver.{table}"))
-        self.lakehouse = Lakehouse(url=str(folder / "lakehouse"), storage_options=storage_options or {})
+        self.lakehouse = Lakehouse(
+            url=str(folder / "lakehouse"), storage_options=storage_options or {}, engine=default_engine()
+        )
 
     @property
     def store(self) -> ObjectStore:

@@ -20,7 +20,6 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.policies import GatePolicy
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Engine
-from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import Action, Decision, record_decisions
@@ -30,6 +29,7 @@ from medallion_assets.refining.refine import refine
 from medallion_assets.refining.refined import Refined
 from medallion_assets.sources.files.files import Files
 from medallion_assets.storage.stores import open_store, write_bytes
+from medallion_assets_tests.pipeline import default_engine
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 OCTOBER, NOVEMBER = date(2019, 10, 1), date(2019, 11, 1)
@@ -65,7 +65,7 @@ class Shop:
         self.loaded = loaded
         self.raw_url = str(folder / "raw")
         self.place = open_store(f"{self.raw_url}/ecommerce_events")
-        self.lakehouse = Lakehouse(url=str(folder / "lakehouse"), engine=engine or PolarsEngine())
+        self.lakehouse = Lakehouse(url=str(folder / "lakehouse"), engine=engine or default_engine())
 
     def write(self, month: str, version: int, *lines: str) -> str:
         """Write a version of a month, which is to lie there beside the others, and give its id."""

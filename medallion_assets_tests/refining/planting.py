@@ -16,7 +16,6 @@ from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Bounds
-from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.refining.refine import refine
 from medallion_assets.refining.refined import Refined
 from medallion_assets_tests import pipeline
@@ -44,7 +43,7 @@ STOCK = Table(
 
 def lake(folder: Path, bounds: Bounds | None = None) -> Lakehouse:
     """A lakehouse in a folder, of which only so much is in memory at a time."""
-    return Lakehouse(url=str(folder), engine=PolarsEngine(bounds or Bounds()))
+    return Lakehouse(url=str(folder), engine=pipeline.default_engine(bounds))
 
 
 def stock(*rows: tuple[Any, ...]) -> pl.LazyFrame:

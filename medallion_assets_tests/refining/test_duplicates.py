@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from medallion_assets.engines.engine import Bounds
-from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.refining.duplicates import KEY_HASH, resolved, suspects
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import delete_line, full, item_line, key_of, transaction, upsert_line
@@ -98,7 +97,7 @@ def test_the_same_key_in_two_exports_is_no_duplicate(tmp_path: Path) -> None:
 @pytest.mark.parametrize("at_once", [1, 2, 3, 1_000_000])
 def test_suspects_are_found_a_bounded_number_of_hashes_at_a_time(at_once: int) -> None:
     """In any number of passes; records without a key are no suspects."""
-    engine = PolarsEngine(Bounds(hashes=at_once))
+    engine = pipeline.default_engine(Bounds(hashes=at_once))
     hashes = [[1, 2, None, 2**63], [3, 1, None], [2**63, 5, 2**63]]
     parts = [pl.LazyFrame({KEY_HASH: part}, schema={KEY_HASH: pl.UInt64}) for part in hashes]
     assert sorted(suspects(engine, parts, 10)[KEY_HASH]) == [1, 2**63]

@@ -8,8 +8,8 @@ import polars as pl
 
 from medallion_assets.contracts.source import LOWEST_ID_WINS
 from medallion_assets.engines.aside import Place
-from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.refining.events import winners_in_parts
+from medallion_assets_tests.pipeline import default_engine
 
 
 def part(*events: tuple[str, int, str]) -> pl.LazyFrame:
@@ -22,7 +22,7 @@ def part(*events: tuple[str, int, str]) -> pl.LazyFrame:
 
 def won(folder: Path, *parts: pl.LazyFrame) -> list[tuple[str, int, str]]:
     frames = [
-        won.collect() for won in winners_in_parts(PolarsEngine(), parts, ["key"], Place(str(folder)), LOWEST_ID_WINS)
+        won.collect() for won in winners_in_parts(default_engine(), parts, ["key"], Place(str(folder)), LOWEST_ID_WINS)
     ]
     return sorted(pl.concat(frames).select("key", "_sequence_micros", "_export_id").iter_rows())
 
@@ -36,7 +36,7 @@ def test_a_key_of_two_exports_in_two_parts_is_in_one_afterwards(tmp_path: Path) 
 def test_parts_of_one_export_are_left_as_they_are(tmp_path: Path) -> None:
     """It has one event a key: nothing is read."""
     parts = [part(("a", 1, "x")), part(("b", 1, "x"))]
-    assert winners_in_parts(PolarsEngine(), parts, ["key"], Place(str(tmp_path)), LOWEST_ID_WINS) is parts
+    assert winners_in_parts(default_engine(), parts, ["key"], Place(str(tmp_path)), LOWEST_ID_WINS) is parts
 
 
 def test_a_single_part_may_have_several_events_a_key(tmp_path: Path) -> None:

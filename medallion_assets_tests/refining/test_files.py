@@ -13,7 +13,6 @@ import pytest
 
 from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.table import Column, Date, Money, Table, Text
-from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.history_table import events_table
@@ -27,6 +26,7 @@ from medallion_assets.refining.refine import refine
 from medallion_assets.refining.refined import Refined
 from medallion_assets.sources.files.files import Files
 from medallion_assets_tests.pipeline import declared
+from medallion_assets_tests.refining.planting import lake
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 HEADER = "sku,since,price,at,gone\n"
@@ -63,7 +63,7 @@ class Shop:
         self.raw_url = str(folder / "raw")
         self.folder = folder / "raw" / table.short_name
         self.folder.mkdir(parents=True)
-        self.lakehouse = Lakehouse(url=str(folder / "lakehouse"))
+        self.lakehouse = lake(folder / "lakehouse")
 
     def drop(self, name: str, hour: float, *lines: str, header: str = HEADER) -> None:
         """A file that was last modified at an hour; `sku,price,hour,gone` is a line."""

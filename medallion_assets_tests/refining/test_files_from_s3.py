@@ -12,14 +12,14 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.load import ingest
 from medallion_assets.refining.source_freshness import reach_of
 from medallion_assets.storage.stores import open_store, write_bytes
-from medallion_assets_tests.pipeline import declared
+from medallion_assets_tests.pipeline import declared, default_engine
 from medallion_assets_tests.refining.test_files import FILES, HEADER, PRICES
 from medallion_assets_tests.services.s3 import S3Server
 
 
 def test_files_of_a_bucket_are_loaded_once_each_and_again_when_they_change(s3_server: S3Server) -> None:
     bucket, options = s3_server.make_bucket(), s3_server.environment
-    lakehouse = Lakehouse(url=f"s3://{bucket}/lake", storage_options=options)
+    lakehouse = Lakehouse(url=f"s3://{bucket}/lake", storage_options=options, engine=default_engine())
     place = open_store(f"s3://{bucket}/raw/prices", options)
     loaded = declared(PRICES, source=replace(FILES, pattern="**/prices-*.csv*"))
 

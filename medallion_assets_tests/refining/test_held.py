@@ -15,10 +15,12 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Bounds
+from medallion_assets.engines.files import Files
 from medallion_assets.engines.polars import PolarsEngine
-from medallion_assets.refining.held import held_rows
+from medallion_assets.refining.held import _passes, _slices, held_rows
 from medallion_assets_tests import pipeline
 
+pytestmark = pytest.mark.own_engine
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
 DAYS = [date(2025, 3, day) for day in (6, 7, 8)]
 
@@ -87,6 +89,40 @@ def test_more_keys_than_fit_are_looked_for_in_turn(tmp_path: Path) -> None:
     assert engine.handed == [4, 4], "each part is counted; two passes over two slices of 20 rows"
 
 
+@pytest.mark.parametrize(
+    ("heights", "passes"),
+    [
+        ([12, 8], [[0, 1]]),
+        ([12, 9], [[0], [1]]),
+        ([25, 1, 25], [[0], [1], [2]]),
+        ([12, 9, 8, 5, 15], [[0], [1, 2], [3, 4]]),
+    ],
+)
+def test_a_pass_has_as_many_parts_as_fit(heights: list[int], passes: list[list[int]]) -> None:
+    """Each of them is full before the next begins; a part that is too large is alone."""
+    keys = [pl.LazyFrame({"transaction_id": [str(number) for number in range(height)]}) for height in heights]
+    assert _passes(keys, PolarsEngine(bounds=Bounds(keys=20, block_rows=20))) == passes
+
+
+@pytest.mark.parametrize(
+    ("rows", "slices"),
+    [
+        ((12, 8), [2]),
+        ((12, 9), [1, 1]),
+        ((25, 1, 25), [1, 1, 1]),
+        ((12, 9, 8, 5, 15), [1, 2, 2]),
+        ((), [5]),
+    ],
+    ids=str,
+)
+def test_a_slice_has_as_many_files_as_fit(rows: tuple[int, ...], slices: list[int]) -> None:
+    """Those that nobody counted are looked through together."""
+    paths = tuple(f"{number}.parquet" for number in range(len(rows) or 5))
+    cut = _slices(Files(uri="stock", paths=paths, schema=pl.Schema(), rows=rows), 20)
+    assert [len(files.paths) for files in cut] == slices
+    assert tuple(path for files in cut for path in files.paths) == paths
+
+
 def test_many_thin_parts_are_one_look(tmp_path: Path) -> None:
     """As many as there are keys to be looked for, and not as there would be in full parts."""
     engine = CountingEngine(bounds=Bounds(keys=30, group_rows=20))
@@ -112,3 +148,5 @@ def test_for_one_part_other_processes_look_through_a_large_table_together(
     (held,) = held_rows(silver, list(parts("a1 c9")), Place(str(tmp_path)))
     assert {"a1": DAYS[0], "c9": DAYS[2]}.items() <= found(held).items()
     assert engine.handed == handed
+    put_aside = list(tmp_path.glob("aside-*.parquet"))
+    assert len(put_aside) == (2 if handed else 0), "of a file without these keys there is nothing to be handed over"

@@ -24,7 +24,7 @@ def test_from_exports_to_gold_in_one_bucket(s3_server: S3Server) -> None:
     """B1, B5, K1 to K3, H2, G2, G3: a folder named as a partition above the lakehouse does no harm."""
     bucket, options = s3_server.make_bucket(), s3_server.environment
     raw_url = f"s3://{bucket}/raw"
-    lakehouse = Lakehouse(url=f"s3://{bucket}/env=test/lake", storage_options=options)
+    lakehouse = Lakehouse(url=f"s3://{bucket}/env=test/lake", storage_options=options, engine=pipeline.default_engine())
     fulls = {
         "customer_transactions": [item_line(transaction("t1")), item_line(transaction("t2", amount={"N": "2.5"}))],
         "customers": [item_line(customer())],
@@ -78,6 +78,6 @@ def run(lakehouse: Lakehouse, raw_url: str) -> int:
 def test_a_storage_that_does_not_answer_is_tried_again_later(s3_server: S3Server) -> None:
     """The error is a transient one, and says which table."""
     options = {**s3_server.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "max_retries": "0"}
-    lakehouse = Lakehouse(url="s3://bucket/lake", storage_options=options)
+    lakehouse = Lakehouse(url="s3://bucket/lake", storage_options=options, engine=pipeline.default_engine())
     with pytest.raises(TransientError, match=r"silver\.customers: the storage did not answer"):
         lakehouse.open(pipeline.CUSTOMERS)

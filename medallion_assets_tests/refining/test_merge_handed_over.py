@@ -23,6 +23,7 @@ from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.merge import merge
 from medallion_assets_tests import pipeline
 
+pytestmark = pytest.mark.own_engine
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
 PARTS = DAYS = 100
 MOST_BYTES = 512 * 1024

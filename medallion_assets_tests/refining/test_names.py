@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
-from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.judged_contracts import judged
 from medallion_assets.refining.refine import refine
 from medallion_assets.refining.typing.decode import decode
@@ -18,7 +17,7 @@ from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import full, window
 from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.properties.examples import examples
-from medallion_assets_tests.refining.planting import AT, AT_MICROS, export_id
+from medallion_assets_tests.refining.planting import AT, AT_MICROS, export_id, lake
 from medallion_assets_tests.refining.typing.decoding import FROM_MICROS, bronze, compact
 
 OURS = (
@@ -83,7 +82,7 @@ def test_attributes_of_any_name_come_to_silver(
     tmp_path_factory: pytest.TempPathFactory, source: str, key_source: str, name: str
 ) -> None:
     """A full export, then a change, under any name of the column, of the attribute and of the key."""
-    lakehouse = Lakehouse(url=str(tmp_path_factory.mktemp("odd")))
+    lakehouse = lake(tmp_path_factory.mktemp("odd"))
     key_name = f"key of {name}"
     table = judged(contract(Column(name, Text(), "", source, nullable=True), key=key_name, source=key_source))
 

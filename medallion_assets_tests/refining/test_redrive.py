@@ -12,7 +12,6 @@ import pytest
 from medallion_assets.contracts.expectations import expect_or_fail
 from medallion_assets.contracts.table import Table
 from medallion_assets.engines.engine import Bounds
-from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining import redrive as redriving
 from medallion_assets.refining.quarantine import quarantine_table
@@ -20,7 +19,7 @@ from medallion_assets.refining.redrive import Redriven, redrive
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests.oracle.lines import customer, full, item_line, transaction, upsert_line
 from medallion_assets_tests.oracle.model import micros
-from medallion_assets_tests.pipeline import NOW, lakehouse_at, land, rows
+from medallion_assets_tests.pipeline import NOW, default_engine, lakehouse_at, land, rows
 from medallion_assets_tests.refining.changed_contracts import AT, DAY, FIRST, LATER, SECOND, never_fails, run
 from medallion_assets_tests.refining.redrives import (
     PRESENT,
@@ -155,7 +154,7 @@ def test_a_commit_that_lost_a_race_is_decided_again(tmp_path: Path, monkeypatch:
 )
 def test_many_rows_go_in_parts(tmp_path: Path, bounds: Bounds) -> None:
     """Memory is bounded, however long rows are: they are judged some at a time, and every one once."""
-    lakehouse = lakehouse_at(tmp_path, PolarsEngine(bounds))
+    lakehouse = lakehouse_at(tmp_path, default_engine(bounds))
     exports = [a_full(FIRST, *(item_line(in_euro(f"t{number}")) for number in range(5)))]
     run(lakehouse, PRESENT, exports)
     told: list[tuple[int, int]] = []

@@ -7,14 +7,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import permutations
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.policies import GatePolicy
 from medallion_assets.contracts.source import BatchRefusedError
-from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.refining import replace as replacing
@@ -22,8 +20,8 @@ from medallion_assets.refining.bronze import bronze_table, load_export
 from medallion_assets.refining.decisions import Action
 from medallion_assets.refining.judged_contracts import judged
 from medallion_assets.refining.redrive import redrive
-from medallion_assets_tests.engines.cutting import CuttingEngine
 from medallion_assets_tests.refining.months import LOADED, NOVEMBER, NOW, OCTOBER, STRICT, Shop, event
+from medallion_assets_tests.refining.planting import lake
 
 
 @pytest.fixture
@@ -196,19 +194,6 @@ def test_what_another_contract_lets_in_is_driven_again_once(shop: Shop) -> None:
     assert (again.staged, again.rows) == ([], 0)
 
 
-def test_every_engine_gives_the_same_month(tmp_path: Path) -> None:
-    """What is local to a line or to equal lines is, however frames are cut."""
-    lines = [event(f"p{number % 40}", price=str(number % 40)) for number in range(120)]
-    shops = [
-        Shop(tmp_path / name, engine) for name, engine in (("polars", None), ("cutting", CuttingEngine(Random(7))))
-    ]
-    for shop in shops:
-        shop.write("2019-Oct", 1, *lines)
-        assert shop.run().applied[0].duplicates == 80
-    one, other = (shop.rows().drop("_export_id") for shop in shops)  # which names the file on its disk
-    assert one.equals(other)
-
-
 def test_the_bad_rows_of_a_version_leave_only_after_the_next_one_is_published(shop: Shop) -> None:
     """So a run that ends between the two loses none, and the next one takes them out."""
     first = shop.write("2019-Oct", 1, event("a"), event("bad", user_id=""))
@@ -230,7 +215,7 @@ def test_a_table_without_a_key_needs_months_and_a_column_of_its_batch(tmp_path: 
     with pytest.raises(PermanentError, match="of_batch"):
         judged(replace(ECOMMERCE_EVENTS, columns=columns))
     assert judged(ECOMMERCE_EVENTS).row_id == ("_export_id", "_line_number")
-    assert not Lakehouse(url=str(tmp_path)).exists(bronze_table("ecommerce_events"))
+    assert not lake(tmp_path).exists(bronze_table("ecommerce_events"))
 
 
 @pytest.mark.parametrize(

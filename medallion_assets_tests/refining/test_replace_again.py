@@ -14,7 +14,6 @@ from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.engines.engine import Bounds
-from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.verify.lakehouse import verify
@@ -28,6 +27,7 @@ from medallion_assets.refining.replace import published_exports
 from medallion_assets.sources.files.files import Files
 from medallion_assets.storage.stores import write_bytes
 from medallion_assets_tests.faults.injection import KilledError, disturbed, is_killed_after, is_killed_before
+from medallion_assets_tests.pipeline import default_engine
 from medallion_assets_tests.refining.months import HEADER, LOADED, NOW, OCTOBER, STRICT, Shop, event
 
 TINY = Bounds(block_rows=3, block_bytes=300, group_rows=4, group_bytes=200, keys=3, hashes=3)
@@ -37,7 +37,7 @@ LENIENT = replace(LOADED, table=replace(ECOMMERCE_EVENTS, expectations=ECOMMERCE
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     """Two months, in blocks of few lines; October has a second version."""
-    shop = Shop(tmp_path, PolarsEngine(bounds=TINY))
+    shop = Shop(tmp_path, default_engine(TINY))
     shop.write("2019-Oct", 1, event("old"))
     shop.run()
     shop.write("2019-Oct", 2, *(event(f"p{number}", price=number) for number in range(-1, 10)), event("p5", price=5))
@@ -99,7 +99,7 @@ def test_a_month_may_have_a_long_name(tmp_path: Path) -> None:
     """F1: folders belong to the name; the log names a batch whole, which no footer does from 64 bytes on."""
     long = "year=2019/" + "x" * 200
     files = replace(EVENTS, source=Files(pattern="**/*.csv", kind=BatchKind.PARTITION, partition="%Y-%b"))
-    shop = Shop(tmp_path, PolarsEngine(bounds=TINY), loaded=files)
+    shop = Shop(tmp_path, default_engine(TINY), loaded=files)
     for hour, line in ((1, event("old", user_id="")), (2, event("refund", price="-1"))):
         write_bytes(shop.place, f"{long}/2019-Oct.csv", f"{HEADER}\n{event('a')}\n{line}\n".encode())
         os.utime(tmp_path / "raw" / "ecommerce_events" / long / "2019-Oct.csv", (1.6e9 + hour, 1.6e9 + hour))

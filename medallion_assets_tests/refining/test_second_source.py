@@ -15,7 +15,6 @@ from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.contracts.moments import micros
 from medallion_assets.contracts.policies import GATE, GatePolicy
 from medallion_assets.contracts.table import Column, Date, Money, Table, Text
-from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.explain.key_verdicts import Kind
 from medallion_assets.refining.bronze import bronze_table
@@ -30,6 +29,7 @@ from medallion_assets.refining.refine import refine
 from medallion_assets.refining.refined import Refined
 from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests.pipeline import declared
+from medallion_assets_tests.refining.planting import lake
 from medallion_assets_tests.sources.csv_files import CsvFiles, write_csv
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
@@ -59,7 +59,7 @@ class Shop:
         self.table = table
         self.raw_url = str(folder / "raw")
         self.place = open_store(f"{self.raw_url}/{table.short_name}")
-        self.lakehouse = Lakehouse(url=str(folder / "lakehouse"))
+        self.lakehouse = lake(folder / "lakehouse")
 
     def ingest(self) -> Ingested:
         return ingest(self.lakehouse, self.raw_url, declared(self.table, source=FILES), now=NOW)

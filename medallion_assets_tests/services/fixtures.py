@@ -6,7 +6,6 @@ services.names): then they fail.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -20,6 +19,7 @@ from medallion_assets_tests.services import dynamodb_local as local
 from medallion_assets_tests.services import s3
 from medallion_assets_tests.services.memory_limit import MemoryLimit
 from medallion_assets_tests.services.memory_limit import memory_limit as a_memory_limit
+from medallion_assets_tests.services.names import required
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
 from medallion_assets_tests.services.processes import REPOSITORY, ServiceMissingError
 from medallion_assets_tests.services.small_disk import SmallDisk
@@ -137,6 +137,6 @@ def chromium() -> Iterator[Browser]:
 
 
 def _without(service: str, missing: ServiceMissingError) -> NoReturn:
-    if service in os.environ.get("MEDALLION_REQUIRE", "").replace(" ", "").split(","):
+    if service in required():
         pytest.fail(f"{missing} (MEDALLION_REQUIRE names {service})", pytrace=False)
     pytest.skip(str(missing))

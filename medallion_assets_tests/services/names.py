@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
+
 SERVICES = {
     "dynamodb_local": "Amazon's DynamoDB Local (java)",
     "s3": "an S3 server (versitygw)",
@@ -15,3 +19,18 @@ SERVICES = {
 
 FIXTURES = {"s3": "s3_server"}
 """The fixtures that are not named like their service."""
+
+
+def required() -> set[str]:
+    """The services that may not be missing: a comma list in MEDALLION_REQUIRE.
+
+    Raises:
+        pytest.UsageError: there is no such service, and nothing would fail for want of it.
+    """
+    named = {name.strip() for name in os.environ.get("MEDALLION_REQUIRE", "").split(",")} - {""}
+    if unknown := sorted(named - SERVICES.keys()):
+        raise pytest.UsageError(
+            f"MEDALLION_REQUIRE: unknown services; expected: some of {', '.join(SERVICES)}; "
+            f"found: {', '.join(unknown)}; do: correct the name"
+        )
+    return named

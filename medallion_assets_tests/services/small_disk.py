@@ -35,6 +35,11 @@ class SmallDisk:
         """Give it all back."""
         self._filler.unlink()
 
+    def set_read_only(self, *, is_read_only: bool) -> None:
+        """Take no writes, or take them again."""
+        how = f"remount,{'ro' if is_read_only else 'rw'}"
+        subprocess.run(["mount", "-o", how, str(self.path)], check=True, capture_output=True)
+
     @property
     def _filler(self) -> Path:
         return self.path / "filler"

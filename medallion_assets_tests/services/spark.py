@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
+import pytest
+
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.engines.spark.requirements import SparkMissingError, expect_installed
 from medallion_assets.engines.spark.session import session
 from medallion_assets.settings import inherited_environment
 from medallion_assets.settings.spark import SparkSettings, spark_settings
+from medallion_assets_tests.services.names import required
 from medallion_assets_tests.services.processes import ServiceMissingError
 
 CONF = {
@@ -28,6 +34,11 @@ def expect_spark() -> None:
         expect_installed(settings_for_tests())
     except SparkMissingError as missing:
         raise ServiceMissingError(str(missing)) from missing
+
+
+def spark_package(name: str) -> Any:
+    """A module of Spark's Python packages, for what needs no Java; the test is skipped without it, as without Spark."""
+    return import_module(name) if "spark" in required() else pytest.importorskip(name, reason="run make setup-spark")
 
 
 def spark_engine() -> SparkEngine:

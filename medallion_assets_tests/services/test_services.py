@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
+from medallion_assets_tests.services.names import SERVICES
 from medallion_assets_tests.services.postgres import PostgresServer
 from medallion_assets_tests.services.s3 import S3Server
 
@@ -65,3 +66,15 @@ def test_a_missing_service_is_skipped_unless_required(
     result = pytester.runpytest_inprocess("-rs", "-p", "no:cacheprovider")
     assert result.parseoutcomes() == {outcome: 1}
     result.stdout.fnmatch_lines(["*run .ci/services*"])
+
+
+def test_a_service_that_nobody_knows_cannot_be_required(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDALLION_REQUIRE", "s3, sparc,")
+    pytester.makeconftest("from medallion_assets_tests.conftest import *")
+    pytester.makepyfile("def test_nothing(): pass")
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    (said,) = [line for line in result.errlines if "MEDALLION_REQUIRE" in line]
+    assert said.endswith(f"expected: some of {', '.join(SERVICES)}; found: sparc; do: correct the name")

@@ -63,7 +63,7 @@ NEVER_STARTS = re.compile(
     r"|UnsupportedClassVersionError|CANNOT_MODIFY"
 )
 """What Java says of a configuration, or of itself, that no other attempt will like better."""
-MEMORY = re.compile(r"OutOfMemoryError|MemoryError|Java heap space|GC overhead limit")
+MEMORY = re.compile(r"MemoryError|Java heap space|GC overhead limit")
 """Of Python on an executor, or of Java."""
 PANIC = "errors.PanicError"
 """What an executor raises (engines.spark.work)."""

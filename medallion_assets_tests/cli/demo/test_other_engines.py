@@ -23,6 +23,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.spark.frames import spark_type
 from medallion_assets.operations.tables import every_table, tables_without_contract
 from medallion_assets_tests.cli.demo.conftest import Told
+from medallion_assets_tests.services.spark import spark_package
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 LAYERS = {"bronze", "silver", "quarantine", "gold", "operations"}
@@ -63,7 +64,7 @@ def test_polars_reads_every_table(lakehouse: Lakehouse, tables: list[Table]) -> 
 
 def test_duckdb_reads_every_table(lakehouse: Lakehouse, tables: list[Table]) -> None:
     """Through delta-rs' dataset of Arrow, which pyarrow is needed for."""
-    pytest.importorskip("pyarrow", reason="run make setup-spark")
+    spark_package("pyarrow")
 
     def read(table: Table) -> pl.DataFrame:
         with duckdb.connect() as connection:

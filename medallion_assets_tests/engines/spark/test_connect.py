@@ -11,11 +11,12 @@ import pytest
 from medallion_assets.engines.spark import requirements
 from medallion_assets.engines.spark.requirements import expect_connect
 from medallion_assets.errors import TransientError
+from medallion_assets_tests.services.spark import spark_package
 
 
 def test_a_port_of_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes the connection, and says nothing: so does a server that is frozen."""
-    grpc = pytest.importorskip("grpc")
+    grpc = spark_package("grpc")
     monkeypatch.setattr(requirements, "ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         where = f"127.0.0.1:{server.getsockname()[1]}"
@@ -50,6 +51,6 @@ server.stop(None)
 
 @pytest.mark.slow
 def test_the_first_question_to_a_server_is_repeated_as_often_as_any_other() -> None:
-    pytest.importorskip("pyspark.sql.connect.client")
+    spark_package("pyspark.sql.connect.client")
     done = subprocess.run([sys.executable, "-c", COUNTED], capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout.endswith(" 2\n"), done.stdout + done.stderr

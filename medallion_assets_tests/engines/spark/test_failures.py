@@ -92,25 +92,91 @@ def test_what_spark_says_becomes_an_error_of_ours(text: str, kind: type[Exceptio
     assert "\n" not in str(error)
 
 
-class AnalysisException(Exception):  # noqa: N818 - as PySpark calls it
+WORDS = {
+    LostJobError: [
+        "[Errno 104] Connection reset by peer",
+        f"{CALLED}org.apache.spark.SparkException: Job 3 cancelled because SparkContext was shut down",
+        "Spark job 3 was cancelled: SparkContext was shutdown",
+        f"{CALLED}java.lang.IllegalStateException: Cannot call methods on a stopped SparkContext.",
+        "[INVALID_HANDLE.SESSION_CHANGED] The existing Spark server driver instance has restarted.",
+        "[INVALID_HANDLE.SESSION_NOT_FOUND] The handle x is invalid. Session not found.",
+        "[INVALID_HANDLE.OPERATION_ABANDONED] The handle x is invalid. Operation was considered abandoned.",
+        "[INVALID_HANDLE.OPERATION_NOT_FOUND] The handle x is invalid. Operation not found.",
+        "status = StatusCode.UNAVAILABLE",
+        "[RETRIES_EXCEEDED] The maximum number of retries has been exceeded.",
+        "Answer from Java side is empty",
+        "Error while sending or receiving",
+        "Error while receiving",
+    ],
+    OutOfMemoryError: [
+        f"{RECENT}Java heap space",
+        f"{RECENT}GC overhead limit exceeded",
+        "Traceback (most recent call last)\nMemoryError",
+    ],
+    OtherVersionError: ["[PYTHON_VERSION_MISMATCH] Python in worker has different version", "No module named 'polars'"],
+    PermanentError: [
+        f"{RECENT}org.apache.spark.SparkRuntimeException: x",
+        f"{RECENT}org.apache.spark.SparkDateTimeException: x",
+        f"{RECENT}org.apache.spark.SparkNumberFormatException: x",
+        f"{RECENT}org.apache.spark.SparkArrayIndexOutOfBoundsException: x",
+        "status = StatusCode.PERMISSION_DENIED",
+        "java.nio.file.AccessDeniedException: s3a://b/t",
+        "S3Exception: x (Service: S3, Status Code: 401, Request ID: 1)",
+        "S3Exception: x (Service: S3, Status Code: 403, Request ID: 1)",
+        "S3Exception: InvalidAccessKeyId",
+        "S3Exception: SignatureDoesNotMatch",
+        "S3Exception: NoSuchBucket",
+        "org.apache.hadoop.fs.s3a.UnknownStoreException: s3a://b/",
+        f"{CALLED}Results are larger than spark.driver.maxResultSize",
+    ],
+    TransientError: [f"{RECENT}S3Exception: x (Service: S3, Status Code: 503, Request ID: 1)", "x"],
+}
+"""What each of them says by itself; nothing else in it gives its kind away."""
+
+
+@pytest.mark.parametrize(("kind", "said"), [(kind, said) for kind, every in WORDS.items() for said in every])
+def test_every_word_that_gives_a_kind_away(kind: type[Exception], said: str) -> None:
+    assert type(as_ours(RuntimeError(said))) is kind
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("x"), EOFError("x")])
+def test_a_connection_that_ended_is_a_lost_process(error: Exception) -> None:
+    assert type(as_ours(error)) is LostJobError
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AnalysisException",
+        "ArithmeticException",
+        "ArrayIndexOutOfBoundsException",
+        "DateTimeException",
+        "IllegalArgumentException",
+        "NumberFormatException",
+        "ParseException",
+        "PySparkAttributeError",
+        "PySparkNotImplementedError",
+        "PySparkTypeError",
+        "PySparkValueError",
+        "SparkRuntimeException",
+        "UnsupportedOperationException",
+    ],
+)
+def test_what_pyspark_refuses_is_permanent(name: str) -> None:
     """By its name alone: Spark is not needed here."""
-
-
-class SparkRuntimeException(Exception):  # noqa: N818
-    """The same."""
+    assert type(as_ours(type(name, (Exception,), {})("x"))) is PermanentError
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        AnalysisException("no such column"),
-        SparkRuntimeException("no such field"),
+        ModuleNotFoundError("x"),
         TypeError("cannot pickle '_thread.lock' object"),
         PicklingError("Can't pickle <lambda>"),
         ValueError("not a port"),
     ],
 )
-def test_what_fails_each_time_is_permanent(error: Exception) -> None:
+def test_what_cannot_be_handed_over_is_permanent(error: Exception) -> None:
     assert type(as_ours(error)) is PermanentError
 
 
@@ -127,6 +193,9 @@ REMOTE = SparkSettings(remote="sc://h:443/;token=hush-hush;use_ssl=true")
         (f"{CALLED}java.lang.IllegalArgumentException: System memory 1 must be at least 2.", PermanentError),
         (f"{CALLED}org.apache.spark.SparkException: Could not parse Master URL: 'here'", PermanentError),
         ("[CANNOT_MODIFY_CONFIG] spark.executor.memory", PermanentError),
+        (f"{CALLED}java.lang.NumberFormatException: Size must be specified as bytes", PermanentError),
+        (f"{CALLED}java.lang.ClassNotFoundException: org.example.Listener", PermanentError),
+        ("java.lang.UnsupportedClassVersionError: compiled by a more recent version of Java", PermanentError),
     ],
 )
 def test_why_there_is_no_session_says_whether_it_is_tried_again(said: str, kind: type[Exception]) -> None:

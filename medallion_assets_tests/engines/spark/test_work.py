@@ -6,18 +6,32 @@ import importlib
 import pickle
 import sys
 import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from zipimport import zipimporter
 
 import pytest
 
-pytest.importorskip("pyarrow")
-
 from medallion_assets.engines.spark.versions import OtherVersionError
-from medallion_assets.engines.spark.work import answers
+from medallion_assets_tests.services.spark import spark_package
+
+Work = Callable[[Iterable[Any], bytes, dict[str, str]], Iterator[Any]]
 
 
-def test_a_task_leaves_no_zip_to_be_read_anew_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def answers() -> Work:
+    """What an executor imports, which imports pyarrow."""
+    spark_package("pyspark")
+    spark_package("pyarrow")
+    from medallion_assets.engines.spark.work import answers
+
+    return answers
+
+
+def test_a_task_leaves_no_zip_to_be_read_anew_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: Work
+) -> None:
     path = str(tmp_path / "project.zip")
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("zipped_first.py", "")
@@ -30,9 +44,8 @@ def test_a_task_leaves_no_zip_to_be_read_anew_by_the_next(tmp_path: Path, monkey
     assert importlib.import_module("zipped_second").__name__ == "zipped_second"
 
 
-def test_work_that_names_a_module_which_is_not_there_says_what_to_do() -> None:
+def test_work_that_names_a_module_which_is_not_there_says_what_to_do(answers: Work) -> None:
     """No error of the item, that would be raised as it was and tried again."""
-    pytest.importorskip("pyspark")
     import pyarrow as pa
 
     items = pa.record_batch([pa.array([0]), pa.array([pickle.dumps(1)], pa.binary())], names=["number", "item"])

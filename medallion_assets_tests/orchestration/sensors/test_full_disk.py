@@ -23,29 +23,17 @@ from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sens
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests.orchestration.sensors.test_run_outcomes import DEFINITIONS, run
 from medallion_assets_tests.pipeline import CATALOG
-from medallion_assets_tests.services.full_disk import SmallDisk, small_disk
 from medallion_assets_tests.services.listeners import Webhook, web_server
-from medallion_assets_tests.services.processes import ServiceMissingError
+from medallion_assets_tests.services.small_disk import SmallDisk
 
 NOW = datetime.now(UTC)
 KNOWN = Alert(key="known", kind="failure", what="an export was refused", where="bronze", do="look at it")
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    try:
-        with small_disk(folder) as mounted:
-            yield mounted
-    except ServiceMissingError as missing:
-        pytest.skip(str(missing))
-
-
-@pytest.fixture
-def lake(disk: SmallDisk) -> Lakehouse:
+def lake(small_disk: SmallDisk) -> Lakehouse:
     """A lakehouse on the disk, in whose outbox one alert waits already."""
-    lakehouse = Lakehouse(catalog=CATALOG, url=str(disk.path / "lakehouse"))
+    lakehouse = Lakehouse(catalog=CATALOG, url=str(small_disk.path / "lakehouse"))
     raise_alerts(lakehouse, [KNOWN], NOW)
     return lakehouse
 
@@ -83,38 +71,38 @@ def sender(lake: Lakehouse, instance: dg.DagsterInstance, settings: Settings) ->
         assert isinstance(alert_sender_sensor(settings)(context), dg.SensorResult)
 
 
-def broken(disk: SmallDisk, how: str) -> None:
-    disk.fill() if how == "the disk is full" else disk.set_read_only(is_read_only=True)
+def broken(small_disk: SmallDisk, how: str) -> None:
+    small_disk.fill() if how == "the disk is full" else small_disk.set_read_only(is_read_only=True)
 
 
-def mended(disk: SmallDisk, how: str) -> None:
-    disk.empty() if how == "the disk is full" else disk.set_read_only(is_read_only=False)
+def mended(small_disk: SmallDisk, how: str) -> None:
+    small_disk.free() if how == "the disk is full" else small_disk.set_read_only(is_read_only=False)
 
 
 @pytest.mark.parametrize(
     ("how", "kind"), [("the disk is full", DiskFullError), ("the disk is read-only", PermanentError)]
 )
 def test_every_writer_is_told_what_it_is_and_where(
-    disk: SmallDisk, lake: Lakehouse, how: str, kind: type[Exception]
+    small_disk: SmallDisk, lake: Lakehouse, how: str, kind: type[Exception]
 ) -> None:
     """Not in the words of the libraries: to append, and to make a table."""
-    broken(disk, how)
+    broken(small_disk, how)
     for write in (lambda: raise_alerts(lake, [_alert("new")], NOW), lambda: lake.ready(PIPELINE_RUNS)):
-        with pytest.raises(kind, match=rf"^operations\.\w+: {how}; expected: .*{disk.path}") as raised:
+        with pytest.raises(kind, match=rf"^operations\.\w+: {how}; expected: .*{small_disk.path}") as raised:
             write()
         assert raised.type is kind
 
 
 @pytest.mark.parametrize("how", ["the disk is full", "the disk is read-only"])
 def test_people_are_told_once_and_sensors_go_on(
-    disk: SmallDisk,
+    small_disk: SmallDisk,
     lake: Lakehouse,
     settings: Settings,
     hook: Webhook,
     dagster_instance: dg.DagsterInstance,
     how: str,
 ) -> None:
-    broken(disk, how)
+    broken(small_disk, how)
     run(dagster_instance, fails="it broke")
     cursor = outcomes(lake, dagster_instance, settings, None)
     for _ in range(2):
@@ -123,7 +111,7 @@ def test_people_are_told_once_and_sensors_go_on(
     told = hook.titles
     assert len(told) == len(set(told)) == 3
     assert [any(words in title for title in told) for words in (how, "it broke", "an export was refused")] == [True] * 3
-    mended(disk, how)
+    mended(small_disk, how)
     outcomes(lake, dagster_instance, settings, None)
     assert outcomes(lake, dagster_instance, settings, cursor) >= cursor
     sender(lake, dagster_instance, settings)
@@ -132,10 +120,10 @@ def test_people_are_told_once_and_sensors_go_on(
 
 
 def test_what_no_channel_takes_is_tried_again(
-    disk: SmallDisk, lake: Lakehouse, settings: Settings, hook: Webhook, dagster_instance: dg.DagsterInstance
+    small_disk: SmallDisk, lake: Lakehouse, settings: Settings, hook: Webhook, dagster_instance: dg.DagsterInstance
 ) -> None:
     """The cursor waits at the run whose alert could not be kept or sent."""
-    disk.fill()
+    small_disk.fill()
     run(dagster_instance, fails="it broke")
     hook.status = 503
     cursor = outcomes(lake, dagster_instance, settings, None)
