@@ -32,6 +32,8 @@ DAYS = 400
 FIRST_DAY = date(2024, 1, 1)
 BEGINNING_MICROS = 1_700_000_000_000_000
 CHANGED_MICROS = 1_760_000_000_000_000
+PART_ROWS = 500_000
+"""What judging makes a part of: 128 MB of lines."""
 CASES: dict[str, tuple[int, int, int]] = {
     "1,000,000 changes on the last 10 days": (1_000_000, 10, 0),
     "1,000 changes on 3 days": (1_000, 3, 0),
@@ -92,13 +94,12 @@ def changes(total: int, count: int, days: int, moves: int) -> pl.DataFrame:
 
 
 def upsert(lake: str, source: str) -> None:
-    """The changes through the merge that refine uses, in blocks as judging hands them over."""
+    """The changes through the merge that refine uses, in parts as judging hands them over."""
     silver = Lakehouse(catalog=CATALOG, url=lake).open(TABLE)
     whole = pl.scan_parquet(source)
-    size = silver.lakehouse.engine.bounds.block_rows
     count = whole.select(pl.len()).collect().item()
     events = whole.with_columns(pl.lit(value=False).alias("_is_delete"), pl.lit(value=True).alias("_is_incremental"))
-    parts = [events.select(event_schema(TABLE).names()).slice(start, size) for start in range(0, count, size)]
+    parts = [events.select(event_schema(TABLE).names()).slice(start, PART_ROWS) for start in range(0, count, PART_ROWS)]
     nobody = pl.DataFrame(schema={"transaction_id": pl.String, "_export_id": pl.String})
     with tempfile.TemporaryDirectory() as folder:
         fulls = FullExports(applied=[], applying=None, bad_keys=nobody)

@@ -142,6 +142,13 @@ class DaysItem:
         held = self.held[day].scan() if chosen is None else self.held[day].scan().filter(chosen)
         return held.collect(engine="streaming").sort(list(self.derived.table.key))
 
+    def is_held(self, new: pl.DataFrame, day: date) -> bool:
+        """Whether the table has these rows of a day, and no others; it is not read where the log has another number."""
+        counted = self.held[day].rows
+        if counted and sum(counted) != new.height:
+            return False
+        return self.held_rows(day).equals(new.sort(list(self.derived.table.key)))
+
     def of_day(self, rows: pl.DataFrame, day: date) -> pl.DataFrame:
         """Those of `rows` that are of a day."""
         return rows.filter(pl.col(str(self.derived.table.partition_by)) == day)
@@ -163,11 +170,10 @@ def _make_days(item: DaysItem) -> _MadeDays:
     if item.parts > 1:
         return _make_long_day(item)
     rows = item.rows()
-    key = list(item.derived.table.key)
     made = _MadeDays(days=item.days, rows_in=item.rows_in, rows_out=rows.height, differing=[], staged=[], removed=[])
     for day in item.days:
         new = item.of_day(rows, day)
-        if item.held_rows(day).equals(new.sort(key)):
+        if item.is_held(new, day):
             continue
         made.differing.append(day)
         made.removed.extend(item.held[day].paths)

@@ -30,6 +30,7 @@ def small_bounds(records: int) -> Bounds:
         block_rows=records,
         block_bytes=300 * records,
         group_rows=records,
+        days_rows=records,
         group_bytes=60,
         keys=records,
         hashes=records,
