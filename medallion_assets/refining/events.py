@@ -84,12 +84,18 @@ def files_of_exports(
         files = files.filter(pl.col("path").is_in(list(paths)))
     if not wanted or not files.height:
         return [], snapshot.scan(paths=[])
-    if "min._export_id" in files.columns:  # null where the log has no bounds of a file
-        low, high = pl.col("min._export_id"), pl.col("max._export_id")
-        files = files.filter(((low <= max(wanted)) & (high >= min(wanted))).fill_null(value=True))
+    files = may_hold(files, wanted)
     of_these = pl.col("_export_id").is_in(wanted)
     held = [path for path in files["path"] if snapshot.scan(paths=[path]).filter(of_these).head(1).collect().height]
     return held, snapshot.scan(paths=held).filter(~of_these)
+
+
+def may_hold(files: pl.DataFrame, export_ids: Collection[str]) -> pl.DataFrame:
+    """Those of `Snapshot.files` that may hold rows of some exports, by their bounds in the log, if these are there."""
+    if not export_ids or "min._export_id" not in files.columns:
+        return files
+    low, high = pl.col("min._export_id"), pl.col("max._export_id")
+    return files.filter(((low <= max(export_ids)) & (high >= min(export_ids))).fill_null(value=True))
 
 
 def tombstones(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 
@@ -21,9 +22,9 @@ from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.fingerprints import RULES_NOTE, fingerprint, rules_with
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.engines.blocks import Block, blocks, in_turns
+from medallion_assets.engines.engine import PutAside
 from medallion_assets.engines.pieces import row_group_rows
-from medallion_assets.refining.events import POSITION, files_of_exports
+from medallion_assets.refining.events import POSITION, files_of_exports, may_hold
 from medallion_assets.refining.typing.decode import decode
 
 
@@ -181,20 +182,26 @@ def bad_keys(lakehouse: Lakehouse, loaded: Loaded, fulls: Iterable[Batch]) -> pl
     """The keys whose record was bad in full exports: key columns and `_export_id` (rule K1: these stay untouched)."""
     table = loaded.table
     exports = {export.id: export for export in fulls}
-    names = [*table.key, "_export_id"]
     schema = {name: kind for name, kind in polars_schema(table).items() if name in table.key}
     empty = pl.DataFrame(schema={**schema, "_export_id": pl.String})
     contract = quarantine_table(table)
     if not exports or not lakehouse.exists(contract):
         return empty
-    rows = lakehouse.open(contract).scan().filter(pl.col("_export_id").is_in(list(exports)))
+    held, engine = lakehouse.open(contract), lakehouse.engine
+    if not held.files.height:
+        return empty
+    files = may_hold(held.files, exports)
+    if int(files["num_records"].sum()) <= engine.bounds.block_rows:
+        engine = engine.here  # what is one block is not worth a job
+    find = partial(_keys_of_block, loaded=loaded, exports=exports)
+    keys = list(engine.map_blocks(find, held.part(paths=files["path"])))
+    return pl.concat([empty, *keys]).unique()
 
-    def read(block: Block) -> pl.DataFrame:
-        records = decode(with_window(block.taken(), exports.values()), table, loaded.source)
-        return records.select(names).drop_nulls().unique()
 
-    keys = list(in_turns(read, blocks(rows, lakehouse.engine.bounds)))
-    return pl.concat(keys).unique() if keys else empty
+def _keys_of_block(rows: pl.DataFrame, _: PutAside, *, loaded: Loaded, exports: Mapping[str, Batch]) -> pl.DataFrame:
+    table, bad = loaded.table, rows.filter(pl.col("_export_id").is_in(list(exports)))
+    decoded = decode(with_window(bad, exports.values()), table, loaded.source)
+    return decoded.select(*table.key, "_export_id").drop_nulls().unique()
 
 
 def with_window(rows: pl.DataFrame, exports: Iterable[Batch]) -> pl.DataFrame:

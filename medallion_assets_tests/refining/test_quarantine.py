@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.engines.aside import Place
+from medallion_assets.engines.files import Files
+from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.quarantine import bad_keys, quarantine, quarantine_table
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.engines.cutting import small_bounds
 from medallion_assets_tests.faults.injection import COMMITS, Call, disturbed
 from medallion_assets_tests.oracle.lines import item_line, key_of, transaction, upsert_line
 from medallion_assets_tests.oracle.model import TRANSACTIONS
@@ -18,6 +24,21 @@ from medallion_assets_tests.refining.planting import AT_MICROS, HOUR, full_of, l
 
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
 KEPT = quarantine_table(SILVER)
+
+
+@dataclass(frozen=True)
+class Elsewhere(PolarsEngine):
+    """Notes the files that others would be handed."""
+
+    handed: list[Files] = field(default_factory=list)
+
+    def map_blocks(self, function: Any, files: Files, *, folder: Place | None = None) -> Any:
+        self.handed.append(files)
+        return super().map_blocks(function, files, folder=folder)
+
+    @property
+    def here(self) -> PolarsEngine:
+        return PolarsEngine()
 
 
 def judged(*export_ids: str) -> pl.LazyFrame:
@@ -111,7 +132,12 @@ def test_bad_keys_are_those_of_full_exports_whose_key_can_be_read(tmp_path: Path
     exports = exports_in(lakehouse.open(bronze_table(TRANSACTIONS)), EXPORTS)
     found = bad_keys(lakehouse, pipeline.declared(SILVER), exports[:2][:1]).sort("transaction_id")
     assert found.rows() == [("bad", picture.export_id), ("twice", picture.export_id)]
-    everything = bad_keys(lakehouse, pipeline.declared(SILVER), [one for one in exports if one.is_full])
+    fulls = [one for one in exports if one.is_full]
+    everything = bad_keys(lakehouse, pipeline.declared(SILVER), fulls)
     assert set(everything["transaction_id"]) == {"bad", "twice", "late"}
     assert bad_keys(lakehouse, pipeline.declared(SILVER), []).schema == everything.schema
     assert bad_keys(lake(tmp_path / "new"), pipeline.declared(SILVER), exports).height == 0
+    others = Elsewhere(bounds=replace(small_bounds(2), group_rows=1))
+    elsewhere = bad_keys(replace(lakehouse, engine=others), pipeline.declared(SILVER), fulls)
+    assert elsewhere.sort(elsewhere.columns).equals(everything.sort(everything.columns))
+    assert len(others.handed) == 1  # what is more than a block
