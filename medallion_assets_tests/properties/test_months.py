@@ -4,36 +4,47 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.deriving.build import build
+from medallion_assets.engines.engine import Engine
+from medallion_assets.engines.polars import PolarsEngine
+from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE
 from medallion_assets.pipelines.ecommerce.pipeline import EVENTS, REVENUE
+from medallion_assets_tests.engines.cutting import CuttingEngine, small_bounds
 from medallion_assets_tests.oracle.file_strategies import arrivals
 from medallion_assets_tests.oracle.month_strategies import HEADER, Version, versions
 from medallion_assets_tests.oracle.months import MonthFile, brand_revenue, months
+from medallion_assets_tests.pipeline import default_engine
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.refining.months import WRITTEN, Shop
 
 
-@examples()
-@given(data=st.data(), given=versions())
-def test_any_order_of_versions_gives_the_same_tables(data: st.DataObject, given: tuple[Version, ...]) -> None:
-    """E1 to E6: each batch is refined as it arrives, and only what it restated is built."""
+def check_months(data: st.DataObject, given: tuple[Version, ...], engine: Callable[[], Engine]) -> None:
+    """Each batch is refined as it arrives, and only what it restated is built; each stage asks for its engine."""
     with TemporaryDirectory() as folder:
         shop = Shop(Path(folder), loaded=EVENTS)
         read: list[MonthFile] = []
         for batch in data.draw(arrivals(given)):
             read += {version.name: _land(shop, Path(folder), version) for version in batch}.values()
-            done = shop.run()
+            shop.lakehouse = replace(shop.lakehouse, engine=engine())
+            shop.ingest()
+            shop.lakehouse = replace(shop.lakehouse, engine=engine())
+            done = shop.refine()
             assert not done.held
-            build(shop.lakehouse, REVENUE, sorted(day for day in done.restated if day))
+            restated = sorted(day for day in done.restated if day)
+            build(replace(shop.lakehouse, engine=engine()), REVENUE, restated)
         truth = months(read).values()
         assert _rows(shop) == sorted((tuple(sorted(row.items())) for month in truth for row in month.rows), key=repr)
         quarantined = {(batch_id, line, frozenset(reasons)) for batch_id, line, reasons in shop.quarantined()}
@@ -41,6 +52,25 @@ def test_any_order_of_versions_gives_the_same_tables(data: st.DataObject, given:
         assert shop.bronze() == sorted(month.batch_id for month in truth)
         revenue = shop.lakehouse.open(BRAND_REVENUE).scan().sort("event_month", "brand").collect().to_dicts()
         assert revenue == [row for month in truth for row in brand_revenue(month)]
+
+
+@examples()
+@given(data=st.data(), given=versions())
+def test_any_order_of_versions_gives_the_same_tables(data: st.DataObject, given: tuple[Version, ...]) -> None:
+    """E1 to E6."""
+    check_months(data, given, default_engine)
+
+
+@pytest.mark.slow
+@examples(3)
+@given(data=st.data(), given=versions(), seed=st.integers(0, 2**32))
+def test_whatever_engine_each_stage_gets(
+    data: st.DataObject, given: tuple[Version, ...], seed: int, spark: SparkEngine
+) -> None:
+    """The same rules, on Polars, one that cuts anywhere, Spark, and Spark a few rows at a time."""
+    choice = random.Random(seed)
+    engines = [PolarsEngine(), CuttingEngine(choice), spark, replace(spark, bounds=small_bounds(3))]
+    check_months(data, given, lambda: choice.choice(engines))
 
 
 def _land(shop: Shop, folder: Path, version: Version) -> MonthFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from botocore.exceptions import ClientError
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.names import SERVICES
 from medallion_assets_tests.services.postgres import PostgresServer
+from medallion_assets_tests.services.processes import REPOSITORY
 from medallion_assets_tests.services.s3 import S3Server
 
 pytest_plugins = ("pytester",)
@@ -78,3 +80,11 @@ def test_a_service_that_nobody_knows_cannot_be_required(
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     (said,) = [line for line in result.errlines if "MEDALLION_REQUIRE" in line]
     assert said.endswith(f"expected: some of {', '.join(SERVICES)}; found: sparc; do: correct the name")
+
+
+def test_ci_requires_every_service_that_any_machine_can_have() -> None:
+    """A disk where it may mount one; a limit of memory only `make test-faults` asks for."""
+    ci = (REPOSITORY / ".ci" / "run").read_text()
+    (named,) = re.findall(r"^MEDALLION_REQUIRE=(\S+)\$disk make test-all$", ci, re.MULTILINE)
+    assert "disk=,small_disk;" in ci
+    assert {*named.split(","), "small_disk", "memory_limit"} == set(SERVICES)
