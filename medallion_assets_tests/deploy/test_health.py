@@ -75,7 +75,7 @@ def test_a_database_that_is_down_hides_no_other_part(tmp_path: Path) -> None:
     code, parts = health(DAGSTER_HOME=str(tmp_path), DAGSTER_POSTGRES_URL=url, MEDALLION_TRIGGERS="on")
     assert (code, [*parts]) == (
         1,
-        ["settings", "secrets", "postgresql", "disk", "code-server", "daemon", "sensors", "webserver"],
+        ["settings", "secrets", "postgresql", "disk", "code-server", "daemon", "fork-server", "sensors", "webserver"],
     )
     assert "no connection to" in parts["postgresql"]["found"]
     assert all(part["do"] for part in parts.values() if not part["is_well"])
