@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -33,7 +33,7 @@ FORK_SERVER = ("-m", "medallion_assets.orchestration.runs.forks", "-m", "medalli
 
 def main(parent: int, dagster_home: Path, arguments: list[str]) -> int:
     """Run Python with these arguments; hand SIGINT on to it, and return its exit code. No run outlives it."""
-    with subprocess.Popen([sys.executable, *arguments]) as process, _started_again([*FORK_SERVER]) as look:
+    with _started(arguments) as process, _started_again(FORK_SERVER) as look:
 
         def end(_number: int = 0, _frame: FrameType | None = None) -> None:
             process.send_signal(signal.SIGINT)
@@ -52,17 +52,21 @@ def main(parent: int, dagster_home: Path, arguments: list[str]) -> int:
         return process.returncode
 
 
+def _started(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, *arguments])  # noqa: S603 - our own commands
+
+
 @contextmanager
-def _started_again(arguments: list[str]) -> Iterator[Callable[[float], None]]:
+def _started_again(arguments: Sequence[str]) -> Iterator[Callable[[float], None]]:
     """Run Python with these arguments while the block runs; it gives what starts it again when it has ended."""
-    process, again_at = subprocess.Popen([sys.executable, *arguments]), 0.0  # noqa: S603 - our own command
+    process, again_at = _started(arguments), 0.0
 
     def look(now: float) -> None:
         nonlocal process, again_at
         if process.poll() is None:
             again_at = now + AGAIN_SECONDS
         elif now >= again_at:
-            process = subprocess.Popen([sys.executable, *arguments])  # noqa: S603 - the same
+            process = _started(arguments)
 
     try:
         yield look

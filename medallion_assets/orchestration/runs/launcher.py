@@ -5,9 +5,9 @@ Does not: starting a process (worker.py), runs that nobody else watches (watch.p
 monitoring), asking again (triggers).
 
 Dagster's default launcher asks the code server to start runs, answers no question about their health, and cannot end
-them once that server was replaced. Here the launching process starts them itself, or has them forked. So a run needs no code server; one
-that is killed during a launch changes nothing. A run that is lost did nothing wrong: it is started anew at once, a few
-times, where a run that failed waits for its trigger to ask again.
+them once that server was replaced. Here the launching process starts them itself, or has them forked. So a run needs
+no code server; one that is killed during a launch changes nothing. A run that is lost did nothing wrong: it is started
+anew at once, a few times, where a run that failed waits for its trigger to ask again.
 """
 
 from __future__ import annotations

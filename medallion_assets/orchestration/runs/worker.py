@@ -74,7 +74,7 @@ def _expect_no_more_variables(run: dg.DagsterRun, instance: dg.DagsterInstance) 
     loader = instance.get_ref().secrets_loader
     location = run.remote_job_origin.location_name if run.remote_job_origin else None
     if loader is not None and loader.get_secrets_for_environment(location):
-        raise NoForkError("Dagster adds variables to its environment before it imports (a .env file, a loader of secrets)")
+        raise NoForkError("Dagster adds variables to its environment before it imports (secrets, a .env file)")
 
 
 def _started(executable: str, environment: dict[str, str], hold: Hold) -> Worker:

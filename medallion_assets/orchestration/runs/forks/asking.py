@@ -61,19 +61,17 @@ def fork_worker(home: Path, request: Request, hold: Hold) -> ForkedWorker:
     try:
         with suppress(OSError):  # it may refuse without reading; what it said can be read all the same
             say(connection, request)
-        answer = _answer(connection)
-        if answer.refusal:
-            raise NoForkError(answer.refusal)
-        hold.note(RunProcess.of(answer.pid, is_worker=True))
+        pid = _ready(connection)
+        hold.note(RunProcess.of(pid, is_worker=True))
         try:
             socket.send_fds(connection, [GO], [hold.file, OUTPUT, ERRORS])
         except OSError as error:
-            raise NoForkError(f"the fork server's child {answer.pid} ended before it began: {error}") from error
+            raise NoForkError(f"the fork server's child {pid} ended before it began: {error}") from error
         connection.settimeout(None)
     except BaseException:
         connection.close()
         raise
-    return ForkedWorker(answer.pid, connection)
+    return ForkedWorker(pid, connection)
 
 
 def expect_forks(environment: Mapping[str, str]) -> str:
@@ -88,9 +86,7 @@ def expect_forks(environment: Mapping[str, str]) -> str:
         with _connected(Path(environment.get("DAGSTER_HOME", ""))) as connection:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_WR)
-            answer = _answer(connection)
-        if answer.refusal:
-            raise NoForkError(answer.refusal)
+            _ready(connection)
     except NoForkError as error:
         raise NoForkError(f"{error.what}; the processes of runs are started meanwhile", do=LOG_OF_IT) from error
     return "the process of each run is forked"
@@ -112,7 +108,8 @@ def _connected(home: Path) -> socket.socket:
         raise NoForkError(f"the fork server cannot be asked: {error}") from error
 
 
-def _answer(connection: socket.socket) -> Answer:
+def _ready(connection: socket.socket) -> int:
+    """The process id of a fork that is ready."""
     try:
         said = hear(connection)
     except TimeoutError as error:
@@ -121,7 +118,10 @@ def _answer(connection: socket.socket) -> Answer:
         raise NoForkError(f"the fork server, or its child, ended meanwhile: {error}") from error
     if said is None:
         raise NoForkError("the fork server, or its child, ended meanwhile")
-    return Answer(**said)  # type: ignore[arg-type]
+    answer = Answer(**said)  # type: ignore[arg-type]
+    if answer.refusal:
+        raise NoForkError(answer.refusal)
+    return answer.pid
 
 
 def _umask() -> int | None:

@@ -86,9 +86,10 @@ class Imported:
 
     def _heed(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Note which files are opened: modules, and what they read when they are imported."""
-        if self._is_importing and event == "open" and isinstance(arguments[0], str | bytes):
-            if not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
-                self._opened.add(os.path.abspath(os.fsdecode(arguments[0])))  # noqa: PTH100 - a link stays one
+        if not self._is_importing or event != "open" or not isinstance(arguments[0], str | bytes):
+            return
+        if not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
+            self._opened.add(str(Path(os.fsdecode(arguments[0])).absolute()))
 
     def _paths(self) -> Iterable[str]:
         modules = {getattr(module, "__file__", None) for module in list(sys.modules.values())}

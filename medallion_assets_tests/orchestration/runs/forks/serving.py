@@ -58,5 +58,3 @@ def _listens(home: Path, process: psutil.Popen) -> bool:
 def is_fork_of(process: psutil.Process, server: psutil.Popen) -> bool:
     """Whether a process was forked by this server, and not started."""
     return process.ppid() == server.pid and process.cmdline() == server.cmdline()
-
-

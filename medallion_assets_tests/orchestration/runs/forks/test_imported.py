@@ -50,7 +50,9 @@ def told(folder: Path, module: str, body: str) -> Any:
 
 def test_forks_compute_and_write_and_all_of_them_end(tmp_path: Path) -> None:
     """From a process that has imported the whole graph. Each has random names of its own for what it writes."""
-    body = WORK.format(folder=tmp_path / "tables") + f"""
+    body = (
+        WORK.format(folder=tmp_path / "tables")
+        + f"""
 for number in range({FORKS}):
     assert imported.problem() is None, imported.problem()
     if (pid := fork()) == 0:
@@ -59,6 +61,7 @@ for number in range({FORKS}):
         os._exit(0)
     tell(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
+    )
     (tmp_path / "tables").mkdir()
     assert told(tmp_path, "medallion_assets.definitions", body) == [0] * FORKS
     names = [path.name for path in (tmp_path / "tables").glob("*/*.parquet")]
@@ -89,7 +92,8 @@ def test_a_module_that_computes_when_it_is_imported_is_not_forked(tmp_path: Path
 
 def test_code_or_a_file_that_changes_is_noticed(tmp_path: Path) -> None:
     """A module that was imported, one that it imports, and what it reads besides; a new date alone is enough."""
-    (tmp_path / "module_of_a_user.py").write_text("import other\nfrom pathlib import Path\nPath(other.FILE).read_text()")
+    code = "import other\nfrom pathlib import Path\nPath(other.FILE).read_text()"
+    (tmp_path / "module_of_a_user.py").write_text(code)
     (tmp_path / "other.py").write_text(f"FILE = {str(tmp_path / 'specs.json')!r}")
     (tmp_path / "specs.json").write_text("{}")
     for path in tmp_path.iterdir():
