@@ -33,7 +33,7 @@ FORK_SERVER = ("-m", "medallion_assets.orchestration.runs.forks", "-m", "medalli
 
 def main(parent: int, dagster_home: Path, arguments: list[str]) -> int:
     """Run Python with these arguments; hand SIGINT on to it, and return its exit code. No run outlives it."""
-    with _started(arguments) as process, _started_again(FORK_SERVER) as look:
+    with _started(arguments) as process, started_again(FORK_SERVER) as look:
 
         def end(_number: int = 0, _frame: FrameType | None = None) -> None:
             process.send_signal(signal.SIGINT)
@@ -57,7 +57,7 @@ def _started(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def _started_again(arguments: Sequence[str]) -> Iterator[Callable[[float], None]]:
+def started_again(arguments: Sequence[str]) -> Iterator[Callable[[float], None]]:
     """Run Python with these arguments while the block runs; it gives what starts it again when it has ended."""
     process, again_at = _started(arguments), 0.0
 

@@ -86,8 +86,8 @@ class Call:
                 result = dbtRunner(manifest=manifest, callbacks=[self._tell]).invoke(
                     [*quiet, *private, command, *options, "--target-path", str(self.run / "target")]
                 )
-        if result.exception is not None and not isinstance(result.exception, Exception):
-            raise result.exception
+                if result.exception is not None and not isinstance(result.exception, Exception):
+                    raise result.exception
         if result.exception is not None:
             raise PermanentError(
                 f"dbt cannot {command} the project {self.project.name}",

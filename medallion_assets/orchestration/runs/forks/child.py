@@ -12,11 +12,10 @@ import socket
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NoReturn
 
-from medallion_assets.orchestration.runs.forks.imported import Imported
+from medallion_assets.orchestration.runs.forks.imported import COMMAND, Imported
 from medallion_assets.orchestration.runs.forks.messages import GO, Answer, Request, hear, say
 from medallion_assets.settings.environment import set_environment
 
@@ -30,7 +29,6 @@ OF_A_PROCESS = frozenset(
     }
 )
 """Variables that say something of one process, and are not read when the definitions are imported."""
-COMMAND = ("dagster", "api", "execute_run")
 
 
 @dataclass(frozen=True)
@@ -116,5 +114,4 @@ def carry_out(handed: Handed, imported: Imported) -> NoReturn:
     with suppress(OSError):  # what `top` and `ps -e` show of it; Linux alone lets a process say that
         Path("/proc/self/comm").write_text("medallion-run")
     sys.argv = list(COMMAND)
-    (script,) = entry_points(group="console_scripts", name=COMMAND[0])
-    sys.exit(script.load()())
+    sys.exit(imported.command())

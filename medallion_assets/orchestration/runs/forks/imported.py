@@ -17,8 +17,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from traceback import format_exception_only
 from typing import Any
@@ -28,8 +30,19 @@ from medallion_assets.settings import inherited_environment
 HARMLESS_THREADS = frozenset({"jemalloc_bg_thd", "polars-ooc-clea"})
 """Those of memory allocators, which take care of forks, and one that sleeps until Polars has written to its disk."""
 THREADS = Path("/proc/self/task")
-LATER = ()
-"""What a run imports only once it is at work."""
+LATER = (
+    "alembic",
+    "boto3.dynamodb.types",
+    "dagster_postgres",
+    "fsspec.implementations.local",
+    "psycopg2.extras",
+    "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.dialects.sqlite",
+    "upath",
+)
+"""What a run imports only once it is at work, as far as it is installed."""
+COMMAND = ("dagster", "api", "execute_run")
+"""What a run is, in any process."""
 OF_THE_SYSTEM = ("/proc/", "/sys/", "/dev/")
 NANOSECONDS = 1_000_000_000
 Stamp = tuple[int, int, int, int]
@@ -38,20 +51,25 @@ Stamp = tuple[int, int, int, int]
 class Imported:
     """A module that was imported with all that it needs. `failure` says why it could not be; None when it was.
 
-    `environment` is what it was imported with, `variables` what libraries have set in it meanwhile.
+    `command` is Dagster's, for any program of it. `environment` is what it was imported with, `variables` what libraries have set in it meanwhile.
     """
 
-    def __init__(self, module: str, later: Iterable[str] = LATER) -> None:
+    def __init__(self, module: str) -> None:
         self.module = module
         self.failure: str | None = None
+        self.command: Callable[[], object]
         self.environment = inherited_environment()
         self._opened: set[str] = set()
         self._is_importing = True
         began_at = time.time_ns() // NANOSECONDS * NANOSECONDS  # a file system may know whole seconds alone
         sys.addaudithook(self._heed)
         try:
-            for name in (module, *later):
-                importlib.import_module(name)
+            importlib.import_module(module)
+            for name in LATER:
+                if find_spec(name.partition(".")[0]):
+                    importlib.import_module(name)
+            (script,) = entry_points(group="console_scripts", name=COMMAND[0])
+            self.command = script.load()
         except Exception as error:  # noqa: BLE001 - whatever a user's module raises is told to whoever asks
             self.failure = "".join(format_exception_only(error)).strip()
         self._is_importing = False

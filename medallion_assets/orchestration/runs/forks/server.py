@@ -22,7 +22,7 @@ from typing import NoReturn
 
 from medallion_assets.orchestration.notify import notify
 from medallion_assets.orchestration.runs.forks.child import await_run, carry_out
-from medallion_assets.orchestration.runs.forks.imported import LATER, Imported
+from medallion_assets.orchestration.runs.forks.imported import Imported
 from medallion_assets.orchestration.runs.forks.messages import Answer, listen, say
 
 LOOK_SECONDS = 5.0
@@ -32,7 +32,7 @@ AGAIN_SECONDS = 60.0
 
 def main(home: Path, module: str) -> NoReturn:
     """Serve below $DAGSTER_HOME until the code on disk is another; whoever supervises it starts it again."""
-    imported = Imported(module, later=LATER)
+    imported = Imported(module)
     if imported.failure:
         tell(f"{imported.problem()}; runs are started instead")
     with listen(home) as listener:
