@@ -51,7 +51,8 @@ Stamp = tuple[int, int, int, int]
 class Imported:
     """A module that was imported with all that it needs. `failure` says why it could not be; None when it was.
 
-    `command` is Dagster's, for any program of it. `environment` is what it was imported with, `variables` what libraries have set in it meanwhile.
+    `command` is Dagster's, for any program of it. `environment` is what it was imported with, `variables` what
+    libraries have set in it meanwhile.
     """
 
     def __init__(self, module: str) -> None:
