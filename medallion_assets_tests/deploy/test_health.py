@@ -198,6 +198,15 @@ def test_processes_that_are_down_are_told(tmp_path: Path) -> None:
     assert "journalctl -u medallion-code-server" in parts["code-server"]["do"]
 
 
+def test_a_fork_server_that_is_not_there_is_told_unless_none_is_to_be(tmp_path: Path) -> None:
+    code, parts = health("--only", "fork-server", DAGSTER_HOME=str(tmp_path))
+    answer = parts["fork-server"]
+    said = f"no fork server listens at {tmp_path}/fork-server; the processes of runs are started meanwhile"
+    assert (code, answer["found"]) == (1, said)
+    assert "journalctl -u medallion-fork-server" in answer["do"]
+    assert health("--only", "fork-server", DAGSTER_HOME=str(tmp_path), MEDALLION_FORK_RUNS="no")[0] == 0
+
+
 class Sensors:
     """A real code server with the sensors of this project, which no daemon evaluates; ticks are put down by hand."""
 
