@@ -168,11 +168,19 @@ def _port() -> int:
     return int(os.environ.get("MEDALLION_CODE_SERVER_PORT", "4266"))
 
 
+def fork_server() -> str:
+    """The process from which runs are forked forks one, or none is to be forked."""
+    from medallion_assets.orchestration.runs.forks.asking import expect_forks
+
+    return expect_forks(os.environ)
+
+
 def webserver() -> str:
     """The UI answers, and knows the definitions."""
     import requests
 
-    base = f"http://{_host()}:{os.environ.get('MEDALLION_UI_PORT', '3000')}"
+    host = os.environ.get("MEDALLION_UI_HOST", "127.0.0.1").replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - from here
+    base = f"http://{host}:{os.environ.get('MEDALLION_UI_PORT', '3000')}"
     try:
         version = requests.get(f"{base}/server_info", timeout=SECONDS).json()["dagster_version"]
         answer = requests.post(f"{base}/graphql", json={"query": LOCATIONS}, timeout=SECONDS)
@@ -194,12 +202,8 @@ def daemon() -> str:
 
     try:
         with dg.DagsterInstance.get() as instance:
-            statuses = get_daemon_statuses(
-                instance,
-                instance.get_required_daemon_types(),
-                ignore_errors=True,
-                heartbeat_tolerance_seconds=HEARTBEAT_SECONDS,
-            )
+            kinds, seconds = instance.get_required_daemon_types(), HEARTBEAT_SECONDS
+            statuses = get_daemon_statuses(instance, kinds, ignore_errors=True, heartbeat_tolerance_seconds=seconds)
     except Exception as error:
         found = f"Dagster's instance cannot be read: {type(error).__name__}: {error}"
         raise NotWellError(found, "see postgresql above; DAGSTER_HOME must hold dagster.yaml") from error
@@ -229,6 +233,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "disk": disk,
     "code-server": code_server,
     "daemon": daemon,
+    "fork-server": fork_server,
     "sensors": sensors,
     "webserver": webserver,
 }
@@ -285,11 +290,6 @@ def main(
             page.add_row(answer.part, "well" if answer.is_well else "NOT WELL", answer.found, answer.do)
         console.print(page)
     raise typer.Exit(0 if is_well else 1)
-
-
-def _host() -> str:
-    """The address at which the UI is reached from this host."""
-    return os.environ.get("MEDALLION_UI_HOST", "127.0.0.1").replace("0.0.0.0", "127.0.0.1")  # noqa: S104
 
 
 def _log(process: str) -> str:

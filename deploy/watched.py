@@ -14,18 +14,18 @@ same process: when the process stands still it says nothing either.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import suppress
 from functools import cache
 from importlib.metadata import entry_points
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
+
+from medallion_assets.orchestration.notify import notify
 
 LOOK_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
@@ -146,13 +146,6 @@ def tell(look: Look, say: Callable[[bytes], object], sleep: Callable[[float], ob
         elif not has_answered and time.monotonic() - began_at < START_SECONDS:
             say(b"WATCHDOG=1")
         sleep(LOOK_SECONDS)
-
-
-def notify(message: bytes) -> None:
-    """Say something to the supervisor, if there is one that listens."""
-    place = os.environ.get("NOTIFY_SOCKET", "")
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to:
-        to.sendto(message, f"\0{place[1:]}" if place.startswith("@") else place)
 
 
 def _answers(look: Look) -> bool:

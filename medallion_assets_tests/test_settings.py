@@ -91,6 +91,7 @@ def test_places_are_absolute_paths_or_s3(value: str, place: str) -> None:
         ("MEDALLION_MISSED_DAYS", "ask", "one of close, skip"),
         ("MEDALLION_DAILY_DONE_BY", "six", "a time of day"),
         ("MEDALLION_CREATE_TABLES", "perhaps", "one of no, yes"),
+        ("MEDALLION_FORK_RUNS", "perhaps", "one of yes, no"),
         ("MEDALLION_SERVING_PREFIX", "our tables/", "such as staging_"),
         ("MEDALLION_SERVING_PREFIX", "x" * 201, "at most 200"),
         ("MEDALLION_PUBLISH_SAMPLES", "yes", "names of DynamoDB tables, or the id of a lakehouse"),

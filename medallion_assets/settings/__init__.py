@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
 from pathlib import Path
@@ -165,6 +164,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     compute, host, token = read_compute(env), _databricks_host(env), env.get("DATABRICKS_TOKEN", "")
     expect_startable(compute, lakehouse_url=lakehouse_url, databricks_host=host, databricks_token=token)
     pipelines = _pipelines(env)
+    forks_runs(env)  # a wrong value is refused here, not when the first run is launched
     return Settings(
         home=home,
         raw_url=raw_url,
@@ -208,19 +208,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+def forks_runs(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether runs are forked from a process that has imported everything, where one is there."""
+    return choice(os.environ if environment is None else environment, "MEDALLION_FORK_RUNS", ("yes", "no")) == "yes"
+
+
 def inherited_environment() -> dict[str, str]:
     """The environment of this process, for a process that it starts."""
     return dict(os.environ)
-
-
-@contextmanager
-def hidden_variables(prefix: str) -> Iterator[None]:
-    """Take the variables that begin with `prefix` out of the environment, for a library that would obey them."""
-    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(prefix)}
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)
 
 
 def normalise_url(value: str, *, name: str) -> str:

@@ -17,7 +17,9 @@ from dagster._core.workspace.config_schema import process_workspace_config
 from medallion_assets_tests.services.processes import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
-PROCESSES = ("code-server", "daemon", "webserver")
+PROCESSES = ("code-server", "daemon", "webserver", "fork-server")
+PARENTS = ("daemon", "fork-server")
+"""Those whose children are runs."""
 
 
 def read(name: str) -> dict[str, Any]:
@@ -54,17 +56,18 @@ def commands() -> dict[str, str]:
 @pytest.mark.parametrize("process", PROCESSES)
 def test_systemd_and_the_supervisor_start_the_same_command(process: str) -> None:
     unit = (DEPLOY / "systemd" / f"medallion-{process}.service").read_text()
-    (started,) = re.findall(r"^ExecStart=/opt/medallion/(.*)$", unit, re.MULTILINE)
+    (started,) = re.findall(r"^ExecStart=/opt/medallion/(?:\.venv/bin/)?(.*)$", unit, re.MULTILINE)
     assert re.sub(r"\$\{(\w+)\}", r"$\1", started) == commands()[process]
     assert set(commands()) == set(PROCESSES)
 
 
-def test_a_daemon_that_is_started_again_ends_no_run_and_a_stop_of_the_whole_does() -> None:
-    daemon = (DEPLOY / "systemd" / "medallion-daemon.service").read_text()
+@pytest.mark.parametrize("process", PARENTS)
+def test_a_parent_of_runs_that_is_started_again_ends_none_and_a_stop_of_the_whole_does(process: str) -> None:
+    parent = (DEPLOY / "systemd" / f"medallion-{process}.service").read_text()
     runs = (DEPLOY / "systemd" / "medallion-runs.service").read_text()
-    assert "KillMode=process\n" in daemon
-    assert "JoinsNamespaceOf=medallion-runs.service\n" in daemon  # or its runs would lose their temporary files
-    assert re.search(r"^After=.*\bmedallion-runs.service$", daemon, re.MULTILINE)  # so it is stopped before
+    assert "KillMode=process\n" in parent
+    assert "JoinsNamespaceOf=medallion-runs.service\n" in parent  # or its runs would lose their temporary files
+    assert re.search(r"^After=.*\bmedallion-runs.service$", parent, re.MULTILINE)  # so it is stopped before
     assert "ExecStop=/opt/medallion/deploy/end-runs\n" in runs
     assert "PartOf=medallion.target\n" in runs
 
@@ -106,9 +109,19 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     assert (found, done.returncode) == ([], 0)
 
 
-def test_a_run_that_is_killed_for_memory_ends_no_other() -> None:
+@pytest.mark.parametrize("process", PARENTS)
+def test_a_run_that_is_killed_for_memory_ends_no_other(process: str) -> None:
     """Unless it is told otherwise, systemd stops the whole unit."""
-    assert "\nOOMPolicy=continue\n" in (DEPLOY / "systemd" / "medallion-daemon.service").read_text()
+    assert "\nOOMPolicy=continue\n" in (DEPLOY / "systemd" / f"medallion-{process}.service").read_text()
+
+
+def test_the_fork_server_is_started_again_with_the_code_server_and_runs_have_the_daemons_limits() -> None:
+    """New code is for both. A forked run may do what one may that the daemon started."""
+    units = {name: (DEPLOY / "systemd" / f"medallion-{name}.service").read_text() for name in PROCESSES}
+    assert "\nPartOf=medallion.target medallion-code-server.service\n" in units["fork-server"]
+    assert re.search(r"^Wants=.*\bmedallion-fork-server.service$", units["code-server"], re.MULTILINE)
+    limits = {name: unit.partition("# The process sees the system")[2] for name, unit in units.items()}
+    assert limits["fork-server"] == limits["daemon"]
 
 
 def test_the_example_names_every_setting_and_no_other() -> None:

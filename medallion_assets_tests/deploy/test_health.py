@@ -75,7 +75,7 @@ def test_a_database_that_is_down_hides_no_other_part(tmp_path: Path) -> None:
     code, parts = health(DAGSTER_HOME=str(tmp_path), DAGSTER_POSTGRES_URL=url, MEDALLION_TRIGGERS="on")
     assert (code, [*parts]) == (
         1,
-        ["settings", "secrets", "postgresql", "disk", "code-server", "daemon", "sensors", "webserver"],
+        ["settings", "secrets", "postgresql", "disk", "code-server", "daemon", "fork-server", "sensors", "webserver"],
     )
     assert "no connection to" in parts["postgresql"]["found"]
     assert all(part["do"] for part in parts.values() if not part["is_well"])
@@ -196,6 +196,15 @@ def test_processes_that_are_down_are_told(tmp_path: Path) -> None:
     assert [answer["is_well"] for answer in parts.values()] == [False, False]
     assert "journalctl -u medallion-webserver" in parts["webserver"]["do"]
     assert "journalctl -u medallion-code-server" in parts["code-server"]["do"]
+
+
+def test_a_fork_server_that_is_not_there_is_told_unless_none_is_to_be(tmp_path: Path) -> None:
+    code, parts = health("--only", "fork-server", DAGSTER_HOME=str(tmp_path))
+    answer = parts["fork-server"]
+    said = f"no fork server listens at {tmp_path}/fork-server; the processes of runs are started meanwhile"
+    assert (code, answer["found"]) == (1, said)
+    assert "journalctl -u medallion-fork-server" in answer["do"]
+    assert health("--only", "fork-server", DAGSTER_HOME=str(tmp_path), MEDALLION_FORK_RUNS="no")[0] == 0
 
 
 class Sensors:

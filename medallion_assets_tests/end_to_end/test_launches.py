@@ -25,11 +25,16 @@ from medallion_assets.orchestration.runs.locks import is_held, noted
 from medallion_assets.orchestration.runs.restart import LOST_TAG
 from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets_tests.end_to_end.test_production import FINISHED
-from medallion_assets_tests.services.daemon import Deployment, deployment
+from medallion_assets_tests.services.daemon import FORKED, Deployment, deployment
 from medallion_assets_tests.services.postgres import PostgresServer
 
 KILLS = int(os.environ.get("MEDALLION_KILLS") or 0)
-PARTS = {"daemon": ("dagster-daemon",), "code server": ("grpc",), "worker": ()}
+PARTS = {
+    "daemon": ("dagster-daemon",),
+    "code server": ("grpc",),
+    "fork server": ("medallion_assets.orchestration.runs.forks",),
+    "worker": (),
+}
 SETTLED_SECONDS = 120.0
 TICKS_SECONDS = {signal.SIGKILL: 60.0, signal.SIGSTOP: 150.0}
 """What ended is started again at once; what stands still is killed after a minute of silence."""
@@ -99,6 +104,29 @@ def test_ticks_go_on_when_a_process_is_killed_or_stands_still(
     wait_for(lambda: any(at > began_at + 5 for at in ticks(production).values()), "a tick", TICKS_SECONDS[how])
     tell(f"{part} {how.name}", f"a tick after {time.time() - began_at:.0f} s")
     assert production.process(*PARTS[part]) != process
+
+
+def test_runs_are_forked(production: Deployment, instance: dg.DagsterInstance) -> None:
+    """The daemon and the fork server have one environment, settings and code."""
+    worker = worker_of(instance, at_work(production))
+    assert worker is not None
+    assert worker.name() == FORKED, production.end_of_log()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_runs_go_on_without_a_fork_server_and_it_is_started_again(
+    how: signal.Signals, production: Deployment, instance: dg.DagsterInstance, tell: Callable[[str, str], None]
+) -> None:
+    before = at_work(production)
+    wait_for(lambda: production.process(*PARTS["fork server"]), "it is there")
+    server = production.process(*PARTS["fork server"])
+    assert server is not None
+    server.send_signal(how)
+    since = time.monotonic()
+    for run_id in (before, asked(production)):
+        assert [run.status for run in settled(instance, run_id)] == [dg.DagsterRunStatus.SUCCESS]
+    wait_for(lambda: production.process(*PARTS["fork server"]) not in (None, server), "another one")
+    tell(f"fork server {how.name}", f"another one after {time.monotonic() - since:.0f} s")
 
 
 def test_a_run_is_terminated_whose_code_server_is_another_by_now(

@@ -1,4 +1,4 @@
-"""The production deployment as it ships: `deploy/run` starts code server, daemon and web server on PostgreSQL.
+"""The production deployment as it ships: `deploy/run` starts its processes on PostgreSQL.
 
 Belongs here: starting it, asking it by GraphQL as the UI does, and killing every one of its processes.
 Does not: expectations of any kind (end_to_end), the services below it (postgres, dynamodb_local).
@@ -33,6 +33,8 @@ TERMINATE = """mutation ($run: String!) { terminateRun(runId: $run, terminatePol
 SENSORS = """{ sensorsOrError(repositorySelector: {
   repositoryLocationName: "medallion_assets", repositoryName: "__repository__" }) { ... on Sensors { results {
     name sensorState { ticks(limit: 5) { status timestamp } } } } } }"""
+FORKED = "medallion-run"
+"""What the process of a run is called that was forked."""
 REPOSITORY_OF_RUNS = {"repositoryLocationName": "medallion_assets", "repositoryName": "__repository__"}
 
 
@@ -158,13 +160,17 @@ class Deployment:
         return len(frozen)
 
     def processes(self, *words: str) -> list[psutil.Process]:
-        """Those of this deployment whose command lines hold all of the words, whoever is their parent by now."""
+        """Those of this deployment whose command lines hold all of the words, whoever is their parent by now.
+
+        Runs that were forked have that of the fork server, and a name of their own: no words find them.
+        """
         home = self.environment["MEDALLION_HOME"]
         return [
             one
-            for one in psutil.process_iter(["environ", "cmdline"])
+            for one in psutil.process_iter(["environ", "cmdline", "name"])
             if (one.info["environ"] or {}).get("MEDALLION_HOME") == home
             and set(words) <= set(one.info["cmdline"] or ())
+            and not (words and one.info["name"] == FORKED)
         ]
 
     def process(self, *words: str) -> psutil.Process | None:

@@ -6,7 +6,8 @@ Belongs here: what must outlive `medallion dev` by a moment. Does not: starting 
 
 What is killed ends none of its children: a daemon would go on, with no one to stop it. So this process leads a group of
 its own, holds the lock of the home (cli/home_lock.py) and looks whether its parent still lives; when it does not, it
-ends the group, itself included, and so frees the home. Runs are no part of the group; they are ended before.
+ends the group, itself included, and so frees the home. Runs are no part of the group; they are ended before. The fork
+server beside `dagster dev` is, and is started again whenever it ends.
 """
 
 from __future__ import annotations
@@ -16,20 +17,23 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
 from medallion_assets.orchestration.runs.locks import FOLDER, end_workers
 
 POLL_SECONDS = 0.5
+AGAIN_SECONDS = 5.0
 END_SECONDS = 75.0
 """Dagster gives each of its services a minute to end; what is left then is killed."""
+FORK_SERVER = ("-m", "medallion_assets.orchestration.runs.forks", "-m", "medallion_assets.definitions")
 
 
 def main(parent: int, dagster_home: Path, arguments: list[str]) -> int:
     """Run Python with these arguments; hand SIGINT on to it, and return its exit code. No run outlives it."""
-    with subprocess.Popen([sys.executable, *arguments]) as process:  # noqa: S603 - our own command
+    with _started(arguments) as process, started_again(FORK_SERVER) as look:
 
         def end(_number: int = 0, _frame: FrameType | None = None) -> None:
             process.send_signal(signal.SIGINT)
@@ -42,9 +46,33 @@ def main(parent: int, dagster_home: Path, arguments: list[str]) -> int:
                     process.wait(END_SECONDS)
                 end_workers(dagster_home / FOLDER)
                 os.killpg(0, signal.SIGKILL)
+            look(time.monotonic())
             time.sleep(POLL_SECONDS)
         end_workers(dagster_home / FOLDER)
         return process.returncode
+
+
+def _started(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, *arguments])  # noqa: S603 - our own commands
+
+
+@contextmanager
+def started_again(arguments: Sequence[str]) -> Iterator[Callable[[float], None]]:
+    """Run Python with these arguments while the block runs; it gives what starts it again when it has ended."""
+    process, again_at = _started(arguments), 0.0
+
+    def look(now: float) -> None:
+        nonlocal process, again_at
+        if process.poll() is None:
+            again_at = now + AGAIN_SECONDS
+        elif now >= again_at:
+            process = _started(arguments)
+
+    try:
+        yield look
+    finally:
+        process.kill()
+        process.wait()
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from medallion_assets.deriving.dbt.in_duckdb import DATABASE, IN_DUCKDB
 from medallion_assets.deriving.dbt.specs import FILE, Specs, expect_models, read_specs
 from medallion_assets.deriving.dbt.warehouse import Warehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.settings import hidden_variables
+from medallion_assets.settings.environment import hidden_variables
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -86,8 +86,8 @@ class Call:
                 result = dbtRunner(manifest=manifest, callbacks=[self._tell]).invoke(
                     [*quiet, *private, command, *options, "--target-path", str(self.run / "target")]
                 )
-        if result.exception is not None and not isinstance(result.exception, Exception):
-            raise result.exception
+                if result.exception is not None and not isinstance(result.exception, Exception):
+                    raise result.exception
         if result.exception is not None:
             raise PermanentError(
                 f"dbt cannot {command} the project {self.project.name}",

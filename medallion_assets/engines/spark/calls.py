@@ -30,7 +30,7 @@ def called(spark: Any, call: Callable[[], Result]) -> Result:
         with spark_failures():
             return in_a_thread(call)
     except BaseException:
-        _cancel(spark)
+        cancel(spark)
         raise
 
 
@@ -53,7 +53,7 @@ def in_a_thread(call: Callable[[], Result]) -> Result:
     return result[0]
 
 
-def _cancel(spark: Any) -> None:
+def cancel(spark: Any) -> None:
     """End what goes on in a session, if it answers."""
 
     def interrupt() -> None:

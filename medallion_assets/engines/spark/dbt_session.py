@@ -6,41 +6,42 @@ Does not: relations and their names (deriving.dbt.in_spark).
 dbt-spark makes or takes over a session by itself, with Hive, and turns ANSI mode off in it: an overflow, and text that
 is no number, would silently be null, in models and in whatever else the session computes. And it puts values of seeds
 into SQL as they are: a quote in one ends the text, and a missing one becomes 'None'.
+
+Nor does dbt end what goes on in its threads when it is interrupted, which a Connect server or a cluster would finish.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from medallion_assets.engines.spark.calls import CANCEL_SECONDS, cancel
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+AGAIN_SECONDS = 0.1
 
 
 @contextmanager
 def dbt_in(spark: SparkSession) -> Iterator[None]:
-    """Let dbt work in a session; one call of dbt goes on at a time."""
+    """Let dbt work in a session; one call of dbt goes on at a time. Of one that is interrupted nothing goes on."""
     from dbt.adapters.spark import session as of_dbt
-    from dbt_common.exceptions import DbtRuntimeError
-    from pyspark.errors import PySparkException
 
-    @contextmanager
-    def as_dbts() -> Iterator[None]:
-        try:
-            yield
-        except PySparkException as error:
-            raise DbtRuntimeError(str(error).partition("JVM stacktrace")[0].strip()) from error
+    statements = _Statements(spark)
 
     class Cursor(of_dbt.Cursor):  # type: ignore[misc]
         def execute(self, sql: str) -> None:
-            with as_dbts():
+            with statements.running():
                 self._df = spark.sql(sql)
 
         def fetchall(self) -> Any:
-            with as_dbts():
+            with statements.running():
                 return super().fetchall()
 
     class Connection(of_dbt.SessionConnectionWrapper):  # type: ignore[misc]
@@ -56,8 +57,45 @@ def dbt_in(spark: SparkSession) -> Iterator[None]:
     of_dbt.SessionConnectionWrapper = Connection
     try:
         yield
+    except BaseException:
+        statements.end()
+        raise
     finally:
         of_dbt.SessionConnectionWrapper = of_dbts
+
+
+@dataclass
+class _Statements:
+    """Those that run in dbt's threads."""
+
+    spark: SparkSession
+    are_over: bool = False
+    at_work: list[object] = field(default_factory=list)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """One more; what Spark says of it is dbt's error."""
+        from dbt_common.exceptions import DbtRuntimeError
+        from pyspark.errors import PySparkException
+
+        statement = object()
+        self.at_work.append(statement)
+        try:
+            if self.are_over:
+                raise DbtRuntimeError("the run was interrupted")
+            yield
+        except PySparkException as error:
+            raise DbtRuntimeError(str(error).partition("JVM stacktrace")[0].strip()) from error
+        finally:
+            self.at_work.remove(statement)
+
+    def end(self) -> None:
+        """Begin no other one, and end those at work: one may just be about to become a job, which is then ended."""
+        self.are_over = True
+        until = time.monotonic() + CANCEL_SECONDS
+        while self.at_work and time.monotonic() < until:
+            cancel(self.spark)
+            time.sleep(AGAIN_SECONDS)
 
 
 def _literal(value: Any) -> str:

@@ -5,16 +5,15 @@ Does not: starting a process (worker.py), runs that nobody else watches (watch.p
 monitoring), asking again (triggers).
 
 Dagster's default launcher asks the code server to start runs, answers no question about their health, and cannot end
-them once that server was replaced. Here the launching process starts them itself. So a run needs no code server; one
-that is killed during a launch changes nothing. A run that is lost did nothing wrong: it is started anew at once, a few
-times, where a run that failed waits for its trigger to ask again.
+them once that server was replaced. Here the launching process starts them itself, or has them forked. So a run needs
+no code server; one that is killed during a launch changes nothing. A run that is lost did nothing wrong: it is started
+anew at once, a few times, where a run that failed waits for its trigger to ask again.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -39,7 +38,7 @@ from medallion_assets.orchestration.runs.whereabouts import (
     reported_process,
     whereabouts,
 )
-from medallion_assets.orchestration.runs.worker import start_worker
+from medallion_assets.orchestration.runs.worker import Worker, start_worker
 
 ONE_AT_A_TIME = threading.Lock()
 """Runs are launched by several threads of one daemon."""
@@ -166,7 +165,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         allowed = allow_restart(self._instance, run) if is_gone else None
         return "\n".join(filter(None, [ended, allowed]))
 
-    def _start(self, run: dg.DagsterRun) -> subprocess.Popen[bytes] | None:
+    def _start(self, run: dg.DagsterRun) -> Worker | None:
         """Start the process of a run, unless there is one, or the run was given up meanwhile.
 
         It is held before anything waits for the database or for others, so that nobody calls the launch cut short.
@@ -192,7 +191,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         hold.let_go()
         return process
 
-    def _follow(self, process: subprocess.Popen[bytes], run: dg.DagsterRun) -> None:
+    def _follow(self, process: Worker, run: dg.DagsterRun) -> None:
         """Tell of the process, and notice at once when it ends. Nothing may fail here: it is at work already."""
         try:
             threading.Thread(target=self._wait, args=(process, run.run_id), name="run-wait", daemon=True).start()
@@ -200,7 +199,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         except Exception:
             LOG.exception("run %s: its process %s could not be reported", run.run_id, process.pid)
 
-    def _wait(self, process: subprocess.Popen[bytes], run_id: str) -> None:
+    def _wait(self, process: Worker, run_id: str) -> None:
         process.wait()
         try:
             if self._stop is not None:  # else nobody watches any more, and the storage is closed

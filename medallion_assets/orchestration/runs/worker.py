@@ -1,41 +1,86 @@
-"""The worker of a run: the process that carries it out, started by whoever launches the run.
+"""The worker of a run: the process that carries it out, forked or started by whoever launches the run.
 
-Belongs here: the command and the environment of a worker, and starting it in such a way that it holds its run.
-Does not: when runs are launched (launcher.py), what becomes of their processes (locks.py, watch.py).
+Belongs here: the command and the environment of a worker, and making it in such a way that it holds its run.
+Does not: how one is forked (forks), when runs are launched (launcher.py), what becomes of their processes (locks.py,
+watch.py).
 """
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
+from pathlib import Path
+from typing import Protocol
 
 import dagster as dg
 from dagster._grpc.types import ExecuteRunArgs
 
+from medallion_assets.orchestration.runs.forks.asking import NoForkError, NoForkServerError, fork_worker, request_for
 from medallion_assets.orchestration.runs.locks import Hold
 from medallion_assets.orchestration.runs.processes import RunProcess
-from medallion_assets.settings import inherited_environment
+from medallion_assets.settings import forks_runs, inherited_environment
 
 ARGUMENTS = "DAGSTER_EXECUTE_RUN_ARGS"
 """Where `dagster api execute_run` reads what it is to do. Command lines can be read by everybody on the host."""
 OF_ITS_PARENT = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 """What a supervisor says to its own child alone."""
+LOG = logging.getLogger(__name__)
 
 
-def start_worker(run: dg.DagsterRun, instance: dg.DagsterInstance, hold: Hold) -> subprocess.Popen[bytes]:
-    """Start the process that carries out a run that is held; from its first moment on it holds the run as well.
+class Worker(Protocol):
+    """A process that carries out a run."""
 
-    It needs nobody any more: neither the code server nor the process that starts it. It leads a session of its own, so
-    that signals for its parent do not reach it. What it prints goes where its parent's output goes.
+    @property
+    def pid(self) -> int:
+        """Its id."""
+
+    def wait(self) -> object:
+        """Wait until it has ended."""
+
+
+def start_worker(run: dg.DagsterRun, instance: dg.DagsterInstance, hold: Hold) -> Worker:
+    """Make the process that carries out a run that is held; from its first moment on it holds the run as well.
+
+    It needs nobody any more: neither the code server nor the process that makes it. It leads a session of its own, so
+    that signals for its parent do not reach it. What it prints goes where this process's output goes. Where there is a
+    fork server whose code, settings and environment are the run's, it forks one; else one is started.
     """
     origin = run.job_code_origin
     if origin is None:
         raise dg.DagsterInvariantViolationError(f"run {run.run_id} does not say which code it is to run")
+    executable = origin.repository_origin.executable_path or sys.executable
     arguments = ExecuteRunArgs(origin, run_id=run.run_id, instance_ref=instance.get_ref())
     kept = {name: value for name, value in inherited_environment().items() if name not in OF_ITS_PARENT}
+    environment = {**kept, ARGUMENTS: dg.serialize_value(arguments)}
+    if forks_runs():
+        try:
+            _expect_no_more_variables(run, instance)
+            module = getattr(origin.repository_origin.code_pointer, "module", None)
+            return fork_worker(Path(instance.root_directory), request_for(module, executable, environment), hold)
+        except NoForkServerError:
+            pass  # as in a command of one person; in a deployment its health says so
+        except NoForkError as error:
+            LOG.warning("run %s: its process is started, not forked: %s", run.run_id, error)
+    return _started(executable, environment, hold)
+
+
+def _expect_no_more_variables(run: dg.DagsterRun, instance: dg.DagsterInstance) -> None:
+    """See that Dagster adds no variables to a run before its code is imported, as a project's .env file may say.
+
+    Raises:
+        NoForkError: it does.
+    """
+    loader = instance.get_ref().secrets_loader
+    location = run.remote_job_origin.location_name if run.remote_job_origin else None
+    if loader is not None and loader.get_secrets_for_environment(location):
+        raise NoForkError("Dagster adds variables to its environment before it imports (secrets, a .env file)")
+
+
+def _started(executable: str, environment: dict[str, str], hold: Hold) -> Worker:
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [origin.repository_origin.executable_path or sys.executable, "-m", "dagster", "api", "execute_run"],
-        env={**kept, ARGUMENTS: dg.serialize_value(arguments)},
+        [executable, "-m", "dagster", "api", "execute_run"],
+        env=environment,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         pass_fds=(hold.file,),

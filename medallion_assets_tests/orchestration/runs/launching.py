@@ -44,6 +44,12 @@ class Launching:
         """A run that waits, not launched yet; its id. `origin` is where a code server has its job."""
         return self._make(dg.reconstructable(run_jobs.waiting), ["waits"], tags, origin)
 
+    def launch_telling(self) -> str:
+        """A run that tells what its process is like, launched."""
+        run_id = self._make(dg.reconstructable(run_jobs.telling), ["tells"])
+        self.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
+        return run_id
+
     def launch_side_by_side(self) -> str:
         """A run of two steps that wait at the same time, launched."""
         run_id = self._make(dg.reconstructable(run_jobs.side_by_side), ["left", "right"])

@@ -1,7 +1,9 @@
 """Jobs whose runs wait, for the tests of who starts, watches and ends their processes."""
 
+import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +38,32 @@ def waits(context: dg.OpExecutionContext) -> None:
 def waiting() -> None:
     """One step that waits."""
     waits()
+
+
+@dg.op(config_schema={"folder": str})
+def tells(context: dg.OpExecutionContext) -> None:
+    """Write what its process is like into `process`, in the folder."""
+    opened = [path for path in Path("/proc/self/fd").iterdir() if path.exists()]
+    files = {int(path.name): str(path.readlink()) for path in opened}
+    status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    facts = {
+        "environment": dict(os.environ),
+        "folder": str(Path.cwd()),
+        "leads its session": os.getsid(0) == os.getpgid(0) == os.getpid(),
+        "output": [files.get(number) for number in range(3)],
+        "status": {name: status[name].strip() for name in ("Umask", "SigBlk", "SigIgn", "SigCgt")},
+        "arguments": sys.argv[1:],
+        "files": sorted(Path(file).name for number, file in files.items() if number > 2),
+        "inheritable": [files[number] for number in files if number > 2 and os.get_inheritable(number)],
+    }
+    print("printed by the run")  # noqa: T201 - it is looked for
+    (Path(context.op_config["folder"]) / "process").write_text(json.dumps(facts))
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def telling() -> None:
+    """One step that tells what its process is like."""
+    tells()
 
 
 @dg.resource
@@ -91,4 +119,4 @@ def breaking() -> None:
 @dg.repository
 def repository() -> list[dg.JobDefinition]:
     """What a code server loads."""
-    return [waiting, side_by_side, breaking]
+    return [waiting, telling, side_by_side, breaking]

@@ -1,0 +1,132 @@
+"""The launcher's side: asking the fork server for the process of a run, or how it is.
+
+Belongs here: one request, its answer, and the word by which a fork begins.
+Does not: what is done without a fork (worker.py), the socket (messages.py).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from medallion_assets.errors import TransientError
+from medallion_assets.orchestration.runs.forks.messages import GO, NAME, Answer, Request, connect, hear, say
+from medallion_assets.orchestration.runs.locks import Hold
+from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, RunProcess, is_there, wait_while
+from medallion_assets.settings import forks_runs
+
+ANSWER_SECONDS = 5.0
+"""Later than that a process was as soon started: a fork takes 30 ms, on a host that is not overloaded."""
+OUTPUT, ERRORS = 1, 2
+LOG_OF_IT = "it is started again by itself; if it stays so, read its log (journalctl -u medallion-fork-server)"
+STATUS = Path("/proc/self/status")
+
+
+class NoForkError(TransientError):
+    """There is no fork, and there will be none: what it would have needed to begin was not sent."""
+
+
+class NoForkServerError(NoForkError):
+    """Nobody listens who would fork anything."""
+
+
+@dataclass(frozen=True)
+class ForkedWorker:
+    """The process of a run that was forked. Its end of the connection is closed when it ends, however that happens."""
+
+    pid: int
+    connection: socket.socket
+
+    def wait(self) -> None:
+        """Wait until it has ended, and holds nothing any more: its files are closed one after another."""
+        with self.connection, suppress(OSError):
+            while self.connection.recv(1):
+                pass
+        wait_while(lambda: is_there(self.pid), ENDED_SECONDS)
+
+
+def fork_worker(home: Path, request: Request, hold: Hold) -> ForkedWorker:
+    """Have a process forked that carries out a run which is held. It holds the run as well from its first moment on.
+
+    It begins once it was noted, and by the last word of this function alone. When that was not sent, it ends.
+
+    Raises:
+        NoForkError: nobody forked one, or not in time.
+        OSError: it cannot be noted.
+    """
+    connection = _connected(home)
+    try:
+        with suppress(OSError):  # it may refuse without reading; what it said can be read all the same
+            say(connection, request)
+        pid = _ready(connection)
+        hold.note(RunProcess.of(pid, is_worker=True))
+        try:
+            socket.send_fds(connection, [GO], [hold.file, OUTPUT, ERRORS])
+        except OSError as error:
+            raise NoForkError(f"the fork server's child {pid} ended before it began: {error}") from error
+        connection.settimeout(None)
+    except BaseException:
+        connection.close()
+        raise
+    return ForkedWorker(pid, connection)
+
+
+def expect_forks(environment: Mapping[str, str]) -> str:
+    """See that a process can be forked, where runs are to be: what was found. The process ends at once.
+
+    Raises:
+        NoForkError: none was forked.
+    """
+    if not forks_runs(environment):
+        return "MEDALLION_FORK_RUNS=no: the process of each run is started"
+    try:
+        with _connected(Path(environment.get("DAGSTER_HOME", ""))) as connection:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_WR)
+            _ready(connection)
+    except NoForkError as error:
+        raise NoForkError(f"{error.what}; the processes of runs are started meanwhile", do=LOG_OF_IT) from error
+    return "the process of each run is forked"
+
+
+def request_for(module: str | None, executable: str, environment: Mapping[str, str]) -> Request:
+    """The request of this process, for a run that it launches."""
+    return Request(
+        module=module, executable=executable, folder=str(Path.cwd()), umask=_umask(), environment=environment
+    )
+
+
+def _connected(home: Path) -> socket.socket:
+    try:
+        return connect(home, ANSWER_SECONDS)
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise NoForkServerError(f"no fork server listens at {home / NAME}") from error
+    except OSError as error:
+        raise NoForkError(f"the fork server cannot be asked: {error}") from error
+
+
+def _ready(connection: socket.socket) -> int:
+    """The process id of a fork that is ready."""
+    try:
+        said = hear(connection)
+    except TimeoutError as error:
+        raise NoForkError(f"the fork server did not answer within {ANSWER_SECONDS:g} s") from error
+    except OSError as error:
+        raise NoForkError(f"the fork server, or its child, ended meanwhile: {error}") from error
+    if said is None:
+        raise NoForkError("the fork server, or its child, ended meanwhile")
+    answer = Answer(**said)  # type: ignore[arg-type]
+    if answer.refusal:
+        raise NoForkError(answer.refusal)
+    return answer.pid
+
+
+def _umask() -> int | None:
+    """What nobody can read of itself without a moment in which it is another; None where the kernel does not tell."""
+    with suppress(OSError, ValueError):
+        (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("Umask:"))
+        return int(line.split()[1], 8)
+    return None

@@ -1,0 +1,139 @@
+"""What the process that is forked has imported: whether it is what a new process would import, and safe to fork.
+
+Belongs here: importing, the files and threads that came of it.
+Does not: forking (server.py), what differs from run to run (child.py).
+
+A thread that holds a lock at the moment of a fork holds it for ever in the child. The threads that Polars and delta-rs
+start when they are imported do no harm: runs that were forked beside them ended, all of them. Those that compute do:
+after one query of Polars a child hangs, after one write of delta-rs it panics. So threads are known by name, and a
+process with any other is not forked.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from traceback import format_exception_only
+from typing import Any
+
+from medallion_assets.settings import inherited_environment
+
+HARMLESS_THREADS = frozenset({"jemalloc_bg_thd", "polars-ooc-clea"})
+"""Those of memory allocators, which take care of forks, and one that sleeps until Polars has written to its disk."""
+THREADS = Path("/proc/self/task")
+LATER = (
+    "alembic",
+    "boto3.dynamodb.types",
+    "dagster_postgres",
+    "fsspec.implementations.local",
+    "psycopg2.extras",
+    "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.dialects.sqlite",
+    "upath",
+)
+"""What a run imports only once it is at work, as far as it is installed."""
+COMMAND = ("dagster", "api", "execute_run")
+"""What a run is, in any process."""
+OF_THE_SYSTEM = ("/proc/", "/sys/", "/dev/")
+NANOSECONDS = 1_000_000_000
+Stamp = tuple[int, int, int, int]
+
+
+class Imported:
+    """A module that was imported with all that it needs. `failure` says why it could not be; None when it was.
+
+    `command` is Dagster's, for any program of it. `environment` is what it was imported with, `variables` what
+    libraries have set in it meanwhile.
+    """
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        self.failure: str | None = None
+        self.command: Callable[[], object]
+        self.environment = inherited_environment()
+        self._opened: set[str] = set()
+        self._is_importing = True
+        began_at = time.time_ns() // NANOSECONDS * NANOSECONDS  # a file system may know whole seconds alone
+        sys.addaudithook(self._heed)
+        try:
+            importlib.import_module(module)
+            for name in LATER:
+                if find_spec(name.partition(".")[0]):
+                    importlib.import_module(name)
+            (script,) = entry_points(group="console_scripts", name=COMMAND[0])
+            self.command = script.load()
+        except Exception as error:  # noqa: BLE001 - whatever a user's module raises is told to whoever asks
+            self.failure = "".join(format_exception_only(error)).strip()
+        self._is_importing = False
+        self.variables = dict(inherited_environment().items() - self.environment.items())
+        self._stamps = {path: stamp for path in self._paths() if (stamp := stamp_of(path))}
+        self._changed = {path for path, stamp in self._stamps.items() if stamp[1] >= began_at}
+        gc.collect()
+        gc.freeze()  # so that no collection in a child writes to memory which all of them share
+
+    def changed(self) -> str | None:
+        """A file that was read and is another by now, so that a new process would have other code; None: there is none.
+
+        The files are all modules that are loaded, and whatever else was opened while they were imported.
+        """
+        gone = (path for path, stamp in self._stamps.items() if stamp_of(path) != stamp)
+        return next(iter(self._changed), None) or next(gone, None)
+
+    def problem(self) -> str | None:
+        """Why no run can be forked from this process; None when one can."""
+        if self.failure is not None:
+            return f"{self.module} cannot be imported: {self.failure}"
+        try:
+            unknown = sorted(threads() - HARMLESS_THREADS)
+        except OSError:
+            return "its threads have no names here: runs are forked on Linux alone"
+        if unknown:
+            return (
+                f"it has threads, and a fork of it could hang: {', '.join(unknown)}. "
+                f"Does {self.module}, or a module of a pipeline, compute when it is imported?"
+            )
+        return None
+
+    def _heed(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Note which files are opened: modules, and what they read when they are imported."""
+        if not self._is_importing or event != "open" or not isinstance(arguments[0], str | bytes):
+            return
+        if not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
+            self._opened.add(str(Path(os.fsdecode(arguments[0])).absolute()))
+
+    def _paths(self) -> Iterable[str]:
+        modules = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+        for path in sorted(self._opened | {path for path in modules if isinstance(path, str)}):
+            if not path.startswith(OF_THE_SYSTEM) and not path.endswith(".pyc"):
+                yield path
+
+
+def threads() -> set[str]:
+    """The names of this process's threads, whoever started them, but for the one that asks.
+
+    Raises:
+        OSError: this system does not tell them.
+    """
+    own = str(threading.get_native_id())
+    found = set()
+    for task in THREADS.iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            found |= {(task / "comm").read_text().strip()} if task.name != own else set()
+    return found
+
+
+def stamp_of(path: str) -> Stamp | None:
+    """What differs once a file is written or replaced; None where there is none. Its time of change cannot be set."""
+    with suppress(OSError):
+        found = Path(path).stat()
+        return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+    return None

@@ -1,0 +1,118 @@
+"""What the launcher of a run and its fork say to each other, over a socket below $DAGSTER_HOME.
+
+Belongs here: the place of the socket, and one message on it.
+Does not: who says what when (asking.py, child.py).
+
+The launcher says what the run is to have; the fork answers that it is ready, or why it is not to be used. Only the
+launcher's last word, which brings the run's lock, lets it begin. Whoever gives up before that closes the connection.
+So there is one process a run, whichever answer is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+NAME = "fork-server"
+GO = b"go"
+PATH_BYTES = 100
+"""The path of a socket may have some 104 to 108 bytes, depending on the system."""
+LENGTH_BYTES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a run is to have: all that a process which its launcher starts would have inherited, and its arguments.
+
+    `module` is where its job is defined; None where that is no module.
+    """
+
+    module: str | None
+    executable: str
+    folder: str
+    umask: int | None
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What comes back: the fork's process id, and why it is not to be used; empty when it is."""
+
+    pid: int
+    refusal: str = ""
+
+
+def say(connection: socket.socket, what: Request | Answer) -> None:
+    """Send a message."""
+    text = json.dumps(asdict(what)).encode()
+    connection.sendall(len(text).to_bytes(LENGTH_BYTES) + text)
+
+
+def hear(connection: socket.socket) -> dict[str, object] | None:
+    """The fields of the next message; None when the other side has closed the connection instead."""
+    length = _exactly(connection, LENGTH_BYTES)
+    text = None if length is None else _exactly(connection, int.from_bytes(length))
+    return None if text is None else dict(json.loads(text))
+
+
+def listen(home: Path) -> socket.socket:
+    """A socket below $DAGSTER_HOME for this account alone. It takes the place of one that a killed process left."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    new = f"{NAME}.{os.getpid()}"
+    with _address(home, new) as address:
+        with suppress(FileNotFoundError):
+            (home / new).unlink()
+        before = os.umask(0o177)
+        try:
+            listener.bind(address)
+        finally:
+            os.umask(before)
+        listener.listen()
+        (home / new).rename(home / NAME)
+    return listener
+
+
+def connect(home: Path, seconds: float) -> socket.socket:
+    """A connection to whoever listens there; it waits so long for anything that it does.
+
+    Raises:
+        OSError: nobody listens.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(seconds)
+    try:
+        with _address(home, NAME) as address:
+            connection.connect(address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def _address(home: Path, name: str) -> Iterator[str]:
+    """The path of a socket, which the kernel wants short: that of a long folder goes by the opened folder."""
+    path = str(home / name)
+    if len(os.fsencode(path)) <= PATH_BYTES:
+        yield path
+        return
+    folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{name}"
+    finally:
+        os.close(folder)
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes | None:
+    found = bytearray()
+    while len(found) < size:
+        part = connection.recv(min(size - len(found), 1 << 16))
+        if not part:
+            return None
+        found += part
+    return bytes(found)

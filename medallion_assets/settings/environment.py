@@ -1,0 +1,27 @@
+"""Changing the environment of this process: for good, or while a library works that would obey it.
+
+Belongs here: what changes it. Does not: reading settings from it (settings/__init__.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+
+def set_environment(environment: Mapping[str, str]) -> None:
+    """Give this process another environment than it inherited."""
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    os.environ.update(environment)
+
+
+@contextmanager
+def hidden_variables(prefix: str) -> Iterator[None]:
+    """Take the variables that begin with `prefix` out of the environment, for a library that would obey them."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(prefix)}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)

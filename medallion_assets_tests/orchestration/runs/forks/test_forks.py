@@ -1,0 +1,239 @@
+"""A run that is forked is one that was started, in all that anybody can see of it; and there is one process of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psutil
+import pytest
+from dagster._core.launcher import WorkerStatus
+
+from medallion_assets.orchestration.runs.forks import asking
+from medallion_assets.orchestration.runs.forks.asking import NoForkError, expect_forks
+from medallion_assets.orchestration.runs.locks import Hold, is_held, known_runs
+from medallion_assets.orchestration.runs.whereabouts import folder_of
+from medallion_assets_tests.orchestration.runs.forks.serving import fork_server, is_fork_of
+from medallion_assets_tests.orchestration.runs.launching import Launching, health, launching, wait_until
+from medallion_assets_tests.orchestration.runs.test_processes import gone
+
+Status = dg.DagsterRunStatus
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("same_environment")]
+
+
+@pytest.fixture
+def server(runs: Launching) -> Iterator[psutil.Popen]:
+    with fork_server(runs.instance.root_directory, log=runs.folder / "log") as one:
+        yield one
+
+
+def facts(runs: Launching) -> dict[str, Any]:
+    """What the process of a run tells of itself."""
+    run_id = runs.launch_telling()
+    runs.wait_for(run_id, Status.SUCCESS)
+    found = json.loads((runs.folder / "process").read_text())
+    found["environment"].pop("DAGSTER_EXECUTE_RUN_ARGS")
+    found["output"] = [Path(file).suffix or file for file in found["output"]]  # captured, in files of any name
+    kinds = (name.replace(run_id, "its lock").partition(":")[0] for name in found.pop("files"))
+    found["files"] = Counter(Path(kind).suffix or kind for kind in kinds)
+    (found["inherited"],) = (Path(file).name == run_id for file in found.pop("inheritable"))
+    return dict(found)
+
+
+def test_it_is_as_a_run_that_was_started(
+    runs: Launching, server: psutil.Popen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Environment, folder, session, signals, output, arguments; and its files, but for its end of a connection."""
+    before = os.umask(0o027)
+    try:
+        forked = facts(runs)
+        monkeypatch.setenv("MEDALLION_FORK_RUNS", "no")
+        started = facts(runs)
+    finally:
+        os.umask(before)
+    assert started["environment"].pop("MEDALLION_FORK_RUNS") == "no"
+    files, usual = forked.pop("files"), started.pop("files")
+    assert forked == started
+    assert files - usual == {"socket": 1}
+    assert files["its lock"] == 1
+    assert (forked["status"]["Umask"], forked["leads its session"]) == ("0027", True)
+    assert server.is_running()
+
+
+def test_it_lives_on_when_its_parent_is_killed_and_the_next_ones_are_started(
+    runs: Launching, server: psutil.Popen
+) -> None:
+    run_id = runs.at_work()
+    process = runs.process(run_id)
+    assert is_fork_of(process, server)
+    assert health(runs, run_id) == (WorkerStatus.RUNNING, None)
+    server.kill()
+    server.wait()
+    other = runs.at_work()
+    assert runs.process(other).cmdline()[1:] == ["-m", "dagster", "api", "execute_run"]
+    (runs.folder / "go").touch()
+    for one in (run_id, other):
+        runs.wait_for(one, Status.SUCCESS)
+    wait_until(lambda: known_runs(folder_of(runs.instance)) == [], "their locks are removed")
+
+
+def test_one_that_is_killed_is_lost_at_once_and_leaves_nothing(runs: Launching, server: psutil.Popen) -> None:
+    run_id = runs.at_work()
+    process, child = runs.process(run_id), int((runs.folder / "child").read_text())
+    assert is_fork_of(process, server)
+    process.kill()
+    runs.wait_for(run_id, Status.FAILURE)
+    assert "the process of this run is gone, and it was STARTED still" in runs.said(run_id)
+    assert runs.run(run_id).tags["dagster/max_retries"] == "1"
+    assert gone(child)
+    wait_until(lambda: not server.children(), "no zombie is left")
+
+
+def test_one_that_is_terminated_ends_with_its_children(runs: Launching, server: psutil.Popen) -> None:
+    run_id = runs.at_work()
+    process, child = runs.process(run_id), int((runs.folder / "child").read_text())
+    assert is_fork_of(process, server)
+    assert runs.launcher.terminate(run_id)
+    assert gone(process.pid)
+    assert gone(child)
+    runs.wait_for(run_id, Status.CANCELED)
+
+
+def test_its_steps_may_have_processes_of_their_own(runs: Launching, server: psutil.Popen) -> None:
+    run_id = runs.launch_side_by_side()
+    wait_until(lambda: all((runs.folder / f"{step}.0").exists() for step in ("left", "right")), "both are at work")
+    assert is_fork_of(runs.process(run_id), server)
+    (runs.folder / "go").touch()
+    runs.wait_for(run_id, Status.SUCCESS)
+
+
+def test_what_it_prints_is_shown(runs: Launching, server: psutil.Popen) -> None:  # noqa: ARG001 - it forks
+    run_id = runs.launch_telling()
+    runs.wait_for(run_id, Status.SUCCESS)
+    logs = Path(runs.instance.root_directory, "storage", run_id, "compute_logs")
+    assert "printed by the run\n" in "".join(path.read_text() for path in logs.glob("*.out"))
+
+
+# --- one process, whatever is lost
+
+
+def test_a_fork_server_that_stands_still_is_not_waited_for_and_forks_nothing_later(
+    runs: Launching, server: psutil.Popen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.2)
+    server.suspend()
+    run_id = runs.at_work()
+    process = runs.process(run_id)
+    assert "execute_run" in process.cmdline()
+    server.resume()
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 60)
+    expect_forks({"DAGSTER_HOME": runs.instance.root_directory})  # it has come to what was asked before
+    wait_until(lambda: not server.children(), "what was forked for nobody has ended")
+    (runs.folder / "go").touch()
+    runs.wait_for(run_id, Status.SUCCESS)
+    assert runs.executed == [run_id]
+
+
+def test_a_fork_that_was_given_up_before_its_last_word_does_nothing(
+    runs: Launching, server: psutil.Popen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was ready; the word was not sent, and another process was started."""
+    ready: list[psutil.Process] = []
+
+    def broken(*_: object) -> None:
+        ready.extend(server.children())
+        raise BrokenPipeError
+
+    monkeypatch.setattr(socket, "send_fds", broken)
+    run_id = runs.at_work()
+    assert len(ready) == 1
+    assert runs.process(run_id) != ready[0]
+    wait_until(lambda: not server.children(), "it has ended")
+    (runs.folder / "go").touch()
+    runs.wait_for(run_id, Status.SUCCESS)
+    assert runs.executed == [run_id]
+
+
+def test_a_launcher_that_is_killed_before_the_last_word_leaves_nobody_at_work(
+    runs: Launching, server: psutil.Popen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end closes the connection; here it has closed the lock as well."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(Hold, "note", killed)
+    run_id = runs.make()
+    with pytest.raises(Killed):
+        runs.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
+    wait_until(lambda: not server.children(), "the fork has ended")
+    assert not is_held(folder_of(runs.instance), run_id)
+    assert runs.executed == []
+
+
+# --- when none is forked
+
+
+def test_code_that_has_changed_is_started_and_the_fork_server_ends_to_be_started_again(
+    runs: Launching, tmp_path: Path
+) -> None:
+    code = tmp_path / "code_of_a_user.py"
+    code.write_text("jobs = ()\n")
+    os.utime(code, (1, 1))
+    log = runs.folder / "log"
+    with fork_server(runs.instance.root_directory, code.stem, log=log, PYTHONPATH=str(tmp_path)) as one:
+        code.write_text(code.read_text() + "# changed\n")
+        with pytest.raises(NoForkError, match=r"code_of_a_user.py has changed since it was imported|ended meanwhile"):
+            expect_forks({"DAGSTER_HOME": runs.instance.root_directory})
+        assert one.wait() == 0
+    assert "code_of_a_user.py has changed since it was imported; starting again" in log.read_text()
+
+
+def test_a_run_with_another_environment_is_started_and_why_is_told(
+    runs: Launching, server: psutil.Popen, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MEDALLION_FIRST_DAY", "2026-01-01")
+    run_id = runs.at_work()
+    assert not is_fork_of(runs.process(run_id), server)
+    assert "the run's environment differs from the fork server's in MEDALLION_FIRST_DAY" in caplog.text
+    (runs.folder / "go").touch()
+    runs.wait_for(run_id, Status.SUCCESS)
+
+
+def test_variables_that_dagster_adds_before_it_imports_are_no_forks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those of a .env file: the fork server has imported without them."""
+    (tmp_path / ".env").mkdir()  # this loader looks for its file one folder deeper than it says
+    (tmp_path / ".env" / ".env").write_text("MEDALLION_FIRST_DAY=2026-01-01\n")
+    loader = {"module": "dagster._core.secrets.env_file", "class": "EnvFileLoader"}
+    settings = {"secrets": {"custom": {**loader, "config": {"base_dir": str(tmp_path)}}}}
+    with launching(tmp_path, settings) as runs, fork_server(runs.instance.root_directory) as one:
+        assert not is_fork_of(runs.process(runs.launch()), one)
+    assert "Dagster adds variables to its environment before it imports" in caplog.text
+
+
+def test_a_fork_server_that_does_not_answer_is_told(
+    server: psutil.Popen, runs: Launching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {"DAGSTER_HOME": runs.instance.root_directory}
+    assert expect_forks(environment) == "the process of each run is forked"
+    server.suspend()
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.2)
+    with pytest.raises(NoForkError, match=r"did not answer within 0.2 s; the processes of runs are started meanwhile"):
+        expect_forks(environment)
+    server.send_signal(signal.SIGKILL)
+    server.wait()
+    with pytest.raises(NoForkError, match="no fork server listens at"):
+        expect_forks(environment)
+    assert "are started" not in expect_forks({"MEDALLION_FORK_RUNS": "no"})
