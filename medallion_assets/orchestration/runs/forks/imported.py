@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import stat
 import sys
 import threading
 import time
@@ -135,5 +136,6 @@ def stamp_of(path: str) -> Stamp | None:
     """What differs once a file is written or replaced; None where there is none. Its time of change cannot be set."""
     with suppress(OSError):
         found = Path(path).stat()
-        return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+        if stat.S_ISREG(found.st_mode):
+            return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
     return None
