@@ -18,7 +18,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.partitions import partition
 from medallion_assets.delta.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.deriving.computation import Computation
+from medallion_assets.deriving.computation import computation
 from medallion_assets.operations.verify.silver import is_behind
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
@@ -98,14 +98,16 @@ class Destination:
         days = [day for day in enriched.partitions if day is not None]
         sales, values = self.lakehouse.open(DAILY_SALES_SUMMARY), self.lakehouse.open(CUSTOMER_LTV)
         for day in sorted(days, reverse=True):  # the last days are those that change
-            expected = Computation(DAILY_SALES, enriched).rows(day)
+            with computation(DAILY_SALES, enriched) as computed:
+                expected = computed.rows(day)
             if not partition(sales, day).equals(expected.sort(list(sales.table.key))):
                 yield f"{sales.table.name}: {day} is not what Silver gives"
             served = read_day(self.dynamodb, SALES_METRICS.table.short_name, day)
             if _revenue(served) != _revenue(expected.to_dicts()) or len(served) != expected.height:
                 yield f"{SALES_METRICS.table.name}: {day} is not what Silver gives"
         last = max(days)
-        expected = Computation(LIFETIME_VALUE, enriched).rows(last)
+        with computation(LIFETIME_VALUE, enriched) as computed:
+            expected = computed.rows(last)
         if not partition(values, last).equals(expected.sort(list(values.table.key))):
             yield f"{values.table.name}: {last} is not what Silver gives"
         watermark = read_watermark(self.dynamodb, LIFETIME_VALUE_METRICS.table.short_name, keys=["customer_id"])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from medallion_assets.delta.partitions import partition
 from medallion_assets.deriving.build import build
-from medallion_assets.deriving.computation import Computation
+from medallion_assets.deriving.computation import computation
 from medallion_assets.deriving.kept_days import kept_as_of_days
 from medallion_assets.orchestration.jobs import RECENT_PRIORITY
 from medallion_assets.orchestration.reporting import asset_key
@@ -162,16 +162,16 @@ def test_once_all_that_was_asked_for_is_done_gold_equals_its_recomputation(
         settle(follower)
         silver, sold, worth = (follower.lakehouse.open(one) for one in (ENRICHED_TRANSACTIONS, SALES, LTV))
         assert [one for one in sold.partitions if one] == sorted(final)
-        for one in final:
-            assert partition(sold, one).equals(Computation(DAILY_SALES, silver).rows(one).sort(SALES.key))
+        with computation(DAILY_SALES, silver) as computed:
+            for one in final:
+                assert partition(sold, one).equals(computed.rows(one).sort(SALES.key))
         days = [day(number) for number in range(46) if day(number) >= min(final)]
         kept = kept_as_of_days(days, max(final))
         assert set(kept) <= set(worth.partitions)
         held = [one for one in worth.partitions if one is not None]
-        for one, expected in zip(
-            held, (rows for _, rows in Computation(LIFETIME_VALUE, silver).each(held)), strict=True
-        ):
-            assert partition(worth, one).equals(expected.sort(LTV.key))
+        with computation(LIFETIME_VALUE, silver) as computed:
+            for one, expected in computed.each(held):
+                assert partition(worth, one).equals(expected.sort(LTV.key))
 
 
 def test_now_is_after_every_planted_day() -> None:
