@@ -114,4 +114,5 @@ def carry_out(handed: Handed, imported: Imported) -> NoReturn:
     with suppress(OSError):  # what `top` and `ps -e` show of it; Linux alone lets a process say that
         Path("/proc/self/comm").write_text("medallion-run")
     sys.argv = list(COMMAND)
-    sys.exit(imported.command())
+    imported.command()
+    sys.exit()
