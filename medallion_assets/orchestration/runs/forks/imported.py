@@ -59,7 +59,7 @@ class Imported:
     def __init__(self, module: str) -> None:
         self.module = module
         self.failure: str | None = None
-        self.command: Callable[[], object]
+        self.command: Callable[[], str | int | None]
         self.environment = inherited_environment()
         self._opened: set[str] = set()
         self._is_importing = True
