@@ -13,7 +13,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -30,6 +30,7 @@ from rich.console import Console
 
 from benchmarks.legs import LEGS, read_moments, seconds_of
 from benchmarks.measuring import CATALOG, Line, report
+from benchmarks.usage import Usage
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.pipeline_runs import ENDED_AT, Outcome, read_attempts
 from medallion_assets.pipelines.transactions.samples.history import write_opening_export
@@ -38,7 +39,7 @@ from medallion_assets.pipelines.transactions.samples.places import exports_of
 from medallion_assets.settings import load_settings
 from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets_tests.end_to_end.arrival import Destination
-from medallion_assets_tests.services.daemon import Deployment, deployment
+from medallion_assets_tests.services.daemon import FORKED, Deployment, deployment
 from medallion_assets_tests.services.dynamodb_local import dynamodb_local
 from medallion_assets_tests.services.postgres import postgres_server
 from medallion_assets_tests.services.processes import ServiceMissingError
@@ -59,7 +60,7 @@ LAST_STAGES = {
     "published": ("serving.daily_sales_metrics", "serving.customer_ltv_metrics"),
 }
 """The stages whose last end closes a part; the legs of each part begin where the one before it ends."""
-PASSED = "since the export was visible"
+PASSED, RUN = "since the export was visible", "run"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,10 @@ class Launch:
     environment: Mapping[str, str]
 
 
-LAUNCHES = (Launch(name="spawned", environment={}),)
+LAUNCHES = (
+    Launch(name="spawned", environment={"MEDALLION_FORK_RUNS": "no"}),
+    Launch(name="forked", environment={"MEDALLION_FORK_RUNS": "yes"}),
+)
 """The last is what ships: it has to keep the limits."""
 
 
@@ -80,14 +84,6 @@ class Arrival:
 
     visible_at: datetime
     complete_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cpu:
-    """CPU seconds of a deployment so far: all of its processes', and of these the runs'."""
-
-    all: float
-    runs: float
 
 
 def run(
@@ -144,16 +140,23 @@ def _measure(
     tell("the first exports, and everything they fill")
     daemon.start()
     _wait(destination, landed)
-    arrivals, before = [], cpu_seconds(daemon)
-    for number in range(count):
-        tell(f"export {number + 1} of {count}")
-        time.sleep(random.uniform(0, LOOP_SECONDS))
-        landed += write_next_exports(raw_url, now=datetime.now(UTC), seed=SEED, records=RECORDS)
-        visible_at = datetime.now(UTC)
-        arrivals.append(Arrival(visible_at, _wait(destination, landed)))
-    after, attempts = cpu_seconds(daemon), read_attempts(destination.lakehouse)
+    arrivals = []
+    with Usage(daemon.pid, kind_of) as usage:
+        before = usage.seconds()
+        for number in range(count):
+            tell(f"export {number + 1} of {count}")
+            time.sleep(random.uniform(0, LOOP_SECONDS))
+            landed += write_next_exports(raw_url, now=datetime.now(UTC), seed=SEED, records=RECORDS)
+            visible_at = datetime.now(UTC)
+            arrivals.append(Arrival(visible_at, _wait(destination, landed)))
+        used = {kind: (seconds - before.get(kind, 0.0)) / count for kind, seconds in usage.seconds().items()}
+    attempts = read_attempts(destination.lakehouse)
     found = [_parts(daemon, attempts, arrival) for arrival in arrivals]
-    return [*_lines(found, launch), *_cpu_lines(before, after, launch, count)]
+    return [
+        *_lines(found, launch),
+        Line("latency", f"{launch.name}, CPU an export", sum(used.values()), "s"),
+        Line("latency", f"{launch.name}, CPU an export: of runs", used.get(RUN, 0.0), "s"),
+    ]
 
 
 def _wait(destination: Destination, landed: Sequence[Export]) -> datetime:
@@ -166,22 +169,9 @@ def _wait(destination: Destination, landed: Sequence[Export]) -> datetime:
     return datetime.now(UTC)
 
 
-def cpu_seconds(daemon: Deployment) -> Cpu:
-    """What the processes of a deployment have used. Who waits for a process that ends takes over what that used.
-
-    So what is over counts for the process that launched it: runs, for all but the supervisor.
-    """
-    used, runs = 0.0, 0.0
-    for process in daemon.processes():
-        with suppress(psutil.NoSuchProcess):
-            times, command = process.cpu_times(), process.cmdline()
-            own, ended = times.user + times.system, times.children_user + times.children_system
-            used += own + ended
-            if "execute_run" in command:
-                runs += own + ended
-            elif not any(word.endswith("supervisor.py") for word in command):
-                runs += ended
-    return Cpu(all=used, runs=runs)
+def kind_of(process: psutil.Process) -> str:
+    """Whether a process carries out a run, or belongs to the deployment: its command says so, or the name of a fork."""
+    return RUN if process.name() == FORKED or "execute_run" in process.cmdline() else "service"
 
 
 def _parts(daemon: Deployment, attempts: pl.DataFrame, arrival: Arrival) -> dict[str, dict[str, float]]:
@@ -207,11 +197,6 @@ def _lines(found: Sequence[Mapping[str, Mapping[str, float]]], launch: Launch) -
             is_held = what == PASSED and launch is LAUNCHES[-1]
             yield Line("latency", f"{launch.name}, {part}: {what}, median", median(seconds), "s")
             yield Line("latency", f"{launch.name}, {part}: {what}, p95", high, "s", at_most=limit if is_held else None)
-
-
-def _cpu_lines(before: Cpu, after: Cpu, launch: Launch, exports: int) -> Iterator[Line]:
-    yield Line("latency", f"{launch.name}, CPU an export", (after.all - before.all) / exports, "s")
-    yield Line("latency", f"{launch.name}, CPU an export: of runs", (after.runs - before.runs) / exports, "s")
 
 
 def main(

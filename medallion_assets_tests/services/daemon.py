@@ -69,6 +69,12 @@ class Deployment:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The process that all others of it come from; it was launched before."""
+        assert self._process is not None, "it is not launched"
+        return self._process.pid
+
     def launch(self) -> None:
         """Start the processes, and wait for nothing."""
         with self.log.open("ab") as log:
