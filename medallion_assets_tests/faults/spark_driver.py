@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,27 +19,38 @@ import polars as pl
 import psutil
 from deltalake import DeltaTable
 
+from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Bounds
 from medallion_assets.engines.remote import BOUNDS
 from medallion_assets.engines.spark.engine import SparkEngine
-from medallion_assets.errors import LostJobError
+from medallion_assets.errors import LostJobError, MedallionError
 from medallion_assets.refining.load import ingest
 from medallion_assets.settings import load_settings, storage_options
 from medallion_assets.settings.spark import SparkSettings
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.scenario import AS_OF
+from medallion_assets_tests.faults.spark_items import (
+    SLOW,
+    WAITING,
+    hold_too_much,
+    is_slow_once,
+    kill_itself,
+    kill_java,
+    loses_its_executor_once,
+    wait_to_be_ended,
+)
 from medallion_assets_tests.services.spark import settings_for_tests
 
 SMALL: Bounds = replace(BOUNDS, delivery_rows=2)
 """So that an export is loaded in parts, by executors."""
-WAITING = "waiting-"
+NUMBERS = "range(1000000000000)"
+"""What a model of dbt goes through that takes long."""
 ROW = "alice@example.com"
 """What stands in a row of an item."""
-SLOW = 5
 SPECULATION = {
     "spark.driver.memory": "512m",
     "spark.executor.memory": "600m",
@@ -105,50 +115,6 @@ class KillsOnceAPhase:
         yield mock.patch.object(TableFolder, "stage", stage)
 
 
-def kill_itself(_: object) -> None:
-    """A Python process of an executor."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def kill_java(_: object) -> None:
-    """What the kernel does when memory runs out: to the driver's Java, or to that of an executor."""
-    next(process for process in psutil.Process().parents() if process.name() == "java").kill()
-
-
-def wait_to_be_ended(folder: str) -> None:
-    """An item that takes long."""
-    (Path(folder) / f"{WAITING}{os.getpid()}").touch()
-    time.sleep(600)
-
-
-def loses_its_executor_once(aside: Aside) -> pl.LazyFrame:
-    """Java of its executor is killed when the first attempt has written."""
-    rows = aside(pl.DataFrame({"a": range(3)}))
-    if is_first(aside):
-        kill_java(0)
-        time.sleep(600)
-    return rows
-
-
-def is_slow_once(item: tuple[int, Aside]) -> pl.LazyFrame:
-    """Of the last item, the first attempt writes and then hangs, as on a machine that is half dead."""
-    number, aside = item
-    rows = aside(pl.DataFrame({"a": [number]}))
-    if number == SLOW and is_first(aside):
-        time.sleep(600)
-    return rows
-
-
-def is_first(aside: Aside) -> bool:
-    """Whether no other attempt has asked."""
-    assert aside.place is not None
-    try:
-        Path(f"{aside.place.url}.first").touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    return True
-
-
 def files_of(aside: Aside) -> Iterator[Path]:
     assert aside.place is not None
     return Path(aside.place.url).iterdir()
@@ -204,6 +170,75 @@ def runs_a_stage_that_waits(home: str, folder: str) -> None:
         Graph(settings, instance).run("silver/customer_transactions")
 
 
+def builds_models_that_wait(home: str, folder: str) -> None:
+    """A run of Dagster's one of whose dbt models takes long on Spark. Says how many of its jobs go on after it."""
+    import dagster as dg
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    from medallion_assets.deriving.dbt.prepare import prepare
+
+    settings = load_settings(
+        {
+            "MEDALLION_HOME": home,
+            "MEDALLION_ENGINE": "spark",
+            "MEDALLION_SPARK_MASTER": "local[2,2]",
+            "MEDALLION_SPARK_CONF": json.dumps({"spark.driver.memory": "512m"}),
+            "MEDALLION_PIPELINES": os.environ["MEDALLION_PIPELINES"],
+        }
+    )
+    executes = SparkSession.sql
+
+    def sql(spark: SparkSession, text: str, *more: Any, **named: Any) -> Any:
+        if NUMBERS in text:
+            (Path(folder) / f"{WAITING}{java().pid}").touch()
+        return executes(spark, text, *more, **named)
+
+    pipelines = load_catalog(settings.pipelines).pipelines
+    (models,) = pipelines[0].dbt
+    prepare(models)
+    from medallion_assets_tests.graph import Graph  # whose import reads what was prepared
+
+    assets = [table.path for table in models.models]
+    with mock.patch.object(SparkSession, "sql", sql), dg.DagsterInstance.ephemeral() as instance:
+        Graph(settings, instance, pipelines).run(*assets)
+    context = SparkContext._active_spark_context
+    assert context is not None
+    say(str(len(context.statusTracker().getActiveJobsIds())))
+
+
+def java() -> psutil.Process:
+    """Of this driver."""
+    return next(process for process in psutil.Process().children(recursive=True) if process.name() == "java")
+
+
+def lacks_memory() -> None:
+    """Processes of executors have a limit, as a cluster gives them one."""
+    conf = {"spark.driver.memory": "512m", "spark.executor.pyspark.memory": "4g"}
+    engine = SparkEngine(settings=replace(settings_for_tests(), master="local[1,2]", conf=conf))
+    for how in ("python", "polars"):
+        try:
+            list(engine.map_items(hold_too_much, [how]))
+        except MedallionError as error:
+            say(f"{type(error).__name__}: {error}")
+    assert list(engine.map_items(str, [1])) == ["1"]
+
+
+def waits_on(remote: str, lakehouse: str, raw: str, folder: str) -> None:
+    """Each item of judging takes long."""
+    runs = SparkEngine.run
+
+    def run(engine: SparkEngine, function: Any, items: Any) -> Iterator[Any]:
+        return runs(engine, wait_to_be_ended, [folder]) if is_judging(function) else runs(engine, function, items)
+
+    def is_judging(function: Any) -> bool:
+        return phase_of(function) == "_judge_block"
+
+    engine = SparkEngine(settings=SparkSettings(remote=remote), bounds=SMALL)
+    with mock.patch.object(SparkEngine, "run", run):
+        everything(pipeline.lakehouse_at(Path(lakehouse), engine), Path(raw))
+
+
 def runs_everything_on(remote: str, lakehouse: str, raw: str, known: list[str]) -> None:
     """Kills itself after the first phase that is not known."""
     engine = SparkEngine(settings=SparkSettings(remote=remote), bounds=SMALL)
@@ -216,6 +251,9 @@ def runs_everything_on(remote: str, lakehouse: str, raw: str, known: list[str]) 
 if __name__ == "__main__":
     given = json.loads(sys.argv[2])
     programs: dict[str, Callable[..., None]] = {
+        "memory": lacks_memory,
+        "models": builds_models_that_wait,
+        "waits": waits_on,
         "java": loses_java_and_waits,
         "phases": runs_everything_on,
         "run": runs_a_stage_that_waits,

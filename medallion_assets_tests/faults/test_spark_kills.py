@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,11 +22,14 @@ from obstore.store import LocalStore
 
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.orchestration.runs.watch import GRACE_SECONDS
+from medallion_assets.pipelines.star_schema.orders import ORDERS
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.deriving.dbt.planting import lakehouse_at, plant
 from medallion_assets_tests.faults.scenario import EXPORTS, assert_same, check_ledger, dump
-from medallion_assets_tests.faults.spark_driver import ROW, SLOW, WAITING, everything
+from medallion_assets_tests.faults.spark_driver import NUMBERS, ROW, everything
+from medallion_assets_tests.faults.spark_items import GO, SLOW, WAITING
 from medallion_assets_tests.orchestration.judged_exports import base, land
 from medallion_assets_tests.orchestration.remote.remote_graph import remote_graph
 from medallion_assets_tests.services.processes import REPOSITORY, free_port, is_listening, running
@@ -36,7 +40,7 @@ PATIENCE_SECONDS = 300
 SECRET = "hush-hush"
 GONE_SECONDS = 90
 """Java sees that nobody holds its input any more; its Python processes, that Java is gone."""
-PHASES = {"_stage_part", "_judge_block", "replace_day", "commit to silver", "_remade", "_make_days", "_made"}
+PHASES = {"_stage_part", "_judge_block", "replace_days", "commit to silver", "_remade", "_make_days", "_made"}
 ELSEWHERE = {
     "commit to bronze",
     "_repeated",
@@ -64,10 +68,10 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path / "raw"
 
 
-def driver(*arguments: Any, **options: Any) -> subprocess.Popen[str]:
+def driver(*arguments: Any, named: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "medallion_assets_tests.faults.spark_driver", arguments[0]]
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": "eu-west-1"}
-    environment = {**os.environ, **keys, "POLARS_MAX_THREADS": "1"}
+    environment = {**os.environ, **keys, "POLARS_MAX_THREADS": "1", **(named or {})}
     given = json.dumps(arguments[1:])
     return subprocess.Popen(
         [*command, given], cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True, **options
@@ -112,6 +116,26 @@ def test_a_driver_that_is_killed_after_any_phase_is_made_good_by_the_next(tmp_pa
     check_ledger(killed)
     assert list((lakehouse / "_workspace").iterdir()) == []
     assert len(orphans(lakehouse)) > len(orphans(tmp_path / "undisturbed"))
+
+
+def test_a_driver_that_is_killed_amid_an_item_leaves_it_to_the_server(tmp_path: Path, raw: Path) -> None:
+    """Which goes on with it, and works for the next driver beside it."""
+    lakehouse, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
+    with connect_server(tmp_path) as url:
+        killed = driver("waits", url, str(lakehouse), str(raw), str(tmp_path))
+        with killed:
+            (waiting,) = wait_until(lambda: list(tmp_path.glob(f"{WAITING}*")) or killed.poll())
+            assert len(list((lakehouse / "_workspace").iterdir())) == 1
+            killed.kill()
+        at_work = psutil.Process(int(waiting.name.removeprefix(WAITING)))
+        _, code = outcome(driver("phases", url, str(lakehouse), str(raw), sorted(PHASES | ELSEWHERE)))
+        assert code == 0
+        assert at_work.is_running()
+        (tmp_path / GO).touch()
+    everything(pipeline.lakehouse_at(undisturbed), raw)
+    assert_same(*(dump(pipeline.lakehouse_at(place)) for place in (lakehouse, undisturbed)))
+    check_ledger(pipeline.lakehouse_at(lakehouse))
+    assert list((lakehouse / "_workspace").iterdir()) == []
 
 
 def orphans(lakehouse: Path) -> list[str]:
@@ -167,6 +191,35 @@ def test_a_run_that_is_terminated_answers_in_time_and_leaves_no_process(
         run.wait(3 * GRACE_SECONDS)  # this machine may have other work
     (row,) = read_attempts(graph.lakehouse).to_dicts()
     assert (row["stage"], row["outcome"]) == ("silver.customer_transactions", "canceled")
+
+
+def test_a_build_of_models_that_is_terminated_ends_what_spark_does_for_it(tmp_path: Path) -> None:
+    """So does one that reaches its time limit, which Dagster terminates. Nothing is published, or left behind."""
+    shutil.copytree(REPOSITORY / "examples" / "corner_shop" / "src", tmp_path / "src")
+    model = next((tmp_path / "src").rglob("customer_orders.sql"))
+    model.write_text(model.read_text().replace("\nwhere", f" cross join {NUMBERS}\nwhere"))
+    named = {"PYTHONPATH": str(tmp_path / "src"), "MEDALLION_PIPELINES": "corner_shop.pipeline:SHOP"}
+    lakehouse = lakehouse_at(tmp_path / "home")
+    plant(lakehouse, ORDERS, {}, {"order_id": "o2"})
+    run = driver("models", str(tmp_path / "home"), str(tmp_path), named=named)
+    with with_an_item_at_work(tmp_path, run):
+        run.terminate()
+        said, _ = run.communicate(timeout=PATIENCE_SECONDS)
+    assert said.splitlines()[-1] == "0"
+    (row,) = read_attempts(lakehouse).to_dicts()
+    assert (row["stage"], row["outcome"]) == ("gold.daily_orders", "canceled")
+    assert list((Path(lakehouse.url) / "_workspace").iterdir()) == []
+
+
+def test_an_executor_that_needs_more_than_its_limit_says_what_to_set() -> None:
+    """Spark's own limit of a Python process: Python says so, and Polars ends its process."""
+    said, code = outcome(driver("memory"))
+    assert code == 0
+    of_python, of_polars = said.splitlines()
+    assert of_python.startswith("OutOfMemoryError: Spark's executors are out of memory")
+    assert of_polars.startswith(("OutOfMemoryError", "LostJobError"))
+    for error in (of_python, of_polars):
+        assert "spark.executor.pyspark.memory" in error
 
 
 def test_of_attempts_that_were_lost_or_overtaken_nothing_is_named(tmp_path: Path) -> None:

@@ -27,8 +27,12 @@ CORES, MEMORY = 1, "600m"
 
 
 @contextmanager
-def connect_server(folder: Path) -> Iterator[str]:
+def connect_server(
+    folder: Path, *, conf: Mapping[str, str] | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """The URL of a Connect server over two processes of this machine; `folder` takes its log.
+
+    `conf` is added to its configuration, and `environment` to its variables and those of its processes.
 
     Raises:
         ServiceMissingError: Spark or Java is not installed.
@@ -36,13 +40,14 @@ def connect_server(folder: Path) -> Iterator[str]:
     port = free_port()
     conf = {
         **AT_START,
+        **(conf or {}),
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": str(port),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
     }
     options = [word for name, value in conf.items() for word in ("--conf", f"{name}={value}")]
     command = ["spark-submit", "--master", "local[2,3]", "--class", CONNECT, *options]
-    with _server(folder / "connect.log", command, port):
+    with _server(folder / "connect.log", command, port, environment):
         yield f"sc://127.0.0.1:{port}"
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from threading import Thread
 from typing import Any
 
 import polars as pl
@@ -107,3 +108,36 @@ def test_what_is_no_number_is_an_error_and_no_null(execute: Callable[..., Any]) 
 def test_values_of_seeds_are_what_they_are(execute: Callable[..., Any]) -> None:
     values = ("New Year's \\ Day", None, Decimal("0.1"), 7, True, date(2025, 1, 1))
     assert execute("select %s, %s, %s, %s, %s, cast(%s as date)", *values) == values
+
+
+def test_of_a_call_that_is_interrupted_nothing_goes_on(spark: SparkEngine) -> None:
+    """Threads of dbt's would stay at work, which a server would finish."""
+    from dbt.adapters.spark import session as of_dbt
+
+    from medallion_assets.engines.spark.dbt_session import dbt_in
+
+    there = session(spark.settings)
+    ended: list[Exception] = []
+
+    def execute() -> None:
+        connection = of_dbt.SessionConnectionWrapper(of_dbt.Connection()).cursor()
+        try:
+            connection.execute("select max(id % 7) from range(1000000000000)")
+            connection.fetchall()
+        except Exception as error:  # noqa: BLE001 - dbt takes any
+            ended.append(error)
+
+    def interrupt() -> None:
+        with dbt_in(there):
+            statement.start()
+            while not at_work():
+                statement.join(0.05)
+                assert statement.is_alive()
+            raise KeyboardInterrupt
+
+    statement, at_work = Thread(target=execute, daemon=True), there.sparkContext.statusTracker().getActiveJobsIds
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    statement.join(20)
+    assert len(ended) == 1
+    assert at_work() == []
