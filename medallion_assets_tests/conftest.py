@@ -62,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: runs against {service}")
     config.addinivalue_line("markers", "service: runs against any of these")
     config.addinivalue_line("markers", "flow: takes exports through several rooms; not for `make test-unit`")
-    config.addinivalue_line("markers", "own_engine: names its engine itself; not for `make test-spark`")
+    config.addinivalue_line("markers", "own_engine: of one kind of engine, or of its own; not for `make test-spark`")
     config.addinivalue_line("markers", "slow: takes long by its kind; `make test` leaves it to `make test-all` and CI")
     # A script's background jobs ignore SIGINT. Dagster makes SIGTERM what SIGINT is, and never takes that back: every
     # process that a test starts would then ignore SIGTERM.

@@ -10,7 +10,6 @@ import polars as pl
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.changed_days import update_derived
-from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT
 from medallion_assets.refining.refine import refine
@@ -24,7 +23,7 @@ SALE, DAY = transaction("t1"), "2025-03-07"
 
 def changed(folder: Path, sale: dict[str, Any]) -> Lakehouse:
     """A lakehouse whose enriched rows were made before this sale came."""
-    lakehouse = lakehouse_at(folder, PolarsEngine())
+    lakehouse = lakehouse_at(folder)
     land(lakehouse, full(TRANSACTIONS, FIRST, AT, [item_line(SALE)]))
     land(lakehouse, full(CUSTOMERS, FIRST, AT, [item_line(customer("c1"))]))
     for table in SILVER:

@@ -1,4 +1,4 @@
-"""The first full export of a table: written in one pass, and the same as merged."""
+"""The first full export of a table: written in one pass, and the same as merged; on an engine that shares memory."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import item_line, transaction
 from medallion_assets_tests.refining.planting import AT, HOUR, full_of, lake, refined
 
+pytestmark = pytest.mark.own_engine
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
 DAYS = [date(2025, 3, day) for day in (5, 6, 7)]
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.engines.aside import Place
+from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.refining.bronze import bronze_table, exports_in
@@ -37,8 +38,8 @@ class Elsewhere(PolarsEngine):
         return super().map_blocks(function, files, folder=folder)
 
     @property
-    def here(self) -> PolarsEngine:
-        return PolarsEngine()
+    def here(self) -> Engine:
+        return pipeline.default_engine().here
 
 
 def judged(*export_ids: str) -> pl.LazyFrame:
