@@ -181,8 +181,9 @@ def _without(rows: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
 def _says_more(new: pl.DataFrame, old: pl.DataFrame, table: Table) -> bool:
     """Whether new rows have keys that the old ones lack, or another value in a business column (rule H3)."""
     key, business = list(table.key), list(table.business_columns)
-    pairs = new.select(business).join(old.select(business), on=key, suffix=" before")
-    differs = (pl.col(name).ne_missing(pl.col(f"{name} before")) for name in business if name not in key)
+    before = old.select(*key, *(pl.col(name).alias(f"_before_{name}") for name in business if name not in key))
+    pairs = new.select(business).join(before, on=key)
+    differs = (pl.col(name).ne_missing(pl.col(f"_before_{name}")) for name in business if name not in key)
     return pairs.height < new.height or bool(
         pairs.select(pl.any_horizontal(pl.lit(value=False), *differs).any()).item()
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from medallion_assets.contracts.table import Column, Integer, Table, Text
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines import aside, pieces
@@ -109,6 +110,17 @@ def test_days_are_put_together(days: int, parts: int, processes: int, heights: l
         for day in range(days)
     ]
     assert [len(group) for group in neighbours(items, parts, processes)] == heights
+
+
+@pytest.mark.parametrize(
+    ("new", "says_more"), [(("a", 1, 2), False), (("a", 1, 3), True), (("a", 2, 2), True), (("b", 1, 2), True)]
+)
+def test_columns_may_have_any_names(new: tuple[str, int, int], *, says_more: bool) -> None:
+    """One may be called as another was before."""
+    columns = (Column("key", Text(), "key"), Column("x", Integer(), "now"), Column("x before", Integer(), "then"))
+    table = Table(name="silver.changes", description="values as they were", key=("key",), columns=columns)
+    held, came = (pl.DataFrame([row], schema=["key", "x", "x before"], orient="row") for row in (("a", 1, 2), new))
+    assert merge_days._says_more(came, held, table) is says_more
 
 
 @pytest.mark.own_engine
