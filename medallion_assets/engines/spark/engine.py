@@ -94,12 +94,16 @@ def _processes(spark: Any) -> int:
 @contextmanager
 def _tasks(spark: Any, tasks: int) -> Iterator[None]:
     """So many tasks for rows that the driver gives, without the shuffle that cutting them anew would be."""
+    before = spark.conf.get(LEAVES, None)
     spark.conf.set(LEAVES, str(tasks))
     try:
         yield
     finally:
         with suppress(Exception):  # a session that is lost: what it raised is the one to tell
-            spark.conf.unset(LEAVES)
+            if before is None:
+                spark.conf.unset(LEAVES)
+            else:
+                spark.conf.set(LEAVES, before)
 
 
 def _in_turn(items: Sequence[bytes], tasks: int) -> Any:

@@ -41,6 +41,19 @@ def task_of(_: int) -> int:
     return int(context.partitionId())
 
 
+@pytest.mark.parametrize("before", [None, "3"], ids=["unset", "a user's own"])
+def test_the_setting_of_tasks_is_as_it_was_before(spark: SparkEngine, before: str | None) -> None:
+    """A session may be shared."""
+    conf = session(spark.settings).conf
+    if before is not None:
+        conf.set(LEAVES, before)
+    try:
+        assert list(spark.map_items(task_of, [0])) == [0]
+        assert conf.get(LEAVES, None) == before
+    finally:
+        conf.unset(LEAVES)
+
+
 def test_items_are_dealt_out_to_a_few_tasks_of_one_stage(spark: SparkEngine) -> None:
     """Neighbours, which are often alike, to different ones; no item waits for a shuffle."""
     session_of, dealt = session(spark.settings), TASKS_A_PROCESS * spark.processes
