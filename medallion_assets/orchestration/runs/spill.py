@@ -21,7 +21,7 @@ LOG = logging.getLogger(__name__)
 
 
 def folder_for(home: Path, run_id: str) -> Path:
-    """Where a run spills: in a folder of its own, where the deployment says that Polars is to, or else below its home."""
+    """The folder of a run: where the deployment says that Polars is to spill, or else below $DAGSTER_HOME."""
     return Path(inherited_environment().get(SPILL_FOLDER) or home / BELOW_HOME) / run_id
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medallion_assets.errors import TransientError
+from medallion_assets.orchestration.runs.forks.launches import refused
 from medallion_assets.orchestration.runs.forks.messages import (
     FILES,
     GO,
@@ -40,7 +41,7 @@ class NoForkError(TransientError):
 
 
 class NoForkServerError(NoForkError):
-    """Nobody listens who would fork anything."""
+    """There never was anybody who would fork anything."""
 
 
 @dataclass(frozen=True)
@@ -90,18 +91,27 @@ def expect_forks(environment: Mapping[str, str]) -> str:
     """See that a process can be forked, where runs are to be: what was found. The process ends at once.
 
     Raises:
-        NoForkError: none was forked.
+        NoForkError: none was forked, or the last runs were refused.
     """
     if not forks_runs(environment):
         return "MEDALLION_FORK_RUNS=no: the process of each run is started"
+    home = Path(environment.get("DAGSTER_HOME", ""))
     try:
-        with _connected(Path(environment.get("DAGSTER_HOME", ""))) as connection:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_WR)
-            _ready(connection)
+        _expect_fork(home)
+    except NoForkServerError as error:
+        return f"{error.what}, and none ever did: the process of each run is started"
     except NoForkError as error:
         raise NoForkError(f"{error.what}; the processes of runs are started meanwhile", do=LOG_OF_IT) from error
     return "the process of each run is forked"
+
+
+def _expect_fork(home: Path) -> None:
+    with _connected(home) as connection:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+        _ready(connection)
+    if launches := refused(home):
+        raise NoForkError(str(launches))
 
 
 def request_for(module: str | None, executable: str, environment: Mapping[str, str], spill: Path) -> Request:
@@ -113,8 +123,10 @@ def request_for(module: str | None, executable: str, environment: Mapping[str, s
 def _connected(home: Path) -> socket.socket:
     try:
         return connect(home, ANSWER_SECONDS)
-    except (FileNotFoundError, ConnectionRefusedError) as error:
+    except FileNotFoundError as error:
         raise NoForkServerError(f"no fork server listens at {home / NAME}") from error
+    except ConnectionRefusedError as error:
+        raise NoForkError(f"no fork server listens at {home / NAME} any more") from error
     except OSError as error:
         raise NoForkError(f"the fork server cannot be asked: {error}") from error
 

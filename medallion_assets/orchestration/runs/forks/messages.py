@@ -89,16 +89,20 @@ def listen(home: Path) -> socket.socket:
     """A socket below $DAGSTER_HOME for this account alone. It takes the place of one that a killed process left."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     new = f"{NAME}.{os.getpid()}"
-    with _address(home, new) as address:
-        with suppress(FileNotFoundError):
-            (home / new).unlink()
-        before = os.umask(0o177)
-        try:
-            listener.bind(address)
-        finally:
-            os.umask(before)
-        listener.listen()
-        (home / new).rename(home / NAME)
+    try:
+        with _address(home, new) as address:
+            with suppress(FileNotFoundError):
+                (home / new).unlink()
+            before = os.umask(0o177)
+            try:
+                listener.bind(address)
+            finally:
+                os.umask(before)
+            listener.listen()
+            (home / new).rename(home / NAME)
+    except BaseException:
+        listener.close()
+        raise
     return listener
 
 
