@@ -179,11 +179,11 @@ def give_up(
     asked = context.instance.get_runs(dg.RunsFilter(tags={"dagster/sensor_name": context.sensor_name}), limit=LAST_RUNS)
     last = [run for run in asked if asset_key(of) in (run.asset_selection or ())]
     run_id = last[0].run_id if last else None
-    context.log.warning("given up after %d attempts: %s; the last run was %s", ATTEMPTS, what, run_id)
+    context.log.warning("%s given up after %d attempts: %s; the last run was %s", of.path, ATTEMPTS, what, run_id)
     alert = Alert(
-        key=f"given_up/{context.sensor_name}/{key}",
+        key=f"given_up/{context.sensor_name}/{of.path}/{key}",
         kind="failure",
-        what=f"given up after {ATTEMPTS} attempts: {what}",
+        what=f"{of.path} given up after {ATTEMPTS} attempts: {what}",
         where=context.sensor_name,
         do="look at the run; new exports, a decision or a run by hand start it again",
         run_id=run_id,
