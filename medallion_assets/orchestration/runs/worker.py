@@ -19,6 +19,7 @@ from dagster._grpc.types import ExecuteRunArgs
 from medallion_assets.orchestration.runs.forks.asking import NoForkError, NoForkServerError, fork_worker, request_for
 from medallion_assets.orchestration.runs.locks import Hold
 from medallion_assets.orchestration.runs.processes import RunProcess
+from medallion_assets.orchestration.runs.spill import folder_for
 from medallion_assets.settings import forks_runs, inherited_environment
 
 ARGUMENTS = "DAGSTER_EXECUTE_RUN_ARGS"
@@ -57,7 +58,9 @@ def start_worker(run: dg.DagsterRun, instance: dg.DagsterInstance, hold: Hold) -
         try:
             _expect_no_more_variables(run, instance)
             module = getattr(origin.repository_origin.code_pointer, "module", None)
-            return fork_worker(Path(instance.root_directory), request_for(module, executable, environment), hold)
+            home = Path(instance.root_directory)
+            spill = folder_for(home, run.run_id)
+            return fork_worker(home, request_for(module, executable, environment, spill), hold)
         except NoForkServerError:
             pass  # as in a command of one person; in a deployment its health says so
         except NoForkError as error:

@@ -13,7 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medallion_assets.errors import TransientError
-from medallion_assets.orchestration.runs.forks.messages import GO, NAME, Answer, Request, connect, hear, say
+from medallion_assets.orchestration.runs.forks.messages import (
+    FILES,
+    GO,
+    NAME,
+    Answer,
+    ForeignMessageError,
+    Request,
+    connect,
+    hear,
+    say,
+)
 from medallion_assets.orchestration.runs.locks import Hold
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, RunProcess, is_there, wait_while
 from medallion_assets.settings import forks_runs
@@ -64,7 +74,9 @@ def fork_worker(home: Path, request: Request, hold: Hold) -> ForkedWorker:
         pid = _ready(connection)
         hold.note(RunProcess.of(pid, is_worker=True))
         try:
-            socket.send_fds(connection, [GO], [hold.file, OUTPUT, ERRORS])
+            socket.send_fds(connection, [FILES], [hold.file, OUTPUT, ERRORS])
+            _ready(connection)
+            connection.sendall(GO)
         except OSError as error:
             raise NoForkError(f"the fork server's child {pid} ended before it began: {error}") from error
         connection.settimeout(None)
@@ -92,11 +104,10 @@ def expect_forks(environment: Mapping[str, str]) -> str:
     return "the process of each run is forked"
 
 
-def request_for(module: str | None, executable: str, environment: Mapping[str, str]) -> Request:
+def request_for(module: str | None, executable: str, environment: Mapping[str, str], spill: Path) -> Request:
     """The request of this process, for a run that it launches."""
-    return Request(
-        module=module, executable=executable, folder=str(Path.cwd()), umask=_umask(), environment=environment
-    )
+    place = {"folder": str(Path.cwd()), "spill": str(spill)}
+    return Request(module=module, executable=executable, umask=_umask(), environment=environment, **place)
 
 
 def _connected(home: Path) -> socket.socket:
@@ -111,14 +122,15 @@ def _connected(home: Path) -> socket.socket:
 def _ready(connection: socket.socket) -> int:
     """The process id of a fork that is ready."""
     try:
-        said = hear(connection)
+        answer = hear(connection, Answer)
     except TimeoutError as error:
         raise NoForkError(f"the fork server did not answer within {ANSWER_SECONDS:g} s") from error
+    except ForeignMessageError as error:
+        raise NoForkError(f"the fork server's answer is another release's, {error}") from error
     except OSError as error:
         raise NoForkError(f"the fork server, or its child, ended meanwhile: {error}") from error
-    if said is None:
+    if answer is None:
         raise NoForkError("the fork server, or its child, ended meanwhile")
-    answer = Answer(**said)  # type: ignore[arg-type]
     if answer.refusal:
         raise NoForkError(answer.refusal)
     return answer.pid

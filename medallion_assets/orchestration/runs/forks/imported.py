@@ -29,7 +29,8 @@ from typing import Any
 from medallion_assets.settings import inherited_environment
 
 HARMLESS_THREADS = frozenset({"jemalloc_bg_thd", "polars-ooc-clea"})
-"""Those of memory allocators, which take care of forks, and one that sleeps until Polars has written to its disk."""
+"""Those of memory allocators, which take care of forks, and the one that removes what Polars has spilled to a disk. A
+fork has none, so what a run spills lies in a folder of its own, which is removed with its end (runs/spill.py)."""
 THREADS = Path("/proc/self/task")
 LATER = (
     "alembic",

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from medallion_assets.orchestration.notify import notify
-from medallion_assets.orchestration.runs.forks.child import await_run, carry_out
+from medallion_assets.orchestration.runs.forks.child import await_run, carry_out, refuse
 from medallion_assets.orchestration.runs.forks.imported import Imported
-from medallion_assets.orchestration.runs.forks.messages import Answer, listen, say
+from medallion_assets.orchestration.runs.forks.messages import listen
 
 LOOK_SECONDS = 5.0
 AGAIN_SECONDS = 60.0
@@ -81,12 +81,6 @@ def fork() -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()
-
-
-def refuse(connection: socket.socket, problem: str) -> None:
-    """Say why nothing is forked. Who has gone away does not hear it."""
-    with suppress(OSError):
-        say(connection, Answer(pid=os.getpid(), refusal=problem))
 
 
 def tell(what: str) -> None:
