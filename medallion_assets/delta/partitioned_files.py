@@ -16,6 +16,9 @@ from polars.io.partition import FileProviderArgs
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.staging import COMPRESSION_LEVEL
 
+MOST_OPEN = 128
+"""So many files Polars writes at a time (POLARS_MAX_OPEN_SINKS): of more partitions each row group is a file."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
@@ -30,7 +33,8 @@ def write_partitions(
 ) -> list[LocalFile]:
     """Write rows into `folder`: a file for each partition, or several of about `most_bytes` in memory each.
 
-    Of every partition a row group is held until it is full. The rows of a file are in any order.
+    Of every partition a row group is held until it is full, whatever its bytes: a file ends with a row group. The rows
+    of a file are in any order.
     """
     files: list[LocalFile] = []
 

@@ -7,16 +7,23 @@ Does not: making or removing a workspace (storage), or what is put aside.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
+from polars.io.partition import FileProviderArgs
 
+from medallion_assets.engines.extent import Extent
 from medallion_assets.engines.pieces import rows_of_group, spilled
+from medallion_assets.errors import PermanentError
 from medallion_assets.storage.options import StorageOptions
 
 TRAVELLING_BYTES = 64 * 1024
 """Rows that are put aside travel within answers and items up to here."""
+FILE_BYTES = 1024 * 1024 * 1024
+"""Of a value with more than this, as it is in memory, there are several files."""
+DIFFERING_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +58,56 @@ def streamed_aside(rows: pl.LazyFrame, place: Place, *, row_bytes: int) -> pl.La
     return pl.scan_parquet(path, glob=False, hive_partitioning=False, **options.of_polars)
 
 
-def streamed_apart(rows: pl.LazyFrame, place: Place, *, by: str, row_bytes: int) -> dict[Any, pl.LazyFrame]:
-    """The same, by the value of a column: a file of a place for each, all of which are written at a time."""
-    paths: dict[Any, str] = {}
+def streamed_apart(
+    rows: pl.LazyFrame, place: Place, *, by: str, expected: Mapping[Any, Extent]
+) -> dict[Any, pl.LazyFrame]:
+    """Rows by the value of a column: files of a place for each, all of which are written at a time.
 
-    def path_of(file: Any) -> str:
-        paths[file.partition_keys.item()] = path = _new_path(place)
+    `expected` has every value that there is, and about how many bytes its rows are. Of each a row group is held, which
+    is short enough for the longest of them.
+
+    Raises:
+        PermanentError: other rows were written than were expected.
+    """
+    paths: dict[Any, list[str]] = {value: [] for value in expected}
+
+    def path_of(file: FileProviderArgs) -> str:
+        path = _new_path(place)
+        paths.setdefault(file.partition_keys.item(), []).append(path)
         return path
 
     options = place.storage_options.of_polars
-    files = pl.PartitionBy(place.url, key=by, include_key=True, file_path_provider=path_of)
-    rows.sink_parquet(files, compression="lz4", row_group_size=rows_of_group(row_bytes), **options)
-    return {
-        value: pl.scan_parquet(path, glob=False, hive_partitioning=False, **options) for value, path in paths.items()
+    files = pl.PartitionBy(
+        place.url, key=by, include_key=True, file_path_provider=path_of, approximate_bytes_per_file=FILE_BYTES
+    )
+    height = rows_of_group(max((extent.row_bytes for extent in expected.values()), default=0))
+    rows.sink_parquet(files, compression="lz4", row_group_size=height, **options)
+    apart = {
+        value: pl.scan_parquet(some, glob=False, hive_partitioning=False, **options)
+        for value, some in paths.items()
+        if some
     }
+    found = {value: int(some.select(pl.len()).collect().item()) for value, some in apart.items()}
+    expect_all_written(expected, found, where=place.url)
+    return apart
+
+
+def expect_all_written(expected: Mapping[Any, Extent], found: Mapping[Any, int], *, where: str) -> None:
+    """Compare the rows of each value with those written: Polars calls writing by the value of a column unstable.
+
+    Raises:
+        PermanentError: they differ.
+    """
+    rows = {value: extent.rows for value, extent in expected.items()}
+    differing = [value for value in {**rows, **found} if rows.get(value, 0) != found.get(value, 0)]
+    if differing:
+        some = differing[:DIFFERING_SHOWN]
+        raise PermanentError(
+            f"rows were not written whole into {where}; {len(differing)} values differ",
+            expected=", ".join(f"{rows.get(value, 0)} rows of {value}" for value in some),
+            found=", ".join(f"{found.get(value, 0)} of {value}" for value in some),
+            do="report this with the release of Polars: they were written otherwise than they were read",
+        )
 
 
 def _new_path(place: Place) -> str:

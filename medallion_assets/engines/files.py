@@ -19,7 +19,8 @@ class Files:
     """Parquet files below the place of a table, and the columns to read of them.
 
     `uri` is the table's place, `paths` are below it. The column `partition_by` is in the paths (`name=value/`). What a
-    file lacks of the columns is null there. `rows` says how many each path has, where that is known.
+    file lacks of the columns is null there. `rows` says how many each path has, where that is known. `only` is a column
+    and those of its values whose rows are read: row groups without any are passed over.
     """
 
     uri: str
@@ -28,6 +29,7 @@ class Files:
     partition_by: str | None = None
     storage_options: StorageOptions = field(default_factory=StorageOptions)
     rows: tuple[int, ...] = ()
+    only: tuple[str, tuple[str, ...]] | None = None
 
     def of(self, paths: Iterable[str]) -> Files:
         """Some of them, of which nobody says how many rows they have."""
@@ -40,7 +42,7 @@ class Files:
         partition = self.partition_by
         # Polars takes a folder such as env=prod above the table for a partition as well.
         above = dict.fromkeys((part.split("=")[0] for part in self.uri.split("/") if "=" in part), pl.String())
-        return pl.scan_parquet(
+        rows = pl.scan_parquet(
             [f"{self.uri}/{path}" for path in self.paths],
             glob=False,
             hive_partitioning=partition is not None,
@@ -50,3 +52,7 @@ class Files:
             schema={name: kind for name, kind in self.schema.items() if name != partition},
             **self.storage_options.of_polars,
         ).select(self.schema.names())
+        if self.only is None:
+            return rows
+        column, values = self.only
+        return rows.filter(pl.col(column).is_in(values))

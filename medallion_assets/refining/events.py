@@ -94,8 +94,9 @@ def may_hold(files: pl.DataFrame, export_ids: Collection[str]) -> pl.DataFrame:
     """Those of `Snapshot.files` that may hold rows of some exports, by their bounds in the log, if these are there."""
     if not export_ids or "min._export_id" not in files.columns:
         return files
-    low, high = pl.col("min._export_id"), pl.col("max._export_id")
-    return files.filter(((low <= max(export_ids)) & (high >= min(export_ids))).fill_null(value=True))
+    ids, low, high = pl.Series(sorted(export_ids)), files["min._export_id"], files["max._export_id"]
+    has_any = ids.search_sorted(high, side="right") > ids.search_sorted(low, side="left")
+    return files.filter(has_any | low.is_null() | high.is_null())
 
 
 def tombstones(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:

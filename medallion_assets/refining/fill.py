@@ -9,24 +9,28 @@ one good record a key. So days are not put together one by one from all parts of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import partial
 
 import polars as pl
 
 from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.partitioned_files import LocalFile, write_partitions
+from medallion_assets.delta.partitioned_files import MOST_OPEN, LocalFile, write_partitions
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.engines.aside import Place
-from medallion_assets.engines.pieces import LONG_ROW_BYTES, text_bytes
+from medallion_assets.engines.aside import Place, expect_all_written
+from medallion_assets.engines.engine import Bounds
+from medallion_assets.engines.extent import Extent, extents, total
+from medallion_assets.engines.pieces import LONG_ROW_BYTES
 from medallion_assets.refining.change import Change
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.merge_days import STATE
 
-MOST_ROWS, LEAST_ROWS = 32_768, 4_096
-"""Rows of a day that are held until they are written, as a row group."""
+HEIGHTS = (32_768, 16_384, 8_192, 4_096)
+"""Rows of a day that are held until they are written, as a row group: as many as there is room for."""
 
 
 def fill(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Place) -> Change | None:
@@ -34,37 +38,50 @@ def fill(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
 
     None where they may meet others, where rows are long or in very many days (some of each day are held until they are
     written), and on an engine whose processes do this together.
+
+    Raises:
+        PermanentError: other rows were written than were counted.
     """
     engine, table = silver.lakehouse.engine, silver.table
     is_first = fulls.applying is not None and not fulls.applied and not silver.files.height
     if not is_first or fulls.order.several_states or engine.memory_or(workspace) is not None:
         return None
     records = pl.concat(good)
-    rows = records.with_columns(pl.lit(value=False).alias("is_deleted")).select(polars_schema(table).names())
-    figures = (pl.len(), pl.col(str(table.partition_by)).n_unique(), pl.col("_is_delete").any())
-    count, days, has_deletes = records.select(figures).collect(engine="streaming").row(0)
-    most_bytes = engine.bounds.group_bytes
-    height = _row_group_rows(count, days, text_bytes(rows), most_bytes)
-    if has_deletes or height is None:
+    if records.select(pl.col("_is_delete").any()).collect(engine="streaming").item():
         return None
-    written = write_partitions(rows, table, workspace.url, row_group_rows=height, most_bytes=most_bytes)
+    rows = records.with_columns(pl.lit(value=False).alias("is_deleted")).select(polars_schema(table).names())
+    days = extents(rows, by=str(table.partition_by))
+    height = _height(days, engine.bounds)
+    if height is None:
+        return None
+    written = write_partitions(rows, table, workspace.url, row_group_rows=height, most_bytes=engine.bounds.group_bytes)
     staged = list(engine.map_items(partial(_staged, folder=silver.folder), written))
+    found: Counter[date | None] = Counter()
+    for local, file in zip(written, staged, strict=True):
+        found[local.partition] += file.rows
+    expect_all_written(days, found, where=silver.uri)
     return Change(
         staged=staged,
-        restated={file.partition for file in written if file.partition is not None},
-        rows=sum(file.rows for file in staged),
+        restated={day for day in days if day is not None},
+        rows=found.total(),
     )
 
 
-def _row_group_rows(count: int, days: int, text: int, most_bytes: int) -> int | None:
-    """How many of some rows, with so much text, are held of each day, for all days to be within `most_bytes`."""
-    if not count or text > LONG_ROW_BYTES * count:
+def _height(days: Mapping[date | None, Extent], bounds: Bounds) -> int | None:
+    """How many rows are held of each day, so that all days are within the bounds and each is written in few files."""
+    if not days or max(extent.row_bytes for extent in days.values()) > LONG_ROW_BYTES:
         return None
-    height = most_bytes * count // max(1, text) // days
-    if text <= most_bytes:
-        return MOST_ROWS
-    return min(MOST_ROWS, height) if height >= LEAST_ROWS else None
+    longest = max(extent.rows for extent in days.values())
+    for height in HEIGHTS:
+        held = total(extent.of(height) for extent in days.values())
+        are_open = len(days) <= MOST_OPEN or longest <= height
+        if held.rows <= bounds.group_rows and held.size <= bounds.group_bytes and are_open:
+            return height
+    return None
 
 
 def _staged(file: LocalFile, *, folder: TableFolder) -> StagedFile:
-    return folder.stage_file(file.path, partition=file.partition, bounds=STATE[:1])
+    """The file, which takes room in one place only after that."""
+    staged = folder.stage_file(file.path, partition=file.partition, bounds=STATE[:1])
+    file.path.unlink()
+    return staged

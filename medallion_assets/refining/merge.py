@@ -12,7 +12,7 @@ late: where Silver holds nothing as new as such a full export, the export lacked
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -24,6 +24,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Aside, Place
+from medallion_assets.engines.extent import Extent, extents
 from medallion_assets.refining.change import Change
 from medallion_assets.refining.events import tombstones, winners_in_parts
 from medallion_assets.refining.fill import fill
@@ -32,15 +33,13 @@ from medallion_assets.refining.held import held_rows
 from medallion_assets.refining.merge_days import (
     STATE,
     DaysWork,
-    NewRows,
-    Winners,
-    WonRows,
     day_item,
     neighbours,
     replace_days,
     replace_tombstones,
 )
 from medallion_assets.refining.origins import counted_sequence, is_outdated
+from medallion_assets.refining.winners import NewRows, Winners, WonRows
 
 
 def merge(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Place) -> Change:
@@ -88,10 +87,9 @@ def _win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
             partition_by=str(table.partition_by),
             parts=[part.rows for part in won],
             schema=polars_schema(table),
-            row_bytes=max(part.row_bytes for part in won),
             place=workspace,
         ),
-        partitions_of_parts=[part.partitions for part in won],
+        extents=[part.extents for part in won],
         moved=pl.concat([part.moved for part in won]),
         count=sum(part.count for part in won),
     )
@@ -112,13 +110,12 @@ class _Winning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Won:
-    """The rows of a part that win, how long they are, their partitions, and the keys that change theirs."""
+    """The rows of a part that win, how many there are by partition, and the keys that change theirs."""
 
     rows: WonRows
-    partitions: set[date | None]
+    extents: Mapping[date | None, Extent]
     moved: pl.DataFrame
     count: int
-    row_bytes: int
 
 
 def _winning_rows(part: tuple[int, pl.LazyFrame], *, work: _Winning) -> _Won:
@@ -132,10 +129,9 @@ def _winning_rows(part: tuple[int, pl.LazyFrame], *, work: _Winning) -> _Won:
         rows={key[0]: day for key, day in rows.partition_by(partition_by, as_dict=True).items()}
         if work.folder is None
         else Aside(work.folder)(rows.sort(partition_by), is_sorted=True),
-        partitions=set(rows[partition_by].unique()),
+        extents=extents(rows.lazy(), by=partition_by),
         moved=moved,
         count=rows.height,
-        row_bytes=int(rows.estimated_size()) // max(1, rows.height),
     )
 
 

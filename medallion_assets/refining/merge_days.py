@@ -1,17 +1,15 @@
 """Days of a state table: new rows in the place of old ones, in files that are made in bounded memory.
 
-Belongs here: the rows that won, by day, and replacing a day or the tombstones.
-Does not: which rows win (refining.merge).
+Belongs here: replacing a day or the tombstones.
+Does not: which rows win (refining.merge), or where they are until then (refining.winners).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import reduce
-from operator import or_
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import polars as pl
 
@@ -21,13 +19,14 @@ from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.engines.aside import Place, streamed_apart
 from medallion_assets.engines.engine import groups_of
+from medallion_assets.engines.extent import Extent
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import of_group, row_group_rows, text_bytes
 from medallion_assets.refining.events import tombstones
 from medallion_assets.refining.full_exports import FullExports, bad_in, older_than
 from medallion_assets.refining.origins import counted_sequence
+from medallion_assets.refining.winners import NewRows, Winners
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 STATE = ("_sequence_micros", "_export_id")
@@ -50,74 +49,6 @@ class Replaced:
     restated: bool = False
 
 
-WonRows = Mapping[date | None, pl.DataFrame] | pl.LazyFrame
-"""Rows cut into partitions, or (one part of several) in a file, in the order of their partitions."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRows:
-    """The rows that win, by part. As one value for all days: there are as many parts as an export is large.
-
-    What days have in several parts is put together in `place`, a file for each day: to open every part for each day
-    would be most of what merging into a table of many days takes.
-    """
-
-    partition_by: str
-    parts: Sequence[WonRows]
-    schema: pl.Schema
-    row_bytes: int
-    place: Place
-
-    def by_day(self, in_parts: Mapping[date, int]) -> dict[date, pl.LazyFrame]:
-        """Those of some neighbouring days (`of`), to be read several times; a part is opened once for all of them."""
-        some = reduce(or_, in_parts.values(), 0)
-        if some.bit_count() <= 1:
-            return {day: self.of(day, parts) for day, parts in in_parts.items()}
-        rows = pl.concat(part.lazy() for part in self._chosen(some))
-        rows = rows.filter(pl.col(self.partition_by).is_between(min(in_parts), max(in_parts)))
-        apart = streamed_apart(rows, self.place, by=self.partition_by, row_bytes=self.row_bytes)
-        return {day: apart.get(day, self.of(day, 0)) for day in in_parts}
-
-    def of(self, partition: date | None, in_parts: int) -> pl.LazyFrame:
-        """Those of a partition, which some parts have: that of number n if bit n is set."""
-        of_partition = pl.col(self.partition_by).eq_missing(pl.lit(partition, dtype=pl.Date))
-        rows = [
-            part.filter(of_partition) if isinstance(part, pl.LazyFrame) else part[partition].lazy()
-            for part in self._chosen(in_parts)
-        ]
-        return pl.concat(rows) if rows else pl.LazyFrame(schema=self.schema)
-
-    def _chosen(self, in_parts: int) -> list[Any]:
-        return [part for number, part in enumerate(self.parts) if in_parts >> number & 1]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Winners:
-    """The rows that win over what the table holds, the partitions in each part of them, and the keys that move."""
-
-    new: NewRows
-    partitions_of_parts: Sequence[set[date | None]]
-    moved: pl.DataFrame
-    count: int
-
-    @property
-    def partitions(self) -> set[date | None]:
-        """All in which rows win."""
-        return set().union(*self.partitions_of_parts)
-
-    def in_parts(self, partition: date | None) -> int:
-        """The parts that have rows of a partition, a bit for each."""
-        return sum(1 << number for number, some in enumerate(self.partitions_of_parts) if partition in some)
-
-    def of(self, partition: date | None) -> pl.LazyFrame:
-        """The new rows of a partition."""
-        return self.new.of(partition, self.in_parts(partition))
-
-    def moved_from(self, partition: date | None) -> pl.DataFrame:
-        """The keys that were in a partition and are not any more."""
-        return self.moved.filter(pl.col("_old_partition").eq_missing(pl.lit(partition, dtype=pl.Date)))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaysWork:
     """What all days of a table are made with: handed over once, since plans, bad keys and a contract are not small."""
@@ -131,13 +62,14 @@ class DaysWork:
 class DayItem:
     """A day to make anew: what the table holds of it, and the keys that have `gone` to other days.
 
-    Its new rows are `in_parts` (`NewRows.of`). `most_bytes` is how much of its text is made in one file; None where
-    one block of records and what the table holds are less than that.
+    Its new rows are `in_parts` (`NewRows.of`), and so many (`extent`). `most_bytes` is how much of its text is made in
+    one file; None where one block of records and what the table holds are less than that.
     """
 
     day: date
     held: Files
     in_parts: int
+    extent: Extent
     gone: pl.DataFrame
     most_bytes: int | None
 
@@ -150,6 +82,7 @@ def day_item(silver: Snapshot, day: date, won: Winners) -> DayItem:
         day=day,
         held=silver.part(paths=held["path"] if held.height else ()),
         in_parts=won.in_parts(day),
+        extent=won.extent(day),
         gone=won.moved_from(day),
         most_bytes=most if may_be_long else None,
     )
@@ -168,7 +101,7 @@ def days_together(days: int, processes: int) -> int:
 
 def replace_days(days: Sequence[DayItem], *, work: DaysWork) -> list[Replaced]:
     """Put the new rows of some neighbouring days in place of their old ones."""
-    rows = work.new.by_day({item.day: item.in_parts for item in days})
+    rows = work.new.by_day({item.day: item.in_parts for item in days}, {item.day: item.extent for item in days})
     return [_replace_day(item, rows[item.day], work) for item in days]
 
 
@@ -248,8 +181,9 @@ def _without(rows: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
 def _says_more(new: pl.DataFrame, old: pl.DataFrame, table: Table) -> bool:
     """Whether new rows have keys that the old ones lack, or another value in a business column (rule H3)."""
     key, business = list(table.key), list(table.business_columns)
-    pairs = new.select(business).join(old.select(business), on=key, suffix=" before")
-    differs = (pl.col(name).ne_missing(pl.col(f"{name} before")) for name in business if name not in key)
+    before = old.select(*key, *(pl.col(name).alias(f"_before_{name}") for name in business if name not in key))
+    pairs = new.select(business).join(before, on=key)
+    differs = (pl.col(name).ne_missing(pl.col(f"_before_{name}")) for name in business if name not in key)
     return pairs.height < new.height or bool(
         pairs.select(pl.any_horizontal(pl.lit(value=False), *differs).any()).item()
     )

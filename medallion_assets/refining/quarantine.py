@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -194,14 +195,14 @@ def bad_keys(lakehouse: Lakehouse, loaded: Loaded, fulls: Iterable[Batch]) -> pl
     if int(files["num_records"].sum()) <= engine.bounds.block_rows:
         engine = engine.here  # what is one block is not worth a job
     find = partial(_keys_of_block, loaded=loaded, exports=exports)
-    keys = list(engine.map_blocks(find, held.part(paths=files["path"])))
+    part = replace(held.folder.part(files["path"], rows=files["num_records"]), only=("_export_id", tuple(exports)))
+    keys = list(engine.map_blocks(find, part))
     return pl.concat([empty, *keys]).unique()
 
 
 def _keys_of_block(rows: pl.DataFrame, _: PutAside, *, loaded: Loaded, exports: Mapping[str, Batch]) -> pl.DataFrame:
-    table, bad = loaded.table, rows.filter(pl.col("_export_id").is_in(list(exports)))
-    decoded = decode(with_window(bad, exports.values()), table, loaded.source)
-    return decoded.select(*table.key, "_export_id").drop_nulls().unique()
+    decoded = decode(with_window(rows, exports.values()), loaded.table, loaded.source)
+    return decoded.select(*loaded.table.key, "_export_id").drop_nulls().unique()
 
 
 def with_window(rows: pl.DataFrame, exports: Iterable[Batch]) -> pl.DataFrame:

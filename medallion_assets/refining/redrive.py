@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import polars as pl
@@ -96,7 +96,9 @@ def redrive(
     done.conflicting = _height(rows.filter(conflicts))
     waiting = rows.filter(~conflicts)
     total = _height(waiting)
-    for block in blocks(waiting, lakehouse.engine.bounds):
+    bounds = lakehouse.engine.bounds
+    rounds = replace(bounds, block_rows=bounds.group_rows, block_bytes=bounds.group_bytes)  # few: each of them commits
+    for block in blocks(waiting, rounds):
         taken = block.taken()
         _redrive_rows(lakehouse, loaded, taken, now, why, done)
         progress(min(done.looked_at + done.not_settled, total), total)

@@ -8,7 +8,7 @@ import polars as pl
 
 from medallion_assets.contracts.source import LOWEST_ID_WINS
 from medallion_assets.engines.aside import Place
-from medallion_assets.refining.events import winners_in_parts
+from medallion_assets.refining.events import may_hold, winners_in_parts
 from medallion_assets_tests.pipeline import default_engine
 
 
@@ -41,3 +41,14 @@ def test_parts_of_one_export_are_left_as_they_are(tmp_path: Path) -> None:
 
 def test_a_single_part_may_have_several_events_a_key(tmp_path: Path) -> None:
     assert won(tmp_path, part(("a", 1, "x"), ("a", 2, "y"))) == [("a", 2, "y")]
+
+
+def test_files_may_hold_an_id_that_is_within_their_bounds() -> None:
+    """Any one of those wanted: between the least and the greatest of them lies nearly every file."""
+    files = pl.DataFrame(
+        [("before", "a", "a"), ("at", "b", "b"), ("between", "c", "e"), ("over", "e", "g"), ("unknown", None, None)],
+        schema={"path": pl.String, "min._export_id": pl.String, "max._export_id": pl.String},
+        orient="row",
+    )
+    assert may_hold(files, ["f", "b"])["path"].to_list() == ["at", "over", "unknown"]
+    assert may_hold(files, [])["path"].to_list() == files["path"].to_list()

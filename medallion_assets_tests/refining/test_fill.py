@@ -10,8 +10,10 @@ import polars as pl
 import pytest
 
 from medallion_assets.delta.damage import damaged_files
+from medallion_assets.delta.partitioned_files import LocalFile, write_partitions
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Bounds
+from medallion_assets.errors import PermanentError
 from medallion_assets.refining import fill
 from medallion_assets.refining.refined import Refined
 from medallion_assets_tests import pipeline
@@ -50,7 +52,7 @@ def rows(lakehouse: Lakehouse) -> pl.DataFrame:
     return lakehouse.open(SILVER).scan().collect().sort("transaction_id")
 
 
-@pytest.mark.parametrize("bounds", [Bounds(), Bounds(block_rows=2, group_rows=2, group_bytes=10_000)])
+@pytest.mark.parametrize("bounds", [Bounds(), Bounds(block_rows=2, group_rows=9, group_bytes=10_000)])
 def test_a_first_full_export_is_written_as_it_would_be_merged(
     tmp_path: Path, written: list[int], monkeypatch: pytest.MonkeyPatch, bounds: Bounds
 ) -> None:
@@ -69,8 +71,7 @@ def test_the_log_has_the_digest_and_bounds_of_each_file(
     tmp_path: Path, written: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a long day there are several."""
-    monkeypatch.setattr(fill, "_row_group_rows", lambda *_: 2)
-    monkeypatch.setattr(fill, "MOST_ROWS", 2)
+    monkeypatch.setattr(fill, "_height", lambda *_: 2)
     lakehouse = lake(tmp_path, Bounds(group_bytes=100))
     refined(lakehouse, PICTURE)
     silver = lakehouse.open(SILVER)
@@ -107,9 +108,39 @@ def test_long_rows_are_merged(tmp_path: Path, written: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("group_bytes", "passes"), [(10_000, 1), (300, 0)], ids=["all of them may be held", "of each day only some"]
+    ("group_bytes", "passes"), [(10_000, 1), (1_000, 0)], ids=["all of them may be held", "of each day only some"]
 )
 def test_rows_of_many_days_are_merged(tmp_path: Path, written: list[int], group_bytes: int, passes: int) -> None:
     """Row groups that are held of so many days would be too small."""
     refined(lake(tmp_path, Bounds(group_bytes=group_bytes)), PICTURE)
     assert len(written) == passes
+
+
+def test_a_row_that_is_not_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is committed of a fill that wrote less than was counted."""
+
+    def lossy(rows: pl.LazyFrame, *args: Any, **options: Any) -> list[Any]:
+        return write_partitions(rows.filter(pl.col("transaction_id") != "t4"), *args, **options)
+
+    monkeypatch.setattr(fill, "write_partitions", lossy)
+    lakehouse = lake(tmp_path)
+    with pytest.raises(PermanentError, match=f"expected: 3 rows of {DAYS[1]}; found: 2 of {DAYS[1]}"):
+        refined(lakehouse, PICTURE)
+    assert rows(lakehouse).is_empty()
+
+
+def test_a_local_file_goes_once_it_is_staged(
+    tmp_path: Path, written: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workspace does not hold the table a second time."""
+    left: list[Path] = []
+
+    def staged(file: LocalFile, **options: Any) -> Any:
+        answer = stage(file, **options)
+        left.extend([file.path] if file.path.exists() else [])
+        return answer
+
+    stage = fill._staged
+    monkeypatch.setattr(fill, "_staged", staged)
+    refined(lake(tmp_path), PICTURE)
+    assert (len(written), left) == (1, [])

@@ -9,12 +9,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from medallion_assets.contracts.table import Column, Integer, Table, Text
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.engines import aside, pieces
 from medallion_assets.engines.aside import Place
+from medallion_assets.engines.extent import Extent
 from medallion_assets.engines.files import Files
+from medallion_assets.refining import merge_days
 from medallion_assets.refining.full_exports import FullExports
-from medallion_assets.refining.merge_days import DayItem, DaysWork, NewRows, neighbours, replace_days
+from medallion_assets.refining.merge_days import DayItem, DaysWork, neighbours, replace_days
+from medallion_assets.refining.winners import NewRows
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.engines.cutting import small_bounds
 from medallion_assets_tests.oracle.lines import item_line, transaction, upsert_line
@@ -71,14 +76,14 @@ def test_each_part_is_opened_once_for_neighbouring_days(tmp_path: Path) -> None:
         .map_batches(partial(noted, part=part))
         for part in range(3)
     ]
-    new = NewRows(
-        partition_by="transaction_date", parts=parts, schema=schema, row_bytes=100, place=Place(str(tmp_path))
-    )
+    new = NewRows(partition_by="transaction_date", parts=parts, schema=schema, place=Place(str(tmp_path)))
     fulls = FullExports(applied=[], applying=None, bad_keys=pl.DataFrame())
     gone = pl.DataFrame(schema={name: schema[name] for name in SILVER.key})
     days = [
-        DayItem(day=day, held=silver.part(paths=()), in_parts=in_parts, gone=gone, most_bytes=10)
-        for day, in_parts in ((EMPTY_DAY, 0), (OTHER_DAY, 0b101), (DAY, 0b101))
+        DayItem(
+            day=day, held=silver.part(paths=()), in_parts=in_parts, extent=Extent(rows, 100), gone=gone, most_bytes=10
+        )
+        for day, in_parts, rows in ((EMPTY_DAY, 0, 0), (OTHER_DAY, 0b101, 2), (DAY, 0b101, 6))
     ]
     empty, other, made = replace_days(days, work=DaysWork(folder=silver.folder, new=new, fulls=fulls))
     assert (len(empty.staged), sum(file.rows for file in other.staged)) == (0, 2)
@@ -94,10 +99,46 @@ def test_each_part_is_opened_once_for_neighbouring_days(tmp_path: Path) -> None:
 def test_days_are_put_together(days: int, parts: int, processes: int, heights: list[int]) -> None:
     silver_files = Files(uri="", paths=(), schema=pl.Schema())
     items = [
-        DayItem(day=DAY + timedelta(days=day), held=silver_files, in_parts=3, gone=pl.DataFrame(), most_bytes=None)
+        DayItem(
+            day=DAY + timedelta(days=day),
+            held=silver_files,
+            in_parts=3,
+            extent=Extent(),
+            gone=pl.DataFrame(),
+            most_bytes=None,
+        )
         for day in range(days)
     ]
     assert [len(group) for group in neighbours(items, parts, processes)] == heights
+
+
+@pytest.mark.parametrize(
+    ("new", "says_more"), [(("a", 1, 2), False), (("a", 1, 3), True), (("a", 2, 2), True), (("b", 1, 2), True)]
+)
+def test_columns_may_have_any_names(new: tuple[str, int, int], *, says_more: bool) -> None:
+    """One may be called as another was before."""
+    columns = (Column("key", Text(), "key"), Column("x", Integer(), "now"), Column("x before", Integer(), "then"))
+    table = Table(name="silver.changes", description="values as they were", key=("key",), columns=columns)
+    held, came = (pl.DataFrame([row], schema=["key", "x", "x before"], orient="row") for row in (("a", 1, 2), new))
+    assert merge_days._says_more(came, held, table) is says_more
+
+
+@pytest.mark.own_engine
+def test_a_second_full_export_leaves_every_key_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where days are put together in several files each, and all of their keys lie in the table already."""
+    monkeypatch.setattr(merge_days, "days_together", lambda *_: 2)
+    monkeypatch.setattr(aside, "FILE_BYTES", 1)
+    monkeypatch.setattr(pieces, "ROW_GROUP_BYTES", 1)
+    days = [DAY, OTHER_DAY, EMPTY_DAY]
+    sales = [
+        item_line(transaction(f"t{number}", transaction_timestamp={"S": f"{days[number % 3]}T20:00:00Z"}))
+        for number in range(30)
+    ]
+    lakehouse = lake(tmp_path, small_bounds(4))
+    refined(lakehouse, full_of(1, *sales))
+    second = full_of(3, *sales, at=AT + HOUR)
+    assert refined(lakehouse, second).rows_changed == len(sales)
+    assert live(lakehouse) == dict.fromkeys((f"t{number}" for number in range(30)), second.export_id)
 
 
 def long_day(folder: Path, *older: str) -> Lakehouse:

@@ -141,4 +141,6 @@ def test_bad_keys_are_those_of_full_exports_whose_key_can_be_read(tmp_path: Path
     others = Elsewhere(bounds=replace(small_bounds(2), group_rows=1))
     elsewhere = bad_keys(replace(lakehouse, engine=others), pipeline.declared(SILVER), fulls)
     assert elsewhere.sort(elsewhere.columns).equals(everything.sort(everything.columns))
-    assert len(others.handed) == 1  # what is more than a block
+    (files,) = others.handed  # what is more than a block
+    assert files.only == ("_export_id", tuple(full.id for full in fulls))  # other rows are passed over
+    assert sorted(files.rows) == [1, 5]  # as the log has counted them

@@ -148,12 +148,12 @@ def test_a_commit_that_lost_a_race_is_decided_again(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     "bounds",
     [
-        pytest.param(Bounds(block_rows=2), id="rows", marks=pytest.mark.slow),
-        pytest.param(Bounds(block_bytes=2 * len(item_line(in_euro("t1")))), id="bytes"),
+        pytest.param(Bounds(block_rows=1, group_rows=2), id="rows", marks=pytest.mark.slow),
+        pytest.param(Bounds(block_bytes=1, group_bytes=2 * len(item_line(in_euro("t1")))), id="bytes"),
     ],
 )
 def test_many_rows_go_in_parts(tmp_path: Path, bounds: Bounds) -> None:
-    """Memory is bounded, however long rows are: they are judged some at a time, and every one once."""
+    """Memory is bounded, however long rows are: they are judged a group at a time, and every one once."""
     lakehouse = lakehouse_at(tmp_path, default_engine(bounds))
     exports = [a_full(FIRST, *(item_line(in_euro(f"t{number}")) for number in range(5)))]
     run(lakehouse, PRESENT, exports)

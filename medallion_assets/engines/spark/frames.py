@@ -66,6 +66,9 @@ def read(spark: SparkSession, files: Files) -> DataFrame:
         frame = (
             spark.read.schema(schema).option("basePath", place).parquet(*(f"{place}/{path}" for path in files.paths))
         )
+    if files.only is not None:
+        column, values = files.only
+        frame = frame.filter(frame[column].isin(list(values)))
     return frame.select(*files.schema.names())
 
 
