@@ -7,7 +7,7 @@ Does not: what is done with a block.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -56,11 +56,13 @@ def blocks(lines: pl.LazyFrame, bounds: Bounds) -> Iterator[Block]:
         yield Block(parts, is_all=is_first)
 
 
-def in_turns(work: Callable[[Item], Answer], items: Iterable[Item], *, at_once: int | None = None) -> Iterator[Answer]:
+def in_turns(
+    work: Callable[[Item], Answer], items: Iterable[Item], *, at_once: int | None = None
+) -> Generator[Answer, None, None]:
     """The answers, in the order of the items: these are taken as threads get free, and one is ready beside them.
 
     Much of what is done with a block takes one thread of Polars' at a time, or Python itself. So many are worked on
-    `at_once`; by default a few.
+    `at_once`; by default a few. None is worked on any more once it is at its end, fails, or is closed.
     """
     workers = at_once or min(WORKERS, pl.thread_pool_size())
     ahead: deque[Future[Answer]] = deque()

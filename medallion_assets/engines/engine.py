@@ -11,7 +11,7 @@ Functions, items and answers can be pickled. Answers come as they are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -99,10 +99,11 @@ class Engine(Protocol):
 
     def map_blocks(
         self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
-    ) -> Iterator[Answer]:
+    ) -> Generator[Answer, None, None]:
         """The answer of each block of the lines (column `raw`) in some files; of no lines, that of one without rows.
 
-        What is put aside lives as long as `folder`; without one it stays in memory.
+        What is put aside lives as long as `folder`; without one it stays in memory. Who does not take all answers
+        closes them before the folder goes: blocks are worked on ahead of who asks.
         """
         ...
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,16 +66,17 @@ class PolarsEngine:
 
     def map_blocks(
         self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
-    ) -> Iterator[Answer]:
+    ) -> Generator[Answer, None, None]:
         """A few blocks at a time, in threads (`in_turns`). One alone stays in memory."""
         lines, is_empty = files.scan(), True
 
         def work(block: Block) -> Answer:
             return function(block.taken(), Aside(None if block.is_all else folder))
 
-        for answer in in_turns(work, blocks(lines, self.bounds)):
-            yield answer
-            is_empty = False
+        with closing(in_turns(work, blocks(lines, self.bounds))) as answers:
+            for answer in answers:
+                yield answer
+                is_empty = False
         if is_empty:
             yield function(lines.clear().collect(), Aside(None))
 

@@ -12,7 +12,7 @@ lost, or that another one was faster than, there is nothing but files that nobod
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -86,7 +86,7 @@ class RemoteEngine(ABC):
 
     def map_blocks(
         self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
-    ) -> Iterator[Answer]:
+    ) -> Generator[Answer, None, None]:
         """Slices of the lines, each read by its process in blocks."""
         work = partial(_work_on_slice, function=function, bounds=self.bounds, aside=_aside(folder))
         yield from chain.from_iterable(self.run(work, _slices(files, self.bounds.block_rows, self.processes)))

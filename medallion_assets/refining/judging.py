@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -86,9 +87,9 @@ def judge_exports(bronze: Snapshot, loaded: Loaded, exports: Sequence[Batch], wo
     held = files_of(bronze, [export.id for export in exports])
     files = bronze.folder.part(held["path"], rows=held["num_records"])
     engine = bronze.lakehouse.engine
-    blocks = engine.map_blocks(partial(_judge_block, loaded=loaded), files, folder=workspace)
-    for parts in _in_parts(blocks, engine.bounds):
-        judged.add(parts)
+    with closing(engine.map_blocks(partial(_judge_block, loaded=loaded), files, folder=workspace)) as blocks:
+        for parts in _in_parts(blocks, engine.bounds):
+            judged.add(parts)
     _resolve_duplicates(engine, files, loaded, judged, workspace)
     return judged
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pickle
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -80,7 +80,7 @@ class CuttingEngine:
 
     def map_blocks(
         self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
-    ) -> Iterator[Answer]:
+    ) -> Generator[Answer, None, None]:
         """Blocks of any height, of rows in any order."""
         lines = self._shuffled(files.scan().collect())
         cuts = sorted(self.choice.sample(range(lines.height + 1), k=min(lines.height, self.choice.randint(0, 5))))
@@ -109,7 +109,7 @@ class CuttingEngine:
         aside = Aside(folder if self.choice.random() < 0.5 else None)
         return _elsewhere(partial(_call, function, aside), rows)
 
-    def _in_any_order(self, calls: Sequence[Callable[[], Answer]]) -> Iterator[Answer]:
+    def _in_any_order(self, calls: Sequence[Callable[[], Answer]]) -> Generator[Answer, None, None]:
         answers: dict[int, Answer] = {}
         for number in self.choice.sample(range(len(calls)), k=len(calls)):
             answers[number] = calls[number]()

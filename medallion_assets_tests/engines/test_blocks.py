@@ -41,22 +41,55 @@ def test_items_are_taken_as_threads_get_free_and_answered_in_order() -> None:
 
 
 def test_what_fails_ends_it() -> None:
-    """Items behind it are not taken any more."""
+    """What is worked on meanwhile is waited for; what waits behind it is not begun, and no more items are taken."""
     taken: list[int] = []
+    begun: list[int] = []
+    ended: list[int] = []
+    is_asked_for = threading.Event()
 
     def work(number: int) -> int:
-        if number == 1:
+        begun.append(number)
+        if number == 0:
+            assert is_asked_for.wait(30)
             raise ValueError(number)
+        assert is_asked_for.wait(30)
+        ended.append(number)
         return number
 
     def items() -> Iterator[int]:
         for number in range(10):
             taken.append(number)
+            if number == 2:
+                is_asked_for.set()
             yield number
 
-    with pytest.raises(ValueError, match="1"):
+    with pytest.raises(ValueError, match="0"):
         list(in_turns(work, items()))
-    assert len(taken) <= 4
+    assert taken == [0, 1, 2]
+    assert set(begun) - {0} == set(ended) <= {1, 2}
+
+
+def test_who_stops_early_ends_it() -> None:
+    """After closing nothing is worked on, or will be: what it works with may go."""
+    begun: list[int] = []
+    ended: list[int] = []
+    are_two_at_work, may_end = threading.Barrier(3, timeout=30), threading.Event()
+
+    def work(number: int) -> int:
+        begun.append(number)
+        if number in {1, 2}:
+            are_two_at_work.wait()
+            assert may_end.wait(30)
+        ended.append(number)
+        return number
+
+    answers = in_turns(work, range(10))
+    assert next(answers) == 0
+    are_two_at_work.wait()
+    threading.Timer(0, may_end.set).start()
+    answers.close()
+    assert sorted(begun) == sorted(ended) == [0, 1, 2]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("blocks")]
 
 
 def test_one_at_a_time_is_worked_on_while_the_next_is_taken() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,22 @@ def test_a_large_export_is_judged_in_parts_on_disk(judged_in: Callable[[Bounds],
         assert of_parts.select(sorted(of_parts.columns)).equals(of_whole.select(sorted(of_whole.columns)))
     keys = [set(part.collect()["transaction_id"]) for part in parts.good]
     assert sum(map(len, keys)) == len(set().union(*keys))
+
+
+@pytest.mark.own_engine
+def test_nothing_works_on_what_a_failure_leaves(
+    judged_in: Callable[[Bounds], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the error is on its way, the workspace goes."""
+
+    def fails(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(judging.Judged, "add", fails)
+    with pytest.raises(OSError, match="no space left") as raised:
+        judged_in(Bounds(block_rows=1, group_rows=1, group_bytes=1))
+    assert raised.value.__traceback__ is not None  # which holds all that was going on
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("blocks")]
 
 
 @pytest.fixture
