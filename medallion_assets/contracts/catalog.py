@@ -113,7 +113,8 @@ class Catalog:
 
 
 def _names(pipeline: Pipeline) -> Iterator[str]:
-    """What may be there once: tables, and the names by which their Bronze tables and sensors are called."""
+    """What may be there once: tables, and what pipelines, Bronze tables and sensors are called by."""
+    yield f"arrivals_{pipeline.name}"
     yield from (table.name for table in pipeline.tables)
     yield from (f"table_update_{loaded.table.short_name}" for loaded in pipeline.loaded)
     yield from (f"table_update_{derived.table.short_name}" for derived in pipeline.derived)

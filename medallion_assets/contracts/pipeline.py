@@ -6,6 +6,7 @@ Does not: any single pipeline, or the kinds of tables there are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -67,11 +68,17 @@ class Pipeline:
     job_prefix: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a table that is made from one which the pipeline does not make, or makes later.
+        """Refuse a name that no job can have, and a table made from one that is not made, or is made later.
 
         Raises:
             PermanentError: with the pipeline, the table, and what it is made from.
         """
+        if not re.fullmatch(r"[A-Za-z0-9_]+", self.name):
+            raise PermanentError(
+                f"no pipeline can be called {self.name!r}",
+                expected="letters, digits and _: its jobs and sensors are called by it",
+                do="give it another name, where Pipeline(...) declares it",
+            )
         self._expect_one_kind_of_partitions()
         made = {loaded.table.name for loaded in self.loaded}
         models = tuple(table for built in self.dbt for table in built.models)

@@ -7,6 +7,7 @@ Does not: decisions (triggers).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -23,9 +24,11 @@ from medallion_assets.operations.stages import closing_job, stages_of
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, LIVE_PRIORITY, job_tables, run_tags
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.runs.restart import JOINT_TAG
 from medallion_assets.orchestration.sensors.alert_direct import keep_or_send
-from medallion_assets.orchestration.trigger_context import TriggerContext, merged
+from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TriggerContext, merged
 from medallion_assets.settings import Settings
+from medallion_assets.stages.figures import cut
 from medallion_assets.triggers.debounce import ATTEMPTS
 from medallion_assets.triggers.restated_batches import LIVE_DAYS
 
@@ -38,6 +41,8 @@ IN_PROGRESS = (
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 )
+PART_CHARACTERS = 80
+"""Of each part in the cause of a run for several tables: how many exports of which table, and one or two by name."""
 BY_HAND = "__ASSET_JOB"
 """What Dagster calls the job of assets that a person materializes in the UI."""
 
@@ -123,25 +128,34 @@ def days_request(
     )
 
 
-def joint_request(
-    pipeline: Pipeline, job: str, parts: Sequence[tuple[Sequence[Table], TriggerContext]], *, run_key: str
-) -> dg.RunRequest:
-    """One run of the pipeline's `job` for several parts, each the tables that it makes and why.
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What a run for several tables does for one of them: the tables that it makes, and why; `what` for people."""
 
-    It may take as long as the part that may take longest: what hangs holds the others no longer than it would alone.
+    makes: Sequence[Table]
+    why: TriggerContext
+    what: str
+
+
+def joint_request(pipeline: Pipeline, job: str, parts: Sequence[Part], *, run_key: str) -> dg.RunRequest:
+    """One run of the pipeline's `job` for several parts.
+
+    It may take as long as all of them together. Nothing starts it anew: nobody knows which part has ended it.
     """
-    tables = list({table.name: table for makes, _ in parts for table in makes}.values())
-    reasons = {table.name: [why for makes, why in parts if table in makes] for table in tables}
+    tables = list({table.name: table for part in parts for table in part.makes}.values())
+    reasons = {table.name: [part.why for part in parts if table in part.makes] for table in tables}
     configs = [triggered_config([table], merged(reasons[table.name])) for table in tables]
-    tags = [run_tags(stages_of(pipeline), makes) for makes, _ in parts]
     return dg.RunRequest(
         run_key=f"{pipeline.name}/{run_key}",
         job_name=pipeline.job(job),
         asset_selection=[asset_key(table) for table in tables],
         run_config={"ops": {name: op for config in configs for name, op in config["ops"].items()}},
         tags={
-            **{name: max((of_part[name] for of_part in tags), key=int) for name in tags[0]},
-            **merged([why for _, why in parts]).tags(),
+            **run_tags(stages_of(pipeline), tables),
+            **merged([part.why for part in parts]).tags(),
+            CAUSE_TAG: "; ".join(cut(f"{part.what}: {part.why.cause}", PART_CHARACTERS) for part in parts),
+            "dagster/max_retries": "0",
+            JOINT_TAG: "yes",
         },
     )
 
@@ -165,11 +179,11 @@ def give_up(
     asked = context.instance.get_runs(dg.RunsFilter(tags={"dagster/sensor_name": context.sensor_name}), limit=LAST_RUNS)
     last = [run for run in asked if asset_key(of) in (run.asset_selection or ())]
     run_id = last[0].run_id if last else None
-    context.log.warning("given up after %d attempts: %s; the last run was %s", ATTEMPTS, what, run_id)
+    context.log.warning("%s given up after %d attempts: %s; the last run was %s", of.path, ATTEMPTS, what, run_id)
     alert = Alert(
-        key=f"given_up/{context.sensor_name}/{key}",
+        key=f"given_up/{context.sensor_name}/{of.path}/{key}",
         kind="failure",
-        what=f"given up after {ATTEMPTS} attempts: {what}",
+        what=f"{of.path} given up after {ATTEMPTS} attempts: {what}",
         where=context.sensor_name,
         do="look at the run; new exports, a decision or a run by hand start it again",
         run_id=run_id,

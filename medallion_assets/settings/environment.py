@@ -18,6 +18,21 @@ def set_environment(environment: Mapping[str, str]) -> None:
 
 
 @contextmanager
+def other_variables(variables: Mapping[str, str]) -> Iterator[None]:
+    """Give variables other values, for a library that obeys them when it is imported."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
 def hidden_variables(prefix: str) -> Iterator[None]:
     """Take the variables that begin with `prefix` out of the environment, for a library that would obey them."""
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(prefix)}

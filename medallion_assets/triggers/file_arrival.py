@@ -47,9 +47,18 @@ class Cursor:
 
     def lists_everything(self, now: datetime) -> bool:
         """Whether this tick lists everything, not only what comes after the position."""
-        if self.position is None or self.listed_whole_at is None or now < self.listed_whole_at:
+        return self.position is None or self.is_due(now)
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether everything was listed so long ago, or never, that it is to be listed now."""
+        if self.listed_whole_at is None or now < self.listed_whole_at:
             return True
         return now >= self.listed_whole_at + timedelta(seconds=FULL_LISTING_SECONDS)
+
+    def put_off(self, now: datetime) -> Cursor:
+        """The cursor with which a listing of everything that is due now comes at the next tick."""
+        almost = timedelta(seconds=FULL_LISTING_SECONDS - 1)
+        return replace(self, listed_whole_at=now - almost) if self.is_due(now) else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

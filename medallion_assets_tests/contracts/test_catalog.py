@@ -29,7 +29,8 @@ SHOP = Pipeline(name="shop", loaded=(Loaded(table=ORDERS, source=DynamoDBExports
             ),
             "table_update_orders",
         ),
-        (Pipeline(name="shop"), "shop_"),
+        (Pipeline(name="shop", job_prefix="market_"), "arrivals_shop"),
+        (Pipeline(name="market", job_prefix="shop_"), "shop_"),
     ],
 )
 def test_two_pipelines_share_no_table_job_or_sensor(other: Pipeline, shared: str) -> None:

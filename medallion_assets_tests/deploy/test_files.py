@@ -115,10 +115,10 @@ def test_a_run_that_is_killed_for_memory_ends_no_other(process: str) -> None:
     assert "\nOOMPolicy=continue\n" in (DEPLOY / "systemd" / f"medallion-{process}.service").read_text()
 
 
-def test_the_fork_server_is_started_again_with_the_code_server_and_runs_have_the_daemons_limits() -> None:
-    """New code is for both. A forked run may do what one may that the daemon started."""
+def test_the_fork_server_starts_and_stops_with_the_whole_alone_and_runs_have_the_daemons_limits() -> None:
+    """It notices new code itself. A forked run may do what one may that the daemon started."""
     units = {name: (DEPLOY / "systemd" / f"medallion-{name}.service").read_text() for name in PROCESSES}
-    assert "\nPartOf=medallion.target medallion-code-server.service\n" in units["fork-server"]
+    assert "\nPartOf=medallion.target\n" in units["fork-server"]
     assert re.search(r"^Wants=.*\bmedallion-fork-server.service$", units["code-server"], re.MULTILINE)
     limits = {name: unit.partition("# The process sees the system")[2] for name, unit in units.items()}
     assert limits["fork-server"] == limits["daemon"]

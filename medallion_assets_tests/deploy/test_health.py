@@ -29,6 +29,7 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._utils.error import SerializableErrorInfo
 
+from medallion_assets.orchestration.runs.forks.messages import listen
 from medallion_assets.orchestration.runs.locks import take
 from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets_tests.orchestration.runs.run_jobs import waiting
@@ -198,10 +199,11 @@ def test_processes_that_are_down_are_told(tmp_path: Path) -> None:
     assert "journalctl -u medallion-code-server" in parts["code-server"]["do"]
 
 
-def test_a_fork_server_that_is_not_there_is_told_unless_none_is_to_be(tmp_path: Path) -> None:
+def test_a_fork_server_that_is_dead_is_told_unless_none_is_to_be(tmp_path: Path) -> None:
+    listen(tmp_path).close()
     code, parts = health("--only", "fork-server", DAGSTER_HOME=str(tmp_path))
     answer = parts["fork-server"]
-    said = f"no fork server listens at {tmp_path}/fork-server; the processes of runs are started meanwhile"
+    said = f"no fork server listens at {tmp_path}/fork-server any more; the processes of runs are started meanwhile"
     assert (code, answer["found"]) == (1, said)
     assert "journalctl -u medallion-fork-server" in answer["do"]
     assert health("--only", "fork-server", DAGSTER_HOME=str(tmp_path), MEDALLION_FORK_RUNS="no")[0] == 0

@@ -10,16 +10,17 @@ from medallion_assets.triggers import file_arrival
 from medallion_assets.triggers.asking import Asking, while_active
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.file_arrival import Arrivals
-from medallion_assets.triggers.together import Cursor, go_together
+from medallion_assets.triggers.together import Cursor
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WAITS = Arrivals(pending=[Found(id="0-a", prefix="", fingerprint="1")])
-NEW = Arrivals(pending=[*WAITS.pending, Found(id="1-b", prefix="", fingerprint="1")])
+LATER = Arrivals(pending=[Found(id="1-b", prefix="", fingerprint="1")])
+NEW = Arrivals(pending=[*WAITS.pending, *LATER.pending])
 NOTHING = Arrivals()
 
 
 def look(
-    cursor: Cursor, minute: int, left_over: frozenset[str] = frozenset(), **arrivals: Arrivals | None
+    cursor: Cursor, minute: int, alone: frozenset[str] = frozenset(), **arrivals: Arrivals | None
 ) -> tuple[list[str], Cursor]:
     """Who goes together at a look at some tables, of which None have a run at work; and the cursor after it."""
     now = NOON + timedelta(minutes=minute)
@@ -32,8 +33,7 @@ def look(
             if is_busy
             else file_arrival.decide(now, of_table, seen or NOTHING, AT_ONCE)
         )
-    after = cursor.after(looks, left_over=left_over)
-    return go_together(after, [name for name, found in looks.items() if found.ask is not None]), after
+    return cursor.go_together(looks, alone=alone), cursor.after(looks)
 
 
 def test_all_that_wait_go_together() -> None:
@@ -41,22 +41,37 @@ def test_all_that_wait_go_together() -> None:
     assert look(Cursor(), 0, a=WAITS, b=NOTHING, c=None)[0] == []
 
 
-def test_what_was_asked_for_in_vain_goes_alone_until_nothing_of_it_is_left() -> None:
+def test_what_was_asked_for_in_vain_goes_alone_until_it_is_gone() -> None:
     together, cursor = look(Cursor(), 0, a=WAITS, b=WAITS)
     assert together == ["a", "b"]
     together, cursor = look(cursor, 10, a=WAITS, b=NOTHING)
-    assert (together, cursor.alone) == ([], {"a"})
-    together, cursor = look(cursor, 20, a=NEW, b=WAITS, c=WAITS)  # with an export more it is a first attempt again
+    assert (together, cursor.asked) == ([], {"a": "0-a"})
+    together, cursor = look(cursor, 20, a=NEW, b=WAITS, c=WAITS)
     assert together == ["b", "c"]
     _, cursor = look(cursor, 30, a=None, b=NOTHING, c=NOTHING)
-    assert cursor.alone == {"a"}
+    assert cursor.asked == {"a": "0-a"}
     _, cursor = look(cursor, 40, a=NOTHING, b=NOTHING)
     together, cursor = look(cursor, 50, a=WAITS, b=WAITS)
     assert together == ["a", "b"]
 
 
-def test_what_a_run_left_over_goes_alone() -> None:
-    """Silver may have been what ended the run: arrivals do not show that."""
+def test_exports_that_keep_coming_hide_nothing_that_was_asked_for_in_vain() -> None:
+    """With an export more it is a first attempt again, and another wish."""
+    _, cursor = look(Cursor(), 0, a=WAITS, b=WAITS)
+    _, cursor = look(cursor, 1, a=None, b=None)
+    together, cursor = look(cursor, 2, a=NEW, b=NEW, c=WAITS, d=WAITS)
+    assert together == ["c", "d"]
+    assert cursor.tables["a"].state.attempts == 1
+
+
+def test_a_busy_table_whose_exports_get_in_goes_with_others() -> None:
+    _, cursor = look(Cursor(), 0, a=WAITS, b=WAITS)
+    _, cursor = look(cursor, 1, a=None, b=None)
+    together, cursor = look(cursor, 2, a=LATER, b=LATER)
+    assert (together, cursor.asked) == (["a", "b"], {"a": "1-b", "b": "1-b"})
+
+
+def test_a_table_that_is_to_go_alone_does() -> None:
     assert look(Cursor(), 0, frozenset("b"), a=WAITS, b=WAITS, c=WAITS)[0] == ["a", "c"]
 
 
@@ -64,9 +79,10 @@ def test_a_table_that_is_not_looked_at_keeps_its_cursor() -> None:
     _, before = look(Cursor(), 0, a=WAITS, b=WAITS)
     _, after = look(before, 10, b=NOTHING)
     assert after.tables["a"] == before.tables["a"]
+    assert after.asked == {"a": "0-a"}
 
 
 def test_a_cursor_is_read_as_it_was_written() -> None:
-    _, cursor = look(Cursor(), 0, frozenset("b"), a=WAITS, b=WAITS)
+    _, cursor = look(Cursor(), 0, a=WAITS, b=WAITS)
     assert load_cursor(Cursor, dump_cursor(cursor)) == cursor
     assert load_cursor(Cursor, '{"version": 2}') is None

@@ -12,6 +12,7 @@ server beside `dagster dev` is, and is started again whenever it ends.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -25,7 +26,8 @@ from types import FrameType
 from medallion_assets.orchestration.runs.locks import FOLDER, end_workers
 
 POLL_SECONDS = 0.5
-AGAIN_SECONDS = 5.0
+AGAIN_SECONDS, LONGEST_SECONDS = 5.0, 300.0
+SOON_SECONDS = 60.0
 END_SECONDS = 75.0
 """Dagster gives each of its services a minute to end; what is left then is killed."""
 FORK_SERVER = ("-m", "medallion_assets.orchestration.runs.forks", "-m", "medallion_assets.definitions")
@@ -39,16 +41,18 @@ def main(parent: int, dagster_home: Path, arguments: list[str]) -> int:
             process.send_signal(signal.SIGINT)
 
         signal.signal(signal.SIGINT, end)
-        while process.poll() is None:
-            if os.getppid() != parent:
-                end()
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(END_SECONDS)
-                end_workers(dagster_home / FOLDER)
-                os.killpg(0, signal.SIGKILL)
-            look(time.monotonic())
-            time.sleep(POLL_SECONDS)
-        end_workers(dagster_home / FOLDER)
+        try:
+            while process.poll() is None:
+                if os.getppid() != parent:
+                    end()
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(END_SECONDS)
+                    end_workers(dagster_home / FOLDER)
+                    os.killpg(0, signal.SIGKILL)
+                look(time.monotonic())
+                time.sleep(POLL_SECONDS)
+        finally:
+            end_workers(dagster_home / FOLDER)
         return process.returncode
 
 
@@ -58,15 +62,24 @@ def _started(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
 
 @contextmanager
 def started_again(arguments: Sequence[str]) -> Iterator[Callable[[float], None]]:
-    """Run Python with these arguments while the block runs; it gives what starts it again when it has ended."""
-    process, again_at = _started(arguments), 0.0
+    """Run Python with these arguments while the block runs; it gives what starts it again when it has ended.
+
+    What ends soon, or cannot be started, is left alone for twice as long each time.
+    """
+    process, wait, since, again_at = _started(arguments), AGAIN_SECONDS, -math.inf, 0.0
 
     def look(now: float) -> None:
-        nonlocal process, again_at
+        nonlocal process, wait, since, again_at
         if process.poll() is None:
-            again_at = now + AGAIN_SECONDS
+            wait = AGAIN_SECONDS if now - since >= SOON_SECONDS else wait
+            again_at = now + wait
         elif now >= again_at:
-            process = _started(arguments)
+            wait = min(2 * wait, LONGEST_SECONDS)
+            since, again_at = now, now + wait
+            try:
+                process = _started(arguments)
+            except OSError as error:
+                sys.stderr.write(f"the fork server cannot be started, runs are started instead: {error}\n")
 
     try:
         yield look

@@ -22,7 +22,7 @@ from medallion_assets.operations.incident import Incident
 from medallion_assets.operations.pipeline_runs import TIME_LIMIT
 from medallion_assets.orchestration.runs.outcomes import is_interrupt, stage_ends, step_error
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end, kind_of_interrupt
-from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
+from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
 from medallion_assets.stages.figures import cut
 from medallion_assets.triggers.run_if import Status
 
@@ -66,7 +66,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
                 stage=asset.replace("/", "."),
                 partition=days_named(run.tags),
                 trigger=run.tags.get(TRIGGER_TAG),
-                cause=run.tags.get(CAUSE_TAG),
+                cause=_cause(run, step),
                 **({name: part and cut(part, ERROR_CHARACTERS) for name, part in parts.items()} | _findings(checks)),
                 last_good_version=version,
                 last_good_at=made_at,
@@ -75,6 +75,16 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
             )
         )
     return incidents
+
+
+def _cause(run: dg.DagsterRun, step: str) -> str | None:
+    """What the stage's own config says that it was asked for: a run may be for several tables; else the run's tag."""
+    config: Any = run.run_config
+    try:
+        own = TriggerContext(**config["ops"][step]["config"]["trigger"]).cause
+    except (LookupError, TypeError, ValueError):  # a run config may be anything
+        own = ""
+    return cut(own, TAG_CHARACTERS) or run.tags.get(CAUSE_TAG)
 
 
 def _run_error(events: Sequence[dg.DagsterEvent], *, is_lost: bool) -> dict[str, Any]:

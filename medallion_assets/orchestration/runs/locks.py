@@ -21,6 +21,7 @@ from pathlib import Path
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.runs.processes import POLL_SECONDS, RunProcess, end_while, is_there, wait_while
+from medallion_assets.orchestration.runs.spill import folder_for, remove
 
 FOLDER = "run_processes"
 """Below $DAGSTER_HOME: a file for each run that is at work, named by its id."""
@@ -47,7 +48,8 @@ class Hold:
         os.close(self.file)
 
     def end(self) -> None:
-        """Close it for good: no process is to carry out this run any more."""
+        """Close it for good: no process is to carry out this run any more, and nothing that one has spilled stays."""
+        remove(folder_for(self.path.parent.parent, self.path.name))
         self.path.unlink(missing_ok=True)
         os.close(self.file)
 

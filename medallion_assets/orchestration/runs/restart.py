@@ -30,6 +30,8 @@ from dagster._daemon.auto_run_reexecution.auto_run_reexecution import retry_run
 
 LOST_TAG = "medallion/lost"
 """Its own id, on a run that was lost: a run that is started anew has the tags of the former."""
+JOINT_TAG = "medallion/joint"
+"""The tag of a run for several tables, any of which may have ended it: its sensor asks for each again, alone."""
 RESTARTS = 2
 """How often a run is started anew because its process was lost; after that it waits for its trigger."""
 LOOK_BACK = timedelta(hours=1)
@@ -41,10 +43,12 @@ HEARD = f"EVENT_LOG_CONSUMER_CURSOR-{dg.DagsterEventType.RUN_FAILURE.value}"
 
 
 def allow_restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    """Let Dagster start a run anew that was lost, if that was not done too often; says so.
+    """Let Dagster start a run anew that was lost, if that was not done too often and it is not joint; says so.
 
     Dagster decides by the run's tags at the moment at which the run is reported as failed.
     """
+    if JOINT_TAG in run.tags:
+        return "It is not started anew: each of its tables is asked for again, alone."
     restarts, allowed = _number(run, RETRY_NUMBER_TAG), _number(run, MAX_RETRIES_TAG)
     if run.status is dg.DagsterRunStatus.CANCELING or restarts >= RESTARTS:
         return None

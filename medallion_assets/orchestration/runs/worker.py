@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -17,8 +18,10 @@ import dagster as dg
 from dagster._grpc.types import ExecuteRunArgs
 
 from medallion_assets.orchestration.runs.forks.asking import NoForkError, NoForkServerError, fork_worker, request_for
+from medallion_assets.orchestration.runs.forks.launches import keep
 from medallion_assets.orchestration.runs.locks import Hold
 from medallion_assets.orchestration.runs.processes import RunProcess
+from medallion_assets.orchestration.runs.spill import folder_for
 from medallion_assets.settings import forks_runs, inherited_environment
 
 ARGUMENTS = "DAGSTER_EXECUTE_RUN_ARGS"
@@ -54,14 +57,21 @@ def start_worker(run: dg.DagsterRun, instance: dg.DagsterInstance, hold: Hold) -
     kept = {name: value for name, value in inherited_environment().items() if name not in OF_ITS_PARENT}
     environment = {**kept, ARGUMENTS: dg.serialize_value(arguments)}
     if forks_runs():
+        home = Path(instance.root_directory)
         try:
             _expect_no_more_variables(run, instance)
             module = getattr(origin.repository_origin.code_pointer, "module", None)
-            return fork_worker(Path(instance.root_directory), request_for(module, executable, environment), hold)
+            request = request_for(module, executable, environment, folder_for(home, run.run_id))
+            worker = fork_worker(home, request, hold)
         except NoForkServerError:
-            pass  # as in a command of one person; in a deployment its health says so
+            pass  # as in a command of one person, or a deployment without one
         except NoForkError as error:
+            keep(home, error.what, time.time())
             LOG.warning("run %s: its process is started, not forked: %s", run.run_id, error)
+            instance.report_engine_event(f"The process of this run is started, not forked: {error.what}", run)
+        else:
+            keep(home, "", time.time())
+            return worker
     return _started(executable, environment, hold)
 
 

@@ -7,30 +7,56 @@ Dagster reads the annotations of a sensor itself, so they are not postponed here
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 import dagster as dg
 
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.contracts.source import Found
-from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
-from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import INGEST_AND_REFINE
-from medallion_assets.orchestration.requests import joint_request, sensor_status, timers_of
+from medallion_assets.orchestration.requests import Part, is_at_work, joint_request, sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor, arrival_subject
 from medallion_assets.orchestration.sensors.asking import Look, Subject
 from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS, minimum_interval
 from medallion_assets.orchestration.sensors.watching import watch_bronze
 from medallion_assets.settings import Settings
+from medallion_assets.stages.figures import cut
 from medallion_assets.triggers import file_arrival
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import signature_of
-from medallion_assets.triggers.together import Cursor, go_together
+from medallion_assets.triggers.together import Cursor
 
+LOOKING_SECONDS = 20
+"""After so long a tick looks at no further table: Dagster ends one that takes 60 s, and with it all that it has seen.
+"""
+ERROR_CHARACTERS = 300
+"""Characters of an error in a skip reason; the log of the tick has all."""
 Subjects = Mapping[str, Subject[file_arrival.Cursor, Found]]
-Looks = Mapping[str, Look[file_arrival.Cursor, Found]]
 """By the table's name."""
+
+
+@dataclass
+class Seen:
+    """What a tick saw of each table, in the order of the pipeline, and what it could not see."""
+
+    looks: dict[str, Look[file_arrival.Cursor, Found]] = field(default_factory=dict)
+    errors: dict[str, Exception] = field(default_factory=dict)
+    unreached: list[str] = field(default_factory=list)
+
+    @property
+    def asks(self) -> dict[str, Look[file_arrival.Cursor, Found]]:
+        """The looks at tables that ask for a run."""
+        return {name: look for name, look in self.looks.items() if look.asking.ask is not None}
+
+    def __str__(self) -> str:
+        """Say for people what holds for each table."""
+        reasons = [f"{name}: {look.asking.reason}" for name, look in self.looks.items()]
+        for name, error in self.errors.items():
+            reasons.append(f"{name} cannot be looked at: {cut(str(error), ERROR_CHARACTERS)}")
+        return "; ".join([*reasons, *(f"{name}: first in the next tick" for name in self.unreached)])
 
 
 def arrival_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefinition]:
@@ -60,7 +86,7 @@ def _refines_at_once(settings: Settings, loaded: Loaded) -> bool:
 def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loaded]) -> dg.SensorDefinition:
     """The sensor of some tables, each with its own cursor and attempts, which asks for one run of all that wait.
 
-    A table that cannot be looked at stops no other: its error fails the tick unless others ask for a run in it.
+    A table that cannot be looked at stops no other: its error fails the tick when nothing else is to be kept.
     """
     subjects = {
         loaded.table.short_name: arrival_subject(pipeline, loaded, AT_ONCE, refines=True, settings=settings)
@@ -77,17 +103,17 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
     )
     def arrivals(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         before = load_cursor(Cursor, context.cursor) or Cursor()
-        looks, errors = _look_at(subjects, context, lakehouse, before)
-        asks = [name for name, look in looks.items() if look.asking.ask is not None]
-        if errors and not asks:
-            raise errors[0]
-        left_over = [name for name in asks if _has_left_over(lakehouse.lakehouse(), declared[name])]
-        cursor = before.after({name: look.asking for name, look in looks.items()}, left_over=left_over)
-        together = go_together(cursor, asks)
+        seen = _look_at(subjects, context, lakehouse, before)
+        looks = {name: look.asking for name, look in seen.looks.items()}
+        cursor = dump_cursor(before.after(looks, unreached=seen.unreached))
+        if seen.errors and cursor == context.cursor:
+            raise next(iter(seen.errors.values()))
+        alone = [name for name in seen.asks if _goes_alone(context, lakehouse, declared[name])]
+        together = before.go_together(looks, alone=alone)
         return dg.SensorResult(
-            run_requests=list(_requests(pipeline, subjects, {name: looks[name] for name in asks}, together)),
-            skip_reason=None if asks else "; ".join(f"{name}: {look.asking.reason}" for name, look in looks.items()),
-            cursor=dump_cursor(cursor),
+            run_requests=list(_requests(pipeline, subjects, seen.asks, together)),
+            skip_reason=None if seen.asks else str(seen),
+            cursor=cursor,
         )
 
     return arrivals
@@ -95,32 +121,54 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
 
 def _look_at(
     subjects: Subjects, context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, before: Cursor
-) -> tuple[Looks, list[Exception]]:
-    """What is seen of each table, and the errors of those that cannot be looked at."""
-    looks, errors = dict[str, Look[file_arrival.Cursor, Found]](), list[Exception]()
-    for name, subject in subjects.items():
+) -> Seen:
+    """What is seen of the tables; of those whose listing of everything is due, one has its turn."""
+    seen, began, has_listed = Seen(), lakehouse.now(), False
+    for name in before.in_turn(subjects):
+        now, cursor = lakehouse.now(), before.tables.get(name, file_arrival.Cursor())
+        if now - began > timedelta(seconds=LOOKING_SECONDS):
+            seen.unreached.append(name)
+            continue
         try:
-            looks[name] = subject.tick(context, lakehouse, before.tables.get(name, file_arrival.Cursor()))
+            look = subjects[name].tick(context, lakehouse, cursor.put_off(now) if has_listed else cursor)
         except Exception as error:  # whatever it is, the other tables go on
-            context.log.exception("%s cannot be looked at", subject.of.name)
-            errors.append(error)
-    return looks, errors
+            context.log.exception("%s cannot be looked at", subjects[name].of.name)
+            seen.errors[name] = error
+            continue
+        seen.looks[name] = look
+        has_listed |= cursor.is_due(now) and look.asking.cursor.listed_whole_at != cursor.listed_whole_at
+    seen.looks = {name: seen.looks[name] for name in subjects if name in seen.looks}
+    return seen
 
 
-def _requests(pipeline: Pipeline, subjects: Subjects, asked: Looks, together: Sequence[str]) -> Iterator[dg.RunRequest]:
+def _requests(
+    pipeline: Pipeline,
+    subjects: Subjects,
+    asks: Mapping[str, Look[file_arrival.Cursor, Found]],
+    together: Sequence[str],
+) -> Iterator[dg.RunRequest]:
     """One run of all that go `together`, and one of each of the others."""
     if together:
-        parts = [(subjects[name].makes, asked[name].why) for name in together]
-        key = signature_of([[name, asked[name].run_key] for name in together])
+        parts = [
+            Part(makes=subjects[name].makes, why=asks[name].why, what=f"{len(asks[name].asking.wanted)} of {name}")
+            for name in together
+        ]
+        key = signature_of([[name, asks[name].run_key] for name in together])
         yield joint_request(pipeline, INGEST_AND_REFINE, parts, run_key=key)
-    for name, look in asked.items():
+    for name, look in asks.items():
         if name not in together:
             yield from subjects[name].requests(look)
 
 
-def _has_left_over(lakehouse: Lakehouse, loaded: Loaded) -> bool:
-    """Whether a run before has loaded what Silver could have taken in, and has not, or nobody can tell."""
+def _goes_alone(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, loaded: Loaded) -> bool:
+    """Whether Silver could end a run: another one writes it, or has left over what it could take in.
+
+    A table of which nobody can tell goes alone too.
+    """
     try:
-        return any(watched.is_updated for watched in watch_bronze(lakehouse, loaded))
-    except LAKEHOUSE_ERRORS:
+        if is_at_work(context.instance, lakehouse.catalog, [loaded.table]):
+            return True
+        return any(watched.is_updated for watched in watch_bronze(lakehouse.lakehouse(), loaded))
+    except Exception:  # whatever it is, the table is loaded, and no other waits for it
+        context.log.exception("nobody can tell what was left over of %s: it goes alone", loaded.table.name)
         return True

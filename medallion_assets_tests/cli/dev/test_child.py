@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import psutil
+import pytest
 
+from medallion_assets.cli.dev import child
 from medallion_assets.cli.dev.child import AGAIN_SECONDS, started_again
 from medallion_assets_tests.orchestration.runs.launching import wait_until
 
@@ -29,3 +31,18 @@ def test_what_ends_is_started_again_after_a_while_and_killed_in_the_end(tmp_path
         look(100.0 + AGAIN_SECONDS)
         wait_until(lambda: starts.read_text() == "xx", "it is at work again")
     assert running() == before
+
+
+def test_what_ends_soon_or_cannot_be_started_is_left_alone_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def none(_: object) -> None:
+        asked.append(now)
+        raise OSError("no memory")
+
+    with started_again(["-c", ""]) as look:
+        wait_until(lambda: not running(), "it has ended")
+        monkeypatch.setattr(child, "_started", none)
+        for now in range(100, 140):
+            look(float(now))
+    assert asked == [100, 110, 130]

@@ -50,6 +50,12 @@ class Launching:
         self.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
         return run_id
 
+    def launch_spilling(self) -> str:
+        """A run that spills to a disk, launched."""
+        run_id = self._make(dg.reconstructable(run_jobs.spilling), ["spills"])
+        self.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
+        return run_id
+
     def launch_side_by_side(self) -> str:
         """A run of two steps that wait at the same time, launched."""
         run_id = self._make(dg.reconstructable(run_jobs.side_by_side), ["left", "right"])

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.orchestration.runs.launcher import carried_out_here
@@ -66,6 +67,23 @@ def telling() -> None:
     tells()
 
 
+@dg.op(config_schema={"folder": str})
+def spills(context: dg.OpExecutionContext) -> None:
+    """Sort more than memory may hold, write where Polars has put it into `spilled`, and wait for `go`."""
+    folder = Path(context.op_config["folder"])
+    rows = pl.LazyFrame().select(a=pl.int_range(5_000_000)).with_columns(b=pl.col("a").hash(), c=pl.col("a").cast(str))
+    rows.sort("b").sink_parquet(folder / "sorted.parquet", engine="streaming")
+    (folder / "spilled").write_text("\n".join(map(str, Path(os.environ["POLARS_OOC_SPILL_DIR"]).glob("*/*"))))
+    while not (folder / "go").exists():
+        time.sleep(POLL_SECONDS)
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def spilling() -> None:
+    """One step that needs a disk."""
+    spills()
+
+
 @dg.resource
 @contextmanager
 def here(context: dg.InitResourceContext) -> Iterator[None]:
@@ -119,4 +137,4 @@ def breaking() -> None:
 @dg.repository
 def repository() -> list[dg.JobDefinition]:
     """What a code server loads."""
-    return [waiting, telling, side_by_side, breaking]
+    return [waiting, telling, spilling, side_by_side, breaking]

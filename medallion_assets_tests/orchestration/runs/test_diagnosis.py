@@ -14,6 +14,7 @@ from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.operations.incident import Incident
 from medallion_assets.orchestration.reporting import metadata, stage_errors
 from medallion_assets.orchestration.runs.diagnosis import ERROR_CHARACTERS, diagnose
+from medallion_assets.orchestration.trigger_context import CAUSE_TAG, ArrivedExport, TriggerContext
 from medallion_assets.stages.figures import as_table
 
 NOW = datetime(2025, 5, 8, tzinfo=UTC)
@@ -176,3 +177,25 @@ def test_a_run_that_could_not_speak_for_itself_says_what_to_look_at(
     assert one.headline.startswith(said)
     assert one.error_kind == kind
     assert ("memory" in (one.do or ""), "max_concurrent_runs" in (one.do or "")) == (is_memory_named, is_memory_named)
+
+
+def test_an_incident_names_what_its_own_stage_was_asked_for(instance: dg.DagsterInstance) -> None:
+    """A run may be for several tables: its tag names the exports of all."""
+
+    @dg.asset(key=STAGE, config_schema=dg.Field(dg.Permissive(), is_required=False))
+    def stage() -> None:
+        raise ValueError
+
+    why = TriggerContext(trigger="file_arrival", exports=[ArrivedExport(export_id="mine")])
+    for op, named in [({"config": {"trigger": why.run_config()}}, "mine"), ({}, "1 of mine: mine; 1 of yours: yours")]:
+        result = dg.materialize(
+            [stage],
+            instance=instance,
+            raise_on_error=False,
+            tags={CAUSE_TAG: "1 of mine: mine; 1 of yours: yours"},
+            run_config={"ops": {STAGE.to_python_identifier(): op}},
+        )
+        run = instance.get_run_by_id(result.run_id)
+        assert run is not None
+        (incident,) = diagnose(instance, run, now=NOW)
+        assert incident.cause == named

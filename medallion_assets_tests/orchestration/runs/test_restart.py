@@ -25,6 +25,7 @@ from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogCons
 from medallion_assets.orchestration.runs.locks import take
 from medallion_assets.orchestration.runs.outcomes import Status, run_status
 from medallion_assets.orchestration.runs.restart import (
+    JOINT_TAG,
     LOST_TAG,
     UNSUBMITTED_SECONDS,
     allow_restart,
@@ -64,6 +65,15 @@ def test_a_lost_run_is_started_anew(runs: Launching, tags: dict[str, str], allow
     run_id = runs.make(tags)
     allow_restart(runs.instance, runs.run(run_id))
     assert runs.run(run_id).tags[MAX_RETRIES_TAG] == allowed
+
+
+def test_a_joint_run_is_not_started_anew(runs: Launching) -> None:
+    """Any of its tables may have ended it; its sensor asks for each of them alone."""
+    run_id = runs.make({MAX_RETRIES_TAG: "0", JOINT_TAG: "yes"})
+    allow_restart(runs.instance, runs.run(run_id))
+    runs.instance.report_run_failed(runs.run(run_id))
+    assert runs.run(run_id).tags[MAX_RETRIES_TAG] == "0"
+    assert list(left_out(runs.instance, time.time())) == []
 
 
 def test_a_run_that_was_to_be_ended_is_not_started_anew(runs: Launching) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +14,7 @@ import pytest
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.operations.alerts.table import ALERTS
+from medallion_assets.orchestration.sensors import arrivals
 from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as PIPELINE
@@ -20,9 +22,12 @@ from medallion_assets.pipelines.transactions.samples.next_exports import write_n
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.settings import load_settings
 from medallion_assets.sources.dynamodb_export.manifest import Export
+from medallion_assets.triggers import file_arrival
+from medallion_assets.triggers.cursors import load_cursor
+from medallion_assets.triggers.together import Cursor
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
-from medallion_assets_tests.orchestration.sensors.sensing import Sensing, at_work
+from medallion_assets_tests.orchestration.sensors.sensing import NOON, LakehouseAt, Sensing, at_work
 
 FIRST = datetime(2025, 2, 1, 12, tzinfo=UTC)
 PAYMENTS, CUSTOMERS = "customer_transactions", "customers"
@@ -59,6 +64,12 @@ def land_one(graph: Graph, table: str, day: int = 0) -> Export:
     return exports[table]
 
 
+def tables(sensor: Sensing) -> Mapping[str, file_arrival.Cursor]:
+    """What is remembered of each table."""
+    cursor = load_cursor(Cursor, sensor.cursor)
+    return {} if cursor is None else cursor.tables
+
+
 def hide(graph: Graph, export: Export) -> None:
     folder = Path(graph.settings.raw_url) / export.table_name / "AWSDynamoDB" / export.export_id
     folder.rename(Path(graph.settings.home) / export.export_id)
@@ -91,7 +102,7 @@ def test_all_that_has_arrived_is_one_run(graph: Graph) -> None:
     assert ids["bronze__customer_transactions"] == ids["silver__customer_transactions"] == payments
     assert ids["bronze__customers"] == ids["silver__customers"] == customers
     assert ids["silver__enriched_transactions"] == [*payments, *customers]
-    assert request.tags["medallion/cause"] == ", ".join([*payments, *customers])
+    assert request.tags["medallion/cause"] == f"1 of {PAYMENTS}: {payments[0]}; 1 of {CUSTOMERS}: {customers[0]}"
     before = graph.lakehouse.open(PIPELINE.derived[0].table).version
     assert sensor.run(request).success
     assert all(holds(graph, export) for export in exports)
@@ -100,13 +111,13 @@ def test_all_that_has_arrived_is_one_run(graph: Graph) -> None:
     assert sensor.reason == "customer_transactions: no new export; customers: no new export"
 
 
-def test_a_run_of_all_may_take_as_long_as_one_of_a_table(graph: Graph) -> None:
+def test_a_run_of_all_may_take_as_long_as_its_tables_together_and_is_never_started_anew(graph: Graph) -> None:
     slow = replace(PIPELINE.loaded[0], loading_limits=Limits(time_limit_seconds=7200, retries=3, retry_on_timeout=True))
     sensor = sensing(graph)
     (sensor.sensor,) = arrival_sensors(graph.settings, replace(PIPELINE, loaded=(slow, PIPELINE.loaded[1])))
     land(graph)
     (request,) = sensor.requests(5)
-    wanted = {"dagster/max_runtime": "12600", "dagster/max_retries": "3", "dagster/priority": "10"}
+    wanted = {"dagster/max_runtime": "19800", "dagster/max_retries": "0", "medallion/joint": "yes"}
     assert wanted.items() <= request.tags.items()
 
 
@@ -174,6 +185,18 @@ def test_what_failed_goes_alone_and_backs_off_alone(graph: Graph) -> None:
     assert assets([again]) == [OF_PAYMENTS]
 
 
+def test_what_was_asked_for_in_vain_goes_alone_though_more_has_arrived(graph: Graph) -> None:
+    sensor, exports = sensing(graph), land(graph)
+    assert len(sensor.requests(5)) == 1
+    exports += land(graph, day=1)
+    payments, customers = sensor.requests(10)
+    assert assets([payments, customers]) == [OF_PAYMENTS, OF_CUSTOMERS]
+    assert all(sensor.run(request).success for request in (payments, customers))
+    assert all(holds(graph, export) for export in exports)
+    land(graph, day=2)
+    assert assets(sensor.requests(15)) == [OF_PAYMENTS | OF_CUSTOMERS]
+
+
 def test_a_table_whose_silver_was_left_behind_goes_alone(graph: Graph) -> None:
     """It may have been what ended the run before."""
     sensor = sensing(graph)
@@ -183,8 +206,22 @@ def test_a_table_whose_silver_was_left_behind_goes_alone(graph: Graph) -> None:
     assert assets(sensor.requests(5)) == [OF_PAYMENTS, OF_CUSTOMERS]
 
 
+def test_a_table_whose_silver_another_run_writes_goes_alone(graph: Graph) -> None:
+    sensor, _ = sensing(graph), land(graph)
+    with at_work(graph, "refine", PIPELINE.loaded[0].table):
+        assert assets(sensor.requests(5)) == [OF_PAYMENTS, OF_CUSTOMERS]
+
+
+def test_tables_of_which_nobody_can_tell_what_was_left_over_go_alone(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sensor, _ = sensing(graph), land(graph)
+    monkeypatch.setattr(arrivals, "watch_bronze", lambda *_: 1 / 0)
+    assert assets(sensor.requests(5)) == [OF_PAYMENTS, OF_CUSTOMERS]
+
+
 def test_a_table_that_cannot_be_looked_at_stops_no_other(graph: Graph) -> None:
-    """Its error fails the tick, which health and the UI show, unless others have arrived."""
+    """Its error fails the tick, which health and the UI show, unless there is something to keep of others."""
     sensor, _ = sensing(graph), land(graph)
     bronze = graph.lakehouse.open(bronze_table(PAYMENTS))
     log = Path(graph.lakehouse.uri(bronze.table)) / "_delta_log" / f"{bronze.version + 1:020}.json"
@@ -192,10 +229,36 @@ def test_a_table_that_cannot_be_looked_at_stops_no_other(graph: Graph) -> None:
     (request,) = sensor.requests(5)
     assert assets([request]) == [OF_CUSTOMERS]
     assert sensor.run(request).success
+    assert sensor.requests(10) == []
+    assert sensor.reason.startswith("customers: no new export; customer_transactions cannot be looked at: ")
     with pytest.raises(LAKEHOUSE_ERRORS, match=PAYMENTS):
-        sensor.requests(10)
+        sensor.requests(15)
+    sensor.cursor = None
+    assert sensor.requests(20) == []
+    assert list(tables(sensor)) == [CUSTOMERS]
     log.unlink()
-    assert assets(sensor.requests(15)) == [OF_PAYMENTS]
+    assert assets(sensor.requests(25)) == [OF_PAYMENTS]
+
+
+def test_a_tick_that_takes_long_leaves_tables_to_the_next(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    sensor, _ = sensing(graph), land(graph)
+    clock = count(start=0, step=8)
+    monkeypatch.setattr(LakehouseAt, "now", lambda _: NOON + timedelta(seconds=next(clock)))
+    assert assets(sensor.requests()) == [OF_PAYMENTS]
+    with at_work(graph, "ingest", bronze_table(PAYMENTS)):
+        assert assets(sensor.requests()) == [OF_CUSTOMERS]
+        assert sensor.requests() == []
+    assert sensor.reason.endswith(f"{CUSTOMERS}: first in the next tick")
+
+
+def test_everything_of_one_table_is_listed_in_a_tick(graph: Graph) -> None:
+    sensor = sensing(graph)
+    for seconds, listed in [(600, [600, 0]), (605, [600, 605]), (1200, [1200, 605])]:
+        assert sensor.requests(seconds) == []
+        moments = [cursor.listed_whole_at for cursor in tables(sensor).values()]
+        found = [(moment - NOON).total_seconds() for moment in moments if moment]
+        assert found[0] == listed[0]
+        assert found[1] == pytest.approx(listed[1], abs=1)
 
 
 def test_what_is_given_up_is_given_up_alone(graph: Graph) -> None:
@@ -207,7 +270,8 @@ def test_what_is_given_up_is_given_up_alone(graph: Graph) -> None:
     assert [one for one in asked if one] == [[OF_PAYMENTS]] * 6
     (alert,) = pipeline.rows(graph.lakehouse, ALERTS, "happened_at")
     assert (alert["kind"], alert["where"]) == ("failure", "arrivals_transactions")
-    assert "1 exports of customer_transactions wait to be loaded" in alert["what"]
+    assert alert["alert_key"].startswith(f"given_up/arrivals_transactions/bronze/{PAYMENTS}/")
+    assert alert["what"].startswith(f"bronze/{PAYMENTS} given up after 8 attempts: 1 exports of {PAYMENTS} wait")
     land_one(graph, CUSTOMERS, day=1)
     assert assets(sensor.requests(4 * 3600)) == [OF_CUSTOMERS]
 

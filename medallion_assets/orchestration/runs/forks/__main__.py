@@ -7,21 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
-from medallion_assets.orchestration.notify import notify
-from medallion_assets.orchestration.runs.forks.server import LOOK_SECONDS, main
+from medallion_assets.orchestration.runs.forks.server import is_possible, main, rest
 from medallion_assets.settings import forks_runs, inherited_environment
-
-
-def rest() -> None:
-    """Do nothing, where runs are not to be forked, but say that this is well: who supervises it leaves it alone."""
-    notify(b"READY=1")
-    while True:
-        notify(b"WATCHDOG=1")
-        time.sleep(LOOK_SECONDS)
-
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Fork the processes of runs.")
@@ -30,6 +19,6 @@ if __name__ == "__main__":
     home = inherited_environment().get("DAGSTER_HOME")
     if not home:
         sys.exit("fork server: DAGSTER_HOME is not set: expected the folder with dagster.yaml")
-    if not forks_runs():
+    if not forks_runs() or not is_possible():
         rest()
     main(Path(home), module)

@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medallion_assets.errors import TransientError
-from medallion_assets.orchestration.runs.forks.messages import GO, NAME, Answer, Request, connect, hear, say
+from medallion_assets.orchestration.runs.forks.launches import refused
+from medallion_assets.orchestration.runs.forks.messages import (
+    FILES,
+    GO,
+    NAME,
+    Answer,
+    ForeignMessageError,
+    Request,
+    connect,
+    hear,
+    say,
+)
 from medallion_assets.orchestration.runs.locks import Hold
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, RunProcess, is_there, wait_while
 from medallion_assets.settings import forks_runs
@@ -30,7 +41,7 @@ class NoForkError(TransientError):
 
 
 class NoForkServerError(NoForkError):
-    """Nobody listens who would fork anything."""
+    """There never was anybody who would fork anything."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,9 @@ def fork_worker(home: Path, request: Request, hold: Hold) -> ForkedWorker:
         pid = _ready(connection)
         hold.note(RunProcess.of(pid, is_worker=True))
         try:
-            socket.send_fds(connection, [GO], [hold.file, OUTPUT, ERRORS])
+            socket.send_fds(connection, [FILES], [hold.file, OUTPUT, ERRORS])
+            _ready(connection)
+            connection.sendall(GO)
         except OSError as error:
             raise NoForkError(f"the fork server's child {pid} ended before it began: {error}") from error
         connection.settimeout(None)
@@ -78,32 +91,42 @@ def expect_forks(environment: Mapping[str, str]) -> str:
     """See that a process can be forked, where runs are to be: what was found. The process ends at once.
 
     Raises:
-        NoForkError: none was forked.
+        NoForkError: none was forked, or the last runs were refused.
     """
     if not forks_runs(environment):
         return "MEDALLION_FORK_RUNS=no: the process of each run is started"
+    home = Path(environment.get("DAGSTER_HOME", ""))
     try:
-        with _connected(Path(environment.get("DAGSTER_HOME", ""))) as connection:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_WR)
-            _ready(connection)
+        _expect_fork(home)
+    except NoForkServerError as error:
+        return f"{error.what}, and none ever did: the process of each run is started"
     except NoForkError as error:
         raise NoForkError(f"{error.what}; the processes of runs are started meanwhile", do=LOG_OF_IT) from error
     return "the process of each run is forked"
 
 
-def request_for(module: str | None, executable: str, environment: Mapping[str, str]) -> Request:
+def _expect_fork(home: Path) -> None:
+    with _connected(home) as connection:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+        _ready(connection)
+    if launches := refused(home):
+        raise NoForkError(str(launches))
+
+
+def request_for(module: str | None, executable: str, environment: Mapping[str, str], spill: Path) -> Request:
     """The request of this process, for a run that it launches."""
-    return Request(
-        module=module, executable=executable, folder=str(Path.cwd()), umask=_umask(), environment=environment
-    )
+    place = {"folder": str(Path.cwd()), "spill": str(spill)}
+    return Request(module=module, executable=executable, umask=_umask(), environment=environment, **place)
 
 
 def _connected(home: Path) -> socket.socket:
     try:
         return connect(home, ANSWER_SECONDS)
-    except (FileNotFoundError, ConnectionRefusedError) as error:
+    except FileNotFoundError as error:
         raise NoForkServerError(f"no fork server listens at {home / NAME}") from error
+    except ConnectionRefusedError as error:
+        raise NoForkError(f"no fork server listens at {home / NAME} any more") from error
     except OSError as error:
         raise NoForkError(f"the fork server cannot be asked: {error}") from error
 
@@ -111,14 +134,15 @@ def _connected(home: Path) -> socket.socket:
 def _ready(connection: socket.socket) -> int:
     """The process id of a fork that is ready."""
     try:
-        said = hear(connection)
+        answer = hear(connection, Answer)
     except TimeoutError as error:
         raise NoForkError(f"the fork server did not answer within {ANSWER_SECONDS:g} s") from error
+    except ForeignMessageError as error:
+        raise NoForkError(f"the fork server's answer is another release's, {error}") from error
     except OSError as error:
         raise NoForkError(f"the fork server, or its child, ended meanwhile: {error}") from error
-    if said is None:
+    if answer is None:
         raise NoForkError("the fork server, or its child, ended meanwhile")
-    answer = Answer(**said)  # type: ignore[arg-type]
     if answer.refusal:
         raise NoForkError(answer.refusal)
     return answer.pid

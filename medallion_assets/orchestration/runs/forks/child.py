@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from medallion_assets.orchestration.runs.forks.imported import COMMAND, Imported
-from medallion_assets.orchestration.runs.forks.messages import GO, Answer, Request, hear, say
+from medallion_assets.orchestration.runs.forks.messages import (
+    FILES,
+    GO,
+    Answer,
+    ForeignMessageError,
+    Request,
+    hear,
+    say,
+)
+from medallion_assets.orchestration.runs.spill import SPILL_FOLDER, remove
 from medallion_assets.settings.environment import set_environment
 
 PATIENCE_SECONDS = 20.0
@@ -51,22 +60,33 @@ def await_run(connection: socket.socket, imported: Imported) -> Handed:
     os.setsid()  # no signal for the process that it was forked from, or for its launcher, reaches it any more
     connection.settimeout(PATIENCE_SECONDS)
     try:
-        said = hear(connection)
-        if said is None:  # somebody wants to see that it can be forked
+        request = hear(connection, Request)
+        if request is None:  # somebody wants to see that it can be forked
             say(connection, Answer(pid=os.getpid()))
             leave()
-        request = Request(**said)  # type: ignore[arg-type]
         refusal = refusal_of(request, imported)
         say(connection, Answer(pid=os.getpid(), refusal=refusal or ""))
         if refusal is not None:
             leave()
-        word, files, _, _ = socket.recv_fds(connection, len(GO), 3)
-        if word != GO or len(files) != 3:
+        word, files, _, _ = socket.recv_fds(connection, len(FILES), 3)
+        if word != FILES or len(files) != 3:
             leave()
+        say(connection, Answer(pid=os.getpid()))
+        if connection.recv(len(GO), socket.MSG_WAITALL) != GO:
+            leave()
+    except ForeignMessageError as error:
+        refuse(connection, f"the run is launched by another release: {error}")
+        leave()
     except OSError:
         leave()
     connection.settimeout(None)
     return Handed(connection, request, *files)
+
+
+def refuse(connection: socket.socket, why: str) -> None:
+    """Say why nothing is forked. Who has gone away does not hear it."""
+    with suppress(OSError):
+        say(connection, Answer(pid=os.getpid(), refusal=why))
 
 
 def leave() -> NoReturn:
@@ -103,7 +123,8 @@ def is_same_python(one: str, other: str) -> bool:
 
 def carry_out(handed: Handed, imported: Imported) -> NoReturn:
     """Become what `dagster api execute_run` is, with the environment and the files of the launcher."""
-    set_environment({**handed.request.environment, **imported.variables})
+    spill = Path(handed.request.spill)
+    set_environment({**handed.request.environment, **imported.variables, SPILL_FOLDER: str(spill)})
     if handed.request.umask is not None:
         os.umask(handed.request.umask)
     nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -114,5 +135,8 @@ def carry_out(handed: Handed, imported: Imported) -> NoReturn:
     with suppress(OSError):  # what `top` and `ps -e` show of it; Linux alone lets a process say that
         Path("/proc/self/comm").write_text("medallion-run")
     sys.argv = list(COMMAND)
-    imported.command()
+    try:
+        imported.command()
+    finally:
+        remove(spill)
     sys.exit()

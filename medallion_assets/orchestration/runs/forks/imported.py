@@ -27,9 +27,13 @@ from traceback import format_exception_only
 from typing import Any
 
 from medallion_assets.settings import inherited_environment
+from medallion_assets.settings.environment import other_variables
 
 HARMLESS_THREADS = frozenset({"jemalloc_bg_thd", "polars-ooc-clea"})
-"""Those of memory allocators, which take care of forks, and one that sleeps until Polars has written to its disk."""
+"""Those of memory allocators, which take care of forks, and the one that removes what Polars has spilled to a disk. A
+fork has none, so what a run spills lies in a folder of its own, which is removed with its end (runs/spill.py)."""
+NO_THREADS = {"OPENBLAS_NUM_THREADS": "1"}
+"""OpenBLAS, which comes with numpy, starts its threads when it is imported, and gives them no names."""
 THREADS = Path("/proc/self/task")
 LATER = (
     "alembic",
@@ -62,17 +66,19 @@ class Imported:
         self.command: Callable[[], str | int | None]
         self.environment = inherited_environment()
         self._opened: set[str] = set()
+        self._written: set[str] = set()
         self._is_importing = True
         began_at = time.time_ns() // NANOSECONDS * NANOSECONDS  # a file system may know whole seconds alone
         sys.addaudithook(self._heed)
         try:
-            importlib.import_module(module)
-            for name in LATER:
-                if find_spec(name.partition(".")[0]):
-                    importlib.import_module(name)
+            with other_variables(NO_THREADS):
+                importlib.import_module(module)
+                for name in LATER:
+                    if find_spec(name.partition(".")[0]):
+                        importlib.import_module(name)
             (script,) = entry_points(group="console_scripts", name=COMMAND[0])
             self.command = script.load()
-        except Exception as error:  # noqa: BLE001 - whatever a user's module raises is told to whoever asks
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's module raises is told to whoever asks
             self.failure = "".join(format_exception_only(error)).strip()
         self._is_importing = False
         self.variables = dict(inherited_environment().items() - self.environment.items())
@@ -108,12 +114,13 @@ class Imported:
         """Note which files are opened: modules, and what they read when they are imported."""
         if not self._is_importing or event != "open" or not isinstance(arguments[0], str | bytes):
             return
-        if not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
-            self._opened.add(str(Path(os.fsdecode(arguments[0])).absolute()))
+        is_written = (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR)
+        (self._written if is_written else self._opened).add(str(Path(os.fsdecode(arguments[0])).absolute()))
 
     def _paths(self) -> Iterable[str]:
         modules = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-        for path in sorted(self._opened | {path for path in modules if isinstance(path, str)}):
+        read = self._opened - self._written  # what it has written itself, a cache say, each process writes anew
+        for path in sorted(read | {path for path in modules if isinstance(path, str)}):
             if not path.startswith(OF_THE_SYSTEM) and not path.endswith(".pyc"):
                 yield path
 

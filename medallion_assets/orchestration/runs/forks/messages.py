@@ -3,9 +3,9 @@
 Belongs here: the place of the socket, and one message on it.
 Does not: who says what when (asking.py, child.py).
 
-The launcher says what the run is to have; the fork answers that it is ready, or why it is not to be used. Only the
-launcher's last word, which brings the run's lock, lets it begin. Whoever gives up before that closes the connection.
-So there is one process a run, whichever answer is lost.
+The launcher says what the run is to have; the fork answers that it is ready, or why it is not to be used. Then it gets
+the run's files, and says that it has them. Only the launcher's last word lets it begin. Whoever gives up before that
+closes the connection. So there is one process a run, whichever answer is lost.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 NAME = "fork-server"
-GO = b"go"
+VERSION = 2
+"""Of the messages. Launcher and fork server may be of two releases for a while, as one was not started again yet."""
+FILES, GO = b"files", b"go"
 PATH_BYTES = 100
 """The path of a socket may have some 104 to 108 bytes, depending on the system."""
 LENGTH_BYTES = 8
@@ -29,13 +32,15 @@ LENGTH_BYTES = 8
 class Request:
     """What a run is to have: all that a process which its launcher starts would have inherited, and its arguments.
 
-    `module` is where its job is defined; None where that is no module.
+    `module` is where its job is defined; None where that is no module. `spill` is the folder where Polars puts what
+    does not fit into memory.
     """
 
     module: str | None
     executable: str
     folder: str
     umask: int | None
+    spill: str
     environment: Mapping[str, str]
 
 
@@ -47,33 +52,57 @@ class Answer:
     refusal: str = ""
 
 
+class ForeignMessageError(ValueError):
+    """What came is no message of this version."""
+
+
+Message = TypeVar("Message", Request, Answer)
+
+
 def say(connection: socket.socket, what: Request | Answer) -> None:
     """Send a message."""
-    text = json.dumps(asdict(what)).encode()
+    text = json.dumps({"version": VERSION, **asdict(what)}).encode()
     connection.sendall(len(text).to_bytes(LENGTH_BYTES) + text)
 
 
-def hear(connection: socket.socket) -> dict[str, object] | None:
-    """The fields of the next message; None when the other side has closed the connection instead."""
+def hear(connection: socket.socket, kind: type[Message]) -> Message | None:
+    """The next message; None when the other side has closed the connection instead.
+
+    Raises:
+        ForeignMessageError: it is of another kind, or of another version.
+        OSError: none came, or not in time.
+    """
     length = _exactly(connection, LENGTH_BYTES)
     text = None if length is None else _exactly(connection, int.from_bytes(length))
-    return None if text is None else dict(json.loads(text))
+    if text is None:
+        return None
+    try:
+        fields = dict(json.loads(text))
+        if fields.pop("version", 1) == VERSION:
+            return kind(**fields)
+    except (TypeError, ValueError) as error:
+        raise ForeignMessageError(f"it is none of version {VERSION}: {error}") from error
+    raise ForeignMessageError(f"it is none of version {VERSION}")
 
 
 def listen(home: Path) -> socket.socket:
     """A socket below $DAGSTER_HOME for this account alone. It takes the place of one that a killed process left."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     new = f"{NAME}.{os.getpid()}"
-    with _address(home, new) as address:
-        with suppress(FileNotFoundError):
-            (home / new).unlink()
-        before = os.umask(0o177)
-        try:
-            listener.bind(address)
-        finally:
-            os.umask(before)
-        listener.listen()
-        (home / new).rename(home / NAME)
+    try:
+        with _address(home, new) as address:
+            with suppress(FileNotFoundError):
+                (home / new).unlink()
+            before = os.umask(0o177)
+            try:
+                listener.bind(address)
+            finally:
+                os.umask(before)
+            listener.listen()
+            (home / new).rename(home / NAME)
+    except BaseException:
+        listener.close()
+        raise
     return listener
 
 

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from medallion_assets.orchestration.notify import notify
-from medallion_assets.orchestration.runs.forks.child import await_run, carry_out
-from medallion_assets.orchestration.runs.forks.imported import Imported
-from medallion_assets.orchestration.runs.forks.messages import Answer, listen, say
+from medallion_assets.orchestration.runs.forks.child import await_run, carry_out, refuse
+from medallion_assets.orchestration.runs.forks.imported import THREADS, Imported
+from medallion_assets.orchestration.runs.forks.messages import listen
 
 LOOK_SECONDS = 5.0
 AGAIN_SECONDS = 60.0
@@ -35,9 +35,27 @@ def main(home: Path, module: str) -> NoReturn:
     imported = Imported(module)
     if imported.failure:
         tell(f"{imported.problem()}; runs are started instead")
-    with listen(home) as listener:
+    try:
+        listener = listen(home)
+    except OSError as error:
+        tell(f"it cannot listen below {home}: {error}; runs are started instead, until it is started again")
+        rest()
+    with listener:
         connection = serve(listener, imported)
     carry_out(await_run(connection, imported), imported)
+
+
+def is_possible() -> bool:
+    """Whether this system tells the threads of a process, as Linux alone does: nothing is forked without."""
+    return THREADS.is_dir()
+
+
+def rest() -> NoReturn:
+    """Do nothing, where nothing is to be forked, but say that this is well: who supervises it leaves it alone."""
+    notify(b"READY=1")
+    while True:
+        notify(b"WATCHDOG=1")
+        time.sleep(LOOK_SECONDS)
 
 
 def serve(
@@ -81,12 +99,6 @@ def fork() -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()
-
-
-def refuse(connection: socket.socket, problem: str) -> None:
-    """Say why nothing is forked. Who has gone away does not hear it."""
-    with suppress(OSError):
-        say(connection, Answer(pid=os.getpid(), refusal=problem))
 
 
 def tell(what: str) -> None:

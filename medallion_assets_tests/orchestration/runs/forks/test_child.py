@@ -20,7 +20,13 @@ IMPORTED = cast("Imported", SimpleNamespace(module="shop.definitions", environme
 
 
 def request(**fields: object) -> Request:
-    usual = {"module": "shop.definitions", "executable": sys.executable, "folder": str(Path.cwd()), "umask": 0o22}
+    usual = {
+        "module": "shop.definitions",
+        "executable": sys.executable,
+        "folder": str(Path.cwd()),
+        "umask": 0o22,
+        "spill": "/spill",
+    }
     there = {**HERE, "INVOCATION_ID": "of the daemon", "DAGSTER_EXECUTE_RUN_ARGS": "{}"}
     return Request(**{**usual, "environment": there, **fields})  # type: ignore[arg-type]
 

@@ -59,6 +59,7 @@ def test_it_is_as_a_run_that_was_started(
     finally:
         os.umask(before)
     assert started["environment"].pop("MEDALLION_FORK_RUNS") == "no"
+    assert forked["environment"].pop("POLARS_OOC_SPILL_DIR")  # its own: nobody removes for it what it spills
     files, usual = forked.pop("files"), started.pop("files")
     assert forked == started
     assert files - usual == {"socket": 1}
@@ -205,9 +206,16 @@ def test_a_run_with_another_environment_is_started_and_why_is_told(
     monkeypatch.setenv("MEDALLION_FIRST_DAY", "2026-01-01")
     run_id = runs.at_work()
     assert not is_fork_of(runs.process(run_id), server)
-    assert "the run's environment differs from the fork server's in MEDALLION_FIRST_DAY" in caplog.text
+    why = "the run's environment differs from the fork server's in MEDALLION_FIRST_DAY"
+    assert why in caplog.text
+    assert f"The process of this run is started, not forked: {why}" in runs.said(run_id)
     (runs.folder / "go").touch()
     runs.wait_for(run_id, Status.SUCCESS)
+    environment = {"DAGSTER_HOME": runs.instance.root_directory}
+    assert expect_forks(environment) == "the process of each run is forked"
+    runs.launch()
+    with pytest.raises(NoForkError, match=f"the last 2 runs were started, not forked; .*: {why}"):
+        expect_forks(environment)
 
 
 def test_variables_that_dagster_adds_before_it_imports_are_no_forks(

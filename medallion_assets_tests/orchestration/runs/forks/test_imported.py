@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 FORKS = 40
 PROGRAM = """
 import json, os, signal, sys, time
@@ -132,3 +134,26 @@ tell(imported.changed())
     assert problem.startswith("module_of_a_user cannot be imported: ")
     assert "SyntaxError" in problem
     assert (before, after) == (None, str(module))
+
+
+def test_what_a_module_itself_writes_when_it_is_imported_is_no_change(tmp_path: Path) -> None:
+    """Otherwise it would be imported again and again."""
+    module = tmp_path / "module_of_a_user.py"
+    cache = str(tmp_path / "cache")
+    module.write_text(f"from pathlib import Path\nPath({cache!r}).write_text('x')\nPath({cache!r}).read_text()")
+    body = f"imported._changed.discard({str(module)!r})\ntell(imported.changed())"
+    assert told(tmp_path, "module_of_a_user", body) == [None]
+
+
+def test_a_module_that_ends_the_process_is_told(tmp_path: Path) -> None:
+    (tmp_path / "module_of_a_user.py").write_text("raise SystemExit('no licence')")
+    (problem,) = told(tmp_path, "module_of_a_user", "tell(imported.problem())")
+    assert problem == "module_of_a_user cannot be imported: SystemExit: no licence"
+
+
+def test_a_module_may_import_numpy(tmp_path: Path) -> None:
+    """Its threads have no names. The run's environment is as it was."""
+    pytest.importorskip("numpy")
+    (tmp_path / "module_of_a_user.py").write_text("import numpy")
+    body = "tell(imported.problem())\ntell('OPENBLAS_NUM_THREADS' in os.environ)"
+    assert told(tmp_path, "module_of_a_user", body) == [None, False]

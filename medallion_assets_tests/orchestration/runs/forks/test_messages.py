@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.orchestration.runs.forks.messages import NAME, Answer, connect, hear, listen, say
+from medallion_assets.orchestration.runs.forks.messages import (
+    NAME,
+    Answer,
+    ForeignMessageError,
+    connect,
+    hear,
+    listen,
+    say,
+)
 
 
 def test_what_is_said_is_heard_and_an_end_is_none(tmp_path: Path) -> None:
@@ -15,9 +23,19 @@ def test_what_is_said_is_heard_and_an_end_is_none(tmp_path: Path) -> None:
         here, _ = listener.accept()
         said = Answer(pid=12, refusal="\udcff of no encoding, " * 1_000)
         say(here, said)
-        assert hear(there) == {"pid": 12, "refusal": said.refusal}
+        assert hear(there, Answer) == said
         here.close()
-        assert hear(there) is None
+        assert hear(there, Answer) is None
+
+
+@pytest.mark.parametrize("text", [b'{"pid": 12, "refusal": ""}', b'{"version": 2, "process": 12}', b"[12]", b"no JSON"])
+def test_a_message_of_another_release_is_none(tmp_path: Path, text: bytes) -> None:
+    with listen(tmp_path) as listener, connect(tmp_path, 60) as there:
+        here, _ = listener.accept()
+        with here:
+            here.sendall(len(text).to_bytes(8) + text)
+            with pytest.raises(ForeignMessageError, match="none of version 2"):
+                hear(there, Answer)
 
 
 def test_the_socket_is_its_accounts_alone(tmp_path: Path) -> None:

@@ -1,0 +1,34 @@
+"""When the fork server does nothing, and says that it is well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from medallion_assets.orchestration.runs.forks import server
+
+
+class AtRestError(Exception):
+    """Told instead of resting for ever."""
+
+
+def test_it_rests_where_it_cannot_listen_and_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def rest() -> None:
+        raise AtRestError
+
+    monkeypatch.setattr(server, "rest", rest)
+    monkeypatch.setattr(server, "Imported", lambda module: SimpleNamespace(module=module, failure=None))
+    with pytest.raises(AtRestError):
+        server.main(tmp_path / "missing", "shop.definitions")
+    assert capsys.readouterr().err.count("it cannot listen below") == 1
+
+
+def test_it_is_possible_only_where_threads_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "THREADS", tmp_path)
+    assert server.is_possible()
+    monkeypatch.setattr(server, "THREADS", tmp_path / "missing")
+    assert not server.is_possible()
