@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,14 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Launching:
-    """An instance, and a folder by which its runs and the test speak to each other."""
+    """An instance, and a folder by which its runs and the test speak to each other.
+
+    A process writes to the instance for a moment after it has said that its run is over: `processes` are waited for.
+    """
 
     instance: dg.DagsterInstance
     folder: Path
+    processes: list[psutil.Process] = field(default_factory=list)
 
     @property
     def launcher(self) -> WatchedRunLauncher:
@@ -46,21 +50,15 @@ class Launching:
 
     def launch_telling(self) -> str:
         """A run that tells what its process is like, launched."""
-        run_id = self._make(dg.reconstructable(run_jobs.telling), ["tells"])
-        self.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
-        return run_id
+        return self._launch(self._make(dg.reconstructable(run_jobs.telling), ["tells"]))
 
     def launch_spilling(self) -> str:
         """A run that spills to a disk, launched."""
-        run_id = self._make(dg.reconstructable(run_jobs.spilling), ["spills"])
-        self.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
-        return run_id
+        return self._launch(self._make(dg.reconstructable(run_jobs.spilling), ["spills"]))
 
     def launch_side_by_side(self) -> str:
         """A run of two steps that wait at the same time, launched."""
-        run_id = self._make(dg.reconstructable(run_jobs.side_by_side), ["left", "right"])
-        self.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
-        return run_id
+        return self._launch(self._make(dg.reconstructable(run_jobs.side_by_side), ["left", "right"]))
 
     def _make(self, job: Any, steps: list[str], tags: Mapping[str, str] | None = None, origin: Any = None) -> str:
         run = self.instance.create_run_for_job(
@@ -74,8 +72,12 @@ class Launching:
 
     def launch(self, tags: Mapping[str, str] | None = None) -> str:
         """A run that was launched, and need not have begun yet."""
-        run_id = self.make(tags)
+        return self._launch(self.make(tags))
+
+    def _launch(self, run_id: str) -> str:
         self.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
+        with suppress(psutil.NoSuchProcess):
+            self.processes.append(self.process(run_id))
         return run_id
 
     def at_work(self) -> str:
@@ -87,7 +89,8 @@ class Launching:
     def process(self, run_id: str) -> psutil.Process:
         """The process of a run."""
         found = noted(folder_of(self.instance), run_id)
-        assert found is not None
+        if found is None:
+            raise psutil.NoSuchProcess(0, msg=f"no process holds {run_id}")
         return psutil.Process(found.pid)
 
     def run(self, run_id: str) -> dg.DagsterRun:
@@ -114,10 +117,12 @@ class Launching:
 def launching(folder: Path, settings: Mapping[str, object] | None = None) -> Iterator[Launching]:
     """An instance whose runs do not outlive the block."""
     with instance_on_disk({"run_launcher": LAUNCHER, **(settings or {})}) as instance:
+        one = Launching(instance, folder)
         try:
-            yield Launching(instance, folder)
+            yield one
         finally:
             end_workers(folder_of(instance))
+            psutil.wait_procs(one.processes, timeout=SECONDS)
 
 
 def wait_until(ready: Callable[[], object], what: str) -> None:
