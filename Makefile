@@ -70,7 +70,7 @@ test-all: $(INSTALLED) ## run all tests, as CI does: slow ones too, and properti
 	$(PYTEST)
 
 test-spark: $(INSTALLED) ## the tests of Silver and Gold once more, on Spark (make setup-spark, Java 17); minutes
-	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n0 -q --hypothesis-profile=quick --engine spark -m "not slow and not service and not own_engine" $(addprefix medallion_assets_tests/,$(ON_SPARK)) $(addprefix --ignore=medallion_assets_tests/,$(NOT_ON_SPARK))
+	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -q --hypothesis-profile=quick --engine spark -m "not slow and not service and not own_engine" $(addprefix medallion_assets_tests/,$(ON_SPARK)) $(addprefix --ignore=medallion_assets_tests/,$(NOT_ON_SPARK))
 
 test-deep: $(INSTALLED) ## the same on thousands of new histories, with coverage; hours
 	MEDALLION_EXAMPLES=2000 $(PYTEST) --cov=medallion_assets --cov-report=term-missing:skip-covered
