@@ -20,6 +20,15 @@ import psutil
 EVERY_SECONDS = 0.2
 
 
+def processes_of(pid: int | None) -> list[psutil.Process]:
+    """A process (None: this one) and all below it; nothing when it is gone."""
+    try:
+        top = psutil.Process(pid)
+        return [top, *top.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
 @dataclass
 class Usage:
     """CPU seconds of the process `pid` and those below it, by what `kind` calls each of them.
@@ -53,12 +62,7 @@ class Usage:
 
     def look(self) -> None:
         """Look once at all that live."""
-        try:
-            top = psutil.Process(self.pid)
-            processes = [top, *top.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return
-        for process in processes:
+        for process in processes_of(self.pid):
             try:
                 times = process.cpu_times()
                 self._used[process.pid, process.create_time()] = self.kind(process), times.user + times.system

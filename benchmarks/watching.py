@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 import psutil
 
+from benchmarks.usage import processes_of
+
 EVERY_SECONDS = 0.1
 MEGABYTE = 1024 * 1024
 
@@ -118,12 +120,7 @@ class _Look:
         return {role: used - self.before[role] for role, used in self._sums().items()}
 
     def __call__(self) -> None:
-        try:
-            top = psutil.Process(self.pid)
-            processes = [top, *top.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return
-        for process in processes:
+        for process in processes_of(self.pid):
             try:
                 role = _role(process, is_top=process.pid == self.pid)
                 times = process.cpu_times()

@@ -1,12 +1,12 @@
 """Keeping a derived table right: only the days that a change of its sources touches are made anew.
 
 Belongs here: finding these days, and one commit that also says up to where every source is in.
-Does not: what the rows of a day are (pipelines), or a table made anew as a whole.
+Does not: making their rows (making_days.py), or what the rows of a day are (pipelines).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -17,16 +17,14 @@ from medallion_assets.contracts.pipeline import Derived, Lookup
 from medallion_assets.delta.commit_notes import RESTATED, restated_since
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.partitions import conform, held_days, stage_day
+from medallion_assets.delta.partitions import held_days
 from medallion_assets.delta.replacement import REBUILT_NOTE, Progress, Replacement
 from medallion_assets.delta.source_versions import SourceVersion, source_app_id, source_commits, taken_version
-from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt, expect_reason
-from medallion_assets.engines.aside import Aside, Place, streamed_aside
+from medallion_assets.deriving.making_days import DaysItem, make_days
+from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import groups_of, in_groups
-from medallion_assets.engines.files import Files
-from medallion_assets.engines.pieces import of_group, text_bytes
 from medallion_assets.errors import UnreadableTableError
 
 
@@ -102,113 +100,6 @@ def _prepared(lookup: Lookup, snapshot: Snapshot) -> pl.DataFrame:
     return engine.fetch(lookup.prepare(engine.scan(files)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DaysItem:
-    """Some days of a derived table to make again: from which files, and what the table holds of each of them.
-
-    A long day is made in `parts`, each of which has some of its keys; what has to be made of a day as a whole is put
-    aside in `place`.
-    """
-
-    derived: Derived
-    days: tuple[date, ...]
-    rows_in: int
-    parts: int
-    source: Files
-    prepared: tuple[pl.LazyFrame, ...]
-    held: Mapping[date, Files]
-    folder: TableFolder
-    place: Place
-
-    def rows(self, chosen: pl.Expr | None = None) -> pl.DataFrame:
-        """The derived rows of all of its days, or those of the `chosen` keys, each of its own source row alone."""
-        source = self.source.scan() if chosen is None else self.source.scan().filter(chosen)
-        return self._made_of(source).collect(engine="streaming")
-
-    def in_parts(self) -> Callable[[pl.Expr], pl.DataFrame]:
-        """The derived rows of chosen keys; where a row is made of others too, all of them are made first, in a file."""
-        if self.derived.row_by_row:
-            return self.rows
-        source = self.source.scan()
-        rows = streamed_aside(self._made_of(source), self.place, row_bytes=text_bytes(source) // self.rows_in)
-        return lambda chosen: rows.filter(chosen).collect(engine="streaming")
-
-    def _made_of(self, source: pl.LazyFrame) -> pl.LazyFrame:
-        lookups = (nw.from_native(frame) for frame in self.prepared)
-        return conform(self.derived.compute(nw.from_native(source), *lookups).to_native(), self.derived.table)
-
-    def held_rows(self, day: date, chosen: pl.Expr | None = None) -> pl.DataFrame:
-        """What the table has of a day, or of the `chosen` keys of it, in the order of its key."""
-        held = self.held[day].scan() if chosen is None else self.held[day].scan().filter(chosen)
-        return held.collect(engine="streaming").sort(list(self.derived.table.key))
-
-    def is_held(self, new: pl.DataFrame, day: date) -> bool:
-        """Whether the table has these rows of a day, and no others; it is not read where the log has another number."""
-        counted = self.held[day].rows
-        if counted and sum(counted) != new.height:
-            return False
-        return self.held_rows(day).equals(new.sort(list(self.derived.table.key)))
-
-    def of_day(self, rows: pl.DataFrame, day: date) -> pl.DataFrame:
-        """Those of `rows` that are of a day."""
-        return rows.filter(pl.col(str(self.derived.table.partition_by)) == day)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _MadeDays:
-    """The days of an item that differ, with the files to put in place of those that are `removed`."""
-
-    days: tuple[date, ...]
-    rows_in: int
-    rows_out: int
-    differing: list[date]
-    staged: list[StagedFile]
-    removed: list[str]
-
-
-def _make_days(item: DaysItem) -> _MadeDays:
-    if item.parts > 1:
-        return _make_long_day(item)
-    rows = item.rows()
-    made = _MadeDays(days=item.days, rows_in=item.rows_in, rows_out=rows.height, differing=[], staged=[], removed=[])
-    for day in item.days:
-        new = item.of_day(rows, day)
-        if item.is_held(new, day):
-            continue
-        made.differing.append(day)
-        made.removed.extend(item.held[day].paths)
-        if (file := stage_day(item.folder, new, day)) is not None:
-            made.staged.append(file)
-    return made
-
-
-def _make_long_day(item: DaysItem) -> _MadeDays:
-    """One day, some of its keys at a time. Nothing is staged of one that does not differ.
-
-    What comes before the first keys that differ is as the table has it, and is staged from there.
-    """
-    (day,), key, made = item.days, list(item.derived.table.key), item.in_parts()
-    parts = [of_group(key, number, item.parts) for number in range(item.parts)]
-    staged: list[StagedFile | None] = []
-    rows_out, differs = 0, False
-    for number, chosen in enumerate(parts):
-        new = made(chosen).sort(key)
-        rows_out += new.height
-        if not differs and not item.held_rows(day, chosen).equals(new):
-            differs = True
-            staged = [stage_day(item.folder, item.held_rows(day, earlier), day) for earlier in parts[:number]]
-        if differs:
-            staged.append(stage_day(item.folder, new, day))
-    return _MadeDays(
-        days=item.days,
-        rows_in=item.rows_in,
-        rows_out=rows_out,
-        differing=[day] if differs else [],
-        staged=[file for file in staged if file is not None],
-        removed=list(item.held[day].paths) if differs else [],
-    )
-
-
 def update_derived(
     lakehouse: Lakehouse, derived: Derived, *, progress: Callable[[str], None] = lambda _: None
 ) -> Updated:
@@ -269,7 +160,7 @@ def _update(lakehouse: Lakehouse, derived: Derived, progress: Callable[[str], No
     removed: list[str] = []
     with lakehouse.workspace() as folder:
         items = sources.items(sorted(_touched(sources, table)), table, folder)
-        for made in lakehouse.engine.map_items(_make_days, items, are_large=True):
+        for made in lakehouse.engine.map_items(make_days, items, are_large=True):
             progress(f"{derived.table.name}: {made.days[0]} to {made.days[-1]}")
             done.rows_in += made.rows_in
             done.rows_out += made.rows_out

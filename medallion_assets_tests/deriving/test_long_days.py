@@ -14,7 +14,8 @@ import pytest
 
 from medallion_assets.contracts.pipeline import Derived
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.changed_days import Sources, _make_days, update_derived
+from medallion_assets.deriving.changed_days import Sources, update_derived
+from medallion_assets.deriving.making_days import make_days
 from medallion_assets.engines.aside import Place
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS, enrich
 from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT
@@ -96,6 +97,6 @@ def test_of_a_long_day_that_does_not_differ_nothing_is_staged(lakehouse: Lakehou
     before = files_in(lakehouse)
     sources = Sources(derived=ENRICHMENT, snapshots=tuple(map(lakehouse.open, ENRICHMENT.sources)))
     (item,) = sources.items([DAY], lakehouse.open(ENRICHED_TRANSACTIONS), Place(str(tmp_path)))
-    made = _make_days(item)
+    made = make_days(item)
     assert (item.parts, made.rows_out, made.differing, made.staged, made.removed) == (3, 8, [], [], [])
     assert files_in(lakehouse) == before

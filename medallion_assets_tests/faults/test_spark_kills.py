@@ -41,7 +41,7 @@ PATIENCE_SECONDS = 300
 SECRET = "hush-hush"
 GONE_SECONDS = 90
 """Java sees that nobody holds its input any more; its Python processes, that Java is gone."""
-PHASES = {"_stage_part", "_judge_block", "replace_days", "commit to silver", "_remade", "_make_days", "_made"}
+PHASES = {"_stage_part", "_judge_block", "replace_days", "commit to silver", "_remade", "make_days", "_made"}
 ELSEWHERE = {
     "commit to bronze",
     "_repeated",

@@ -1,0 +1,130 @@
+"""The days of a derived table that are made together: an item of work, wherever it is done.
+
+Belongs here: making the rows of some days, comparing them with what the table holds, and staging those that differ.
+Does not: which days are made, or the commit (changed_days.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import narwhals as nw
+import polars as pl
+
+from medallion_assets.contracts.pipeline import Derived
+from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.partitions import conform, stage_day
+from medallion_assets.delta.staging import TableFolder
+from medallion_assets.engines.aside import Place, streamed_aside
+from medallion_assets.engines.files import Files
+from medallion_assets.engines.pieces import of_group, text_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaysItem:
+    """Some days of a derived table to make again: from which files, and what the table holds of each of them.
+
+    A long day is made in `parts`, each of which has some of its keys; what has to be made of a day as a whole is put
+    aside in `place`.
+    """
+
+    derived: Derived
+    days: tuple[date, ...]
+    rows_in: int
+    parts: int
+    source: Files
+    prepared: tuple[pl.LazyFrame, ...]
+    held: Mapping[date, Files]
+    folder: TableFolder
+    place: Place
+
+    def rows(self, chosen: pl.Expr | None = None) -> pl.DataFrame:
+        """The derived rows of all of its days, or those of the `chosen` keys, each of its own source row alone."""
+        source = self.source.scan() if chosen is None else self.source.scan().filter(chosen)
+        return self._made_of(source).collect(engine="streaming")
+
+    def in_parts(self) -> Callable[[pl.Expr], pl.DataFrame]:
+        """The derived rows of chosen keys; where a row is made of others too, all of them are made first, in a file."""
+        if self.derived.row_by_row:
+            return self.rows
+        source = self.source.scan()
+        rows = streamed_aside(self._made_of(source), self.place, row_bytes=text_bytes(source) // self.rows_in)
+        return lambda chosen: rows.filter(chosen).collect(engine="streaming")
+
+    def _made_of(self, source: pl.LazyFrame) -> pl.LazyFrame:
+        lookups = (nw.from_native(frame) for frame in self.prepared)
+        return conform(self.derived.compute(nw.from_native(source), *lookups).to_native(), self.derived.table)
+
+    def held_rows(self, day: date, chosen: pl.Expr | None = None) -> pl.DataFrame:
+        """What the table has of a day, or of the `chosen` keys of it, in the order of its key."""
+        held = self.held[day].scan() if chosen is None else self.held[day].scan().filter(chosen)
+        return held.collect(engine="streaming").sort(list(self.derived.table.key))
+
+    def is_held(self, new: pl.DataFrame, day: date) -> bool:
+        """Whether the table has these rows of a day, and no others; it is not read where the log has another number."""
+        counted = self.held[day].rows
+        if counted and sum(counted) != new.height:
+            return False
+        return self.held_rows(day).equals(new.sort(list(self.derived.table.key)))
+
+    def of_day(self, rows: pl.DataFrame, day: date) -> pl.DataFrame:
+        """Those of `rows` that are of a day."""
+        return rows.filter(pl.col(str(self.derived.table.partition_by)) == day)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeDays:
+    """The days of an item that differ, with the files to put in place of those that are `removed`."""
+
+    days: tuple[date, ...]
+    rows_in: int
+    rows_out: int
+    differing: list[date]
+    staged: list[StagedFile]
+    removed: list[str]
+
+
+def make_days(item: DaysItem) -> MadeDays:
+    """Make an item's days, and stage those that differ from what the table holds."""
+    if item.parts > 1:
+        return _make_long_day(item)
+    rows = item.rows()
+    made = MadeDays(days=item.days, rows_in=item.rows_in, rows_out=rows.height, differing=[], staged=[], removed=[])
+    for day in item.days:
+        new = item.of_day(rows, day)
+        if item.is_held(new, day):
+            continue
+        made.differing.append(day)
+        made.removed.extend(item.held[day].paths)
+        if (file := stage_day(item.folder, new, day)) is not None:
+            made.staged.append(file)
+    return made
+
+
+def _make_long_day(item: DaysItem) -> MadeDays:
+    """One day, some of its keys at a time. Nothing is staged of one that does not differ.
+
+    What comes before the first keys that differ is as the table has it, and is staged from there.
+    """
+    (day,), key, made = item.days, list(item.derived.table.key), item.in_parts()
+    parts = [of_group(key, number, item.parts) for number in range(item.parts)]
+    staged: list[StagedFile | None] = []
+    rows_out, differs = 0, False
+    for number, chosen in enumerate(parts):
+        new = made(chosen).sort(key)
+        rows_out += new.height
+        if not differs and not item.held_rows(day, chosen).equals(new):
+            differs = True
+            staged = [stage_day(item.folder, item.held_rows(day, earlier), day) for earlier in parts[:number]]
+        if differs:
+            staged.append(stage_day(item.folder, new, day))
+    return MadeDays(
+        days=item.days,
+        rows_in=item.rows_in,
+        rows_out=rows_out,
+        differing=[day] if differs else [],
+        staged=[file for file in staged if file is not None],
+        removed=list(item.held[day].paths) if differs else [],
+    )
