@@ -56,23 +56,32 @@ def start_worker(run: dg.DagsterRun, instance: dg.DagsterInstance, hold: Hold) -
     arguments = ExecuteRunArgs(origin, run_id=run.run_id, instance_ref=instance.get_ref())
     kept = {name: value for name, value in inherited_environment().items() if name not in OF_ITS_PARENT}
     environment = {**kept, ARGUMENTS: dg.serialize_value(arguments)}
-    if forks_runs():
-        home = Path(instance.root_directory)
-        try:
-            _expect_no_more_variables(run, instance)
-            module = getattr(origin.repository_origin.code_pointer, "module", None)
-            request = request_for(module, executable, environment, folder_for(home, run.run_id))
-            worker = fork_worker(home, request, hold)
-        except NoForkServerError:
-            pass  # as in a command of one person, or a deployment without one
-        except NoForkError as error:
-            keep(home, error.what, time.time())
-            LOG.warning("run %s: its process is started, not forked: %s", run.run_id, error)
-            instance.report_engine_event(f"The process of this run is started, not forked: {error.what}", run)
-        else:
-            keep(home, "", time.time())
-            return worker
-    return _started(executable, environment, hold)
+    if not forks_runs():
+        return _started(executable, environment, hold)
+    home = Path(instance.root_directory)
+    try:
+        _expect_no_more_variables(run, instance)
+        module = getattr(origin.repository_origin.code_pointer, "module", None)
+        request = request_for(module, executable, environment, folder_for(home, run.run_id))
+        worker: Worker = fork_worker(home, request, hold)
+    except NoForkServerError:  # as in a command of one person, or a deployment without one
+        return _started(executable, environment, hold)
+    except NoForkError as error:
+        worker = _started(executable, environment, hold)
+        keep(home, error.what, time.time())
+        _tell(run, instance, error)
+    else:
+        keep(home, "", time.time())
+    return worker
+
+
+def _tell(run: dg.DagsterRun, instance: dg.DagsterInstance, error: NoForkError) -> None:
+    """Say on the run why it was not forked. Nothing may fail here: it is at work already."""
+    LOG.warning("run %s: its process is started, not forked: %s", run.run_id, error)
+    try:
+        instance.report_engine_event(f"The process of this run is started, not forked: {error.what}", run)
+    except Exception:
+        LOG.exception("run %s: that its process was started could not be reported", run.run_id)
 
 
 def _expect_no_more_variables(run: dg.DagsterRun, instance: dg.DagsterInstance) -> None:

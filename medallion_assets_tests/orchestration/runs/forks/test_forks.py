@@ -218,6 +218,26 @@ def test_a_run_with_another_environment_is_started_and_why_is_told(
         expect_forks(environment)
 
 
+def test_a_run_is_at_work_though_nobody_can_be_told_why_it_was_started(
+    runs: Launching, server: psutil.Popen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database takes no event at this moment: another process would carry the run out beside it."""
+    report = runs.instance.report_engine_event
+
+    def fails_once_started(message: str, *arguments: Any, **more: Any) -> Any:
+        if "started, not forked" in message:
+            raise ConnectionError
+        return report(message, *arguments, **more)
+
+    monkeypatch.setattr(runs.instance, "report_engine_event", fails_once_started)
+    monkeypatch.setenv("MEDALLION_FIRST_DAY", "2026-01-01")
+    run_id = runs.at_work()
+    assert not is_fork_of(runs.process(run_id), server)
+    (runs.folder / "go").touch()
+    runs.wait_for(run_id, Status.SUCCESS)
+    assert runs.executed == [run_id]
+
+
 def test_variables_that_dagster_adds_before_it_imports_are_no_forks(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
