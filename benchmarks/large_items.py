@@ -6,12 +6,13 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from benchmarks.measuring import CACHE, CATALOG, Cost, Line, measure, report
+from benchmarks.measuring import CACHE, CATALOG, Cost, Line, made_once, measure, report
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
@@ -86,13 +87,11 @@ def line(kind: str, number: int) -> bytes:
 
 def sample(kind: str, items: int) -> str:
     """The URL of a raw root with one export; written once and kept."""
-    url = CACHE / f"items-{list(KINDS).index(kind)}-{items}"
-    if not (url / "complete").exists():
-        shutil.rmtree(url, ignore_errors=True)
 
-        def lines(begin: int) -> Iterator[bytes]:
-            return (line(kind, number) for number in range(begin, items, DATA_FILES))
+    def lines(begin: int) -> Iterator[bytes]:
+        return (line(kind, number) for number in range(begin, items, DATA_FILES))
 
+    def make(url: Path) -> None:
         store = open_store(f"{url}/{KINDS[kind].short_name}")
         if kind == CHANGES:  # the full export that they join
             full = ExportType.FULL
@@ -106,8 +105,8 @@ def sample(kind: str, items: int) -> str:
             files=[lines(begin) for begin in range(DATA_FILES)],
             gzip_level=1,
         )
-        (url / "complete").touch()
-    return str(url)
+
+    return str(made_once(f"items-{list(KINDS).index(kind)}-{items}", make))
 
 
 def bronze(raw: str, lake: str, table: Table) -> None:

@@ -28,7 +28,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as Printed
 
-from benchmarks.measuring import CACHE, CATALOG, Cost, measure
+from benchmarks.measuring import CATALOG, Cost, made_once, measure
 from medallion_assets.delta.data_files import LOG_FOLDER, StagedFile
 from medallion_assets.delta.source_versions import SourceVersion, source_app_id, source_commits
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -196,13 +196,12 @@ def item_bytes(url: str) -> dict[str, int]:
 
 def made(files: int, tell: Callable[[str], None]) -> Path:
     """A lakehouse with such a log; made once and kept."""
-    place = CACHE / f"large-log-{files}"
-    if not (place / "complete").exists():
-        shutil.rmtree(place, ignore_errors=True)
+
+    def make(place: Path) -> None:
         tell(f"a log of {files:,} files (kept in .cache)")
         _elsewhere(prepare, place, files)
-        (place / "complete").touch()
-    return place
+
+    return made_once(f"large-log-{files}", make)
 
 
 def _elsewhere(work: Callable[..., Answer], *arguments: object) -> Answer:

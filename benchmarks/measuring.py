@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -62,6 +63,16 @@ class Line:
         if self.at_most is not None:
             return f"at most {self.at_most:,.2f} {self.unit}"
         return "" if self.at_least is None else f"at least {self.at_least:,.2f} {self.unit}"
+
+
+def made_once(name: str, make: Callable[[Path], object]) -> Path:
+    """A folder of the cache, which `make` fills the first time; what was interrupted is made anew."""
+    folder = CACHE / name
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        make(folder)
+        (folder / "complete").touch()
+    return folder
 
 
 def measure(work: Callable[..., None], *arguments: Any) -> Cost:

@@ -19,7 +19,7 @@ import polars as pl
 import typer
 from rich.console import Console
 
-from benchmarks.measuring import CACHE, Cost, Line, measure, report
+from benchmarks.measuring import CACHE, Cost, Line, made_once, measure, report
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
@@ -44,12 +44,11 @@ PEAK_MB_AT_MOST = 1500.0
 
 def sample(rows: int) -> str:
     """The URL of a raw root with one month; written once and kept."""
-    url = CACHE / f"months-{rows}"
-    if not (url / "complete").exists():
-        shutil.rmtree(url, ignore_errors=True)
+
+    def make(url: Path) -> None:
         write_month(str(url / EVENTS.table.short_name), month=MONTH, rows=rows, seed=1)
-        (url / "complete").touch()
-    return str(url)
+
+    return str(made_once(f"months-{rows}", make))
 
 
 def lakehouse(lake: str) -> Lakehouse:

@@ -13,7 +13,7 @@ import polars as pl
 import typer
 from rich.console import Console
 
-from benchmarks.measuring import CACHE, Cost, Line, measure, report
+from benchmarks.measuring import CACHE, Cost, Line, made_once, measure, report
 from benchmarks.throughput import TABLE, bronze, sample, silver
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
@@ -30,9 +30,9 @@ ROUNDS = 3
 
 def split(records: int, files: int) -> str:
     """The URL of a raw root with the records of the sample in few files, in many; written once and kept."""
-    few, url = Path(sample(records, FEW)), CACHE / f"split-{records}-{files}"
-    if not (url / "complete").exists():
-        shutil.rmtree(url, ignore_errors=True)
+    few = Path(sample(records, FEW))
+
+    def make(url: Path) -> None:
         lines = pl.scan_lines(sorted(few.glob(f"{TABLE}/**/data/*.gz")), name="raw", glob=False).collect()["raw"]
         edges = [records * number // files for number in range(files + 1)]
         write_export(
@@ -44,8 +44,8 @@ def split(records: int, files: int) -> str:
             files=(lines[begin:stop].to_list() for begin, stop in pairwise(edges)),
             gzip_level=1,
         )
-        (url / "complete").touch()
-    return str(url)
+
+    return str(made_once(f"split-{records}-{files}", make))
 
 
 def stages(files: int, tell: Callable[[str], None]) -> dict[str, Cost]:

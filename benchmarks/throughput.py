@@ -18,7 +18,7 @@ import polars as pl
 import typer
 from rich.console import Console
 
-from benchmarks.measuring import CACHE, CATALOG, Cost, Line, measure, report
+from benchmarks.measuring import CACHE, CATALOG, Cost, Line, made_once, measure, report
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.samples.exports import write_sample
@@ -47,19 +47,17 @@ GROWTH_AT_MOST = 1.3
 
 def sample(records: int, files: int) -> str:
     """The URL of a raw root with one full export; written once and kept."""
-    url = CACHE / f"raw-{records}-{files}"
-    if not (url / "complete").exists():
-        shutil.rmtree(url, ignore_errors=True)
+
+    def make(url: Path) -> None:
         write_sample(str(url), table=TABLE, items=records, kind="full", seed=1, bad_share=0.001, data_files=files)
-        (url / "complete").touch()
-    return str(url)
+
+    return str(made_once(f"raw-{records}-{files}", make))
 
 
 def taken_again(records: int, files: int, *, layouts: int = 1) -> str:
     """The same items in a later export, their attributes in so many orders; written once and kept."""
-    url = CACHE / f"raw-{records}-{files}-again-{layouts}"
-    if not (url / "complete").exists():
-        shutil.rmtree(url, ignore_errors=True)
+
+    def make(url: Path) -> None:
         write_export(
             open_store(f"{url}/{TABLE}"),
             table_name=TABLE,
@@ -69,8 +67,8 @@ def taken_again(records: int, files: int, *, layouts: int = 1) -> str:
             files=map(partial(_lines, layouts=layouts), _data_files(sample(records, files))),
             gzip_level=1,
         )
-        (url / "complete").touch()
-    return str(url)
+
+    return str(made_once(f"raw-{records}-{files}-again-{layouts}", make))
 
 
 def _data_files(raw: str) -> Sequence[Path]:

@@ -6,7 +6,6 @@ timed is everything a tick does but Dagster's own part: opening, listing, decidi
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks.measuring import CACHE, CATALOG, Line, report
+from benchmarks.measuring import CATALOG, Line, made_once, report
 from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.contracts.source import Found
@@ -92,12 +91,12 @@ def tick(place: Path, cursor: Cursor, now: datetime) -> Asking[Cursor, Found]:
 
 def run(total: int = EXPORTS, tell: Callable[[str], None] = lambda _: None) -> list[Line]:
     """How long ticks take: the first, one that lists what is new, and Silver's, which has nothing to do."""
-    place = CACHE / f"trigger-tick-{total}"
-    if not (place / "complete").exists():
-        shutil.rmtree(place, ignore_errors=True)
+
+    def make(place: Path) -> None:
         tell(f"landing {total:,} exports (kept in .cache)")
         prepare(place, total)
-        (place / "complete").touch()
+
+    place = made_once(f"trigger-tick-{total}", make)
     tell("ticking")
     everything, after = Cursor(), tick(place, Cursor(), NOW).cursor
     later = NOW + timedelta(seconds=5)
