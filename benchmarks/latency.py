@@ -24,7 +24,7 @@ from statistics import median
 from typing import Annotated
 
 import polars as pl
-import psutil
+import psutil  # type: ignore[import-untyped]
 import typer
 from rich.console import Console
 

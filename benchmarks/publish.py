@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -146,6 +147,10 @@ def measure(
     )
 
 
+def _tell(tell: Callable[[str], None], title: str, done: int) -> None:
+    tell(f"{title}: {done:,}")
+
+
 def run(items: int = ITEMS, wcu: float = TARGET_WCU, tell: Callable[[str], None] = lambda _: None) -> list[Line]:
     """How much of the budget is used, and what share of the requests DynamoDB refused, for both kinds of publish."""
     lines: list[Line] = []
@@ -154,9 +159,7 @@ def run(items: int = ITEMS, wcu: float = TARGET_WCU, tell: Callable[[str], None]
             with dynamodb_local(Path(folder)) as server:
                 for publish, name in ((a_day, "a day"), (a_table_of_items, "items")):
                     title = f"publishing {items:,} rows as {name} within {wcu:g} WCU"
-                    measured = measure(
-                        publish, name, server.client, items, wcu, lambda done, title=title: tell(f"{title}: {done:,}")
-                    )
+                    measured = measure(publish, name, server.client, items, wcu, partial(_tell, tell, title))
                     what, used = f"{items:,} rows as {name}", measured.used_percent
                     lines += [
                         Line("publish", f"{what}: budget used", used, "%", at_least=LEAST_USED_PERCENT),

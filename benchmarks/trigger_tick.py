@@ -85,7 +85,7 @@ def prepare(place: Path, total: int) -> None:
 
 def tick(place: Path, cursor: Cursor, now: datetime) -> Asking[Cursor, Found]:
     """What the sensor does in a tick."""
-    known = Known(Lakehouse(catalog=CATALOG, url=str(place / "lake")), declared(TABLE))
+    known = Known(Lakehouse(catalog=CATALOG, url=str(place / "lake")), declared(CUSTOMER_TRANSACTIONS))
     return decide(now, cursor, look(known, str(place / "raw"), cursor, now), AT_ONCE)
 
 

@@ -7,10 +7,8 @@ day each key sits in, deciding who wins, writing the days that change.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import polars as pl
@@ -61,7 +59,7 @@ def rows(first: int, count: int, *, day: date, sequence: int, amount: int) -> pl
         pl.lit(value=False).alias("is_deleted"),
         pl.lit(sequence, dtype=pl.Int64).alias("_sequence_micros"),
         pl.lit("01704067200000-00000000").alias("_export_id"),
-    ).cast(dict(polars_schema(TABLE)))
+    ).cast(polars_schema(TABLE))
 
 
 def prepare(lake: str, total: int) -> None:
@@ -101,9 +99,9 @@ def upsert(lake: str, source: str) -> None:
     events = whole.with_columns(pl.lit(value=False).alias("_is_delete"), pl.lit(value=True).alias("_is_incremental"))
     parts = [events.select(event_schema(TABLE).names()).slice(start, PART_ROWS) for start in range(0, count, PART_ROWS)]
     nobody = pl.DataFrame(schema={"transaction_id": pl.String, "_export_id": pl.String})
-    with tempfile.TemporaryDirectory() as folder:
+    with silver.lakehouse.workspace() as place:
         fulls = FullExports(applied=[], applying=None, bad_keys=nobody)
-        commit_change(silver, merge_days(silver, parts, fulls, Path(folder)), {}, {})
+        commit_change(silver, merge_days(silver, parts, fulls, place), {}, {})
 
 
 def merge(lake: str, source: str) -> None:

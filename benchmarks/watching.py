@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from benchmarks.usage import processes_of
 
@@ -107,7 +106,7 @@ class _Look:
 
     pid: int | None
     cpu: dict[int, tuple[Role, float]] = field(default_factory=dict)
-    before: Counter[Role] = field(default_factory=Counter)
+    before: dict[Role, float] = field(default_factory=lambda: dict.fromkeys(ROLES, 0.0))
     peak_mb: dict[Role, float] = field(default_factory=dict)
 
     def begin(self) -> None:
@@ -117,7 +116,7 @@ class _Look:
 
     def cpu_since(self) -> dict[Role, float]:
         """CPU seconds since the stage began."""
-        return {role: used - self.before[role] for role, used in self._sums().items()}
+        return {role: used - self.before[role] for role, used in self._sums().items() if used}
 
     def __call__(self) -> None:
         for process in processes_of(self.pid):
@@ -130,8 +129,8 @@ class _Look:
                 continue
             self.peak_mb[role] = max(self.peak_mb.get(role, 0.0), held)
 
-    def _sums(self) -> Counter[Role]:
-        sums: Counter[Role] = Counter()
+    def _sums(self) -> dict[Role, float]:
+        sums = dict.fromkeys(ROLES, 0.0)
         for role, used in self.cpu.values():
             sums[role] += used
         return sums
