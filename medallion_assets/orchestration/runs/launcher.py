@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
@@ -43,6 +44,9 @@ from medallion_assets.orchestration.runs.worker import Worker, start_worker
 ONE_AT_A_TIME = threading.Lock()
 """Runs are launched by several threads of one daemon."""
 PATIENCE_SECONDS = 1.0
+DISPOSE_SECONDS = 5.0
+"""How long looks that are under way may take to finish when nobody watches any more. A database that is away answers
+none."""
 UNREPORTED_SECONDS = 60.0
 """A run that has begun reports its process at once."""
 LOG = logging.getLogger(__name__)
@@ -54,7 +58,10 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
     A run whose code server is on another host is started there, as Dagster's default launcher does.
     """
 
-    _stop: threading.Event | None = None
+    def __init__(self, inst_data: Any = None) -> None:
+        super().__init__(inst_data)
+        self._stop: threading.Event | None = None
+        self._looking: set[threading.Thread] = set()
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Start the process of a run. Whatever is killed meanwhile, there is one at most, and it is known."""
@@ -74,13 +81,19 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
             if self._stop is None:
                 self._stop = threading.Event()
                 arguments = (self._instance, self._stop)
-                threading.Thread(target=watch, args=arguments, name="run-watch", daemon=True).start()
+                watching = threading.Thread(target=watch, args=arguments, name="run-watch", daemon=True)
+                self._looking.add(watching)
+                watching.start()
 
     def dispose(self) -> None:
-        """Watch no more."""
+        """Watch no more. What looks at a run at this moment may finish; after that nothing is written any more."""
         if self._stop is not None:
             self._stop.set()
             self._stop = None
+        deadline = time.monotonic() + DISPOSE_SECONDS
+        for thread in tuple(self._looking):
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._looking.clear()
         super().dispose()
 
     def adopt(self, run: dg.DagsterRun) -> Hold | None:
@@ -201,11 +214,15 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
 
     def _wait(self, process: Worker, run_id: str) -> None:
         process.wait()
+        this = threading.current_thread()
+        self._looking.add(this)
         try:
             if self._stop is not None:  # else nobody watches any more, and the storage is closed
                 conclude(self._instance, run_id)
         except Exception:
             LOG.exception("run %s: its process has ended; it is looked at again", run_id)
+        finally:
+            self._looking.discard(this)
 
     def _end(self, run: dg.DagsterRun, grace_seconds: float) -> bool:
         folder = folder_of(self._instance)

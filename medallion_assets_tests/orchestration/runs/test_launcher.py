@@ -282,11 +282,18 @@ def test_two_runs_launched_at_once_make_their_pools_once(postgres: PostgresServe
         assert {pool.name: pool.limit for pool in limits} == dict.fromkeys(pools, 1)
 
 
-def test_nobody_watches_once_the_instance_is_closed(tmp_path: Path) -> None:
+def test_nobody_watches_once_the_instance_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked at by then is looked at to its end, and nothing is written after that."""
+    done: list[str] = []
+
+    def look_until_it_is_closed(*_: object) -> None:
+        wait_until(lambda: one.launcher._stop is None, "it is closed")
+        done.append("looked")
+
+    monkeypatch.setattr(run_launcher, "watch", look_until_it_is_closed)
     with launching(tmp_path) as one:
         one.launcher.watch()
         one.launcher.watch()
-        watchers = [thread for thread in threading.enumerate() if thread.name == "run-watch"]
-        assert len(watchers) == 1
-    watchers[0].join(timeout=60)
-    assert not watchers[0].is_alive()
+        assert [thread.name for thread in threading.enumerate()].count("run-watch") == 1
+    done.append("closed")
+    assert done == ["looked", "closed"]
