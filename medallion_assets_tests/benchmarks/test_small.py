@@ -1,4 +1,4 @@
-"""Benchmarks whose figures are in the README run at all: here on few rows, whatever these take."""
+"""Benchmarks whose figures are in docs/benchmarks.md run at all: here on few rows, whatever these take."""
 
 from __future__ import annotations
 

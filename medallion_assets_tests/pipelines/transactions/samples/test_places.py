@@ -54,7 +54,7 @@ def test_real_exports_of_any_table_are_named(tmp_path: Path) -> None:
 
 
 def test_samples_of_a_table_of_ones_own_are_none_the_less_samples(tmp_path: Path) -> None:
-    """As the README's example makes them."""
+    """As the example of docs/pipelines.md makes them."""
     export(tmp_path, SAMPLE)
     check_only_samples(str(tmp_path))
 

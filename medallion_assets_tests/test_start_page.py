@@ -1,0 +1,31 @@
+"""What docs/start.md has to copy is well formed: policies, and the schedule's call of the function."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+from medallion_assets_tests.services.processes import REPOSITORY
+
+PAGE = (REPOSITORY / "docs" / "start.md").read_text()
+ENVIRONMENT = {"AWS_DEFAULT_REGION": "us-west-2", "ACCOUNT": "123456789012", "TABLE": "orders", "RAW": "my-raw"}
+
+
+def test_policies_are_json() -> None:
+    policies = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
+    assert [len(policy["Statement"]) for policy in policies] == [3, 4]
+
+
+def test_the_schedule_hands_the_function_what_it_takes() -> None:
+    """As a shell reads it."""
+    found = re.search(r'--target (".*?}")\n```', PAGE, re.DOTALL)
+    assert found is not None
+    table_arn = "arn:aws:dynamodb:us-west-2:123456789012:table/orders"
+    command = ["bash", "-c", f"printf %s {found[1]}"]
+    printed = subprocess.run(
+        command, env={**ENVIRONMENT, "TABLE_ARN": table_arn}, capture_output=True, check=True
+    ).stdout
+    target = json.loads(printed)
+    assert target["Arn"] == "arn:aws:lambda:us-west-2:123456789012:function:export-window"
+    assert json.loads(target["Input"]) == {"table_arn": table_arn, "bucket": "my-raw", "prefix": "raw/orders"}
