@@ -33,10 +33,9 @@ UPDATE_TIMERS = Timers(wait_after_last_change_seconds=120)
 class Limits:
     """How long the stage that writes a table may take, how often it is tried again, and when it counts as unhealthy.
 
-    The first retry waits `first_retry_seconds`, or as the settings say, each one after it twice as long. A run ends
-    after `time_limit_seconds`, which counts as one of its `retries` if `retry_on_timeout`. A run that lasts
-    over `health_seconds` (attempts and waits included) or a process over `health_peak_bytes` raises an alert and goes
-    on.
+    The first retry waits `first_retry_seconds`, or as the settings say, each one after it twice as long. An attempt
+    ends after `time_limit_seconds`, and is retried after that if `retry_on_timeout`. A run that lasts over
+    `health_seconds` (attempts and waits included) or a process over `health_peak_bytes` raises an alert and goes on.
     """
 
     time_limit_seconds: int = 3600

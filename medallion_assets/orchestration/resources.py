@@ -26,6 +26,7 @@ from medallion_assets.orchestration.remote.elsewhere import Elsewhere
 from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, Event, stage_errors, step_retries
 from medallion_assets.orchestration.run_config import Wish, asked_of
 from medallion_assets.orchestration.runs.launcher import carried_out_here
+from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.trigger_context import TriggeredConfig, shown
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.stages.reports import Report
@@ -101,7 +102,10 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         serving: Serving | None = None,
     ) -> Iterator[Event]:
         """The whole body of an asset that a stage makes; `before` reports what only this process can judge."""
-        with self.attempt(context, stage.table, stage.limits) as attempt:
+        with (
+            self.attempt(context, stage.table, stage.limits) as attempt,
+            StageLimit(context, stage.table.name, stage.limits) as limit,
+        ):
             work = Work(
                 lake=attempt.lake,
                 raw_url=self.raw_url,
@@ -117,11 +121,12 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             )
             asked = asked_of(config, stage.asked)
             if before is not None:
-                yield from attempt.events(before(attempt))
+                yield from attempt.events(limit.kept(before(attempt)))
             here = stage.reports(work, asked)
-            yield from attempt.events(
+            reports = (
                 self.elsewhere.reports(context.op_execution_context, stage, work, asked) if self.elsewhere else here
             )
+            yield from attempt.events(limit.kept(reports))
 
     @contextmanager
     def retried(self, context: dg.AssetExecutionContext, limits: Limits) -> Iterator[None]:

@@ -31,6 +31,7 @@ from medallion_assets.errors import MedallionError
 from medallion_assets.orchestration.jobs import step_name
 from medallion_assets.orchestration.reporting import asset_key, asset_options, check, table_result
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.trigger_context import TriggerContext, TriggeredConfig, shown
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def dbt_assets(built: DbtModels, limits: DuckDBLimits, docs: DocsPlace) -> dg.As
 
         with lakehouse.attempt(context, last, built.limits) as attempt:
             build = partial(refresh, attempt.lake, built, now=attempt.now, run_id=context.run.run_id, limits=limits)
-            done = attempt.repeat(partial(build, report=context.log.info, all_months=config.all_months))
+            with StageLimit(context, last.name, built.limits) as limit, limit.heard():
+                done = attempt.repeat(partial(build, report=context.log.info, all_months=config.all_months))
             yield from attempt.checked(verdicts(built, specs.tests, done))
             done.build.expect_passed()
             for table in built.models:

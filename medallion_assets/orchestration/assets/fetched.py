@@ -14,6 +14,7 @@ from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.operations.fetching import fetch, fetched_tables, reads
 from medallion_assets.orchestration.reporting import metadata
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.settings import inherited_environment
 from medallion_assets.sources.rest.fetch import Fetched
 from medallion_assets.stages.figures import Place, as_table
@@ -65,7 +66,11 @@ def fetched_asset(loaded: Loaded) -> dg.AssetsDefinition:
                 context.log.info("%s: window %s is landed", loaded.table.short_name, found.window.name)
                 windows.append(found)
 
-        with lakehouse.retried(context, limits):
+        with (
+            lakehouse.retried(context, limits),
+            StageLimit(context, f"raw.{loaded.table.short_name}", limits) as limit,
+            limit.heard(),
+        ):
             repeating = Repeating(attempts=lakehouse.repetitions, first_wait_seconds=lakehouse.first_wait_seconds)
             repeating.run(work, report)
         figures = fetched_metadata(loaded, lakehouse.raw_url, windows, asked_again)

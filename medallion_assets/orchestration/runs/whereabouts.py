@@ -32,6 +32,8 @@ HOST_TAG = "medallion/launched_on"
 """The host whose daemon (or web server) launched the run."""
 OUT_OF_TIME = "maximum runtime"
 """What Dagster's run monitoring says of a run that it ends for its time limit."""
+OVER_ITS_LIMIT = "took longer than its time limit"
+"""What this project says of a stage that it ends for its own."""
 CUT_SHORT = "its launch was cut short"
 NOT_BEGUN = "it never began"
 NO_PROCESS = "it began, and reported no process"
@@ -39,6 +41,7 @@ IS_GONE = "of this run is gone"
 """What this project says of a run that it gives up."""
 KINDS_OF_END = {
     OUT_OF_TIME: TIME_LIMIT,
+    OVER_ITS_LIMIT: TIME_LIMIT,
     CUT_SHORT: LAUNCH_CUT_SHORT,
     NOT_BEGUN: NEVER_BEGAN,
     NO_PROCESS: UNREPORTED_PROCESS,

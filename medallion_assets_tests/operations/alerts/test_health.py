@@ -40,11 +40,6 @@ def test_attempts_and_the_waits_between_them_count(seconds: float, found: list[s
         assert (alert.kind, alert.run_id, alert.job) == ("warning", "r1", "refine")
 
 
-@pytest.mark.parametrize(("seconds", "found"), [(3600.0, []), (3600.1, [f"over_limit/r1/{SILVER}"])])
-def test_one_attempt_over_the_time_limit(seconds: float, found: list[str]) -> None:
-    assert keys(told(attempt(ago=20_000, duration_seconds=seconds))) == found
-
-
 @pytest.mark.parametrize(
     ("peak", "found"), [(None, []), (8 * GIBIBYTE, []), (8 * GIBIBYTE + 1, [f"memory/r1/{SILVER}"])]
 )

@@ -83,7 +83,6 @@ RUNS = {
     "quality": {"poor"},
     "stale": {"r9"},
     "slow": {"poor"},
-    "over_limit": {"poor"},
     "expectation": {"r1"},
     "refused": {None},
     "gap": {None},

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -13,6 +16,7 @@ import pytest
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.build import Build, Node
+from medallion_assets.deriving.dbt.project import Call
 from medallion_assets.deriving.dbt.refresh import Refreshed
 from medallion_assets.deriving.dbt.specs import read_specs
 from medallion_assets.operations.freshness import read_freshness
@@ -20,6 +24,7 @@ from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.orchestration.assets.dbt import verdicts
+from medallion_assets.orchestration.jobs import RUN_MARGIN_SECONDS
 from medallion_assets.orchestration.reporting import step_retries
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
 from medallion_assets.pipelines.star_schema.models import STAR
@@ -61,7 +66,9 @@ def test_the_refresh_is_one_job_by_the_clock(graph: Graph) -> None:
     job = repository.get_job("medallion_daily_refresh")
     assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} >= {*MODELS, "bronze/orders"}
     assert job.tags["dagster/max_runtime"] == "14400"
-    assert repository.get_job("medallion_dbt").tags["dagster/max_runtime"] == str(STAR.limits.time_limit_seconds)
+    assert repository.get_job("medallion_dbt").tags["dagster/max_runtime"] == str(
+        STAR.limits.time_limit_seconds + RUN_MARGIN_SECONDS
+    )
     schedule = repository.get_schedule_def("medallion_daily_refresh_schedule")
     assert (schedule.cron_schedule, schedule.execution_timezone) == (["0 3 * * *"], "UTC")
     tick = schedule.evaluate_tick(
@@ -152,6 +159,30 @@ def test_models_are_materialized_once_they_are_published(graph: Graph) -> None:
     rows = read_attempts(lake).filter(outcome="succeeded")
     assert set(rows["stage"]) == {table.name for table in STAR.models}
     _expect_well(lake)
+
+
+@pytest.mark.slow
+def test_a_build_that_takes_too_long_is_interrupted_and_publishes_nothing(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While dbt builds the first model, in threads of its own."""
+    plant_shop(graph.lakehouse)
+    tell, built = Call._tell, threading.Event()
+
+    def ring(call: Call, event: Any) -> None:
+        if event.info.name == "LogModelResult" and not built.is_set():
+            built.set()
+            signal.raise_signal(signal.SIGALRM)
+        tell(call, event)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Call, "_tell", ring)
+        ended = graph.run(*MODELS)
+    assert ended.failure.startswith("gold.mart_revenue: took longer than its time limit")
+    assert (ended.retries, ended.materializations) == (0, {})
+    (attempt,) = read_attempts(graph.lakehouse).to_dicts()
+    assert (attempt["outcome"], attempt["error_kind"].partition(":")[0]) == ("failed", "StageTimeError")
+    assert graph.run(*MODELS).success
 
 
 def _expect_well(lake: Lakehouse) -> None:

@@ -56,6 +56,10 @@ class Launching:
         """A run that spills to a disk, launched."""
         return self._launch(self._make(dg.reconstructable(run_jobs.spilling), ["spills"]))
 
+    def launch_hanging(self) -> str:
+        """A run whose stage is over its limit and cannot be interrupted, launched."""
+        return self._launch(self._make(dg.reconstructable(run_jobs.hanging), ["hangs"]))
+
     def launch_side_by_side(self) -> str:
         """A run of two steps that wait at the same time, launched."""
         return self._launch(self._make(dg.reconstructable(run_jobs.side_by_side), ["left", "right"]))

@@ -13,7 +13,9 @@ import dagster as dg
 import polars as pl
 
 from medallion_assets.contracts.policies import Limits
+from medallion_assets.orchestration.runs import stage_limits
 from medallion_assets.orchestration.runs.launcher import carried_out_here
+from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.runs.step_processes import step_processes
 
 POLL_SECONDS = 0.05
@@ -113,6 +115,21 @@ def breaks(context: dg.InitResourceContext) -> None:
 @dg.op(required_resource_keys={"breaks"})
 def with_what_breaks() -> None:
     """Never begins."""
+
+
+@dg.op(config_schema={"folder": str})
+def hangs(context: dg.OpExecutionContext) -> None:
+    """A stage that may take a second, in a call of a library that takes days and hears of no signal."""
+    stage_limits.GRACE_SECONDS = 0.5
+    with StageLimit(context, "silver.things", Limits(time_limit_seconds=1)) as limit, limit.heard():
+        rows = pl.LazyFrame().select(a=pl.int_range(10**6))
+        rows.join(rows, how="cross").select((pl.col("a") * pl.col("a_right")).sum()).collect(engine="streaming")
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def hanging() -> None:
+    """One step that does not end."""
+    hangs()
 
 
 LIMITS = Limits(retries=1, first_retry_seconds=0)

@@ -14,6 +14,7 @@ import pytest
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.operations.alerts.table import ALERTS
+from medallion_assets.orchestration.jobs import RUN_MARGIN_SECONDS
 from medallion_assets.orchestration.sensors import arrivals
 from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
@@ -117,7 +118,8 @@ def test_a_run_of_all_may_take_as_long_as_its_tables_together_and_is_never_start
     (sensor.sensor,) = arrival_sensors(graph.settings, replace(PIPELINE, loaded=(slow, PIPELINE.loaded[1])))
     land(graph)
     (request,) = sensor.requests(5)
-    wanted = {"dagster/max_runtime": "19800", "dagster/max_retries": "0", "medallion/joint": "yes"}
+    longest = 4 * 7200 + 3 * 3600 + 2 * 3600 + 1800 + RUN_MARGIN_SECONDS
+    wanted = {"dagster/max_runtime": str(longest), "dagster/max_retries": "0", "medallion/joint": "yes"}
     assert wanted.items() <= request.tags.items()
 
 

@@ -1,0 +1,131 @@
+"""A stage's own time limit, kept in the process that does its work, whatever started its run.
+
+Belongs here: interrupting a stage at its limit, and ending the process of one that cannot be interrupted.
+Does not: how long a stage may take (contracts.policies), or the limit of a run, which Dagster's run monitoring keeps.
+
+A signal interrupts Python: waits, requests, loops. It does not interrupt a call of a native library; a thread that
+watches then says of the run that it failed, and ends the process. That is safe at any moment: a commit is whole or not
+made.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Self, TypeVar
+
+import dagster as dg
+
+from medallion_assets.contracts.policies import Limits
+from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.orchestration.runs.whereabouts import OVER_ITS_LIMIT
+
+GRACE_SECONDS = 30.0
+"""How long a stage that is interrupted may take to release what it holds, and a native call to return."""
+EXIT_CODE = 124
+"""Of a process that is ended for it, as that of timeout(1)."""
+DO = "see in the run's log what took so long; raise time_limit_seconds in the table's declaration if it may"
+Item = TypeVar("Item")
+
+
+class StageTimeError(PermanentError):
+    """A stage took longer than it may, and is not tried again."""
+
+
+class StageTimeAgainError(TransientError):
+    """A stage took longer than it may, and is tried again, as its declaration says."""
+
+
+class _OutOfTimeError(KeyboardInterrupt):
+    """Raised in the midst of the work: libraries cancel what they do, and no `except Exception` takes it for theirs."""
+
+
+class StageLimit:
+    """While this block runs, the time of a stage is measured; what is `kept` or `heard` in it ends at its limit.
+
+    Only the main thread of a process can be interrupted: work in another one has no limit here.
+    """
+
+    def __init__(self, context: dg.AssetExecutionContext, stage: str, limits: Limits) -> None:
+        self._context = context
+        self._seconds = limits.time_limit_seconds
+        kind = StageTimeAgainError if limits.retry_on_timeout else StageTimeError
+        self._error = kind(f"{stage}: {OVER_ITS_LIMIT}", expected=f"at most {self._seconds:,.0f} s", do=DO)
+        self._is_heard = False
+        self._has_rung = False
+        self._is_over = threading.Event()
+        self._former: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._former = signal.signal(signal.SIGALRM, self._ring)
+            signal.setitimer(signal.ITIMER_REAL, self._seconds)
+            threading.Thread(target=self._watch, name="stage-limit", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._is_over.set()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self._former)
+
+    def kept(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items; making the next one is interrupted. What Dagster does with one is not.
+
+        Raises:
+            StageTimeError: it took longer, and is not tried again.
+            StageTimeAgainError: it took longer, and is tried again.
+        """
+        end = object()
+        while True:
+            with self.heard():
+                item = next(items, end)
+            if item is end:
+                return
+            yield item  # type: ignore[misc]
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """While this block runs, its work is interrupted at the limit; at once, if that has passed already.
+
+        Raises:
+            StageTimeError: it took longer, and is not tried again.
+            StageTimeAgainError: it took longer, and is tried again.
+        """
+        try:
+            self._is_heard = True
+            if self._has_rung:
+                raise self._error
+            yield
+        except _OutOfTimeError as interrupt:
+            raise self._error from interrupt
+        finally:
+            self._is_heard = False
+
+    def _ring(self, _signal: int, _frame: FrameType | None) -> None:
+        self._has_rung = True
+        if self._is_heard:
+            raise _OutOfTimeError
+
+    def _watch(self) -> None:
+        if not self._is_over.wait(self._seconds + GRACE_SECONDS):
+            _end_process(self._context, str(self._error))
+
+
+def _end_process(context: dg.AssetExecutionContext, why: str) -> None:
+    """Say of the run that it failed, and end this process, whatever its main thread does.
+
+    Where each step has a process of its own, this is one of these: the run goes on, and hears of its end.
+    """
+    try:
+        if multiprocessing.parent_process() is None:
+            context.instance.report_run_failed(context.run, f"{why}; its process did not stop, and was ended")
+        else:
+            context.instance.report_engine_event(f"{why}; the step's process did not stop, and is ended", context.run)
+    finally:
+        os._exit(EXIT_CODE)

@@ -1,0 +1,43 @@
+"""A publish that takes too long is interrupted; readers see nothing of it, and the next one is whole."""
+
+from __future__ import annotations
+
+import signal
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
+from medallion_assets.publishing.reader import read_day
+from medallion_assets_tests.graph import SERVING, STORY_DAYS, Graph
+
+SALES = SERVING[0]
+DAY = STORY_DAYS[1] - timedelta(days=1)
+
+
+def test_in_the_middle_of_a_write(refined: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which DynamoDB has carried out, and whose answer nobody hears."""
+    assert refined.run("gold/daily_sales_summary", first=DAY).success
+    call = BaseClient._make_api_call
+
+    def slow(client: Any, operation: str, arguments: Any) -> Any:
+        answer = call(client, operation, arguments)
+        if operation == "BatchWriteItem":
+            signal.raise_signal(signal.SIGALRM)
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BaseClient, "_make_api_call", slow)
+        ended = refined.run(SALES, first=DAY)
+    assert ended.failure.startswith("serving.daily_sales_metrics: took longer than its time limit")
+    assert ended.retries == 0
+    assert read_day(refined.dynamodb, SALES_METRICS.table.short_name, DAY) == []
+    last = read_attempts(refined.lakehouse).filter(stage="serving.daily_sales_metrics").row(-1, named=True)
+    assert (last["outcome"], last["error_kind"].partition(":")[0]) == ("failed", "StageTimeError")
+
+    again = refined.run(SALES, first=DAY)
+    assert again.success
+    assert again.failed_checks == set()

@@ -1,0 +1,137 @@
+"""A stage ends at its own time limit, in the midst of whatever it does, and is tried again only where that is declared.
+
+Dagster reads the annotations of an asset itself, so they are not postponed here.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.storage.tags import MAX_RETRIES_TAG
+
+from medallion_assets.contracts.policies import Limits
+from medallion_assets.contracts.table import Column, Table, Text
+from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.runs.stage_limits import StageLimit, StageTimeError
+from medallion_assets.orchestration.runs.whereabouts import kind_of_end
+from medallion_assets.orchestration.trigger_context import TriggeredConfig
+from medallion_assets.stages.asked import Asked
+from medallion_assets.stages.reports import Found, Report
+from medallion_assets.stages.work import Work
+from medallion_assets_tests.orchestration.runs.launching import Launching
+from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
+
+THINGS = Table(name="silver.things", description="Things.", columns=(Column("name", Text(), "its name"),))
+RINGS: Callable[[], object] = lambda: signal.raise_signal(signal.SIGALRM)  # noqa: E731 - as its timer does
+
+
+@dataclass
+class Stage:
+    """A stage that does the same in each attempt."""
+
+    do: Callable[[], object]
+    limits: Limits
+    table = THINGS
+    asked = Asked
+
+    def reports(self, work: Work, _asked: Asked) -> Iterator[Report]:
+        yield Found(figures={"records_in": 1})
+        work.repeat(self.do)
+
+
+@dataclass
+class Carried:
+    """A run of one stage, and the rows of its attempts."""
+
+    folder: Path
+    instance: dg.DagsterInstance
+
+    def run(self, do: Callable[[], object], **limits: Any) -> list[dict[str, Any]]:
+        stage = Stage(do, Limits(first_retry_seconds=0, **limits))
+
+        @dg.asset(key=["silver", "things"])
+        def things(context: dg.AssetExecutionContext) -> Iterator[Any]:
+            yield from resource.run(context, stage, TriggeredConfig())
+            yield dg.MaterializeResult()
+
+        resource = LakehouseResource.of(CATALOG)(url=str(self.folder), raw_url=str(self.folder), first_wait_seconds=0)
+        dg.materialize([things], instance=self.instance, raise_on_error=False)
+        return read_attempts(lakehouse_at(self.folder)).to_dicts()
+
+
+@pytest.fixture
+def carried(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> Carried:
+    return Carried(tmp_path / "lakehouse", dagster_instance)
+
+
+def test_a_wait_ends_at_the_limit(carried: Carried) -> None:
+    """By its timer, and whatever retries the table has."""
+    (row,) = carried.run(lambda: threading.Event().wait(3600), time_limit_seconds=1, retries=3)
+    assert (row["outcome"], row["records_in"]) == ("failed", 1)
+    assert row["error_kind"] == "StageTimeError: silver.things: took longer than its time limit"
+    assert "expected: at most 1 s; what to do: see in the run's log" in row["error"]
+
+
+def test_it_is_tried_again_where_that_is_declared(carried: Carried) -> None:
+    rows = carried.run(RINGS, retries=2, retry_on_timeout=True)
+    assert [(row["attempt"], row["outcome"]) for row in rows] == [(1, "failed"), (2, "failed"), (3, "failed")]
+    assert {row["error_kind"].partition(":")[0] for row in rows} == {"StageTimeAgainError"}
+
+
+def test_what_handles_errors_on_the_way_does_not_take_it_for_one(carried: Carried) -> None:
+    def careless() -> None:
+        try:
+            RINGS()
+        except Exception:  # noqa: BLE001 - that is what is tried
+            pytest.fail("swallowed")
+
+    (row,) = carried.run(careless)
+    assert row["error_kind"].startswith("StageTimeError")
+
+
+def test_a_stage_within_its_limit_leaves_nothing_behind(carried: Carried) -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    (row,) = carried.run(lambda: None)
+    assert (row["outcome"], signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[0]) == (
+        "succeeded",
+        before,
+        0.0,
+    )
+
+
+def test_what_dagster_does_between_two_reports_is_not_interrupted() -> None:
+    """It may be in the middle of a write to its database. The next thing that the stage would do is not begun."""
+    done = []
+
+    def stage() -> Iterator[int]:
+        yield 1
+        done.append("more")
+        yield 2
+
+    context = dg.build_asset_context()
+    with StageLimit(context, "silver.things", Limits()) as limit:
+        items = limit.kept(stage())
+        assert next(items) == 1
+        RINGS()
+        with pytest.raises(StageTimeError):
+            next(items)
+    assert done == []
+
+
+@pytest.mark.slow
+def test_a_call_that_hears_of_no_signal_is_ended_with_its_process(runs: Launching) -> None:
+    """In the middle of a query of Polars. Nobody starts the run anew: it is not declared."""
+    run_id = runs.launch_hanging()
+    runs.wait_for(run_id, dg.DagsterRunStatus.FAILURE)
+    for process in runs.processes:
+        process.wait()
+    assert "silver.things: took longer than its time limit" in runs.said(run_id)
+    assert "its process did not stop, and was ended" in runs.said(run_id)
+    assert kind_of_end(runs.said(run_id)) == "time limit"
+    assert MAX_RETRIES_TAG not in runs.run(run_id).tags
