@@ -72,6 +72,13 @@ def test_credentials_reach_the_resources_and_not_what_dagster_stores_and_shows()
     assert resources["dynamodb"].region == "eu-west-1"  # boto3 reads AWS_DEFAULT_REGION alone
 
 
+def test_the_launchpad_points_no_run_at_another_lakehouse() -> None:
+    """Nor at another DynamoDB: what a run may be told are the parameters of its assets."""
+    resources = build_defs(load_settings({})).resolve_job_def("ingest").run_config_schema.run_config_schema_type.fields
+    offered = resources["resources"].config_type.fields
+    assert [offered[name].config_type.fields for name in ("lakehouse", "dynamodb")] == [{}, {}]
+
+
 def test_loading_reads_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither folders, which are not even made, nor a store, which does not answer here."""
     home, nobody = tmp_path / "home", f"http://127.0.0.1:{free_port()}"

@@ -5,11 +5,11 @@ Does not: any logic of a stage; assets call the rooms below and report (reportin
 """
 
 import getpass
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 import dagster as dg
 from pydantic import Field
@@ -35,24 +35,33 @@ from medallion_assets.stages.work import Repeating, Serving, Stage, Work
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
+Value = TypeVar("Value")
+
+
+def _given(default: Value) -> dg.ResourceDependency[Value]:
+    """What whoever makes a resource hands to it, unless it is left out.
+
+    A dependency is no configuration: Dagster would show that, secrets too, and a run could be pointed elsewhere by it.
+    """
+    return Field(default=default, repr=False)  # type: ignore[arg-type]
+
 
 class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The Delta tables, and where raw exports lie. Both URLs are absolute paths or `s3://bucket/prefix`.
 
-    Catalog, engine, and where stages run are no configuration: `of` gives a class of its own to each.
+    Catalog, engine, and where stages run are the class's: `of` gives one of its own to each.
     """
 
     catalog: ClassVar[Catalog] = Catalog()
     engine: ClassVar[Engine] = PolarsEngine()
     elsewhere: ClassVar[Elsewhere | None] = None
-    url: str
-    raw_url: str
-    stops_for_stale_sources: bool = True
-    storage_options: dg.ResourceDependency[Mapping[str, str]] = Field(default_factory=dict, repr=False)  # type: ignore[arg-type]
-    """They hold secrets: a dependency is no configuration, which Dagster stores and shows."""
-    repetitions: int = Repeating.attempts
-    first_wait_seconds: float = Repeating.first_wait_seconds
-    step_retry_seconds: float = STEP_RETRY_SECONDS
+    url: dg.ResourceDependency[str]
+    raw_url: dg.ResourceDependency[str]
+    stops_for_stale_sources: dg.ResourceDependency[bool] = _given(True)
+    storage_options: dg.ResourceDependency[Mapping[str, str]] = _given({})
+    repetitions: dg.ResourceDependency[int] = _given(Repeating.attempts)
+    first_wait_seconds: dg.ResourceDependency[float] = _given(Repeating.first_wait_seconds)
+    step_retry_seconds: dg.ResourceDependency[float] = _given(STEP_RETRY_SECONDS)
 
     @classmethod
     def of(cls, catalog: Catalog, engine: Engine | None = None, elsewhere: Elsewhere | None = None) -> type[Self]:
@@ -156,13 +165,13 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     tables, or the lakehouse, for which sample data may leave this machine.
     """
 
-    endpoint_url: str | None = None
-    region: str | None = None
-    access_key_id: str | None = None
-    secret_access_key: str | None = None
-    creates_tables: bool = False
-    prefix: str = ""
-    publish_samples: list[str] = []  # noqa: RUF012 - a field of pydantic, which copies it
+    endpoint_url: dg.ResourceDependency[str | None] = _given(None)
+    region: dg.ResourceDependency[str | None] = _given(None)
+    access_key_id: dg.ResourceDependency[str | None] = _given(None)
+    secret_access_key: dg.ResourceDependency[str | None] = _given(None)
+    creates_tables: dg.ResourceDependency[bool] = _given(False)
+    prefix: dg.ResourceDependency[str] = _given("")
+    publish_samples: dg.ResourceDependency[Sequence[str]] = _given(())
 
     def serving(self) -> Serving:
         """The same for a stage that publishes."""
