@@ -98,7 +98,7 @@ def run(
         for launch in LAUNCHES:
             say = partial(_tell, tell, launch)
             try:
-                with _services((keep or Path(folder)) / launch.name, launch) as (daemon, destination):
+                with services((keep or Path(folder)) / launch.name, launch) as (daemon, destination):
                     lines += _measure(daemon, destination, launch, exports, say)
             except ServiceMissingError as missing:
                 say(str(missing))
@@ -111,7 +111,8 @@ def _tell(tell: Callable[[str], None], launch: Launch, what: str) -> None:
 
 
 @contextmanager
-def _services(folder: Path, launch: Launch) -> Iterator[tuple[Deployment, Destination]]:
+def services(folder: Path, launch: Launch) -> Iterator[tuple[Deployment, Destination]]:
+    """A deployment in an empty folder that is not started yet, and where its figures are to arrive."""
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise SystemExit(f"latency: {folder} is not empty; name a folder of its own for the deployments")
@@ -132,14 +133,10 @@ def _measure(
     daemon: Deployment, destination: Destination, launch: Launch, count: int, tell: Callable[[str], None]
 ) -> list[Line]:
     raw_url, random = load_settings(daemon.environment).raw_url, Random(SEED)
-    at = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
-    landed = [
-        write_opening_export(exports_of(raw_url, table.short_name), table=table.short_name, seed=SEED, at=at, **SHOP)
-        for table in CATALOG.loaded_tables
-    ]
+    landed = first_exports(raw_url, datetime.now(UTC))
     tell("the first exports, and everything they fill")
     daemon.start()
-    _wait(destination, landed)
+    wait_until_complete(destination, landed)
     arrivals = []
     with Usage(daemon.pid, kind_of) as usage:
         before = usage.seconds()
@@ -148,7 +145,7 @@ def _measure(
             time.sleep(random.uniform(0, LOOP_SECONDS))
             landed += write_next_exports(raw_url, now=datetime.now(UTC), seed=SEED, records=RECORDS)
             visible_at = datetime.now(UTC)
-            arrivals.append(Arrival(visible_at, _wait(destination, landed)))
+            arrivals.append(Arrival(visible_at, wait_until_complete(destination, landed)))
         used = {kind: (seconds - before.get(kind, 0.0)) / count for kind, seconds in usage.seconds().items()}
     attempts = read_attempts(destination.lakehouse)
     found = [_parts(daemon, attempts, arrival) for arrival in arrivals]
@@ -159,7 +156,16 @@ def _measure(
     ]
 
 
-def _wait(destination: Destination, landed: Sequence[Export]) -> datetime:
+def first_exports(raw_url: str, now: datetime) -> list[Export]:
+    """Land a full export of each table."""
+    at = now.replace(microsecond=0) - timedelta(seconds=1)
+    return [
+        write_opening_export(exports_of(raw_url, table.short_name), table=table.short_name, seed=SEED, at=at, **SHOP)
+        for table in CATALOG.loaded_tables
+    ]
+
+
+def wait_until_complete(destination: Destination, landed: Sequence[Export]) -> datetime:
     """When everything of these exports is where it belongs."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while lacking := destination.lacks(landed):

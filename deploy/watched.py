@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Runs one of Dagster's programs, and tells whoever supervises it every few seconds that it answers.
+"""Runs one of the deployment's programs, and tells whoever supervises it every few seconds that it answers.
 
     deploy/watched.py dagster api grpc -m medallion_assets.definitions --host 127.0.0.1 --port 4266
-    deploy/watched.py dagster-daemon run -w deploy/workspace.yaml
+    deploy/watched.py medallion-daemon --workspace deploy/workspace.yaml
 
 Belongs here: asking the program, from within its own process, what its users ask it; saying so to systemd or to
 supervisor.py (sd_notify). Does not: ending what hangs (they do), the health of the whole (health.py).
@@ -36,6 +36,8 @@ START_SECONDS = 300.0
 """How long a program may take until it answers for the first time."""
 SILENT_LOOP_SECONDS = 300
 """A loop of the daemon tells every 30 s that it lives; a slow one may be busy."""
+DAEMONS = ("medallion-daemon", "dagster-daemon")
+"""Ours, and Dagster's own, which units of earlier releases name."""
 Look = Callable[[], bool]
 
 
@@ -131,7 +133,7 @@ def look_of(program: str, arguments: Sequence[str]) -> Look:
     options = dict(pairwise(arguments))
     host, port = options.get("--host", "127.0.0.1"), int(options.get("--port", "0"))
     host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - it is asked from this host
-    if program == "dagster-daemon":
+    if program in DAEMONS:
         return daemon()
     return (webserver if program == "dagster-webserver" else code_server)(host, port)
 

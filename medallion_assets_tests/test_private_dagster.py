@@ -12,6 +12,13 @@ ALLOWED = {
         "dagster._core.instance.ref",  # an instance with another run coordinator than its dagster.yaml says
         "dagster._serdes",
     },
+    "orchestration/daemon.py": {  # Dagster's daemon, with another pause between two rounds of its sensors
+        "dagster._core.workspace.context",
+        "dagster._core.workspace.load_target",
+        "dagster._daemon.controller",
+        "dagster._daemon.daemon",
+        "dagster._utils.interrupts",
+    },
     "orchestration/remote/commands.py": {"dagster._core.errors"},  # what Pipes raises of a process that failed
     "orchestration/runs/launcher.py": {
         "dagster._core.launcher",  # what a run launcher is handed, and gives back
@@ -41,6 +48,7 @@ ALLOWED = {
         "dagster._core.storage.tags",
     },
     "orchestration/runs/worker.py": {"dagster._grpc.types"},  # what `dagster api execute_run` reads
+    "orchestration/wakes/waker.py": {"dagster._core.scheduler.instigation"},  # when a sensor looked, as it is stored
 }
 
 

@@ -28,6 +28,7 @@ from medallion_assets.orchestration.run_config import Wish, asked_of
 from medallion_assets.orchestration.runs.launcher import carried_out_here
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.trigger_context import TriggeredConfig, shown
+from medallion_assets.orchestration.wakes.downstream import wake_downstream
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.stages.reports import Report
 from medallion_assets.stages.work import Repeating, Serving, Stage, Work
@@ -88,7 +89,8 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def attempt(self, context: dg.AssetExecutionContext, table: Table, limits: Limits) -> Iterator[Attempt]:
         """An attempt of the stage that writes `table` within `limits`, for the whole body of an asset.
 
-        Whatever becomes of it is a row of operations.pipeline_runs.
+        Whatever becomes of it is a row of operations.pipeline_runs. Once it is done, the sensors of what is made from
+        the table are woken.
         """
         attempt = Attempt(
             context=context,
@@ -99,6 +101,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
         with self.retried(context, limits), attempt.recorded():
             yield attempt
+        wake_downstream(context.instance, self.catalog, context.run, table)
 
     def run(
         self,

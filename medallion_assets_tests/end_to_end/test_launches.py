@@ -30,7 +30,7 @@ from medallion_assets_tests.services.postgres import PostgresServer
 
 KILLS = int(os.environ.get("MEDALLION_KILLS") or 0)
 PARTS = {
-    "daemon": ("dagster-daemon",),
+    "daemon": ("medallion-daemon",),
     "code server": ("grpc",),
     "fork server": ("medallion_assets.orchestration.runs.forks",),
     "worker": (),

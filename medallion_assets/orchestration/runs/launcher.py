@@ -40,10 +40,13 @@ from medallion_assets.orchestration.runs.whereabouts import (
     whereabouts,
 )
 from medallion_assets.orchestration.runs.worker import Worker, start_worker
+from medallion_assets.orchestration.wakes.messages import wake
+from medallion_assets.orchestration.wakes.waker import Waker
 
 ONE_AT_A_TIME = threading.Lock()
 """Runs are launched by several threads of one daemon."""
 PATIENCE_SECONDS = 1.0
+ASKED_BY_TAG = "dagster/sensor_name"
 DISPOSE_SECONDS = 5.0
 """How long looks that are under way may take to finish when nobody watches any more. A database that is away answers
 none."""
@@ -76,7 +79,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
             self._follow(process, run)
 
     def watch(self) -> None:
-        """Watch the runs of this host from now on, in this process."""
+        """Watch the runs of this host from now on, in this process, and make due the sensors that they wake."""
         with ONE_AT_A_TIME:
             if self._stop is None:
                 self._stop = threading.Event()
@@ -84,12 +87,15 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
                 watching = threading.Thread(target=watch, args=arguments, name="run-watch", daemon=True)
                 self._looking.add(watching)
                 watching.start()
+                self._waker = Waker(self._instance)
+                self._waker.start()
 
     def dispose(self) -> None:
         """Watch no more. What looks at a run at this moment may finish; after that nothing is written any more."""
         if self._stop is not None:
             self._stop.set()
             self._stop = None
+            self._waker.stop(DISPOSE_SECONDS)
         deadline = time.monotonic() + DISPOSE_SECONDS
         for thread in tuple(self._looking):
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -207,13 +213,15 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
     def _follow(self, process: Worker, run: dg.DagsterRun) -> None:
         """Tell of the process, and notice at once when it ends. Nothing may fail here: it is at work already."""
         try:
-            threading.Thread(target=self._wait, args=(process, run.run_id), name="run-wait", daemon=True).start()
+            threading.Thread(target=self._wait, args=(process, run), name="run-wait", daemon=True).start()
             report_process(self._instance, run, RunProcess.of(process.pid))
         except Exception:
             LOG.exception("run %s: its process %s could not be reported", run.run_id, process.pid)
 
-    def _wait(self, process: Worker, run_id: str) -> None:
+    def _wait(self, process: Worker, run: dg.DagsterRun) -> None:
+        """Settle what becomes of a run whose process ends; the sensor that asked for it may wait for that."""
         process.wait()
+        run_id, asked_by = run.run_id, run.tags.get(ASKED_BY_TAG)
         this = threading.current_thread()
         self._looking.add(this)
         try:
@@ -223,6 +231,8 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
             LOG.exception("run %s: its process has ended; it is looked at again", run_id)
         finally:
             self._looking.discard(this)
+        if asked_by is not None:
+            wake(folder_of(self._instance).parent, [asked_by])
 
     def _end(self, run: dg.DagsterRun, grace_seconds: float) -> bool:
         folder = folder_of(self._instance)

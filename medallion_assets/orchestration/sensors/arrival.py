@@ -21,6 +21,7 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
+from medallion_assets.orchestration.sensors.names import file_arrival
 from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
 from medallion_assets.refining.decisions import Decision, read_decisions
@@ -53,7 +54,7 @@ def arrival_sensor(
     return asking_sensor(
         subject,
         Cursor,
-        name=f"file_arrival_{loaded.table.short_name}",
+        name=file_arrival(loaded.table),
         description=f"Asks for {subject.of.path} when complete exports below <raw>/{subject.of.short_name} are not in.",
         status=status,
     )

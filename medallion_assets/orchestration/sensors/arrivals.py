@@ -18,6 +18,7 @@ from medallion_assets.contracts.source import Found
 from medallion_assets.operations.stages import INGEST_AND_REFINE
 from medallion_assets.orchestration.requests import Part, is_at_work, joint_request, sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.sensors import names
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor, arrival_subject
 from medallion_assets.orchestration.sensors.asking import Look, Subject
 from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS, minimum_interval
@@ -95,7 +96,7 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
     declared = {loaded.table.short_name: loaded for loaded in tables}
 
     @dg.sensor(
-        name=f"arrivals_{pipeline.name}",
+        name=names.arrivals(pipeline),
         job_name=pipeline.job(INGEST_AND_REFINE),
         minimum_interval_seconds=minimum_interval(EVERY_SECONDS),
         default_status=sensor_status(settings),

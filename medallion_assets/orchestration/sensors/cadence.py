@@ -6,9 +6,12 @@ Does not: what a sensor does when it is looked at, or how often each is.
 The daemon comes round every LOOP_SECONDS, and passes over a sensor whose last tick began less than
 `minimum_interval_seconds` ago. Rounds are a little over LOOP_SECONDS apart, and a tick begins a little after its round:
 later than that little as a rule. So a sensor that declares a multiple of LOOP_SECONDS misses most of its rounds.
+A sensor that is woken (wakes) is looked at in between.
 """
 
 from __future__ import annotations
+
+from medallion_assets.contracts.policies import AT_ONCE, Timers
 
 LOOP_SECONDS = 5
 """Dagster's daemon comes round no oftener."""
@@ -18,7 +21,12 @@ Less than LOOP_SECONDS: no round earlier than the one that is due counts."""
 EVERY_SECONDS = LOOP_SECONDS
 """What asks for runs of data that has just arrived is looked at in every round."""
 NET_SECONDS = 30
-"""What only repairs, because another sensor or run sees to the same work at once, is looked at so often."""
+"""What is woken when there is something to see, or only repairs what another run sees to, is looked at so often."""
+
+
+def woken_every(timers: Timers) -> int:
+    """How often a sensor is looked at that is woken: seldom, unless it has to see that the time of a timer is over."""
+    return NET_SECONDS if timers == AT_ONCE else EVERY_SECONDS
 
 
 def minimum_interval(every_seconds: int) -> int:

@@ -21,7 +21,8 @@ from medallion_assets.operations.stages import closing_job
 from medallion_assets.orchestration.jobs import RECENT_PRIORITY
 from medallion_assets.orchestration.requests import alert_or_log, days_request, sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS, minimum_interval
+from medallion_assets.orchestration.sensors import names
+from medallion_assets.orchestration.sensors.cadence import minimum_interval, woken_every
 from medallion_assets.orchestration.sensors.restated_logs import LogPosition, is_audited, known_for, read_on
 from medallion_assets.orchestration.sensors.restated_runs import (
     ASKED_TAG,
@@ -78,9 +79,9 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
     timers = timers_of(settings, kept.gold.update_timers)
 
     @dg.sensor(
-        name=f"restated_{gold.short_name}",
+        name=names.restated(gold),
         job_name=kept.job,
-        minimum_interval_seconds=minimum_interval(EVERY_SECONDS),
+        minimum_interval_seconds=minimum_interval(woken_every(timers)),
         default_status=sensor_status(settings),
         description=f"Builds and publishes the days of {gold.name} "
         f"{kept.gold.source.name} changed, each once for every change.",

@@ -5,7 +5,8 @@ Does not: what has an update (watching.py), or the decision (triggers/table_upda
 
 A run of Silver derives in the same run; the sensors of derived tables repair what one that failed halfway left.
 Without timers the run that loads an export refines it too (arrival.py), and the sensor of Silver finds work only when
-that failed, or when somebody decided about an export: it is a net, and looked at as rarely (cadence.py).
+that failed, or when somebody decided about an export. What a run has written wakes the sensors of what is made from it
+(wakes/downstream.py); their own interval is a net (cadence.py).
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
@@ -16,14 +17,14 @@ from functools import partial
 import dagster as dg
 
 from medallion_assets.contracts.pipeline import Derived, Loaded, Pipeline
-from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.contracts.triggers import Mode
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import REFINE
 from medallion_assets.orchestration.requests import sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
-from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS, NET_SECONDS
+from medallion_assets.orchestration.sensors.cadence import woken_every
+from medallion_assets.orchestration.sensors.names import table_update
 from medallion_assets.orchestration.sensors.watching import watch_bronze, watch_sources
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
 from medallion_assets.settings import Settings
@@ -89,14 +90,13 @@ def _update_sensor(
         timers=timers,
         look=look,
     )
-    is_net = isinstance(declared, Loaded) and timers == AT_ONCE
     return asking_sensor(
         subject,
         Cursor,
-        name=f"table_update_{table.short_name}",
+        name=table_update(table),
         description=description,
         status=sensor_status(settings),
-        every_seconds=NET_SECONDS if is_net else EVERY_SECONDS,
+        every_seconds=woken_every(timers),
     )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
+import pytest
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.orchestration.wakes.messages import LONGEST_BYTES, Message, listen, read
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
@@ -44,6 +47,17 @@ def plant(lakehouse: Lakehouse, table: Table, **values: Any) -> None:
     row = pl.DataFrame([values], schema=polars_schema(table))
     day = values.get(table.partition_by) if table.partition_by else None
     snapshot.commit([snapshot.folder.stage(row.lazy(), partition=day)])
+
+
+def test_a_stage_that_succeeds_wakes_who_looks_at_its_table_and_one_that_fails_does_not(graph: Graph) -> None:
+    land(graph, base(), window(1, *[BAD] * 10))
+    with listen(Path(graph.instance.root_directory)) as listener:
+        listener.setblocking(False)
+        assert not graph.run(TRANSACTIONS).success
+        with pytest.raises(BlockingIOError):
+            listener.recv(LONGEST_BYTES)
+        assert decide(graph, "reject", export_id(1)).success
+        assert read(listener.recv(LONGEST_BYTES)) == Message(sensors=("table_update_enriched_transactions",))
 
 
 def test_a_gap_is_a_warning_that_names_both_edges(graph: Graph) -> None:

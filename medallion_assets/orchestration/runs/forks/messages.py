@@ -1,6 +1,6 @@
 """What the launcher of a run and its fork say to each other, over a socket below $DAGSTER_HOME.
 
-Belongs here: the place of the socket, and one message on it.
+Belongs here: one message, and whose socket it goes to.
 Does not: who says what when (asking.py, child.py).
 
 The launcher says what the run is to have; the fork answers that it is ready, or why it is not to be used. Then it gets
@@ -11,20 +11,18 @@ closes the connection. So there is one process a run, whichever answer is lost.
 from __future__ import annotations
 
 import json
-import os
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
+
+from medallion_assets.orchestration.sockets import address, bind
 
 NAME = "fork-server"
 VERSION = 2
 """Of the messages. Launcher and fork server may be of two releases for a while, as one was not started again yet."""
 FILES, GO = b"files", b"go"
-PATH_BYTES = 100
-"""The path of a socket may have some 104 to 108 bytes, depending on the system."""
 LENGTH_BYTES = 8
 
 
@@ -88,18 +86,8 @@ def hear(connection: socket.socket, kind: type[Message]) -> Message | None:
 def listen(home: Path) -> socket.socket:
     """A socket below $DAGSTER_HOME for this account alone. It takes the place of one that a killed process left."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    new = f"{NAME}.{os.getpid()}"
     try:
-        with _address(home, new) as address:
-            with suppress(FileNotFoundError):
-                (home / new).unlink()
-            before = os.umask(0o177)
-            try:
-                listener.bind(address)
-            finally:
-                os.umask(before)
-            listener.listen()
-            (home / new).rename(home / NAME)
+        bind(listener, home, NAME)
     except BaseException:
         listener.close()
         raise
@@ -115,26 +103,12 @@ def connect(home: Path, seconds: float) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(seconds)
     try:
-        with _address(home, NAME) as address:
-            connection.connect(address)
+        with address(home, NAME) as place:
+            connection.connect(place)
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-@contextmanager
-def _address(home: Path, name: str) -> Iterator[str]:
-    """The path of a socket, which the kernel wants short: that of a long folder goes by the opened folder."""
-    path = str(home / name)
-    if len(os.fsencode(path)) <= PATH_BYTES:
-        yield path
-        return
-    folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{folder}/{name}"
-    finally:
-        os.close(folder)
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes | None:

@@ -1,0 +1,49 @@
+"""Sockets below $DAGSTER_HOME, for this account alone.
+
+Belongs here: their addresses, and taking the place of one that a killed process left.
+Does not: what is said over them (runs/forks/messages.py, wakes/messages.py).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PATH_BYTES = 100
+"""The path of a socket may have some 104 to 108 bytes, depending on the system."""
+
+
+def bind(sock: socket.socket, home: Path, name: str) -> None:
+    """Give a socket its place; one of streams listens before others find it there.
+
+    It takes the place of one that a killed process left.
+    """
+    new = f"{name}.{os.getpid()}"
+    with address(home, new) as place:
+        with suppress(FileNotFoundError):
+            (home / new).unlink()
+        before = os.umask(0o177)
+        try:
+            sock.bind(place)
+        finally:
+            os.umask(before)
+        if sock.type == socket.SOCK_STREAM:
+            sock.listen()
+        (home / new).rename(home / name)
+
+
+@contextmanager
+def address(home: Path, name: str) -> Iterator[str]:
+    """The path of a socket, which the kernel wants short: that of a long folder goes by the opened folder."""
+    path = str(home / name)
+    if len(os.fsencode(path)) <= PATH_BYTES:
+        yield path
+        return
+    folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{name}"
+    finally:
+        os.close(folder)
