@@ -23,10 +23,17 @@ class ServiceMissingError(Exception):
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port of the loopback that nobody listens on, and that nobody else is given while this process lives.
+
+    It stays bound without listening. Only once it is may it be shared, as every server asks that binds it: so a
+    system gives it to nobody who asks for any port, nor to a connection that goes out.
+    """
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    port = int(holder.getsockname()[1])
+    holder.detach()  # for as long as the process: nothing closes it
+    return port
 
 
 def is_listening(port: int, host: str = "127.0.0.1") -> bool:
