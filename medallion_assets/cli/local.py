@@ -78,6 +78,25 @@ def ui(
         os.execve(shown.command[0], shown.command, dict(shown.environment))  # noqa: S606 - our own command
 
 
+def pages(
+    port: Annotated[int, typer.Option(help="The port of the pages.")] = 3001,
+    host: Annotated[str, typer.Option(help="The address to listen at; who reaches it, reads the pages.")] = "127.0.0.1",
+) -> None:
+    """Serve the dashboard until Ctrl-C, as of the moment at which somebody looks at it. It writes nothing."""
+    with Terminal(as_json=False) as terminal:
+        import threading
+        from contextlib import suppress
+
+        from medallion_assets.cli.page_server import DASHBOARD, served_pages
+        from medallion_assets.cli.web_ui import check_port
+        from medallion_assets.settings import load_settings
+
+        check_port(port, "--port", host=host)
+        with served_pages(load_settings(), port=port, host=host) as server, suppress(KeyboardInterrupt):
+            terminal.answer(server.url, lambda: f"{server.url}{DASHBOARD}  (Ctrl-C ends it)")
+            threading.Event().wait()
+
+
 def dev(
     port: Annotated[int, typer.Option(help="The port of the Dagster UI.")] = 3000,
     dynamodb_port: Annotated[int, typer.Option(help="The port of the embedded DynamoDB.")] = 8001,

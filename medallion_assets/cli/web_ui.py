@@ -11,12 +11,13 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from medallion_assets.cli.demo.home import PIPELINES, demo_home, is_demo_home
 from medallion_assets.errors import PermanentError
-from medallion_assets.settings import DBT_DOCS_URL, Settings
+from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings
 
 HOST = "127.0.0.1"
 OLD_DEMO = "demo.json"
@@ -28,6 +29,7 @@ class WebUi:
     """What is to be run: the command and its environment."""
 
     url: str
+    pages_url: str
     home: Path
     is_demo: bool
     command: list[str]
@@ -50,18 +52,19 @@ def web_ui(settings: Settings, environment: Mapping[str, str], *, port: int, dem
     home = place if is_demo else settings.home
     left_out = ("MEDALLION_RAW_URL", "MEDALLION_LAKEHOUSE_URL", DBT_DOCS_URL) if is_demo else ()
     pipelines = {"MEDALLION_PIPELINES": " ".join(PIPELINES)} if is_demo else {}
-    url = ui_address(port)
+    url, pages_url = ui_address(port), ui_address(pages_port(port))
     variables = {name: value for name, value in environment.items() if name not in left_out} | {
         **pipelines,
         "MEDALLION_HOME": str(home),
         "MEDALLION_UI_URL": url,
+        PAGES_URL: pages_url,
         "DAGSTER_HOME": str(home / "dagster_home"),
         "DAGSTER_WEBSERVER_INSTANCE_REF": _instance(home / "dagster_home"),  # in a command line all could read it
     }
-    command = [sys.executable, "-m", "dagster_webserver", "-m", "medallion_assets.definitions"]
+    command = [sys.executable, "-m", "medallion_assets.cli.page_server", "-m", "medallion_assets.definitions"]
     command += ["--host", HOST, "--port", str(port), "--dagster-log-level", "warning"]
     command += ["--code-server-log-level", "warning"]
-    return WebUi(url=url, home=home, is_demo=is_demo, command=command, environment=variables)
+    return WebUi(url=url, pages_url=pages_url, home=home, is_demo=is_demo, command=command, environment=variables)
 
 
 def ui_address(port: int) -> str:
@@ -69,7 +72,17 @@ def ui_address(port: int) -> str:
     return f"http://{HOST}:{port}"
 
 
-def check_port(port: int, option: str) -> None:
+def pages_port(port: int) -> int:
+    """The port for the pages beside a UI: the one after its own, or any that is free."""
+    for wanted in (port + 1, 0):
+        with socket.socket() as listener, suppress(OSError, OverflowError):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((HOST, wanted))
+            return int(listener.getsockname()[1])
+    raise PermanentError("no port is free for the pages", do="end what uses them")
+
+
+def check_port(port: int, option: str, *, host: str = HOST) -> None:
     """See that nobody listens there.
 
     Raises:
@@ -78,7 +91,7 @@ def check_port(port: int, option: str) -> None:
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((HOST, port))
+            listener.bind((host, port))
         except OSError as error:
             raise PermanentError(
                 f"port {port} is not free", found=str(error), do=f"end what uses it, or name another with {option}"

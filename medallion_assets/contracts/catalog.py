@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 
+from medallion_assets.contracts.pictures import Picture
 from medallion_assets.contracts.pipeline import DbtModels, Derived, Gold, Loaded, Pipeline, Published
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import MedallionError, PermanentError
@@ -69,6 +70,11 @@ class Catalog:
     def published(self) -> tuple[Published, ...]:
         """Everything that is published."""
         return tuple(published for pipeline in self.pipelines for published in pipeline.published)
+
+    @cached_property
+    def pictures(self) -> tuple[Picture, ...]:
+        """Everything that the page for the readers of the numbers shows."""
+        return tuple(picture for pipeline in self.pipelines for picture in pipeline.pictures)
 
     def derived_by(self, table: Table) -> Derived | None:
         """How a table is derived; None when it is not."""

@@ -23,6 +23,7 @@ from medallion_assets.contracts.declared import (
     Reconciled,
 )
 from medallion_assets.contracts.months import Months
+from medallion_assets.contracts.pictures import DayTotals, Members, MonthTotals, Picture
 from medallion_assets.contracts.policies import Refresh
 from medallion_assets.contracts.published import PublishDays, Published, PublishItems
 from medallion_assets.contracts.table import Table
@@ -33,11 +34,14 @@ __all__ = [
     "AsOf",
     "ByMonth",
     "Daily",
+    "DayTotals",
     "DbtModels",
     "Derived",
     "Gold",
     "Loaded",
     "Lookup",
+    "Members",
+    "MonthTotals",
     "Monthly",
     "Months",
     "Pipeline",
@@ -54,7 +58,8 @@ class Pipeline:
     """What belongs together, in the order in which data flows.
 
     The names of its jobs begin with `job_prefix`, unless it is given: the pipeline's name. With `refresh` a job brings
-    it from what has arrived to its dbt models in one run, by the clock.
+    it from what has arrived to its dbt models in one run, by the clock. `pictures` are what the page for the readers of
+    its numbers shows.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Pipeline:
     published: tuple[Published, ...] = ()
     run_if: tuple[RunIf, ...] = ()
     refresh: Refresh | None = None
+    pictures: tuple[Picture, ...] = ()
     job_prefix: str | None = None
 
     def __post_init__(self) -> None:
@@ -97,6 +103,7 @@ class Pipeline:
         for built in self.dbt:
             self._expect_made(built.models[0], built.sources, made)
         made |= {gold.table.name for gold in self.gold}
+        self._expect_pictures_of(made | {table.name for table in models})
         seen: set[str] = set()
         for published in self.published:
             self._expect_made(published.table, (published.gold.table,), made)
@@ -154,6 +161,10 @@ class Pipeline:
                 expected="tables that are loaded by month and Monthly Gold tables, all of the same months, or neither",
                 do="declare what has other partitions in a pipeline of its own",
             )
+
+    def _expect_pictures_of(self, made: set[str]) -> None:
+        for picture in self.pictures:
+            self._expect_made(picture.table, (picture.table,), made)
 
     def _expect_made(self, table: Table, sources: tuple[Table, ...], made: set[str]) -> None:
         if missing := [source.name for source in sources if source.name not in made]:

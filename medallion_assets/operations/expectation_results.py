@@ -21,7 +21,9 @@ from medallion_assets.refining.gate import MASS_DELETE, Counts, rules_of
 TYPE = "type"
 """The kind of a reason that no expectation of the contract has: a value that does not fit its column."""
 GATE = "gate"
-"""The kind of a rule of whole exports (rule C7): it counts rows of the table, not records."""
+"""The kind of a rule of whole exports (rules C3, C7): it is no matter of single records."""
+QUALITY = "quality_threshold"
+"""The name of rule C3 in checks and results."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +57,13 @@ def results_of(
 ) -> Iterator[ExpectationResult]:
     """A row for every rule of the contract and every other reason that was found.
 
-    What a full export deletes by absence (rule C7) has one as well.
+    So do the export's own score (rule C3), and what a full export deletes by absence (rule C7).
     """
     table = loaded.table
     kinds = {rule.name: str(rule.action) for rule in table.expectations}
     failed = {**counted.reasons, **counted.warnings, **counted.failures}
     figures = {name: (kinds.get(name, TYPE), counted.records, failed.get(name, 0)) for name in {*kinds, *failed}}
+    figures[QUALITY] = (GATE, counted.records, counted.bad)
     if counted.absent:
         figures[MASS_DELETE] = (GATE, counted.live, counted.absent)
     rules = rules_of(loaded)

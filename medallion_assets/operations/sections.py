@@ -1,27 +1,14 @@
-"""Sections: what the pages for people are made of, whoever shows them.
+"""Sections: what an answer for people is made of, and figures as text.
 
-Belongs here: the vocabulary: a section with its charts or its table, a legend, a figure at the top; figures as text.
-Does not: what the sections say (operations.status_sections, the dashboard), or how they look.
+Belongs here: the vocabulary: a section with its table.
+Does not: what the sections say (operations.status_sections), or how they look.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:  # drawing takes a while to import, and a terminal draws none
-    from medallion_assets.operations.dashboard.charts import Chart
-
-
-@dataclass(frozen=True, slots=True)
-class LegendEntry:
-    """A line of a legend."""
-
-    colour: str
-    symbol: str
-    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +30,18 @@ class Grid:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of the page: charts, a table, or the words for having nothing to show."""
+    """A part of the answer: a table, or the words for having nothing to show."""
 
     name: str
     title: str
     lead: str
     nothing: str
-    charts: Sequence[Chart] = ()
-    legend: tuple[LegendEntry, ...] = ()
     grid: Grid | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to show."""
-        return not self.charts and (self.grid is None or not self.grid.rows)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tile:
-    """A figure at the top, and the section that says more."""
-
-    figure: str
-    label: str
-    section: str
-    is_bad: bool
+        return self.grid is None or not self.grid.rows
 
 
 def format_minute(moment: datetime | None) -> str:

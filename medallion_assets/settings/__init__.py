@@ -37,7 +37,7 @@ ENGINES = ("polars", "spark")
 ALERT_KINDS = ("failure", "warning", "skipped", "success")
 """The kinds of alerts, each with a list of URLs of its own."""
 ALERT_CHOICES = ("failures", "every_run")
-DBT_DOCS_URL = "MEDALLION_DBT_DOCS_URL"
+DBT_DOCS_URL, PAGES_URL = "MEDALLION_DBT_DOCS_URL", "MEDALLION_PAGES_URL"
 QUERY_ALERTS, QUERY_ALERTS_JOB = "MEDALLION_QUERY_ALERTS", "query_alerts"
 SCHEDULES = {"daily_gold_and_publish": ("0 1 * * *",), "monitor": ("*/15 * * * *",)}
 """Yesterday is closed at 01:00, and the monitor runs four times an hour, unless settings say otherwise."""
@@ -74,7 +74,7 @@ class Settings:
     failed transiently begin after `first_wait_seconds`. What still fails is tried again as a whole step: first after
     `step_retry_seconds`, then twice as long each time; no variable sets that, and only tests hand in another.
     `duckdb_memory` (such as 1GB) and `duckdb_threads` are what a build of dbt models may use.
-    `dbt_docs_url` is where somebody serves `dbt_docs` of the home, or empty.
+    `dbt_docs_url` is where somebody serves `dbt_docs` of the home, `pages_url` where `medallion pages` is; or empty.
     `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_jobs` which runs of a job raise one
     (`every_run` or `failures`). `query_alerts` is the file that declares queries which must find nothing. `compute`
     says where the stage of each table runs, `remote_url` where its requests and messages lie. `databricks_token` is a
@@ -104,6 +104,7 @@ class Settings:
     duckdb_memory: str
     duckdb_threads: int
     dbt_docs_url: str
+    pages_url: str
     alert_urls: Mapping[str, tuple[str, ...]] = field(repr=False)
     alert_jobs: Mapping[str, str]
     query_alerts: Path | None
@@ -197,6 +198,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         duckdb_memory=parsed(env, "MEDALLION_DBT_MEMORY", "1GB", memory, "an amount of memory such as 1GB or 512MB"),
         duckdb_threads=int(number(env, "MEDALLION_DBT_THREADS", "2")) or 1,
         dbt_docs_url=(env.get(DBT_DOCS_URL) or "").rstrip("/"),
+        pages_url=(env.get(PAGES_URL) or "").rstrip("/"),
         alert_urls={kind: tuple(env.get(f"MEDALLION_ALERTS_{kind.upper()}", "").split()) for kind in ALERT_KINDS},
         alert_jobs=_alert_jobs(env),
         query_alerts=Path(env[QUERY_ALERTS]).expanduser().absolute() if env.get(QUERY_ALERTS) else None,

@@ -79,7 +79,8 @@ def test_runs_start_at_once_whatever_the_dagster_yaml_says(tmp_path: Path, own: 
 def test_it_starts_a_web_server_and_no_daemon(tmp_path: Path) -> None:
     """And what a dagster.yaml says of passwords is in no command line."""
     shown = ui(tmp_path)
-    assert shown.command[1:3] == ["-m", "dagster_webserver"]
+    assert shown.command[1:3] == ["-m", "medallion_assets.cli.page_server"]
+    assert load_settings(shown.environment).pages_url == shown.pages_url
     assert not [word for word in shown.command if "instance" in word]
 
 

@@ -69,7 +69,7 @@ def test_it_shows_and_starts_nothing_unless_told_to(ui: Ui) -> None:
     assert set(states) == {"STOPPED"}
     family = psutil.Process().children(recursive=True)
     started = [" ".join(one.cmdline()) for one in family if str(ui.home) in one.environ().get("MEDALLION_HOME", "")]
-    assert [command for command in started if "dagster_webserver" in command]
+    assert [command for command in started if "page_server" in command]
     assert [command for command in started if "_daemon" in command] == []
 
     lakehouse, bronze = (
@@ -86,7 +86,7 @@ def test_it_shows_and_starts_nothing_unless_told_to(ui: Ui) -> None:
 
 @pytest.mark.usefixtures("ui")
 def test_ctrl_c_ends_it() -> None:
-    (server,) = [one for one in psutil.Process().children() if "dagster_webserver" in one.cmdline()]
+    (server,) = [one for one in psutil.Process().children() if "medallion_assets.cli.page_server" in one.cmdline()]
     family = [server, *server.children(recursive=True)]
     server.send_signal(signal.SIGINT)
     _, left = psutil.wait_procs(family, timeout=60)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from medallion_assets.operations.expectation_results import (
     EXPECTATION_RESULTS,
+    GATE,
+    QUALITY,
     TYPE,
     ExpectationResult,
     read_results,
@@ -27,7 +29,7 @@ def test_every_rule_has_its_row_and_so_has_every_other_reason() -> None:
     counted = Counts(export_id="e1", records=10, bad=3, reasons=Counter({RULE.name: 2, "missing": 1}))
     found = results_of(declared(CUSTOMER_TRANSACTIONS), counted, is_published=False, run_id="r1", now=NOW)
     rows = {row.expectation: row for row in found}
-    assert set(rows) == {*(one.name for one in CUSTOMER_TRANSACTIONS.expectations), "missing"}
+    assert set(rows) == {*(one.name for one in CUSTOMER_TRANSACTIONS.expectations), "missing", QUALITY}
     assert rows[RULE.name] == ExpectationResult(
         run_id="r1",
         table_name="silver.customer_transactions",
@@ -41,7 +43,9 @@ def test_every_rule_has_its_row_and_so_has_every_other_reason() -> None:
         judged_at=NOW,
     )
     assert (rows["missing"].kind, rows["missing"].failed) == (TYPE, 1)
-    assert {row.failed for name, row in rows.items() if name not in (RULE.name, "missing")} == {0}
+    score = rows[QUALITY]
+    assert (score.kind, score.passed, score.failed) == (GATE, 7, 3), "a bad record counts once"
+    assert {row.failed for name, row in rows.items() if name not in (RULE.name, "missing", QUALITY)} == {0}
 
 
 def test_results_are_kept_by_the_day_on_which_they_were_judged(tmp_path: Path) -> None:
@@ -51,7 +55,7 @@ def test_results_are_kept_by_the_day_on_which_they_were_judged(tmp_path: Path) -
         record_results(
             lakehouse, results_of(declared(CUSTOMER_TRANSACTIONS), counted, is_published=True, run_id=run, now=at)
         )
-    rules = len(CUSTOMER_TRANSACTIONS.expectations)
+    rules = len(CUSTOMER_TRANSACTIONS.expectations) + 1
     assert read_results(lakehouse)["run_id"].to_list() == ["r1"] * rules + ["r2"] * rules
     assert set(read_results(lakehouse, since=tomorrow.date())["export_id"]) == {"of r2"}
 

@@ -118,7 +118,7 @@ def test_everything_else_that_looks_goes_on(old: Lakehouse, printed: Callable[..
     printed(answer, verification_page(answer))
     status = read_status(old, NOW)
     printed(status_facts(status), status_page(status))
-    assert "<html" in render(read_facts(old, NOW))
+    assert "<html" in render(read_facts(old, NOW), ui_url="")
     for table in pipeline.SILVER:
         shown = table_result(old.open(table), rows_in=0, rows_out=0).metadata or {}
         assert "[/nope]" in str(shown["preview"])

@@ -243,9 +243,9 @@ def test_figures_do_not_depend_on_how_much_is_in_memory(tmp_path: Path, table: T
 
 
 def test_a_sensor_sees_that_the_export_was_held(tmp_path: Path, table: Table) -> None:
-    """C4: a row for the rule, also where the contract has no other."""
+    """C4: a row for the rule, also where the contract has no other than the score (C3)."""
     plain = replace(table, expectations=())
     done = run(lake(tmp_path), plain, a_full(table, 1, "abcdef"), a_full(table, 2, "", days=1))
     assert done.failing is not None
-    (row,) = results_of(pipeline.declared(plain), done.failing.counted, is_published=False, run_id="r", now=AT)
+    row, _ = results_of(pipeline.declared(plain), done.failing.counted, is_published=False, run_id="r", now=AT)
     assert (row.expectation, row.kind, row.passed, row.failed) == ("mass_delete", "gate", 0, 6)

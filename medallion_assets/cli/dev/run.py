@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -28,12 +28,13 @@ from medallion_assets.cli.dev.child import END_SECONDS
 from medallion_assets.cli.dev.docs import served
 from medallion_assets.cli.embedded_dynamodb import KEY, REGION, EmbeddedDynamoDB, embedded_dynamodb
 from medallion_assets.cli.home_lock import only_one
-from medallion_assets.cli.web_ui import HOST, check_port, ui_address
+from medallion_assets.cli.page_server import served_pages
+from medallion_assets.cli.web_ui import HOST, check_port, pages_port, ui_address
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.deriving.dbt.docs_place import FOLDER as DOCS
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.publisher import publishing_client
-from medallion_assets.settings import DBT_DOCS_URL, Settings
+from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings
 
 if TYPE_CHECKING:  # it loads Dagster, which a command that is refused need not wait for
     from medallion_assets.cli.dev.serving import PublishedAgain
@@ -61,7 +62,8 @@ class DevServer:
     """What is up: where the UI is, and the variables under which other terminals see the same.
 
     `published_again` is what the embedded DynamoDB was given back; null where another one is used. `own_dagster_yaml`
-    is a dagster.yaml that somebody put there; null where ours holds. `docs_url` is where dbt docs are served, or null.
+    is a dagster.yaml that somebody put there; null where ours holds. `pages_url` is where the dashboard is served,
+    `docs_url` where dbt docs are, or null.
     """
 
     ui_url: str
@@ -70,6 +72,7 @@ class DevServer:
     published_again: PublishedAgain | None
     own_dagster_yaml: Path | None
     variables: Mapping[str, str]
+    pages_url: str
     docs_url: str | None = None
 
 
@@ -113,10 +116,12 @@ def run_dev(
         if docs_url is None and load_catalog(settings.pipelines).dbt:
             docs_url = stack.enter_context(served(settings.home / DOCS))
             variables[DBT_DOCS_URL] = docs_url
+        pages = served_pages(replace(settings, ui_url=ui_url), port=pages_port(port))
+        variables[PAGES_URL] = stack.enter_context(pages).url
         everything = {**defaults, **environment, **variables, "MEDALLION_UI_URL": ui_url}
         process = stack.enter_context(_dagster_dev(port, everything, show, lock))
         _wait_until(lambda: _answers(ui_url), process)
-        shown = {name: value for name, value in variables.items() if name != DBT_DOCS_URL}
+        shown = {name: value for name, value in variables.items() if name not in (DBT_DOCS_URL, PAGES_URL)}
         shown |= {name: everything[name] for name in DEFAULTS if name.startswith("AWS_DEFAULT")}
         if published_again:
             shown |= {name: everything[name] for name in DEFAULTS if everything[name] == KEY}
@@ -128,6 +133,7 @@ def run_dev(
                 published_again=published_again,
                 own_dagster_yaml=None if is_ours else settings.dagster_home / DAGSTER_YAML,
                 variables=shown,
+                pages_url=variables[PAGES_URL],
                 docs_url=docs_url,
             )
         )

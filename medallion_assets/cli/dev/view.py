@@ -13,6 +13,7 @@ from rich.text import Text
 
 from medallion_assets.cli.dev.log import DagsterLog, Line
 from medallion_assets.cli.dev.run import DevServer
+from medallion_assets.cli.page_server import DASHBOARD
 from medallion_assets.cli.terminal import command_line
 from medallion_assets.cli.web_ui import WebUi
 
@@ -28,6 +29,7 @@ def dev_page(server: DevServer) -> Group:
     own = server.own_dagster_yaml
     return Group(
         _line("Dagster UI", server.ui_url, "asset graph: /asset-groups"),
+        _line("dashboard", f"{server.pages_url}{DASHBOARD}", "is everything complete, fresh and good?"),
         _line("DynamoDB", server.endpoint, _contents(server)),
         _line("data", str(server.home), "exports, tables, Dagster's runs"),
         *([_line("dbt docs", server.docs_url, "of models; their assets link there")] if server.docs_url else []),
@@ -46,6 +48,7 @@ def ui_page(shown: WebUi) -> Group:
     whose = "the demo's" if shown.is_demo else "your own"
     return Group(
         _line("Dagster UI", shown.url, "Ctrl-C ends it"),
+        _line("dashboard", f"{shown.pages_url}{DASHBOARD}", "is everything complete, fresh and good?"),
         _line("runs of", str(shown.home), f"{whose}; `medallion ui {other}` shows the others"),
         Text("Nothing starts by itself; what you materialize runs at once. Sensors and schedules: `medallion dev`"),
     )

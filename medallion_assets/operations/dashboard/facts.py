@@ -1,23 +1,32 @@
 """Facts: everything that the page shows, read once; of what happened the last DAYS alone.
 
 Belongs here: which tables are read. Those that are not there are not made.
-Does not: how the facts look.
+Does not: what follows from the facts, or how they look.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import polars as pl
 
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.pictures import DayTotals
+from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.alerts.table import read_alerts
+from medallion_assets.operations.business.day_totals import Totals, read_totals
 from medallion_assets.operations.expectation_results import read_results
 from medallion_assets.operations.incident import Incident, read_incidents
 from medallion_assets.operations.ledgers import read_ledgers
 from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.reach import Reaches, reaches
 from medallion_assets.operations.refused import refused_exports
-from medallion_assets.operations.status import Status, read_status
+from medallion_assets.operations.refused_tables import refused_tables
+from medallion_assets.operations.status import Status, chain_warnings, read_status
 from medallion_assets.refining.chain import Gap
 from medallion_assets.refining.refused_exports import RefusedExport
 
@@ -28,20 +37,33 @@ DAYS = 30
 class Facts:
     """What is known now. Frames have the columns of their tables; these and incidents come oldest first.
 
-    `refusals` are exports that were refused and are still not in; `gaps` exports that wait, with their table.
+    `refusals` are exports that were refused and are still not in; `gaps` exports that wait, with their table; `pending`
+    by table the exports that Silver has not settled. `features` are tables that cannot be written for their features,
+    `chain_warnings` where writes may be in no export. `alerts` has the columns of read_alerts.
     """
 
+    catalog: Catalog
     status: Status
     attempts: pl.DataFrame
     results: pl.DataFrame
     incidents: list[Incident]
+    alerts: pl.DataFrame
     refusals: list[RefusedExport]
     gaps: list[tuple[str, Gap]]
+    pending: Mapping[str, Collection[str]]
+    features: list[str]
+    chain_warnings: list[str]
+    totals: list[Totals]
 
     @property
     def now(self) -> datetime:
         """When all this was so."""
         return self.status.at
+
+    @cached_property
+    def reaches(self) -> Reaches:
+        """How far each table reaches."""
+        return reaches(self.catalog, self.status.checkpoints)
 
     @property
     def since(self) -> datetime:
@@ -60,12 +82,25 @@ def read_facts(lakehouse: Lakehouse, now: datetime) -> Facts:
     Raises:
         TransientError: the storage did not answer.
     """
-    since = (now - timedelta(days=DAYS)).date()
+    lakehouse, since = OneLook.at(lakehouse), (now - timedelta(days=DAYS)).date()
+    status = read_status(lakehouse, now)
+    ledgers = list(read_ledgers(lakehouse))
+    reached = reaches(lakehouse.catalog, status.checkpoints)
     return Facts(
-        status=read_status(lakehouse, now),
+        catalog=lakehouse.catalog,
+        status=status,
         attempts=read_attempts(lakehouse, since=since),
         results=read_results(lakehouse, since=since),
         incidents=read_incidents(lakehouse, since=since),
+        alerts=read_alerts(lakehouse, since=(now - timedelta(days=1)).date()),
         refusals=refused_exports(lakehouse),
-        gaps=[(table.name, gap) for table, ledger in read_ledgers(lakehouse) for gap in ledger.gaps],
+        gaps=[(table.name, gap) for table, ledger in ledgers for gap in ledger.gaps],
+        pending={table.name: ledger.pending_ids for table, ledger in ledgers},
+        features=[str(refused) for refused in refused_tables(lakehouse)],
+        chain_warnings=chain_warnings(lakehouse),
+        totals=[
+            read_totals(lakehouse, picture, reached.get(picture.table.name), days=DAYS)
+            for picture in lakehouse.catalog.pictures
+            if isinstance(picture, DayTotals)
+        ],
     )

@@ -1,72 +1,62 @@
-"""The page: sections as one HTML document that needs nothing but a browser.
+"""The dashboard's page: facts as one HTML document.
 
-Belongs here: putting template, styles, scripts and figures together, and what the browser may do with them.
-Does not: what the page says, or where it is written.
-
-Every text is escaped by Jinja. Should one slip through, it does nothing: the page's policy lets its own scripts run,
-which it knows by their hashes, and forbids all else and every request.
+Belongs here: handing the template what it shows, as text where it is a figure.
+Does not: what follows from the facts, or where the page is written.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-from functools import cache
-from importlib.resources import files
+from dataclasses import asdict
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-from plotly.offline import get_plotlyjs
-
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
-from medallion_assets.operations.dashboard.contents import sections_of, tiles_of
 from medallion_assets.operations.dashboard.facts import DAYS, Facts
-from medallion_assets.operations.sections import Section
+from medallion_assets.operations.dashboard.needs import Need, needs_of
+from medallion_assets.operations.dashboard.pictures import groups_of
+from medallion_assets.operations.dashboard.tables import TableState, table_states
+from medallion_assets.operations.dashboard.verdicts import verdicts_of
+from medallion_assets.operations.drawing.page import render_page
+from medallion_assets.operations.sections import format_age, format_count, format_minute
 
-TITLE = "Medallion: how the pipeline is doing"
+TITLE = "Pipeline status"
+MOST_NEEDS = 20
 
 
-def render(facts: Facts) -> str:
-    """The whole page."""
-    sections = sections_of(facts)
-    plotly, script = get_plotlyjs(), _part("page.js")
-    environment = Environment(
-        loader=FunctionLoader(_part), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
-    )
-    return environment.get_template("page.html").render(
+def render(facts: Facts, *, ui_url: str) -> str:
+    """The whole page; runs are linked where the Dagster UI is."""
+    needs = needs_of(facts)
+    return render_page(
+        "dashboard/page.html",
         title=TITLE,
-        status=facts.status,
         now=facts.now,
         business_now=facts.now.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)),
+        place=facts.status.lakehouse,
         days=DAYS,
-        tiles=tiles_of(facts),
-        sections=sections,
-        charts=_charts(sections),
-        policy=_policy(plotly, script),
-        css=_part("page.css"),
-        plotly=plotly,
-        script=script,
+        verdicts=verdicts_of(facts),
+        needs=[_entry(need, ui_url) for need in needs[:MOST_NEEDS]],
+        left_out=max(len(needs) - MOST_NEEDS, 0),
+        tables=[_line(state) for state in table_states(facts, needs[:MOST_NEEDS])],
+        groups=groups_of(facts),
     )
 
 
-def _charts(sections: list[Section]) -> dict[str, Any]:
-    """Every figure by the id of its place in the page."""
+def run_url(ui_url: str, run_id: str) -> str:
+    """Where the Dagster UI shows a run, whatever its id holds."""
+    return f"{ui_url}/runs/{quote(run_id, safe='')}"
+
+
+def _entry(need: Need, ui_url: str) -> dict[str, Any]:
+    return {**asdict(need), "run": need.run_id and run_url(ui_url, need.run_id)}
+
+
+def _line(state: TableState) -> dict[str, Any]:
+    limit = "" if state.limit_hours is None else f" of {state.limit_hours:g} h"
     return {
-        f"{section.name}-{number}": json.loads(chart.figure.to_json())
-        for section in sections
-        for number, chart in enumerate(section.charts, start=1)
+        **asdict(state),
+        "reach": format_minute(state.covered_until) or "unknown",
+        "age": "never" if state.age is None else f"{format_age(state.age)}{limit}",
+        "quality": "" if state.quality is None else f"{state.quality:.2%}",
+        "rows": format_count(state.row_count),
     }
-
-
-def _policy(*scripts: str) -> str:
-    """What the browser may do: run these scripts, draw, and nothing else."""
-    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
-
-
-@cache
-def _part(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8")

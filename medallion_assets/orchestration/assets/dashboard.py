@@ -6,13 +6,13 @@ Does not: what the page says (operations.dashboard), or writing it (writing.py).
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
 
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from medallion_assets.operations.dashboard.contents import tiles_of
 from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.dashboard.needs import needs_of
+from medallion_assets.operations.dashboard.verdicts import verdicts_of
 from medallion_assets.operations.dashboard.writing import PAGE, write_dashboard
 from medallion_assets.operations.monitoring import MONITORING_TABLES
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
@@ -22,7 +22,7 @@ from medallion_assets.settings import Settings
 
 KEY = dg.AssetKey(["operations", "dashboard"])
 DESCRIPTION = (
-    "One HTML page that shows how the pipeline is doing: freshness, incidents, quality, runs, records, publishing."
+    "One HTML page: is everything complete, fresh and good, what needs a person now, and pictures of the last days."
 )
 
 
@@ -34,21 +34,21 @@ def dashboard_asset(settings: Settings) -> dg.AssetsDefinition:
         group_name="operations",
         description=DESCRIPTION,
         owners=["team:data-platform"],
-        kinds={"plotly", "html"},
+        kinds={"html"},
         pool="operations_dashboard",
         deps=[asset_key(table) for table in (PIPELINE_RUNS, *MONITORING_TABLES)],
-        metadata={"dashboard": link(settings.lakehouse_url)},
+        metadata={"dashboard": link(settings, settings.lakehouse_url)},
     )
     def dashboard(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> dg.MaterializeResult[None]:
         with stage_errors():
-            written = write_dashboard(lakehouse.lakehouse(), lakehouse.now())
+            written = write_dashboard(lakehouse.lakehouse(), lakehouse.now(), ui_url=settings.ui_url)
             context.log.info("%s/%s: %s bytes", lakehouse.url, PAGE, f"{written.size_bytes:,}")
             return dg.MaterializeResult(
                 metadata={
-                    "dashboard": link(lakehouse.url),
+                    "dashboard": link(settings, lakehouse.url),
                     "location": dg.MetadataValue.path(f"{lakehouse.url}/{PAGE}"),
                     "size_bytes": written.size_bytes,
-                    "problems": len(written.facts.status.problems),
+                    "needs": len(needs_of(written.facts)),
                     "summary": dg.MetadataValue.md(summary(written.facts)),
                 }
             )
@@ -56,18 +56,18 @@ def dashboard_asset(settings: Settings) -> dg.AssetsDefinition:
     return dashboard
 
 
-def link(lakehouse_url: str) -> dg.MetadataValue[Any]:
-    """A link that a browser opens where the page is a local file, else where it lies."""
-    if lakehouse_url.startswith("s3://"):
-        return dg.MetadataValue.path(f"{lakehouse_url}/{PAGE}")
-    return dg.MetadataValue.url(Path(lakehouse_url, PAGE).as_uri())
+def link(settings: Settings, lakehouse_url: str) -> dg.MetadataValue[Any]:
+    """A link where the pages are served; else where the page lies, for a browser opens no file from the UI."""
+    if settings.pages_url:
+        return dg.MetadataValue.url(f"{settings.pages_url}/{PAGE.rsplit('/', 1)[-1]}")
+    return dg.MetadataValue.path(f"{lakehouse_url}/{PAGE}")
 
 
 def summary(facts: Facts) -> str:
-    """The figures at the top of the page and what must not stay as it is, as Markdown."""
-    figures = [f"- **{tile.figure}** {tile.label}" for tile in tiles_of(facts)]
-    problems = [f"- {plain(text)}" for text in (*facts.status.problems, *facts.status.warnings)]
-    return "\n".join([*figures, "", *problems])
+    """The answers at the top of the page and what needs a person, as Markdown."""
+    answers = [f"- {verdict.question}: **{plain(verdict.answer)}**" for verdict in verdicts_of(facts)]
+    needs = [f"- {plain(f'{need.where}: {need.what}')}" for need in needs_of(facts)]
+    return "\n".join([*answers, "", *needs])
 
 
 def plain(text: str) -> str:

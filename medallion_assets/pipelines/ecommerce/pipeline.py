@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 
 from medallion_assets.contracts.batch import BatchKind
-from medallion_assets.contracts.pipeline import Loaded, Monthly, Months, Pipeline, Reconciled
+from medallion_assets.contracts.pipeline import Loaded, Monthly, Months, MonthTotals, Pipeline, Reconciled
 from medallion_assets.contracts.policies import AT_ONCE, Limits
 from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE, revenue_by_brand, revenue_of_months
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS, FILE_COLUMNS
@@ -39,4 +39,12 @@ REVENUE = Monthly(
     ),
     update_timers=AT_ONCE,
 )
-ECOMMERCE = Pipeline(name="ecommerce", loaded=(EVENTS,), gold=(REVENUE,))
+TOP_BRANDS = MonthTotals(
+    title="Revenue of clicks by month, and its top brands",
+    table=BRAND_REVENUE,
+    figure="total_revenue",
+    unit="USD",
+    top="brand",
+    unnamed="products without a brand",
+)
+ECOMMERCE = Pipeline(name="ecommerce", loaded=(EVENTS,), gold=(REVENUE,), pictures=(TOP_BRANDS,))

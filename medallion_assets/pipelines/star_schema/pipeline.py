@@ -7,10 +7,11 @@ Does not: anything that runs them.
 from __future__ import annotations
 
 from medallion_assets.contracts.batch import BatchKind
-from medallion_assets.contracts.pipeline import Loaded, Pipeline, Refresh
+from medallion_assets.contracts.pipeline import Loaded, MonthTotals, Pipeline, Refresh
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
+from medallion_assets.pipelines.star_schema.facts import MART_REVENUE
 from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets.pipelines.star_schema.order_lines import ORDER_LINES
 from medallion_assets.pipelines.star_schema.orders import ORDERS
@@ -31,6 +32,15 @@ STAR_SCHEMA = Pipeline(
     name="star_schema",
     loaded=tuple(map(_loaded, (CRM_CUSTOMERS, PRODUCTS, ORDERS, ORDER_LINES))),
     dbt=(STAR,),
+    pictures=(
+        MonthTotals(
+            title="Star schema: net revenue by month",
+            table=MART_REVENUE,
+            figure="net_revenue",
+            unit="USD",
+            top="category",
+        ),
+    ),
     refresh=Refresh(cron=("0 3 * * *",), time_zone="UTC"),
     job_prefix="medallion_",
 )

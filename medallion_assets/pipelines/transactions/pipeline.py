@@ -13,9 +13,11 @@ import narwhals as nw
 from medallion_assets.contracts.pipeline import (
     AsOf,
     Daily,
+    DayTotals,
     Derived,
     Loaded,
     Lookup,
+    Members,
     Pipeline,
     PublishDays,
     PublishItems,
@@ -100,5 +102,24 @@ TRANSACTIONS = Pipeline(
     derived=(ENRICHMENT,),
     gold=(DAILY_SALES, LIFETIME_VALUE),
     published=(SALES_METRICS, LIFETIME_VALUE_METRICS),
+    pictures=(
+        DayTotals(
+            title="Net revenue by day",
+            table=DAILY_SALES_SUMMARY,
+            figure="net_revenue",
+            unit="USD",
+            shares=("product_category", "customer_segment"),
+        ),
+        Members(
+            title="Customers by RFM segment",
+            table=CUSTOMER_LTV,
+            member="customer_id",
+            segment="rfm_segment",
+            first_day="first_order_date",
+            last_day="last_order_date",
+            value="lifetime_value",
+            unit="USD",
+        ),
+    ),
     job_prefix="",
 )

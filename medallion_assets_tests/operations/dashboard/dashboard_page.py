@@ -1,12 +1,11 @@
 """A dashboard with one fact of each kind, and reading a page as a browser would.
 
-Belongs here: what the tests of the dashboard plant, and what a page holds: texts by section, figures, references.
+Belongs here: what the tests of the dashboard plant, and what a page holds: texts by section, rows, references.
 Does not: expectations of any kind.
 """
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.table import Alert, raise_alerts
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.page import render
-from medallion_assets.operations.expectation_results import ExpectationResult, record_results
+from medallion_assets.operations.expectation_results import GATE, QUALITY, ExpectationResult, record_results
 from medallion_assets.operations.incident import Incident, record_incidents
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.refining.refused_exports import RefusedExport, record_refusals
@@ -54,8 +53,16 @@ def plant(lakehouse: Lakehouse, *, text: str = "") -> None:
         attempt("gold.customer_ltv", 30),
     ]
     record_attempts(lakehouse, attempts)
-    held = result("currency_unsupported", 40, export_id=f"e2{text}", is_published=False)
-    record_results(lakehouse, [result(f"amount_out_of_range{text}", 3), held])
+    held = {"export_id": f"e2{text}", "is_published": False}
+    record_results(
+        lakehouse,
+        [
+            result(f"amount_out_of_range{text}", 3),
+            result("currency_unsupported", 20, **held),
+            result(f"amount_out_of_range{text}", 30, **held),
+            result(QUALITY, 45, kind=GATE, **held),
+        ],
+    )
     refusal = {"prefix": "", "fingerprint": "f", "judged_at": NOW - HOUR}
     record_refusals(
         lakehouse,
@@ -69,7 +76,9 @@ def plant(lakehouse: Lakehouse, *, text: str = "") -> None:
             )
         ],
     )
-    alert = Alert(key="k", kind="warning", what=f"a table is stale {text}", where=f"gold{text}", do=f"look {text}")
+    alert = Alert(
+        key="query/k", kind="warning", what=f"a query found rows {text}", where=f"gold{text}", do=f"look {text}"
+    )
     raise_alerts(lakehouse, [alert], NOW - HOUR)
     incident = Incident(
         run_id=f"run-2{text}",
@@ -88,7 +97,7 @@ def plant(lakehouse: Lakehouse, *, text: str = "") -> None:
 
 def page_of(lakehouse: Lakehouse) -> Page:
     """The dashboard as of NOW."""
-    return Page.read(render(read_facts(lakehouse, NOW)))
+    return Page.read(render(read_facts(lakehouse, NOW), ui_url="http://ui:3000"))
 
 
 def lakehouse_in(folder: Path) -> Lakehouse:
@@ -97,48 +106,56 @@ def lakehouse_in(folder: Path) -> Lakehouse:
 
 @dataclass
 class Page:
-    """What a browser finds: the texts of each section, elements, figures, and what the page refers to."""
+    """What a browser finds: the texts of each section, elements, and what the page refers to.
+
+    `rows` are the rows of tables, as their class and their text, by section.
+    """
 
     html: str
     texts: dict[str, str] = field(default_factory=dict)
     elements: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
-    bad_rows: dict[str, int] = field(default_factory=dict)
-    charts: dict[str, Any] = field(default_factory=dict)
+    rows: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, html: str) -> Page:
         reader = _Reader()
         reader.feed(html)
-        texts = {section: " ".join("".join(parts).split()) for section, parts in reader.texts.items()}
-        charts = json.loads("".join(reader.data["charts"]))
-        return cls(html, texts, reader.elements, reader.references, dict(reader.bad_rows), charts)
+        texts = {section: _line(parts) for section, parts in reader.texts.items()}
+        rows = {section: [(look, _line(parts)) for look, parts in found] for section, found in reader.rows.items()}
+        return cls(html, texts, reader.elements, reader.references, rows)
+
+
+def _line(parts: list[str]) -> str:
+    return " ".join("".join(parts).split())
 
 
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.texts: dict[str, list[str]] = defaultdict(list)
-        self.data: dict[str, list[str]] = defaultdict(list)
-        self.bad_rows: dict[str, int] = defaultdict(int)
+        self.rows: dict[str, list[tuple[str, list[str]]]] = defaultdict(list)
         self.elements: list[str] = []
         self.references: list[str] = []
-        self._section, self._raw = "head", ""
+        self._section, self._is_shown = "head", True
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         known = dict(attrs)
         self.elements.append(tag)
         self.references += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
-        self._raw = (known.get("id") or tag) if tag in ("script", "style") else ""
+        self._is_shown = tag != "style"
         if tag == "section":
             self._section = known["id"] or ""
-        if tag == "tr" and known.get("class") == "bad":
-            self.bad_rows[self._section] += 1
+        if tag == "tr":
+            self.rows[self._section].append((known.get("class") or "", []))
 
     def handle_endtag(self, tag: str) -> None:
-        self._raw = ""
-        if tag in ("td", "th"):
-            self.texts[self._section].append(" ")
+        self._is_shown = True
+        if tag in ("td", "th", "p", "li", "h2", "h3", "title", "text"):
+            self.handle_data(" ")
 
     def handle_data(self, data: str) -> None:
-        (self.data[self._raw] if self._raw else self.texts[self._section]).append(data)
+        if self._is_shown:
+            self.texts[self._section].append(data)
+            if self.rows[self._section]:
+                self.rows[self._section][-1][1].append(data)

@@ -1,0 +1,147 @@
+"""The pages for people, over HTTP: what `<lakehouse>/operations/` holds as files, made anew whenever somebody asks.
+
+Belongs here: that small server; with `python -m medallion_assets.cli.page_server ARGUMENTS` Dagster's beside it.
+Does not: what a page says, or writing the files (operations.dashboard.writing).
+
+A browser opens no `file://` link from a page that came over HTTP, and a bucket wants a signature. So links lead here,
+and a page is there before the first run. Nothing is written, and only these pages are served, on this machine alone
+unless another host is named.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from runpy import run_module
+from urllib.parse import urlsplit
+
+from medallion_assets.cli.web_ui import HOST
+from medallion_assets.errors import MedallionError
+from medallion_assets.settings import Settings, load_settings
+
+KEPT_SECONDS = 10.0
+"""Who asks again so soon is given the same page."""
+DASHBOARD = "/dashboard.html"
+Make = Callable[[], str]
+
+
+class PageServer(ThreadingHTTPServer):
+    """Serves pages by their path; the first one stands for `/` too."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], pages: Mapping[str, Make]) -> None:
+        super().__init__(address, _Pages)
+        self._pages = pages
+        self._made: dict[str, tuple[float, str]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        host, port = self.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def page(self, path: str) -> str | None:
+        """A page as of now, or a moment ago; None where there is none of that name.
+
+        Raises:
+            MedallionError: the lakehouse cannot be read.
+        """
+        path = next(iter(self._pages)) if path == "/" else path
+        if (make := self._pages.get(path)) is None:
+            return None
+        with self._lock:
+            made_at, page = self._made.get(path, (float("-inf"), ""))
+            if time.monotonic() - made_at > KEPT_SECONDS:
+                page = make()
+                self._made[path] = (time.monotonic(), page)
+            return page
+
+
+class _Pages(BaseHTTPRequestHandler):
+    server: PageServer
+    server_version, sys_version = "medallion", ""
+
+    def do_GET(self) -> None:
+        """Answer with a page, or with why there is none."""
+        try:
+            page = self.server.page(urlsplit(self.path).path)
+        except MedallionError as error:
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error), "text/plain")
+            return
+        if page is None:
+            self._answer(HTTPStatus.NOT_FOUND, "There is no such page.\n", "text/plain")
+        else:
+            self._answer(HTTPStatus.OK, page, "text/html")
+
+    do_HEAD = do_GET  # noqa: N815 - http.server calls it so
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: the terminal shows what happens to tables."""
+
+    def _answer(self, status: HTTPStatus, text: str, kind: str) -> None:
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        if self.command != "HEAD":
+            with suppress(ConnectionError):  # whoever asked has gone
+                self.wfile.write(body)
+
+
+@contextmanager
+def served_pages(settings: Settings, *, port: int, host: str = HOST) -> Iterator[PageServer]:
+    """Serve the pages of the lakehouse of the settings while the block runs; port 0 is any that is free.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    with PageServer((host, port), pages_of(settings)) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def pages_of(settings: Settings) -> dict[str, Make]:
+    """What makes each page, by its path."""
+    return {DASHBOARD: lambda: _dashboard(settings)}
+
+
+def _dashboard(settings: Settings) -> str:
+    from medallion_assets.contracts.catalog import load_catalog
+    from medallion_assets.delta.table import Lakehouse
+    from medallion_assets.operations.dashboard.facts import read_facts
+    from medallion_assets.operations.dashboard.page import render
+
+    lakehouse = Lakehouse(
+        url=settings.lakehouse_url,
+        storage_options=settings.storage_options,
+        catalog=load_catalog(settings.pipelines),
+    )
+    return render(read_facts(lakehouse, datetime.now(UTC)), ui_url=settings.ui_url)
+
+
+def main(arguments: list[str]) -> None:
+    """Run Dagster's web server with these arguments, and beside it the pages at the address of the settings."""
+    settings = load_settings()
+    with served_pages(settings, port=urlsplit(settings.pages_url).port or 0):
+        sys.argv = ["dagster-webserver", *arguments]
+        run_module("dagster_webserver", run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

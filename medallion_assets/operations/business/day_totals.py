@@ -1,0 +1,80 @@
+"""Totals of days: a figure of a Gold table by business day, and its shares.
+
+Belongs here: reading them from Gold, the newest days alone.
+Does not: drawing them, or how far the data reach (operations.reach).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+from medallion_assets.contracts.pictures import DayTotals
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.reach import is_provisional
+from medallion_assets.operations.refused_tables import find_readable
+
+MOST_SHARES = 8
+"""What has less than the others is put together as `other`."""
+OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayFigure:
+    """A day's total. `is_provisional` is None where nothing says how far data reach."""
+
+    day: date
+    total: float
+    is_provisional: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """Days, ascending, and by column the share of the whole that each value has, the greatest first.
+
+    `is_made` is false while there is no table. Days on which nothing happened are 0.
+    """
+
+    picture: DayTotals
+    is_made: bool
+    days: tuple[DayFigure, ...] = ()
+    shares: Mapping[str, tuple[tuple[str, float], ...]]
+
+
+def read_totals(lakehouse: Lakehouse, picture: DayTotals, covered_until: datetime | None, *, days: int) -> Totals:
+    """The newest `days` that hold rows.
+
+    Raises:
+        TransientError: the storage did not answer.
+    """
+    snapshot = find_readable(lakehouse, picture.table)
+    if snapshot is None:
+        return Totals(picture=picture, is_made=False, shares={})
+    newest = [day for day in snapshot.partitions if day is not None][-days:]
+    columns = pl.col(picture.partition, *picture.shares), pl.col(picture.figure).cast(pl.Float64)
+    rows = snapshot.scan(partitions=newest).select(*columns).collect()
+    by_day = dict(rows.group_by(picture.partition).agg(pl.col(picture.figure).sum()).sort(picture.partition).rows())
+    every = pl.date_range(newest[0], newest[-1], eager=True).to_list()[-days:] if newest else []
+    return Totals(
+        picture=picture,
+        is_made=True,
+        days=tuple(
+            DayFigure(day=day, total=by_day.get(day, 0.0), is_provisional=is_provisional(day, covered_until))
+            for day in every
+        ),
+        shares={column: _shares(rows, column, picture.figure) for column in picture.shares},
+    )
+
+
+def _shares(rows: pl.DataFrame, column: str, figure: str) -> tuple[tuple[str, float], ...]:
+    """What each value of a column has of the figure; what is below 0 counts as 0."""
+    summed = rows.group_by(pl.col(column).cast(pl.String).fill_null("unknown").alias("name")).agg(
+        pl.col(figure).sum().clip(lower_bound=0).alias("total")
+    )
+    ordered = summed.sort("total", "name", descending=[True, False])
+    named, rest = ordered.head(MOST_SHARES), ordered.slice(MOST_SHARES)["total"].sum()
+    found = [*named.iter_rows(), *([(OTHER, rest)] if rest > 0 else [])]
+    return tuple((name, float(total)) for name, total in found)

@@ -1,0 +1,40 @@
+"""Delay: how old the newest export was when readers had it.
+
+Belongs here: these figures, from operations.pipeline_runs.
+Does not: drawing, or what is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.dashboard.quality import POINTS
+from medallion_assets.operations.pipeline_runs import ENDED_AT
+from medallion_assets.operations.stages import stages
+
+AGE = "export_age_seconds"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delay:
+    """A serving table: when it was published, and how old the newest export of it was then, in seconds; ascending."""
+
+    table: str
+    ages: Sequence[tuple[datetime, float]]
+
+
+def delays_of(facts: Facts) -> list[Delay]:
+    """Each serving table that published something new; none where attempts do not say it."""
+    if AGE not in facts.attempts.columns:
+        return []
+    said = facts.attempts.filter(pl.col(AGE).is_not_null()).with_columns(ended_at=ENDED_AT)
+    return [
+        Delay(table=stage.table.name, ages=list(own.select("ended_at", AGE).iter_rows()))
+        for stage in stages(facts.catalog)
+        if (own := said.filter(pl.col("stage") == stage.table.name).sort("ended_at").tail(POINTS)).height
+    ]

@@ -1,0 +1,244 @@
+"""Needs: what needs a person now, one entry a cause.
+
+Belongs here: which facts are a cause of their own, which tables suffer from it, and what to do.
+Does not: the facts, or how an entry looks.
+
+A table that is stale because a table before it cannot go on is no cause: it stands in the entry of that one. What an
+alert of the last day says is an entry only where nothing else on the page is about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from medallion_assets.operations.dashboard import commands
+from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.pipeline_runs import StageAttempt
+from medallion_assets.operations.sections import format_age, format_minute
+from medallion_assets.operations.stages import Stage, stages
+from medallion_assets.refining.bronze import bronze_table
+
+ELSEWHERE = ("failed/", "quality/", "stale/", "refused/", "gap/", "unprotected_minute/", "canceled/")
+"""How the keys of alerts begin that are about what the page shows by itself, or what needs nobody."""
+TOLD_WITHIN = timedelta(days=1)
+PARTS = {"expected": "; expected: ", "found": "; found: ", "do": "; what to do: "}
+"""How an error's text names its parts (errors.MedallionError)."""
+MOST_CHARACTERS = 700
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """A cause. `where` names the table, or the job; `also` other tables that wait for it. `since` is in UTC.
+
+    `is_urgent` is false of what a person should look at, although nothing stands still.
+    """
+
+    where: str
+    what: str
+    found: str | None = None
+    do: str | None = None
+    command: str | None = None
+    run_id: str | None = None
+    since: datetime | None = None
+    also: tuple[str, ...] = ()
+    is_urgent: bool = True
+
+
+def needs_of(facts: Facts) -> list[Need]:
+    """Every need, the urgent ones first; the same facts give the same entries in the same order."""
+    known = list(stages(facts.catalog))
+    causes = [*_failed(facts, known), *_gaps(facts, known), *_refused(facts)]
+    blocked = {need.where for need in causes}
+    behind = {stage.table.name: _cause_of(stage, known, blocked) for stage in known}
+    stale = [fresh for fresh in facts.status.freshness if fresh.is_stale]
+    also: dict[str, list[str]] = {}
+    for fresh in stale:
+        if (cause := behind.get(fresh.table)) is not None and cause != fresh.table:
+            also.setdefault(cause, []).append(fresh.table)
+    named = set[str]()
+    with_tables = []
+    for need in causes:
+        tables = () if need.where in named else tuple(also.get(need.where, ()))
+        with_tables.append(replace(need, also=tables))
+        named.add(need.where)
+    of_its_own = [fresh for fresh in stale if behind.get(fresh.table) is None]
+    urgent = [*with_tables, *_features(facts), *_stale(facts, known, {fresh.table for fresh in of_its_own})]
+    return [*urgent, *_bad(facts, blocked), *_warned(facts), *_told(facts)]
+
+
+def parts_of(error: str) -> dict[str, str | None]:
+    """The parts of an error's text: `what` is wrong, and what it says of `expected`, `found` and `do`."""
+    rest, parts = error, dict[str, str | None]()
+    for name, sign in reversed(PARTS.items()):
+        rest, found, said = rest.rpartition(sign) if sign in rest else (rest, "", "")
+        parts[name] = said if found else None
+    return {"what": rest, **parts}
+
+
+def short(text: str) -> str:
+    """A text that data may have made long."""
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
+
+
+def _failed(facts: Facts, known: Iterable[Stage]) -> Iterator[Need]:
+    """Stages whose last attempt failed or was lost, with what was found out about it."""
+    last = {found.stage: found.last for found in facts.status.stages if found.is_broken and found.last is not None}
+    incidents = {(incident.run_id, incident.stage): incident for incident in facts.incidents}
+    steps = set[str]()
+    for stage in known:
+        attempt = last.get(stage.table.name)
+        if attempt is None or stage.step.name in steps:
+            continue
+        steps.add(stage.step.name)
+        incident = incidents.get((attempt.run_id, stage.table.name))
+        parts = parts_of(attempt.error or "it ended without a word")
+        if incident is not None:
+            parts = {"what": incident.headline, "found": incident.found, "do": incident.do}
+        held = _held(facts, stage, attempt)
+        do = commands.decide(stage, held, "accept") if held else commands.materialize(stage, attempt.partition)
+        yield Need(
+            where=stage.table.name,
+            what=short(_without(stage.table.name, parts["what"] or "")),
+            found=parts["found"] and short(parts["found"]),
+            do=short(parts["do"] or "look at the log of the run; then run it again"),
+            command=do,
+            run_id=attempt.run_id,
+            since=attempt.started_at,
+        )
+
+
+def _held(facts: Facts, stage: Stage, attempt: StageAttempt) -> str | None:
+    """The export for which a person has to decide; None where it is another failure."""
+    is_held = stage.kind == "judged" and attempt.export_id in facts.pending.get(stage.table.name, ())
+    return attempt.export_id if is_held else None
+
+
+def _gaps(facts: Facts, known: Iterable[Stage]) -> Iterator[Need]:
+    sources = {source.table: source for source in facts.status.sources}
+    first = dict(reversed([(table, gap) for table, gap in facts.gaps]))
+    for stage in known:
+        if (gap := first.get(stage.table.name)) is None:
+            continue
+        waiting = sum(table == stage.table.name for table, _ in facts.gaps)
+        begun = gap.covered_until is not None
+        missing = f"{format_minute(gap.covered_until)} to {format_minute(gap.window_from)} UTC"
+        yield Need(
+            where=stage.table.name,
+            what=f"no export covers {missing}" if begun else "no full export has begun the chain of exports yet",
+            found=f"export {gap.export_id} waits" + (f", and {waiting - 1} more" if waiting > 1 else ""),
+            do="export the missing window, or make a full export" if begun else "make a full export",
+            command=commands.export_window(sources.get(bronze_table(stage.table.short_name).name), gap),
+        )
+
+
+def _refused(facts: Facts) -> Iterator[Need]:
+    """Refused exports: those of one table that are refused for the same reason are one cause."""
+    groups = dict[tuple[str, str], list[int]]()
+    for number, refusal in enumerate(facts.refusals):
+        groups.setdefault((refusal.table_name, refusal.verdict), []).append(number)
+    for (table, verdict), numbers in groups.items():
+        refusals = [facts.refusals[number] for number in numbers]
+        newest = max(refusals, key=lambda refusal: (refusal.judged_at, refusal.export_id))
+        parts = parts_of(newest.message)
+        exports = f"export {newest.export_id}" + (f" and {len(numbers) - 1} more" if len(numbers) > 1 else "")
+        yield Need(
+            where=bronze_table(table).name,
+            what=short(f"{exports}: refused ({verdict})"),
+            found=short(parts["what"] or ""),
+            do=short(parts["do"] or "correct or export it again; it is looked at again when its files change"),
+            since=newest.judged_at,
+        )
+
+
+def _features(facts: Facts) -> Iterator[Need]:
+    for text in facts.features:
+        parts = parts_of(text)
+        where, _, what = (parts["what"] or "").partition(": ")
+        yield Need(where=where if what else "a table", what=short(what or where), found=parts["found"], do=parts["do"])
+
+
+def _stale(facts: Facts, known: Iterable[Stage], tables: set[str]) -> Iterator[Need]:
+    """Stale tables whose sources all go on: one entry for all that one stale table makes stale."""
+    fresh = {found.table: found for found in facts.status.freshness}
+    behind = dict[str, list[str]]()
+    order = [stage for stage in known if stage.table.name in tables]
+    roots = dict[str, Stage]()
+    for stage in order:
+        source = next((source.name for source in stage.sources if source.name in tables), None)
+        root = stage.table.name if source is None else _root(behind, source)
+        behind.setdefault(root, []).append(stage.table.name)
+        roots.setdefault(root, stage)
+    for root, names in behind.items():
+        found = fresh[root]
+        age = "never" if found.last_refreshed is None else f"{format_age(facts.now - found.last_refreshed)} ago"
+        yield Need(
+            where=root,
+            what=f"stale: last refreshed {age}, limit {found.sla_hours:g} h",
+            do="see that the daemon is up and that exports arrive; or run it now",
+            command=commands.materialize(roots[root]),
+            since=found.last_refreshed,
+            also=tuple(names[1:]),
+        )
+
+
+def _bad(facts: Facts, blocked: set[str]) -> Iterator[Need]:
+    for found in facts.status.stages:
+        if found.is_below_threshold and found.stage not in blocked:
+            table = found.stage.split(".", 1)[-1]
+            yield Need(
+                where=found.stage,
+                what=f"{found.quality:.2%} of its records were good in 7 days, under {found.quality_threshold:.2%}",
+                do="look at the rows in quarantine; after a fix drive them again",
+                command=f"medallion quarantine show {table}",
+                is_urgent=False,
+            )
+
+
+def _warned(facts: Facts) -> Iterator[Need]:
+    for text in facts.chain_warnings:
+        where, _, what = text.partition(": ")
+        what, _, do = what.rpartition("; ") if "; " in what else (what, "", "")
+        yield Need(where=where, what=short(what), do=do or None, is_urgent=False)
+
+
+def _told(facts: Facts) -> Iterator[Need]:
+    """Alerts of the last day about anything else, each once."""
+    seen = set[tuple[str, str]]()
+    for alert in facts.alerts.reverse().iter_rows(named=True):
+        about = (alert["where"] or "", alert["what"] or "")
+        is_recent = alert["raised_at"] > facts.now - TOLD_WITHIN and alert["kind"] in ("failure", "warning", "skipped")
+        if is_recent and about not in seen and not alert["key"].startswith(ELSEWHERE):
+            seen.add(about)
+            where, what = about
+            do = alert["do"]
+            yield Need(
+                where=where or alert["job"] or "the pipeline",
+                what=short(what),
+                do=do and short(do),
+                run_id=alert["run_id"],
+                since=alert["raised_at"],
+                is_urgent=alert["kind"] == "failure",
+            )
+
+
+def _cause_of(stage: Stage, known: Iterable[Stage], blocked: set[str]) -> str | None:
+    """The nearest table at or before a stage's that cannot go on."""
+    if stage.table.name in blocked:
+        return stage.table.name
+    by_table = {other.table.name: other for other in known}
+    for source in stage.sources:
+        before = by_table.get(source.name)
+        if before is not None and (cause := _cause_of(before, known, blocked)) is not None:
+            return cause
+    return None
+
+
+def _root(behind: dict[str, list[str]], table: str) -> str:
+    return next(root for root, names in behind.items() if table in names)
+
+
+def _without(table: str, what: str) -> str:
+    """A text without the table's name at its front: it stands above it."""
+    return what.removeprefix(f"{table}: ").removeprefix(f"{table} ")

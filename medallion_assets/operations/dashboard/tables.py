@@ -1,0 +1,95 @@
+"""Tables: the state of each, in the order in which data flows.
+
+Belongs here: one line a table that a stage writes, and what its state is called, with the reason where it is bad.
+Does not: what to do about it (needs.py), or how it looks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.dashboard.needs import Need
+from medallion_assets.operations.monitoring import Freshness
+from medallion_assets.operations.sections import format_age, format_minute
+from medallion_assets.operations.stages import stages
+from medallion_assets.operations.status import StageStatus
+
+
+class Mood(StrEnum):
+    """How a state is to be read, at a glance."""
+
+    GOOD = "good"
+    BAD = "bad"
+    LOOK = "look"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableState:
+    """A line. `need` is the number (from 1) of the entry that says what to do; `reason` says why a state is not good.
+
+    `covered_until` is None where nothing says how far data reach; `age` since the last refresh, None: never.
+    """
+
+    table: str
+    mood: Mood
+    state: str
+    reason: str
+    need: int | None
+    covered_until: datetime | None
+    age: timedelta | None
+    limit_hours: float | None
+    quality: float | None
+    row_count: int | None
+
+
+def table_states(facts: Facts, needs: list[Need]) -> list[TableState]:
+    """One line a table; the same fact is not told in two of them."""
+    fresh = {found.table: found for found in facts.status.freshness}
+    done = {found.stage: found for found in facts.status.stages}
+    entries = dict[str, int]()
+    for number, need in enumerate(needs, start=1):
+        for table in (need.where, *need.also):
+            entries.setdefault(table, number)
+    lines = []
+    for stage in stages(facts.catalog):
+        name = stage.table.name
+        refreshed = fresh[name].last_refreshed
+        age = None if refreshed is None else facts.now - refreshed
+        mood, state, reason = _state(fresh[name], done[name], age, [need for need in needs if need.where == name])
+        lines.append(
+            TableState(
+                table=name,
+                mood=mood,
+                state=state,
+                reason=reason,
+                need=entries.get(name),
+                covered_until=facts.reaches.get(name),
+                age=age,
+                limit_hours=fresh[name].sla_hours,
+                quality=done[name].quality,
+                row_count=fresh[name].row_count,
+            )
+        )
+    return lines
+
+
+def _state(fresh: Freshness, done: StageStatus, age: timedelta | None, causes: list[Need]) -> tuple[Mood, str, str]:
+    """What is worst about a table comes first."""
+    if done.is_broken and done.last is not None:
+        return Mood.BAD, done.last.outcome.value, f"last attempt, {format_minute(done.last.started_at)}"
+    if fresh.is_stale:
+        since = "never refreshed" if age is None else f"{format_age(age)} old"
+        return Mood.BAD, "stale", f"{since}, limit {fresh.sla_hours:g} h"
+    if any(need.is_urgent for need in causes):
+        return Mood.BAD, "waits", "for a person"
+    if age is None:
+        return Mood.UNKNOWN, "not made yet", ""
+    if done.is_below_threshold:
+        return Mood.LOOK, "poor", "too many bad records"
+    if causes:
+        return Mood.LOOK, "look", "see what it says"
+    return Mood.GOOD, "fresh" if fresh.sla_hours is not None else "no limit", ""

@@ -1,0 +1,83 @@
+"""Verdicts: is everything complete, fresh and good? The three answers at the top of the page.
+
+Belongs here: each answer in a few words, and whether it is a good one.
+Does not: the tables behind it, or what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
+from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.dashboard.held import held_exports
+from medallion_assets.operations.dashboard.tables import Mood
+from medallion_assets.operations.reach import last_complete_day
+from medallion_assets.operations.stages import last_stages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """An answer: `question` in a word, `answer` with its figure, and what else there is to it."""
+
+    question: str
+    answer: str
+    more: str
+    mood: Mood
+
+
+def verdicts_of(facts: Facts) -> list[Verdict]:
+    """Complete, fresh, good: in this order."""
+    return [_complete(facts), _fresh(facts), _good(facts)]
+
+
+def _complete(facts: Facts) -> Verdict:
+    """The day up to which everything is complete that readers see, as far as anything says it."""
+    seen = [facts.reaches.get(stage.table.name) for stage in last_stages(facts.catalog)]
+    known = [moment for moment in seen if moment is not None]
+    unknown = f"{len(seen) - len(known)} of {len(seen)} do not say how far they reach" if len(known) < len(seen) else ""
+    if not known:
+        return Verdict(question="Complete", answer="unknown", more="nothing says how far data reach", mood=Mood.UNKNOWN)
+    day = last_complete_day(min(known))
+    yesterday = facts.now.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)).date() - timedelta(days=1)
+    is_sample = facts.status.identity is not None and facts.status.identity.is_sample
+    behind = "sample data" if is_sample else "" if day >= yesterday else f"{(yesterday - day).days:,} days behind"
+    return Verdict(
+        question="Complete",
+        answer=f"until {day:%a %-d %b %Y}",
+        more="; ".join(filter(None, (behind, unknown))),
+        mood=Mood.GOOD if is_sample or day >= yesterday else Mood.BAD,
+    )
+
+
+def _fresh(facts: Facts) -> Verdict:
+    limited = [table for table in facts.status.freshness if table.sla_hours is not None]
+    stale = sum(table.is_stale for table in limited)
+    if not limited:
+        return Verdict(question="Fresh", answer="unknown", more="no table has a limit", mood=Mood.UNKNOWN)
+    return Verdict(
+        question="Fresh",
+        answer=f"{len(limited) - stale} of {len(limited)} tables",
+        more=f"{stale} stale" if stale else "none is older than its limit",
+        mood=Mood.BAD if stale else Mood.GOOD,
+    )
+
+
+def _good(facts: Facts) -> Verdict:
+    held = sum(
+        export_id in facts.pending.get(table, ())
+        for table, export_id in held_exports(facts.results).select("table_name", "export_id").iter_rows()
+    )
+    judged = [stage for stage in facts.status.stages if stage.quality is not None]
+    lowest = min(judged, key=lambda stage: stage.quality or 0.0, default=None)
+    more = "" if lowest is None else f"least in 7 days: {lowest.quality:.2%}, {lowest.stage}"
+    if held:
+        exports = "1 export" if held == 1 else f"{held:,} exports"
+        return Verdict(question="Good", answer=f"{exports} held at the gate", more=more, mood=Mood.BAD)
+    if lowest is None:
+        return Verdict(question="Good", answer="unknown", more="nothing judged in 7 days", mood=Mood.UNKNOWN)
+    poor = sum(stage.is_below_threshold for stage in judged)
+    answer = f"{poor} of {len(judged)} tables under their threshold" if poor else "every table"
+    return Verdict(question="Good", answer=answer, more=more, mood=Mood.LOOK if poor else Mood.GOOD)

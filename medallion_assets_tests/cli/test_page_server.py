@@ -1,0 +1,84 @@
+"""The pages are served as of the moment at which somebody looks, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from medallion_assets.cli.page_server import DASHBOARD, PageServer, served_pages
+from medallion_assets.operations.dashboard.writing import PAGE
+from medallion_assets.settings import Settings, load_settings
+from medallion_assets_tests.operations.dashboard.dashboard_page import lakehouse_in, plant
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    lakehouse = lakehouse_in(tmp_path)
+    plant(lakehouse)
+    return replace(load_settings({}), lakehouse_url=lakehouse.url, ui_url="http://ui:3000")
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[PageServer]:
+    with served_pages(settings, port=0) as server:
+        yield server
+
+
+def test_the_dashboard_is_there_before_anything_wrote_it(server: PageServer, settings: Settings) -> None:
+    """Made for whoever asks; the file in the lakehouse is the monitor's."""
+    for path in (DASHBOARD, "/", f"{DASHBOARD}?later=1"):
+        with urlopen(f"{server.url}{path}") as answer:
+            page = answer.read().decode()
+            assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert "export e3: refused (tampered)" in page
+    assert not Path(settings.lakehouse_url, PAGE).exists(), "a look wrote something"
+
+
+def test_a_lakehouse_that_does_not_exist_yet_has_a_page(tmp_path: Path) -> None:
+    with (
+        served_pages(replace(load_settings({}), lakehouse_url=str(tmp_path / "none")), port=0) as server,
+        urlopen(server.url) as answer,
+    ):
+        assert "Nothing needs a person." in answer.read().decode()
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("path", ["/operations/dashboard.html", "/../settings", "/dashboard.html/", "/lakehouse"])
+def test_nothing_else_is_served(server: PageServer, path: str) -> None:
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"{server.url}{path}")
+    with refused.value as answer:
+        assert answer.code == 404
+
+
+def test_a_lakehouse_that_cannot_be_read_is_said_and_the_server_goes_on(settings: Settings) -> None:
+    broken = Path(settings.lakehouse_url, "operations", "pipeline_runs", "_delta_log")
+    (log,) = broken.glob("*0.json")
+    kept = log.read_bytes()
+    with served_pages(settings, port=0) as server:
+        log.write_bytes(b"no log")
+        with pytest.raises(HTTPError) as refused:
+            urlopen(server.url)
+        with refused.value as answer:
+            assert (answer.code, "pipeline_runs" in answer.read().decode()) == (503, True)
+        log.write_bytes(kept)
+        with urlopen(Request(server.url, method="HEAD")) as answer:
+            assert (answer.status, answer.read()) == (200, b"")
+
+
+def test_a_page_is_not_made_anew_for_everyone_who_asks_at_once() -> None:
+    made: list[int] = []
+
+    def make() -> str:
+        made.append(1)
+        return "page"
+
+    with PageServer(("127.0.0.1", 0), {DASHBOARD: make}) as server:
+        assert [server.page(DASHBOARD) for _ in range(3)] == ["page"] * 3
+        assert len(made) == 1
+        assert server.page("/other.html") is None

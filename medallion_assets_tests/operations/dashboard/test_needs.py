@@ -1,0 +1,139 @@
+"""What needs a person: one entry a cause, with what to do."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import PermanentError
+from medallion_assets.operations.alerts.table import Alert, raise_alerts
+from medallion_assets.operations.dashboard.commands import export_window
+from medallion_assets.operations.dashboard.facts import read_facts
+from medallion_assets.operations.dashboard.needs import MOST_CHARACTERS, Need, needs_of, parts_of
+from medallion_assets.operations.pipeline_runs import Outcome, record_attempts
+from medallion_assets.operations.sources import TableSource
+from medallion_assets.refining.chain import Gap
+from medallion_assets.refining.refused_exports import RefusedExport, record_refusals
+from medallion_assets_tests.operations.dashboard.dashboard_page import HOUR, NOW, TRANSACTIONS, attempt, lakehouse_in
+from medallion_assets_tests.oracle.lines import full as full_export
+from medallion_assets_tests.oracle.lines import item_line, transaction, upsert_line, window
+from medallion_assets_tests.oracle.model import TRANSACTIONS as MODEL
+from medallion_assets_tests.oracle.model import micros
+from medallion_assets_tests.pipeline import lakehouse_at, land, run_silver
+
+LTV, SALES = "gold.customer_ltv", "gold.daily_sales_summary"
+
+
+def needs(lakehouse: Lakehouse) -> list[Need]:
+    return needs_of(read_facts(lakehouse, NOW))
+
+
+def test_what_waits_for_a_failed_stage_stands_in_its_entry(tmp_path: Path) -> None:
+    """Both Gold tables are old because Silver failed: one cause, one entry."""
+    lakehouse = lakehouse_in(tmp_path)
+    old = [attempt(stage, 48) for stage in (LTV, SALES, "serving.daily_sales_metrics")]
+    error = str(PermanentError("it broke", expected="a", found="b", do="mend it"))
+    failed = attempt(
+        TRANSACTIONS, 1, outcome=Outcome.FAILED, error=error, run_id="r2", partition="2026-02-27...2026-03-01"
+    )
+    record_attempts(lakehouse, [*old, failed])
+    (need,) = needs(lakehouse)
+    assert (need.where, need.what, need.found, need.do) == (TRANSACTIONS, "it broke", "b", "mend it")
+    assert (need.run_id, need.since, need.is_urgent) == ("r2", NOW - HOUR, True)
+    assert set(need.also) == {LTV, SALES, "serving.daily_sales_metrics"}
+    assert need.command is not None
+    assert need.command.endswith("--select silver/customer_transactions --partition-range 2026-02-27...2026-03-01")
+
+
+def test_what_is_stale_by_itself_is_one_entry_with_all_that_follows(tmp_path: Path) -> None:
+    lakehouse = lakehouse_in(tmp_path)
+    record_attempts(lakehouse, [attempt(stage, 48) for stage in (SALES, "serving.daily_sales_metrics")])
+    (need,) = needs(lakehouse)
+    assert (need.where, need.also) == (SALES, ("serving.daily_sales_metrics",))
+    assert need.what == "stale: last refreshed 48 h ago, limit 24 h"
+
+
+def test_an_export_that_the_gate_holds_comes_with_the_command_that_decides(tmp_path: Path) -> None:
+    lakehouse = lakehouse_at(tmp_path)
+    start = NOW - 10 * HOUR
+    land(lakehouse, full_export(MODEL, "01746057600000-0000000a", start, [item_line(transaction("t1"))]))
+    run_silver(lakehouse)
+    bad = [upsert_line(micros(start) + n, transaction(f"b{n}", currency={"S": "EUR"})) for n in range(20)]
+    held = "01746144000000-0000000b"
+    land(lakehouse, window(MODEL, held, start - timedelta(minutes=1), start + HOUR, bad))
+    run_silver(lakehouse)
+    failed = attempt(TRANSACTIONS, 1, outcome=Outcome.FAILED, error="the gate", export_id=held)
+    record_attempts(lakehouse, [failed])
+    need = needs(lakehouse)[0]
+    assert need.command is not None
+    config = json.loads(shlex.split(need.command)[-1])
+    accepted = config["ops"]["silver__customer_transactions"]["config"]["accept"]
+    assert accepted == [{"export_id": held, "reason": "why"}]
+
+
+def test_a_gap_names_the_missing_window(tmp_path: Path) -> None:
+    lakehouse = lakehouse_at(tmp_path)
+    start = NOW - 10 * HOUR
+    land(lakehouse, full_export(MODEL, "01746057600000-0000000a", start, [item_line(transaction("t1"))]))
+    late = [upsert_line(micros(start + 5 * HOUR) + 1, transaction("t2"))]
+    land(lakehouse, window(MODEL, "01746144000000-0000000b", start + 4 * HOUR, start + 6 * HOUR, late))
+    run_silver(lakehouse)
+    (need,) = [found for found in needs(lakehouse) if found.where == TRANSACTIONS]
+    assert need.what == "no export covers 2026-03-02 01:59 to 2026-03-02 06:00 UTC"
+    assert need.found == "export 01746144000000-0000000b waits"
+
+
+def test_the_missing_window_is_exported_by_one_command_where_the_table_is_known() -> None:
+    arn = "arn:aws:dynamodb:us-west-2:123456789012:table/t"
+    gap = Gap(export_id="e", covered_until=NOW, window_from=NOW + HOUR)
+    command = export_window(TableSource(table="bronze.t", arn=arn, told_by=None, accepts=()), gap)
+    assert command is not None
+    assert f"--table-arn {arn} " in command
+    assert "ExportFromTime=2026-03-02T12:00:00+00:00,ExportToTime=2026-03-02T13:00:00+00:00" in command
+    assert export_window(None, gap) is None
+
+
+def test_exports_refused_for_one_reason_are_one_entry(tmp_path: Path) -> None:
+    lakehouse = lakehouse_in(tmp_path)
+    error = str(PermanentError("a file is missing", do="export it again"))
+    refusal = {"table_name": "customers", "prefix": "", "message": error, "fingerprint": "f", "judged_at": NOW}
+    verdicts = [("e1", "incomplete"), ("e2", "incomplete"), ("e3", "tampered")]
+    record_refusals(lakehouse, [RefusedExport(export_id=name, verdict=why, **refusal) for name, why in verdicts])
+    incomplete, tampered = needs(lakehouse)
+    assert incomplete.what == "export e2 and 1 more: refused (incomplete)"
+    assert (incomplete.found, incomplete.do) == ("a file is missing", "export it again")
+    assert tampered.what == "export e3: refused (tampered)"
+
+
+def test_an_alert_is_an_entry_where_nothing_else_is_about_it(tmp_path: Path) -> None:
+    """Those of the last day alone, each once, and none about what the page shows by itself."""
+    lakehouse = lakehouse_in(tmp_path)
+    kinds = {"query/a": "warning", "daily_not_done/x": "failure", "stale/x": "warning", "ok": "success"}
+    alerts = [Alert(key=key, kind=kind, what=f"of {key}", where="w", do="d") for key, kind in kinds.items()]
+    raise_alerts(
+        lakehouse, [*alerts, Alert(key="query/b", kind="warning", what="of query/a", where="w", do="d")], NOW - HOUR
+    )
+    raise_alerts(lakehouse, [Alert(key="query/old", kind="warning", what="old", where="w", do="d")], NOW - 25 * HOUR)
+    found = [(need.what, need.is_urgent) for need in needs(lakehouse)]
+    assert sorted(found) == [("of daily_not_done/x", True), ("of query/a", False)]
+
+
+def test_an_error_is_taken_apart_as_it_was_put_together() -> None:
+    error = PermanentError("gold.x: no; such row", expected="a; b", found="c", do="d; found: e")
+    parts = parts_of(str(PermanentError("w", expected="a", found="b", do="c")))
+    assert parts == {"what": "w", "expected": "a", "found": "b", "do": "c"}
+    assert parts_of(str(error))["what"] is not None
+    assert parts_of("plain words") == {"what": "plain words", "expected": None, "found": None, "do": None}
+
+
+@pytest.mark.parametrize("error", ["x" * 10_000, "y; what to do: " + "z" * 10_000])
+def test_a_long_error_is_cut(tmp_path: Path, error: str) -> None:
+    lakehouse = lakehouse_in(tmp_path)
+    record_attempts(lakehouse, [attempt(TRANSACTIONS, 1, outcome=Outcome.FAILED, error=error)])
+    (need,) = needs(lakehouse)
+    assert max(len(need.what), len(need.do or "")) <= MOST_CHARACTERS
