@@ -34,6 +34,7 @@ def render(facts: Facts, *, ui_url: str) -> str:
         business_now=facts.now.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)),
         place=facts.status.lakehouse,
         days=DAYS,
+        has_business=bool(facts.catalog.pictures),
         verdicts=verdicts_of(facts),
         needs=[_entry(need, ui_url) for need in needs[:MOST_NEEDS]],
         left_out=max(len(needs) - MOST_NEEDS, 0),

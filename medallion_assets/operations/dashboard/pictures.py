@@ -7,7 +7,6 @@ Does not: the figures, or drawing a mark.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from medallion_assets.operations.business.drawn_days import days_picture
@@ -24,7 +23,7 @@ from medallion_assets.operations.dashboard.work import Budget, Duration, budgets
 from medallion_assets.operations.drawing.bars import range_axis, range_bar, stacked_bar
 from medallion_assets.operations.drawing.charts import Line, Point, time_chart
 from medallion_assets.operations.drawing.markup import Content, breakable
-from medallion_assets.operations.drawing.picture import Figures, Key, Picture
+from medallion_assets.operations.drawing.picture import Figures, Group, Key, Picture
 from medallion_assets.operations.drawing.scales import (
     Scale,
     fitting_powers,
@@ -40,17 +39,6 @@ OUTCOMES = {
     Outcome.CANCELED: "grey",
     Outcome.LOST: "purple",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Pictures about one question; `nothing` is said where there is none."""
-
-    name: str
-    title: str
-    nothing: str
-    pictures: Sequence[Picture]
-    is_wide: bool = False
 
 
 def groups_of(facts: Facts) -> list[Group]:

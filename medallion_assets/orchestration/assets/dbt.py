@@ -28,6 +28,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.deriving.dbt.docs_place import DocsPlace
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, expect_models, read_specs
 from medallion_assets.errors import MedallionError
+from medallion_assets.orchestration.assets.business import renew_business_page
 from medallion_assets.orchestration.jobs import step_name
 from medallion_assets.orchestration.reporting import asset_key, asset_options, check, table_result
 from medallion_assets.orchestration.resources import LakehouseResource
@@ -78,6 +79,7 @@ def dbt_assets(built: DbtModels, limits: DuckDBLimits, docs: DocsPlace) -> dg.As
                 result = _result(attempt.lake.open(table, version=done.versions[table.name]), done, config.trigger)
                 yield attempt.report(result) if table is last else attempt.report_other(table, result)
         _write_docs(context, built, limits, docs)
+        renew_business_page(context, lakehouse, last)
 
     return models
 

@@ -12,6 +12,7 @@ from datetime import date
 import dagster as dg
 
 from medallion_assets.contracts.pipeline import Gold, Monthly
+from medallion_assets.orchestration.assets.business import renew_business_page
 from medallion_assets.orchestration.partitions import partitioned_asset
 from medallion_assets.orchestration.reporting import Event, asset_key, asset_options, check_specs
 from medallion_assets.orchestration.resources import LakehouseResource
@@ -38,5 +39,6 @@ def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
         lakehouse: LakehouseResource,
     ) -> Iterator[Event]:
         yield from lakehouse.run(context, stage, config)
+        renew_business_page(context, lakehouse, table)
 
     return asset

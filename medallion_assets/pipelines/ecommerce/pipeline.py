@@ -40,7 +40,7 @@ REVENUE = Monthly(
     update_timers=AT_ONCE,
 )
 TOP_BRANDS = MonthTotals(
-    title="Revenue of clicks by month, and its top brands",
+    title="Revenue of clicks by month",
     table=BRAND_REVENUE,
     figure="total_revenue",
     unit="USD",
