@@ -26,7 +26,7 @@ from medallion_assets_tests.operations.dashboard.dashboard_page import (
 from medallion_assets_tests.operations.small_lakehouse import FIRST
 
 SECTIONS = {
-    "freshness": ("gold.customer_ltv stale 30 h 24 h", "silver.customer_transactions 3 h"),
+    "freshness": ("serving.daily_sales_metrics stale 30 h 26 h", "silver.customer_transactions unknown 24 h"),
     "stages": ("silver.customer_transactions failed 2026-03-02 10:00 1 of 2 60.0 s 97.00%",),
     "incidents": ("2026-03-02 10:00 silver.customer_transactions the gate stopped it 0.60 currency_unsupported: 40",),
     "alerts": ("2026-03-02 11:00 warning gold a table is stale look",),
@@ -37,7 +37,7 @@ SECTIONS = {
     "records": ("100 in · 97 out · 3 quarantined",),
     "publishing": ("last 450 of 500 WCU a second; 0 of 1 over budget",),
     "failures": ("2026-03-02 10:00 silver.customer_transactions failed 2026-03-01 could not refine run-2, attempt 1",),
-    "head": ("As of 2026-03-02 12:00:00 UTC (Mon 02 Mar, 04:00 PST)", "gold.customer_ltv is stale"),
+    "head": ("As of 2026-03-02 12:00:00 UTC (Mon 02 Mar, 04:00 PST)", "serving.daily_sales_metrics is stale"),
 }
 ATTACK = "<img src=x onerror=alert(1)></script><script>alert(2)</script>{{ 7 * 7 }}"
 

@@ -42,7 +42,7 @@ def test_the_ui_links_to_the_page(tmp_path: Path, dagster_instance: dg.DagsterIn
     assert shown["dashboard"] == dg.MetadataValue.url(page.as_uri())
     assert shown["size_bytes"].value == page.stat().st_size
     assert "tables stale" in shown["summary"].value
-    assert "- `gold.customer_ltv is stale" in shown["summary"].value
+    assert "- `serving.daily_sales_metrics is stale" in shown["summary"].value
 
 
 def test_before_it_ever_ran_the_ui_says_where_the_page_will_be() -> None:
