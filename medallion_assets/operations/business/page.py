@@ -38,7 +38,7 @@ def business_page(lakehouse: Lakehouse, now: datetime) -> str:
         TransientError: the storage did not answer.
     """
     look = OneLook.at(lakehouse)
-    reached, identity = reaches(look.catalog, read_checkpoints(look)), read_identity(look)
+    reached, identity = reaches(read_checkpoints(look)), read_identity(look)
     return render_page(
         "business/page.html",
         title=TITLE,

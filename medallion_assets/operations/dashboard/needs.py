@@ -172,13 +172,15 @@ def _stale(facts: Facts, known: Iterable[Stage], tables: set[str]) -> Iterator[N
         roots.setdefault(root, stage)
     for root, names in behind.items():
         found = fresh[root]
-        age = "never" if found.last_refreshed is None else f"{format_age(facts.now - found.last_refreshed)} ago"
+        behind = found.behind(facts.now)
+        reach = "no data yet" if behind is None else f"its data are {format_age(behind)} behind"
         yield Need(
             where=root,
-            what=f"stale: last refreshed {age}, limit {found.sla_hours:g} h",
-            do="see that the daemon is up and that exports arrive; or run it now",
+            what=f"stale: {reach}, limit {found.sla_hours:g} h",
+            do="see whether exports arrive and join up (`medallion exports verify`), and whether the daemon is up; "
+            "or run it now",
             command=commands.materialize(roots[root]),
-            since=found.last_refreshed,
+            since=found.covered_until,
             also=tuple(names[1:]),
         )
 

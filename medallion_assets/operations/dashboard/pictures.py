@@ -129,22 +129,29 @@ def _quality(history: QualityHistory, since: datetime, until: datetime) -> Pictu
 
 
 def _delay(delay: Delay, since: datetime, until: datetime) -> Picture:
-    ages = [age for _, age in delay.ages]
+    ages, limit = [age for _, age in delay.ages], delay.limit_seconds
     median = sorted(ages)[len(ages) // 2]
+    parts = [f"median {short_seconds(median)}, longest {short_seconds(max(ages))}, last {short_seconds(ages[-1])}"]
+    if limit is not None:
+        parts.append(f"{sum(age > limit for age in ages):,} of {len(ages):,} over {short_seconds(limit)}")
     return Picture(
         title=breakable(delay.table),
-        note=f"median {short_seconds(median)}, longest {short_seconds(max(ages))}, last {short_seconds(ages[-1])}",
+        note="; ".join(parts),
         drawing=time_chart(
             since,
             until,
-            fitting_powers(min(ages), max(ages)),
+            fitting_powers(min(ages), max([*ages, limit or 0.0])),
             points=[
                 Point(at=at, value=age, look="one", text=f"{_minute(at)}: {short_seconds(age)} after the export")
                 for at, age in delay.ages
             ],
+            lines=[Line(places=[(since, limit), (until, limit)], look="limit")] if limit else [],
             written=short_seconds,
         ),
-        legend=(Key(look="one", shape="point", text="a publish: from the newest export's time to readers"),),
+        legend=(
+            Key(look="one", shape="point", text="a publish: from the newest export's time to readers"),
+            *([Key(look="limit", shape="line", text="limit")] if limit else []),
+        ),
     )
 
 

@@ -25,6 +25,7 @@ from pydantic import Field
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.coverage_notes import noted_coverage
 from medallion_assets.deriving.dbt.docs_place import DocsPlace
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, expect_models, read_specs
 from medallion_assets.errors import MedallionError
@@ -124,7 +125,7 @@ def _asset(built: DbtModels, spec: ModelSpec, table: Table, docs: DocsPlace) -> 
     """The asset of a model, as its contract says unless the project or a translator of its own says otherwise."""
     shown = spec.shown
     kinds = set(shown.kinds) or KINDS
-    options = asset_options(table, kinds=kinds, freshness_hours=built.freshness_hours)
+    options = asset_options(table, kinds=kinds)
     said = {"description": shown.description, "owners": list(shown.owners), "group_name": shown.group}
     options |= {name: value for name, value in said.items() if value}
     return dg.AssetSpec(
@@ -164,6 +165,7 @@ def _result(snapshot: Any, done: "Refreshed", trigger: TriggerContext) -> dg.Mat
         snapshot,
         rows_in=done.rows_in,
         rows_out=staged.rows,
+        covered_until=str(noted_coverage(snapshot)),
         trigger=shown(trigger),
         release=done.release.release_id if done.release else None,
         months=_months(done),

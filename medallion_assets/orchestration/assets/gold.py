@@ -29,7 +29,7 @@ def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
     @partitioned_asset(
         first_day,
         months,
-        **asset_options(table, freshness_hours=gold.freshness_hours, is_parallel=months is not None),
+        **asset_options(table, is_parallel=months is not None),
         check_specs=check_specs(table, checks, blocking=checks),
         deps=[asset_key(gold.source)],
     )

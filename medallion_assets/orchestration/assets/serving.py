@@ -30,7 +30,7 @@ def serving_asset(what: pipeline.Published, first_day: date) -> dg.AssetsDefinit
     @partitioned_asset(
         first_day,
         None,
-        **asset_options(table, kinds={"dynamodb", "serving"}, freshness_hours=what.freshness_hours),
+        **asset_options(table, kinds={"dynamodb", "serving"}),
         check_specs=check_specs(table, CHECKS),
         deps=[asset_key(what.gold.table)],
     )
