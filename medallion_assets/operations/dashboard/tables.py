@@ -13,7 +13,7 @@ from enum import StrEnum
 from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.dashboard.needs import Need
 from medallion_assets.operations.monitoring import Freshness
-from medallion_assets.operations.sections import format_age, format_minute
+from medallion_assets.operations.sections import format_minute
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.status import StageStatus
 
@@ -62,7 +62,7 @@ def table_states(facts: Facts, needs: list[Need]) -> list[TableState]:
         refreshed = fresh[name].last_refreshed
         age = None if refreshed is None else facts.now - refreshed
         causes = [need for need in needs if need.where == name]
-        mood, state, reason = _state(fresh[name], done[name], facts.now, causes)
+        mood, state, reason = _state(fresh[name], done[name], causes)
         lines.append(
             TableState(
                 table=name,
@@ -81,14 +81,12 @@ def table_states(facts: Facts, needs: list[Need]) -> list[TableState]:
     return lines
 
 
-def _state(fresh: Freshness, done: StageStatus, now: datetime, causes: list[Need]) -> tuple[Mood, str, str]:
+def _state(fresh: Freshness, done: StageStatus, causes: list[Need]) -> tuple[Mood, str, str]:
     """What is worst about a table comes first."""
     if done.is_broken and done.last is not None:
         return Mood.BAD, done.last.outcome.value, f"last attempt, {format_minute(done.last.started_at)}"
     if fresh.is_stale:
-        behind = fresh.behind(now)
-        reach = "no data yet" if behind is None else f"{format_age(behind)} behind"
-        return Mood.BAD, "stale", f"{reach}, limit {fresh.sla_hours:g} h"
+        return Mood.BAD, "stale", "no data yet" if fresh.covered_until is None else "further behind than its limit"
     if any(need.is_urgent for need in causes):
         return Mood.BAD, "waits", "for a person"
     if fresh.last_refreshed is None:

@@ -42,7 +42,7 @@ SECTIONS = {
     ),
     "tables": (
         "silver.customer_transactions failed: last attempt, 2026-03-02 10:00 (1) 3 h ago 97.00%",
-        "serving.daily_sales_metrics stale: 30 h behind, limit 26 h (1) 2026-03-01 06:00 30 h of 26 h",
+        "serving.daily_sales_metrics stale: further behind than its limit (1) 2026-03-01 06:00 30 h of 26 h",
     ),
     "quality": ("97.00% good in 7 days, threshold 98.00%, 1 export held at the gate", "e2 2026-03-02 09:00 55.00%"),
     "quarantine": ("currency_unsupported silver.customer_transactions 20 held at the gate 0 20",),
