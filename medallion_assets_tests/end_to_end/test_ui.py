@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -71,6 +72,10 @@ def test_it_shows_and_starts_nothing_unless_told_to(ui: Ui) -> None:
     started = [" ".join(one.cmdline()) for one in family if str(ui.home) in one.environ().get("MEDALLION_HOME", "")]
     assert [command for command in started if "page_server" in command]
     assert [command for command in started if "_daemon" in command] == []
+
+    printed = re.search(r"http://\S+/dashboard\.html", (ui.home.parent / "log").read_text())
+    assert printed is not None
+    assert "Nothing needs a person." in requests.get(printed[0], timeout=60).text
 
     lakehouse, bronze = (
         Lakehouse(catalog=CATALOG, url=load_settings({"MEDALLION_HOME": str(ui.home)}).lakehouse_url),

@@ -26,6 +26,8 @@ from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 
 EVERY_PIPELINE = Catalog((TRANSACTIONS, STAR_SCHEMA, ECOMMERCE))
 FIRST, SECOND = date(2026, 2, 23), date(2026, 3, 1)
+FIRST_ORDERS = (date(2026, 1, 5), date(2025, 12, 5), date(2026, 1, 7), date(2026, 1, 9))
+LAST_ORDERS = (date(2026, 2, 20), date(2026, 1, 30), date(2026, 2, 1), date(2026, 1, 31))
 
 
 def empty_lakehouse(folder: Path) -> Lakehouse:
@@ -63,8 +65,8 @@ def plant_everything(lakehouse: Lakehouse, *, text: str = "") -> None:
                     "customer_id": f"c{number}{text}",
                     "rfm_segment": segment,
                     "lifetime_value": 10 * number,
-                    "first_order_date": date(2026, number, 5),
-                    "last_order_date": date(2026, number, 20),
+                    "first_order_date": FIRST_ORDERS[number - 1],
+                    "last_order_date": LAST_ORDERS[number - 1],
                 }
                 for number, segment in enumerate(held, start=1)
                 if segment

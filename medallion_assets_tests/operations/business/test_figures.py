@@ -79,9 +79,8 @@ def test_cohorts_are_those_who_came_in_one_month(gold: Lakehouse) -> None:
     assert isinstance(MEMBERS, Members)
     cohorts = [(c.month, c.members, c.active, c.average_value) for c in read_members(gold, MEMBERS).cohorts]
     assert cohorts == [
-        (date(2026, 1, 1), 1, 0, 10),
-        (date(2026, 2, 1), 1, 1, 20),
-        (date(2026, 4, 1), 1, 1, 40),
+        (date(2025, 12, 1), 1, 0, 20),
+        (date(2026, 1, 1), 2, 2, 25),
     ]
 
 
