@@ -66,7 +66,7 @@ test: $(INSTALLED) ## run the tests but the slow ones; what needs a service that
 test-unit: $(INSTALLED) ## of these, what is about one room: no Dagster, no service, no exports from end to end; a minute
 	$(QUICK) "not slow and not flow and not service" $(addprefix medallion_assets_tests/,$(UNITS))
 
-test-all: $(INSTALLED) ## run all tests, as CI does: slow ones too, and properties on twenty times as many histories
+test-all: $(INSTALLED) ## run all tests, as CI does: slow ones too, and properties on seven times as many histories
 	$(PYTEST)
 
 test-spark: $(INSTALLED) ## the tests of Silver and Gold once more, on Spark (make setup-spark, Java 17); minutes

@@ -34,6 +34,7 @@ assert not {"dagster", "polars", "deltalake", "boto3", "duckdb"} & set(sys.modul
         assert command in done.stdout
 
 
+@pytest.mark.slow
 def test_no_command_loads_dagster(lakehouse: Lakehouse) -> None:
     """Dagster takes seconds to load, and none of these needs it."""
     commands = [

@@ -99,6 +99,7 @@ def test_a_database_whose_disk_is_full_is_not_well_though_it_answers(small_disk:
     assert parts["postgresql"]["do"] == "free space on its disk; everything goes on by itself then"
 
 
+@pytest.mark.slow
 def test_a_place_without_room_is_told(small_disk: SmallDisk) -> None:
     places = {"DAGSTER_HOME": str(small_disk.path / "not" / "made yet"), "MEDALLION_LAKEHOUSE_URL": "s3://lake/tables"}
     code, parts = health("--only", "disk", **places)
@@ -169,6 +170,7 @@ def test_a_wrong_setting_is_told() -> None:
     assert "MEDALLION_TIMERS" in parts["settings"]["found"]
 
 
+@pytest.mark.slow
 def test_settings_with_which_no_run_can_work_are_not_well() -> None:
     """They are allowed values; Spark's packages are missing, or nobody is at the master, and there is no such table."""
     master = f"spark://127.0.0.1:{free_port()}"
@@ -180,6 +182,7 @@ def test_settings_with_which_no_run_can_work_are_not_well() -> None:
     assert (code, "names 'silvr'" in parts["settings"]["found"]) == (1, True)
 
 
+@pytest.mark.slow
 def test_triggers_are_told_and_must_be_set() -> None:
     """An operator whose units are of an earlier release sees why nothing starts, and what to do."""
     code, parts = health("--only", "settings", MEDALLION_HOME="/srv/of-mine", MEDALLION_TRIGGERS="on")

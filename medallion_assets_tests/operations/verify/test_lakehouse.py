@@ -258,6 +258,7 @@ def test_any_history_is_sound(history: History) -> None:
         assert (answer.findings, answer.notes) == ([], [])
 
 
+@pytest.mark.slow
 def test_a_rebuild_that_was_cut_off_before_its_quarantine_is_found(lakehouse: Lakehouse) -> None:
     """Also under an unchanged contract, whose fingerprints do not differ."""
     rebuild_judged(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), why="once", now=NOW)

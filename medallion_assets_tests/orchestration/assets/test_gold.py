@@ -151,6 +151,7 @@ def test_a_row_too_many_or_too_few_is_found(graph: Graph) -> None:
     assert [verdicts(DAILY_SALES, found)["revenue_reconciles"] for found in audits] == [False, False]
 
 
+@pytest.mark.slow
 def test_every_as_of_day_of_a_run_is_audited(graph: Graph) -> None:
     """G3: not the last one alone."""
     days = [DAY, DAY + timedelta(days=1)]

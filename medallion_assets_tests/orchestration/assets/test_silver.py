@@ -169,6 +169,7 @@ def test_a_run_that_finds_no_new_records_warns(graph: Graph) -> None:
     assert graph.run("bronze/customer_transactions", TRANSACTIONS).figures(*NEW) == {"records": 0, "bronze_loaded": 0}
 
 
+@pytest.mark.slow
 def test_records_of_an_export_that_fails_or_is_left_out_are_new_as_well(graph: Graph) -> None:
     """The gate speaks for them; a second warning would mislead."""
     land(graph, base(), window(1))
