@@ -19,6 +19,8 @@ from medallion_assets.engines.choice import engine_of
 from medallion_assets.operations.alerts.queries import read_query_alerts
 from medallion_assets.operations.fetching import fetched_tables
 from medallion_assets.orchestration.assets.bronze import bronze_asset
+from medallion_assets.orchestration.assets.business import KEY as BUSINESS
+from medallion_assets.orchestration.assets.business import business_asset
 from medallion_assets.orchestration.assets.dashboard import KEY as DASHBOARD
 from medallion_assets.orchestration.assets.dashboard import dashboard_asset
 from medallion_assets.orchestration.assets.dbt import dbt_assets
@@ -76,6 +78,7 @@ def build_defs(
             *(serving_asset(published, first_day) for published in catalog.published),
             *operations_assets(),
             dashboard_asset(settings),
+            *([business_asset(settings)] if catalog.pictures else []),
             *([query_alerts_asset(settings, queries)] if queries else []),
             incident,
         ],
@@ -100,7 +103,7 @@ def build_defs(
         jobs=[
             *jobs(catalog),
             *(job for pipeline in catalog.pipelines for job in fetch_jobs(pipeline)),
-            monitor_job(also=[DASHBOARD]),
+            monitor_job(also=[DASHBOARD, *([BUSINESS] if catalog.pictures else [])]),
             diagnose_job(),
             *([query_alerts_job(queries)] if queries else []),
         ],

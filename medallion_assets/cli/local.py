@@ -82,7 +82,7 @@ def pages(
     port: Annotated[int, typer.Option(help="The port of the pages.")] = 3001,
     host: Annotated[str, typer.Option(help="The address to listen at; who reaches it, reads the pages.")] = "127.0.0.1",
 ) -> None:
-    """Serve the dashboard until Ctrl-C, as of the moment at which somebody looks at it. It writes nothing."""
+    """Serve the dashboard and the business figures until Ctrl-C, as of the moment you look. It writes nothing."""
     with Terminal(as_json=False) as terminal:
         import threading
         from contextlib import suppress

@@ -19,15 +19,19 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from runpy import run_module
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from medallion_assets.cli.web_ui import HOST
 from medallion_assets.errors import MedallionError
 from medallion_assets.settings import Settings, load_settings
 
+if TYPE_CHECKING:  # it takes a while to import, and a command that is refused need not wait for it
+    from medallion_assets.delta.table import Lakehouse
+
 KEPT_SECONDS = 10.0
 """Who asks again so soon is given the same page."""
-DASHBOARD = "/dashboard.html"
+DASHBOARD, BUSINESS = "/dashboard.html", "/business.html"
 Make = Callable[[], str]
 
 
@@ -118,21 +122,31 @@ def served_pages(settings: Settings, *, port: int, host: str = HOST) -> Iterator
 
 def pages_of(settings: Settings) -> dict[str, Make]:
     """What makes each page, by its path."""
-    return {DASHBOARD: lambda: _dashboard(settings)}
+    return {DASHBOARD: lambda: _dashboard(settings), BUSINESS: lambda: _business(settings)}
 
 
 def _dashboard(settings: Settings) -> str:
-    from medallion_assets.contracts.catalog import load_catalog
-    from medallion_assets.delta.table import Lakehouse
     from medallion_assets.operations.dashboard.facts import read_facts
     from medallion_assets.operations.dashboard.page import render
 
-    lakehouse = Lakehouse(
+    return render(read_facts(_lakehouse(settings), datetime.now(UTC)), ui_url=settings.ui_url)
+
+
+def _business(settings: Settings) -> str:
+    from medallion_assets.operations.business.page import business_page
+
+    return business_page(_lakehouse(settings), datetime.now(UTC))
+
+
+def _lakehouse(settings: Settings) -> Lakehouse:
+    from medallion_assets.contracts.catalog import load_catalog
+    from medallion_assets.delta.table import Lakehouse
+
+    return Lakehouse(
         url=settings.lakehouse_url,
         storage_options=settings.storage_options,
         catalog=load_catalog(settings.pipelines),
     )
-    return render(read_facts(lakehouse, datetime.now(UTC)), ui_url=settings.ui_url)
 
 
 def main(arguments: list[str]) -> None:

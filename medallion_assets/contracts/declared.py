@@ -7,18 +7,19 @@ Does not: any single table, how a table of a kind is kept right, or where it is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.contracts.months import Months
+from medallion_assets.contracts.moments import end_of_business_day
+from medallion_assets.contracts.months import Months, month_after
 from medallion_assets.contracts.policies import (
     ARRIVAL_TIMERS,
     GATE,
+    GOLD_FRESHNESS_HOURS,
     LOADING_LIMITS,
     GatePolicy,
     Limits,
@@ -181,6 +182,11 @@ class Daily(Policies):
     compute: Callable[[Frame], Frame]
     grouped_by: tuple[str, ...] = ()
     reconciled: Reconciled | None = None
+    freshness_hours: float | None = GOLD_FRESHNESS_HOURS
+
+    def end_of(self, day: date) -> datetime:
+        """The moment after a partition."""
+        return end_of_business_day(day)
 
     def __post_init__(self) -> None:
         """Refuse columns that are not there, as a PermanentError."""
@@ -189,9 +195,17 @@ class Daily(Policies):
 
 @dataclass(frozen=True, kw_only=True)
 class Monthly(Daily):
-    """A Gold table whose month follows from that month of `source` alone; its partitions are first days of months."""
+    """A Gold table whose month follows from that month of `source` alone; its partitions are first days of months.
+
+    Nothing promises when a month comes in, unless `freshness_hours` does.
+    """
 
     months: Months
+    freshness_hours: float | None = None
+
+    def end_of(self, day: date) -> datetime:
+        """The moment after a month, which is one in UTC."""
+        return datetime.combine(month_after(day), time(), UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +226,11 @@ class AsOf(Policies):
     base_grouped_by: tuple[str, ...] = ()
     keep_days: int = AS_OF_KEEP_DAYS
     reconciled: Reconciled | None = None
+    freshness_hours: float | None = GOLD_FRESHNESS_HOURS
+
+    def end_of(self, day: date) -> datetime:
+        """The moment after the day as of which a partition is."""
+        return end_of_business_day(day)
 
     def __post_init__(self) -> None:
         """Refuse columns that are not there, as a PermanentError."""
@@ -225,71 +244,3 @@ def _expect_columns(table: Table, source: Table, names: tuple[str, ...], what: s
 
 
 Gold = Daily | AsOf
-
-
-DBT_LIMITS = Limits(time_limit_seconds=7200)
-"""A build of six million order lines takes a minute or two."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ByMonth:
-    """What lets single months of dbt models be built again: the others follow from nothing that has changed.
-
-    A month of `facts` follows from the days of that month of each of `sources`, which have a partition a day, and from
-    the members that it names: `members` says for each other source, by its name, the column that facts and source call
-    a member by. Every model with a partition by month follows from that month's facts. `keys` are the columns of facts
-    that name rows of a dimension: those of months that stay must still be there.
-    """
-
-    facts: Table
-    sources: tuple[Table, ...]
-    members: Mapping[str, str]
-    keys: Mapping[str, Table]
-
-    @property
-    def source_names(self) -> frozenset[str]:
-        """The names of the sources by days."""
-        return frozenset(source.name for source in self.sources)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DbtModels(Policies):
-    """Gold tables that a dbt project makes of tables before them, all of them in one build (rule D8).
-
-    `project` is the folder of the project, which reads each of `sources` as `source('<layer>', '<name>')`. Published
-    are the models that `models` are the contracts of, in this order: dimensions before the facts that name them. A
-    model is called like its table, without the layer. Models that have none are the project's own. `generated` are
-    files of the project, by their path below it, whose text is made when it is prepared, like that of its sources.
-    With `by_month` a build may be of few months; without it everything is built each time. `translator` is
-    `module:NAME` of a subclass of dagster-dbt's DagsterDbtTranslator, for what the UI shows of models and tests.
-    """
-
-    name: str
-    project: Path
-    sources: tuple[Table, ...]
-    models: tuple[Table, ...]
-    generated: Mapping[str, Callable[[], str]] = field(default_factory=dict)
-    by_month: ByMonth | None = None
-    translator: str | None = None
-    limits: Limits = DBT_LIMITS
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be published.
-
-        Raises:
-            PermanentError: with the declaration, and what is wrong.
-        """
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name) or not self.models or not self.sources:
-            raise PermanentError(
-                f"the dbt models {self.name!r} cannot be kept",
-                expected="a name of small letters, digits and _, at least one source and at least one model",
-                found=f"sources={len(self.sources)}, models={len(self.models)}",
-                do="correct DbtModels(...), where the pipeline declares them",
-            )
-        for table in self.models:
-            if table.layer != "gold" or not table.key:
-                raise table.wrong("a table of Gold with a key, for a model to be published as", table.name)
-
-    def model(self, name: str) -> Table:
-        """The contract of the published model of that name; KeyError when there is none."""
-        return {table.short_name: table for table in self.models}[name]

@@ -1,4 +1,4 @@
-"""Moments: between a UTC datetime and the microseconds since 1970 in which records are ordered.
+"""Moments: between a UTC datetime and the microseconds since 1970 in which records are ordered, or a business day.
 
 Belongs here: the conversions, and what of them a Python datetime can hold.
 Does not: which moment counts for what (contracts.batch, refining).
@@ -6,7 +6,10 @@ Does not: which moment counts for what (contracts.batch, refining).
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_MICROS, LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999
@@ -21,3 +24,8 @@ def micros(moment: datetime) -> int:
 def moment(micros: int) -> datetime:
     """Microseconds since 1970 as a moment: the first or last one that Python can hold, where it lies beyond."""
     return EPOCH + timedelta(microseconds=max(FIRST_MICROS, min(micros, LAST_MICROS)))
+
+
+def end_of_business_day(day: date) -> datetime:
+    """The first moment after a business day, in UTC."""
+    return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(BUSINESS_TIME_ZONE)).astimezone(UTC)

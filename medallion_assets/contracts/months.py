@@ -46,6 +46,11 @@ def month_before(day: date) -> date:
     return _month(_number(day) - 1)
 
 
+def month_after(day: date) -> date:
+    """The month after that of a day."""
+    return _month(_number(day) + 1)
+
+
 def months_of(days: Iterable[date]) -> list[date]:
     """Those of some days that name a month, ascending."""
     return sorted({day for day in days if day == first_day(day)})

@@ -10,11 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from medallion_assets.contracts.dbt_models import ByMonth, DbtModels
 from medallion_assets.contracts.declared import (
     AsOf,
-    ByMonth,
     Daily,
-    DbtModels,
     Derived,
     Gold,
     Loaded,

@@ -95,13 +95,22 @@ GATE = GatePolicy()
 """Of a loaded table, unless its declaration says otherwise."""
 
 
+FRESHNESS_HOURS = 24.0
+"""How far behind now an exported table, and Silver, may be, unless their declaration says otherwise (rule V4)."""
+GOLD_FRESHNESS_HOURS = 26.0
+"""The same of Gold and what is published: days are closed an hour after their end, and a day may have 25 hours."""
+
+EXPORT_AGE_HOURS = 6.0
+"""How old an export may be once readers see what it changed, unless the declaration says otherwise (rule V5)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Policies:
     """How the stage of a table is run: `update_timers` delay what an update of a source starts.
 
-    `freshness_hours` is the age at which the table counts as stale; None when nothing promises one.
+    `freshness_hours` is how far behind now its data may reach (rule V4); None when nothing promises it.
     """
 
     update_timers: Timers = UPDATE_TIMERS
     limits: Limits = Limits()
-    freshness_hours: float | None = None
+    freshness_hours: float | None = FRESHNESS_HOURS

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from medallion_assets.contracts.declared import AsOf, Daily
-from medallion_assets.contracts.policies import Limits
+from medallion_assets.contracts.policies import EXPORT_AGE_HOURS, GOLD_FRESHNESS_HOURS, Limits
 from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
 
 SERVING_LIMITS = Limits(retries=2)
@@ -20,13 +20,17 @@ AS_OF_DATE, GOLD_VERSION = "as_of_date", "gold_version"
 
 @dataclass(frozen=True, kw_only=True)
 class PublishDays:
-    """Each day of a Gold table as rows of a DynamoDB table, whole or not at all (rule P1)."""
+    """Each day of a Gold table as rows of a DynamoDB table, whole or not at all (rule P1).
+
+    `export_age_hours` is how old an export may be once readers see what it changed (rule V5); None: as old as it is.
+    """
 
     gold: Daily
     to: str
     description: str = ""
     limits: Limits = SERVING_LIMITS
-    freshness_hours: float | None = 24
+    freshness_hours: float | None = GOLD_FRESHNESS_HOURS
+    export_age_hours: float | None = EXPORT_AGE_HOURS
 
     @property
     def row_columns(self) -> tuple[str, ...]:
@@ -59,6 +63,7 @@ class PublishItems:
     """A Gold table as of days as the items of a DynamoDB table: the latest state of each key (rule P2).
 
     `without` are columns that are not stored: those that only the clock changes are the reader's to compute.
+    `export_age_hours` as in PublishDays.
     """
 
     gold: AsOf
@@ -66,7 +71,8 @@ class PublishItems:
     without: tuple[str, ...] = ()
     description: str = ""
     limits: Limits = SERVING_LIMITS
-    freshness_hours: float | None = 24
+    freshness_hours: float | None = GOLD_FRESHNESS_HOURS
+    export_age_hours: float | None = EXPORT_AGE_HOURS
 
     def __post_init__(self) -> None:
         """Refuse keys that a DynamoDB table of ours cannot have.

@@ -203,6 +203,10 @@ class Source(Protocol):
         """Whether what arrives mostly has a greater id than what came before: then looking there first is worth it."""
         ...
 
+    def covered(self, batches: Sequence[Batch]) -> list[Batch]:
+        """The batches, each with the window that it covers as the source declares it (rule V1); others are left out."""
+        ...
+
     def of(self, table: Table, months: Months | None = None) -> Source:
         """The source as that of one table, which may have to know what is read, and which months there are."""
         ...

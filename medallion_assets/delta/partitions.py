@@ -6,7 +6,7 @@ Does not: which days, or what is in them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 import polars as pl
@@ -46,23 +46,25 @@ def replace_days(
     *,
     source: SourceVersion,
     outdated: Iterable[date] = (),
+    notes: Mapping[str, object] | None = None,
 ) -> int:
     """Put staged files in the place of everything that some days hold, in one commit; give its version.
 
     `base` was opened before `source` was, of which the files were made: so a commit of older figures
     over newer ones is noticed. Commits of other days are no hindrance. Days that are `outdated` are removed. The commit
-    says which days it replaced and which it removed: the log is the ledger of what was built from which source.
+    says which days it replaced and which it removed: the log is the ledger of what was built from which source. It says
+    `notes` as well.
 
     Raises:
         CommitConflictError: another writer committed figures of a newer source meanwhile; compute again.
     """
     days, staged, outdated = sorted(days), list(staged), sorted(outdated)
-    notes = {**source_notes(source), REPLACED: days, REMOVED: outdated}
+    said = {**source_notes(source), REPLACED: days, REMOVED: outdated, **(notes or {})}
     snapshot = base
     for attempt in range(COMMIT_ATTEMPTS):
         removed = snapshot.partition_files([*days, *outdated])["path"].to_list() if snapshot.files.height else []
         try:
-            return snapshot.commit(staged, remove=removed, metadata=notes)
+            return snapshot.commit(staged, remove=removed, metadata=said)
         except CommitConflictError:
             snapshot = base.lakehouse.open(base.table)
             newer = commits_since(snapshot, base.version)

@@ -12,6 +12,7 @@ from datetime import date
 
 from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.coverage_notes import covered_by_days
 from medallion_assets.delta.partitions import held_days, replace_days, stage_day
 from medallion_assets.delta.source_versions import SourceVersion
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -51,7 +52,8 @@ def _build(lakehouse: Lakehouse, gold: Gold, days: Sequence[date], progress: Cal
                 files.append(file)
         rows_in = computed.rows_in(days)
     outdated = _outdated(gold, table, source) - set(days)
-    version = replace_days(table, days, files, source=SourceVersion.of(source), outdated=outdated)
+    covered = covered_by_days(table, source, map(gold.end_of, days))
+    version = replace_days(table, days, files, source=SourceVersion.of(source), outdated=outdated, notes=covered)
     return Built(version=version, rows_in=rows_in, rows_out=sum(file.rows for file in files))
 
 

@@ -16,6 +16,7 @@ import polars as pl
 from medallion_assets.contracts.pipeline import Derived, Lookup
 from medallion_assets.delta.commit_notes import RESTATED, restated_since
 from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.coverage_notes import covered_with
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.partitions import held_days
 from medallion_assets.delta.replacement import REBUILT_NOTE, Progress, Replacement
@@ -57,8 +58,8 @@ class Sources:
 
     @property
     def notes(self) -> dict[str, object]:
-        """What a commit notes about each source."""
-        return source_commits(*map(SourceVersion.of, self.snapshots))
+        """What a commit notes about its sources, and how far it reaches with them."""
+        return {**source_commits(*map(SourceVersion.of, self.snapshots)), **covered_with(self.snapshots)}
 
     def lookups(self) -> Iterator[tuple[Lookup, Snapshot]]:
         """Each table that rows are looked up in."""

@@ -18,6 +18,7 @@ from medallion_assets.delta.commit_notes import commit_note, last_commit
 from medallion_assets.delta.committing import COMMIT_ID
 from medallion_assets.delta.source_versions import SOURCE_NOTE, taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.operations.coverage import read_coverage
 from medallion_assets.operations.monitoring import Checkpoint
 from medallion_assets.operations.pipeline_runs import StageAttempt, day_ranges, last_successes
 from medallion_assets.operations.refused_tables import find_readable
@@ -38,8 +39,12 @@ def read_checkpoints(lakehouse: Lakehouse) -> list[Checkpoint]:
         TransientError: the storage did not answer.
     """
     published = last_successes(lakehouse, [published.table.name for published in lakehouse.catalog.published])
+    coverage = read_coverage(lakehouse)
     return [
-        _published(stage, published) if stage.kind == "serving" else _committed(lakehouse, stage)
+        replace(
+            _published(stage, published) if stage.kind == "serving" else _committed(lakehouse, stage),
+            covered_until=coverage[stage.table.name].until,
+        )
         for stage in stages(lakehouse.catalog)
     ]
 
@@ -75,12 +80,11 @@ def _loaded(bronze: Snapshot, found: Checkpoint) -> Checkpoint:
     exports = exports_in(bronze, bronze.lakehouse.catalog.loaded_by(bronze.table.short_name).source)
     if not exports:
         return found
-    covered_until = max(export.covers_until for export in exports)
-    return replace(found, watermark=exports[-1].id, covered_until=covered_until)
+    return replace(found, watermark=exports[-1].id)
 
 
 def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
-    """Silver: the version of Bronze up to which every export is settled, and how far their chain reaches."""
+    """Silver: the version of Bronze up to which every export is settled, and how many wait."""
     table, lakehouse = silver.table, silver.lakehouse
     bronze = find_readable(lakehouse, bronze_table(table.short_name))
     if bronze is None:
@@ -91,7 +95,6 @@ def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
     return replace(
         found,
         watermark=_watermark(silver, bronze),
-        covered_until=ledger.covered,
         last_day=_last_day(silver),
         waiting=len(ledger.pending),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
 from medallion_assets.delta.commits import until_committed
@@ -24,7 +24,9 @@ class Checkpoint:
     stage: Annotated[str, "the table that the stage writes: layer.table"]
     last_success: Annotated[datetime | None, "when it last committed or published; null: never"] = None
     watermark: Annotated[str | None, "the last export, or source@version, that is in; null: nothing yet"] = None
-    covered_until: Annotated[datetime | None, "Bronze and Silver: no write before this is missing"] = None
+    covered_until: Annotated[datetime | None, "no write before this is missing; null: nothing covered, or unknown"] = (
+        None
+    )
     last_day: Annotated[date | None, "the last business day that it holds or published"] = None
     waiting: Annotated[int | None, "exports or source versions that are not in; null: not known here"] = None
     table_version: Annotated[int | None, "the table's version; serving: the Gold version published"] = None
@@ -34,13 +36,31 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
-    """How fresh a table is."""
+    """How fresh a table is: how far its data reach, against how far they have to (rule V4)."""
 
     table: Annotated[str, "layer.table"]
     last_refreshed: Annotated[datetime | None, "the last commit, or attempt that succeeded; null: never"]
     row_count: Annotated[int | None, "rows as the log says, tombstones too; null: not made, or serving"]
-    sla_hours: Annotated[float | None, "the age at which it counts as stale; null: nothing promises one"]
-    is_stale: Annotated[bool, "whether it is older than that"]
+    sla_hours: Annotated[float | None, "how far behind its data may be; null: nothing promises it"]
+    is_stale: Annotated[bool, "whether they are further behind than that"]
+    covered_until: Annotated[datetime | None, "no write before this is missing; null: nothing covered, or unknown"] = (
+        None
+    )
+    hours_since_refresh: Annotated[int | None, "whole hours since last_refreshed; null: never"] = None
+    measured_at: Annotated[datetime | None, "the end of a sample, which it is measured against; null: now"] = None
+
+    @property
+    def state(self) -> str:
+        """`fresh`, `stale`, or `unknown` where nobody says how far its data reach; empty where nothing is promised."""
+        if self.is_stale:
+            return "stale"
+        if self.sla_hours is None:
+            return ""
+        return "unknown" if self.covered_until is None else "fresh"
+
+    def behind(self, now: datetime) -> timedelta | None:
+        """How far behind its data are, against which `sla_hours` stands; None where nobody says it."""
+        return None if self.covered_until is None else (self.measured_at or now) - self.covered_until
 
 
 PIPELINE_CHECKPOINT = row_table(
@@ -52,7 +72,8 @@ PIPELINE_CHECKPOINT = row_table(
 DATA_FRESHNESS = row_table(
     Freshness,
     name="operations.data_freshness",
-    description="When every table was last refreshed, and whether that is longer ago than its declaration allows.",
+    description="How far the data of every table reach, and whether that is further behind than its declaration "
+    "allows.",
     key=("table",),
 )
 MONITORING_TABLES = (PIPELINE_CHECKPOINT, DATA_FRESHNESS)

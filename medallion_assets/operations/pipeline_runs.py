@@ -6,7 +6,7 @@ Does not: reading it for people (operations), or the attempts of which a killed 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,7 @@ from typing import Annotated
 
 import polars as pl
 
+from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.contracts.run_days import DayRange, parse_days
 from medallion_assets.delta.rows import append_rows, row_table, rows_of, scan_rows
 from medallion_assets.delta.table import Lakehouse
@@ -61,6 +62,11 @@ class StageAttempt:
     consumed_wcu: Annotated[float | None, "write capacity units that publishing was charged"] = None
     target_wcu: Annotated[float | None, "write capacity units a second that it might use"] = None
     publishing_seconds: Annotated[float | None, "of duration_seconds, those in which it wrote"] = None
+    covered_until: Annotated[datetime | None, "how far the table then reached; null: nothing, or nobody says it"] = None
+    sources_covered_until: Annotated[datetime | None, "serving: how far the sources of what it published did"] = None
+    export_age_seconds: Annotated[float | None, "serving: from the newest export's time to readers; null: none new"] = (
+        None
+    )
     peak_memory_bytes: Annotated[int | None, "the most that its process held; null when it was lost"] = None
     outcome: Annotated[Outcome, "succeeded, failed, canceled or lost"]
     error: Annotated[str | None, "what a person needs to know; null when it succeeded"] = None
@@ -126,6 +132,24 @@ def quality(attempts: pl.DataFrame) -> float | None:
     return good / int(judged["records_in"].sum()) if judged.height else None
 
 
+def last_covered(lakehouse: Lakehouse, stages: Collection[str], *, sources: bool = False) -> dict[str, Coverage]:
+    """How far each stage has ever reached, as its attempts that succeeded say; stages without one are absent.
+
+    With `sources`, how far the sources reached of what it published. Of a stage whose attempts do not say it, that is
+    not known. Days are read from the newest back, until every stage has said it.
+    """
+    column = "sources_covered_until" if sources else "covered_until"
+    found = dict[str, Coverage]()
+    for rows in _days_back(lakehouse):
+        wanted = [stage for stage in stages if not found.get(stage, UNKNOWN).is_known]
+        if not wanted:
+            break
+        reached = rows.filter(pl.col("outcome") == Outcome.SUCCEEDED, pl.col("stage").is_in(wanted))
+        for stage, until in reached.group_by("stage").agg(pl.col(column).max()).collect().iter_rows():
+            found[stage] = UNKNOWN if until is None else Coverage(until)
+    return found
+
+
 def knows_run(lakehouse: Lakehouse, run_id: str) -> bool:
     """Whether a stage of this lakehouse ever made an attempt in that run."""
     rows = scan_rows(lakehouse, PIPELINE_RUNS).filter(pl.col("run_id") == run_id)
@@ -137,12 +161,9 @@ def last_successes(lakehouse: Lakehouse, stages: Collection[str]) -> dict[str, S
 
     Days are read from the newest back, until every stage has one.
     """
-    snapshot, found = lakehouse.find(PIPELINE_RUNS), dict[str, StageAttempt]()
-    if snapshot is None:
-        return found
-    days = [day for day in reversed(snapshot.partitions) if day is not None]
-    for chunk in (days[first : first + DAYS_AT_ONCE] for first in range(0, len(days), DAYS_AT_ONCE)):
-        rows = snapshot.scan(partitions=chunk).filter(
+    found = dict[str, StageAttempt]()
+    for days in _days_back(lakehouse):
+        rows = days.filter(
             pl.col("outcome") == Outcome.SUCCEEDED, pl.col("stage").is_in(sorted(set(stages) - found.keys()))
         )
         attempts = rows_of(PIPELINE_RUNS, rows.sort(*PIPELINE_RUNS.key).collect())
@@ -150,3 +171,13 @@ def last_successes(lakehouse: Lakehouse, stages: Collection[str]) -> dict[str, S
         if found.keys() >= set(stages):
             break
     return found
+
+
+def _days_back(lakehouse: Lakehouse) -> Iterator[pl.LazyFrame]:
+    """The attempts of some days at a time, the newest first."""
+    snapshot = lakehouse.find(PIPELINE_RUNS)
+    if snapshot is None:
+        return
+    days = [day for day in reversed(snapshot.partitions) if day is not None]
+    for first in range(0, len(days), DAYS_AT_ONCE):
+        yield snapshot.scan(partitions=days[first : first + DAYS_AT_ONCE])

@@ -29,7 +29,7 @@ class Stage:
     """What writes one table: `sources` are tables of the lakehouse, none for Bronze; `job` is the one that runs it.
 
     The step that writes it is called like the table, unless it is the last of `written_with`, which one step writes.
-    The rest are its policies; only a judged table has a gate.
+    The rest are its policies; only a judged table has a gate, and only what is published an age of its exports.
     """
 
     table: Table
@@ -38,6 +38,7 @@ class Stage:
     job: str
     limits: Limits
     freshness_hours: float | None = None
+    export_age_hours: float | None = None
     gate: GatePolicy | None = None
     written_with: tuple[Table, ...] = ()
 
@@ -58,14 +59,22 @@ def stages_of(pipeline: Pipeline) -> Iterator[Stage]:
     refine, daily = pipeline.job(REFINE), closing_job(pipeline)
     for loaded in pipeline.loaded:
         bronze = bronze_table(loaded.table.short_name)
-        yield Stage(table=bronze, kind="bronze", sources=(), job=pipeline.job(INGEST), limits=loaded.loading_limits)
+        yield Stage(
+            table=bronze,
+            kind="bronze",
+            sources=(),
+            job=pipeline.job(INGEST),
+            limits=loaded.loading_limits,
+            freshness_hours=loaded.freshness_hours,
+        )
         yield Stage(kind="judged", sources=(bronze,), job=refine, gate=loaded.gate, **_policies(loaded))
     for derived in pipeline.derived:
         yield Stage(kind="derived", sources=derived.sources, job=refine, **_policies(derived))
     for gold in pipeline.gold:
         yield Stage(kind="gold", sources=(gold.source,), job=daily, **_policies(gold))
         if published := pipeline.publishing(gold):
-            yield Stage(kind="serving", sources=(gold.table,), job=daily, **_policies(published))
+            age = published.export_age_hours
+            yield Stage(kind="serving", sources=(gold.table,), job=daily, export_age_hours=age, **_policies(published))
     for built in pipeline.dbt:
         yield from dbt_stages(built, pipeline.job(DBT))
 

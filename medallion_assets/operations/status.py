@@ -153,7 +153,8 @@ def stage_status(stage: Stage, attempts: pl.DataFrame) -> StageStatus:
 def problems(fresh: Sequence[Freshness], found: Sequence[StageStatus]) -> list[str]:
     """What must not stay as it is, each with where and since when."""
     stale = [
-        f"{table.table} is stale: last refreshed {_moment(table.last_refreshed)}, limit {table.sla_hours:g} h"
+        f"{table.table} is stale: {_reach(table)}, limit {table.sla_hours:g} h; "
+        f"last refreshed {_moment(table.last_refreshed)}"
         for table in fresh
         if table.is_stale
     ]
@@ -194,6 +195,10 @@ def _became(attempt: StageAttempt) -> str:
     words = "was lost" if attempt.outcome is Outcome.LOST else "failed"
     error = attempt.error or ""
     return f"{words}: {error if len(error) <= ERROR_CHARACTERS else error[: ERROR_CHARACTERS - 1] + '…'}"
+
+
+def _reach(table: Freshness) -> str:
+    return "no data" if table.covered_until is None else f"data until {_moment(table.covered_until)}"
 
 
 def _moment(moment: datetime | None) -> str:

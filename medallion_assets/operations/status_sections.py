@@ -25,14 +25,17 @@ def status_sections(status: Status, incidents: Iterable[Incident], *, newest: st
 
 
 def freshness_section(status: Status) -> Section:
-    """How old each table is, against its limit."""
+    """How far behind the data of each table are, against their limit."""
+    ends = [fresh.measured_at for fresh in status.freshness if fresh.measured_at is not None]
+    sample = f" These are samples: they are measured against their own end, {format_minute(max(ends))}." if ends else ""
     rows = [
         Row(
             (
                 fresh.table,
-                "stale" if fresh.is_stale else "fresh" if fresh.sla_hours is not None else "",
-                "never" if fresh.last_refreshed is None else format_age(status.at - fresh.last_refreshed),
+                fresh.state,
+                "" if (behind := fresh.behind(status.at)) is None else format_age(behind),
                 "" if fresh.sla_hours is None else f"{fresh.sla_hours:g} h",
+                format_minute(fresh.covered_until),
                 format_minute(fresh.last_refreshed),
                 format_count(fresh.row_count),
             ),
@@ -44,12 +47,13 @@ def freshness_section(status: Status) -> Section:
     return Section(
         name="freshness",
         title="Freshness",
-        lead="How long ago each table was refreshed, and the age at which it counts as stale.",
+        lead="How far the data of each table reach, and how far behind they may be. Unknown is how far data reach "
+        f"whose source does not declare it.{sample}",
         nothing="No table has been made yet: load an export, or run `medallion demo`.",
         grid=Grid(
-            ("table", "state", "age", "limit", "last refreshed (UTC)", "rows"),
+            ("table", "state", "behind", "limit", "covered until (UTC)", "last refreshed (UTC)", "rows"),
             rows,
-            figures=frozenset({"age", "limit", "rows"}),
+            figures=frozenset({"behind", "limit", "rows"}),
         ),
     )
 

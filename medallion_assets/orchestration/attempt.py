@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,6 +16,7 @@ from typing import Any
 
 import dagster as dg
 
+from medallion_assets.contracts.coverage import parse_coverage
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
@@ -50,8 +51,13 @@ FIGURES = {
     "consumed_wcu": "consumed_wcu",
     "target_wcu": "target_wcu",
     "publishing_seconds": "publishing_seconds",
+    "covered_until": "covered_until",
+    "sources_covered_until": "sources_covered_until",
+    "export_age_seconds": "export_age_seconds",
 }
 """What a materialization's metadata calls the columns of operations.pipeline_runs."""
+MOMENTS = ("covered_until", "sources_covered_until")
+"""Columns with moments, which reports give as text: they may come from another machine."""
 ENDING = dg.DagsterEventType.RUN_CANCELING
 
 
@@ -135,10 +141,10 @@ class Attempt:
             error=error,
             error_kind=kind,
             export_id=export_id,
-            **{"peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, **self._figures},
+            **{"peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, **_typed(self._figures)},
         )
         others = self._others if outcome is Outcome.SUCCEEDED else {}
-        rows = [row, *(replace(row, stage=stage, **figures) for stage, figures in others.items())]
+        rows = [row, *(replace(row, stage=stage, **_typed(figures)) for stage, figures in others.items())]
         self._write(PIPELINE_RUNS, lambda: record_attempts(self.lake, rows))
         self._write(EXPECTATION_RESULTS, lambda: record_results(self.lake, self._results))
 
@@ -176,3 +182,8 @@ class Attempt:
         entries = self.context.instance.all_logs(run_id, of_type=ENDING)
         said = (entry.dagster_event and entry.dagster_event.message for entry in entries)
         return "; ".join(["the run was ended", *filter(None, said)])
+
+
+def _typed(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures as the row has them; words such as `unknown` in place of a moment are none."""
+    return {name: parse_coverage(value).until if name in MOMENTS else value for name, value in figures.items()}

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.run_days import partition_day
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE, Table
@@ -82,7 +83,7 @@ def closed_days(instance: dg.DagsterInstance, table: Table, days: Collection[dat
     """Those of `days` that a run published which began after the day had ended."""
     closed: set[date] = set()
     for day in days:
-        ended = datetime.combine(day + timedelta(days=1), datetime.min.time(), ZoneInfo(BUSINESS_TIME_ZONE)).timestamp()
+        ended = end_of_business_day(day).timestamp()
         wanted = dg.AssetRecordsFilter(asset_key=asset_key(table), asset_partitions=[str(day)], after_timestamp=ended)
         records = instance.fetch_materializations(wanted, limit=1).records
         if records and _began(instance, records[0]) >= ended:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
 from random import SystemRandom
 from typing import Any
 
@@ -47,14 +46,13 @@ FAILURE_KIND, FAILURE_EXPORT = "kind", "export"
 """What of the error stays the same when it happens again, and the export that it is about."""
 
 
-def asset_options(
-    table: Table, *, kinds: set[str] | None = None, freshness_hours: float | None = None, is_parallel: bool = False
-) -> dict[str, Any]:
-    """What `@dg.asset` takes from a contract: how it looks, its pool, and when it counts as stale.
+def asset_options(table: Table, *, kinds: set[str] | None = None, is_parallel: bool = False) -> dict[str, Any]:
+    """What `@dg.asset` takes from a contract: how it looks, and its pool.
 
     One that `is_parallel` has no pool: runs of different partitions may write it at the same time.
 
-    Its retries are not a policy of Dagster's (see `step_retries`).
+    Its retries are not a policy of Dagster's (see `step_retries`), nor is its freshness: Dagster asks when an asset was
+    last made, where the monitor's check `nothing_is_stale` asks how far its data reach.
     """
     return {
         "key": asset_key(table),
@@ -64,8 +62,6 @@ def asset_options(
         "kinds": kinds or {"polars", "deltalake", table.layer},
         "metadata": {"dagster/column_schema": column_schema(table)},
         "pool": None if is_parallel else pool(table),
-        "freshness_policy": freshness_hours
-        and dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=freshness_hours)),
     }
 
 

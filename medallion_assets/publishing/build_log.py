@@ -12,12 +12,14 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
+from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.delta.commit_notes import RESTATED, commits_since, noted_days
 from medallion_assets.delta.partitions import REMOVED, REPLACED, held_days
 from medallion_assets.delta.replacement import REBUILT_NOTE
 from medallion_assets.delta.source_versions import SOURCE_NOTE, SourceVersion, noted_version
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.publishing.day_coverage import day_coverage
 
 LEAVES_ROWS = frozenset({"CREATE TABLE", "ADD COLUMN", "OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"})
 """Operations of others, and of ours without a source, after which a table holds what it held before."""
@@ -47,6 +49,10 @@ class BuildLog:
             elif day in _days(commit, REMOVED):
                 return False
         return False
+
+    def coverage(self, day: date) -> Coverage:
+        """How far the sources reach of which a day is made."""
+        return day_coverage(self.gold, self.built, self.source, day)
 
     @cached_property
     def source(self) -> Snapshot:

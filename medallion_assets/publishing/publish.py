@@ -83,7 +83,8 @@ class Publisher:
             if isinstance(what, PublishItems):
                 rows = _rows(what, log, days[-1])
                 turn = self._take_turn(serving, gold)
-                published = {days[-1]: self._publish_items(what, serving, gold, turn, days[-1], rows)}
+                items = self._publish_items(what, serving, gold, turn, days[-1], rows)
+                published = {days[-1]: replace(items, coverage=log.coverage(days[-1]))}
             else:
                 turn = self._take_turn(serving, gold)
                 published = {day: self._publish_day(what, serving.name, log, turn, day) for day in days}
@@ -107,7 +108,7 @@ class Publisher:
         publish = self._begun(turn, table_name, f"of {day}", rows.height)
         published = publish_day(publish, day, rows.to_dicts(), key_columns=what.row_columns)
         _expect_no_more(log.built, table_name, "the pointer", published.superseded_by, day)
-        return published
+        return replace(published, coverage=log.coverage(day))
 
     def _publish_items(
         self, what: PublishItems, serving: ServingTable, gold: Snapshot, turn: Turn, as_of: date, rows: pl.DataFrame

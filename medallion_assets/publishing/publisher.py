@@ -15,6 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
+from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.failures import ENDPOINT, remedy
@@ -74,8 +75,8 @@ class Published:
     `items_written` counts rows put by this call, not those that an interrupted one had put. `items_deleted` counts, for
     a day, superseded rows that were given their expiry, for a table of items those that vanished. `left_out` are rows
     that DynamoDB cannot take (rule P4), `advice` is what a person had better change about the table. `consumed_wcu` is
-    everything charged (rule P3). `version` is Gold's, of the table `table_id`; `superseded_by` too, where a publish of
-    that table superseded it.
+    everything charged (rule P3). `coverage` is how far the sources reach of what was published. `version` is Gold's, of
+    the table `table_id`; `superseded_by` too, where a publish of that table superseded it.
     """
 
     outcome: Outcome
@@ -87,6 +88,7 @@ class Published:
     throttled_requests: int
     seconds: float
     superseded_by: int | None = None
+    coverage: Coverage = UNKNOWN
     left_out: LeftOut = field(default_factory=LeftOut)
     advice: tuple[str, ...] = ()
 

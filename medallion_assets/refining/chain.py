@@ -130,6 +130,24 @@ def reach(settled: Iterable[Batch], starts_at: datetime | None, origins: Origins
     return found
 
 
+def joined(batches: Iterable[Batch], starts_at: datetime | None, origins: Origins | None = None) -> Reaches:
+    """How far the chains go of those batches that join them: what lies behind a gap does not count."""
+    fulls, windows = list[Batch](), list[Batch]()
+    for batch in batches:
+        (fulls if batch.is_full else windows).append(batch)
+    found = reach(fulls, starts_at, origins)
+    waiting = sorted(windows, key=lambda window: (window.covers_from, window.id))
+    for _ in found.by_origin:  # what joins a later table's chain covers those before it
+        behind = []
+        for window in waiting:
+            if found.joined_by(window):
+                found = found.after(window)
+            else:
+                behind.append(window)
+        waiting = behind
+    return found
+
+
 def next_export(pending: Collection[Batch], reached: Reaches) -> Batch | None:
     """The pending export to judge next: the first in order of those that join the chain; None when all must wait."""
     return min(filter(reached.joined_by, pending), key=lambda export: export.order, default=None)

@@ -1,17 +1,20 @@
-"""Coverage: which windows join up, and where something is missing between them.
+"""Coverage: which windows join up, how far they reach, and where something is missing between them.
 
-Belongs here: the gaps in a set of batches, for people who look at a folder of them (rules C1 and C2).
+Belongs here: the reach of a set of batches (rule V1), and its gaps, for people who look at a folder (C1 and C2).
 Does not: what is loaded or waits; Silver decides that from its own log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.refining.chain import UnprotectedMinute, unprotected_minute
+from medallion_assets.contracts.coverage import UNKNOWN, Coverage
+from medallion_assets.contracts.source import Source
+from medallion_assets.refining.chain import UnprotectedMinute, joined, unprotected_minute
+from medallion_assets.refining.origins import Origins
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,20 @@ class Gap:
 
     from_at: datetime | None
     to_at: datetime
+
+
+def coverage_of(
+    source: Source, batches: Sequence[Batch], starts_at: datetime | None, origins: Origins | None = None
+) -> Coverage:
+    """How far some batches reach, as their source declares it (rule V1); what lies behind a gap does not count.
+
+    `starts_at` is where a chain begins without a full batch. Full batches that were rejected are no batches.
+    """
+    declared = source.covered(batches)
+    if batches and not declared:
+        return UNKNOWN
+    begins_at = starts_at if declared else None
+    return Coverage(joined(declared, begins_at, origins).covered_until)
 
 
 def open_gaps(batches: Iterable[Batch]) -> dict[str, Gap]:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.source import Source
 from medallion_assets.delta.source_versions import source_app_id, taken_version
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining.bronze import exports_in, exports_since
@@ -24,6 +26,7 @@ from medallion_assets.refining.chain import (
     reach,
     unprotected_minute,
 )
+from medallion_assets.refining.coverage import coverage_of
 from medallion_assets.refining.decisions import Action, Decision
 from medallion_assets.refining.origins import Origins, begins_after, without_outdated
 from medallion_assets.refining.versions import outlived_versions, versions_that_count
@@ -100,10 +103,16 @@ class Ledger:
         decision = self.decisions.get(export.id)
         return None if decision is None else decision.action
 
-    @property
-    def covered(self) -> datetime | None:
-        """How far the chain of settled exports reaches."""
-        return self._reach.covered_until
+    def coverage(self, source: Source, *, applied: Collection[str] = (), rejected: Collection[str] = ()) -> Coverage:
+        """How far the settled exports reach, or will once these pending ones are applied or rejected (rule V1)."""
+        waiting = self.pending_ids.difference(applied, rejected)
+        delivered = [
+            export
+            for export in self.exports
+            if export.id not in waiting
+            and not (export.is_full and (export.id in self.rejected or export.id in rejected))
+        ]
+        return coverage_of(source, delivered, self.chain_starts_at, self.origins)
 
     @property
     def gaps(self) -> list[Gap]:

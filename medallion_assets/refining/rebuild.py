@@ -31,6 +31,7 @@ from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.commit_notes import RESTATED, commit_note, commits_since
 from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.coverage_notes import covered_note
 from medallion_assets.delta.damage import sound_files
 from medallion_assets.delta.fingerprints import KEY_NOTE, RULES_NOTE, fingerprint
 from medallion_assets.delta.replacement import REBUILT_NOTE, Progress, Replacement
@@ -153,6 +154,7 @@ class _Work:
                 REBUILT_NOTE: {"why": why, "accepted": done.accepted, "dropped": dropped, "id": rebuild_id},
                 **source_notes(self.source),
                 **source_commits(self.source),
+                **covered_note(ledger.coverage(self.loaded.source, rejected=dropped)),
             }
             marks = ledger.transactions(ids, sorted(ledger.rejected)) | dict.fromkeys(dropped, DROPPED)
             done.version = replacement.commit(marks, notes)

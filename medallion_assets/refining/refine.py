@@ -19,6 +19,7 @@ from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.commit_notes import RESTATED
 from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.coverage_notes import covered_note
 from medallion_assets.delta.fingerprints import expect_same_key
 from medallion_assets.delta.source_versions import SourceVersion
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -93,7 +94,12 @@ def _round(
                 silver,
                 change,
                 ledger.transactions(sorted_out.ids, sorted_out.rejected),
-                settled_notes(silver, loaded, gate, source, sorted_out.ids),
+                {
+                    **settled_notes(silver, loaded, gate, source, sorted_out.ids),
+                    **covered_note(
+                        ledger.coverage(loaded.source, applied=sorted_out.ids, rejected=sorted_out.rejected)
+                    ),
+                },
             )
             done.applied += [judged.counts[export_id] for export_id in sorted_out.ids]
             done.rejected += sorted_out.rejected

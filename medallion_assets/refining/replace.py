@@ -20,6 +20,7 @@ from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.commit_notes import RESTATED
 from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.coverage_notes import covered_note
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.fingerprints import expect_same_key
 from medallion_assets.delta.replacement import BATCH
@@ -138,6 +139,7 @@ def _commit(lakehouse: Lakehouse, loaded: Loaded, gate: Gate, batch: Batch, chan
             metadata={
                 RESTATED: restated,
                 **settled_notes(silver, loaded, gate, SourceVersion.of(tables.bronze), ids),
+                **covered_note(ledger.coverage(loaded.source, applied=ids, rejected=rejected)),
             },
         )
 

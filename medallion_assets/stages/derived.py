@@ -13,6 +13,7 @@ from functools import partial
 from medallion_assets.contracts.pipeline import Derived
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.coverage_notes import noted_coverage
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.audit import made_from
 from medallion_assets.deriving.changed_days import rebuild_derived, update_derived
@@ -60,6 +61,7 @@ class DerivedStage:
             made,
             rows_in=done.rows_in,
             rows_out=done.rows_out,
+            covered_until=str(noted_coverage(made)),
             trigger=work.trigger,
             restated_dates=[str(day) for day in sorted(done.restated)],
             **rebuild_figures(again),

@@ -15,6 +15,7 @@ from typing import Any
 from medallion_assets.contracts.pipeline import Gold, Monthly
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.coverage_notes import noted_coverage
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.audit import Audit, audit, source_of
@@ -105,6 +106,7 @@ def _result(built: Snapshot, days: Sequence[date], done: Built, trigger: str, ag
         rows_out=done.rows_out,
         sample=built.scan(partitions=days[-1:]),
         partitions=days,
+        covered_until=str(noted_coverage(built)),
         trigger=trigger,
         partitions_replaced=len(days),
         **rebuild_figures(again),

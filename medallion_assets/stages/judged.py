@@ -17,6 +17,7 @@ import polars as pl
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.coverage_notes import noted_coverage
 from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.delta.schema import rebuild_command
 from medallion_assets.delta.table import Snapshot
@@ -161,6 +162,7 @@ def _result(silver: Snapshot, done: Refined, trigger: str, again: Rebuilt | None
         quality_score=total.score,
         sample=silver.scan().filter(~pl.col("is_deleted")),
         partitions=months,
+        covered_until=str(noted_coverage(silver)),
         trigger=trigger,
         reasons=counts(total.reasons),
         warnings=counts(total.warnings),

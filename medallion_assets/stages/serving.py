@@ -11,12 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from typing import Any
 
 from medallion_assets.contracts import pipeline
+from medallion_assets.contracts.coverage import UNKNOWN, furthest
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.identity import read_identity
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.pipeline_runs import knows_run
+from medallion_assets.operations.pipeline_runs import knows_run, last_covered
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import Published
@@ -61,7 +64,29 @@ class ServingStage:
         published = work.repeat(partial(publisher.publish, self.published, days))
         found = work.repeat(partial(read_back, publisher, self.published, published))
         yield from serving_checks(self.table, published, found)
-        yield _result(self.table, publisher, published, found, asked, work.trigger, days)
+        reach = reach_of(work, self.published, published)
+        yield _result(self.table, publisher, published, found, asked, work.trigger, days, reach)
+
+
+def reach_of(work: Work, what: pipeline.Published, published: Mapping[date, Published]) -> dict[str, Any]:
+    """How far readers' figures reach after a publish, and how old its newest export then was.
+
+    A table reaches to the end of the latest day that was ever published, or as far as its sources did then (rule V3).
+    The age is left out of a first publish, which is as late as somebody began, of one without a new export, and of
+    samples (rule V5).
+    """
+    name = what.table.name
+    before = last_covered(work.lake, [name]).get(name, UNKNOWN)
+    seen = last_covered(work.lake, [name], sources=True).get(name, UNKNOWN)
+    told = {day: publish.coverage for day, publish in published.items() if publish.outcome != "superseded"}
+    reached = furthest(before, *(coverage.up_to(what.gold.end_of(day)) for day, coverage in told.items()))
+    sources = furthest(seen, *told.values())
+    figures: dict[str, Any] = {"covered_until": str(reached), "sources_covered_until": str(sources)}
+    identity = read_identity(work.lake)
+    if sources.until and seen.until and sources.until > seen.until and not (identity and identity.is_sample):
+        spent = sum(publish.seconds for publish in published.values())
+        figures["export_age_seconds"] = max((work.now - sources.until).total_seconds(), 0.0) + spent
+    return figures
 
 
 def serving_checks(table: Table, published: Mapping[date, Published], found: ReadBack) -> Iterator[Check]:
@@ -126,6 +151,7 @@ def _result(
     asked: AskedPublishing,
     trigger: str,
     days: list[date],
+    reach: Mapping[str, Any],
 ) -> Made:
     version, table_id = max((publish.version, publish.table_id) for publish in published.values())
     outcomes = Counter[str](publish.outcome for publish in published.values())
@@ -143,6 +169,7 @@ def _result(
         partitions=days,
         trigger=trigger,
         outcomes=counts(outcomes),
+        **reach,
         rows_left_out=found.rows_left_out,
         items_removed=sum(publish.items_deleted for publish in published.values()),
         consumed_wcu=sum(publish.consumed_wcu for publish in published.values()),

@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from medallion_assets.cli.page_server import DASHBOARD, PageServer, served_pages
+from medallion_assets.cli.page_server import BUSINESS, DASHBOARD, PageServer, served_pages
 from medallion_assets.operations.dashboard.writing import PAGE
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests.operations.dashboard.dashboard_page import lakehouse_in, plant
@@ -37,6 +37,11 @@ def test_the_dashboard_is_there_before_anything_wrote_it(server: PageServer, set
             assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
         assert "export e3: refused (tampered)" in page
     assert not Path(settings.lakehouse_url, PAGE).exists(), "a look wrote something"
+
+
+def test_business_figures_are_served_beside_it(server: PageServer) -> None:
+    with urlopen(f"{server.url}{BUSINESS}") as answer:
+        assert "Net revenue by day" in answer.read().decode()
 
 
 def test_a_lakehouse_that_does_not_exist_yet_has_a_page(tmp_path: Path) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from medallion_assets.contracts.coverage import UNKNOWN, Coverage
+from medallion_assets.delta.rows import frame_of
 from medallion_assets.operations import pipeline_runs
 from medallion_assets.operations.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,
     StageAttempt,
+    last_covered,
     last_successes,
     read_attempts,
     record_attempts,
@@ -78,3 +81,37 @@ def test_the_last_success_is_the_one_that_ended_last(tmp_path: Path, monkeypatch
         "silver.t": ("long", AT + timedelta(minutes=10)),
         "gold.t": ("g2", AT + 2 * DAY + timedelta(seconds=2.5)),
     }
+
+
+def test_a_lakehouse_of_an_older_release_goes_on_as_it_is(tmp_path: Path) -> None:
+    """Its rows hold null in columns that came later, whether a look or a new row comes first."""
+    lakehouse = lakehouse_at(tmp_path)
+    later = ("covered_until", "sources_covered_until", "export_age_seconds")
+    older = replace(PIPELINE_RUNS, columns=tuple(one for one in PIPELINE_RUNS.columns if one.name not in later))
+    snapshot = lakehouse.ready(older)
+    rows = frame_of(PIPELINE_RUNS, [ONE]).drop(*later)
+    snapshot.commit([snapshot.folder.stage(rows.lazy(), partition=AT.date())])
+    assert read_attempts(lakehouse).select(later).row(0) == (None, None, None)
+    assert last_covered(lakehouse, [ONE.stage]) == {ONE.stage: UNKNOWN}
+    assert last_successes(lakehouse, [ONE.stage])[ONE.stage] == ONE
+    record_attempts(lakehouse, [replace(ONE, attempt=2, covered_until=AT)])
+    assert read_attempts(lakehouse)["covered_until"].to_list() == [None, AT]
+    assert last_covered(lakehouse, [ONE.stage]) == {ONE.stage: Coverage(AT)}
+
+
+def test_the_furthest_coverage_is_looked_for_from_the_newest_day_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of attempts that succeeded; days of stages that say nothing are passed over."""
+    monkeypatch.setattr(pipeline_runs, "DAYS_AT_ONCE", 2)
+    lakehouse = lakehouse_at(tmp_path)
+    said = [(0, AT, "succeeded"), (1, AT + DAY, "failed"), (5, None, "succeeded"), (6, None, "succeeded")]
+    record_attempts(
+        lakehouse,
+        [
+            replace(ONE, run_id=str(day), started_at=AT + day * DAY, covered_until=until, outcome=Outcome(outcome))
+            for day, until, outcome in said
+        ],
+    )
+    assert last_covered(lakehouse, [ONE.stage, "gold.t"]) == {ONE.stage: Coverage(AT)}
+    assert last_covered(lakehouse, [ONE.stage], sources=True) == {ONE.stage: UNKNOWN}

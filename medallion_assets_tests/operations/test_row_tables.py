@@ -29,7 +29,8 @@ HELD = {
             "run_id Text, job Text?, stage Text, attempt Integer, partition Text?, trigger Text?, started_at "
             "TimestampUtc, records_in Integer?, records_out Integer?, records_quarantined Integer?, duration_seconds "
             "Float, quality_score Float?, table_version Integer?, consumed_wcu Float?, target_wcu Float?, "
-            "publishing_seconds Float?, peak_memory_bytes Integer?, outcome Text, error Text?, error_kind "
+            "publishing_seconds Float?, covered_until TimestampUtc?, sources_covered_until TimestampUtc?, "
+            "export_age_seconds Float?, peak_memory_bytes Integer?, outcome Text, error Text?, error_kind "
             "Text?, export_id Text?, run_date Date"
         ),
     ),
@@ -49,7 +50,10 @@ HELD = {
     ),
     "operations.data_freshness": (
         None,
-        "table Text, last_refreshed TimestampUtc?, row_count Integer?, sla_hours Float?, is_stale Boolean",
+        (
+            "table Text, last_refreshed TimestampUtc?, row_count Integer?, sla_hours Float?, is_stale Boolean, "
+            "covered_until TimestampUtc?, hours_since_refresh Integer?, measured_at TimestampUtc?"
+        ),
     ),
     "operations.incidents": (
         "failed_date",

@@ -109,7 +109,7 @@ def test_what_is_a_problem(lakehouse: Lakehouse) -> None:
     """Stale, failed, lost; not a run that a person canceled, nor a failure that was made good."""
     stale = Freshness(table="gold.t", last_refreshed=None, row_count=0, sla_hours=24, is_stale=True)
     fresh = replace(stale, is_stale=False)
-    assert problems([fresh, stale], []) == ["gold.t is stale: last refreshed never, limit 24 h"]
+    assert problems([fresh, stale], []) == ["gold.t is stale: no data, limit 24 h; last refreshed never"]
     told = {}
     for outcome in Outcome:
         last = replace(ONE, run_id=outcome, started_at=NOW, outcome=outcome, error="e" * 1000)
@@ -141,7 +141,7 @@ def test_an_empty_lakehouse_is_well(lakehouse: Lakehouse) -> None:
 
 
 def test_a_page_tells_everything(tmp_path: Path) -> None:
-    lakehouse, now = make_lakehouse(tmp_path), datetime.now(UTC) + 25 * HOUR
+    lakehouse, now = make_lakehouse(tmp_path), datetime.now(UTC) + 27 * HOUR
     alert = Alert(key="k", kind="failure", what="the [gate] failed", where="silver", do="look at it")
     raise_alerts(lakehouse, [alert], now - HOUR)
     incident = Incident(
@@ -164,7 +164,7 @@ def test_a_page_tells_everything(tmp_path: Path) -> None:
         "bronze.customer_transactions@2",
         "the [gate] failed",
         "export e9 failed",
-        "problem: gold.daily_sales_summary is stale: last refreshed never, limit 24 h",
+        "problem: gold.daily_sales_summary is stale: no data, limit 26 h; last refreshed never",
         "problem: silver.customer_transactions: its last attempt",
         "warning: silver.customer_transactions: 0.5000 of its records were good in 7 days, under 0.98",
     ):
@@ -185,8 +185,8 @@ def test_json_keeps_the_order_of_its_keys(lakehouse: Lakehouse) -> None:
     assert list(stage["last"]) == [
         *("run_id", "stage", "attempt", "started_at", "duration_seconds", "outcome"),
         *("job", "partition", "trigger", "records_in", "records_out", "records_quarantined", "quality_score"),
-        *("table_version", "consumed_wcu", "target_wcu", "publishing_seconds", "peak_memory_bytes", "error"),
-        *("error_kind", "export_id"),
+        *("table_version", "consumed_wcu", "target_wcu", "publishing_seconds", "covered_until"),
+        *("sources_covered_until", "export_age_seconds", "peak_memory_bytes", "error", "error_kind", "export_id"),
     ]
     assert list(facts["checkpoints"][0]) == [
         *("pipeline", "stage", "told_by", "last_success", "watermark", "covered_until", "last_day", "waiting"),

@@ -1,4 +1,4 @@
-"""Where something is missing between exports (rules C1 and C2)."""
+"""Where something is missing between exports (rules C1 and C2), and how far they reach (rule V1)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from medallion_assets.contracts.batch import Batch, BatchKind
-from medallion_assets.refining.coverage import Gap, open_gaps, unprotected_minutes
+from medallion_assets.contracts.coverage import NOTHING, UNKNOWN, Coverage
+from medallion_assets.contracts.moments import EPOCH
+from medallion_assets.refining.coverage import Gap, coverage_of, open_gaps, unprotected_minutes
+from medallion_assets.refining.origins import Origins
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
+from medallion_assets.sources.files.files import Files
+from medallion_assets.sources.files.names import modified_at
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 MINUTE = 1 / 24 / 60
@@ -70,3 +76,61 @@ def test_a_chain_without_a_full_export_has_no_beginning() -> None:
 def test_each_table_has_its_own_chain() -> None:
     ours, theirs = [export(0), export(0, 1)], [replace(export(2, 3, table="customers"), id="theirs")]
     assert open_gaps(ours + theirs) == {"theirs": Gap(None, at(2))}
+
+
+def test_batches_reach_as_far_as_they_join() -> None:
+    """Rule V1, whatever the order: what lies behind a gap does not count, a later full export closes it."""
+    exports = [export(0), export(0, 1), export(2, 3), export(1, 1.5)]
+    assert reach(exports) == reach(exports[::-1]) == Coverage(at(1.5))
+    assert reach([*exports, export(2)]) == Coverage(at(3))
+    assert reach([*exports, export(4)]) == Coverage(at(4 - MINUTE))
+    assert reach([export(1, 2)]) == reach([]) == NOTHING
+
+
+def test_a_later_table_covers_what_the_former_one_left_open() -> None:
+    """Rule B3: the chain of a table made anew is its own, and what it covers is covered."""
+    former, later = [export(0), export(0, 1), export(2, 3)], [replace(export(4), origin="2")]
+    origins = Origins(numbers={each.id: 1 for each in later})
+    assert coverage_of(DynamoDBExports(), [*former, *later], None, origins) == Coverage(at(4 - MINUTE))
+
+
+def test_files_reach_as_far_as_their_names_say() -> None:
+    """A day without its file is a gap; what no name dates is unknown, beside dated files it counts for nothing."""
+    daily = Files(pattern="*.csv", kind=BatchKind.CHANGES, sequence="at", covers="orders-%Y-%m-%d")
+    files = [of_file(f"orders-2025-01-0{day}.csv", written=day + 1) for day in (1, 2, 4)]
+    assert coverage_of(daily, files, daily.chain_starts_at) == Coverage(at(2))
+    assert coverage_of(daily, [*files, of_file("orders-2025-01-03.csv", written=9)], EPOCH) == Coverage(at(4))
+    assert coverage_of(daily, [of_file("more.csv"), *files[:1]], EPOCH) == Coverage(at(1))
+    assert coverage_of(daily, [of_file("more.csv")], EPOCH) == UNKNOWN
+    assert coverage_of(replace(daily, covers=None), files, EPOCH) == UNKNOWN
+    assert coverage_of(daily, [], EPOCH) == NOTHING
+
+
+def test_a_file_covers_no_more_than_there_was_when_it_was_written() -> None:
+    """The last one: it may come again."""
+    daily = Files(pattern="*.csv", kind=BatchKind.CHANGES, sequence="at", covers="orders-%Y-%m-%d")
+    today = [of_file("orders-2025-01-01.csv", written=1), of_file("orders-2025-01-02.csv", written=1.75)]
+    assert coverage_of(daily, today, EPOCH) == Coverage(at(1.75))
+    hourly = replace(daily, covers="orders-%Y-%m-%dT%H")
+    hours = [of_file(f"orders-2025-01-01T0{hour}.csv") for hour in (0, 1)]
+    assert coverage_of(hourly, hours, EPOCH) == Coverage(START + timedelta(hours=2))
+
+
+def test_a_month_covers_itself() -> None:
+    """Its name is what it replaces; a month that is missing is a gap."""
+    months = Files(pattern="*.csv", kind=BatchKind.PARTITION, partition="%Y-%b")
+    files = [of_file(f"2024-{name}.csv") for name in ("Jan", "Feb", "Apr")]
+    assert coverage_of(months, files, EPOCH) == Coverage(datetime(2024, 3, 1, tzinfo=UTC))
+    december = [of_file("2024-Dec.csv")]
+    assert coverage_of(months, december, EPOCH) == Coverage(datetime(2025, 1, 1, tzinfo=UTC))
+
+
+def reach(exports: list[Batch]) -> Coverage:
+    return coverage_of(DynamoDBExports(), exports, None)
+
+
+def of_file(key: str, written: float = 99) -> Batch:
+    """The batch of a file that was written some days after the start."""
+    name = f"{key}@{at(written):%Y%m%dT%H%M%S%fZ}-0badcafe"
+    modified = modified_at(name)
+    return Batch(id=name, kind=BatchKind.CHANGES, covers_from=EPOCH, covers_to=modified, started_at=modified, records=0)

@@ -136,7 +136,7 @@ def test_data_freshness_says_when_each_table_was_refreshed(story: Lived) -> None
     assert not [name for name, row in found.items() if row["is_stale"]]
     for pair in PUBLISHED_TABLES:
         for table in pair:
-            assert found[table.name]["sla_hours"] == 24
+            assert found[table.name]["sla_hours"] == 26
             assert timedelta(0) <= found[table.name]["last_refreshed"] - week.at(DAYS + 1, 1) < MINUTE
     for name in TABLES:
         assert week.lands_at(DAYS) < found[f"bronze.{name}"]["last_refreshed"] < week.lands_at(DAYS) + HOUR / 2

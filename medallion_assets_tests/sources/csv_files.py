@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
@@ -60,6 +60,9 @@ class CsvFiles:
     final_verdicts: ClassVar[frozenset[str]] = frozenset()
     ids_ascend: ClassVar[bool] = False
     technology: ClassVar[str] = "file"
+
+    def covered(self, batches: Sequence[Batch]) -> list[Batch]:
+        return list(batches)
 
     def of(self, table: Table, months: Months | None = None) -> CsvFiles:
         del table, months

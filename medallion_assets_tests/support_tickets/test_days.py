@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.delta.rows import frame_of
 from medallion_assets.operations.alerts.facts import Facts
 from medallion_assets.operations.alerts.rules import daily_not_done
+from medallion_assets.operations.coverage import loaded_coverage
 from medallion_assets.operations.freshness import read_freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
@@ -57,9 +59,18 @@ def test_a_day_that_is_not_closed_is_told_of_for_each_gold_table() -> None:
 
 
 def test_every_table_has_a_freshness(lived: Living) -> None:
-    found = {one.table: one for one in read_freshness(lived.graph.lakehouse, datetime.now(UTC))}
+    """Silver reaches as far as its exports, Gold and serving to the end of the last day that was built."""
+    lakehouse = lived.graph.lakehouse
+    (until,) = {loaded_coverage(lakehouse, loaded, "judged").until for loaded in SUPPORT_TICKETS.loaded}
+    assert until is not None
+    found = {one.table: one for one in read_freshness(lakehouse, until + timedelta(hours=1))}
     own = [found[table.name] for table in SUPPORT_TICKETS.tables]
-    assert [one.table for one in own if one.last_refreshed is None or one.is_stale] == []
+    assert [one.table for one in own if one.last_refreshed is None] == []
+    assert {one.covered_until for one in own if one.table.startswith("silver")} == {until}
+    last_day = max(day for day in lakehouse.open(SUPPORT_TICKETS.gold[0].table).partitions if day is not None)
+    ends = {one.covered_until for one in own if not one.table.startswith("silver")}
+    assert ends == {end_of_business_day(last_day)}
+    assert {one.table.split(".")[0] for one in own if one.is_stale} == {"gold", "serving"}, "nobody closed later days"
     assert found["gold.opened_tickets"].sla_hours == 24
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import polars as pl
@@ -20,6 +20,8 @@ from medallion_assets.definitions import build_defs
 from medallion_assets.delta.commit_notes import last_commit
 from medallion_assets.delta.table import ENGINE_NOTE, Lakehouse
 from medallion_assets.errors import PermanentError
+from medallion_assets.operations.business.writing import write_business_page
+from medallion_assets.operations.dashboard.writing import write_dashboard
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE
@@ -98,6 +100,13 @@ class DemoPipeline:
                 )
             self.view.note(message)
             return message
+
+    def write_pages(self, ui_url: str) -> None:
+        """Write what the monitor of a deployment renews: the pages for people."""
+        with self.view.step("Pages: the pipeline's status, and business figures"):
+            now = datetime.now(UTC)
+            write_dashboard(self.lakehouse, now, ui_url=ui_url)
+            write_business_page(self.lakehouse, now)
 
     def readable(self, days: list[date]) -> dict[str, list[dict[str, object]]]:
         """What readers of DynamoDB see of some days."""

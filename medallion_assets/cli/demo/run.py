@@ -114,6 +114,7 @@ def _tell(settings: Settings, view: DemoView, size: DemoSize) -> DemoResult:
         message = pipeline.run_to_the_gate(bad.export_id, [*INGEST, *REFINE])
         unchanged = pipeline.readable(published) == before
         _show_the_others(settings, view, size, pipeline)
+        pipeline.write_pages(settings.ui_url)
         return DemoResult(
             tables=pipeline.summaries(),
             sales=pipeline.sales(published),

@@ -104,7 +104,7 @@ def _next_commands(home: str) -> list[tuple[str, str]]:
     return [
         (f"export MEDALLION_HOME={shlex.quote(home)}", "what follows is about the demo"),
         (f"export MEDALLION_PIPELINES={shlex.quote(' '.join(PIPELINES))}", "its three pipelines"),
-        ("make ui", "the runs, assets and checks in the Dagster UI"),
+        ("make ui", "the runs, assets and checks in the Dagster UI; beside it the dashboard and business figures"),
         (".venv/bin/medallion verify", "prove the lakehouse: ledger, files, row counts"),
         ('.venv/bin/medallion sql "from gold.mart_revenue"', "any question about any table"),
         (".venv/bin/medallion quarantine show customer_transactions", "the bad rows and their reasons"),

@@ -29,7 +29,11 @@ def dev_page(server: DevServer) -> Group:
     own = server.own_dagster_yaml
     return Group(
         _line("Dagster UI", server.ui_url, "asset graph: /asset-groups"),
-        _line("dashboard", f"{server.pages_url}{DASHBOARD}", "is everything complete, fresh and good?"),
+        _line(
+            "dashboard",
+            f"{server.pages_url}{DASHBOARD}",
+            "is everything complete, fresh and good? business figures: /business.html",
+        ),
         _line("DynamoDB", server.endpoint, _contents(server)),
         _line("data", str(server.home), "exports, tables, Dagster's runs"),
         *([_line("dbt docs", server.docs_url, "of models; their assets link there")] if server.docs_url else []),
@@ -48,7 +52,11 @@ def ui_page(shown: WebUi) -> Group:
     whose = "the demo's" if shown.is_demo else "your own"
     return Group(
         _line("Dagster UI", shown.url, "Ctrl-C ends it"),
-        _line("dashboard", f"{shown.pages_url}{DASHBOARD}", "is everything complete, fresh and good?"),
+        _line(
+            "dashboard",
+            f"{shown.pages_url}{DASHBOARD}",
+            "is everything complete, fresh and good? business figures: /business.html",
+        ),
         _line("runs of", str(shown.home), f"{whose}; `medallion ui {other}` shows the others"),
         Text("Nothing starts by itself; what you materialize runs at once. Sensors and schedules: `medallion dev`"),
     )

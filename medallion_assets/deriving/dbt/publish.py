@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from medallion_assets.delta.coverage_notes import covered_with
 from medallion_assets.delta.partitions import REPLACED
 from medallion_assets.delta.releases import RELEASE_NOTE, Release, record_release, versions_of
 from medallion_assets.delta.source_versions import SourceVersion, source_app_id, source_commits
@@ -56,7 +57,12 @@ class Publication:
             CommitConflictError: another build was faster; build again.
         """
         marks = {source_app_id(source): source.version for source in self.sources}
-        said = {**source_commits(*map(SourceVersion.of, self.sources)), RELEASE_NOTE: self.release_id, **self.notes}
+        said = {
+            **source_commits(*map(SourceVersion.of, self.sources)),
+            **covered_with(self.sources),
+            RELEASE_NOTE: self.release_id,
+            **self.notes,
+        }
         for staged in self.models:
             notes = {**said, REPLACED: staged.replaced} if staged.table.partition_by else said
             yield (

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
+from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.operations.alerts.expectations import unusual_failures
 from medallion_assets.operations.alerts.facts import Facts, Unread
 from medallion_assets.operations.alerts.failures import unseen_failures
@@ -76,18 +75,40 @@ def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
 
 
 def stale_table(facts: Facts, now: datetime) -> Iterator[Alert]:
-    """A table is older than its declaration promises."""
+    """The data of a table are further behind than its declaration promises."""
     for row in facts.freshness:
         if row.is_stale:
-            last = row.last_refreshed.isoformat() if row.last_refreshed else "never"
+            reached = row.covered_until.isoformat() if row.covered_until else "nothing"
+            refreshed = row.last_refreshed.isoformat() if row.last_refreshed else "never"
             yield Alert(
-                key=f"stale/{row.table}/{last}/{now.date()}",
+                key=f"stale/{row.table}/{now.date()}",
                 kind="warning",
-                what=f"{row.table} is stale: expected: refreshed in the last {row.sla_hours:g} hours; found: {last}",
+                what=f"{row.table} is stale: expected: data of the last {row.sla_hours:g} hours; "
+                f"found: data until {reached}, refreshed {refreshed}",
                 where=row.table,
-                do="see whether its runs fail, wait in the queue, or are not asked for: are exports arriving, is the "
-                "daemon up, are its sensors and schedules on?",
+                do="see whether exports arrive and join up (medallion exports verify), and whether its runs fail, wait "
+                "in the queue, or are not asked for: is the daemon up, are its sensors and schedules on?",
                 **_run_of(facts.attempts.filter(pl.col("stage") == row.table)),
+            )
+
+
+def late_export(facts: Facts, now: datetime) -> Iterator[Alert]:
+    """An export reached readers later than declared, in the last day (rule V5)."""
+    recent = facts.attempts.filter(pl.col("started_at") > now - timedelta(days=1), _SUCCEEDED)
+    for stage in stages(facts.catalog):
+        if (limit := stage.export_age_hours) is None:
+            continue
+        late = recent.filter(pl.col("stage") == stage.table.name, pl.col("export_age_seconds") > limit * 3600)
+        for row in late.tail(1).iter_rows(named=True):
+            yield Alert(
+                key=f"late_export/{stage.table.name}/{row['started_at'].date()}",
+                kind="warning",
+                what=f"an export reached the readers of {stage.table.name} {row['export_age_seconds'] / 3600:.1f} "
+                f"hours after its time; expected: within {limit:g} hours",
+                where=stage.table.name,
+                do="see what took so long: when the export came to lie in its bucket, whether its runs waited or "
+                "failed; or raise export_age_hours where the table is published",
+                **_run_of(late),
             )
 
 
@@ -143,7 +164,7 @@ def daily_not_done(facts: Facts, _now: datetime) -> Iterator[Alert]:
 
 
 def _not_done(facts: Facts, stage: Stage, day: date) -> Iterator[Alert]:
-    table, over_at = stage.table, _end_of(day)
+    table, over_at = stage.table, end_of_business_day(day)
     if facts.attempts.filter(pl.col("started_at") < over_at).is_empty():
         return
     tried = facts.attempts.filter(pl.col("stage") == table.name, pl.col("started_at") >= over_at)
@@ -162,10 +183,6 @@ def _not_done(facts: Facts, stage: Stage, day: date) -> Iterator[Alert]:
     )
 
 
-def _end_of(day: date) -> datetime:
-    return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(BUSINESS_TIME_ZONE)).astimezone(UTC)
-
-
 def unreadable_facts(facts: Facts, now: datetime) -> Iterator[Alert]:
     """Facts could not be read, so that their rule says nothing."""
     for missing in facts.unread:
@@ -182,6 +199,7 @@ RULES: tuple[Rule, ...] = (
     stage_failed,
     low_quality,
     stale_table,
+    late_export,
     unhealthy_run,
     slow_refresh,
     unusual_failures,

@@ -17,24 +17,28 @@ from medallion_assets.operations.dashboard.quality import POINTS
 from medallion_assets.operations.pipeline_runs import ENDED_AT
 from medallion_assets.operations.stages import stages
 
-AGE = "export_age_seconds"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Delay:
-    """A serving table: when it was published, and how old the newest export of it was then, in seconds; ascending."""
+    """A serving table: when it was published, and how old the newest export of it was then, in seconds; ascending.
+
+    `limit_seconds` is how old it may be; None where nothing promises it.
+    """
 
     table: str
     ages: Sequence[tuple[datetime, float]]
+    limit_seconds: float | None
 
 
 def delays_of(facts: Facts) -> list[Delay]:
-    """Each serving table that published something new; none where attempts do not say it."""
-    if AGE not in facts.attempts.columns:
-        return []
-    said = facts.attempts.filter(pl.col(AGE).is_not_null()).with_columns(ended_at=ENDED_AT)
+    """Each serving table that published a new export."""
+    said = facts.attempts.filter(pl.col("export_age_seconds") > 0).with_columns(ended_at=ENDED_AT)
     return [
-        Delay(table=stage.table.name, ages=list(own.select("ended_at", AGE).iter_rows()))
+        Delay(
+            table=stage.table.name,
+            ages=list(own.select("ended_at", "export_age_seconds").iter_rows()),
+            limit_seconds=None if stage.export_age_hours is None else stage.export_age_hours * 3600,
+        )
         for stage in stages(facts.catalog)
         if (own := said.filter(pl.col("stage") == stage.table.name).sort("ended_at").tail(POINTS)).height
     ]

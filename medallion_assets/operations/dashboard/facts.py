@@ -63,7 +63,7 @@ class Facts:
     @cached_property
     def reaches(self) -> Reaches:
         """How far each table reaches."""
-        return reaches(self.catalog, self.status.checkpoints)
+        return reaches(self.status.checkpoints)
 
     @property
     def since(self) -> datetime:
@@ -85,7 +85,7 @@ def read_facts(lakehouse: Lakehouse, now: datetime) -> Facts:
     lakehouse, since = OneLook.at(lakehouse), (now - timedelta(days=DAYS)).date()
     status = read_status(lakehouse, now)
     ledgers = list(read_ledgers(lakehouse))
-    reached = reaches(lakehouse.catalog, status.checkpoints)
+    reached = reaches(status.checkpoints)
     return Facts(
         catalog=lakehouse.catalog,
         status=status,

@@ -162,24 +162,27 @@ def _features(facts: Facts) -> Iterator[Need]:
 def _stale(facts: Facts, known: Iterable[Stage], tables: set[str]) -> Iterator[Need]:
     """Stale tables whose sources all go on: one entry for all that one stale table makes stale."""
     fresh = {found.table: found for found in facts.status.freshness}
-    behind = dict[str, list[str]]()
-    order = [stage for stage in known if stage.table.name in tables]
-    roots = dict[str, Stage]()
-    for stage in order:
-        source = next((source.name for source in stage.sources if source.name in tables), None)
-        root = stage.table.name if source is None else _root(behind, source)
-        behind.setdefault(root, []).append(stage.table.name)
-        roots.setdefault(root, stage)
-    for root, names in behind.items():
+    groups: list[list[Stage]] = []
+    for stage in (stage for stage in known if stage.table.name in tables):
+        sources = {source.name for source in stage.sources}
+        group = next((group for group in groups if sources & {before.table.name for before in group}), None)
+        if group is None:
+            groups.append([stage])
+        else:
+            group.append(stage)
+    for group in groups:
+        root = group[0].table.name
         found = fresh[root]
-        age = "never" if found.last_refreshed is None else f"{format_age(facts.now - found.last_refreshed)} ago"
+        behind = found.behind(facts.now)
+        reach = "no data yet" if behind is None else f"its data are {format_age(behind)} behind"
         yield Need(
             where=root,
-            what=f"stale: last refreshed {age}, limit {found.sla_hours:g} h",
-            do="see that the daemon is up and that exports arrive; or run it now",
-            command=commands.materialize(roots[root]),
-            since=found.last_refreshed,
-            also=tuple(names[1:]),
+            what=f"stale: {reach}, limit {found.sla_hours:g} h",
+            do="see whether exports arrive and join up (medallion exports verify), and whether the daemon is up; "
+            "or run it now",
+            command=commands.materialize(group[0]),
+            since=found.covered_until,
+            also=tuple(stage.table.name for stage in group[1:]),
         )
 
 
@@ -233,10 +236,6 @@ def _cause_of(stage: Stage, known: Iterable[Stage], blocked: set[str]) -> str | 
         if before is not None and (cause := _cause_of(before, known, blocked)) is not None:
             return cause
     return None
-
-
-def _root(behind: dict[str, list[str]], table: str) -> str:
-    return next(root for root, names in behind.items() if table in names)
 
 
 def _without(table: str, what: str) -> str:

@@ -34,6 +34,7 @@ def render(facts: Facts, *, ui_url: str) -> str:
         business_now=facts.now.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)),
         place=facts.status.lakehouse,
         days=DAYS,
+        has_business=bool(facts.catalog.pictures),
         verdicts=verdicts_of(facts),
         needs=[_entry(need, ui_url) for need in needs[:MOST_NEEDS]],
         left_out=max(len(needs) - MOST_NEEDS, 0),
@@ -53,10 +54,12 @@ def _entry(need: Need, ui_url: str) -> dict[str, Any]:
 
 def _line(state: TableState) -> dict[str, Any]:
     limit = "" if state.limit_hours is None else f" of {state.limit_hours:g} h"
+    behind = "" if state.behind is None else f"{format_age(state.behind)}{limit}"
     return {
         **asdict(state),
-        "reach": format_minute(state.covered_until) or "unknown",
-        "age": "never" if state.age is None else f"{format_age(state.age)}{limit}",
+        "reach": format_minute(state.covered_until),
+        "behind": behind,
+        "age": "never" if state.age is None else f"{format_age(state.age)} ago",
         "quality": "" if state.quality is None else f"{state.quality:.2%}",
         "rows": format_count(state.row_count),
     }

@@ -7,7 +7,6 @@ Does not: the figures, or drawing a mark.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from medallion_assets.operations.business.drawn_days import days_picture
@@ -24,7 +23,7 @@ from medallion_assets.operations.dashboard.work import Budget, Duration, budgets
 from medallion_assets.operations.drawing.bars import range_axis, range_bar, stacked_bar
 from medallion_assets.operations.drawing.charts import Line, Point, time_chart
 from medallion_assets.operations.drawing.markup import Content, breakable
-from medallion_assets.operations.drawing.picture import Figures, Key, Picture
+from medallion_assets.operations.drawing.picture import Figures, Group, Key, Picture
 from medallion_assets.operations.drawing.scales import (
     Scale,
     fitting_powers,
@@ -40,17 +39,6 @@ OUTCOMES = {
     Outcome.CANCELED: "grey",
     Outcome.LOST: "purple",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Pictures about one question; `nothing` is said where there is none."""
-
-    name: str
-    title: str
-    nothing: str
-    pictures: Sequence[Picture]
-    is_wide: bool = False
 
 
 def groups_of(facts: Facts) -> list[Group]:
@@ -141,22 +129,29 @@ def _quality(history: QualityHistory, since: datetime, until: datetime) -> Pictu
 
 
 def _delay(delay: Delay, since: datetime, until: datetime) -> Picture:
-    ages = [age for _, age in delay.ages]
+    ages, limit = [age for _, age in delay.ages], delay.limit_seconds
     median = sorted(ages)[len(ages) // 2]
+    parts = [f"median {short_seconds(median)}, longest {short_seconds(max(ages))}, last {short_seconds(ages[-1])}"]
+    if limit is not None:
+        parts.append(f"{sum(age > limit for age in ages):,} of {len(ages):,} over {short_seconds(limit)}")
     return Picture(
         title=breakable(delay.table),
-        note=f"median {short_seconds(median)}, longest {short_seconds(max(ages))}, last {short_seconds(ages[-1])}",
+        note="; ".join(parts),
         drawing=time_chart(
             since,
             until,
-            fitting_powers(min(ages), max(ages)),
+            fitting_powers(min(ages), max([*ages, limit or 0.0])),
             points=[
                 Point(at=at, value=age, look="one", text=f"{_minute(at)}: {short_seconds(age)} after the export")
                 for at, age in delay.ages
             ],
+            lines=[Line(places=[(since, limit), (until, limit)], look="limit")] if limit else [],
             written=short_seconds,
         ),
-        legend=(Key(look="one", shape="point", text="a publish: from the newest export's time to readers"),),
+        legend=(
+            Key(look="one", shape="point", text="a publish: from the newest export's time to readers"),
+            *([Key(look="limit", shape="line", text="limit")] if limit else []),
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.dashboard.needs import Need
 from medallion_assets.operations.monitoring import Freshness
-from medallion_assets.operations.sections import format_age, format_minute
+from medallion_assets.operations.sections import format_minute
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.status import StageStatus
 
@@ -31,7 +31,8 @@ class Mood(StrEnum):
 class TableState:
     """A line. `need` is the number (from 1) of the entry that says what to do; `reason` says why a state is not good.
 
-    `covered_until` is None where nothing says how far data reach; `age` since the last refresh, None: never.
+    `covered_until`, and how far `behind` that is, are None where nobody says how far data reach, or nothing is covered;
+    `age` is the time since the last refresh, None: never.
     """
 
     table: str
@@ -40,6 +41,7 @@ class TableState:
     reason: str
     need: int | None
     covered_until: datetime | None
+    behind: timedelta | None
     age: timedelta | None
     limit_hours: float | None
     quality: float | None
@@ -59,7 +61,8 @@ def table_states(facts: Facts, needs: list[Need]) -> list[TableState]:
         name = stage.table.name
         refreshed = fresh[name].last_refreshed
         age = None if refreshed is None else facts.now - refreshed
-        mood, state, reason = _state(fresh[name], done[name], age, [need for need in needs if need.where == name])
+        causes = [need for need in needs if need.where == name]
+        mood, state, reason = _state(fresh[name], done[name], causes)
         lines.append(
             TableState(
                 table=name,
@@ -67,7 +70,8 @@ def table_states(facts: Facts, needs: list[Need]) -> list[TableState]:
                 state=state,
                 reason=reason,
                 need=entries.get(name),
-                covered_until=facts.reaches.get(name),
+                covered_until=fresh[name].covered_until,
+                behind=fresh[name].behind(facts.now),
                 age=age,
                 limit_hours=fresh[name].sla_hours,
                 quality=done[name].quality,
@@ -77,19 +81,20 @@ def table_states(facts: Facts, needs: list[Need]) -> list[TableState]:
     return lines
 
 
-def _state(fresh: Freshness, done: StageStatus, age: timedelta | None, causes: list[Need]) -> tuple[Mood, str, str]:
+def _state(fresh: Freshness, done: StageStatus, causes: list[Need]) -> tuple[Mood, str, str]:
     """What is worst about a table comes first."""
     if done.is_broken and done.last is not None:
         return Mood.BAD, done.last.outcome.value, f"last attempt, {format_minute(done.last.started_at)}"
     if fresh.is_stale:
-        since = "never refreshed" if age is None else f"{format_age(age)} old"
-        return Mood.BAD, "stale", f"{since}, limit {fresh.sla_hours:g} h"
+        return Mood.BAD, "stale", "no data yet" if fresh.covered_until is None else "further behind than its limit"
     if any(need.is_urgent for need in causes):
         return Mood.BAD, "waits", "for a person"
-    if age is None:
+    if fresh.last_refreshed is None:
         return Mood.UNKNOWN, "not made yet", ""
     if done.is_below_threshold:
         return Mood.LOOK, "poor", "too many bad records"
     if causes:
         return Mood.LOOK, "look", "see what it says"
-    return Mood.GOOD, "fresh" if fresh.sla_hours is not None else "no limit", ""
+    if fresh.state == "unknown":
+        return Mood.UNKNOWN, "unknown", "its source does not declare how far its data reach"
+    return Mood.GOOD, fresh.state or "no limit", ""

@@ -6,6 +6,7 @@ Does not: the tables behind it, or what to do.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -53,14 +54,15 @@ def _complete(facts: Facts) -> Verdict:
 
 
 def _fresh(facts: Facts) -> Verdict:
-    limited = [table for table in facts.status.freshness if table.sla_hours is not None]
-    stale = sum(table.is_stale for table in limited)
-    if not limited:
-        return Verdict(question="Fresh", answer="unknown", more="no table has a limit", mood=Mood.UNKNOWN)
+    states = Counter(table.state for table in facts.status.freshness)
+    fresh, stale, unknown = (states[state] for state in ("fresh", "stale", "unknown"))
+    unsaid = f"of {unknown} more nobody says how far their data reach" if unknown else ""
+    if not fresh + stale:
+        return Verdict(question="Fresh", answer="unknown", more=unsaid or "no table has a limit", mood=Mood.UNKNOWN)
     return Verdict(
         question="Fresh",
-        answer=f"{len(limited) - stale} of {len(limited)} tables",
-        more=f"{stale} stale" if stale else "none is older than its limit",
+        answer=f"{fresh} of {fresh + stale} tables",
+        more="; ".join(filter(None, (f"{stale} stale" if stale else "none is further behind than its limit", unsaid))),
         mood=Mood.BAD if stale else Mood.GOOD,
     )
 

@@ -68,3 +68,14 @@ class Picture:
     legend: tuple[Key, ...] = ()
     figures: Figures | None = None
     is_wide: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Pictures about one question; `nothing` is said where there is none."""
+
+    name: str
+    title: str
+    nothing: str
+    pictures: Sequence[Picture]
+    is_wide: bool = False

@@ -25,9 +25,11 @@ from pydantic import Field
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.coverage_notes import noted_coverage
 from medallion_assets.deriving.dbt.docs_place import DocsPlace
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, expect_models, read_specs
 from medallion_assets.errors import MedallionError
+from medallion_assets.orchestration.assets.business import renew_business_page
 from medallion_assets.orchestration.jobs import step_name
 from medallion_assets.orchestration.reporting import asset_key, asset_options, check, table_result
 from medallion_assets.orchestration.resources import LakehouseResource
@@ -78,6 +80,7 @@ def dbt_assets(built: DbtModels, limits: DuckDBLimits, docs: DocsPlace) -> dg.As
                 result = _result(attempt.lake.open(table, version=done.versions[table.name]), done, config.trigger)
                 yield attempt.report(result) if table is last else attempt.report_other(table, result)
         _write_docs(context, built, limits, docs)
+        renew_business_page(context, lakehouse, last)
 
     return models
 
@@ -122,7 +125,7 @@ def _asset(built: DbtModels, spec: ModelSpec, table: Table, docs: DocsPlace) -> 
     """The asset of a model, as its contract says unless the project or a translator of its own says otherwise."""
     shown = spec.shown
     kinds = set(shown.kinds) or KINDS
-    options = asset_options(table, kinds=kinds, freshness_hours=built.freshness_hours)
+    options = asset_options(table, kinds=kinds)
     said = {"description": shown.description, "owners": list(shown.owners), "group_name": shown.group}
     options |= {name: value for name, value in said.items() if value}
     return dg.AssetSpec(
@@ -162,6 +165,7 @@ def _result(snapshot: Any, done: "Refreshed", trigger: TriggerContext) -> dg.Mat
         snapshot,
         rows_in=done.rows_in,
         rows_out=staged.rows,
+        covered_until=str(noted_coverage(snapshot)),
         trigger=shown(trigger),
         release=done.release.release_id if done.release else None,
         months=_months(done),

@@ -12,6 +12,7 @@ from datetime import date
 import dagster as dg
 
 from medallion_assets.contracts.pipeline import Gold, Monthly
+from medallion_assets.orchestration.assets.business import renew_business_page
 from medallion_assets.orchestration.partitions import partitioned_asset
 from medallion_assets.orchestration.reporting import Event, asset_key, asset_options, check_specs
 from medallion_assets.orchestration.resources import LakehouseResource
@@ -28,7 +29,7 @@ def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
     @partitioned_asset(
         first_day,
         months,
-        **asset_options(table, freshness_hours=gold.freshness_hours, is_parallel=months is not None),
+        **asset_options(table, is_parallel=months is not None),
         check_specs=check_specs(table, checks, blocking=checks),
         deps=[asset_key(gold.source)],
     )
@@ -38,5 +39,6 @@ def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
         lakehouse: LakehouseResource,
     ) -> Iterator[Event]:
         yield from lakehouse.run(context, stage, config)
+        renew_business_page(context, lakehouse, table)
 
     return asset

@@ -30,7 +30,7 @@ from medallion_assets.stages.figures import as_table
 
 MONITOR = "monitor"
 TIME_LIMIT_SECONDS = 900
-CHECKS = {"nothing_is_stale": "No table was refreshed longer ago than its declaration allows."}
+CHECKS = {"nothing_is_stale": "The data of no table are further behind than its declaration allows."}
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 

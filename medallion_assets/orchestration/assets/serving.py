@@ -12,6 +12,7 @@ from datetime import date
 import dagster as dg
 
 from medallion_assets.contracts import pipeline
+from medallion_assets.orchestration.assets.business import renew_business_page
 from medallion_assets.orchestration.partitions import partitioned_asset
 from medallion_assets.orchestration.reporting import Event, asset_key, asset_options, check_specs
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
@@ -29,7 +30,7 @@ def serving_asset(what: pipeline.Published, first_day: date) -> dg.AssetsDefinit
     @partitioned_asset(
         first_day,
         None,
-        **asset_options(table, kinds={"dynamodb", "serving"}, freshness_hours=what.freshness_hours),
+        **asset_options(table, kinds={"dynamodb", "serving"}),
         check_specs=check_specs(table, CHECKS),
         deps=[asset_key(what.gold.table)],
     )
@@ -40,5 +41,6 @@ def serving_asset(what: pipeline.Published, first_day: date) -> dg.AssetsDefinit
         dynamodb: DynamoDBResource,
     ) -> Iterator[Event]:
         yield from lakehouse.run(context, stage, config, serving=dynamodb.serving())
+        renew_business_page(context, lakehouse, table)
 
     return asset

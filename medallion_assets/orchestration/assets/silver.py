@@ -29,7 +29,7 @@ def silver_asset(loaded: Loaded) -> dg.AssetsDefinition:
 
     @loaded_asset(
         months,
-        **asset_options(table, freshness_hours=loaded.freshness_hours, is_parallel=months is not None),
+        **asset_options(table, is_parallel=months is not None),
         check_specs=check_specs(table, refine_check_texts(loaded), blocking=BLOCKING),
         deps=[asset_key(bronze)],
     )
@@ -49,7 +49,7 @@ def derived_asset(derived: Derived) -> dg.AssetsDefinition:
     stage, table = DerivedStage(derived), derived.table
 
     @dg.asset(
-        **asset_options(table, freshness_hours=derived.freshness_hours),
+        **asset_options(table),
         deps=[asset_key(source) for source in derived.sources],
         check_specs=check_specs(table, stage.checks, blocking=stage.checks),
     )

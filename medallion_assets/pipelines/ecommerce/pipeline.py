@@ -22,6 +22,7 @@ EVENTS = Loaded(
     months=MONTHS,
     update_timers=AT_ONCE,
     limits=Limits(time_limit_seconds=7200),
+    freshness_hours=None,  # a month's file comes when somebody delivers it
 )
 REVENUE = Monthly(
     table=BRAND_REVENUE,
@@ -40,7 +41,7 @@ REVENUE = Monthly(
     update_timers=AT_ONCE,
 )
 TOP_BRANDS = MonthTotals(
-    title="Revenue of clicks by month, and its top brands",
+    title="Revenue of clicks by month",
     table=BRAND_REVENUE,
     figure="total_revenue",
     unit="USD",

@@ -34,7 +34,7 @@ STAR_SCHEMA = Pipeline(
     dbt=(STAR,),
     pictures=(
         MonthTotals(
-            title="Star schema: net revenue by month",
+            title="Net revenue by month",
             table=MART_REVENUE,
             figure="net_revenue",
             unit="USD",

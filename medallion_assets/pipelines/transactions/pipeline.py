@@ -72,7 +72,6 @@ DAILY_SALES = Daily(
     reconciled=_revenue("net_revenue"),
     update_timers=AT_ONCE,
     limits=Limits(time_limit_seconds=7200),
-    freshness_hours=24,
 )
 LIFETIME_VALUE = AsOf(
     table=CUSTOMER_LTV,
@@ -83,7 +82,6 @@ LIFETIME_VALUE = AsOf(
     base_grouped_by=("customer_id",),
     reconciled=_revenue("lifetime_value"),
     update_timers=AT_ONCE,
-    freshness_hours=24,
 )
 SALES_METRICS = PublishDays(gold=DAILY_SALES, to="daily_sales_metrics")
 LIFETIME_VALUE_METRICS = PublishItems(

@@ -7,7 +7,7 @@ Does not: any of the parts.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ from typing import ClassVar
 import polars as pl
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.source import LOWEST_ID_WINS, Found, Listing, Owner, RecordOrder
 from medallion_assets.contracts.table import Table
@@ -52,6 +53,10 @@ class DynamoDBExports:
     def uncertainty(self) -> timedelta:
         """What AWS says of every full export; its manifests are read with the same."""
         return UNCERTAINTY
+
+    def covered(self, batches: Sequence[Batch]) -> list[Batch]:
+        """An export covers its window; a full one all until a minute before its time (rule R1)."""
+        return list(batches)
 
     def of(self, table: Table, months: Months | None = None) -> DynamoDBExports:
         """The same for every table."""

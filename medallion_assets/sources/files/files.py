@@ -29,6 +29,7 @@ from medallion_assets.sources.files.names import (
     modified_at,
     pattern_of,
 )
+from medallion_assets.sources.files.periods import covered_windows, name_of
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
 from medallion_assets.sources.records import RecordColumns, source_file
 from medallion_assets.storage.bucket import EMPTY
@@ -88,6 +89,8 @@ class Files:
     columns that each file must have, in any order; without it these are the columns that the contract reads. A file of
     a partition begins with the partition's name, in the form of `partition` (as of strftime), up to the first dot; the
     files of partitions before `first_partition`, which the table's declaration says, are none of the table's.
+    `covers` is the form of names, such as `orders-%Y-%m-%d`, that tell the hour, day or month whose changes a file
+    holds all of; without it nobody knows how far the table reaches (rule V1).
     """
 
     pattern: str
@@ -98,6 +101,7 @@ class Files:
     header: tuple[str, ...] | None = None
     partition: str | None = None
     full_pattern: str | None = None
+    covers: str | None = None
     write_time_slack_hours: float = 24
     contract_columns: tuple[str, ...] = field(default=(), repr=False)
     first_partition: date | None = None
@@ -153,6 +157,10 @@ class Files:
         every = (*(self.contract_columns if self.header is None else self.header), *sorted(map(str, beside)))
         is_full = self.kind_of(key) is BatchKind.FULL
         return tuple(dict.fromkeys(name for name in every if not (is_full and name in beside)))
+
+    def covered(self, batches: Sequence[Batch]) -> list[Batch]:
+        """By the date in a file's name; a month covers itself (rule V1)."""
+        return covered_windows(batches, self.covers or self.partition)
 
     def of(self, table: Table, months: Months | None = None) -> Files:
         """With the columns that the contract reads, and the months that there are."""
@@ -257,7 +265,7 @@ class Files:
         return partition is not None and self.first_partition is not None and partition < self.first_partition
 
     def _partition(self, key: str) -> datetime:
-        name = key.rpartition("/")[2].partition(".")[0]
+        name = name_of(key)
         try:
             return datetime.strptime(name, str(self.partition)).replace(tzinfo=UTC)
         except ValueError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -74,6 +74,10 @@ class RestWindows:
     def chain_starts_at(self) -> datetime | None:
         """Where the first window begins (rule F2)."""
         return self.endpoint.starts_at
+
+    def covered(self, batches: Sequence[Batch]) -> list[Batch]:
+        """A window covers what it names."""
+        return list(batches)
 
     def of(self, table: Table, months: Months | None = None) -> RestWindows:
         """The same for every table."""

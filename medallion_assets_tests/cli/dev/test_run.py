@@ -31,6 +31,7 @@ SERVER = DevServer(
     published_again=PublishedAgain(days=15, items=1234),
     own_dagster_yaml=None,
     variables={"MEDALLION_HOME": "/home/of it"},
+    pages_url="http://127.0.0.1:3001",
 )
 
 
@@ -62,6 +63,10 @@ def test_a_home_in_which_another_one_works_is_refused(tmp_path: Path) -> None:
     with only_one(tmp_path, "medallion dev"), refused:
         run(tmp_path)
     assert [one.name for one in tmp_path.iterdir()] == [LOCK]
+
+
+def test_it_says_where_the_pages_are() -> None:
+    assert "http://127.0.0.1:3001/dashboard.html" in page(SERVER)
 
 
 def test_a_dagster_yaml_of_ones_own_is_told() -> None:

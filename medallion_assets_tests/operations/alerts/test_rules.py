@@ -14,6 +14,7 @@ from medallion_assets.operations.alerts.rules import (
     daily_not_done,
     gap,
     judge,
+    late_export,
     low_quality,
     refused_export,
     stale_table,
@@ -58,6 +59,7 @@ EVERYTHING = Facts(
         attempt(ago=2 * DAY),
         attempt(run_id="poor", ago=20_000, records_in=1000, quality_score=0.9, duration_seconds=7201.0),
         FAILED,
+        attempt(run_id="late", stage=SERVING[1], ago=40_000, export_age_seconds=21_600.5),
     ),
     results=results(*[(1, 100)] * 5, (40, 1000)),
     freshness=[Freshness(table=SERVING[0], last_refreshed=None, row_count=None, sla_hours=24.0, is_stale=True)],
@@ -82,6 +84,7 @@ RUNS = {
     "failed": {"r9"},
     "quality": {"poor"},
     "stale": {"r9"},
+    "late_export": {"late"},
     "slow": {"poor"},
     "expectation": {"r1"},
     "refused": {None},
@@ -126,24 +129,52 @@ def test_quality_counts_every_record_the_same(bad: float, is_told: bool) -> None
         assert "98.00% of 1,000,001" in alerts[0].what
 
 
-def test_a_stale_table_is_told_once_a_day_and_again_after_a_refresh() -> None:
-    fresh = Freshness(
-        table="gold.customer_ltv", last_refreshed=NOW - timedelta(hours=25), row_count=5, sla_hours=24.0, is_stale=True
+def test_a_stale_table_is_told_once_a_day() -> None:
+    """Also while it catches up: its data reach further with each export, and are too far behind still."""
+    stale = Freshness(
+        table="gold.customer_ltv",
+        last_refreshed=NOW,
+        row_count=5,
+        sla_hours=24.0,
+        is_stale=True,
+        covered_until=NOW - timedelta(hours=25),
     )
-    keys = [
-        [one.key for one in stale_table(Facts(freshness=[row]), now)]
+    told = [
+        list(stale_table(Facts(freshness=[row]), now))
         for row, now in (
-            (fresh, NOW),
-            (fresh, NOW + timedelta(hours=1)),
-            (fresh, NOW + timedelta(days=1)),
-            (replace(fresh, last_refreshed=None), NOW),
-            (replace(fresh, is_stale=False), NOW),
+            (stale, NOW),
+            (replace(stale, covered_until=NOW - timedelta(hours=24, minutes=30)), NOW + timedelta(hours=1)),
+            (stale, NOW + timedelta(days=1)),
+            (replace(stale, covered_until=None), NOW),
+            (replace(stale, is_stale=False), NOW),
         )
     ]
-    assert keys[0] == keys[1] == ["stale/gold.customer_ltv/2025-05-07T14:00:00+00:00/2025-05-08"]
-    assert keys[2] == ["stale/gold.customer_ltv/2025-05-07T14:00:00+00:00/2025-05-09"]
-    assert keys[3] == ["stale/gold.customer_ltv/never/2025-05-08"]
-    assert keys[4] == []
+    keys = [[alert.key for alert in alerts] for alerts in told]
+    assert keys == [["stale/gold.customer_ltv/2025-05-08"]] * 2 + [["stale/gold.customer_ltv/2025-05-09"], keys[0], []]
+    assert "found: data until 2025-05-07T14:00:00+00:00, refreshed 2025-05-08" in told[0][0].what
+    assert "found: data until nothing" in told[3][0].what
+
+
+@pytest.mark.parametrize(
+    ("age", "ago", "outcome", "is_told"),
+    [
+        (21_600.0, 60, Outcome.SUCCEEDED, False),
+        (21_601.0, 60, Outcome.SUCCEEDED, True),
+        (21_601.0, DAY + 60, Outcome.SUCCEEDED, False),
+        (21_601.0, 60, Outcome.FAILED, False),
+        (None, 60, Outcome.SUCCEEDED, False),
+    ],
+)
+def test_an_export_that_reaches_readers_late_is_told_once_a_day(
+    age: float | None, ago: float, outcome: Outcome, is_told: bool
+) -> None:
+    """V5: while a table catches up each publish is late; a figure of yesterday was told yesterday."""
+    late = attempt(stage=SERVING[0], ago=ago, outcome=outcome, export_age_seconds=age)
+    again = replace(late, run_id="r2", started_at=late.started_at + timedelta(seconds=30))
+    alerts = list(late_export(Facts(attempts=attempts(late, again), catalog=CATALOG), NOW))
+    assert [(alert.key, alert.run_id) for alert in alerts] == (
+        [(f"late_export/{SERVING[0]}/2025-05-08", "r2")] if is_told else []
+    )
 
 
 def test_a_refused_export_is_told_with_its_verdict_and_again_when_its_files_change() -> None:

@@ -49,7 +49,7 @@ def plant(lakehouse: Lakehouse, *, text: str = "") -> None:
     attempts = [
         attempt(TRANSACTIONS, 3, **scored),
         attempt(TRANSACTIONS, 2, **failed, partition=f"2026-03-01{text}"),
-        attempt(SALES, 1, **published, partition="2026-03-01"),
+        attempt(SALES, 1, **published, partition="2026-03-01", covered_until=NOW - 30 * HOUR),
         attempt("gold.customer_ltv", 30),
     ]
     record_attempts(lakehouse, attempts)

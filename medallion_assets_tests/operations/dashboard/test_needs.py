@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ from medallion_assets_tests.oracle.model import TRANSACTIONS as MODEL
 from medallion_assets_tests.oracle.model import micros
 from medallion_assets_tests.pipeline import lakehouse_at, land, run_silver
 
-LTV, SALES = "gold.customer_ltv", "gold.daily_sales_summary"
+SERVING = ("serving.daily_sales_metrics", "serving.customer_ltv_metrics")
 
 
 def needs(lakehouse: Lakehouse) -> list[Need]:
@@ -34,9 +34,9 @@ def needs(lakehouse: Lakehouse) -> list[Need]:
 
 
 def test_what_waits_for_a_failed_stage_stands_in_its_entry(tmp_path: Path) -> None:
-    """Both Gold tables are old because Silver failed: one cause, one entry."""
+    """Both serving tables lag behind because Silver failed: one cause, one entry."""
     lakehouse = lakehouse_in(tmp_path)
-    old = [attempt(stage, 48) for stage in (LTV, SALES, "serving.daily_sales_metrics")]
+    old = [attempt(stage, 48, covered_until=NOW - 48 * HOUR) for stage in SERVING]
     error = str(PermanentError("it broke", expected="a", found="b", do="mend it"))
     failed = attempt(
         TRANSACTIONS, 1, outcome=Outcome.FAILED, error=error, run_id="r2", partition="2026-02-27...2026-03-01"
@@ -45,17 +45,19 @@ def test_what_waits_for_a_failed_stage_stands_in_its_entry(tmp_path: Path) -> No
     (need,) = needs(lakehouse)
     assert (need.where, need.what, need.found, need.do) == (TRANSACTIONS, "it broke", "b", "mend it")
     assert (need.run_id, need.since, need.is_urgent) == ("r2", NOW - HOUR, True)
-    assert set(need.also) == {LTV, SALES, "serving.daily_sales_metrics"}
+    assert need.also == SERVING
     assert need.command is not None
     assert need.command.endswith("--select silver/customer_transactions --partition-range 2026-02-27...2026-03-01")
 
 
-def test_what_is_stale_by_itself_is_one_entry_with_all_that_follows(tmp_path: Path) -> None:
-    lakehouse = lakehouse_in(tmp_path)
-    record_attempts(lakehouse, [attempt(stage, 48) for stage in (SALES, "serving.daily_sales_metrics")])
-    (need,) = needs(lakehouse)
-    assert (need.where, need.also) == (SALES, ("serving.daily_sales_metrics",))
-    assert need.what == "stale: last refreshed 48 h ago, limit 24 h"
+def test_what_is_stale_by_itself_is_one_entry_with_all_that_follows(lakehouse: Lakehouse) -> None:
+    """No export came for months: an entry for each source that is silent."""
+    transactions, customers = needs(lakehouse)
+    assert (transactions.where, customers.where) == ("bronze.customer_transactions", "bronze.customers")
+    assert transactions.what == "stale: its data are 304 days behind, limit 24 h"
+    assert {TRANSACTIONS, "silver.enriched_transactions"} <= {*transactions.also}
+    assert customers.also == ("silver.customers",)
+    assert transactions.since == datetime(2025, 5, 2, tzinfo=UTC)
 
 
 def test_an_export_that_the_gate_holds_comes_with_the_command_that_decides(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_query_of_the_docs_is_answered(query: str, whole: Path, tmp_path: Path
 
 
 def test_there_are_such_queries() -> None:
-    assert len(QUERIES) == 10
+    assert len(QUERIES) == 11
 
 
 def test_the_alerts_of_the_docs_are_declared_and_answered(whole: Path, tmp_path: Path) -> None:

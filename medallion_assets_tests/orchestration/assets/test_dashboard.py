@@ -40,7 +40,7 @@ def test_the_ui_links_to_where_the_page_is_served(tmp_path: Path, dagster_instan
     shown = materialize(lakehouse.url, dagster_instance, pages_url="http://127.0.0.1:3001")
     assert shown["dashboard"] == dg.MetadataValue.url("http://127.0.0.1:3001/dashboard.html")
     assert shown["size_bytes"].value == Path(lakehouse.url, PAGE).stat().st_size
-    assert "- Complete: **`unknown`**" in shown["summary"].value
+    assert "- Complete: **`until Fri 27 Feb 2026`**" in shown["summary"].value
     assert "- `bronze.customers: export e3: refused (tampered)`" in shown["summary"].value
 
 

@@ -12,16 +12,13 @@ from medallion_assets.operations.checkpoint import read_checkpoints
 from medallion_assets.operations.monitoring import DATA_FRESHNESS, MONITORING_TABLES, PIPELINE_CHECKPOINT
 from medallion_assets.operations.pipeline_runs import (
     PIPELINE_RUNS,
-    Outcome,
-    StageAttempt,
     read_attempts,
-    record_attempts,
 )
 from medallion_assets.orchestration.assets.monitor import MONITOR, operations_assets
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets_tests.graph import Graph, Run
+from medallion_assets_tests.pipeline import PUBLISHED_TABLES
 
 OWN = tuple(table.path for table in (PIPELINE_RUNS, *MONITORING_TABLES))
 
@@ -43,7 +40,7 @@ def test_the_monitor_keeps_how_far_and_how_fresh(refined: Graph) -> None:
     assert (silver["pipeline"], silver["waiting"], silver["told_by"]) == ("refine", 0, "log")
     assert str(silver["watermark"]).startswith("bronze.customers@")
     fresh = held(refined, DATA_FRESHNESS)
-    assert fresh["gold.customer_ltv"]["sla_hours"] == 24
+    assert fresh["gold.customer_ltv"]["sla_hours"] == 26
     assert fresh["silver.customers"]["row_count"]
 
 
@@ -58,24 +55,17 @@ def test_it_leaves_no_trace_of_itself(refined: Graph) -> None:
 
 
 def test_a_stale_table_is_a_warning(refined: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check names it; the run goes on."""
+    """The check names it; the run goes on. What samples reach counts as now, and Gold was never made."""
     assert monitor(refined).checks["operations/data_freshness", "nothing_is_stale"].passed
-    old = datetime.now(UTC) - timedelta(hours=30)
-    built = StageAttempt(
-        run_id="r",
-        stage=DAILY_SALES_SUMMARY.name,
-        attempt=1,
-        started_at=old,
-        duration_seconds=1,
-        outcome=Outcome.SUCCEEDED,
-    )
-    record_attempts(refined.lakehouse, [built])
+    later = datetime.now(UTC) + timedelta(hours=27)
+    monkeypatch.setattr(LakehouseResource, "now", lambda _self: later)
     run = monitor(refined)
     check = run.checks["operations/data_freshness", "nothing_is_stale"]
     assert (run.success, check.passed, check.severity) == (True, False, dg.AssetCheckSeverity.WARN)
-    assert check.metadata["stale"].value == [DAILY_SALES_SUMMARY.name]
-    monkeypatch.setattr(LakehouseResource, "now", lambda _self: old + timedelta(hours=1))
-    assert monitor(refined).checks["operations/data_freshness", "nothing_is_stale"].passed
+    never_made = [table.name for gold, serving in PUBLISHED_TABLES for table in (gold, serving)]
+    assert sorted(check.metadata["stale"].value) == sorted(never_made)
+    rows = held(refined, DATA_FRESHNESS)
+    assert rows["silver.customers"]["measured_at"] == rows["bronze.customers"]["covered_until"] < later
 
 
 def test_lost_attempts_get_their_rows(graph: Graph) -> None:

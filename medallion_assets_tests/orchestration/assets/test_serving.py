@@ -15,8 +15,10 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+from medallion_assets.contracts.coverage import NOTHING
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.partitions import partition
+from medallion_assets.operations.coverage import read_coverage
 from medallion_assets.operations.pipeline_runs import knows_run
 from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
@@ -108,6 +110,8 @@ def test_readers_find_what_gold_has(built: Graph) -> None:
         name: some[name] for name in ("lifetime_value", "recency_days")
     }
     assert run.figures(LTV)["dagster/row_count"] == customers.height
+    reached = read_coverage(built.lakehouse)
+    assert reached["serving.daily_sales_metrics"] == reached["gold.daily_sales_summary"] != NOTHING
 
 
 @pytest.mark.slow

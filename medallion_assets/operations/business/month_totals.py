@@ -1,0 +1,62 @@
+"""Totals of months: a figure of a table by month, and who has the most of it in each.
+
+Belongs here: reading them, the newest months alone.
+Does not: drawing them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from medallion_assets.contracts.pictures import MonthTotals
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.refused_tables import find_readable
+
+MONTHS, MONTHS_WITH_TOP, TOP = 24, 3, 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Months:
+    """Totals by month, ascending; of the newest months those with the greatest figures, newest month first.
+
+    `is_made` is false while there is no table.
+    """
+
+    picture: MonthTotals
+    is_made: bool
+    totals: tuple[tuple[date, float], ...] = ()
+    top: Mapping[date, tuple[tuple[str, float], ...]]
+
+
+def read_months(lakehouse: Lakehouse, picture: MonthTotals) -> Months:
+    """The newest MONTHS that hold rows.
+
+    Raises:
+        TransientError: the storage did not answer.
+    """
+    snapshot = find_readable(lakehouse, picture.table)
+    if snapshot is None:
+        return Months(picture=picture, is_made=False, top={})
+    newest = [month for month in snapshot.partitions if month is not None][-MONTHS:]
+    columns = [picture.partition, *([] if picture.top is None else [picture.top])]
+    figure = pl.col(picture.figure).cast(pl.Float64)
+    rows = snapshot.scan(partitions=newest).select(*columns, figure).collect()
+    totals = rows.group_by(picture.partition).agg(pl.col(picture.figure).sum()).sort(picture.partition)
+    return Months(
+        picture=picture,
+        is_made=True,
+        totals=tuple(totals.iter_rows()),
+        top={month: _top(rows, picture, month) for month in reversed(newest[-MONTHS_WITH_TOP:]) if picture.top},
+    )
+
+
+def _top(rows: pl.DataFrame, picture: MonthTotals, month: date) -> tuple[tuple[str, float], ...]:
+    name = pl.col(picture.top or "").cast(pl.String).fill_null(picture.unnamed).alias("name")
+    summed = (
+        rows.filter(pl.col(picture.partition) == month).group_by(name).agg(pl.col(picture.figure).sum().alias("total"))
+    )
+    return tuple(summed.sort("total", "name", descending=[True, False]).head(TOP).iter_rows())

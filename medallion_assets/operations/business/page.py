@@ -1,0 +1,70 @@
+"""The business page: what pipelines declare pictures of, read from Gold as it is now, as one HTML document.
+
+Belongs here: reading all of it once, and the order of the page.
+Does not: a kind of picture, or where the page is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from medallion_assets.contracts.pictures import DayTotals, Members
+from medallion_assets.contracts.pictures import Picture as Declared
+from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
+from medallion_assets.delta.identity import read_identity
+from medallion_assets.delta.one_look import OneLook
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.business.day_totals import read_totals
+from medallion_assets.operations.business.drawn_days import days_picture, share_pictures
+from medallion_assets.operations.business.drawn_members import member_pictures
+from medallion_assets.operations.business.drawn_months import month_pictures
+from medallion_assets.operations.business.members import read_members
+from medallion_assets.operations.business.month_totals import read_months
+from medallion_assets.operations.checkpoint import read_checkpoints
+from medallion_assets.operations.drawing.page import render_page
+from medallion_assets.operations.drawing.picture import Group, Picture
+from medallion_assets.operations.reach import Reaches, reaches
+
+TITLE = "Business figures"
+DAYS = 60
+
+
+def business_page(lakehouse: Lakehouse, now: datetime) -> str:
+    """The whole page; nothing is written, and no table is made.
+
+    Raises:
+        TransientError: the storage did not answer.
+    """
+    look = OneLook.at(lakehouse)
+    reached, identity = reaches(read_checkpoints(look)), read_identity(look)
+    return render_page(
+        "business/page.html",
+        title=TITLE,
+        now=now,
+        business_now=now.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)),
+        is_sample=identity is not None and identity.is_sample,
+        groups=[
+            Group(
+                name=pipeline.name,
+                title=pipeline.name.replace("_", " ").capitalize(),
+                nothing="",
+                pictures=[shown for picture in pipeline.pictures for shown in _pictures(look, picture, reached)],
+            )
+            for pipeline in look.catalog.pipelines
+            if pipeline.pictures
+        ],
+    )
+
+
+def _pictures(lakehouse: Lakehouse, declared: Declared, reached: Reaches) -> Iterator[Picture]:
+    match declared:
+        case DayTotals():
+            totals = read_totals(lakehouse, declared, reached.get(declared.table.name), days=DAYS)
+            yield days_picture(totals)
+            yield from share_pictures(totals)
+        case Members():
+            yield from member_pictures(read_members(lakehouse, declared))
+        case _:
+            yield from month_pictures(read_months(lakehouse, declared))

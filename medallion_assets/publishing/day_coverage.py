@@ -1,0 +1,53 @@
+"""How far the sources reached of which a day of Gold is made (rule V3): what readers are told beside its figures.
+
+Belongs here: finding it in the logs of Gold and of its source.
+Does not: building or publishing the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from medallion_assets.contracts.coverage import UNKNOWN, Coverage
+from medallion_assets.contracts.pipeline import AsOf, Gold
+from medallion_assets.delta.commit_notes import RESTATED, commits_since, noted_days
+from medallion_assets.delta.coverage_notes import SOURCES_COVERED, noted_coverage, read_note
+from medallion_assets.delta.partitions import REPLACED
+from medallion_assets.delta.source_versions import SourceVersion, noted_version
+from medallion_assets.delta.table import Snapshot
+
+LOOKS = (10, 100)
+"""A day that is published was nearly always built by one of the last commits."""
+
+
+def day_coverage(gold: Gold, built: Snapshot, source: Snapshot, day: date) -> Coverage:
+    """How far the source of a Gold table reached when a day was built; or reaches, if the day is right still.
+
+    `source` was opened after `built`.
+    """
+    commit = _built_by(built, day)
+    if commit is None:
+        return UNKNOWN
+    version = noted_version(commit, SourceVersion.of(source))
+    if version is not None and not _restated_since(gold, source, version, day):
+        return noted_coverage(source)
+    return read_note(commit, SOURCES_COVERED)
+
+
+def _built_by(built: Snapshot, day: date) -> Mapping[str, Any] | None:
+    for looked_at in (*LOOKS, built.version + 1):
+        for commit in commits_since(built, max(built.version - looked_at, -1)):
+            if day in (noted_days(commit, REPLACED) or ()):
+                return commit
+    return None
+
+
+def _restated_since(gold: Gold, source: Snapshot, version: int, day: date) -> bool:
+    """Whether a later version of the source changed rows that count for a day; so does a note that cannot be read."""
+    for commit in commits_since(source, version):
+        days = noted_days(commit, RESTATED)
+        if days is None or any(changed <= day if isinstance(gold, AsOf) else changed == day for changed in days):
+            return True
+    return False

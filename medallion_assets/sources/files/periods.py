@@ -1,0 +1,61 @@
+"""Periods: the time that a file covers, as the date in its name says (rule V1).
+
+Belongs here: reading a name, and how long what it names is: an hour, a day or a month, in UTC.
+Does not: how periods join up (refining.coverage).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.moments import EPOCH
+from medallion_assets.sources.files.names import key_of
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LONGEST_MONTH = timedelta(days=31)
+
+
+def name_of(key: str) -> str:
+    """What of a file's key may hold a date: its name, up to the first dot."""
+    return key.rpartition("/")[2].partition(".")[0]
+
+
+def period_of(key: str, form: str) -> tuple[datetime, datetime] | None:
+    """From when until when a file covers its table, by a form of names as of strftime; None where its name has none."""
+    try:
+        begin = datetime.strptime(name_of(key), form).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    if "%H" in form:
+        return begin, begin + HOUR
+    if "%d" in form or "%j" in form:
+        return begin, begin + DAY
+    return begin, (begin + LONGEST_MONTH).replace(day=1)
+
+
+def covered_windows(batches: Iterable[Batch], form: str | None) -> list[Batch]:
+    """The batches whose names tell a period, each with that as its window; see `contracts.source.Source.covered`.
+
+    The first file also covers what was before it. Of the last period so much counts as there was when its file was
+    written: more may come in another version of it.
+    """
+    found = [] if form is None else sorted(_windows(batches, form), key=lambda window: (window[0], window[1].id))
+    last = max((begin for begin, _, _ in found), default=EPOCH)
+    return [
+        replace(
+            batch,
+            kind=BatchKind.FULL if batch.is_full else BatchKind.CHANGES,
+            covers_from=EPOCH if number == 0 else begin,
+            covers_to=end if begin < last else max(begin, min(end, batch.covers_to)),
+        )
+        for number, (begin, batch, end) in enumerate(found)
+    ]
+
+
+def _windows(batches: Iterable[Batch], form: str) -> Iterator[tuple[datetime, Batch, datetime]]:
+    for batch in batches:
+        if (period := period_of(key_of(batch.id), form)) is not None:
+            yield period[0], batch, period[1]

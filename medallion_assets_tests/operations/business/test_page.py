@@ -1,0 +1,88 @@
+"""The business page: what it says, that data cannot become part of it, and that everybody can read it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from medallion_assets.operations.business.page import business_page
+from medallion_assets.operations.business.writing import PAGE, write_business_page
+from medallion_assets_tests.operations.business.gold import empty_lakehouse, plant_everything
+from medallion_assets_tests.operations.dashboard.dashboard_page import Page
+from medallion_assets_tests.operations.dashboard.test_browser import SIZES, fits, listen
+from medallion_assets_tests.operations.dashboard.test_dashboard import ATTACK
+from medallion_assets_tests.services.accessibility import serious_findings
+from medallion_assets_tests.services.chromium import screenshot_path
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+WORDS = {
+    "transactions": (
+        "600 USD in 7 days, 2026-02-23 to 2026-03-01",
+        "toys: 400 USD 66.7% 400",
+        "3 as of 2026-03-01; the change is since 2026-02-23",
+        "new → loyal",
+        "Cohorts by first month",
+    ),
+    "ecommerce": ("180 USD, Oct 2019 to Oct 2019", "October 2019: top by brand", "products without a brand"),
+    "star_schema": ("gold.mart_revenue has not been made yet.",),
+}
+
+
+@pytest.mark.parametrize("section", WORDS)
+def test_every_pipeline_shows_its_pictures(tmp_path: Path, section: str) -> None:
+    lakehouse = empty_lakehouse(tmp_path)
+    plant_everything(lakehouse)
+    page = Page.read(business_page(lakehouse, NOW))
+    for words in WORDS[section]:
+        assert words in page.texts[section]
+
+
+def test_data_never_becomes_part_of_the_page(tmp_path: Path) -> None:
+    pages = []
+    for name, text in (("plain", "x"), ("attacked", ATTACK)):
+        lakehouse = empty_lakehouse(tmp_path / name)
+        plant_everything(lakehouse, text=text)
+        pages.append(Page.read(business_page(lakehouse, NOW)))
+    plain, attacked = pages
+    assert attacked.elements == plain.elements
+    assert ATTACK not in attacked.html
+    assert ATTACK in attacked.texts["transactions"]
+    assert ATTACK in attacked.texts["ecommerce"]
+
+
+def test_an_empty_lakehouse_has_a_page(tmp_path: Path) -> None:
+    lakehouse = empty_lakehouse(tmp_path)
+    page = business_page(lakehouse, NOW)
+    assert page.count("has not been made yet") == 4
+    assert business_page(lakehouse, NOW) == page
+    assert not Path(lakehouse.url).exists(), "reading made a table"
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("phone", "dark"), ("tablet", "light"), ("desk", "light")])
+def test_everybody_can_read_it(
+    chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest, size: str, scheme: str
+) -> None:
+    """Without a network, without a script, nothing wider than the window, and axe-core finds nothing serious."""
+    lakehouse = empty_lakehouse(tmp_path)
+    plant_everything(lakehouse, text=" of an unusually long name that nobody expected")
+    assert write_business_page(lakehouse, NOW) == Path(lakehouse.url, PAGE).stat().st_size
+    width, height = SIZES[size]
+    context = chromium.new_context(
+        offline=True,
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    page = context.new_page()
+    told = listen(page)
+    page.goto(Path(lakehouse.url, PAGE).as_uri())
+    page.screenshot(path=screenshot_path(request), full_page=True)
+    assert told == [page.url]
+    assert fits(page)
+    assert page.evaluate(
+        """() => [...document.querySelectorAll("figure")].every(figure => figure.scrollWidth <= figure.clientWidth)"""
+    )
+    assert serious_findings(page) == []
+    context.close()
