@@ -22,7 +22,7 @@ from medallion_assets.deriving.audit import Audit, audit, source_of
 from medallion_assets.deriving.build import Built, build
 from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.stages.asked import AskedDeriving
-from medallion_assets.stages.figures import as_table
+from medallion_assets.stages.figures import as_table, completeness_figures
 from medallion_assets.stages.partitions import asked_partitions
 from medallion_assets.stages.rebuild import rebuild_figures, rebuild_if_asked
 from medallion_assets.stages.reports import Check, Made, Report, check, made_version
@@ -59,7 +59,7 @@ class GoldStage:
         done = work.repeat(partial(build, lake, gold, days, progress=work.log.info))
         built = lake.open(self.table, version=done.version)
         yield from audit_checks(gold, audit(gold, built, source_of(gold, built), _audited(days, again)))
-        yield _result(built, days, done, work.trigger, again)
+        yield _result(gold, built, days, done, work.trigger, again)
 
 
 def checks_of(gold: Gold) -> dict[str, str]:
@@ -99,9 +99,12 @@ def _audited(days: Sequence[date], again: Rebuilt | None) -> list[date]:
     return sorted({*days, *rebuilt})
 
 
-def _result(built: Snapshot, days: Sequence[date], done: Built, trigger: str, again: Rebuilt | None) -> Made:
+def _result(
+    gold: Gold, built: Snapshot, days: Sequence[date], done: Built, trigger: str, again: Rebuilt | None
+) -> Made:
     return made_version(
         built,
+        **completeness_figures({day: (done.covered, gold.end_of(day)) for day in days}),
         rows_in=done.rows_in,
         rows_out=done.rows_out,
         sample=built.scan(partitions=days[-1:]),

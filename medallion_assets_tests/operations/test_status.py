@@ -186,7 +186,8 @@ def test_json_keeps_the_order_of_its_keys(lakehouse: Lakehouse) -> None:
         *("run_id", "stage", "attempt", "started_at", "duration_seconds", "outcome"),
         *("job", "partition", "trigger", "records_in", "records_out", "records_quarantined", "quality_score"),
         *("table_version", "consumed_wcu", "target_wcu", "publishing_seconds", "covered_until"),
-        *("sources_covered_until", "export_age_seconds", "peak_memory_bytes", "error", "error_kind", "export_id"),
+        *("sources_covered_until", "is_complete", "export_age_seconds", "peak_memory_bytes", "error"),
+        *("error_kind", "export_id"),
     ]
     assert list(facts["checkpoints"][0]) == [
         *("pipeline", "stage", "told_by", "last_success", "watermark", "covered_until", "last_day", "waiting"),
