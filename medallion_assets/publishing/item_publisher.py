@@ -93,8 +93,8 @@ def publish_items(
     outcome: Outcome = "superseded"
     if found.holds(pair):
         outcome = "unchanged"
-        before = found.completeness
-        if completeness is not None and (before is None or before.until < completeness.until):
+        known_before = found.completeness
+        if completeness is not None and (known_before is None or known_before.until < completeness.until):
             outcome = "published" if watermark.say_surer(table, keys, pair, completeness) else outcome
     elif not found.refuses(pair):
         is_known = found.published == previous_watermark and found.keys_encoded and not write_all
