@@ -33,14 +33,18 @@ def explain(
 
 
 def status(json: Json = False) -> None:
-    """Show how fresh every table is, how far every stage has come, and its last runs. Exit 1: stale, or failed."""
+    """Show how fresh every table is, how far every stage has come, and its last runs.
+
+    Exit 1: stale, failed, or nothing lies where exports or tables are looked for.
+    """
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
         from medallion_assets.cli.status_page import status_page
         from medallion_assets.operations.status import read_status, status_facts
+        from medallion_assets.settings import load_settings
 
-        found = read_status(lakehouse_for("status"), datetime.now(UTC))
+        found = read_status(lakehouse_for("status"), datetime.now(UTC), raw_url=load_settings().raw_url)
         terminal.answer(status_facts(found), lambda: status_page(found), found=bool(found.problems))
 
 

@@ -22,6 +22,7 @@ from medallion_assets.deriving.build import Built, build
 from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.stages.asked import AskedDeriving
 from medallion_assets.stages.figures import as_table
+from medallion_assets.stages.made import expect_made
 from medallion_assets.stages.partitions import asked_partitions
 from medallion_assets.stages.rebuild import rebuild_figures, rebuild_if_asked
 from medallion_assets.stages.reports import Check, Made, Report, check, made_version
@@ -54,6 +55,7 @@ class GoldStage:
         gold, lake = self.gold, work.lake
         months = gold.months if isinstance(gold, Monthly) else None
         days = asked_partitions(work.tags, of=self.table, first_day=self.first_day, months=months, now=work.now)
+        expect_made(lake, gold.source)
         again = rebuild_if_asked(work, asked.rebuild, partial(rebuild_gold, lake, gold))
         done = work.repeat(partial(build, lake, gold, days, progress=work.log.info))
         built = lake.open(self.table, version=done.version)

@@ -20,7 +20,7 @@ from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.refused_exports import read_refusals
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME, ExportType
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
-from medallion_assets.storage.stores import open_store, write_bytes
+from medallion_assets.storage.stores import write_bytes
 from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.refining.landing import AT, HOUR, NOW, TABLE, Landing, ids, keys
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import change_manifest
@@ -193,9 +193,9 @@ def test_what_moto_exports_loads(landing: Landing) -> None:
     assert sorted(compact) == keys((export, "a b c"))
 
 
-def test_a_store_that_is_not_there_is_made(tmp_path: Path) -> None:
-    """Nothing exported yet: nothing to do, and Bronze is there to read."""
+def test_a_place_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+    """Nothing found is never well: neither the folder nor an empty Bronze table is made."""
     landing = Landing(tmp_path)
-    done = landing.ingest()
-    assert (done.loaded, done.version) == ([], 0)
-    assert open_store(landing.raw_url) is not None
+    with pytest.raises(PermanentError, match=r"raw place of orders is missing.*let its exports arrive in"):
+        landing.ingest()
+    assert list(tmp_path.iterdir()) == []
