@@ -63,7 +63,9 @@ def explanation_page(explanation: Explanation) -> RenderableType:
             _detail(record),
         )
     parts: list[RenderableType] = [Text(f"{explanation.table}: {key}", style="bold")]
-    parts.append(records if explanation.records else Text("Bronze holds no record of this key."))
+    parts.append(records if explanation.records else Text("Bronze holds no record of this key.", style="bold red"))
+    if explanation.alike:
+        parts.append(Text(f"Keys that Silver holds are spelled like {', '.join(explanation.alike)}."))
     if not explanation.silver:
         parts.append(Text("Silver holds nothing of it."))
     for number, row in enumerate(explanation.silver, start=1):

@@ -44,6 +44,9 @@ from medallion_assets.refining.versions import expect_latest
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets.storage.stores import open_store, url_of
 
+NAMED = 10
+"""So many exports that are there are named to somebody who named another."""
+
 
 @dataclass(kw_only=True)
 class Ingested:
@@ -88,13 +91,15 @@ def ingest(
     `done` is what an earlier call, which an error ended, had done: this one adds to it.
 
     Raises:
-        PermanentError: no batch lies there and none is in; the place of the batches is gone, or cannot be read.
+        PermanentError: no batch lies there and none is in, or not one that is named; the place of the batches is gone,
+            or cannot be read.
         TransientError: the store or a table did not answer.
     """
     source, name = loaded.source, loaded.table.short_name
     before = lakehouse.find(bronze_table(name))
     held = set[str]() if before is None else loaded_ids(before)
     place, listing = RawPlace.of(lakehouse, raw_url, loaded).batches(held)
+    expect_there(loaded, only, {*held, *(found.id for found in listing.batches)})
     bronze, refusals = lakehouse.ready(bronze_table(name)), read_refusals(lakehouse, name)
     done = done or Ingested()
     done.waiting, done.refused = [], []
@@ -128,6 +133,23 @@ def ingest(
     done.refused += fresh
     done.version = lakehouse.open(bronze.table).version
     return done
+
+
+def expect_there(loaded: Loaded, named: Collection[str], there: Collection[str]) -> None:
+    """See that every export that a person named lies there, or is in.
+
+    Raises:
+        PermanentError: one does not; the message lists the latest that do.
+    """
+    if unknown := sorted(set(named) - set(there)):
+        latest = sorted(there, reverse=True)
+        more = f" and {len(latest) - NAMED} before these" if len(latest) > NAMED else ""
+        raise PermanentError(
+            f"bronze.{loaded.table.short_name}: an export that is named does not lie there",
+            expected=f"exports of this table: {', '.join(latest[:NAMED])}{more}",
+            found=", ".join(unknown),
+            do="correct `exports` in the run config, or leave it out: every complete export that is not in is loaded",
+        )
 
 
 def _is_looked_at_again(known: RefusedExport, found: Found, now: datetime) -> bool:

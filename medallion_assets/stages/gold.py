@@ -12,7 +12,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from medallion_assets.contracts.pipeline import Gold, Monthly
+from medallion_assets.contracts.pipeline import Daily, Gold, Monthly
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
@@ -29,6 +29,8 @@ from medallion_assets.stages.reports import Check, Made, Report, check, made_ver
 from medallion_assets.stages.work import Work
 
 RECOMPUTED = "equals_recomputation"
+EARLIER_DAYS = "no_earlier_days"
+EARLIER_CHECKS = {EARLIER_DAYS: "Its source holds no day before MEDALLION_FIRST_DAY: none of these is ever built."}
 SAMPLE_ROWS = 5
 
 
@@ -60,6 +62,8 @@ class GoldStage:
         done = work.repeat(partial(build, lake, gold, days, progress=work.log.info))
         built = lake.open(self.table, version=done.version)
         yield from audit_checks(gold, audit(gold, built, source_of(gold, built), _audited(days, again)))
+        if is_of_days(gold):
+            yield no_earlier_days(gold, lake.open(gold.source), self.first_day)
         yield _result(built, days, done, work.trigger, again)
 
 
@@ -70,6 +74,26 @@ def checks_of(gold: Gold) -> dict[str, str]:
     if gold.reconciled:
         checks[gold.reconciled.check] = gold.reconciled.description
     return checks
+
+
+def is_of_days(gold: Gold) -> bool:
+    """Whether each day of a Gold table is made of that day of its source alone."""
+    return isinstance(gold, Daily) and not isinstance(gold, Monthly)
+
+
+def no_earlier_days(gold: Gold, source: Snapshot, first_day: date) -> Check:
+    """A warning where the source holds days that are never built, with the setting that would have them built."""
+    earlier = [day for day in source.partitions if day is not None and day < first_day]
+    do = f"set MEDALLION_FIRST_DAY to {earlier[0]}, or leave these days out on purpose" if earlier else "nothing"
+    return check(
+        gold.table,
+        EARLIER_DAYS,
+        passed=not earlier,
+        warn=True,
+        first_day=str(first_day),
+        earlier_days=len(earlier),
+        what_to_do=do,
+    )
 
 
 def audit_checks(gold: Gold, found: Audit) -> Iterator[Check]:

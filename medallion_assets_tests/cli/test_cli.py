@@ -170,7 +170,9 @@ def test_explain_shows_every_version_of_a_customer() -> None:
 @pytest.mark.usefixtures("lakehouse")
 def test_explain_of_a_key_nobody_has() -> None:
     page = run("explain", "customers", "nobody")
+    assert page.exit_code == 1
     assert "Bronze holds no record of this key." in page.stdout
+    assert "Keys that Silver holds are spelled like c1." in page.stdout
     assert "Silver holds nothing of it." in page.stdout
 
 

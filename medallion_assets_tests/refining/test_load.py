@@ -199,3 +199,17 @@ def test_a_place_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None
     with pytest.raises(PermanentError, match=r"raw place of orders is missing.*let its exports arrive in"):
         landing.ingest()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_is_named_and_does_not_lie_there_is_refused_with_those_that_do(tmp_path: Path) -> None:
+    """A misspelled id, or another table's; what is in may be named again."""
+    landing = Landing(tmp_path)
+    first, second = landing.full("a"), landing.full("b", at=AT + HOUR)
+    with pytest.raises(
+        PermanentError, match=rf"exports of this table: {second.export_id}, {first.export_id}; found: x"
+    ):
+        landing.ingest(only=["x", first.export_id])
+    assert not (tmp_path / "lakehouse").exists()
+    for _ in range(2):
+        done = landing.ingest(only=[first.export_id])
+    assert (done.loaded, {export for export, _ in landing.lines()}) == ([], {first.export_id})
