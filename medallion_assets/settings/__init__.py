@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.settings.compute import Compute, expect_startable, read_compute
+from medallion_assets.settings.names import expect_known
 from medallion_assets.settings.places import NAME as REMOTE_URL
 from medallion_assets.settings.places import expect_place_of_its_own, usual_remote_url
 from medallion_assets.settings.spark import SparkSettings, spark_settings
@@ -152,6 +153,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         SettingsError: a value is not allowed; the message names the variable and what is allowed.
     """
     env = os.environ if environment is None else environment
+    expect_known(env)
     home = Path(env.get("MEDALLION_HOME") or ".medallion").expanduser().absolute()
     lakehouse_url = _url(env, "MEDALLION_LAKEHOUSE_URL", home / "lakehouse")
     if set(lakehouse_url) & set("#?%"):
