@@ -66,7 +66,7 @@ test: $(INSTALLED) ## run the tests but the slow ones; what needs a service that
 test-unit: $(INSTALLED) ## of these, what is about one room: no Dagster, no service, no exports from end to end; a minute
 	$(QUICK) "not slow and not flow and not service" $(addprefix medallion_assets_tests/,$(UNITS))
 
-test-all: $(INSTALLED) ## run all tests, as CI does: slow ones too, and properties on twenty times as many histories
+test-all: $(INSTALLED) ## run all tests, as CI does: slow ones too, and properties on seven times as many histories
 	$(PYTEST)
 
 test-spark: $(INSTALLED) ## the tests of Silver and Gold once more, on Spark (make setup-spark, Java 17); minutes
@@ -76,7 +76,7 @@ test-deep: $(INSTALLED) ## the same on thousands of new histories, with coverage
 	MEDALLION_EXAMPLES=2000 $(PYTEST) --cov=medallion_assets --cov-report=term-missing:skip-covered
 
 test-kills: $(INSTALLED) ## kill the production deployment, and its parts, ten times in the middle of runs and launches
-	MEDALLION_KILLS=10 $(BIN)/python -m pytest -n0 -q medallion_assets_tests/end_to_end/test_launches.py medallion_assets_tests/end_to_end/test_production.py
+	MEDALLION_KILLS=10 $(BIN)/python -m pytest -n 2 --dist loadfile -q medallion_assets_tests/end_to_end/test_launches.py medallion_assets_tests/end_to_end/test_production.py
 
 test-stops: $(INSTALLED) ## tell deploy/run to stop at 200 random moments; see that it ends, and leaves nothing behind
 	MEDALLION_STOPS=200 $(BIN)/python -m pytest -n0 -q medallion_assets_tests/deploy/test_run.py medallion_assets_tests/deploy/test_supervisor.py

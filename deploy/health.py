@@ -41,8 +41,6 @@ frozen, and so would whoever waits for this."""
 HEARTBEAT_SECONDS = 120
 """A daemon's loop tells every 30 s that it lives."""
 TICK_SECONDS = 120  # how much later than its interval says a sensor may be evaluated
-LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
-  name locationOrLoadError { __typename ... on PythonError { message } } } } ... on PythonError { message } } }"""
 
 
 class NotWellError(Exception):
@@ -108,6 +106,17 @@ def disk() -> str:
     if short := [str(room) for room in found if not room.is_enough]:
         raise NotWellError(", ".join(short), "free space there: docs/production.md, What happens when a disk is full")
     return ", ".join(map(str, found))
+
+
+def places() -> str:
+    """Something of ours lies where exports and tables are looked for."""
+    from medallion_assets.operations.places import looked_for_in
+    from medallion_assets.settings import load_settings
+
+    found = load_settings()
+    if wrong := [place for place in looked_for_in(found) if not place.is_fine]:
+        raise NotWellError("; ".join(f"{place.what} is {place.state}: {place.found}" for place in wrong), wrong[0].do)
+    return f"{found.raw_url} and {found.lakehouse_url}"
 
 
 def code_server() -> str:
@@ -177,22 +186,10 @@ def fork_server() -> str:
 
 def webserver() -> str:
     """The UI answers, and knows the definitions."""
-    import requests
+    from medallion_assets.orchestration.web_server import expect_definitions
 
     host = os.environ.get("MEDALLION_UI_HOST", "127.0.0.1").replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - from here
-    base = f"http://{host}:{os.environ.get('MEDALLION_UI_PORT', '3000')}"
-    try:
-        version = requests.get(f"{base}/server_info", timeout=SECONDS).json()["dagster_version"]
-        answer = requests.post(f"{base}/graphql", json={"query": LOCATIONS}, timeout=SECONDS)
-        workspace = answer.json()["data"]["workspaceOrError"]
-    except (requests.RequestException, ValueError, KeyError) as error:
-        raise NotWellError(f"nothing answers at {base}: {error}", _log("webserver")) from error
-    for entry in workspace.get("locationEntries", [{"name": "workspace", "locationOrLoadError": workspace}]):
-        loaded = entry["locationOrLoadError"] or {"message": "it is still loading"}
-        if loaded.get("__typename") != "RepositoryLocation":
-            message = loaded.get("message", "").strip().splitlines()
-            raise NotWellError(f"{entry['name']} is not loaded: {message[0] if message else ''}", _log("code-server"))
-    return f"{base}, Dagster {version}"
+    return expect_definitions(f"http://{host}:{os.environ.get('MEDALLION_UI_PORT', '3000')}", seconds=SECONDS)
 
 
 def daemon() -> str:
@@ -231,6 +228,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "secrets": secrets,
     "postgresql": postgresql,
     "disk": disk,
+    "places": places,
     "code-server": code_server,
     "daemon": daemon,
     "fork-server": fork_server,

@@ -1,6 +1,6 @@
-"""Two lists of cases, each with each.
+"""Lists of cases for parametrize, of which few are quick, and two such lists, each with each.
 
-Belongs here: which of the pairs are quick. Does not: the cases.
+Belongs here: which of the cases are quick. Does not: the cases.
 """
 
 from __future__ import annotations
@@ -9,6 +9,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+
+
+def first_quick(first: Any, *others: Any) -> list[Any]:
+    """Every case of one name; all but the first are slow."""
+    return [first, *(pytest.param(other, marks=pytest.mark.slow) for other in others)]
 
 
 def crossed(ones: Iterable[Any], others: Iterable[Any]) -> list[Any]:

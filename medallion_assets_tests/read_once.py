@@ -6,7 +6,7 @@ Belongs here: what a profile of the suite shows to be read or made over and over
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ def read_once() -> None:
     _keep_spellings()
     if "dagster" in sys.modules:
         _keep_migrations()
+        _keep_jobs()
     if "medallion_assets.definitions" in sys.modules:
         _keep_assets()
 
@@ -81,6 +82,32 @@ def _keep_migrations() -> None:
         return known[config.config_file_name]
 
     ScriptDirectory.from_config = from_config  # type: ignore[method-assign]
+
+
+def _keep_jobs() -> None:
+    """A run in this process is one of a copy of its job: a copy serves all runs of the same assets."""
+    from dagster import AssetKey, JobDefinition
+
+    copy: Any = JobDefinition.as_ephemeral_job
+
+    def copied(
+        job: JobDefinition,
+        resource_defs: Mapping[str, Any],
+        input_values: Mapping[str, object],
+        op_selection: Sequence[str] | None = None,
+        asset_selection: Sequence[AssetKey] | None = None,
+    ) -> Any:
+        if resource_defs or input_values or op_selection:
+            return copy(job, resource_defs, input_values, op_selection, asset_selection)
+        known: dict[frozenset[AssetKey], JobDefinition] = vars(job).setdefault("_copies", {})
+        every, assets = frozenset[AssetKey](), frozenset(asset_selection or ())
+        if every not in known:
+            known[every] = copy(job, {}, {})
+        if assets not in known:
+            known[assets] = known[every].get_subset(asset_selection=assets)
+        return known[assets]
+
+    JobDefinition.as_ephemeral_job = copied  # type: ignore[method-assign]
 
 
 ASSETS = ("bronze_asset", "silver_asset", "derived_asset", "gold_asset", "serving_asset", "operations_assets")

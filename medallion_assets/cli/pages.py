@@ -15,6 +15,7 @@ from rich.text import Text
 
 from medallion_assets.cli.section_page import grid
 from medallion_assets.contracts.moments import LAST_MICROS, moment
+from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.shown_rows import moment_text
 from medallion_assets.operations.explain.explanation import Explanation
 from medallion_assets.operations.explain.key_verdicts import KeyRecord, Verdict
@@ -62,7 +63,9 @@ def explanation_page(explanation: Explanation) -> RenderableType:
             _detail(record),
         )
     parts: list[RenderableType] = [Text(f"{explanation.table}: {key}", style="bold")]
-    parts.append(records if explanation.records else Text("Bronze holds no record of this key."))
+    parts.append(records if explanation.records else Text("Bronze holds no record of this key.", style="bold red"))
+    if explanation.alike:
+        parts.append(Text(f"Keys that Silver holds are spelled like {', '.join(explanation.alike)}."))
     if not explanation.silver:
         parts.append(Text("Silver holds nothing of it."))
     for number, row in enumerate(explanation.silver, start=1):
@@ -79,6 +82,8 @@ def explanation_page(explanation: Explanation) -> RenderableType:
 
 def exports_page(report: ExportReport) -> RenderableType:
     """Every export with its verdict, and below them what to do about those that are not well."""
+    if not report.place.is_fine:
+        return place_panel(report.place)
     columns = ("export", "table", "type", "from", "to", "verdict", "items", "files", "gap before it")
     page = grid(columns, figures={"items", "files"})
     notes: list[RenderableType] = []
@@ -109,10 +114,18 @@ def exports_page(report: ExportReport) -> RenderableType:
     items = sum(export.items for export in report.exports)
     last = Text(
         f"{well} of {len(report.exports)} exports are complete and joined; {items:,} items verified; "
-        f"{report.foreign_objects:,} objects belong to no export"
+        + (f"{len(report.unclaimed)} lie where no table takes them; " if report.unclaimed else "")
+        + f"{report.foreign_objects:,} objects belong to no export"
     )
     last.stylize("green" if report.is_well else "red")
     return Group(page, *notes, last)
+
+
+def place_panel(place: PlaceStatus) -> RenderableType:
+    """What a wrong place is, and what to do."""
+    lines = [f"expected: {place.expected}", f"found: {place.found}", f"what to do: {place.do}"]
+    title = Text(f"{place.what} is {place.state}")
+    return Panel(Text("\n".join(lines)), title=title, title_align="left", border_style="red")
 
 
 def quarantine_page(listing: QuarantineListing) -> RenderableType:

@@ -25,8 +25,8 @@ def status_page(status: Status) -> RenderableType:
     ]
     parts += [Text(f"warning: {warning}", style="yellow") for warning in status.warnings]
     parts += [Text(f"problem: {problem}", style="bold red") for problem in status.problems]
-    if not status.problems and not any(fresh.last_refreshed for fresh in status.freshness):
-        parts.append(Text("there is no table yet: nothing is wrong, and nothing is there", style="bold yellow"))
+    if not status.problems and status.never_made:
+        parts.append(Text(f"no problem; never made or published: {', '.join(status.never_made)}", style="bold yellow"))
     elif not status.problems:
         parts.append(Text("every table is fresh, and no stage failed last", style="bold green"))
     return Group(*parts)

@@ -21,7 +21,10 @@ def explain(
     key: Annotated[str, typer.Argument(help="The key; the columns of a composite key joined by commas.")],
     json: Json = False,
 ) -> None:
-    """Show every record of a key, what became of each, and which one decided the row. Exit 1: Silver disagrees."""
+    """Show every record of a key, what became of each, and which one decided the row.
+
+    Exit 1: Silver disagrees, or there is no such key.
+    """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.pages import explanation_page
         from medallion_assets.operations.explain.explanation import explain as explain_key
@@ -29,18 +32,22 @@ def explain(
         with terminal.progress("looking through Bronze") as progress:
             lakehouse = lakehouse_for("explain")
             found = explain_key(lakehouse, lakehouse.catalog.loaded_by(table), key, progress=progress)
-        terminal.answer(found, lambda: explanation_page(found), found=bool(found.disagreements))
+        terminal.answer(found, lambda: explanation_page(found), found=not found.is_well)
 
 
 def status(json: Json = False) -> None:
-    """Show how fresh every table is, how far every stage has come, and its last runs. Exit 1: stale, or failed."""
+    """Show how fresh every table is, how far every stage has come, and its last runs.
+
+    Exit 1: stale, failed, or nothing lies where exports or tables are looked for.
+    """
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
         from medallion_assets.cli.status_page import status_page
         from medallion_assets.operations.status import read_status, status_facts
+        from medallion_assets.settings import load_settings
 
-        found = read_status(lakehouse_for("status"), datetime.now(UTC))
+        found = read_status(lakehouse_for("status"), datetime.now(UTC), raw_url=load_settings().raw_url)
         terminal.answer(status_facts(found), lambda: status_page(found), found=bool(found.problems))
 
 

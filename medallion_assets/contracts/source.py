@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.place import Stray
 from medallion_assets.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -226,6 +227,13 @@ class Source(Protocol):
         Raises:
             PermanentError: the place is not there, or cannot be listed.
             TransientError: the store did not answer.
+        """
+        ...
+
+    def strays(self, place: ObjectStore, tables: Collection[str]) -> Sequence[Stray]:
+        """Some of what looks like its batches in a place that holds a folder for each of `tables`, and lies in none.
+
+        Raises as `find` does; it costs few requests, however much lies there.
         """
         ...
 

@@ -11,6 +11,9 @@ from enum import StrEnum
 
 from medallion_assets.contracts.table import Table
 
+SCHEDULE = "schedule"
+"""The trigger of runs that the clock started."""
+
 
 class Mode(StrEnum):
     """Which of several tables have to have an update."""

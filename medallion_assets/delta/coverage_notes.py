@@ -7,7 +7,7 @@ Does not: how far that is (refining.coverage, deriving).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage, furthest, least, parse_coverage
@@ -18,6 +18,8 @@ COVERED = "medallion_covered_until"
 """The commit note that says how far a table reaches, all its partitions together."""
 SOURCES_COVERED = "medallion_sources_covered_until"
 """The commit note that says how far the sources reached of which the partitions of a commit were made."""
+PROVISIONAL = "medallion_provisional_dates"
+"""The commit note that lists the days of a commit that their sources did not cover to the end."""
 MOST_COMMITS = 100
 """So far back a note is looked for: every commit that brings data carries one."""
 
@@ -49,11 +51,14 @@ def covered_with(sources: Iterable[Snapshot]) -> dict[str, object]:
     return covered_note(least(map(noted_coverage, sources)))
 
 
-def covered_by_days(table: Snapshot, source: Snapshot, ends: Iterable[datetime]) -> dict[str, object]:
-    """What a commit notes of a table, some days of which (they end at `ends`) are made of this version of its source.
+def covered_by_days(table: Snapshot, sources: Coverage, ends: Mapping[date, datetime]) -> dict[str, object]:
+    """What a commit notes of a table, some days of which are made of sources that reach so far; `ends` are theirs.
 
-    The table reaches to the end of its latest day, or as far as the source did when that was made.
+    The table reaches to the end of its latest day, or as far as the sources did when that was made.
     """
-    sources = noted_coverage(source)
-    reached = [sources.up_to(end) for end in ends] if sources.is_known else [sources]
-    return {**covered_note(furthest(noted_coverage(table), *reached)), SOURCES_COVERED: str(sources)}
+    reached = [sources.up_to(end) for end in ends.values()] if sources.is_known else [sources]
+    return {
+        **covered_note(furthest(noted_coverage(table), *reached)),
+        SOURCES_COVERED: str(sources),
+        PROVISIONAL: sorted(day for day, end in ends.items() if sources.is_known and not sources.includes(end)),
+    }

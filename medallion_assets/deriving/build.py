@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.coverage_notes import covered_by_days
+from medallion_assets.delta.coverage_notes import covered_by_days, noted_coverage
 from medallion_assets.delta.partitions import held_days, replace_days, stage_day
 from medallion_assets.delta.source_versions import SourceVersion
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -22,11 +23,12 @@ from medallion_assets.deriving.kept_days import housekeeping
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """What a build wrote: the table's version, and rows read and written."""
+    """What a build wrote: the table's version, rows read and written, and how far the source reached."""
 
     version: int
     rows_in: int
     rows_out: int
+    covered: Coverage
 
 
 def build(
@@ -52,9 +54,10 @@ def _build(lakehouse: Lakehouse, gold: Gold, days: Sequence[date], progress: Cal
                 files.append(file)
         rows_in = computed.rows_in(days)
     outdated = _outdated(gold, table, source) - set(days)
-    covered = covered_by_days(table, source, map(gold.end_of, days))
-    version = replace_days(table, days, files, source=SourceVersion.of(source), outdated=outdated, notes=covered)
-    return Built(version=version, rows_in=rows_in, rows_out=sum(file.rows for file in files))
+    covered = noted_coverage(source)
+    notes = covered_by_days(table, covered, {day: gold.end_of(day) for day in days})
+    version = replace_days(table, days, files, source=SourceVersion.of(source), outdated=outdated, notes=notes)
+    return Built(version=version, rows_in=rows_in, rows_out=sum(file.rows for file in files), covered=covered)
 
 
 def _outdated(gold: Gold, table: Snapshot, source: Snapshot) -> set[date]:

@@ -13,7 +13,7 @@ import polars as pl
 
 from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.coverage_notes import covered_by_days
+from medallion_assets.delta.coverage_notes import covered_by_days, noted_coverage
 from medallion_assets.delta.partitions import REMOVED, REPLACED, held_days
 from medallion_assets.delta.replacement import REBUILT_NOTE, Progress, Replacement
 from medallion_assets.delta.source_versions import SourceVersion, source_notes
@@ -64,7 +64,7 @@ def _rebuild(lakehouse: Lakehouse, gold: Gold, why: str, progress: Progress, *, 
             REPLACED: sorted(changes.restated.difference(removed)),
             REMOVED: removed,
             REBUILT_NOTE: {"why": why},
-            **covered_by_days(table, source, map(gold.end_of, days)),
+            **covered_by_days(table, noted_coverage(source), {day: gold.end_of(day) for day in days}),
         }
         version = replacement.commit({}, notes)
     return Rebuilt(table=gold.table.name, version=version, dry_run=dry_run, changes=changes)

@@ -36,7 +36,8 @@ class Claims:
     """The tables whose folders lie below the raw URL, seen from another URL.
 
     A key below that URL is below the raw URL when it begins with `inside`, and `below` is what then stands before it.
-    Neither is known (None) of a place that has nothing to do with the raw URL, and no table claims anything there.
+    A place that has nothing to do with the raw URL is taken for another one, or for the folder of a table in one.
+    Neither is known (None) where no tables are known.
     """
 
     tables: Mapping[str, Owner]
@@ -52,7 +53,10 @@ class Claims:
             return cls(tables=named, inside="", below=f"{place}/".removeprefix(f"{raw_url}/"))
         if raw_url is not None and raw_url.startswith(f"{place}/"):
             return cls(tables=named, inside=f"{raw_url.removeprefix(f'{place}/')}/", below="")
-        return cls(tables={})
+        if not named:
+            return cls(tables={})
+        folder = place.rpartition("/")[2]
+        return cls(tables=named, inside="", below=f"{folder}/" if folder in named else "")
 
     def judged(self, verified: VerifiedExport) -> VerifiedExport:
         """With the verdict `wrong_table` where an export that is whole lies in the folder of another table."""

@@ -7,21 +7,23 @@ Does not: the verdicts, gaps, or which table takes them (export_claims).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
+from medallion_assets.contracts.place import PlaceState, PlaceStatus
+from medallion_assets.contracts.source import Listing
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.errors import PermanentError
 from medallion_assets.operations.export_claims import Claims, UnclaimedExport
 from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.coverage import Gap, open_gaps, unprotected_minutes
+from medallion_assets.refining.raw_place import is_there
 from medallion_assets.settings import normalise_url
 from medallion_assets.sources.dynamodb_export.find import list_exports
 from medallion_assets.sources.dynamodb_export.verdicts import ExportStatus, Verdict
 from medallion_assets.sources.dynamodb_export.verify import VerifiedExport, verify_export
 from medallion_assets.storage.stores import NO_OPTIONS, open_store
 
+_WHAT = "the place of the exports"
 _PUT_RIGHT = (
     "an export lies in [prefix/]AWSDynamoDB/<ExportId>/, with the id as DynamoDB gave it: copy its folder to such a "
     "place; if it is none, it may stay"
@@ -62,18 +64,21 @@ class ExportFacts:
 class ExportReport:
     """Everything that lies below a URL. `foreign_objects` counts what belongs to no export, and hinders none.
 
-    `not_looked_into` are folders that could not be listed, each with why, and what to do.
+    `place` says why there is none. `not_looked_into` are folders that could not be listed, each with why, and what
+    to do.
     """
 
-    exports: list[ExportFacts]
-    unclaimed: list[UnclaimedExport]
-    foreign_objects: int
-    not_looked_into: dict[str, str]
+    place: PlaceStatus
+    exports: list[ExportFacts] = field(default_factory=list)
+    unclaimed: list[UnclaimedExport] = field(default_factory=list)
+    foreign_objects: int = 0
+    not_looked_into: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_well(self) -> bool:
-        """Every export is complete, joined to what comes before it, and claimed by a table."""
-        return all(export.is_well for export in self.exports) and not self.unclaimed and not self.not_looked_into
+        """There are exports, each of them complete, joined to what comes before it, and claimed by a table."""
+        are_joined = self.place.is_fine and all(export.is_well for export in self.exports)
+        return are_joined and not self.unclaimed and not self.not_looked_into
 
 
 def verify_exports(
@@ -85,26 +90,20 @@ def verify_exports(
 ) -> ExportReport:
     """Verify every export below a URL (a local path, `file://` or `s3://`), in the order of (export id, prefix).
 
-    Where the URL lies in `raw_url`, or that in it, each export also has to be below the folder of a loaded table
-    (Silver contracts) and of its DynamoDB table, which Bronze of `lakehouse` knows where a contract does not; of
-    any other place nobody can say whose exports they are.
+    Each export also has to be below the folder of a loaded table (Silver contracts) and of its DynamoDB table, which
+    Bronze of `lakehouse` knows where a contract does not. Of a place that is neither in `raw_url` nor around it this is
+    said as if it were one like that, or a table's folder in one.
 
     Raises:
-        PermanentError: there is no such folder, or neither an export nor anything that looks like one lies below it.
+        PermanentError: the place cannot be listed.
         TransientError: the store did not answer.
     """
     place = normalise_url(url, name="the URL of the exports")
-    # A local store would make the folder; a reader makes nothing.
-    is_there = place.startswith("s3://") or Path(place).is_dir()
     options = lakehouse.storage_options if lakehouse else NO_OPTIONS
-    listing = list_exports(store := open_store(place, options), everything=True) if is_there else None
-    if listing is None or not (listing.batches or listing.unclaimed):
-        raise PermanentError(
-            f"no export lies below {place}",
-            expected="folders [prefix/]AWSDynamoDB/<ExportId>/ below it, at any depth",
-            found=f"{listing.foreign} other objects" if listing and listing.foreign else "none",
-            do="check the URL; `medallion sample` writes exports to try with",
-        )
+    store = open_store(place, options) if is_there(place) else None
+    listing = None if store is None else list_exports(store, everything=True)
+    if store is None or listing is None or not (listing.batches or listing.unclaimed):
+        return ExportReport(place=_nothing(place, listing))
     claims = Claims.of(place, raw_url, lakehouse)
     verified = []
     for number, export in enumerate(listing.batches, start=1):
@@ -116,10 +115,25 @@ def verify_exports(
     gaps, minutes = open_gaps(complete), unprotected_minutes(complete)
     misplaced = [UnclaimedExport(key=key, problem="in no export folder", do=_PUT_RIGHT) for key in listing.unclaimed]
     return ExportReport(
+        place=PlaceStatus(what=_WHAT, url=place, state=PlaceState.FINE),
         exports=[_facts(found, gaps, minutes) for found in verified],
         unclaimed=[*misplaced, *claims.unclaimed(listing.batches)],
         foreign_objects=listing.foreign,
         not_looked_into=listing.unseen,
+    )
+
+
+def _nothing(place: str, listing: Listing | None) -> PlaceStatus:
+    """What a place is in which no export lies."""
+    foreign = listing.foreign if listing is not None else 0
+    state = PlaceState.FOREIGN if foreign else PlaceState.MISSING if listing is None else PlaceState.EMPTY
+    return PlaceStatus(
+        what=_WHAT,
+        url=place,
+        state=state,
+        expected=f"folders [prefix/]AWSDynamoDB/<ExportId>/ below {place}, at any depth",
+        found=f"{foreign} other objects" if foreign else "no such folder" if listing is None else "nothing",
+        do="check the URL; `medallion sample` writes exports to try with",
     )
 
 

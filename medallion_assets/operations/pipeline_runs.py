@@ -63,7 +63,8 @@ class StageAttempt:
     target_wcu: Annotated[float | None, "write capacity units a second that it might use"] = None
     publishing_seconds: Annotated[float | None, "of duration_seconds, those in which it wrote"] = None
     covered_until: Annotated[datetime | None, "how far the table then reached; null: nothing, or nobody says it"] = None
-    sources_covered_until: Annotated[datetime | None, "serving: how far the sources of what it published did"] = None
+    sources_covered_until: Annotated[datetime | None, "Gold, serving: how far the sources of its days did"] = None
+    is_complete: Annotated[bool | None, "whether these cover every day to its end; null: nobody says it"] = None
     export_age_seconds: Annotated[float | None, "serving: from the newest export's time to readers; null: none new"] = (
         None
     )

@@ -14,9 +14,9 @@ import polars as pl
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.refining.chosen_rows import chosen_rows
 from medallion_assets.refining.events import POSITION
 from medallion_assets.refining.quarantine import quarantine_table
-from medallion_assets.refining.redrive import in_quarantine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +41,15 @@ def list_quarantine(
     reasons: Collection[str] = (),
     limit: int = 20,
 ) -> QuarantineListing:
-    """List quarantined rows of an exported table, by export, file and line; those that were redriven come last."""
+    """List quarantined rows of an exported table, by export, file and line; those that were redriven come last.
+
+    Raises:
+        PermanentError: an export or a reason that there is not is named.
+    """
     contract = quarantine_table(table)
     if not lakehouse.exists(contract):
         return QuarantineListing(table=contract.name)
-    rows = lakehouse.open(contract).scan().filter(in_quarantine(exports, reasons))
+    rows = lakehouse.open(contract).scan().filter(chosen_rows(lakehouse, table, exports, reasons))
     is_waiting = pl.col("redriven_at").is_null()
     total, redriven = rows.select(pl.len(), (~is_waiting).sum()).collect(engine="streaming").row(0)
     counted = rows.filter(is_waiting).select(pl.col("reasons").explode().value_counts(sort=True).struct.unnest())

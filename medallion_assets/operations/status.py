@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.identity import Identity, read_identity
 from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.rows import rows_of
@@ -24,6 +25,7 @@ from medallion_assets.operations.incident import Incident, read_incidents
 from medallion_assets.operations.ledgers import read_ledgers
 from medallion_assets.operations.monitoring import Checkpoint, Freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, quality, read_attempts
+from medallion_assets.operations.places import lakehouse_place, look_at_places
 from medallion_assets.operations.refused_tables import find_readable, refused_tables
 from medallion_assets.operations.sources import TableSource, read_sources
 from medallion_assets.operations.stages import Stage, data_tables, stages
@@ -75,13 +77,15 @@ class Status:
     `sources` says whose exports each Bronze table takes.
     `alerts` and `incidents` are the last ones of 7 days, newest first. Their columns are those of
     `operations.alerts.table.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
-    `problems` are tables that are stale or have features that are in the way, and stages whose last attempt failed or
-    was lost; `warnings` what else a person should know.
+    `places` says what the places of tables and batches are. `problems` are places where nothing of ours lies, tables
+    that are stale or have features that are in the way, and stages whose last attempt failed or was lost; `warnings`
+    what else a person should know.
     """
 
     at: datetime
     lakehouse: str
     identity: Identity | None
+    places: list[PlaceStatus]
     sources: list[TableSource]
     freshness: list[Freshness]
     checkpoints: list[Checkpoint]
@@ -91,9 +95,15 @@ class Status:
     problems: list[str]
     warnings: list[str]
 
+    @property
+    def never_made(self) -> list[str]:
+        """The tables that no stage has made or published yet, although one is there to do so."""
+        of_stages = {stage.stage for stage in self.stages}
+        return [fresh.table for fresh in self.freshness if fresh.last_refreshed is None and fresh.table in of_stages]
 
-def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
-    """Read it; nothing is written, and no table is made.
+
+def read_status(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = None) -> Status:
+    """Read it; nothing is written, and no table is made. Without `raw_url` the batches' places are not looked at.
 
     Raises:
         TransientError: the storage did not answer.
@@ -105,17 +115,23 @@ def read_status(lakehouse: Lakehouse, now: datetime) -> Status:
     found = [stage_status(stage, attempts) for stage in stages(lakehouse.catalog)]
     alerts = read_alerts(lakehouse, since=since.date()).reverse().head(SHOWN).to_dicts()
     incidents = read_incidents(lakehouse, since=since.date())[: -SHOWN - 1 : -1]
+    places = [lakehouse_place(lakehouse)] if raw_url is None else look_at_places(lakehouse, raw_url)
     return Status(
         at=now,
         lakehouse=lakehouse.url,
         identity=read_identity(lakehouse),
+        places=places,
         sources=read_sources(lakehouse),
         freshness=fresh,
         checkpoints=read_checkpoints(lakehouse),
         stages=found,
         alerts=alerts,
         incidents=incidents,
-        problems=[*problems(fresh, found), *map(str, refused_tables(lakehouse))],
+        problems=[
+            *(str(place) for place in places if not place.is_fine),
+            *problems(fresh, found),
+            *map(str, refused_tables(lakehouse)),
+        ],
         warnings=[*warnings(found), *chain_warnings(lakehouse)],
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from medallion_assets.operations.incident import Incident
+from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.sections import Grid, Row, Section, format_age, format_count, format_minute
 from medallion_assets.operations.status import StageStatus, Status
 
@@ -32,7 +33,7 @@ def freshness_section(status: Status) -> Section:
         Row(
             (
                 fresh.table,
-                fresh.state,
+                _freshness(fresh),
                 "" if (behind := fresh.behind(status.at)) is None else format_age(behind),
                 "" if fresh.sla_hours is None else f"{fresh.sla_hours:g} h",
                 format_minute(fresh.covered_until),
@@ -42,7 +43,7 @@ def freshness_section(status: Status) -> Section:
             is_bad=fresh.is_stale,
         )
         for fresh in status.freshness
-        if fresh.last_refreshed is not None or fresh.is_stale
+        if fresh.last_refreshed is not None or fresh.is_stale or fresh.table in status.never_made
     ]
     return Section(
         name="freshness",
@@ -56,6 +57,13 @@ def freshness_section(status: Status) -> Section:
             figures=frozenset({"behind", "limit", "rows"}),
         ),
     )
+
+
+def _freshness(fresh: Freshness) -> str:
+    if fresh.last_refreshed is None:
+        never = "never published" if fresh.table.startswith("serving.") else "never made"
+        return f"{never}, stale" if fresh.is_stale else never
+    return fresh.state
 
 
 def stages_section(status: Status) -> Section:

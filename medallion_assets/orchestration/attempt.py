@@ -54,6 +54,7 @@ FIGURES = {
     "covered_until": "covered_until",
     "sources_covered_until": "sources_covered_until",
     "export_age_seconds": "export_age_seconds",
+    "is_complete": "is_complete",
 }
 """What a materialization's metadata calls the columns of operations.pipeline_runs."""
 MOMENTS = ("covered_until", "sources_covered_until")

@@ -51,8 +51,8 @@ def day_due(cron_lines: Sequence[str], time_zone: str, done_by: time, now: datet
     if now < due_at:
         return None
     begin = datetime.combine(business_day(now) - timedelta(days=1), done_by, zone)
-    ticks = (tick for line in cron_lines for tick in _ticks(line, time_zone, begin, due_at))
-    return max(map(day_to_close, ticks), default=None)
+    due = (tick for line in cron_lines for tick in ticks(line, time_zone, begin, due_at))
+    return max(map(day_to_close, due), default=None)
 
 
 def unclosed_days(
@@ -91,8 +91,11 @@ def closed_days(instance: dg.DagsterInstance, table: Table, days: Collection[dat
     return closed
 
 
-def _ticks(cron_line: str, time_zone: str, after: datetime, until: datetime) -> list[datetime]:
-    """When a cron line was due: where partitions by this line begin, the one that has only begun included."""
+def ticks(cron_line: str, time_zone: str, after: datetime, until: datetime) -> list[datetime]:
+    """When a cron line was due, after a moment and until another.
+
+    That is where partitions by this line begin, the one that has only begun included.
+    """
     partitions = dg.TimeWindowPartitionsDefinition(
         start=after.astimezone(ZoneInfo(time_zone)),
         fmt="%Y-%m-%dT%H:%M%z",

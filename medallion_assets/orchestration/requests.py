@@ -43,6 +43,8 @@ IN_PROGRESS = (
 )
 PART_CHARACTERS = 80
 """Of each part in the cause of a run for several tables: how many exports of which table, and one or two by name."""
+RUN_KEY = "dagster/run_key"
+"""The tag with the key that a schedule or sensor asked for a run under."""
 BY_HAND = "__ASSET_JOB"
 """What Dagster calls the job of assets that a person materializes in the UI."""
 
@@ -67,6 +69,11 @@ def runs_that_write(instance: dg.DagsterInstance, catalog: Catalog, tables: Coll
     keys = {asset_key(table) for table in tables}
     runs = instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS)))
     return [run for run in runs if _writes(run, catalog, keys)]
+
+
+def runs_of_key(instance: dg.DagsterInstance, asked: dg.RunRequest) -> int:
+    """How many runs were asked for under the key of a request, whatever became of them."""
+    return instance.get_runs_count(dg.RunsFilter(tags={RUN_KEY: str(asked.run_key)}))
 
 
 def _writes(run: dg.DagsterRun, catalog: Catalog, keys: Collection[dg.AssetKey]) -> bool:

@@ -7,27 +7,26 @@ Does not: which days a close asks for (daily_close.py), or reading settings (set
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.months import month_before
-from medallion_assets.contracts.pipeline import Gold, Pipeline
+from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.run_days import contiguous
-from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError, SettingsError
 from medallion_assets.operations.stages import DAILY, MONTHLY, REFRESH, stages, stages_of
 from medallion_assets.orchestration.assets.fetched import fetch_lines
 from medallion_assets.orchestration.assets.monitor import MONITOR
+from medallion_assets.orchestration.close_requests import SCHEDULED, close_request, tables_of
 from medallion_assets.orchestration.daily_close import daily_lines, day_to_close, unclosed_days
 from medallion_assets.orchestration.jobs import LIVE_PRIORITY, job_limit, job_tables, run_tags, step_tables
-from medallion_assets.orchestration.requests import days_request, request, triggered_config
-from medallion_assets.orchestration.trigger_context import TriggerContext
+from medallion_assets.orchestration.requests import request, triggered_config
+from medallion_assets.orchestration.waiting_close import RESOURCE, closes_now, waiting_schedules
 from medallion_assets.settings import QUERY_ALERTS_JOB, Settings
 
-SCHEDULED = TriggerContext(trigger="schedule")
 MONTHLY_LINES = ("0 4 2 * *",)
 """When the month before is asked for, unless MEDALLION_SCHEDULES says otherwise: files come in on the first."""
 
@@ -53,11 +52,12 @@ def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinitio
     lines |= {job: settings.schedules.get(job, settings.schedules.get(MONTHLY, MONTHLY_LINES)) for job in monthly}
     closing = {job: _closing(settings, pipeline) for job, pipeline in daily.items()}
     closing |= {job: _closing_months(pipeline) for job, pipeline in monthly.items()}
-    return [
+    asked = [
         _schedule(settings, job, given, closing.get(job) or _asking(catalog, job), time_zone=zones.get(job))
         for job, given in lines.items()
         if given
     ]
+    return [*asked, *waiting_schedules(settings, catalog.pipelines)]
 
 
 def close_requests(
@@ -67,13 +67,16 @@ def close_requests(
 
     A tick that is evaluated again gives the same keys, and Dagster starts nothing twice for one tick.
     """
-    closing = day_to_close(context.scheduled_execution_time)
+    now = context.scheduled_execution_time
+    closing = day_to_close(now)
     if closing < settings.first_day:
         return
-    groups = [_tables_of(pipeline, gold) for gold in pipeline.gold]
-    for tables in groups:
-        yield _request(pipeline, tables, [closing])
-    for tables in groups:
+    for gold in pipeline.gold:
+        if closes_now(settings, context, gold, closing, now):
+            yield close_request(pipeline, tables_of(pipeline, gold), [closing])
+        else:
+            context.log.info("%s: %s is not complete yet; its close waits", gold.table.name, closing)
+    for tables in (tables_of(pipeline, gold) for gold in pipeline.gold):
         last = tables[-1]
         missed = unclosed_days(context.instance, last, closing, first_day=settings.first_day)
         if missed and not settings.closes_missed_days:
@@ -81,7 +84,7 @@ def close_requests(
             continue
         for days in contiguous(missed):
             context.log.info("%s: nobody closed %s to %s; asked for now", last.name, days[0], days[-1])
-            yield _request(pipeline, tables, days, catches_up=True)
+            yield close_request(pipeline, tables, days, catches_up=True)
 
 
 def month_request(scheduled_at: datetime, pipeline: Pipeline) -> dg.RunRequest | dg.SkipReason:
@@ -91,18 +94,6 @@ def month_request(scheduled_at: datetime, pipeline: Pipeline) -> dg.RunRequest |
         return dg.SkipReason(f"{month} is before the first month")
     tables = [stage.table for stage in stages_of(pipeline)]
     return request(pipeline, MONTHLY, tables, SCHEDULED, of=tables[-1], run_key=f"close:{month}", month=month)
-
-
-def _tables_of(pipeline: Pipeline, gold: Gold) -> list[Table]:
-    serving = pipeline.served_as(gold)
-    return [gold.table, *([serving] if serving else [])]
-
-
-def _request(
-    pipeline: Pipeline, tables: Sequence[Table], days: Sequence[date], *, catches_up: bool = False
-) -> dg.RunRequest:
-    key = f"close:{tables[0].short_name}:{days[0]}...{days[-1]}"
-    return days_request(pipeline, tables, days, trigger=SCHEDULED, key=key, catches_up=catches_up)
 
 
 def _schedule(
@@ -134,6 +125,7 @@ def _closing(settings: Settings, pipeline: Pipeline) -> dict[str, Any]:
     return {
         "execution_fn": lambda context: close_requests(settings, context, pipeline),
         "description": "Closes the business day before: builds it and publishes it.",
+        **({} if settings.close_waits_until is None else {"required_resource_keys": {RESOURCE}}),
     }
 
 

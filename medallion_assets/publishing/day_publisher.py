@@ -16,6 +16,7 @@ from medallion_assets.contracts.published import METRIC_DATE, ROW_KEY
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.attributes import Item, number, to_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition
+from medallion_assets.publishing.completeness import COMPLETE_UNTIL, SURER, Completeness
 from medallion_assets.publishing.keys import MOST_SORT_KEY_BYTES
 from medallion_assets.publishing.owner import Trace, trace_of
 from medallion_assets.publishing.publisher import Outcome, Publish, Published
@@ -34,9 +35,12 @@ def publish_day(
     rows: Iterable[Mapping[str, object]],
     *,
     key_columns: Sequence[str],
+    completeness: Completeness | None = None,
     ttl_seconds: int = EXPIRE_AFTER_SECONDS,
 ) -> Published:
     """Make `rows` what readers see of `day`, unless they see this version or a newer one.
+
+    The pointer says their `completeness`, and moves alone where it has only become surer.
 
     `key_columns` tell the rows of a day apart. An interrupted call is completed by calling again with the same
     arguments. Superseded rows expire `ttl_seconds` later. Rows that DynamoDB cannot take are left out (rule P4).
@@ -49,6 +53,7 @@ def publish_day(
     table, version = publish.table, publish.source.number
     began_at = table.limiter.clock()
     items, left_out = _row_items(day, version, rows, key_columns, (*key_rules([DAY, ROW]), *publish.index_rules))
+    counts = {"row_count": len(items), "rows_left_out": left_out.count}
     rows_in = _Counter(publish.progress)
     table.expect_turn()
     pointer = table.get(_key(day, POINTER))
@@ -58,9 +63,11 @@ def publish_day(
         _write_rows(table, day, version, items, rows_in)
         _check_count(table, day, version, len(items))
         table.expect_turn()
-        outcome, current = _move_pointer(publish, day, {"row_count": len(items), "rows_left_out": left_out.count})
+        outcome, current = _move_pointer(publish, day, counts, completeness)
     elif current == version:
         outcome = "unchanged"
+        if completeness is not None and completeness.is_surer_than(pointer or {}):
+            outcome, current = _move_pointer(publish, day, counts, completeness)
     return publish.done(
         outcome,
         written=rows_in.count,
@@ -171,19 +178,26 @@ def _check_count(table: BudgetedTable, day: date, version: int, expected: int) -
         )
 
 
-def _move_pointer(publish: Publish, day: date, counts: Mapping[str, int]) -> tuple[Outcome, int]:
-    """What became of the pointer, and the version that it has afterwards."""
+def _move_pointer(
+    publish: Publish, day: date, counts: Mapping[str, int], completeness: Completeness | None
+) -> tuple[Outcome, int]:
+    """What became of the pointer, and the version that it has afterwards; (version, `complete_until`) only rises."""
     version = publish.source.number
     facts = {"version": version, "table_id": publish.source.table_id, **counts}
-    pointer = _key(day, POINTER) | to_item({**facts, "published_at": publish.now.isoformat(), "run_id": publish.run_id})
+    said = {**facts, **(completeness.attributes if completeness else {}), "published_at": publish.now.isoformat()}
+    pointer = _key(day, POINTER) | to_item({**said, "run_id": publish.run_id})
     lower = Condition(f"attribute_not_exists({ROW}) OR version < :version", {":version": pointer["version"]})
+    if completeness is not None:
+        surer = f"version = :version AND {SURER}"
+        until = {f":{COMPLETE_UNTIL}": pointer[COMPLETE_UNTIL]}
+        lower = Condition(f"{lower.expression} OR ({surer})", lower.values | until)
     answer = publish.table.put(pointer, lower)
     if answer.accepted:
         return "published", version
     current = number(answer.existing["version"])
     if current > version:
         return "superseded", current
-    # The same version: another run moved it, or this one did and the answer was lost.
+    # The same version, as sure or surer: another run moved it, or this one did and the answer was lost.
     return ("published" if answer.existing["run_id"] == pointer["run_id"] else "unchanged"), current
 
 

@@ -31,6 +31,7 @@ from medallion_assets.publishing.budgeted_table import (
     Answer,
     Condition,
 )
+from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.item_rows import Row, carried_by, encoded_row, fingerprint, key_of, sifted
 from medallion_assets.publishing.owner import OWNER
 from medallion_assets.publishing.publisher import Outcome, Publish, Published
@@ -66,6 +67,7 @@ def publish_items(
     previous_rows: Iterable[Row] | None,
     previous_watermark: tuple[date, int] | None,
     as_of: date,
+    completeness: Completeness | None = None,
 ) -> Published:
     """Make `rows` what the table holds, unless the pair of `as_of` and version or a higher one is in or has begun.
 
@@ -73,6 +75,7 @@ def publish_items(
     (what `read_watermark` said when `previous_rows` were read). Columns named as_of_date and gold_version are replaced
     by the pair. Without `previous_rows`, or when the watermark moved since, the table itself is read (consistent
     scan, no write capacity); so it is while rows are left out, and once for a table whose keys are not encoded yet.
+    The watermark says their `completeness`, and moves alone where it has only become surer.
     After a publish that died or was overtaken, another pair writes every item. What vanished leaves a tombstone.
     An interrupted call is completed by calling again.
 
@@ -90,13 +93,16 @@ def publish_items(
     outcome: Outcome = "superseded"
     if found.holds(pair):
         outcome = "unchanged"
+        known_before = found.completeness
+        if completeness is not None and (known_before is None or known_before.until < completeness.until):
+            outcome = "published" if watermark.say_surer(table, keys, pair, completeness) else outcome
     elif not found.refuses(pair):
         is_known = found.published == previous_watermark and found.keys_encoded and not write_all
         known = previous_rows if is_known and not (found.rows_left_out or left_out.count) else None
         before = items.read(write_all) if known is None else items.fingerprints(known)
         items.write(present, before, write_all)
         facts: dict[str, Any] = {"table_id": publish.source.table_id, "run_id": publish.run_id, "now": publish.now}
-        facts["rows_left_out"] = left_out.count
+        facts |= {"rows_left_out": left_out.count, "completeness": completeness}
         table.expect_turn()
         if items.overtaken or not watermark.finish(table, keys, pair, **facts):
             if items.written or items.deleted:

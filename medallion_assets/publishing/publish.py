@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from medallion_assets.contracts import pipeline
+from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.pipeline import PublishDays, PublishItems
 from medallion_assets.delta.identity import Identity
 from medallion_assets.delta.partitions import partition
@@ -22,6 +23,7 @@ from medallion_assets.errors import PermanentError, TransientError, UnreadableTa
 from medallion_assets.publishing.adoption import claim_of, take
 from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.build_log import BuildLog
+from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.day_publisher import publish_day
 from medallion_assets.publishing.destination import refuse_samples, serving_table
 from medallion_assets.publishing.failures import dynamodb_errors
@@ -83,8 +85,9 @@ class Publisher:
             if isinstance(what, PublishItems):
                 rows = _rows(what, log, days[-1])
                 turn = self._take_turn(serving, gold)
-                items = self._publish_items(what, serving, gold, turn, days[-1], rows)
-                published = {days[-1]: replace(items, coverage=log.coverage(days[-1]))}
+                coverage = log.coverage(days[-1])
+                items = self._publish_items(what, serving, turn, days[-1], rows, log.built, coverage)
+                published = {days[-1]: replace(items, coverage=coverage)}
             else:
                 turn = self._take_turn(serving, gold)
                 published = {day: self._publish_day(what, serving.name, log, turn, day) for day in days}
@@ -106,12 +109,21 @@ class Publisher:
     def _publish_day(self, what: PublishDays, table_name: str, log: BuildLog, turn: Turn, day: date) -> Published:
         rows = _rows(what, log, day)
         publish = self._begun(turn, table_name, f"of {day}", rows.height)
-        published = publish_day(publish, day, rows.to_dicts(), key_columns=what.row_columns)
+        coverage = log.coverage(day)
+        completeness = Completeness.of(coverage, what.gold.end_of(day))
+        published = publish_day(publish, day, rows.to_dicts(), key_columns=what.row_columns, completeness=completeness)
         _expect_no_more(log.built, table_name, "the pointer", published.superseded_by, day)
-        return replace(published, coverage=log.coverage(day))
+        return replace(published, coverage=coverage)
 
     def _publish_items(
-        self, what: PublishItems, serving: ServingTable, gold: Snapshot, turn: Turn, as_of: date, rows: pl.DataFrame
+        self,
+        what: PublishItems,
+        serving: ServingTable,
+        turn: Turn,
+        as_of: date,
+        rows: pl.DataFrame,
+        gold: Snapshot,
+        coverage: Coverage,
     ) -> Published:
         watermark = read_watermark(self.client, serving.name, keys=what.keys)
         if watermark is not None:
@@ -123,6 +135,7 @@ class Publisher:
             previous_rows=_rows_at(self.lakehouse, what, turn.source, watermark),
             previous_watermark=watermark,
             as_of=as_of,
+            completeness=Completeness.of(coverage, what.gold.end_of(as_of)),
         )
         _expect_no_more(gold, serving.name, WATERMARK, published.superseded_by)
         return published

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 from medallion_assets.contracts.table import Date, Integer, Table
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import StoredItem, from_item, number, to_item
+from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.day_publisher import DAY, POINTER, ROW, rows_of_version
 from medallion_assets.publishing.keys import MOST_PARTITION_KEY_BYTES, MOST_SORT_KEY_BYTES, encode_key
 from medallion_assets.publishing.tombstones import EXPIRES_AT, is_tombstone
-from medallion_assets.publishing.watermark import VERSION
+from medallion_assets.publishing.watermark import VERSION, watermark_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -52,6 +53,18 @@ def read_day(client: DynamoDBClient, table_name: str, day: date, *, consistent: 
         found=f"{found} rows",
         do="read again; if it stays so, publish the day again under a newer Gold version",
     )
+
+
+def read_completeness(
+    client: DynamoDBClient, table_name: str, contract: Table, day: date | None = None, *, consistent: bool = True
+) -> Completeness | None:
+    """How sure the figures are of a `day` in a table of days, or of all items in a table of items (rule V6).
+
+    None where nothing was published, or nobody knows.
+    """
+    key = watermark_key(contract.key) if day is None else {DAY: {"S": day.isoformat()}, ROW: {"S": POINTER}}
+    found = client.get_item(TableName=table_name, Key=key, ConsistentRead=consistent).get("Item", {})
+    return Completeness.of_item(found)
 
 
 def read_item(

@@ -21,6 +21,7 @@ from medallion_assets.contracts.published import AS_OF_DATE, GOLD_VERSION
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import Item, StoredItem, number, to_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition, Guard
+from medallion_assets.publishing.completeness import COMPLETE_UNTIL, IS_COMPLETE, SURER, Completeness
 from medallion_assets.publishing.keys import ENCODED_WITH
 from medallion_assets.publishing.owner import TABLE_ID, Trace, trace_of
 from medallion_assets.publishing.publisher import VERSIONS
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 WATERMARK = "#watermark"
 AS_OF, VERSION = AS_OF_DATE, GOLD_VERSION
 KEY_ENCODING, LEFT_OUT = "key_encoding", "rows_left_out"
+SAID = f"{COMPLETE_UNTIL} = :{COMPLETE_UNTIL}, {IS_COMPLETE} = :{IS_COMPLETE}"
+"""The change that says `Completeness.values`."""
 MOST_ATTEMPTS = 20
 
 
@@ -80,7 +83,7 @@ class Watermark:
     `published` is in, whole. `begun` is the highest that announced itself. `write_all`: what has begun has to write
     every item. `overtaken`: a publish was overtaken after it had written items, so the next has to write every item.
     `keys_encoded`: the published items have encoded keys (rule P4), as all have since that rule. `rows_left_out`: how
-    many rows are not among the published items, as DynamoDB cannot take them.
+    many rows are not among the published items, as DynamoDB cannot take them. `completeness` is that of `published`.
     """
 
     published: Pair | None = None
@@ -89,6 +92,7 @@ class Watermark:
     overtaken: bool = False
     keys_encoded: bool = False
     rows_left_out: int = 0
+    completeness: Completeness | None = None
 
     def holds(self, pair: Pair) -> bool:
         """Whether `pair` is in, as this release would write it."""
@@ -141,6 +145,7 @@ def load(table: BudgetedTable, keys: Sequence[str]) -> Watermark:
         overtaken="overtaken" in item,
         keys_encoded=item.get(KEY_ENCODING, {}).get("S") == ENCODED_WITH,
         rows_left_out=number(item[LEFT_OUT]) if LEFT_OUT in item else 0,
+        completeness=Completeness.of_item(item),
     )
 
 
@@ -181,18 +186,28 @@ def finish(
     run_id: str,
     now: datetime,
     rows_left_out: int,
+    completeness: Completeness | None = None,
 ) -> bool:
     """Move the watermark to `pair` of the Gold table `table_id`; False when a newer publish has begun since."""
     change = f"SET {AS_OF} = :as_of, {VERSION} = :version, {TABLE_ID} = :table_id, {KEY_ENCODING} = :encoding, "
-    change += f"{LEFT_OUT} = :left_out, published_at = :now, run_id = :run_id REMOVE write_all"
+    change += f"{LEFT_OUT} = :left_out, published_at = :now, run_id = :run_id"
+    change += f", {SAID} REMOVE write_all" if completeness else f" REMOVE write_all, {COMPLETE_UNTIL}, {IS_COMPLETE}"
     facts = {":now": now.isoformat(), ":run_id": run_id, ":table_id": table_id}
     condition = Condition(
         "begun_as_of_date = :as_of AND begun_version = :version AND "
         f"(attribute_not_exists({AS_OF}) OR attribute_not_exists({KEY_ENCODING}) OR {LOWER})",
-        lower_values(pair) | to_item(facts | {":encoding": ENCODED_WITH, ":left_out": rows_left_out}),
+        lower_values(pair)
+        | to_item(facts | {":encoding": ENCODED_WITH, ":left_out": rows_left_out})
+        | (completeness.values if completeness else {}),
     )
     answer = table.update(watermark_key(keys), change, condition)
     return answer.accepted or pair_of(answer.existing) == pair
+
+
+def say_surer(table: BudgetedTable, keys: Sequence[str], pair: Pair, completeness: Completeness) -> bool:
+    """Say that what is published under `pair` is surer by now; False where another pair is in, or it says so."""
+    condition = Condition(f"{EQUAL} AND {SURER}", pair_values(pair) | completeness.values)
+    return table.update(watermark_key(keys), f"SET {SAID}", condition).accepted
 
 
 def report_overtaken(table: BudgetedTable, keys: Sequence[str]) -> None:

@@ -11,7 +11,6 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import chain
-from pathlib import Path
 
 import polars as pl
 from obstore.store import ObjectStore
@@ -37,13 +36,16 @@ from medallion_assets.refining.owner import (
     owner_of_what_is_in,
     why_outdated,
 )
+from medallion_assets.refining.raw_place import RawPlace
 from medallion_assets.refining.refusals import expect_not_ahead, fingerprints_now, is_due, refusal_of
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals, record_refusals
 from medallion_assets.refining.samples import SampleMark
 from medallion_assets.refining.versions import expect_latest
-from medallion_assets.settings import normalise_url
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets.storage.stores import open_store, url_of
+
+NAMED = 10
+"""So many exports that are there are named to somebody who named another."""
 
 
 @dataclass(kw_only=True)
@@ -89,16 +91,17 @@ def ingest(
     `done` is what an earlier call, which an error ended, had done: this one adds to it.
 
     Raises:
-        PermanentError: the place of the batches is gone, or cannot be read.
+        PermanentError: no batch lies there and none is in, or not one that is named; the place of the batches is gone,
+            or cannot be read.
         TransientError: the store or a table did not answer.
     """
     source, name = loaded.source, loaded.table.short_name
-    bronze = lakehouse.ready(bronze_table(name))
-    refusals = read_refusals(lakehouse, name)
-    held = loaded_ids(bronze)
-    place = open_exports(raw_url, name, lakehouse.storage_options, loaded=lambda: held)
+    before = lakehouse.find(bronze_table(name))
+    held = set[str]() if before is None else loaded_ids(before)
+    place, listing = RawPlace.of(lakehouse, raw_url, loaded).batches(held)
+    expect_there(loaded, only, {*held, *(found.id for found in listing.batches)})
+    bronze, refusals = lakehouse.ready(bronze_table(name)), read_refusals(lakehouse, name)
     done = done or Ingested()
-    listing = source.find(place, known=held)
     done.waiting, done.refused = [], []
     done.foreign, done.unclaimed, done.unseen = listing.foreign, listing.unclaimed, listing.unseen
     owner = _recorded_owner(source, place, bronze, held, owner_known(loaded.owner, bronze))
@@ -132,29 +135,25 @@ def ingest(
     return done
 
 
-def _is_looked_at_again(known: RefusedExport, found: Found, now: datetime) -> bool:
-    return known.verdict in LOOKED_AT_AGAIN or is_due(known, found, now)
-
-
-def open_exports(
-    raw_url: str, table_name: str, storage_options: Mapping[str, str], *, loaded: Callable[[], Collection[str]]
-) -> ObjectStore:
-    """The place of a table's exports; a local folder is made when there never was one.
+def expect_there(loaded: Loaded, named: Collection[str], there: Collection[str]) -> None:
+    """See that every export that a person named lies there, or is in.
 
     Raises:
-        PermanentError: there was one, for exports of it are `loaded`: a disk that is not mounted must not look like a
-            place where nothing has arrived.
+        PermanentError: one does not; the message lists the latest that do.
     """
-    place = normalise_url(f"{raw_url}/{table_name}", name="the URL of the exports")
-    if not place.startswith("s3://") and not Path(place).is_dir() and (known := loaded()):
+    if unknown := sorted(set(named) - set(there)):
+        latest = sorted(there, reverse=True)
+        more = f" and {len(latest) - NAMED} before these" if len(latest) > NAMED else ""
         raise PermanentError(
-            f"the place of the exports of {table_name} is gone",
-            expected=f"the folder {place}, from which {len(known)} exports were loaded",
-            found="no such folder",
-            do="mount the disk, or set MEDALLION_RAW_URL to where the exports lie now; if they were removed on "
-            "purpose, make the folder again, empty",
+            f"bronze.{loaded.table.short_name}: an export that is named does not lie there",
+            expected=f"exports of this table: {', '.join(latest[:NAMED])}{more}",
+            found=", ".join(unknown),
+            do="correct `exports` in the run config, or leave it out: every complete export that is not in is loaded",
         )
-    return open_store(place, storage_options)
+
+
+def _is_looked_at_again(known: RefusedExport, found: Found, now: datetime) -> bool:
+    return known.verdict in LOOKED_AT_AGAIN or is_due(known, found, now)
 
 
 def _recorded_owner(source: Source, place: ObjectStore, bronze: Snapshot, held: Collection[str], owner: Owner) -> Owner:

@@ -34,8 +34,9 @@ from medallion_assets.refining.bronze import (
     rebuilt_notes,
     staged_or_empty,
 )
-from medallion_assets.refining.load import counted, open_exports, stage_batch
+from medallion_assets.refining.load import counted, stage_batch
 from medallion_assets.refining.owner import owner_known
+from medallion_assets.refining.raw_place import RawPlace
 from medallion_assets.refining.versions import superseded_exports
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
@@ -73,7 +74,7 @@ def rebuild_bronze(
         snapshot = lakehouse.open(bronze)
         work = _Work(
             bronze=snapshot,
-            raw_url=raw_url,
+            raw=RawPlace.of(lakehouse, raw_url, loaded),
             now=now,
             source=loaded.source,
             owner=owner_known(loaded.owner, snapshot),
@@ -90,7 +91,7 @@ class _Work:
     """One attempt: the exports are read in the order of their ids."""
 
     bronze: Snapshot
-    raw_url: str
+    raw: RawPlace
     now: datetime
     source: Source
     owner: Owner
@@ -109,7 +110,9 @@ class _Work:
         bronze, name = self.bronze, self.bronze.table.short_name
         held = loaded_ids(bronze)
         known = held | (set(origins_since(bronze, 0)) - superseded_exports(bronze))
-        place = open_exports(self.raw_url, name, bronze.lakehouse.storage_options, loaded=lambda: known)
+        place = self.raw.open(lambda: known)
+        if place is None:
+            raise self.raw.status(holds=False).error
         seen: set[str] = set()
         for found in self._found(place, known):
             if found.id not in seen and self._compare(place, found, is_held=found.id in held):

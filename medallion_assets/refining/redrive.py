@@ -28,6 +28,7 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.blocks import blocks
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.change import Change
+from medallion_assets.refining.chosen_rows import chosen_rows
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.duplicates import CONFLICTING
 from medallion_assets.refining.events import POSITION, event_schema
@@ -62,13 +63,6 @@ class Redriven:
     restated: set[date] = field(default_factory=set)
 
 
-def in_quarantine(exports: Collection[str] = (), reasons: Collection[str] = ()) -> pl.Expr:
-    """Rows of a quarantine table: of some exports, with any of some reasons; of all where none are named."""
-    of_exports = pl.col("_export_id").is_in(list(exports)) if exports else pl.lit(value=True)
-    has_reason = pl.col("reasons").list.eval(pl.element().is_in(list(reasons))).list.any()
-    return of_exports & (has_reason if reasons else pl.lit(value=True))
-
-
 def redrive(
     lakehouse: Lakehouse,
     loaded: Loaded,
@@ -81,16 +75,17 @@ def redrive(
 ) -> Redriven:
     """Judge rows of quarantine that were not redriven again, and apply the good ones. Doing it twice changes nothing.
 
-    `exports` and `reasons` choose rows as `in_quarantine` does. `now` dates the mark; `why` goes into Silver's commit.
+    `exports` and `reasons` choose rows as `chosen_rows` does. `now` dates the mark; `why` goes into Silver's commit.
     `progress` is told how many rows are done, of how many.
 
     Raises:
+        PermanentError: an export or a reason that there is not is named.
         CommitConflictError: other writers were faster, every time.
     """
     done, table = Redriven(), loaded.table
     if not lakehouse.exists(quarantine_table(table)):
         return done
-    chosen = in_quarantine(exports, reasons) & pl.col("redriven_at").is_null()
+    chosen = chosen_rows(lakehouse, table, exports, reasons) & pl.col("redriven_at").is_null()
     rows = lakehouse.open(quarantine_table(table)).scan().filter(chosen)
     conflicts = pl.col("reasons").list.contains(CONFLICTING)
     done.conflicting = _height(rows.filter(conflicts))

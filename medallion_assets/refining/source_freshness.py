@@ -18,7 +18,7 @@ from medallion_assets.contracts.source import Found
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import StaleSourceError
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
-from medallion_assets.refining.load import open_exports
+from medallion_assets.refining.raw_place import RawPlace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +72,8 @@ def source_freshness(lakehouse: Lakehouse, raw_url: str, loaded: Loaded, *, now:
     name = loaded.table.short_name
     bronze = lakehouse.find(bronze_table(name))
     held = loaded_ids(bronze) if bronze else set[str]()
-    place = open_exports(raw_url, name, lakehouse.storage_options, loaded=lambda: held)
-    batches = loaded.source.find(place).batches
+    place = RawPlace.of(lakehouse, raw_url, loaded).open(lambda: held)
+    batches = [] if place is None else loaded.source.find(place).batches
     return SourceFreshness(
         table=name,
         place=f"{raw_url}/{name}",

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.settings.compute import Compute, expect_startable, read_compute
+from medallion_assets.settings.names import expect_known
 from medallion_assets.settings.places import NAME as REMOTE_URL
 from medallion_assets.settings.places import expect_place_of_its_own, usual_remote_url
 from medallion_assets.settings.spark import SparkSettings, spark_settings
@@ -29,6 +30,7 @@ from medallion_assets.settings.values import (
     names_in,
     not_allowed,
     number,
+    optional,
     parsed,
     table_prefix,
 )
@@ -68,8 +70,9 @@ class Settings:
     `stops_for_stale_sources` is false when a run goes on, with a warning, although its source is stale (rule F8).
     `uses_timers` is false when every declared timer counts as 0. `schedules` are cron lines by job.
     `closes_missed_days`: days that nobody closed while the daemon was down are closed, or else skipped.
-    `daily_done_by` is a time of day in the business time zone. `creates_tables`: DynamoDB tables that are missing are
-    made. `serving_prefix`: what the names of serving tables begin with. `publish_samples` names serving tables, or the
+    `daily_done_by` is a time of day in the business time zone, and `close_waits_until` until when the close of a day
+    waits for it to be complete; None: it does not. `creates_tables`: DynamoDB tables that are missing are made.
+    `serving_prefix`: what the names of serving tables begin with. `publish_samples` names serving tables, or the
     lakehouse, for which sample data may be published to a DynamoDB that is not on this machine. `repetitions` of what
     failed transiently begin after `first_wait_seconds`. What still fails is tried again as a whole step: first after
     `step_retry_seconds`, then twice as long each time; no variable sets that, and only tests hand in another.
@@ -96,6 +99,7 @@ class Settings:
     schedule_time_zone: str
     closes_missed_days: bool
     daily_done_by: time
+    close_waits_until: time | None
     creates_tables: bool
     serving_prefix: str
     publish_samples: tuple[str, ...]
@@ -149,6 +153,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         SettingsError: a value is not allowed; the message names the variable and what is allowed.
     """
     env = os.environ if environment is None else environment
+    expect_known(env)
     home = Path(env.get("MEDALLION_HOME") or ".medallion").expanduser().absolute()
     lakehouse_url = _url(env, "MEDALLION_LAKEHOUSE_URL", home / "lakehouse")
     if set(lakehouse_url) & set("#?%"):
@@ -189,6 +194,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         closes_missed_days=choice(env, "MEDALLION_MISSED_DAYS", ("close", "skip")) == "close",
         daily_done_by=parsed(
             env, "MEDALLION_DAILY_DONE_BY", "06:00", time.fromisoformat, "a time of day such as 06:00"
+        ),
+        close_waits_until=optional(
+            env, "MEDALLION_CLOSE_WAITS_UNTIL", time.fromisoformat, "a time of day such as 05:00"
         ),
         creates_tables=choice(env, "MEDALLION_CREATE_TABLES", ("no", "yes")) == "yes",
         serving_prefix=table_prefix(env, "MEDALLION_SERVING_PREFIX"),

@@ -32,6 +32,11 @@ def parsed(env: Mapping[str, str], name: str, default: str, parse: Callable[[str
         raise not_allowed(name, expected, text) from None
 
 
+def optional(env: Mapping[str, str], name: str, parse: Callable[[str], Value], expected: str) -> Value | None:
+    """What the text of a setting stands for; None where it is not set."""
+    return parsed(env, name, "", parse, expected) if env.get(name) else None
+
+
 def choice(env: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
     """One of `allowed`, the first of which is the default."""
     value = env.get(name) or allowed[0]

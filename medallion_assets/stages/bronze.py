@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
@@ -21,7 +21,9 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import Decision, read_decisions, record_decisions
 from medallion_assets.refining.load import Ingested, ingest
 from medallion_assets.refining.owner import FORMER_TABLE, expect_new_table_id
+from medallion_assets.refining.raw_place import RawPlace
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
+from medallion_assets.refining.refused_exports import read_refusals
 from medallion_assets.refining.versions import SUPERSEDED
 from medallion_assets.stages.asked import AskedLoad
 from medallion_assets.stages.figures import as_table, counts
@@ -73,7 +75,22 @@ class BronzeStage:
         load = partial(ingest, lake, work.raw_url, loaded, now=now, only=only, months=wanted, done=done)
         work.repeat(partial(load, progress=work.log.info))
         yield exports_verified(table, done)
+        expect_batches_of_its_own(work, loaded, done)
         yield _result(lake.open(table), done, work.trigger, again, wanted)
+
+
+def expect_batches_of_its_own(work: Work, loaded: Loaded, done: Ingested) -> None:
+    """See that a run which loaded nothing into an empty table did not look into the folder of another table.
+
+    Raises:
+        PermanentError: all that lies there was refused, since it is another table's.
+    """
+    if done.refused and not done.loaded and not done.waiting:
+        refusals = read_refusals(work.lake, loaded.table.short_name)
+        place = replace(RawPlace.of(work.lake, work.raw_url, loaded), refusals=refusals)
+        holds = work.lake.open(bronze_table(loaded.table.short_name)).files.height > 0
+        if not (status := place.status(holds=holds)).is_fine:
+            raise status.error
 
 
 def confirm_table(lake: Lakehouse, decisions: list[Decision]) -> None:

@@ -20,6 +20,7 @@ from medallion_assets.deriving.changed_days import rebuild_derived, update_deriv
 from medallion_assets.refining.integrity import leaked_tombstones
 from medallion_assets.stages.asked import AskedDeriving
 from medallion_assets.stages.judged import unique_live_key
+from medallion_assets.stages.made import expect_made
 from medallion_assets.stages.rebuild import rebuild_figures, rebuild_if_asked
 from medallion_assets.stages.reports import Check, Report, check, made_version
 from medallion_assets.stages.work import Work
@@ -53,6 +54,7 @@ class DerivedStage:
     def reports(self, work: Work, asked: AskedDeriving) -> Iterator[Report]:
         """Make the days that changed."""
         derived, lake = self.derived, work.lake
+        expect_made(lake, derived.source)
         again = rebuild_if_asked(work, asked.rebuild, partial(rebuild_derived, lake, derived))
         done = work.repeat(partial(update_derived, lake, derived, progress=work.log.info))
         made = lake.open(self.table, version=done.version)

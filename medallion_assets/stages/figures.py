@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
+from medallion_assets.contracts.coverage import Coverage, furthest
 from medallion_assets.errors.visible_text import visible
 
 PREVIEW_CHARACTERS = 120
@@ -58,6 +60,21 @@ def counts(figures: Mapping[str, int]) -> str:
     shown = [f"{visible(cut(name, PREVIEW_CHARACTERS))}: {count:,}" for name, count in ordered[:COUNTS_SHOWN]]
     more = [f"and {len(ordered) - COUNTS_SHOWN:,} more"] if len(ordered) > COUNTS_SHOWN else []
     return ", ".join([*shown, *more]) or "none"
+
+
+def completeness_figures(days: Mapping[date, tuple[Coverage, datetime]]) -> dict[str, Any]:
+    """Whether days are complete, by how far the sources of each reach and when it ends (rule V6).
+
+    `is_complete` is left out where nobody says how far one of them reaches.
+    """
+    reach = furthest(*(coverage for coverage, _ in days.values()))
+    provisional = [str(day) for day, (coverage, end) in sorted(days.items()) if not coverage.includes(end)]
+    is_known = bool(days) and all(coverage.is_known for coverage, _ in days.values())
+    return {
+        "sources_covered_until": str(reach),
+        **({"is_complete": not provisional} if is_known else {}),
+        "provisional_days": provisional if is_known else [],
+    }
 
 
 def cut(text: str, longest: int) -> str:

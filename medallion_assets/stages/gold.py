@@ -12,7 +12,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from medallion_assets.contracts.pipeline import Gold, Monthly
+from medallion_assets.contracts.pipeline import Daily, Gold, Monthly
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.coverage_notes import noted_coverage
@@ -22,13 +22,16 @@ from medallion_assets.deriving.audit import Audit, audit, source_of
 from medallion_assets.deriving.build import Built, build
 from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.stages.asked import AskedDeriving
-from medallion_assets.stages.figures import as_table
+from medallion_assets.stages.figures import as_table, completeness_figures
+from medallion_assets.stages.made import expect_made
 from medallion_assets.stages.partitions import asked_partitions
 from medallion_assets.stages.rebuild import rebuild_figures, rebuild_if_asked
 from medallion_assets.stages.reports import Check, Made, Report, check, made_version
 from medallion_assets.stages.work import Work
 
 RECOMPUTED = "equals_recomputation"
+EARLIER_DAYS = "no_earlier_days"
+EARLIER_CHECKS = {EARLIER_DAYS: "Its source holds no day before MEDALLION_FIRST_DAY: none of these is ever built."}
 SAMPLE_ROWS = 5
 
 
@@ -55,11 +58,14 @@ class GoldStage:
         gold, lake = self.gold, work.lake
         months = gold.months if isinstance(gold, Monthly) else None
         days = asked_partitions(work.tags, of=self.table, first_day=self.first_day, months=months, now=work.now)
+        expect_made(lake, gold.source)
         again = rebuild_if_asked(work, asked.rebuild, partial(rebuild_gold, lake, gold))
         done = work.repeat(partial(build, lake, gold, days, progress=work.log.info))
         built = lake.open(self.table, version=done.version)
         yield from audit_checks(gold, audit(gold, built, source_of(gold, built), _audited(days, again)))
-        yield _result(built, days, done, work.trigger, again)
+        if is_of_days(gold):
+            yield no_earlier_days(gold, lake.open(gold.source), self.first_day)
+        yield _result(gold, built, days, done, work.trigger, again)
 
 
 def checks_of(gold: Gold) -> dict[str, str]:
@@ -69,6 +75,26 @@ def checks_of(gold: Gold) -> dict[str, str]:
     if gold.reconciled:
         checks[gold.reconciled.check] = gold.reconciled.description
     return checks
+
+
+def is_of_days(gold: Gold) -> bool:
+    """Whether each day of a Gold table is made of that day of its source alone."""
+    return isinstance(gold, Daily) and not isinstance(gold, Monthly)
+
+
+def no_earlier_days(gold: Gold, source: Snapshot, first_day: date) -> Check:
+    """A warning where the source holds days that are never built, with the setting that would have them built."""
+    earlier = [day for day in source.partitions if day is not None and day < first_day]
+    do = f"set MEDALLION_FIRST_DAY to {earlier[0]}, or leave these days out on purpose" if earlier else "nothing"
+    return check(
+        gold.table,
+        EARLIER_DAYS,
+        passed=not earlier,
+        warn=True,
+        first_day=str(first_day),
+        earlier_days=len(earlier),
+        what_to_do=do,
+    )
 
 
 def audit_checks(gold: Gold, found: Audit) -> Iterator[Check]:
@@ -99,9 +125,12 @@ def _audited(days: Sequence[date], again: Rebuilt | None) -> list[date]:
     return sorted({*days, *rebuilt})
 
 
-def _result(built: Snapshot, days: Sequence[date], done: Built, trigger: str, again: Rebuilt | None) -> Made:
+def _result(
+    gold: Gold, built: Snapshot, days: Sequence[date], done: Built, trigger: str, again: Rebuilt | None
+) -> Made:
     return made_version(
         built,
+        **completeness_figures({day: (done.covered, gold.end_of(day)) for day in days}),
         rows_in=done.rows_in,
         rows_out=done.rows_out,
         sample=built.scan(partitions=days[-1:]),

@@ -23,6 +23,7 @@ from medallion_assets.delta.schema import rebuild_command
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.operations.expectation_results import ExpectationResult, results_of
+from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decide import decide
 from medallion_assets.refining.gate import Gate
 from medallion_assets.refining.integrity import repeated_keys
@@ -32,6 +33,7 @@ from medallion_assets.refining.refined import Refined
 from medallion_assets.stages.asked import AskedJudging
 from medallion_assets.stages.figures import counts
 from medallion_assets.stages.gate_report import gate_error, mass_delete, quality_threshold
+from medallion_assets.stages.made import expect_made
 from medallion_assets.stages.partitions import loaded_months
 from medallion_assets.stages.rebuild import rebuild_figures, rebuild_if_asked
 from medallion_assets.stages.reports import Check, Found, Judged, Made, Report, check, made_version
@@ -74,6 +76,7 @@ class JudgedStage:
         """Judge and publish what can be settled; fail where an export fails the gate."""
         loaded, table, lake, now, done = self.loaded, self.table, work.lake, work.now, Refined()
         wanted = loaded_months(work.tags, of=table, months=loaded.months, now=now)
+        expect_made(lake, bronze_table(table.short_name))
         decide(lake, loaded, asked.decisions(table, by=work.started_by, at=now))
         again = rebuild_if_asked(work, asked.rebuild, partial(rebuild_judged, lake, loaded, now=now))
         judge = partial(refine, lake, loaded, now=now, threshold=asked.threshold, only=wanted, done=done)

@@ -26,7 +26,7 @@ from medallion_assets.publishing.publisher import Published
 from medallion_assets.publishing.read_back import SAMPLE_ROWS, ReadBack, read_back
 from medallion_assets.refining.samples import identify
 from medallion_assets.stages.asked import AskedPublishing
-from medallion_assets.stages.figures import as_table, counts
+from medallion_assets.stages.figures import as_table, completeness_figures, counts
 from medallion_assets.stages.partitions import asked_days
 from medallion_assets.stages.reports import Check, Made, Report, check, made
 from medallion_assets.stages.work import Work
@@ -81,7 +81,8 @@ def reach_of(work: Work, what: pipeline.Published, published: Mapping[date, Publ
     told = {day: publish.coverage for day, publish in published.items() if publish.outcome != "superseded"}
     reached = furthest(before, *(coverage.up_to(what.gold.end_of(day)) for day, coverage in told.items()))
     sources = furthest(seen, *told.values())
-    figures: dict[str, Any] = {"covered_until": str(reached), "sources_covered_until": str(sources)}
+    figures = completeness_figures({day: (coverage, what.gold.end_of(day)) for day, coverage in told.items()})
+    figures |= {"covered_until": str(reached), "sources_covered_until": str(sources)}
     identity = read_identity(work.lake)
     if sources.until and seen.until and sources.until > seen.until and not (identity and identity.is_sample):
         spent = sum(publish.seconds for publish in published.values())

@@ -67,7 +67,7 @@ class Arrivals:
 
     `waiting` have no summary yet. `refused` are as they were when they were refused. `behind` come after an export of
     a table that was made anew, and nobody has confirmed that table yet (rule B3). `unseen` are folders that were not
-    looked into: the next run says why.
+    looked into: the next run says why. `place` says what is wrong with a place where no batch lies, while none is in.
     """
 
     pending: Sequence[Found] = ()
@@ -77,6 +77,7 @@ class Arrivals:
     settled: Collection[str] = frozenset()
     is_whole: bool = False
     unseen: Collection[str] = ()
+    place: str = ""
 
     @property
     def unsettled(self) -> list[Found]:
@@ -88,6 +89,7 @@ class Arrivals:
         parts = {"without a summary": self.waiting, "refused": self.refused, "behind a table made anew": self.behind}
         others = [f"{len(exports)} {what}" for what, exports in parts.items() if exports]
         others += [f"folders not looked into: {len(self.unseen)}"] if self.unseen else []
+        others += [self.place] if self.place else []
         return f"no new export ({', '.join(others)})" if others else "no new export"
 
 

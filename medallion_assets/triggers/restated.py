@@ -6,14 +6,15 @@ Does not: reading these logs, or asking for runs.
 A day is to be built when Silver restated it (for `as_of` tables: it or an earlier day) at a later version than the one
 that Gold last built it from, and for an `as_of` table also when it is kept and was never built (rules G5, K4). A day
 that is built is to be published until serving has published the version of Gold that built it, or a later one.
-An `as_of` table publishes its greatest day alone: a lower one would publish nothing (rule P2).
+An `as_of` table publishes its greatest day alone: a lower one would publish nothing (rule P2). A day that was built
+before its sources covered its end is to be built again once they do, changed or not (rule V6).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Annotated
@@ -23,6 +24,7 @@ from pydantic import Field
 from medallion_assets.contracts.declared import AS_OF_KEEP_DAYS
 from medallion_assets.contracts.run_days import contiguous
 from medallion_assets.deriving.kept_days import kept_as_of_days, missing_as_of_days
+from medallion_assets.triggers.cursors import Moment
 
 NEVER = -1
 """Lower than any version of a table."""
@@ -32,20 +34,25 @@ Position = Annotated[int, Field(ge=NEVER, le=2**53)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilverChange:
-    """A commit of Silver that restated some days."""
+    """A commit of Silver that restated some days; `covered_until` is how far it then reached, where it says that."""
 
     version: int
     days: Collection[date]
+    covered_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldBuild:
-    """A commit of Gold that replaced days by figures of a version of Silver, or removed some that are not kept."""
+    """A commit of Gold that replaced days by figures of a version of Silver, or removed some that are not kept.
+
+    `provisional` are those of the replaced days that Silver did not cover yet, each with its end.
+    """
 
     version: int
     source_version: int
     replaced: Collection[date]
     removed: Collection[date] = ()
+    provisional: Mapping[date, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +71,9 @@ class DayLedger:
     both as long as a day waits to be built or published; for an `as_of` table they hold all that is built, and what
     every day from there on needs. `unpublished` maps days to the version of Gold that built them. `published` is the
     greatest as-of day that was published, and its version of Silver.
-    `first_day` and `greatest_day` are Silver's, null while it is empty.
+    `first_day` and `greatest_day` are Silver's, null while it is empty. `covered` is how far Silver reaches, with the
+    version that said so last. `provisional` maps days that were built without being complete, and not restated since,
+    to their ends and the versions of Silver that they were built from.
     """
 
     as_of: bool
@@ -75,6 +84,8 @@ class DayLedger:
     built: Mapping[date, Position] = field(default_factory=dict)
     unpublished: Mapping[date, Position] = field(default_factory=dict)
     published: tuple[date, Position] | None = None
+    covered: tuple[Moment, Position] | None = None
+    provisional: Mapping[date, tuple[Moment, Position]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,20 +125,27 @@ def advance(
     No building may be of a version of Silver, and no publishing of a version of Gold, that the ledger does not hold
     then: so read the event log first, then Gold's, then Silver's.
     """
-    restated = dict(ledger.restated)
-    for change in silver_changes:
+    restated, changes = dict(ledger.restated), list(silver_changes)
+    for change in changes:
         if change.days:
             days = [min(change.days)] if ledger.as_of else change.days
             restated.update(dict.fromkeys(days, change.version))
+    said = ((change.covered_until, change.version) for change in reversed(changes) if change.covered_until is not None)
+    covered = next(said, ledger.covered)
     built, unpublished = dict(ledger.built), dict(ledger.unpublished)
-    sources = dict(built)
+    sources, provisional = dict(built), dict(ledger.provisional)
     for build in gold_builds:
         for day in build.removed:
-            built.pop(day, None)
-            unpublished.pop(day, None)
+            for known in (built, unpublished, provisional):
+                known.pop(day, None)
         for day in build.replaced:
             built[day] = sources[day] = build.source_version
             unpublished[day] = build.version
+            provisional.pop(day, None)
+        provisional |= {day: (end, build.source_version) for day, end in build.provisional.items()}
+    for day, version in _completed(provisional, covered).items():
+        restated[day] = max(restated.get(day, NEVER), version)
+        provisional.pop(day)
     now_published = [publish for publish in publishes if unpublished.get(publish.day, NEVER) <= publish.version]
     for publishing in now_published:
         unpublished.pop(publishing.day, None)
@@ -141,6 +159,8 @@ def advance(
             },
             built={day: sources[day] for day in unpublished if day in sources},
             unpublished=unpublished,
+            covered=covered,
+            provisional=provisional,
         )
     published = _greatest_published(ledger.published, now_published, sources)
     return replace(
@@ -149,7 +169,19 @@ def advance(
         built=built,
         unpublished={day: version for day, version in unpublished.items() if published is None or day >= published[0]},
         published=published,
+        covered=covered,
+        provisional=provisional,
     )
+
+
+def _completed(
+    provisional: Mapping[date, tuple[datetime, int]], covered: tuple[datetime, int] | None
+) -> dict[date, int]:
+    """The days that were built without being complete and are covered by now, each with the version that says so."""
+    if covered is None:
+        return {}
+    until, version = covered
+    return {day: version for day, (end, source) in provisional.items() if end <= until and source < version}
 
 
 def _greatest_published(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets_tests.pipeline import lakehouse_at
+from medallion_assets_tests.pipeline import EXPORTED_TABLES, lakehouse_at
 
 
 @pytest.fixture
@@ -24,4 +24,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def lakehouse(home: Path, sound: Path) -> Lakehouse:
     """A sound lakehouse where the settings say; one row of it is in quarantine for its currency."""
     shutil.copytree(sound, home / "lakehouse")
+    for table in EXPORTED_TABLES:  # from which the exports were removed on purpose
+        (home / "raw-dynamodb-exports" / table.short_name).mkdir(parents=True)
     return lakehouse_at(home / "lakehouse")

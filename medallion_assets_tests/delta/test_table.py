@@ -16,6 +16,7 @@ from medallion_assets.contracts.table import Boolean, Column, Money, Table, Text
 from medallion_assets.delta.commit_notes import RESTATED, commit_note, commits_since, restated_since
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import CommitConflictError, PermanentError, TransientError
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.faults.injection import CHANGES, COMMITS, Call, disturbed, fails
 from medallion_assets_tests.refining.planting import DAY, NEXT_DAY, STOCK, lake, put, stock
 
@@ -252,7 +253,7 @@ def test_restated_days_are_those_of_the_snapshots_commits(lakehouse: Lakehouse) 
     assert restated_since(snapshot, 2) == set()
 
 
-@pytest.mark.parametrize("commits", [3, pytest.param(103, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("commits", first_quick(3, 103))
 def test_a_log_of_many_commits_and_checkpoints_reads_the_same(lakehouse: Lakehouse, commits: int) -> None:
     """A checkpoint comes after 100 commits, or is asked for: transactions, bounds and files live on in it."""
     for number in range(commits):

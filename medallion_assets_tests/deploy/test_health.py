@@ -32,10 +32,12 @@ from dagster._utils.error import SerializableErrorInfo
 from medallion_assets.orchestration.runs.forks.messages import listen
 from medallion_assets.orchestration.runs.locks import take
 from medallion_assets.orchestration.runs.whereabouts import folder_of
+from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.orchestration.runs.run_jobs import waiting
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
 from medallion_assets_tests.services.processes import REPOSITORY, free_port, is_listening, running
 from medallion_assets_tests.services.small_disk import SmallDisk
+from medallion_assets_tests.sources.dynamodb_export.planted_exports import write_full
 
 
 def health(*options: str, **environment: str) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -74,9 +76,9 @@ def test_a_database_that_is_down_hides_no_other_part(tmp_path: Path) -> None:
     shutil.copy(REPOSITORY / "deploy" / "dagster.yaml", tmp_path)
     url = f"postgresql+psycopg2://medallion:hunter2@127.0.0.1:{free_port()}/dagster"
     code, parts = health(DAGSTER_HOME=str(tmp_path), DAGSTER_POSTGRES_URL=url, MEDALLION_TRIGGERS="on")
-    assert (code, [*parts]) == (
-        1,
-        ["settings", "secrets", "postgresql", "disk", "code-server", "daemon", "fork-server", "sensors", "webserver"],
+    assert code == 1
+    assert " ".join(parts) == (
+        "settings secrets postgresql disk places code-server daemon fork-server sensors webserver"
     )
     assert "no connection to" in parts["postgresql"]["found"]
     assert all(part["do"] for part in parts.values() if not part["is_well"])
@@ -99,6 +101,7 @@ def test_a_database_whose_disk_is_full_is_not_well_though_it_answers(small_disk:
     assert parts["postgresql"]["do"] == "free space on its disk; everything goes on by itself then"
 
 
+@pytest.mark.slow
 def test_a_place_without_room_is_told(small_disk: SmallDisk) -> None:
     places = {"DAGSTER_HOME": str(small_disk.path / "not" / "made yet"), "MEDALLION_LAKEHOUSE_URL": "s3://lake/tables"}
     code, parts = health("--only", "disk", **places)
@@ -108,6 +111,20 @@ def test_a_place_without_room_is_told(small_disk: SmallDisk) -> None:
     assert code == 1
     assert parts["disk"]["found"] == f"DAGSTER_HOME ({places['DAGSTER_HOME']}): 0.0 GB free"
     assert "What happens when a disk is full" in parts["disk"]["do"]
+
+
+def test_places_where_nothing_lies_are_not_well(tmp_path: Path) -> None:
+    """Exports one level too high: everything else looks well, and no run would ever load them."""
+    raw = tmp_path / "raw"
+    write_full(open_store(str(raw)), table="customers")
+    places = {"MEDALLION_RAW_URL": str(raw), "MEDALLION_LAKEHOUSE_URL": str(tmp_path / "lakehouse")}
+    code, parts = health("--only", "places", **places)
+    assert code == 1
+    assert "the lakehouse is missing: no such folder" in parts["places"]["found"]
+    assert (
+        f"the raw place of customers is wrong: nothing, but exports of customers in {raw}" in parts["places"]["found"]
+    )
+    assert parts["places"]["do"].startswith("run bronze/customer_transactions first")
 
 
 def test_a_folder_of_run_locks_that_is_another_accounts_is_told(
@@ -169,6 +186,7 @@ def test_a_wrong_setting_is_told() -> None:
     assert "MEDALLION_TIMERS" in parts["settings"]["found"]
 
 
+@pytest.mark.slow
 def test_settings_with_which_no_run_can_work_are_not_well() -> None:
     """They are allowed values; Spark's packages are missing, or nobody is at the master, and there is no such table."""
     master = f"spark://127.0.0.1:{free_port()}"
@@ -180,6 +198,7 @@ def test_settings_with_which_no_run_can_work_are_not_well() -> None:
     assert (code, "names 'silvr'" in parts["settings"]["found"]) == (1, True)
 
 
+@pytest.mark.slow
 def test_triggers_are_told_and_must_be_set() -> None:
     """An operator whose units are of an earlier release sees why nothing starts, and what to do."""
     code, parts = health("--only", "settings", MEDALLION_HOME="/srv/of-mine", MEDALLION_TRIGGERS="on")

@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def tell(capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]) -> Callable[..., None]:
-    """Shows a measurement at once, and keeps it in the report."""
+    """Shows a measurement at once, or when the test of a worker is over, and keeps it in the report."""
 
     def say(what: str, figure: str) -> None:
         record_property(what, figure)
@@ -19,3 +19,10 @@ def tell(capsys: pytest.CaptureFixture[str], record_property: Callable[[str, obj
             sys.stdout.flush()
 
     return say
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Show what a worker has measured: what it writes itself is lost."""
+    if report.when == "call" and hasattr(report, "node"):
+        sys.stdout.write("".join(f"\n{what}: {figure}" for what, figure in report.user_properties))
+        sys.stdout.flush()

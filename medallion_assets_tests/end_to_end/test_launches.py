@@ -1,6 +1,6 @@
 """Kills of single processes of the production deployment: a launch has one process and one outcome, and ticks go on.
 
-It takes minutes and both cores to itself: `make test-kills` runs it, alone, and CI does.
+It takes minutes, and the cores to itself: `make test-kills` runs it, beside the other deployment, and CI does.
 """
 
 from __future__ import annotations

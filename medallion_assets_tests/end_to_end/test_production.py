@@ -1,6 +1,6 @@
 """The production deployment on real services: exports arrive by themselves, and after a kill of everything as well.
 
-It takes minutes and both cores to itself: `make test-kills` runs it, alone, and CI does.
+It takes minutes, and the cores to itself: `make test-kills` runs it, beside the other deployment, and CI does.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import full_record
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.engines.cutting import small_bounds
 from medallion_assets_tests.engines.processes import ProcessesEngine, processes
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
@@ -128,7 +129,7 @@ def test_what_is_put_aside_travels_when_it_is_small(tmp_path: Path) -> None:
 
 
 @pytest.mark.flow
-@pytest.mark.parametrize("bounds", [BOUNDS, pytest.param(small_bounds(2), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("bounds", first_quick(BOUNDS, small_bounds(2)))
 def test_every_layer_is_the_same_made_by_other_processes(
     tmp_path: Path, pool: ProcessPoolExecutor, undisturbed: dict[str, pl.DataFrame], bounds: Bounds
 ) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.errors import PermanentError
 from medallion_assets.operations.export_report import verify_exports
 from medallion_assets.sources.dynamodb_export.verdicts import ExportStatus, Verdict
 from medallion_assets.storage.stores import open_store
@@ -78,11 +77,15 @@ def test_a_summary_that_no_table_claims_is_named(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(("url", "unclaimed"), [("raw/invoices", 1), ("", 1), ("elsewhere", 0)])
+@pytest.mark.parametrize(
+    ("url", "unclaimed"),
+    [("raw/invoices", 1), ("", 2), ("elsewhere", 1), ("elsewhere/customers", 0), ("elsewhere/invoices", 1)],
+)
 def test_what_is_claimed_depends_on_where_the_url_lies(tmp_path: Path, url: str, unclaimed: int) -> None:
-    """Below the raw URL, above it, and in a place that has nothing to do with it."""
+    """Below the raw URL, above it, and in a place like it; there also the folder of a table alone."""
     write_full(open_store(str(tmp_path / "raw" / "invoices")))
     write_full(open_store(str(tmp_path / "elsewhere")), prefix="invoices")
+    write_full(open_store(str(tmp_path / "elsewhere" / "customers")), table="customers")
     claimed = verify_exports(
         str(tmp_path / url), raw_url=str(tmp_path / "raw"), lakehouse=lakehouse_at(tmp_path / "lakehouse")
     ).unclaimed
@@ -109,9 +112,12 @@ def test_objects_that_belong_to_no_export_are_counted(tmp_path: Path) -> None:
     assert (report.foreign_objects, report.unclaimed, report.is_well) == (1, [], True)
 
 
-@pytest.mark.parametrize("name", ["there", "not_there"])
-def test_a_place_without_exports_is_an_error_and_is_not_made(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "state"), [("there", "empty"), ("not_there", "missing"), ("others", "not ours")])
+def test_a_place_without_exports_is_not_well_and_is_not_made(tmp_path: Path, name: str, state: str) -> None:
     (tmp_path / "there").mkdir()
-    with pytest.raises(PermanentError, match="no export lies below"):
-        verify_exports(str(tmp_path / name))
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "notes.txt").write_bytes(b"")
+    report = verify_exports(str(tmp_path / name))
+    assert (report.is_well, report.exports, report.place.state) == (False, [], state)
+    assert "check the URL" in report.place.do
     assert not (tmp_path / "not_there").exists()

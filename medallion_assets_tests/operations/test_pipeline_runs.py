@@ -86,12 +86,12 @@ def test_the_last_success_is_the_one_that_ended_last(tmp_path: Path, monkeypatch
 def test_a_lakehouse_of_an_older_release_goes_on_as_it_is(tmp_path: Path) -> None:
     """Its rows hold null in columns that came later, whether a look or a new row comes first."""
     lakehouse = lakehouse_at(tmp_path)
-    later = ("covered_until", "sources_covered_until", "export_age_seconds")
+    later = ("covered_until", "sources_covered_until", "is_complete", "export_age_seconds")
     older = replace(PIPELINE_RUNS, columns=tuple(one for one in PIPELINE_RUNS.columns if one.name not in later))
     snapshot = lakehouse.ready(older)
     rows = frame_of(PIPELINE_RUNS, [ONE]).drop(*later)
     snapshot.commit([snapshot.folder.stage(rows.lazy(), partition=AT.date())])
-    assert read_attempts(lakehouse).select(later).row(0) == (None, None, None)
+    assert read_attempts(lakehouse).select(later).row(0) == (None, None, None, None)
     assert last_covered(lakehouse, [ONE.stage]) == {ONE.stage: UNKNOWN}
     assert last_successes(lakehouse, [ONE.stage])[ONE.stage] == ONE
     record_attempts(lakehouse, [replace(ONE, attempt=2, covered_until=AT)])

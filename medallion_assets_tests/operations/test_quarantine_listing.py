@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import PermanentError
 from medallion_assets.operations.quarantine_listing import list_quarantine
 from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.redrive import redrive
 from medallion_assets_tests.oracle.lines import full, item_line, transaction
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, lakehouse_at, land, run_silver
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, declared, lakehouse_at, land, run_silver
 
 AT = datetime(2025, 5, 1, tzinfo=UTC)
 FIRST = "01746057600000-0000000a"
@@ -49,7 +51,26 @@ def test_exports_and_reasons_choose(lakehouse: Lakehouse) -> None:
     """Any of the reasons named is enough."""
     chosen = list_quarantine(lakehouse, CUSTOMER_TRANSACTIONS, reasons=["currency_unsupported", "missing"])
     assert [row["_line_number"] for row in chosen.rows] == [2]
-    assert list_quarantine(lakehouse, CUSTOMER_TRANSACTIONS, exports=["another"]).total == 0
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ({"reasons": ["curency_unsupported"]}, ["no reason of that name", "amount_out_of_range (3 rows)", "--reason"]),
+        ({"exports": ["another"]}, ["no export of that name", f"{FIRST} (3 rows)", "--export"]),
+    ],
+)
+def test_names_that_there_are_not_are_refused_with_those_that_there_are(
+    lakehouse: Lakehouse, names: dict[str, list[str]], words: list[str]
+) -> None:
+    """By whoever lists rows, and by whoever drives them again."""
+    for ask in (
+        lambda: list_quarantine(lakehouse, CUSTOMER_TRANSACTIONS, **names),
+        lambda: redrive(lakehouse, declared(CUSTOMER_TRANSACTIONS), now=NOW, **names),
+    ):
+        with pytest.raises(PermanentError) as refused:
+            ask()
+        assert [word for word in words if word not in str(refused.value)] == []
 
 
 def test_no_quarantine_table_holds_nothing_and_is_not_made(tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ def test_a_run_rebuilds_what_its_config_asks_for(refined: Graph) -> None:
     assert done.checks[SILVER, "one_contract"].passed
 
 
+@pytest.mark.slow
 def test_gold_and_enriched_and_bronze_take_the_same_config(refined: Graph) -> None:
     days = [day for day in refined.lakehouse.open(pipeline.ENRICHED_TRANSACTIONS).partitions if day is not None]
     for asset, options in (

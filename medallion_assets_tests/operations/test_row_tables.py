@@ -30,8 +30,8 @@ HELD = {
             "TimestampUtc, records_in Integer?, records_out Integer?, records_quarantined Integer?, duration_seconds "
             "Float, quality_score Float?, table_version Integer?, consumed_wcu Float?, target_wcu Float?, "
             "publishing_seconds Float?, covered_until TimestampUtc?, sources_covered_until TimestampUtc?, "
-            "export_age_seconds Float?, peak_memory_bytes Integer?, outcome Text, error Text?, error_kind "
-            "Text?, export_id Text?, run_date Date"
+            "is_complete Boolean?, export_age_seconds Float?, peak_memory_bytes Integer?, outcome Text, error Text?, "
+            "error_kind Text?, export_id Text?, run_date Date"
         ),
     ),
     "operations.expectation_results": (

@@ -130,11 +130,14 @@ def test_only_seven_days_count(lakehouse: Lakehouse) -> None:
     assert found.attempts == 2
 
 
-def test_an_empty_lakehouse_is_well(lakehouse: Lakehouse) -> None:
-    """And stays empty; nobody is told that its tables are fresh."""
+def test_a_lakehouse_that_is_not_there_is_a_problem(lakehouse: Lakehouse) -> None:
+    """And stays away; nobody is told that its tables are fresh."""
     status = read_status(lakehouse, NOW)
-    assert (status.problems, status.warnings, status.alerts, status.incidents) == ([], [], [], [])
-    assert "there is no table yet" in page(status)
+    (problem,) = status.problems
+    assert problem.startswith("the lakehouse is missing; expected: tables that the pipelines declare in ")
+    assert (status.warnings, status.alerts, status.incidents) == ([], [], [])
+    assert page(status).count("never made") == 7
+    assert page(status).count("never published") == 2
     assert "every table is fresh" not in page(status)
     assert not lakehouse.exists(PIPELINE_RUNS)
     assert not Path(lakehouse.url).exists()
@@ -173,7 +176,7 @@ def test_a_page_tells_everything(tmp_path: Path) -> None:
 
 def test_json_begins_with_the_verdict(lakehouse: Lakehouse) -> None:
     facts = status_facts(read_status(lakehouse, NOW))
-    assert next(iter(facts.items())) == ("is_well", True)
+    assert next(iter(facts.items())) == ("is_well", False)
     assert {"freshness", "checkpoints", "stages", "alerts", "incidents", "problems", "warnings"} <= facts.keys()
 
 
@@ -186,7 +189,8 @@ def test_json_keeps_the_order_of_its_keys(lakehouse: Lakehouse) -> None:
         *("run_id", "stage", "attempt", "started_at", "duration_seconds", "outcome"),
         *("job", "partition", "trigger", "records_in", "records_out", "records_quarantined", "quality_score"),
         *("table_version", "consumed_wcu", "target_wcu", "publishing_seconds", "covered_until"),
-        *("sources_covered_until", "export_age_seconds", "peak_memory_bytes", "error", "error_kind", "export_id"),
+        *("sources_covered_until", "is_complete", "export_age_seconds", "peak_memory_bytes", "error"),
+        *("error_kind", "export_id"),
     ]
     assert list(facts["checkpoints"][0]) == [
         *("pipeline", "stage", "told_by", "last_success", "watermark", "covered_until", "last_day", "waiting"),

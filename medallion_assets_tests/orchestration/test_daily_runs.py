@@ -64,6 +64,7 @@ def test_one_run_builds_and_publishes_exactly_the_days(refined: Graph, first: da
         assert run.figures(assets_of(request)[0])["trigger"] == "schedule"
 
 
+@pytest.mark.slow
 def test_one_run_takes_scattered_days_and_no_other(refined: Graph) -> None:
     """Dagster knows each of them as made, in the one run, and none of those between."""
     days = [date(2025, 1, 3), date(2025, 1, 9), date(2025, 1, 10)]

@@ -147,6 +147,7 @@ def test_the_months_of_a_run_are_those_of_its_tags() -> None:
             asked(tags)
 
 
+@pytest.mark.slow
 def test_run_config_names_the_month_of_the_whole_run(shop: Graph) -> None:
     """Set for one asset, as in the launchpad; what is made is that partition's, and no other month is loaded."""
     write(shop, "2019-Oct.csv", event("a"))

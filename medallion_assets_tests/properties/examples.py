@@ -3,9 +3,9 @@
 Belongs here: the settings of every test that generates more than a few values.
 Does not: what is generated (oracle.strategies).
 
-The same ones every time, so that a failure is one of the code. `make test` (Hypothesis' profile `quick`) tries a
-twentieth of them; MEDALLION_EXAMPLES asks for new ones: so many for the properties of whole histories, others in
-proportion.
+The same ones every time, so that a failure is one of the code; trying many of them again and again finds little. So
+`make test-all` tries a third of what a property names, and `make test` (Hypothesis' profile `quick`) a twentieth.
+MEDALLION_EXAMPLES asks for new ones: so many for the properties of whole histories, others in proportion.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import os
 from hypothesis import HealthCheck, settings
 
 QUICK = "quick"
-QUICK_SHARE = 1 / 20
+QUICK_SHARE, SHARE = 1 / 20, 1 / 3
 USUAL = 60
 
 
 def examples(usual: int = USUAL) -> settings:
-    """The settings of a property that is tried on so many examples when nothing else is asked for."""
+    """The settings of a property that is worth so many examples beside the others."""
     asked_for = os.environ.get("MEDALLION_EXAMPLES")
     is_quick = settings.get_current_profile_name() == QUICK
-    share = int(asked_for) / USUAL if asked_for else QUICK_SHARE if is_quick else 1
+    share = int(asked_for) / USUAL if asked_for else QUICK_SHARE if is_quick else SHARE
     return settings(
         max_examples=math.ceil(usual * share),
         deadline=None,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.engines.cutting import CuttingEngine, small_bounds
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
 from medallion_assets_tests.oracle.lines import transaction, upsert_line
@@ -52,7 +53,7 @@ def test_tables_do_not_depend_on_where_an_engine_cuts(data: st.DataObject, histo
     check_history(data, history, CuttingEngine(random.Random(seed)))
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+@pytest.mark.parametrize("seed", first_quick(0, 1, 2))
 def test_the_last_of_many_updates_wins_wherever_an_engine_cuts(tmp_path: Path, seed: int) -> None:
     """R3: a key has a record in every one of many exports that are judged together."""
     lakehouse = pipeline.lakehouse_at(tmp_path, CuttingEngine(random.Random(seed)))
@@ -64,7 +65,7 @@ def test_the_last_of_many_updates_wins_wherever_an_engine_cuts(tmp_path: Path, s
     assert live(lakehouse) == dict.fromkeys("abcd", updates[-1].export_id)
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+@pytest.mark.parametrize("seed", first_quick(0, 1, 2))
 def test_every_layer_is_the_same_wherever_an_engine_cuts(
     tmp_path: Path, undisturbed: dict[str, pl.DataFrame], seed: int
 ) -> None:

@@ -73,6 +73,7 @@ def check_mixed(data: st.DataObject, history: History, engines: Sequence[Engine]
         assert made_by <= known
 
 
+@pytest.mark.slow
 @examples(10)
 @given(data=st.data(), history=settled_histories(), seed=SEEDS)
 def test_with_other_processes(data: st.DataObject, history: History, seed: int, pool: ProcessPoolExecutor) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,6 +77,7 @@ def run_until_nothing_fails(
         decided += now
 
 
+@pytest.mark.slow
 @examples()
 @given(data=st.data(), exports=shrinking_histories(), limits=LIMITS)
 def test_what_is_stopped_by_what_it_would_delete(

@@ -13,6 +13,7 @@ from typing import Any
 
 from medallion_assets.publishing.attributes import from_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable
+from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.item_publisher import publish_items
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import VERSIONS, Publish, Published, Source
@@ -48,6 +49,7 @@ class Gold:
         client: Any = None,
         generation: int = 0,
         forget: bool = False,
+        completeness: Completeness | None = None,
     ) -> Published:
         """With `forget`, Gold no longer has the partition at the watermark."""
         self.partitions.setdefault((as_of, generation * VERSIONS + version), figures)
@@ -64,6 +66,7 @@ class Gold:
             previous_rows=None if watermark is None or forget else rows_of(self.partitions[watermark]),
             previous_watermark=watermark,
             as_of=as_of,
+            completeness=completeness,
         )
 
     @property

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from medallion_assets.publishing.budgeted_table import BudgetedTable
+from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.day_publisher import publish_day
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import Publish, Published, Source
@@ -43,6 +44,7 @@ def publish(
     run_id: str = "run-1",
     day: date = DAY,
     generation: int = 0,
+    completeness: Completeness | None = None,
 ) -> Published:
     return publish_day(
         Publish(
@@ -54,6 +56,7 @@ def publish(
         day,
         rows,
         key_columns=KEY,
+        completeness=completeness,
     )
 
 

@@ -22,6 +22,7 @@ from medallion_assets.publishing.owner import Owner, claim, replace_owner
 from medallion_assets.publishing.publisher import Publish, Published, Source
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.watermark import read_watermark
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 from medallion_assets_tests.publishing.faults import InterleavedClient
 from medallion_assets_tests.services.serving_tables import ServingTables
@@ -96,10 +97,8 @@ class Late(InterleavedClient):
         return remembered
 
 
-@pytest.mark.parametrize("publish", [publish_version, publish_pair])
-@pytest.mark.parametrize(
-    "newer", [pytest.param(2, id="the same version", marks=pytest.mark.slow), pytest.param(3, id="a newer version")]
-)
+@pytest.mark.parametrize("publish", first_quick(publish_version, publish_pair))
+@pytest.mark.parametrize("newer", first_quick(3, 2), ids=["a newer version", "the same version"])
 def test_a_publish_that_lost_its_turn_at_any_step_writes_nothing_more(
     serving: ServingTables, publish: Callable[..., Published], newer: int
 ) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.publishing.limiter import LONGEST_PAUSE_SECONDS, CapacityLimiter
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.publishing.emulated_budget import TokenBucket
 from medallion_assets_tests.publishing.fake_clock import FakeClock
@@ -99,7 +100,7 @@ def test_what_dynamodb_reports_steers_the_pace() -> None:
     assert 500 * (clock() - start) == pytest.approx(20_000, rel=0.05)
 
 
-@pytest.mark.parametrize("share", [0.5, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.8, 0.97))])
+@pytest.mark.parametrize("share", first_quick(0.5, 0.8, 0.97))
 def test_a_table_with_less_than_the_target_is_found_out_with_few_refusals(share: float) -> None:
     clock = FakeClock()
     table = TokenBucket(500 * share, clock=clock)

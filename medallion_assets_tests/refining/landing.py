@@ -6,7 +6,7 @@ Does not: ways to break an export (sources.dynamodb_export.planted_exports).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,8 +71,8 @@ class Landing:
         lines = [upsert_record({"pk": {"S": key}}, {"pk": {"S": key}}, micros) for key in keys]
         return self._write(ExportType.INCREMENTAL, begin, begin + HOUR, [lines], **options)
 
-    def ingest(self, now: datetime = NOW) -> Ingested:
-        return ingest(self.lakehouse, self.raw_url, self.declared, now=now)
+    def ingest(self, now: datetime = NOW, *, only: Collection[str] = ()) -> Ingested:
+        return ingest(self.lakehouse, self.raw_url, self.declared, now=now, only=only)
 
     def lines(self) -> list[tuple[str, str]]:
         """What Bronze holds: (export id, raw line), sorted."""

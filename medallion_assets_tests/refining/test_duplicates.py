@@ -10,6 +10,7 @@ import pytest
 from medallion_assets.engines.engine import Bounds
 from medallion_assets.refining.duplicates import KEY_HASH, resolved, suspects
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.crossed import crossed
 from medallion_assets_tests.oracle.lines import delete_line, full, item_line, key_of, transaction, upsert_line
 from medallion_assets_tests.oracle.model import TRANSACTIONS
 from medallion_assets_tests.refining.planting import AT_MICROS, full_of, lake, live, refined, window_of
@@ -37,8 +38,7 @@ def test_the_record_that_is_kept_is_the_lowest_by_file_and_line() -> None:
     assert kept == ("a", 1, [])
 
 
-@pytest.mark.parametrize("seconds", [0, 1, 3000])
-@pytest.mark.parametrize("deletes", [False, True])
+@pytest.mark.parametrize(("seconds", "deletes"), crossed([0, 1, 3000], [False, True]))
 def test_the_later_of_two_records_of_a_key_does_not_win_within_an_export(
     tmp_path: Path, seconds: int, deletes: bool
 ) -> None:

@@ -13,6 +13,7 @@ from medallion_assets.engines.engine import Bounds
 from medallion_assets.refining.history_table import events_table
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.faults.injection import COMMITS, KilledError, disturbed, is_killed_after
 from medallion_assets_tests.oracle.lines import customer, delete_line, full, item_line, key_of, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS, Decision, ExportInput
@@ -169,7 +170,7 @@ def test_records_of_the_minutes_of_a_full_export_date_what_it_tells(tmp_path: Pa
     assert versions(lakehouse, "deleted") == [("retail", SURE, 61, False, True)]
 
 
-@pytest.mark.parametrize("at_once", [1, *(pytest.param(keys, marks=pytest.mark.slow) for keys in (2, 1_000_000))])
+@pytest.mark.parametrize("at_once", first_quick(1, 2, 1_000_000))
 def test_many_customers_are_rebuilt_in_parts(tmp_path: Path, at_once: int) -> None:
     """The same versions, however many events are in memory at a time."""
     lakehouse = lake(tmp_path, Bounds(group_rows=at_once))

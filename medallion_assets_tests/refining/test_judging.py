@@ -15,6 +15,7 @@ from medallion_assets.engines.engine import Bounds
 from medallion_assets.refining import judging
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.engines.cutting import small_bounds
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
 from medallion_assets_tests.oracle.lines import delete_line, key_of, transaction, upsert_line, window
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.flow
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
 
 
-@pytest.mark.parametrize("records", [1, *(pytest.param(records, marks=pytest.mark.slow) for records in (2, 3))])
+@pytest.mark.parametrize("records", first_quick(1, 2, 3))
 def test_tables_do_not_depend_on_how_much_is_in_memory(
     tmp_path: Path, undisturbed: dict[str, pl.DataFrame], records: int
 ) -> None:

@@ -20,7 +20,7 @@ from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.refused_exports import read_refusals
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME, ExportType
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
-from medallion_assets.storage.stores import open_store, write_bytes
+from medallion_assets.storage.stores import write_bytes
 from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.refining.landing import AT, HOUR, NOW, TABLE, Landing, ids, keys
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import change_manifest
@@ -28,20 +28,23 @@ from medallion_assets_tests.sources.dynamodb_export.test_read import REAL_EXPORT
 from medallion_assets_tests.sources.dynamodb_export.test_verify import BAD_INPUT
 
 
-@pytest.mark.parametrize("name", BAD_INPUT)
-def test_a_bad_export_gets_its_verdict_and_stops_no_other(landing: Landing, name: str) -> None:
+def test_every_bad_export_gets_its_verdict_and_stops_no_other(landing: Landing) -> None:
     """B1: nothing of it is loaded, the verdict is kept, the exports around it are in."""
-    spoil, verdict = BAD_INPUT[name]
-    before, bad, after = landing.full("a", seed=1), landing.full("x", "y"), landing.full("b", at=AT + HOUR)
-    spoil(landing.store, bad)
+    before, after = landing.full("a", seed=1), landing.full("b", at=AT + HOUR)
+    bad = {name: landing.full("x", "y", seed=seed) for seed, name in enumerate(BAD_INPUT, start=2)}
+    for name, (spoil, _) in BAD_INPUT.items():
+        spoil(landing.store, bad[name])
     done = landing.ingest()
     assert landing.lines() == keys((before, "a"), (after, "b"))
-    if verdict is Verdict.WAITING:
-        assert (done.waiting, done.refused) == (ids(bad), [])
-        return
-    assert [(one.export_id, one.verdict) for one in done.refused] == [(bad.export_id, verdict.value)]
-    assert "what to do" in done.refused[0].message
-    assert read_refusals(landing.lakehouse, TABLE) == {(bad.export_id, ""): done.refused[0]}
+    waiting = [name for name, (_, verdict) in BAD_INPUT.items() if verdict is Verdict.WAITING]
+    assert sorted(done.waiting) == sorted(ids(*(bad[name] for name in waiting)))
+    refused = {one.export_id: one for one in done.refused}
+    for name in BAD_INPUT.keys() - {*waiting}:
+        refusal = refused.pop(bad[name].export_id)
+        assert refusal.verdict == BAD_INPUT[name][1].value, name
+        assert "what to do" in refusal.message, name
+        assert read_refusals(landing.lakehouse, TABLE)[bad[name].export_id, ""] == refusal, name
+    assert refused == {}
 
 
 def test_an_export_of_another_table_is_refused_for_good(landing: Landing) -> None:
@@ -193,9 +196,23 @@ def test_what_moto_exports_loads(landing: Landing) -> None:
     assert sorted(compact) == keys((export, "a b c"))
 
 
-def test_a_store_that_is_not_there_is_made(tmp_path: Path) -> None:
-    """Nothing exported yet: nothing to do, and Bronze is there to read."""
+def test_a_place_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+    """Nothing found is never well: neither the folder nor an empty Bronze table is made."""
     landing = Landing(tmp_path)
-    done = landing.ingest()
-    assert (done.loaded, done.version) == ([], 0)
-    assert open_store(landing.raw_url) is not None
+    with pytest.raises(PermanentError, match=r"raw place of orders is missing.*let its exports arrive in"):
+        landing.ingest()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_is_named_and_does_not_lie_there_is_refused_with_those_that_do(tmp_path: Path) -> None:
+    """A misspelled id, or another table's; what is in may be named again."""
+    landing = Landing(tmp_path)
+    first, second = landing.full("a"), landing.full("b", at=AT + HOUR)
+    with pytest.raises(
+        PermanentError, match=rf"exports of this table: {second.export_id}, {first.export_id}; found: x"
+    ):
+        landing.ingest(only=["x", first.export_id])
+    assert not (tmp_path / "lakehouse").exists()
+    for _ in range(2):
+        done = landing.ingest(only=[first.export_id])
+    assert (done.loaded, {export for export, _ in landing.lines()}) == ([], {first.export_id})

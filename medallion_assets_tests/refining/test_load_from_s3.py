@@ -20,6 +20,7 @@ from medallion_assets_tests.services.s3 import S3Server
 AT = datetime(2025, 3, 8, 12, tzinfo=UTC)
 
 
+@pytest.mark.slow
 def test_from_exports_to_gold_in_one_bucket(s3_server: S3Server) -> None:
     """B1, B5, K1 to K3, H2, G2, G3: a folder named as a partition above the lakehouse does no harm."""
     bucket, options = s3_server.make_bucket(), s3_server.environment

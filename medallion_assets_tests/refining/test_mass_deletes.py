@@ -18,6 +18,7 @@ from medallion_assets.refining import refine
 from medallion_assets.refining.rebuild import rebuild_judged
 from medallion_assets.refining.refined import Refined
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.oracle.lines import (
     Item,
     customer,
@@ -235,7 +236,7 @@ def test_a_rebuild_applies_what_was_applied(tmp_path: Path, table: Table) -> Non
     assert (done.accepted, pipeline.rows(lakehouse, table)) == ([], before)
 
 
-@pytest.mark.parametrize("at_once", [1, *(pytest.param(records, marks=pytest.mark.slow) for records in (2, 3))])
+@pytest.mark.parametrize("at_once", first_quick(1, 2, 3))
 def test_figures_do_not_depend_on_how_much_is_in_memory(tmp_path: Path, table: Table, at_once: int) -> None:
     bounds = Bounds(keys=at_once, block_rows=at_once)
     done = run(lake(tmp_path, bounds), table, a_full(table, 1, "abcdef"), a_full(table, 2, "abxyz", days=1))

@@ -123,6 +123,7 @@ def test_columns_may_have_any_names(new: tuple[str, int, int], *, says_more: boo
     assert merge_days._says_more(came, held, table) is says_more
 
 
+@pytest.mark.slow
 @pytest.mark.own_engine
 def test_a_second_full_export_leaves_every_key_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where days are put together in several files each, and all of their keys lie in the table already."""

@@ -70,6 +70,7 @@ def events(part: int, place: Path) -> pl.LazyFrame:
     return pl.scan_parquet(path)
 
 
+@pytest.mark.slow
 def test_days_are_not_handed_the_plans_of_all_parts(tmp_path: Path) -> None:
     engine = WeighingEngine(left_out="replace_days")
     silver = pipeline.lakehouse_at(tmp_path / "lake", engine).ready(SILVER)

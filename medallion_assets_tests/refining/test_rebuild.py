@@ -54,7 +54,7 @@ CASES = [
     pytest.param(LOOSE, STRICT, transactions, id="stricter"),
     pytest.param(STRICT, LOOSE, transactions, id="looser", marks=pytest.mark.slow),
     pytest.param(LOOSE_CUSTOMERS, STRICT_CUSTOMERS, customers, id="stricter history", marks=pytest.mark.slow),
-    pytest.param(STRICT_CUSTOMERS, LOOSE_CUSTOMERS, customers, id="looser history"),
+    pytest.param(STRICT_CUSTOMERS, LOOSE_CUSTOMERS, customers, id="looser history", marks=pytest.mark.slow),
 ]
 
 
@@ -107,6 +107,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(tmp_path: Path) -> None:
     assert dry.changes == rebuilt(lakehouse, STRICT).changes
 
 
+@pytest.mark.slow
 def test_twice_changes_no_row(tmp_path: Path) -> None:
     lakehouse = lakehouse_at(tmp_path)
     run(lakehouse, LOOSE, transactions())
@@ -116,6 +117,7 @@ def test_twice_changes_no_row(tmp_path: Path) -> None:
     assert set(lakehouse.open(STRICT).files["path"]) == files
 
 
+@pytest.mark.slow
 def test_rows_follow_a_contract_that_was_there_before(tmp_path: Path) -> None:
     """C6: by one contract, rebuilt by another, and by the first again after Silver was moved away."""
     lakehouse = lakehouse_at(tmp_path / "old")

@@ -15,6 +15,7 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.history_table import events_table
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.oracle.lines import customer, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, ExportInput, micros
 from medallion_assets_tests.pipeline import lakehouse_at
@@ -72,6 +73,7 @@ def test_cut_off_anywhere_it_loses_nothing_and_can_be_done_again(
     assert state(lakehouse, after) == state(lakehouse_at(tmp_path / "fresh"), after)
 
 
+@pytest.mark.slow
 def test_exports_that_settle_meanwhile_come_in_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another writer commits between comparing and committing: the copy takes its export too, and no work is lost."""
     lakehouse = lakehouse_at(tmp_path / "old")
@@ -155,7 +157,7 @@ def test_exports_that_bronze_has_lost_stop_it_and_come_back_if_they_were_dropped
     ],
 )
 @pytest.mark.parametrize(
-    "table", [quarantine_table(STRICT_CUSTOMERS), events_table(STRICT_CUSTOMERS), STRICT_CUSTOMERS]
+    "table", first_quick(quarantine_table(STRICT_CUSTOMERS), events_table(STRICT_CUSTOMERS), STRICT_CUSTOMERS)
 )
 def test_it_makes_again_what_is_gone_or_broken(tmp_path: Path, table: Table, damage: Callable[[Path], object]) -> None:
     """Of the table, of its events, of its quarantine."""

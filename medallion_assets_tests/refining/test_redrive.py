@@ -17,6 +17,7 @@ from medallion_assets.refining import redrive as redriving
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.refining.redrive import Redriven, redrive
 from medallion_assets.refining.refine import refine
+from medallion_assets_tests.crossed import crossed
 from medallion_assets_tests.oracle.lines import customer, full, item_line, transaction, upsert_line
 from medallion_assets_tests.oracle.model import micros
 from medallion_assets_tests.pipeline import NOW, default_engine, lakehouse_at, land, rows
@@ -106,8 +107,7 @@ def test_rows_of_an_export_that_is_not_settled_wait(tmp_path: Path) -> None:
     assert [row["transaction_id"] for row in silver(lakehouse, PRESENT)] == ["t1"]
 
 
-@pytest.mark.parametrize("table", [WITH_EURO, PRESENT_CUSTOMERS], ids=lambda table: table.short_name)
-@pytest.mark.parametrize("step", ["commit_change", "_mark"])
+@pytest.mark.parametrize(("table", "step"), crossed([WITH_EURO, PRESENT_CUSTOMERS], ["commit_change", "_mark"]))
 def test_a_crash_at_either_commit_is_harmless(tmp_path: Path, table: Table, step: str) -> None:
     """C6: Silver first, the mark second; whichever is lost, doing it again gives the same tables."""
     lakehouse = lakehouse_at(tmp_path)
@@ -145,10 +145,11 @@ def test_a_commit_that_lost_a_race_is_decided_again(tmp_path: Path, monkeypatch:
     assert silver(lakehouse, PRESENT) == from_the_start(tmp_path, WITH_EURO, exports)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bounds",
     [
-        pytest.param(Bounds(block_rows=1, group_rows=2), id="rows", marks=pytest.mark.slow),
+        pytest.param(Bounds(block_rows=1, group_rows=2), id="rows"),
         pytest.param(Bounds(block_bytes=1, group_bytes=2 * len(item_line(in_euro("t1")))), id="bytes"),
     ],
 )

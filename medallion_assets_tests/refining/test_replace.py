@@ -20,6 +20,7 @@ from medallion_assets.refining.bronze import bronze_table, load_export
 from medallion_assets.refining.decisions import Action
 from medallion_assets.refining.judged_contracts import judged
 from medallion_assets.refining.redrive import redrive
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.refining.months import LOADED, NOVEMBER, NOW, OCTOBER, STRICT, Shop, event
 from medallion_assets_tests.refining.planting import lake
 
@@ -80,7 +81,7 @@ def test_a_later_version_replaces_a_month_in_every_layer(shop: Shop) -> None:
     assert shop.run().version == version  # once
 
 
-@pytest.mark.parametrize("order", list(permutations((1, 2, 3))))
+@pytest.mark.parametrize("order", first_quick(*permutations((3, 2, 1))))
 def test_in_any_order_the_version_that_was_written_last_counts(tmp_path: Path, order: tuple[int, ...]) -> None:
     """E1: one that comes late changes nothing, and is named."""
     shop = Shop(tmp_path)

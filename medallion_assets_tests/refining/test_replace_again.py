@@ -95,6 +95,7 @@ def test_a_published_month_can_be_made_again_whatever_becomes_of_its_next_versio
     assert (shop.products(), shop.bronze(), shop.quarantined(), deep(shop)) == (["c"], [fourth], [], [])
 
 
+@pytest.mark.slow
 def test_a_month_may_have_a_long_name(tmp_path: Path) -> None:
     """F1: folders belong to the name; the log names a batch whole, which no footer does from 64 bytes on."""
     long = "year=2019/" + "x" * 200
@@ -127,7 +128,8 @@ def test_rows_without_a_key_cannot_be_explained_by_one(shop: Shop) -> None:
         explain(shop.lakehouse, LOADED, "p1")
 
 
-@pytest.mark.parametrize("kill", [pytest.param(is_killed_before, marks=pytest.mark.slow), is_killed_after])
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", [is_killed_before, is_killed_after])
 def test_a_run_that_ends_at_any_commit_is_finished_by_the_next(tmp_path: Path, kill: object) -> None:
     """E6: the month is its last version, once, whatever came between."""
     at = 0

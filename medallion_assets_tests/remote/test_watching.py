@@ -38,7 +38,7 @@ sys.exit(entry.main(sys.argv[1:]))
 """The entry point, with a stage that takes long; one that is stubborn hears no signal, as a native library does not."""
 
 
-@pytest.mark.parametrize(("stubborn", "code"), [(False, 130), (True, -9)])
+@pytest.mark.parametrize(("stubborn", "code"), [(False, 130), pytest.param(True, -9, marks=pytest.mark.slow)])
 def test_a_process_whose_attempt_is_over_ends_and_leaves_the_mark_alone(
     tmp_path: Path, stubborn: bool, code: int
 ) -> None:

@@ -22,6 +22,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.months import Months
+from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.source import (
     LOWEST_ID_WINS,
     BatchRefusedError,
@@ -84,6 +85,10 @@ class CsvFiles:
             if NAME.fullmatch(stored.key) and stored.key not in known and (after is None or stored.key > after)
         ]
         return Listing(batches=batches, foreign=0, unclaimed=[], unseen={})
+
+    def strays(self, place: ObjectStore, tables: Collection[str]) -> list[Stray]:
+        del place, tables
+        return []
 
     def read(self, place: ObjectStore, found: Found, *, owner: Owner | None = None) -> CsvDelivery:
         del owner

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -217,3 +217,59 @@ def test_the_logs_may_be_read_in_any_batches(
         kept = kept_as_of_days([day(number) for number in range(SPAN)], day(SPAN - 1))
         needed = {one: max((last[other] for other in last if other <= one), default=-1) for one in kept}
     assert to_build(ledger).keys() == {one for one, version in needed.items() if version > built.get(one, -1)}
+
+
+COVERED = datetime(2025, 3, 10, 7, tzinfo=UTC)
+"""The end of day(0)."""
+
+
+def provisional(number: int, *, source_version: int, days: int = 0) -> GoldBuild:
+    """A build of a day whose end Silver did not cover."""
+    ends = {day(days): COVERED + timedelta(days=days)}
+    return GoldBuild(version=number, source_version=source_version, replaced=list(ends), provisional=ends)
+
+
+def test_a_day_that_was_not_complete_is_built_again_once_it_is() -> None:
+    """V6: although nothing of it has changed; once, however far Silver reaches afterwards."""
+    ledger = advance(SALES, silver_changes=[SilverChange(version=1, days=[day(0)])])
+    ledger = advance(ledger, gold_builds=[provisional(1, source_version=1)])
+    almost = SilverChange(version=2, days=[], covered_until=COVERED - timedelta(microseconds=1))
+    ledger = advance(ledger, silver_changes=[almost])
+    assert to_build(ledger) == {}
+    covered = SilverChange(version=3, days=[], covered_until=COVERED)
+    ledger = advance(ledger, silver_changes=[covered])
+    assert to_build(ledger) == {day(0): 3}
+    further = replace(covered, version=4, covered_until=COVERED + timedelta(days=1))
+    ledger = advance(ledger, silver_changes=[further])
+    assert to_build(ledger) == {day(0): 3}
+    complete = GoldBuild(version=2, source_version=3, replaced=[day(0)])
+    ledger = advance(ledger, gold_builds=[complete], publishes=[Publish(day=day(0), version=2)])
+    assert to_build(advance(ledger, silver_changes=[replace(further, version=5)])) == {}
+
+
+def test_a_build_that_is_read_after_silver_had_come_further_is_not_forgotten() -> None:
+    """V6: it was at work on an older version meanwhile."""
+    ledger = advance(SALES, silver_changes=[SilverChange(version=3, days=[], covered_until=COVERED)])
+    ledger = advance(ledger, gold_builds=[provisional(1, source_version=2)])
+    assert to_build(ledger) == {day(0): 3}
+
+
+def test_nothing_is_built_for_ever_where_silver_comes_to_cover_less() -> None:
+    """As after a restored table: the build saw the later version, and is not surer with it."""
+    ledger = advance(SALES, silver_changes=[SilverChange(version=3, days=[], covered_until=COVERED)])
+    ledger = advance(ledger, gold_builds=[provisional(1, source_version=4)])
+    assert to_build(ledger) == {}
+
+
+def test_an_as_of_day_that_was_not_complete_is_built_again_with_those_after_it() -> None:
+    """V6: what is as of a later day holds it too; a day that is not kept any more is nobody's."""
+    ledger = advance(
+        LTV, silver_changes=[SilverChange(version=1, days=[day(0)], covered_until=COVERED - timedelta(hours=1))]
+    )
+    whole = GoldBuild(version=1, source_version=1, replaced=[day(1), day(2), day(3)])
+    ledger = advance(ledger, gold_builds=[whole, provisional(2, source_version=1, days=2)])
+    assert to_build(ledger) == {day(0): 1}
+    covered = SilverChange(version=2, days=[], covered_until=COVERED + timedelta(days=2))
+    assert to_build(advance(ledger, silver_changes=[covered])) == {day(0): 1, day(2): 2, day(3): 2}
+    gone = GoldBuild(version=3, source_version=1, replaced=[], removed=[day(2)])
+    assert advance(ledger, gold_builds=[gone]).provisional == {}

@@ -16,6 +16,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from medallion_assets.contracts.moments import end_of_business_day
+from medallion_assets.contracts.triggers import SCHEDULE
 from medallion_assets.operations.alerts.expectations import unusual_failures
 from medallion_assets.operations.alerts.facts import Facts, Unread
 from medallion_assets.operations.alerts.failures import unseen_failures
@@ -183,6 +184,26 @@ def _not_done(facts: Facts, stage: Stage, day: date) -> Iterator[Alert]:
     )
 
 
+def provisional_day(facts: Facts, _now: datetime) -> Iterator[Alert]:
+    """A day was closed before its sources covered its end (rule V6): one warning, whatever its job made of it."""
+    closed = facts.attempts.filter(pl.col("trigger") == SCHEDULE, _SUCCEEDED, ~pl.col("is_complete"))
+    for row in closed.iter_rows(named=True):
+        for first, last in day_ranges(row["partition"]):
+            days = str(first) if first == last else f"{first} to {last}"
+            reach = row["sources_covered_until"]
+            yield Alert(
+                key=f"provisional/{row['job']}/{days}",
+                kind="warning",
+                what=f"{days} was closed as provisional: expected: sources that cover its end; "
+                f"found: data until {reach.isoformat() if reach else 'nothing'}",
+                where=f"{row['job']}, {row['stage']}",
+                do="see which export is late; once it is in, the day is built and published again by itself, and is "
+                "complete then",
+                run_id=row["run_id"],
+                job=row["job"],
+            )
+
+
 def unreadable_facts(facts: Facts, now: datetime) -> Iterator[Alert]:
     """Facts could not be read, so that their rule says nothing."""
     for missing in facts.unread:
@@ -207,6 +228,7 @@ RULES: tuple[Rule, ...] = (
     gap,
     unprotected_minute,
     daily_not_done,
+    provisional_day,
     unreadable_facts,
 )
 

@@ -21,7 +21,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.shown_rows import shown_rows
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.explain.key_records import key_rows, parse_key, records_of_key
+from medallion_assets.operations.explain.key_records import key_rows, parse_key, records_of_key, some_keys
 from medallion_assets.operations.explain.key_states import expected_rows
 from medallion_assets.operations.explain.key_uncertainty import unknown
 from medallion_assets.operations.explain.key_verdicts import (
@@ -49,7 +49,7 @@ class Explanation:
     """The records of a key, the winning order first (rule R3); what Silver holds, and what is wrong with that, if any.
 
     `silver` has one row (a tombstone included) or none; of a history table, every version. `unknown` is what no export
-    says of its present state.
+    says of its present state. Of a key without records `alike` are some that Silver holds.
     """
 
     table: str
@@ -58,6 +58,12 @@ class Explanation:
     silver: list[dict[str, Any]]
     disagreements: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    alike: list[str] = field(default_factory=list)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether there are records of the key, and Silver holds what they say."""
+        return bool(self.records) and not self.disagreements
 
 
 def explain(
@@ -102,6 +108,7 @@ def explain(
         silver=shown_rows(held),
         disagreements=_disagreements(records, events, expected, held),
         unknown=unknown(records, ledger),
+        alike=[] if records or silver is None else some_keys(silver.scan(), table.key),
     )
 
 

@@ -23,6 +23,9 @@ from medallion_assets.refining.judging import judge_lines
 
 Key = tuple[Any, ...]
 
+SHOWN = 3
+"""So many keys are shown to somebody who asked for one that nobody has."""
+
 
 def parse_key(table: Table, text: str) -> Key:
     """The key's values as the contract types them: one column takes the whole text, several are joined by commas.
@@ -81,6 +84,13 @@ def key_rows(rows: pl.LazyFrame, names: Sequence[str], key: Key) -> pl.DataFrame
     return rows.filter(pl.col(name) == value for name, value in zip(names, key, strict=True)).collect(
         engine="streaming"
     )
+
+
+def some_keys(rows: pl.LazyFrame, names: Sequence[str]) -> list[str]:
+    """Some keys that a table holds, each as `parse_key` takes it: they show how keys are spelled."""
+    held = rows.filter(~pl.col("is_deleted")).select(names).unique()
+    few = held.head(SHOWN).collect(engine="streaming").sort(names)
+    return [",".join(map(str, key)) for key in few.iter_rows()]
 
 
 def _may_be(loaded: Loaded, key: Key) -> pl.Expr:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import TableFeatureError
 
@@ -49,6 +50,12 @@ def of_features(table: Table, error: TableFeatureError) -> Finding:
     """About a table whose features are in the way."""
     expected, found, do = str(error.expected), str(error.found), str(error.do)
     return Finding(table=table.name, check="table_features", expected=expected, found=found, do=do)
+
+
+def of_place(place: PlaceStatus) -> list[Finding]:
+    """About a lakehouse in whose place no table of ours lies; none where it is fine."""
+    found = Finding(table=place.what, check="place_is_ours", expected=place.expected, found=place.found, do=place.do)
+    return [] if place.is_fine else [found]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import polars as pl
+
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.committing import COMMIT_ID
@@ -22,8 +24,9 @@ from medallion_assets.delta.source_versions import (
     noted_version,
     source_app_id,
 )
-from medallion_assets.delta.table import Snapshot
-from medallion_assets.operations.pipeline_runs import StageAttempt
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.operations.pipeline_runs import StageAttempt, last_successes
+from medallion_assets.operations.tables import every_table
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.operations.verify.silver import effective
 from medallion_assets.refining.bronze import bronze_table
@@ -151,3 +154,11 @@ def _found(finding: Finding | None) -> Iterator[Finding]:
 def _days(commit: Commit) -> Iterator[str]:
     for note in (REPLACED, REMOVED):
         yield from json.loads(commit.get(note) or "[]")
+
+
+def last_runs(lakehouse: Lakehouse) -> dict[str, StageAttempt]:
+    """What `operations.pipeline_runs` says of each table; nothing where its rows cannot be read."""
+    try:
+        return last_successes(lakehouse, [table.name for table in every_table(lakehouse.catalog)])
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):  # `--digests` names the file
+        return {}

@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import polars as pl
-
 from medallion_assets.contracts.pipeline import Derived, Loaded
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
@@ -21,7 +19,8 @@ from medallion_assets.delta.log_replay import Replay
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.changed_days import update_derived
 from medallion_assets.errors import PermanentError, TableFeatureError, UnreadableTableError
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, StageAttempt, last_successes
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, StageAttempt
+from medallion_assets.operations.places import lakehouse_place
 from medallion_assets.operations.refused_tables import refusal
 from medallion_assets.operations.tables import every_table, tables_without_contract
 from medallion_assets.operations.verify.bronze import verify_bronze
@@ -32,9 +31,10 @@ from medallion_assets.operations.verify.findings import (
     TableFacts,
     Verification,
     of_features,
+    of_place,
     rebuild,
 )
-from medallion_assets.operations.verify.history import compare_histories
+from medallion_assets.operations.verify.history import compare_histories, last_runs
 from medallion_assets.operations.verify.log import LOG, verify_log
 from medallion_assets.operations.verify.recomputation import differences, recompute
 from medallion_assets.operations.verify.silver import (
@@ -72,6 +72,7 @@ def verify(
     """
     level = Level.DEEP if deep else Level.DIGESTS if digests else Level.FAST
     look = _Look(lakehouse=lakehouse, level=level, limits=limits, progress=progress)
+    look.answer.findings.extend(of_place(lakehouse_place(lakehouse)))
     look.open_tables()
     look.read_files()
     look.compare_tables()
@@ -116,7 +117,7 @@ class _Look:
                 else:
                     self._open(table)
             if table is PIPELINE_RUNS and table.name in self.well:
-                self.runs = self._last_runs()
+                self.runs = last_runs(self.lakehouse)
             self.progress("reading logs", number, len(tables))
         self.answer.tables.reverse()
 
@@ -267,13 +268,6 @@ class _Look:
             self.answer.findings.append(other)
         else:
             self.well[table.name] = snapshot
-
-    def _last_runs(self) -> dict[str, StageAttempt]:
-        """What `operations.pipeline_runs` says of each table; nothing where its rows cannot be read."""
-        try:
-            return last_successes(self.lakehouse, [table.name for table in every_table(self.lakehouse.catalog)])
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):  # `--digests` names the file
-            return {}
 
     def _otherwise(self, snapshot: Snapshot) -> Finding | None:
         """What makes it another table than it should be, or than the commits say: delta-rs reads checkpoints."""

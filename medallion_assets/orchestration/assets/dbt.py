@@ -35,6 +35,7 @@ from medallion_assets.orchestration.reporting import asset_key, asset_options, c
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.trigger_context import TriggerContext, TriggeredConfig, shown
+from medallion_assets.stages.made import expect_made
 
 if TYPE_CHECKING:
     from medallion_assets.deriving.dbt.refresh import Refreshed
@@ -71,6 +72,7 @@ def dbt_assets(built: DbtModels, limits: DuckDBLimits, docs: DocsPlace) -> dg.As
         from medallion_assets.deriving.dbt.refresh import refresh
 
         with lakehouse.attempt(context, last, built.limits) as attempt:
+            expect_made(attempt.lake, *built.sources)
             build = partial(refresh, attempt.lake, built, now=attempt.now, run_id=context.run.run_id, limits=limits)
             with StageLimit(context, last.name, built.limits) as limit, limit.heard():
                 done = attempt.repeat(partial(build, report=context.log.info, all_months=config.all_months))

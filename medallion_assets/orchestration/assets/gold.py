@@ -18,7 +18,7 @@ from medallion_assets.orchestration.reporting import Event, asset_key, asset_opt
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.run_config import config_of
 from medallion_assets.stages.asked import AskedDeriving
-from medallion_assets.stages.gold import GoldStage, checks_of
+from medallion_assets.stages.gold import EARLIER_CHECKS, GoldStage, checks_of, is_of_days
 
 
 def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
@@ -30,7 +30,7 @@ def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
         first_day,
         months,
         **asset_options(table, is_parallel=months is not None),
-        check_specs=check_specs(table, checks, blocking=checks),
+        check_specs=check_specs(table, checks | (EARLIER_CHECKS if is_of_days(gold) else {}), blocking=checks),
         deps=[asset_key(gold.source)],
     )
     def asset(

@@ -25,8 +25,8 @@ from medallion_assets.orchestration.sensors.names import file_arrival
 from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
 from medallion_assets.refining.decisions import Decision, read_decisions
-from medallion_assets.refining.load import open_exports
 from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, owner_known
+from medallion_assets.refining.raw_place import RawPlace
 from medallion_assets.refining.refusals import fingerprints_now
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
 from medallion_assets.settings import Settings
@@ -155,14 +155,18 @@ class Known:
 
 def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
     """What lies below the table's folder: after the cursor's position, or everything when that is due."""
-    table_name, options = known.table.short_name, known.lakehouse.storage_options
-    store = open_exports(raw_url, table_name, options, loaded=lambda: known.loaded)
+    place = RawPlace.of(known.lakehouse, raw_url, known.declared)
+    store = place.open(lambda: known.loaded)
+    if store is None:
+        return Arrivals(place=str(place.status(holds=False)))
     source = known.declared.source
     is_whole = not source.ids_ascend or cursor.lists_everything(now)
     seen = source.find(store, after=None if is_whole else cursor.position, known=known.loaded if is_whole else ())
     listing = seen.batches
     if not listing and not is_whole:
         return Arrivals(unseen=seen.unseen)
+    if not listing and not known.loaded and not (status := place.status(holds=False)).is_fine:
+        return Arrivals(place=str(status), unseen=seen.unseen, is_whole=True)
     fingerprints = fingerprints_now(store, listing, known.refusals, known.owner_now, asked_at_most=REFUSALS_ASKED_ABOUT)
     arrivals = sort_out(
         [replace(export, fingerprint=fingerprints[export.id, export.prefix]) for export in listing],

@@ -9,6 +9,7 @@ Dagster reads the annotations of a sensor itself, so they are not postponed here
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 import dagster as dg
 
@@ -34,6 +35,7 @@ from medallion_assets.orchestration.sensors.restated_runs import (
 )
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
 from medallion_assets.settings import Settings
+from medallion_assets.stages.gold import is_of_days
 from medallion_assets.stages.partitions import business_day, month_now
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.restated import RestatedRange, restated_at, restated_ranges
@@ -116,11 +118,20 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
             alert_or_log(context, lakehouse, settings, [given_up(kept, chosen.given_up, reading)])
         return dg.SensorResult(
             run_requests=[request(instance, kept, batch, reading) for batch in chosen.asks],
-            skip_reason=None if chosen.asks else f"{len(found)} day ranges wait" if found else "up to date",
+            skip_reason=None if chosen.asks else _waiting(kept.gold, reading.ledger.first_day, first, len(found)),
             cursor=dump_cursor(Cursor(reading=reading, memory=chosen.memory)),
         )
 
     return restated
+
+
+def _waiting(gold: Gold, held_from: date | None, first: date, ranges: int) -> str:
+    """Why nothing is asked for; with the days that never are, as they lie before the first one."""
+    reason = f"{ranges} day ranges wait" if ranges else "up to date"
+    if is_of_days(gold) and held_from is not None and held_from < first:
+        reason += f"; {gold.source.name} holds days from {held_from} on, before MEDALLION_FIRST_DAY {first}: they are "
+        reason += f"never built unless it is set to {held_from}"
+    return reason
 
 
 def request(instance: dg.DagsterInstance, kept: Kept, batch: Batch, reading: LogPosition) -> dg.RunRequest:

@@ -16,6 +16,7 @@ from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.contracts.run_days import partition_day
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import RESTATED, commits_since, noted_days
+from medallion_assets.delta.coverage_notes import COVERED, PROVISIONAL, read_note
 from medallion_assets.delta.partitions import REMOVED, REPLACED
 from medallion_assets.delta.source_versions import SOURCE_NOTE, SourceVersion, noted_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -91,7 +92,7 @@ def read_on(
     if silver.version > reading.silver_version:
         days = [day for day in silver.partitions if day is not None]
         ledger = replace(ledger, first_day=min(days, default=None), greatest_day=max(days, default=None))
-    gold_builds = list(_gold_builds(built, silver, reading.gold_version)) if built else []
+    gold_builds = list(_gold_builds(gold, built, silver, reading.gold_version)) if built else []
     ledger = advance(
         ledger,
         silver_changes=_silver_changes(silver, built, reading.silver_version),
@@ -133,10 +134,14 @@ def _silver_changes(silver: Snapshot, gold: Snapshot | None, version: int) -> It
     for commit in reversed(commits_since(silver, version)):
         days = noted_days(commit, RESTATED)
         every = {*held, *(day for day in (gold.partitions if gold else ()) if day is not None)}
-        yield SilverChange(version=commit["version"], days=every if days is None else days)
+        yield SilverChange(
+            version=commit["version"],
+            days=every if days is None else days,
+            covered_until=read_note(commit, COVERED).until,
+        )
 
 
-def _gold_builds(gold: Snapshot, silver: Snapshot, version: int) -> Iterator[GoldBuild]:
+def _gold_builds(declared: Gold, gold: Snapshot, silver: Snapshot, version: int) -> Iterator[GoldBuild]:
     """The builds after a version. What was built from a former Silver table is as if built from no version of this.
 
     One that names its days, or its source, in a way that cannot be read built none: they are built again.
@@ -149,6 +154,7 @@ def _gold_builds(gold: Snapshot, silver: Snapshot, version: int) -> Iterator[Gol
                 source_version=NEVER if source_version is None else source_version,
                 replaced=noted_days(commit, REPLACED) or [],
                 removed=noted_days(commit, REMOVED) or [],
+                provisional={day: declared.end_of(day) for day in noted_days(commit, PROVISIONAL) or []},
             )
 
 

@@ -18,6 +18,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.months import Months
+from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.source import LOWEST_ID_WINS, Found, Listing, Owner, RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.dynamodb_export.canonical import canonical
@@ -26,6 +27,7 @@ from medallion_assets.sources.dynamodb_export.find import list_exports
 from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY, DataFile, Export
 from medallion_assets.sources.dynamodb_export.owner import expect_owner
 from medallion_assets.sources.dynamodb_export.read import read_export
+from medallion_assets.sources.dynamodb_export.strays import find_strays
 from medallion_assets.sources.dynamodb_export.unread_types import unread_types
 from medallion_assets.sources.dynamodb_export.verdicts import BY_ACCESS, ExportRefusedError, Verdict
 from medallion_assets.sources.dynamodb_export.verified_lines import export_lines
@@ -74,6 +76,10 @@ class DynamoDBExports:
         """The exports of a place (rules B1, B2)."""
         del held
         return list_exports(place, after=after, settled=known)
+
+    def strays(self, place: ObjectStore, tables: Collection[str]) -> list[Stray]:
+        """Exports one level too high, too deep, or in folders of other names."""
+        return find_strays(place, tables)
 
     def read(self, place: ObjectStore, found: Found, *, owner: Owner | None = None) -> Export:
         """What its manifests say."""

@@ -31,7 +31,11 @@ def expect_owner(export: Export, owner: Owner) -> None:
         found=f"tableArn {export.table_arn} (another {differs})",
         do="move this export away from here, to a folder of its own table. Only if the table was moved or restored "
         f"on purpose: list that ARN in `accepts` of Loaded(...), where the pipeline declares silver.{owner.table}"
-        + ("" if owner.by_declaration else f", or name the right one there as `source_arn` if {owner.name} is wrong"),
+        + (
+            ""
+            if owner.by_declaration or owner.name is None
+            else f", or name the right one there as `source_arn` if {owner.name} is wrong"
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.moments import EPOCH
 from medallion_assets.contracts.months import Months
+from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.source import LATEST_ID_WINS, Found, LineReader, Listing, Owner, RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
@@ -30,6 +31,7 @@ from medallion_assets.sources.files.names import (
     pattern_of,
 )
 from medallion_assets.sources.files.periods import covered_windows, name_of
+from medallion_assets.sources.files.strays import find_strays
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
 from medallion_assets.sources.records import RecordColumns, source_file
 from medallion_assets.storage.bucket import EMPTY
@@ -195,6 +197,10 @@ class Files:
                 )
         batches.sort(key=lambda found: found.id)
         return Listing(batches=batches, foreign=foreign, unclaimed=[], unseen=unseen.folders)
+
+    def strays(self, place: ObjectStore, tables: Collection[str]) -> list[Stray]:
+        """Files of its pattern in the place itself, or in a folder of another name."""
+        return find_strays(place, tables, lambda key: self.kind_of(key) is not None)
 
     def read(self, place: ObjectStore, found: Found, *, owner: Owner | None = None) -> FileDelivery:
         """What its name and its moment say; nothing of it is read yet, and a file has no owner."""

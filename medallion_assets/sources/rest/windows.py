@@ -18,6 +18,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.months import Months
+from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.source import (
     LATEST_ID_WINS,
     BatchRefusedError,
@@ -105,6 +106,11 @@ class RestWindows:
         return Listing(
             batches=sorted(batches, key=lambda batch: batch.id), foreign=foreign, unclaimed=[], unseen=unseen.folders
         )
+
+    def strays(self, place: ObjectStore, tables: Collection[str]) -> list[Stray]:
+        """None: this project itself puts windows where they belong."""
+        del place, tables
+        return []
 
     def read(self, place: ObjectStore, found: Found, *, owner: Owner | None = None) -> WindowDelivery:
         """What its summary says; an API has no owner.

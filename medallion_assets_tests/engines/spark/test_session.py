@@ -280,6 +280,7 @@ print(sorted({"pyspark", "pyarrow", "pandas"} & sys.modules.keys()))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.flow
 def test_the_polars_engine_imports_none_of_sparks_packages() -> None:
     """Where they are installed: through every layer, and in the definitions that Dagster loads."""

@@ -16,6 +16,7 @@ from medallion_assets.operations.alerts.rules import (
     judge,
     late_export,
     low_quality,
+    provisional_day,
     refused_export,
     stale_table,
     unprotected_minute,
@@ -59,6 +60,14 @@ EVERYTHING = Facts(
         attempt(ago=2 * DAY),
         attempt(run_id="poor", ago=20_000, records_in=1000, quality_score=0.9, duration_seconds=7201.0),
         FAILED,
+        attempt(
+            run_id="early",
+            stage="gold.daily_sales_summary",
+            ago=30_000,
+            trigger="schedule",
+            partition="2025-05-07",
+            is_complete=False,
+        ),
         attempt(run_id="late", stage=SERVING[1], ago=40_000, export_age_seconds=21_600.5),
     ),
     results=results(*[(1, 100)] * 5, (40, 1000)),
@@ -91,6 +100,7 @@ RUNS = {
     "gap": {None},
     "unprotected_minute": {None},
     "daily_not_done": {"r9", None},
+    "provisional": {"early"},
     "blind": {None},
 }
 """By rule, the runs that its alerts link; where no run did it, they link the UI."""
@@ -266,3 +276,25 @@ def test_what_cannot_be_read_is_told() -> None:
     (alert,) = unreadable_facts(Facts(unread=[Unread(what="freshness", error="the storage did not answer")]), NOW)
     assert alert.key == "blind/freshness/2025-05-08"
     assert alert.what == "alert rules cannot see freshness: the storage did not answer"
+
+
+def test_a_day_that_was_closed_as_provisional_is_told_once_whatever_tables_its_job_makes() -> None:
+    """V6: not of a day that only changed, nor where nobody knows, nor of one that is complete."""
+    closed = attempt(
+        stage=SERVING[0],
+        job="daily",
+        trigger="schedule",
+        partition="2025-05-07",
+        is_complete=False,
+        sources_covered_until=NOW - timedelta(hours=9),
+    )
+    others = [
+        replace(closed, run_id="restated", trigger="restated"),
+        replace(closed, run_id="complete", is_complete=True),
+        replace(closed, run_id="unknown", is_complete=None),
+        replace(closed, run_id="failed", outcome=Outcome.FAILED),
+    ]
+    gold = replace(closed, run_id="gold", stage="gold.daily_sales_summary")
+    alerts = list(provisional_day(Facts(attempts=attempts(closed, gold, *others)), NOW))
+    assert {alert.key for alert in alerts} == {"provisional/daily/2025-05-07"}
+    assert "found: data until 2025-05-08" in alerts[0].what

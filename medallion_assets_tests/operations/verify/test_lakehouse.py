@@ -66,10 +66,12 @@ def test_a_sound_lakehouse_has_no_finding_and_stays_as_it_is(lakehouse: Lakehous
     assert sorted(Path(lakehouse.url).rglob("*")) == before
 
 
-def test_an_empty_place_is_no_finding(tmp_path: Path) -> None:
-    """Nothing is made yet, and looking makes nothing."""
+def test_a_place_without_tables_is_a_finding(tmp_path: Path) -> None:
+    """Nothing found is never well; looking makes nothing."""
     answer = verify(lakehouse_at(tmp_path / "nothing"), deep=True)
-    assert answer.findings == []
+    (finding,) = answer.findings
+    assert (finding.check, finding.found) == ("place_is_ours", "no such folder")
+    assert finding.do.startswith("run bronze/customer_transactions first")
     assert not (tmp_path / "nothing").exists()
 
 
@@ -258,6 +260,7 @@ def test_any_history_is_sound(history: History) -> None:
         assert (answer.findings, answer.notes) == ([], [])
 
 
+@pytest.mark.slow
 def test_a_rebuild_that_was_cut_off_before_its_quarantine_is_found(lakehouse: Lakehouse) -> None:
     """Also under an unchanged contract, whose fingerprints do not differ."""
     rebuild_judged(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), why="once", now=NOW)

@@ -13,12 +13,13 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import DECISIONS
 from medallion_assets.refining.load import Ingested
 from medallion_assets.sources.dynamodb_export import find as finding
-from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
+from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME, ExportType
+from medallion_assets.sources.dynamodb_export.write import full_record, write_export
 from medallion_assets.stages.bronze import exports_verified
-from medallion_assets.storage.stores import write_bytes
+from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets.triggers.file_arrival import Cursor
 from medallion_assets_tests import pipeline
-from medallion_assets_tests.graph import BRONZE, Graph
+from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.refining.landing import AT, HOUR, NOW, Landing
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import key_of
 
@@ -39,7 +40,7 @@ def test_a_refused_export_stops_no_other_and_is_named(graph: Graph) -> None:
     good, tampered, waiting = (place.full("a", "b", at=AT + number * HOUR) for number in range(3))
     write_bytes(place.store, tampered.files[1].key, b"something else")
     (Path(place.raw_url) / "customer_transactions" / key_of(waiting, SUMMARY_NAME)).unlink()
-    run = graph.run(*BRONZE, "silver/customers")
+    run = graph.run(TRANSACTIONS, "silver/customers")
     assert run.success
     assert run.failed_checks == {CHECK, ("silver/customers", "new_records")}
     assert run.checks[CHECK].severity is dg.AssetCheckSeverity.ERROR
@@ -119,12 +120,31 @@ def test_a_summary_that_lies_in_no_export_folder_is_a_warning(graph: Graph) -> N
     assert run.failed_checks == {CHECK}
 
 
-def test_a_table_without_exports_is_empty(graph: Graph) -> None:
-    """A folder that nobody has made yet is no error."""
-    run = graph.run(*BRONZE)
-    assert run.success
-    assert run.failed_checks == set()
-    assert run.figures(TRANSACTIONS)["preview"] == []
+def test_a_run_that_finds_no_export_at_all_fails_and_makes_nothing(graph: Graph) -> None:
+    """A folder that nobody has made may be the wrong one; it says where exports belong, and is not tried again."""
+    run = graph.run(TRANSACTIONS)
+    assert not run.success
+    assert run.retries == 0
+    assert "the raw place of customer_transactions is missing" in run.failure
+    assert f"let its exports arrive in {graph.settings.raw_url}/customer_transactions/" in run.failure
+    assert not Path(graph.settings.raw_url).exists()
+    assert not graph.lakehouse.exists(bronze_table("customer_transactions"))
+
+
+def test_a_run_that_finds_another_tables_exports_alone_fails(graph: Graph) -> None:
+    """B3: a table's folder under another table's name; the check names each export before."""
+    write_export(
+        open_store(f"{graph.settings.raw_url}/customer_transactions"),
+        table_name="orders",
+        export_type=ExportType.FULL,
+        from_at=AT,
+        to_at=AT,
+        files=[[full_record({"pk": {"S": "a"}})]],
+    )
+    run = graph.run(TRANSACTIONS)
+    assert run.failed_checks == {CHECK}
+    assert "the raw place of customer_transactions is wrong" in run.failure
+    assert "exports of another table alone" in run.failure
 
 
 def test_every_commit_carries_the_run_and_who_started_it(graph: Graph) -> None:

@@ -23,6 +23,7 @@ from medallion_assets.orchestration.source_judgement import JUDGEMENT_TAG, LOCK
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.source_freshness import SourceFreshness, source_freshness
 from medallion_assets.triggers.file_arrival import Cursor, decide
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.refining.test_files import NOON, PRICES, Shop
 
 BRONZE = bronze_table("prices")
@@ -99,7 +100,7 @@ def test_a_source_that_is_stale_stops_the_others_of_its_run_before_they_load(tmp
     assert failed(*both) == {}
 
 
-@pytest.mark.parametrize("stops", [True, False])
+@pytest.mark.parametrize("stops", first_quick(True, False))
 def test_a_source_that_cannot_be_judged_stops_itself_and_others_as_a_stale_one_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: bool
 ) -> None:

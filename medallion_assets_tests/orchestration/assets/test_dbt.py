@@ -101,6 +101,7 @@ def test_settings_give_the_refresh_another_time(tmp_path: Path) -> None:
     assert repository.get_schedule_def("medallion_dbt_schedule").cron_schedule == ["30 3 * * *"]
 
 
+@pytest.mark.slow
 def test_loading_definitions_imports_neither_dbt_nor_duckdb() -> None:
     """It takes seconds, and every process of Dagster loads the definitions."""
     heavy = {"dbt", "duckdb", "sqlglot", "dagster_dbt"}

@@ -92,6 +92,16 @@ def test_a_day_on_which_clocks_change_is_whole(
     assert [start.timestamp() <= moment < end.timestamp() for moment in moments] == [True, True, False, False]
 
 
+def test_days_before_the_first_one_are_a_warning_with_the_setting(graph: Graph) -> None:
+    """They are in Silver and never in Gold; nothing stops."""
+    refine(graph, sale("2024-12-30T20:00:00Z"), sale("2025-03-09T20:00:00Z"))
+    run = graph.run("gold/daily_sales_summary", first=DAY)
+    assert run.success
+    assert run.failed_checks == {("gold/daily_sales_summary", "no_earlier_days")}
+    said = run.figures("gold/daily_sales_summary", "no_earlier_days")
+    assert (said["earlier_days"], said["what_to_do"].startswith("set MEDALLION_FIRST_DAY to 2024-12-30")) == (1, True)
+
+
 def test_a_range_of_days_is_one_run_and_one_commit(graph: Graph) -> None:
     """G2, G3: every day of it is materialized, the one without sales too."""
     days = [DAY, DAY + timedelta(days=1), DAY + timedelta(days=2)]
@@ -151,6 +161,7 @@ def test_a_row_too_many_or_too_few_is_found(graph: Graph) -> None:
     assert [verdicts(DAILY_SALES, found)["revenue_reconciles"] for found in audits] == [False, False]
 
 
+@pytest.mark.slow
 def test_every_as_of_day_of_a_run_is_audited(graph: Graph) -> None:
     """G3: not the last one alone."""
     days = [DAY, DAY + timedelta(days=1)]

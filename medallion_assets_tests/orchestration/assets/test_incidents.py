@@ -90,6 +90,7 @@ def test_a_stage_that_fails_is_looked_into_and_told(failing: tuple[Graph, str]) 
     assert alert["where"] == f"silver.customer_transactions, export {export_id}"
 
 
+@pytest.mark.slow
 def test_the_last_good_version_is_that_of_the_last_success(failing: tuple[Graph, str]) -> None:
     graph, _ = failing
     (request,), _ = asked(graph)
@@ -102,6 +103,7 @@ def test_the_last_good_version_is_that_of_the_last_success(failing: tuple[Graph,
     assert entry.asset_materialization.metadata["table_version"].value == row["last_good_version"]
 
 
+@pytest.mark.slow
 def test_looking_twice_tells_once(failing: tuple[Graph, str]) -> None:
     """A person may ask again: the diagnosis is shown, and nothing is written or told a second time."""
     graph, _ = failing
@@ -116,6 +118,7 @@ def test_looking_twice_tells_once(failing: tuple[Graph, str]) -> None:
     assert asked(graph, cursor)[0] == []
 
 
+@pytest.mark.slow
 def test_the_same_export_failing_again_is_another_incident_and_the_same_alert(failing: tuple[Graph, str]) -> None:
     graph, export_id = failing
     assert not graph.run(*SILVER).success

@@ -44,6 +44,7 @@ def test_the_monitor_keeps_how_far_and_how_fresh(refined: Graph) -> None:
     assert fresh["silver.customers"]["row_count"]
 
 
+@pytest.mark.slow
 def test_it_leaves_no_trace_of_itself(refined: Graph) -> None:
     """No rows about the monitor, and no commits without news."""
     before = read_attempts(refined.lakehouse).height

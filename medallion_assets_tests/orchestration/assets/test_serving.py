@@ -32,6 +32,7 @@ from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets.refining.samples import identify
 from medallion_assets.settings import load_settings
 from medallion_assets.stages.serving import count_equals_gold
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.graph import GOLD, REGION, SERVING, STORY_DAYS, TABLES, Graph, graph_at
 from medallion_assets_tests.pipeline import NOW, read_ltv
 from medallion_assets_tests.services.processes import free_port
@@ -113,6 +114,7 @@ def test_readers_find_what_gold_has(built: Graph) -> None:
     assert reached["serving.daily_sales_metrics"] == reached["gold.daily_sales_summary"] != NOTHING
 
 
+@pytest.mark.slow
 def test_publishing_the_same_again_writes_nothing(built: Graph) -> None:
     """P1, P2: and the checks still compare with Gold."""
     built.run(*SERVING, first=LAST)
@@ -132,7 +134,10 @@ def test_an_older_day_never_moves_lifetime_values_backwards(built: Graph) -> Non
     assert read_watermark(built.dynamodb, LIFETIME_VALUE_METRICS.table.short_name, keys=["customer_id"]) == (LAST, 1)
 
 
-@pytest.mark.parametrize(("asset", "gold"), [(SALES, "gold/daily_sales_summary"), (LTV, "gold/customer_ltv")])
+@pytest.mark.parametrize(
+    ("asset", "gold"),
+    [(SALES, "gold/daily_sales_summary"), pytest.param(LTV, "gold/customer_ltv", marks=pytest.mark.slow)],
+)
 def test_a_partition_that_was_never_built_is_not_published(built: Graph, asset: str, gold: str) -> None:
     """P1, P2: readers would see an empty day, or lose every customer."""
     built.run(*SERVING, first=LAST)
@@ -177,6 +182,7 @@ def test_a_customer_that_readers_miss_fails_the_check(built: Graph, publisher: P
     assert not count_equals_gold(LIFETIME_VALUE_METRICS.table, found).passed
 
 
+@pytest.mark.slow
 def test_the_budget_is_run_config(built: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     """P3: 500 unless the run says otherwise; nothing is not a budget."""
     budgets = []
@@ -192,7 +198,7 @@ def test_the_budget_is_run_config(built: Graph, monkeypatch: pytest.MonkeyPatch)
     assert not built.run(SALES, first=LAST, config={SALES: {"target_wcu": 0}}).success
 
 
-@pytest.mark.parametrize("asset", SERVING)
+@pytest.mark.parametrize("asset", first_quick(*SERVING))
 def test_a_missing_table_is_not_made_unasked(built: Graph, asset: str) -> None:
     """The failure has the command that makes it, and nothing is tried again."""
     careful = replace(built, dynamodb_resource=DynamoDBResource(region=REGION, publish_samples=[*TABLES]))

@@ -140,6 +140,15 @@ def test_a_tombstone_in_the_enriched_table_is_found(graph: Graph) -> None:
     assert not verdicts["unique_live_key"].passed
 
 
+@pytest.mark.parametrize("asset", [TRANSACTIONS, "silver/enriched_transactions"])
+def test_a_run_in_a_place_without_tables_fails_and_makes_none(graph: Graph, asset: str) -> None:
+    """Nothing found is never well: a lakehouse that is not there is mostly another one than was meant."""
+    run = graph.run(asset)
+    assert "the lakehouse is missing" in run.failure
+    assert "MEDALLION_LAKEHOUSE_URL" in run.failure
+    assert not graph.lakehouse.exists(CUSTOMER_TRANSACTIONS)
+
+
 def test_a_run_that_finds_nothing_new_changes_nothing(graph: Graph) -> None:
     """C5: the data version stays, so that nothing after it looks out of date."""
     land(graph, base())
@@ -169,6 +178,7 @@ def test_a_run_that_finds_no_new_records_warns(graph: Graph) -> None:
     assert graph.run("bronze/customer_transactions", TRANSACTIONS).figures(*NEW) == {"records": 0, "bronze_loaded": 0}
 
 
+@pytest.mark.slow
 def test_records_of_an_export_that_fails_or_is_left_out_are_new_as_well(graph: Graph) -> None:
     """The gate speaks for them; a second warning would mislead."""
     land(graph, base(), window(1))

@@ -91,6 +91,7 @@ def test_a_bad_export_tells_what_to_do_and_is_not_tried_again(graph: Graph) -> N
     assert "run silver/customer_transactions with accept or reject" in message
 
 
+@pytest.mark.slow
 def test_nothing_is_reported_as_made_when_the_first_export_is_bad(graph: Graph) -> None:
     """C4: Silver is the version it was."""
     land(graph, base(), window(1))
@@ -103,7 +104,10 @@ def test_nothing_is_reported_as_made_when_the_first_export_is_bad(graph: Graph) 
     assert graph.lakehouse.open(CUSTOMER_TRANSACTIONS).version == before
 
 
-@pytest.mark.parametrize(("action", "expected"), [("accept", ["t0", "t1", "t2", "t3"]), ("reject", ["t0", "t1", "t3"])])
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [("accept", ["t0", "t1", "t2", "t3"]), pytest.param("reject", ["t0", "t1", "t3"], marks=pytest.mark.slow)],
+)
 def test_a_person_lets_the_pipeline_go_on(graph: Graph, action: str, expected: list[str]) -> None:
     """C4: by name, with a reason; who and when is recorded."""
     bad = land_bad_second_window(graph)
@@ -161,6 +165,7 @@ def test_a_decision_without_effect_is_refused(graph: Graph, subject: str, found:
     assert keys(graph) == ["t0", "t1"]
 
 
+@pytest.mark.slow
 def test_a_decision_is_not_taken_back(graph: Graph) -> None:
     """C4: it has had its effect."""
     bad = land_bad_second_window(graph)

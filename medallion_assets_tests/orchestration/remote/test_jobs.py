@@ -24,6 +24,7 @@ from medallion_assets_tests.compute.job_servers import (
     JobServer,
     job_server,
 )
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.orchestration.judged_exports import GATE, TRANSACTIONS, base, land, land_bad_second_window
 from medallion_assets_tests.orchestration.remote.remote_graph import OURS, remote_graph, service_settings, settings_of
@@ -65,7 +66,7 @@ def elsewhere(
     return made
 
 
-@pytest.mark.parametrize("service", ["emr_serverless", pytest.param("databricks", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("service", first_quick("emr_serverless", "databricks"))
 def test_one_job_whatever_is_lost_on_the_way(elsewhere: Graphs, server: JobServer, service: str) -> None:
     """The stage's failure, checks and row come out as they do here."""
     server.launch = launch

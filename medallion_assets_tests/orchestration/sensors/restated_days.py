@@ -80,6 +80,7 @@ class Follower:
     settings: Settings
     instance: dg.DagsterInstance
     cursors: dict[str, str | None] = field(default_factory=dict)
+    reason: str = ""
 
     @property
     def lakehouse(self) -> Lakehouse:
@@ -97,6 +98,7 @@ class Follower:
         )
         with context:
             data = sensor.evaluate_tick(context)
+        self.reason = data.skip_message or ""
         if keeps_cursor:
             self.cursors[name] = data.cursor
         return list(data.run_requests or ())

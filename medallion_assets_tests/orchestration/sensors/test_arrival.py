@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
 
@@ -42,6 +43,19 @@ def test_an_export_that_lands_is_asked_for_and_loaded_once(graph: Graph) -> None
     assert loaded_ids(graph.lakehouse.open(BRONZE)) == {export.export_id}
     assert sensor.tick(10) is None
     assert sensor.reason == "no new export"
+
+
+def test_a_place_where_nothing_ever_lay_is_named_and_not_made(graph: Graph) -> None:
+    """Nothing found is never well: the tick says what the place is; one level too high names the right one."""
+    sensor, raw = sensing(graph), Path(graph.settings.raw_url)
+    assert sensor.tick() is None
+    assert sensor.reason.startswith(f"no new export (the raw place of {TABLE} is missing; ")
+    assert not raw.exists()
+    place = landing(graph)
+    place.full("a")
+    (raw / TABLE / "AWSDynamoDB").rename(raw / "AWSDynamoDB")
+    assert sensor.tick(10) is None
+    assert f"move them to {raw}/{TABLE}/" in sensor.reason
 
 
 def test_dagster_takes_what_is_asked_for(graph: Graph) -> None:

@@ -150,6 +150,7 @@ def place_ingest(graph: Graph, place: Landing) -> Ingested:
     return place.ingest()
 
 
+@pytest.mark.slow
 def test_what_stays_undone_is_given_up_with_one_alert(graph: Graph) -> None:
     """Runs that end without loading: asked for again ever later, and then no more until something changes."""
     place, sensor = landing(graph), sensing(graph)

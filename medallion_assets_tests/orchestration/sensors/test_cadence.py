@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 from dagster._core.definitions.run_request import InstigatorType
@@ -40,6 +41,7 @@ LATE: dict[str, Callable[[int], float]] = {
 """How many seconds after its round a tick begins: it waits for one of the daemon's threads, and for the machine."""
 
 
+@cache
 def sensors(**variables: str) -> list[RemoteSensor]:
     """The sensors as the daemon knows them."""
     definitions = build_defs(load_settings({"AWS_DEFAULT_REGION": REGION, **variables}))

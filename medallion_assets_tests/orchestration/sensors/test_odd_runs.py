@@ -109,6 +109,7 @@ def tick_all(follower: Follower, cursor: str | None) -> dict[str, str | None]:
 FEW = settings(examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.slow
 @FEW
 @given(st.dictionaries(st.sampled_from(TAGS), st.text()), st.sampled_from(["STARTED", "FAILURE", "CANCELED"]))
 @example({DAY: "2025-2-1"}, "STARTED")

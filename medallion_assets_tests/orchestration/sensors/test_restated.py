@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -43,6 +43,17 @@ from medallion_assets_tests.properties.examples import examples
 def test_nothing_is_asked_for_before_silver_is_there(follower: Follower) -> None:
     assert follower.tick(SALES) == []
     assert not follower.lakehouse.exists(SALES)
+
+
+def test_days_before_the_first_one_are_named_with_the_setting(follower: Follower) -> None:
+    """Nobody asks for them; the sensor says that they are there."""
+    early = follower.settings.first_day - timedelta(days=2)
+    plant(follower.lakehouse, {early: "10"})
+    assert follower.tick(SALES) == []
+    assert f"holds days from {early} on, before MEDALLION_FIRST_DAY" in follower.reason
+    assert follower.reason.endswith(f"unless it is set to {early}")
+    assert follower.tick(LTV) == []
+    assert "MEDALLION_FIRST_DAY" not in follower.reason, "its days are of all that was before"
 
 
 def test_late_data_restates_exactly_the_days_it_touches(follower: Follower) -> None:

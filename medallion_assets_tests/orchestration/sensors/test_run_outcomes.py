@@ -179,6 +179,7 @@ def test_runs_of_other_code_locations_are_not_ours(lakehouse: Lakehouse, instanc
     assert told(lakehouse) == []
 
 
+@pytest.mark.slow
 def test_a_tick_looks_at_a_bounded_number_and_the_next_goes_on(
     lakehouse: Lakehouse, instance: dg.DagsterInstance
 ) -> None:

@@ -79,6 +79,7 @@ def test_silver_follows_bronze_when_its_timers_hold(graph: Graph) -> None:
     assert refined_run(sensor, 305).success
 
 
+@pytest.mark.slow
 def test_the_settings_may_turn_the_timers_off(graph: Graph) -> None:
     without = Graph(replace(graph.settings, uses_timers=False), graph.instance)
     sensor = sensing(without)
@@ -87,6 +88,7 @@ def test_the_settings_may_turn_the_timers_off(graph: Graph) -> None:
         assert refined_run(sensor, number).success
 
 
+@pytest.mark.slow
 def test_a_failed_gate_is_not_asked_for_again_before_a_decision(graph: Graph) -> None:
     """C4: later exports wait behind it; accepting it starts Silver again, should that run have failed."""
     sensor = sensing(graph)
@@ -129,6 +131,7 @@ def test_what_was_given_up_begins_anew_when_the_rules_have_changed(graph: Graph)
     assert same.note != other.note
 
 
+@pytest.mark.slow
 def test_an_export_that_waits_for_a_gap_is_no_update(graph: Graph) -> None:
     sensor = sensing(graph)
     land(graph, base())

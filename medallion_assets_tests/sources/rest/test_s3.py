@@ -20,6 +20,7 @@ from medallion_assets.sources.rest.landing import landed_in, write_summary
 from medallion_assets.sources.rest.requests import ATTEMPTS
 from medallion_assets.sources.rest.windows import RestWindows
 from medallion_assets.storage.stores import open_store
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.services.s3 import S3Server
 from medallion_assets_tests.sources.rest.api import Api, Failure, serving
 from medallion_assets_tests.sources.rest.test_fetch import FIRST, START, endpoint, fetched
@@ -57,7 +58,7 @@ def after_the_summary(_: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "write_summary", ending)
 
 
-@pytest.mark.parametrize("ends", [between_pages, before_the_summary, after_the_summary])
+@pytest.mark.parametrize("ends", first_quick(between_pages, before_the_summary, after_the_summary))
 def test_a_fetch_that_ended_is_finished_by_the_next(
     s3_server: S3Server,
     api: Api,

@@ -50,6 +50,7 @@ def told(folder: Path, module: str, body: str) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_forks_compute_and_write_and_all_of_them_end(tmp_path: Path) -> None:
     """From a process that has imported the whole graph. Each has random names of its own for what it writes."""
     body = (
@@ -70,6 +71,7 @@ for number in range({FORKS}):
     assert len(names) == len(set(names)) == FORKS
 
 
+@pytest.mark.slow
 def test_importing_everything_opens_no_connection(tmp_path: Path) -> None:
     body = "import psutil\ntell([str(one) for one in psutil.Process().net_connections('all')])"
     assert told(tmp_path, "medallion_assets.definitions", body) == [[]]
@@ -85,6 +87,7 @@ def test_a_process_that_has_computed_is_not_forked(tmp_path: Path) -> None:
     assert "polars-0" in after
 
 
+@pytest.mark.slow
 def test_a_module_that_computes_when_it_is_imported_is_not_forked(tmp_path: Path) -> None:
     code = 'import polars as pl\npl.DataFrame({"a": range(10_000)}).lazy().group_by("a").agg(pl.len()).collect()'
     (tmp_path / "module_of_a_user.py").write_text(code)
@@ -114,12 +117,14 @@ for name in ("module_of_a_user.py", "other.py", "specs.json"):
     assert found == [None, *(str(tmp_path / name) for name in ("module_of_a_user.py", "other.py", "specs.json"))]
 
 
+@pytest.mark.slow
 def test_what_changes_while_it_is_imported_is_noticed(tmp_path: Path) -> None:
     """Nobody knows which of both it has read."""
     (tmp_path / "module_of_a_user.py").write_text("from pathlib import Path\nPath(__file__).touch()")
     assert told(tmp_path, "module_of_a_user", "tell(imported.changed())") == [str(tmp_path / "module_of_a_user.py")]
 
 
+@pytest.mark.slow
 def test_a_module_that_cannot_be_imported_is_told_and_noticed_once_it_changes(tmp_path: Path) -> None:
     module = tmp_path / "module_of_a_user.py"
     module.write_text("none = 1 +")
@@ -136,6 +141,7 @@ tell(imported.changed())
     assert (before, after) == (None, str(module))
 
 
+@pytest.mark.slow
 def test_what_a_module_itself_writes_when_it_is_imported_is_no_change(tmp_path: Path) -> None:
     """Otherwise it would be imported again and again."""
     module = tmp_path / "module_of_a_user.py"
@@ -145,12 +151,14 @@ def test_what_a_module_itself_writes_when_it_is_imported_is_no_change(tmp_path: 
     assert told(tmp_path, "module_of_a_user", body) == [None]
 
 
+@pytest.mark.slow
 def test_a_module_that_ends_the_process_is_told(tmp_path: Path) -> None:
     (tmp_path / "module_of_a_user.py").write_text("raise SystemExit('no licence')")
     (problem,) = told(tmp_path, "module_of_a_user", "tell(imported.problem())")
     assert problem == "module_of_a_user cannot be imported: SystemExit: no licence"
 
 
+@pytest.mark.slow
 def test_a_module_may_import_numpy(tmp_path: Path) -> None:
     """Its threads have no names. The run's environment is as it was."""
     pytest.importorskip("numpy")

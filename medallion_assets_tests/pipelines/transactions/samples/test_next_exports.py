@@ -83,6 +83,7 @@ def test_some_transactions_come_days_late_and_none_from_the_future(exports: tupl
     assert days[0] > 20 * days[3] > 0
 
 
+@pytest.mark.slow
 def test_the_same_moment_and_seed_write_the_same_bytes(tmp_path: Path) -> None:
     for name, seed in (("one", 3), ("two", 3), ("other", 4)):
         for step in STEPS[:3]:

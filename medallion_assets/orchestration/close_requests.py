@@ -1,0 +1,34 @@
+"""Close requests: the runs that close days of a Gold table.
+
+Belongs here: what such a run makes, and its key.
+Does not: which days, or when (daily_close.py, waiting_close.py, schedules.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+
+from medallion_assets.contracts.pipeline import Gold, Pipeline
+from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.triggers import SCHEDULE
+from medallion_assets.orchestration.requests import days_request
+from medallion_assets.orchestration.trigger_context import TriggerContext
+
+SCHEDULED = TriggerContext(trigger=SCHEDULE)
+
+
+def tables_of(pipeline: Pipeline, gold: Gold) -> list[Table]:
+    """What one run makes: a Gold table, and what serves it."""
+    serving = pipeline.served_as(gold)
+    return [gold.table, *([serving] if serving else [])]
+
+
+def close_request(
+    pipeline: Pipeline, tables: Sequence[Table], days: Sequence[date], *, catches_up: bool = False
+) -> dg.RunRequest:
+    """A run that closes contiguous days; asked for again it has the same key."""
+    key = f"close:{tables[0].short_name}:{days[0]}...{days[-1]}"
+    return days_request(pipeline, tables, days, trigger=SCHEDULED, key=key, catches_up=catches_up)

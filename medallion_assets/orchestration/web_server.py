@@ -1,0 +1,39 @@
+"""The web server of a deployment, as whoever asks it from outside sees it.
+
+Belongs here: whether it answers, and has the definitions.
+Does not: starting one (cli.web_ui, deploy).
+"""
+
+from __future__ import annotations
+
+import requests
+
+from medallion_assets.errors import PermanentError
+
+LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
+  name locationOrLoadError { __typename ... on PythonError { message } } } } ... on PythonError { message } } }"""
+
+
+def expect_definitions(url: str, *, seconds: float) -> str:
+    """See that the web server at `url` answers within so many seconds, and knows the definitions.
+
+    Raises:
+        PermanentError: it does not, and whose log says why.
+    """
+    try:
+        version = requests.get(f"{url}/server_info", timeout=seconds).json()["dagster_version"]
+        answer = requests.post(f"{url}/graphql", json={"query": LOCATIONS}, timeout=seconds)
+        workspace = answer.json()["data"]["workspaceOrError"]
+    except (requests.RequestException, ValueError, KeyError) as error:
+        raise PermanentError(f"nothing answers at {url}: {error}", do=_log("webserver")) from error
+    for entry in workspace.get("locationEntries", [{"name": "workspace", "locationOrLoadError": workspace}]):
+        loaded = entry["locationOrLoadError"] or {"message": "it is still loading"}
+        if loaded.get("__typename") != "RepositoryLocation":
+            message = loaded.get("message", "").strip().splitlines()
+            found = f"{entry['name']} is not loaded: {message[0] if message else ''}"
+            raise PermanentError(found, do=_log("code-server"))
+    return f"{url}, Dagster {version}"
+
+
+def _log(process: str) -> str:
+    return f"read its log (journalctl -u medallion-{process})"

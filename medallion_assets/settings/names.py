@@ -1,0 +1,42 @@
+"""Names of variables: which there are, so that one that is misspelled is no silent default.
+
+Belongs here: every `MEDALLION_*` variable that anything of this project reads.
+Does not: what they mean (the room itself, docs/settings.md, deploy/medallion.env.example).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from medallion_assets.errors import SettingsError
+
+PREFIX = "MEDALLION_"
+OF_SETTINGS = (
+    *("HOME", "RAW_URL", "LAKEHOUSE_URL", "PIPELINES", "FIRST_DAY", "STALE_SOURCES"),
+    *("ENGINE", "SPARK_MASTER", "SPARK_REMOTE", "SPARK_CONF", "SPARK_JARS", "SPARK_PYTHON"),
+    *("TRIGGERS", "TIMERS", "SCHEDULES", "TIME_ZONE", "MISSED_DAYS", "DAILY_DONE_BY", "RETRIES", "RETRY_SECONDS"),
+    *("CREATE_TABLES", "SERVING_PREFIX", "PUBLISH_SAMPLES", "FORK_RUNS", "COMPUTE", "REMOTE_URL"),
+    *("DBT_MEMORY", "DBT_THREADS", "DBT_DOCS_URL", "QUERY_ALERTS", "ALERT_JOBS", "UI_URL", "PAGES_URL"),
+    *("ALERTS_FAILURE", "ALERTS_WARNING", "ALERTS_SKIPPED", "ALERTS_SUCCESS"),
+)
+OF_DEPLOYMENTS = ("ACCOUNT", "CODE_SERVER_PORT", "LOG_FORMAT", "SETTINGS", "UI_HOST", "UI_PORT")
+OF_TESTS = ("EXAMPLES", "FAULTS", "KILLS", "REQUIRE", "STOPS")
+KNOWN = tuple(f"{PREFIX}{name}" for name in (*OF_SETTINGS, *OF_DEPLOYMENTS, *OF_TESTS))
+
+
+def expect_known(names: Iterable[str]) -> None:
+    """See that every variable with our prefix is one that there is.
+
+    Raises:
+        SettingsError: one is not; the message names the nearest that there is.
+    """
+    for name in sorted(names):
+        if name.startswith(PREFIX) and name not in KNOWN:
+            nearest = next(iter(get_close_matches(name, KNOWN, n=1)), None)
+            raise SettingsError(
+                f"{name} is no setting",
+                expected=nearest or f"a variable that docs/settings.md lists: {PREFIX}... is for this project's alone",
+                found=name,
+                do=f"rename it to {nearest}, or unset it" if nearest else "unset it, or give it a name of your own",
+            )

@@ -1,0 +1,113 @@
+"""Closes that wait for their day to be complete, as settings let them (rule V7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+
+from medallion_assets.contracts.coverage import NOTHING, UNKNOWN, Coverage
+from medallion_assets.contracts.moments import end_of_business_day
+from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
+from medallion_assets.delta.coverage_notes import covered_note
+from medallion_assets.errors import SettingsError
+from medallion_assets.orchestration.jobs import DAILY
+from medallion_assets.orchestration.schedules import schedules
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+from medallion_assets.settings import Settings, load_settings
+from medallion_assets_tests.instances import instance_on_disk
+from medallion_assets_tests.orchestration.sensors.restated_days import DAY, LakehouseAt, assets_of, days_of
+from medallion_assets_tests.pipeline import CATALOG, PUBLISHED_TABLES, lakehouse_at
+
+PAIRS = [[table.path for table in pair] for pair in PUBLISHED_TABLES]
+END = end_of_business_day(DAY)
+CLOSE, WAITING = f"{DAILY}_schedule", f"{DAILY}_waiting_schedule"
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with instance_on_disk() as made:
+        yield made
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({"MEDALLION_HOME": str(tmp_path), "MEDALLION_CLOSE_WAITS_UNTIL": "05:00"})
+
+
+def at(hour: int, minute: int = 0) -> datetime:
+    """A moment of the night after DAY."""
+    return datetime.combine(DAY + timedelta(days=1), time(hour, minute), ZoneInfo(BUSINESS_TIME_ZONE))
+
+
+def arrives(settings: Settings, coverage: Coverage) -> None:
+    lakehouse_at(Path(settings.lakehouse_url)).ready(ENRICHED_TRANSACTIONS).commit(metadata=covered_note(coverage))
+
+
+def tick(settings: Settings, instance: dg.DagsterInstance, name: str, due: datetime) -> list[dg.RunRequest]:
+    """What a schedule asks for, and asks Dagster to remember."""
+    (schedule,) = [one for one in schedules(settings, CATALOG) if one.name == name]
+    lake = LakehouseAt.of(CATALOG)(url=settings.lakehouse_url, raw_url=settings.raw_url, at=due.isoformat())
+    with dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=due, resources={"lakehouse": lake}
+    ) as context:
+        requests = list(schedule.evaluate_tick(context).run_requests or ())
+    for request in requests:
+        instance.create_run_for_job(an_empty_job, tags={"dagster/run_key": str(request.run_key)})
+    return requests
+
+
+@dg.job
+def an_empty_job() -> None:
+    """Stands for whatever a request asks for."""
+
+
+def test_a_day_that_is_not_complete_waits_and_is_closed_once_it_is(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """By the schedule beside the close; once for each Gold table."""
+    arrives(settings, Coverage(END - timedelta(seconds=1)))
+    assert tick(settings, instance, CLOSE, at(1)) == []
+    assert tick(settings, instance, WAITING, at(1, 15)) == []
+    arrives(settings, Coverage(END))
+    requests = tick(settings, instance, WAITING, at(1, 30))
+    assert [assets_of(request) for request in requests] == PAIRS
+    assert {tuple(days_of(request)) for request in requests} == {(DAY,)}
+    assert tick(settings, instance, WAITING, at(1, 45)) == []
+    assert tick(settings, instance, WAITING, at(5)) == []
+
+
+def test_it_waits_until_the_hour_and_no_longer(settings: Settings, instance: dg.DagsterInstance) -> None:
+    arrives(settings, NOTHING)
+    assert tick(settings, instance, CLOSE, at(1)) == tick(settings, instance, WAITING, at(4, 45)) == []
+    assert len(tick(settings, instance, WAITING, at(5))) == len(PAIRS)
+
+
+@pytest.mark.parametrize("coverage", [Coverage(END), UNKNOWN, None])
+def test_a_day_that_is_complete_or_nobody_knows_of_is_closed_at_once(
+    settings: Settings, instance: dg.DagsterInstance, coverage: Coverage | None
+) -> None:
+    """The schedule beside the close then has nothing to ask for, nor before the close was due."""
+    if coverage is not None:
+        arrives(settings, coverage)
+    assert tick(settings, instance, WAITING, at(0, 45)) == []
+    assert len(tick(settings, instance, CLOSE, at(1))) == len(PAIRS)
+    assert tick(settings, instance, WAITING, at(1, 15)) == []
+
+
+def test_without_the_setting_nothing_waits(settings: Settings, instance: dg.DagsterInstance) -> None:
+    arrives(settings, NOTHING)
+    at_once = replace(settings, close_waits_until=None)
+    assert WAITING not in {schedule.name for schedule in schedules(at_once, CATALOG)}
+    assert len(tick(at_once, instance, CLOSE, at(1))) == len(PAIRS)
+
+
+def test_the_hour_is_a_time_of_day() -> None:
+    assert load_settings({}).close_waits_until is None
+    with pytest.raises(SettingsError, match="MEDALLION_CLOSE_WAITS_UNTIL is not allowed"):
+        load_settings({"MEDALLION_CLOSE_WAITS_UNTIL": "soon"})
