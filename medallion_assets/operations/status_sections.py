@@ -1,4 +1,4 @@
-"""The status as sections, which the terminal and the dashboard both show.
+"""The status as sections, which the terminal shows.
 
 Belongs here: which facts of the status stand in which table, in which words, and which rows are set off.
 Does not: the facts, what the dashboard alone shows, or looks.

@@ -1,4 +1,4 @@
-"""The terminal and the dashboard show the same sections."""
+"""The status as sections, in a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from medallion_assets.cli.section_page import section_page
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.sections import Grid, Row, Section
 from medallion_assets.operations.status_sections import status_sections
-from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, lakehouse_in, page_of, plant
+from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, lakehouse_in, plant
 
 
 def in_terminal(section: Section) -> str:
@@ -21,10 +21,10 @@ def in_terminal(section: Section) -> str:
     return out.getvalue()
 
 
-def test_what_the_terminal_shows_stands_on_the_page(tmp_path: Path) -> None:
+def test_the_terminal_shows_every_cell(tmp_path: Path) -> None:
     lakehouse = lakehouse_in(tmp_path)
     plant(lakehouse)
-    facts, page = read_facts(lakehouse, NOW), page_of(lakehouse)
+    facts = read_facts(lakehouse, NOW)
     sections = status_sections(facts.status, facts.incidents, newest="all")
     assert [section.name for section in sections] == ["freshness", "stages", "progress", "incidents", "alerts"]
     for section in sections:
@@ -32,7 +32,6 @@ def test_what_the_terminal_shows_stands_on_the_page(tmp_path: Path) -> None:
         shown = in_terminal(section)
         for row in section.grid.rows:
             assert all(cell in shown for cell in row.cells)
-            assert " ".join(" ".join(row.cells).split()) in page.texts[section.name]
 
 
 @pytest.mark.parametrize("is_bad", [True, False])
