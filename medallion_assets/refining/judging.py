@@ -98,6 +98,9 @@ def judge_lines(lines: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
     """Decode lines and judge each record by types and expectations; adds the key's hash, or that of all texts."""
     table = loaded.table
     records = judge(decode(lines, table, loaded.source), table.expectations)
+    if table.left_out:
+        drift = pl.col("_unknown_attributes").list.set_difference(list(table.left_out))
+        records = records.with_columns(drift.alias("_unknown_attributes"))
     incremental = (pl.col("_export_type") == BatchKind.CHANGES.value).alias("_is_incremental")
     length = pl.col("raw").str.len_bytes().alias(RAW_BYTES)
     records = records.with_columns(incremental, length)
