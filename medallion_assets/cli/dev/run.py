@@ -35,6 +35,7 @@ from medallion_assets.deriving.dbt.docs_place import FOLDER as DOCS
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings, load_settings
+from medallion_assets.settings.places import EVENTS_QUEUE
 
 if TYPE_CHECKING:  # it loads Dagster, which a command that is refused need not wait for
     from medallion_assets.cli.dev.serving import PublishedAgain
@@ -118,7 +119,8 @@ def run_dev(
             variables[DBT_DOCS_URL] = docs_url
         pages = served_pages(replace(settings, ui_url=ui_url), port=pages_port(port))
         variables[PAGES_URL] = stack.enter_context(pages).url
-        everything = {**defaults, **environment, **variables, "MEDALLION_UI_URL": ui_url}
+        of_dev = {"MEDALLION_UI_URL": ui_url, EVENTS_QUEUE: ""}  # its messages are the deployment's alone
+        everything = {**defaults, **environment, **variables, **of_dev}
         _expect_definitions(everything)
         process = stack.enter_context(_dagster_dev(port, everything, show, lock))
         _wait_until(lambda: _answers(ui_url), process)
