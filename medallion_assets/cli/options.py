@@ -29,14 +29,13 @@ Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only this r
 
 def lakehouse_for(command: str) -> Lakehouse:
     """The lakehouse of the settings; commits carry the command and who gave it."""
-    import getpass
-
     from medallion_assets.contracts.catalog import load_catalog
     from medallion_assets.delta.table import Lakehouse
     from medallion_assets.engines.choice import engine_of
     from medallion_assets.settings import load_settings
+    from medallion_assets.settings.account import account
 
-    author = {"command": f"medallion {command}", "started_by": getpass.getuser()}
+    author = {"command": f"medallion {command}", "started_by": account()}
     settings = load_settings()
     catalog = load_catalog(settings.pipelines)
     if settings.compute.tables:

@@ -4,7 +4,6 @@ Belongs here: the lakehouse, the raw exports and DynamoDB as Dagster resources.
 Does not: any logic of a stage; assets call the rooms below and report (reporting.py).
 """
 
-import getpass
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,6 +29,7 @@ from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.trigger_context import TriggeredConfig, shown
 from medallion_assets.orchestration.wakes.downstream import wake_downstream
 from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.settings.account import account
 from medallion_assets.stages.reports import Report
 from medallion_assets.stages.work import Repeating, Serving, Stage, Work
 
@@ -200,9 +200,9 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 def started_by(context: dg.AssetExecutionContext) -> str:
-    """Who started the run: its `user` tag, what launched it, or the account of the process."""
+    """Who started the run: its `user` tag, what launched it, or the account of the process with its host."""
     tags = context.run.tags
     for tag in ("user", "dagster/schedule_name", "dagster/sensor_name"):
         if tag in tags:
             return tags[tag]
-    return getpass.getuser()
+    return account()

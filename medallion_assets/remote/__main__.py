@@ -10,7 +10,6 @@ without a place, it takes the run from its arguments and prints what it reports.
 from __future__ import annotations
 
 import argparse
-import getpass
 import logging
 import resource
 import signal
@@ -39,6 +38,7 @@ from medallion_assets.remote.place import RemotePlace
 from medallion_assets.remote.request import PROJECT, Request, release
 from medallion_assets.remote.watching import ended_with
 from medallion_assets.settings import Settings, load_settings
+from medallion_assets.settings.account import account
 from medallion_assets.stages.all import stage_named
 from medallion_assets.stages.reports import Report
 from medallion_assets.stages.work import Log, Repeating, Serving, Work
@@ -186,7 +186,7 @@ def _request(given: argparse.Namespace, settings: Settings) -> Request:
         run_id=given.run_id or str(uuid.uuid4()),
         now=datetime.now(UTC),
         tags=day_tags(parse_days(given.days)) if given.days else {},
-        started_by=getpass.getuser(),
+        started_by=account(),
         trigger="a person",
         lakehouse_url=settings.lakehouse_url,
         version=release(),

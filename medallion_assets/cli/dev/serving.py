@@ -6,7 +6,6 @@ Does not: publishing, or days that nobody has published yet: the sensors ask for
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -23,6 +22,7 @@ from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.refining.samples import identify
 from medallion_assets.settings import Settings
+from medallion_assets.settings.account import account
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -47,7 +47,7 @@ def publish_again(settings: Settings, client: DynamoDBClient, now: datetime) -> 
         PermanentError: a table cannot be read, or has not what its log says.
         TransientError: a storage did not answer.
     """
-    author = {"command": COMMAND, "started_by": getpass.getuser()}
+    author = {"command": COMMAND, "started_by": account()}
     lake = Lakehouse(
         url=settings.lakehouse_url,
         storage_options=settings.storage_options,

@@ -130,11 +130,12 @@ def test_a_person_lets_the_pipeline_go_on(graph: Graph, action: str, expected: l
 
 
 def test_without_a_user_tag_the_account_has_decided(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    """C4: a run from the command line."""
+    """C4: a run from the command line; it is said that this is an account, and where."""
+    monkeypatch.setattr("socket.gethostname", lambda: "lake-1")
     monkeypatch.setattr("getpass.getuser", lambda: "operator")
     bad = land_bad_second_window(graph)
     assert decide(graph, "accept", bad).success
-    assert read_decisions(graph.lakehouse, "customer_transactions")[bad].decided_by == "operator"
+    assert read_decisions(graph.lakehouse, "customer_transactions")[bad].decided_by == "account operator on lake-1"
 
 
 def test_a_decision_may_come_with_the_run_that_meets_the_export(graph: Graph) -> None:
