@@ -33,13 +33,11 @@ from medallion_assets.orchestration.runs.forks.messages import listen
 from medallion_assets.orchestration.runs.locks import take
 from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets.orchestration.wakes.event_notes import EventNotes
-from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.runs.run_jobs import waiting
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
 from medallion_assets_tests.services.processes import REPOSITORY, free_port, is_listening, running
 from medallion_assets_tests.services.small_disk import SmallDisk
-from medallion_assets_tests.sources.dynamodb_export.planted_exports import write_full
 
 
 def health(*options: str, **environment: str) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -131,20 +129,6 @@ def test_a_place_without_room_is_told(small_disk: SmallDisk) -> None:
     assert code == 1
     assert parts["disk"]["found"] == f"DAGSTER_HOME ({places['DAGSTER_HOME']}): 0.0 GB free"
     assert "What happens when a disk is full" in parts["disk"]["do"]
-
-
-def test_places_where_nothing_lies_are_not_well(tmp_path: Path) -> None:
-    """Exports one level too high: everything else looks well, and no run would ever load them."""
-    raw = tmp_path / "raw"
-    write_full(open_store(str(raw)), table="customers")
-    places = {"MEDALLION_RAW_URL": str(raw), "MEDALLION_LAKEHOUSE_URL": str(tmp_path / "lakehouse")}
-    code, parts = health("--only", "places", **places)
-    assert code == 1
-    assert "the lakehouse is missing: no such folder" in parts["places"]["found"]
-    assert (
-        f"the raw place of customers is wrong: nothing, but exports of customers in {raw}" in parts["places"]["found"]
-    )
-    assert parts["places"]["do"].startswith("run bronze/customer_transactions first")
 
 
 def test_a_folder_of_run_locks_that_is_another_accounts_is_told(
