@@ -179,9 +179,11 @@ def quarantine_show(
     """Show rows in quarantine with their reasons."""
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.pages import quarantine_page
+        from medallion_assets.operations.places import expect_tables
         from medallion_assets.operations.quarantine_listing import list_quarantine
 
         lakehouse = lakehouse_for("quarantine show")
+        expect_tables(lakehouse)
         listing = list_quarantine(
             lakehouse,
             lakehouse.catalog.loaded_by(table).table,
@@ -204,9 +206,11 @@ def quarantine_redrive(
         from datetime import UTC, datetime
 
         from medallion_assets.cli.pages import redriven_page
+        from medallion_assets.operations.places import expect_tables
         from medallion_assets.refining.redrive import redrive
 
         lakehouse = lakehouse_for("quarantine redrive")
+        expect_tables(lakehouse)
         loaded = lakehouse.catalog.loaded_by(table)
         with terminal.progress("judging again") as progress:
             done = redrive(

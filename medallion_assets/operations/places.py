@@ -78,6 +78,17 @@ def lakehouse_place(lakehouse: Lakehouse) -> PlaceStatus:
         return look.of(PlaceState.UNREADABLE, str(error.found or error.what), do)
 
 
+def expect_tables(lakehouse: Lakehouse) -> None:
+    """See that tables of ours lie there, before it is said that there is nothing in one.
+
+    Raises:
+        PermanentError: none does; it says what the place is.
+        TransientError: the store did not answer.
+    """
+    if not (place := lakehouse_place(lakehouse)).is_fine:
+        raise place.error
+
+
 class _Look:
     """One look at the place of the tables."""
 
