@@ -7,6 +7,7 @@ UV_VERSION := 0.13.8
 MEDALLION_HOME ?= .medallion
 ENGINE ?= $(or $(MEDALLION_ENGINE),polars)
 DEV_HOME ?= .medallion/dev
+AT_PORT := $(if $(PORT),--port $(PORT))
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 QUICK := POLARS_MAX_THREADS=1 $(PYTEST) --hypothesis-profile=quick -m
 UNITS := contracts delta deriving errors oracle pipelines refining sources storage triggers
@@ -51,14 +52,14 @@ peer-jars: .cache/peer-jars/fetched ## fetch the jars (57 MB) of what benchmarks
 demo: $(INSTALLED) ## run the whole pipeline on sample tables, on this machine (ENGINE=spark: on Spark)
 	MEDALLION_HOME=$(MEDALLION_HOME) MEDALLION_ENGINE=$(ENGINE) $(BIN)/medallion demo
 
-dev: $(INSTALLED) ## run everything by itself until Ctrl-C: sensors, schedules, the UI, a DynamoDB
-	MEDALLION_HOME=$(DEV_HOME) $(BIN)/medallion dev
+dev: $(INSTALLED) ## run everything by itself until Ctrl-C: sensors, schedules, the UI, a DynamoDB (PORT=3001: the UI there)
+	MEDALLION_HOME=$(DEV_HOME) $(BIN)/medallion dev $(AT_PORT)
 
 sample-export: $(INSTALLED) ## drop new exports for `make dev` (in a second terminal)
 	@MEDALLION_HOME=$(DEV_HOME) $(BIN)/medallion sample-export
 
-ui: $(INSTALLED) ## look at what you (or the demo) ran in the Dagster UI; it starts nothing by itself
-	MEDALLION_HOME=$(MEDALLION_HOME) $(BIN)/medallion ui
+ui: $(INSTALLED) ## look at what you (or the demo) ran in the Dagster UI; it starts nothing by itself (PORT=3001: there)
+	MEDALLION_HOME=$(MEDALLION_HOME) $(BIN)/medallion ui $(AT_PORT)
 
 test: $(INSTALLED) ## run the tests but the slow ones; what needs a service that is not there is skipped with its reason
 	$(QUICK) "not slow"

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -29,15 +29,9 @@ from rich.table import Table
 
 from medallion_assets.errors import MedallionError
 
-if TYPE_CHECKING:
-    from dagster import DagsterInstance
-    from dagster._core.remote_representation.external import RemoteRepository
-
-SECONDS = 5
-"""How long a part may take to answer."""
+SECONDS = 5  # how long a part may take to answer
 LOOK_SECONDS = 30
-"""How long a look may take altogether. What it asks by (Dagster, a driver) would wait for ever for a database that has
-frozen, and so would whoever waits for this."""
+"""How long a look may take altogether. Dagster and drivers would wait for ever for a database that has frozen."""
 HEARTBEAT_SECONDS = 120
 """A daemon's loop tells every 30 s that it lives."""
 TICK_SECONDS = 120  # how much later than its interval says a sensor may be evaluated
@@ -150,8 +144,15 @@ def sensors() -> str:
     return f"{on} sensors evaluated lately"
 
 
+def export_events() -> str:
+    """The queue that tells of new exports is asked by the daemon, and answers, where one is set."""
+    from medallion_assets.orchestration.wakes.event_notes import expect_asked
+
+    return expect_asked(time.time())
+
+
 @contextmanager
-def _definitions() -> Iterator[tuple[DagsterInstance, RemoteRepository]]:
+def _definitions() -> Iterator[tuple[Any, Any]]:
     """The instance, and what the code server has loaded."""
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", _port())):
@@ -233,6 +234,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "daemon": daemon,
     "fork-server": fork_server,
     "sensors": sensors,
+    "export-events": export_events,
     "webserver": webserver,
 }
 ON_DEMAND = {"idle": idle}  # what is looked at only when it is named
@@ -263,9 +265,7 @@ def _look(part: str) -> Answer:
 
 
 def main(
-    only: Annotated[
-        list[str] | None, typer.Option(help=f"One of {', '.join(PARTS | ON_DEMAND)}; may be repeated.")
-    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help=f"One of {NAMES}; may be repeated.")] = None,
     wait: Annotated[float, typer.Option(help="Look again for so many seconds until all is well.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:

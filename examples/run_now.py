@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import os
 import sys
 import time
 import urllib.request
@@ -110,7 +111,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--asset", action="append", default=[], help="only this asset of the job; may be repeated")
     parser.add_argument("--config", type=json.loads, default={}, help="run config by asset, as JSON")
     parser.add_argument("--days", help="YYYY-MM-DD, or the first and the last joined by ...")
-    parser.add_argument("--url", default="http://127.0.0.1:3000", help="where the Dagster UI is")
+    url = os.environ.get("DAGSTER_URL", "http://127.0.0.1:3000")
+    parser.add_argument("--url", default=url, help=f"where the Dagster UI is; else DAGSTER_URL says it ({url})")
     given = parser.parse_args(arguments)
     url = given.url.rstrip("/")
     try:

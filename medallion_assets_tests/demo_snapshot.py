@@ -106,6 +106,7 @@ def looks(settings: Settings) -> dict[str, list[list[str]]]:
             ["customers"],
         ],
         "exports verify": [[settings.raw_url]],
+        "validate": [[]],
         "rebuild": [[table.name, "--why", "to look", "--dry-run"] for table in rebuildable_tables(CATALOG)],
         "remove-demo": [[]],
         "sql": [["select transaction_date, sum(net_revenue) as net from daily_sales_summary group by 1 order by 1"]],

@@ -31,10 +31,10 @@ def test_a_variable_that_there_is_not_is_refused_with_the_nearest(name: str, wor
 
 
 def test_every_variable_that_is_read_or_documented_is_known() -> None:
-    """In code, scripts, tests and pages; what ends in _ stands for several."""
+    """In code, scripts and pages; what ends in _ stands for several."""
     files = [
         path
-        for folder in ("medallion_assets", "deploy", "docs", "examples", "medallion_assets_tests")
+        for folder in ("medallion_assets", "deploy", "docs", "examples")
         for path in (REPOSITORY / folder).rglob("*")
         if path.suffix in KINDS and path.is_file() and path != Path(__file__)
     ]

@@ -52,6 +52,21 @@ def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     assert settings.first_day == date(2024, 2, 29)
 
 
+def test_a_queue_tells_of_exports_in_s3_alone() -> None:
+    queue = "https://sqs.us-west-2.amazonaws.com/123456789012/exports"
+    assert load_settings({**PLACES, "MEDALLION_EXPORT_EVENTS_QUEUE": queue}).events_queue == queue
+    assert load_settings(PLACES).events_queue == ""
+    with pytest.raises(
+        SettingsError, match=r"is set, and no queue tells of exports outside S3; .* found: /srv/home/raw"
+    ):
+        load_settings({"MEDALLION_HOME": "/srv/home", "MEDALLION_EXPORT_EVENTS_QUEUE": queue})
+    for wrong in ("exports", "arn:aws:sqs:us-west-2:123456789012:exports", "https://sqs.us-west-2.amazonaws.com"):
+        with pytest.raises(
+            SettingsError, match="MEDALLION_EXPORT_EVENTS_QUEUE is no queue; expected: the URL of an SQS"
+        ):
+            load_settings({**PLACES, "MEDALLION_EXPORT_EVENTS_QUEUE": wrong})
+
+
 @pytest.mark.parametrize(
     ("value", "place"),
     [

@@ -134,6 +134,20 @@ def verify(
         terminal.answer(answer, lambda: verification_page(answer), found=bool(answer.findings))
 
 
+def validate(json: Json = False) -> None:
+    """See whether contracts can be kept, and whether the items that there are fill their columns; makes nothing.
+
+    Exit 1: a column that no item fills.
+    """
+    with Terminal(as_json=json) as terminal:
+        from medallion_assets.cli.validation_page import validation_page
+        from medallion_assets.operations.validation import validate as validate_contracts
+        from medallion_assets.settings import load_settings
+
+        found = validate_contracts(lakehouse_for("validate"), load_settings().raw_url)
+        terminal.answer(found, lambda: validation_page(found), found=bool(found.unfilled))
+
+
 def verify_exports(
     url: Annotated[str, typer.Argument(help="A local path, file:// or s3:// URL; every export below it is verified.")],
     json: Json = False,

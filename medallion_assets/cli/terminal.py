@@ -24,7 +24,7 @@ from rich.segment import Segment
 from rich.text import Text
 from rich.traceback import Traceback
 
-from medallion_assets.errors import MedallionError
+from medallion_assets.errors import MedallionError, PermanentError
 from medallion_assets.errors.visible_text import visible, visible_json
 
 FOUND, FAILED = 1, 2
@@ -52,6 +52,8 @@ class Terminal:
     ) -> None:
         if not isinstance(error, Exception) or isinstance(error, typer.Exit | typer.Abort | BrokenPipeError):
             return
+        if isinstance(error, OSError):
+            error = place_refused(error)
         if self._as_json:
             typer.echo(json.dumps({"error": error_facts(error)}, indent=2))
         else:
@@ -137,6 +139,18 @@ def plain(value: Any) -> Any:
 
 def _has_default(of: Field[Any]) -> bool:
     return of.default is not MISSING or of.default_factory is not MISSING
+
+
+def place_refused(error: OSError) -> MedallionError:
+    """What the system says of a file, a folder or an address that a command cannot use, as an error of ours."""
+    about = ", ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+    return PermanentError(
+        "the system refuses what this command needs",
+        expected=f"a place that this account can use: {about}" if about else "files and addresses that can be used",
+        found=error.strerror or str(error),
+        do="give the account access, free space, or move away what stands there; MEDALLION_HOME, MEDALLION_RAW_URL and "
+        "MEDALLION_LAKEHOUSE_URL name other places",
+    )
 
 
 def error_facts(error: Exception) -> dict[str, str | None]:

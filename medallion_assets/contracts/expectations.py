@@ -7,7 +7,7 @@ Does not: the expectations of a table (its contract), building lists of names (c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ import narwhals as nw
 import polars as pl
 from narwhals.typing import IntoLazyFrameT
 
-from medallion_assets.contracts.reasons import appended, listed
+from medallion_assets.contracts.reasons import appended, listed, spread
 
 UNREADABLE = ("malformed_json", "unknown_record", "wrong_column_count")
 """The reasons of records that decoding could not take apart: nothing is known of their columns."""
@@ -90,15 +90,29 @@ def judge(frame: pl.DataFrame, expectations: Sequence[Expectation]) -> pl.DataFr
     A failed `expect_or_drop` is appended to `_reasons`, and its column (null: none) to `_reason_columns`. New are two
     columns of lists, empty where all is well: `_warnings` (`expect`) and `_failures` (`expect_or_fail`).
     """
-    flags = violations(frame.lazy(), expectations).collect() if expectations else pl.DataFrame(height=frame.height)
+    may_fail = _may_fail(frame, expectations)
+    few = frame.filter(may_fail)
+    flags = violations(few.lazy(), expectations).collect() if expectations else pl.DataFrame(height=few.height)
     dropped, warned, failed = (
         {expectation.name: expectation.column for expectation in expectations if expectation.action is action}
         for action in (Action.DROP, Action.WARN, Action.FAIL)
     )
-    drops = flags.select(*dropped)
+
+    def lists(names: Iterable[str], listed_as: Iterable[str | None]) -> pl.Series:
+        return spread(listed(flags.select(*names), list(listed_as), height=few.height), may_fail)
+
     return frame.with_columns(
-        appended(frame["_reasons"], listed(drops, list(dropped), height=frame.height)),
-        appended(frame["_reason_columns"], listed(drops, list(dropped.values()), height=frame.height)),
-        listed(flags.select(*warned), list(warned), height=frame.height).alias("_warnings"),
-        listed(flags.select(*failed), list(failed), height=frame.height).alias("_failures"),
+        appended(frame["_reasons"], lists(dropped, dropped)),
+        appended(frame["_reason_columns"], lists(dropped, dropped.values())),
+        lists(warned, warned).alias("_warnings"),
+        lists(failed, failed).alias("_failures"),
     )
+
+
+def _may_fail(frame: pl.DataFrame, expectations: Sequence[Expectation]) -> pl.Series:
+    """The records that do not meet a condition, judged or not: of so few it takes no time to look closer."""
+    if not expectations:
+        return pl.repeat(value=False, n=frame.height, dtype=pl.Boolean, eager=True)
+    conditions = (~expectation.condition.fill_null(value=True) for expectation in expectations)
+    fails = nw.any_horizontal(*conditions, ignore_nulls=True)
+    return nw.from_native(frame.lazy()).select(fails.alias("_may_fail")).to_native().collect().to_series()

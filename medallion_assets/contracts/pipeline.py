@@ -52,6 +52,10 @@ __all__ = [
 ]
 
 
+NAME = re.compile(r"[A-Za-z0-9_]+")
+"""What Dagster calls things by."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
     """What belongs together, in the order in which data flows.
@@ -78,12 +82,13 @@ class Pipeline:
         Raises:
             PermanentError: with the pipeline, the table, and what it is made from.
         """
-        if not re.fullmatch(r"[A-Za-z0-9_]+", self.name):
+        if not NAME.fullmatch(self.name):
             raise PermanentError(
                 f"no pipeline can be called {self.name!r}",
                 expected="letters, digits and _: its jobs and sensors are called by it",
                 do="give it another name, where Pipeline(...) declares it",
             )
+        self._expect_plain_names()
         self._expect_one_kind_of_partitions()
         made = {loaded.table.name for loaded in self.loaded}
         models = tuple(table for built in self.dbt for table in built.models)
@@ -150,6 +155,17 @@ class Pipeline:
     def months(self) -> Months | None:
         """The months of its tables; None where they have business days."""
         return next((loaded.months for loaded in self.loaded), None)
+
+    def _expect_plain_names(self) -> None:
+        for table in self.tables:
+            if not NAME.fullmatch(table.short_name):
+                plain = re.sub(r"\W+", "_", table.short_name)
+                raise table.wrong(
+                    "a name of letters, digits and _ after the layer: assets and jobs are called by it",
+                    repr(table.short_name),
+                    do=f"call it {table.layer}.{plain}; if DynamoDB calls the table otherwise, its exports belong in "
+                    f"<raw>/{plain}/, and its ARN is named as `source_arn` of Loaded(...)",
+                )
 
     def _expect_one_kind_of_partitions(self) -> None:
         kinds = {loaded.months for loaded in self.loaded}

@@ -7,7 +7,9 @@ how a type is decoded (refining.typing.decode) or stored (delta.table).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import Literal
 
 from medallion_assets.contracts.expectations import Expectation
@@ -73,6 +75,9 @@ class TextList:
 
 ANOTHER_NAME = "give the column another name; its source, the name of the attribute, may be any"
 
+MOST_DIGITS = 38
+"""Of an exact number, in Delta tables."""
+READ_FROM_ITEMS = (Text, Integer, Decimal, TimestampUtc, Date, Boolean)
 Type = Text | Integer | Decimal | Float | TimestampUtc | Date | Boolean | TextList
 Money = Decimal(18, 4)
 
@@ -105,6 +110,12 @@ class Column:
         return replace(self, source=None, business_date_of=None, missing=None, of_batch=False)
 
 
+def nearest(name: str, names: Iterable[str], *, otherwise: str = "correct the contract") -> str:
+    """What to do about a name that there is not: take the nearest that there is."""
+    alike = get_close_matches(name, list(names), n=1)
+    return f"did you mean {alike[0]}?" if alike else otherwise
+
+
 _HISTORY = (
     Column("valid_from", TimestampUtc(), "from when this version held, inclusive"),
     Column("valid_to", TimestampUtc(), "until when this version held, exclusive; null while it does", nullable=True),
@@ -128,7 +139,8 @@ class Table:
 
     `name` is `layer.table`. `key` identifies a row. A table with columns that items fill is loaded: it has, after its
     own columns, those that every loaded table has.
-    `history` keeps every version of a key (rule H1) instead of its present state.
+    `history` keeps every version of a key (rule H1) instead of its present state. `left_out` are attributes of items
+    that are not read on purpose: they are no drift.
     """
 
     name: str
@@ -138,6 +150,7 @@ class Table:
     partition_by: str | None = None
     expectations: tuple[Expectation, ...] = ()
     history: bool = False
+    left_out: tuple[str, ...] = ()
     owners: tuple[str, ...] = field(default=("team:data-platform",))
 
     def __post_init__(self) -> None:
@@ -158,7 +171,7 @@ class Table:
         used = [*self.key, *([self.partition_by] if self.partition_by else [])]
         used += [column.business_date_of for column in self.columns if column.business_date_of]
         if missing := [name for name in used if name not in names]:
-            raise self.wrong(f"columns {', '.join(missing)}", f"only {', '.join(names)}")
+            raise self.wrong(f"columns {', '.join(missing)}", f"only {', '.join(names)}", do=nearest(missing[0], names))
         for column in self.decoded_columns:
             self._expect_decodable(column)
 
@@ -186,11 +199,7 @@ class Table:
                 "a text for what is missing on a Text that is neither of the key nor nullable",
                 f"missing={column.missing!r} on {name}, {column.type}",
             )
-        if isinstance(column.type, Float | TextList):
-            raise self.wrong(
-                "types that an item can hold: Text, Integer, Decimal, TimestampUtc, Date, Boolean",
-                f"{type(column.type).__name__} for {name}, which has a source",
-            )
+        self._expect_readable_type(name, column.type)
         if column.business_date_of is not None:
             moment = self.column(column.business_date_of)
             if moment.source is None or not (isinstance(moment.type, TimestampUtc) and isinstance(column.type, Date)):
@@ -198,6 +207,19 @@ class Table:
                     "business_date_of on a Date, naming a TimestampUtc that has a source",
                     f"{name}: {type(column.type).__name__} of {moment.name}: {type(moment.type).__name__}",
                 )
+
+    def _expect_readable_type(self, name: str, kind: object) -> None:
+        """Refuse a type of which no item holds a value, and one that was named and not made."""
+        if isinstance(kind, Decimal) and not (0 < kind.precision <= MOST_DIGITS and 0 <= kind.scale <= kind.precision):
+            raise self.wrong(f"1 to {MOST_DIGITS} digits, and no more of them decimals", f"{kind} for {name}")
+        if not isinstance(kind, READ_FROM_ITEMS):
+            is_class = isinstance(kind, type)
+            found = kind.__name__ if isinstance(kind, type) else type(kind).__name__
+            raise self.wrong(
+                f"types that an item can hold: {', '.join(each.__name__ for each in READ_FROM_ITEMS)}",
+                f"{'the class ' if is_class else ''}{found} for {name}, which has a source",
+                do=f"write {found}() for {name}" if is_class else f"give {name} one of these",
+            )
 
     def wrong(self, expected: str, found: str, *, do: str = "correct the contract") -> PermanentError:
         """The error for a contract that cannot be kept."""

@@ -28,8 +28,8 @@ class Block:
     is_all: bool = False
 
     def taken(self) -> pl.DataFrame:
-        """The lines; the block is empty after that."""
-        lines = pl.concat(self.parts, rechunk=False)
+        """The lines, in one chunk, as what looks at many columns row by row wants them; the block is empty then."""
+        lines = pl.concat(self.parts, rechunk=True)
         self.parts = []
         return lines
 
@@ -43,15 +43,18 @@ def blocks(lines: pl.LazyFrame, bounds: Bounds) -> Iterator[Block]:
     rows = size = 0
     is_first = True
     for batch in lines.collect_batches(lazy=True, engine="streaming"):
-        lengths = batch["raw"].str.len_bytes()
-        for start, height in pieces(batch["raw"], rows=bounds.block_rows, size=bounds.block_bytes):
-            length = int(lengths.slice(start, height).sum())
-            if parts and (rows + height > bounds.block_rows or size + length > bounds.block_bytes):
+        lengths = batch["raw"].str.len_bytes().fill_null(0)
+        start = 0
+        while start < batch.height:
+            if parts and (rows == bounds.block_rows or size + int(lengths[start]) > bounds.block_bytes):
                 full, parts, rows, size, is_first = Block(parts), [], 0, 0, False
                 yield full
+            left = batch["raw"].slice(start)
+            _, height = next(pieces(left, rows=bounds.block_rows - rows, size=bounds.block_bytes - size))
             parts.append(batch.slice(start, height))
             rows += height
-            size += length
+            size += int(lengths.slice(start, height).sum())
+            start += height
     if rows:
         yield Block(parts, is_all=is_first)
 

@@ -38,7 +38,7 @@ class Bounds:
     """
 
     block_rows: int = 65_536
-    block_bytes: int = 20 * MEBIBYTE
+    block_bytes: int = 24 * MEBIBYTE
     group_rows: int = 1_000_000
     group_bytes: int = 128 * MEBIBYTE
     days_rows: int = 500_000

@@ -80,8 +80,20 @@ def rows_of_group(row_bytes: int) -> int:
 def spilled(rows: pl.DataFrame, path: str, options: StorageOptions, *, is_sorted: bool = False) -> pl.LazyFrame:
     """Rows in a file of their own, which is read piece by piece: its row groups are small, whatever the rows.
 
-    Of rows that are sorted, a reader of some passes over the row groups of others.
+    Of rows that are sorted, a reader of some passes over the row groups of others. Columns that say one thing of all
+    rows are not written: the plan says it.
     """
     height = rows_of_group(int(rows.estimated_size()) // max(1, rows.height))
-    rows.write_parquet(path, compression="lz4", row_group_size=height, statistics=is_sorted, **options.of_polars)
-    return pl.scan_parquet(path, glob=False, hive_partitioning=False, **options.of_polars)
+    same = [column.name for column in rows if _says_one_thing(column)][: rows.width - 1]
+    constants = [pl.lit(rows[name].first(), rows.schema[name]).alias(name) for name in same]
+    written = rows.drop(same)
+    written.write_parquet(path, compression="lz4", row_group_size=height, statistics=is_sorted, **options.of_polars)
+    spilled_rows = pl.scan_parquet(path, glob=False, hive_partitioning=False, **options.of_polars)
+    return spilled_rows.with_columns(constants).select(rows.columns) if same else spilled_rows
+
+
+def _says_one_thing(column: pl.Series) -> bool:
+    if column.is_empty() or column.dtype.is_nested() or column.has_nulls():
+        return False
+    first = column.first()
+    return first == column.last() and bool((column == first).all())

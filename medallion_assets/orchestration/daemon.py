@@ -11,10 +11,12 @@ until a sensor is due, 5 seconds at most. One process evaluates sensors, and one
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -26,7 +28,11 @@ from dagster._daemon.controller import create_daemon_of_type, daemon_controller_
 from dagster._daemon.daemon import DaemonIterator, SensorDaemon
 from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handlers
 
+from medallion_assets.errors import SettingsError
+from medallion_assets.orchestration.wakes.export_events import ExportEvents
 from medallion_assets.orchestration.wakes.waker import Waker
+from medallion_assets.settings import Settings, load_settings
+from medallion_assets.storage.object_events import Queue
 
 LOOK_SECONDS = 0.5
 """How soon it is noticed that the daemon is to end."""
@@ -52,25 +58,37 @@ class Pause:
 
 
 class WokenSensorDaemon(SensorDaemon):
-    """Dagster's sensor daemon, which comes round when a sensor is due because it was woken."""
+    """Dagster's sensor daemon, which comes round when a sensor is due because it was woken.
+
+    Where the settings name a queue of export events it has these wake sensors too.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, settings: Settings) -> None:
+        super().__init__(settings=instance.get_sensor_settings())
+        self._settings = settings
 
     def core_loop(
         self, workspace_process_context: IWorkspaceProcessContext[Any], shutdown_event: threading.Event
     ) -> DaemonIterator:
         """Come round again and again."""
-        due = threading.Event()
-        waker = Waker(workspace_process_context.instance, come_round=due.set)
+        due, stop, instance = threading.Event(), threading.Event(), workspace_process_context.instance
+        waker = Waker(instance, come_round=due.set)
         waker.start(takes_over=True)
+        if self._settings.events_queue:
+            queue = Queue(self._settings.events_queue, self._settings.aws_region)
+            events = ExportEvents(instance, queue, self._settings.raw_url)
+            threading.Thread(target=events.listen, args=(stop,), name="export-events", daemon=True).start()
         try:
             yield from super().core_loop(workspace_process_context, cast("Any", Pause(shutdown_event, due)))
         finally:
+            stop.set()  # who waits for the queue at this moment is not waited for
             waker.stop(END_SECONDS)
 
 
-def daemons(instance: dg.DagsterInstance) -> Sequence[Any]:
+def daemons(instance: dg.DagsterInstance, *, settings: Settings) -> Sequence[Any]:
     """Every daemon that the instance needs."""
     return [
-        WokenSensorDaemon(settings=instance.get_sensor_settings())
+        WokenSensorDaemon(instance, settings)
         if kind == WokenSensorDaemon.daemon_type()
         else create_daemon_of_type(kind, instance)
         for kind in instance.get_required_daemon_types()
@@ -82,13 +100,20 @@ def run(
     log_format: Annotated[str, typer.Option(help="How each line of the log looks: colored, json or rich.")] = "colored",
 ) -> None:
     """Run the daemon of the instance in $DAGSTER_HOME until SIGTERM or Ctrl-C."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        sys.exit(f"medallion-daemon: {error}")
     setup_interrupt_handlers()
     with (
         suppress(KeyboardInterrupt),
         capture_interrupts(),
         dg.DagsterInstance.get() as instance,
         daemon_controller_from_instance(
-            instance, WorkspaceFileTarget([str(workspace)]), gen_daemons=daemons, log_format=log_format
+            instance,
+            WorkspaceFileTarget([str(workspace)]),
+            gen_daemons=partial(daemons, settings=settings),
+            log_format=log_format,
         ) as controller,
     ):
         controller.check_daemon_loop()

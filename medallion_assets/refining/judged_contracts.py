@@ -9,11 +9,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from medallion_assets.contracts.table import HISTORY_COLUMNS, STAGE_COLUMNS, Column, Date, Table
+import narwhals as nw
+import polars as pl
+
+from medallion_assets.contracts.expectations import Expectation
+from medallion_assets.contracts.table import HISTORY_COLUMNS, STAGE_COLUMNS, Column, Date, Table, TimestampUtc, nearest
+from medallion_assets.delta.schema import polars_type
 from medallion_assets.refining.gate import MASS_DELETE
 
 PARTITION_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 """The name of a partition is part of the path of its files."""
+NO_DAY = (
+    "read a Date from a text YYYY-MM-DD, or take the business_date_of a TimestampUtc, which is read from a text in ISO "
+    "8601; numbers of seconds since 1970 and binary values cannot be read yet. A table without such a day needs "
+    "history=True and no partition_by"
+)
 
 
 def judged(table: Table) -> Table:
@@ -46,19 +56,48 @@ def judged(table: Table) -> Table:
         raise table.wrong(
             f"expectations of different names, none {MASS_DELETE}, of letters, digits and _", ", ".join(map(repr, odd))
         )
+    for expectation in table.expectations:
+        _expect_judgeable(table, expectation)
     return table
+
+
+def _expect_judgeable(table: Table, expectation: Expectation) -> None:
+    """See that a condition can be asked of the columns that are read, and says yes or no of each record."""
+    kinds = {column.name: polars_type(column.type) for column in table.decoded_columns}
+    expected = f"expectation {expectation.name}: a condition on columns that are read: {', '.join(kinds)}"
+    if expectation.column is not None and expectation.column not in kinds:
+        do = nearest(expectation.column, kinds, otherwise=f"name one of these in {expectation.name}")
+        raise table.wrong(expected, f"column {expectation.column!r}", do=do)
+    try:
+        nothing = nw.from_native(pl.DataFrame(schema=kinds).lazy())
+        answer = nothing.select(expectation.condition.alias("is_met")).collect()["is_met"]
+    except Exception as error:  # whatever a condition of somebody's raises
+        unknown = re.search(r"'([^']+)'|\"([^\"]+)\"", str(error))
+        name = next(filter(None, unknown.groups()), "") if unknown else ""
+        first = (str(error).strip().splitlines() or [""])[0]
+        do = nearest(name, kinds, otherwise=f"correct the condition of {expectation.name}")
+        raise table.wrong(expected, f"{type(error).__name__}: {first}", do=do) from error
+    if answer.dtype != nw.Boolean:
+        do = f"compare something in {expectation.name}, such as nw.col(...) > 0"
+        raise table.wrong(expected, f"it gives {answer.dtype}, not yes or no", do=do)
 
 
 def _expect_partition(table: Table, column: Column) -> None:
     if column.nullable:
         raise table.wrong(f"{column.name} not nullable: rows without it are tombstones", "nullable=True")
     if not isinstance(column.type, Date) or column not in table.decoded_columns:
-        raise table.wrong(
-            "partition_by a Date that is read from the item",
-            repr(column),
-            do="read a Date from a text YYYY-MM-DD, or take the business_date_of a TimestampUtc, which is read from a "
-            "text in ISO 8601; numbers of seconds since 1970 and binary values cannot be read yet. A table without "
-            "such a day needs history=True and no partition_by",
-        )
+        found = f"{column.name}: {type(column.type).__name__}"
+        raise table.wrong("partition_by a Date that is read from the item", found, do=_day_of(table, column) or NO_DAY)
     if not PARTITION_NAME.fullmatch(column.name):
         raise table.wrong("a partition named with letters, digits, _ . and - alone", repr(column.name))
+
+
+def _day_of(table: Table, moment: Column) -> str | None:
+    """How a table is partitioned by the day of a moment; None where the column is none."""
+    if not isinstance(moment.type, TimestampUtc):
+        return None
+    days = [column.name for column in table.columns if column.business_date_of == moment.name]
+    if days:
+        return f"partition by {days[0]}, the business day of {moment.name}"
+    name = f"{moment.name.removesuffix('_at')}_date"
+    return f'add Column("{name}", Date(), "its day", business_date_of="{moment.name}"), and partition by it'

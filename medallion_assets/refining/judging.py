@@ -98,6 +98,9 @@ def judge_lines(lines: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
     """Decode lines and judge each record by types and expectations; adds the key's hash, or that of all texts."""
     table = loaded.table
     records = judge(decode(lines, table, loaded.source), table.expectations)
+    if table.left_out:
+        drift = pl.col("_unknown_attributes").list.set_difference(list(table.left_out))
+        records = records.with_columns(drift.alias("_unknown_attributes"))
     incremental = (pl.col("_export_type") == BatchKind.CHANGES.value).alias("_is_incremental")
     length = pl.col("raw").str.len_bytes().alias(RAW_BYTES)
     records = records.with_columns(incremental, length)
@@ -112,10 +115,12 @@ def count_records(records: pl.DataFrame, *, duplicates_of: pl.DataFrame | None =
     result = {}
     counted = ("_is_delete", "_reasons", "_warnings", "_failures", "_unknown_attributes")
     judged = records.select("_export_id", *counted)
-    for (export_id,), part in judged.partition_by("_export_id", as_dict=True).items():
+    ids = judged["_export_id"].unique()
+    for export_id in ids:
+        part = judged if ids.len() == 1 else judged.filter(pl.col("_export_id") == export_id)
         bad = part.filter(pl.col("_reasons").list.len() > 0)
-        result[str(export_id)] = Counts(
-            export_id=str(export_id),
+        result[export_id] = Counts(
+            export_id=export_id,
             records=part.height,
             duplicates=max(0, before.get(export_id, 0) - part.height),
             bad=bad.height,

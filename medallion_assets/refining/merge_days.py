@@ -63,7 +63,7 @@ class DayItem:
     """A day to make anew: what the table holds of it, and the keys that have `gone` to other days.
 
     Its new rows are `in_parts` (`NewRows.of`), and so many (`extent`). `most_bytes` is how much of its text is made in
-    one file; None where one block of records and what the table holds are less than that.
+    one file; None where its new rows and what the table holds are surely less than that.
     """
 
     day: date
@@ -77,14 +77,14 @@ class DayItem:
 def day_item(silver: Snapshot, day: date, won: Winners) -> DayItem:
     """What `replace_days` needs to know."""
     held, most = silver.partition_files([day]), silver.lakehouse.engine.bounds.group_bytes
-    may_be_long = len(won.new.parts) > 1 or (held.height and int(held["size_bytes"].sum()) > most // COMPRESSION)
+    held_bytes, extent = int(held["size_bytes"].sum()) if held.height else 0, won.extent(day)
     return DayItem(
         day=day,
         held=silver.part(paths=held["path"] if held.height else ()),
         in_parts=won.in_parts(day),
-        extent=won.extent(day),
+        extent=extent,
         gone=won.moved_from(day),
-        most_bytes=most if may_be_long else None,
+        most_bytes=most if extent.size + COMPRESSION * held_bytes > most else None,
     )
 
 

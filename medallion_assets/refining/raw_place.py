@@ -69,7 +69,7 @@ class RawPlace:
             PermanentError: there was one, for batches of it are held: a disk that is not mounted must not look like a
                 place where nothing has arrived.
         """
-        if is_there(self.url):
+        if is_there(self.url) or has_file_in_the_way(self.url):  # of a file the store says what is wrong
             return open_store(self.url, self.storage_options)
         if known := held():
             raise PermanentError(
@@ -109,7 +109,8 @@ class RawPlace:
             return self._is(PlaceState.UNREADABLE, found, do)
 
     def _status(self, *, holds: bool) -> PlaceStatus:
-        store = open_store(self.url, self.storage_options) if is_there(self.url) else None
+        is_to_open = is_there(self.url) or has_file_in_the_way(self.url)
+        store = open_store(self.url, self.storage_options) if is_to_open else None
         first = None if store is None else next(iter(list_objects(store)), None)
         if holds and (first is not None or (store is not None and not self._is_in_bucket)):
             return self._is(PlaceState.FINE)
@@ -201,3 +202,10 @@ class RawPlace:
 def is_there(url: str) -> bool:
     """Whether a folder is there; of a bucket only listing says it. A store would make the folder."""
     return url.startswith("s3://") or Path(url).is_dir()
+
+
+def has_file_in_the_way(url: str) -> bool:
+    """Whether a file lies where a folder would, or above it."""
+    if url.startswith("s3://"):
+        return False
+    return next((place.is_file() for place in (Path(url), *Path(url).parents) if place.exists()), False)

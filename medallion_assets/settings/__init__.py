@@ -20,8 +20,8 @@ from zoneinfo import ZoneInfo
 from medallion_assets.errors import SettingsError
 from medallion_assets.settings.compute import Compute, expect_startable, read_compute
 from medallion_assets.settings.names import expect_known
+from medallion_assets.settings.places import EVENTS_QUEUE, expect_events_of, expect_place_of_its_own, usual_remote_url
 from medallion_assets.settings.places import NAME as REMOTE_URL
-from medallion_assets.settings.places import expect_place_of_its_own, usual_remote_url
 from medallion_assets.settings.spark import SparkSettings, spark_settings
 from medallion_assets.settings.values import (
     choice,
@@ -81,11 +81,12 @@ class Settings:
     `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_jobs` which runs of a job raise one
     (`every_run` or `failures`). `query_alerts` is the file that declares queries which must find nothing. `compute`
     says where the stage of each table runs, `remote_url` where its requests and messages lie. `databricks_token` is a
-    secret.
+    secret. `events_queue` is the URL of the SQS queue that tells of new exports, or empty.
     """
 
     home: Path
     raw_url: str
+    events_queue: str
     lakehouse_url: str
     storage_options: Mapping[str, str] = field(repr=False)
     engine: str
@@ -166,14 +167,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     raw_url = _url(env, "MEDALLION_RAW_URL", home / "raw-dynamodb-exports")
     remote_url = normalise_url(env.get(REMOTE_URL) or usual_remote_url(lakehouse_url), name=REMOTE_URL)
     expect_place_of_its_own(remote_url, lakehouse_url=lakehouse_url, raw_url=raw_url, home=home)
-    options = storage_options(env)
+    options, pipelines = storage_options(env), _pipelines(env)
     compute, host, token = read_compute(env), _databricks_host(env), env.get("DATABRICKS_TOKEN", "")
     expect_startable(compute, lakehouse_url=lakehouse_url, databricks_host=host, databricks_token=token)
-    pipelines = _pipelines(env)
     forks_runs(env)  # a wrong value is refused here, not when the first run is launched
     return Settings(
         home=home,
         raw_url=raw_url,
+        events_queue=expect_events_of(env.get(EVENTS_QUEUE, ""), raw_url),
         lakehouse_url=lakehouse_url,
         storage_options=options,
         engine=choice(env, "MEDALLION_ENGINE", ENGINES),

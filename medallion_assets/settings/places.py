@@ -1,16 +1,38 @@
 """Places of this project, which have to lie apart: nobody's files may be taken for somebody else's.
 
-Belongs here: whether the place of remote attempts is one of its own.
+Belongs here: whether the place of remote attempts is one of its own, and the queue is of the place of exports.
 Does not: what an allowed URL is, or reading the environment (the room itself).
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from medallion_assets.errors import SettingsError
 
 NAME = "MEDALLION_REMOTE_URL"
+EVENTS_QUEUE = "MEDALLION_EXPORT_EVENTS_QUEUE"
+
+
+def expect_events_of(queue_url: str, raw_url: str) -> str:
+    """The queue that tells of new exports, or nothing.
+
+    Raises:
+        SettingsError: it is no queue, or exports do not lie in S3, which alone tells of them.
+    """
+    if queue_url and not re.fullmatch(r"https?://[^/\s]+/\S+", queue_url):
+        expected = "the URL of an SQS queue, such as https://sqs.us-west-2.amazonaws.com/123456789012/exports"
+        do = f"correct or unset {EVENTS_QUEUE}"
+        raise SettingsError(f"{EVENTS_QUEUE} is no queue", expected=expected, found=repr(queue_url), do=do)
+    if queue_url and not raw_url.startswith("s3://"):
+        raise SettingsError(
+            f"{EVENTS_QUEUE} is set, and no queue tells of exports outside S3",
+            expected="MEDALLION_RAW_URL as s3://bucket/prefix",
+            found=raw_url,
+            do=f"unset {EVENTS_QUEUE}: what is on a disk is looked for every 5 s",
+        )
+    return queue_url
 
 
 def usual_remote_url(lakehouse_url: str) -> str:

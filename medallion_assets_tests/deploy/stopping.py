@@ -16,10 +16,9 @@ from pathlib import Path
 
 import psutil
 
+from medallion_assets_tests.services.waiting import SECONDS
+
 STOPS = int(os.environ.get("MEDALLION_STOPS") or 0)
-SECONDS = 120.0
-"""A bound for a busy machine, not an expectation: what hangs does so for ever."""
-POLL_SECONDS = 0.05
 
 
 def _ignore() -> None:
@@ -68,14 +67,6 @@ def processes_of(home: Path) -> list[psutil.Process]:
     return [
         one for one in psutil.process_iter(["environ"]) if (one.info["environ"] or {}).get("MEDALLION_HOME") == mark
     ]
-
-
-def wait_until(ready: Callable[[], object], what: str) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + SECONDS
-    while not ready():
-        assert time.monotonic() < deadline, f"not within {SECONDS:g} s: {what}"
-        time.sleep(POLL_SECONDS)
 
 
 def said(home: Path) -> str:

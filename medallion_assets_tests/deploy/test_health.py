@@ -32,7 +32,9 @@ from dagster._utils.error import SerializableErrorInfo
 from medallion_assets.orchestration.runs.forks.messages import listen
 from medallion_assets.orchestration.runs.locks import take
 from medallion_assets.orchestration.runs.whereabouts import folder_of
+from medallion_assets.orchestration.wakes.event_notes import EventNotes
 from medallion_assets.storage.stores import open_store
+from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.runs.run_jobs import waiting
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
 from medallion_assets_tests.services.processes import REPOSITORY, free_port, is_listening, running
@@ -71,6 +73,24 @@ def test_a_database_that_is_down_is_told_without_its_password() -> None:
 
 
 @pytest.mark.slow
+def test_a_queue_of_export_events_is_well_while_the_daemon_is_answered() -> None:
+    queue = {"MEDALLION_EXPORT_EVENTS_QUEUE": "https://sqs.test/1/exports", "MEDALLION_RAW_URL": "s3://exports/raw"}
+    with instance_on_disk() as instance:
+        home = {"DAGSTER_HOME": instance.root_directory}
+        look = partial(health, "--only", "export-events", **home)
+        assert look()[1]["export-events"]["found"] == "no queue is set: arrivals are looked for every 5 s"
+        code, parts = look(**queue)
+        assert (code, parts["export-events"]["found"]) == (1, "the daemon has never asked the queue")
+        notes = EventNotes(instance.run_storage)
+        notes.note("", time.time())
+        assert look(**queue)[0] == 0
+        notes.note("AccessDenied: sqs:ReceiveMessage", time.time())
+        code, parts = look(**queue)
+        assert (code, parts["export-events"]["found"]) == (1, "AccessDenied: sqs:ReceiveMessage")
+        assert "docs/production.md" in parts["export-events"]["do"]
+
+
+@pytest.mark.slow
 def test_a_database_that_is_down_hides_no_other_part(tmp_path: Path) -> None:
     """Several ask Dagster, which cannot answer without it."""
     shutil.copy(REPOSITORY / "deploy" / "dagster.yaml", tmp_path)
@@ -78,7 +98,7 @@ def test_a_database_that_is_down_hides_no_other_part(tmp_path: Path) -> None:
     code, parts = health(DAGSTER_HOME=str(tmp_path), DAGSTER_POSTGRES_URL=url, MEDALLION_TRIGGERS="on")
     assert code == 1
     assert " ".join(parts) == (
-        "settings secrets postgresql disk places code-server daemon fork-server sensors webserver"
+        "settings secrets postgresql disk places code-server daemon fork-server sensors export-events webserver"
     )
     assert "no connection to" in parts["postgresql"]["found"]
     assert all(part["do"] for part in parts.values() if not part["is_well"])

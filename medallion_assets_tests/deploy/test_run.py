@@ -12,17 +12,9 @@ from random import Random
 
 import pytest
 
-from medallion_assets_tests.deploy.stopping import (
-    INHERITED,
-    STOPS,
-    figures,
-    processes_of,
-    said,
-    started,
-    stop,
-    wait_until,
-)
+from medallion_assets_tests.deploy.stopping import INHERITED, STOPS, figures, processes_of, said, started, stop
 from medallion_assets_tests.services.processes import REPOSITORY, free_port
+from medallion_assets_tests.services.waiting import wait_until
 
 RUN = REPOSITORY / "deploy" / "run"
 ROUND_SECONDS = 8.0

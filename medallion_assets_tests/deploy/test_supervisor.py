@@ -11,8 +11,9 @@ from random import Random
 
 import pytest
 
-from medallion_assets_tests.deploy.stopping import STOPS, processes_of, said, started, stop, wait_until
+from medallion_assets_tests.deploy.stopping import STOPS, processes_of, said, started, stop
 from medallion_assets_tests.services.processes import REPOSITORY
+from medallion_assets_tests.services.waiting import wait_until
 
 SUPERVISOR = REPOSITORY / "deploy" / "supervisor.py"
 SLEEP = "exec sleep 600"

@@ -27,6 +27,7 @@ from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets_tests.end_to_end.test_production import FINISHED
 from medallion_assets_tests.services.daemon import FORKED, Deployment, deployment
 from medallion_assets_tests.services.postgres import PostgresServer
+from medallion_assets_tests.services.waiting import wait_until
 
 KILLS = int(os.environ.get("MEDALLION_KILLS") or 0)
 PARTS = {
@@ -35,7 +36,6 @@ PARTS = {
     "fork server": ("medallion_assets.orchestration.runs.forks",),
     "worker": (),
 }
-SETTLED_SECONDS = 120.0
 TICKS_SECONDS = {signal.SIGKILL: 60.0, signal.SIGSTOP: 150.0}
 """What ended is started again at once; what stands still is killed after a minute of silence."""
 Type = dg.DagsterEventType
@@ -96,12 +96,12 @@ def test_a_launch_has_one_process_and_one_outcome(
 def test_ticks_go_on_when_a_process_is_killed_or_stands_still(
     part: str, how: signal.Signals, production: Deployment, tell: Callable[[str, str], None]
 ) -> None:
-    wait_for(lambda: min(ticks(production).values(), default=0), "every sensor has been evaluated")
+    wait_until(lambda: min(ticks(production).values(), default=0), "every sensor has been evaluated")
     process = production.process(*PARTS[part])
     assert process is not None
     began_at = time.time()
     process.send_signal(how)
-    wait_for(lambda: any(at > began_at + 5 for at in ticks(production).values()), "a tick", TICKS_SECONDS[how])
+    wait_until(lambda: any(at > began_at + 5 for at in ticks(production).values()), "a tick", TICKS_SECONDS[how])
     tell(f"{part} {how.name}", f"a tick after {time.time() - began_at:.0f} s")
     assert production.process(*PARTS[part]) != process
 
@@ -118,14 +118,14 @@ def test_runs_go_on_without_a_fork_server_and_it_is_started_again(
     how: signal.Signals, production: Deployment, instance: dg.DagsterInstance, tell: Callable[[str, str], None]
 ) -> None:
     before = at_work(production)
-    wait_for(lambda: production.process(*PARTS["fork server"]), "it is there")
+    wait_until(lambda: production.process(*PARTS["fork server"]), "it is there")
     server = production.process(*PARTS["fork server"])
     assert server is not None
     server.send_signal(how)
     since = time.monotonic()
     for run_id in (before, asked(production)):
         assert [run.status for run in settled(instance, run_id)] == [dg.DagsterRunStatus.SUCCESS]
-    wait_for(lambda: production.process(*PARTS["fork server"]) not in (None, server), "another one")
+    wait_until(lambda: production.process(*PARTS["fork server"]) not in (None, server), "another one")
     tell(f"fork server {how.name}", f"another one after {time.monotonic() - since:.0f} s")
 
 
@@ -139,9 +139,11 @@ def test_a_run_is_terminated_whose_code_server_is_another_by_now(
     server = production.process("grpc")
     assert server is not None
     server.kill()
-    wait_for(lambda: production.process("grpc") not in (None, server) and production.is_ready(), "another code server")
+    wait_until(
+        lambda: production.process("grpc") not in (None, server) and production.is_ready(), "another code server"
+    )
     assert production.terminate(run_id) == "TerminateRunSuccess"
-    wait_for(lambda: status(instance, run_id) is dg.DagsterRunStatus.CANCELED, "it is canceled")
+    wait_until(lambda: status(instance, run_id) is dg.DagsterRunStatus.CANCELED, "it is canceled")
     assert not worker.is_running()
 
 
@@ -152,15 +154,15 @@ def test_a_killed_run_of_the_command_line_frees_its_pool(
     command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "medallion_assets.definitions"]
     before = {run.run_id for run in instance.get_runs()}
     with subprocess.Popen([*command, "--select", "operations/data_freshness"], env=production.environment) as process:
-        wait_for(lambda: begun(instance, before), "its step has begun")
+        wait_until(lambda: begun(instance, before), "its step has begun")
         process.kill()
     killed_at = time.monotonic()
     (run,) = begun(instance, before)
-    wait_for(lambda: status(instance, run.run_id) is dg.DagsterRunStatus.FAILURE, "it is found")
+    wait_until(lambda: status(instance, run.run_id) is dg.DagsterRunStatus.FAILURE, "it is found")
     tell("a killed command", f"found after {time.monotonic() - killed_at:.0f} s")
     said = [entry.dagster_event.message or "" for entry in instance.all_logs(run.run_id) if entry.dagster_event]
     assert any(f"process {process.pid} of this run is gone from" in one for one in said)
-    wait_for(lambda: run.run_id not in instance.event_log_storage.get_concurrency_run_ids(), "its pool is free")
+    wait_until(lambda: run.run_id not in instance.event_log_storage.get_concurrency_run_ids(), "its pool is free")
 
 
 def worker_of(instance: dg.DagsterInstance, run_id: str) -> psutil.Process | None:
@@ -173,13 +175,13 @@ def worker_of(instance: dg.DagsterInstance, run_id: str) -> psutil.Process | Non
 def launched(production: Deployment) -> str:
     """A run that was asked for, as soon as the daemon has taken it."""
     run_id = asked(production)
-    wait_for(lambda: run_of(production, run_id) != "QUEUED", "the daemon takes it")
+    wait_until(lambda: run_of(production, run_id) != "QUEUED", "the daemon takes it")
     return run_id
 
 
 def at_work(production: Deployment) -> str:
     run_id = asked(production)
-    wait_for(lambda: run_of(production, run_id) == "STARTED", "it is at work")
+    wait_until(lambda: run_of(production, run_id) == "STARTED", "it is at work")
     return run_id
 
 
@@ -193,7 +195,7 @@ def asked(production: Deployment) -> str:
             asked_for.append(production.launch_run("monitor", "operations/pipeline_checkpoint"))
         return bool(asked_for)
 
-    wait_for(ask, "the definitions are there")
+    wait_until(ask, "the definitions are there")
     return asked_for[0]
 
 
@@ -216,7 +218,7 @@ def settled(instance: dg.DagsterInstance, run_id: str) -> list[dg.DagsterRun]:
         is_lost = runs[-1].tags.get(LOST_TAG) == runs[-1].run_id
         return runs[-1].status.value in FINISHED and not is_lost
 
-    wait_for(is_over, "every run has ended")
+    wait_until(is_over, "every run has ended")
     return family()
 
 
@@ -244,7 +246,7 @@ def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus | N
 
 def wait_until_up(production: Deployment, since: float) -> None:
     """Wait until the daemon has had a sensor evaluated since; only then can it start a lost run anew."""
-    wait_for(lambda: max(ticks(production).values(), default=0.0) > since, "the daemon knows the definitions again")
+    wait_until(lambda: max(ticks(production).values(), default=0.0) > since, "the daemon knows the definitions again")
 
 
 def ticks(production: Deployment) -> dict[str, float]:
@@ -252,11 +254,3 @@ def ticks(production: Deployment) -> dict[str, float]:
         return production.last_ticks()
     except (requests.RequestException, KeyError):  # the web server knows no definitions for a moment
         return {}
-
-
-def wait_for(ready: Callable[[], object], what: str, seconds: float = SETTLED_SECONDS) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.1)

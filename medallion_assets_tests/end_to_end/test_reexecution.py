@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 import requests
 
 from medallion_assets_tests.services.processes import free_port, running
+from medallion_assets_tests.services.waiting import wait_until
 
 DAGSTER_YAML = """
 telemetry: {enabled: false}
@@ -31,7 +31,6 @@ SELECTOR = {
     "repositoryName": "repository",
     "jobName": "waiting",
 }
-SECONDS = 180.0
 
 
 @pytest.fixture
@@ -73,23 +72,15 @@ def test_a_failed_run_is_retried_and_executed_again(url: str, instance: dg.Dagst
     (tmp_path / "fail").touch()
     config = json.dumps({"ops": {"waits": {"config": {"folder": str(tmp_path)}}}})
     first = asked(url, LAUNCH, {"selector": SELECTOR, "runConfigData": config})
-    wait_for(lambda: status(instance, first) is dg.DagsterRunStatus.FAILURE)
+    wait_until(lambda: status(instance, first) is dg.DagsterRunStatus.FAILURE, "it has failed")
     (tmp_path / "fail").unlink()
     again = []
     for strategy in ("FROM_FAILURE", "ALL_STEPS"):
         again.append(asked(url, AGAIN, {"parentRunId": first, "strategy": strategy}))
-        wait_for(lambda: status(instance, again[-1]) is dg.DagsterRunStatus.SUCCESS)
+        wait_until(lambda: status(instance, again[-1]) is dg.DagsterRunStatus.SUCCESS, "it has succeeded")
     assert (tmp_path / "at-work").read_text().split() == [first, *again]
 
 
 def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus | None:
     run = instance.get_run_by_id(run_id)
     return run and run.status
-
-
-def wait_for(ready: Callable[[], object]) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + SECONDS
-    while not ready():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

@@ -63,7 +63,7 @@ class Served:
         )
 
     def python(self, *words: object) -> subprocess.CompletedProcess[str]:
-        return self.command(sys.executable, EXAMPLES / "run_now.py", *words, "--url", self.url)
+        return self.command(sys.executable, EXAMPLES / "run_now.py", *words, DAGSTER_URL=self.url)
 
     def curl(self, *words: object) -> subprocess.CompletedProcess[str]:
         return self.command(EXAMPLES / "run_now.sh", *words, DAGSTER_URL=self.url)

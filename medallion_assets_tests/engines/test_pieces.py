@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -67,3 +68,34 @@ def test_blocks_are_bounded_by_bytes() -> None:
     assert [(block.taken().height, block.is_all) for block in blocks(lines, Bounds())] == [(7, True)]
     cut = blocks(lines, Bounds(block_bytes=30))
     assert [(block.taken().height, block.is_all) for block in cut] == [(3, False), (3, False), (1, False)]
+
+
+def test_what_says_one_thing_is_in_the_plan_and_comes_back(tmp_path: Path) -> None:
+    """In its place and of its type; of rows that all say the same, one column is written, which has their number."""
+    rows = pl.DataFrame(
+        {
+            "id": ["x"] * 3,
+            "n": pl.Series([1, 2, 1], dtype=pl.UInt32),
+            "day": pl.Series([0] * 3, dtype=pl.Date),
+            "money": pl.Series([None, "1.5", None]).cast(pl.Decimal(18, 4)),
+            "names": [[]] * 3,
+        },
+        schema_overrides={"names": pl.List(pl.String)},
+    )
+    for number, some in enumerate((rows, rows.select("id", "day"), rows.clear(), rows.head(1))):
+        path = tmp_path / f"{number}.parquet"
+        assert spilled(some, str(path), StorageOptions()).collect().equals(some)
+        assert spilled(some, str(path), StorageOptions()).collect_schema() == some.schema
+    assert pl.read_parquet_schema(tmp_path / "0.parquet").keys() == {"n", "money", "names"}
+    assert pl.read_parquet_schema(tmp_path / "1.parquet").keys() == {"day"}
+
+
+def test_blocks_are_as_full_as_they_may_be() -> None:
+    """However the lines come: each block but the last would be too large with one line more."""
+    texts = ["a" * (number * 7 % 13) for number in range(500)]
+    bounds = Bounds(block_rows=17, block_bytes=60)
+    lines = pl.concat(pl.LazyFrame({"raw": texts[start : start + 29]}) for start in range(0, 500, 29))
+    found = [block.taken()["raw"].to_list() for block in blocks(lines, bounds)]
+    assert [text for block in found for text in block] == texts
+    assert all(len(block) <= 17 and sum(map(len, block)) <= 60 for block in found)
+    assert all(len(block) == 17 or sum(map(len, block)) + len(after[0]) > 60 for block, after in pairwise(found))

@@ -8,8 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +34,7 @@ from medallion_assets_tests.orchestration.judged_exports import base, land
 from medallion_assets_tests.orchestration.remote.remote_graph import remote_graph
 from medallion_assets_tests.services.processes import REPOSITORY, free_port, is_listening, running
 from medallion_assets_tests.services.spark_servers import connect_server
+from medallion_assets_tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.service, pytest.mark.usefixtures("spark_elsewhere")]
 PATIENCE_SECONDS = 300
@@ -96,14 +96,6 @@ def nothing_is_left(lakehouse: str) -> bool:
     return not list((Path(lakehouse) / "_workspace").iterdir())
 
 
-def wait_until(happens: Callable[[], Any]) -> Any:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not (found := happens()):
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    return found
-
-
 def test_a_driver_that_is_killed_after_any_phase_is_made_good_by_the_next(tmp_path: Path, raw: Path) -> None:
     """Each gets further than the one before; what it had staged and put aside is named by nobody, or swept."""
     lakehouse = tmp_path / "killed"
@@ -132,7 +124,7 @@ def test_a_driver_that_is_killed_amid_an_item_leaves_it_to_the_server(tmp_path: 
     with connect_server(tmp_path) as url:
         killed = driver("waits", url, str(lakehouse), str(raw), str(tmp_path))
         with killed:
-            (waiting,) = wait_until(lambda: list(tmp_path.glob(f"{WAITING}*")) or killed.poll())
+            (waiting,) = item_at_work(tmp_path, killed)
             assert len(list((lakehouse / "_workspace").iterdir())) == 1
             killed.kill()
         at_work = psutil.Process(int(waiting.name.removeprefix(WAITING)))
@@ -152,12 +144,17 @@ def orphans(lakehouse: Path) -> list[str]:
     return [path.name for path in lakehouse.rglob("*.parquet") if path.name not in logs]
 
 
+def item_at_work(folder: Path, process: subprocess.Popen[str]) -> Any:
+    """What an item writes once it is at work; the exit code of a process that ends before that."""
+    return wait_until(lambda: [*folder.glob(f"{WAITING}*")] or process.poll(), "an item is at work", PATIENCE_SECONDS)
+
+
 @contextmanager
 def with_an_item_at_work(folder: Path, process: subprocess.Popen[str]) -> Iterator[list[psutil.Process]]:
     """The processes that a driver has started, one of which is at work; all of them are gone after the block."""
     with process:
         try:
-            (waiting,) = wait_until(lambda: list(folder.glob(f"{WAITING}*")) or process.poll())
+            (waiting,) = item_at_work(folder, process)
             family = psutil.Process(process.pid).children(recursive=True)
             assert int(waiting.name.removeprefix(WAITING)) in {each.pid for each in family}
             assert "java" in {each.name() for each in family}
@@ -219,7 +216,7 @@ def test_a_build_of_models_that_is_terminated_ends_what_spark_does_for_it(tmp_pa
     assert said.splitlines()[-1] == "0"
     (row,) = read_attempts(lakehouse).to_dicts()
     assert (row["stage"], row["outcome"]) == ("gold.daily_orders", "canceled")
-    wait_until(lambda: nothing_is_left(lakehouse.url))
+    wait_until(lambda: nothing_is_left(lakehouse.url), "nothing is left", PATIENCE_SECONDS)
 
 
 def test_an_executor_that_needs_more_than_its_limit_says_what_to_set() -> None:

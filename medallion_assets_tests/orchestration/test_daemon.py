@@ -23,11 +23,14 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from medallion_assets.orchestration.daemon import Pause
 from medallion_assets.orchestration.sockets import address
 from medallion_assets.orchestration.wakes.messages import NAME, is_heard, wake
+from medallion_assets_tests.services.object_events import BUCKET, telling_bucket
 
 PATIENCE_SECONDS = 180.0
 """A bound, not an expectation."""
 DEFINITIONS = """
 import dagster as dg
+
+NAMES = ("sales", "customers", "paused", "arrivals_shop")
 
 def hourly(name):
     @dg.sensor(name=name, minimum_interval_seconds=3600, default_status=dg.DefaultSensorStatus.RUNNING, job_name="job")
@@ -38,14 +41,17 @@ def hourly(name):
 @dg.job
 def job(): ...
 
-defs = dg.Definitions(jobs=[job], sensors=[hourly("sales"), hourly("customers"), hourly("paused")])
+defs = dg.Definitions(jobs=[job], sensors=[hourly(name) for name in NAMES])
 """
 
 
+ONCE = {"sales": 1, "customers": 1, "paused": 1, "arrivals_shop": 1}
+
+
 @contextmanager
-def daemon(home: Path) -> Iterator[subprocess.Popen[bytes]]:
+def daemon(home: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
     """The daemon of an instance and a workspace in a folder; it is killed in the end."""
-    environment = {**os.environ, "DAGSTER_HOME": str(home)}
+    environment = {**os.environ, "DAGSTER_HOME": str(home), **variables}
     command = [Path(sys.executable).with_name("medallion-daemon"), "--workspace", home / "workspace.yaml"]
     with (home / "log").open("ab") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -90,7 +96,7 @@ def looks(instance: dg.DagsterInstance) -> dict[str, int]:
 @pytest.mark.slow
 def test_a_sensor_looks_when_it_is_woken_and_whatever_else_is_said_changes_nothing(home: Path) -> None:
     with dg.DagsterInstance.from_config(str(home)) as instance, daemon(home) as process:
-        until(lambda: looks(instance) == {"sales": 1, "customers": 1, "paused": 1}, home)
+        until(lambda: looks(instance) == ONCE, home)
         stopped = states(instance)["paused"]
         instance.update_instigator_state(stopped.with_status(InstigatorStatus.STOPPED))
 
@@ -104,7 +110,7 @@ def test_a_sensor_looks_when_it_is_woken_and_whatever_else_is_said_changes_nothi
             wake(home, ["paused", "never heard of"])
         wake(home, ["customers"])
         until(lambda: looks(instance)["customers"] == 2, home)
-        assert looks(instance) == {"sales": 2, "customers": 2, "paused": 1}
+        assert looks(instance) == {**ONCE, "sales": 2, "customers": 2}
         assert states(instance)["paused"].status is InstigatorStatus.STOPPED
 
         process.send_signal(signal.SIGTERM)
@@ -116,13 +122,33 @@ def test_a_sensor_looks_when_it_is_woken_and_whatever_else_is_said_changes_nothi
 def test_a_daemon_that_was_killed_is_followed_by_one_that_hears(home: Path) -> None:
     with dg.DagsterInstance.from_config(str(home)) as instance:
         with daemon(home):
-            until(lambda: looks(instance) == {"sales": 1, "customers": 1, "paused": 1}, home)
+            until(lambda: looks(instance) == ONCE, home)
         wake(home, ["sales"])  # nobody hears it, and nothing fails
         with daemon(home):
             until(lambda: is_heard(home), home)
             wake(home, ["sales"])
             until(lambda: looks(instance)["sales"] == 2, home)
-            assert looks(instance) == {"sales": 2, "customers": 1, "paused": 1}
+            assert looks(instance) == {**ONCE, "sales": 2}
+
+
+@pytest.mark.slow
+def test_an_export_of_which_s3_tells_is_looked_for(home: Path) -> None:
+    with telling_bucket() as bucket, dg.DagsterInstance.from_config(str(home)) as instance:
+        queue = {"MEDALLION_EXPORT_EVENTS_QUEUE": bucket.queue_url, "MEDALLION_RAW_URL": f"s3://{BUCKET}/raw"}
+        with daemon(home, **bucket.environment, **queue):
+            until(lambda: looks(instance) == ONCE, home)
+            bucket.send("forged")
+            bucket.put("raw/shop/AWSDynamoDB/01735689600000-0000000a/manifest-summary.json")
+            until(lambda: looks(instance) == {**ONCE, "arrivals_shop": 2}, home)
+            until(lambda: bucket.bodies() == [], home)
+
+
+@pytest.mark.slow
+def test_a_setting_that_is_refused_is_the_only_thing_said(home: Path) -> None:
+    with daemon(home, MEDALLION_EXPORT_EVENTS_QUEUE="exports") as process:
+        assert process.wait(PATIENCE_SECONDS) == 1
+    (line,) = (home / "log").read_text().splitlines()
+    assert line.startswith("medallion-daemon: MEDALLION_EXPORT_EVENTS_QUEUE is no queue; expected: the URL of an SQS")
 
 
 def test_the_pause_ends_when_a_sensor_is_due_or_the_daemon_is_to_end() -> None:

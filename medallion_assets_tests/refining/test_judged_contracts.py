@@ -35,7 +35,7 @@ def with_column(table: Table, changed: Column) -> dict[str, Any]:
         (CUSTOMERS, with_column(CUSTOMERS, Column("customer_id", Text(), "", "c", nullable=True)), "not nullable"),
         (TRANSACTIONS, with_column(TRANSACTIONS, Column("note", Text(), "")), "none for note"),
         (TRANSACTIONS, {"partition_by": "quantity"}, "needs history=True"),
-        (TRANSACTIONS, {"partition_by": "transaction_at"}, "numbers of seconds since 1970 and binary values"),
+        (TRANSACTIONS, {"partition_by": "transaction_at"}, "partition by transaction_date, the business day"),
         (
             TRANSACTIONS,
             {"partition_by": "a day", **with_column(TRANSACTIONS, Column("a day", Date(), "", "day"))},

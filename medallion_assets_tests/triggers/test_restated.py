@@ -255,10 +255,12 @@ def test_a_build_that_is_read_after_silver_had_come_further_is_not_forgotten() -
 
 
 def test_nothing_is_built_for_ever_where_silver_comes_to_cover_less() -> None:
-    """As after a restored table: the build saw the later version, and is not surer with it."""
+    """As after a restored table: the build saw the later version, and is not surer with it; the next one may be."""
     ledger = advance(SALES, silver_changes=[SilverChange(version=3, days=[], covered_until=COVERED)])
     ledger = advance(ledger, gold_builds=[provisional(1, source_version=4)])
     assert to_build(ledger) == {}
+    again = SilverChange(version=5, days=[], covered_until=COVERED)
+    assert to_build(advance(ledger, silver_changes=[again])) == {day(0): 5}
 
 
 def test_an_as_of_day_that_was_not_complete_is_built_again_with_those_after_it() -> None:

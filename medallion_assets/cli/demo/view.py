@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from medallion_assets.cli.demo.home import PIPELINES
+from medallion_assets.cli.hints import to_type
 from medallion_assets.cli.terminal import command_line
 
 if TYPE_CHECKING:
@@ -104,12 +105,15 @@ def _next_commands(home: str) -> list[tuple[str, str]]:
     return [
         (f"export MEDALLION_HOME={shlex.quote(home)}", "what follows is about the demo"),
         (f"export MEDALLION_PIPELINES={shlex.quote(' '.join(PIPELINES))}", "its three pipelines"),
-        ("make ui", "the runs, assets and checks in the Dagster UI; beside it the dashboard and business figures"),
-        (".venv/bin/medallion verify", "prove the lakehouse: ledger, files, row counts"),
-        ('.venv/bin/medallion sql "from gold.mart_revenue"', "any question about any table"),
-        (".venv/bin/medallion quarantine show customer_transactions", "the bad rows and their reasons"),
-        (f".venv/bin/medallion exports verify {shlex.quote(f'{home}/raw-dynamodb-exports')}", "every export"),
-        (".venv/bin/medallion remove-demo", "lists all that lies there, asks, and removes it"),
+        (
+            to_type("ui", make="ui"),
+            "the runs, assets and checks in the Dagster UI; beside it the dashboard and business figures",
+        ),
+        (to_type("verify"), "prove the lakehouse: ledger, files, row counts"),
+        (to_type('sql "from gold.mart_revenue"'), "any question about any table"),
+        (to_type("quarantine show customer_transactions"), "the bad rows and their reasons"),
+        (to_type(f"exports verify {shlex.quote(f'{home}/raw-dynamodb-exports')}"), "every export"),
+        (to_type("remove-demo"), "lists all that lies there, asks, and removes it"),
     ]
 
 

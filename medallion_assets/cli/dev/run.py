@@ -34,7 +34,8 @@ from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.deriving.dbt.docs_place import FOLDER as DOCS
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.publisher import publishing_client
-from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings
+from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings, load_settings
+from medallion_assets.settings.places import EVENTS_QUEUE
 
 if TYPE_CHECKING:  # it loads Dagster, which a command that is refused need not wait for
     from medallion_assets.cli.dev.serving import PublishedAgain
@@ -118,7 +119,9 @@ def run_dev(
             variables[DBT_DOCS_URL] = docs_url
         pages = served_pages(replace(settings, ui_url=ui_url), port=pages_port(port))
         variables[PAGES_URL] = stack.enter_context(pages).url
-        everything = {**defaults, **environment, **variables, "MEDALLION_UI_URL": ui_url}
+        of_dev = {"MEDALLION_UI_URL": ui_url, EVENTS_QUEUE: ""}  # its messages are the deployment's alone
+        everything = {**defaults, **environment, **variables, **of_dev}
+        _expect_definitions(everything)
         process = stack.enter_context(_dagster_dev(port, everything, show, lock))
         _wait_until(lambda: _answers(ui_url), process)
         shown = {name: value for name, value in variables.items() if name not in (DBT_DOCS_URL, PAGES_URL)}
@@ -138,6 +141,17 @@ def run_dev(
             )
         )
         _wait_until(lambda: False, process)
+
+
+def _expect_definitions(environment: Mapping[str, str]) -> None:
+    """See that the definitions load before Dagster is started, which would show an empty UI and go on.
+
+    Raises:
+        PermanentError: a setting, a contract or an alert URL is refused.
+    """
+    from medallion_assets.definitions import build_defs
+
+    build_defs(load_settings(environment))
 
 
 def _publish_again(settings: Settings, dynamodb: EmbeddedDynamoDB) -> PublishedAgain:

@@ -13,14 +13,15 @@ from rich.text import Text
 
 from medallion_assets.cli.dev.log import DagsterLog, Line
 from medallion_assets.cli.dev.run import DevServer
+from medallion_assets.cli.hints import to_type
 from medallion_assets.cli.page_server import DASHBOARD
 from medallion_assets.cli.terminal import command_line
 from medallion_assets.cli.web_ui import WebUi
 
 NEXT = (
-    ("make sample-export", "new exports land; watch them come through to serving in the UI"),
-    (".venv/bin/medallion sample-export --bad-share 0.1", "one that the quality gate stops"),
-    (".venv/bin/medallion status", "how fresh everything is, and what went wrong"),
+    (to_type("sample-export", make="sample-export"), "new exports land; watch them come through to serving in the UI"),
+    (to_type("sample-export --bad-share 0.1"), "one that the quality gate stops"),
+    (to_type("status"), "how fresh everything is, and what went wrong"),
 )
 
 

@@ -32,6 +32,7 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.alert_direct import keep_or_send, send_directly, takes_no_writes, unwritable
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
+from medallion_assets.orchestration.wakes.event_notes import DO, EventNotes
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.cursors import Moment, dump_cursor, load_cursor
 
@@ -73,6 +74,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
         lake, now = lakehouse.lakehouse(), lakehouse.now()
         found = judge(facts_of(lake, context.instance, settings, now), now)
         try:
+            found += queue_alerts(context.instance, settings, now)
             found += skipped_days(context.instance, lakehouse.catalog, settings, now)
             fresh = keep_or_send(lake, context.instance, settings, found, now)
         except LAKEHOUSE_ERRORS as error:
@@ -172,6 +174,15 @@ def skipped_days(instance: dg.DagsterInstance, catalog: Catalog, settings: Setti
         closing, first_day = day_to_close(now), settings.first_day
         if missed := unclosed_days(instance, last, closing, first_day=first_day, limit=KEPT_DAYS - 1):
             yield days_skipped(last.name, missed)
+
+
+def queue_alerts(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> Iterator[Alert]:
+    """The alert that the queue of export events has not answered for a while, once a day."""
+    note, moment = EventNotes(instance.run_storage).read() if settings.events_queue else None, now.timestamp()
+    if note is None or not (problem := note.problem_at(moment)) or note.seconds_at(moment) <= RULES_SECONDS:
+        return
+    key, where = f"export_events/{now.date()}", settings.events_queue
+    yield Alert(key=key, kind="failure", what=problem, where=where, do=DO)
 
 
 def running_stages(instance: dg.DagsterInstance, catalog: Catalog) -> Iterator[RunningStage]:

@@ -21,6 +21,7 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
+from medallion_assets.orchestration.sensors.cadence import arrivals_every
 from medallion_assets.orchestration.sensors.names import file_arrival
 from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
@@ -57,6 +58,7 @@ def arrival_sensor(
         name=file_arrival(loaded.table),
         description=f"Asks for {subject.of.path} when complete exports below <raw>/{subject.of.short_name} are not in.",
         status=status,
+        every_seconds=arrivals_every(timers, settings),
     )
 
 

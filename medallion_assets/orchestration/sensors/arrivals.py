@@ -21,7 +21,7 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors import names
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor, arrival_subject
 from medallion_assets.orchestration.sensors.asking import Look, Subject
-from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS, minimum_interval
+from medallion_assets.orchestration.sensors.cadence import arrivals_every, minimum_interval
 from medallion_assets.orchestration.sensors.watching import watch_bronze
 from medallion_assets.settings import Settings
 from medallion_assets.stages.figures import cut
@@ -98,7 +98,7 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
     @dg.sensor(
         name=names.arrivals(pipeline),
         job_name=pipeline.job(INGEST_AND_REFINE),
-        minimum_interval_seconds=minimum_interval(EVERY_SECONDS),
+        minimum_interval_seconds=minimum_interval(arrivals_every(AT_ONCE, settings)),
         default_status=sensor_status(settings),
         description=f"Asks for one run of all of {', '.join(subjects)} that have complete exports which are not in.",
     )

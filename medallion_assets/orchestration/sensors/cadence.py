@@ -12,6 +12,7 @@ A sensor that is woken (wakes) is looked at in between.
 from __future__ import annotations
 
 from medallion_assets.contracts.policies import AT_ONCE, Timers
+from medallion_assets.settings import Settings
 
 LOOP_SECONDS = 5
 """Dagster's daemon comes round no oftener."""
@@ -27,6 +28,11 @@ NET_SECONDS = 30
 def woken_every(timers: Timers) -> int:
     """How often a sensor is looked at that is woken: seldom, unless it has to see that the time of a timer is over."""
     return NET_SECONDS if timers == AT_ONCE else EVERY_SECONDS
+
+
+def arrivals_every(timers: Timers, settings: Settings | None) -> int:
+    """How often a sensor looks for what has arrived: as one that is woken, where a queue tells of new exports."""
+    return woken_every(timers) if settings is not None and settings.events_queue else EVERY_SECONDS
 
 
 def minimum_interval(every_seconds: int) -> int:

@@ -6,6 +6,7 @@ Does not: what they find.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from medallion_assets.orchestration.wakes.messages import wake
 from medallion_assets.refining.bronze import bronze_table
 
 TOGETHER_SECONDS = 1.0
-"""Gold is looked at so long after its source was written: what another run writes meanwhile is the same request."""
+"""While another run writes its source too, Gold is looked at so much later: what that writes is the same request."""
+LOG = logging.getLogger(__name__)
 
 
 def wake_downstream(instance: dg.DagsterInstance, catalog: Catalog, run: dg.DagsterRun, written: Table) -> None:
@@ -28,8 +30,9 @@ def wake_downstream(instance: dg.DagsterInstance, catalog: Catalog, run: dg.Dags
     Of a run of a whole job nobody says what it makes: then a sensor sees that it is at work, and looks for nothing.
     """
     home, made_here = Path(instance.root_directory), run.asset_selection or ()
-    wake(home, list(gold_sensors(catalog, written)), after_seconds=TOGETHER_SECONDS)
     wake(home, [table_update(table) for table in made_from(catalog, written) if asset_key(table) not in made_here])
+    if golden := list(gold_sensors(catalog, written)):
+        wake(home, golden, after_seconds=TOGETHER_SECONDS if _others_write(instance, run, written) else 0)
 
 
 def gold_sensors(catalog: Catalog, written: Table) -> Iterator[str]:
@@ -47,3 +50,14 @@ def made_from(catalog: Catalog, written: Table) -> Iterator[Table]:
     for derived in catalog.derived:
         if any(source.name == written.name for source in derived.sources):
             yield derived.table
+
+
+def _others_write(instance: dg.DagsterInstance, run: dg.DagsterRun, written: Table) -> bool:
+    """Whether another run that is at work may write the same table; of a run of a whole job nobody says."""
+    try:
+        at_work = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    except Exception:  # the stage is done, whatever it is
+        LOG.exception("nobody can tell which other runs write %s", written.name)
+        return True
+    others = [other.asset_selection for other in at_work if other.run_id != run.run_id]
+    return any(selected is None or asset_key(written) in selected for selected in others)

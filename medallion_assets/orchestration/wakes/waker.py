@@ -84,7 +84,7 @@ class Waker:
     def look(self, now: float) -> None:
         """Decide about the wakes that are pending at `now` (UNIX seconds)."""
         try:
-            states = self._instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
+            states = states_of_sensors(self._instance)
             due = self._pending.decide({state.instigator_name: looks_of(state) for state in states}, now)
             make_due(self._instance, states, due, now)
         except Exception:
@@ -93,6 +93,11 @@ class Waker:
             return
         if due:
             self._come_round()
+
+
+def states_of_sensors(instance: dg.DagsterInstance) -> list[InstigatorState]:
+    """The stored states of all sensors that ever looked."""
+    return list(instance.all_instigator_state(instigator_type=InstigatorType.SENSOR))
 
 
 def make_due(

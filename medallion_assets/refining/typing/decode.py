@@ -112,23 +112,24 @@ def _texts_hash(texts: pl.DataFrame, columns: list[Column], table: Table) -> lis
 def _reason_lists(
     texts: pl.DataFrame, values: pl.DataFrame, columns: list[Column], table: Table, source: Source
 ) -> list[pl.Series]:
-    """`_reasons` and `_reason_columns`; only the rows that may have one are asked why."""
+    """`_reasons` and `_reason_columns`; only rows and columns that may have one are asked why."""
     asked = texts.with_columns(values.select(pl.all().name.prefix("_typed:")))
-    is_suspect = asked.select(
-        pl.any_horizontal(
-            pl.col("_verdict").is_not_null(),
-            pl.col("_typed:_sequence_micros").is_null(),
-            _is_outside_window(source),
-            *(suspect(column, pl.col(f"_typed:{column.name}")) & _is_asked(column, table) for column in columns),
-        )
-    ).to_series()
-    few = asked.filter(is_suspect)
-    if few.is_empty():  # the usual block: nobody need be asked
-        return [spread(pl.Series(name, [], dtype=LIST), is_suspect) for name in _LISTS]
-    of_columns = few.select(
-        pl.when(_is_asked(column, table)).then(reasons(few, column)).alias(column.name) for column in columns
+    is_odd = pl.any_horizontal(
+        pl.col("_verdict").is_not_null(), pl.col("_typed:_sequence_micros").is_null(), _is_outside_window(source)
     )
-    of_record = few.select(
+    suspects = asked.select(
+        is_odd.alias("_record"),
+        *(
+            (suspect(column, pl.col(f"_typed:{column.name}")) & _is_asked(column, table)).alias(column.name)
+            for column in columns
+        ),
+    )
+    is_suspect = suspects.select(pl.any_horizontal(pl.all())).to_series()
+    few = asked.filter(is_suspect)
+    if few.is_empty():  # nobody need be asked
+        return [spread(pl.Series(name, [], dtype=LIST), is_suspect) for name in _LISTS]
+    columns = [column for column in columns if suspects[column.name].any()]
+    of_record = (
         pl.concat_list(
             "_verdict",
             pl.when(_IS_READ & pl.col("_typed:_sequence_micros").is_null())
@@ -139,13 +140,18 @@ def _reason_lists(
         .list.drop_nulls()
         .alias("_of_record")
     )
+    found = few.select(
+        of_record,
+        *(pl.when(_is_asked(column, table)).then(reasons(few, column)).alias(column.name) for column in columns),
+    )
+    nothing = pl.lit(None, pl.String)  # where no column is asked
     of_column = [pl.when(pl.col(column.name).is_not_null()).then(pl.lit(column.name)) for column in columns]
     no_column = pl.col("_of_record").list.eval(pl.lit(None, pl.String))
-    lists = of_columns.hstack(of_record).select(
-        pl.concat_list(pl.concat_list(column.name for column in columns).list.drop_nulls(), "_of_record").alias(
-            "_reasons"
-        ),
-        pl.concat_list(pl.concat_list(of_column).list.drop_nulls(), no_column).alias("_reason_columns"),
+    lists = found.select(
+        pl.concat_list(
+            pl.concat_list(nothing, *(column.name for column in columns)).list.drop_nulls(), "_of_record"
+        ).alias("_reasons"),
+        pl.concat_list(pl.concat_list(nothing, *of_column).list.drop_nulls(), no_column).alias("_reason_columns"),
     )
     return [spread(lists[name], is_suspect) for name in _LISTS]
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
+from medallion_assets.contracts.texts import all_match
 
 TIMESTAMP_MALFORMED = "timestamp_malformed"
 TIMESTAMP_WITHOUT_ZONE = "timestamp_without_zone"
@@ -35,6 +36,8 @@ _ZONED = f"^{_DATE}T{_TIME}{_ZONE}$"
 _SQL_SECONDS = f"^{_DATE} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] UTC$"
 _SECONDS = len("2025-01-01T00:00:00")
 _WITH_MILLISECONDS = len("2025-01-01T00:00:00.000Z")
+_MILLISECONDS = rf"{_DATE}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{{3}}Z"
+"""The usual spelling."""
 _MICROSECOND_DIGITS = 6
 
 
@@ -97,6 +100,18 @@ def business_dates(moment: pl.Expr) -> pl.Expr:
 
 def _moments(text: pl.Series) -> pl.Series:
     """The moments that the texts name, whatever their range; null where a text is malformed or has no zone."""
+    is_usual = (text.str.len_bytes() == _WITH_MILLISECONDS) & ~text.str.starts_with(_NO_YEAR)
+    usual = pl.select(pl.when(is_usual).then(text)).to_series()
+    if not all_match(usual, _MILLISECONDS, length=_WITH_MILLISECONDS):
+        return _moments_of_any(text)
+    found = usual.str.to_datetime("%Y-%m-%dT%H:%M:%S.%3fZ", time_unit="us", strict=False)
+    found = found.dt.replace_time_zone("UTC").alias(text.name)
+    others = (~is_usual).arg_true()
+    return found.scatter(others, _moments_of_any(text[others])) if others.len() else found
+
+
+def _moments_of_any(text: pl.Series) -> pl.Series:
+    """The same, of any spellings."""
     is_moment = text.str.contains(_ZONED) & ~text.str.starts_with(_NO_YEAR)
     is_utc = is_moment & text.str.ends_with("Z")
     found = _utc_moments(pl.select(pl.when(is_utc).then(text)).to_series())
@@ -110,14 +125,10 @@ def _moments(text: pl.Series) -> pl.Series:
 
 
 def _utc_moments(text: pl.Series) -> pl.Series:
-    """For texts that end in Z and are well-formed.
+    """For texts that end in Z and are well-formed: seconds and their fraction are parsed apart.
 
-    The usual ones have milliseconds. Of others the seconds and their fraction are parsed apart: parsing the whole of
-    any length would take three times as long.
+    Parsing the whole of any length would take three times as long.
     """
-    if (text.str.len_bytes() == _WITH_MILLISECONDS).all():
-        parsed = text.str.to_datetime("%Y-%m-%dT%H:%M:%S.%3fZ", time_unit="us", strict=False)
-        return parsed.dt.replace_time_zone("UTC")
     seconds = text.str.slice(0, _SECONDS).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False)
     fraction = text.str.slice(_SECONDS + 1).str.strip_chars_end("Z").str.pad_end(_MICROSECOND_DIGITS, "0")
     micros = seconds.dt.timestamp("us") + fraction.cast(pl.Int64)

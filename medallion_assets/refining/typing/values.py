@@ -7,6 +7,8 @@ Does not: the grammars (refining.typing.numbers, refining.typing.timestamps), co
 
 from __future__ import annotations
 
+from string import ascii_lowercase, ascii_uppercase
+
 import polars as pl
 
 from medallion_assets.contracts.source import WRONG_TYPE, wrong
@@ -20,6 +22,7 @@ from medallion_assets.contracts.table import (
     Text,
     TimestampUtc,
 )
+from medallion_assets.contracts.texts import BEYOND_ASCII, any_has
 from medallion_assets.refining.typing.numbers import number_reasons, numbers
 from medallion_assets.refining.typing.timestamps import (
     date_reasons,
@@ -33,11 +36,10 @@ from medallion_assets.refining.typing.timestamps import (
 MISSING = "missing"
 ASCII_WHITESPACE = " \t\n\r\x0b\x0c"
 
-_BEYOND_ASCII = "\x80-\U0010ffff"
 _TO_CHANGE = {
-    None: f"[{ASCII_WHITESPACE}]",
-    "upper": f"[{ASCII_WHITESPACE}a-z{_BEYOND_ASCII}]",
-    "lower": f"[{ASCII_WHITESPACE}A-Z{_BEYOND_ASCII}]",
+    None: ASCII_WHITESPACE.encode(),
+    "upper": f"{ASCII_WHITESPACE}{ascii_lowercase}".encode() + BEYOND_ASCII,
+    "lower": f"{ASCII_WHITESPACE}{ascii_uppercase}".encode() + BEYOND_ASCII,
 }
 """By the case of a text: what is in all that are changed by trimming or by the case, and perhaps in others."""
 
@@ -111,10 +113,8 @@ def _texts(text: pl.Series, kind: Text) -> pl.Series:
 
 
 def _are_as_they_should_be(text: pl.Series, kind: Text) -> bool:
-    """Whether no text is empty, or has a character that may have to go: looked for in all at once, as few have one."""
-    if kind.case == "title" or (text == "").any():
-        return False
-    return not text.str.join("").str.contains(_TO_CHANGE[kind.case]).item()
+    """Whether no text is empty, or has a character that may have to go."""
+    return kind.case != "title" and not (text == "").any() and not any_has(text, _TO_CHANGE[kind.case])
 
 
 def _with_stand_in(values: pl.Series, frame: pl.DataFrame, column: Column) -> pl.Series:

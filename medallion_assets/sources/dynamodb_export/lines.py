@@ -69,7 +69,7 @@ class LineReader:
                 rows = rows.filter(~has_shape)
         parts.append(self._read_exactly(rows))
         filled = [part for part in parts if part.height] or parts[:1]
-        return (filled[0] if len(filled) == 1 else pl.concat(filled).sort("_row")).drop("_row")
+        return (filled[0] if len(filled) == 1 else _in_order(pl.concat(filled))).drop("_row")
 
     def _read_fast(self, rows: pl.DataFrame, shape: Shape) -> list[pl.DataFrame]:
         pieces = list(_decode(rows["_line"], shape.schema(self._attributes, self._unknown), CHUNK_LINES))
@@ -133,6 +133,20 @@ class LineReader:
             columns[attribute.column] = pl.Series([value[n] for value in values], dtype=pl.String)
             columns[wrong(attribute.column)] = pl.Series([is_wrong[n] for is_wrong in wrongs], dtype=pl.Boolean)
         return pl.DataFrame(columns)
+
+
+def _in_order(read: pl.DataFrame) -> pl.DataFrame:
+    """The rows by `_row`; most columns say nothing, and stay as they are."""
+    order = read["_row"].arg_sort()
+    return pl.DataFrame([column if _says_nothing(column) else column.rechunk()[order] for column in read])
+
+
+def _says_nothing(column: pl.Series) -> bool:
+    if column.dtype == pl.Boolean:
+        return not (column.has_nulls() or column.any())
+    if isinstance(column.dtype, pl.List):
+        return not (column.has_nulls() or (column.list.len() > 0).any())
+    return column.null_count() == column.len()
 
 
 def _decode(lines: pl.Series, schema: pl.Struct, size: int) -> Iterator[tuple[int, pl.Series | None]]:

@@ -21,6 +21,8 @@ ROOT = "AWSDynamoDB"
 SUMMARY_NAME = "manifest-summary.json"
 STARTED_NAME = "_started"
 FILE_LIST_NAME = "manifest-files.json"
+MANIFESTS = "manifest-"
+"""What the names of the files begin with that an export ends with."""
 CHECKSUM_SUFFIXES = (".md5", ".checksum")
 """Real exports write `.md5`; AWS's documentation says `.checksum`."""
 JSON_FORMAT = "DYNAMODB_JSON"

@@ -19,6 +19,7 @@ from typing import Self
 import polars as pl
 
 from medallion_assets.contracts.source import wrong
+from medallion_assets.contracts.texts import any_has
 from medallion_assets.sources.dynamodb_export.record import Attribute, Record, RecordReader
 
 MOST_TEMPLATES = 8
@@ -29,8 +30,9 @@ _END = '"}'
 """What ends a hole, and nothing else in a line: a string that is the last of its object."""
 _MARK = "\x7f"
 """Stands around the number of a hole where a template is read; JSON allows it in strings only."""
-_ESCAPED = r'["\x00-\x1f]'
-"""What JSON escapes in a string, beside the backslash: a line with that is no template's anyway."""
+_ESCAPED = b'"\\' + bytes(range(0x20))
+"""What JSON has in a string as an escape, and what begins one."""
+_ESCAPED_PATTERN = r'["\\\x00-\x1f]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,8 @@ class Template:
         return pl.all_horizontal(is_end, *parts).fill_null(value=False)
 
     def strings(self) -> list[pl.Expr]:
-        """What stands in the holes."""
-        return [pl.col(_part(n)).str.strip_prefix(text) for n, text in enumerate(self.before)]
+        """What stands in the holes of lines that fit."""
+        return [pl.col(_part(n)).str.slice(len(text)) for n, text in enumerate(self.before)]
 
     def columns(self, attributes: Sequence[Attribute]) -> list[pl.Expr]:
         """What a line says (`lines.LineReader.read`), from its strings."""
@@ -93,15 +95,14 @@ class Templates:
         if not self.templates:
             return [], rows
         most = max(template.holes for template in self.templates)
-        has_escapes = rows["_line"].str.contains("\\", literal=True)
         cut = rows.select(pl.col("_line").str.split_exact(_END, most + 1)).unnest("_line")
         cut = cut.rename(dict(zip(cut.columns, map(_part, range(most + 2)), strict=True)))
         cut.insert_column(0, rows["_row"])
         parts = []
         for template in self.templates:
-            fits = cut.select(template.fits()).to_series() & ~has_escapes
-            found = cut.filter(fits).select("_row", *template.strings())
-            found = found.filter(~_needs_escapes(found.drop("_row")))
+            found = cut.filter(template.fits()).select("_row", *template.strings())
+            if odd := _with_escapes(found.drop("_row")):
+                found = found.filter(~pl.any_horizontal(pl.col(odd).str.contains(_ESCAPED_PATTERN)))
             parts.append(found.select("_row", *template.columns(self.attributes)))
         read = pl.concat([part["_row"] for part in parts])
         return parts, rows.filter(~rows["_row"].is_in(read.implode()))
@@ -131,8 +132,6 @@ def _template(before: tuple[str, ...], after: str, exact: RecordReader) -> Templ
     return Template(before, after, record) if record.verdict is None else None
 
 
-def _needs_escapes(strings: pl.DataFrame) -> pl.Series:
-    """Which rows have a string that JSON would have escaped: looked for in all at once, for hardly any has one."""
-    odd = [column for column in strings if column.str.join("").str.contains(_ESCAPED).item()]
-    never = pl.repeat(value=False, n=strings.height, dtype=pl.Boolean, eager=True)
-    return strings.select(pl.any_horizontal(never, *(column.str.contains(_ESCAPED) for column in odd))).to_series()
+def _with_escapes(strings: pl.DataFrame) -> list[str]:
+    """The columns with a string that JSON would have escaped."""
+    return [column.name for column in strings if any_has(column, _ESCAPED)]

@@ -9,7 +9,7 @@ import pytest
 
 from medallion_assets.cli.dev import child
 from medallion_assets.cli.dev.child import AGAIN_SECONDS, started_again
-from medallion_assets_tests.orchestration.runs.launching import wait_until
+from medallion_assets_tests.services.waiting import wait_until
 
 
 def running() -> set[psutil.Process]:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,9 +28,9 @@ from medallion_assets_tests.orchestration.remote.remote_graph import (
     settings_of,
 )
 from medallion_assets_tests.services.processes import REPOSITORY
+from medallion_assets_tests.services.waiting import SECONDS, wait_until
 
 pytestmark = pytest.mark.slow
-PATIENCE_SECONDS = 180
 WAITS = """
 until = time.monotonic() + 300
 while not os.path.exists(os.environ['GO_ON']) and time.monotonic() < until:
@@ -79,15 +78,6 @@ def dagster(home: Path, compute: dict[str, Any], url: str = "") -> Iterator[subp
         process.wait()
 
 
-def wait_until(happens: Callable[[], Any]) -> Any:
-    """What comes true in another process."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not (found := happens()):
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    return found
-
-
 def messages(home: Path) -> list[Path]:
     return sorted(home.glob("lakehouse/operations/remote/*/*/*/message-*.json"))
 
@@ -101,7 +91,7 @@ def attempts_of(home: Path) -> set[str]:
 
 def opened(home: Path) -> dict[str, Any]:
     """How the remote process named itself in its first message."""
-    (first,) = wait_until(lambda: messages(home)[:1])
+    (first,) = wait_until(lambda: messages(home)[:1], "it has said something")
     extras: dict[str, Any] = json.loads(first.read_bytes())["params"]["extras"]
     return extras
 
@@ -121,8 +111,8 @@ def test_a_step_that_is_ended_ends_its_process(
     with dagster(tmp_path, compute) as running:
         process = psutil.Process(opened(tmp_path)["pid"])
         running.send_signal(told)
-        running.wait(PATIENCE_SECONDS)
-        process.wait(PATIENCE_SECONDS)
+        running.wait(SECONDS)
+        process.wait(SECONDS)
     (row,) = read_attempts(graph.lakehouse).to_dicts()
     assert (row["outcome"], row["attempt"]) == ("canceled", 1)
     assert attempts_of(tmp_path) == {"1"}
@@ -139,8 +129,8 @@ def test_a_step_that_is_ended_ends_a_process_that_no_signal_reaches(
     with dagster(tmp_path, compute) as running:
         process = psutil.Process(opened(tmp_path)["pid"])
         running.send_signal(signal.SIGTERM)
-        running.wait(PATIENCE_SECONDS)
-        process.wait(PATIENCE_SECONDS)
+        running.wait(SECONDS)
+        process.wait(SECONDS)
     assert attempts_of(tmp_path) == {"1"}
 
 
@@ -148,9 +138,9 @@ def test_a_step_that_is_ended_ends_a_process_that_no_signal_reaches(
 def test_a_step_that_is_ended_cancels_its_job(tmp_path: Path, service: str) -> None:
     compute = {"silver": service, **service_settings(service)}
     with job_server() as server, dagster(tmp_path, compute, server.url) as running:
-        wait_until(lambda: "look" in server.calls)
+        wait_until(lambda: "look" in server.calls, "the job is looked at")
         running.send_signal(signal.SIGTERM)
-        running.wait(PATIENCE_SECONDS)
+        running.wait(SECONDS)
         (job,) = server.jobs.values()
         assert server.canceled == [job.id]
 
@@ -168,7 +158,7 @@ def test_after_a_kill_the_run_goes_on_with_the_same_job(
     with job_server(launch=_launch(tmp_path)) as server:
         graph = _at(tmp_path, dagster_instance, compute, monkeypatch, server)
         with dagster(tmp_path, compute, server.url) as killed:
-            wait_until(lambda: "look" in server.calls)
+            wait_until(lambda: "look" in server.calls, "the job is looked at")
             killed.kill()
             killed.wait()
         (noted,) = tmp_path.glob("lakehouse/operations/remote/*/*/*/job.json")
@@ -213,7 +203,7 @@ def test_a_process_that_died_with_its_dagster_is_followed_by_another(
         killed.kill()
         killed.wait()
     process.kill()
-    wait_until(lambda: not process.is_running())
+    wait_until(lambda: not process.is_running(), "it has ended")
     (tmp_path / "go_on").touch()
     run = graph.run(TRANSACTIONS, tags={"dagster/root_run_id": root_of(tmp_path)})
     assert run.failure == "the second"

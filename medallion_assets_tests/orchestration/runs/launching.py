@@ -5,8 +5,7 @@ Belongs here: what the tests of launching, watching and ending runs share. Does 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +20,9 @@ from medallion_assets.orchestration.runs.locks import end_workers, noted
 from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.runs import run_jobs
+from medallion_assets_tests.services.waiting import SECONDS, wait_until
 
 LAUNCHER = {"module": "medallion_assets.orchestration.runs.launcher", "class": "WatchedRunLauncher"}
-SECONDS = 120.0
-"""A bound for a busy machine, not an expectation."""
-POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -127,14 +124,6 @@ def launching(folder: Path, settings: Mapping[str, object] | None = None) -> Ite
         finally:
             end_workers(folder_of(instance))
             psutil.wait_procs(one.processes, timeout=SECONDS)
-
-
-def wait_until(ready: Callable[[], object], what: str) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + SECONDS
-    while not ready():
-        assert time.monotonic() < deadline, f"not within {SECONDS:g} s: {what}"
-        time.sleep(POLL_SECONDS)
 
 
 def health(runs: Launching, run_id: str) -> tuple[WorkerStatus, str | None]:

@@ -21,10 +21,11 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs import launcher as run_launcher
 from medallion_assets.orchestration.runs.locks import Hold, RunLockError, is_held, known_runs, noted, take
 from medallion_assets.orchestration.runs.whereabouts import folder_of
-from medallion_assets_tests.orchestration.runs.launching import Launching, health, launching, wait_until
+from medallion_assets_tests.orchestration.runs.launching import Launching, health, launching
 from medallion_assets_tests.orchestration.runs.test_processes import gone
 from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.postgres import PostgresServer
+from medallion_assets_tests.services.waiting import wait_until
 
 Status = dg.DagsterRunStatus
 

@@ -13,9 +13,10 @@ import pytest
 
 from medallion_assets.orchestration.runs.locks import noted
 from medallion_assets.orchestration.runs.whereabouts import folder_of
-from medallion_assets_tests.orchestration.runs.launching import Launching, wait_until
+from medallion_assets_tests.orchestration.runs.launching import Launching
 from medallion_assets_tests.orchestration.runs.run_jobs import breaking
 from medallion_assets_tests.orchestration.runs.test_processes import gone
+from medallion_assets_tests.services.waiting import wait_until
 
 Type = dg.DagsterEventType
 Status = dg.DagsterRunStatus

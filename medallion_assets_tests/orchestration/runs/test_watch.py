@@ -15,8 +15,9 @@ from medallion_assets.orchestration.runs.locks import is_held, known_runs, take
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS
 from medallion_assets.orchestration.runs.watch import GRACE_SECONDS, LEAVING_SECONDS, UNREPORTED_SECONDS, look
 from medallion_assets.orchestration.runs.whereabouts import Whereabouts, folder_of, kind_of_end
-from medallion_assets_tests.orchestration.runs.launching import Launching, launching, wait_until
+from medallion_assets_tests.orchestration.runs.launching import Launching, launching
 from medallion_assets_tests.orchestration.runs.test_processes import gone
+from medallion_assets_tests.services.waiting import wait_until
 
 Status = dg.DagsterRunStatus
 

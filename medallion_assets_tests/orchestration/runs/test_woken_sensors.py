@@ -8,7 +8,8 @@ import dagster as dg
 import pytest
 
 from medallion_assets.orchestration.wakes.messages import LONGEST_BYTES, Message, is_heard, listen, read
-from medallion_assets_tests.orchestration.runs.launching import SECONDS, Launching, launching
+from medallion_assets_tests.orchestration.runs.launching import Launching, launching
+from medallion_assets_tests.services.waiting import SECONDS
 
 
 @pytest.mark.slow

@@ -22,9 +22,11 @@ from medallion_assets.orchestration.sensors.alerts import (
     facts_of,
     is_quiet,
     outcome_sensors,
+    queue_alerts,
     running_stages,
     skipped_days,
 )
+from medallion_assets.orchestration.wakes.event_notes import EventNotes
 from medallion_assets.settings import load_settings
 from medallion_assets.triggers.cursors import dump_cursor
 from medallion_assets_tests.graph import Graph
@@ -59,6 +61,27 @@ def test_the_rules_raise_what_they_find_once(lakehouse: Lakehouse, dagster_insta
     assert [one["what"] for one in read_alerts(lakehouse, since=NOW.date()).to_dicts()] == [
         f"{SILVER} failed: the network broke"
     ]
+
+
+def test_a_queue_that_has_not_answered_for_a_while_is_an_alert_a_day(dagster_instance: dg.DagsterInstance) -> None:
+    queue = {"MEDALLION_EXPORT_EVENTS_QUEUE": "https://sqs.test/1/exports", "MEDALLION_RAW_URL": "s3://exports/raw"}
+    settings, notes = load_settings(queue), EventNotes(dagster_instance.run_storage)
+
+    def alerts(seconds: float) -> list[str]:
+        now = NOW + timedelta(seconds=seconds)
+        assert list(queue_alerts(dagster_instance, load_settings({}), now)) == []
+        return [alert.what for alert in queue_alerts(dagster_instance, settings, now)]
+
+    assert alerts(0) == [], "a daemon that has just been started has noted nothing yet"
+    notes.note("", NOW.timestamp())
+    assert alerts(300) == []
+    assert alerts(301) == ["the daemon has not asked the queue for 301 s"]
+    notes.note("AccessDenied", NOW.timestamp() + 301)
+    assert alerts(302) == []
+    notes.note("AccessDenied", NOW.timestamp() + 602)
+    assert alerts(602) == ["AccessDenied"]
+    (alert,) = queue_alerts(dagster_instance, settings, NOW + timedelta(seconds=602))
+    assert (alert.key, alert.kind) == (f"export_events/{NOW.date()}", "failure")
 
 
 def test_runs_that_dagster_knows_are_left_to_their_end(graph: Graph, lakehouse: Lakehouse) -> None:

@@ -57,10 +57,11 @@ def test_a_refused_export_is_asked_for_again_when_its_files_change(graph: Graph)
 
 def test_exports_of_another_table_are_passed_for_good(graph: Graph) -> None:
     place, sensor = landing(graph), sensing(graph)
-    foreign = place.full("a", table_name="orders")
+    own = place.full("b")
+    foreign = place.full("a", at=AT + HOUR, table_name="orders")
     load(sensor)
     assert sensor.tick(5) is None
-    assert json.loads(sensor.cursor or "")["position"] == foreign.export_id
+    assert json.loads(sensor.cursor or "")["position"] == foreign.export_id > own.export_id
 
 
 def test_a_late_copy_with_an_older_id_is_found_by_the_whole_listing(graph: Graph) -> None:

@@ -16,6 +16,7 @@ from dagster._daemon.sensor import MIN_INTERVAL_LOOP_TIME, is_under_min_interval
 
 from medallion_assets.definitions import build_defs
 from medallion_assets.orchestration.sensors.cadence import LOOP_SECONDS, minimum_interval
+from medallion_assets.orchestration.sensors.names import ARRIVALS
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import REGION
 
@@ -74,6 +75,17 @@ def test_every_sensor_is_looked_at_in_each_round_that_it_is_due_in(
     for sensor in sensors(MEDALLION_TIMERS=timers):
         (due,) = [every for prefix, every in seconds.items() if sensor.name.startswith(prefix)]
         assert rounds_looked_in(sensor, lateness) == list(range(0, ROUNDS, due // LOOP_SECONDS)), sensor.name
+
+
+def test_where_a_queue_tells_of_exports_nobody_looks_for_them_in_each_round() -> None:
+    """But where timers keep them waiting: somebody has to see that the time is over."""
+    queue = {"MEDALLION_EXPORT_EVENTS_QUEUE": "https://sqs.test/1/exports", "MEDALLION_RAW_URL": "s3://exports/raw"}
+
+    def interval(timers: str) -> set[int]:
+        found = sensors(MEDALLION_TIMERS=timers, **queue)
+        return {sensor.min_interval_seconds for sensor in found if sensor.name.startswith(ARRIVALS)}
+
+    assert (interval("none"), interval("contract")) == ({minimum_interval(30)}, {minimum_interval(5)})
 
 
 def test_the_beat_is_the_daemons() -> None:

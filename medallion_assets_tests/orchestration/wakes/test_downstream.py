@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import dagster as dg
 import pytest
 
-from medallion_assets.contracts.catalog import Catalog, load_catalog
+from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.definitions import build_defs
 from medallion_assets.orchestration.reporting import asset_key
@@ -23,22 +22,15 @@ CATALOG = load_catalog(load_settings({}).pipelines)
 TRANSACTIONS, CUSTOMERS = CATALOG.loaded_tables
 BRONZE = bronze_table(TRANSACTIONS.short_name)
 ENRICHED = CATALOG.derived[0].table
+GOLD_SENSORS = [f"restated_{gold.table.short_name}" for gold in CATALOG.gold]
 
 
-class At:
-    """An instance of which nothing counts but its folder."""
-
-    def __init__(self, root_directory: Path) -> None:
-        self.root_directory = str(root_directory)
-
-
-def woken(home: Path, written: Table, made: Sequence[Table], catalog: Catalog = CATALOG) -> dict[str, float]:
+def woken(instance: dg.DagsterInstance, written: Table, made: Sequence[Table]) -> dict[str, float]:
     """The sensors that are woken by a table which a run of some tables has written, and after how many seconds."""
-    keys = frozenset(asset_key(table) for table in made)
-    run = dg.DagsterRun(job_name="refine", asset_selection=keys)
+    run = dg.DagsterRun(job_name="refine", asset_selection=frozenset(asset_key(table) for table in made))
     found = dict[str, float]()
-    with listen(home) as listener:
-        wake_downstream(cast("Any", At(home)), catalog, run, written)
+    with listen(Path(instance.root_directory)) as listener:
+        wake_downstream(instance, CATALOG, run, written)
         listener.setblocking(False)
         try:
             while message := read(listener.recv(LONGEST_BYTES)):
@@ -58,21 +50,46 @@ def woken(home: Path, written: Table, made: Sequence[Table], catalog: Catalog = 
     ],
 )
 def test_what_the_run_does_not_make_itself_is_woken(
-    tmp_path: Path, written: Table, made: list[Table], expected: dict[str, float]
+    dagster_instance: dg.DagsterInstance, written: Table, made: list[Table], expected: dict[str, float]
 ) -> None:
-    assert woken(tmp_path, written, made) == expected
+    assert woken(dagster_instance, written, made) == expected
 
 
-def test_gold_is_woken_by_its_source_a_moment_later_and_by_nothing_else(tmp_path: Path) -> None:
-    of_gold = {f"restated_{gold.table.short_name}": TOGETHER_SECONDS for gold in CATALOG.gold}
-    assert len(of_gold) == 2
-    assert woken(tmp_path, ENRICHED, [ENRICHED]) == of_gold
-    assert woken(tmp_path, CATALOG.gold[0].table, [CATALOG.gold[0].table]) == {}
+def test_gold_is_woken_by_its_source_and_by_nothing_else(dagster_instance: dg.DagsterInstance) -> None:
+    assert woken(dagster_instance, ENRICHED, [ENRICHED]) == dict.fromkeys(GOLD_SENSORS, 0)
+    assert woken(dagster_instance, CATALOG.gold[0].table, [CATALOG.gold[0].table]) == {}
 
 
-def test_there_is_a_sensor_of_every_name_that_is_woken(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("made", "status", "expected"),
+    [
+        ([TRANSACTIONS, ENRICHED], dg.DagsterRunStatus.STARTED, TOGETHER_SECONDS),
+        (None, dg.DagsterRunStatus.STARTED, TOGETHER_SECONDS),
+        ([TRANSACTIONS], dg.DagsterRunStatus.STARTED, 0),
+        ([ENRICHED], dg.DagsterRunStatus.NOT_STARTED, 0),
+    ],
+)
+def test_gold_waits_a_moment_for_another_run_that_is_about_to_write_its_source(
+    dagster_instance: dg.DagsterInstance, made: list[Table] | None, status: dg.DagsterRunStatus, expected: float
+) -> None:
+    selected = None if made is None else frozenset(asset_key(table) for table in made)
+    dagster_instance.add_run(dg.DagsterRun(job_name="refine", asset_selection=selected, status=status))
+    assert woken(dagster_instance, ENRICHED, [ENRICHED]) == dict.fromkeys(GOLD_SENSORS, expected)
+
+
+def test_a_database_that_does_not_answer_fails_no_stage_that_is_done(
+    dagster_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: object) -> None:
+        raise OSError("away")
+
+    monkeypatch.setattr(dagster_instance, "get_runs", away)
+    assert woken(dagster_instance, ENRICHED, [ENRICHED]) == dict.fromkeys(GOLD_SENSORS, TOGETHER_SECONDS)
+
+
+def test_there_is_a_sensor_of_every_name_that_is_woken(dagster_instance: dg.DagsterInstance) -> None:
     settings = load_settings({"AWS_DEFAULT_REGION": REGION})
     names = {sensor.name for sensor in build_defs(settings).sensors or ()}
     written = [*CATALOG.loaded_tables, *(bronze_table(table.short_name) for table in CATALOG.loaded_tables), ENRICHED]
     for table in written:
-        assert woken(tmp_path, table, [table]).keys() <= names
+        assert woken(dagster_instance, table, [table]).keys() <= names

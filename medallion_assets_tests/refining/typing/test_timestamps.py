@@ -120,6 +120,22 @@ def test_timestamps(text: str, expected: datetime | str) -> None:
     assert decoded(text) == [expected]
 
 
+def test_the_usual_spelling_beside_others() -> None:
+    """Most are parsed together: those of other forms and lengths are not, and none takes another's place."""
+    texts = [
+        "2025-02-01T10:00:00.123Z",
+        "2025-02-01T10:00:00Z",
+        "0000-02-01T10:00:00.123Z",
+        "2025-02-01T10:00:00.12+01:00",
+        "2025-02-30T10:00:00.123Z",
+        "none",
+        "2025-02-01T10:00:01.123Z",
+    ]
+    assert decoded(*texts) == [reference(text) for text in texts]
+    malformed = "2025-02-01T10:00:60.123Z"
+    assert decoded(*texts, malformed) == [reference(text) for text in (*texts, malformed)]
+
+
 def test_nothing_is_said_of_null() -> None:
     column, not_after = pl.Series("at", [None], dtype=pl.String), pl.Series([TO_AT], dtype=UTC_MICROS)
     assert timestamps(column, not_after=not_after).to_list() == [None]

@@ -17,7 +17,7 @@ import pytest
 from medallion_assets.orchestration.runs import worker
 from medallion_assets.orchestration.runs.forks.messages import NAME
 from medallion_assets_tests.orchestration.runs import run_jobs
-from medallion_assets_tests.orchestration.runs.launching import wait_until
+from medallion_assets_tests.services.waiting import wait_until
 
 MODULE = "medallion_assets.orchestration.runs.forks"
 

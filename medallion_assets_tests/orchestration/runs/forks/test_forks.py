@@ -21,8 +21,9 @@ from medallion_assets.orchestration.runs.forks.asking import NoForkError, expect
 from medallion_assets.orchestration.runs.locks import Hold, is_held, known_runs
 from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets_tests.orchestration.runs.forks.serving import fork_server, is_fork_of
-from medallion_assets_tests.orchestration.runs.launching import Launching, health, launching, wait_until
+from medallion_assets_tests.orchestration.runs.launching import Launching, health, launching
 from medallion_assets_tests.orchestration.runs.test_processes import gone
+from medallion_assets_tests.services.waiting import wait_until
 
 Status = dg.DagsterRunStatus
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("same_environment")]

@@ -12,7 +12,8 @@ import pytest
 from medallion_assets.orchestration.runs.locks import known_runs
 from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets_tests.orchestration.runs.forks.serving import fork_server, is_fork_of
-from medallion_assets_tests.orchestration.runs.launching import Launching, wait_until
+from medallion_assets_tests.orchestration.runs.launching import Launching
+from medallion_assets_tests.services.waiting import wait_until
 
 Status = dg.DagsterRunStatus
 LITTLE_MEMORY = {"POLARS_OVERRIDE_TOTAL_MEMORY_MB": "60", "POLARS_OOC_SPILL_MIN_BYTES": "1000"}

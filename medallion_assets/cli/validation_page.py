@@ -1,0 +1,26 @@
+"""How a validation looks in a terminal.
+
+Belongs here: layout and colour.
+Does not: what was found.
+"""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from medallion_assets.operations.validation import Validation
+
+
+def validation_page(found: Validation) -> RenderableType:
+    """The contracts that can be kept, then every column that no item fills."""
+    lines = []
+    for table, records in found.tables.items():
+        looked = (
+            f"looked for its columns in {records:,} records" if records else "no export of it is there to look into"
+        )
+        lines.append(Text(f"{table}: its contract can be kept; {looked}"))
+    for unfilled in found.unfilled:
+        words = f"{unfilled.table}: no record fills {unfilled.column} (source {unfilled.source}); {unfilled.do}"
+        lines.append(Text(words, style="bold red"))
+    return Group(*lines)

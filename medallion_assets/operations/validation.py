@@ -1,0 +1,115 @@
+"""Validation: whether contracts can be kept, and whether the items that there are fill their columns.
+
+Belongs here: what `medallion validate` answers, before a table is made or after.
+Does not: what a contract may say (contracts.table, refining.judged_contracts, which loading the definitions asks too).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import polars as pl
+from obstore.store import ObjectStore
+
+from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.source import BatchRefusedError, Found, Source, wrong
+from medallion_assets.contracts.table import Column, nearest
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.judged_contracts import judged
+from medallion_assets.refining.raw_place import RawPlace
+
+SAMPLE_FILES = 3
+SAMPLE_LINES = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfilled:
+    """A column that no record of the sample fills."""
+
+    table: str
+    column: str
+    source: str
+    do: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """The loaded tables whose contracts can be kept, each with how many records its columns were looked for in.
+
+    0: no export of it is there yet, and nobody can know.
+    """
+
+    tables: dict[str, int] = field(default_factory=dict)
+    unfilled: list[Unfilled] = field(default_factory=list)
+
+
+def validate(lakehouse: Lakehouse, raw_url: str) -> Validation:
+    """Look at every loaded table of the catalog. Nothing is made.
+
+    Raises:
+        PermanentError: a contract cannot be kept; it names the contract, the column, and the nearest right thing.
+        TransientError: a store did not answer.
+    """
+    answer = Validation()
+    for loaded in lakehouse.catalog.loaded:
+        table = judged(loaded.table)
+        lines = _sample(lakehouse, raw_url, loaded)
+        answer.tables[table.name] = lines.height
+        answer.unfilled.extend(_unfilled(loaded, lines))
+    return answer
+
+
+def _unfilled(loaded: Loaded, lines: pl.DataFrame) -> Iterator[Unfilled]:
+    if lines.is_empty():
+        return
+    table = loaded.table
+    texts = loaded.source.reader(table, lines["raw"]).read(lines)
+    items = texts.filter(pl.col("_verdict").is_null() & ~pl.col("_is_delete"))
+    unread = Counter(items["_unknown_attributes"].explode().drop_nulls())
+    for column in table.columns if items.height else ():
+        if column.source is None or items[column.name].is_not_null().any() or items[wrong(column.name)].any():
+            continue
+        yield Unfilled(table=table.name, column=column.name, source=column.source, do=_advice(column, unread))
+
+
+def _advice(column: Column, unread: Counter[str]) -> str:
+    source = str(column.source)
+    outer = source.partition(".")[0]
+    if outer != source and outer in unread:
+        return f"{outer} is an attribute of its own: what is within a map cannot be read; leave {column.name} out"
+    attributes = ", ".join(name for name, _ in unread.most_common(SAMPLE_FILES)) or "none"
+    return nearest(source, unread, otherwise=f"name an attribute that items have; not read so far: {attributes}")
+
+
+def _sample(lakehouse: Lakehouse, raw_url: str, loaded: Loaded) -> pl.DataFrame:
+    """Some records of what came last: of Bronze, else of the raw place; `raw`, `_source_file` and `_export_type`."""
+    bronze = lakehouse.find(bronze_table(loaded.table.short_name))
+    if bronze is not None and bronze.files.height:
+        return _of_bronze(bronze)
+    place = RawPlace.of(lakehouse, raw_url, loaded).open(list)
+    for found in [] if place is None else reversed(loaded.source.find(place).batches):
+        if place is not None and found.is_complete and (lines := _of_batch(place, found, loaded.source)) is not None:
+            return lines
+    return pl.DataFrame()
+
+
+def _of_batch(place: ObjectStore, found: Found, source: Source) -> pl.DataFrame | None:
+    """The first records of a batch; None of one that is refused, or has none."""
+    try:
+        delivery = source.read(place, found)
+        with closing(source.lines(place, delivery)) as frames:
+            frame = next(frames, None)
+    except BatchRefusedError:
+        return None
+    kind = pl.lit(str(delivery.batch.kind)).alias("_export_type")
+    return None if frame is None else frame.head(SAMPLE_LINES).select("raw", "_source_file", kind)
+
+
+def _of_bronze(bronze: Snapshot) -> pl.DataFrame:
+    newest = bronze.files.sort("partition._export_date")["path"].tail(SAMPLE_FILES)
+    lines = bronze.scan(paths=newest).select("raw", "_source_file", "_export_type")
+    return lines.tail(SAMPLE_LINES).collect(engine="streaming")

@@ -1,0 +1,109 @@
+"""Export events: a thread of the daemon that asks a queue what was created, and wakes the sensors of arrivals.
+
+Belongs here: what is worth a wake, and what follows when the queue does not answer.
+Does not: the queue and its messages (storage/object_events.py), or what has arrived, which the sensors find by listing.
+
+A message is deleted once its wake was said, whatever it says: the queue is this deployment's alone. So one that makes
+no sense holds up no other. One that was not deleted comes again, and is a look more. While the queue does not answer,
+the sensors are woken as often as they look without one; what is wrong is noted for health and alerts (event_notes.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Protocol
+
+import dagster as dg
+
+from medallion_assets.errors import MedallionError
+from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS
+from medallion_assets.orchestration.sensors.names import ARRIVALS
+from medallion_assets.orchestration.wakes.event_notes import EventNotes
+from medallion_assets.orchestration.wakes.messages import wake
+from medallion_assets.orchestration.wakes.waker import states_of_sensors
+from medallion_assets.sources.dynamodb_export.manifest import MANIFESTS, ROOT
+from medallion_assets.storage.object_events import Created, Message, created_in
+
+TOGETHER_SECONDS = 1.0
+"""An export ends with several files, of which each is an event: one look sees them."""
+LOG = logging.getLogger(__name__)
+
+
+class Receiving(Protocol):
+    """A queue of messages."""
+
+    def receive(self) -> list[Message]:
+        """The next messages; it may wait for them."""
+
+    def delete(self, messages: list[Message]) -> None:
+        """Delete some that were received together."""
+
+
+class ExportEvents:
+    """Wakes sensors for exports below `raw_url` (`s3://bucket/prefix`) of which a queue tells."""
+
+    def __init__(self, instance: dg.DagsterInstance, queue: Receiving, raw_url: str) -> None:
+        self._instance = instance
+        self._queue = queue
+        self._raw_url = raw_url
+        self._notes = EventNotes(instance.run_storage)
+
+    def listen(self, stop: threading.Event) -> None:
+        """Ask again and again, until `stop` is set."""
+        while not stop.is_set():
+            if not self.ask():
+                stop.wait(EVERY_SECONDS)
+
+    def ask(self) -> bool:
+        """Ask once; whether the queue answered."""
+        problem = ""
+        try:
+            messages = self._queue.receive()
+            if worth_a_wake(messages, self._raw_url):
+                self._wake()
+            self._queue.delete(messages)
+        except MedallionError as error:
+            problem = str(error)
+            LOG.warning("exports are looked for every %d s: %s", EVERY_SECONDS, problem)
+            self._wake()
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+            LOG.exception("exports are looked for every %d s", EVERY_SECONDS)
+            self._wake()
+        self._note(problem)
+        return not problem
+
+    def _wake(self) -> None:
+        try:
+            states = states_of_sensors(self._instance)
+        except Exception:
+            LOG.exception("nobody is woken now; the sensors look at their own intervals")
+            return
+        names = [state.instigator_name for state in states if state.instigator_name.startswith(ARRIVALS)]
+        wake(Path(self._instance.root_directory), names, after_seconds=TOGETHER_SECONDS)
+
+    def _note(self, problem: str) -> None:
+        try:
+            self._notes.note(problem, time.time())
+        except Exception:
+            LOG.exception("how the queue is could not be noted")
+
+
+def worth_a_wake(messages: Collection[Message], raw_url: str) -> bool:
+    """Whether one of some messages tells of an object with which an export below a place may be complete."""
+    return any(may_complete(created, raw_url) for message in messages for created in created_in(message.body))
+
+
+def may_complete(created: Created, raw_url: str) -> bool:
+    """Whether an export, or a file that is one by itself, may be there now that an object is.
+
+    DynamoDB writes the data of an export first, then its manifests.
+    """
+    if not f"s3://{created.bucket}/{created.key}".startswith(f"{raw_url}/"):
+        return False
+    *folders, name = created.key.split("/")
+    return ROOT not in folders or name.startswith(MANIFESTS)

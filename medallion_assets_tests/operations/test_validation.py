@@ -1,0 +1,89 @@
+"""Validation: sources that no item has are named, in the exports that lie there or in what is loaded of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.pipeline import Loaded, Pipeline
+from medallion_assets.contracts.table import Column, Table, Text
+from medallion_assets.operations.validation import Unfilled, Validation, validate
+from medallion_assets.refining.load import ingest
+from medallion_assets.refining.refine import refine
+from medallion_assets.sources.dynamodb_export.manifest import ExportType
+from medallion_assets.sources.dynamodb_export.write import full_record, write_export
+from medallion_assets.storage.stores import open_store
+from medallion_assets_tests.pipeline import EXPORTS, NOW, lakehouse_at
+from medallion_assets_tests.refining.landing import AT
+
+ITEM = {
+    "id": {"S": "1"},
+    "assignee": {"M": {"name": {"S": "Ada"}}},
+    "titel": {"S": "door"},
+    "internal": {"S": "x"},
+}
+
+
+def declared(*columns: Column, left_out: tuple[str, ...] = ()) -> Loaded:
+    key = Column("id", Text(trim=False), "", source="id")
+    table = Table(
+        name="silver.tickets", description="", key=("id",), history=True, columns=(key, *columns), left_out=left_out
+    )
+    return Loaded(table=table, source=EXPORTS)
+
+
+def validated(folder: Path, loaded: Loaded, *, loads: bool) -> Validation:
+    lakehouse = replace(lakehouse_at(folder / "lakehouse"), catalog=Catalog((Pipeline(name="desk", loaded=(loaded,)),)))
+    write_export(
+        open_store(str(folder / "raw" / "tickets")),
+        table_name="tickets",
+        export_type=ExportType.FULL,
+        from_at=AT,
+        to_at=AT,
+        files=[[full_record(ITEM)]],
+    )
+    if loads:
+        ingest(lakehouse, str(folder / "raw"), loaded, now=NOW)
+    found = validate(lakehouse, str(folder / "raw"))
+    assert loads or not (folder / "lakehouse").exists(), "a look makes nothing"
+    return found
+
+
+@pytest.mark.parametrize("loads", [False, True])
+@pytest.mark.parametrize(
+    ("source", "do"),
+    [
+        ("assignee.name", "assignee is an attribute of its own: what is within a map cannot be read; leave who out"),
+        ("title", "did you mean titel?"),
+        ("zzz", "name an attribute that items have; not read so far: assignee, internal, titel"),
+    ],
+)
+def test_a_source_that_no_item_has_is_named(tmp_path: Path, source: str, do: str, *, loads: bool) -> None:
+    loaded = declared(Column("who", Text(), "", source=source, nullable=True))
+    (unfilled,) = validated(tmp_path, loaded, loads=loads).unfilled
+    assert unfilled == Unfilled(table="silver.tickets", column="who", source=source, do=do)
+
+
+def test_what_items_have_is_well_and_so_is_a_value_of_another_type(tmp_path: Path) -> None:
+    """That one has a reason of its own in quarantine."""
+    columns = (Column("title", Text(), "", source="titel"), Column("who", Text(), "", source="assignee", nullable=True))
+    assert validated(tmp_path, declared(*columns), loads=False) == Validation(tables={"silver.tickets": 1})
+
+
+def test_nothing_there_is_said_and_is_no_fault(tmp_path: Path) -> None:
+    lakehouse = replace(
+        lakehouse_at(tmp_path / "lakehouse"), catalog=Catalog((Pipeline(name="desk", loaded=(declared(),)),))
+    )
+    assert validate(lakehouse, str(tmp_path / "raw")) == Validation(tables={"silver.tickets": 0})
+
+
+def test_attributes_that_are_left_out_on_purpose_are_no_drift(tmp_path: Path) -> None:
+    for left_out, drift in ((), {"assignee", "internal", "titel"}), (("internal", "titel"), {"assignee"}):
+        folder = tmp_path / str(len(left_out))
+        loaded = declared(left_out=left_out)
+        validated(folder, loaded, loads=True)
+        done = refine(lakehouse_at(folder / "lakehouse"), loaded, now=NOW)
+        assert set(done.total.unknown_attributes) == drift
