@@ -57,7 +57,7 @@ def _line(state: TableState) -> dict[str, Any]:
     behind = "" if state.behind is None else f"{format_age(state.behind)}{limit}"
     return {
         **asdict(state),
-        "reach": format_minute(state.covered_until),
+        "reach": format_minute(state.covered_until) or ("not declared" if state.state == "unknown" else ""),
         "behind": behind,
         "age": "never" if state.age is None else f"{format_age(state.age)} ago",
         "quality": "" if state.quality is None else f"{state.quality:.2%}",

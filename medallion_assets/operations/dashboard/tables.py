@@ -13,7 +13,6 @@ from enum import StrEnum
 from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.dashboard.needs import Need
 from medallion_assets.operations.monitoring import Freshness
-from medallion_assets.operations.sections import format_minute
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.status import StageStatus
 
@@ -84,7 +83,7 @@ def table_states(facts: Facts, needs: list[Need]) -> list[TableState]:
 def _state(fresh: Freshness, done: StageStatus, causes: list[Need]) -> tuple[Mood, str, str]:
     """What is worst about a table comes first."""
     if done.is_broken and done.last is not None:
-        return Mood.BAD, done.last.outcome.value, f"last attempt, {format_minute(done.last.started_at)}"
+        return Mood.BAD, done.last.outcome.value, f"last attempt, {done.last.started_at:%-d %b %H:%M}"
     if fresh.is_stale:
         return Mood.BAD, "stale", "no data yet" if fresh.covered_until is None else "further behind than its limit"
     if any(need.is_urgent for need in causes):
@@ -96,5 +95,5 @@ def _state(fresh: Freshness, done: StageStatus, causes: list[Need]) -> tuple[Moo
     if causes:
         return Mood.LOOK, "look", "see what it says"
     if fresh.state == "unknown":
-        return Mood.UNKNOWN, "unknown", "its source does not declare how far its data reach"
+        return Mood.UNKNOWN, "unknown", ""
     return Mood.GOOD, fresh.state or "no limit", ""

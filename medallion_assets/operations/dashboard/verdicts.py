@@ -35,8 +35,10 @@ def verdicts_of(facts: Facts) -> list[Verdict]:
 
 
 def _complete(facts: Facts) -> Verdict:
-    """The day up to which everything is complete that readers see, as far as anything says it."""
-    seen = [facts.reaches.get(stage.table.name) for stage in last_stages(facts.catalog)]
+    """The day up to which everything is complete that readers see; what promises no limit is behind by nature."""
+    ends = list(last_stages(facts.catalog))
+    promised = [stage for stage in ends if stage.freshness_hours is not None] or ends
+    seen = [facts.reaches.get(stage.table.name) for stage in promised]
     known = [moment for moment in seen if moment is not None]
     unknown = f"{len(seen) - len(known)} of {len(seen)} do not say how far they reach" if len(known) < len(seen) else ""
     if not known:

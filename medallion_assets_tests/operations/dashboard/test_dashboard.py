@@ -41,7 +41,7 @@ SECTIONS = {
         "gold a query found rows What to do: look",
     ),
     "tables": (
-        "silver.customer_transactions failed: last attempt, 2026-03-02 10:00 (1) 3 h ago 97.00%",
+        "silver.customer_transactions failed: last attempt, 2 Mar 10:00 (1) 3 h ago 97.00%",
         "serving.daily_sales_metrics stale: further behind than its limit (1) 2026-03-01 06:00 30 h of 26 h",
     ),
     "quality": ("97.00% good in 7 days, threshold 98.00%, 1 export held at the gate", "e2 2026-03-02 09:00 55.00%"),
