@@ -19,7 +19,7 @@ from medallion_assets.contracts.source import BatchRefusedError, Found, Source, 
 from medallion_assets.contracts.table import Column, nearest
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.judged_contracts import judged
+from medallion_assets.refining.judged_contracts import expect_conditions, judged
 from medallion_assets.refining.raw_place import RawPlace
 
 SAMPLE_FILES = 3
@@ -57,6 +57,7 @@ def validate(lakehouse: Lakehouse, raw_url: str) -> Validation:
     answer = Validation()
     for loaded in lakehouse.catalog.loaded:
         table = judged(loaded.table)
+        expect_conditions(table)
         lines = _sample(lakehouse, raw_url, loaded)
         answer.tables[table.name] = lines.height
         answer.unfilled.extend(_unfilled(loaded, lines))

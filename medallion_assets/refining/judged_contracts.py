@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 
 import narwhals as nw
 import polars as pl
@@ -56,18 +57,34 @@ def judged(table: Table) -> Table:
         raise table.wrong(
             f"expectations of different names, none {MASS_DELETE}, of letters, digits and _", ", ".join(map(repr, odd))
         )
+    kinds = {column.name: polars_type(column.type) for column in table.decoded_columns}
     for expectation in table.expectations:
-        _expect_judgeable(table, expectation)
+        if expectation.column is not None and expectation.column not in kinds:
+            do = nearest(expectation.column, kinds, otherwise=f"name one of these in {expectation.name}")
+            raise table.wrong(_expected(expectation, kinds), f"column {expectation.column!r}", do=do)
     return table
 
 
-def _expect_judgeable(table: Table, expectation: Expectation) -> None:
-    """See that a condition can be asked of the columns that are read, and says yes or no of each record."""
+def expect_conditions(table: Table) -> None:
+    """See that each condition can be asked of the columns that are read, and says yes or no of each record.
+
+    It asks Polars, whose threads then stay: definitions are loaded without it, for runs are forked from what loaded
+    them. A stage asks it before it makes its table, and `medallion validate` does.
+
+    Raises:
+        PermanentError: with the table, the condition, and what is wrong with it.
+    """
+    for expectation in table.expectations:
+        _expect_condition(table, expectation)
+
+
+def _expected(expectation: Expectation, kinds: Collection[str]) -> str:
+    return f"expectation {expectation.name}: a condition on columns that are read: {', '.join(kinds)}"
+
+
+def _expect_condition(table: Table, expectation: Expectation) -> None:
     kinds = {column.name: polars_type(column.type) for column in table.decoded_columns}
-    expected = f"expectation {expectation.name}: a condition on columns that are read: {', '.join(kinds)}"
-    if expectation.column is not None and expectation.column not in kinds:
-        do = nearest(expectation.column, kinds, otherwise=f"name one of these in {expectation.name}")
-        raise table.wrong(expected, f"column {expectation.column!r}", do=do)
+    expected = _expected(expectation, kinds)
     try:
         nothing = nw.from_native(pl.DataFrame(schema=kinds).lazy())
         answer = nothing.select(expectation.condition.alias("is_met")).collect()["is_met"]

@@ -27,6 +27,7 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decide import decide
 from medallion_assets.refining.gate import Gate
 from medallion_assets.refining.integrity import repeated_keys
+from medallion_assets.refining.judged_contracts import expect_conditions
 from medallion_assets.refining.rebuild import rebuild_judged
 from medallion_assets.refining.refine import refine
 from medallion_assets.refining.refined import Refined
@@ -76,6 +77,7 @@ class JudgedStage:
         """Judge and publish what can be settled; fail where an export fails the gate."""
         loaded, table, lake, now, done = self.loaded, self.table, work.lake, work.now, Refined()
         wanted = loaded_months(work.tags, of=table, months=loaded.months, now=now)
+        expect_conditions(table)
         expect_made(lake, bronze_table(table.short_name))
         decide(lake, loaded, asked.decisions(table, by=work.started_by, at=now))
         again = rebuild_if_asked(work, asked.rebuild, partial(rebuild_judged, lake, loaded, now=now))

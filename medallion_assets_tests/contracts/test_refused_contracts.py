@@ -12,7 +12,7 @@ from medallion_assets.contracts.expectations import expect, expect_or_drop
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.table import Column, Date, Decimal, Money, Table, Text, TimestampUtc
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.judged_contracts import judged
+from medallion_assets.refining.judged_contracts import expect_conditions, judged
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 COLUMNS = (
@@ -25,11 +25,11 @@ ANOTHER: Callable[[object], tuple[Column, ...]] = lambda kind: (*COLUMNS, Column
 
 
 def declare(**other: Any) -> None:
-    """Write the contract, declare it, and load the definitions as far as they look at it."""
+    """Write the contract, declare it, and look at it as the definitions and then its stage do."""
     usual: dict[str, Any] = {"name": "silver.orders", "key": ("order_id",), "partition_by": "order_date"}
     table = Table(description="", **{**usual, "columns": COLUMNS, **other})
     (loaded,) = Pipeline(name="shop", loaded=(Loaded(table=table, source=DynamoDBExports()),)).loaded
-    judged(loaded.table)
+    expect_conditions(judged(loaded.table))
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,11 @@ def told(folder: Path, module: str, body: str) -> Any:
     return json.loads(done.stdout)
 
 
+def test_the_graph_is_loaded_without_a_thread_that_makes_forks_hang(tmp_path: Path) -> None:
+    """Whatever loading looks at in contracts: one query of Polars is enough, and every run would be started instead."""
+    assert told(tmp_path, "medallion_assets.definitions", "tell(imported.problem())") == [None]
+
+
 @pytest.mark.slow
 def test_forks_compute_and_write_and_all_of_them_end(tmp_path: Path) -> None:
     """From a process that has imported the whole graph. Each has random names of its own for what it writes."""
