@@ -15,6 +15,7 @@ from medallion_assets.remote.__main__ import main, run_stage
 from medallion_assets.remote.request import Request, release
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.pipeline import CATALOG, NOW
+from medallion_assets_tests.refining.landing import Landing
 from medallion_assets_tests.services.processes import REPOSITORY
 
 LOG = logging.getLogger("test")
@@ -64,7 +65,8 @@ def test_by_hand_it_prints_what_it_reports(
 ) -> None:
     monkeypatch.setenv("MEDALLION_HOME", str(tmp_path))
     monkeypatch.setattr("signal.signal", lambda *_: None)
+    Landing(tmp_path, "customers", raw_url=load_settings({"MEDALLION_HOME": str(tmp_path)}).raw_url).full("C-1")
     assert main(["--table", "bronze.customers"]) == 0
-    assert "Made(table='bronze.customers', version=0" in capsys.readouterr().out
+    assert "Made(table='bronze.customers', version=" in capsys.readouterr().out
     assert main(["--table", "gold.daily_sales_summary"]) == 1
     assert "a run cannot be about these days" in capsys.readouterr().err

@@ -89,7 +89,7 @@ def test_tables_that_no_timer_holds_back_have_one_sensor(graph: Graph) -> None:
     assert (sensor.name, sensor.job_name) == ("arrivals_transactions", "ingest_and_refine")
     own = ["file_arrival_customer_transactions", "file_arrival_customers"]
     assert [one.name for one in arrival_sensors(load_settings({}), PIPELINE)] == own
-    single = replace(PIPELINE, loaded=PIPELINE.loaded[:1], derived=(), gold=(), published=())
+    single = replace(PIPELINE, loaded=PIPELINE.loaded[:1], derived=(), gold=(), published=(), pictures=())
     assert [one.name for one in arrival_sensors(graph.settings, single)] == own[:1]
 
 
