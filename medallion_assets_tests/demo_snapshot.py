@@ -76,6 +76,7 @@ WORK = {
     "demo": "makes all of this; its answer is that of the run",
     "dev": "serves until it is stopped",
     "fetch": "asks an API, and writes what it answers",
+    "pages": "serves until Ctrl-C",
     "quarantine redrive": "writes Silver",
     "sample": "writes an export",
     "sample-export": "writes exports",
