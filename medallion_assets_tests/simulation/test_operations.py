@@ -161,13 +161,26 @@ def test_each_failed_stage_of_each_run_is_an_incident(story: Lived) -> None:
 # What people are told
 
 PROVISIONAL = "was closed as provisional"
+STALE = " is stale: "
 
 
 def told(story: Lived) -> list[tuple[str, str]]:
     """What each channel received: the kind, and what the message is about."""
     subjects = (*(table.name for pair in PUBLISHED_TABLES for table in pair), "silver.customer_transactions")
-    posts = [(path, body["title"]) for path, body in story.hook.posts if PROVISIONAL not in str(body)]
+    posts = [(path, body["title"]) for path, body in story.hook.posts if not _is_expected(str(body))]
     return [(path.strip("/"), next((one for one in subjects if one in title), title)) for path, title in posts]
+
+
+def _is_expected(body: str) -> bool:
+    """Whether it is about days that are not complete yet, or about what waits behind the bad export."""
+    return PROVISIONAL in body or STALE in body
+
+
+def test_people_are_told_which_tables_wait_behind_the_bad_export(story: Lived) -> None:
+    """V4: what is made from it reaches no further than it does; each is told of."""
+    stale = {body["title"].split()[1] for path, body in story.hook.posts if STALE in body["title"]}
+    assert "silver.enriched_transactions" in stale
+    assert not {name for name in stale if "customers" in name.partition(".")[2].split("_")}
 
 
 def test_people_are_warned_of_days_that_are_closed_before_they_are_complete(story: Lived) -> None:
