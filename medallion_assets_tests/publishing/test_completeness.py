@@ -1,4 +1,4 @@
-"""What readers are told of how sure figures are, and that it only becomes surer (rules P1, P2, V6)."""
+"""Readers are told whether a day is complete, and that never becomes less certain (rules P1, P2, V6)."""
 
 from __future__ import annotations
 
