@@ -9,11 +9,19 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 
 
 def first_quick(first: Any, *others: Any) -> list[Any]:
     """Every case of one name; all but the first are slow."""
-    return [first, *(pytest.param(other, marks=pytest.mark.slow) for other in others)]
+    return [first, *map(_slow, others)]
+
+
+def _slow(case: Any) -> Any:
+    """The same case, slow; one that `pytest.param` made stays what it is besides."""
+    if isinstance(case, ParameterSet):
+        return pytest.param(*case.values, marks=(*case.marks, pytest.mark.slow), id=case.id)
+    return pytest.param(case, marks=pytest.mark.slow)
 
 
 def crossed(ones: Iterable[Any], others: Iterable[Any]) -> list[Any]:
