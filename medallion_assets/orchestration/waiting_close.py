@@ -7,7 +7,7 @@ Does not: which day that is (daily_close.py), or days that were closed before th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -31,7 +31,8 @@ RESOURCE = "lakehouse"
 
 def may_close(settings: Settings, lakehouse: Lakehouse, gold: Gold, day: date, now: datetime) -> bool:
     """Whether a day is closed now: it is complete, nobody knows, or it has waited long enough."""
-    if settings.close_waits_until is None or now >= _deadline(settings, day):
+    until = settings.close_waits_until
+    if until is None or now >= _deadline(until, day):
         return True
     source = lakehouse.find(gold.source)
     if source is None:
@@ -74,12 +75,9 @@ def waiting_requests(
             yield request
 
 
-def _deadline(settings: Settings, day: date) -> datetime:
+def _deadline(until: time, day: date) -> datetime:
     """The hour of the business day after `day` until which its close waits."""
-    if settings.close_waits_until is None:
-        raise TypeError(settings)
-    after = end_of_business_day(day).astimezone(ZoneInfo(BUSINESS_TIME_ZONE)).date()
-    return datetime.combine(after, settings.close_waits_until, ZoneInfo(BUSINESS_TIME_ZONE))
+    return datetime.combine(day + timedelta(days=1), until, ZoneInfo(BUSINESS_TIME_ZONE))
 
 
 def _schedule(settings: Settings, pipeline: Pipeline) -> dg.ScheduleDefinition:
