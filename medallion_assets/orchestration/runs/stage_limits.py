@@ -4,8 +4,8 @@ Belongs here: interrupting a stage at its limit, and ending the process of one t
 Does not: how long a stage may take (contracts.policies), or the limit of a run, which Dagster's run monitoring keeps.
 
 A signal interrupts Python: waits, requests, loops. It does not interrupt a call of a native library; a thread that
-watches then says of the run that it failed, and ends the process. That is safe at any moment: a commit is whole or not
-made.
+watches then says of the run that it failed, and ends the process, if it was made for that run. That is safe at any
+moment: a commit is whole or not made.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import dagster as dg
 
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.errors import PermanentError, TransientError
-from medallion_assets.orchestration.runs.whereabouts import OVER_ITS_LIMIT
+from medallion_assets.orchestration.runs.locks import noted
+from medallion_assets.orchestration.runs.whereabouts import OVER_ITS_LIMIT, folder_of
 
 GRACE_SECONDS = 30.0
 """How long a stage that is interrupted may take to release what it holds, and a native call to return."""
@@ -113,8 +114,19 @@ class StageLimit:
             raise _OutOfTimeError
 
     def _watch(self) -> None:
-        if not self._is_over.wait(self._seconds + GRACE_SECONDS):
-            _end_process(self._context, str(self._error))
+        seconds = self._seconds + GRACE_SECONDS
+        while not self._is_over.wait(seconds):
+            if self._is_heard and is_of_a_run(self._context):
+                _end_process(self._context, str(self._error))
+            seconds = GRACE_SECONDS
+
+
+def is_of_a_run(context: dg.AssetExecutionContext) -> bool:
+    """Whether this process was made for a run, or a step of one: nobody else's work ends with it."""
+    if multiprocessing.parent_process() is not None:
+        return True
+    worker = noted(folder_of(context.instance), context.run.run_id)
+    return worker is not None and worker.is_worker and worker.pid == os.getpid()
 
 
 def _end_process(context: dg.AssetExecutionContext, why: str) -> None:

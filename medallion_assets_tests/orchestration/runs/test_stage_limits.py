@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -18,8 +19,10 @@ from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.runs.stage_limits import StageLimit, StageTimeError
-from medallion_assets.orchestration.runs.whereabouts import kind_of_end
+from medallion_assets.orchestration.runs.launcher import carried_out
+from medallion_assets.orchestration.runs.locks import noted
+from medallion_assets.orchestration.runs.stage_limits import StageLimit, StageTimeError, is_of_a_run
+from medallion_assets.orchestration.runs.whereabouts import folder_of, kind_of_end
 from medallion_assets.orchestration.trigger_context import TriggeredConfig
 from medallion_assets.stages.asked import Asked
 from medallion_assets.stages.reports import Found, Report
@@ -122,6 +125,15 @@ def test_what_dagster_does_between_two_reports_is_not_interrupted() -> None:
         with pytest.raises(StageTimeError):
             next(items)
     assert done == []
+
+
+def test_a_process_that_was_not_made_for_the_run_is_never_ended(runs: Launching) -> None:
+    """A script or a notebook that calls Dagster: its own work would end as well."""
+    run = runs.run(runs.make())
+    context: Any = SimpleNamespace(instance=runs.instance, run=run)
+    with carried_out(runs.instance, run):
+        assert noted(folder_of(runs.instance), run.run_id) is not None
+        assert not is_of_a_run(context)
 
 
 @pytest.mark.slow
