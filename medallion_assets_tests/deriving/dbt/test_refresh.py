@@ -56,6 +56,7 @@ def expect_star(lake: Lakehouse, expected: Star) -> None:
         assert held(lake, table) == rows, table.name
 
 
+@pytest.mark.flow
 def test_every_model_is_what_the_rules_say_and_then_released(tmp_path: Path) -> None:
     """Rules D1 to D8, all in the one build that is not slow."""
     lake = lakehouse_at(tmp_path)
