@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+PRODUCTION := $(VENV)/installed-production
+EITHER := $(if $(wildcard $(PRODUCTION)),$(PRODUCTION),$(INSTALLED))
+ACCOUNT ?= medallion
 UV_VERSION := 0.13.8
 MEDALLION_HOME ?= .medallion
 ENGINE ?= $(or $(MEDALLION_ENGINE),polars)
@@ -19,22 +22,28 @@ LOCK := pyproject.toml --quiet --upgrade --universal --generate-hashes --no-anno
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark spark-jars peer-jars demo dev sample-export ui test test-unit test-all test-spark test-deep test-kills test-stops test-faults lint types format wheel lock bench clean
+.PHONY: help setup setup-production setup-spark spark-jars peer-jars demo dev sample-export ui test test-unit test-all test-spark test-deep test-kills test-stops test-faults lint types format wheel lock bench clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## create .venv and install the locked dependencies and the package
 
-$(INSTALLED): requirements.lock pyproject.toml
+setup-production: $(PRODUCTION) ## the same without what only development, tests and the demo need (ACCOUNT=medallion)
+
+$(INSTALLED): requirements.lock
+$(PRODUCTION): requirements-production.lock
+
+$(INSTALLED) $(PRODUCTION): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@if [ $@ = $(PRODUCTION) ]; then deploy/check-python $(BIN)/python $(ACCOUNT); fi
 	@test -x $(BIN)/uv || $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(filter %.lock,$^)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-setup-spark: $(INSTALLED) ## add Spark's Python packages (477 MB); only work on the Spark engine needs them
+setup-spark: $(EITHER) ## add Spark's Python packages (477 MB); only work on the Spark engine needs them
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock
 
 spark-jars: .cache/spark-jars/fetched ## fetch what Spark reads S3 with (10 MB); needs mvn
@@ -103,6 +112,7 @@ wheel: $(INSTALLED) ## build the wheel into dist/, with what dbt parsed of its p
 
 lock: $(INSTALLED) ## resolve the dependencies anew
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile $(LOCK) --extra dev --extra demo --extra production -o requirements.lock
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile $(LOCK) --extra production -c requirements.lock -o requirements-production.lock
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile $(LOCK) --extra spark -c requirements.lock -o requirements-spark.lock
 
 bench: $(INSTALLED) ## the benchmarks, each beside a floor or a peer

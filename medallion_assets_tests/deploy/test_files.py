@@ -141,3 +141,11 @@ def test_triggers_are_on_in_every_process_of_a_deployment_unless_its_settings_sa
         assert re.search(r"^Environment=.*\bMEDALLION_TRIGGERS=on$", unit, re.MULTILINE), process
     for script in ("run", "as-medallion"):
         assert 'export MEDALLION_TRIGGERS="${MEDALLION_TRIGGERS:-on}"' in (DEPLOY / script).read_text()
+
+
+def test_production_has_the_versions_that_the_tests_have() -> None:
+    tested, deployed = (
+        set(re.findall(r"^[\w.-]+==\S+", (REPOSITORY / name).read_text(), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-production.lock")
+    )
+    assert deployed < tested

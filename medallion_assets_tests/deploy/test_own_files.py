@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -76,6 +77,32 @@ def test_a_dagster_yaml_of_somebodys_own_is_kept(tmp_path: Path, is_link: bool) 
     assert (code, f"{own} is not a link to deploy/dagster.yaml: it is kept" in said) == (0, True)
     assert own.is_symlink() is is_link
     assert is_link or own.read_text() == "telemetry: {enabled: false}\n"
+
+
+@pytest.mark.parametrize(
+    ("place", "code"), [("/usr", 0), ("/opt/python3.12", 0), ("/root/.pyenv/versions/3.12", 2), ("/home/me/python", 2)]
+)
+def test_a_python_in_a_home_is_refused(tmp_path: Path, place: str, code: int) -> None:
+    """The units do not see it: every one of them would end with "No such file or directory"."""
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho {place}\n")
+    python.chmod(0o755)
+    found, said = run("check-python", python, Path("no_such_account"))
+    assert (found, f"found: {place}, in a home" in said) == (code, code == 2)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root runs commands as another account")
+@pytest.mark.parametrize("mode", [0o700, 0o755])
+def test_a_python_that_the_account_cannot_run_is_refused(mode: int) -> None:
+    with TemporaryDirectory() as folder:
+        python = Path(folder) / "python"
+        python.write_text("#!/bin/sh\necho /usr\n")
+        python.chmod(0o755)
+        Path(folder).chmod(mode)
+        found, said = run("check-python", python, Path("nobody"))
+    assert (found, "which nobody cannot run; what to do: remove .venv" in said) == (
+        (0, False) if mode == 0o755 else (2, True)
+    )
 
 
 def test_a_deployment_of_root_needs_no_other_account(tmp_path: Path) -> None:

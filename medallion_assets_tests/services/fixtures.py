@@ -17,6 +17,8 @@ from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.services import dynamodb_local as local
 from medallion_assets_tests.services import s3
+from medallion_assets_tests.services.host import Host
+from medallion_assets_tests.services.host import host as a_host
 from medallion_assets_tests.services.memory_limit import MemoryLimit
 from medallion_assets_tests.services.memory_limit import memory_limit as a_memory_limit
 from medallion_assets_tests.services.names import required
@@ -112,6 +114,16 @@ def small_disk() -> Iterator[SmallDisk]:
             yield disk
     except ServiceMissingError as missing:
         _without("small_disk", missing)
+
+
+@pytest.fixture
+def empty_host() -> Iterator[Host]:
+    """A host on which nothing of ours lies: `.run(command)`, `.systemctl(verb, units)`, `.path(absolute)`."""
+    try:
+        with a_host({}) as host:
+            yield host
+    except ServiceMissingError as missing:
+        _without("empty_host", missing)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ SERVICES = {
     "spark": "Apache Spark (java, make setup-spark)",
     "peer_jars": "delta-spark and Iceberg (java, make setup-spark, and their jars)",
     "small_disk": "a disk of its own (root, who may mount a tmpfs)",
+    "empty_host": "a host of its own (root, who may mount; Debian's Python)",
     "memory_limit": "a limit of memory (root, who may make a cgroup)",
 }
 

@@ -83,8 +83,8 @@ def test_a_service_that_nobody_knows_cannot_be_required(
 
 
 def test_ci_requires_every_service_that_any_machine_can_have() -> None:
-    """A disk where it may mount one; a limit of memory only `make test-faults` asks for."""
+    """A disk and a host where it may mount; a limit of memory only `make test-faults` asks for."""
     ci = (REPOSITORY / ".ci" / "run").read_text()
     (named,) = re.findall(r"^MEDALLION_REQUIRE=(\S+)\$disk make test-all$", ci, re.MULTILINE)
-    assert "disk=,small_disk;" in ci
-    assert {*named.split(","), "small_disk", "memory_limit"} == set(SERVICES)
+    assert "disk=,small_disk,empty_host;" in ci
+    assert {*named.split(","), "small_disk", "empty_host", "memory_limit"} == set(SERVICES)

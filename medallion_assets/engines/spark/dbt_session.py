@@ -22,12 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from medallion_assets.engines.spark.calls import CANCEL_SECONDS, cancel
 
-from medallion_assets.engines.spark.calls import CANCEL_SECONDS, cancel
-
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-AGAIN_SECONDS = 0.1
 
 AGAIN_SECONDS = 0.1
 
