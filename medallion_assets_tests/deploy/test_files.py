@@ -122,6 +122,8 @@ def test_the_fork_server_starts_and_stops_with_the_whole_alone_and_runs_have_the
     assert re.search(r"^Wants=.*\bmedallion-fork-server.service$", units["code-server"], re.MULTILINE)
     limits = {name: unit.partition("# The process sees the system")[2] for name, unit in units.items()}
     assert limits["fork-server"] == limits["daemon"]
+    pages = (DEPLOY / "systemd" / "medallion-pages.service").read_text()
+    assert pages.partition("# The process sees the system")[2] == limits["webserver"]
 
 
 def test_the_example_names_every_setting_and_no_other() -> None:
@@ -130,7 +132,8 @@ def test_the_example_names_every_setting_and_no_other() -> None:
     source = "".join(path.read_text() for path in (REPOSITORY / "medallion_assets" / "settings").glob("*.py"))
     known = set(re.findall(r'"(MEDALLION_[A-Z_]+)"', source))
     known |= {f"MEDALLION_ALERTS_{kind}" for kind in ("FAILURE", "WARNING", "SKIPPED", "SUCCESS")}
-    on_command_lines = set(re.findall(r"\$(MEDALLION_\w+)", (DEPLOY / "Procfile").read_text()))
+    started = [(DEPLOY / "Procfile").read_text(), (DEPLOY / "systemd" / "medallion-pages.service").read_text()]
+    on_command_lines = set(re.findall(r"\$\{?(MEDALLION_\w+)", "".join(started)))
     assert example == known | on_command_lines
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
@@ -98,17 +99,21 @@ def test_the_page_leads_to_a_deployment_that_can_be_upgraded_and_put_back(
             land(export, story, raw)
         wait_until(lambda: not destination.lacks(exports[:count]), f"{count} exports arrived", ARRIVAL_SECONDS)
 
-    installed, role, configured, spark, units, check = blocks("Setting it up")
+    installed, role, configured, spark, units, check, pages = blocks("Setting it up")
     follow(empty_host, installed, this_repository=str(source))
     follow(empty_host, role)
     follow(empty_host, configured)
-    edit(empty_host, database.port, dynamodb_local.environment)
+    ports = {f"MEDALLION_{name}_PORT": str(free_port()) for name in ("CODE_SERVER", "UI", "PAGES")}
+    edit(empty_host, database.port, {**dynamodb_local.environment, **ports})
     assert all(line.startswith("apt-get") for line in spark)
     for export in exports[:2]:
         land(export, story, raw)
     follow(empty_host, units)
     arrived(2)
     follow(empty_host, check)
+    follow(empty_host, pages)
+    shown = f"http://127.0.0.1:{ports['MEDALLION_PAGES_PORT']}/dashboard.html"
+    wait_until(lambda: "customer_transactions" in fetched(shown), "the dashboard is served")
     for name in NOT_OF_PRODUCTION:
         empty_host.run(f"! /opt/medallion/.venv/bin/python -c 'import {name}' 2>/dev/null")
 
@@ -119,7 +124,7 @@ def test_the_page_leads_to_a_deployment_that_can_be_upgraded_and_put_back(
         arrived(3 + number)
 
 
-def edit(host: Host, postgres_port: int, aws: dict[str, str]) -> None:
+def edit(host: Host, postgres_port: int, others: dict[str, str]) -> None:
     """What a person sets in the file of settings."""
     path = host.path(SETTINGS)
     values = {
@@ -129,9 +134,15 @@ def edit(host: Host, postgres_port: int, aws: dict[str, str]) -> None:
         "MEDALLION_TIMERS": "none",
         "MEDALLION_CREATE_TABLES": "yes",
         "MEDALLION_MISSED_DAYS": "skip",
-        "MEDALLION_CODE_SERVER_PORT": str(free_port()),
-        "MEDALLION_UI_PORT": str(free_port()),
-        **aws,
+        **others,
     }
     kept = [line for line in path.read_text().splitlines() if line.partition("=")[0] not in values]
     path.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in values.items()), ""]))
+
+
+def fetched(url: str) -> str:
+    """A page, empty while nobody serves it."""
+    try:
+        return requests.get(url, timeout=30).text
+    except requests.ConnectionError:
+        return ""

@@ -37,6 +37,7 @@ class Host:
     namespace: int
     environment: dict[str, str]
     units: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    enabled: list[str] = field(default_factory=list)
 
     def path(self, absolute: str) -> Path:
         """Where a file of the host lies for processes outside of it."""
@@ -60,7 +61,9 @@ class Host:
         return done.stdout
 
     def systemctl(self, verb: str, names: list[str]) -> None:
-        """Start or stop units as their files say; the target stands for all of them."""
+        """Enable, start or stop units as their files say; the target stands for all that are enabled."""
+        if verb == "enable":
+            self.enabled += [name for name in names if name.startswith("medallion-")]
         for name in self._ordered(names, stopping=verb == "stop"):
             if verb == "stop":
                 self._stop(name)
@@ -76,15 +79,15 @@ class Host:
         return ["nsenter", f"--mount=/proc/{self.namespace}/ns/mnt", "--"]
 
     def _ordered(self, names: list[str], *, stopping: bool) -> list[str]:
-        """Services in the order of a start, or of a stop; a timer stands for nothing here."""
-        files = self.path("/etc/systemd/system").glob("medallion-*.service")
-        known = sorted((path.stem for path in files if "oneshot" not in path.read_text()), key=_place)
+        """Services in the order of a start, or of a stop; one that only runs now and then is none."""
+        files = {name: self.path(f"/etc/systemd/system/{name}.service") for name in sorted(self.enabled, key=_place)}
+        known = [name for name, path in files.items() if path.exists() and "Type=oneshot" not in path.read_text()]
         whole = "medallion.target" in names
         chosen = [name for name in known if whole or name in names]
         if not stopping:
             return [name for name in chosen if name not in self.units]
         chosen = [name for name in reversed(chosen) if name in self.units]
-        return [*chosen, "medallion-runs"] if whole else chosen
+        return [*chosen, "medallion-runs"] if whole and "medallion-runs" in files else chosen
 
     def _start(self, name: str) -> None:
         unit = self._unit(name)
