@@ -156,17 +156,20 @@ class Known:
 
 
 def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
-    """What lies below the table's folder: after the cursor's position, or everything when that is due."""
+    """What lies in the table's folder: after the cursor's position, where it looks, or everything when that is due."""
     place = RawPlace.of(known.lakehouse, raw_url, known.declared)
     store = place.open(lambda: known.loaded)
     if store is None:
         return Arrivals(place=str(place.status(holds=False)))
     source = known.declared.source
     is_whole = not source.ids_ascend or cursor.lists_everything(now)
-    seen = source.find(store, after=None if is_whole else cursor.position, known=known.loaded if is_whole else ())
-    listing = seen.batches
+    if is_whole:
+        seen = source.find(store, known=known.loaded)
+    else:
+        seen = source.find(store, after=cursor.position, among=cursor.prefixes.due())
+    listing, prefixes = seen.batches, cursor.prefixes.after(seen, is_whole=is_whole)
     if not listing and not is_whole:
-        return Arrivals(unseen=seen.unseen)
+        return Arrivals(unseen=seen.unseen, prefixes=prefixes)
     if not listing and not known.loaded and not (status := place.status(holds=False)).is_fine:
         return Arrivals(place=str(status), unseen=seen.unseen, is_whole=True)
     fingerprints = fingerprints_now(store, listing, known.refusals, known.owner_now, asked_at_most=REFUSALS_ASKED_ABOUT)
@@ -180,7 +183,7 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
         latest_table_id=known.latest_table_id,
         is_whole=is_whole,
     )
-    return replace(arrivals, unseen=seen.unseen)
+    return replace(arrivals, unseen=seen.unseen, prefixes=prefixes)
 
 
 def trigger_context(exports: Sequence[Found]) -> TriggerContext:
