@@ -21,7 +21,7 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
-from medallion_assets.orchestration.sensors.cadence import arrivals_every
+from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_told
 from medallion_assets.orchestration.sensors.names import file_arrival
 from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
@@ -32,6 +32,7 @@ from medallion_assets.refining.refusals import fingerprints_now
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out
+from medallion_assets.triggers.next_look import seconds_until_next_look
 
 REFUSALS_ASKED_ABOUT = 200
 """A tick asks the store about the files at fault of so many refused exports, the newest; a run asks about all.
@@ -58,7 +59,8 @@ def arrival_sensor(
         name=file_arrival(loaded.table),
         description=f"Asks for {subject.of.path} when complete exports below <raw>/{subject.of.short_name} are not in.",
         status=status,
-        every_seconds=arrivals_every(timers, settings),
+        every_seconds=arrivals_every(settings),
+        next_look=partial(seconds_until_next_look, is_told=is_told(settings)),
     )
 
 
