@@ -98,6 +98,7 @@ def daemons(instance: dg.DagsterInstance, *, settings: Settings) -> Sequence[Any
 def run(
     workspace: Annotated[Path, typer.Option(help="The file that says where the definitions are.")],
     log_format: Annotated[str, typer.Option(help="How each line of the log looks: colored, json or rich.")] = "colored",
+    log_level: Annotated[str, typer.Option(help="From which level on the log has lines.")] = "info",
 ) -> None:
     """Run the daemon of the instance in $DAGSTER_HOME until SIGTERM or Ctrl-C."""
     try:
@@ -114,6 +115,8 @@ def run(
             WorkspaceFileTarget([str(workspace)]),
             gen_daemons=partial(daemons, settings=settings),
             log_format=log_format,
+            log_level=log_level,
+            code_server_log_level=log_level,
         ) as controller,
     ):
         controller.check_daemon_loop()
@@ -122,3 +125,7 @@ def run(
 def main() -> None:
     """What the console script calls."""
     typer.run(run)
+
+
+if __name__ == "__main__":
+    main()
