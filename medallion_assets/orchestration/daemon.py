@@ -30,6 +30,7 @@ from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handle
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.orchestration.wakes.export_events import ExportEvents
+from medallion_assets.orchestration.wakes.landing_folders import LandingFolders
 from medallion_assets.orchestration.wakes.waker import Waker
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets.storage.object_events import Queue
@@ -60,7 +61,7 @@ class Pause:
 class WokenSensorDaemon(SensorDaemon):
     """Dagster's sensor daemon, which comes round when a sensor is due because it was woken.
 
-    Where the settings name a queue of export events it has these wake sensors too.
+    Where the settings name a queue of export events, or exports lie on a disk, what arrives there wakes sensors too.
     """
 
     def __init__(self, instance: dg.DagsterInstance, settings: Settings) -> None:
@@ -78,6 +79,9 @@ class WokenSensorDaemon(SensorDaemon):
             queue = Queue(self._settings.events_queue, self._settings.aws_region)
             events = ExportEvents(instance, queue, self._settings.raw_url)
             threading.Thread(target=events.listen, args=(stop,), name="export-events", daemon=True).start()
+        if not self._settings.raw_url.startswith("s3://"):
+            folders = LandingFolders(self._settings.raw_url)
+            threading.Thread(target=folders.watch, args=(instance, stop), name="landing-folders", daemon=True).start()
         try:
             yield from super().core_loop(workspace_process_context, cast("Any", Pause(shutdown_event, due)))
         finally:
