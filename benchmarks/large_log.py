@@ -14,10 +14,8 @@ import pickle
 import shutil
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing import get_context
@@ -222,31 +220,13 @@ def on_disk(files: int, tell: Callable[[str], None]) -> Iterator[Step]:
 def on_s3(files: int, tell: Callable[[str], None]) -> Iterator[Step]:
     """Every step on a server that logs its requests."""
     place = made(files, tell)
-    with tempfile.TemporaryDirectory(prefix="large-log-") as folder:
-        log = Path(folder) / "access.log"
-        with s3_server(Path(folder), access_log=log) as server:
-            shutil.copytree(place, Path(folder) / "objects" / "bucket" / "lake")
-            for name, work in STEPS.items():
-                tell(f"{files:,} files on S3: {name}")
-                with _counted(log) as requests:
-                    cost = measure(work, "s3://bucket/lake", server.environment)
-                yield Step(files=files, step=name, cost=cost, requests=requests)
-
-
-@contextmanager
-def _counted(log: Path) -> Iterator[Counter[str]]:
-    """The requests of the block, by operation, as the server's log names them."""
-    begin, requests = log.stat().st_size if log.exists() else 0, Counter[str]()
-    yield requests
-    with log.open() as lines:
-        lines.seek(begin)
-        requests.update(kind for line in lines if (kind := _kind(line)) is not None)
-
-
-def _kind(line: str) -> str | None:
-    """LIST, GET, HEAD, PUT or DELETE."""
-    operation = next((word[3:] for word in line.split() if word.startswith("s3_")), "")
-    return operation.partition("Object")[0].upper() or None
+    with tempfile.TemporaryDirectory(prefix="large-log-") as folder, s3_server(Path(folder)) as server:
+        shutil.copytree(place, Path(folder) / "objects" / "bucket" / "lake")
+        for name, work in STEPS.items():
+            tell(f"{files:,} files on S3: {name}")
+            with server.counted() as requests:
+                cost = measure(work, "s3://bucket/lake", server.environment)
+            yield Step(files=files, step=name, cost=cost, requests=requests)
 
 
 def printed(steps: Sequence[Step], sizes: Mapping[int, Mapping[str, int]]) -> Printed:

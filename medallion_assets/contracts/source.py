@@ -6,8 +6,8 @@ Does not: any single source, or what is done with what it gives (refining).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -77,13 +77,17 @@ class Listing:
     """What lies in a place: batches, sorted by (id, prefix), and what is none.
 
     `foreign` counts objects that belong to no batch, `unclaimed` are those of them that look as if they did. `unseen`
-    are folders that were not looked into, each with why, and what to do.
+    are folders that were not looked into, each with why, and what to do. `prefixes` has the greatest id that was seen
+    below each prefix, of known batches too, `last_prefix` is the one whose keys come last. `objects` were looked at.
     """
 
     batches: list[Found]
     foreign: int
     unclaimed: list[str]
     unseen: dict[str, str]
+    prefixes: Mapping[str, str] = field(default_factory=dict)
+    last_prefix: str | None = None
+    objects: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,9 +223,11 @@ class Source(Protocol):
         after: str | None = None,
         known: Collection[str] = frozenset(),
         held: Collection[str] = frozenset(),
+        among: Collection[str] = (),
     ) -> Listing:
         """What lies in the place: of ids greater than `after` alone, and of none that are `known`.
 
+        `among` are prefixes of an earlier listing: to look below these, and at what comes behind the last, is enough.
         `held` are ids that are in and are listed all the same: what an id says may depend on those (rule F1).
 
         Raises:

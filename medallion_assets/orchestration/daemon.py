@@ -30,6 +30,7 @@ from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handle
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.orchestration.wakes.export_events import ExportEvents
+from medallion_assets.orchestration.wakes.landing_folders import LandingFolders
 from medallion_assets.orchestration.wakes.waker import Waker
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets.storage.object_events import Queue
@@ -60,7 +61,7 @@ class Pause:
 class WokenSensorDaemon(SensorDaemon):
     """Dagster's sensor daemon, which comes round when a sensor is due because it was woken.
 
-    Where the settings name a queue of export events it has these wake sensors too.
+    Where the settings name a queue of export events, or exports lie on a disk, what arrives there wakes sensors too.
     """
 
     def __init__(self, instance: dg.DagsterInstance, settings: Settings) -> None:
@@ -78,6 +79,9 @@ class WokenSensorDaemon(SensorDaemon):
             queue = Queue(self._settings.events_queue, self._settings.aws_region)
             events = ExportEvents(instance, queue, self._settings.raw_url)
             threading.Thread(target=events.listen, args=(stop,), name="export-events", daemon=True).start()
+        if not self._settings.raw_url.startswith("s3://"):
+            folders = LandingFolders(self._settings.raw_url)
+            threading.Thread(target=folders.watch, args=(instance, stop), name="landing-folders", daemon=True).start()
         try:
             yield from super().core_loop(workspace_process_context, cast("Any", Pause(shutdown_event, due)))
         finally:
@@ -98,6 +102,7 @@ def daemons(instance: dg.DagsterInstance, *, settings: Settings) -> Sequence[Any
 def run(
     workspace: Annotated[Path, typer.Option(help="The file that says where the definitions are.")],
     log_format: Annotated[str, typer.Option(help="How each line of the log looks: colored, json or rich.")] = "colored",
+    log_level: Annotated[str, typer.Option(help="From which level on the log has lines.")] = "info",
 ) -> None:
     """Run the daemon of the instance in $DAGSTER_HOME until SIGTERM or Ctrl-C."""
     try:
@@ -114,6 +119,8 @@ def run(
             WorkspaceFileTarget([str(workspace)]),
             gen_daemons=partial(daemons, settings=settings),
             log_format=log_format,
+            log_level=log_level,
+            code_server_log_level=log_level,
         ) as controller,
     ):
         controller.check_daemon_loop()
@@ -122,3 +129,7 @@ def run(
 def main() -> None:
     """What the console script calls."""
     typer.run(run)
+
+
+if __name__ == "__main__":
+    main()

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.settings.compute import Compute, expect_startable, read_compute
+from medallion_assets.settings.looks import BETWEEN_LOOKS, seconds_between_looks
 from medallion_assets.settings.names import expect_known
 from medallion_assets.settings.places import EVENTS_QUEUE, expect_events_of, expect_place_of_its_own, usual_remote_url
 from medallion_assets.settings.places import NAME as REMOTE_URL
@@ -56,6 +57,8 @@ AWS_VARIABLES = (
 )
 """The standard variables that every client of S3 in this project is given."""
 DAY = "a day as YYYY-MM-DD, such as 2025-01-01"
+TIME_OF_DAY = "a time of day such as 06:00"
+TIME_ZONE = "a time zone such as America/Los_Angeles or UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +84,14 @@ class Settings:
     `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_jobs` which runs of a job raise one
     (`every_run` or `failures`). `query_alerts` is the file that declares queries which must find nothing. `compute`
     says where the stage of each table runs, `remote_url` where its requests and messages lie. `databricks_token` is a
-    secret. `events_queue` is the URL of the SQS queue that tells of new exports, or empty.
+    secret. `events_queue` is the URL of the SQS queue that tells of new exports, or empty, `arrivals_seconds` the most
+    between two looks for them.
     """
 
     home: Path
     raw_url: str
     events_queue: str
+    arrivals_seconds: int
     lakehouse_url: str
     storage_options: Mapping[str, str] = field(repr=False)
     engine: str
@@ -175,6 +180,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         home=home,
         raw_url=raw_url,
         events_queue=expect_events_of(env.get(EVENTS_QUEUE, ""), raw_url),
+        arrivals_seconds=parsed(env, "MEDALLION_ARRIVALS_SECONDS", "30", seconds_between_looks, BETWEEN_LOOKS),
         lakehouse_url=lakehouse_url,
         storage_options=options,
         engine=choice(env, "MEDALLION_ENGINE", ENGINES),
@@ -186,19 +192,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         uses_timers=choice(env, "MEDALLION_TIMERS", ("contract", "none")) == "contract",
         schedules=_schedules(env),
         schedule_time_zone=parsed(
-            env,
-            "MEDALLION_TIME_ZONE",
-            "America/Los_Angeles",
-            lambda text: ZoneInfo(text).key,
-            "a time zone such as America/Los_Angeles or UTC",
+            env, "MEDALLION_TIME_ZONE", "America/Los_Angeles", lambda text: ZoneInfo(text).key, TIME_ZONE
         ),
         closes_missed_days=choice(env, "MEDALLION_MISSED_DAYS", ("close", "skip")) == "close",
-        daily_done_by=parsed(
-            env, "MEDALLION_DAILY_DONE_BY", "06:00", time.fromisoformat, "a time of day such as 06:00"
-        ),
-        close_waits_until=optional(
-            env, "MEDALLION_CLOSE_WAITS_UNTIL", time.fromisoformat, "a time of day such as 05:00"
-        ),
+        daily_done_by=parsed(env, "MEDALLION_DAILY_DONE_BY", "06:00", time.fromisoformat, TIME_OF_DAY),
+        close_waits_until=optional(env, "MEDALLION_CLOSE_WAITS_UNTIL", time.fromisoformat, TIME_OF_DAY),
         creates_tables=choice(env, "MEDALLION_CREATE_TABLES", ("no", "yes")) == "yes",
         serving_prefix=table_prefix(env, "MEDALLION_SERVING_PREFIX"),
         publish_samples=names_in(env, "MEDALLION_PUBLISH_SAMPLES"),

@@ -30,7 +30,7 @@ def expect_events_of(queue_url: str, raw_url: str) -> str:
             f"{EVENTS_QUEUE} is set, and no queue tells of exports outside S3",
             expected="MEDALLION_RAW_URL as s3://bucket/prefix",
             found=raw_url,
-            do=f"unset {EVENTS_QUEUE}: what is on a disk is looked for every 5 s",
+            do=f"unset {EVENTS_QUEUE}: what is on a disk is looked for without one",
         )
     return queue_url
 

@@ -52,8 +52,9 @@ def list_objects(
     *,
     passed_over: PassedOver = lambda _: None,
     unseen: Unseen | None = None,
+    start_after: str = "",
 ) -> Iterator[StoredObject]:
-    """Every object below `folder` at any depth, on S3 in the order of keys.
+    """Every object below `folder` at any depth, on S3 in the order of keys, beginning after the key `start_after`.
 
     `passed_over` is asked of folders on a disk, and of the last key of each page on S3: what it names is left out as
     far as that spares a look. Folders of a disk that cannot be listed are put into `unseen`.
@@ -63,7 +64,7 @@ def list_objects(
         TransientError: the store did not answer.
     """
     if isinstance(store, S3Store):
-        yield from _pages(Bucket(store), folder, passed_over)
+        yield from _pages(Bucket(store), folder, passed_over, start_after)
     else:
         folder = f"{folder}/" if folder else ""
         yield from _walk(_local_root(store), folder, passed_over, Unseen() if unseen is None else unseen, frozenset())
@@ -81,8 +82,8 @@ def list_folders(store: ObjectStore, folder: str) -> list[str]:
     return [f"{folder}/{name}" if folder else name for name in names]
 
 
-def _pages(bucket: Bucket, folder: str, passed_over: PassedOver) -> Iterator[StoredObject]:
-    after: str | None = ""
+def _pages(bucket: Bucket, folder: str, passed_over: PassedOver, start_after: str) -> Iterator[StoredObject]:
+    after: str | None = start_after
     while after is not None:
         with store_errors(folder):
             page = bucket.page(folder, after=after)

@@ -4,10 +4,10 @@ Belongs here: the decision, as pure functions of the clock, the cursor, and what
 Does not: looking, when and how often to ask, or loading, which takes every complete export that is not in, whatever was
 asked for.
 
-A tick lists what comes after the cursor's position. That never passes the oldest export that is neither loaded nor
-refused for good (rule B2). A copy that lands late, with an id below the position, is found by the listing of everything
-that comes every FULL_LISTING_SECONDS. The quiet time counts from the tick that saw the change: copies may keep the
-times of their originals.
+A tick lists what comes after the cursor's position, of a large place below a few prefixes alone (prefixes.py). The
+position never passes the oldest export that is neither loaded nor refused for good (rule B2). A copy that lands late,
+with an id below the position, is found by the listing of everything that comes every FULL_LISTING_SECONDS. The quiet
+time counts from the tick that saw the change: copies may keep the times of their originals.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from medallion_assets.refining.refused_exports import RefusedExport
 from medallion_assets.triggers.asking import Asking, asking
 from medallion_assets.triggers.cursors import Moment
 from medallion_assets.triggers.debounce import Observation, State, signature_of
+from medallion_assets.triggers.prefixes import Prefixes
 
 FULL_LISTING_SECONDS = 600
 
@@ -43,6 +44,7 @@ class Cursor:
     listed_whole_at: Moment | None = None
     listing: str | None = None
     changed_at: Moment | None = None
+    prefixes: Prefixes = field(default_factory=Prefixes)
     state: State = field(default_factory=State)
 
     def lists_everything(self, now: datetime) -> bool:
@@ -68,6 +70,7 @@ class Arrivals:
     `waiting` have no summary yet. `refused` are as they were when they were refused. `behind` come after an export of
     a table that was made anew, and nobody has confirmed that table yet (rule B3). `unseen` are folders that were not
     looked into: the next run says why. `place` says what is wrong with a place where no batch lies, while none is in.
+    `prefixes` are where the next tick looks.
     """
 
     pending: Sequence[Found] = ()
@@ -78,6 +81,7 @@ class Arrivals:
     is_whole: bool = False
     unseen: Collection[str] = ()
     place: str = ""
+    prefixes: Prefixes = field(default_factory=Prefixes)
 
     @property
     def unsettled(self) -> list[Found]:
@@ -157,6 +161,7 @@ def decide(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) ->
         listed_whole_at=now if arrivals.is_whole else cursor.listed_whole_at,
         listing=listing,
         changed_at=changed_at,
+        prefixes=arrivals.prefixes.holding({found.prefix for found in arrivals.unsettled}),
     )
     again = "new files or a run by hand start it again"
     return asking(now, after, observation, timers, wanted=arrivals.pending, what=what, again=again)

@@ -76,7 +76,7 @@ def test_a_queue_of_export_events_is_well_while_the_daemon_is_answered() -> None
     with instance_on_disk() as instance:
         home = {"DAGSTER_HOME": instance.root_directory}
         look = partial(health, "--only", "export-events", **home)
-        assert look()[1]["export-events"]["found"] == "no queue is set: arrivals are looked for every 5 s"
+        assert look()[1]["export-events"]["found"] == "no queue is set: arrivals are looked for by listing"
         code, parts = look(**queue)
         assert (code, parts["export-events"]["found"]) == (1, "the daemon has never asked the queue")
         notes = EventNotes(instance.run_storage)

@@ -22,6 +22,7 @@ import requests
 from medallion_assets.cli.embedded_dynamodb import EmbeddedDynamoDB
 from medallion_assets.cli.home_lock import only_one
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.orchestration.wakes.messages import is_heard
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import load_settings
 from medallion_assets.sources.dynamodb_export.find import find_exports
@@ -141,6 +142,7 @@ def test_an_export_is_served_by_itself_and_again_after_a_restart(dev: Dev) -> No
     url = f"http://127.0.0.1:{dev.ports['--port']}"
     assert f"Dagster UI {url}" in dev.printed
     assert requests.get(f"{url}/server_info", timeout=10).ok
+    assert is_heard(dev.settings.dagster_home), "the daemon is ours: sensors look as soon as they are woken"
     landed = dev.sample_export()
     destination = Destination(Lakehouse(catalog=CATALOG, url=dev.settings.lakehouse_url), dev.dynamodb)
     dev.wait_until(lambda: destination.lacks(landed) == [])

@@ -144,6 +144,16 @@ def test_an_export_of_which_s3_tells_is_looked_for(home: Path) -> None:
 
 
 @pytest.mark.slow
+def test_an_export_that_is_put_into_a_folder_is_looked_for(home: Path) -> None:
+    raw = home / "raw" / "shop" / "AWSDynamoDB"
+    raw.mkdir(parents=True)
+    with dg.DagsterInstance.from_config(str(home)) as instance, daemon(home, MEDALLION_RAW_URL=str(home / "raw")):
+        until(lambda: looks(instance) == ONCE, home)
+        (raw / "01735689600000-0000000a").mkdir()
+        until(lambda: looks(instance) == {**ONCE, "arrivals_shop": 2}, home)
+
+
+@pytest.mark.slow
 def test_a_setting_that_is_refused_is_the_only_thing_said(home: Path) -> None:
     with daemon(home, MEDALLION_EXPORT_EVENTS_QUEUE="exports") as process:
         assert process.wait(PATIENCE_SECONDS) == 1

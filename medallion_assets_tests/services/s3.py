@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,16 +25,35 @@ from medallion_assets_tests.services.processes import REPOSITORY, ServiceMissing
 
 @dataclass(frozen=True)
 class S3Server:
-    """A running server: `environment` holds the AWS variables for every client, `client` is a boto3 S3 client."""
+    """A running server: `environment` holds the AWS variables for every client, `client` is a boto3 S3 client.
+
+    `objects` has a folder for each bucket: a file that is put there is an object. `access_log` has a line a request.
+    """
 
     environment: dict[str, str]
     client: Any
+    objects: Path
+    access_log: Path
 
     def make_bucket(self) -> str:
         """A new, empty bucket; returns its name."""
         name = f"test-{secrets.token_hex(6)}"
         self.client.create_bucket(Bucket=name)
         return name
+
+    @contextmanager
+    def counted(self) -> Iterator[Counter[str]]:
+        """The requests of the block, once it has ended: how many LIST, GET, HEAD, PUT and DELETE."""
+        begin, requests = self.access_log.stat().st_size, Counter[str]()
+        yield requests
+        with self.access_log.open() as lines:
+            lines.seek(begin)
+            requests.update(kind for line in lines if (kind := _kind(line)) is not None)
+
+
+def _kind(line: str) -> str | None:
+    operation = next((word[3:] for word in line.split() if word.startswith("s3_")), "")
+    return operation.partition("Object")[0].upper() or None
 
 
 def s3_program() -> str:
@@ -49,8 +69,8 @@ def s3_program() -> str:
 
 
 @contextmanager
-def s3_server(folder: Path, *, access_log: Path | None = None) -> Iterator[S3Server]:
-    """A server while the block runs; `folder` takes its objects and its log. `access_log`: a line for every request.
+def s3_server(folder: Path) -> Iterator[S3Server]:
+    """A server while the block runs; `folder` takes its objects and its logs.
 
     Raises:
         ServiceMissingError: versitygw is not installed.
@@ -83,13 +103,22 @@ def s3_server(folder: Path, *, access_log: Path | None = None) -> Iterator[S3Ser
             return False
         return True
 
-    logged = [] if access_log is None else ["--access-log", str(access_log)]
-    command = [program, "--port", f"127.0.0.1:{port}", "--quiet", *logged, "posix", str(objects)]
+    access_log = folder / "access.log"
+    command = [
+        program,
+        "--port",
+        f"127.0.0.1:{port}",
+        "--quiet",
+        "--access-log",
+        str(access_log),
+        "posix",
+        str(objects),
+    ]
     keys = {
         "PATH": os.environ["PATH"],
         "ROOT_ACCESS_KEY_ID": environment["AWS_ACCESS_KEY_ID"],
         "ROOT_SECRET_ACCESS_KEY": environment["AWS_SECRET_ACCESS_KEY"],
     }
     with running(command, environment=keys, log=folder / "s3.log", ready=ready):
-        yield S3Server(environment=environment, client=client)
+        yield S3Server(environment=environment, client=client, objects=objects, access_log=access_log)
     client.close()

@@ -76,8 +76,9 @@ class CsvFiles:
         after: str | None = None,
         known: Collection[str] = frozenset(),
         held: Collection[str] = frozenset(),
+        among: Collection[str] = (),
     ) -> Listing:
-        del held
+        del held, among
         found = sorted(list_objects(place, passed_over=lambda _: None, unseen=Unseen()), key=lambda stored: stored.key)
         batches = [
             Found(id=stored.key, prefix="", fingerprint=f"{stored.size} {stored.tag}")

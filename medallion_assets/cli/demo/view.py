@@ -20,8 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from medallion_assets.cli.demo.home import PIPELINES
-from medallion_assets.cli.hints import to_type
 from medallion_assets.cli.terminal import command_line
+from medallion_assets.errors.hints import to_type
 
 if TYPE_CHECKING:
     from medallion_assets.cli.demo.home import DemoContents

@@ -1,4 +1,4 @@
-"""What runs `dagster dev` for `medallion dev`: it ends all of it, also when the one that started it was killed.
+"""What runs Dagster for `medallion dev`: it ends all of it, also when the one that started it was killed.
 
     python -m medallion_assets.cli.dev.child PID DAGSTER_HOME ARGUMENTS
 
@@ -7,7 +7,7 @@ Belongs here: what must outlive `medallion dev` by a moment. Does not: starting 
 What is killed ends none of its children: a daemon would go on, with no one to stop it. So this process leads a group of
 its own, holds the lock of the home (cli/home_lock.py) and looks whether its parent still lives; when it does not, it
 ends the group, itself included, and so frees the home. Runs are no part of the group; they are ended before. The fork
-server beside `dagster dev` is, and is started again whenever it ends.
+server beside Dagster is, and is started again whenever it ends.
 """
 
 from __future__ import annotations

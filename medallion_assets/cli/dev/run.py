@@ -29,7 +29,7 @@ from medallion_assets.cli.dev.docs import served
 from medallion_assets.cli.embedded_dynamodb import KEY, REGION, EmbeddedDynamoDB, embedded_dynamodb
 from medallion_assets.cli.home_lock import only_one
 from medallion_assets.cli.page_server import served_pages
-from medallion_assets.cli.web_ui import HOST, check_port, pages_port, ui_address
+from medallion_assets.cli.web_ui import check_port, pages_port, ui_address
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.deriving.dbt.docs_place import FOLDER as DOCS
 from medallion_assets.errors import PermanentError
@@ -54,8 +54,6 @@ OF_EMBEDDED = {"MEDALLION_CREATE_TABLES": "yes"}
 """The same where the DynamoDB is ours: tables are made when missing."""
 POLL_SECONDS = 0.25
 LAST_LINES_SECONDS = 5.0
-IGNORED_WARNING = "ignore:Function `dev_command` is superseded"
-"""`dg dev` needs a package that only developers of this project have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +120,7 @@ def run_dev(
         of_dev = {"MEDALLION_UI_URL": ui_url, EVENTS_QUEUE: ""}  # its messages are the deployment's alone
         everything = {**defaults, **environment, **variables, **of_dev}
         _expect_definitions(everything)
-        process = stack.enter_context(_dagster_dev(port, everything, show, lock))
+        process = stack.enter_context(_services(port, everything, show, lock))
         _wait_until(lambda: _answers(ui_url), process)
         shown = {name: value for name, value in variables.items() if name not in (DBT_DOCS_URL, PAGES_URL)}
         shown |= {name: everything[name] for name in DEFAULTS if name.startswith("AWS_DEFAULT")}
@@ -161,10 +159,10 @@ def _publish_again(settings: Settings, dynamodb: EmbeddedDynamoDB) -> PublishedA
 
 
 @contextmanager
-def _dagster_dev(
+def _services(
     port: int, environment: Mapping[str, str], show: Callable[[str], object], lock: int
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`dagster dev` in a process group of its own; SIGINT and SIGTERM of this process end it, and then the block.
+    """Dagster's services in a process group of their own; SIGINT and SIGTERM of this process end them and the block.
 
     Whoever starts a process in the background may have it ignore SIGINT, and its children as well. They do not ignore
     a signal for which this process has a handler. It holds the `lock` of the home as well, and ends itself when this
@@ -172,8 +170,7 @@ def _dagster_dev(
     """
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     command = [sys.executable, "-m", "medallion_assets.cli.dev.child", str(os.getpid()), environment["DAGSTER_HOME"]]
-    command += ["-W", IGNORED_WARNING, "-m", "dagster", "dev", "-m", "medallion_assets.definitions"]
-    command += ["--host", HOST, "--port", str(port), "--log-level", "warning"]  # the UI shows the rest
+    command += ["-m", "medallion_assets.cli.dev.services", str(port)]
     process = subprocess.Popen(  # noqa: S603 - our own command
         command,
         env=dict(environment),
@@ -216,7 +213,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask `dagster dev` to end its services and itself; kill what is left of its group."""
+    """Ask the services to end; kill what is left of its group."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
@@ -230,7 +227,7 @@ def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> 
     while not ready():
         if process.poll() is not None:
             raise PermanentError(
-                "dagster dev ended by itself", found=f"exit code {process.returncode}", do="read what it said above"
+                "Dagster ended by itself", found=f"exit code {process.returncode}", do="read what it said above"
             )
         time.sleep(POLL_SECONDS)
 

@@ -19,6 +19,7 @@ from medallion_assets.engines.spark.failures import is_refused_by_s3
 from medallion_assets.engines.spark.frames import NOT_THERE, hadoop_place
 from medallion_assets.engines.spark.s3 import OTHER_JARS
 from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.errors.hints import has_makefile
 from medallion_assets.settings.spark import SUBMITTED, SparkSettings
 
 if TYPE_CHECKING:
@@ -54,14 +55,14 @@ def expect_installed(settings: SparkSettings) -> None:
             "MEDALLION_ENGINE is spark, and Spark's Python packages are not installed",
             expected="pyspark with pyarrow and pandas",
             found=f"no {', '.join(missing)}",
-            do="run make setup-spark, or install medallion-assets[spark]; or set MEDALLION_ENGINE=polars",
+            do=f"{_install()}; or set MEDALLION_ENGINE=polars",
         )
     if settings.remote is not None and (missing := _missing(CONNECT_PACKAGES)):
         raise SparkMissingError(
             "MEDALLION_SPARK_REMOTE is set, and what a client of Spark Connect needs is not installed",
             expected=f"{', '.join(CONNECT_PACKAGES.values())}",
             found=f"no {', '.join(CONNECT_PACKAGES[name] for name in missing)}",
-            do="run make setup-spark, or install medallion-assets[spark] (pyspark[connect] brings them)",
+            do=f"{_install()} (pyspark[connect] brings them)",
         )
     if settings.remote is not None:
         return
@@ -83,6 +84,15 @@ def expect_installed(settings: SparkSettings) -> None:
         )
 
 
+def _install() -> str:
+    wheel = "install medallion-assets[spark]"
+    return f"run make setup-spark, or {wheel}" if has_makefile() else wheel
+
+
+def _fetch_jars() -> str:
+    return "run make spark-jars, or " if has_makefile() else ""
+
+
 def expect_release(release: str, of: str) -> None:
     """See that a Spark is one that this project can use.
 
@@ -96,7 +106,7 @@ def expect_release(release: str, of: str) -> None:
             expected=f"Spark {OLDEST}.0 or newer",
             found=f"Spark {release}, {of}",
             do="take a release that has it: emr-spark-8.0.0 of EMR (Spark of EMR 7 is 3.5), Databricks Runtime 17; on "
-            "a machine of your own make setup-spark",
+            f"a machine of your own {_install()}",
         )
 
 
@@ -171,7 +181,7 @@ def expect_jars(settings: SparkSettings) -> None:
             f"Spark has no client of S3, where the lakehouse is ({settings.lakehouse_url})",
             expected=f"hadoop-aws and what it needs in {settings.jars}",
             found="no such jar in it" if settings.jars.is_dir() else "no such folder",
-            do="run make spark-jars, or set MEDALLION_SPARK_JARS to the folder that has them; or name them in "
+            do=f"{_fetch_jars()}set MEDALLION_SPARK_JARS to the folder that has them; or name them in "
             "spark.jars.packages (docs/scaling.md)",
         )
 
@@ -206,9 +216,8 @@ def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
                 f"Spark has no client of S3, where the lakehouse is ({settings.lakehouse_url})",
                 expected="hadoop-aws and what it needs among Spark's jars",
                 found=found,
-                do="run make spark-jars where the session is started, and set MEDALLION_SPARK_JARS to the folder if "
-                f"that is not {settings.jars}; or name them in spark.jars.packages (docs/scaling.md), on a "
-                "Spark Connect server when it starts",
+                do=f"where the session is started {_fetch_jars()}set MEDALLION_SPARK_JARS to the folder that has them; "
+                "or name them in spark.jars.packages (docs/scaling.md), on a Spark Connect server when it starts",
             ) from error
         kind = PermanentError if is_refused_by_s3(text) else TransientError
         raise kind(

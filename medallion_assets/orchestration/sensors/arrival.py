@@ -21,7 +21,7 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
-from medallion_assets.orchestration.sensors.cadence import arrivals_every
+from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_told
 from medallion_assets.orchestration.sensors.names import file_arrival
 from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
@@ -32,6 +32,7 @@ from medallion_assets.refining.refusals import fingerprints_now
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out
+from medallion_assets.triggers.next_look import seconds_until_next_look
 
 REFUSALS_ASKED_ABOUT = 200
 """A tick asks the store about the files at fault of so many refused exports, the newest; a run asks about all.
@@ -58,7 +59,8 @@ def arrival_sensor(
         name=file_arrival(loaded.table),
         description=f"Asks for {subject.of.path} when complete exports below <raw>/{subject.of.short_name} are not in.",
         status=status,
-        every_seconds=arrivals_every(timers, settings),
+        every_seconds=arrivals_every(settings),
+        next_look=partial(seconds_until_next_look, is_told=is_told(settings)),
     )
 
 
@@ -156,17 +158,20 @@ class Known:
 
 
 def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
-    """What lies below the table's folder: after the cursor's position, or everything when that is due."""
+    """What lies in the table's folder: after the cursor's position, where it looks, or everything when that is due."""
     place = RawPlace.of(known.lakehouse, raw_url, known.declared)
     store = place.open(lambda: known.loaded)
     if store is None:
         return Arrivals(place=str(place.status(holds=False)))
     source = known.declared.source
     is_whole = not source.ids_ascend or cursor.lists_everything(now)
-    seen = source.find(store, after=None if is_whole else cursor.position, known=known.loaded if is_whole else ())
-    listing = seen.batches
+    if is_whole:
+        seen = source.find(store, known=known.loaded)
+    else:
+        seen = source.find(store, after=cursor.position, among=cursor.prefixes.due())
+    listing, prefixes = seen.batches, cursor.prefixes.after(seen, is_whole=is_whole)
     if not listing and not is_whole:
-        return Arrivals(unseen=seen.unseen)
+        return Arrivals(unseen=seen.unseen, prefixes=prefixes)
     if not listing and not known.loaded and not (status := place.status(holds=False)).is_fine:
         return Arrivals(place=str(status), unseen=seen.unseen, is_whole=True)
     fingerprints = fingerprints_now(store, listing, known.refusals, known.owner_now, asked_at_most=REFUSALS_ASKED_ABOUT)
@@ -180,7 +185,7 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
         latest_table_id=known.latest_table_id,
         is_whole=is_whole,
     )
-    return replace(arrivals, unseen=seen.unseen)
+    return replace(arrivals, unseen=seen.unseen, prefixes=prefixes)
 
 
 def trigger_context(exports: Sequence[Found]) -> TriggerContext:

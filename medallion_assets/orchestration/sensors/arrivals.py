@@ -6,6 +6,7 @@ Does not: what is looked at for each table (arrival.py), or which tables go toge
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,13 +22,14 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors import names
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor, arrival_subject
 from medallion_assets.orchestration.sensors.asking import Look, Subject
-from medallion_assets.orchestration.sensors.cadence import arrivals_every, minimum_interval
+from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_told, look_again, minimum_interval
 from medallion_assets.orchestration.sensors.watching import watch_bronze
 from medallion_assets.settings import Settings
 from medallion_assets.stages.figures import cut
 from medallion_assets.triggers import file_arrival
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import signature_of
+from medallion_assets.triggers.next_look import SOON_SECONDS, seconds_until_next_look
 from medallion_assets.triggers.together import Cursor
 
 LOOKING_SECONDS = 20
@@ -94,11 +96,12 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
         for loaded in tables
     }
     declared = {loaded.table.short_name: loaded for loaded in tables}
+    longest = arrivals_every(settings)
 
     @dg.sensor(
         name=names.arrivals(pipeline),
         job_name=pipeline.job(INGEST_AND_REFINE),
-        minimum_interval_seconds=minimum_interval(arrivals_every(AT_ONCE, settings)),
+        minimum_interval_seconds=minimum_interval(longest),
         default_status=sensor_status(settings),
         description=f"Asks for one run of all of {', '.join(subjects)} that have complete exports which are not in.",
     )
@@ -106,6 +109,7 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
         before = load_cursor(Cursor, context.cursor) or Cursor()
         seen = _look_at(subjects, context, lakehouse, before)
         looks = {name: look.asking for name, look in seen.looks.items()}
+        look_again(context, names.arrivals(pipeline), _next_look(lakehouse, settings, seen), longest=longest)
         cursor = dump_cursor(before.after(looks, unreached=seen.unreached))
         if seen.errors and cursor == context.cursor:
             raise next(iter(seen.errors.values()))
@@ -140,6 +144,13 @@ def _look_at(
         has_listed |= cursor.is_due(now) and look.asking.cursor.listed_whole_at != cursor.listed_whole_at
     seen.looks = {name: seen.looks[name] for name in subjects if name in seen.looks}
     return seen
+
+
+def _next_look(lakehouse: LakehouseResource, settings: Settings, seen: Seen) -> float:
+    """When the tables that were looked at are worth the next look; soon where there was no time for all."""
+    now, cursors = lakehouse.now(), [look.asking.cursor for look in seen.looks.values()]
+    waits = [seconds_until_next_look(now, cursor, is_told=is_told(settings)) for cursor in cursors]
+    return min([*waits, *([SOON_SECONDS] if seen.unreached else [])], default=math.inf)
 
 
 def _requests(

@@ -6,6 +6,7 @@ Does not: what is looked at, or the decision (triggers).
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -18,7 +19,7 @@ from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.table import Table
 from medallion_assets.orchestration.requests import give_up, is_at_work, request
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS, minimum_interval
+from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS, look_again, minimum_interval
 from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.asking import Asking, Cursor, Wanted, while_active
@@ -92,8 +93,9 @@ def asking_sensor(
     description: str,
     status: dg.DefaultSensorStatus,
     every_seconds: int = EVERY_SECONDS,
+    next_look: Callable[[datetime, Cursor], float] = lambda _now, _cursor: math.inf,
 ) -> dg.SensorDefinition:
-    """The sensor of one subject, which is looked at `every_seconds` (cadence.py)."""
+    """The sensor of one subject, which is looked at `every_seconds` (cadence.py), or when `next_look` says it."""
 
     @dg.sensor(
         name=name,
@@ -104,6 +106,7 @@ def asking_sensor(
     )
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         seen = subject.tick(context, lakehouse, load_cursor(cursor_type, context.cursor) or cursor_type())
+        look_again(context, name, next_look(lakehouse.now(), seen.asking.cursor), longest=every_seconds)
         asked, cursor = list(subject.requests(seen)), dump_cursor(seen.asking.cursor)
         return dg.SensorResult(run_requests=asked, skip_reason=None if asked else seen.asking.reason, cursor=cursor)
 

@@ -6,12 +6,17 @@ Does not: what a sensor does when it is looked at, or how often each is.
 The daemon comes round every LOOP_SECONDS, and passes over a sensor whose last tick began less than
 `minimum_interval_seconds` ago. Rounds are a little over LOOP_SECONDS apart, and a tick begins a little after its round:
 later than that little as a rule. So a sensor that declares a multiple of LOOP_SECONDS misses most of its rounds.
-A sensor that is woken (wakes) is looked at in between.
+A sensor that is woken (wakes) is looked at in between: sensors of arrivals wake themselves while something happens.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import dagster as dg
+
 from medallion_assets.contracts.policies import AT_ONCE, Timers
+from medallion_assets.orchestration.wakes.messages import wake
 from medallion_assets.settings import Settings
 
 LOOP_SECONDS = 5
@@ -20,7 +25,9 @@ LATENESS_SECONDS = 3
 """A tick may begin so long after its round (it waits for a thread, or for a busy machine) without missing the next one.
 Less than LOOP_SECONDS: no round earlier than the one that is due counts."""
 EVERY_SECONDS = LOOP_SECONDS
-"""What asks for runs of data that has just arrived is looked at in every round."""
+"""What has to see that the time of a timer is over is looked at in every round."""
+LOOK_SECONDS = 1.0
+"""A look that follows another begins so much earlier after its end than after its beginning, which is what counts."""
 NET_SECONDS = 30
 """What is woken when there is something to see, or only repairs what another run sees to, is looked at so often."""
 
@@ -30,9 +37,20 @@ def woken_every(timers: Timers) -> int:
     return NET_SECONDS if timers == AT_ONCE else EVERY_SECONDS
 
 
-def arrivals_every(timers: Timers, settings: Settings | None) -> int:
-    """How often a sensor looks for what has arrived: as one that is woken, where a queue tells of new exports."""
-    return woken_every(timers) if settings is not None and settings.events_queue else EVERY_SECONDS
+def arrivals_every(settings: Settings | None) -> int:
+    """How often a sensor looks for what has arrived that nobody wakes."""
+    return NET_SECONDS if settings is None else settings.arrivals_seconds
+
+
+def is_told(settings: Settings | None) -> bool:
+    """Whether a queue tells of new exports."""
+    return settings is not None and bool(settings.events_queue)
+
+
+def look_again(context: dg.SensorEvaluationContext, sensor: str, seconds: float, *, longest: int) -> None:
+    """Wake a sensor that looks now, so that its next look begins in so many seconds, unless its turn comes before."""
+    if seconds < longest:
+        wake(Path(context.instance.root_directory), [sensor], after_seconds=seconds - LOOK_SECONDS)
 
 
 def minimum_interval(every_seconds: int) -> int:

@@ -22,7 +22,7 @@ SILENT_SECONDS = 180.0
 """The queue is asked three times a minute: whoever has noted nothing for so long does not ask."""
 DO = (
     "see the queue's permissions (docs/production.md) and the daemon's log; until then arrivals are looked for every "
-    "5 s, or every 30 s where the daemon does not ask at all"
+    "5 s, or every MEDALLION_ARRIVALS_SECONDS where the daemon does not ask at all"
 )
 
 
@@ -77,7 +77,7 @@ def expect_asked(now: float) -> str:
     """
     queue_url = load_settings().events_queue
     if not queue_url:
-        return "no queue is set: arrivals are looked for every 5 s"
+        return "no queue is set: arrivals are looked for by listing"
     with dg.DagsterInstance.get() as instance:
         note = EventNotes(instance.run_storage).read()
     problem = "the daemon has never asked the queue" if note is None else note.problem_at(now)

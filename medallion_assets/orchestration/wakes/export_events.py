@@ -14,22 +14,17 @@ import logging
 import threading
 import time
 from collections.abc import Collection
-from pathlib import Path
 from typing import Protocol
 
 import dagster as dg
 
 from medallion_assets.errors import MedallionError
 from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS
-from medallion_assets.orchestration.sensors.names import ARRIVALS
+from medallion_assets.orchestration.wakes.arrivals import wake_arrivals
 from medallion_assets.orchestration.wakes.event_notes import EventNotes
-from medallion_assets.orchestration.wakes.messages import wake
-from medallion_assets.orchestration.wakes.waker import states_of_sensors
 from medallion_assets.sources.dynamodb_export.manifest import MANIFESTS, ROOT
 from medallion_assets.storage.object_events import Created, Message, created_in
 
-TOGETHER_SECONDS = 1.0
-"""An export ends with several files, of which each is an event: one look sees them."""
 LOG = logging.getLogger(__name__)
 
 
@@ -64,27 +59,18 @@ class ExportEvents:
         try:
             messages = self._queue.receive()
             if worth_a_wake(messages, self._raw_url):
-                self._wake()
+                wake_arrivals(self._instance)
             self._queue.delete(messages)
         except MedallionError as error:
             problem = str(error)
             LOG.warning("exports are looked for every %d s: %s", EVERY_SECONDS, problem)
-            self._wake()
+            wake_arrivals(self._instance)
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
             LOG.exception("exports are looked for every %d s", EVERY_SECONDS)
-            self._wake()
+            wake_arrivals(self._instance)
         self._note(problem)
         return not problem
-
-    def _wake(self) -> None:
-        try:
-            states = states_of_sensors(self._instance)
-        except Exception:
-            LOG.exception("nobody is woken now; the sensors look at their own intervals")
-            return
-        names = [state.instigator_name for state in states if state.instigator_name.startswith(ARRIVALS)]
-        wake(Path(self._instance.root_directory), names, after_seconds=TOGETHER_SECONDS)
 
     def _note(self, problem: str) -> None:
         try:

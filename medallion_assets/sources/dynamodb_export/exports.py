@@ -72,10 +72,11 @@ class DynamoDBExports:
         after: str | None = None,
         known: Collection[str] = frozenset(),
         held: Collection[str] = frozenset(),
+        among: Collection[str] = (),
     ) -> Listing:
         """The exports of a place (rules B1, B2)."""
         del held
-        return list_exports(place, after=after, settled=known)
+        return list_exports(place, after=after, settled=known, among=among)
 
     def strays(self, place: ObjectStore, tables: Collection[str]) -> list[Stray]:
         """Exports one level too high, too deep, or in folders of other names."""

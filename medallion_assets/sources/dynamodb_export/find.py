@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from obstore.store import ObjectStore
+from obstore.store import ObjectStore, S3Store
 
 from medallion_assets.contracts.source import Found, Listing
 from medallion_assets.sources.dynamodb_export.manifest import (
@@ -22,11 +22,13 @@ from medallion_assets.sources.dynamodb_export.manifest import (
     SUMMARY_NAME,
     started_at_of,
 )
-from medallion_assets.storage.listing import StoredObject, Unseen, list_objects
+from medallion_assets.storage.listing import NEXT, StoredObject, Unseen, list_objects
 
 _ID = re.compile(EXPORT_ID)
 _DATA = "data"
 _ROOT_AND_SLASH = f"{ROOT}/"
+_BEHIND_IDS = ":"
+"""The character after `9`: ids begin with a digit, so all other names in their folder come before one or after this."""
 _HASH_BYTES = 16
 FOREIGN_AT_MOST = 50_000
 """So many foreign objects are looked at in one folder of the place, so that a look stays short whatever lies there."""
@@ -49,6 +51,7 @@ def list_exports(
     *,
     after: str | None = None,
     settled: Collection[str] = frozenset(),
+    among: Collection[str] = (),
     everything: bool = False,
 ) -> Listing:
     """Every export folder `[prefix/]AWSDynamoDB/<ExportId>/` below the store, and what else lies there.
@@ -57,17 +60,26 @@ def list_exports(
     An export delivered under two prefixes is found twice: whoever loads takes the first complete copy (rule B5).
     Memory grows with the exports, not with their data files. `everything` also looks into the folder that incremental
     exports share, and through any number of foreign objects; otherwise a look costs a request for 1,000 objects, and
-    those of settled exports and of shared folders are passed over.
+    those of settled exports and of shared folders are passed over. `among`: in a bucket a look costs one request for
+    each of these prefixes, and one for all that lies behind the last of them; no other prefix is looked below.
 
     Raises:
         PermanentError: the place is not there, or cannot be listed.
         TransientError: the store did not answer.
     """
     look = _Look(after, frozenset(settled), everything=everything)
-    for found in list_objects(store, passed_over=look.passed_over, unseen=look.unseen):
+    for found in look.objects(store, among if isinstance(store, S3Store) else ()):
         look.add(found)
     exports = [folder.found(*identity) for identity, folder in sorted(look.folders.items())]
-    return Listing(batches=exports, foreign=look.foreign, unclaimed=look.summaries, unseen=look.unseen.folders)
+    return Listing(
+        batches=exports,
+        foreign=look.foreign,
+        unclaimed=look.summaries,
+        unseen=look.unseen.folders,
+        prefixes=look.prefixes,
+        last_prefix=max(look.prefixes, key=_root, default=None),
+        objects=look.count,
+    )
 
 
 class _Look:
@@ -78,16 +90,33 @@ class _Look:
         self.foreign = 0
         self.summaries: list[str] = []
         self.unseen = Unseen()
+        self.prefixes: dict[str, str] = {}
+        self.count = 0
         self._after = after
         self._settled = settled
         self._everything = everything
         self._foreign_in: Counter[str] = Counter()
 
+    def objects(self, store: ObjectStore, among: Collection[str]) -> Iterator[StoredObject]:
+        """What is to be looked at."""
+        if not among:
+            yield from list_objects(store, passed_over=self.passed_over, unseen=self.unseen)
+        last = max(among, key=_root, default=None)
+        for prefix in among:
+            settled = f"{_root(prefix)}{self._after}{NEXT}" if self._after else _root(prefix)
+            for found in list_objects(store, passed_over=self.passed_over, start_after=settled):
+                if prefix != last and found.key >= f"{_root(prefix)}{_BEHIND_IDS}":
+                    break
+                yield found
+
     def add(self, found: StoredObject) -> None:
+        self.count += 1
         place = _place(found.key)
         if place is None or place.child == _DATA:
             self._add_foreign(found.key, is_shared=place is not None)
-        elif self._is_wanted(place.child):
+            return
+        self.prefixes[place.prefix] = max(place.child, self.prefixes.get(place.prefix, ""))
+        if self._is_wanted(place.child):
             folder = self.folders.setdefault((place.child, place.prefix), _Folder())
             folder.add(found, is_data=place.rest.startswith(f"{_DATA}/"))
             if place.rest.endswith(f"/{SUMMARY_NAME}"):
@@ -137,6 +166,11 @@ class _Place:
     @property
     def root(self) -> str:
         return f"{self.prefix}{ROOT}"
+
+
+def _root(prefix: str) -> str:
+    """Where the keys of exports below a prefix begin."""
+    return f"{prefix}{_ROOT_AND_SLASH}"
 
 
 def _place(key: str) -> _Place | None:

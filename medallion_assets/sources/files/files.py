@@ -177,8 +177,10 @@ class Files:
         after: str | None = None,
         known: Collection[str] = frozenset(),
         held: Collection[str] = frozenset(),
+        among: Collection[str] = (),
     ) -> Listing:
         """The files of a place, each as it is now (rule F1); everything is listed, for any file may change."""
+        del among
         unseen, foreign, batches = Unseen(), 0, list[Found]()
         latest = latest_of_a_moment([*known, *held])
         for stored in list_objects(place, unseen=unseen):

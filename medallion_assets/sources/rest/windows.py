@@ -92,9 +92,10 @@ class RestWindows:
         after: str | None = None,
         known: Collection[str] = frozenset(),
         held: Collection[str] = frozenset(),
+        among: Collection[str] = (),
     ) -> Listing:
         """The windows that count; pages of one that does not belong to it all the same, and are not foreign."""
-        del held
+        del held, among
         unseen, foreign, batches = Unseen(), 0, []
         for stored in list_objects(place, unseen=unseen):
             found = window_of(stored.key)

@@ -1,4 +1,4 @@
-"""What `medallion dev` has beside `dagster dev`: a fork server, started again when it ends, and ended with the rest."""
+"""What `medallion dev` has beside Dagster: a fork server, started again when it ends, and ended with the rest."""
 
 from __future__ import annotations
 

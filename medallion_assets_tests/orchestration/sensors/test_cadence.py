@@ -25,8 +25,8 @@ ROUND_SECONDS = 5.02
 """From one round of the daemon to the next: its pause, and what a round itself takes."""
 ROUNDS = 130
 SECONDS = {
-    "file_arrival": 5,
-    "arrivals": 5,
+    "file_arrival": 30,
+    "arrivals": 30,
     "table_update_enriched": 30,
     "restated": 30,
     "diagnose": 10,
@@ -77,15 +77,13 @@ def test_every_sensor_is_looked_at_in_each_round_that_it_is_due_in(
         assert rounds_looked_in(sensor, lateness) == list(range(0, ROUNDS, due // LOOP_SECONDS)), sensor.name
 
 
-def test_where_a_queue_tells_of_exports_nobody_looks_for_them_in_each_round() -> None:
-    """But where timers keep them waiting: somebody has to see that the time is over."""
-    queue = {"MEDALLION_EXPORT_EVENTS_QUEUE": "https://sqs.test/1/exports", "MEDALLION_RAW_URL": "s3://exports/raw"}
-
-    def interval(timers: str) -> set[int]:
-        found = sensors(MEDALLION_TIMERS=timers, **queue)
+def test_arrivals_are_looked_for_as_often_as_is_set_though_nobody_wakes_their_sensors() -> None:
+    def intervals(seconds: int) -> set[int]:
+        found = sensors(MEDALLION_ARRIVALS_SECONDS=str(seconds))
         return {sensor.min_interval_seconds for sensor in found if sensor.name.startswith(ARRIVALS)}
 
-    assert (interval("none"), interval("contract")) == ({minimum_interval(30)}, {minimum_interval(5)})
+    assert intervals(60) == {minimum_interval(60)}
+    assert intervals(5) == {minimum_interval(5)}
 
 
 def test_the_beat_is_the_daemons() -> None:

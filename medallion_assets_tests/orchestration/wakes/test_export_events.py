@@ -12,8 +12,9 @@ import dagster as dg
 import pytest
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.orchestration.wakes.arrivals import TOGETHER_SECONDS
 from medallion_assets.orchestration.wakes.event_notes import NOTE_SECONDS, SILENT_SECONDS, EventNote, EventNotes
-from medallion_assets.orchestration.wakes.export_events import TOGETHER_SECONDS, ExportEvents, may_complete
+from medallion_assets.orchestration.wakes.export_events import ExportEvents, may_complete
 from medallion_assets.orchestration.wakes.messages import LONGEST_BYTES, Message, listen, read
 from medallion_assets.storage import object_events
 from medallion_assets.storage.object_events import Created, Queue

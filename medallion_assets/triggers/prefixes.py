@@ -1,0 +1,67 @@
+"""Prefixes: below which prefixes of a place a look at arrivals looks, so that three requests are enough for it.
+
+Belongs here: the choice, as a pure function of what earlier looks saw.
+Does not: listing, or when everything is looked at (file_arrival.py).
+
+Exports may lie below a prefix for each day. What arrives lies below the last of them, or below one that comes after it,
+as days do; or below the one that the newest export lies below. Both are looked at, and one other in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from medallion_assets.contracts.source import Listing
+from medallion_assets.triggers.cursors import Names
+
+SMALL = 2_000
+"""A place of no more objects is looked through as a whole: that takes three requests too."""
+KNOWN = 20
+"""Prefixes that take turns, those of the newest batches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefixes:
+    """What a sensor remembers of a place: the greatest id below each prefix, `last` in the order of keys.
+
+    `held` are prefixes below which batches are unsettled: every look has to see these. Where `newest` is empty a look
+    looks everywhere. `turn` counts looks.
+    """
+
+    newest: Mapping[str, str] = field(default_factory=dict)
+    last: str | None = None
+    held: Names = frozenset()
+    turn: int = 0
+
+    def due(self) -> list[str]:
+        """The prefixes to look below now; none: all of them."""
+        if self.last is None or len(self.held) > KNOWN:
+            return []
+        others = [prefix for prefix in by_age(self.newest) if prefix != self.last]
+        if self.turn % 2 and len(others) > 1:
+            others = [others[1 + self.turn // 2 % (len(others) - 1)]]
+        return sorted({self.last, *self.held, *others[:1]})
+
+    def after(self, seen: Listing, *, is_whole: bool) -> Prefixes:
+        """What to remember after a look, which saw everything, or looked where it was due."""
+        if not is_whole and self.last is None:
+            return self
+        # A look sees all that comes after the last prefix: one that it did not know, and saw last, is the last now.
+        last = seen.last_prefix if is_whole or seen.last_prefix not in {None, *self.newest} else self.last
+        if last is None or (is_whole and seen.objects <= SMALL):
+            return Prefixes()
+        newest = dict(seen.prefixes)
+        if not is_whole:
+            newest |= {prefix: max(known, newest.get(prefix, "")) for prefix, known in self.newest.items()}
+        kept = {last, *by_age(newest)[:KNOWN]}
+        return Prefixes(newest={prefix: newest[prefix] for prefix in sorted(kept)}, last=last, turn=self.turn + 1)
+
+    def holding(self, prefixes: Collection[str]) -> Prefixes:
+        """With the prefixes below which batches are unsettled."""
+        return replace(self, held=frozenset(prefixes)) if self.last is not None else self
+
+
+def by_age(newest: Mapping[str, str]) -> list[str]:
+    """The prefixes, those of the newest batches first."""
+    return sorted(newest, key=lambda prefix: (newest[prefix], prefix), reverse=True)

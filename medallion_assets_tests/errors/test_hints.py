@@ -1,0 +1,58 @@
+"""Hints fit the place they are printed in."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.engines.spark import requirements
+from medallion_assets.errors import hints
+from medallion_assets.errors.hints import to_type
+from medallion_assets.settings import load_settings
+
+TARGET = re.compile(r"\bmake (setup|spark-jars|demo|dev|ui|sample-export|wheel|lock|bench|test)\b")
+
+
+def _texts(path: Path) -> list[str]:
+    return list(_constants(ast.parse(path.read_text())))
+
+
+def _constants(tree: ast.AST) -> Iterator[str]:
+    """The texts of a module, its docstrings left out."""
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.value
+
+
+def test_there_is_no_make_where_there_is_no_makefile(tmp_path: Path) -> None:
+    """Installed from a wheel the command is on the path; in the repository it is in the environment, or a target."""
+    assert to_type("ui", make="ui", repository=tmp_path) == "medallion ui"
+    assert to_type("status", repository=tmp_path) == "medallion status"
+    (tmp_path / "Makefile").write_text("")
+    assert to_type("ui", make="ui", repository=tmp_path) == "make ui"
+    assert to_type("status", repository=tmp_path) == ".venv/bin/medallion status"
+
+
+def test_what_errors_say_of_make_is_said_where_there_is_a_makefile() -> None:
+    """No other text names a target of the Makefile."""
+    package = Path(hints.__file__).parents[1]
+    texts = {str(path.relative_to(package)): _texts(path) for path in package.rglob("*.py")}
+    found = {name: makes for name, said in texts.items() if (makes := [text for text in said if TARGET.search(text)])}
+    assert set(found) == {"engines/spark/requirements.py"}, found
+
+
+@pytest.mark.parametrize("has_makefile", [True, False])
+def test_a_missing_spark_is_mended_with_make_in_the_repository_alone(
+    monkeypatch: pytest.MonkeyPatch, has_makefile: bool
+) -> None:
+    monkeypatch.setattr(requirements, "has_makefile", lambda: has_makefile)
+    monkeypatch.setattr(requirements, "find_spec", lambda _: None)
+    with pytest.raises(requirements.SparkMissingError) as missing:
+        requirements.expect_installed(load_settings({}).spark)
+    assert ("make setup-spark" in str(missing.value)) == has_makefile
+    assert "install medallion-assets[spark]" in str(missing.value)

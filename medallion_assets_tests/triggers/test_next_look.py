@@ -1,0 +1,44 @@
+"""When arrivals are looked for next: soon while something happens or waits, later the longer nothing has."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from medallion_assets.triggers.debounce import State
+from medallion_assets.triggers.file_arrival import Cursor
+from medallion_assets.triggers.next_look import seconds_until_next_look
+
+NOW = datetime(2025, 1, 1, tzinfo=UTC)
+WAITS = State(signature="exports")
+
+
+def quiet_for(**time: float) -> Cursor:
+    return Cursor(changed_at=NOW - timedelta(**time))
+
+
+@pytest.mark.parametrize(
+    ("cursor", "seconds"),
+    [
+        (Cursor(), 5),
+        (quiet_for(seconds=0), 5),
+        (quiet_for(minutes=20), 5),
+        (quiet_for(hours=1), 15),
+        (quiet_for(hours=2), 30),
+        (quiet_for(days=30), 10_800),
+        (quiet_for(hours=-1), 5),  # the clock was set back
+    ],
+)
+def test_the_longer_nothing_happened_the_later_is_the_next_look(cursor: Cursor, seconds: float) -> None:
+    assert seconds_until_next_look(NOW, cursor, is_told=False) == seconds
+    assert seconds_until_next_look(NOW, cursor, is_told=True) == math.inf
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_while_something_waits_it_is_looked_at_soon_until_asking_has_an_end(is_told: bool) -> None:
+    cursor = replace(quiet_for(days=1), state=WAITS)
+    assert seconds_until_next_look(NOW, cursor, is_told=is_told) == 5
+    assert seconds_until_next_look(NOW, replace(cursor, state=replace(WAITS, given_up=True)), is_told=is_told) > 5

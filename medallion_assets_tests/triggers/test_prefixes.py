@@ -1,0 +1,55 @@
+"""Which prefixes a look at arrivals looks below: the last, the newest, one other in turn, and those that are held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from medallion_assets.contracts.source import Listing
+from medallion_assets.triggers.cursors import dump_cursor, load_cursor
+from medallion_assets.triggers.prefixes import KNOWN, SMALL, Prefixes
+
+
+def listing(prefixes: Mapping[str, str], *, objects: int = SMALL + 1) -> Listing:
+    last = max(prefixes, default=None)
+    return Listing(batches=[], foreign=0, unclaimed=[], unseen={}, prefixes=prefixes, last_prefix=last, objects=objects)
+
+
+def known(prefixes: Mapping[str, str]) -> Prefixes:
+    return Prefixes().after(listing(prefixes), is_whole=True)
+
+
+def test_nothing_is_chosen_where_nothing_is_known_or_the_place_is_small() -> None:
+    assert Prefixes().due() == []
+    assert Prefixes().after(listing({"a/": "1"}, objects=SMALL), is_whole=True).due() == []
+    assert Prefixes().after(listing({}), is_whole=True).due() == []
+    assert Prefixes().after(listing({"a/": "1"}), is_whole=False) == Prefixes()
+
+
+def test_the_last_prefix_is_due_at_every_look_the_newest_at_every_second_and_each_other_in_turn() -> None:
+    prefixes, due = known({"a/": "5", "b/": "9", "c/": "4", "d/": "1"}), list[list[str]]()
+    for _ in range(6):
+        due.append(prefixes.due())
+        prefixes = prefixes.after(listing({}), is_whole=False)
+    assert due == [["a/", "d/"], ["b/", "d/"], ["c/", "d/"], ["b/", "d/"], ["a/", "d/"], ["b/", "d/"]]
+
+
+def test_a_prefix_that_was_not_known_and_comes_last_is_the_last_from_then_on() -> None:
+    prefixes = known({"a/": "5", "b/": "6"}).after(listing({"a/": "7"}), is_whole=False)
+    assert (prefixes.last, prefixes.newest["a/"]) == ("b/", "7")
+    prefixes = prefixes.after(listing({"a/": "7", "c/": "8"}), is_whole=False)
+    assert prefixes.last == "c/"
+    assert known({"a/": "5"}).after(listing({"a/": "5"}), is_whole=True).last == "a/"
+
+
+def test_prefixes_below_which_batches_are_unsettled_are_due_at_every_look() -> None:
+    prefixes = known({"a/": "1", "b/": "2", "c/": "3", "d/": "4"}).holding({"a/", "b/"})
+    assert {"a/", "b/", "d/"} <= set(prefixes.due())
+    assert prefixes.after(listing({}), is_whole=False).held == frozenset()
+    many = prefixes.holding({f"{number}/" for number in range(KNOWN + 1)})
+    assert many.due() == []  # to look everywhere costs no more
+
+
+def test_as_many_are_remembered_as_take_turns_and_the_last() -> None:
+    many = known({f"{number:03}/": f"{999 - number}" for number in range(500)})
+    assert list(many.newest) == [f"{number:03}/" for number in [*range(KNOWN), 499]]
+    assert load_cursor(Prefixes, dump_cursor(many.holding({"b/", "a/"}))) == many.holding({"a/", "b/"})
