@@ -44,12 +44,12 @@ def test_business_figures_are_served_beside_it(server: PageServer) -> None:
         assert "Net revenue by day" in answer.read().decode()
 
 
-def test_a_lakehouse_that_does_not_exist_yet_has_a_page(tmp_path: Path) -> None:
+def test_a_lakehouse_that_does_not_exist_has_a_page_that_says_so(tmp_path: Path) -> None:
     with (
         served_pages(replace(load_settings({}), lakehouse_url=str(tmp_path / "none")), port=0) as server,
         urlopen(server.url) as answer,
     ):
-        assert "Nothing needs a person." in answer.read().decode()
+        assert f"missing: {tmp_path}/none" in answer.read().decode()
     assert not (tmp_path / "none").exists()
 
 

@@ -68,6 +68,7 @@ class DemoPipeline:
         self.client = publishing_client(**dynamodb)
         catalog = load_catalog(settings.pipelines)
         self.lakehouse = Lakehouse(url=settings.lakehouse_url, catalog=catalog)
+        self._raw_url = settings.raw_url
         resource = DynamoDBResource(
             endpoint_url=dynamodb["endpoint_url"],
             region=dynamodb["region_name"],
@@ -105,7 +106,7 @@ class DemoPipeline:
         """Write what the monitor of a deployment renews: the pages for people."""
         with self.view.step("Pages: the pipeline's status, and business figures"):
             now = datetime.now(UTC)
-            write_dashboard(self.lakehouse, now, ui_url=ui_url)
+            write_dashboard(self.lakehouse, now, ui_url=ui_url, raw_url=self._raw_url)
             write_business_page(self.lakehouse, now)
 
     def readable(self, days: list[date]) -> dict[str, list[dict[str, object]]]:

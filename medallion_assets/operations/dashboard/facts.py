@@ -15,6 +15,7 @@ import polars as pl
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pictures import DayTotals
+from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.table import read_alerts
@@ -37,9 +38,10 @@ DAYS = 30
 class Facts:
     """What is known now. Frames have the columns of their tables; these and incidents come oldest first.
 
-    `refusals` are exports that were refused and are still not in; `gaps` exports that wait, with their table; `pending`
-    by table the exports that Silver has not settled. `features` are tables that cannot be written for their features,
-    `chain_warnings` where writes may be in no export. `alerts` has the columns of read_alerts.
+    `refusals` are exports that were refused and are still not in; `gaps` exports that wait, with their table;
+    `pending` by table the exports that Silver has not settled. `features` are tables that cannot be written for their
+    features, `chain_warnings` where writes may be in no export, `wrong_places` places in which nothing of ours lies.
+    `alerts` has the columns of read_alerts.
     """
 
     catalog: Catalog
@@ -54,6 +56,7 @@ class Facts:
     features: list[str]
     chain_warnings: list[str]
     totals: list[Totals]
+    wrong_places: list[PlaceStatus]
 
     @property
     def now(self) -> datetime:
@@ -76,14 +79,14 @@ class Facts:
         return max(min(began), self.now - timedelta(days=DAYS))
 
 
-def read_facts(lakehouse: Lakehouse, now: datetime) -> Facts:
-    """Everything, as it is now.
+def read_facts(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = None) -> Facts:
+    """Everything, as it is now. Without `raw_url` nobody asks whether the places are the right ones.
 
     Raises:
         TransientError: the storage did not answer.
     """
     lakehouse, since = OneLook.at(lakehouse), (now - timedelta(days=DAYS)).date()
-    status = read_status(lakehouse, now)
+    status = read_status(lakehouse, now, raw_url=raw_url)
     ledgers = list(read_ledgers(lakehouse))
     reached = reaches(status.checkpoints)
     return Facts(
@@ -98,6 +101,7 @@ def read_facts(lakehouse: Lakehouse, now: datetime) -> Facts:
         pending={table.name: ledger.pending_ids for table, ledger in ledgers},
         features=[str(refused) for refused in refused_tables(lakehouse)],
         chain_warnings=chain_warnings(lakehouse),
+        wrong_places=[place for place in status.places if raw_url is not None and not place.is_fine],
         totals=[
             read_totals(lakehouse, picture, reached.get(picture.table.name), days=DAYS)
             for picture in lakehouse.catalog.pictures

@@ -64,7 +64,12 @@ def needs_of(facts: Facts) -> list[Need]:
         with_tables.append(replace(need, also=tables))
         named.add(need.where)
     of_its_own = [fresh for fresh in stale if behind.get(fresh.table) is None]
-    urgent = [*with_tables, *_features(facts), *_stale(facts, known, {fresh.table for fresh in of_its_own})]
+    urgent = [
+        *_places(facts),
+        *with_tables,
+        *_features(facts),
+        *_stale(facts, known, {fresh.table for fresh in of_its_own}),
+    ]
     return [*urgent, *_bad(facts, blocked), *_warned(facts), *_told(facts)]
 
 
@@ -80,6 +85,13 @@ def parts_of(error: str) -> dict[str, str | None]:
 def short(text: str) -> str:
     """A text that data may have made long."""
     return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
+
+
+def _places(facts: Facts) -> Iterator[Need]:
+    """Places in which nothing of ours lies, or that cannot be read."""
+    for place in facts.wrong_places:
+        what = short(f"{place.state}: {place.url}")
+        yield Need(where=place.what, what=what, found=short(place.found), do=short(place.do))
 
 
 def _failed(facts: Facts, known: Iterable[Stage]) -> Iterator[Need]:

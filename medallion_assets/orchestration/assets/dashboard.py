@@ -41,7 +41,9 @@ def dashboard_asset(settings: Settings) -> dg.AssetsDefinition:
     )
     def dashboard(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> dg.MaterializeResult[None]:
         with stage_errors():
-            written = write_dashboard(lakehouse.lakehouse(), lakehouse.now(), ui_url=settings.ui_url)
+            written = write_dashboard(
+                lakehouse.lakehouse(), lakehouse.now(), ui_url=settings.ui_url, raw_url=lakehouse.raw_url
+            )
             context.log.info("%s/%s: %s bytes", lakehouse.url, PAGE, f"{written.size_bytes:,}")
             return dg.MaterializeResult(
                 metadata={

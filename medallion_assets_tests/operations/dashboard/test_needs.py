@@ -133,9 +133,18 @@ def test_an_error_is_taken_apart_as_it_was_put_together() -> None:
     assert parts_of("plain words") == {"what": "plain words", "expected": None, "found": None, "do": None}
 
 
-@pytest.mark.parametrize("error", ["x" * 10_000, "y; what to do: " + "z" * 10_000])
+@pytest.mark.parametrize("error", ["x" * 10_000, "y; what to do: " + "z" * 10_000], ids=["what", "do"])
 def test_a_long_error_is_cut(tmp_path: Path, error: str) -> None:
     lakehouse = lakehouse_in(tmp_path)
     record_attempts(lakehouse, [attempt(TRANSACTIONS, 1, outcome=Outcome.FAILED, error=error)])
     (need,) = needs(lakehouse)
     assert max(len(need.what), len(need.do or "")) <= MOST_CHARACTERS
+
+
+def test_a_place_in_which_nothing_of_ours_lies_comes_first(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    """A table is stale because of it, or will be."""
+    nowhere = str(tmp_path / "nowhere")
+    first, *_ = needs_of(read_facts(lakehouse, NOW, raw_url=nowhere))
+    assert (first.where, first.is_urgent) == ("the raw place of customer_transactions", True)
+    assert (first.what, first.found) == (f"missing: {nowhere}/customer_transactions", "nothing, though exports of it are in")
+    assert first.do
