@@ -156,5 +156,5 @@ def _no_pipeline(name: str, found: str) -> PermanentError:
         f"MEDALLION_PIPELINES names {name!r}, which is no pipeline",
         expected="module:NAME of a Pipeline, on the Python path",
         found=found,
-        do="correct it (docs/production.md, Upgrading, has what releases changed), or install the package of it",
+        do="correct it (docs/upgrading.md says what releases changed), or install the package of it",
     )
