@@ -40,6 +40,11 @@ FAILURE_PARTS = {"what": "what", "expected": "expected", "found": "found", "do":
 """The parts of an error of this project, and what the metadata of the step's failure calls them."""
 STEP_RETRY_SECONDS = 10.0
 """The wait before the first retry of a step, where neither its limits nor settings say another."""
+FIGURES_SAY = (
+    "Of each run, `rows_in` are the rows (lines, records) that it read, `rows_out` those that it wrote or changed, and "
+    "`rows_quarantined` those that it set aside as bad; `row_count` is how many the whole table has then."
+)
+"""Stands on the page of every table, beside the figures."""
 JITTER = (0.8, 1.2)
 """Steps that failed together are not tried again together."""
 FAILURE_KIND, FAILURE_EXPORT = "kind", "export"
@@ -57,7 +62,7 @@ def asset_options(table: Table, *, kinds: set[str] | None = None, is_parallel: b
     return {
         "key": asset_key(table),
         "group_name": table.layer,
-        "description": table.description,
+        "description": f"{table.description}\n\n{FIGURES_SAY}",
         "owners": list(table.owners),
         "kinds": kinds or {"polars", "deltalake", table.layer},
         "metadata": {"dagster/column_schema": column_schema(table)},

@@ -62,7 +62,9 @@ def test_every_asset_is_described() -> None:
     assert {node.key.to_user_string() for node in moving} == set(ASSETS)
     for node in moving:
         schema = node.metadata["dagster/column_schema"]
-        assert node.description, node.key
+        words, _, figures = (node.description or "").partition("\n\n")
+        assert words, node.key
+        assert all(name in figures for name in ("`rows_in`", "`rows_out`", "`row_count`")), node.key
         assert node.owners, node.key
         assert node.group_name == node.key.path[0]
         assert node.group_name in node.kinds
