@@ -146,5 +146,6 @@ def test_a_place_in_which_nothing_of_ours_lies_comes_first(lakehouse: Lakehouse,
     nowhere = str(tmp_path / "nowhere")
     first, *_ = needs_of(read_facts(lakehouse, NOW, raw_url=nowhere))
     assert (first.where, first.is_urgent) == ("the raw place of customer_transactions", True)
-    assert (first.what, first.found) == (f"missing: {nowhere}/customer_transactions", "nothing, though exports of it are in")
+    assert first.what == f"missing: {nowhere}/customer_transactions"
+    assert first.found == "nothing, though exports of it are in"
     assert first.do
