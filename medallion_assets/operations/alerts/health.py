@@ -59,6 +59,7 @@ def _unhealthy(rule: str, work: _Work, found: str, limit: str) -> Alert:
         kind="warning",
         what=f"{work.stage} {found}; expected: at most {limit}; {work.state}",
         where=work.stage,
+        table=work.stage,
         do="nothing was ended for it; see in the run's log what took so long, or raise the limits in its declaration",
         run_id=work.run_id,
         job=work.job,

@@ -17,7 +17,8 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
-from medallion_assets.operations.alerts.delivery import Channel, channels_of, check_alert_urls, deliver_due
+from medallion_assets.operations.alerts.channels import Channel, channels_of
+from medallion_assets.operations.alerts.delivery import check_alert_urls, deliver_due
 from medallion_assets.operations.alerts.facts import Facts, RunningStage, read_facts
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.notices import days_skipped
@@ -86,7 +87,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
 
 def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
     """The sensor that sends alerts; it reads the table only when that has changed or something is due."""
-    channels = channels_of(settings.alert_urls)
+    channels = channels_of(settings)
     names = ", ".join(channel.name for channel in channels) or "nobody: no channel is set"
 
     @dg.sensor(
@@ -124,7 +125,7 @@ def sent_without_outbox(
     now: datetime,
 ) -> str:
     """Send what waits although the outbox takes no writes; says what became of it."""
-    names = {channel.name: channel.kind for channel in channels}
+    names = {channel.name: channel.takes for channel in channels}
     waiting = [unwritable(lakehouse, error, now), *waiting_alerts(lakehouse, names, now)]
     try:
         sent = send_directly(channels, marks, waiting, settings.ui_url, now)
