@@ -93,8 +93,10 @@ PIPELINE_RUNS = row_table(
 )
 
 
-ENDED_AT = pl.col("started_at") + pl.duration(microseconds=(pl.col("duration_seconds") * 1e6).cast(pl.Int64))
-"""When an attempt ended, of rows of PIPELINE_RUNS."""
+_LONGEST_SECONDS = 366 * 86400
+_LASTED = pl.col("duration_seconds").fill_nan(None).clip(0, _LONGEST_SECONDS).fill_null(0) * 1e6
+ENDED_AT = pl.col("started_at") + pl.duration(microseconds=_LASTED.cast(pl.Int64))
+"""When an attempt ended, of rows of PIPELINE_RUNS, whatever duration a foreign writer left there."""
 
 
 def record_attempts(lakehouse: Lakehouse, attempts: Collection[StageAttempt], *, if_unknown: bool = False) -> None:

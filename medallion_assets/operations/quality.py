@@ -16,7 +16,7 @@ from medallion_assets.operations.expectation_results import QUALITY
 from medallion_assets.operations.pipeline_runs import Outcome
 
 RUN = ("run_id", "stage")
-WHOLE = pl.col("quality_score").is_not_null() & (pl.col("records_in") > 0) & (pl.col("outcome") == Outcome.SUCCEEDED)
+WHOLE = pl.col("quality_score").is_between(0, 1) & (pl.col("records_in") > 0) & (pl.col("outcome") == Outcome.SUCCEEDED)
 
 
 def published_scores(attempts: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:

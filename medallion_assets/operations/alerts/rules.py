@@ -10,8 +10,9 @@ while it goes on (operations.alerts).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import polars as pl
 
@@ -37,16 +38,16 @@ _SUCCEEDED = pl.col("outcome") == Outcome.SUCCEEDED
 
 def judge(facts: Facts, now: datetime) -> list[Alert]:
     """What every rule has to say, in the order of the rules."""
-    return [alert for rule in RULES for alert in _said_by(rule, facts, now)]
+    return [alert for rule in RULES for alert in said_by(rule.__name__, partial(rule, facts, now), now)]
 
 
-def _said_by(rule: Rule, facts: Facts, now: datetime) -> list[Alert]:
+def said_by(name: str, rule: Callable[[], Iterable[Alert]], now: datetime) -> list[Alert]:
     """What a rule says; of one that odd facts break, that it says nothing: the others still do."""
     try:
-        return list(rule(facts, now))
+        return list(rule())
     except Exception as error:
-        logging.getLogger(__name__).exception("the alert rule %s broke", rule.__name__)
-        return list(unreadable_facts(Facts(unread=[Unread(what=rule.__name__, error=repr(error))]), now))
+        logging.getLogger(__name__).exception("the alert rule %s broke", name)
+        return list(unreadable_facts(Facts(unread=[Unread(what=name, error=repr(error))]), now))
 
 
 def stage_failed(facts: Facts, now: datetime) -> Iterator[Alert]:

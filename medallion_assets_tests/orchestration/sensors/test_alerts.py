@@ -116,13 +116,13 @@ def test_a_stage_at_work_is_known_with_when_its_first_attempt_began() -> None:
 
     @dg.asset(key=["silver", "customers"], deps=[ended], retry_policy=dg.RetryPolicy(max_retries=1))
     def at_work(context: dg.AssetExecutionContext) -> None:
-        found.extend(running_stages(context.instance, CATALOG))
+        found.extend(running_stages(context.instance, CATALOG, []))
         if context.retry_number == 0:
             raise ValueError
 
     with dg.DagsterInstance.ephemeral() as instance:
         run = dg.materialize([ended, at_work], instance=instance).run_id
-        assert list(running_stages(instance, CATALOG)) == []
+        assert list(running_stages(instance, CATALOG, [])) == []
     first, again = found
     assert first == again
     assert (first.run_id, first.job, first.stage) == (run, "__ephemeral_asset_job__", "silver.customers")
