@@ -36,7 +36,7 @@ WINDOW = timedelta(days=7)
 """What figures over several attempts are made of."""
 SHOWN = 10
 """How many alerts, and how many incidents."""
-INCIDENT_COLUMNS = ("failed_at", "stage", "partition", "export_id", "headline", "do", "run_id")
+INCIDENT_COLUMNS = ("failed_at", "ended_at", "stage", "partition", "export_id", "headline", "do", "run_id")
 ERROR_CHARACTERS = 500
 BROKEN = (Outcome.FAILED, Outcome.LOST)
 

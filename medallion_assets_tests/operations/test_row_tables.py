@@ -61,7 +61,7 @@ HELD = {
             "incident_id Text, run_id Text, job Text, stage Text, partition Text?, trigger Text?, cause Text?, "
             "export_id Text?, error Text, error_kind Text?, headline Text, expected Text?, found Text?, do Text?, "
             "reasons Text?, sample Text?, failed_checks Text?, last_good_version Integer?, last_good_at "
-            "TimestampUtc?, failed_at TimestampUtc, raised_at TimestampUtc, failed_date Date"
+            "TimestampUtc?, failed_at TimestampUtc, raised_at TimestampUtc, ended_at TimestampUtc?, failed_date Date"
         ),
     ),
     "operations.alerts": (

@@ -26,11 +26,14 @@ from medallion_assets.operations.alerts.notices import days_skipped
 from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKEN_SECONDS, waiting_alerts
 from medallion_assets.operations.alerts.rules import judge, said_by
 from medallion_assets.operations.alerts.table import ALERTS, KEPT_DAYS, Alert
+from medallion_assets.operations.incident import end_incidents
+from medallion_assets.operations.incident_ends import ended_incidents
 from medallion_assets.operations.stages import DAILY, last_stages
 from medallion_assets.orchestration.daily_close import daily_lines, day_due, day_to_close, unclosed_days
 from medallion_assets.orchestration.jobs import step_names
 from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.runs.outcomes import done_without_row
 from medallion_assets.orchestration.runs.records import readable_records, unread_run
 from medallion_assets.orchestration.sensors.alert_direct import keep_or_send, send_directly, takes_no_writes, unwritable
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
@@ -81,6 +84,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
             skipped = partial(skipped_days, context.instance, lakehouse.catalog, settings, now)
             found += said_by("skipped_days", skipped, now)
             fresh = keep_or_send(lake, context.instance, settings, found, now)
+            end_incidents(lake, ended_incidents(lake, now, partial(done_without_row, context.instance)))
         except LAKEHOUSE_ERRORS as error:
             return dg.SkipReason(f"nobody can be told: {error}")
         return dg.SkipReason(f"raised: {', '.join(alert.key for alert in fresh) or 'nothing new'}")
