@@ -109,12 +109,15 @@ def judge_lines(lines: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
     return with_key_hash(records.lazy(), identity(table.key, loaded.source.order)).collect()
 
 
-def count_records(records: pl.DataFrame, *, duplicates_of: pl.DataFrame | None = None) -> dict[str, Counts]:
+def count_records(
+    records: pl.DataFrame, table: Table, *, duplicates_of: pl.DataFrame | None = None
+) -> dict[str, Counts]:
     """Count judged records by export, and how many fewer they are than `duplicates_of`, where that is given."""
     before = {} if duplicates_of is None else dict(duplicates_of.group_by("_export_id").len().iter_rows())
     result = {}
     counted = ("_is_delete", "_reasons", "_warnings", "_failures", "_unknown_attributes")
-    judged = records.select("_export_id", *counted)
+    sourced = [column.name for column in table.decoded_columns if column.source is not None]
+    judged = records.select("_export_id", *counted, *sourced)
     ids = judged["_export_id"].unique()
     for export_id in ids:
         part = judged if ids.len() == 1 else judged.filter(pl.col("_export_id") == export_id)
@@ -129,6 +132,7 @@ def count_records(records: pl.DataFrame, *, duplicates_of: pl.DataFrame | None =
             warnings=_occurrences(part["_warnings"]),
             failures=_occurrences(part["_failures"]),
             unknown_attributes=_occurrences(part["_unknown_attributes"]),
+            filled=Counter({name: many for name in sourced if (many := part.height - part[name].null_count())}),
         )
     return result
 
@@ -157,13 +161,13 @@ def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: pl.DataF
     )
     bad = records.lazy().filter(is_bad).select(*BAD_COLUMNS, KEY_HASH, RAW_BYTES, *table.key)
     put = aside(good.collect()), aside(bad.collect())
-    counts = count_records(records, duplicates_of=before)
+    counts = count_records(records, table, duplicates_of=before)
     return _Part(
         good=put[0],
         bad=put[1],
         counts=counts,
         line_bytes=int(records[RAW_BYTES].sum()),
-        before={} if before is None else count_records(before),
+        before={} if before is None else count_records(before, table),
     )
 
 

@@ -82,8 +82,10 @@ class JudgedStage:
         decide(lake, loaded, asked.decisions(table, by=work.started_by, at=now))
         again = rebuild_if_asked(work, asked.rebuild, partial(rebuild_judged, lake, loaded, now=now))
         judge = partial(refine, lake, loaded, now=now, threshold=asked.threshold, only=wanted, done=done)
-        work.repeat(partial(judge, progress=work.log.info))
-        yield Judged(results=tuple(expectation_results(loaded, done, run_id=work.run_id, now=now)))
+        try:
+            work.repeat(partial(judge, progress=work.log.info))
+        finally:  # what was published before it failed counts all the same
+            yield Judged(results=tuple(expectation_results(loaded, done, run_id=work.run_id, now=now)))
         snapshot = lake.open(table, version=done.version)
         yield from refine_checks(loaded, snapshot, done)
         yield new_records(table, done, bronze_loaded=work.rows_loaded)
