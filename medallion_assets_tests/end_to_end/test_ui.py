@@ -75,7 +75,7 @@ def test_it_shows_and_starts_nothing_unless_told_to(ui: Ui) -> None:
 
     printed = re.search(r"http://\S+/dashboard\.html", (ui.home.parent / "log").read_text())
     assert printed is not None
-    assert "Nothing needs a person." in requests.get(printed[0], timeout=60).text
+    assert f"missing: {ui.home}/lakehouse" in requests.get(printed[0], timeout=60).text
 
     lakehouse, bronze = (
         Lakehouse(catalog=CATALOG, url=load_settings({"MEDALLION_HOME": str(ui.home)}).lakehouse_url),
