@@ -118,9 +118,7 @@ def count_records(
     counted = ("_is_delete", "_reasons", "_warnings", "_failures", "_unknown_attributes")
     sourced = [column.name for column in table.decoded_columns if column.source is not None]
     judged = records.select("_export_id", *counted, *sourced)
-    ids = judged["_export_id"].unique()
-    for export_id in ids:
-        part = judged if ids.len() == 1 else judged.filter(pl.col("_export_id") == export_id)
+    for (export_id,), part in judged.partition_by("_export_id", as_dict=True).items():
         bad = part.filter(pl.col("_reasons").list.len() > 0)
         result[export_id] = Counts(
             export_id=export_id,
