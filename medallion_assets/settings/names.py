@@ -29,7 +29,16 @@ OF_SETTINGS = (
         "RETRY_SECONDS",
     ),
     *("CREATE_TABLES", "SERVING_PREFIX", "PUBLISH_SAMPLES", "FORK_RUNS", "COMPUTE", "REMOTE_URL"),
-    *("DBT_MEMORY", "DBT_THREADS", "DBT_DOCS_URL", "QUERY_ALERTS", "ALERT_JOBS", "UI_URL", "PAGES_URL"),
+    *(
+        "DBT_MEMORY",
+        "DBT_THREADS",
+        "DBT_DOCS_URL",
+        "QUERY_ALERTS",
+        "ALERT_JOBS",
+        "ALERT_RECOVERIES",
+        "UI_URL",
+        "PAGES_URL",
+    ),
     *(f"ALERTS_{kind.upper()}" for kind in ALERT_KINDS),
     "ALERTS_FOR",
 )
