@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Bounds
@@ -16,6 +19,8 @@ from medallion_assets.refining import merge, winning_by_day
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import delete_line, item_line, transaction, upsert_line
 from medallion_assets_tests.oracle.model import ExportInput, micros
+from medallion_assets_tests.oracle.oracle import expected
+from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.refining.planting import AT, HOUR, full_of, lake, refined, window_of
 
 pytestmark = pytest.mark.own_engine
@@ -101,9 +106,43 @@ def test_it_is_the_same_as_with_the_whole_table(tmp_path: Path, by_day: list[boo
     found, rows = outcome(lake(tmp_path / "by day", BOUNDS), CASES[case])
     assert any(by_day)
     by_day.clear()
-    expected, expected_rows = outcome(lake(tmp_path / "in memory"), CASES[case])
+    said, held = outcome(lake(tmp_path / "in memory"), CASES[case])
     assert not any(by_day)
-    assert (found, rows.rows()) == (expected, expected_rows.rows())
+    assert (found, rows.rows()) == (said, held.rows())
+
+
+@st.composite
+def sales(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Of some keys a sale each, on any day."""
+    numbers = draw(st.lists(st.integers(0, 8), unique=True, min_size=5))
+    return [
+        sale(number, draw(st.sampled_from(DAYS)), quantity={"N": str(draw(st.integers(1, 3)))}) for number in numbers
+    ]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[ExportInput]:
+    """Full exports, and a window about all of them, in any order of arrival."""
+    fulls = [full_of(number, *map(item_line, draw(sales())), at=AT + number * HOUR) for number in range(3)]
+    moments = draw(st.permutations([minutes * 60 for minutes in range(20, 180, 20)]))[: draw(st.integers(2, 8))]
+    lines = [
+        upsert_line(micros(AT) + second * 1_000_000, changed)
+        if draw(st.booleans())
+        else delete_line(micros(AT) + second * 1_000_000, changed["transaction_id"]["S"])
+        for second, changed in zip(moments, draw(sales()), strict=False)
+    ]
+    return draw(st.permutations([*fulls, window_of(3, *lines, length=3 * HOUR)]))
+
+
+@examples()
+@given(history=histories())
+def test_in_any_order_it_is_what_the_rules_say(history: list[ExportInput]) -> None:
+    """K1 to K4, R3: where most full exports are compared by day."""
+    with TemporaryDirectory() as folder:
+        lakehouse = lake(Path(folder), BOUNDS)
+        for export in history:
+            refined(lakehouse, export)
+        assert pipeline.rows(lakehouse, SILVER) == expected(history).silver_transactions
 
 
 def test_only_keys_that_are_new_in_their_day_are_looked_for(
