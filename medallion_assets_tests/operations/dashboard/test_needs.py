@@ -125,6 +125,19 @@ def test_an_alert_is_an_entry_where_nothing_else_is_about_it(tmp_path: Path) -> 
     assert sorted(found) == [("of daily_not_done/x", True), ("of query/a", False)]
 
 
+def test_an_alert_that_is_over_is_no_entry_until_it_is_raised_again(tmp_path: Path) -> None:
+    lakehouse = lakehouse_in(tmp_path)
+
+    def said(key: str, hours: int) -> list[str]:
+        alert = Alert(key=key, kind="warning", what=f"at {hours}", where="w", do="d", condition="query/a")
+        raise_alerts(lakehouse, [alert], NOW - hours * HOUR)
+        return [need.what for need in needs(lakehouse)]
+
+    assert said("query/a/1", 3) == ["at 3"]
+    assert said("recovered/query/a/1", 2) == []
+    assert said("query/a/2", 1) == ["at 1"]
+
+
 def test_an_error_is_taken_apart_as_it_was_put_together() -> None:
     error = PermanentError("gold.x: no; such row", expected="a; b", found="c", do="d; found: e")
     parts = parts_of(str(PermanentError("w", expected="a", found="b", do="c")))
