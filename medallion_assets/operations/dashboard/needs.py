@@ -71,7 +71,7 @@ def needs_of(facts: Facts) -> list[Need]:
         *_features(facts),
         *_stale(facts, known, {fresh.table for fresh in of_its_own}),
     ]
-    return [*urgent, *_bad(facts, blocked), *_warned(facts), *_told(facts)]
+    return [*urgent, *_unended(facts, known, blocked), *_bad(facts, blocked), *_warned(facts), *_told(facts)]
 
 
 def parts_of(error: str) -> dict[str, str | None]:
@@ -120,6 +120,24 @@ def _failed(facts: Facts, known: Iterable[Stage]) -> Iterator[Need]:
             run_id=attempt.run_id,
             since=attempt.started_at,
         )
+
+
+def _unended(facts: Facts, known: Iterable[Stage], blocked: set[str]) -> Iterator[Need]:
+    """Open incidents of stages that go on, as other days than those that failed were done: the newest of each stage."""
+    by_stage = {found.stage: found for found in facts.incidents if found.ended_at is None}
+    for stage in known:
+        incident = by_stage.get(stage.table.name)
+        if incident is not None and incident.stage not in blocked:
+            yield Need(
+                where=incident.stage,
+                what=short(f"still open: {_without(incident.stage, incident.headline)}"),
+                found=incident.found and short(incident.found),
+                do=short(incident.do or "look at the log of the run; then run it again"),
+                command=commands.materialize(stage, incident.partition),
+                run_id=incident.run_id,
+                since=incident.failed_at,
+                is_urgent=False,
+            )
 
 
 def _held(facts: Facts, stage: Stage, attempt: StageAttempt) -> str | None:
